@@ -1,0 +1,1 @@
+"""Publish LLM requests to Kafka and await, stream or consume the replies."""

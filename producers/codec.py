@@ -1,0 +1,119 @@
+"""How do messages become Kafka records and back, and what does a bad record tell its sender?
+
+Header names are FastStream's where it has them (`correlation_id`, `reply_to`, `content-type`), so
+any FastStream or plain Kafka client can take part.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias, TypeVar
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from .messages import Chunk, Done, Failed, Reply, Request, Route, Tagged, UsageEvent
+
+SCHEMA: Final = "switchgear/1"
+CORRELATION_ID: Final = "correlation_id"
+REPLY_TO: Final = "reply_to"
+CONTENT_TYPE: Final = "content-type"
+TENANT: Final = "x-tenant"
+SCHEMA_HEADER: Final = "x-schema"
+ATTEMPT: Final = "x-attempt"
+DEADLINE: Final = "x-deadline"
+SUBMITTED: Final = "x-submitted"
+
+MAX_REQUEST_BYTES: Final = 1_000_000
+"""Kafka's default message limit less room for headers."""
+
+Headers: TypeAlias = Sequence[tuple[str, bytes]]
+_M = TypeVar("_M", bound=BaseModel)
+_REPLY: Final[TypeAdapter[Chunk | Done | Failed]] = TypeAdapter(Reply)
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeError(Exception):
+    """A record's value isn't the message it should be; `raw` keeps its bytes.
+
+    where: the field's path, e.g. `body.messages.0.role`; problem: what is wrong with it.
+    """
+
+    raw: bytes
+    message: str
+    where: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.message}: {self.where or 'the record'}: {self.problem}"
+
+
+def encode(message: BaseModel) -> bytes:
+    """The record value of any message of the contract."""
+    return message.model_dump_json(exclude_unset=False, exclude_none=True, by_alias=True).encode()
+
+
+def encode_request(request: Request) -> bytes:
+    """The record value of a request: only what the caller set, so defaults stay the reader's."""
+    return request.model_dump_json(exclude_unset=True, by_alias=True).encode()
+
+
+def encode_tagged(route: Route, raw_request: bytes) -> bytes:
+    """A tagged request around the caller's own bytes, which are not parsed again."""
+    return b'{"route":%b,"request":%b}' % (encode(route), raw_request)
+
+
+def decode_request(raw: bytes) -> Request:
+    """Raises DecodeError."""
+    return _decode(Request, raw)
+
+
+def decode_tagged(raw: bytes) -> Tagged:
+    """Raises DecodeError."""
+    return _decode(Tagged, raw)
+
+
+def decode_usage(raw: bytes) -> UsageEvent:
+    """Raises DecodeError."""
+    return _decode(UsageEvent, raw)
+
+
+def decode_reply(raw: bytes) -> Chunk | Done | Failed:
+    """Raises DecodeError."""
+    try:
+        return _REPLY.validate_json(raw)
+    except ValidationError as error:
+        raise _explain("reply", raw, error) from None
+
+
+def header(headers: Iterable[tuple[str, bytes]], name: str) -> str | None:
+    """The first header called `name` as text; None when absent, null or not UTF-8."""
+    for key, value in headers:
+        if key == name and value is not None:
+            return _text(value)
+    return None
+
+
+def to_headers(values: Mapping[str, str | int | None]) -> list[tuple[str, bytes]]:
+    """Kafka headers of `values`; None is left out."""
+    return [(key, str(value).encode()) for key, value in values.items() if value is not None]
+
+
+def _decode(kind: type[_M], raw: bytes) -> _M:
+    try:
+        return kind.model_validate_json(raw)
+    except ValidationError as error:
+        raise _explain(kind.__name__.lower(), raw, error) from None
+
+
+def _explain(message: str, raw: bytes, error: ValidationError) -> DecodeError:
+    """The first problem, without the offending input: it may hold a prompt."""
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    more = error.error_count() - 1
+    problem = first["msg"] + (f" (and {more} more)" if more else "")
+    return DecodeError(raw, message, ".".join(map(str, first["loc"])), problem)
+
+
+def _text(value: bytes) -> str | None:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return None

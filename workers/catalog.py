@@ -1,0 +1,165 @@
+"""Which models, deployments, tiers and tenants does `switchgear.yaml` define, and is it coherent?
+
+Secrets and addresses of the infrastructure are never in the file: a deployment names the environment
+variables that hold them.
+"""
+
+from collections.abc import Collection, Iterator
+from decimal import Decimal
+from difflib import get_close_matches
+from typing import Annotated, Any, Literal, Self, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Capability: TypeAlias = Literal["tools", "images", "json_schema", "logprobs", "reasoning"]
+Dialect: TypeAlias = Literal["openai", "anthropic", "bedrock"]
+EnvName: TypeAlias = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
+
+
+class Section(BaseModel):
+    """A part of the file: immutable, and an unknown key is a mistake, not a wish."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PromptAdaptation(Section):
+    """What a model family needs around the caller's system prompt to keep the output contract."""
+
+    system_prefix: str = ""
+    system_suffix: str = ""
+
+
+class Model(Section):
+    """A model wherever it runs. quality: measured share of good answers by task, 0..1."""
+
+    family: str
+    context_window: Annotated[int, Field(ge=1)]
+    max_output: Annotated[int, Field(ge=1)] = 4096
+    capabilities: frozenset[Capability] = frozenset()
+    quality: dict[str, Annotated[float, Field(ge=0, le=1)]] = {}
+    prompt: PromptAdaptation = PromptAdaptation()
+
+
+class PriceOverride(Section):
+    """USD per million tokens, or per GPU-hour at a throughput, where no public price applies."""
+
+    input_per_mtok: Decimal | None = None
+    output_per_mtok: Decimal | None = None
+    cache_read_per_mtok: Decimal | None = None
+    gpu_hour_usd: Decimal | None = None
+    tokens_per_gpu_hour: Annotated[int, Field(ge=1)] | None = None
+
+
+class Deployment(Section):
+    """A model at one provider, account and region. zone: where the data stays (`eu`, `us` …).
+
+    provider: the price book's provider (openai, anthropic, mistral, aws, azure, self).
+    wire_model: the model's name on the wire, when it isn't the model's own.
+    rpm, tpm: requests and tokens per minute the account is granted.
+    """
+
+    model: str
+    provider: str
+    dialect: Dialect = "openai"
+    wire_model: str | None = None
+    base_url: str
+    base_url_env: EnvName | None = None
+    api_key_env: EnvName | None = None
+    api_version: str | None = None
+    account: str = "default"
+    region: str = "global"
+    zone: str
+    self_hosted: bool = False
+    rpm: Annotated[int, Field(ge=1)] | None = None
+    tpm: Annotated[int, Field(ge=1)] | None = None
+    price: PriceOverride | None = None
+
+
+class Tier(Section):
+    """A pool of workers. order: as listed, or the cheapest that fits first. Timeouts in seconds."""
+
+    deployments: Annotated[tuple[str, ...], Field(min_length=1)]
+    order: Literal["listed", "cheapest"] = "listed"
+    concurrency: Annotated[int, Field(ge=1, le=10_000)] = 64
+    timeout_s: Annotated[float, Field(gt=0)] = 60
+    first_token_timeout_s: Annotated[float, Field(gt=0)] = 30
+    next: str | None = None
+
+
+class Tenant(Section):
+    """What one tenant may do. baseline: the model its bill is compared with."""
+
+    reply_topics: tuple[str, ...] = ("llm.replies", "llm.replies.*")
+    residency: tuple[str, ...] = ()
+    self_hosted_only: bool = False
+    min_quality: Annotated[float, Field(ge=0, le=1)] | None = None
+    budget_usd_day: Annotated[Decimal, Field(gt=0)] | None = None
+    budget_usd_month: Annotated[Decimal, Field(gt=0)] | None = None
+    weight: Annotated[int, Field(ge=1, le=1000)] = 1
+    baseline: str | None = None
+
+
+class Catalog(Section):
+    """The whole file, coherent: every name that is used is defined.
+
+    policy and cache are checked by their own readers, `router.settings` and `cache.settings`.
+    """
+
+    models: dict[str, Model]
+    deployments: dict[str, Deployment]
+    tiers: Annotated[dict[str, Tier], Field(min_length=1)]
+    tenants: dict[str, Tenant] = {"*": Tenant()}
+    default_baseline: str
+    policy: dict[str, Any] = {}
+    cache: dict[str, Any] = {}
+
+    @model_validator(mode="after")
+    def _coherent(self) -> Self:
+        problems = [
+            _undefined(where, name, defined)
+            for where, name, defined in _references(self)
+            if name not in defined
+        ]
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    def tenant(self, name: str) -> Tenant | None:
+        """The tenant's own section, else that of `*`; None when strangers aren't served."""
+        return self.tenants.get(name) or self.tenants.get("*")
+
+    def deployments_of(self, tier: str) -> Iterator[tuple[str, Deployment]]:
+        """(name, deployment) of a tier, in its order of preference."""
+        return ((name, self.deployments[name]) for name in self.tiers[tier].deployments)
+
+    def tiers_with_model(self, model: str) -> Iterator[str]:
+        """The tiers, cheapest first as listed, in which some deployment serves `model`."""
+        return (
+            tier
+            for tier in self.tiers
+            if any(deployment.model == model for _, deployment in self.deployments_of(tier))
+        )
+
+
+_Reference: TypeAlias = tuple[str, str, Collection[str]]
+
+
+def _references(catalog: Catalog) -> Iterator[_Reference]:
+    """(where, the name used there, the names defined) of every reference in the file."""
+    deployments = catalog.deployments
+    yield "default_baseline", catalog.default_baseline, deployments
+    for name, deployment in deployments.items():
+        yield f"deployments.{name}.model", deployment.model, catalog.models
+    for name, tier in catalog.tiers.items():
+        yield from ((f"tiers.{name}.deployments", used, deployments) for used in tier.deployments)
+        if tier.next is not None:
+            yield f"tiers.{name}.next", tier.next, catalog.tiers
+    for name, tenant in catalog.tenants.items():
+        if tenant.baseline is not None:
+            yield f"tenants.{name}.baseline", tenant.baseline, deployments
+
+
+def _undefined(where: str, name: str, defined: Collection[str]) -> str:
+    nearest = get_close_matches(name, defined, n=1)
+    fix = f"did you mean {nearest[0]!r}?" if nearest else f"defined are: {', '.join(defined)}"
+    return f"{where}: {name!r} is not defined; {fix}"

@@ -1,0 +1,32 @@
+"""What must a provider's adapter do?"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+from producers.messages import ChatBody
+from workers.catalog import Deployment, Model
+
+from .outcome import Outcome
+
+Emit: TypeAlias = Callable[[dict[str, Any]], Awaitable[None]]
+"""Takes one OpenAI chunk delta, such as `{"content": "Hel"}`, as soon as it arrives."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One attempt at `deployment`, which serves `model`. Timeouts in seconds."""
+
+    deployment: Deployment
+    model: Model
+    body: ChatBody
+    timeout_s: float
+    first_token_timeout_s: float
+
+
+class Provider(Protocol):
+    """Speaks one wire dialect; never retries, never raises for what a provider can do to it."""
+
+    async def call(self, call: Call, emit: Emit | None = None) -> Outcome:
+        """The outcome; with `emit` the provider streams and each delta is passed on."""
+        ...
