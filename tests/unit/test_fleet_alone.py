@@ -1,0 +1,117 @@
+import asyncio
+
+from producers.messages import Usage
+from workers.breaker_rules import BreakerRules
+from workers.breakers import Transition
+from workers.catalog import Catalog
+from workers.fleet import Fleet, Permit
+from workers.providers.outcome import (
+    BadCredentials,
+    Completion,
+    Overloaded,
+    RateLimited,
+    Rejected,
+    ServerError,
+)
+from workers.situation import Ready, Shut
+
+ANSWER = Completion(body={}, usage=Usage(output=5), finish_reason="stop", first_token_s=0.2)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def catalog(model: str = "m") -> Catalog:
+    where = {"base_url": "http://localhost", "zone": "us"}
+    return Catalog.model_validate(
+        {
+            "models": {name: {"family": "f", "context_window": 8000} for name in ("m", "n")},
+            "deployments": {
+                "a1": {"model": model, "provider": "acme", **where},
+                "a2": {"model": "m", "provider": "acme", **where},
+                "b": {"model": "m", "provider": "other", **where},
+            },
+            "tiers": {"only": {"deployments": ["a1", "a2", "b"]}},
+            "default_baseline": "a1",
+        }
+    )
+
+
+class Bench:
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.heard: list[Transition] = []
+        self.fleet = Fleet(catalog(), self.clock, self.heard.append, BreakerRules())
+
+    async def admitted(self, target: str) -> Permit:
+        permit = await self.fleet.admit(target, 100)
+        assert isinstance(permit, Permit)
+        return permit
+
+
+async def test_a_rate_limit_shuts_one_deployment_for_the_hinted_time() -> None:
+    bench = Bench()
+    bench.fleet.settle(await bench.admitted("a1"), RateLimited(message="", wait_s=3))
+    assert bench.fleet.gate("a1", 100) == Shut(103, "rate_limited")
+    assert await bench.fleet.admit("a1", 100) == Shut(103, "rate_limited")
+    assert bench.fleet.gate("a2", 100) == Ready()
+    bench.clock.now = 103
+    assert bench.fleet.gate("a1", 100) == Ready(probe=True)
+    bench.fleet.settle(await bench.admitted("a1"), ANSWER)
+    assert bench.fleet.gate("a1", 100) == Ready()
+    assert [(one.after, one.for_s) for one in bench.heard] == [
+        ("open", 3),
+        ("half_open", None),
+        ("closed", None),
+    ]
+
+
+async def test_an_overload_shuts_the_whole_provider() -> None:
+    bench = Bench()
+    bench.fleet.settle(await bench.admitted("a1"), Overloaded(message="", wait_s=2))
+    assert bench.fleet.gate("a2", 100) == Shut(102, "overloaded")
+    assert bench.fleet.gate("b", 100) == Ready()
+
+
+async def test_a_cancelled_probe_leaves_its_place_to_the_next() -> None:
+    bench = Bench()
+    bench.fleet.settle(await bench.admitted("b"), RateLimited(message="", wait_s=1))
+    bench.clock.now += 1
+    probe = await bench.admitted("b")
+    assert isinstance(await bench.fleet.admit("b", 100), Shut)
+    bench.fleet.abandon(probe)
+    assert bench.fleet.gate("b", 100) == Ready(probe=True)
+
+
+async def test_the_callers_mistakes_open_nothing() -> None:
+    bench = Bench()
+    for _ in range(50):
+        bench.fleet.settle(await bench.admitted("b"), Rejected(message=""))
+    assert bench.fleet.gate("b", 100) == Ready()
+
+
+async def test_a_swapped_model_starts_with_a_fresh_breaker() -> None:
+    bench = Bench()
+    late = await bench.admitted("a1")
+    bench.fleet.settle(await bench.admitted("a1"), BadCredentials(message=""))
+    assert isinstance(bench.fleet.gate("a1", 100), Shut)
+    bench.fleet.configure(catalog(model="n"))
+    assert bench.fleet.gate("a1", 100) == Ready()
+    bench.fleet.settle(late, BadCredentials(message=""))
+    assert bench.fleet.gate("a1", 100) == Ready()
+
+
+async def test_whoever_waits_is_woken_by_a_transition() -> None:
+    bench = Bench()
+    permit = await bench.admitted("b")
+    waiting = asyncio.create_task(bench.fleet.wait(3600))
+    await asyncio.sleep(0)
+    for _ in range(5):
+        bench.fleet.settle(permit, ServerError(message=""))
+    async with asyncio.timeout(1):
+        await waiting

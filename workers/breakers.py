@@ -1,0 +1,126 @@
+"""Which breakers does this process hold, and who hears of their transitions?"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from . import breaker
+from .breaker import Admitted, Closed, HalfOpen, Open, Pass, Refused, State
+from .breaker_rules import BreakerRules, Reason, Signal, Tripped
+
+Clock: TypeAlias = Callable[[], float]
+Origin: TypeAlias = Literal["here", "peer", "operator"]
+StateName: TypeAlias = Literal["closed", "open", "half_open", "forced_open", "forced_closed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """A breaker changed its state. origin: who found out; for_s: how long it stays open."""
+
+    breaker: str
+    before: StateName
+    after: StateName
+    origin: Origin
+    reason: Reason | None = None
+    for_s: float | None = None
+
+
+Hear: TypeAlias = Callable[[Transition], None]
+"""Takes every transition as it happens: a log line, a metric, a span event. Must not raise."""
+
+
+class Breakers:
+    """The states of all breakers here, by key; an unknown key is a closed breaker."""
+
+    def __init__(self, rules: BreakerRules, clock: Clock, hear: Hear) -> None:
+        self._rules = rules
+        self._clock = clock
+        self._hear = hear
+        self._states: dict[str, State] = {}
+
+    def state(self, key: str) -> State:
+        """The breaker's state as last kept."""
+        return self._states.get(key) or Closed()
+
+    def keys(self) -> Sequence[str]:
+        """Every breaker that has ever had an outcome."""
+        return tuple(self._states)
+
+    def ask(self, keys: Sequence[str]) -> tuple[Pass, ...] | Refused:
+        """What `admit` would answer now; changes nothing."""
+        admitted = self._admissions(keys)
+        if isinstance(admitted, Refused):
+            return admitted
+        return tuple(one.ticket for one in admitted)
+
+    def admit(self, keys: Sequence[str]) -> tuple[Pass, ...] | Refused:
+        """One pass of each breaker for one call, or the refusal that lasts longest."""
+        admitted = self._admissions(keys)
+        if isinstance(admitted, Refused):
+            return admitted
+        for key, one in zip(keys, admitted, strict=True):
+            self._keep(key, one.state, "here")
+        return tuple(one.ticket for one in admitted)
+
+    def report(self, key: str, ticket: Pass, signal: Signal) -> None:
+        """The call that `ticket` allowed has ended."""
+        now = self._clock()
+        self._keep(key, breaker.report(self.state(key), ticket, signal, now, self._rules), "here")
+
+    def trip(self, key: str, signal: Tripped, origin: Origin) -> None:
+        """Open it at once: somebody else was told to stay away."""
+        now = self._clock()
+        self._keep(key, breaker.trip(self.state(key), signal, now, self._rules), origin)
+
+    def reset(self, key: str, origin: Origin) -> None:
+        """Close it: somebody else saw it recover, or an operator lifts a forced state."""
+        self._keep(key, breaker.reset(self.state(key)), origin)
+
+    def force(self, key: str, *, to_open: bool, origin: Origin) -> None:
+        """Hold it open or closed until `reset`."""
+        self._keep(key, breaker.force(self.state(key), to_open=to_open), origin)
+
+    def _admissions(self, keys: Sequence[str]) -> tuple[Admitted, ...] | Refused:
+        now = self._clock()
+        answers = [breaker.admit(self.state(key), now, self._rules) for key in keys]
+        refusals = [answer for answer in answers if isinstance(answer, Refused)]
+        if refusals:
+            return max(refusals, key=lambda refusal: refusal.until)
+        return tuple(answer for answer in answers if isinstance(answer, Admitted))
+
+    def _keep(self, key: str, after: State, origin: Origin) -> None:
+        before = self.state(key)
+        self._states[key] = after
+        if type(before) is not type(after) or _moved(before, after):
+            self._hear(self._transition(key, before, after, origin))
+
+    def _transition(self, key: str, before: State, after: State, origin: Origin) -> Transition:
+        names = name_of(before), name_of(after)
+        match after:
+            case Open():
+                for_s = after.until - self._clock()
+                return Transition(key, *names, origin, after.reason, for_s)
+            case HalfOpen():
+                return Transition(key, *names, origin, after.reason)
+            case _:
+                return Transition(key, *names, origin)
+
+
+def name_of(state: State) -> StateName:
+    """The state's name in logs, metrics and messages."""
+    match state:
+        case Closed():
+            return "closed"
+        case Open():
+            return "open"
+        case HalfOpen():
+            return "half_open"
+        case breaker.ForcedOpen():
+            return "forced_open"
+        case breaker.ForcedClosed():
+            return "forced_closed"
+
+
+def _moved(before: State, after: State) -> bool:
+    """Whether an open breaker now stays open until another time."""
+    return isinstance(before, Open) and isinstance(after, Open) and before.until != after.until

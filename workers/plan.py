@@ -1,0 +1,262 @@
+"""What is the next step for this request?
+
+Rules, in this order. A part of a stream that the caller has seen is never followed by another call.
+A spent budget ends the request, a soft one sends it down before the first call. An answer that
+failed its checks goes up a tier. A refusal that no other target can mend ends it. Of the targets
+that may be called now the least tried is called, then the first in the tier's order. A wait within
+the request's patience is waited. Then an interactive request goes up a tier rather than be delayed,
+a batch request is delayed rather than go up. What can't be answered in time is given up at once.
+
+So a target whose gate is shut is never called, no tier is visited twice, and taking the step and
+asking again comes to an end whatever the steps lead to.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias, assert_never
+
+from producers.messages import FailureCode
+
+from .situation import Ready, Shut, Situation, Target, Tried
+
+
+@dataclass(frozen=True, slots=True)
+class Hedge:
+    """If nothing has come after `after_s`, also call `target`: the first answer wins."""
+
+    target: str
+    after_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Call `target`, for at most `timeout_s`."""
+
+    target: str
+    timeout_s: float
+    hedge: Hedge | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Look again after `seconds`, or as soon as a breaker changes."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reroute:
+    """Hand it to `tier`'s queue; reason: in words for a person."""
+
+    tier: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delay:
+    """Put it on the retry queue for at least `seconds`."""
+
+    seconds: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """Answer with a failure; message: what happened and what can be done about it."""
+
+    code: FailureCode
+    message: str
+    retryable: bool
+
+
+Step: TypeAlias = Call | Wait | Reroute | Delay | GiveUp
+_LEAST_WAIT_S: Final = 0.02
+
+
+def next_step(s: Situation, now: float) -> Step:
+    """The step to take at `now`."""
+    settled = _settled(s, now)
+    if settled is not None:
+        return settled
+    usable = tuple(target for target in s.targets if _obstacle(target, s) is None)
+    if not usable:
+        return _nothing_usable(s)
+    if len(s.tried) + s.prior_attempts >= s.rules.attempts:
+        return _up_or_give_up(s, f"no answer after {s.rules.attempts} attempts ({_history(s)})")
+    ready = [target for target in usable if _callable_from(target, s) <= now]
+    return _call(ready, s, now) if ready else _later(usable, s, now)
+
+
+def _settled(s: Situation, now: float) -> Step | None:
+    """What is decided without a look at the targets."""
+    last = s.last
+    if last is not None and s.emitted:
+        return _broken_stream(last)
+    if s.budget == "spent":
+        return GiveUp("budget_exceeded", "the tenant's budget is spent", retryable=False)
+    if (
+        s.budget == "soft"
+        and last is None
+        and (down := _hop(s, s.down, "the soft budget is spent"))
+    ):
+        return down
+    if last is not None and (ended := _ended_by(last, s)):
+        return ended
+    if now + s.rules.needed_s > s.deadline:
+        message = f"no answer before the deadline ({_history(s)})"
+        return GiveUp("deadline_exceeded", message, retryable=True)
+    return None
+
+
+def _broken_stream(last: Tried) -> GiveUp:
+    if last.follow == "inadequate":
+        message = "the answer, already streamed, failed the request's checks"
+        return GiveUp("validation_failed", message, retryable=True)
+    message = f"the stream of {last.target} broke after a part was delivered ({last.kind})"
+    return GiveUp("providers_exhausted", message, retryable=True)
+
+
+def _ended_by(last: Tried, s: Situation) -> Step | None:
+    """The step that the latest attempt leaves no choice about."""
+    match last.follow:
+        case "inadequate":
+            message = f"the answer of {last.target} failed the request's checks"
+            up = _hop(s, s.up, message)
+            return up or GiveUp("validation_failed", message, retryable=False)
+        case "filtered" if "filtered" not in s.rules.elsewhere_after:
+            message = f"the content filter of {last.target} refused the request"
+            return GiveUp("content_filtered", message, retryable=False)
+        case "rejected" if "rejected" not in s.rules.elsewhere_after:
+            message = f"{last.target} calls the request invalid"
+            return GiveUp("provider_rejected", message, retryable=False)
+        case "answered" | "again" | "elsewhere" | "longer" | "filtered" | "rejected":
+            return None
+        case _:
+            assert_never(last.follow)
+
+
+# ----------------------------------------------------------------------- which target, and when
+
+_Obstacle: TypeAlias = Literal["refused", "context", "cost"]
+
+
+def _obstacle(target: Target, s: Situation) -> _Obstacle | None:
+    """Why the target can't serve this request at all, whenever it is asked."""
+    if any(tried.target == target.name and tried.follow != "again" for tried in s.tried):
+        return "refused"
+    if target.context_window < s.prompt_tokens or target.context_window <= _too_short(s):
+        return "context"
+    if s.ceiling is not None and (target.cost is None or s.spent + target.cost > s.ceiling):
+        return "cost"
+    return None
+
+
+def _too_short(s: Situation) -> int:
+    """The longest context window that has proved too short for the prompt."""
+    overrun = {tried.target for tried in s.tried if tried.follow == "longer"}
+    return max((t.context_window for t in s.targets if t.name in overrun), default=0)
+
+
+def _callable_from(target: Target, s: Situation) -> float:
+    """When the target may be called: its gate is ready and the pause after a failure is over."""
+    ends = [tried.at for tried in s.tried if tried.target == target.name]
+    pause_s = min(s.rules.most_backoff_s, s.rules.backoff_s * 2.0 ** (len(ends) - 1))
+    rested = ends[-1] + pause_s * (0.5 + s.jitter) if ends else 0.0
+    match target.gate:
+        case Ready():
+            return rested
+        case Shut(until=until):
+            return max(until, rested)
+        case _:
+            assert_never(target.gate)
+
+
+def _call(ready: Sequence[Target], s: Situation, now: float) -> Call:
+    chosen, *others = sorted(ready, key=lambda target: _rank(target, s))
+    timeout_s = min(s.timeout_s, s.deadline - now)
+    return Call(chosen.name, timeout_s, _hedge(chosen, others, s, timeout_s))
+
+
+def _rank(target: Target, s: Situation) -> tuple[int, bool]:
+    """Least tried first; who has failed once already isn't sent to probe what may fail again."""
+    tries = sum(tried.target == target.name for tried in s.tried)
+    return tries, bool(s.tried) and _probing(target)
+
+
+def _hedge(
+    chosen: Target, others: Sequence[Target], s: Situation, timeout_s: float
+) -> Hedge | None:
+    if not s.rules.hedge or s.latency == "batch" or chosen.typical_s is None:
+        return None
+    spare = next((o for o in others if not _probing(o) and _affords_both(chosen, o, s)), None)
+    if spare is None or chosen.typical_s >= timeout_s:
+        return None
+    return Hedge(spare.name, chosen.typical_s)
+
+
+def _affords_both(one: Target, other: Target, s: Situation) -> bool:
+    if s.ceiling is None:
+        return True
+    return s.spent + (one.cost or 0) + (other.cost or 0) <= s.ceiling
+
+
+def _probing(target: Target) -> bool:
+    return isinstance(target.gate, Ready) and target.gate.probe
+
+
+# ---------------------------------------------------------------------------- no target, or not now
+
+
+def _later(usable: Sequence[Target], s: Situation, now: float) -> Step:
+    """Nobody may be called now: wait here, go up, come back later, or give up."""
+    opens_at = min(_callable_from(target, s) for target in usable)
+    wait_s = max(_LEAST_WAIT_S, opens_at - now)
+    in_time = now + wait_s + s.rules.needed_s <= s.deadline
+    if in_time and s.waited_s + wait_s <= s.rules.patience_s:
+        return Wait(wait_s)
+    why = ", ".join(_state_of(target) for target in usable)
+    up, delay = _hop(s, s.up, why), Delay(wait_s, why) if in_time else None
+    step = (up or delay) if s.latency == "interactive" else (delay or up)
+    message = f"no deployment can take it before its deadline: {why}"
+    return step or GiveUp("overloaded", message, retryable=True)
+
+
+def _state_of(target: Target) -> str:
+    reason = target.gate.reason if isinstance(target.gate, Shut) else "failed just now"
+    return f"{target.name}: {reason}"
+
+
+def _nothing_usable(s: Situation) -> Step:
+    """Every target has an obstacle that time doesn't remove."""
+    obstacles = {_obstacle(target, s) for target in s.targets}
+    if not obstacles:
+        message = "no deployment of the tier satisfies the request's constraints"
+        return _hop(s, s.up, message) or GiveUp("no_deployment_fits", message, retryable=False)
+    if "context" in obstacles:
+        message = "the prompt is longer than every context window of the tier; shorten it"
+        return _hop(s, s.up, message) or GiveUp("context_too_long", message, retryable=False)
+    if "cost" in obstacles:
+        message = "every deployment left would exceed the request's max_cost_usd; raise it"
+        return _hop(s, s.down, message) or GiveUp("no_deployment_fits", message, retryable=False)
+    if {tried.kind for tried in s.tried} == {"BadCredentials"}:
+        message = (
+            "every deployment of the tier refused its credentials; the operator must mend them"
+        )
+        return _hop(s, s.up, message) or GiveUp("bad_credentials", message, retryable=False)
+    return _up_or_give_up(s, f"no deployment is left to try ({_history(s)})")
+
+
+def _up_or_give_up(s: Situation, message: str) -> Reroute | GiveUp:
+    return _hop(s, s.up, message) or GiveUp("providers_exhausted", message, retryable=True)
+
+
+def _hop(s: Situation, tier: str | None, reason: str) -> Reroute | None:
+    """A way to `tier`, unless there is none, it was there already, or it has hopped enough."""
+    if tier is None or tier in s.visited or len(s.visited) >= s.rules.hops:
+        return None
+    return Reroute(tier, reason)
+
+
+def _history(s: Situation) -> str:
+    told: Iterator[str] = (f"{tried.target}: {tried.kind}" for tried in s.tried)
+    return ", ".join(told) or "not tried"
