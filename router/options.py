@@ -1,0 +1,187 @@
+"""What would each tier bring to this request: may it serve, how well, at what price?"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final, Literal, TypeAlias
+
+from producers.messages import Candidate, Request, Usage
+from router.classifier import Estimate, Scores
+from router.eligibility import Demands, demands_of, obstacle, too_long
+from router.features import Features
+from router.settings import PolicySettings, Rule, TaskProfile
+from router.wishes import Wish
+from workers.catalog import Catalog, Deployment, Tenant
+
+PriceOf: TypeAlias = Callable[[str, Usage], Decimal | None]
+"""(deployment, usage) → micro-USD; None = unpriced."""
+
+Learned: TypeAlias = Callable[[str, str, Estimate], Estimate]
+"""(task, tier, estimate so far) → the estimate after what outcomes have taught."""
+
+MICRO_USD: Final = Decimal(1_000_000)
+
+
+def nothing_learned(_task: str, _tier: str, estimate: Estimate) -> Estimate:
+    """The estimate as it is: what a router without outcomes knows."""
+    return estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What every decision rests on: it changes with the configuration, not with the request."""
+
+    catalog: Catalog
+    settings: PolicySettings
+    price_of: PriceOf
+    learned: Learned = nothing_learned
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A request with everything that is known of it. budget_used: spent share of its budget."""
+
+    request: Request
+    features: Features
+    scores: Scores
+    basis: Basis
+    tenant: Tenant
+    wish: Wish
+    rule: Rule | None
+    budget_used: float
+
+    @property
+    def catalog(self) -> Catalog:
+        """The models, deployments and tiers there are."""
+        return self.basis.catalog
+
+    @property
+    def settings(self) -> PolicySettings:
+        """The operator's wishes."""
+        return self.basis.settings
+
+    @property
+    def task(self) -> str:
+        """The declared task, else the recognised one."""
+        return self.features.declared_task or self.features.task
+
+    @property
+    def profile(self) -> TaskProfile:
+        """What the operator knows of the task; empty when nothing."""
+        return self.settings.tasks.get(self.task, TaskProfile())
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A tier as it was judged. rejected: the constraint against it; None = it can serve.
+
+    zone: the only zone whose pool may take the request, when one binds.
+    """
+
+    tier: str
+    success: Estimate
+    cost: Decimal | None = None
+    zone: str | None = None
+    rejected: str | None = None
+    obstacle: Literal["not asked", "too long", "other"] | None = None
+
+    def candidate(self) -> Candidate:
+        """The option as the reply shows it."""
+        return Candidate(
+            tier=self.tier,
+            success=round(self.success.mean, 3),
+            cost_micro_usd=self.cost,
+            rejected=self.rejected,
+        )
+
+
+_Price: TypeAlias = Callable[[str], Decimal | None]
+_Fit: TypeAlias = tuple[str, Deployment, Decimal | None]
+
+
+def judge(case: Case) -> tuple[Option, ...]:
+    """Every tier of the catalog, in its order: the cheapest first."""
+    demands = demands_of(case.request, case.features, case.tenant, case.wish.model)
+    usage = Usage(input_uncached=case.features.tokens, output=_answer_tokens(case))
+
+    def price(deployment: str) -> Decimal | None:
+        return case.basis.price_of(deployment, usage)
+
+    return tuple(_option(case, tier, demands, price) for tier in case.catalog.tiers)
+
+
+def _option(case: Case, tier: str, demands: Demands, price: _Price) -> Option:
+    success = case.basis.learned(case.task, tier, _success(case, tier))
+    closed = _closed(case, tier)
+    if closed is not None:
+        return Option(tier, success, rejected=closed, obstacle="not asked")
+    fit = _first_fit(case, tier, demands, price)
+    if fit is None:
+        return _unfit(case, tier, demands, success)
+    _, deployment, cost = fit
+    zone = deployment.zone if demands.bind_zone else None
+    too_dear = _too_dear(case.request.routing.max_cost_usd, cost)
+    return Option(tier, success, cost, zone, too_dear, "other" if too_dear else None)
+
+
+def _success(case: Case, tier: str) -> Estimate:
+    """The classifier's estimate, around the measured average of this task where there is one."""
+    tiers = list(case.catalog.tiers)
+    measured = case.profile.success.get(tier, _measured(case, tier))
+    return case.scores.success(tiers.index(tier), len(tiers), measured)
+
+
+def _measured(case: Case, tier: str) -> float | None:
+    """The catalog's quality of the tier's preferred model at this task."""
+    _, deployment = next(case.catalog.deployments_of(tier))
+    return case.catalog.models[deployment.model].quality.get(case.task)
+
+
+def _closed(case: Case, tier: str) -> str | None:
+    """Why the whole tier is out of the question, whatever its deployments."""
+    order = list(case.catalog.tiers)
+    if case.wish.tier is not None and tier != case.wish.tier:
+        return f"the caller named {case.wish.tier}"
+    if case.profile.tiers and tier not in case.profile.tiers:
+        return f"task {case.task} is served by {', '.join(case.profile.tiers)} only"
+    ceiling = case.rule.at_most if case.rule else None
+    if ceiling is not None and order.index(tier) > order.index(ceiling):
+        return f"above {ceiling}: {case.rule.because if case.rule else ''}"
+    return None
+
+
+def _first_fit(case: Case, tier: str, demands: Demands, price: _Price) -> _Fit | None:
+    """The deployment that the tier's order prefers among those that fit, with its price."""
+    fits: Iterator[_Fit] = (
+        (name, deployment, price(name))
+        for name, deployment in case.catalog.deployments_of(tier)
+        if obstacle(deployment, case.catalog.models[deployment.model], demands) is None
+    )
+    if case.catalog.tiers[tier].order == "listed":
+        return next(fits, None)
+    return min(fits, key=lambda fit: (fit[2] is None, fit[2] or Decimal(0)), default=None)
+
+
+def _unfit(case: Case, tier: str, demands: Demands, success: Estimate) -> Option:
+    """Each obstacle once, in the order of the deployments."""
+    pairs = [(d, case.catalog.models[d.model]) for _, d in case.catalog.deployments_of(tier)]
+    why = dict.fromkeys(obstacle(d, model, demands) or "" for d, model in pairs)
+    long = any(too_long(model, demands) for _, model in pairs)
+    words = "; ".join(why)
+    return Option(tier, success, rejected=words, obstacle="too long" if long else "other")
+
+
+def _too_dear(limit_usd: Decimal | None, cost: Decimal | None) -> str | None:
+    if limit_usd is None:
+        return None
+    if cost is None:
+        return f"has no known price, so can't be held to {limit_usd} USD"
+    if cost > limit_usd * MICRO_USD:
+        return f"would cost about {cost / MICRO_USD:.6f} USD, at most {limit_usd} are allowed"
+    return None
+
+
+def _answer_tokens(case: Case) -> int:
+    """The task's usual length of an answer, within the caller's limit."""
+    usual = case.profile.output_tokens or case.features.output_tokens
+    return min(usual, case.features.output_tokens)
