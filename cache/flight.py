@@ -1,0 +1,130 @@
+"""Who asks the provider when many workers want the same answer at once?
+
+One leads: it holds a lease in Redis, renewed while its process lives. The others follow: they wait
+for its entry. A leader that fails gives the lease back, one that dies loses it; a follower then
+leads. A leader whose answer can't serve others says so, and the followers ask for themselves.
+"""
+
+import asyncio
+import secrets
+import time
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from . import scripts
+from .reads import Reads
+
+_ALONE: Final = b"alone"
+_ALONE_MS: Final = 2_000
+LONGEST_LEAD_S: Final = 180.0
+"""A call that was forgotten (cancelled without `land`) must not hold its followers for ever."""
+FIRST_PAUSE_S: Final = 0.01
+LONGEST_PAUSE_S: Final = 0.1
+_REDIS_DOWN: Final = (RedisError, OSError, TimeoutError)
+
+
+@dataclass(frozen=True, slots=True)
+class Leads:
+    """This worker calls the provider; the lease `key` is its own by `token`, at most `until`."""
+
+    key: str
+    token: str
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Follows:
+    """Another worker is calling."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """No use in waiting: no lease could be had or the answer can't be shared."""
+
+    reason: str
+
+
+Role: TypeAlias = Leads | Follows | Alone
+
+
+class Flights:
+    """The leases of one process, and their renewal."""
+
+    def __init__(self, redis: Redis, reads: Reads, *, lease_s: float, budget_s: float) -> None:
+        self._redis = redis
+        self._reads = reads
+        self._lease_ms = max(1, int(lease_s * 1000))
+        self._budget_s = budget_s
+        self._leads: dict[str, Leads] = {}
+        self._joining: set[str] = set()
+        self._renewal: asyncio.Task[None] | None = None
+        self._release = redis.register_script(scripts.RELEASE)
+        self._renew = redis.register_script(scripts.RENEW)
+
+    async def join(self, key: str) -> Role:
+        """Leads when nobody else does. Within the budget; never raises."""
+        if key in self._leads or key in self._joining:
+            return Follows()  # of this very process: no need to ask Redis
+        self._joining.add(key)
+        try:
+            return await self._ask(key)
+        finally:
+            self._joining.discard(key)
+
+    async def _ask(self, key: str) -> Role:
+        token = secrets.token_hex(8)
+        try:
+            async with asyncio.timeout(self._budget_s):
+                held = await self._redis.set(key, token, nx=True, px=self._lease_ms, get=True)
+        except _REDIS_DOWN as error:
+            return Alone(f"Redis: {type(error).__name__}")
+        if held == _ALONE:
+            return Alone("the answer to this question can't be shared")
+        if held is not None:
+            return Follows()
+        lead = Leads(key, token, time.monotonic() + LONGEST_LEAD_S)
+        self._leads[key] = lead
+        if self._renewal is None or self._renewal.done():
+            self._renewal = asyncio.create_task(self._keep_renewing())
+        return lead
+
+    async def wait(self, key: str, pause_s: float) -> Role:
+        """After a pause, whether the leader still leads; whoever finds it gone takes its place.
+
+        Look for the entry afterwards: a leader keeps it before it gives the lease back.
+        """
+        await asyncio.sleep(pause_s)
+        values = await self._reads.get(key)
+        if isinstance(values, list) and values[0] not in {None, _ALONE}:
+            return Follows()
+        return await self.join(key)
+
+    async def land(self, lead: Leads, *, shared: bool) -> None:
+        """The call ended. shared: its entry is there (or another may try); else each for itself."""
+        self._leads.pop(lead.key, None)
+        mark = "" if shared else _ALONE
+        try:
+            async with asyncio.timeout(1):
+                await self._release(keys=[lead.key], args=[lead.token, mark, _ALONE_MS])
+        except _REDIS_DOWN:
+            return  # the lease ends by itself
+
+    async def close(self) -> None:
+        """Stops the renewal; leases still held end by themselves."""
+        if self._renewal is not None:
+            self._renewal.cancel()
+            await asyncio.gather(self._renewal, return_exceptions=True)
+
+    async def _keep_renewing(self) -> None:
+        while self._leads:
+            await asyncio.sleep(self._lease_ms / 3000)
+            now = time.monotonic()
+            self._leads = {key: lead for key, lead in self._leads.items() if now < lead.until}
+            tokens = [lead.token for lead in self._leads.values()]
+            try:
+                await self._renew(keys=list(self._leads), args=[self._lease_ms, *tokens])
+            except _REDIS_DOWN:
+                continue

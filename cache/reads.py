@@ -1,0 +1,81 @@
+"""How do the reads of many concurrent requests share one round trip to Redis?
+
+Reads asked for in the same turn of the event loop leave as one MGET. A read of its own costs a
+worker 40 to 80 microseconds of CPU, one of 32 in an MGET about 5.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias, cast
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from .patience import Patience
+
+MAX_BATCH: Final = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable:
+    """Redis or the embedder is away, late, or has been too often: `reason`."""
+
+    reason: str
+
+
+Values: TypeAlias = list[bytes | None]
+_Waiting: TypeAlias = list[tuple[Sequence[str], "asyncio.Future[Values | Unavailable]"]]
+
+
+class Reads:
+    """GETs, batched, within a budget; never raises. One per Redis client and event loop."""
+
+    def __init__(self, redis: Redis, budget_s: float) -> None:
+        self._redis = redis
+        self._budget_s = budget_s
+        self._waiting: _Waiting = []
+        self._running: set[asyncio.Task[None]] = set()
+        self._patience = Patience()
+
+    async def get(self, *keys: str) -> Values | Unavailable:
+        """The values of `keys`, None where there is none."""
+        loop = asyncio.get_running_loop()
+        if not self._patience.may_ask(time.monotonic()):
+            return Unavailable("Redis failed repeatedly; asked again soon")
+        if not self._waiting:
+            loop.call_soon(self._send)
+        answer: asyncio.Future[Values | Unavailable] = loop.create_future()
+        self._waiting.append((keys, answer))
+        return await answer
+
+    def _send(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for start in range(0, len(waiting), MAX_BATCH):
+            task = asyncio.ensure_future(self._fetch(waiting[start : start + MAX_BATCH]))
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+
+    async def _fetch(self, batch: _Waiting) -> None:
+        self._patience = self._patience.asked(time.monotonic())
+        try:
+            unique = list(dict.fromkeys(key for keys, _ in batch for key in keys))
+            async with asyncio.timeout(self._budget_s):
+                values = cast("Values", await self._redis.mget(unique))
+        except (RedisError, OSError, TimeoutError) as error:
+            self._patience = self._patience.failed(time.monotonic())
+            _settle(batch, Unavailable(f"Redis: {type(error).__name__}"))
+        else:
+            self._patience = self._patience.answered()
+            found = dict(zip(unique, values, strict=True))
+            for keys, answer in batch:
+                _settle([(keys, answer)], [found[key] for key in keys])
+        finally:
+            _settle(batch, Unavailable("cancelled"))
+
+
+def _settle(batch: _Waiting, value: Values | Unavailable) -> None:
+    for _, answer in batch:
+        if not answer.done():
+            answer.set_result(value)

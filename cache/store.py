@@ -1,0 +1,160 @@
+"""Where do answers live, and how are they kept, valued, and forgotten?
+
+Everything of a tenant is under `<prefix>:{tenant}:`. The key `age` holds `epoch.generation`: an
+entry of another epoch is not served (a tenant is forgotten in one write), and an answer whose
+generation changed while it was made is not kept (it may be from before the invalidation).
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final, cast
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from . import scripts
+from .entry import Entry, decode, encode
+from .reads import Reads, Unavailable
+
+WRITE_BUDGET_S: Final = 2.0
+NEW: Final = "0.0"
+_REDIS_DOWN: Final = (RedisError, OSError, TimeoutError)
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """What one read showed: the tenant's age (`epoch.generation`) and the entry, if it is valid."""
+
+    age: str
+    entry: Entry | None
+
+    @property
+    def epoch(self) -> str:
+        """The part of the age that entries must share to be served."""
+        return self.age.partition(".")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The entry is in the store; `dropped` had to go for it."""
+
+    dropped: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NotKept:
+    """The entry isn't in the store: `reason`."""
+
+    reason: str
+
+
+class Store:
+    """Answers in Redis. Reads are batched and never raise; writes raise nothing either."""
+
+    def __init__(self, redis: Redis, reads: Reads, prefix: str) -> None:
+        self._redis = redis
+        self._reads = reads
+        self._prefix = prefix
+        self._keep = redis.register_script(scripts.KEEP)
+        self._credit = redis.register_script(scripts.CREDIT)
+        self._forget = redis.register_script(scripts.FORGET)
+        self._forget_all = redis.register_script(scripts.FORGET_ALL)
+
+    def key(self, tenant: str, *parts: str) -> str:
+        """The Redis key of something of a tenant."""
+        return ":".join((f"{self._prefix}:{{{tenant}}}", *parts))
+
+    async def look(self, tenant: str, entry: str) -> Glance | Unavailable:
+        """The entry, and the age that a later `keep` must still find."""
+        values = await self._reads.get(self.key(tenant, "age"), self.key(tenant, "e", entry))
+        if isinstance(values, Unavailable):
+            return values
+        return _glance(values[0], values[1])
+
+    async def look_at(self, tenant: str, entries: Sequence[str]) -> list[Entry | None]:
+        """Several entries, None for what isn't there or can't be read now."""
+        keys = (self.key(tenant, "e", entry) for entry in entries)
+        values = await self._reads.get(self.key(tenant, "age"), *keys)
+        if isinstance(values, Unavailable):
+            return [None] * len(entries)
+        return [_glance(values[0], value).entry for value in values[1:]]
+
+    async def keep(  # noqa: PLR0913 - one record, spelled out
+        self,
+        tenant: str,
+        name: str,
+        entry: Entry,
+        *,
+        age: str,
+        ttl_ms: int,
+        quota_bytes: int,
+        tags: Iterable[str] = (),
+    ) -> Kept | NotKept:
+        """Puts the entry in, unless something was invalidated since `age` was read."""
+        keys = [*self._account_keys(tenant), *(self.key(tenant, "tag", tag) for tag in tags)]
+        cost = entry.cost_micro_usd or Decimal(0)
+        value, longest = encode(entry), 2 * ttl_ms
+        args: list[bytes | str | float] = [
+            name,
+            age,
+            value,
+            ttl_ms,
+            entry.kept_ms,
+            float(cost),
+            quota_bytes,
+            longest,
+        ]
+        try:
+            async with asyncio.timeout(WRITE_BUDGET_S):
+                result, *dropped = await self._keep(keys=keys, args=args)
+        except _REDIS_DOWN as error:
+            return NotKept(f"Redis: {type(error).__name__}")
+        if result != b"kept":
+            return NotKept(result.decode())
+        return Kept(tuple(gone.decode() for gone in dropped))
+
+    async def credit(self, tenant: str, saved: dict[str, float]) -> None:
+        """Adds to what entries are worth: micro-dollars that their hits saved."""
+        keys = [self.key(tenant, name) for name in ("sizes", "worth", "account")]
+        args = [part for item in saved.items() for part in item]
+        try:
+            async with asyncio.timeout(WRITE_BUDGET_S):
+                await self._credit(keys=keys, args=args)
+        except _REDIS_DOWN:
+            return  # it costs a little precision of the eviction
+
+    async def forget(self, tenant: str, entries: Iterable[str]) -> int:
+        """Removes entries; answers on their way are not kept. Raises when Redis is away."""
+        names = list(entries)
+        for start in range(0, max(1, len(names)), 500):
+            batch = names[start : start + 500]
+            await self._forget(keys=self._account_keys(tenant), args=batch)
+        return len(names)
+
+    async def forget_tag(self, tenant: str, tag: str) -> list[str]:
+        """Removes what was kept under a tag; their names. Raises when Redis is away."""
+        key = self.key(tenant, "tag", tag)
+        members = [
+            str(name, "utf-8") for name in cast("set[bytes]", await self._redis.smembers(key))
+        ]
+        await self.forget(tenant, members)
+        if members:
+            await self._redis.srem(key, *members)
+        return members
+
+    async def forget_all(self, tenant: str) -> int:
+        """Begins a new epoch: nothing kept until now is served. Raises when Redis is away."""
+        return int(await self._forget_all(keys=self._account_keys(tenant)[:5]))
+
+    def _account_keys(self, tenant: str) -> list[str]:
+        names = ("age", "sizes", "worth", "due", "account")
+        return [*(self.key(tenant, name) for name in names), self.key(tenant, "e", "")]
+
+
+def _glance(age: bytes | None, value: bytes | None) -> Glance:
+    current = NEW if age is None else age.decode()
+    entry = None if value is None else decode(value)
+    glance = Glance(current, entry)
+    return glance if entry is None or entry.epoch == glance.epoch else Glance(current, None)

@@ -1,0 +1,47 @@
+"""Which words does a text consist of, and what is left of it when its form is taken away?
+
+Two texts with the same canonical form ask the same thing: letter case, spaces, quotation marks,
+end punctuation, greetings and thanks don't change an answer. A text in which case does carry
+meaning (code, several lines) or that is long keeps its own form.
+"""
+
+import re
+import unicodedata
+from functools import lru_cache
+from typing import Final
+
+MAX_CANONICAL_CHARS: Final = 2_000
+
+_STRAIGHT: Final = str.maketrans({"\u2019": "'", "\u2018": "'", "\u201c": '"', "\u201d": '"'})
+_SPACES: Final = re.compile(r"\s+")
+_GREETING: Final = re.compile(
+    r"^(?:(?:hi|hello|hey|hi there|hello there|good (?:morning|afternoon|evening))\b[\s,.!:-]*)+"
+)
+_PLEASE: Final = re.compile(
+    r"^(?:please tell me[\s,:]+|please[\s,]+"
+    r"|(?:(?:can|could|would|will) you(?: please)? (?:tell me|explain to me)[\s,:]+)"
+    r"|i (?:want|would like|'d like) to know[\s,:]+)+"
+)
+_THANKS: Final = re.compile(
+    r"(?:[\s,.!?;-]+(?:please|pls|thanks|thank you|thanks in advance|thank you in advance"
+    r"|many thanks|cheers|thx)(?: very much| so much| a lot)?)+[\s.!?]*$"
+)
+_CASE_MATTERS: Final = re.compile(r"[\n`{}<>\\=;]|https?:|\w_\w|\w\.\w+\(")
+_ACRONYM: Final = re.compile(r"\b(?:US|IT|WHO|OR|IN|ME|AM|AS|AIDS|CAN|MAY|ARE|PA)\b")
+"""Words that mean something else in small letters; all others are the same word in capitals."""
+_END: Final = " \t?!.,;:\"'"
+
+
+@lru_cache(maxsize=2048)
+def canonical(text: str) -> str:
+    """The text without what doesn't change its answer; the text itself when form may matter."""
+    stripped = text.strip()
+    if len(stripped) > MAX_CANONICAL_CHARS or _CASE_MATTERS.search(stripped):
+        return stripped
+    plain = unicodedata.normalize("NFKC", stripped).translate(_STRAIGHT)
+    if not plain.isupper():
+        plain = _ACRONYM.sub(r"\g<0>^", plain)
+    plain = _SPACES.sub(" ", plain.casefold())
+    bare = _THANKS.sub("", _GREETING.sub("", plain))
+    bare = _PLEASE.sub("", bare).strip(_END)
+    return bare or plain.strip(_END)

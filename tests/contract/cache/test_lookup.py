@@ -1,0 +1,196 @@
+import asyncio
+from collections.abc import AsyncIterator
+from decimal import Decimal
+
+import pytest
+from redis.asyncio import Redis
+
+from cache.found import Bypass, Found, Hit, Miss, Refresh
+from cache.lookup import Lookup
+from cache.settings import CacheSettings
+from producers.messages import (
+    CacheControl,
+    CacheOutcome,
+    ChatBody,
+    Done,
+    Request,
+    Route,
+    RouteTaken,
+    Routing,
+    Timings,
+    Usage,
+)
+
+pytestmark = pytest.mark.redis
+
+NOW = 1_700_000_000_000
+ROUTE = Route(tier="economy")
+
+
+def request(text: str = "What is a mutex?", tenant: str = "acme", **control: object) -> Request:
+    body = ChatBody(messages=[{"role": "user", "content": text}])
+    return Request(
+        id="r1",
+        tenant=tenant,
+        body=body,
+        routing=Routing(cache=CacheControl.model_validate(control)),
+    )
+
+
+def done(answer: str = "A lock.", finish: str = "stop", cost: str = "120") -> Done:
+    message = {"role": "assistant", "content": answer}
+    return Done(
+        id="r1",
+        body={
+            "object": "chat.completion",
+            "choices": [{"message": message, "finish_reason": finish}],
+        },
+        route=RouteTaken(tier="economy"),
+        cache=CacheOutcome(result="miss"),
+        usage=Usage(input_uncached=10, output=4),
+        cost_micro_usd=Decimal(cost),
+        baseline_micro_usd=None,
+        timings=Timings(),
+    )
+
+
+def answer_of(found: Found) -> str | None:
+    return found.body["choices"][0]["message"]["content"] if isinstance(found, Hit) else None
+
+
+@pytest.fixture
+async def lookup(redis: Redis) -> AsyncIterator[Lookup]:
+    made = Lookup(CacheSettings(budget_ms=500, lease_s=0.3), redis)
+    yield made
+    await made.close()
+
+
+async def keep(lookup: Lookup, asked: Request, answer: Done | None = None) -> None:
+    found = await lookup.find(asked, ROUTE, NOW)
+    assert isinstance(found, Miss)
+    await lookup.keep(found, answer or done())
+
+
+async def test_a_kept_answer_is_found_with_what_it_saved(lookup: Lookup) -> None:
+    await keep(lookup, request())
+    found = await lookup.find(request(), ROUTE, NOW + 5000)
+    assert isinstance(found, Hit)
+    assert answer_of(found) == "A lock."
+    assert found.usage == Usage(input_uncached=10, output=4)
+    assert found.outcome.model_dump(exclude={"entry"}) == {
+        "result": "hit",
+        "step": "exact",
+        "score": 1.0,
+        "age_s": 5.0,
+        "saved_micro_usd": Decimal(120),
+        "reason": None,
+    }
+
+
+async def test_another_form_of_the_same_words_is_a_canonical_hit(lookup: Lookup) -> None:
+    await keep(lookup, request())
+    found = await lookup.find(request("  Hi, what is a MUTEX?? Thanks!"), ROUTE, NOW)
+    assert isinstance(found, Hit)
+    assert found.outcome.step == "canonical"
+    strict = request("what is a MUTEX?", min_confidence=1)
+    assert isinstance(await lookup.find(strict, ROUTE, NOW), Miss)
+
+
+async def test_no_answer_crosses_tenants_or_tiers(lookup: Lookup) -> None:
+    await keep(lookup, request())
+    assert isinstance(await lookup.find(request(tenant="other"), ROUTE, NOW), Miss)
+    assert isinstance(await lookup.find(request(), Route(tier="premium"), NOW), Miss)
+
+
+@pytest.mark.parametrize("finish", ["length", "content_filter", "tool_calls"])
+async def test_an_answer_that_is_not_whole_is_not_kept(lookup: Lookup, finish: str) -> None:
+    await keep(lookup, request(), done(finish=finish))
+    assert not isinstance(await lookup.find(request(), ROUTE, NOW), Hit)
+
+
+async def test_controls(lookup: Lookup) -> None:
+    absent = await lookup.find(request(mode="only-if-cached"), ROUTE, NOW)
+    assert isinstance(absent, Miss)
+    assert absent.lead is None
+    await keep(lookup, request(mode="no-store"))
+    assert isinstance(await lookup.find(request(mode="only-if-cached"), ROUTE, NOW), Miss)
+    await keep(lookup, request())
+    await keep(lookup, request(mode="no-cache"), done("A newer lock."))
+    assert answer_of(await lookup.find(request(), ROUTE, NOW)) == "A newer lock."
+
+
+async def test_switched_off_for_a_tenant(redis: Redis) -> None:
+    lookup = Lookup(CacheSettings(tenants={"acme": {"steps": []}}), redis)
+    found = await lookup.find(request(), ROUTE, NOW)
+    assert found == Bypass(
+        CacheOutcome(result="bypass", reason="switched off for this tenant or tier")
+    )
+
+
+async def test_two_hundred_at_once_on_four_workers_make_one_call(redis: Redis) -> None:
+    lookups = [Lookup(CacheSettings(budget_ms=2000, lease_s=5), redis) for _ in range(4)]
+    calls = 0
+
+    async def serve(lookup: Lookup) -> str | None:
+        nonlocal calls
+        found = await lookup.find(request(), ROUTE, NOW)
+        if isinstance(found, Miss):
+            calls += 1
+            await asyncio.sleep(0.05)
+            await lookup.keep(found, done())
+            return "called"
+        return answer_of(found)
+
+    answers = await asyncio.gather(*(serve(lookups[i % 4]) for i in range(200)))
+    assert calls == 1
+    assert answers.count("A lock.") == 199
+    for lookup in lookups:
+        await lookup.close()
+
+
+async def test_a_failed_leader_is_replaced_at_once(lookup: Lookup) -> None:
+    first = await lookup.find(request(), ROUTE, NOW)
+    assert isinstance(first, Miss)
+    assert first.lead is not None
+    waiting = asyncio.create_task(lookup.find(request(), ROUTE, NOW))
+    await asyncio.sleep(0)
+    await lookup.abandon(first)
+    second = await waiting
+    assert isinstance(second, Miss)
+    assert second.lead is not None
+
+
+async def test_a_dead_leader_is_replaced_when_its_lease_ends(redis: Redis) -> None:
+    settings = CacheSettings(budget_ms=500, lease_s=0.2)
+    dead, alive = Lookup(settings, redis), Lookup(settings, redis)
+    assert isinstance(await dead.find(request(), ROUTE, NOW), Miss)
+    await dead.close()
+    found = await alive.find(request(), ROUTE, NOW)
+    assert isinstance(found, Miss)
+    assert found.lead is not None
+    await alive.close()
+
+
+async def test_an_answer_that_cannot_be_shared_sends_the_followers_off(lookup: Lookup) -> None:
+    first = await lookup.find(request(), ROUTE, NOW)
+    assert isinstance(first, Miss)
+    waiting = [asyncio.create_task(lookup.find(request(), ROUTE, NOW)) for _ in range(5)]
+    await lookup.keep(first, done(finish="length"))
+    found = await asyncio.gather(*waiting)
+    assert all(isinstance(one, Miss) and one.lead is None for one in found)
+
+
+async def test_one_caller_refreshes_a_stale_entry(redis: Redis) -> None:
+    stale = {"ttl_s": 10, "ttl_jitter": 0, "stale_s": 60}
+    lookup = Lookup(CacheSettings(tenants={"acme": stale}, budget_ms=500), redis)
+    await keep(lookup, request())
+    later = NOW + 20_000
+    first, second = [await lookup.find(request(), ROUTE, later) for _ in range(2)]
+    assert isinstance(first, Hit)
+    assert isinstance(second, Hit)
+    assert isinstance(first.follow_up, Refresh)
+    assert second.follow_up is None
+    await lookup.keep(first.follow_up.miss, done("Renewed."))
+    assert answer_of(await lookup.find(request(), ROUTE, later)) == "Renewed."
+    assert isinstance(await lookup.find(request(), ROUTE, later + 71_000), Miss)
+    await lookup.close()

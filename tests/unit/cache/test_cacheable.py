@@ -1,0 +1,81 @@
+from decimal import Decimal
+
+import pytest
+
+from cache.cacheable import refuse_answer, refuse_question, refuse_request
+from cache.settings import Policy
+from producers.messages import CacheOutcome, ChatBody, Done, RouteTaken, Timings, Usage
+
+ASKED = ChatBody(messages=[{"role": "user", "content": "x"}])
+
+
+def done(cost: Decimal | None = None, finish: str | None = "stop", **message: object) -> Done:
+    choice = {"message": {"role": "assistant", "content": "A lock."} | message}
+    return Done(
+        id="r",
+        body={"choices": [choice | {"finish_reason": finish}]},
+        route=RouteTaken(tier="t"),
+        cache=CacheOutcome(result="miss"),
+        usage=Usage(),
+        cost_micro_usd=cost,
+        baseline_micro_usd=None,
+        timings=Timings(),
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "What is the weather in Paris?",
+        "Who won the match yesterday?",
+        "What is the latest version of Python?",
+        "Where is my order?",
+        "Summarise my last meeting",
+        "Write to jane@example.com",
+        "Is 4111111111111111 a card?",
+        "Who am I?",
+    ],
+)
+def test_questions_of_the_moment_or_of_one_person(text: str) -> None:
+    assert refuse_question(text, Policy()) is not None
+    assert refuse_question(text, Policy(allow_time_bound=True, allow_personal=True)) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["What is a mutex?", "How do I reset my password?", "Name the 3 largest cities of 2016"]
+)
+def test_questions_for_everybody(text: str) -> None:
+    assert refuse_question(text, Policy()) is None
+
+
+def test_varied_answers_are_wanted() -> None:
+    varied = ASKED.model_copy(update={"temperature": 0.7})
+    assert refuse_request(varied, "x", Policy()) == "temperature 0.7 asks for varied answers"
+    assert refuse_request(varied, "x", Policy(allow_sampling=True)) is None
+    assert refuse_request(ASKED.model_copy(update={"temperature": 0.0}), "x", Policy()) is None
+
+
+def test_a_whole_answer_is_kept() -> None:
+    assert refuse_answer(done(), Policy()) is None
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        done(finish="length"),
+        done(finish="content_filter"),
+        done(finish=None),
+        done(tool_calls=[{"id": "1"}]),
+        done(refusal="I can't."),
+        done(content=""),
+        done().model_copy(update={"body": {}}),
+    ],
+)
+def test_others_are_not(answer: Done) -> None:
+    assert refuse_answer(answer, Policy()) is not None
+
+
+def test_what_costs_too_little_is_not_worth_it() -> None:
+    policy = Policy(min_cost_micro_usd=Decimal(5))
+    assert refuse_answer(done(cost=Decimal(4)), policy) is not None
+    assert refuse_answer(done(cost=Decimal(5)), policy) is None
