@@ -305,6 +305,22 @@ Reply: TypeAlias = Annotated[Chunk | Done | Failed, Field(discriminator="type")]
 # ------------------------------------------------------------------------------ the usage event
 
 
+class Savings(Message):
+    """Micro-dollars saved, by cause; together they are the baseline less the cost.
+
+    routing: a cheaper model than the baseline; cloud: a cheaper place for that model; prompt_cache:
+    the provider's discount on cached input; batch: its discount on batches; cache: not called at
+    all; retries: what failed attempts cost (never above 0). A negative part cost more.
+    """
+
+    routing: MicroUsd = Decimal(0)
+    cloud: MicroUsd = Decimal(0)
+    prompt_cache: MicroUsd = Decimal(0)
+    batch: MicroUsd = Decimal(0)
+    cache: MicroUsd = Decimal(0)
+    retries: MicroUsd = Decimal(0)
+
+
 class UsageEvent(Message):
     """One request's account, for the ledger: idempotent by `id`. Holds no prompt and no answer.
 
@@ -327,6 +343,7 @@ class UsageEvent(Message):
     usage: Usage = Usage()
     cost_micro_usd: MicroUsd | None = None
     baseline_micro_usd: MicroUsd | None = None
+    savings: Savings | None = None
     price_version: str | None = None
     cache: CacheOutcome = CacheOutcome(result="bypass")
     attempts: tuple[Attempt, ...] = ()

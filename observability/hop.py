@@ -1,0 +1,195 @@
+"""What did one process do for one request, and is that worth exporting?"""
+
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Final, Protocol, Self
+
+from observability.steps import Keep, LazyAttributes, Step, Waited
+from observability.trace_context import (
+    Carried,
+    TraceContext,
+    format_traceparent,
+    inject,
+    tenant_of,
+)
+
+MAX_STEPS: Final = 256
+"""Steps of one hop that are kept: a loop gone wild must not fill the memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a hop comes from: what its record carried, and how long that lay in its queue."""
+
+    carried: Carried
+    waited: Waited | None = None
+    links: tuple[TraceContext, ...] = ()
+
+
+class Exporter(Protocol):
+    """Decides on the traces that weren't sampled, and exports."""
+
+    def keeps(self, total_ms: float, error: str | None) -> Keep | None: ...  # noqa: D102
+    def has_room(self) -> bool: ...  # noqa: D102
+    def export(  # noqa: D102
+        self, steps: Sequence[Step], context: TraceContext, tenant: str | None, kept: Keep | None
+    ) -> None: ...
+
+
+class Hop:
+    """One process's part of one request's trace. Belongs to one task; not thread-safe."""
+
+    __slots__ = ("_exporter", "_name", "_origin", "_start_ns", "_steps", "context", "kept")
+
+    def __init__(
+        self, name: str, context: TraceContext, origin: Origin, exporter: Exporter
+    ) -> None:
+        self._name = name
+        self._origin = origin
+        self._exporter = exporter
+        self._start_ns = time.time_ns()
+        self._steps: list[Step] = []
+        self.context = context
+        self.kept: Keep | None = None
+
+    @property
+    def trace_id(self) -> str:
+        """As people paste it into a trace viewer: 32 hexadecimal digits."""
+        return f"{self.context.trace_id:032x}"
+
+    @property
+    def traceparent(self) -> str:
+        """This hop, as a later try of the same request may link to it."""
+        return format_traceparent(self.context)
+
+    @property
+    def tenant(self) -> str | None:
+        """The tenant that the trace's baggage names."""
+        return tenant_of(self._origin.carried.baggage)
+
+    def headers(self) -> list[tuple[str, bytes]]:
+        """What a record needs for its reader to continue this trace: add it to your headers."""
+        return inject(self.context, self._origin.carried.baggage)
+
+    def keep(self, reason: Keep) -> None:
+        """Export this hop although it wasn't sampled, and let the hops after it do so too."""
+        if not self.context.sampled and self._exporter.has_room():
+            self.kept = reason
+            self.context = replace(self.context, sampled=True)
+
+    def add(self, step: Step) -> None:
+        """A step whose times are known."""
+        if len(self._steps) < MAX_STEPS:
+            self._steps.append(step)
+
+    def span(self, name: str, attributes: LazyAttributes = None) -> "OpenSpan":
+        """A step as a context manager; an exception that leaves it marks it as failed."""
+        return OpenSpan(self, name, attributes)
+
+    def end(self, attributes: LazyAttributes = None, *, error: str | None = None) -> None:
+        """Call once, last. error: the failure's code. Exports what is worth it, else forgets."""
+        now_ns = time.time_ns()
+        if not self.context.sampled:
+            reason = self._exporter.keeps(self._total_ms(now_ns), error)
+            if reason is None:
+                return
+            self.keep(reason)
+        if self.context.sampled:
+            own = self._own(now_ns, attributes, error)
+            inside = (self._inside(step) for step in self._steps)
+            steps = [*self._before(own.parent_id), own, *inside]
+            self._exporter.export(steps, self.context, self.tenant, self.kept)
+
+    def _inside(self, step: Step) -> Step:
+        return step if step.parent_id else replace(step, parent_id=self.context.span_id)
+
+    def _total_ms(self, now_ns: int) -> float:
+        waited = self._origin.waited
+        begun_ms = (
+            self._start_ns / 1e6 if waited is None else waited.submitted_ms or waited.since_ms
+        )
+        return now_ns / 1e6 - begun_ms
+
+    def _own(self, now_ns: int, attributes: LazyAttributes, error: str | None) -> Step:
+        parent = self._origin.carried.parent
+        return Step(
+            self._name,
+            self._start_ns,
+            now_ns,
+            attributes,
+            error,
+            "internal" if self._origin.waited is None else "consumer",
+            links=self._origin.links,
+            parent_id=0 if parent is None else parent.span_id,
+            span_id=self.context.span_id,
+        )
+
+    def _before(self, parent_id: int) -> list[Step]:
+        """The wait in the queue and, if nobody exported it, a stand-in for what came before."""
+        waited = self._origin.waited
+        if waited is None:
+            return []
+        since_ns = min(int(waited.since_ms * 1e6), self._start_ns)
+        name = f"queue {waited.queue}"
+        wait = Step(
+            name, since_ns, self._start_ns, waited.attributes, kind="consumer", parent_id=parent_id
+        )
+        if self.kept is None or parent_id == 0:
+            return [wait]
+        begun_ns = min(int((waited.submitted_ms or waited.since_ms) * 1e6), since_ns)
+        return [Step("earlier hops (unsampled)", begun_ns, since_ns, span_id=parent_id), wait]
+
+
+class OpenSpan:
+    """A step under way; what is only known later may be set until it ends."""
+
+    __slots__ = ("_events", "_hop", "_name", "_parent_id", "_start_ns", "attributes", "error", "id")
+
+    def __init__(self, hop: Hop, name: str, attributes: LazyAttributes, parent_id: int = 0) -> None:
+        self._hop = hop
+        self._name = name
+        self._parent_id = parent_id or hop.context.span_id
+        self._events: tuple[tuple[str, int], ...] = ()
+        self._start_ns = 0
+        self.attributes = attributes
+        self.error: str | None = None
+        self.id = new_span_id()
+
+    def __enter__(self) -> Self:
+        self._start_ns = time.time_ns()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._hop.add(
+            Step(
+                self._name,
+                self._start_ns,
+                time.time_ns(),
+                self.attributes,
+                self.error if kind is None else kind.__name__,
+                events=self._events,
+                parent_id=self._parent_id,
+                span_id=self.id,
+            )
+        )
+
+    def span(self, name: str, attributes: LazyAttributes = None) -> "OpenSpan":
+        """A step inside this one."""
+        return OpenSpan(self._hop, name, attributes, self.id)
+
+    def event(self, name: str) -> None:
+        """Something that happened now, such as the first token."""
+        self._events = (*self._events, (name, time.time_ns()))
+
+
+def new_span_id() -> int:
+    """Unique enough, never 0."""
+    return random.getrandbits(64) or 1

@@ -1,0 +1,99 @@
+"""What does a process write to its log? One JSON line per outcome; never a secret or a prompt.
+
+Standard-library loggers (aiokafka, aiohttp, opentelemetry) go the same way, so that a line of
+theirs is JSON as well.
+"""
+
+import logging
+import re
+import sys
+from collections.abc import Mapping
+from typing import Final, TextIO
+
+import structlog
+from structlog.typing import EventDict, FilteringBoundLogger, Processor
+
+REDACTED: Final = "[redacted]"
+
+_SECRET_NAME: Final = re.compile(
+    r"(?i)(api[-_]?key|authorization|password|passwd|secret|cookie|credential|private[-_]?key"
+    r"|(access|auth|bearer|session|security|refresh)[-_]?token)$|^token$"
+)
+_CONTENT_NAMES: Final = frozenset({"messages", "prompt", "content", "body", "answer", "completion"})
+_SECRET_TEXT: Final = re.compile(
+    r"\b(sk-[\w-]{8,}|AKIA[A-Z0-9]{12,}|AIza[\w-]{20,}|xox[abp]-[\w-]{10,}|gh[pousr]_\w{20,})"
+    r"|(?i:(?<=bearer )[\w.~+/=-]{8,})"
+    r"|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
+)
+
+
+def start_logging(level: str = "INFO", *, content: bool = False, out: TextIO = sys.stdout) -> None:
+    """Configure structlog and the standard library once, in `__main__`.
+
+    content: let prompts and answers through (off by default); secrets are redacted in any case.
+    """
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        redact if content else redact_all,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.processors.JSONRenderer()],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.WriteLoggerFactory(out),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer(),
+            ],
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=level, force=True)
+
+
+def logger(**fields: str) -> FilteringBoundLogger:
+    """A logger whose every line carries `fields`, e.g. the role of the process."""
+    bound: FilteringBoundLogger = structlog.get_logger(**fields)
+    return bound
+
+
+def redact(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """A structlog processor: replaces secrets, by the name they go by or the form they have."""
+    return _cleaned(event, drop_content=False)
+
+
+def redact_all(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """As `redact`, and prompts and answers too."""
+    return _cleaned(event, drop_content=True)
+
+
+def without_secrets(text: str) -> str:
+    """`text` with API keys, bearer tokens and passwords in URLs replaced."""
+    return _SECRET_TEXT.sub(REDACTED, text)
+
+
+def _cleaned(event: EventDict, *, drop_content: bool) -> EventDict:
+    for name, value in event.items():
+        event[name] = _clean(name, value, drop_content)
+    return event
+
+
+def _clean(name: str, value: object, drop_content: bool) -> object:  # noqa: FBT001 (internal)
+    if _SECRET_NAME.search(name) or (drop_content and name in _CONTENT_NAMES):
+        return REDACTED
+    match value:
+        case str():
+            return without_secrets(value)
+        case Mapping():
+            return {key: _clean(str(key), item, drop_content) for key, item in value.items()}
+        case list() | tuple():
+            return [_clean("", item, drop_content) for item in value]
+        case _:
+            return value

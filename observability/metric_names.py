@@ -1,0 +1,196 @@
+"""Which metrics are there, what does each mean, and what are its labels?
+
+Dashboards, alerts and code use these names and no others; tests hold them to it. Counters end in
+`_total`, units are seconds, tokens and micro-dollars. `deployment`, `tier`, `zone` and `tenant` are
+names of switchgear.yaml.
+"""
+
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+CounterName: TypeAlias = Literal[
+    "switchgear_requests_total",
+    "switchgear_routed_total",
+    "switchgear_rejected_total",
+    "switchgear_attempts_total",
+    "switchgear_reroutes_total",
+    "switchgear_retries_total",
+    "switchgear_tokens_total",
+    "switchgear_cost_micro_usd_total",
+    "switchgear_saved_micro_usd_total",
+    "switchgear_unpriced_total",
+    "switchgear_cache_lookups_total",
+    "switchgear_cache_checked_hits_total",
+    "switchgear_cache_writes_total",
+    "switchgear_dead_letters_total",
+    "switchgear_redeliveries_total",
+    "switchgear_duplicate_replies_total",
+    "switchgear_rebalances_total",
+    "switchgear_breaker_transitions_total",
+    "switchgear_validations_total",
+    "switchgear_groundedness_checks_total",
+    "switchgear_shared_state_errors_total",
+    "switchgear_config_reloads_total",
+    "switchgear_shed_total",
+    "switchgear_ledger_events_total",
+]
+GaugeName: TypeAlias = Literal[
+    "switchgear_consumer_lag",
+    "switchgear_queue_age_seconds",
+    "switchgear_in_flight",
+    "switchgear_concurrency_limit",
+    "switchgear_breaker_state",
+    "switchgear_budget_used_ratio",
+    "switchgear_rate_budget_left_ratio",
+    "switchgear_cache_entries",
+    "switchgear_ledger_lag",
+    "switchgear_draining",
+    "switchgear_build_info",
+]
+HistogramName: TypeAlias = Literal[
+    "switchgear_request_seconds",
+    "switchgear_queue_wait_seconds",
+    "switchgear_first_token_seconds",
+    "switchgear_attempt_seconds",
+    "switchgear_route_seconds",
+    "switchgear_cache_lookup_seconds",
+    "switchgear_overhead_seconds",
+]
+
+BREAKER_STATES: Final = {"closed": 0, "half_open": 1, "open": 2}
+"""The values of switchgear_breaker_state."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """help: what it means, in a sentence; labels: in the order in which they are given."""
+
+    help: str
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HistogramSpec:
+    """As Spec; buckets: upper bounds in seconds."""
+
+    help: str
+    labels: tuple[str, ...]
+    buckets: tuple[float, ...]
+
+
+_SHORT: Final = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5)
+_LONG: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
+
+COUNTERS: Final[dict[CounterName, Spec]] = {
+    "switchgear_requests_total": Spec(
+        "Requests answered; outcome is `done` or the failure's code.", ("tenant", "tier", "outcome")
+    ),
+    "switchgear_routed_total": Spec(
+        "Requests that the router sent to a tier; by: rule, classifier, caller, default.",
+        ("tier", "by"),
+    ),
+    "switchgear_rejected_total": Spec("Requests that the router refused.", ("tenant", "code")),
+    "switchgear_attempts_total": Spec(
+        "Calls of providers; outcome is `ok` or the failure's kind.", ("deployment", "outcome")
+    ),
+    "switchgear_reroutes_total": Spec(
+        "Requests sent on to another tier.", ("from_tier", "to_tier", "reason")
+    ),
+    "switchgear_retries_total": Spec("Requests put aside to be tried later.", ("tier", "reason")),
+    "switchgear_tokens_total": Spec(
+        "Tokens billed; kind: input, cache_read, cache_write, output, reasoning.",
+        ("tenant", "deployment", "kind"),
+    ),
+    "switchgear_cost_micro_usd_total": Spec(
+        "What providers charge, micro-dollars.", ("tenant", "deployment")
+    ),
+    "switchgear_saved_micro_usd_total": Spec(
+        "Saved against the tenant's baseline model, micro-dollars; "
+        "by: routing, cloud, prompt_cache, batch, cache.",
+        ("tenant", "by"),
+    ),
+    "switchgear_unpriced_total": Spec("Answers whose price is unknown.", ("deployment",)),
+    "switchgear_cache_lookups_total": Spec(
+        "Look-ups of the semantic cache; step: exact, canonical, semantic or none.",
+        ("tier", "result", "step"),
+    ),
+    "switchgear_cache_checked_hits_total": Spec(
+        "Cache hits re-checked against a fresh answer; verdict: same, different.", ("verdict",)
+    ),
+    "switchgear_cache_writes_total": Spec("Answers kept, or why not.", ("result",)),
+    "switchgear_dead_letters_total": Spec(
+        "Records sent to the dead-letter topic.", ("topic", "reason")
+    ),
+    "switchgear_redeliveries_total": Spec(
+        "Records seen before; outcome: replayed, resumed, stale.", ("topic", "outcome")
+    ),
+    "switchgear_duplicate_replies_total": Spec("Replies dropped by a client as duplicates."),
+    "switchgear_rebalances_total": Spec(
+        "Partitions gained and lost; kind: assigned, revoked, lost.", ("topic", "kind")
+    ),
+    "switchgear_breaker_transitions_total": Spec(
+        "Circuit breakers that changed state; to: closed, half_open, open.", ("deployment", "to")
+    ),
+    "switchgear_validations_total": Spec(
+        "Answers checked by a caller's validator; verdict: passed, failed.",
+        ("tier", "kind", "verdict"),
+    ),
+    "switchgear_groundedness_checks_total": Spec(
+        "Answers compared with their context; by: lexical, judge; verdict: supported, unsupported.",
+        ("model", "by", "verdict"),
+    ),
+    "switchgear_shared_state_errors_total": Spec(
+        "Operations that Redis failed and that we went on without.", ("operation",)
+    ),
+    "switchgear_config_reloads_total": Spec(
+        "Readings of switchgear.yaml; result: applied, refused.", ("result",)
+    ),
+    "switchgear_shed_total": Spec("Requests refused to protect others.", ("tenant", "reason")),
+    "switchgear_ledger_events_total": Spec(
+        "Usage events read; result: booked, duplicate, unreadable.", ("result",)
+    ),
+}
+
+GAUGES: Final[dict[GaugeName, Spec]] = {
+    "switchgear_consumer_lag": Spec("Records not yet committed.", ("group", "topic", "partition")),
+    "switchgear_queue_age_seconds": Spec(
+        "Age of the oldest record in work or waiting in a topic, as this process sees it.",
+        ("topic",),
+    ),
+    "switchgear_in_flight": Spec("Requests in work in this process.", ("tier",)),
+    "switchgear_concurrency_limit": Spec(
+        "Calls that this process allows itself at once.", ("deployment",)
+    ),
+    "switchgear_breaker_state": Spec("0 closed, 1 half-open, 2 open.", ("deployment",)),
+    "switchgear_budget_used_ratio": Spec(
+        "Share of a tenant's budget that is spent; period: day, month.", ("tenant", "period")
+    ),
+    "switchgear_rate_budget_left_ratio": Spec(
+        "Share of a deployment's rate that is free; kind: requests, tokens.",
+        ("deployment", "kind"),
+    ),
+    "switchgear_cache_entries": Spec("Answers in the semantic cache."),
+    "switchgear_ledger_lag": Spec("Usage events not yet in the ledger.", ("partition",)),
+    "switchgear_draining": Spec("1 while the process finishes its work before it ends."),
+    "switchgear_build_info": Spec("Always 1.", ("version", "role")),
+}
+
+HISTOGRAMS: Final[dict[HistogramName, HistogramSpec]] = {
+    "switchgear_request_seconds": HistogramSpec(
+        "From submission to the final reply.", ("tier", "outcome"), _LONG
+    ),
+    "switchgear_queue_wait_seconds": HistogramSpec(
+        "A record's wait in a topic.", ("topic",), _LONG
+    ),
+    "switchgear_first_token_seconds": HistogramSpec(
+        "From a call to the first token of its answer.", ("deployment",), _LONG
+    ),
+    "switchgear_attempt_seconds": HistogramSpec("One call.", ("deployment", "outcome"), _LONG),
+    "switchgear_route_seconds": HistogramSpec("One routing decision.", (), _SHORT),
+    "switchgear_cache_lookup_seconds": HistogramSpec(
+        "One look-up of the semantic cache.", ("result",), _SHORT
+    ),
+    "switchgear_overhead_seconds": HistogramSpec(
+        "What we added: the whole time less the calls, waits and queues.", ("tier",), _SHORT
+    ),
+}

@@ -1,0 +1,106 @@
+"""How does one finished request enter the metrics and the log? From its usage event, once."""
+
+from typing import Final
+
+from structlog.typing import FilteringBoundLogger
+
+from observability.metrics import Metrics
+from producers.messages import Attempt, Savings, UsageEvent
+
+_NONE: Final = "none"
+
+
+class Outcomes:
+    """Where a worker reports its finished requests."""
+
+    def __init__(self, metrics: Metrics, log: FilteringBoundLogger) -> None:
+        self._metrics = metrics
+        self._log = log
+
+    def record(self, event: UsageEvent, *, exported: bool) -> None:
+        """Count `event` and write its line. exported: its trace is, so it may be an exemplar."""
+        self._count_request(event, event.trace_id if exported else None)
+        for attempt in event.attempts:
+            self._count_attempt(attempt)
+        self._count_tokens(event)
+        self._count_money(event)
+        self._write(event)
+
+    def _count_request(self, event: UsageEvent, trace_id: str | None) -> None:
+        metrics, timings, cache = self._metrics, event.timings, event.cache
+        metrics.count("switchgear_requests_total", event.tenant, event.tier, event.outcome)
+        metrics.count(
+            "switchgear_cache_lookups_total", event.tier, cache.result, cache.step or _NONE
+        )
+        metrics.observe(
+            "switchgear_request_seconds",
+            event.tier,
+            event.outcome,
+            value=timings.total_ms / 1e3,
+            trace_id=trace_id,
+        )
+        if timings.first_token_ms is not None:
+            metrics.observe(
+                "switchgear_first_token_seconds",
+                event.deployment or _NONE,
+                value=timings.first_token_ms / 1e3,
+                trace_id=trace_id,
+            )
+
+    def _count_attempt(self, attempt: Attempt) -> None:
+        labels = attempt.deployment, attempt.outcome
+        self._metrics.count("switchgear_attempts_total", *labels)
+        self._metrics.observe(
+            "switchgear_attempt_seconds", *labels, value=attempt.duration_ms / 1e3
+        )
+
+    def _count_tokens(self, event: UsageEvent) -> None:
+        usage, deployment = event.usage, event.deployment or _NONE
+        kinds = (
+            ("input", usage.input_uncached),
+            ("cache_read", usage.cache_read),
+            ("cache_write", usage.cache_write_5m + usage.cache_write_1h),
+            ("output", usage.output - usage.reasoning),
+            ("reasoning", usage.reasoning),
+        )
+        for kind, tokens in kinds:
+            if tokens > 0:
+                self._metrics.count(
+                    "switchgear_tokens_total", event.tenant, deployment, kind, by=tokens
+                )
+
+    def _count_money(self, event: UsageEvent) -> None:
+        deployment = event.deployment or _NONE
+        if event.cost_micro_usd is not None:
+            cost = float(event.cost_micro_usd)
+            self._metrics.count(
+                "switchgear_cost_micro_usd_total", event.tenant, deployment, by=cost
+            )
+        elif event.outcome == "done":
+            self._metrics.count("switchgear_unpriced_total", deployment)
+        if event.savings is not None:
+            self._count_savings(event.tenant, event.savings)
+
+    def _count_savings(self, tenant: str, savings: Savings) -> None:
+        """A counter can't fall, so a means that cost more than it saved counts nothing here."""
+        for means in ("routing", "cloud", "prompt_cache", "batch", "cache"):
+            saved = float(getattr(savings, means))
+            if saved > 0:
+                self._metrics.count("switchgear_saved_micro_usd_total", tenant, means, by=saved)
+
+    def _write(self, event: UsageEvent) -> None:
+        write = self._log.info if event.outcome == "done" else self._log.warning
+        cost = event.cost_micro_usd
+        write(
+            "request",
+            request=event.id,
+            tenant=event.tenant,
+            outcome=event.outcome,
+            tier=event.tier,
+            deployment=event.deployment,
+            cache=event.cache.result,
+            attempts=len(event.attempts),
+            total_ms=round(event.timings.total_ms, 1),
+            cost_micro_usd=None if cost is None else str(cost),
+            trace=event.trace_id,
+        )

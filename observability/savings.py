@@ -1,0 +1,51 @@
+"""What was saved on one request, and by which of our means?
+
+Each means is credited with the step it makes from the price of the baseline model down to what was
+paid, always in the same order, so that the parts add up to the whole and nothing counts twice.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from producers.messages import MicroUsd, Savings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceSteps:
+    """The price of one answer's tokens, micro-dollars, from the dearest way to the one taken.
+
+    baseline: the tenant's baseline model. reference: the model used, at its first-listed
+    deployment. listed: at the deployment used. All three with no input cached and no batch.
+    cached: as listed, with the input that the provider's prompt cache discounted or surcharged.
+    paid: the invoice, so with the batch discount too.
+    failed: paid for attempts that gave no answer.
+    """
+
+    baseline: MicroUsd
+    reference: MicroUsd
+    listed: MicroUsd
+    cached: MicroUsd
+    paid: MicroUsd
+    failed: MicroUsd = Decimal(0)
+
+
+def of_call(steps: PriceSteps) -> Savings:
+    """The savings of a call: they add up to baseline - paid - failed."""
+    return Savings(
+        routing=steps.baseline - steps.reference,
+        cloud=steps.reference - steps.listed,
+        prompt_cache=steps.listed - steps.cached,
+        batch=steps.cached - steps.paid,
+        retries=-steps.failed,
+    )
+
+
+def of_hit(baseline: MicroUsd, avoided: MicroUsd, failed: MicroUsd = Decimal(0)) -> Savings:
+    """The savings of a cache hit. avoided: what the cached answer's call had cost."""
+    return Savings(routing=baseline - avoided, cache=avoided, retries=-failed)
+
+
+def total(savings: Savings) -> MicroUsd:
+    """All parts together."""
+    parts = savings.routing, savings.cloud, savings.prompt_cache, savings.batch
+    return sum(parts, savings.cache + savings.retries)

@@ -1,0 +1,45 @@
+"""What is noted of a request while it is served, before anybody knows whether it is exported?"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from observability.semconv import Attributes
+from observability.trace_context import TraceContext
+
+Keep: TypeAlias = Literal["error", "slow", "escalated"]
+Kind: TypeAlias = Literal["internal", "client", "producer", "consumer"]
+LazyAttributes: TypeAlias = Attributes | Callable[[], Attributes] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that a hop did. Times are Unix nanoseconds.
+
+    attributes: pass a function where building them costs: it is called at export only.
+    parent_id: the step that this one is a part of; 0 = the hop itself. span_id: 0 = any.
+    """
+
+    name: str
+    start_ns: int
+    end_ns: int
+    attributes: LazyAttributes = None
+    error: str | None = None
+    kind: Kind = "internal"
+    events: tuple[tuple[str, int], ...] = ()
+    links: tuple[TraceContext, ...] = ()
+    parent_id: int = 0
+    span_id: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waited:
+    """How long a record lay in `queue`: from its Kafka timestamp until now, Unix milliseconds.
+
+    submitted_ms: when the client sent the request, if the record says so.
+    """
+
+    queue: str
+    since_ms: float
+    submitted_ms: float | None = None
+    attributes: LazyAttributes = None

@@ -1,0 +1,145 @@
+"""How does a process trace requests, at a cost that nobody feels?
+
+A hop notes its steps as plain tuples; OpenTelemetry spans are built from them only at its end, and
+only if the trace was sampled at its head or the request ended badly, slowly or on another tier. So
+an unsampled request costs a few microseconds, and still every error has its trace.
+"""
+
+import random
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+from observability.hop import Hop, OpenSpan, Origin, new_span_id
+from observability.span_building import build
+from observability.steps import Keep, LazyAttributes, Step, Waited
+from observability.trace_context import (
+    Carried,
+    TraceContext,
+    extract,
+    in_ratio,
+    parse,
+    with_tenant,
+)
+
+__all__ = [
+    "Hop", "Keep", "LazyAttributes", "OpenSpan", "SpanSink", "Step", "Tracer", "TracingSettings",
+    "Waited", "tracing",
+]  # fmt: skip
+
+_QUEUE: Final = 8192
+_BATCH: Final = 512
+_TIMEOUT_S: Final = 5
+_FLUSH_EVERY_MS: Final = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TracingSettings:
+    """endpoint: an OTLP/HTTP base address, e.g. `http://jaeger:4318`; None exports nothing.
+
+    sample_ratio: share of the traces begun here that are recorded whatever happens.
+    slow_ms: from submission to the end of a hop; slower requests are kept.
+    kept_per_s: at most so many unsampled traces are kept a second: in an outage all end badly.
+    content: record prompts and answers (off: they may hold personal data).
+    """
+
+    endpoint: str | None = None
+    sample_ratio: float = 0.1
+    slow_ms: float = 10_000
+    kept_per_s: int = 20
+    content: bool = False
+
+
+class SpanSink(Protocol):
+    """Takes finished spans, never blocks, never raises (OpenTelemetry's span processors do so)."""
+
+    def on_end(self, span: ReadableSpan) -> None: ...  # noqa: D102
+
+
+class Tracer:
+    """Begins hops. One for each process; `sink` None means that nothing is ever exported."""
+
+    def __init__(
+        self, service: str, sink: SpanSink | None, settings: TracingSettings | None = None
+    ) -> None:
+        self.settings = settings or TracingSettings()
+        self._sink = sink
+        self._resource = Resource({"service.name": service})
+        self._second = 0
+        self._kept = 0
+
+    def hop(
+        self,
+        name: str,
+        headers: Iterable[tuple[str, bytes | None]] = (),
+        *,
+        tenant: str | None = None,
+        waited: Waited | None = None,
+        links: Iterable[str] = (),
+    ) -> Hop:
+        """Continue the trace of `headers`, or begin one. links: traceparents of earlier tries."""
+        carried = extract(headers)
+        if tenant is not None:
+            carried = Carried(carried.parent, with_tenant(carried.baggage, tenant))
+        earlier = tuple(context for context in map(parse, links) if context is not None)
+        return Hop(name, self._next(carried.parent), Origin(carried, waited, earlier), self)
+
+    def keeps(self, total_ms: float, error: str | None) -> Keep | None:
+        """Why an unsampled request that ended like this is exported, if it is."""
+        if self._sink is None:
+            return None
+        if error is not None:
+            return "error"
+        return "slow" if total_ms > self.settings.slow_ms else None
+
+    def has_room(self) -> bool:
+        """Whether one more unsampled trace fits into this second."""
+        second = int(time.monotonic())
+        if second != self._second:
+            self._second, self._kept = second, 0
+        self._kept += 1
+        return self._kept <= self.settings.kept_per_s
+
+    def export(
+        self, steps: Sequence[Step], context: TraceContext, tenant: str | None, kept: Keep | None
+    ) -> None:
+        """Hand the steps to the sink as spans."""
+        if self._sink is not None:
+            for span in build(steps, context, tenant, kept, self._resource):
+                self._sink.on_end(span)
+
+    def _next(self, parent: TraceContext | None) -> TraceContext:
+        if parent is not None:
+            return TraceContext(parent.trace_id, new_span_id(), parent.sampled, parent.tracestate)
+        trace_id = random.getrandbits(128) or 1
+        return TraceContext(trace_id, new_span_id(), in_ratio(trace_id, self.settings.sample_ratio))
+
+
+@contextmanager
+def tracing(service: str, settings: TracingSettings) -> Iterator[Tracer]:
+    """The process's tracer; leaving flushes what is queued, for some seconds at most.
+
+    A collector that is slow, wrong or away costs spans, never a request: the queue is bounded, and
+    what doesn't fit is dropped with a warning.
+    """
+    if settings.endpoint is None:
+        yield Tracer(service, None, settings)
+        return
+    address = f"{settings.endpoint.rstrip('/')}/v1/traces"
+    batches = BatchSpanProcessor(
+        OTLPSpanExporter(endpoint=address, timeout=_TIMEOUT_S),
+        max_queue_size=_QUEUE,
+        max_export_batch_size=_BATCH,
+        schedule_delay_millis=_FLUSH_EVERY_MS,
+    )
+    try:
+        yield Tracer(service, batches, settings)
+    finally:
+        batches.shutdown()  # type: ignore[no-untyped-call]

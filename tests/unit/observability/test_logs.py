@@ -1,0 +1,85 @@
+import io
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+from hypothesis import given
+from hypothesis import strategies as st
+
+from observability.logs import REDACTED, logger, start_logging, without_secrets
+
+
+@pytest.fixture
+def out() -> Iterator[io.StringIO]:
+    root = logging.getLogger()
+    before = (root.handlers[:], root.level)
+    stream = io.StringIO()
+    yield stream
+    structlog.reset_defaults()
+    root.handlers[:], level = before
+    root.setLevel(level)
+
+
+def lines(out: io.StringIO) -> list[dict[str, object]]:
+    return [json.loads(line) for line in out.getvalue().splitlines()]
+
+
+def test_one_json_line_with_the_processs_fields(out: io.StringIO) -> None:
+    start_logging(out=out)
+    logger(role="router").info("routed", tier="economy", ms=1.5)
+    (line,) = lines(out)
+    assert line["event"] == "routed"
+    assert (line["role"], line["tier"], line["ms"]) == ("router", "economy", 1.5)
+    assert {"level", "timestamp"} <= line.keys()
+
+
+def test_library_loggers_write_json_too_and_are_redacted(out: io.StringIO) -> None:
+    start_logging(out=out)
+    logging.getLogger("aiokafka").warning("cannot reach sasl://user:hunter22@broker")
+    (line,) = lines(out)
+    assert line["logger"] == "aiokafka"
+    assert "hunter22" not in str(line)
+
+
+def test_secrets_are_redacted_by_name_and_by_form(out: io.StringIO) -> None:
+    start_logging(out=out)
+    logger().info(
+        "call",
+        headers={"Authorization": "Bearer abc", "x-api-key": "k"},
+        note="failed with sk-proj-abcdefgh12345678",
+        url=["redis://default:hunter22@redis:6379"],
+        input_tokens=12,
+    )
+    (line,) = lines(out)
+    assert line["headers"] == {"Authorization": REDACTED, "x-api-key": REDACTED}
+    assert line["note"] == f"failed with {REDACTED}"
+    assert line["url"] == [f"redis://{REDACTED}@redis:6379"]
+    assert line["input_tokens"] == 12
+
+
+def test_prompts_appear_only_when_switched_on(out: io.StringIO) -> None:
+    start_logging(out=out)
+    logger().info("x", messages=[{"content": "my diagnosis"}], nested={"prompt": "my diagnosis"})
+    assert "diagnosis" not in out.getvalue()
+    structlog.reset_defaults()
+    start_logging(out=out, content=True)
+    logger().info("x", messages=[{"content": "my diagnosis"}])
+    assert "diagnosis" in out.getvalue()
+
+
+def test_an_exceptions_text_is_redacted(out: io.StringIO) -> None:
+    start_logging(out=out)
+    try:
+        int("bad key sk-ant-REDACTED")
+    except ValueError:
+        logger().exception("failed")
+    assert "sk-ant" not in out.getvalue()
+    assert "ValueError" in out.getvalue()
+
+
+@given(st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=200))
+def test_redaction_leaves_other_text_alone(text: str) -> None:
+    if not any(mark in text for mark in ("sk-", "AKIA", "AIza", "xox", "gh", "://", "earer")):
+        assert without_secrets(text) == text

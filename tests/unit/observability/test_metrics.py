@@ -1,0 +1,80 @@
+from typing import get_args
+from urllib.request import Request, urlopen
+
+import pytest
+
+from observability.metric_names import (
+    COUNTERS,
+    GAUGES,
+    HISTOGRAMS,
+    CounterName,
+    GaugeName,
+    HistogramName,
+)
+from observability.metrics import MAX_SERIES, Metrics
+from observability.scrape import scrape_endpoint
+
+
+def test_every_name_has_its_specification() -> None:
+    assert set(get_args(CounterName)) == set(COUNTERS)
+    assert set(get_args(GaugeName)) == set(GAUGES)
+    assert set(get_args(HistogramName)) == set(HISTOGRAMS)
+
+
+def test_names_follow_prometheus_practice() -> None:
+    assert all(name.endswith("_total") for name in COUNTERS)
+    assert all(name.endswith("_seconds") for name in HISTOGRAMS)
+    assert not any(name.endswith("_total") for name in GAUGES)
+    for histogram in HISTOGRAMS.values():
+        assert list(histogram.buckets) == sorted(histogram.buckets)
+
+
+def test_counts_gauges_and_histograms_are_read_back() -> None:
+    metrics = Metrics()
+    metrics.count("switchgear_tokens_total", "acme", "d", "input", by=120)
+    metrics.count("switchgear_tokens_total", "acme", "d", "input", by=30)
+    metrics.set("switchgear_in_flight", "economy", to=3)
+    metrics.add("switchgear_in_flight", "economy", by=-1)
+    metrics.observe("switchgear_route_seconds", value=0.002)
+    tokens = {"tenant": "acme", "deployment": "d", "kind": "input"}
+    assert metrics.value("switchgear_tokens_total", **tokens) == 150
+    assert metrics.value("switchgear_in_flight", tier="economy") == 2
+    assert metrics.value("switchgear_route_seconds_count") == 1
+
+
+def test_a_wrong_number_of_labels_is_refused() -> None:
+    with pytest.raises(ValueError, match="label"):
+        Metrics().count("switchgear_requests_total", "acme")
+
+
+def test_invented_tenants_cannot_fill_the_memory() -> None:
+    metrics = Metrics()
+    for number in range(MAX_SERIES + 50):
+        metrics.count("switchgear_shed_total", f"tenant-{number}", "load")
+    assert metrics.value("switchgear_shed_total", tenant="other", reason="other") == 50
+    families = [f for f in metrics.registry.collect() if f.name == "switchgear_shed"]
+    series = [s for f in families for s in f.samples if s.name == "switchgear_shed_total"]
+    assert len(series) == MAX_SERIES + 1
+
+
+def test_a_watched_gauge_is_read_at_the_scrape_and_can_be_forgotten() -> None:
+    metrics = Metrics()
+    lag = [7.0]
+    labels = ("workers", "llm.requests", "0")
+    metrics.watch("switchgear_consumer_lag", *labels, read=lambda: lag[0])
+    named = dict(zip(("group", "topic", "partition"), labels, strict=True))
+    lag[0] = 9
+    assert metrics.value("switchgear_consumer_lag", **named) == 9
+    metrics.forget("switchgear_consumer_lag", *labels)
+    assert metrics.value("switchgear_consumer_lag", **named) is None
+
+
+def test_a_scrape_shows_values_and_exemplars() -> None:
+    metrics = Metrics()
+    metrics.observe("switchgear_route_seconds", value=0.002, trace_id="ab" * 16)
+    openmetrics = {"Accept": "application/openmetrics-text; version=1.0.0"}
+    with scrape_endpoint(metrics, 0, "127.0.0.1") as port:
+        address = f"http://127.0.0.1:{port}/metrics"
+        with urlopen(address) as plain, urlopen(Request(address, headers=openmetrics)) as rich:
+            assert "switchgear_route_seconds_count 1.0" in plain.read().decode()
+            assert f'trace_id="{"ab" * 16}"' in rich.read().decode()

@@ -1,0 +1,177 @@
+import time
+from dataclasses import dataclass, field
+
+import pytest
+from opentelemetry.sdk.trace import ReadableSpan
+
+from observability.hop import MAX_STEPS
+from observability.tracing import Hop, Step, Tracer, TracingSettings, Waited, tracing
+
+
+@dataclass
+class Kept:
+    spans: list[ReadableSpan] = field(default_factory=list)
+
+    def on_end(self, span: ReadableSpan) -> None:
+        self.spans.append(span)
+
+    def named(self, name: str) -> ReadableSpan:
+        return next(span for span in self.spans if span.name == name)
+
+    def tree(self) -> dict[str, str | None]:
+        """Each span's name, and its parent's."""
+        names = {span.context.span_id: span.name for span in self.spans if span.context}
+        return {s.name: names[s.parent.span_id] if s.parent else None for s in self.spans}
+
+
+def tracer_of(kept: Kept, ratio: float = 1.0, per_s: int = 20) -> Tracer:
+    return Tracer("test", kept, TracingSettings(sample_ratio=ratio, kept_per_s=per_s))
+
+
+def waited() -> Waited:
+    now_ms = time.time() * 1000
+    return Waited(queue="llm.tier.economy", since_ms=now_ms - 50, submitted_ms=now_ms - 100)
+
+
+def work(hop: Hop) -> None:
+    with hop.span("cache lookup") as lookup, lookup.span("exact"):
+        pass
+    now = time.time_ns()
+    hop.add(Step("chat m", now, now + 5, lambda: {"a": 1}, events=(("first token", now + 2),)))
+
+
+def test_one_trace_over_two_hops_with_the_queue_as_its_own_span() -> None:
+    kept = Kept()
+    router = tracer_of(kept).hop("route", tenant="acme")
+    worker = tracer_of(kept).hop("serve", router.headers(), waited=waited())
+    work(worker)
+    worker.end()
+    router.end()
+    assert kept.tree() == {
+        "route": None,
+        "queue llm.tier.economy": "route",
+        "serve": "route",
+        "cache lookup": "serve",
+        "exact": "cache lookup",
+        "chat m": "serve",
+    }
+    assert len({span.context.trace_id for span in kept.spans if span.context}) == 1
+    wait = kept.named("queue llm.tier.economy")
+    assert wait.start_time is not None
+    assert wait.end_time is not None
+    assert wait.end_time - wait.start_time >= 49e6
+
+
+def test_the_tenant_travels_as_baggage_and_is_on_every_span() -> None:
+    kept = Kept()
+    router = tracer_of(kept).hop("route", tenant="acme")
+    worker = tracer_of(kept).hop("serve", router.headers())
+    assert worker.tenant == "acme"
+    work(worker)
+    worker.end()
+    assert {(s.attributes or {}).get("switchgear.tenant") for s in kept.spans} == {"acme"}
+
+
+def test_an_unsampled_request_that_ends_well_exports_nothing_and_builds_nothing() -> None:
+    kept = Kept()
+    hop = tracer_of(kept, ratio=0).hop("serve")
+
+    def never() -> dict[str, str]:
+        pytest.fail("attributes were built for nothing")
+
+    now = time.time_ns()
+    hop.add(Step("chat m", now, now, never))
+    hop.end(never)
+    assert kept.spans == []
+
+
+def test_an_unsampled_request_that_fails_is_kept_as_one_connected_tree() -> None:
+    kept = Kept()
+    tracer = tracer_of(kept, ratio=0)
+    router = tracer.hop("route", tenant="acme")
+    router.end()
+    worker = tracer.hop("serve", router.headers(), waited=waited())
+    work(worker)
+    worker.end(error="providers_exhausted")
+    tree = kept.tree()
+    assert tree["earlier hops (unsampled)"] is None
+    assert tree["serve"] == "earlier hops (unsampled)"
+    assert tree["queue llm.tier.economy"] == "earlier hops (unsampled)"
+    serve = kept.named("serve")
+    assert serve.attributes is not None
+    assert serve.attributes["switchgear.trace.kept"] == "error"
+    assert serve.attributes["error.type"] == "providers_exhausted"
+    assert not serve.status.is_ok
+
+
+def test_a_slow_request_is_kept() -> None:
+    kept = Kept()
+    hop = Tracer("t", kept, TracingSettings(sample_ratio=0, slow_ms=80)).hop(
+        "serve", waited=waited()
+    )
+    hop.end()
+    assert (kept.named("serve").attributes or {})["switchgear.trace.kept"] == "slow"
+
+
+def test_after_an_escalation_the_next_hop_records_too() -> None:
+    kept = Kept()
+    tracer = tracer_of(kept, ratio=0)
+    first = tracer.hop("serve economy")
+    first.keep("escalated")
+    second = tracer.hop("serve standard", first.headers(), links=[first.traceparent])
+    second.end()
+    first.end()
+    assert kept.tree() == {"serve economy": None, "serve standard": "serve economy"}
+    (link,) = kept.named("serve standard").links
+    assert link.context.span_id == first.context.span_id
+
+
+def test_in_an_outage_only_so_many_traces_a_second_are_kept() -> None:
+    kept = Kept()
+    tracer = tracer_of(kept, ratio=0, per_s=3)
+    for _ in range(100):
+        tracer.hop("serve").end(error="overloaded")
+    assert 3 <= len(kept.spans) <= 6  # two seconds, if the clock turned
+
+
+def test_an_exception_marks_its_step() -> None:
+    kept = Kept()
+    hop = tracer_of(kept).hop("serve")
+    with pytest.raises(KeyError), hop.span("validate"):
+        raise KeyError
+    hop.end()
+    assert (kept.named("validate").attributes or {})["error.type"] == "KeyError"
+
+
+def test_a_clock_behind_the_producers_makes_no_negative_wait() -> None:
+    kept = Kept()
+    ahead = Waited(queue="q", since_ms=time.time() * 1000 + 60_000)
+    tracer_of(kept).hop("serve", waited=ahead).end()
+    wait = kept.named("queue q")
+    assert wait.start_time == wait.end_time
+
+
+def test_steps_are_bounded() -> None:
+    kept = Kept()
+    hop = tracer_of(kept).hop("serve")
+    for _ in range(MAX_STEPS * 2):
+        hop.add(Step("chunk", 0, 0))
+    hop.end()
+    assert len(kept.spans) == MAX_STEPS + 1
+
+
+def test_a_collector_that_is_away_costs_nothing_but_spans() -> None:
+    settings = TracingSettings(endpoint="http://127.0.0.1:9", sample_ratio=1)
+    with tracing("test", settings) as tracer:
+        hop = tracer.hop("serve")
+        hop.end()
+    assert len(hop.trace_id) == 32
+
+
+def test_without_an_endpoint_context_still_travels() -> None:
+    with tracing("test", TracingSettings()) as tracer:
+        first = tracer.hop("route")
+        second = tracer.hop("serve", first.headers())
+        second.end(error="internal_error")
+    assert second.trace_id == first.trace_id
+    assert second.kept is None
