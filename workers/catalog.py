@@ -1,7 +1,7 @@
 """Which models, deployments, tiers and tenants does `switchgear.yaml` define, and is it coherent?
 
-Secrets and addresses of the infrastructure are never in the file: a deployment names the environment
-variables that hold them.
+Secrets and addresses of the infrastructure are never in the file: a deployment names the
+environment variables that hold them.
 """
 
 from collections.abc import Collection, Iterator
@@ -10,6 +10,8 @@ from difflib import get_close_matches
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from observability.prices import PriceOverride
 
 Capability: TypeAlias = Literal["tools", "images", "json_schema", "logprobs", "reasoning"]
 Dialect: TypeAlias = Literal["openai", "anthropic", "bedrock"]
@@ -38,16 +40,6 @@ class Model(Section):
     capabilities: frozenset[Capability] = frozenset()
     quality: dict[str, Annotated[float, Field(ge=0, le=1)]] = {}
     prompt: PromptAdaptation = PromptAdaptation()
-
-
-class PriceOverride(Section):
-    """USD per million tokens, or per GPU-hour at a throughput, where no public price applies."""
-
-    input_per_mtok: Decimal | None = None
-    output_per_mtok: Decimal | None = None
-    cache_read_per_mtok: Decimal | None = None
-    gpu_hour_usd: Decimal | None = None
-    tokens_per_gpu_hour: Annotated[int, Field(ge=1)] | None = None
 
 
 class Deployment(Section):

@@ -1,11 +1,12 @@
 """What must a provider's adapter do?"""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
 from producers.messages import ChatBody
 from workers.catalog import Deployment, Model
+from workers.prompt_cache import CachePlan, Unmarked
 
 from .outcome import Outcome
 
@@ -15,13 +16,18 @@ Emit: TypeAlias = Callable[[dict[str, Any]], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One attempt at `deployment`, which serves `model`. Timeouts in seconds."""
+    """One attempt at `deployment`, which serves `model`. Timeouts in seconds.
+
+    request_id travels as the `x-request-id` header, so a provider's log can be matched with ours.
+    """
 
     deployment: Deployment
     model: Model
     body: ChatBody
     timeout_s: float
     first_token_timeout_s: float
+    prompt_cache: CachePlan = field(default_factory=Unmarked)
+    request_id: str | None = None
 
 
 class Provider(Protocol):

@@ -1,0 +1,226 @@
+"""What does a call cost, in micro-dollars?
+
+Prices are data with validity dates. A deployment's own price comes first, then our table
+(`prices.yaml`), then the pinned `genai-prices`; else the call is `Unpriced`, which is shown as
+such and is never 0. A price in USD per million tokens is micro-dollars per token, so there is
+nothing to convert. Rates are looked up once per key and day: a cost is then a few products.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from producers.messages import MicroUsd, Usage
+
+Processing: TypeAlias = Literal["standard", "batch", "flex", "priority"]
+"""How the provider serves the call: batch and flex cost less, priority more."""
+
+
+class PriceOverride(BaseModel):
+    """USD per million tokens, or per GPU-hour at a throughput, where no public price applies."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    input_per_mtok: Decimal | None = None
+    output_per_mtok: Decimal | None = None
+    cache_read_per_mtok: Decimal | None = None
+    gpu_hour_usd: Decimal | None = None
+    tokens_per_gpu_hour: Annotated[int, Field(ge=1)] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PriceKey:
+    """What a price belongs to. provider: openai, anthropic, mistral, aws, azure, self …"""
+
+    provider: str
+    model: str
+    region: str = "global"
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """Micro-dollars per token of each kind.
+
+    above: (a prompt's total tokens, the rates of a call whose prompt is longer), dearest last.
+    """
+
+    input: Decimal
+    cache_read: Decimal
+    cache_write_5m: Decimal
+    cache_write_1h: Decimal
+    output: Decimal
+    above: tuple[tuple[int, "Rates"], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PriceRow:
+    """One line of the table, valid from a day on. region `*`: any that no other row names.
+
+    rates: for each way of processing that the provider offers.
+    """
+
+    provider: str
+    models: tuple[str, ...]
+    region: str
+    valid_from: date
+    rates: Mapping[Processing, Rates]
+
+
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """What a call costs; `version` says which table at which version said so."""
+
+    micro_usd: MicroUsd
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unpriced:
+    """No price is known; `reason` says what is missing."""
+
+    reason: str
+
+
+Price: TypeAlias = Priced | Unpriced
+Lookup: TypeAlias = Callable[[PriceKey, date, Processing], Rates | None]
+"""Another price list, asked where the table has no row."""
+
+_Found: TypeAlias = tuple[Rates, str] | Unpriced
+
+
+class PriceBook:
+    """The table, and the list behind it."""
+
+    def __init__(
+        self,
+        rows: Iterable[PriceRow],
+        version: str,
+        fallback: Lookup = lambda *_: None,
+        fallback_version: str = "",
+    ) -> None:
+        self._rows: dict[tuple[str, str], list[PriceRow]] = {}
+        for row in sorted(rows, key=lambda row: (row.valid_from, row.region != "*"), reverse=True):
+            for model in row.models:
+                self._rows.setdefault((row.provider, model), []).append(row)
+        self._version = version
+        self._fallback = fallback
+        self._fallback_version = fallback_version
+        self._found: dict[tuple[PriceKey, date, Processing], _Found] = {}
+
+    def cost(
+        self,
+        key: PriceKey,
+        usage: Usage,
+        at: datetime,
+        processing: Processing = "standard",
+        override: PriceOverride | None = None,
+    ) -> Price:
+        """The price of `usage` at `at` (aware); the override of its deployment comes first."""
+        if override is not None:
+            return _own(override, usage)
+        wanted = key, at.astimezone(UTC).date(), processing
+        found = self._found.get(wanted)
+        if found is None:
+            found = self._found[wanted] = self._find(*wanted)
+        if isinstance(found, Unpriced):
+            return found
+        rates, version = found
+        return Priced(charge(rates, usage), version)
+
+    def rates(self, key: PriceKey, at: datetime, processing: Processing = "standard") -> _Found:
+        """The rates that hold at `at` with their version, for whoever compares prices."""
+        return self._find(key, at.astimezone(UTC).date(), processing)
+
+    def _find(self, key: PriceKey, on: date, processing: Processing) -> _Found:
+        row = self._row(key, on)
+        if row is not None and processing in row.rates:
+            return row.rates[processing], self._version
+        rates = self._fallback(key, on, processing)
+        if rates is not None:
+            return rates, self._fallback_version
+        what = f"{key.model} at {key.provider} ({key.region}), {processing}, on {on}"
+        return Unpriced(f"no price for {what}: give the deployment a `price` of its own")
+
+    def _row(self, key: PriceKey, on: date) -> PriceRow | None:
+        """The youngest valid row; one that names the region goes before one for any region."""
+        rows = self._rows.get((key.provider, key.model), ())
+        valid = [row for row in rows if row.valid_from <= on and row.region in {key.region, "*"}]
+        exact = (row for row in valid if row.region == key.region)
+        return next(exact, valid[0] if valid else None)
+
+
+def charge(rates: Rates, usage: Usage) -> MicroUsd:
+    """Micro-dollars for `usage`; a prompt above a threshold pays its rates for every token."""
+    total = usage.input_total
+    for threshold, dearer in rates.above:
+        if total > threshold:
+            rates = dearer
+    return (
+        rates.input * usage.input_uncached
+        + rates.cache_read * usage.cache_read
+        + rates.cache_write_5m * usage.cache_write_5m
+        + rates.cache_write_1h * usage.cache_write_1h
+        + rates.output * usage.output
+    )
+
+
+def scaled(rates: Rates, factor: Decimal) -> Rates:
+    """`rates` times `factor`, thresholds included."""
+    if factor == 1:
+        return rates
+    return Rates(
+        rates.input * factor,
+        rates.cache_read * factor,
+        rates.cache_write_5m * factor,
+        rates.cache_write_1h * factor,
+        rates.output * factor,
+        tuple((threshold, scaled(dearer, factor)) for threshold, dearer in rates.above),
+    )
+
+
+def rates_of(
+    *,
+    input: Decimal,  # noqa: A002 - the name that every price list uses
+    output: Decimal,
+    cache_read: Decimal | None = None,
+    cache_write_5m: Decimal | None = None,
+    cache_write_1h: Decimal | None = None,
+) -> Rates:
+    """Rates in which a kind without its own price costs what plain input costs."""
+    written = input if cache_write_5m is None else cache_write_5m
+    return Rates(
+        input,
+        input if cache_read is None else cache_read,
+        written,
+        written if cache_write_1h is None else cache_write_1h,
+        output,
+    )
+
+
+def _own(override: PriceOverride, usage: Usage) -> Price:
+    """The operator's own price: by the token, by the GPU-hour, or both added."""
+    by_token = override.input_per_mtok is not None or override.output_per_mtok is not None
+    by_hour = override.gpu_hour_usd is not None
+    if not by_token and not by_hour:
+        return Unpriced("the deployment's `price` names neither tokens nor GPU-hours")
+    if by_hour and override.tokens_per_gpu_hour is None:
+        return Unpriced(
+            "the deployment's `price` needs `tokens_per_gpu_hour` beside `gpu_hour_usd`"
+        )
+    rates = rates_of(
+        input=override.input_per_mtok or Decimal(0),
+        output=override.output_per_mtok or Decimal(0),
+        cache_read=override.cache_read_per_mtok,
+    )
+    return Priced(charge(rates, usage) + _gpu_time(override, usage), "own")
+
+
+def _gpu_time(override: PriceOverride, usage: Usage) -> Decimal:
+    if override.gpu_hour_usd is None or override.tokens_per_gpu_hour is None:
+        return Decimal(0)
+    per_token = override.gpu_hour_usd * 1_000_000 / override.tokens_per_gpu_hour
+    return per_token * (usage.input_total + usage.output)

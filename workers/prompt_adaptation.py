@@ -1,0 +1,69 @@
+"""What must a prompt say differently for this model, so that the output contract is kept?
+
+Two things: what the configuration says a model family needs around the system prompt, and a JSON
+contract put into words for a model that has no JSON schema mode.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from producers.messages import ChatBody, ChatMessage
+from workers.catalog import Model, PromptAdaptation
+
+_SYSTEM_ROLES: Final = ("system", "developer")
+
+
+@dataclass(frozen=True, slots=True)
+class Adapted:
+    """The body to send; warnings tell the caller what was said in other words."""
+
+    body: ChatBody
+    warnings: tuple[str, ...] = ()
+
+
+def adapt(body: ChatBody, model: Model) -> Adapted:
+    """`body` as `model` needs it; the same object when nothing has to change."""
+    contract = _contract_in_words(body, model)
+    if model.prompt == _NOTHING and contract is None:
+        return Adapted(body)
+    changes: dict[str, Any] = {"messages": _with_system(body, model.prompt, contract)}
+    if contract is None:
+        return Adapted(body.model_copy(update=changes))
+    changes["response_format"] = None
+    warning = "response_format was put into the system prompt: the model has no JSON schema mode"
+    return Adapted(body.model_copy(update=changes), (warning,))
+
+
+_NOTHING: Final = PromptAdaptation()
+
+
+def _with_system(
+    body: ChatBody, prompt: PromptAdaptation, contract: str | None
+) -> list[ChatMessage]:
+    """The messages with one system message first, which is the wrapped one of the caller."""
+    own = [_text(message) for message in body.messages if message["role"] in _SYSTEM_ROLES]
+    others = [message for message in body.messages if message["role"] not in _SYSTEM_ROLES]
+    parts = (prompt.system_prefix, *own, prompt.system_suffix, contract or "")
+    system = "\n\n".join(part for part in parts if part)
+    return [{"role": "system", "content": system}, *others] if system else others
+
+
+def _text(message: Mapping[str, Any]) -> str:
+    content = message.get("content") or ""
+    if isinstance(content, str):
+        return content
+    return "\n".join(part.get("text", "") for part in content)
+
+
+def _contract_in_words(body: ChatBody, model: Model) -> str | None:
+    """The instruction that stands in for `response_format`, if the model needs one."""
+    asked = body.response_format or {}
+    if "json_schema" in model.capabilities or asked.get("type") != "json_schema":
+        return None
+    schema = (asked.get("json_schema") or {}).get("schema") or {}
+    return (
+        "Answer with one JSON value that satisfies this JSON Schema, and with nothing else: "
+        "no prose, no code fence.\n" + json.dumps(schema, separators=(",", ":"))
+    )

@@ -1,0 +1,245 @@
+"""Which failure is an error response?
+
+Classified on (status, error code, words of the message), never on the status alone: the same 429
+means "wait 2 s", "slow the ramp" and "the money is spent until next month". Rules are data, read
+in order, the first that matches decides; the sources are the providers' error references.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, TypeAlias
+
+from pydantic_core import from_json
+
+from .outcome import (
+    BadCredentials,
+    ContentFiltered,
+    ContextTooLong,
+    Failure,
+    Overloaded,
+    QuotaExhausted,
+    RampTooFast,
+    RateLimited,
+    Rejected,
+    ServerError,
+    TimedOut,
+    UnknownModel,
+)
+from .rate_headers import rate_limits, wait_hint
+
+LONGEST_MESSAGE: Final = 400
+
+_Kind: TypeAlias = type[Failure]
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorReport:
+    """An error as a provider told it. status: of the response, or of the error inside a stream.
+
+    codes: every code and type that it names, the most exact first.
+    """
+
+    status: int
+    codes: tuple[str, ...]
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Matches when every part that is given matches."""
+
+    kind: _Kind
+    statuses: Collection[int] = ()
+    codes: Collection[str] = ()
+    words: str = ""
+
+    def matches(self, report: ErrorReport) -> bool:
+        """True when `report` is what this rule describes."""
+        return (
+            (not self.statuses or report.status in self.statuses)
+            and (not self.codes or any(code in self.codes for code in report.codes))
+            and (not self.words or re.search(self.words, report.message, re.IGNORECASE) is not None)
+        )
+
+
+_TOO_LONG: Final = (
+    r"context (length|window)|too many (input )?tokens|prompt is too long|input is too long"
+    r"|too large for model|maximum allowed (input )?length|exceeds? the (maximum )?model.* length"
+)
+
+RULES: Final = (
+    # the operator must act
+    Rule(
+        QuotaExhausted,
+        codes={
+            "insufficient_quota",
+            "credit_balance_exhausted",
+            "billing_hard_limit_reached",
+            "billing_not_active",
+            "billing_error",
+            "enforced_spend_limit_reached",
+        },
+    ),
+    Rule(QuotaExhausted, statuses={402}),
+    Rule(
+        QuotaExhausted,
+        statuses={400, 403, 429},
+        words=r"regain access on|credit balance is too low|spend(ing)? limit|monthly (quota|limit)",
+    ),
+    Rule(BadCredentials, codes={"invalid_api_key", "authentication_error", "permission_error"}),
+    Rule(
+        BadCredentials,
+        codes={
+            "AccessDeniedException",
+            "UnrecognizedClientException",
+            "InvalidSignatureException",
+            "ExpiredTokenException",
+            "MissingAuthenticationTokenException",
+            "IncompleteSignatureException",
+        },
+    ),
+    Rule(
+        UnknownModel,
+        codes={
+            "model_not_found",
+            "invalid_model",
+            "DeploymentNotFound",
+            "unknown_model",
+            "not_found_error",
+            "ResourceNotFoundException",
+        },
+    ),
+    Rule(
+        UnknownModel,
+        codes={"ValidationException"},
+        words=r"model identifier is invalid|on-demand throughput isn",
+    ),
+    # the caller must act
+    Rule(ContextTooLong, codes={"context_length_exceeded", "request_too_large"}),
+    Rule(ContextTooLong, statuses={400, 413, 422}, words=_TOO_LONG),
+    Rule(ContextTooLong, statuses={413}),
+    Rule(
+        ContentFiltered, codes={"content_filter", "content_policy_violation", "moderation_blocked"}
+    ),
+    Rule(ContentFiltered, statuses={400, 403}, words=r"content (management|filtering) policy"),
+    # the provider must act
+    Rule(RampTooFast, codes={"slow_down"}),
+    Rule(RampTooFast, statuses={429}, words=r"slow down|acceleration limit|ramp"),
+    Rule(
+        Overloaded,
+        codes={
+            "overloaded_error",
+            "server_is_overloaded",
+            "engine_overloaded",
+            "resource_unavailable",
+            "ServiceUnavailableException",
+            "ModelNotReadyException",
+        },
+    ),
+    Rule(Overloaded, statuses={429}, words=r"high demand|resource unavailable|overloaded"),
+    Rule(Overloaded, statuses={529, 503}),
+    Rule(
+        RateLimited,
+        codes={
+            "rate_limit_exceeded",
+            "rate_limit_error",
+            "ThrottlingException",
+            "TooManyRequestsException",
+            "ServiceQuotaExceededException",
+        },
+    ),
+    Rule(RateLimited, statuses={429}),
+    Rule(TimedOut, codes={"timeout_error", "ModelTimeoutException"}),
+    Rule(TimedOut, statuses={408, 504}),
+    Rule(BadCredentials, statuses={401, 403}),
+    Rule(UnknownModel, statuses={404}),
+    Rule(ServerError, codes={"ModelErrorException", "ModelStreamErrorException", "api_error"}),
+    Rule(ServerError, statuses={409, 424}),
+    Rule(Rejected, statuses=range(400, 500)),
+    Rule(ServerError),
+)
+
+_IN_STREAM: Final[Mapping[str, int]] = {
+    "rate_limit_error": 429,
+    "overloaded_error": 529,
+    "api_error": 500,
+    "timeout_error": 504,
+    "authentication_error": 401,
+    "permission_error": 403,
+    "invalid_request_error": 400,
+    "server_error": 500,
+    "server_is_overloaded": 503,
+    "rate_limit_exceeded": 429,
+    "ThrottlingException": 429,
+    "ServiceUnavailableException": 503,
+    "InternalServerException": 500,
+    "ModelStreamErrorException": 424,
+    "ValidationException": 400,
+}
+"""The status that an error told inside of a stream would have had."""
+
+
+def classify(report: ErrorReport, headers: Mapping[str, str], now: datetime) -> Failure:
+    """The failure that `report` is, with the provider's hints. headers: lower-case names."""
+    kind = next(rule.kind for rule in RULES if rule.matches(report))
+    told: dict[str, Any] = {
+        "message": report.message[:LONGEST_MESSAGE],
+        "status": report.status,
+        "code": report.codes[0] if report.codes else None,
+        "limits": rate_limits(headers, now),
+    }
+    if kind in {RateLimited, RampTooFast, Overloaded}:
+        told["wait_s"] = wait_hint(headers, report.message, now)
+    elif kind is QuotaExhausted:
+        told["until_s"] = _until(report.message, now)
+    return kind(**told)
+
+
+def read_error(status: int, payload: bytes, headers: Mapping[str, str]) -> ErrorReport:
+    """The report in any provider's error body; a body that isn't one keeps the status alone."""
+    try:
+        body = from_json(payload)
+    except ValueError:
+        body = None
+    told = headers.get("x-amzn-errortype", "").partition(":")[0]
+    if not isinstance(body, dict):
+        return ErrorReport(status, _codes([told]), f"HTTP {status} without a readable error")
+    return report_of(status, body, told)
+
+
+def report_of(status: int, body: Mapping[str, Any], told: str = "") -> ErrorReport:
+    """The report in a parsed error body: `{"error": {...}}`, or its fields at the top."""
+    inner = body.get("error", body)
+    if not isinstance(inner, Mapping):
+        inner = {"message": inner}
+    details = inner.get("details")
+    exact = details.get("error_code") if isinstance(details, Mapping) else None
+    codes = _codes([exact, inner.get("code"), told, inner.get("type"), inner.get("__type")])
+    message = inner.get("message") or inner.get("Message") or inner.get("detail") or "no message"
+    return ErrorReport(status, codes, str(message))
+
+
+def report_in_stream(body: Mapping[str, Any]) -> ErrorReport:
+    """The report of an error event inside of a stream that began with 200."""
+    found = report_of(500, body)
+    status = next((_IN_STREAM[code] for code in found.codes if code in _IN_STREAM), 500)
+    return ErrorReport(status, found.codes, found.message)
+
+
+def _codes(values: Iterable[object]) -> tuple[str, ...]:
+    """The values that are codes; a Smithy shape's name goes without its namespace."""
+    return tuple(str(value).rpartition("#")[2] for value in values if value and value != "error")
+
+
+def _until(message: str, now: datetime) -> float | None:
+    """Seconds until "You will regain access on 2026-12-01 at 00:00 UTC" comes true."""
+    told = re.search(r"(\d{4}-\d\d-\d\d)(?: at (\d\d:\d\d) UTC)?", message)
+    if told is None:
+        return None
+    try:
+        at = datetime.fromisoformat(f"{told[1]}T{told[2] or '00:00'}").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    return max(0.0, (at - now).total_seconds())

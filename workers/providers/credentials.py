@@ -1,0 +1,98 @@
+"""Who are we to a provider? Turns a deployment's credentials into request headers.
+
+A key is read once, from the environment variable that the deployment names. It goes nowhere but
+into headers: every text that leaves an adapter passes `redact` first.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from workers.catalog import Deployment
+
+from .outcome import BadCredentials
+
+_REDACTED = "[redacted]"
+
+
+class Authoriser(Protocol):
+    """Proves who we are, request by request."""
+
+    @property
+    def source(self) -> str:
+        """What to look at, without the secret itself."""
+        ...
+
+    async def headers(self, url: str, body: bytes) -> Mapping[str, str] | BadCredentials:
+        """The headers that prove who we are to `url`, or why there are none."""
+        ...
+
+    def redact(self, text: str) -> str:
+        """`text` without any secret that this authoriser knows."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FixedHeaders:
+    """The same headers for every request: API keys, bearer tokens, or nothing at all."""
+
+    values: Mapping[str, str]
+    secrets: Sequence[str] = ()
+    source: str = "a call without a key"
+
+    async def headers(self, url: str, body: bytes) -> Mapping[str, str] | BadCredentials:  # noqa: ARG002 - a signer needs them
+        """The fixed headers."""
+        return self.values
+
+    def redact(self, text: str) -> str:
+        """`text` without the keys."""
+        return without(self.secrets, text)
+
+
+@dataclass(frozen=True, slots=True)
+class NoKey:
+    """The deployment names an environment variable that isn't set."""
+
+    variable: str
+
+    @property
+    def source(self) -> str:
+        """The variable's name."""
+        return self.variable
+
+    async def headers(self, url: str, body: bytes) -> Mapping[str, str] | BadCredentials:  # noqa: ARG002 - a signer needs them
+        """Why there are no headers: the variable to set."""
+        return BadCredentials(
+            message=f"the environment variable {self.variable} is not set", code="no_api_key"
+        )
+
+    def redact(self, text: str) -> str:
+        """`text` as it is."""
+        return text
+
+
+def key_headers(deployment: Deployment, key: str) -> dict[str, str]:
+    """Where each provider looks for an API key."""
+    if deployment.dialect == "anthropic" and deployment.provider != "azure":
+        return {"x-api-key": key}
+    if deployment.provider == "azure":
+        return {"api-key": key}
+    return {"authorization": f"Bearer {key}"}
+
+
+def api_key(deployment: Deployment, environment: Mapping[str, str]) -> FixedHeaders | NoKey:
+    """The authoriser of a deployment with an API key, or with none at all (self-hosted)."""
+    if deployment.api_key_env is None:
+        return FixedHeaders({})
+    key = environment.get(deployment.api_key_env, "").strip()
+    if not key:
+        return NoKey(deployment.api_key_env)
+    source = f"the key in {deployment.api_key_env}"
+    return FixedHeaders(key_headers(deployment, key), (key,), source)
+
+
+def without(secrets: Sequence[str], text: str) -> str:
+    """`text` with every secret blotted out."""
+    for secret in secrets:
+        text = text.replace(secret, _REDACTED)
+    return text

@@ -1,0 +1,94 @@
+"""What must a wire dialect know? Pure translations; `http.py` does the talking."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias
+
+from producers.messages import Usage
+
+from .classify import ErrorReport
+from .outcome import ContentFiltered, CutStream, Failure, Rejected
+from .provider import Call
+
+Delta: TypeAlias = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class WireRequest:
+    """What to POST. path: appended to the base URL; headers: the dialect's own, no credentials."""
+
+    path: str
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer in OpenAI's shape (`chat.completion`), as far as the wire tells it."""
+
+    body: dict[str, Any]
+    usage: Usage
+    finish_reason: str
+
+
+class StreamReader(Protocol):
+    """Reads one streamed answer. May raise one of MALFORMED on bytes outside of the dialect."""
+
+    @property
+    def ended(self) -> bool:
+        """The end mark or an error has been read: nothing more will come."""
+        ...
+
+    @property
+    def usage(self) -> Usage | None:
+        """What is known to be billed so far."""
+        ...
+
+    def feed(self, received: bytes) -> list[Delta]:
+        """The OpenAI deltas that `received` completes."""
+        ...
+
+    def result(self) -> Answer | ErrorReport | Failure:
+        """The answer, the error told in the stream, or the failure of a stream that was cut."""
+        ...
+
+
+class Dialect(Protocol):
+    """One wire format, both directions."""
+
+    @property
+    def stream_type(self) -> str:
+        """The content type of a stream."""
+        ...
+
+    def request(self, call: Call, *, stream: bool) -> WireRequest | Rejected:
+        """The request on the wire, or why it can't be said in this dialect."""
+        ...
+
+    def answer(self, payload: bytes) -> Answer | Failure:
+        """The answer in a 200 response. May raise one of MALFORMED."""
+        ...
+
+    def reader(self) -> StreamReader:
+        """A reader for one streamed response."""
+        ...
+
+
+MALFORMED = (ValueError, KeyError, IndexError, TypeError, AttributeError)
+"""What reading a payload of an unexpected shape raises; the shell turns them into `Garbled`."""
+
+
+def filtered(usage: Usage | None) -> ContentFiltered:
+    """An answer that the provider's filter stopped: billed, and not to be shown."""
+    return ContentFiltered(
+        message="the provider's content filter stopped the answer",
+        status=200,
+        code="content_filter",
+        usage=usage,
+    )
+
+
+def cut(usage: Usage | None) -> CutStream:
+    """A stream that ended before its end mark; usage: what is known to be billed."""
+    return CutStream(message="the stream ended before its end mark", status=200, usage=usage)

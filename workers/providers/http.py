@@ -1,0 +1,176 @@
+"""How does one call go over HTTP? The shell around the pure dialects.
+
+It keeps the deadlines, never retries, and turns whatever can go wrong on the way into a Failure.
+"""
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime
+from http import HTTPStatus
+
+from aiohttp import ClientError, ClientResponse, ClientSession
+from yarl import URL
+
+from producers.messages import Usage
+from workers.prompt_adaptation import adapt
+
+from .classify import ErrorReport, classify, read_error
+from .credentials import Authoriser
+from .dialect import MALFORMED, Answer, Dialect, StreamReader, WireRequest, cut
+from .outcome import (
+    BadCredentials,
+    Completion,
+    ConnectionLost,
+    Failure,
+    Garbled,
+    Outcome,
+    Rejected,
+    TimedOut,
+)
+from .provider import Call, Emit
+from .rate_headers import rate_limits
+
+
+class HttpProvider:
+    """One deployment's provider: a dialect, an address and credentials over a shared session."""
+
+    def __init__(
+        self, session: ClientSession, dialect: Dialect, base_url: str, authoriser: Authoriser
+    ) -> None:
+        self._session = session
+        self._dialect = dialect
+        self._base_url = base_url.rstrip("/")
+        self._authoriser = authoriser
+
+    async def call(self, call: Call, emit: Emit | None = None) -> Outcome:
+        """The outcome; with `emit` the provider streams and each delta is passed on."""
+        adapted = adapt(call.body, call.model)
+        call = replace(call, body=adapted.body)
+        request = self._dialect.request(call, stream=emit is not None)
+        if isinstance(request, Rejected):
+            return request
+        outcome = await self._send(call, request, emit)
+        if isinstance(outcome, Completion):
+            return replace(outcome, warnings=adapted.warnings + request.warnings)
+        return self._without_secrets(outcome)
+
+    async def _send(self, call: Call, request: WireRequest, emit: Emit | None) -> Outcome:
+        url = self._base_url + request.path
+        identity = await self._authoriser.headers(url, request.body)
+        if isinstance(identity, BadCredentials):
+            return identity
+        headers = {"content-type": "application/json", **request.headers, **identity}
+        if call.request_id is not None:
+            headers["x-request-id"] = call.request_id
+        attempt = _Attempt(self._dialect, call, emit)
+        try:
+            async with (
+                asyncio.timeout(attempt.patience) as deadline,
+                self._session.post(
+                    URL(url, encoded=True),
+                    data=request.body,
+                    headers=headers,
+                    allow_redirects=False,
+                ) as response,
+            ):
+                return await attempt.read(response, deadline)
+        except TimeoutError:
+            return attempt.timed_out()
+        except (ClientError, OSError) as error:
+            return attempt.lost(error)
+
+    def _without_secrets(self, failure: Failure) -> Failure:
+        """A provider's words may quote a key, so a refused key is told in our own."""
+        if isinstance(failure, BadCredentials) and failure.status is not None:
+            told = f"{self._authoriser.source} was refused: HTTP {failure.status} {failure.code}"
+            return replace(failure, message=told)
+        return replace(failure, message=self._authoriser.redact(failure.message))
+
+
+class _Attempt:
+    """One response, read under a deadline that is moved once the first token has come."""
+
+    __slots__ = ("_began", "_call", "_dialect", "_emit", "_first_token_s", "_loop", "_reader")
+
+    def __init__(self, dialect: Dialect, call: Call, emit: Emit | None) -> None:
+        self._dialect = dialect
+        self._call = call
+        self._emit = emit
+        self._loop = asyncio.get_running_loop()
+        self._began = self._loop.time()
+        self._first_token_s: float | None = None
+        self._reader: StreamReader | None = None
+
+    @property
+    def patience(self) -> float:
+        """Seconds to wait at first: for the whole answer, or for a stream's first token."""
+        if self._emit is None:
+            return self._call.timeout_s
+        return min(self._call.first_token_timeout_s, self._call.timeout_s)
+
+    async def read(self, response: ClientResponse, deadline: asyncio.Timeout) -> Outcome:
+        """The outcome that `response` tells."""
+        if response.status != HTTPStatus.OK:
+            report = read_error(response.status, await response.read(), response.headers)
+            return classify(report, response.headers, datetime.now(UTC))
+        told: Answer | ErrorReport | Failure
+        try:
+            if self._emit is None:
+                told = self._dialect.answer(await response.read())
+            else:
+                told = await self._stream(response, deadline, self._emit)
+        except MALFORMED as error:
+            return self._garbled(response, error)
+        return self._outcome(told, response)
+
+    async def _stream(
+        self, response: ClientResponse, deadline: asyncio.Timeout, emit: Emit
+    ) -> Answer | ErrorReport | Failure:
+        if response.content_type != self._dialect.stream_type:
+            raise ValueError("not a stream")
+        reader = self._reader = self._dialect.reader()
+        async for received in response.content.iter_any():
+            for delta in reader.feed(received):
+                if self._first_token_s is None:
+                    self._first_token_s = self._elapsed()
+                    deadline.reschedule(self._began + self._call.timeout_s)
+                await emit(delta)
+            if reader.ended:
+                break
+        return reader.result()
+
+    def _outcome(self, told: Answer | ErrorReport | Failure, response: ClientResponse) -> Outcome:
+        now = datetime.now(UTC)
+        match told:
+            case Answer(body, usage, reason):
+                first = self._elapsed() if self._first_token_s is None else self._first_token_s
+                limits = rate_limits(response.headers, now)
+                return Completion(body, usage, reason, first, limits=limits)
+            case ErrorReport():
+                return classify(told, response.headers, now)
+            case _:
+                return told
+
+    def timed_out(self) -> TimedOut:
+        """The deadline passed; tokens that had come are billed."""
+        before = self._first_token_s is None
+        waited = f"{self._elapsed():.1f} s"
+        message = f"no token within {waited}" if before else f"the answer took over {waited}"
+        return TimedOut(message=message, before_first_token=before, usage=self._billed())
+
+    def lost(self, error: Exception) -> Failure:
+        """The connection broke, or never was; the exception's text may quote addresses."""
+        if self._first_token_s is not None:
+            return cut(self._billed())
+        return ConnectionLost(message=f"no connection to the provider: {type(error).__name__}")
+
+    def _garbled(self, response: ClientResponse, error: Exception) -> Garbled:
+        kind = response.headers.get("content-type", "no content type")
+        message = f"the response ({kind}) isn't the dialect's: {type(error).__name__}"
+        return Garbled(message=message, status=response.status, usage=self._billed())
+
+    def _billed(self) -> Usage | None:
+        return self._reader.usage if self._reader is not None else None
+
+    def _elapsed(self) -> float:
+        return self._loop.time() - self._began

@@ -1,0 +1,66 @@
+"""Which parameters does each server that speaks OpenAI's dialect take?"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from .parameters import Dropped, Passed, Renamed, Shaped, Table, Treatment
+
+_SHAPED: Final[Mapping[str, Treatment]] = {
+    "model": Shaped("the deployment's wire_model"),
+    "messages": Shaped("messages"),
+    "stream": Shaped("stream"),
+    "stream_options": Shaped("stream_options with include_usage"),
+    "max_tokens": Shaped("max_tokens, or max_completion_tokens for a reasoning model"),
+    "prompt_cache_key": Passed(),
+}
+
+OPENAI: Final = Table(_SHAPED, unlisted=Passed())
+
+COMPATIBLE: Final = Table(
+    {
+        **_SHAPED,
+        "max_completion_tokens": Renamed("max_tokens"),
+        "prompt_cache_key": Dropped("the server caches prefixes by itself"),
+        "store": Dropped("the server keeps no answers"),
+        "service_tier": Dropped("the server has one service tier"),
+    },
+    unlisted=Passed(),
+)
+
+MISTRAL: Final = Table(
+    {
+        **_SHAPED,
+        "stream_options": Dropped("Mistral always reports usage at the end of a stream"),
+        "max_completion_tokens": Renamed("max_tokens"),
+        "seed": Renamed("random_seed"),
+        **dict.fromkeys(
+            (
+                "temperature",
+                "top_p",
+                "stop",
+                "random_seed",
+                "metadata",
+                "response_format",
+                "tools",
+                "tool_choice",
+                "parallel_tool_calls",
+                "presence_penalty",
+                "frequency_penalty",
+                "n",
+                "prediction",
+                "reasoning_effort",
+                "service_tier",
+                "logprobs",
+                "top_logprobs",
+                "top_k",
+                "safe_prompt",
+                "prompt_mode",
+            ),
+            Passed(),
+        ),
+    },
+    unlisted=Dropped("Mistral has no such parameter and rejects unknown ones"),
+)
+
+TABLES: Final[Mapping[str, Table]] = {"openai": OPENAI, "azure": OPENAI, "mistral": MISTRAL}
+"""By the deployment's provider; every other server is treated as COMPATIBLE."""
