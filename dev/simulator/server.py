@@ -14,7 +14,7 @@ from typing import Any
 from aiohttp import web
 from pydantic_core import from_json, to_json
 
-from . import anthropic_wire, openai_wire
+from . import anthropic_wire, bedrock_wire, openai_wire
 from .address import Address, locate
 from .answers import Script, answer, refusal
 from .conduct import Conduct, Fault, Settings
@@ -30,7 +30,11 @@ _AFTER_ALL = {"refusal", "filtered_answer", "error_in_stream", "cut_stream", "ga
 """Faults of calls that the provider answers, and bills."""
 
 
-WIRES: Mapping[str, Wire] = {"openai": openai_wire, "anthropic": anthropic_wire}
+WIRES: Mapping[str, Wire] = {
+    "openai": openai_wire,
+    "anthropic": anthropic_wire,
+    "bedrock": bedrock_wire,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,19 @@ from aiohttp import ClientSession
 
 from workers.catalog import Catalog, Deployment
 
-from .credentials import api_key
+from .anthropic import AnthropicDialect
+from .bedrock import BedrockDialect
+from .credentials import Authoriser, api_key
 from .dialect import Dialect
 from .http import HttpProvider
 from .openai import OpenAiDialect
 from .provider import Provider
 
-DIALECTS: Final[Mapping[str, Dialect]] = {"openai": OpenAiDialect()}
+DIALECTS: Final[Mapping[str, Dialect]] = {
+    "openai": OpenAiDialect(),
+    "anthropic": AnthropicDialect(),
+    "bedrock": BedrockDialect(),
+}
 
 
 def connect(
@@ -27,7 +33,6 @@ def connect(
     return {
         name: _provider(deployment, session, environment)
         for name, deployment in catalog.deployments.items()
-        if deployment.dialect in DIALECTS
     }
 
 
@@ -35,5 +40,13 @@ def _provider(
     deployment: Deployment, session: ClientSession, environment: Mapping[str, str]
 ) -> Provider:
     address = environment.get(deployment.base_url_env or "") or deployment.base_url
-    dialect = DIALECTS[deployment.dialect]
-    return HttpProvider(session, dialect, address, api_key(deployment, environment))
+    authoriser = _authoriser(deployment, address, environment)
+    return HttpProvider(session, DIALECTS[deployment.dialect], address, authoriser)
+
+
+def _authoriser(deployment: Deployment, address: str, environment: Mapping[str, str]) -> Authoriser:
+    if deployment.dialect != "bedrock" or deployment.api_key_env is not None:
+        return api_key(deployment, environment)
+    from .aws import sign  # noqa: PLC0415 - botocore is for those who use Bedrock
+
+    return sign(address, deployment.region, environment)

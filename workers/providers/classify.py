@@ -221,9 +221,9 @@ def report_of(status: int, body: Mapping[str, Any], told: str = "") -> ErrorRepo
     return ErrorReport(status, codes, str(message))
 
 
-def report_in_stream(body: Mapping[str, Any]) -> ErrorReport:
+def report_in_stream(body: Mapping[str, Any], told: str = "") -> ErrorReport:
     """The report of an error event inside of a stream that began with 200."""
-    found = report_of(500, body)
+    found = report_of(500, body, told)
     status = next((_IN_STREAM[code] for code in found.codes if code in _IN_STREAM), 500)
     return ErrorReport(status, found.codes, found.message)
 

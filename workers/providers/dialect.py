@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias
+from struct import error as StructError  # noqa: N812 - the name of an exception
+from typing import Any, Final, Protocol, TypeAlias
 
 from producers.messages import Usage
 
@@ -75,7 +76,7 @@ class Dialect(Protocol):
         ...
 
 
-MALFORMED = (ValueError, KeyError, IndexError, TypeError, AttributeError)
+MALFORMED: Final = (ValueError, KeyError, IndexError, TypeError, AttributeError, StructError)
 """What reading a payload of an unexpected shape raises; the shell turns them into `Garbled`."""
 
 

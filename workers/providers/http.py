@@ -16,7 +16,7 @@ from workers.prompt_adaptation import adapt
 
 from .classify import ErrorReport, classify, read_error
 from .credentials import Authoriser
-from .dialect import MALFORMED, Answer, Dialect, StreamReader, WireRequest, cut
+from .dialect import MALFORMED, Answer, Delta, Dialect, StreamReader, WireRequest, cut
 from .outcome import (
     BadCredentials,
     Completion,
@@ -131,7 +131,7 @@ class _Attempt:
         reader = self._reader = self._dialect.reader()
         async for received in response.content.iter_any():
             for delta in reader.feed(received):
-                if self._first_token_s is None:
+                if self._first_token_s is None and _says_something(delta):
                     self._first_token_s = self._elapsed()
                     deadline.reschedule(self._began + self._call.timeout_s)
                 await emit(delta)
@@ -144,6 +144,7 @@ class _Attempt:
         match told:
             case Answer(body, usage, reason):
                 first = self._elapsed() if self._first_token_s is None else self._first_token_s
+                body.setdefault("created", int(now.timestamp()))
                 limits = rate_limits(response.headers, now)
                 return Completion(body, usage, reason, first, limits=limits)
             case ErrorReport():
@@ -174,3 +175,8 @@ class _Attempt:
 
     def _elapsed(self) -> float:
         return self._loop.time() - self._began
+
+
+def _says_something(delta: Delta) -> bool:
+    """False for a delta that only announces the answer: the first token has not come yet."""
+    return any(value for name, value in delta.items() if name != "role")

@@ -14,6 +14,7 @@ from workers.providers.outcome import Outcome
 from workers.providers.provider import Call
 
 KEY = "sk-planted-0123456789abcdef"
+AWS_SECRET = "planted-aws-secret-0123456789"
 
 
 @pytest.fixture(scope="session")
@@ -54,6 +55,20 @@ PROVIDERS: Mapping[str, Mapping[str, Any]] = {
         "wire_model": "mistral-small-2501",
     },
     "self": {"model": "plain", "provider": "self", "path": "/self/v1", "self_hosted": True},
+    "anthropic": {
+        "model": "claude-haiku-4-5",
+        "provider": "anthropic",
+        "dialect": "anthropic",
+        "path": "/anthropic",
+    },
+    "bedrock": {
+        "model": "claude-haiku-4-5",
+        "provider": "aws",
+        "dialect": "bedrock",
+        "path": "/bedrock",
+        "wire_model": "eu.anthropic.claude-haiku-4-5-20251001-v1:0",
+        "region": "eu-central-1",
+    },
     "reasoning": {"model": "o4-mini", "provider": "openai", "path": "/openai/v1"},
 }
 
@@ -61,7 +76,8 @@ PROVIDERS: Mapping[str, Mapping[str, Any]] = {
 def deployment(name: str, address: str) -> Deployment:
     told = dict(PROVIDERS[name])
     path = told.pop("path")
-    key = None if told.get("self_hosted") else "PLANTED_KEY"
+    keyless = told.get("self_hosted") or told.get("dialect") == "bedrock"
+    key = None if keyless else "PLANTED_KEY"
     return Deployment(zone="us", base_url=address + path, api_key_env=key, **told)
 
 
@@ -69,7 +85,11 @@ class Caller:
     """Calls one deployment of the test's catalog, as the pool does."""
 
     def __init__(self, session: ClientSession, address: str) -> None:
-        self.environment = {"PLANTED_KEY": KEY}
+        self.environment = {
+            "PLANTED_KEY": KEY,
+            "AWS_ACCESS_KEY_ID": "AKIAPLANTED",
+            "AWS_SECRET_ACCESS_KEY": AWS_SECRET,
+        }
         self._session = session
         self._address = address
 

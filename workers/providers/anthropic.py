@@ -1,0 +1,164 @@
+"""How does Anthropic's messages dialect say a call?"""
+
+from collections.abc import Mapping
+from typing import Any, Final, assert_never
+
+from pydantic_core import from_json, to_json
+
+from workers.prompt_cache import Breakpoints
+
+from .anthropic_answer import AnthropicReader, answer_of
+from .block_parameters import ANTHROPIC
+from .conversation import (
+    Conversation,
+    Image,
+    LinkedImage,
+    Part,
+    Text,
+    Thinking,
+    ToolResult,
+    ToolUse,
+    Unsayable,
+    conversation,
+)
+from .dialect import Answer, WireRequest
+from .generation import output_limit, sampling, schema_of, stops, system_of, thinking
+from .outcome import Failure, Rejected
+from .parameters import Applied, apply
+from .provider import Call
+
+_HEADERS: Final = {"anthropic-version": "2023-06-01"}
+
+
+class AnthropicDialect:
+    """Anthropic messages, JSON and SSE."""
+
+    stream_type = "text/event-stream"
+
+    def request(self, call: Call, *, stream: bool) -> WireRequest | Rejected:
+        """The request on the wire, or why it can't be said in this dialect."""
+        applied = apply(ANTHROPIC, call.body)
+        if applied.refusals:
+            return Rejected(message="; ".join(applied.refusals), code="unsupported_parameter")
+        try:
+            body = _body(call, applied)
+        except Unsayable as problem:
+            return Rejected(message=str(problem), code="unsupported_content")
+        if stream:
+            body["stream"] = True
+        return WireRequest("/v1/messages", to_json(body), _HEADERS, tuple(applied.warnings))
+
+    def answer(self, payload: bytes) -> Answer | Failure:
+        """The answer in a 200 response. May raise one of MALFORMED."""
+        return answer_of(from_json(payload))
+
+    def reader(self) -> AnthropicReader:
+        """A reader for one streamed response."""
+        return AnthropicReader()
+
+
+def _body(call: Call, applied: Applied) -> dict[str, Any]:
+    said = conversation(call.body.messages)
+    if said.moved_system:
+        applied.warnings.append("a system message inside the conversation was moved to its top")
+    system = [{"type": "text", "text": text} for text in system_of(said.system, applied)]
+    body: dict[str, Any] = {
+        "model": call.deployment.wire_model or call.deployment.model,
+        "messages": [
+            {"role": turn.role, "content": [_block(part) for part in turn.parts]}
+            for turn in said.turns
+        ],
+        **({"system": system} if system else {}),
+        **_tools(applied),
+        **_generation(call, applied),
+        **applied.wire,
+    }
+    user = applied.shaped.get("safety_identifier") or applied.shaped.get("user")
+    if user:
+        body["metadata"] = {"user_id": user}
+    if isinstance(call.prompt_cache, Breakpoints):
+        _mark(call.prompt_cache, body, said)
+    return body
+
+
+def _generation(call: Call, applied: Applied) -> dict[str, Any]:
+    limit = output_limit(call)
+    thought = thinking(call, applied, limit)
+    effort, schema = thought.pop("effort", None), schema_of(applied)
+    random = sampling(applied, thinks=bool(thought))
+    config: dict[str, Any] = {"effort": effort} if effort else {}
+    if schema is not None:
+        config["format"] = {"type": "json_schema", "schema": schema.get("schema") or {}}
+    optional = {
+        "temperature": random.temperature,
+        "top_p": random.top_p,
+        "stop_sequences": stops(applied),
+        "output_config": config or None,
+    }
+    told = {name: value for name, value in optional.items() if value is not None}
+    return {"max_tokens": limit, **thought, **told}
+
+
+def _tools(applied: Applied) -> dict[str, Any]:
+    tools = applied.shaped.get("tools")
+    if not tools:
+        return {}
+    told: dict[str, Any] = {"tools": [_tool(tool["function"]) for tool in tools]}
+    choice = _choice(applied.shaped.get("tool_choice"))
+    if applied.shaped.get("parallel_tool_calls") is False:
+        choice = {**(choice or {"type": "auto"}), "disable_parallel_tool_use": True}
+    if choice is not None:
+        told["tool_choice"] = choice
+    return told
+
+
+def _tool(function: Mapping[str, Any]) -> dict[str, Any]:
+    schema = function.get("parameters") or {"type": "object", "properties": {}}
+    tool = {"name": function["name"], "input_schema": schema}
+    kept = {name: function[name] for name in ("description", "strict") if function.get(name)}
+    return tool | kept
+
+
+def _choice(told: Any) -> dict[str, Any] | None:  # noqa: ANN401 - a word or an object
+    match told:
+        case "auto" | "none":
+            return {"type": told}
+        case "required":
+            return {"type": "any"}
+        case {"function": {"name": name}}:
+            return {"type": "tool", "name": name}
+        case _:
+            return None
+
+
+def _block(part: Part) -> dict[str, Any]:
+    match part:
+        case Text(text):
+            return {"type": "text", "text": text}
+        case Image(media_type, data):
+            source = {"type": "base64", "media_type": media_type, "data": data}
+            return {"type": "image", "source": source}
+        case LinkedImage(url):
+            return {"type": "image", "source": {"type": "url", "url": url}}
+        case Thinking(text, signature):
+            return {"type": "thinking", "thinking": text, "signature": signature}
+        case ToolUse(call_id, name, given):
+            return {"type": "tool_use", "id": call_id, "name": name, "input": given}
+        case ToolResult(call_id, content):
+            blocks = [_block(each) for each in content]
+            return {"type": "tool_result", "tool_use_id": call_id, "content": blocks}
+        case _:
+            assert_never(part)
+
+
+def _mark(plan: Breakpoints, body: dict[str, Any], said: Conversation) -> None:
+    """Put the breakpoints on the last block before each anchor; one that isn't there is skipped."""
+    mark = {"type": "ephemeral"} | ({"ttl": plan.ttl} if plan.ttl != "5m" else {})
+    for anchor in plan.anchors:
+        if isinstance(anchor, str):
+            block = body[anchor][-1] if body.get(anchor) else None
+        else:
+            place = said.ends.get(anchor)
+            block = body["messages"][place[0]]["content"][place[1]] if place else None
+        if block is not None:
+            block["cache_control"] = mark

@@ -1,0 +1,139 @@
+"""What does an answer in Anthropic's dialect say, whole or streamed?"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pydantic_core import from_json, to_json
+
+from producers.messages import Usage
+
+from .assembly import Assembly
+from .classify import ErrorReport, report_in_stream
+from .dialect import Answer, Delta, cut
+from .outcome import Failure
+from .sse import SseParser
+
+_REASONS: Final = {
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "pause_turn": "stop",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "tool_use": "tool_calls",
+    "refusal": "refusal",
+}
+
+
+def answer_of(message: Mapping[str, Any]) -> Answer:
+    """The answer in a message."""
+    assembly = Assembly()
+    for index, block in enumerate(message["content"]):
+        _block(assembly, index, block)
+    reason = _REASONS.get(message["stop_reason"], "stop")
+    return assembly.answer(_head(message), reason, usage_of(message["usage"]))
+
+
+def usage_of(told: Mapping[str, Any]) -> Usage:
+    """Normalised usage: Anthropic counts cached tokens outside of `input_tokens`."""
+    written = told.get("cache_creation_input_tokens") or 0
+    by_ttl = told.get("cache_creation") or {}
+    hour = by_ttl.get("ephemeral_1h_input_tokens") or 0
+    thought = told.get("output_tokens_details") or {}
+    return Usage(
+        input_uncached=told.get("input_tokens") or 0,
+        cache_read=told.get("cache_read_input_tokens") or 0,
+        cache_write_5m=max(0, written - hour),
+        cache_write_1h=hour,
+        output=told.get("output_tokens") or 0,
+        reasoning=thought.get("thinking_tokens") or thought.get("reasoning_tokens") or 0,
+    )
+
+
+class AnthropicReader:
+    """Reads the events of one streamed message."""
+
+    def __init__(self) -> None:
+        self.ended = False
+        self._events = SseParser()
+        self._assembly = Assembly()
+        self._error: ErrorReport | None = None
+        self._head: dict[str, Any] = {}
+        self._told: dict[str, Any] = {}
+        self._reason: str | None = None
+
+    @property
+    def usage(self) -> Usage | None:
+        """The prompt's tokens are told at the start, so a cut stream has those at least."""
+        return usage_of(self._told) if self._told else None
+
+    def feed(self, received: bytes) -> list[Delta]:
+        """The deltas that `received` completes."""
+        deltas = (self._event(from_json(event)) for event in self._events.feed(received))
+        return [delta for delta in deltas if delta is not None]
+
+    def result(self) -> Answer | ErrorReport | Failure:
+        """The answer, the error told in the stream, or a cut stream."""
+        if self._error is not None:
+            return self._error
+        usage = self.usage
+        if not self.ended or usage is None:
+            return cut(usage)
+        reason = _REASONS.get(self._reason or "end_turn", "stop")
+        return self._assembly.answer(self._head, reason, usage)
+
+    def _event(self, event: Mapping[str, Any]) -> Delta | None:
+        match event["type"]:
+            case "content_block_delta":
+                return self._delta(event["index"], event["delta"])
+            case "content_block_start":
+                return _start(self._assembly, event["index"], event["content_block"])
+            case "message_start":
+                self._head = _head(event["message"])
+                self._count(event["message"]["usage"])
+            case "message_delta":
+                self._reason = event["delta"].get("stop_reason") or self._reason
+                self._count(event.get("usage") or {})
+            case "message_stop":
+                self.ended = True
+            case "error":
+                self._error, self.ended = report_in_stream(event), True
+        return None
+
+    def _delta(self, index: int, delta: Mapping[str, Any]) -> Delta | None:
+        match delta["type"]:
+            case "text_delta":
+                return self._assembly.text(delta["text"])
+            case "input_json_delta":
+                piece = delta["partial_json"]
+                return self._assembly.arguments(index, piece) if piece else None
+            case "thinking_delta":
+                return self._assembly.thinking(index, delta["thinking"])
+            case "signature_delta":
+                self._assembly.signature(index, delta["signature"])
+        return None
+
+    def _count(self, told: Mapping[str, Any]) -> None:
+        """Counts are cumulative: a later one replaces an earlier one."""
+        self._told |= {name: value for name, value in told.items() if value is not None}
+
+
+def _head(message: Mapping[str, Any]) -> dict[str, Any]:
+    return {"id": message["id"], "model": message["model"]}
+
+
+def _block(assembly: Assembly, index: int, block: Mapping[str, Any]) -> None:
+    match block["type"]:
+        case "text":
+            assembly.text(block["text"])
+        case "thinking":
+            assembly.thinking(index, block["thinking"])
+            assembly.signature(index, block.get("signature") or "")
+        case "tool_use":
+            assembly.tool(index, block["id"], block["name"])
+            assembly.arguments(index, to_json(block["input"]).decode())
+
+
+def _start(assembly: Assembly, index: int, block: Mapping[str, Any]) -> Delta | None:
+    if block["type"] == "tool_use":
+        return assembly.tool(index, block["id"], block["name"])
+    return None

@@ -1,0 +1,130 @@
+"""What does an answer in Bedrock's Converse dialect say, whole or streamed?"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pydantic_core import from_json, to_json
+
+from producers.messages import Usage
+
+from .assembly import Assembly
+from .classify import ErrorReport, report_in_stream
+from .dialect import Answer, Delta, cut, filtered
+from .event_stream import EventMessage, EventStreamParser
+from .outcome import Failure, Garbled
+
+_REASONS: Final = {
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "tool_use": "tool_calls",
+    "refusal": "refusal",
+}
+_FILTERED: Final = {"guardrail_intervened", "content_filtered"}
+_MALFORMED: Final = {"malformed_model_output", "malformed_tool_use"}
+
+
+def answer_of(told: Mapping[str, Any]) -> Answer | Failure:
+    """The answer in a Converse response."""
+    assembly = Assembly()
+    for index, block in enumerate(told["output"]["message"]["content"]):
+        _block(assembly, index, block)
+    return _ended(assembly, told["stopReason"], usage_of(told["usage"]))
+
+
+def usage_of(told: Mapping[str, Any]) -> Usage:
+    """Normalised usage: Bedrock counts cached tokens outside of `inputTokens`."""
+    written = told.get("cacheWriteInputTokens") or 0
+    details = told.get("cacheDetails") or ()
+    hour = sum(each["inputTokens"] for each in details if each["ttl"] == "1h")
+    return Usage(
+        input_uncached=told.get("inputTokens") or 0,
+        cache_read=told.get("cacheReadInputTokens") or 0,
+        cache_write_5m=max(0, written - hour),
+        cache_write_1h=hour,
+        output=told.get("outputTokens") or 0,
+    )
+
+
+class BedrockReader:
+    """Reads the events of one converse-stream."""
+
+    def __init__(self) -> None:
+        self.ended = False
+        self.usage: Usage | None = None
+        self._events = EventStreamParser()
+        self._assembly = Assembly()
+        self._error: ErrorReport | None = None
+        self._reason: str | None = None
+
+    def feed(self, received: bytes) -> list[Delta]:
+        """The deltas that `received` completes."""
+        deltas = (self._event(message) for message in self._events.feed(received))
+        return [delta for delta in deltas if delta is not None]
+
+    def result(self) -> Answer | ErrorReport | Failure:
+        """The answer, the error told in the stream, or a cut stream: usage comes last."""
+        if self._error is not None:
+            return self._error
+        if self._reason is None or self.usage is None:
+            return cut(self.usage)
+        return _ended(self._assembly, self._reason, self.usage)
+
+    def _event(self, message: EventMessage) -> Delta | None:
+        headers, told = message.headers, from_json(message.payload)
+        if headers[":message-type"] != "event":
+            code = headers.get(":exception-type") or headers.get(":error-code") or ""
+            exact = code[:1].upper() + code[1:]
+            self._error, self.ended = report_in_stream(told, exact), True
+            return None
+        match headers[":event-type"]:
+            case "contentBlockDelta":
+                return _delta(self._assembly, told["contentBlockIndex"], told["delta"])
+            case "contentBlockStart":
+                return _start(self._assembly, told["contentBlockIndex"], told["start"])
+            case "messageStop":
+                self._reason = told["stopReason"]
+            case "metadata":
+                self.usage, self.ended = usage_of(told["usage"]), True
+        return None
+
+
+def _ended(assembly: Assembly, reason: str, usage: Usage) -> Answer | Failure:
+    if reason in _FILTERED:
+        return filtered(usage)
+    if reason in _MALFORMED:
+        return Garbled(
+            message=f"the model's answer is malformed: {reason}", status=200, usage=usage
+        )
+    return assembly.answer({}, _REASONS.get(reason, "stop"), usage)
+
+
+def _block(assembly: Assembly, index: int, block: Mapping[str, Any]) -> None:
+    match block:
+        case {"text": text}:
+            assembly.text(text)
+        case {"reasoningContent": {"reasoningText": thought}}:
+            assembly.thinking(index, thought["text"])
+            assembly.signature(index, thought.get("signature") or "")
+        case {"toolUse": use}:
+            assembly.tool(index, use["toolUseId"], use["name"])
+            assembly.arguments(index, to_json(use["input"]).decode())
+
+
+def _start(assembly: Assembly, index: int, start: Mapping[str, Any]) -> Delta | None:
+    use = start.get("toolUse")
+    return assembly.tool(index, use["toolUseId"], use["name"]) if use else None
+
+
+def _delta(assembly: Assembly, index: int, delta: Mapping[str, Any]) -> Delta | None:
+    match delta:
+        case {"text": text}:
+            return assembly.text(text)
+        case {"toolUse": {"input": piece}}:
+            return assembly.arguments(index, piece) if piece else None
+        case {"reasoningContent": {"text": piece}}:
+            return assembly.thinking(index, piece)
+        case {"reasoningContent": {"signature": told}}:
+            assembly.signature(index, told)
+    return None

@@ -1,0 +1,89 @@
+"""Which OpenAI parameters do Anthropic's messages and Bedrock's Converse take?"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from .parameters import Dropped, Passed, Refused, Shaped, Table, Treatment
+
+_REFUSED: Final[Mapping[str, Treatment]] = {
+    "n": Refused("this provider gives one answer a call"),
+    "audio": Refused("this provider answers in text only"),
+    "modalities": Refused("this provider answers in text only"),
+    "functions": Refused("use `tools`"),
+    "function_call": Refused("use `tool_choice`"),
+    "web_search_options": Refused("this provider searches through tools of its own only"),
+}
+_NO_SUCH: Final = (
+    "seed",
+    "presence_penalty",
+    "frequency_penalty",
+    "logit_bias",
+    "logprobs",
+    "top_logprobs",
+    "prediction",
+    "verbosity",
+    "store",
+)
+
+
+def _without(provider: str) -> dict[str, Treatment]:
+    return dict.fromkeys(_NO_SUCH, Dropped(f"{provider} has no such parameter"))
+
+
+ANTHROPIC: Final = Table(
+    {
+        **_REFUSED,
+        **_without("Anthropic"),
+        "model": Shaped("the deployment's wire_model"),
+        "messages": Shaped("system, and messages that alternate"),
+        "stream": Shaped("stream"),
+        "stream_options": Shaped("nothing: usage is always told"),
+        "max_tokens": Shaped("max_tokens, else the model's max_output"),
+        "max_completion_tokens": Shaped("max_tokens"),
+        "temperature": Shaped("temperature, 1 at the most"),
+        "top_p": Shaped("top_p, unless temperature is set"),
+        "top_k": Passed(),
+        "stop": Shaped("stop_sequences"),
+        "tools": Shaped("tools with input_schema"),
+        "tool_choice": Shaped("tool_choice"),
+        "parallel_tool_calls": Shaped("tool_choice.disable_parallel_tool_use"),
+        "response_format": Shaped("output_config.format; json_object in words"),
+        "reasoning_effort": Shaped("thinking, adaptive with effort or with a budget"),
+        "user": Shaped("metadata.user_id"),
+        "safety_identifier": Shaped("metadata.user_id"),
+        "metadata": Dropped("Anthropic keeps no metadata but a user id"),
+        "prompt_cache_key": Shaped("nothing: breakpoints are set instead"),
+        "service_tier": Dropped("Anthropic has its own tiers"),
+        "thinking": Passed(),
+    },
+    unlisted=Dropped("Anthropic has no such parameter and rejects unknown ones"),
+)
+
+BEDROCK: Final = Table(
+    {
+        **_REFUSED,
+        **_without("Bedrock"),
+        "model": Shaped("the path"),
+        "messages": Shaped("system, and messages that alternate; images as bytes only"),
+        "stream": Shaped("converse-stream"),
+        "stream_options": Shaped("nothing: usage is always told"),
+        "max_tokens": Shaped("inferenceConfig.maxTokens"),
+        "max_completion_tokens": Shaped("inferenceConfig.maxTokens"),
+        "temperature": Shaped("inferenceConfig.temperature, 1 at the most"),
+        "top_p": Shaped("inferenceConfig.topP, unless temperature is set"),
+        "top_k": Shaped("additionalModelRequestFields.top_k"),
+        "stop": Shaped("inferenceConfig.stopSequences"),
+        "tools": Shaped("toolConfig.tools"),
+        "tool_choice": Shaped("toolConfig.toolChoice; `none` leaves the tools out"),
+        "parallel_tool_calls": Dropped("Converse has no such parameter"),
+        "response_format": Shaped("outputConfig.textFormat; json_object in words"),
+        "reasoning_effort": Shaped("additionalModelRequestFields.thinking"),
+        "thinking": Shaped("additionalModelRequestFields.thinking"),
+        "metadata": Shaped("requestMetadata"),
+        "user": Dropped("Converse has no such parameter"),
+        "safety_identifier": Dropped("Converse has no such parameter"),
+        "prompt_cache_key": Shaped("nothing: cache points are set instead"),
+        "service_tier": Shaped("serviceTier"),
+    },
+    unlisted=Dropped("Converse has no such parameter"),
+)

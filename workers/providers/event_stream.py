@@ -1,0 +1,72 @@
+"""Which messages do the bytes of an AWS event stream hold?
+
+The format (`application/vnd.amazon.eventstream`): total length, headers' length and a CRC of both,
+headers, payload, a CRC of all before it. Integers are big-endian.
+"""
+
+from dataclasses import dataclass
+from struct import unpack_from
+from typing import Final
+from zlib import crc32
+
+_PRELUDE: Final = 12
+_CRC: Final = 4
+_STRING: Final = 7
+_FIXED: Final = {0: 0, 1: 0, 2: 1, 3: 2, 4: 4, 5: 8, 8: 8, 9: 16}
+"""Bytes of each header type of fixed size; 6 and 7 (bytes, string) carry a length of two bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventMessage:
+    """One message; headers of other types than string are left out."""
+
+    headers: dict[str, str]
+    payload: bytes
+
+
+class EventStreamParser:
+    """Feed it bytes as they arrive; it gives every finished message. Damage raises ValueError."""
+
+    __slots__ = ("_rest",)
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, received: bytes) -> list[EventMessage]:
+        """The messages that `received` finishes."""
+        data = self._rest + received
+        at, messages = 0, []
+        while len(data) - at >= _PRELUDE:
+            total, headers, prelude_crc = unpack_from(">III", data, at)
+            if crc32(data[at : at + 8]) != prelude_crc or total < _PRELUDE + headers + _CRC:
+                raise ValueError("an event's prelude is damaged")
+            if len(data) - at < total:
+                break
+            messages.append(_message(data[at : at + total], headers))
+            at += total
+        self._rest = data[at:]
+        return messages
+
+
+def _message(frame: bytes, headers: int) -> EventMessage:
+    if crc32(frame[:-_CRC]) != unpack_from(">I", frame, len(frame) - _CRC)[0]:
+        raise ValueError("an event's checksum doesn't match")
+    end = _PRELUDE + headers
+    return EventMessage(_headers(frame[_PRELUDE:end]), frame[end:-_CRC])
+
+
+def _headers(data: bytes) -> dict[str, str]:
+    found: dict[str, str] = {}
+    at = 0
+    while at < len(data):
+        name_end = at + 1 + data[at]
+        name, kind = data[at + 1 : name_end].decode(), data[name_end]
+        at = name_end + 1
+        if kind in _FIXED:
+            at += _FIXED[kind]
+            continue
+        size = unpack_from(">H", data, at)[0]
+        if kind == _STRING:
+            found[name] = data[at + 2 : at + 2 + size].decode()
+        at += 2 + size
+    return found
