@@ -40,7 +40,7 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """Calls pass. streak: failures since the last success; window: oldest bucket first."""
+    """Calls pass. streak: bad calls since the last good one; window: oldest bucket first."""
 
     generation: int = 0
     streak: int = 0
@@ -182,7 +182,7 @@ def force(state: State, *, to_open: bool) -> State:
 
 def _admit_probe(state: HalfOpen, now: float, rules: BreakerRules) -> Admitted | Refused:
     alive = tuple(lease for lease in state.leases if lease[1] > now)
-    if len(alive) >= _places(state.reason, rules):
+    if len(alive) >= places(state.reason, rules):
         return Refused(now + rules.recheck_s, state.reason)
     number = state.next_probe
     leases = (*alive, (number, now + rules.probe_lease_s))
@@ -190,8 +190,8 @@ def _admit_probe(state: HalfOpen, now: float, rules: BreakerRules) -> Admitted |
     return Admitted(kept, Pass(state.generation, number))
 
 
-def _places(reason: Reason, rules: BreakerRules) -> int:
-    """A throttled deployment gets one call at a time until it takes one."""
+def places(reason: Reason, rules: BreakerRules) -> int:
+    """Probes at once: a throttled deployment gets one call at a time until it takes one."""
     return 1 if reason == "rate_limited" else rules.probes
 
 
@@ -208,7 +208,7 @@ def _probed(
             return state
         case Succeeded(slow=False):
             successes = state.successes + 1
-            needed = min(rules.successes_to_close, _places(state.reason, rules))
+            needed = min(rules.successes_to_close, places(state.reason, rules))
             if successes >= needed:
                 return Closed(state.generation + 1)
             return replace(state, successes=successes)
@@ -227,14 +227,14 @@ def _count(
         case Ignored():
             return state
         case Succeeded():
-            streak, failed, slow = 0, 0, int(signal.slow)
+            streak, failed, slow = (state.streak + 1 if signal.slow else 0), 0, int(signal.slow)
         case CallFailure():
             streak, failed, slow = state.streak + 1, 1, 0
         case _:
             assert_never(signal)
     window = _slide(state.window, int(now // (rules.window_s / _BUCKETS)), failed, slow)
     counted = Closed(state.generation, streak, window)
-    reason = _why_open(counted, rules)
+    reason = _why_open(counted, rules, "failures" if failed else "slow")
     return counted if reason is None else trip(counted, Tripped(reason), now, rules)
 
 
@@ -248,9 +248,9 @@ def _slide(window: tuple[Bucket, ...], index: int, failed: int, slow: int) -> tu
     return (*window[:-1], grown)
 
 
-def _why_open(state: Closed, rules: BreakerRules) -> Reason | None:
-    if state.streak >= rules.consecutive_failures:
-        return "failures"
+def _why_open(state: Closed, rules: BreakerRules, latest: Reason) -> Reason | None:
+    if state.streak >= rules.consecutive:
+        return latest
     calls = sum(bucket.calls for bucket in state.window)
     if calls < rules.min_calls:
         return None

@@ -75,13 +75,14 @@ round trip, not an answer); what a person must mend is probed seldom."""
 class BreakerRules:
     """When a breaker opens, and how it finds out that it may close.
 
-    The ratios are of the calls of the last `window_s` seconds, once there were `min_calls`.
+    consecutive: failures or slow calls in a row, and among them nothing better. The ratios are of
+    the calls of the last `window_s` seconds, once there were `min_calls`.
     slow_after_s: a first token later than this is slow. probes: calls admitted at once while
     half-open; recheck_s: when to ask again if they are taken.
     """
 
-    consecutive_failures: int = 5
-    window_s: float = 30
+    consecutive: int = 5
+    window_s: float = 10
     min_calls: int = 20
     failure_ratio: float = 0.5
     slow_ratio: float = 0.6

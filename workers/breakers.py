@@ -42,7 +42,7 @@ class Breakers:
         """The breaker's state as last kept."""
         return self._states.get(key) or Closed()
 
-    def keys(self) -> Sequence[str]:
+    def known(self) -> Sequence[str]:
         """Every breaker that has ever had an outcome."""
         return tuple(self._states)
 
@@ -61,6 +61,12 @@ class Breakers:
         for key, one in zip(keys, admitted, strict=True):
             self._keep(key, one.state, "here")
         return tuple(one.ticket for one in admitted)
+
+    def places(self, key: str) -> int:
+        """How many probes the breaker takes at once."""
+        state = self.state(key)
+        reason = state.reason if isinstance(state, Open | HalfOpen) else "failures"
+        return breaker.places(reason, self._rules)
 
     def report(self, key: str, ticket: Pass, signal: Signal) -> None:
         """The call that `ticket` allowed has ended."""

@@ -1,84 +1,168 @@
 """May this worker call a deployment now, given all that the fleet knows of it?
 
-`gate` answers for the plan, `admit` takes the place, and `settle` or `abandon` gives it back,
-exactly once. None of them waits for the network while the deployment is healthy.
+`gate` answers for the plan, `admit` takes a place, `settle` or `abandon` gives it back. Nothing
+waits for the network, except for a new share of a rate budget and for a place to probe with.
+Without Redis each worker goes on alone.
 """
 
 import asyncio
+import itertools
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from producers.messages import Usage
 
 from .breaker import Pass, Refused
-from .breaker_rules import BreakerRules, Ignored, Signal
+from .breaker_rules import BreakerRules, Ignored, Signal, Succeeded
 from .breakers import Breakers, Clock, Hear, Transition
 from .catalog import Catalog, Deployment
-from .providers.outcome import Outcome
+from .fleet_news import apply, as_news, catch_up
+from .fleet_state import FleetState, News
+from .limits import (
+    Concurrency,
+    ConcurrencyRules,
+    Quota,
+    Typical,
+    dropped,
+    observed,
+    restarted,
+    sampled,
+)
+from .providers.outcome import Completion, Outcome
+from .rates import Rates
 from .situation import Gate, Ready, Shut
 from .verdict import Verdict, judge
 
 
-@dataclass(frozen=True, slots=True)
-class Keys:
+class Keys(NamedTuple):
     """The names of the two breakers that a call must pass."""
 
     deployment: str
     provider: str
 
 
+@dataclass(slots=True)
+class Room:
+    """One deployment as this worker knows it."""
+
+    keys: Keys
+    concurrency: Concurrency
+    typical: Typical = field(default_factory=Typical)
+    in_flight: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """The right to make one call of `target` now. at: when it was given."""
+    """The right to make one call of `target` now: to be settled or abandoned.
 
+    at: when it was given; tokens: reserved; probing: the breakers for which it is a probe.
+    """
+
+    number: int
     target: str
     at: float
     tokens: int
     keys: Keys
-    deployment: Pass
-    provider: Pass
+    passes: tuple[Pass, ...]
+
+    @property
+    def probing(self) -> Sequence[str]:
+        """The breakers that are trying out with it whether they may close."""
+        return _probed(self.keys, self.passes)
 
 
 class Fleet:
-    """What this process knows of every deployment's health and room."""
+    """What this process knows of every deployment's health and room.
 
-    def __init__(self, catalog: Catalog, clock: Clock, hear: Hear, rules: BreakerRules) -> None:
+    clock: seconds; hear: takes every breaker transition; state: what the fleet shares, if anything.
+    """
+
+    def __init__(  # noqa: PLR0913 -- the adapters and rules of the composition root
+        self,
+        catalog: Catalog,
+        clock: Clock,
+        hear: Hear,
+        *,
+        rules: BreakerRules | None = None,
+        concurrency: ConcurrencyRules | None = None,
+        state: FleetState | None = None,
+    ) -> None:
         self._clock = clock
-        self._rules = rules
         self._hear = hear
-        self._breakers = Breakers(rules, clock, self._heard)
+        self._rules = rules or BreakerRules()
+        self._concurrency = concurrency or ConcurrencyRules()
+        self._state = state
+        self._breakers = Breakers(self._rules, clock, self._heard)
+        self._rates = Rates(clock, None if state is None else state.lease)
         self._changed = asyncio.Event()
-        self._keys: dict[str, Keys] = {}
+        self._numbers = itertools.count()
+        self._out: dict[int, Room] = {}
+        self._rooms: dict[str, Room] = {}
         self.configure(catalog)
 
     def configure(self, catalog: Catalog) -> None:
         """Take over a new catalog; deployments that stayed the same keep their state."""
-        self._keys = {name: _keys(name, one) for name, one in catalog.deployments.items()}
+        old, self._rooms = self._rooms, {}
+        for name, deployment in catalog.deployments.items():
+            keys, known = _keys(name, deployment), old.get(name)
+            fresh = Room(keys, Concurrency(self._concurrency.most))
+            self._rooms[name] = known if known is not None and known.keys == keys else fresh
+            self._rates.configure(keys.deployment, Quota(deployment.rpm, deployment.tpm))
 
-    def gate(self, target: str, tokens: int) -> Gate:  # noqa: ARG002 -- token limits come next
+    def gate(self, target: str, tokens: int) -> Gate:
         """Whether `admit` would let a call of about `tokens` tokens through now."""
-        keys = self._keys[target]
-        answer = self._breakers.ask((keys.deployment, keys.provider))
-        if isinstance(answer, Refused):
-            return Shut(answer.until, answer.reason)
-        return Ready(probe=any(ticket.probe is not None for ticket in answer))
+        room = self._rooms[target]
+        passes = self._breakers.ask(room.keys)
+        if isinstance(passes, Refused):
+            return Shut(passes.until, passes.reason)
+        if room.in_flight >= room.concurrency.limit:
+            return Shut(self._clock() + self._rules.recheck_s, "concurrency")
+        until = self._rates.shut_until(room.keys.deployment, tokens)
+        if until is not None:
+            return Shut(until, "rate")
+        return Ready(probe=bool(_probed(room.keys, passes)))
+
+    def typical_s(self, target: str) -> float | None:
+        """The time within which 95 % of the calls give their first token, once it is known."""
+        return self._rooms[target].typical.known_s
 
     async def admit(self, target: str, tokens: int) -> Permit | Shut:
-        """Take a place for one call of about `tokens` tokens: to be settled or abandoned."""
-        keys = self._keys[target]
-        answer = self._breakers.admit((keys.deployment, keys.provider))
-        if isinstance(answer, Refused):
-            return Shut(answer.until, answer.reason)
-        deployment, provider = answer
-        return Permit(target, self._clock(), tokens, keys, deployment, provider)
+        """Take a place for one call of about `tokens` tokens (prompt and answer)."""
+        gate, room = self.gate(target, tokens), self._rooms[target]
+        if isinstance(gate, Shut):
+            return gate
+        until = await self._rates.take(room.keys.deployment, tokens)
+        if until is not None:
+            return Shut(until, "rate")
+        number = next(self._numbers)
+        passes = await self._pass(room.keys, number)
+        if isinstance(passes, Refused):
+            self._rates.give_back(room.keys.deployment, tokens)
+            return Shut(passes.until, passes.reason)
+        room.in_flight += 1
+        self._out[number] = room
+        return Permit(number, target, self._clock(), tokens, room.keys, passes)
 
     def settle(self, permit: Permit, outcome: Outcome) -> Verdict:
         """The call has ended with `outcome`; its verdict."""
-        verdict = judge(outcome, self._clock() - permit.at, self._rules.slow_after_s)
-        self._report(permit, verdict.deployment, verdict.provider)
+        now = self._clock()
+        verdict = judge(outcome, now - permit.at, self._rules.slow_after_s)
+        room = self._out.get(permit.number)
+        if room is not None:
+            used = _tokens(outcome.usage)
+            self._rates.settle(permit.keys.deployment, permit.tokens, used, outcome.limits)
+            self._learn(room, outcome, verdict, now)
+        self._leave(permit, verdict.deployment, verdict.provider)
         return verdict
 
-    def abandon(self, permit: Permit) -> None:
-        """The call was cancelled: it says nothing of the deployment."""
-        self._report(permit, Ignored(), Ignored())
+    def abandon(self, permit: Permit, *, overdue: bool = False) -> None:
+        """The call was cancelled; nothing happens when it was settled already.
+
+        overdue: because it took longer than usual and a hedge has won, which counts as slow.
+        """
+        self._leave(permit, Succeeded(slow=True) if overdue else Ignored(), Ignored())
 
     async def wait(self, seconds: float) -> None:
         """Sleep `seconds`, or less when a breaker changes meanwhile."""
@@ -87,14 +171,75 @@ class Fleet:
             async with asyncio.timeout(seconds):
                 await changed.wait()
 
-    def _report(self, permit: Permit, deployment: Signal, provider: Signal) -> None:
-        self._breakers.report(permit.keys.deployment, permit.deployment, deployment)
-        self._breakers.report(permit.keys.provider, permit.provider, provider)
+    async def run(self) -> None:
+        """Until cancelled: tell the fleet what is known here, and believe what it knows."""
+        if self._state is not None:
+            await self._state.run(lambda news: apply(news, self._breakers), self._meet)
+
+    def _meet(self, known: Sequence[News]) -> None:
+        assert self._state is not None  # noqa: S101 -- only `run` hands this over
+        for news in catch_up(known, self._breakers, self._state.worker, self._clock()):
+            self._state.tell(news)
+
+    async def _pass(self, keys: Keys, number: int) -> tuple[Pass, ...] | Refused:
+        """Through both breakers; a probe needs one of the fleet's few places first."""
+        asked = self._breakers.ask(keys)
+        if isinstance(asked, Refused):
+            return asked
+        taken: list[str] = []
+        for key in _probed(keys, asked):
+            if not await self._take_place(key, number):
+                self._free(taken, number)
+                return Refused(self._clock() + self._rules.recheck_s, "failures")
+            taken.append(key)
+        passes = self._breakers.admit(keys)
+        if isinstance(passes, Refused):
+            self._free(taken, number)
+        return passes
+
+    async def _take_place(self, breaker: str, number: int) -> bool:
+        if self._state is None:
+            return True
+        return await self._state.take_probe(breaker, number, self._breakers.places(breaker))
+
+    def _free(self, breakers: Iterable[str], number: int) -> None:
+        if self._state is not None:
+            for key in breakers:
+                self._state.free_probe(key, number)
+
+    def _learn(self, room: Room, outcome: Outcome, verdict: Verdict, now: float) -> None:
+        if verdict.pressure == "drop":
+            room.concurrency = dropped(room.concurrency, now, self._concurrency)
+        if isinstance(outcome, Completion):
+            first_s, rules = outcome.first_token_s, self._concurrency
+            room.concurrency = sampled(room.concurrency, first_s, room.in_flight, rules)
+            room.typical = observed(room.typical, first_s)
+
+    def _leave(self, permit: Permit, deployment: Signal, provider: Signal) -> None:
+        room = self._out.pop(permit.number, None)
+        if room is None:
+            return
+        room.in_flight -= 1
+        for key, ticket, signal in zip(
+            permit.keys, permit.passes, (deployment, provider), strict=True
+        ):
+            self._breakers.report(key, ticket, signal)
+        self._free(permit.probing, permit.number)
 
     def _heard(self, transition: Transition) -> None:
+        if transition.after == "closed":
+            self._restart(transition.breaker)
+        if self._state is not None and (news := as_news(transition, self._state.worker)):
+            self._state.tell(news)
         self._changed.set()
         self._changed = asyncio.Event()
         self._hear(transition)
+
+    def _restart(self, breaker: str) -> None:
+        """What has recovered isn't hit by all that waited for it."""
+        for room in self._rooms.values():
+            if breaker in room.keys:
+                room.concurrency = restarted(room.concurrency, self._concurrency)
 
 
 def _keys(name: str, deployment: Deployment) -> Keys:
@@ -104,3 +249,12 @@ def _keys(name: str, deployment: Deployment) -> Keys:
         deployment=f"{provider}/{deployment.account}/{name}/{deployment.model}",
         provider=f"{provider}/{deployment.region}",
     )
+
+
+def _probed(keys: Keys, passes: Sequence[Pass]) -> Sequence[str]:
+    pairs = zip(keys, passes, strict=True)
+    return [key for key, ticket in pairs if ticket.probe is not None]
+
+
+def _tokens(usage: Usage | None) -> int:
+    return 0 if usage is None else usage.input_total + usage.output

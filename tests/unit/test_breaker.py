@@ -46,10 +46,16 @@ def test_opens_on_the_failure_ratio_once_there_were_enough_calls() -> None:
 
 
 def test_opens_when_most_calls_are_slow() -> None:
-    signals: list[Signal] = [*[Succeeded(slow=True)] * 12, *[Succeeded()] * 7]
-    state = after(Closed(), *signals)
+    mixed: list[Signal] = [*[Succeeded(slow=True)] * 3, *[Succeeded()] * 2]
+    state = after(Closed(), *mixed * 3, *mixed[:3], Succeeded())
     assert isinstance(state, Closed)
     opened = after(state, Succeeded(slow=True))
+    assert isinstance(opened, Open)
+    assert opened.reason == "slow"
+
+
+def test_opens_on_consecutive_slow_calls() -> None:
+    opened = after(Closed(), *[Succeeded(slow=True)] * 5)
     assert isinstance(opened, Open)
     assert opened.reason == "slow"
 
@@ -65,7 +71,7 @@ def test_failures_older_than_the_window_are_forgotten() -> None:
 def test_a_clock_that_steps_back_loses_no_call() -> None:
     state = after(after(Closed(), Succeeded(), now=100), Succeeded(), now=50)
     assert isinstance(state, Closed)
-    assert [(bucket.calls, bucket.index) for bucket in state.window] == [(2, 33)]
+    assert [(bucket.calls, bucket.index) for bucket in state.window] == [(2, 100)]
 
 
 def test_a_rate_limit_opens_for_exactly_the_hinted_time() -> None:

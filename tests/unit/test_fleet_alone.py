@@ -1,7 +1,6 @@
 import asyncio
 
 from producers.messages import Usage
-from workers.breaker_rules import BreakerRules
 from workers.breakers import Transition
 from workers.catalog import Catalog
 from workers.fleet import Fleet, Permit
@@ -46,7 +45,7 @@ class Bench:
     def __init__(self) -> None:
         self.clock = Clock()
         self.heard: list[Transition] = []
-        self.fleet = Fleet(catalog(), self.clock, self.heard.append, BreakerRules())
+        self.fleet = Fleet(catalog(), self.clock, self.heard.append)
 
     async def admitted(self, target: str) -> Permit:
         permit = await self.fleet.admit(target, 100)
@@ -108,10 +107,10 @@ async def test_a_swapped_model_starts_with_a_fresh_breaker() -> None:
 
 async def test_whoever_waits_is_woken_by_a_transition() -> None:
     bench = Bench()
-    permit = await bench.admitted("b")
+    permits = [await bench.admitted("b") for _ in range(5)]
     waiting = asyncio.create_task(bench.fleet.wait(3600))
     await asyncio.sleep(0)
-    for _ in range(5):
+    for permit in permits:
         bench.fleet.settle(permit, ServerError(message=""))
     async with asyncio.timeout(1):
         await waiting

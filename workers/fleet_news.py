@@ -1,0 +1,65 @@
+"""What does the fleet's news change in this worker's breakers, and what of theirs is news to it?"""
+
+from collections.abc import Iterable
+from typing import assert_never
+
+from .breaker import Closed, ForcedClosed, ForcedOpen, HalfOpen, Open
+from .breaker_rules import Tripped
+from .breakers import Breakers, Transition
+from .fleet_state import News
+
+
+def apply(news: News, breakers: Breakers) -> None:
+    """Believe a peer or an operator."""
+    key, now = news.breaker, breakers.state(news.breaker)
+    match news.state:
+        case "open":
+            breakers.trip(key, Tripped(news.reason, news.for_s), "peer")
+        case "closed" if isinstance(now, ForcedOpen | ForcedClosed):
+            breakers.reset(key, "operator")
+        case "closed" if not isinstance(now, Closed):
+            breakers.reset(key, "peer")
+        case "closed":
+            pass
+        case "forced_open" if not isinstance(now, ForcedOpen):
+            breakers.force(key, to_open=True, origin="operator")
+        case "forced_closed" if not isinstance(now, ForcedClosed):
+            breakers.force(key, to_open=False, origin="operator")
+        case "forced_open" | "forced_closed":
+            pass
+        case _:
+            assert_never(news.state)
+
+
+def as_news(transition: Transition, worker: str) -> News | None:
+    """What the fleet should hear of a transition that was found out here."""
+    if transition.origin != "here":
+        return None
+    match transition.after:
+        case "open":
+            reason, for_s = transition.reason or "failures", transition.for_s or 0
+            return News(transition.breaker, "open", worker, reason, for_s)
+        case "closed":
+            return News(transition.breaker, "closed", worker)
+        case "half_open" | "forced_open" | "forced_closed":
+            return None
+        case _:
+            assert_never(transition.after)
+
+
+def catch_up(known: Iterable[News], breakers: Breakers, worker: str, now: float) -> list[News]:
+    """Believe all that the fleet knows after an absence; returned: what only this worker knows."""
+    told = {news.breaker: news for news in known}
+    for news in told.values():
+        apply(news, breakers)
+    unknown = [key for key in breakers.known() if key not in told]
+    untold = []
+    for key in unknown:
+        match breakers.state(key):
+            case ForcedOpen() | ForcedClosed():
+                breakers.reset(key, "operator")
+            case Open(until=until, reason=reason):
+                untold.append(News(key, "open", worker, reason, until - now))
+            case Closed() | HalfOpen():
+                pass
+    return untold

@@ -1,0 +1,192 @@
+"""What does the fleet share over Redis, and how does each worker hear of it?
+
+Breaker news, places for probes, and rate budgets. Everything here can be lost: a worker without
+Redis goes on with what it sees itself, and on the link's return both sides tell what they know.
+Durations travel instead of instants, so that no two clocks need to agree.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal, TypeAlias, cast
+
+from redis.asyncio.client import PubSub
+
+from .breaker_rules import Reason
+from .limits import BURST_S, LEASE_S, Ask, Grant, Quota
+from .redis_link import LOST, Link
+
+SharedState: TypeAlias = Literal["open", "closed", "forced_open", "forced_closed"]
+BREAKERS: Final = "switchgear:breakers"
+NEWS: Final = "switchgear:breakers:news"
+WORKERS: Final = "switchgear:workers"
+_LUA: Final = Path(__file__).with_name("lua")
+_PING_EVERY_S: Final = 0.5
+_PROBE_LEASE_S: Final = 10.0
+_UNLIMITED: Final = -1.0
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """A breaker's state as one worker, or an operator, tells it. for_s: how long it stays open."""
+
+    breaker: str
+    state: SharedState
+    by: str
+    reason: Reason = "failures"
+    for_s: float = 0
+    force: bool = False
+
+
+class FleetState:
+    """One worker's side of what the fleet shares.
+
+    worker: a name that no other process has; following: set once it hears the fleet's news.
+    """
+
+    def __init__(self, link: Link, worker: str) -> None:
+        self._link = link
+        self.worker: Final = worker
+        self.following: Final = asyncio.Event()
+        self._outbox: asyncio.Queue[Callable[[], Awaitable[object]]] = asyncio.Queue()
+        script = link.redis.register_script
+        self._tell = script((_LUA / "tell.lua").read_text())
+        self._probe = script((_LUA / "probe.lua").read_text())
+        self._lease = script((_LUA / "lease.lua").read_text())
+
+    @property
+    def up(self) -> bool:
+        """Whether Redis answered last time."""
+        return self._link.up
+
+    def tell(self, news: News) -> None:
+        """Send it as soon as the loop gets to it; lost when Redis is away."""
+        self._outbox.put_nowait(lambda: self.publish(news))
+
+    async def flush(self) -> None:
+        """Wait until all that was to be sent has been sent, or lost."""
+        await self._outbox.join()
+
+    async def run(
+        self, hear: Callable[[News], None], meet: Callable[[Sequence[News]], None]
+    ) -> None:
+        """Until cancelled: `hear` gets the news, `meet` all there is after each (re)connect."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._send())
+            group.create_task(self._listen(hear, meet))
+
+    async def publish(self, news: News) -> bool:
+        """Send it now; False when Redis is away, or an operator holds the breaker."""
+        args: list[str | float] = [NEWS, news.breaker, news.state, news.reason, news.for_s, news.by]
+        args.append("1" if news.force else "0")
+        told: object = await self._run(lambda: self._tell([BREAKERS], args))
+        return told == 1
+
+    async def all_news(self) -> Sequence[News]:
+        """Every breaker that isn't simply closed. Raises RedisError when Redis is away."""
+        redis = self._link.redis
+        seconds, micros = await redis.time()
+        kept = await cast("Awaitable[dict[str, str]]", redis.hgetall(BREAKERS))
+        now = seconds + micros / 1e6
+        return [
+            News(key, one["state"], one["by"], one["reason"], one["ends"] - now)
+            for key, one in ((key, json.loads(text)) for key, text in kept.items())
+            if one["state"] != "open" or one["ends"] > now
+        ]
+
+    async def take_probe(self, breaker: str, number: int, places: int) -> bool:
+        """Whether the fleet has a place left for this worker's probe; yes when Redis is away."""
+        key = f"switchgear:probes:{breaker}"
+        args: list[str | float] = [places, _PROBE_LEASE_S, self._probe_id(number)]
+        taken: object = await self._run(lambda: self._probe([key], args))
+        return taken != 0
+
+    def free_probe(self, breaker: str, number: int) -> None:
+        """The probe has ended: its place is free as soon as the loop gets to it."""
+        key, probe = f"switchgear:probes:{breaker}", self._probe_id(number)
+        self._outbox.put_nowait(lambda: self._run(lambda: self._link.redis.zrem(key, probe)))
+
+    def _probe_id(self, number: int) -> str:
+        return f"{self.worker}:{number}"
+
+    async def lease(self, key: str, quota: Quota, ask: Ask) -> Grant | None:
+        """As `limits.grant`, on the fleet's bucket; None when Redis is away."""
+        args = [
+            *(_number(limit) for limit in (quota.rpm, quota.tpm)),
+            *(BURST_S, LEASE_S, ask.tokens, ask.back_requests, ask.back_tokens),
+            *(_number(left) for left in (ask.left_requests, ask.left_tokens)),
+        ]
+        answer = await self._run(lambda: self._lease([f"switchgear:rate:{key}"], args))
+        return None if answer is None else _grant(quota, *map(float, answer))
+
+    async def report_in(self, report: str, every_s: float) -> int | None:
+        """Leave this worker's report for `status`; how many workers have lately done so."""
+        redis = self._link.redis
+
+        async def store() -> int:
+            async with redis.pipeline(transaction=False) as pipe:
+                pipe.hset(WORKERS, self.worker, report)
+                pipe.hpexpire(WORKERS, int(every_s * 3_000), self.worker)
+                pipe.hlen(WORKERS)
+                answers: list[Any] = await pipe.execute()
+            return int(answers[-1])
+
+        return await self._link.run(store)
+
+    async def _run(self, command: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401 -- Lua's
+        return await self._link.run(command)
+
+    async def _send(self) -> None:
+        while True:
+            send = await self._outbox.get()
+            await send()
+            self._outbox.task_done()
+
+    async def _listen(
+        self, hear: Callable[[News], None], meet: Callable[[Sequence[News]], None]
+    ) -> None:
+        while True:
+            if await self._link.ping():
+                try:
+                    await self._subscribed(hear, meet)
+                except LOST:
+                    self._link.lose()
+            await asyncio.sleep(_PING_EVERY_S)
+
+    async def _subscribed(
+        self, hear: Callable[[News], None], meet: Callable[[Sequence[News]], None]
+    ) -> None:
+        async with self._link.redis.pubsub(ignore_subscribe_messages=True) as channel:
+            await channel.subscribe(NEWS)
+            meet(await self.all_news())
+            self.following.set()
+            while await self._link.ping():
+                await self._hear_for(channel, hear, _PING_EVERY_S)
+
+    async def _hear_for(
+        self, channel: PubSub, hear: Callable[[News], None], seconds: float
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + seconds
+        while (left_s := ends - loop.time()) > 0:
+            message = await channel.get_message(timeout=left_s)
+            if message is not None:
+                news = News(**json.loads(message["data"]))
+                if news.by != self.worker:
+                    hear(news)
+
+
+def _number(limit: float | None) -> float:
+    return _UNLIMITED if limit is None or limit == float("inf") else limit
+
+
+def _grant(quota: Quota, requests: float, tokens: float, wait_s: float) -> Grant:
+    if wait_s > 0:
+        return Grant(0, 0, wait_s)
+    unlimited = float("inf")
+    return Grant(
+        unlimited if quota.rpm is None else requests,
+        unlimited if quota.tpm is None else tokens,
+    )

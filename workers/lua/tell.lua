@@ -1,0 +1,21 @@
+-- Keeps a breaker's news for workers that come later, and publishes it to those that are here.
+-- KEYS[1]: hash of breakers. ARGV: channel, breaker, state, reason, seconds (of an open one), by, force
+-- An operator's word stands until the operator takes it back; an open breaker is only ever extended.
+local channel, breaker, state, reason, for_s, by, force = unpack(ARGV)
+local time = redis.call('TIME')
+local now = time[1] + time[2] / 1e6
+local kept = redis.call('HGET', KEYS[1], breaker)
+if kept and force == '0' then
+  local old = cjson.decode(kept)
+  if string.sub(old.state, 1, 6) == 'forced' then return 0 end
+  if state == 'open' and old.ends > now + for_s then return 0 end
+end
+if state == 'closed' then
+  redis.call('HDEL', KEYS[1], breaker)
+else
+  local kept_now = {state = state, reason = reason, ends = now + for_s, by = by}
+  redis.call('HSET', KEYS[1], breaker, cjson.encode(kept_now))
+end
+local news = {breaker = breaker, state = state, reason = reason, for_s = tonumber(for_s), by = by}
+redis.call('PUBLISH', channel, cjson.encode(news))
+return 1

@@ -1,0 +1,71 @@
+"""Is Redis here, and what does a command answer while it isn't?
+
+While the link is down every command answers None at once, without an attempt, so an outage costs a
+request nothing; `watch` finds out when it is back. Commands have a short deadline for the same
+reason.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+_T = TypeVar("_T")
+COMMAND_TIMEOUT_S: Final = 0.25
+LOST: Final = (RedisError, OSError)
+
+
+def connect(url: str) -> Redis:
+    """A client that fails fast and never retries: what it guards can go on alone."""
+    return Redis.from_url(
+        url,
+        decode_responses=True,
+        socket_timeout=COMMAND_TIMEOUT_S,
+        socket_connect_timeout=COMMAND_TIMEOUT_S,
+        retry=Retry(NoBackoff(), 0),
+    )
+
+
+class Link:
+    """The state of the connection, shared by all who use one Redis."""
+
+    def __init__(self, redis: Redis) -> None:
+        self.redis: Final = redis
+        self.up = True
+
+    async def run(self, command: Callable[[], Awaitable[_T]]) -> _T | None:
+        """The command's answer, or None when Redis is away."""
+        if not self.up:
+            return None
+        try:
+            return await command()
+        except LOST:
+            self.lose()
+            return None
+
+    def lose(self) -> None:
+        """A command has failed."""
+        self.up = False
+        _raise_if_cancelled()
+
+    async def ping(self) -> bool:
+        """Whether Redis answers now; if so, the link is up from then on."""
+        try:
+            await self.redis.ping()
+        except LOST:
+            self.lose()
+        else:
+            self.up = True
+            _raise_if_cancelled()
+        return self.up
+
+
+def _raise_if_cancelled() -> None:
+    """Python 3.11's `wait_for`, with which the client sends, can swallow a cancellation."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
