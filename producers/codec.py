@@ -21,6 +21,9 @@ SCHEMA_HEADER: Final = "x-schema"
 ATTEMPT: Final = "x-attempt"
 DEADLINE: Final = "x-deadline"
 SUBMITTED: Final = "x-submitted"
+SEQUENCE: Final = "x-sequence"
+"""Records of one tenant with the same sequence are handled one after the other."""
+LATENCY: Final = "x-latency"
 
 MAX_REQUEST_BYTES: Final = 1_000_000
 """Kafka's default message limit less room for headers."""

@@ -236,10 +236,15 @@ class Timings(Message):
 
 
 class Chunk(Message):
-    """A piece of a streamed answer; `delta` is an OpenAI chunk's delta. `seq` counts from 0."""
+    """A piece of a streamed answer; `delta` is an OpenAI chunk's delta. `seq` counts from 0.
+
+    run: rises when another worker takes the request over after a crash, or the next deployment
+    after a cut stream: what came with a lower run is void.
+    """
 
     type: Literal["chunk"] = "chunk"
     id: Name
+    run: int = 0
     seq: int
     delta: dict[str, Any]
 

@@ -1,0 +1,80 @@
+"""What do the client and the services need of a message broker?
+
+Kafka implements this in `kafka.py`; the tests have one in memory, under the same contract tests.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from .codec import Headers
+
+
+class Partition(NamedTuple):
+    """One partition of one topic."""
+
+    topic: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record as it lies in the log. A null value reads as empty."""
+
+    partition: Partition
+    offset: int
+    key: bytes | None
+    value: bytes
+    headers: Headers
+    timestamp_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A record on its way to the log; the key decides the partition."""
+
+    topic: str
+    value: bytes
+    key: bytes | None = None
+    headers: Headers = ()
+
+
+class PublishFailedError(Exception):
+    """The broker didn't take the record in time, or never will (`permanent`: too large, no topic).
+
+    Not permanent: it is unknown whether the record was written.
+    """
+
+    def __init__(self, topic: str, reason: str, *, permanent: bool) -> None:
+        super().__init__(f"could not publish to {topic}: {reason}")
+        self.permanent = permanent
+
+
+class Publisher(Protocol):
+    """Writes records."""
+
+    async def publish(self, outgoing: Outgoing) -> None:
+        """Returns once the broker has the record safely. Raises PublishFailedError."""
+        ...
+
+
+class Batch(NamedTuple):
+    """Records of a consumer group's member, and how to say that they are done."""
+
+    records: Sequence[Record]
+    commit: Callable[[], Awaitable[None]]
+
+
+class Broker(Publisher, Protocol):
+    """What a client needs: write, follow a topic from now on, take part in a consumer group."""
+
+    def tail(
+        self, topic: str, receive: Callable[[Record], None]
+    ) -> AbstractAsyncContextManager[None]:
+        """Calls `receive` for every record written to `topic` after the context is entered."""
+        ...
+
+    def consume(self, topic: str, group: str) -> AsyncIterator[Batch]:
+        """Batches for this member of `group`; at least once: a batch not committed comes again."""
+        ...

@@ -1,0 +1,254 @@
+"""How does a backend service send a request and get its reply?
+
+    async with RouterClient.connect() as client:
+        reply = await client.submit(chat("Is this spam? …", tenant="support"))
+        async for part in client.stream(chat("Tell me …", tenant="support")): ...
+
+`submit` and `stream` end in a value: `Done` or `Failed`. Raised are only what the caller's own side
+can mend: ClientOverloadedError, RequestTooLargeError, ReplyTimeoutError, PublishFailedError.
+"""
+
+import asyncio
+import logging
+import time
+import uuid
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, Final, Self
+
+from opentelemetry import propagate, trace
+from opentelemetry.trace import Span, SpanKind, set_span_in_context
+
+from . import codec, topics
+from .broker import Broker, Outgoing, Record
+from .codec import DecodeError
+from .inbox import Inbox, Recent
+from .kafka import KafkaBroker
+from .messages import Chunk, Done, Failed, Request
+from .settings import ClientSettings
+
+_tracer: Final = trace.get_tracer("switchgear.client")
+_log: Final = logging.getLogger(__name__)
+_REMEMBERED_REPLIES: Final = 100_000
+
+
+class ClientOverloadedError(Exception):
+    """This client has `max_in_flight` requests under way: slow down, or raise the setting."""
+
+
+class RequestTooLargeError(Exception):
+    """The request is larger than a Kafka record may be: shorten it, or send a reference."""
+
+
+class ReplyTimeoutError(TimeoutError):
+    """No reply within the time given. The request's deadline is past too: no money is spent now."""
+
+
+def chat(prompt: str | Sequence[Mapping[str, Any]], *, tenant: str, **fields: object) -> Request:
+    """A request with a fresh id. prompt: the user's text, or OpenAI messages.
+
+    fields: `routing`, and any parameter of OpenAI's Chat Completions (`model`, `max_tokens` …).
+    """
+    messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else list(prompt)
+    routing = fields.pop("routing", {})
+    body = {"messages": messages, **fields}
+    return Request.model_validate(
+        {"id": uuid.uuid4().hex, "tenant": tenant, "body": body, "routing": routing}
+    )
+
+
+class RouterClient:
+    """Publishes requests and matches replies to their waiters; one for the whole process."""
+
+    def __init__(self, broker: Broker, settings: ClientSettings) -> None:
+        """`connect` builds one on Kafka; build it yourself on any other Broker."""
+        self._broker = broker
+        self._settings = settings
+        self._waiting: dict[bytes, Inbox] = {}
+        self._in_flight = 0
+
+    @classmethod
+    @asynccontextmanager
+    async def connect(cls, settings: ClientSettings | None = None) -> AsyncIterator[Self]:
+        """A client on Kafka that hears its replies; without `settings` the environment's."""
+        settings = settings or ClientSettings()
+        async with (
+            KafkaBroker(settings, settings.client_id) as broker,
+            cls(broker, settings).listening() as client,
+        ):
+            yield client
+
+    @asynccontextmanager
+    async def listening(self) -> AsyncIterator[Self]:
+        """This client, hearing replies from now on."""
+        async with self._broker.tail(self._settings.reply_topic, self._receive):
+            yield self
+
+    async def submit(self, request: Request, *, timeout: float | None = None) -> Done | Failed:
+        """The reply. timeout in seconds; it becomes the request's deadline unless that has one."""
+        with self._exchange(request) as (span, inbox):
+            deadline = await self._ask(request, span, timeout)
+            while isinstance(part := await self._next(request, inbox, deadline), Chunk):
+                pass
+            _describe(span, part)
+            return part
+
+    async def stream(
+        self, request: Request, *, timeout: float | None = None
+    ) -> AsyncIterator[Chunk | Done | Failed]:
+        """Chunks as they come, then Done or Failed. Set `body.stream` to get chunks at all.
+
+        A chunk whose `run` is higher than the last one's restarts the answer: another worker took
+        over. Chunks that come twice are dropped.
+        """
+        with self._exchange(request) as (span, inbox):
+            deadline = await self._ask(request, span, timeout)
+            while isinstance(part := await self._next(request, inbox, deadline), Chunk):
+                yield part
+            _describe(span, part)
+            yield part
+
+    async def publish(self, request: Request, *, reply_to: str | None = None) -> None:
+        """Returns once Kafka has the request; the answer goes to `reply_to`, else the reply topic.
+
+        Read it there with `replies`. For throughput gather many: each waits for its own record.
+        """
+        with self._slot(), _sending(request) as span:
+            await self._send(request, span, None, reply_to or self._settings.reply_topic)
+
+    async def cancel(self, request_id: str) -> None:
+        """Asks the fleet to stop: what isn't begun is not called; a running stream is cut."""
+        await self._broker.publish(Outgoing(topics.CANCELLATIONS, b"", request_id.encode()))
+
+    async def replies(
+        self, *, group: str, topic: str | None = None
+    ) -> AsyncIterator[Chunk | Done | Failed]:
+        """Every reply on `topic`, shared among the members of `group`, each at least once.
+
+        Offsets are committed when the next batch is asked for, so what was being handled in a
+        crash comes again. A final reply that this member has seen before is dropped.
+        """
+        recent = Recent(_REMEMBERED_REPLIES)
+        async for batch in self._broker.consume(topic or self._settings.reply_topic, group):
+            for record in batch.records:
+                reply = _readable(record)
+                if isinstance(reply, Chunk) or (reply and recent.first_time(reply.id)):
+                    yield reply
+            await batch.commit()
+
+    def _receive(self, record: Record) -> None:
+        inbox = self._waiting.get(record.key or b"")
+        if inbox is None:
+            return
+        try:
+            inbox.put(codec.decode_reply(record.value))
+        except DecodeError as error:
+            inbox.put(error)
+
+    async def _ask(self, request: Request, span: Span, timeout: float | None) -> float:
+        """Publishes the request; returns the loop's time by which the reply must be here."""
+        seconds = timeout or self._settings.timeout_s
+        deadline = asyncio.get_running_loop().time() + seconds
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._send(request, span, seconds, self._settings.reply_topic)
+        except TimeoutError:
+            raise ReplyTimeoutError(f"{request.id}: not accepted by Kafka in time") from None
+        return deadline
+
+    async def _next(self, request: Request, inbox: Inbox, deadline: float) -> Chunk | Done | Failed:
+        try:
+            return await inbox.get(deadline)
+        except TimeoutError:
+            raise ReplyTimeoutError(f"{request.id}: no reply in time") from None
+
+    async def _send(
+        self, request: Request, span: Span, seconds: float | None, reply_to: str
+    ) -> None:
+        value = codec.encode_request(request)
+        if len(value) > codec.MAX_REQUEST_BYTES:
+            raise RequestTooLargeError(
+                f"{request.id}: {len(value):,} bytes; at most {codec.MAX_REQUEST_BYTES:,}"
+            )
+        key = request.routing.conversation or request.id
+        headers = _headers(request, span, seconds, reply_to)
+        await self._broker.publish(
+            Outgoing(self._settings.request_topic, value, key.encode(), headers)
+        )
+
+    @contextmanager
+    def _exchange(self, request: Request) -> Iterator[tuple[Span, Inbox]]:
+        key = request.id.encode()
+        if key in self._waiting:
+            raise ValueError(f"request {request.id} is already under way on this client")
+        with self._slot(), _sending(request) as span:
+            inbox = self._waiting[key] = Inbox()
+            try:
+                yield span, inbox
+            finally:
+                del self._waiting[key]
+
+    @contextmanager
+    def _slot(self) -> Iterator[None]:
+        if self._in_flight >= self._settings.max_in_flight:
+            raise ClientOverloadedError(f"{self._in_flight} requests are under way")
+        self._in_flight += 1
+        try:
+            yield
+        finally:
+            self._in_flight -= 1
+
+
+@contextmanager
+def _sending(request: Request) -> Iterator[Span]:
+    """The request's first span. It isn't made current: a stream's consumer runs in between."""
+    span = _tracer.start_span("llm.request", kind=SpanKind.PRODUCER)
+    try:
+        if span.is_recording():
+            span.set_attribute("switchgear.request.id", request.id)
+            span.set_attribute("switchgear.tenant", request.tenant)
+        yield span
+    except Exception as error:
+        span.record_exception(error)
+        raise
+    finally:
+        span.end()
+
+
+def _describe(span: Span, reply: Done | Failed) -> None:
+    if isinstance(reply, Failed):
+        span.set_attribute("error.type", reply.code)
+    elif span.is_recording():
+        span.set_attribute("switchgear.tier", reply.route.tier)
+
+
+def _headers(
+    request: Request, span: Span, seconds: float | None, reply_to: str
+) -> list[tuple[str, bytes]]:
+    now_ms = int(time.time() * 1000)
+    within_ms = request.routing.deadline_ms or (None if seconds is None else int(seconds * 1000))
+    carrier: dict[str, str] = {}
+    propagate.inject(carrier, set_span_in_context(span))
+    routing = request.routing
+    return codec.to_headers(
+        {
+            codec.CORRELATION_ID: request.id,
+            codec.REPLY_TO: reply_to,
+            codec.CONTENT_TYPE: "application/json",
+            codec.TENANT: request.tenant,
+            codec.SCHEMA_HEADER: codec.SCHEMA,
+            codec.SUBMITTED: now_ms,
+            codec.DEADLINE: None if within_ms is None else now_ms + within_ms,
+            codec.SEQUENCE: routing.conversation if routing.ordered else None,
+            **carrier,
+        }
+    )
+
+
+def _readable(record: Record) -> Chunk | Done | Failed | None:
+    try:
+        return codec.decode_reply(record.value)
+    except DecodeError as error:
+        # not ours to dead-letter: whoever may write to a reply topic wrote this
+        _log.exception("skipped %s offset %d: %s", record.partition, record.offset, error)
+        return None

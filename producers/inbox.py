@@ -1,0 +1,66 @@
+"""Which of the replies that arrive for a request does its waiter get to see?
+
+Delivery is at least once, so a part may come twice; a takeover restarts a stream with a higher run.
+"""
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from .codec import DecodeError
+from .messages import Chunk, Done, Failed
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a stream has come: each chunk once, in order, and only of the newest run."""
+
+    run: int = 0
+    next_seq: int = 0
+
+    def accepts(self, part: Chunk | Done | Failed) -> bool:
+        """Whether the waiter is to see `part`; it counts as seen."""
+        if not isinstance(part, Chunk):
+            return True
+        if (part.run, part.seq) < (self.run, self.next_seq):
+            return False
+        self.run, self.next_seq = part.run, part.seq + 1
+        return True
+
+
+class Inbox:
+    """The replies of one request, as they arrive."""
+
+    def __init__(self) -> None:
+        self._queue: asyncio.Queue[Chunk | Done | Failed | DecodeError] = asyncio.Queue()
+        self._progress = Progress()
+
+    def put(self, part: Chunk | Done | Failed | DecodeError) -> None:
+        """Called for every record of the request."""
+        if isinstance(part, DecodeError) or self._progress.accepts(part):
+            self._queue.put_nowait(part)
+
+    async def get(self, deadline: float) -> Chunk | Done | Failed:
+        """The next part. deadline: the event loop's time. Raises TimeoutError, DecodeError."""
+        async with asyncio.timeout_at(deadline):
+            part = await self._queue.get()
+        if isinstance(part, DecodeError):
+            raise part
+        return part
+
+
+class Recent:
+    """The last `capacity` ids, to tell a first reply from a repeated one."""
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._ids: OrderedDict[str, None] = OrderedDict()
+
+    def first_time(self, identifier: str) -> bool:
+        """True once per id, as long as it is among the last `capacity`."""
+        if identifier in self._ids:
+            return False
+        self._ids[identifier] = None
+        if len(self._ids) > self._capacity:
+            self._ids.popitem(last=False)
+        return True

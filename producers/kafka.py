@@ -1,0 +1,158 @@
+"""How is the broker's seam kept by Apache Kafka (aiokafka)?"""
+
+import asyncio
+import logging
+import ssl
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import Any, Self
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka.errors import (
+    KafkaError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+)
+
+from .broker import Batch, Outgoing, Partition, PublishFailedError, Record
+from .settings import KafkaSettings
+
+_log = logging.getLogger(__name__)
+_PERMANENT = (
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+)
+_RETRY_S = 0.5
+
+
+def connection(settings: KafkaSettings) -> dict[str, Any]:
+    """The keyword arguments every aiokafka client takes to reach the cluster."""
+    protocol = settings.kafka_security_protocol
+    return {
+        "bootstrap_servers": settings.kafka,
+        "security_protocol": protocol,
+        "ssl_context": ssl.create_default_context() if protocol.endswith("SSL") else None,
+        "sasl_mechanism": settings.kafka_sasl_mechanism,
+        "sasl_plain_username": settings.kafka_sasl_username,
+        "sasl_plain_password": settings.kafka_sasl_password,
+    }
+
+
+def to_record(raw: "ConsumerRecord[bytes | None, bytes | None]") -> Record:
+    """Our record of aiokafka's."""
+    return Record(
+        Partition(raw.topic, raw.partition),
+        raw.offset,
+        raw.key,
+        raw.value or b"",
+        raw.headers,
+        raw.timestamp,
+    )
+
+
+class KafkaBroker:
+    """One producer, and a consumer for each `tail` and `consume`. Use as a context manager."""
+
+    def __init__(self, settings: KafkaSettings, client_id: str) -> None:
+        self._connection = connection(settings) | {"client_id": client_id}
+        self._idempotence = settings.kafka_idempotence
+        self._lifetime = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        # linger 0: a lone record leaves at once, and under load records gather by themselves
+        # while the previous batch of their partition is under way
+        self._producer = AIOKafkaProducer(
+            **self._connection,
+            acks="all",
+            enable_idempotence=self._idempotence,
+            linger_ms=0,
+            max_batch_size=262_144,
+            max_request_size=8_388_608,
+        )
+        await self._producer.start()
+        self._lifetime.push_async_callback(self._producer.stop)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._lifetime.aclose()
+
+    async def publish(self, outgoing: Outgoing) -> None:
+        """Returns once all in-sync replicas have it. Raises PublishFailedError."""
+        try:
+            acknowledged = await self._producer.send(
+                outgoing.topic,
+                value=outgoing.value,
+                key=outgoing.key,
+                headers=list(outgoing.headers),
+            )
+            await acknowledged
+        except KafkaError as error:
+            permanent = isinstance(error, _PERMANENT)
+            raise PublishFailedError(outgoing.topic, str(error), permanent=permanent) from error
+
+    @asynccontextmanager
+    async def tail(self, topic: str, receive: Callable[[Record], None]) -> AsyncIterator[None]:
+        """Follows all partitions of `topic` from their present end; survives a lost broker."""
+        consumer = AIOKafkaConsumer(topic, **self._connection, auto_offset_reset="latest")
+        await consumer.start()
+        try:
+            # positions are resolved now: a reply written right after this is not missed
+            await consumer.seek_to_end()
+            for partition in consumer.assignment():
+                await consumer.position(partition)
+            following = asyncio.create_task(_follow(consumer, receive))
+            try:
+                yield
+            finally:
+                following.cancel()
+                with suppress(asyncio.CancelledError):
+                    await following
+        finally:
+            await consumer.stop()
+
+    async def consume(self, topic: str, group: str) -> AsyncIterator[Batch]:
+        """Batches for this member of `group`, from the group's offsets, else the beginning."""
+        consumer = AIOKafkaConsumer(
+            topic,
+            **self._connection,
+            group_id=group,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+        )
+        await consumer.start()
+        try:
+            while True:
+                polled = await consumer.getmany(timeout_ms=1000, max_records=500)
+                if polled:
+                    yield _batch(consumer, polled)
+        finally:
+            await consumer.stop()
+
+
+async def _follow(consumer: AIOKafkaConsumer, receive: Callable[[Record], None]) -> None:
+    while True:
+        try:
+            polled = await consumer.getmany(timeout_ms=60_000)
+        except KafkaError as error:
+            _log.warning("reading replies failed, trying again: %s", error)
+            await asyncio.sleep(_RETRY_S)
+            continue
+        for records in polled.values():
+            for raw in records:
+                receive(to_record(raw))
+
+
+def _batch(
+    consumer: AIOKafkaConsumer,
+    polled: "Mapping[TopicPartition, list[ConsumerRecord[bytes | None, bytes | None]]]",
+) -> Batch:
+    offsets = {partition: records[-1].offset + 1 for partition, records in polled.items()}
+
+    async def commit() -> None:
+        await consumer.commit(offsets)
+
+    return Batch([to_record(raw) for records in polled.values() for raw in records], commit)
