@@ -60,6 +60,7 @@ class KafkaBroker:
     def __init__(self, settings: KafkaSettings, client_id: str) -> None:
         self._connection = connection(settings) | {"client_id": client_id}
         self._idempotence = settings.kafka_idempotence
+        self._fetch = {"fetch_max_wait_ms": settings.kafka_fetch_max_wait_ms}
         self._lifetime = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -97,7 +98,9 @@ class KafkaBroker:
     @asynccontextmanager
     async def tail(self, topic: str, receive: Callable[[Record], None]) -> AsyncIterator[None]:
         """Follows all partitions of `topic` from their present end; survives a lost broker."""
-        consumer = AIOKafkaConsumer(topic, **self._connection, auto_offset_reset="latest")
+        consumer = AIOKafkaConsumer(
+            topic, **self._connection, **self._fetch, auto_offset_reset="latest"
+        )
         await consumer.start()
         try:
             # positions are resolved now: a reply written right after this is not missed
@@ -119,6 +122,7 @@ class KafkaBroker:
         consumer = AIOKafkaConsumer(
             topic,
             **self._connection,
+            **self._fetch,
             group_id=group,
             enable_auto_commit=False,
             auto_offset_reset="earliest",

@@ -13,12 +13,15 @@ class KafkaSettings(BaseSettings):
 
     kafka: bootstrap servers, `host:port` separated by commas.
     kafka_idempotence: off only for brokers that don't know it (the demo's embedded one).
+    kafka_fetch_max_wait_ms: how long the broker may hold an empty fetch. Kafka answers as soon as a
+    record is there; a broker that only looks again at the end needs a small value.
     """
 
     model_config = SettingsConfigDict(env_prefix="SWITCHGEAR_", frozen=True, extra="ignore")
 
     kafka: str = "localhost:9092"
     kafka_idempotence: bool = True
+    kafka_fetch_max_wait_ms: Annotated[int, Field(ge=1)] = 500
     kafka_security_protocol: str = "PLAINTEXT"
     kafka_sasl_mechanism: str = "PLAIN"
     kafka_sasl_username: str | None = None

@@ -1,0 +1,221 @@
+"""How does a consumer group's member handle many records at once without losing one?
+
+Records are received, wait their turn (`admission`), run up to `concurrency` at a time, and are
+committed up to the contiguous watermark. A record whose handler returns is done; one whose handler
+raises is handed to `on_crash`, so that nothing ends in silence or in a crash loop. Slow records
+block nobody: polling goes on, and a full backlog pauses the partitions instead of growing.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol, TypeAlias
+
+from producers.broker import Partition, Record
+
+from .admission import Admission, Lane, Ticket
+from .watermark import Watermark
+
+_log: Final = logging.getLogger(__name__)
+_IDLE_POLL_S: Final = 0.5
+_PAUSED_POLL_S: Final = 0.02
+
+Handler: TypeAlias = Callable[[Record], Awaitable[None]]
+CrashHandler: TypeAlias = Callable[[Record, Exception], Awaitable[None]]
+
+
+class Rebalanced(Protocol):
+    """Who must know what this member owns."""
+
+    async def assigned(self, partitions: Collection[Partition]) -> None:
+        """This is all the member owns now."""
+        ...
+
+    async def revoked(self) -> None:
+        """The member is about to lose what it owns; `assigned` says what it gets (back)."""
+        ...
+
+
+class Source(Protocol):
+    """A consumer group's member, as the stream needs it."""
+
+    async def start(self, listener: Rebalanced) -> None:
+        """Joins the group."""
+        ...
+
+    async def poll(self, timeout_s: float) -> Sequence[Record]:
+        """The next records, in order within each partition; none when `timeout_s` has passed."""
+        ...
+
+    async def commit(self, offsets: Mapping[Partition, int]) -> bool:
+        """Whether the group's offsets are stored; False when the member has been fenced off."""
+        ...
+
+    def pause(self) -> None:
+        """No more records until `resume`."""
+        ...
+
+    def resume(self) -> None:
+        """Records again."""
+        ...
+
+    async def stop(self) -> None:
+        """Leaves the group."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSettings:
+    """concurrency: records run at once. backlog: records that may wait; more pauses the partitions.
+
+    revoke_grace_s: how long a rebalance waits for running records; stop_grace_s: how long a stop
+    does. What isn't done by then is redelivered.
+    """
+
+    concurrency: int
+    backlog: int = 10_000
+    commit_every_s: float = 0.2
+    revoke_grace_s: float = 2.0
+    stop_grace_s: float = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class StreamState:
+    """A look at the stream for metrics: counts of records."""
+
+    running: int
+    waiting: int
+    uncommitted: int
+    paused: bool
+
+
+class Stream:
+    """One member of one consumer group."""
+
+    def __init__(
+        self,
+        source: Source,
+        handle: Handler,
+        on_crash: CrashHandler,
+        lane_of: Callable[[Record], Lane],
+        settings: StreamSettings,
+    ) -> None:
+        """lane_of must be cheap and must not raise: it runs before anything else."""
+        self._source = source
+        self._handle = handle
+        self._on_crash = on_crash
+        self._lane_of = lane_of
+        self._settings = settings
+        self._admission: Admission[Record] = Admission()
+        self._watermarks: dict[Partition, Watermark] = {}
+        self._running: set[asyncio.Task[None]] = set()
+        self._held = False
+        self._paused = False
+
+    def state(self) -> StreamState:
+        """What is under way now."""
+        uncommitted = sum(watermark.in_flight for watermark in self._watermarks.values())
+        return StreamState(len(self._running), len(self._admission), uncommitted, self._paused)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until `stop` is set: then what runs gets its grace, and the offsets are committed."""
+        await self._source.start(self)
+        committing = asyncio.create_task(self._commit_regularly())
+        try:
+            while not stop.is_set():
+                await self._receive()
+                if committing.done():
+                    committing.result()
+        finally:
+            committing.cancel()
+            self._held = True
+            await self._drain(self._settings.stop_grace_s)
+            for task in self._running:
+                task.cancel()
+            await asyncio.gather(*self._running, return_exceptions=True)
+            await self._commit()
+            await self._source.stop()
+
+    async def assigned(self, partitions: Collection[Partition]) -> None:
+        """What stays keeps its state; of what is lost, the waiting records are dropped."""
+        kept = set(partitions)
+        self._admission.remove(lambda record: record.partition not in kept)
+        self._watermarks = {
+            partition: self._watermarks.get(partition) or Watermark() for partition in kept
+        }
+        self._held = False
+        self._paused = False
+        self._fill()
+
+    async def revoked(self) -> None:
+        """Nothing new begins; what runs gets its grace; what is done is committed."""
+        self._held = True
+        await self._drain(self._settings.revoke_grace_s)
+        await self._commit()
+
+    async def _receive(self) -> None:
+        records = await self._source.poll(_PAUSED_POLL_S if self._paused else _IDLE_POLL_S)
+        for record in records:
+            watermark = self._watermarks.get(record.partition)
+            # a record of a partition that was lost while it was being fetched is not ours
+            if watermark is not None and watermark.received(record.offset):
+                self._admission.offer(self._lane_of(record), record)
+        self._fill()
+        self._balance()
+
+    def _fill(self) -> None:
+        while not self._held and len(self._running) < self._settings.concurrency:
+            ticket = self._admission.take()
+            if ticket is None:
+                return
+            task = asyncio.create_task(self._run(ticket))
+            self._running.add(task)
+            task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._fill()
+
+    def _balance(self) -> None:
+        waiting = len(self._admission)
+        if not self._paused and waiting >= self._settings.backlog:
+            self._source.pause()
+            self._paused = True
+        elif self._paused and waiting < self._settings.backlog // 2:
+            self._source.resume()
+            self._paused = False
+
+    async def _run(self, ticket: Ticket[Record]) -> None:
+        record = ticket.item
+        watermark = self._watermarks.get(record.partition)
+        try:
+            try:
+                await self._handle(record)
+            except Exception as error:  # noqa: BLE001 whatever it is, its record must not be lost
+                _log.exception("handler failed: %s offset %d", record.partition, record.offset)
+                await self._on_crash(record, error)
+            if watermark is not None:
+                watermark.finished(record.offset)
+        finally:
+            self._admission.finished(ticket)
+
+    async def _drain(self, grace_s: float) -> None:
+        if self._running:
+            await asyncio.wait(self._running, timeout=grace_s)
+
+    async def _commit_regularly(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.commit_every_s)
+            await self._commit()
+
+    async def _commit(self) -> None:
+        watermarks = dict(self._watermarks)
+        offsets = {
+            partition: offset
+            for partition, watermark in watermarks.items()
+            if (offset := watermark.committable()) is not None
+        }
+        if offsets and await self._source.commit(offsets):
+            for partition, offset in offsets.items():
+                watermarks[partition].committed(offset)
