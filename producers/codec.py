@@ -24,6 +24,12 @@ SUBMITTED: Final = "x-submitted"
 SEQUENCE: Final = "x-sequence"
 """Records of one tenant with the same sequence are handled one after the other."""
 LATENCY: Final = "x-latency"
+VISITED: Final = "x-visited"
+"""The tiers that handed the request over, comma-separated."""
+DUE: Final = "x-due"
+"""Unix milliseconds before which a record on a retry topic isn't handed on."""
+TARGET: Final = "x-target"
+"""The topic a retried or dead-lettered record belongs to."""
 
 MAX_REQUEST_BYTES: Final = 1_000_000
 """Kafka's default message limit less room for headers."""

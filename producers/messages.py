@@ -151,12 +151,28 @@ class Candidate(Message):
     rejected: str | None = None
 
 
+class Demands(Message):
+    """What a deployment must meet to see this request. zones: None = anywhere, empty = nowhere.
+
+    prompt_tokens and output_tokens are the router's estimates; max_output what the caller asks.
+    """
+
+    zones: tuple[Name, ...] | None = None
+    self_hosted_only: bool = False
+    needs: tuple[str, ...] = ()
+    prompt_tokens: int = 0
+    output_tokens: int = 0
+    max_output: int | None = None
+    model: Name | None = None
+
+
 class Route(Message):
     """The router's decision: the tier, what binds the worker, and why, in words for a person."""
 
     tier: Name
     zone: Name | None = None
     model: Name | None = None
+    demands: Demands = Demands()
     task: Name | None = None
     reasons: tuple[str, ...] = ()
     candidates: tuple[Candidate, ...] = ()

@@ -1,0 +1,46 @@
+"""May this deployment see this request, and can it serve it?
+
+Residency and self-hosting are promises to the tenant: nothing later weakens them.
+"""
+
+from collections.abc import Iterable
+
+from producers.messages import Demands
+
+from .catalog import Deployment, Model
+
+
+def obstacle(deployment: Deployment, model: Model, demands: Demands) -> str | None:
+    """What forbids `deployment`, in words; None when it may and can serve."""
+    if demands.model is not None and deployment.model != demands.model:
+        return f"doesn't serve {demands.model}"
+    if demands.self_hosted_only and not deployment.self_hosted:
+        return "not self-hosted"
+    if not _in_zone(deployment, demands.zones):
+        return f"in zone {deployment.zone}, data must stay in {_list(demands.zones)}"
+    return _incapable(model, demands)
+
+
+def too_long(model: Model, demands: Demands) -> bool:
+    """Whether prompt and answer exceed the model's context window."""
+    return demands.prompt_tokens + demands.output_tokens > model.context_window
+
+
+def _in_zone(deployment: Deployment, zones: tuple[str, ...] | None) -> bool:
+    return zones is None or deployment.zone in zones or (bool(zones) and deployment.self_hosted)
+
+
+def _incapable(model: Model, demands: Demands) -> str | None:
+    missing = frozenset(demands.needs) - model.capabilities
+    if missing:
+        return f"can't do {_list(missing)}"
+    if too_long(model, demands):
+        size = f"{demands.prompt_tokens} tokens and {demands.output_tokens} for the answer"
+        return f"context window of {model.context_window} is too small for {size}"
+    if demands.max_output is not None and demands.max_output > model.max_output:
+        return f"answers are limited to {model.max_output} tokens, {demands.max_output} asked"
+    return None
+
+
+def _list(names: Iterable[str] | None) -> str:
+    return " or ".join(sorted(names or ())) or "no zone: request and tenant exclude each other"

@@ -1,0 +1,68 @@
+"""What does a worker know of a record from its tier's queue before it begins?"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from producers import codec
+from producers.broker import Record
+from producers.codec import Headers
+from producers.messages import Request, Route
+
+from .admission import Lane
+
+Weights: TypeAlias = Callable[[str], int]
+"""A tenant's share of a pool against the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A tagged request with what its headers say. Times: Unix milliseconds.
+
+    visited: the tiers that handed it over; attempts: provider calls made for it before a delay.
+    """
+
+    request: Request
+    route: Route
+    reply_to: str | None
+    submitted_ms: int
+    deadline_ms: int | None
+    visited: tuple[str, ...]
+    attempts: int
+    headers: Headers
+    record: Record
+
+
+def read_job(record: Record) -> Job:
+    """Raises DecodeError."""
+    tagged = codec.decode_tagged(record.value)
+    headers = record.headers
+    visited = codec.header(headers, codec.VISITED)
+    return Job(
+        tagged.request,
+        tagged.route,
+        codec.header(headers, codec.REPLY_TO),
+        number(headers, codec.SUBMITTED) or record.timestamp_ms,
+        number(headers, codec.DEADLINE),
+        tuple(visited.split(",")) if visited else (),
+        number(headers, codec.ATTEMPT) or 0,
+        headers,
+        record,
+    )
+
+
+def number(headers: Headers, name: str) -> int | None:
+    """The header's whole number; None when absent or not one."""
+    text = codec.header(headers, name)
+    return int(text) if text is not None and text.isascii() and text.isdigit() else None
+
+
+def lane_of(record: Record, weight_of: Weights) -> Lane:
+    """The record's lane, from its headers alone: the body isn't decoded before its turn."""
+    tenant = codec.header(record.headers, codec.TENANT) or ""
+    return Lane(
+        tenant,
+        weight_of(tenant),
+        codec.header(record.headers, codec.LATENCY) != "batch",
+        codec.header(record.headers, codec.SEQUENCE),
+    )

@@ -1,0 +1,172 @@
+"""Has this request been answered, is somebody at it, or is it ours?
+
+At least once, with effects once: a request is claimed by its id before money is spent, and its
+final reply is recorded before it is published. Whoever gets the request again answers with the
+record. A claim is a lease, renewed while the holder lives; the first to record wins, so that one
+request never has two different answers. Without Redis the work goes on unguarded, and is counted.
+"""
+
+import asyncio
+import logging
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+_log: Final = logging.getLogger(__name__)
+_LEASE: Final = b"L"
+_DONE: Final = b"D"
+
+_RENEW: Final = """
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+return 0
+"""
+_RECORD: Final = """
+local held = redis.call('GET', KEYS[1])
+if held and string.sub(held, 1, 1) == 'D' then return held end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return false
+"""
+_RELEASE: Final = """
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The final records of a request, as they are published: the reply's and the usage event's."""
+
+    reply: bytes
+    usage: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """The request is ours. token: the fencing token of this lease."""
+
+    key: str
+    token: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """Another worker holds the lease."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """It is answered already, with these records."""
+
+    ending: Ending
+
+
+@dataclass(frozen=True, slots=True)
+class Unguarded:
+    """Redis is away: go on, at the risk of doing it twice."""
+
+
+Claim: TypeAlias = Claimed | Recorded | Unguarded
+
+
+@dataclass(frozen=True, slots=True)
+class OnceSettings:
+    """lease_s: how long a dead worker blocks its requests; keep_s: how long records are kept."""
+
+    lease_s: float = 10
+    keep_s: float = 3600
+    timeout_s: float = 0.5
+    look_every_s: float = 0.2
+
+
+class Once:
+    """The requests of the fleet, by tenant and id."""
+
+    def __init__(
+        self, redis: Redis, settings: OnceSettings, on_unguarded: Callable[[], None]
+    ) -> None:
+        self._redis = redis
+        self._settings = settings
+        self._on_unguarded = on_unguarded
+        self._renew = redis.register_script(_RENEW)
+        self._record = redis.register_script(_RECORD)
+        self._release = redis.register_script(_RELEASE)
+
+    async def claim(self, tenant: str, request_id: str) -> Claim:
+        """Waits while another worker holds it, until that one records, releases or dies."""
+        key = f"sg:once:{tenant}:{request_id}"
+        token = _LEASE + uuid.uuid4().bytes
+        while isinstance(claim := await self._try(key, token), Busy):  # noqa: ASYNC110 see below
+            await asyncio.sleep(self._settings.look_every_s)  # Redis tells nobody of a lapsed lease
+        return claim
+
+    @asynccontextmanager
+    async def holding(self, claim: Claim) -> AsyncIterator[None]:
+        """The lease is renewed inside this context."""
+        if not isinstance(claim, Claimed):
+            yield
+            return
+        renewing = asyncio.create_task(self._keep_renewing(claim))
+        try:
+            yield
+        finally:
+            renewing.cancel()
+
+    async def record(self, claim: Claim, ending: Ending) -> Ending:
+        """The ending to publish: ours, or the one that another worker recorded first."""
+        if not isinstance(claim, Claimed):
+            return ending
+        keep_ms = int(self._settings.keep_s * 1000)
+        held = await self._guarded(self._record(keys=[claim.key], args=[_pack(ending), keep_ms]))
+        return _unpack(held) if isinstance(held, bytes) else ending
+
+    async def release(self, claim: Claim) -> None:
+        """The request goes elsewhere unanswered: whoever gets it may claim it at once."""
+        if isinstance(claim, Claimed):
+            await self._guarded(self._release(keys=[claim.key], args=[claim.token]))
+
+    async def _try(self, key: str, token: bytes) -> Claim | Busy:
+        lease_ms = int(self._settings.lease_s * 1000)
+        setting = self._redis.set(key, token, nx=True, get=True, px=lease_ms)
+        held = await self._guarded(setting, missing=_ABSENT)
+        match held:
+            case None:
+                return Claimed(key, token)
+            case bytes() if held.startswith(_DONE):
+                return Recorded(_unpack(held))
+            case bytes():
+                return Busy()
+            case _:
+                self._on_unguarded()
+                return Unguarded()
+
+    async def _keep_renewing(self, claim: Claimed) -> None:
+        lease_ms = int(self._settings.lease_s * 1000)
+        while True:
+            await asyncio.sleep(self._settings.lease_s / 3)
+            await self._guarded(self._renew(keys=[claim.key], args=[claim.token, lease_ms]))
+
+    async def _guarded(self, operation: Awaitable[Any], missing: object = None) -> Any:  # noqa: ANN401
+        """The result, or `missing` when Redis doesn't answer in time."""
+        try:
+            async with asyncio.timeout(self._settings.timeout_s):
+                return await operation
+        except (RedisError, OSError, TimeoutError) as error:
+            _log.warning("Redis did not answer: %s", error or type(error).__name__)
+            return missing
+
+
+_ABSENT: Final = object()
+
+
+def _pack(ending: Ending) -> bytes:
+    return b"%b%d\n%b%b" % (_DONE, len(ending.reply), ending.reply, ending.usage)
+
+
+def _unpack(packed: bytes) -> Ending:
+    size, _, rest = packed.removeprefix(_DONE).partition(b"\n")
+    return Ending(rest[: int(size)], rest[int(size) :])
