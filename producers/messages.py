@@ -179,13 +179,6 @@ class Route(Message):
     cascade: bool = False
 
 
-class Tagged(Message):
-    """A request with its route: what travels on a tier's queue."""
-
-    route: Route
-    request: Request
-
-
 # ------------------------------------------------------------------------------------ the reply
 
 
@@ -216,6 +209,14 @@ class Attempt(Message):
     wait_ms: int | None = None
     usage: Usage | None = None
     cost_micro_usd: MicroUsd | None = None
+
+
+class Tagged(Message):
+    """A request with its route, and the attempts of those who handed it over: a tier's record."""
+
+    route: Route
+    request: Request
+    attempts: tuple[Attempt, ...] = ()
 
 
 class CacheOutcome(Message):

@@ -7,7 +7,7 @@ from typing import TypeAlias
 from producers import codec
 from producers.broker import Record
 from producers.codec import Headers
-from producers.messages import Request, Route
+from producers.messages import Attempt, Request, Route
 
 from .admission import Lane
 
@@ -19,18 +19,25 @@ Weights: TypeAlias = Callable[[str], int]
 class Job:
     """A tagged request with what its headers say. Times: Unix milliseconds.
 
-    visited: the tiers that handed it over; attempts: provider calls made for it before a delay.
+    visited: the tiers that handed it over; attempts: all provider calls made for it before, of which
+    attempts_here were made in this tier.
     """
 
     request: Request
     route: Route
+    attempts: tuple[Attempt, ...]
     reply_to: str | None
     submitted_ms: int
     deadline_ms: int | None
     visited: tuple[str, ...]
-    attempts: int
+    attempts_here: int
     headers: Headers
     record: Record
+
+    @property
+    def ordered(self) -> bool:
+        """Whether it must be answered in its turn, so that it can't leave its partition."""
+        return codec.header(self.headers, codec.SEQUENCE) is not None
 
 
 def read_job(record: Record) -> Job:
@@ -41,6 +48,7 @@ def read_job(record: Record) -> Job:
     return Job(
         tagged.request,
         tagged.route,
+        tagged.attempts,
         codec.header(headers, codec.REPLY_TO),
         number(headers, codec.SUBMITTED) or record.timestamp_ms,
         number(headers, codec.DEADLINE),

@@ -100,8 +100,8 @@ class Once:
         """Waits while another worker holds it, until that one records, releases or dies."""
         key = f"sg:once:{tenant}:{request_id}"
         token = _LEASE + uuid.uuid4().bytes
-        while isinstance(claim := await self._try(key, token), Busy):  # noqa: ASYNC110 see below
-            await asyncio.sleep(self._settings.look_every_s)  # Redis tells nobody of a lapsed lease
+        while isinstance(claim := await self._try(key, token), Busy):  # noqa: ASYNC110 leases lapse silently
+            await asyncio.sleep(self._settings.look_every_s)
         return claim
 
     @asynccontextmanager

@@ -1,0 +1,174 @@
+"""What do a request's reply and its usage event say?
+
+Money: cost is what all attempts were billed, baseline what the same tokens would have cost at the
+tenant's baseline deployment. A hit is billed nothing; its baseline counts the tokens it saved.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from producers.messages import (
+    Attempt,
+    CacheOutcome,
+    Done,
+    Failed,
+    FailureCode,
+    MicroUsd,
+    RouteTaken,
+    Timings,
+    Usage,
+    UsageEvent,
+)
+
+from .catalog import Deployment
+from .job import Job
+from .providers.outcome import Completion
+
+NOT_CACHED = CacheOutcome(result="bypass")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What is known of a request's end, besides the answer itself. Money: micro-dollars."""
+
+    tier: str
+    trace_id: str
+    timings: Timings
+    attempts: tuple[Attempt, ...] = ()
+    cache: CacheOutcome = NOT_CACHED
+    deployment: str | None = None
+    catalog_entry: Deployment | None = None
+    baseline_micro_usd: MicroUsd | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def answered(job: Job, completion: Completion, facts: Facts) -> Done:
+    """The reply to an answer from a provider."""
+    return Done(
+        id=job.request.id,
+        body=completion.body,
+        route=_route_taken(job, facts),
+        cache=facts.cache,
+        usage=completion.usage,
+        cost_micro_usd=billed(facts.attempts),
+        baseline_micro_usd=facts.baseline_micro_usd,
+        timings=facts.timings,
+        trace_id=facts.trace_id,
+        warnings=(*completion.warnings, *facts.warnings),
+    )
+
+
+def from_cache(job: Job, body: Mapping[str, Any], facts: Facts) -> Done:
+    """The reply to a cache hit: nothing was billed."""
+    return Done(
+        id=job.request.id,
+        body=dict(body),
+        route=_route_taken(job, facts),
+        cache=facts.cache,
+        usage=Usage(),
+        cost_micro_usd=Decimal(0),
+        baseline_micro_usd=facts.baseline_micro_usd,
+        timings=facts.timings,
+        trace_id=facts.trace_id,
+    )
+
+
+def failed(
+    job: Job, code: FailureCode, message: str, facts: Facts, *, retryable: bool
+) -> Failed:
+    """The reply when there is no answer."""
+    return Failed(
+        id=job.request.id,
+        code=code,
+        message=message,
+        retryable=retryable,
+        attempts=facts.attempts,
+        trace_id=facts.trace_id,
+    )
+
+
+def usage_event(job: Job, reply: Done | Failed, facts: Facts, at_ms: int) -> UsageEvent:
+    """The request's line in the ledger, without its text."""
+    body, routing = job.request.body, job.request.routing
+    entry = facts.catalog_entry
+    done = reply if isinstance(reply, Done) else None
+    return UsageEvent(
+        id=job.request.id,
+        tenant=job.request.tenant,
+        at_ms=at_ms,
+        outcome="done" if isinstance(reply, Done) else reply.code,
+        tier=facts.tier,
+        zone=job.route.zone,
+        deployment=facts.deployment,
+        provider=None if entry is None else entry.provider,
+        model=None if entry is None else entry.model,
+        task=routing.task or job.route.task,
+        tags=routing.tags,
+        latency=routing.latency,
+        stream=body.stream,
+        usage=_sum(attempt.usage for attempt in facts.attempts),
+        cost_micro_usd=billed(facts.attempts),
+        baseline_micro_usd=facts.baseline_micro_usd,
+        cache=facts.cache,
+        attempts=facts.attempts,
+        timings=facts.timings,
+        finish_reason=None if done is None else _finish_reason(done.body),
+        max_tokens=body.max_completion_tokens or body.max_tokens,
+        **_fingerprints(job),
+        trace_id=facts.trace_id,
+    )
+
+
+def billed(attempts: Sequence[Attempt]) -> MicroUsd | None:
+    """The sum of all attempts; None ("unpriced") as soon as one that used tokens has no price."""
+    costs = [attempt.cost_micro_usd for attempt in attempts if attempt.usage is not None]
+    known = [cost for cost in costs if cost is not None]
+    return sum(known, Decimal(0)) if len(known) == len(costs) else None
+
+
+def _route_taken(job: Job, facts: Facts) -> RouteTaken:
+    entry = facts.catalog_entry
+    return RouteTaken(
+        tier=facts.tier,
+        zone=job.route.zone,
+        deployment=facts.deployment,
+        provider=None if entry is None else entry.provider,
+        model=None if entry is None else entry.model,
+        reasons=job.route.reasons,
+        candidates=job.route.candidates,
+        attempts=facts.attempts,
+    )
+
+
+def _sum(usages: Iterable[Usage | None]) -> Usage:
+    total = dict.fromkeys(Usage.model_fields, 0)
+    for usage in usages:
+        if usage is not None:
+            total = {name: count + getattr(usage, name) for name, count in total.items()}
+    return Usage(**total)
+
+
+def _finish_reason(body: Mapping[str, Any]) -> str | None:
+    choices = body.get("choices") or [{}]
+    return choices[0].get("finish_reason")
+
+
+def _fingerprints(job: Job) -> dict[str, Any]:
+    """Tenant-scoped hashes of the prompt and of the part that repeats: waste shows without text."""
+    messages = job.request.body.messages
+    shared = [message for message in messages if message["role"] in ("system", "developer")]
+    prefix = json.dumps([shared, job.request.body.tools], sort_keys=True)
+    return {
+        "prompt_hash": _hash(job, json.dumps(messages, sort_keys=True)),
+        "prefix_hash": _hash(job, prefix) if shared else None,
+        "prefix_tokens": len(prefix) // 4 if shared else None,
+    }
+
+
+def _hash(job: Job, text: str) -> str:
+    key = job.request.tenant.encode()[:64]
+    return hashlib.blake2b(text.encode(), digest_size=12, key=key).hexdigest()

@@ -1,0 +1,50 @@
+"""Which requests have their callers given up, and what stops them?"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from producers.broker import Record
+
+_REMEMBERED: Final = 100_000
+
+
+class Cancelled(Exception):  # noqa: N818 it is an answer, not an error
+    """The caller cancelled the request while it was being served."""
+
+
+class Cancellations:
+    """The ids cancelled lately, and the tasks that serve a request now."""
+
+    def __init__(self) -> None:
+        self._ids: OrderedDict[str, None] = OrderedDict()
+        self._tasks: dict[str, asyncio.Task[object]] = {}
+
+    def receive(self, record: Record) -> None:
+        """A record of the cancellation topic: its key is the request's id."""
+        request_id = (record.key or b"").decode(errors="replace")
+        self._ids[request_id] = None
+        if len(self._ids) > _REMEMBERED:
+            self._ids.popitem(last=False)
+        task = self._tasks.get(request_id)
+        if task is not None:
+            task.cancel()
+
+    @contextmanager
+    def stopping(self, request_id: str) -> Iterator[None]:
+        """Raises Cancelled inside, at once or whenever the caller cancels."""
+        if request_id in self._ids:
+            raise Cancelled
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 a worker serves in tasks
+        self._tasks[request_id] = task
+        try:
+            yield
+        except asyncio.CancelledError:
+            if request_id in self._ids and task.uncancel() == 0:
+                raise Cancelled from None
+            raise
+        finally:
+            del self._tasks[request_id]

@@ -1,0 +1,82 @@
+"""How do the pieces of a streamed answer reach the caller, in order and without a flood of records?
+
+One record is under way at a time; what arrives meanwhile is merged into the next. So a slow broker
+makes larger chunks, never a longer queue, and a fast one passes every token on by itself.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Final
+
+from producers import codec
+from producers.broker import Outgoing, Publisher
+from producers.codec import Headers
+from producers.messages import Chunk
+
+_MERGEABLE: Final = ("content", "reasoning_content")
+
+
+class ChunkPump:
+    """The chunks of one request on their way to its reply topic."""
+
+    def __init__(
+        self, publisher: Publisher, topic: str, request_id: str, run: int, headers: Headers
+    ) -> None:
+        """run: as in `Chunk`; headers: those of every chunk's record."""
+        self._publisher = publisher
+        self._topic = topic
+        self._id = request_id
+        self._run = run
+        self._headers = headers
+        self._seq = 0
+        self._pending: list[dict[str, Any]] = []
+        self._sending: asyncio.Task[None] | None = None
+        self.characters = 0
+
+    @property
+    def emitted(self) -> bool:
+        """Whether the caller may have seen a part of the answer."""
+        return self._seq > 0 or bool(self._pending)
+
+    async def emit(self, delta: dict[str, Any]) -> None:
+        """Passes a delta on; a failure to publish an earlier one is raised here."""
+        self.characters += len(delta.get("content") or "")
+        _append(self._pending, delta)
+        if self._sending is None or self._sending.done():
+            await self._settled()
+            self._sending = asyncio.create_task(self._send())
+
+    async def flush(self) -> None:
+        """Returns once every delta is with the broker. Raises PublishFailedError."""
+        await self._settled()
+        await self._send()
+
+    async def _settled(self) -> None:
+        if self._sending is not None:
+            await self._sending
+
+    async def _send(self) -> None:
+        while self._pending:
+            deltas, self._pending = self._pending, []
+            for delta in deltas:
+                chunk = Chunk(id=self._id, run=self._run, seq=self._seq, delta=delta)
+                self._seq += 1
+                value, key = codec.encode(chunk), self._id.encode()
+                await self._publisher.publish(Outgoing(self._topic, value, key, self._headers))
+
+
+def _append(pending: list[dict[str, Any]], delta: dict[str, Any]) -> None:
+    """Texts of the same kind are joined; anything else keeps a record of its own."""
+    last = pending[-1] if pending else {}
+    kind = _text_kind(delta)
+    if kind is not None and kind == _text_kind(last):
+        pending[-1] = {**last, kind: last[kind] + delta[kind]}
+    else:
+        pending.append(delta)
+
+
+def _text_kind(delta: Mapping[str, Any]) -> str | None:
+    fields = [name for name, value in delta.items() if value is not None and name != "role"]
+    if len(fields) == 1 and fields[0] in _MERGEABLE and isinstance(delta[fields[0]], str):
+        return fields[0]
+    return None

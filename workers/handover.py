@@ -1,0 +1,66 @@
+"""What record does a request become when this pool doesn't finish it?"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from producers import codec, topics
+from producers.broker import Outgoing
+from producers.messages import Attempt, Tagged
+
+from .job import Job
+from .plan import Delay, Reroute
+
+DELAYS_MS: Final = (1_000, 10_000, 60_000, 600_000)
+"""The retry topics: within one, records come due nearly in the order they lie."""
+
+_OURS: Final = frozenset({codec.VISITED, codec.ATTEMPT, codec.DUE, codec.TARGET})
+
+
+def rerouted(
+    job: Job, step: Reroute, attempts: Sequence[Attempt], trace: codec.Headers
+) -> Outgoing:
+    """The request on the other tier's queue. trace: the headers that continue its trace."""
+    route = job.route.model_copy(
+        update={"tier": step.tier, "reasons": (*job.route.reasons, step.reason)}
+    )
+    visited = (*job.visited, job.route.tier)
+    headers = _headers(job, trace, {codec.VISITED: ",".join(visited)})
+    return Outgoing(
+        topics.tier_topic(step.tier, route.zone),
+        codec.encode(Tagged(route=route, request=job.request, attempts=tuple(attempts))),
+        job.record.key,
+        headers,
+    )
+
+
+def delayed(
+    job: Job, delay: Delay, tries: int, attempts: Sequence[Attempt], trace: codec.Headers,
+    due_ms: int,
+) -> Outgoing:  # fmt: skip
+    """The request on a retry queue, from where it comes back here. tries: made in this tier."""
+    headers = _headers(
+        job,
+        trace,
+        {
+            codec.VISITED: ",".join(job.visited) or None,
+            codec.ATTEMPT: tries,
+            codec.DUE: due_ms,
+            codec.TARGET: job.record.partition.topic,
+        },
+    )
+    tagged = Tagged(route=job.route, request=job.request, attempts=tuple(attempts))
+    return Outgoing(retry_topic(delay.seconds), codec.encode(tagged), job.record.key, headers)
+
+
+def retry_topic(seconds: float) -> str:
+    """The shortest delay that is no shorter than `seconds`, else the longest there is."""
+    fitting = (delay for delay in DELAYS_MS if delay >= seconds * 1000)
+    return topics.retry_topic(next(fitting, DELAYS_MS[-1]))
+
+
+def _headers(
+    job: Job, trace: codec.Headers, values: dict[str, str | int | None]
+) -> list[tuple[str, bytes]]:
+    replaced = _OURS | {name for name, _ in trace}
+    kept = [pair for pair in job.headers if pair[0] not in replaced]
+    return [*kept, *codec.to_headers(values), *trace]

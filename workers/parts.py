@@ -1,0 +1,39 @@
+"""What do the workers of one pool share?"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from cache.lookup import Lookup
+from observability.tracing import Tracer
+from producers.broker import Publisher
+from producers.messages import UsageEvent
+
+from .cancellations import Cancellations
+from .fleet import Fleet
+from .once import Once
+from .pursuit import PriceOf, World
+from .situation import PlanRules
+
+Heard: TypeAlias = Callable[[UsageEvent], None]
+"""Takes the account of every request that ends here: metrics and the log. Must not raise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """One tier's workers in this process.
+
+    world: the configuration in force, asked anew for every request; price_of: today's prices.
+    """
+
+    tier: str
+    world: Callable[[], World]
+    price_of: PriceOf
+    fleet: Fleet
+    lookup: Lookup
+    once: Once
+    cancellations: Cancellations
+    publisher: Publisher
+    tracer: Tracer
+    rules: PlanRules
+    heard: Heard

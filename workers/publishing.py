@@ -1,0 +1,35 @@
+"""How does a service publish when the broker is away for a while?
+
+It waits and tries again, for as long as it takes: the record it serves isn't committed meanwhile,
+so nothing is lost whichever ends first, the outage or the process. To write a record twice is
+harmless, since every reader knows requests by their id.
+"""
+
+import asyncio
+import logging
+from typing import Final
+
+from producers.broker import Outgoing, Publisher, PublishFailedError
+
+_log: Final = logging.getLogger(__name__)
+_PAUSE_S: Final = 0.5
+
+
+class PatientPublisher:
+    """A Publisher that gives up only on what can never succeed."""
+
+    def __init__(self, publisher: Publisher) -> None:
+        self._publisher = publisher
+
+    async def publish(self, outgoing: Outgoing) -> None:
+        """Raises PublishFailedError only when it is permanent."""
+        while True:
+            try:
+                await self._publisher.publish(outgoing)
+            except PublishFailedError as error:
+                if error.permanent:
+                    raise
+                _log.warning("%s; trying again", error)
+                await asyncio.sleep(_PAUSE_S)
+            else:
+                return

@@ -1,0 +1,256 @@
+"""What happens to one request in this worker, from the cache to its reply?"""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any, assert_never
+
+from cache.found import Bypass, Found, Hit, Miss
+from observability.hop import Hop
+from observability.semconv import cache_attributes, done_attributes
+from producers import codec, topics
+from producers.broker import Outgoing
+from producers.messages import Attempt, CacheOutcome, Done, Failed, Timings, Usage
+
+from . import account, plan
+from .account import Facts
+from .cancellations import Cancelled
+from .chunks import ChunkPump
+from .handover import delayed, rerouted
+from .job import Job
+from .once import Claim, Ending, Recorded
+from .parts import Pool
+from .pursuit import Answered, Pursuit, Result, World
+
+_CANCELLED = plan.GiveUp("cancelled", "the caller cancelled the request", retryable=False)
+_NOT_IN_CACHE = plan.GiveUp(
+    "not_in_cache", "only-if-cached was asked for, and no cached answer fits", retryable=False
+)
+
+
+@dataclass(slots=True)
+class Service:
+    """One request in the hands of this worker."""
+
+    pool: Pool
+    job: Job
+    hop: Hop
+    world: World
+    begun_ms: float = field(default_factory=lambda: time.time() * 1000)
+    attempts: list[Attempt] = field(default_factory=list)
+    cache: CacheOutcome = account.NOT_CACHED
+    first_token_ms: float | None = None
+
+    async def run(self) -> None:
+        """Returns when the reply, or the record that hands the request over, is with Kafka."""
+        self.attempts.extend(self.job.attempts)
+        found = await self._find()
+        if isinstance(found, Hit):
+            await self._serve_hit(found)
+            return
+        claim = await self.pool.once.claim(self.job.request.tenant, self.job.request.id)
+        if isinstance(claim, Recorded):
+            await self._publish(claim.ending)
+            self.hop.end({"switchgear.redelivered": True})
+            return
+        async with self.pool.once.holding(claim):
+            await self._end(claim, found, await self._pursue(found))
+
+    # ------------------------------------------------------------------------------- the cache
+
+    async def _find(self) -> Found:
+        with self.hop.span("cache lookup") as span:
+            found = await self.pool.lookup.find(
+                self.job.request, self.job.route, int(self.begun_ms)
+            )
+            span.attributes = lambda: cache_attributes(found.outcome)
+        self.cache = found.outcome
+        return found
+
+    async def _serve_hit(self, hit: Hit) -> None:
+        facts = self._facts(saved=hit.usage)
+        done = account.from_cache(self.job, hit.body, facts)
+        if self.job.request.body.stream:
+            pump = self._pump()
+            await pump.emit(_as_delta(hit.body))
+            await pump.flush()
+        await self._publish(self._ending(done, facts))
+        self.hop.end(lambda: done_attributes(done))
+
+    # --------------------------------------------------------------------------- the providers
+
+    async def _pursue(self, found: Miss | Bypass) -> Result:
+        if self.job.request.routing.cache.mode == "only-if-cached":
+            return _NOT_IN_CACHE
+        pump = self._pump() if self.job.request.body.stream else None
+        try:
+            with self.pool.cancellations.stopping(self.job.request.id):
+                result = await self._pursuit(self.job, pump).run()
+                while self.job.ordered and isinstance(result, plan.Reroute | plan.Delay):
+                    result = await self._go_on_here(result, pump)
+        except Cancelled:
+            return _CANCELLED
+        finally:
+            if pump is not None:
+                await pump.flush()
+        return result
+
+    def _pursuit(self, job: Job, pump: ChunkPump | None) -> Pursuit:
+        pool = self.pool
+        return Pursuit(
+            job,
+            job.route.tier,
+            self.world,
+            pool.fleet,
+            pool.price_of,
+            self.hop,
+            pump,
+            pool.rules,
+            self.attempts,
+        )
+
+    async def _go_on_here(self, step: plan.Reroute | plan.Delay, pump: ChunkPump | None) -> Result:
+        """A request that must be answered in its turn waits, and changes the tier, in place."""
+        match step:
+            case plan.Delay(seconds=seconds):
+                await asyncio.sleep(seconds)
+            case plan.Reroute(tier=tier):
+                route = self.job.route.model_copy(update={"tier": tier})
+                visited = (*self.job.visited, self.job.route.tier)
+                self.job = replace(self.job, route=route, visited=visited, attempts_here=0)
+            case _:
+                assert_never(step)
+        return await self._pursuit(self.job, pump).run()
+
+    # ---------------------------------------------------------------------------------- the end
+
+    async def _end(self, claim: Claim, found: Miss | Bypass, result: Result) -> None:
+        match result:
+            case Answered():
+                await self._answer(claim, found, result)
+            case plan.GiveUp():
+                await self._fail(claim, result)
+                await self._abandon(found)
+            case plan.Reroute() | plan.Delay():
+                await self._hand_over(claim, result)
+                await self._abandon(found)
+            case _:
+                assert_never(result)
+
+    async def _answer(self, claim: Claim, found: Miss | Bypass, result: Answered) -> None:
+        completion = result.completion
+        first_ms = self.attempts[-1].started_ms + completion.first_token_s * 1000
+        self.first_token_ms = self.begun_ms + first_ms - self.job.submitted_ms
+        facts = self._facts(saved=completion.usage, deployment=result.deployment)
+        done = account.answered(self.job, completion, facts)
+        await self._publish(await self.pool.once.record(claim, self._ending(done, facts)))
+        self.hop.end(lambda: done_attributes(done))
+        if isinstance(found, Miss):
+            await self.pool.lookup.keep(found, done)
+
+    async def _fail(self, claim: Claim, step: plan.GiveUp) -> None:
+        facts = self._facts(saved=None)
+        failed = account.failed(
+            self.job, step.code, step.message, facts, retryable=step.retryable
+        )
+        await self._publish(await self.pool.once.record(claim, self._ending(failed, facts)))
+        self.hop.end(error=step.code)
+
+    async def _hand_over(self, claim: Claim, step: plan.Reroute | plan.Delay) -> None:
+        if isinstance(step, plan.Reroute):
+            self.hop.keep("escalated")
+        await self.pool.publisher.publish(self._handed_over(step))
+        await self.pool.once.release(claim)
+        self.hop.end({"switchgear.handover": step.reason})
+
+    def _handed_over(self, step: plan.Reroute | plan.Delay) -> Outgoing:
+        trace = self.hop.headers()
+        match step:
+            case plan.Reroute():
+                return rerouted(self.job, step, self.attempts, trace)
+            case plan.Delay(seconds=seconds):
+                tries = self.job.attempts_here + len(self.attempts) - len(self.job.attempts)
+                due_ms = int((time.time() + seconds) * 1000)
+                return delayed(self.job, step, tries, self.attempts, trace, due_ms)
+            case _:
+                assert_never(step)
+
+    async def _abandon(self, found: Miss | Bypass) -> None:
+        if isinstance(found, Miss):
+            await self.pool.lookup.abandon(found)
+
+    # -------------------------------------------------------------------------------- the reply
+
+    def _facts(self, *, saved: Usage | None, deployment: str | None = None) -> Facts:
+        """saved: the usage that the baseline deployment would have billed."""
+        now_ms = time.time() * 1000
+        return Facts(
+            tier=self.job.route.tier,
+            trace_id=self.hop.trace_id,
+            timings=Timings(
+                queued_ms=self.begun_ms - self.job.submitted_ms,
+                first_token_ms=self.first_token_ms,
+                total_ms=now_ms - self.job.submitted_ms,
+            ),
+            attempts=tuple(self.attempts),
+            cache=self.cache,
+            deployment=deployment,
+            catalog_entry=self.world.catalog.deployments.get(deployment or ""),
+            baseline_micro_usd=None if saved is None else self._baseline(saved),
+        )
+
+    def _baseline(self, usage: Usage) -> Decimal | None:
+        catalog = self.world.catalog
+        tenant = catalog.tenant(self.job.request.tenant)
+        name = (tenant and tenant.baseline) or catalog.default_baseline
+        plain = Usage(input_uncached=usage.input_total, output=usage.output)
+        return self.pool.price_of(catalog.deployments[name], plain)
+
+    def _ending(self, reply: Done | Failed, facts: Facts) -> Ending:
+        event = account.usage_event(self.job, reply, facts, int(time.time() * 1000))
+        self.pool.heard(event)
+        return Ending(codec.encode(reply), codec.encode(event))
+
+    async def _publish(self, ending: Ending) -> None:
+        publisher, tenant = self.pool.publisher, self.job.request.tenant.encode()
+        await asyncio.gather(
+            publisher.publish(self._reply(ending.reply)),
+            publisher.publish(Outgoing(topics.USAGE, ending.usage, tenant)),
+        )
+
+    def _reply(self, value: bytes) -> Outgoing:
+        return Outgoing(self._reply_to, value, self.job.request.id.encode(), self._headers())
+
+    def _pump(self) -> ChunkPump:
+        return ChunkPump(
+            self.pool.publisher,
+            self._reply_to,
+            self.job.request.id,
+            int(self.begun_ms),
+            self._headers(),
+        )
+
+    @property
+    def _reply_to(self) -> str:
+        return self.job.reply_to or topics.REPLIES
+
+    def _headers(self) -> codec.Headers:
+        return [
+            *codec.to_headers(
+                {
+                    codec.CORRELATION_ID: self.job.request.id,
+                    codec.CONTENT_TYPE: "application/json",
+                    codec.TENANT: self.job.request.tenant,
+                    codec.SCHEMA_HEADER: codec.SCHEMA,
+                }
+            ),
+            *self.hop.headers(),
+        ]
+
+
+def _as_delta(body: Mapping[str, Any]) -> dict[str, Any]:
+    """A whole answer as one chunk."""
+    message = body["choices"][0]["message"]
+    return {name: value for name, value in message.items() if value is not None}
