@@ -31,6 +31,15 @@ DUE: Final = "x-due"
 TARGET: Final = "x-target"
 """The topic a retried or dead-lettered record belongs to."""
 
+OWN_HEADERS: Final = frozenset(
+    {
+        *(CORRELATION_ID, REPLY_TO, CONTENT_TYPE, TENANT, SCHEMA_HEADER, ATTEMPT, DEADLINE),
+        *(SUBMITTED, SEQUENCE, LATENCY, VISITED, DUE, TARGET),
+        *("traceparent", "tracestate", "baggage"),
+    }
+)
+"""What the engine sets itself; all other headers are the sender's and travel on."""
+
 MAX_REQUEST_BYTES: Final = 1_000_000
 """Kafka's default message limit less room for headers."""
 

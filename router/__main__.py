@@ -12,13 +12,18 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import uvloop
 from pydantic import ValidationError
 from rich.console import Console
 
-from producers.messages import Usage
-from router import commands, settings
+from observability.price_lists import load_price_book
+from router import commands
 from router.options import Basis
+from router.serving import basis_of
+from router.serving import serve as run_router
 from workers.config_file import ConfigError, parse
+from workers.pricing import Pricing
+from workers.settings import ServiceSettings
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -26,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         catalog = parse(Path(options.config).read_text(encoding="utf-8"))
-        basis = Basis(catalog, settings.parse(catalog.policy, catalog), _unpriced)
+        basis = basis_of(catalog, Pricing(load_price_book()))
         return int(options.run(options, basis))
     except (ConfigError, ValidationError, OSError, ValueError) as error:
         print(f"router: {error}", file=sys.stderr)
@@ -35,8 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def serve(_options: argparse.Namespace, _basis: Basis) -> int:
     """Runs the service until it is told to stop."""
-    print("router: the service isn't wired yet; use explain or classify", file=sys.stderr)
-    return 2
+    uvloop.run(run_router(ServiceSettings()))
+    return 0
 
 
 def explain(options: argparse.Namespace, basis: Basis) -> int:
@@ -71,10 +76,6 @@ def _routing(options: argparse.Namespace) -> dict[str, Any]:
         "self_hosted_only": options.self_hosted_only,
     }
     return {name: value for name, value in wishes.items() if value is not None}
-
-
-def _unpriced(_deployment: str, _usage: Usage) -> Decimal | None:
-    return None
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, Literal, TypeAlias
 
-from producers.messages import Candidate, Request, Usage
+from producers.messages import Candidate, Demands, Request, Usage
 from router.classifier import Estimate, Scores
-from router.eligibility import Demands, demands_of, obstacle, too_long
+from router.eligibility import binds_zone, demands_of
 from router.features import Features
 from router.settings import PolicySettings, Rule, TaskProfile
 from router.wishes import Wish
 from workers.catalog import Catalog, Deployment, Tenant
+from workers.eligibility import obstacle, too_long
 
 PriceOf: TypeAlias = Callable[[str, Usage], Decimal | None]
 """(deployment, usage) → micro-USD; None = unpriced."""
@@ -61,6 +62,11 @@ class Case:
         return self.basis.settings
 
     @property
+    def demands(self) -> Demands:
+        """What a deployment must meet."""
+        return demands_of(self.request, self.features, self.tenant, self.wish.model)
+
+    @property
     def task(self) -> str:
         """The declared task, else the recognised one."""
         return self.features.declared_task or self.features.task
@@ -101,7 +107,7 @@ _Fit: TypeAlias = tuple[str, Deployment, Decimal | None]
 
 def judge(case: Case) -> tuple[Option, ...]:
     """Every tier of the catalog, in its order: the cheapest first."""
-    demands = demands_of(case.request, case.features, case.tenant, case.wish.model)
+    demands = case.demands
     usage = Usage(input_uncached=case.features.tokens, output=_answer_tokens(case))
 
     def price(deployment: str) -> Decimal | None:
@@ -119,7 +125,7 @@ def _option(case: Case, tier: str, demands: Demands, price: _Price) -> Option:
     if fit is None:
         return _unfit(case, tier, demands, success)
     _, deployment, cost = fit
-    zone = deployment.zone if demands.bind_zone else None
+    zone = deployment.zone if binds_zone(demands) else None
     too_dear = _too_dear(case.request.routing.max_cost_usd, cost)
     return Option(tier, success, cost, zone, too_dear, "other" if too_dear else None)
 

@@ -171,6 +171,7 @@ def _route(case: Case, options: Sequence[Option], decision: _Decision) -> Route:
         tier=decision.option.tier,
         zone=decision.option.zone,
         model=case.wish.model,
+        demands=case.demands,
         task=case.task,
         reasons=(*decision.reasons, case.scores.reason),
         candidates=tuple(option.candidate() for option in options),

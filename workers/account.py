@@ -7,7 +7,7 @@ tenant's baseline deployment. A hit is billed nothing; its baseline counts the t
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -27,6 +27,7 @@ from producers.messages import (
 from .catalog import Deployment
 from .job import Job
 from .providers.outcome import Completion
+from .saved import Worth
 
 NOT_CACHED = CacheOutcome(result="bypass")
 
@@ -42,7 +43,7 @@ class Facts:
     cache: CacheOutcome = NOT_CACHED
     deployment: str | None = None
     catalog_entry: Deployment | None = None
-    baseline_micro_usd: MicroUsd | None = None
+    worth: Worth = field(default_factory=Worth)
     warnings: tuple[str, ...] = ()
 
 
@@ -55,7 +56,7 @@ def answered(job: Job, completion: Completion, facts: Facts) -> Done:
         cache=facts.cache,
         usage=completion.usage,
         cost_micro_usd=billed(facts.attempts),
-        baseline_micro_usd=facts.baseline_micro_usd,
+        baseline_micro_usd=facts.worth.baseline,
         timings=facts.timings,
         trace_id=facts.trace_id,
         warnings=(*completion.warnings, *facts.warnings),
@@ -71,15 +72,13 @@ def from_cache(job: Job, body: Mapping[str, Any], facts: Facts) -> Done:
         cache=facts.cache,
         usage=Usage(),
         cost_micro_usd=Decimal(0),
-        baseline_micro_usd=facts.baseline_micro_usd,
+        baseline_micro_usd=facts.worth.baseline,
         timings=facts.timings,
         trace_id=facts.trace_id,
     )
 
 
-def failed(
-    job: Job, code: FailureCode, message: str, facts: Facts, *, retryable: bool
-) -> Failed:
+def failed(job: Job, code: FailureCode, message: str, facts: Facts, *, retryable: bool) -> Failed:
     """The reply when there is no answer."""
     return Failed(
         id=job.request.id,
@@ -112,7 +111,8 @@ def usage_event(job: Job, reply: Done | Failed, facts: Facts, at_ms: int) -> Usa
         stream=body.stream,
         usage=_sum(attempt.usage for attempt in facts.attempts),
         cost_micro_usd=billed(facts.attempts),
-        baseline_micro_usd=facts.baseline_micro_usd,
+        baseline_micro_usd=facts.worth.baseline,
+        savings=facts.worth.savings,
         cache=facts.cache,
         attempts=facts.attempts,
         timings=facts.timings,
@@ -154,7 +154,8 @@ def _sum(usages: Iterable[Usage | None]) -> Usage:
 
 def _finish_reason(body: Mapping[str, Any]) -> str | None:
     choices = body.get("choices") or [{}]
-    return choices[0].get("finish_reason")
+    reason = choices[0].get("finish_reason")
+    return None if reason is None else str(reason)
 
 
 def _fingerprints(job: Job) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What record does a request become when this pool doesn't finish it?"""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from producers import codec, topics
@@ -33,23 +34,30 @@ def rerouted(
     )
 
 
-def delayed(
-    job: Job, delay: Delay, tries: int, attempts: Sequence[Attempt], trace: codec.Headers,
-    due_ms: int,
-) -> Outgoing:  # fmt: skip
-    """The request on a retry queue, from where it comes back here. tries: made in this tier."""
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """due_ms: Unix milliseconds of the next try; tries: made in this tier so far."""
+
+    delay: Delay
+    due_ms: int
+    tries: int
+
+
+def delayed(job: Job, retry: Retry, attempts: Sequence[Attempt], trace: codec.Headers) -> Outgoing:
+    """The request on a retry queue, from where it comes back here."""
     headers = _headers(
         job,
         trace,
         {
             codec.VISITED: ",".join(job.visited) or None,
-            codec.ATTEMPT: tries,
-            codec.DUE: due_ms,
+            codec.ATTEMPT: retry.tries,
+            codec.DUE: retry.due_ms,
             codec.TARGET: job.record.partition.topic,
         },
     )
     tagged = Tagged(route=job.route, request=job.request, attempts=tuple(attempts))
-    return Outgoing(retry_topic(delay.seconds), codec.encode(tagged), job.record.key, headers)
+    topic = retry_topic(retry.delay.seconds)
+    return Outgoing(topic, codec.encode(tagged), job.record.key, headers)
 
 
 def retry_topic(seconds: float) -> str:

@@ -19,8 +19,8 @@ Weights: TypeAlias = Callable[[str], int]
 class Job:
     """A tagged request with what its headers say. Times: Unix milliseconds.
 
-    visited: the tiers that handed it over; attempts: all provider calls made for it before, of which
-    attempts_here were made in this tier.
+    visited: the tiers that handed it over; attempts: all provider calls made for it before, of
+    which attempts_here were made in this tier.
     """
 
     request: Request

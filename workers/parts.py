@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Protocol
 
 from cache.lookup import Lookup
 from observability.tracing import Tracer
@@ -15,8 +15,13 @@ from .once import Once
 from .pursuit import PriceOf, World
 from .situation import PlanRules
 
-Heard: TypeAlias = Callable[[UsageEvent], None]
-"""Takes the account of every request that ends here: metrics and the log. Must not raise."""
+
+class Reporter(Protocol):
+    """Takes the account of every request that ends here: metrics and the log."""
+
+    def record(self, event: UsageEvent, *, exported: bool) -> None:
+        """exported: the request's trace is. Must not raise."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,4 +41,4 @@ class Pool:
     publisher: Publisher
     tracer: Tracer
     rules: PlanRules
-    heard: Heard
+    reporter: Reporter

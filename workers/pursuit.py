@@ -10,7 +10,7 @@ from typing import Final, TypeAlias, assert_never
 
 from observability.hop import Hop
 from observability.semconv import attempt_attributes
-from producers.messages import Attempt, ChatBody, Usage
+from producers.messages import Attempt, Usage
 
 from . import plan
 from .catalog import Catalog, Deployment

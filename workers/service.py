@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
 from typing import Any, assert_never
 
 from cache.found import Bypass, Found, Hit, Miss
@@ -12,17 +11,18 @@ from observability.hop import Hop
 from observability.semconv import cache_attributes, done_attributes
 from producers import codec, topics
 from producers.broker import Outgoing
-from producers.messages import Attempt, CacheOutcome, Done, Failed, Timings, Usage
+from producers.messages import Attempt, CacheOutcome, Done, Failed, Timings
 
 from . import account, plan
 from .account import Facts
 from .cancellations import Cancelled
 from .chunks import ChunkPump
-from .handover import delayed, rerouted
+from .handover import Retry, delayed, rerouted
 from .job import Job
 from .once import Claim, Ending, Recorded
 from .parts import Pool
 from .pursuit import Answered, Pursuit, Result, World
+from .saved import Worth, worth_of_call, worth_of_hit
 
 _CANCELLED = plan.GiveUp("cancelled", "the caller cancelled the request", retryable=False)
 _NOT_IN_CACHE = plan.GiveUp(
@@ -56,7 +56,7 @@ class Service:
             self.hop.end({"switchgear.redelivered": True})
             return
         async with self.pool.once.holding(claim):
-            await self._end(claim, found, await self._pursue(found))
+            await self._end(claim, found, await self._pursue())
 
     # ------------------------------------------------------------------------------- the cache
 
@@ -70,7 +70,9 @@ class Service:
         return found
 
     async def _serve_hit(self, hit: Hit) -> None:
-        facts = self._facts(saved=hit.usage)
+        tenant, avoided = self.job.request.tenant, hit.outcome.saved_micro_usd
+        worth = worth_of_hit(self.world.catalog, tenant, hit.usage, avoided, self.pool.price_of)
+        facts = self._facts(worth)
         done = account.from_cache(self.job, hit.body, facts)
         if self.job.request.body.stream:
             pump = self._pump()
@@ -81,7 +83,7 @@ class Service:
 
     # --------------------------------------------------------------------------- the providers
 
-    async def _pursue(self, found: Miss | Bypass) -> Result:
+    async def _pursue(self) -> Result:
         if self.job.request.routing.cache.mode == "only-if-cached":
             return _NOT_IN_CACHE
         pump = self._pump() if self.job.request.body.stream else None
@@ -143,7 +145,14 @@ class Service:
         completion = result.completion
         first_ms = self.attempts[-1].started_ms + completion.first_token_s * 1000
         self.first_token_ms = self.begun_ms + first_ms - self.job.submitted_ms
-        facts = self._facts(saved=completion.usage, deployment=result.deployment)
+        worth = worth_of_call(
+            self.world.catalog,
+            self.job.request.tenant,
+            result.deployment,
+            self.attempts,
+            self.pool.price_of,
+        )
+        facts = self._facts(worth, result.deployment)
         done = account.answered(self.job, completion, facts)
         await self._publish(await self.pool.once.record(claim, self._ending(done, facts)))
         self.hop.end(lambda: done_attributes(done))
@@ -151,10 +160,8 @@ class Service:
             await self.pool.lookup.keep(found, done)
 
     async def _fail(self, claim: Claim, step: plan.GiveUp) -> None:
-        facts = self._facts(saved=None)
-        failed = account.failed(
-            self.job, step.code, step.message, facts, retryable=step.retryable
-        )
+        facts = self._facts(Worth())
+        failed = account.failed(self.job, step.code, step.message, facts, retryable=step.retryable)
         await self._publish(await self.pool.once.record(claim, self._ending(failed, facts)))
         self.hop.end(error=step.code)
 
@@ -172,8 +179,8 @@ class Service:
                 return rerouted(self.job, step, self.attempts, trace)
             case plan.Delay(seconds=seconds):
                 tries = self.job.attempts_here + len(self.attempts) - len(self.job.attempts)
-                due_ms = int((time.time() + seconds) * 1000)
-                return delayed(self.job, step, tries, self.attempts, trace, due_ms)
+                retry = Retry(step, int((time.time() + seconds) * 1000), tries)
+                return delayed(self.job, retry, self.attempts, trace)
             case _:
                 assert_never(step)
 
@@ -183,8 +190,7 @@ class Service:
 
     # -------------------------------------------------------------------------------- the reply
 
-    def _facts(self, *, saved: Usage | None, deployment: str | None = None) -> Facts:
-        """saved: the usage that the baseline deployment would have billed."""
+    def _facts(self, worth: Worth, deployment: str | None = None) -> Facts:
         now_ms = time.time() * 1000
         return Facts(
             tier=self.job.route.tier,
@@ -198,19 +204,12 @@ class Service:
             cache=self.cache,
             deployment=deployment,
             catalog_entry=self.world.catalog.deployments.get(deployment or ""),
-            baseline_micro_usd=None if saved is None else self._baseline(saved),
+            worth=worth,
         )
-
-    def _baseline(self, usage: Usage) -> Decimal | None:
-        catalog = self.world.catalog
-        tenant = catalog.tenant(self.job.request.tenant)
-        name = (tenant and tenant.baseline) or catalog.default_baseline
-        plain = Usage(input_uncached=usage.input_total, output=usage.output)
-        return self.pool.price_of(catalog.deployments[name], plain)
 
     def _ending(self, reply: Done | Failed, facts: Facts) -> Ending:
         event = account.usage_event(self.job, reply, facts, int(time.time() * 1000))
-        self.pool.heard(event)
+        self.pool.reporter.record(event, exported=self.hop.context.sampled)
         return Ending(codec.encode(reply), codec.encode(event))
 
     async def _publish(self, ending: Ending) -> None:

@@ -1,0 +1,184 @@
+"""How does a record of `llm.requests` find its tier's queue, or its sender the reason why not?
+
+A record that can't be read, or that asks to be answered where it may not, goes to the dead-letter
+topic as it is; whoever sent it gets a Failed reply wherever one may be sent. A request that the
+policy turns down gets its Failed reply and is done.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from observability.hop import Hop
+from observability.semconv import queue_attributes, route_attributes
+from observability.tracing import Tracer, Waited
+from producers import codec, topics
+from producers.broker import Outgoing, Publisher, Record
+from producers.codec import DecodeError
+from producers.messages import Failed, FailureCode, Request, Route
+from router import classifier, policy
+from router.envelope import Envelope, open_envelope
+from router.features import Features, extract
+from router.options import Basis
+from router.partition_key import PrefixShares, key_of, prefix_of
+from router.wishes import Rejected
+from workers.dead_letters import dead_letter
+
+_LARGE: Final = 32_768
+"""Bytes from which looking at a prompt takes over a millisecond, so that it goes to a thread."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Router:
+    """What the routers of this process share. basis: the configuration in force, asked anew."""
+
+    basis: Callable[[], Basis]
+    publisher: Publisher
+    tracer: Tracer
+    partitions: int
+    shares: PrefixShares
+    routed: Callable[[str, Route | Rejected], None]
+    """Takes every tenant's every decision: metrics. Must not raise."""
+
+
+async def route_one(router: Router, record: Record) -> None:
+    """Returns when the record needs no redelivery."""
+    envelope = open_envelope(record)
+    waited = Waited(
+        queue=record.partition.topic,
+        since_ms=record.timestamp_ms,
+        submitted_ms=envelope.submitted_ms,
+        attributes=lambda: queue_attributes(*record.partition, record.offset),
+    )
+    hop = router.tracer.hop("route", record.headers, tenant=envelope.tenant, waited=waited)
+    await Routing(router, record, envelope, hop).run()
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """One record on its way through the router."""
+
+    router: Router
+    record: Record
+    envelope: Envelope
+    hop: Hop
+
+    async def run(self) -> None:
+        """Returns when the tagged request, or the reason against it, is with Kafka."""
+        if len(self.record.value) > codec.MAX_REQUEST_BYTES:
+            size = f"{len(self.record.value):,} bytes, at most {codec.MAX_REQUEST_BYTES:,}"
+            await self._bury("request_too_large", f"the request has {size}: shorten it")
+            return
+        try:
+            request = codec.decode_request(self.record.value)
+        except DecodeError as error:
+            await self._bury("invalid_request", str(error))
+            return
+        envelope = replace(self.envelope, request_id=request.id, tenant=request.tenant)
+        await replace(self, envelope=envelope).route(request)
+
+    async def route(self, request: Request) -> None:
+        """Checks what the envelope asks for, then decides."""
+        basis = self.router.basis()
+        tenant = basis.catalog.tenant(request.tenant)
+        allowed = () if tenant is None else tenant.reply_topics
+        if self.envelope.reply_to and not topics.may_reply_to(self.envelope.reply_to, allowed):
+            shown = f"{self.envelope.reply_to!r} is not a reply topic of tenant {request.tenant!r}"
+            message = f"{shown}; allowed are: {', '.join(allowed) or 'none'}"
+            await self._bury("reply_to_not_allowed", message)
+            return
+        deadline_ms = self._deadline_ms(request)
+        if deadline_ms is not None and deadline_ms < time.time() * 1000:
+            await self._refuse("deadline_exceeded", "expired before it was routed", retryable=True)
+            return
+        await self._decide(request, basis, deadline_ms)
+
+    async def _decide(self, request: Request, basis: Basis, deadline_ms: int | None) -> None:
+        with self.hop.span("decide") as span:
+            if len(self.record.value) < _LARGE:
+                features, decision = _judge(request, basis)
+            else:
+                features, decision = await asyncio.to_thread(_judge, request, basis)
+            self.router.routed(request.tenant, decision)
+            if isinstance(decision, Rejected):
+                span.error = decision.code
+                await self._refuse(decision.code, decision.message, retryable=False)
+                return
+            span.attributes = lambda: route_attributes(decision)
+        await self._tag(request, features, decision, deadline_ms)
+
+    async def _tag(
+        self, request: Request, features: Features, route: Route, deadline_ms: int | None
+    ) -> None:
+        prefix = prefix_of(request, features.system_tokens)
+        share = self.router.shares.seen(prefix)
+        routing = request.routing
+        headers = codec.to_headers(
+            {
+                codec.CORRELATION_ID: request.id,
+                codec.REPLY_TO: self.envelope.reply_to,
+                codec.CONTENT_TYPE: "application/json",
+                codec.TENANT: request.tenant,
+                codec.SCHEMA_HEADER: codec.SCHEMA,
+                codec.SUBMITTED: self.envelope.submitted_ms,
+                codec.DEADLINE: deadline_ms,
+                codec.LATENCY: routing.latency,
+                codec.SEQUENCE: routing.conversation if routing.ordered else None,
+            }
+        )
+        await self.router.publisher.publish(
+            Outgoing(
+                topics.tier_topic(route.tier, route.zone),
+                codec.encode_tagged(route, self.record.value),
+                key_of(request, prefix, share, self.router.partitions),
+                [*self.envelope.foreign, *headers, *self.hop.headers()],
+            )
+        )
+        self.hop.end(lambda: route_attributes(route))
+
+    def _deadline_ms(self, request: Request) -> int | None:
+        """The header's and the body's deadline, whichever comes first."""
+        within_ms = request.routing.deadline_ms
+        known = (
+            self.envelope.deadline_ms,
+            None if within_ms is None else self.envelope.submitted_ms + within_ms,
+        )
+        return min((deadline for deadline in known if deadline is not None), default=None)
+
+    async def _bury(self, code: FailureCode, message: str) -> None:
+        """The record can't be served as it is: its bytes are kept, its sender is told."""
+        await self.router.publisher.publish(dead_letter(self.record, code, message))
+        await self._refuse(code, message, retryable=False)
+
+    async def _refuse(self, code: FailureCode, message: str, *, retryable: bool) -> None:
+        if self.envelope.request_id is not None:
+            trace_id = self.hop.trace_id
+            failed = Failed(
+                id=self.envelope.request_id,
+                code=code,
+                message=message,
+                retryable=retryable,
+                trace_id=trace_id,
+            )
+            await self._reply(self.envelope.request_id, codec.encode(failed))
+        self.hop.end(error=code)
+
+    async def _reply(self, request_id: str, value: bytes) -> None:
+        """To the topic the sender named if it may be written to, else to the shared one."""
+        tenant = self.router.basis().catalog.tenant(self.envelope.tenant or "")
+        allowed = () if tenant is None else tenant.reply_topics
+        asked = self.envelope.reply_to
+        topic = asked if asked and topics.may_reply_to(asked, allowed) else topics.REPLIES
+        headers = codec.to_headers(
+            {codec.CORRELATION_ID: request_id, codec.CONTENT_TYPE: "application/json"}
+        )
+        await self.router.publisher.publish(
+            Outgoing(topic, value, request_id.encode(), [*headers, *self.hop.headers()])
+        )
+
+
+def _judge(request: Request, basis: Basis) -> tuple[Features, Route | Rejected]:
+    features = extract(request)
+    return features, policy.choose(request, features, classifier.score(features), basis)

@@ -1,0 +1,66 @@
+"""`python -m workers`: a tier's worker pool, and what an operator needs around it.
+
+python -m workers --tier economy              serve a tier (all its zones)
+python -m workers --tier economy --zone eu    serve one zone of it
+python -m workers topics                      create what topics are missing
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Coroutine
+from typing import Final, TypeAlias
+
+import uvloop
+from pydantic import ValidationError
+
+from .config_file import ConfigError, parse
+from .serving import serve
+from .settings import ServiceSettings
+from .topics_admin import create
+
+Command: TypeAlias = Callable[[argparse.Namespace, ServiceSettings], Coroutine[None, None, None]]
+_USAGE: Final = 2
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The exit code: 0 = done, 2 = the caller must change something (said on stderr)."""
+    options = _parser().parse_args(arguments)
+    try:
+        run: Command = options.run
+        uvloop.run(run(options, ServiceSettings()))
+    except (ConfigError, ValidationError, OSError, ValueError, RuntimeError) as error:
+        print(f"workers: {error}", file=sys.stderr)
+        return _USAGE
+    return 0
+
+
+async def pool(options: argparse.Namespace, settings: ServiceSettings) -> None:
+    """Serves one tier until told to stop."""
+    if options.tier is None:
+        raise ValueError("which tier? for example: python -m workers --tier economy")
+    await serve(settings, os.environ, options.tier, options.zone)
+
+
+async def topics(_options: argparse.Namespace, settings: ServiceSettings) -> None:
+    """Creates the topics of the configuration."""
+    catalog = parse(settings.config.read_text(encoding="utf-8"))
+    created = await create(
+        settings, catalog, partitions=settings.partitions, replication=settings.replication
+    )
+    print(f"created: {', '.join(created)}" if created else "all topics are there")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m workers", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--tier", help="the tier to serve")
+    parser.add_argument("--zone", help="only the queue of this zone")
+    parser.set_defaults(run=pool)
+    commands = parser.add_subparsers(title="commands")
+    commands.add_parser("topics", help="create the topics").set_defaults(run=topics)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,70 @@
+"""What would a request have cost otherwise, and which of our means saved how much of it?"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from observability.savings import PriceSteps, of_call, of_hit
+from producers.messages import Attempt, MicroUsd, Savings, Usage
+
+from .catalog import Catalog, Deployment
+from .pursuit import PriceOf
+
+
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """Micro-dollars; None where a price is missing."""
+
+    baseline: MicroUsd | None = None
+    savings: Savings | None = None
+
+
+def worth_of_call(
+    catalog: Catalog, tenant: str, used: str, attempts: Sequence[Attempt], price_of: PriceOf
+) -> Worth:
+    """Of an answer that deployment `used` gave in the last of `attempts`."""
+    *failed, last = attempts
+    usage, paid = last.usage or Usage(), last.cost_micro_usd
+    plain = _plain(usage)
+    deployment = catalog.deployments[used]
+    baseline = price_of(_baseline(catalog, tenant), plain)
+    reference = price_of(_first_listed(catalog, deployment), plain)
+    listed = price_of(deployment, plain)
+    if baseline is None or reference is None or listed is None or paid is None:
+        return Worth(baseline)
+    wasted = sum((attempt.cost_micro_usd or Decimal(0) for attempt in failed), Decimal(0))
+    steps = PriceSteps(
+        baseline=baseline,
+        reference=reference,
+        listed=listed,
+        cached=paid,
+        paid=paid,
+        failed=wasted,
+    )
+    return Worth(baseline, of_call(steps))
+
+
+def worth_of_hit(
+    catalog: Catalog, tenant: str, usage: Usage, avoided: MicroUsd | None, price_of: PriceOf
+) -> Worth:
+    """Of a cached answer. usage: what its call took; avoided: what that was billed."""
+    baseline = price_of(_baseline(catalog, tenant), _plain(usage))
+    if baseline is None or avoided is None:
+        return Worth(baseline)
+    return Worth(baseline, of_hit(baseline, avoided))
+
+
+def _plain(usage: Usage) -> Usage:
+    """The same tokens with nothing of the prompt cached."""
+    return Usage(input_uncached=usage.input_total, output=usage.output)
+
+
+def _baseline(catalog: Catalog, tenant: str) -> Deployment:
+    section = catalog.tenant(tenant)
+    name = (section and section.baseline) or catalog.default_baseline
+    return catalog.deployments[name]
+
+
+def _first_listed(catalog: Catalog, used: Deployment) -> Deployment:
+    """The place where the model runs that the configuration names first."""
+    return next(one for one in catalog.deployments.values() if one.model == used.model)

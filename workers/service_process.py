@@ -1,0 +1,66 @@
+"""What has every service process: a stop signal, a log, metrics, a broker, a tracer?"""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+
+from observability.logs import start_logging
+from observability.metrics import Metrics
+from observability.scrape import scrape_endpoint
+from observability.tracing import Tracer, TracingSettings, tracing
+from producers.kafka import KafkaBroker
+
+from .publishing import PatientPublisher
+from .settings import ServiceSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """The parts that router and workers have in common, open until the context is left."""
+
+    settings: ServiceSettings
+    broker: KafkaBroker
+    publisher: PatientPublisher
+    tracer: Tracer
+    metrics: Metrics
+    stop: asyncio.Event
+
+
+@asynccontextmanager
+async def service_process(settings: ServiceSettings, name: str) -> AsyncIterator[Process]:
+    """name: as traces and logs show the process, e.g. `switchgear-router`."""
+    start_logging(settings.log_level, content=settings.trace_content)
+    metrics = Metrics()
+    async with AsyncExitStack() as parts:
+        if settings.metrics_port is not None:
+            parts.enter_context(scrape_endpoint(metrics, settings.metrics_port))
+        traced = TracingSettings(
+            endpoint=settings.otlp,
+            sample_ratio=settings.trace_ratio,
+            content=settings.trace_content,
+        )
+        tracer = parts.enter_context(tracing(name, traced))
+        broker = await parts.enter_async_context(KafkaBroker(settings, name))
+        yield Process(
+            settings, broker, PatientPublisher(broker), tracer, metrics, _stop_on_signals()
+        )
+
+
+@contextmanager
+def background(work: Coroutine[None, None, None]) -> Iterator[None]:
+    """`work` goes on beside until the context is left."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
+def _stop_on_signals() -> asyncio.Event:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop

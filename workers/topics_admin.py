@@ -1,0 +1,76 @@
+"""Do all topics exist, with the partitions and the retention they need?"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from producers import topics
+from producers.kafka import connection
+from producers.settings import KafkaSettings
+
+from .catalog import Catalog
+from .handover import DELAYS_MS
+
+_DAY_MS: Final = 86_400_000
+_ALREADY_THERE: Final = 36
+"""Kafka's error code TOPIC_ALREADY_EXISTS."""
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One topic as it should be. partitions: None = as many as the installation's default."""
+
+    name: str
+    retention_ms: int
+    partitions: int | None = None
+
+
+def wanted(catalog: Catalog) -> Iterator[Topic]:
+    """Every topic of the engine: a queue for each tier, and for each of its zones."""
+    yield Topic(topics.REQUESTS, 7 * _DAY_MS)
+    for tier in catalog.tiers:
+        yield Topic(topics.tier_topic(tier), 7 * _DAY_MS)
+        zones = {deployment.zone for _, deployment in catalog.deployments_of(tier)}
+        yield from (Topic(topics.tier_topic(tier, zone), 7 * _DAY_MS) for zone in sorted(zones))
+    yield from (Topic(topics.retry_topic(delay), 7 * _DAY_MS) for delay in DELAYS_MS)
+    yield Topic(topics.REPLIES, _DAY_MS)
+    yield Topic(topics.USAGE, 90 * _DAY_MS)
+    yield Topic(topics.DEAD_LETTERS, 30 * _DAY_MS, partitions=1)
+    yield Topic(topics.CANCELLATIONS, _DAY_MS // 24, partitions=1)
+    yield Topic(topics.FEEDBACK, 30 * _DAY_MS)
+    yield Topic(topics.CACHE_INVALIDATIONS, _DAY_MS, partitions=1)
+
+
+async def create(
+    settings: KafkaSettings, catalog: Catalog, *, partitions: int, replication: int
+) -> list[str]:
+    """Creates what is missing and leaves what exists as it is; returns the names created.
+
+    Raises RuntimeError with the broker's words for a topic that can't be created.
+    """
+    admin = AIOKafkaAdminClient(**connection(settings))
+    await admin.start()
+    try:
+        new = [
+            NewTopic(
+                topic.name,
+                topic.partitions or partitions,
+                replication,
+                topic_configs={"retention.ms": str(topic.retention_ms)},
+            )
+            for topic in wanted(catalog)
+        ]
+        response = await admin.create_topics(new)
+    finally:
+        await admin.close()
+    return list(_created(response.topic_errors))
+
+
+def _created(errors: list[tuple[str, int, str | None]]) -> Iterator[str]:
+    for name, code, message in errors:
+        if code == 0:
+            yield name
+        elif code != _ALREADY_THERE:
+            raise RuntimeError(f"topic {name} can't be created: {message or f'error {code}'}")
