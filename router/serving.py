@@ -13,12 +13,11 @@ from router import settings as policy_settings
 from router.options import Basis
 from router.partition_key import PrefixShares
 from router.wishes import Rejected
-from router.worker import Router, route_one
+from router.worker import Router, bury_request, route_one
 from workers.catalog import Catalog
 from workers.job import lane_of
 from workers.kafka_source import KafkaSource
 from workers.live import Live
-from workers.pool import bury
 from workers.pricing import Pricing
 from workers.service_process import background, service_process
 from workers.settings import ServiceSettings
@@ -47,7 +46,7 @@ async def serve(settings: ServiceSettings) -> None:
         await Stream(
             KafkaSource(settings, [topics.REQUESTS], _GROUP, settings.session_timeout_s),
             partial(route_one, router),
-            partial(bury, process.publisher),
+            partial(bury_request, router),
             partial(lane_of, weight_of=lambda _: 1),
             StreamSettings(concurrency=_CONCURRENCY),
         ).run(process.stop)

@@ -24,7 +24,7 @@ from router.features import Features, extract
 from router.options import Basis
 from router.partition_key import PrefixShares, key_of, prefix_of
 from router.wishes import Rejected
-from workers.dead_letters import dead_letter
+from workers.dead_letters import crash_detail, dead_letter
 
 _LARGE: Final = 32_768
 """Bytes from which looking at a prompt takes over a millisecond, so that it goes to a thread."""
@@ -45,6 +45,17 @@ class Router:
 
 async def route_one(router: Router, record: Record) -> None:
     """Returns when the record needs no redelivery."""
+    await _routing(router, record).run()
+
+
+async def bury_request(router: Router, record: Record, error: Exception) -> None:
+    """What becomes of a request that broke the router: its bytes are kept, its sender is told."""
+    await router.publisher.publish(dead_letter(record, "internal_error", crash_detail(error)))
+    message = "the request broke the router; it lies in the dead-letter topic for the operator"
+    await _routing(router, record).refuse("internal_error", message, retryable=False)
+
+
+def _routing(router: Router, record: Record) -> "Routing":
     envelope = open_envelope(record)
     waited = Waited(
         queue=record.partition.topic,
@@ -53,7 +64,7 @@ async def route_one(router: Router, record: Record) -> None:
         attributes=lambda: queue_attributes(*record.partition, record.offset),
     )
     hop = router.tracer.hop("route", record.headers, tenant=envelope.tenant, waited=waited)
-    await Routing(router, record, envelope, hop).run()
+    return Routing(router, record, envelope, hop)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +102,7 @@ class Routing:
             return
         deadline_ms = self._deadline_ms(request)
         if deadline_ms is not None and deadline_ms < time.time() * 1000:
-            await self._refuse("deadline_exceeded", "expired before it was routed", retryable=True)
+            await self.refuse("deadline_exceeded", "expired before it was routed", retryable=True)
             return
         await self._decide(request, basis, deadline_ms)
 
@@ -104,7 +115,7 @@ class Routing:
             self.router.routed(request.tenant, decision)
             if isinstance(decision, Rejected):
                 span.error = decision.code
-                await self._refuse(decision.code, decision.message, retryable=False)
+                await self.refuse(decision.code, decision.message, retryable=False)
                 return
             span.attributes = lambda: route_attributes(decision)
         await self._tag(request, features, decision, deadline_ms)
@@ -150,9 +161,10 @@ class Routing:
     async def _bury(self, code: FailureCode, message: str) -> None:
         """The record can't be served as it is: its bytes are kept, its sender is told."""
         await self.router.publisher.publish(dead_letter(self.record, code, message))
-        await self._refuse(code, message, retryable=False)
+        await self.refuse(code, message, retryable=False)
 
-    async def _refuse(self, code: FailureCode, message: str, *, retryable: bool) -> None:
+    async def refuse(self, code: FailureCode, message: str, *, retryable: bool) -> None:
+        """Tells the sender, where the record says who that is."""
         if self.envelope.request_id is not None:
             trace_id = self.hop.trace_id
             failed = Failed(

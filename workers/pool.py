@@ -6,8 +6,10 @@ before the record counts as finished, so a crash at any point redelivers and los
 
 from observability.semconv import queue_attributes
 from observability.tracing import Waited
-from producers.broker import Publisher, Record
+from producers import codec, topics
+from producers.broker import Outgoing, Publisher, Record
 from producers.codec import DecodeError
+from producers.messages import Failed
 
 from .dead_letters import crash_detail, dead_letter
 from .job import read_job
@@ -35,5 +37,13 @@ async def serve_one(pool: Pool, record: Record) -> None:
 
 
 async def bury(publisher: Publisher, record: Record, error: Exception) -> None:
-    """What becomes of a record whose handler broke: its bytes and the place are kept."""
+    """What becomes of a record whose handler broke: its bytes are kept, its sender is told."""
     await publisher.publish(dead_letter(record, "internal_error", crash_detail(error)))
+    request_id = codec.header(record.headers, codec.CORRELATION_ID)
+    if request_id is None:
+        return
+    message = "the request broke its worker; it lies in the dead-letter topic for the operator"
+    failed = Failed(id=request_id, code="internal_error", message=message, retryable=False)
+    topic = codec.header(record.headers, codec.REPLY_TO) or topics.REPLIES
+    headers = codec.to_headers({codec.CORRELATION_ID: request_id})
+    await publisher.publish(Outgoing(topic, codec.encode(failed), request_id.encode(), headers))
