@@ -1,0 +1,91 @@
+"""How do usage events come from Kafka into the ledger?
+
+The ledger's own positions are the truth, not a consumer group's: the consumer has no group, gets
+every partition, and reads from where the last booked transaction ended.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+
+from observability.ledger import Batch, Booked, Ledger, Unreadable
+from observability.metrics import Metrics
+from producers.codec import DecodeError, decode_usage
+from producers.messages import UsageEvent
+
+MAX_RECORDS: Final = 10_000
+_POLL_MS: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """Books what `consumer` brings; it subscribes to the usage topic, without a group, started."""
+
+    consumer: AIOKafkaConsumer
+    ledger: Ledger
+    metrics: Metrics
+
+    async def run(self, *, until_caught_up: bool = False) -> None:
+        """Book for ever, or until every partition is read to its present end."""
+        await asyncio.to_thread(self.ledger.create)
+        sought: set[TopicPartition] = set()
+        while True:
+            if self.consumer.assignment() != sought:
+                sought = await self._seek()
+            polled = await self.consumer.getmany(timeout_ms=_POLL_MS, max_records=MAX_RECORDS)
+            if polled:
+                await self._book(polled)
+            elif until_caught_up and sought and await self._lag() == 0:
+                return
+
+    async def _seek(self) -> set[TopicPartition]:
+        partitions = set(self.consumer.assignment())
+        known = await asyncio.to_thread(self.ledger.positions)
+        for partition in partitions:
+            offset = known.get((partition.topic, partition.partition))
+            if offset is not None:
+                self.consumer.seek(partition, offset)
+        return partitions
+
+    async def _book(self, polled: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> None:
+        batch = await asyncio.to_thread(batch_of, polled)
+        booked = await asyncio.to_thread(self.ledger.book, batch)
+        self._count(booked, len(batch.unreadable))
+        for partition, records in polled.items():
+            end = self.consumer.highwater(partition) or 0
+            lag = max(0, end - records[-1].offset - 1)
+            self.metrics.set("switchgear_ledger_lag", str(partition.partition), to=lag)
+
+    def _count(self, booked: Booked, unreadable: int) -> None:
+        results = {"booked": booked.new, "duplicate": booked.duplicate, "unreadable": unreadable}
+        for result, number in results.items():
+            self.metrics.count("switchgear_ledger_events_total", result, by=number)
+
+    async def _lag(self) -> int:
+        ends = await self.consumer.end_offsets(list(self.consumer.assignment()))
+        behind = [end - await self.consumer.position(p) for p, end in ends.items()]
+        return sum(behind)
+
+
+def batch_of(polled: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> Batch:
+    """What was polled, decoded; a record that isn't a usage event becomes an Unreadable."""
+    decoded = [_decode(record) for record in _all(polled.values())]
+    return Batch(
+        events=[entry for entry in decoded if isinstance(entry, UsageEvent)],
+        positions={(p.topic, p.partition): rs[-1].offset + 1 for p, rs in polled.items() if rs},
+        unreadable=[entry for entry in decoded if isinstance(entry, Unreadable)],
+    )
+
+
+def _all(lists: Iterable[Sequence[ConsumerRecord]]) -> Iterable[ConsumerRecord]:
+    return (record for records in lists for record in records)
+
+
+def _decode(record: ConsumerRecord) -> UsageEvent | Unreadable:
+    try:
+        return decode_usage(record.value or b"")
+    except DecodeError as error:
+        return Unreadable(record.topic, record.partition, record.offset, str(error), error.raw)
