@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, TypeAlias
 
+from observability.savings import of_hit, total
 from producers.messages import Attempt, Savings, UsageEvent
 
 Value: TypeAlias = str | int | float | bool | Decimal | None
@@ -37,8 +38,21 @@ def attempts_json(attempts: Sequence[Attempt]) -> str:
     return "[" + ",".join(a.model_dump_json(exclude_none=True) for a in attempts) + "]"
 
 
-def _savings(event: UsageEvent) -> Savings:
-    return event.savings or _NO_SAVINGS
+def savings_of(event: UsageEvent) -> Savings:
+    """As the worker split them; for a cache hit that it didn't, all is the cache's."""
+    if event.savings is not None:
+        return event.savings
+    if event.cache.result == "hit" and event.baseline_micro_usd is not None:
+        return of_hit(event.baseline_micro_usd, event.cache.saved_micro_usd)
+    return _NO_SAVINGS
+
+
+def unsplit_saving(event: UsageEvent) -> Decimal:
+    """Baseline less cost where nobody said which means saved it."""
+    baseline, cost = event.baseline_micro_usd, event.cost_micro_usd
+    if baseline is None or cost is None:
+        return Decimal(0)
+    return baseline - cost - total(savings_of(event))
 
 
 COLUMNS: Final[tuple[Column, ...]] = (
@@ -64,12 +78,13 @@ COLUMNS: Final[tuple[Column, ...]] = (
     Column("cost", MONEY, lambda e: e.cost_micro_usd),
     Column("baseline", MONEY, lambda e: e.baseline_micro_usd),
     Column("failed_cost", MONEY, failed_cost),
-    Column("saved_routing", MONEY, lambda e: _savings(e).routing),
-    Column("saved_cloud", MONEY, lambda e: _savings(e).cloud),
-    Column("saved_prompt_cache", MONEY, lambda e: _savings(e).prompt_cache),
-    Column("saved_batch", MONEY, lambda e: _savings(e).batch),
-    Column("saved_cache", MONEY, lambda e: _savings(e).cache),
-    Column("saved_retries", MONEY, lambda e: _savings(e).retries),
+    Column("saved_routing", MONEY, lambda e: savings_of(e).routing),
+    Column("saved_cloud", MONEY, lambda e: savings_of(e).cloud),
+    Column("saved_prompt_cache", MONEY, lambda e: savings_of(e).prompt_cache),
+    Column("saved_batch", MONEY, lambda e: savings_of(e).batch),
+    Column("saved_cache", MONEY, lambda e: savings_of(e).cache),
+    Column("saved_retries", MONEY, lambda e: savings_of(e).retries),
+    Column("saved_unsplit", MONEY, unsplit_saving),
     Column("price_version", "VARCHAR", lambda e: e.price_version),
     Column("cache_result", "VARCHAR", lambda e: e.cache.result),
     Column("cache_step", "VARCHAR", lambda e: e.cache.step),

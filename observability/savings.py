@@ -40,9 +40,10 @@ def of_call(steps: PriceSteps) -> Savings:
     )
 
 
-def of_hit(baseline: MicroUsd, avoided: MicroUsd, failed: MicroUsd = Decimal(0)) -> Savings:
-    """The savings of a cache hit. avoided: what the cached answer's call had cost."""
-    return Savings(routing=baseline - avoided, cache=avoided, retries=-failed)
+def of_hit(baseline: MicroUsd, avoided: MicroUsd | None, failed: MicroUsd = Decimal(0)) -> Savings:
+    """The savings of a cache hit. avoided: what the cached answer's call had cost, if known."""
+    cache = baseline if avoided is None else avoided
+    return Savings(routing=baseline - cache, cache=cache, retries=-failed)
 
 
 def total(savings: Savings) -> MicroUsd:

@@ -1,0 +1,110 @@
+"""How long does a report over a million usage events take, and how fast are events booked?
+
+    python bench/report.py [--events 1000000]
+
+The events are made inside DuckDB (a month, 20 tenants, 8 models, 30 sets of tags); the booking rate
+is measured on real events through `Ledger.book`.
+"""
+
+import argparse
+import tempfile
+import time
+from decimal import Decimal
+from pathlib import Path
+
+from observability import report
+from observability.ledger import Batch, Ledger
+from observability.ledger_schema import COLUMNS
+from observability.period import Period
+from producers.messages import Attempt, Usage, UsageEvent
+
+DAY_MS = 86_400_000
+START_MS = 1_772_323_200_000
+LIMIT_S = 5.0
+BATCH = 10_000
+
+SYNTHETIC = {
+    "id": "'r' || n",
+    "tenant": "'tenant-' || (hash(n) % 20)",
+    "at_ms": f"{START_MS} + (n * 30 * {DAY_MS}) // $events",
+    "outcome": "if(hash(n, 1) % 50 = 0, 'providers_exhausted', 'done')",
+    "tier": "list_element(['economy', 'standard', 'premium'], (hash(n, 2) % 3 + 1)::INT)",
+    "deployment": "'deployment-' || (hash(n, 3) % 8)",
+    "provider": "list_element(['openai', 'anthropic', 'mistral'], (hash(n, 3) % 3 + 1)::INT)",
+    "model": "'model-' || (hash(n, 3) % 8)",
+    "task": "'task-' || (hash(n, 4) % 5)",
+    "tags": """'{"feature": "f' || (hash(n, 5) % 5)"""
+    """ || '", "team": "t' || (hash(n, 6) % 6) || '"}'""",
+    "latency": "'interactive'",
+    "stream": "false",
+    "input_uncached": "50 + hash(n, 7) % 3000",
+    "cache_read": "if(hash(n, 8) % 3 = 0, 1024, 0)",
+    "output": "5 + hash(n, 9) % 900",
+    "cost": "(hash(n, 10) % 100000000)::DECIMAL(38, 6) / 1000",
+    "baseline": "(hash(n, 10) % 100000000)::DECIMAL(38, 6) / 200",
+    "cache_result": "if(hash(n, 11) % 5 = 0, 'hit', 'miss')",
+    "attempts": "'[]'",
+    "attempt_count": "1",
+    "total_ms": "hash(n, 12) % 5000",
+    "finish_reason": "if(hash(n, 13) % 40 = 0, 'length', 'stop')",
+    "max_tokens": "4096",
+    "prompt_hash": "'p' || (hash(n, 14) % 700000)",
+    "prefix_hash": "'x' || (hash(n, 15) % 2000)",
+    "prefix_tokens": "1500",
+}
+
+
+def main() -> None:
+    """Print the table; fail when the limit is missed."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--events", type=int, default=1_000_000)
+    events = parser.parse_args().events
+    with tempfile.TemporaryDirectory() as folder:
+        ledger = Ledger(Path(folder) / "ledger.duckdb")
+        ledger.create()
+        print(f"booked: {_booking_rate(ledger):,.0f} events/s")
+        _fill(ledger, events)
+        slowest = max(_timed_reports(ledger))
+    print(f"{events:,} events: slowest report {slowest:.2f} s, limit {LIMIT_S} s")
+    raise SystemExit(slowest >= LIMIT_S)
+
+
+def _booking_rate(ledger: Ledger) -> float:
+    events = [_event(number) for number in range(BATCH * 2)]
+    begun = time.perf_counter()
+    for start in range(0, len(events), BATCH):
+        ledger.book(Batch(events[start : start + BATCH], {("llm.usage", 0): start + BATCH}))
+    return len(events) / (time.perf_counter() - begun)
+
+
+def _event(number: int) -> UsageEvent:
+    usage = Usage(input_uncached=900, output=200)
+    attempt = Attempt(deployment="d", outcome="ok", usage=usage, cost_micro_usd=Decimal("512.5"))
+    return UsageEvent(
+        id=f"booked-{number}", tenant="acme", at_ms=0, outcome="done", tier="economy", usage=usage,
+        cost_micro_usd=Decimal("512.5"), attempts=(attempt,), tags={"team": "a"},
+    )  # fmt: skip
+
+
+def _fill(ledger: Ledger, events: int) -> None:
+    zero = ("saved_", "failed_cost", "cache_write", "reasoning")
+    values = [SYNTHETIC.get(c.name, "0" if c.name.startswith(zero) else "NULL") for c in COLUMNS]
+    selected = ", ".join(values).replace("$events", str(events))
+    with ledger._open(read_only=False) as db:  # noqa: SLF001 (no other writer makes up events)
+        db.execute(f"INSERT INTO usage SELECT {selected} FROM range({events}) t(n)")  # noqa: S608
+
+
+def _timed_reports(ledger: Ledger) -> list[float]:
+    month = Period(START_MS, START_MS + 30 * DAY_MS)
+    times = []
+    for by in (["tenant"], ["tenant", "model", "tag"], ["tenant", "model", "tag:team", "day"]):
+        begun = time.perf_counter()
+        with ledger.reading() as db:
+            made = report.make(db, by, month, month.end_ms - 1)
+        times.append(time.perf_counter() - begun)
+        print(f"report --by {','.join(by)}: {times[-1]:.2f} s, {len(made.rows):,} rows")
+    return times
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,36 @@
+"""What does each tenant pay, if a platform's shared cost is split by use?"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from observability.forecast import shares
+from observability.money import cents
+from observability.report import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """One payer's part, in cents that add up to the whole. unpriced: answers not yet in it."""
+
+    payer: str
+    own_cents: Decimal
+    shared_cents: Decimal
+    unpriced: int
+
+    @property
+    def total_cents(self) -> Decimal:
+        """What to invoice."""
+        return self.own_cents + self.shared_cents
+
+
+def bills(rows: Sequence[Row], shared_micro_usd: Decimal) -> list[Bill]:
+    """One bill for each row's group. Rounding loses no cent: own parts add up to the total's cents.
+
+    shared_micro_usd: what the platform itself cost (servers, people), split by each one's cost.
+    """
+    costs = {" / ".join(row.group): row.cost for row in rows}
+    own = shares(costs, cents(sum(costs.values(), Decimal(0))))
+    shared = shares(costs, cents(shared_micro_usd))
+    unpriced = {" / ".join(row.group): row.unpriced for row in rows}
+    return [Bill(payer, own[payer], shared[payer], unpriced[payer]) for payer in costs]

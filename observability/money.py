@@ -1,0 +1,28 @@
+"""How is an amount of micro-dollars shown to a person?"""
+
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Final
+
+MICRO: Final = Decimal(1_000_000)
+_CENT: Final = Decimal("0.01")
+
+
+def usd(micro_usd: Decimal) -> str:
+    """To the cent, or, below a dime, to three digits that matter: `$1,234.50`, `$0.00123`."""
+    dollars = micro_usd / MICRO
+    sign = "-" if dollars < 0 else ""
+    size = abs(dollars)
+    if size == 0 or size >= Decimal("0.1"):
+        return f"{sign}${size.quantize(_CENT, ROUND_HALF_EVEN):,}"
+    digits = max(2, 2 - size.adjusted())
+    return f"{sign}${size:.{digits}f}"
+
+
+def cents(micro_usd: Decimal) -> Decimal:
+    """Whole cents, half to even."""
+    return (micro_usd / MICRO * 100).to_integral_value(ROUND_HALF_EVEN)
+
+
+def percent(part: Decimal, whole: Decimal) -> str:
+    """A share for a person, `-` of nothing."""
+    return f"{float(part / whole):.1%}" if whole else "-"

@@ -1,0 +1,145 @@
+"""What does a report look like as one page that can be mailed? No script, nothing to load."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from html import escape
+from pathlib import Path
+from typing import Final
+
+from observability.chargeback import Bill
+from observability.money import percent, usd
+from observability.plots import Bar, columns, rows
+from observability.report import Report, Row
+from observability.report_text import BASELINE
+
+_STYLE: Final = Path(__file__).with_name("page") / "report.css"
+_PLOTTED: Final = 15
+
+
+def to_html(report: Report, bills: Sequence[Bill] = ()) -> str:
+    """The page, complete."""
+    total = report.total
+    title = f"LLM cost by {', '.join(report.by) or 'nothing'}"
+    start, end = _date(report.period.start_ms), _date(report.period.end_ms)
+    return "".join(
+        (
+            '<!doctype html><html lang="en"><head><meta charset="utf-8">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            f"<title>{escape(title)}</title><style>{_STYLE.read_text()}</style></head><body><main>",
+            f"<h1>{escape(title)}</h1><p>{start} to {end}, UTC</p>",
+            _figures(report),
+            _section("Cost of each day", columns("Cost of each day", _days(report))),
+            _section(
+                "From baseline to cost",
+                rows("From baseline to cost", _steps(total)),
+                f"Baseline: {escape(BASELINE)}.",
+            ),
+            _section("The dearest groups", rows("The dearest groups", _dearest(report))),
+            _section("All groups", _group_table(report)),
+            _section("Chargeback", _bill_table(bills)) if bills else "",
+            "</main></body></html>\n",
+        )
+    )
+
+
+def _figures(report: Report) -> str:
+    total, forecast = report.total, report.forecast
+    saved = f"{percent(total.saved_total, total.baseline)} of {usd(total.baseline)}"
+    month = f"{usd(forecast.low)} to {usd(forecast.high)} (90 %), {usd(forecast.spent)} so far"
+    figures = (
+        ("Cost", usd(total.cost), f"{total.requests:,} requests"),
+        ("Saved", usd(total.saved_total), saved),
+        ("Cost per 1,000 tokens", _per_1k(total), "weighted by response length"),
+        ("Month's end", usd(forecast.expected), month),
+        ("Unpriced", f"{total.unpriced:,}", "answers whose price is unknown"),
+    )
+    shown = (
+        f"<div><dt>{name}</dt><dd><b>{value}</b><span>{note}</span></dd></div>"
+        for name, value, note in figures
+    )
+    return f"<dl>{''.join(shown)}</dl>"
+
+
+def _days(report: Report) -> list[Bar]:
+    return [Bar(str(entry.day), float(entry.cost), usd(entry.cost)) for entry in report.days]
+
+
+def _steps(total: Row) -> list[Bar]:
+    saved = [
+        Bar(means.replace("_", " "), float(amount), usd(amount), "saving")
+        for means, amount in total.saved.items()
+        if amount
+    ]
+    baseline = Bar("baseline", float(total.baseline), usd(total.baseline))
+    return [baseline, *saved, Bar("cost", float(total.cost), usd(total.cost), "cost")]
+
+
+def _dearest(report: Report) -> list[Bar]:
+    return [
+        Bar(" / ".join(row.group) or "all", float(row.cost), usd(row.cost), "cost")
+        for row in report.rows[:_PLOTTED]
+    ]
+
+
+_HEADS: Final = (
+    "requests",
+    "cache hits",
+    "tokens in",
+    "of them cached",
+    "tokens out",
+    "cost",
+    "per 1k",
+    "baseline",
+    "saved",
+    "unpriced",
+)
+
+
+def _group_table(report: Report) -> str:
+    lines = [(row.group, _numbers(row)) for row in report.rows] if report.by else []
+    names = ("total", *[""] * (len(report.by) - 1)) if report.by else ()
+    return _table((*report.by, *_HEADS), [*lines, (names, _numbers(report.total))])
+
+
+def _numbers(row: Row) -> tuple[str, ...]:
+    counts = (row.requests, row.hits, row.input_tokens, row.cached_tokens, row.output_tokens)
+    money = (usd(row.cost), _per_1k(row), usd(row.baseline), usd(row.saved_total))
+    return (*(f"{count:,}" for count in counts), *money, f"{row.unpriced:,}")
+
+
+def _bill_table(bills: Sequence[Bill]) -> str:
+    return _table(("payer", "own", "shared", "total"), [((b.payer,), _dollars(b)) for b in bills])
+
+
+def _dollars(bill: Bill) -> tuple[str, ...]:
+    amounts = (bill.own_cents, bill.shared_cents, bill.total_cents)
+    return tuple(f"${amount / 100:,.2f}" for amount in amounts)
+
+
+def _table(heads: Iterable[str], lines: Iterable[tuple[Sequence[str], Sequence[str]]]) -> str:
+    """lines: the names of a line, then its numbers."""
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in heads)
+    body = "".join(
+        "<tr>"
+        + "".join(f'<th scope="row">{escape(name)}</th>' for name in names)
+        + "".join(f"<td>{escape(number)}</td>" for number in numbers)
+        + "</tr>"
+        for names, numbers in lines
+    )
+    return (
+        f'<div class="wide" tabindex="0" role="region" aria-label="table"><table>'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def _section(title: str, content: str, note: str = "") -> str:
+    return f"<section><h2>{escape(title)}</h2>{f'<p>{note}</p>' if note else ''}{content}</section>"
+
+
+def _per_1k(row: Row) -> str:
+    return "-" if row.cost_per_1k is None else usd(Decimal(row.cost_per_1k))
+
+
+def _date(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")

@@ -1,0 +1,146 @@
+"""How is a report shown in a terminal, a spreadsheet, or to a program?"""
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from rich.console import Console
+from rich.table import Table
+
+from observability.chargeback import Bill
+from observability.money import percent, usd
+from observability.report import SAVINGS, Report, Row
+
+BASELINE: Final = "the tenant's baseline model at list price, nothing cached, no batch"
+
+
+def show(report: Report, bills: Sequence[Bill], console: Console, limit: int = 40) -> None:
+    """Tables; groups beyond `limit` are summed up by a line that says how many there are."""
+    console.print(_groups(report, limit))
+    if len(report.rows) > limit:
+        console.print(f"… and {len(report.rows) - limit} more (--format csv shows all)")
+    console.print(_savings(report.total))
+    console.print(_forecast_line(report))
+    if bills:
+        console.print(_bills(bills))
+    if report.total.unpriced:
+        console.print(f"{report.total.unpriced} answers have no known price and count as nothing.")
+
+
+def to_csv(report: Report) -> str:
+    """One line a group; money in micro-dollars, exact."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([*report.by, *_record(report.total)])
+    for row in report.rows:
+        writer.writerow([*row.group, *_record(row).values()])
+    return out.getvalue()
+
+
+def to_json(report: Report, bills: Sequence[Bill] = ()) -> str:
+    """The whole report; money is a string of micro-dollars, so that no reader rounds it."""
+    forecast = report.forecast
+    whole = {
+        "by": report.by,
+        "period": {"start": _iso(report.period.start_ms), "end": _iso(report.period.end_ms)},
+        "baseline": BASELINE,
+        "rows": [
+            dict(zip(report.by, row.group, strict=True)) | _record(row) for row in report.rows
+        ],
+        "total": _record(report.total),
+        "days": {entry.day.isoformat(): str(entry.cost) for entry in report.days},
+        "forecast_micro_usd": {
+            "spent": str(forecast.spent),
+            "expected": str(forecast.expected),
+            "low": str(forecast.low),
+            "high": str(forecast.high),
+            "days_of_history": forecast.days,
+        },
+        "chargeback_cents": {bill.payer: int(bill.total_cents) for bill in bills},
+    }
+    return json.dumps(whole, indent=2)
+
+
+def _record(row: Row) -> dict[str, Any]:
+    record = {
+        "requests": row.requests,
+        "answered": row.answered,
+        "cache_hits": row.hits,
+        "unpriced": row.unpriced,
+        "input_tokens": row.input_tokens,
+        "cached_tokens": row.cached_tokens,
+        "output_tokens": row.output_tokens,
+        "cost_micro_usd": str(row.cost),
+        "baseline_micro_usd": str(row.baseline),
+        "cost_per_1k_micro_usd": row.cost_per_1k,
+    }
+    return record | {f"saved_{means}_micro_usd": str(row.saved[means]) for means in SAVINGS}
+
+
+def _groups(report: Report, limit: int) -> Table:
+    start, end = _iso(report.period.start_ms)[:16], _iso(report.period.end_ms)[:16]
+    table = Table(title=f"Cost from {start} to {end} UTC")
+    for name in report.by:
+        table.add_column(name, overflow="fold")
+    for name in ("requests", "hits", "tokens in", "out", "cost", "per 1k", "saved", "of baseline"):
+        table.add_column(name, justify="right")
+    for row in report.rows[:limit]:
+        table.add_row(*row.group, *_cells(row))
+    table.add_section()
+    table.add_row("total", *[""] * (len(report.by) - 1), *_cells(report.total))
+    return table
+
+
+def _cells(row: Row) -> list[str]:
+    per_1k = "-" if row.cost_per_1k is None else usd(Decimal(row.cost_per_1k))
+    return [
+        f"{row.requests:,}",
+        f"{row.hits:,}",
+        f"{row.input_tokens:,}",
+        f"{row.output_tokens:,}",
+        usd(row.cost),
+        per_1k,
+        usd(row.saved_total),
+        percent(row.saved_total, row.baseline),
+    ]
+
+
+def _savings(total: Row) -> Table:
+    table = Table(title=f"From baseline to cost (baseline: {BASELINE})")
+    table.add_column("step")
+    table.add_column("USD", justify="right")
+    table.add_column("of baseline", justify="right")
+    table.add_row("baseline", usd(total.baseline), percent(total.baseline, total.baseline))
+    for means, saved in total.saved.items():
+        if saved:
+            table.add_row(f"- {means}", usd(saved), percent(saved, total.baseline))
+    table.add_row("cost", usd(total.cost), percent(total.cost, total.baseline))
+    return table
+
+
+def _forecast_line(report: Report) -> str:
+    f = report.forecast
+    if f.days == 0:
+        return f"This month so far: {usd(f.spent)} (no whole day yet to forecast from)"
+    return (
+        f"This month so far: {usd(f.spent)}; by its end {usd(f.expected)}"
+        f" (90 %: {usd(f.low)} to {usd(f.high)}; from {f.days} days)"
+    )
+
+
+def _bills(bills: Sequence[Bill]) -> Table:
+    table = Table(title="Chargeback")
+    for name in ("payer", "own", "shared", "total"):
+        table.add_column(name, justify="left" if name == "payer" else "right")
+    for bill in bills:
+        amounts = (bill.own_cents, bill.shared_cents, bill.total_cents)
+        table.add_row(bill.payer, *(f"${amount / 100:,.2f}" for amount in amounts))
+    return table
+
+
+def _iso(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat().replace("+00:00", "Z")

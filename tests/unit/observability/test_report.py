@@ -1,0 +1,217 @@
+import csv
+import io
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+from html.parser import HTMLParser
+from pathlib import Path
+
+import duckdb
+import pytest
+from rich.console import Console
+
+from observability import report_html, report_text
+from observability.chargeback import bills
+from observability.ledger import Batch, Ledger
+from observability.money import usd
+from observability.period import Period
+from observability.report import Report, UnknownDimensionError, make
+from producers.messages import CacheOutcome, Usage, UsageEvent
+from tests.unit.observability.usage_events import DAY_MS, START_MS, usage_event
+
+MONTH = Period(START_MS, START_MS + 30 * DAY_MS)
+EVENTS = [usage_event(number * 1000) for number in range(500)]
+
+
+@pytest.fixture(scope="module")
+def db(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
+    ledger = Ledger(tmp_path_factory.mktemp("ledger") / "ledger.duckdb")
+    ledger.create()
+    ledger.book(Batch(EVENTS, {}))
+    with ledger.reading() as connection:
+        yield connection
+
+
+def report_of(db: duckdb.DuckDBPyConnection, *by: str) -> Report:
+    return make(db, by, MONTH, MONTH.end_ms - 1)
+
+
+def cost_of(events: list[UsageEvent]) -> Decimal:
+    return sum((e.cost_micro_usd for e in events if e.cost_micro_usd), Decimal(0))
+
+
+def one(tmp_path: Path, *events: UsageEvent) -> Report:
+    ledger = Ledger(tmp_path / "one.duckdb")
+    ledger.create()
+    ledger.book(Batch(events, {}))
+    with ledger.reading() as db:
+        return make(db, [], MONTH, MONTH.end_ms - 1)
+
+
+def test_groups_add_up_to_the_events(db: duckdb.DuckDBPyConnection) -> None:
+    made = report_of(db, "tenant", "model", "tag:team")
+    assert sum(row.requests for row in made.rows) == len(EVENTS)
+    assert sum((row.cost for row in made.rows), Decimal(0)) == cost_of(EVENTS) == made.total.cost
+    acme = [e for e in EVENTS if e.tenant == "acme" and e.tags["team"] == "a"]
+    rows = [row for row in made.rows if row.group[0] == "acme" and row.group[2] == "a"]
+    assert sum((row.cost for row in rows), Decimal(0)) == cost_of(acme)
+    assert [row.cost for row in made.rows] == sorted((r.cost for r in made.rows), reverse=True)
+
+
+def test_savings_add_up_to_baseline_less_cost(db: duckdb.DuckDBPyConnection) -> None:
+    for row in report_of(db, "tenant").rows:
+        assert row.saved_total == row.baseline - row.cost
+
+
+def test_days_add_up_to_the_total(db: duckdb.DuckDBPyConnection) -> None:
+    made = report_of(db)
+    assert sum((entry.cost for entry in made.days), Decimal(0)) == made.total.cost
+
+
+def test_cost_per_1k_is_weighted_by_response_length(tmp_path: Path) -> None:
+    base = usage_event(1)
+    short = base.model_copy(
+        update={
+            "id": "short",
+            "usage": Usage(input_uncached=900, output=100),
+            "cost_micro_usd": Decimal(1000),
+        }
+    )
+    long = base.model_copy(
+        update={
+            "id": "long",
+            "usage": Usage(input_uncached=700, output=300),
+            "cost_micro_usd": Decimal(5000),
+        }
+    )
+    # 1000 per 1k with weight 100, 5000 per 1k with weight 300
+    assert one(tmp_path, short, long).total.cost_per_1k == pytest.approx(4000)
+
+
+def test_an_unpriced_answer_counts_apart_and_lowers_no_mean(tmp_path: Path) -> None:
+    unpriced = usage_event(2).model_copy(update={"cost_micro_usd": None, "savings": None})
+    total = one(tmp_path, usage_event(1), unpriced).total
+    assert total.unpriced == 1
+    alone = one(tmp_path / "b", usage_event(1)).total
+    assert total.cost_per_1k == pytest.approx(alone.cost_per_1k)
+
+
+def test_savings_that_nobody_split_are_not_lost(tmp_path: Path) -> None:
+    call = usage_event(1).model_copy(update={"savings": None})
+    hit = usage_event(2).model_copy(
+        update={
+            "savings": None,
+            "cost_micro_usd": Decimal(0),
+            "usage": Usage(),
+            "cache": CacheOutcome(result="hit", saved_micro_usd=Decimal(7)),
+        }
+    )
+    total = one(tmp_path, call, hit).total
+    assert total.saved["cache"] == 7
+    assert total.saved["unsplit"] > 0
+    assert total.saved_total == total.baseline - total.cost
+
+
+def test_an_unknown_dimension_is_told_the_known_ones(db: duckdb.DuckDBPyConnection) -> None:
+    with pytest.raises(UnknownDimensionError, match=r"'colour': choose from tenant.*tag:NAME"):
+        report_of(db, "colour")
+
+
+def test_a_tags_name_cannot_become_sql(db: duckdb.DuckDBPyConnection) -> None:
+    made = report_of(db, "tag:x') FROM usage; DROP TABLE usage; --")
+    assert [row.group for row in made.rows] == [("(none)",)]
+
+
+def test_csv_holds_exact_money(db: duckdb.DuckDBPyConnection) -> None:
+    lines = list(csv.DictReader(io.StringIO(report_text.to_csv(report_of(db, "tenant")))))
+    assert len(lines) == 3
+    assert sum(Decimal(line["cost_micro_usd"]) for line in lines) == cost_of(EVENTS)
+
+
+def test_json_holds_rows_total_days_and_forecast(db: duckdb.DuckDBPyConnection) -> None:
+    made = report_of(db, "tenant")
+    whole = json.loads(report_text.to_json(made, bills(made.rows, Decimal(10_000_000))))
+    assert Decimal(whole["total"]["cost_micro_usd"]) == cost_of(EVENTS)
+    assert whole["period"]["start"] == "2026-03-01T00:00:00Z"
+    assert sum(whole["chargeback_cents"].values()) == round(cost_of(EVENTS) / 10_000) + 1000
+    assert whole["forecast_micro_usd"]["days_of_history"] > 0
+
+
+def test_the_terminal_shows_groups_savings_and_forecast(db: duckdb.DuckDBPyConnection) -> None:
+    console = Console(record=True, width=160, file=io.StringIO())
+    made = report_of(db, "tenant", "model")
+    report_text.show(made, bills(made.rows, Decimal(0)), console, limit=5)
+    text = console.export_text()
+    assert "acme" in text
+    assert "- routing" in text
+    assert usd(made.total.cost) in text
+    assert "… and 7 more" in text
+    assert "by its end" in text
+
+
+class Checked(HTMLParser):
+    """Every element that is opened is closed, in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        del attrs
+        self.seen.append(tag)
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_the_page_is_well_formed_and_loads_nothing(db: duckdb.DuckDBPyConnection) -> None:
+    made = report_of(db, "tenant", "tag")
+    page = report_html.to_html(made, bills(made.rows, Decimal(5)))
+    checked = Checked()
+    checked.feed(page)
+    assert checked.open == []
+    assert checked.seen.count("svg") == 3
+    assert "script" not in checked.seen
+    assert "http" not in page
+
+
+def test_names_from_outside_are_escaped(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "x.duckdb")
+    ledger.create()
+    evil = usage_event(1).model_copy(update={"tags": {"team": "<script>alert(1)</script>"}})
+    ledger.book(Batch([evil], {}))
+    with ledger.reading() as db:
+        page = report_html.to_html(make(db, ["tag:team"], MONTH, MONTH.end_ms - 1))
+    assert "<script" not in page
+
+
+def test_bills_add_up_to_the_cent(db: duckdb.DuckDBPyConnection) -> None:
+    made = report_of(db, "tenant")
+    charged = bills(made.rows, Decimal(1_234_567))
+    assert sum(b.shared_cents for b in charged) == 123
+    assert sum(b.own_cents for b in charged) == round(cost_of(EVENTS) / 10_000)
+
+
+@pytest.mark.parametrize(
+    ("micro", "shown"),
+    [
+        (0, "$0.00"),
+        (1_234_500_000, "$1,234.50"),
+        (1230, "$0.00123"),
+        (-2_500_000, "-$2.50"),
+        (99_999, "$0.1000"),
+        (15, "$0.0000150"),
+    ],
+)
+def test_dollars_are_shown_to_what_matters(micro: int, shown: str) -> None:
+    assert usd(Decimal(micro)) == shown
+
+
+def test_an_empty_ledger_makes_an_empty_report(tmp_path: Path) -> None:
+    made = one(tmp_path)
+    assert made.total.requests == 0
+    assert made.total.cost_per_1k is None
+    assert "$0.00" in report_html.to_html(made)
