@@ -100,6 +100,8 @@ COLUMNS: Final[tuple[Column, ...]] = (
     Column("prefix_hash", "VARCHAR", lambda e: e.prefix_hash),
     Column("prefix_tokens", "BIGINT", lambda e: e.prefix_tokens),
     Column("unsupported_share", "DOUBLE", lambda e: e.unsupported_share),
+    Column("context_tokens", "BIGINT", lambda e: e.context_tokens),
+    Column("context_used_share", "DOUBLE", lambda e: e.context_used_share),
     Column("redelivered", "BOOLEAN", lambda e: e.redelivered),
     Column("trace_id", "VARCHAR", lambda e: e.trace_id),
 )

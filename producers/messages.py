@@ -347,6 +347,8 @@ class UsageEvent(Message):
     """One request's account, for the ledger: idempotent by `id`. Holds no prompt and no answer.
 
     prompt_hash and prefix_hash (tenant-scoped) let waste be found without the text.
+    unsupported_share: of the answer's numbers, names and quotes, those that its context lacks.
+    context_tokens: of that context; context_used_share: of them, what left a trace in the answer.
     """
 
     id: Name
@@ -376,5 +378,7 @@ class UsageEvent(Message):
     prefix_hash: str | None = None
     prefix_tokens: int | None = None
     unsupported_share: Annotated[float, Field(ge=0, le=1)] | None = None
+    context_tokens: int | None = None
+    context_used_share: Annotated[float, Field(ge=0, le=1)] | None = None
     redelivered: bool = False
     trace_id: str | None = None

@@ -1,0 +1,210 @@
+"""Where does money go that nobody needed to spend, and what would stop it?
+
+Evidence is counted by `waste_evidence`; here it is priced, put into words, scaled to a month and
+ranked. A saving is an upper bound where the sentence says "up to"; findings overlap (a duplicate
+may also have been truncated), so they must not be added up.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final, Literal, TypeAlias, assert_never
+
+from observability.money import percent, usd
+from observability.prices import Rates
+
+RatesOf: TypeAlias = Callable[[str, str], Rates | None]
+"""The rates of (provider, model), if known."""
+
+Kind: TypeAlias = Literal["prefix", "duplicate", "failed", "truncated", "context", "max_tokens"]
+
+MONTH_DAYS: Final = 30
+
+
+@dataclass(frozen=True, slots=True)
+class RepeatedPrefix:
+    """Prompts that began alike within minutes, and whose beginning was paid in full again.
+
+    repeats: prompts after the first of each burst; tokens: of the prefix.
+    """
+
+    tenant: str
+    provider: str
+    model: str
+    repeats: int
+    bursts: int
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class MissedDuplicate:
+    """Prompts answered before, for the same tenant, and paid again. reason: the cache's, if any."""
+
+    tenant: str
+    reason: str
+    repeats: int
+    cost: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class FailedAttempts:
+    """Calls that were billed and gave no answer."""
+
+    deployment: str
+    outcome: str
+    attempts: int
+    cost: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Truncated:
+    """Answers that ended at their token limit."""
+
+    tenant: str
+    model: str
+    answers: int
+    of: int
+    cost: Decimal
+    max_tokens: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class UnusedContext:
+    """Context tokens that the answers show no trace of."""
+
+    tenant: str
+    provider: str
+    model: str
+    requests: int
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class OversizedLimit:
+    """max_tokens far above what answers need: providers reserve it against the rate limit."""
+
+    tenant: str
+    model: str
+    requests: int
+    max_tokens: int
+    p99_output: int
+
+
+Evidence: TypeAlias = (
+    RepeatedPrefix | MissedDuplicate | FailedAttempts | Truncated | UnusedContext | OversizedLimit
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What to do, why, and what it saves a month, micro-dollars (None: no price is known)."""
+
+    kind: Kind
+    do: str
+    why: str
+    saves: Decimal | None
+
+
+def rank(evidence: Iterable[Evidence], rates_of: RatesOf, days: float) -> list[Finding]:
+    """Findings by falling saving. days: the length of the period the evidence is from."""
+    factor = Decimal(MONTH_DAYS) / Decimal(days)
+    found = (_finding(piece, rates_of, factor) for piece in evidence)
+    worth = [finding for finding in found if finding.saves is None or finding.saves >= 0]
+    return sorted(worth, key=lambda f: f.saves or Decimal(0), reverse=True)
+
+
+def _finding(piece: Evidence, rates_of: RatesOf, factor: Decimal) -> Finding:
+    match piece:
+        case RepeatedPrefix():
+            return _prefix(piece, rates_of(piece.provider, piece.model), factor)
+        case MissedDuplicate():
+            return _duplicate(piece, factor)
+        case FailedAttempts():
+            return _failed(piece, factor)
+        case Truncated():
+            return _truncated(piece, factor)
+        case UnusedContext():
+            return _context(piece, rates_of(piece.provider, piece.model), factor)
+        case OversizedLimit():
+            return _max_tokens(piece)
+        case _:
+            assert_never(piece)
+
+
+def _prefix(piece: RepeatedPrefix, rates: Rates | None, factor: Decimal) -> Finding:
+    """Read at the discount by each repeat, written at the surcharge once a burst."""
+    saves = None
+    if rates is not None:
+        read = (rates.input - rates.cache_read) * piece.repeats
+        written = (rates.cache_write_5m - rates.input) * piece.bursts
+        saves = (read - written) * piece.tokens * factor
+    return Finding(
+        "prefix",
+        f"Cache the prompt prefix that {piece.tenant} sends to {piece.model}",
+        f"{piece.repeats:,} prompts repeated {piece.tokens:,} tokens within 5 minutes and paid "
+        "them in full",
+        saves,
+    )
+
+
+def _duplicate(piece: MissedDuplicate, factor: Decimal) -> Finding:
+    return Finding(
+        "duplicate",
+        f"Let the semantic cache answer {piece.tenant}'s repeated prompts",
+        f"{piece.repeats:,} prompts had been answered within a day and were paid again for "
+        f"{usd(piece.cost)}; the cache said: {piece.reason}",
+        piece.cost * factor,
+    )
+
+
+def _failed(piece: FailedAttempts, factor: Decimal) -> Finding:
+    return Finding(
+        "failed",
+        f"Call {piece.deployment} less, or with more time: it bills calls that end in "
+        f"{piece.outcome}",
+        f"{piece.attempts:,} such calls cost {usd(piece.cost)}",
+        piece.cost * factor,
+    )
+
+
+def _truncated(piece: Truncated, factor: Decimal) -> Finding:
+    limit = "the limit" if piece.max_tokens is None else f"max_tokens {piece.max_tokens:,}"
+    share = percent(Decimal(piece.answers), Decimal(piece.of))
+    return Finding(
+        "truncated",
+        f"Raise {limit} for {piece.tenant} on {piece.model}, or ask for shorter answers",
+        f"{piece.answers:,} answers ({share}) were cut off and cost {usd(piece.cost)}: up to all "
+        "of it is for nothing",
+        piece.cost * factor,
+    )
+
+
+def _context(piece: UnusedContext, rates: Rates | None, factor: Decimal) -> Finding:
+    return Finding(
+        "context",
+        f"Retrieve less context for {piece.tenant}'s calls of {piece.model}",
+        f"of {piece.requests:,} answers' context, {piece.tokens:,} tokens left no trace in them: "
+        "up to all of it can go",
+        None if rates is None else rates.input * piece.tokens * factor,
+    )
+
+
+def _max_tokens(piece: OversizedLimit) -> Finding:
+    return Finding(
+        "max_tokens",
+        f"Lower max_tokens for {piece.tenant} on {piece.model} from {piece.max_tokens:,} to "
+        f"{_roomy(piece.p99_output):,}",
+        f"99 % of {piece.requests:,} answers need at most {piece.p99_output:,}; the rest is "
+        "reserved against your rate limit. No money, but more requests a minute",
+        Decimal(0),
+    )
+
+
+def _roomy(tokens: int) -> int:
+    """Twice as much, rounded up to a multiple of 64."""
+    return -(-2 * tokens // 64) * 64
+
+
+def table(findings: Sequence[Finding]) -> list[tuple[str, str, str]]:
+    """Do this, save so much a month, because."""
+    return [(f.do, "no price known" if f.saves is None else usd(f.saves), f.why) for f in findings]

@@ -1,0 +1,130 @@
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+
+from observability.ledger import Batch, Ledger
+from observability.period import Period
+from observability.prices import Rates
+from observability.waste import (
+    Evidence,
+    FailedAttempts,
+    MissedDuplicate,
+    OversizedLimit,
+    RepeatedPrefix,
+    Truncated,
+    UnusedContext,
+    rank,
+    table,
+)
+from observability.waste_evidence import collect
+from producers.messages import Attempt, CacheOutcome, Usage, UsageEvent
+from tests.unit.observability.usage_events import DAY_MS, START_MS, usage_event
+
+SPAN = Period(START_MS, START_MS + DAY_MS)
+RATES = Rates(
+    input=Decimal(5), cache_read=Decimal("0.5"), cache_write_5m=Decimal("6.25"),
+    cache_write_1h=Decimal(10), output=Decimal(25),
+)  # fmt: skip
+
+
+def priced(_provider: str, _model: str) -> Rates:
+    return RATES
+
+
+def unpriced(_provider: str, _model: str) -> None:
+    return None
+
+
+def plain(number: int, **changes: object) -> UsageEvent:
+    """An answer without anything wrong with it."""
+    sound: dict[str, object] = {
+        "id": f"e{number}", "tenant": "acme", "at_ms": START_MS + number * 1000, "model": "m",
+        "provider": "p", "deployment": "d", "prefix_hash": None, "prompt_hash": None,
+        "prefix_tokens": None, "max_tokens": None, "usage": Usage(input_uncached=2000, output=100),
+        "cost_micro_usd": Decimal(100),
+    }  # fmt: skip
+    return usage_event(number).model_copy(update=sound | changes)
+
+
+def found(tmp_path: Path, events: Sequence[UsageEvent]) -> list[Evidence]:
+    ledger = Ledger(tmp_path / "ledger.duckdb")
+    ledger.create()
+    ledger.book(Batch(events, {}))
+    with ledger.reading() as db:
+        return list(collect(db, SPAN))
+
+
+def test_sound_traffic_has_no_findings(tmp_path: Path) -> None:
+    assert found(tmp_path, [plain(n) for n in range(20)]) == []
+
+
+def test_a_prefix_that_repeats_within_minutes_and_is_paid_in_full(tmp_path: Path) -> None:
+    burst = [plain(n, prefix_hash="x", prefix_tokens=1500) for n in range(5)]
+    later = [plain(n + 1000, prefix_hash="x", prefix_tokens=1500) for n in range(3)]
+    assert found(tmp_path, burst + later) == [RepeatedPrefix("acme", "p", "m", 6, 2, 1500)]
+
+
+def test_a_prefix_that_is_cached_already_is_no_waste(tmp_path: Path) -> None:
+    cached = Usage(input_uncached=500, cache_read=1500, output=1)
+    events = [plain(n, prefix_hash="x", prefix_tokens=1500, usage=cached) for n in range(5)]
+    assert found(tmp_path, events) == []
+
+
+def test_a_duplicate_that_the_cache_missed_with_its_reason(tmp_path: Path) -> None:
+    miss = CacheOutcome(result="miss", reason="guard:number")
+    hit = CacheOutcome(result="hit", step="exact")
+    events = [plain(n, prompt_hash="same", cache=miss) for n in range(4)]
+    events.append(plain(9, prompt_hash="same", cache=hit, cost_micro_usd=Decimal(0)))
+    assert found(tmp_path, events) == [MissedDuplicate("acme", "guard:number", 3, Decimal(300))]
+
+
+def test_attempts_that_were_billed_and_failed(tmp_path: Path) -> None:
+    paid = Attempt(deployment="slow", outcome="cut_stream", cost_micro_usd=Decimal("40.5"))
+    free = Attempt(deployment="slow", outcome="rate_limited")
+    good = Attempt(deployment="d", outcome="ok", cost_micro_usd=Decimal(60))
+    events = [plain(n, attempts=(paid, free, good)) for n in range(2)]
+    assert found(tmp_path, events) == [FailedAttempts("slow", "cut_stream", 2, Decimal(81))]
+
+
+def test_answers_that_were_cut_off(tmp_path: Path) -> None:
+    events = [plain(n, finish_reason="length", max_tokens=100) for n in range(3)]
+    events += [plain(n + 10) for n in range(7)]
+    assert found(tmp_path, events) == [Truncated("acme", "m", 3, 10, Decimal(300), 100)]
+
+
+def test_context_that_left_no_trace(tmp_path: Path) -> None:
+    events = [plain(n, context_tokens=1000, context_used_share=0.2) for n in range(5)]
+    assert found(tmp_path, events) == [UnusedContext("acme", "p", "m", 5, 4000)]
+
+
+def test_a_token_limit_far_above_every_answer(tmp_path: Path) -> None:
+    events = [plain(n, max_tokens=4096) for n in range(120)]
+    assert found(tmp_path, events) == [OversizedLimit("acme", "m", 120, 4096, 100)]
+
+
+def test_findings_are_ranked_by_what_they_save_a_month() -> None:
+    evidence: list[Evidence] = [
+        OversizedLimit("acme", "m", 120, 4096, 100),
+        Truncated("acme", "m", 3, 10, Decimal(300), 100),
+        RepeatedPrefix("acme", "p", "m", repeats=600, bursts=10, tokens=1500),
+        MissedDuplicate("acme", "guard", 3, Decimal(9_000)),
+    ]
+    ranked = rank(evidence, priced, days=3)
+    assert [f.kind for f in ranked] == ["prefix", "duplicate", "truncated", "max_tokens"]
+    # (4.5 * 600 - 1.25 * 10) * 1500 tokens in 3 days, times 10
+    assert ranked[0].saves == Decimal(40_312_500)
+    assert table(ranked)[0][:2] == (
+        "Cache the prompt prefix that acme sends to m",
+        "$40.31",
+    )
+
+
+def test_a_cache_that_would_cost_more_than_it_saves_is_not_advised() -> None:
+    once_each = RepeatedPrefix("acme", "p", "m", repeats=3, bursts=100, tokens=1500)
+    assert rank([once_each], priced, days=1) == []
+
+
+def test_without_a_price_the_finding_stands_and_says_so() -> None:
+    (finding,) = rank([UnusedContext("acme", "p", "m", 5, 4000)], unpriced, days=1)
+    assert finding.saves is None
+    assert table([finding])[0][1] == "no price known"
