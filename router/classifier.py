@@ -1,12 +1,24 @@
-"""How likely is each tier to answer a request well, and how much does the strongest one add?"""
+"""How likely is each tier to answer a request well, and how much does the strongest one add?
 
+A weighted sum of a few signals (`router/signals.py`), with weights from `router/difficulty.json`:
+hand-reasoned priors that training moves only as far as data insists (`dev/train_router.py`). On
+unseen kinds of prompts, richer models did worse than counting tokens; the card,
+`docs/model-card-router.md`, has the figures.
+"""
+
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Final
 
+from router.cues import Task
 from router.features import Features
-from router.tasks import Task
+from router.signals import Signal, signals
+
+MODEL_FILE: Final = Path(__file__).with_name("difficulty.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +35,8 @@ class Scores:
     """need: 0..1, how much the strongest tier adds; reason: why, in words.
 
     average: success of the lowest and of the highest class of models on this kind of task;
-    hardness: how much harder than its task's average this prompt is, in logits; width: how far
-    the truth may be from the estimate, in logits, nine times of ten.
+    hardness: how much harder than usual this prompt is, in logits; width: how far the truth may be
+    from the estimate, in logits, nine times of ten.
     """
 
     need: float
@@ -36,24 +48,40 @@ class Scores:
     def success(self, rank: int, tiers: int, measured: float | None = None) -> Estimate:
         """That of the tier at `rank` (0 = cheapest) of `tiers`.
 
-        measured: the tier's share of good answers at this task, in place of our assumption.
+        measured: the tier's share of good answers at this task, in place of our assumption. Hard
+        prompts cost a cheap tier more than a strong one.
         """
         share = 1.0 if tiers == 1 else rank / (tiers - 1)
-        low, high = map(_logit, self.average)
-        average = low + share * (high - low) if measured is None else _logit(measured)
-        logit = average - self.hardness * (1 - share / 2)
-        return Estimate(*(_sigmoid(logit + d) for d in (0.0, -self.width, self.width)))
+        low, high = map(logit, self.average)
+        average = low + share * (high - low) if measured is None else logit(measured)
+        centre = average - self.hardness * (1 - share / 2)
+        return Estimate(*(sigmoid(centre + shift) for shift in (0.0, -self.width, self.width)))
 
 
-_PRIOR: Final[Mapping[Task, tuple[float, float]]] = {
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A trained model. version: the data and the code it came from."""
+
+    version: str
+    weights: Mapping[Signal, float]
+
+    @classmethod
+    def load(cls, path: Path) -> "Model":
+        """The model of a file written by `dev/train_router.py`."""
+        read = json.loads(path.read_text(encoding="utf-8"))
+        return cls(read["version"], read["weights"])
+
+
+_AVERAGE: Final[Mapping[Task, tuple[float, float]]] = {
     "classify": (0.95, 0.98),
     "extract": (0.94, 0.98),
     "summarise": (0.92, 0.97),
     "translate": (0.92, 0.97),
     "rewrite": (0.94, 0.98),
     "chat": (0.93, 0.97),
+    "lookup": (0.90, 0.96),
     "question": (0.88, 0.96),
-    "creative": (0.88, 0.96),
+    "creative": (0.90, 0.96),
     "code": (0.78, 0.94),
     "math": (0.74, 0.95),
     "reasoning": (0.76, 0.94),
@@ -61,29 +89,59 @@ _PRIOR: Final[Mapping[Task, tuple[float, float]]] = {
     "medical": (0.74, 0.93),
     "agent": (0.78, 0.93),
 }
-"""Success of the lowest and highest class of models on an average prompt of the task.
+"""Success of the lowest and highest class of models on an average prompt of the task: our
+assumption, until a profile or outcomes say better."""
 
-Our assumption, until a profile or outcomes say better.
-"""
+_SLOPE: Final = 0.5
+"""Logits of success per unit of difficulty: 0.06 of gain per unit at the data's base rates."""
 
 _WIDTH: Final = 1.0
 _EPSILON: Final = 1e-3
+_BOUND: Final = 30.0
+_WORTH_SAYING: Final = 0.3
 
 
-def score(features: Features) -> Scores:
-    """The estimates from the features alone: no I/O, no embedding."""
-    low, high = _PRIOR[features.task]
-    size = math.log2(1 + features.question_tokens)
-    hardness = max(-2.0, min(2.0, (size - 6) / 2))
-    need = _sigmoid(2 * (_logit(high) - _logit(low) - 1.5) + hardness)
-    reason = f"looks like {features.task}; {features.question_tokens} tokens to answer"
-    return Scores(need, (low, high), hardness, _WIDTH, reason)
+@cache
+def default_model() -> Model:
+    """The model that ships with the router."""
+    return Model.load(MODEL_FILE)
 
 
-def _sigmoid(value: float) -> float:
-    return 1 / (1 + math.exp(-value))
+def score(features: Features, model: Model | None = None) -> Scores:
+    """The estimates from the features alone: no I/O but reading the model once, no embedding."""
+    model = model or default_model()
+    found = signals(features)
+    parts = {name: model.weights[name] * value for name, value in found.items()}
+    difficulty = sum(parts.values())
+    own = sum(value for name, value in parts.items() if name in _WITHIN_TASK)
+    return Scores(
+        need=sigmoid(difficulty),
+        average=_AVERAGE[features.task],
+        hardness=_SLOPE * own,
+        width=_WIDTH,
+        reason=_in_words(features, parts),
+    )
 
 
-def _logit(probability: float) -> float:
+_WITHIN_TASK: Final[frozenset[Signal]] = frozenset(
+    ["length", "echoed", "numeric_options", "statements", "relations", "constraints"]
+)
+"""What makes a prompt harder than others of its task; the task's own share is in `_AVERAGE`."""
+
+
+def _in_words(features: Features, parts: Mapping[Signal, float]) -> str:
+    """The kind of work and the two signals that weigh most."""
+    heaviest = sorted(parts, key=lambda name: -abs(parts[name]))[:2]
+    said = [f"{name} {parts[name]:+.1f}" for name in heaviest if abs(parts[name]) > _WORTH_SAYING]
+    return f"looks like {features.task}" + (f" ({', '.join(said)})" if said else "")
+
+
+def sigmoid(value: float) -> float:
+    """The probability of a logit."""
+    return 1 / (1 + math.exp(-max(-_BOUND, min(_BOUND, value))))
+
+
+def logit(probability: float) -> float:
+    """The logit of a probability, kept away from certainty."""
     inside = min(1 - _EPSILON, max(_EPSILON, probability))
     return math.log(inside / (1 - inside))

@@ -11,24 +11,18 @@ from typing import Any, Final, Literal
 
 from producers.messages import Request
 from router import languages
-from router.surface import Surface, excerpt, measure, tokens
-from router.tasks import Task, recognise
+from router.cues import Task
+from router.reading import read, tokens
+from router.surface import Surface, measure
+from router.tasks import recognise
 from workers.catalog import Capability
 
-_PLEA: Final = re.compile(
-    r"[^.!?\n]{0,300}\b(?:(?:best|strongest|smartest|premium|most (?:capable|powerful|expensive))"
-    r"(?: \w+)? (?:model|tier|ai|llm)|(?:very|really|extremely) (?:important|urgent|critical)"
-    r"|max(?:imum)? (?:quality|effort))\b[^.!?\n]{0,300}(?:[.!?\n]+|$)",
-    re.IGNORECASE,
-)
-_CONSTRAINT: Final = re.compile(
-    r"\b(?:must|should|exactly|only|at (?:least|most)|no more than|without|do not|don't|never|"
-    r"ensure|avoid|include|between|limit(?:ed)? to|in the style of|step[- ]by[- ]step)\b",
-    re.IGNORECASE,
-)
+_LIMITING: Final = "must should exactly only least most without never ensure avoid include limit"
+_CONSTRAINTS: Final = frozenset(_LIMITING.split())
 _FENCE: Final = re.compile(r"```.*?(?:```|\Z)|^>.*$|^\|.*\|$", re.DOTALL | re.MULTILINE)
-_SHORT_TURN: Final = 12
-"""Tokens under which a turn ("yes", "go on") says nothing: the turn before it is judged too."""
+_QUOTES: Final = ("```", "\n>", "\n|")
+_ENOUGH: Final = 64
+"""Tokens of user turns that are judged at least: "yes, go on" is judged by what it follows."""
 
 _MESSAGE_OVERHEAD: Final = 4
 _IMAGE_TOKENS: Final = 1_000
@@ -64,39 +58,42 @@ def extract(request: Request) -> Features:
     """The features of `request`; never fails, whatever its text is."""
     messages = [(str(m["role"]), _text(m.get("content"))) for m in request.body.messages]
     sizes = [tokens(text) + _MESSAGE_OVERHEAD for _, text in messages]
-    asked = _turn_to_judge(messages)
-    judged, pleas = _PLEA.subn("", excerpt(asked))
-    surface = measure(judged)
+    reading = read(_turns_to_judge(messages))
+    surface = measure(reading)
     images = sum(_images(m.get("content")) for m in request.body.messages)
     total = sum(sizes) + images * _IMAGE_TOKENS + _size_of(request.body.tools)
-    question = tokens(_FENCE.sub("", judged))
+    question = tokens(_without_quotes(reading.text))
     return Features(
-        task=recognise(judged, surface, tools=bool(request.body.tools)),
+        task=recognise(reading, surface, tools=bool(request.body.tools)),
         declared_task=request.routing.task,
-        languages=languages.detect(judged),
+        languages=languages.detect(reading),
         tokens=total,
         system_tokens=sum(n for n, (role, _) in zip(sizes, messages, strict=True) if _rules(role)),
         context_tokens=max(0, total - question),
         question_tokens=question,
         output_tokens=_output_tokens(request),
         turns=sum(role == "user" for role, _ in messages),
-        constraints=len(_CONSTRAINT.findall(judged)),
-        pleas=pleas,
+        constraints=sum(word in _CONSTRAINTS for word in reading.words),
+        pleas=reading.pleas,
         structure=_structure(request.body.response_format),
         needs=frozenset(_needs(request, images)),
         surface=surface,
     )
 
 
-def _turn_to_judge(messages: list[tuple[str, str]]) -> str:
-    """The last user turn; with the one before it while it is too short to say anything."""
-    turns = [text for role, text in messages if role == "user"]
+def _turns_to_judge(messages: list[tuple[str, str]]) -> str:
+    """The last user turn, with those before it while there is too little to judge."""
     judged: list[str] = []
-    for text in reversed(turns):
+    for text in reversed([text for role, text in messages if role == "user"]):
         judged.insert(0, text)
-        if tokens(text) >= _SHORT_TURN:
+        if sum(map(tokens, judged)) >= _ENOUGH:
             break
     return "\n".join(judged)
+
+
+def _without_quotes(text: str) -> str:
+    """The text less code blocks, quoted lines and tables."""
+    return _FENCE.sub("", text) if any(mark in text for mark in _QUOTES) else text
 
 
 def _text(content: object) -> str:

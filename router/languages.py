@@ -3,6 +3,8 @@
 import re
 from typing import Final
 
+from router.reading import Reading
+
 _SCRIPTS: Final = {
     "ja": re.compile(r"[\u3040-\u30ff]"),
     "zh": re.compile(r"[\u4e00-\u9fff]"),
@@ -28,12 +30,11 @@ _SAMPLE: Final = 2_000
 _MIN_LETTERS: Final = 5
 
 
-def detect(text: str) -> tuple[str, ...]:
-    """ISO 639-1 codes, the likeliest first, from the first 2,000 characters; `()` = can't tell."""
-    sample = text[:_SAMPLE]
+def detect(reading: Reading) -> tuple[str, ...]:
+    """ISO 639-1 codes, the likeliest first; `()` = can't tell."""
+    sample = reading.text[:_SAMPLE]
     found = () if sample.isascii() else _by_script(sample)
-    words = sample.lower().split()
-    hits = {code: sum(word in common for word in words) for code, common in _COMMON.items()}
+    hits = {code: len(common & reading.vocabulary) for code, common in _COMMON.items()}
     best = max(hits, key=hits.__getitem__)
     return (*found, best) if hits[best] else found
 

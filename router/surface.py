@@ -1,80 +1,125 @@
-"""What does a text look like on its surface: how much of it, how many steps, code, mathematics?
-
-One pass of a few regular expressions over at most `MAX_CHARACTERS`, so a text of megabytes costs
-no more than one of 24 kB.
-"""
+"""What does a text look like on its surface: how much of it, how many steps, code, mathematics?"""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
-MAX_CHARACTERS: Final = 24_000
-"""Longer texts are judged by their beginning and their end, where instructions stand."""
+from router.reading import Reading
 
-_WORD: Final = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
-_LONG: Final = 9
-_NUMBER: Final = re.compile(r"\d+(?:[.,:/]\d+)*")
-_QUESTION: Final = re.compile(r"[?\u061f\uff1f]")
-_SENTENCE_END: Final = re.compile(r"[.!?]+(?=\s|$|[\"')\]])|[\u061f\u0964\u3002\uff01\uff1f]|\n+")
-_MATH: Final = re.compile(r"\\[a-zA-Z]+|[=+*^<>≤≥≠±\u00d7÷√∑∫∂πθ∞∈∀∃→]|\$[^$\n]{1,200}\$|\b[xyz]\b")
-_CODE: Final = re.compile(
-    r"```|\bdef \w+\(|\bclass \w+|\bimport \w+|#include|\breturn\b|[{};]\s*$|=>"
-    r"|\bSELECT\b.+\bFROM\b|\b\w+\([^()\n]{0,80}\)[;:]|</\w+>|&&|\|\|",
-    re.MULTILINE,
+_OPTION: Final = re.compile(
+    r"(?:^|\n|\s(?=\())\(?([A-J])[).:]\s+(\S[^\n]{0,500}?)(?=\s\([A-J]\)|\n|$)"
 )
-_OPTION: Final = re.compile(r"^\s*[(\[]?([A-J])[).:\]]\s+\S", re.MULTILINE)
-_ITEM: Final = re.compile(r"^\s*(?:[-*•]|\(?\d{1,2}[.)])\s+\S", re.MULTILINE)
-_BLANK: Final = re.compile(r"_{2,}|\[blank\]")
+_MIN_OPTIONS: Final = 2
+_SENTENCE_ENDS: Final = (". ", "? ", "! ", "\n", "\u3002", "\uff01", "\uff1f", "\u0964", "\u061f")
+_QUESTIONS: Final = ("?", "\uff1f", "\u061f")
+_MATH: Final = ("\\", "=", "+", "^", "<", ">", "*", "√", "∑", "∫", "≤", "≥", "≠", "π", "∈")
+_CODE: Final = (
+    "```",
+    "{\n",
+    "};",
+    ";\n",
+    "()",
+    "=>",
+    "==",
+    "):",
+    "</",
+    "&&",
+    "||",
+    "#include",
+    "SELECT ",
+)
+_RELATING: Final = (
+    "than more less fewer twice times half third quarter double triple each every per if then as "
+    "remaining left rest after before total altogether average ratio percent"
+)
+_RELATIONS: Final = frozenset(_RELATING.split())
+_COUNTING: Final = "two three four five six seven eight nine ten twelve dozen hundred thousand"
+_NUMBER_WORDS: Final = frozenset(_COUNTING.split())
+_STATEMENTS: Final = frozenset(["statement", "statements", "scenario", "scenarios", "claim"])
+_NAME: Final = re.compile(r"(?<=[a-z,;'] )[A-Z][a-z]+")
+_NAMES_WITHIN: Final = 400
+_Option: TypeAlias = tuple[int, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Surface:
-    """Counts over a text. long_words: of nine letters and more, where rare terms are."""
+    """Counts over a text.
 
-    characters: int = 0
+    relations: words that relate quantities ("twice", "each", "left"); statements: claims or
+    scenarios to judge. options: answers to choose from; numeric_options: share of those with a
+    digit; echoed: share of the options' words that the question uses itself. names: words with a
+    capital within a sentence, near the beginning.
+    """
+
+    pieces: int = 0
     words: int = 0
-    long_words: int = 0
-    distinct_words: int = 0
     sentences: int = 0
     questions: int = 0
     numbers: int = 0
+    relations: int = 0
+    statements: int = 0
     math: int = 0
     code: int = 0
     options: int = 0
-    items: int = 0
+    numeric_options: float = 0.0
+    echoed: float = 0.0
     blanks: int = 0
-    lines: int = 0
+    names: int = 0
 
 
-def measure(text: str) -> Surface:
-    """The counts over `text`, which `excerpt` has bounded."""
-    words = _WORD.findall(text)
+def measure(reading: Reading) -> Surface:
+    """The counts over a reading."""
+    text = reading.text
+    options = _options(text)
     return Surface(
-        characters=len(text),
-        words=len(words),
-        long_words=sum(len(word) >= _LONG for word in words),
-        distinct_words=len({word.lower() for word in words}),
-        sentences=max(1, len(_SENTENCE_END.findall(text.strip()))),
-        questions=len(_QUESTION.findall(text)),
-        numbers=len(_NUMBER.findall(text)),
-        math=len(_MATH.findall(text)),
-        code=len(_CODE.findall(text)),
-        options=len(_OPTION.findall(text)),
-        items=len(_ITEM.findall(text)),
-        blanks=len(_BLANK.findall(text)),
-        lines=text.count("\n") + 1,
+        pieces=len(reading.pieces),
+        words=len(reading.words),
+        sentences=1 + _count(text.rstrip(), _SENTENCE_ENDS),
+        questions=_count(text, _QUESTIONS),
+        numbers=sum(map(str.isdecimal, reading.pieces)) + _among(reading, _NUMBER_WORDS),
+        relations=_among(reading, _RELATIONS),
+        statements=_among(reading, _STATEMENTS),
+        math=_count(text, _MATH),
+        code=_count(text, _CODE),
+        options=len(options),
+        numeric_options=_numeric(options),
+        echoed=_echoed(options, text),
+        blanks=text.count("__"),
+        names=len(_NAME.findall(text, 0, _NAMES_WITHIN)),
     )
 
 
-def excerpt(text: str) -> str:
-    """`text` itself, or its first two thirds and last third of `MAX_CHARACTERS`."""
-    if len(text) <= MAX_CHARACTERS:
-        return text
-    tail = MAX_CHARACTERS // 3
-    return text[: MAX_CHARACTERS - tail] + "\n" + text[-tail:]
+def _count(text: str, marks: Sequence[str]) -> int:
+    return sum(map(text.count, marks))
 
 
-def tokens(text: str) -> int:
-    """About how many tokens `text` is: four bytes of UTF-8 each."""
-    size = len(text) if text.isascii() else len(text.encode(errors="replace"))
-    return (size + 3) // 4
+def _among(reading: Reading, wanted: frozenset[str]) -> int:
+    if not reading.vocabulary & wanted:
+        return 0
+    return sum(word in wanted for word in reading.words)
+
+
+def _options(text: str) -> Sequence[_Option]:
+    """(where it starts, its text) of the answers to choose from: lettered, two or more."""
+    found = [(match.start(), match[2]) for match in _OPTION.finditer(text)]
+    return found if len(found) >= _MIN_OPTIONS else ()
+
+
+def _numeric(options: Sequence[_Option]) -> float:
+    if not options:
+        return 0.0
+    return sum(any(map(str.isdigit, option)) for _, option in options) / len(options)
+
+
+def _echoed(options: Sequence[_Option], text: str) -> float:
+    """High where the options say again what the question says, so relations decide, not recall."""
+    if not options:
+        return 0.0
+    stem = _words(text[: options[0][0]])
+    offered = {word for _, option in options for word in _words(option)}
+    return len(offered & stem) / max(1, len(offered))
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(re.findall(r"[^\W\d_]+", text.lower()))

@@ -5,91 +5,86 @@ recognised by cue words; one in the opening or closing words of the text, where 
 counts three times one in the middle, which may be the material to work on.
 """
 
-import re
-from collections.abc import Mapping
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
+from router.cues import CUES, UNSPACED_CUES, Task
+from router.reading import Reading
 from router.surface import Surface
 
-Task: TypeAlias = Literal[
-    "classify",
-    "extract",
-    "summarise",
-    "translate",
-    "rewrite",
-    "chat",
-    "question",
-    "code",
-    "math",
-    "reasoning",
-    "legal",
-    "medical",
-    "creative",
-    "agent",
-]
+__all__ = ["Task", "recognise"]
 
-_CUES: Final[Mapping[Task, str]] = {
-    "classify": "classify categorize categorise category label sentiment spam intent triage "
-    "klassifiziere classifie clasifica classifica",
-    "extract": "extract entities fields parse transcribe extrahiere extrais extraer estrai",
-    "summarise": "summarize summarise summary tldr abstract condense bullet zusammenfassung "
-    "zusammenfassen résume résumer resume resumen riassumi samenvatting 总结 要約 요약 резюме",
-    "translate": "translate translation übersetze übersetzen traduis traduire traduce traducir "
-    "traduci traduza vertaal 翻译 翻訳 번역 переведи ترجم",
-    "rewrite": "rewrite rephrase paraphrase proofread grammar shorten polish reword tone "
-    "umformulieren reformule corrige correct",
-    "code": "python javascript typescript java rust sql regex function code program script bug "
-    "debug refactor compile algorithm api html css docker kubernetes funktion 代码 関数 код",
-    "math": "calculate compute equation integral derivative probability theorem prove triangle "
-    "polynomial matrix percent sum solve fraction remainder divisible integer perimeter 計算 계산",
-    "reasoning": "deduce infer puzzle riddle logic step-by-step therefore implies conclude "
-    "constraint constraints schedule plan trade-offs tradeoffs analyze analyse analysiere evaluate "
-    "justify compare",
-    "legal": "contract clause liability gdpr statute plaintiff defendant jurisdiction lawsuit "
-    "legal court indemnity tort damages negligence constitutional breach compliance vertrag "
-    "haftung rechtlich contrat clause juridique",
-    "medical": "patient diagnosis symptoms mg dose treatment clinical disease therapy syndrome "
-    "prescription surgery chronic acute diagnose patientin médecin",
-    "creative": "poem story song lyrics slogan haiku novel character roleplay imagine joke tweet "
-    "caption blog essay gedicht poème poema storia 诗 詩",
-}
 _TASK_OF: Final[dict[str, Task]] = {
-    word: task for task, words in _CUES.items() for word in words.split()
+    word: task for task, words in CUES.items() for word in words.split()
 }
-_CUE: Final = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
 _EDGE: Final = 25
-_EDGE_WEIGHT: Final = 3
+_EDGE_WEIGHT: Final = 3.0
+_MAKE: Final = "write compose create draft tell generate imagine describe act pretend"
+_MAKING: Final = frozenset(_MAKE.split())
+_ADDRESS: Final = frozenset(["i", "you", "your", "my", "me", "we", "our", "us", "please"])
+_LOOKUP: Final = frozenset(["who", "whom", "whose", "when", "where", "which", "what", "name"])
+_PLAIN_LOOKUP: Final = frozenset(["who", "whom", "whose", "when", "where"])
+_STORY_WORDS: Final = 150
+_LOOKUP_WORDS: Final = 20
+_LOOKUP_OPENING: Final = 3
 
 
-def recognise(text: str, surface: Surface, *, tools: bool) -> Task:
-    """The kind of work, `question` or `chat` where nothing speaks for another."""
+def recognise(reading: Reading, surface: Surface, *, tools: bool) -> Task:
+    """The kind of work; where nothing speaks for another: `lookup`, `question` or `chat`."""
     if tools:
         return "agent"
-    votes = _votes(_CUE.findall(text.lower()))
-    _add_density(votes, surface)
+    votes = _votes(reading)
+    _add_density(votes, reading, surface)
     best = max(votes, key=votes.__getitem__, default=None)
     if best is not None and votes[best] >= _EDGE_WEIGHT:
         return best
+    if _looks_up(reading, surface):
+        return "lookup"
+    if _tells_a_case(reading, surface):
+        return "reasoning"
     return "question" if surface.questions or surface.options or surface.blanks else "chat"
 
 
-def _votes(words: list[str]) -> dict[Task, float]:
+def _votes(reading: Reading) -> dict[Task, float]:
     """Each cue word counts once a text, at its heaviest place."""
+    edges = {*reading.words[:_EDGE], *reading.words[-_EDGE:]}
     votes: dict[Task, float] = {}
-    seen: set[str] = set()
-    last_edge = len(words) - _EDGE
-    edges = [*words[:_EDGE], *words[max(_EDGE, last_edge) :]]
-    for weight, part in ((_EDGE_WEIGHT, edges), (1, words)):
-        for word in part:
-            task = _TASK_OF.get(word)
-            if task is not None and word not in seen:
-                seen.add(word)
-                votes[task] = votes.get(task, 0) + weight
+    for word in reading.vocabulary & _TASK_OF.keys():
+        task = _TASK_OF[word]
+        votes[task] = votes.get(task, 0) + (_EDGE_WEIGHT if word in edges else 1)
+    for cue, task in () if reading.text.isascii() else UNSPACED_CUES.items():
+        votes[task] = votes.get(task, 0) + _EDGE_WEIGHT * (cue in reading.text)
+    if reading.text.isascii() and not reading.vocabulary & _MAKING:
+        votes.pop("creative", None)
     return votes
 
 
-def _add_density(votes: dict[Task, float], surface: Surface) -> None:
-    """Code and formulas speak for themselves."""
+def _add_density(votes: dict[Task, float], reading: Reading, surface: Surface) -> None:
+    """Code, formulas and quantities speak for themselves."""
     size = max(20, surface.words)
     votes["code"] = votes.get("code", 0) + min(6, 60 * surface.code / size)
     votes["math"] = votes.get("math", 0) + min(5, 20 * surface.math / size)
+    if _word_problem(reading, surface):
+        votes["math"] += 2 * _EDGE_WEIGHT
+
+
+def _word_problem(reading: Reading, surface: Surface) -> bool:
+    """A question about quantities that a short story relates."""
+    if surface.options or not surface.questions or surface.words > _STORY_WORDS:
+        return False
+    asks = "how" in reading.vocabulary and surface.numbers + surface.relations > 1
+    return asks or (surface.numbers > 1 and surface.relations > 0)
+
+
+def _tells_a_case(reading: Reading, surface: Surface) -> bool:
+    """Facts first, then a question about them, and neither is about the writer or the reader."""
+    told = surface.sentences - surface.questions
+    short = surface.words <= _STORY_WORDS and not surface.options
+    return short and surface.questions > 0 and told > 0 and not reading.vocabulary & _ADDRESS
+
+
+def _looks_up(reading: Reading, surface: Surface) -> bool:
+    """A short question for a name, a place, a date: who, when, where, or about someone named."""
+    if not 0 < surface.words <= _LOOKUP_WORDS or surface.options or surface.math:
+        return False
+    opening = set(reading.words[:_LOOKUP_OPENING])
+    return bool(opening & _PLAIN_LOOKUP) or (bool(opening & _LOOKUP) and surface.names > 0)

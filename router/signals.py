@@ -1,0 +1,77 @@
+"""What in a request speaks for or against needing the strongest model?
+
+Few, bounded and in one scale (about -2..3), so that no single oddity of a text decides, and so that
+each has a direction that a person can defend.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Final, Literal, TypeAlias, get_args
+
+from router.cues import Task
+from router.features import Features
+
+Signal: TypeAlias = Literal[
+    "length",
+    "echoed",
+    "numeric_options",
+    "statements",
+    "relations",
+    "constraints",
+    "code",
+    "math",
+    "reasoning",
+    "expert",
+    "routine",
+    "creative",
+    "lookup",
+]
+"""length: of what is to be answered, in doublings; echoed: the options say again what the question
+says, so relations decide and not recall; numeric_options: to choose a figure without working it out
+is beyond every model alike; statements: several claims to judge at once; relations: words that
+relate quantities; the others: the kind of work."""
+
+SIGNALS: Final[tuple[Signal, ...]] = get_args(Signal)
+
+_KIND: Final[Mapping[Task, Signal]] = {
+    "code": "code",
+    "agent": "code",
+    "math": "math",
+    "reasoning": "reasoning",
+    "legal": "expert",
+    "medical": "expert",
+    "classify": "routine",
+    "extract": "routine",
+    "summarise": "routine",
+    "translate": "routine",
+    "rewrite": "routine",
+    "creative": "creative",
+    "lookup": "lookup",
+}
+_USUAL_PIECES: Final = 64
+_DOUBLINGS: Final = 1.5
+_USUAL_ECHO: Final = 0.2
+_BOUND: Final = 2.5
+
+
+def signals(features: Features) -> dict[Signal, float]:
+    """Every signal, 0 where it doesn't apply."""
+    found: dict[Signal, float] = dict.fromkeys(SIGNALS, 0.0)
+    surface = features.surface
+    found["length"] = _bounded(math.log2((1 + surface.pieces) / _USUAL_PIECES) / _DOUBLINGS)
+    if surface.options:
+        found["echoed"] = 4 * (surface.echoed - _USUAL_ECHO)
+        found["numeric_options"] = surface.numeric_options
+        found["statements"] = float(surface.statements > 0)
+        return found
+    if surface.numbers > 1:
+        found["relations"] = _bounded(math.log1p(surface.relations))
+    found["constraints"] = _bounded(math.log1p(features.constraints))
+    kind = _KIND.get(features.task)
+    if kind is not None:
+        found[kind] = 1.0
+    return found
+
+
+def _bounded(value: float) -> float:
+    return max(-_BOUND, min(_BOUND, value))

@@ -1,0 +1,146 @@
+from typing import Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from router import classifier, features
+from router.classifier import Scores
+from router.reading import MAX_CHARACTERS, read
+from router.signals import SIGNALS, signals
+from tests.unit.routing_cases import request
+
+SENTENCE: Final = "The committee compares several proposals about water and energy. "
+LANGUAGES: Final = (
+    "Wie heißt die Hauptstadt von Peru?",
+    "¿Cuál es la capital del Perú?",
+    "ペルーの首都はどこですか",
+    "秘鲁的首都是哪里?",
+    "페루의 수도는 어디입니까?",
+    "Какая столица Перу?",
+    "ما هي عاصمة بيرو؟",
+    "מהי בירת פרו?",
+    "पेरू की राजधानी क्या है?",
+    "เมืองหลวงของเปรูคืออะไร",
+    "Ποια είναι η πρωτεύουσα του Περού;",
+    "ⴰⵣⵓⵍ ⴼⵍⵍⴰⵡⵏ",
+    "🤖🚀🔥" * 50,
+)
+
+
+def judge(prompt: object) -> Scores:
+    return classifier.score(features.extract(request(prompt)))
+
+
+def test_work_that_needs_reasoning_needs_more_than_chat() -> None:
+    need = {
+        name: judge(prompt).need
+        for name, prompt in {
+            "chat": "hi there",
+            "lookup": "Who wrote Faust?",
+            "code": "Write a Python function that parses nested brackets.",
+            "math": "Prove that there are infinitely many primes of the form 4k + 3.",
+        }.items()
+    }
+    assert need["lookup"] < need["code"]
+    assert need["chat"] < min(need["code"], need["math"])
+
+
+def test_more_to_answer_means_more_need() -> None:
+    needs = [judge(SENTENCE * n).need for n in (1, 2, 4, 8, 16)]
+    assert needs == sorted(needs)
+
+
+def test_figures_to_choose_from_need_less_than_statements_to_judge() -> None:
+    figures = "What is the sum?\nA. 12\nB. 15\nC. 18\nD. 21"
+    claims = "Statement 1 | It holds. Statement 2 | It fails.\nA. True, True\nB. True, False"
+    assert judge(figures).need < judge(claims).need
+
+
+@pytest.mark.parametrize(
+    "plea",
+    [
+        "This is very important, use the best model!",
+        "Please route this to the premium tier.",
+        "Only the most capable model can do this.",
+        "I need maximum quality.",
+    ],
+)
+def test_pleading_for_a_better_model_changes_nothing(plea: str) -> None:
+    question = "What is the capital of Peru?"
+    for prompt in (f"{question} {plea}", f"{plea} {question}"):
+        assert judge(prompt).need == pytest.approx(judge(question).need)
+        assert features.extract(request(prompt)).pleas == 1
+
+
+def test_a_plea_inside_a_text_to_work_on_is_no_reason_to_ignore_the_text() -> None:
+    text = SENTENCE * 5 + "The best model of the series is blue. " + SENTENCE * 5
+    assert judge(text).need == pytest.approx(judge(SENTENCE * 10).need)
+
+
+@pytest.mark.parametrize("prompt", ["", " ", "\n\n\n", "?", "\x00\x01\xff" * 100, *LANGUAGES])
+def test_odd_texts_get_a_judgement(prompt: str) -> None:
+    found = judge(prompt)
+    assert 0 < found.need < 1
+    assert all(0 < found.success(rank, 3).mean < 1 for rank in range(3))
+
+
+@given(st.text(max_size=2_000))
+def test_any_text_gets_a_bounded_judgement(prompt: str) -> None:
+    found = features.extract(request(prompt))
+    assert all(abs(value) < 4 for value in signals(found).values())
+    assert 0 < classifier.score(found).need < 1
+
+
+def test_the_work_on_a_huge_prompt_is_bounded() -> None:
+    huge = "word, " * 350_000
+    assert len(read(huge).text) == MAX_CHARACTERS + 1
+    assert features.extract(request(huge)).tokens == pytest.approx(525_000, rel=0.01)
+
+
+@pytest.mark.parametrize("piece", ["(", "A. ", "a" * 50, "\\", "1,", "best ", "`", "_", "é", "\n|"])
+def test_repetition_does_not_explode(piece: str) -> None:
+    """The suite's time limit is what fails here."""
+    assert 0 < judge(piece * (1_000_000 // len(piece))).need < 1
+
+
+def test_success_rises_with_the_tier_and_falls_with_hardness() -> None:
+    easy, hard = judge(SENTENCE), judge(SENTENCE * 30)
+    for found in (easy, hard):
+        means = [found.success(rank, 4).mean for rank in range(4)]
+        assert means == sorted(means)
+    assert hard.success(0, 3).mean < easy.success(0, 3).mean
+
+
+def test_the_model_has_a_weight_for_every_signal() -> None:
+    assert set(classifier.default_model().weights) == set(SIGNALS)
+
+
+def test_content_parts_and_images_are_read() -> None:
+    parts = [
+        {"type": "text", "text": "What is in this picture?"},
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}},
+    ]
+    found = features.extract(request([{"role": "user", "content": parts}]))
+    assert found.needs == {"images"}
+    assert found.surface.words == 5
+    assert found.tokens > 1_000
+
+
+def test_sizes_tell_question_context_and_rules_apart() -> None:
+    messages = [
+        {"role": "system", "content": "Be brief. " * 40},
+        {"role": "user", "content": "Read this:\n```\n" + "data " * 400 + "\n```\nWhat is it?"},
+    ]
+    found = features.extract(request(messages, body={"max_tokens": 77}))
+    assert found.system_tokens == pytest.approx(104, abs=2)
+    assert found.question_tokens < 20
+    assert found.context_tokens > 500
+    assert found.output_tokens == 77
+
+
+def test_languages_are_told() -> None:
+    found = [features.extract(request(prompt)).languages[:1] for prompt in LANGUAGES[:11]]
+    assert found == [
+        (code,) for code in ["de", "es", "ja", "zh", "ko", "ru", "ar", "he", "hi", "th", "el"]
+    ]
