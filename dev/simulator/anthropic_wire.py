@@ -50,6 +50,7 @@ _FINISH: Final = {
     "refusal": "refusal",
     "content_filter": "refusal",
 }
+_VERSIONS: Final = ("2023-06-01", "2026-10-21")
 _EFFORT_TAKEN: Final = {"adaptive", "enabled"}
 
 
@@ -162,8 +163,12 @@ def limit_headers(_provider: str, verdict: Verdict) -> dict[str, str]:
 
 
 def _strict(told: Mapping[str, Any], headers: Mapping[str, str]) -> None:
-    if "anthropic-version" not in headers:
-        raise Unreadable("anthropic-version: header is required")
+    version = headers.get("anthropic-version")
+    if version not in _VERSIONS:
+        raise Unreadable("anthropic-version: header is required, and must be a known version")
+    sampling = told.keys() & {"temperature", "top_p", "top_k"}
+    if sampling and version == _VERSIONS[-1]:
+        raise Unreadable(f"{min(sampling)}: Extra inputs are not permitted")
     roles = {message["role"] for message in told["messages"]}
     if roles - {"user", "assistant"}:
         raise Unreadable("messages: roles are user and assistant")

@@ -31,14 +31,15 @@ def connect(
     names the environment variable; the other deployments work on.
     """
     return {
-        name: _provider(deployment, session, environment)
+        name: provider_of(deployment, session, environment)
         for name, deployment in catalog.deployments.items()
     }
 
 
-def _provider(
+def provider_of(
     deployment: Deployment, session: ClientSession, environment: Mapping[str, str]
 ) -> Provider:
+    """The provider of one deployment."""
     address = environment.get(deployment.base_url_env or "") or deployment.base_url
     authoriser = _authoriser(deployment, address, environment)
     return HttpProvider(session, DIALECTS[deployment.dialect], address, authoriser)

@@ -22,12 +22,14 @@ from .conversation import (
     conversation,
 )
 from .dialect import Answer, WireRequest
-from .generation import output_limit, sampling, schema_of, stops, system_of, thinking
+from .generation import output_limit, sampling, schema_of, stops, system_of, thinking, wire_model
 from .outcome import Failure, Rejected
 from .parameters import Applied, apply
 from .provider import Call
 
-_HEADERS: Final = {"anthropic-version": "2023-06-01"}
+NEWEST_VERSION: Final = "2026-10-21"
+SAMPLING_VERSION: Final = "2023-06-01"
+"""The last version of the API that takes temperature, top_p and top_k, whatever the model."""
 
 
 class AnthropicDialect:
@@ -46,7 +48,8 @@ class AnthropicDialect:
             return Rejected(message=str(problem), code="unsupported_content")
         if stream:
             body["stream"] = True
-        return WireRequest("/v1/messages", to_json(body), _HEADERS, tuple(applied.warnings))
+        headers = {"anthropic-version": _version(call, body)}
+        return WireRequest("/v1/messages", to_json(body), headers, tuple(applied.warnings))
 
     def answer(self, payload: bytes) -> Answer | Failure:
         """The answer in a 200 response. May raise one of MALFORMED."""
@@ -57,13 +60,19 @@ class AnthropicDialect:
         return AnthropicReader()
 
 
+def _version(call: Call, body: Mapping[str, Any]) -> str:
+    """The deployment's own, else the newest that takes what is asked."""
+    samples = not body.keys().isdisjoint({"temperature", "top_p", "top_k"})
+    return call.deployment.api_version or (SAMPLING_VERSION if samples else NEWEST_VERSION)
+
+
 def _body(call: Call, applied: Applied) -> dict[str, Any]:
     said = conversation(call.body.messages)
     if said.moved_system:
         applied.warnings.append("a system message inside the conversation was moved to its top")
     system = [{"type": "text", "text": text} for text in system_of(said.system, applied)]
     body: dict[str, Any] = {
-        "model": call.deployment.wire_model or call.deployment.model,
+        "model": wire_model(call),
         "messages": [
             {"role": turn.role, "content": [_block(part) for part in turn.parts]}
             for turn in said.turns
@@ -85,13 +94,14 @@ def _generation(call: Call, applied: Applied) -> dict[str, Any]:
     limit = output_limit(call)
     thought = thinking(call, applied, limit)
     effort, schema = thought.pop("effort", None), schema_of(applied)
-    random = sampling(applied, thinks=bool(thought))
+    random = sampling(call, applied, thinks=bool(thought))
     config: dict[str, Any] = {"effort": effort} if effort else {}
     if schema is not None:
         config["format"] = {"type": "json_schema", "schema": schema.get("schema") or {}}
     optional = {
         "temperature": random.temperature,
         "top_p": random.top_p,
+        "top_k": random.top_k,
         "stop_sequences": stops(applied),
         "output_config": config or None,
     }

@@ -23,7 +23,7 @@ from .conversation import (
     conversation,
 )
 from .dialect import Answer, WireRequest
-from .generation import output_limit, sampling, schema_of, stops, system_of, thinking
+from .generation import output_limit, sampling, schema_of, stops, system_of, thinking, wire_model
 from .outcome import Failure, Rejected
 from .parameters import Applied, apply
 from .provider import Call
@@ -46,7 +46,7 @@ class BedrockDialect:
             body = _body(call, applied)
         except Unsayable as problem:
             return Rejected(message=str(problem), code="unsupported_content")
-        model = quote(call.deployment.wire_model or call.deployment.model, safe="")
+        model = quote(wire_model(call), safe="")
         path = f"/model/{model}/{'converse-stream' if stream else 'converse'}"
         return WireRequest(path, to_json(body), {}, tuple(applied.warnings))
 
@@ -78,7 +78,7 @@ def _generation(call: Call, applied: Applied) -> dict[str, Any]:
     limit = output_limit(call)
     thought = thinking(call, applied, limit)
     effort, schema = thought.pop("effort", None), schema_of(applied)
-    random = sampling(applied, thinks=bool(thought))
+    random = sampling(call, applied, thinks=bool(thought))
     inference = {
         "maxTokens": limit,
         "temperature": random.temperature,
@@ -88,17 +88,19 @@ def _generation(call: Call, applied: Applied) -> dict[str, Any]:
     output: dict[str, Any] = {"effort": effort} if effort else {}
     if schema is not None:
         output["textFormat"] = {"type": "json_schema", "structure": _structure(schema)}
-    passed = {
-        name: applied.shaped[name] for name in ("top_k", "thinking") if name in applied.shaped
-    }
+    passed = {"top_k": random.top_k, "thinking": applied.shaped.get("thinking")}
     tier = applied.shaped.get("service_tier")
     return {
-        "inferenceConfig": {name: told for name, told in inference.items() if told is not None},
+        "inferenceConfig": _set(inference),
         "outputConfig": output,
-        "additionalModelRequestFields": thought | passed,
+        "additionalModelRequestFields": thought | _set(passed),
         "requestMetadata": applied.shaped.get("metadata"),
         "serviceTier": {"type": tier} if tier in {"default", "flex", "priority"} else None,
     }
+
+
+def _set(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: told for name, told in fields.items() if told is not None}
 
 
 def _structure(schema: Mapping[str, Any]) -> dict[str, Any]:

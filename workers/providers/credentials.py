@@ -72,9 +72,7 @@ class NoKey:
 
 
 def key_headers(deployment: Deployment, key: str) -> dict[str, str]:
-    """Where each provider looks for an API key."""
-    if deployment.dialect == "anthropic" and deployment.provider != "azure":
-        return {"x-api-key": key}
+    """Where each provider looks for an API key, as its official client sends it."""
     if deployment.provider == "azure":
         return {"api-key": key}
     return {"authorization": f"Bearer {key}"}

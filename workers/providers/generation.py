@@ -17,29 +17,47 @@ _BUDGETED: Final = re.compile(r"claude-(3-7|(opus|sonnet|haiku)-4(-[015])?(-2025
 """Models that think within a budget; later ones adapt it to an effort."""
 
 
+_SAMPLES: Final = re.compile(r"claude-(3|(opus|sonnet|haiku)-4(-[01456])?(-2025|@|:|$))")
+"""Claude models that take temperature, top_p or top_k; from 4.7 on there is none that does."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """None = the model's own default. temperature and top_p are never both set."""
+    """None = the model's own default."""
 
-    temperature: float | None
-    top_p: float | None
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
 
 
-def sampling(applied: Applied, *, thinks: bool) -> Sampling:
-    """Randomness as Claude takes it: at most 1, one of the two, and none beside thinking."""
-    temperature, top_p = applied.shaped.get("temperature"), applied.shaped.get("top_p")
-    if thinks:
-        for name in ("temperature", "top_p"):
-            if name in applied.shaped:
-                applied.warnings.append(f"{name} was dropped: not taken beside thinking")
-        return Sampling(None, None)
-    if temperature is None:
-        return Sampling(None, top_p)
-    if top_p is not None:
-        applied.warnings.append("top_p was dropped: not taken beside temperature")
-    if temperature > 1:
+def sampling(call: Call, applied: Applied, *, thinks: bool) -> Sampling:
+    """Randomness as the model takes it; what it doesn't take is dropped with a warning."""
+    told = {name: applied.shaped.get(name) for name in ("temperature", "top_p", "top_k")}
+    if "claude" in wire_model(call):
+        for name, why in _not_taken(call, told, thinks=thinks):
+            applied.warnings.append(f"{name} was dropped: {why}")
+            told[name] = None
+    temperature = told["temperature"]
+    if temperature is not None and temperature > 1:
         applied.warnings.append("temperature was lowered to 1, the most that this provider takes")
-    return Sampling(min(temperature, 1), None)
+        told["temperature"] = 1
+    return Sampling(**told)
+
+
+def _not_taken(call: Call, told: Mapping[str, Any], *, thinks: bool) -> list[tuple[str, str]]:
+    """(name, why) of each sampling parameter that Claude would answer with 400."""
+    asked = [name for name, value in told.items() if value is not None]
+    if not _SAMPLES.search(wire_model(call)):
+        return [(name, "this model takes no sampling parameters") for name in asked]
+    if thinks:
+        return [(name, "not taken beside thinking") for name in asked]
+    both = "temperature" in asked and "top_p" in asked
+    return [("top_p", "not taken beside temperature")] if both else []
+
+
+def wire_model(call: Call) -> str:
+    """The model's name on the wire."""
+    return call.deployment.wire_model or call.deployment.model
 
 
 def stops(applied: Applied) -> list[str] | None:
@@ -63,7 +81,7 @@ def thinking(call: Call, applied: Applied, limit: int) -> dict[str, Any]:
     if _forces_tool(applied):
         applied.warnings.append("reasoning_effort was dropped: not taken beside a forced tool call")
         return {}
-    if not _BUDGETED.search(call.deployment.wire_model or call.deployment.model):
+    if not _BUDGETED.search(wire_model(call)):
         return {"thinking": {"type": "adaptive"}, "effort": _effort(effort)}
     budget = min(_BUDGETS.get(effort, 4096), limit - 1)
     if budget < _BUDGETS["minimal"]:
