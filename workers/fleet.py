@@ -45,12 +45,16 @@ class Keys(NamedTuple):
 
 @dataclass(slots=True)
 class Room:
-    """One deployment as this worker knows it."""
+    """One deployment as this worker knows it.
+
+    no_place_until: the fleet's places for probes were taken; when to ask again.
+    """
 
     keys: Keys
     concurrency: Concurrency
     typical: Typical = field(default_factory=Typical)
     in_flight: int = 0
+    no_place_until: float = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +126,10 @@ class Fleet:
         until = self._rates.shut_until(room.keys.deployment, tokens)
         if until is not None:
             return Shut(until, "rate")
-        return Ready(probe=bool(_probed(room.keys, passes)))
+        probe = bool(_probed(room.keys, passes))
+        if probe and self._clock() < room.no_place_until:
+            return Shut(room.no_place_until, "failures")
+        return Ready(probe=probe)
 
     def typical_s(self, target: str) -> float | None:
         """The time within which 95 % of the calls give their first token, once it is known."""
@@ -137,7 +144,7 @@ class Fleet:
         if until is not None:
             return Shut(until, "rate")
         number = next(self._numbers)
-        passes = await self._pass(room.keys, number)
+        passes = await self._pass(room, number)
         if isinstance(passes, Refused):
             self._rates.give_back(room.keys.deployment, tokens)
             return Shut(passes.until, passes.reason)
@@ -181,18 +188,19 @@ class Fleet:
         for news in catch_up(known, self._breakers, self._state.worker, self._clock()):
             self._state.tell(news)
 
-    async def _pass(self, keys: Keys, number: int) -> tuple[Pass, ...] | Refused:
+    async def _pass(self, room: Room, number: int) -> tuple[Pass, ...] | Refused:
         """Through both breakers; a probe needs one of the fleet's few places first."""
-        asked = self._breakers.ask(keys)
+        asked = self._breakers.ask(room.keys)
         if isinstance(asked, Refused):
             return asked
         taken: list[str] = []
-        for key in _probed(keys, asked):
+        for key in _probed(room.keys, asked):
             if not await self._take_place(key, number):
                 self._free(taken, number)
-                return Refused(self._clock() + self._rules.recheck_s, "failures")
+                room.no_place_until = self._clock() + self._rules.recheck_s
+                return Refused(room.no_place_until, "failures")
             taken.append(key)
-        passes = self._breakers.admit(keys)
+        passes = self._breakers.admit(room.keys)
         if isinstance(passes, Refused):
             self._free(taken, number)
         return passes
