@@ -78,8 +78,19 @@ class Tier(Section):
     next: str | None = None
 
 
+class TagBudget(Section):
+    """USD that the requests with one tag may cost in a day and a month (UTC)."""
+
+    usd_day: Annotated[Decimal, Field(gt=0)] | None = None
+    usd_month: Annotated[Decimal, Field(gt=0)] | None = None
+
+
 class Tenant(Section):
-    """What one tenant may do. baseline: the model its bill is compared with."""
+    """What one tenant may do. baseline: the model its bill is compared with.
+
+    Over `budget_soft_share` of a budget a request goes down a tier and carries a warning.
+    tag_budgets: by `name=value`, or `name=*` for each value of its own.
+    """
 
     reply_topics: tuple[str, ...] = ("llm.replies", "llm.replies.*")
     residency: tuple[str, ...] = ()
@@ -87,6 +98,8 @@ class Tenant(Section):
     min_quality: Annotated[float, Field(ge=0, le=1)] | None = None
     budget_usd_day: Annotated[Decimal, Field(gt=0)] | None = None
     budget_usd_month: Annotated[Decimal, Field(gt=0)] | None = None
+    budget_soft_share: Annotated[float, Field(gt=0, le=1)] = 0.8
+    tag_budgets: dict[Annotated[str, Field(pattern=r"^[\w.:/@-]+=.+$")], TagBudget] = {}
     weight: Annotated[int, Field(ge=1, le=1000)] = 1
     baseline: str | None = None
 

@@ -17,7 +17,7 @@ from typing import Final, Literal, TypeAlias, assert_never
 
 from producers.messages import FailureCode
 
-from .situation import Ready, Shut, Situation, Target, Tried
+from .situation import Ready, Shut, Situation, Soft, Spent, Target, Tried
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +92,9 @@ def _settled(s: Situation, now: float) -> Step | None:
     last = s.last
     if last is not None and s.emitted:
         return _broken_stream(last)
-    if s.budget == "spent":
-        return GiveUp("budget_exceeded", "the tenant's budget is spent", retryable=False)
-    if (
-        s.budget == "soft"
-        and last is None
-        and (down := _hop(s, s.down, "the soft budget is spent"))
-    ):
+    if isinstance(s.budget, Spent):
+        return GiveUp("budget_exceeded", s.budget.why, retryable=False)
+    if isinstance(s.budget, Soft) and last is None and (down := _hop(s, s.down, s.budget.why)):
         return down
     if last is not None and (ended := _ended_by(last, s)):
         return ended

@@ -9,25 +9,31 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 _T = TypeVar("_T")
-COMMAND_TIMEOUT_S: Final = 0.25
+COMMAND_TIMEOUT_S: Final = 1.0
+"""Long enough that a busy event loop isn't taken for a lost Redis."""
+_CONNECTIONS: Final = 16
+"""So that many requests at once wait their turn rather than open a connection each."""
 LOST: Final = (RedisError, OSError)
 
 
 def connect(url: str) -> Redis:
     """A client that fails fast and never retries: what it guards can go on alone."""
-    return Redis.from_url(
+    pool = BlockingConnectionPool.from_url(
         url,
+        max_connections=_CONNECTIONS,
+        timeout=COMMAND_TIMEOUT_S,
         decode_responses=True,
         socket_timeout=COMMAND_TIMEOUT_S,
         socket_connect_timeout=COMMAND_TIMEOUT_S,
         retry=Retry(NoBackoff(), 0),
     )
+    return Redis.from_pool(pool)
 
 
 class Link:

@@ -8,8 +8,28 @@ from .breaker_rules import Reason
 from .verdict import Follow
 
 Elsewhere: TypeAlias = Literal["filtered", "rejected"]
-Budget: TypeAlias = Literal["within", "soft", "spent"]
-"""The tenant's: `soft` = go down a tier where there is one; `spent` = refuse."""
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """The tenant's budgets have room."""
+
+
+@dataclass(frozen=True, slots=True)
+class Soft:
+    """A soft budget is reached: go down a tier if there is one. why: a warning for the caller."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """A budget is spent: refuse. why: which, and what can be done, for the caller."""
+
+    why: str
+
+
+Standing: TypeAlias = Within | Soft | Spent
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +121,7 @@ class Situation:
     ceiling: Decimal | None = None
     latency: Literal["interactive", "batch"] = "interactive"
     emitted: bool = False
-    budget: Budget = "within"
+    budget: Standing = field(default_factory=Within)
     up: str | None = None
     down: str | None = None
     visited: tuple[str, ...] = ()

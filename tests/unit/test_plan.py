@@ -8,7 +8,19 @@ from hypothesis import strategies as st
 
 from workers.breaker_rules import Reason
 from workers.plan import Call, Delay, GiveUp, Hedge, Reroute, Step, Wait, next_step
-from workers.situation import Gate, PlanRules, Ready, Shut, Situation, Target, Tried
+from workers.situation import (
+    Gate,
+    PlanRules,
+    Ready,
+    Shut,
+    Situation,
+    Soft,
+    Spent,
+    Standing,
+    Target,
+    Tried,
+    Within,
+)
 from workers.verdict import Follow
 
 NOW = 100.0
@@ -118,12 +130,12 @@ def test_a_stream_the_caller_has_seen_is_never_restarted() -> None:
 
 
 def test_the_tenants_budget_sends_it_down_or_refuses_it() -> None:
-    assert isinstance(plan(A, budget="soft", down="cheap"), Reroute)
-    assert plan(A, budget="soft") == Call("a", 20)
-    assert plan(A, budget="soft", down="cheap", visited=("cheap",)) == Call("a", 20)
-    step = plan(A, budget="spent", down="cheap")
+    assert isinstance(plan(A, budget=Soft("most is used"), down="cheap"), Reroute)
+    assert plan(A, budget=Soft("most is used")) == Call("a", 20)
+    assert plan(A, budget=Soft("most is used"), down="cheap", visited=("cheap",)) == Call("a", 20)
+    step = plan(A, budget=Spent("all is used"), down="cheap")
     assert isinstance(step, GiveUp)
-    assert (step.code, step.retryable) == ("budget_exceeded", False)
+    assert step == GiveUp("budget_exceeded", "all is used", retryable=False)
 
 
 def test_the_requests_own_ceiling_counts_what_was_spent_and_refuses_the_unpriced() -> None:
@@ -181,6 +193,7 @@ def test_never_hedges_on_a_throttled_or_recovering_target_nor_beyond_the_ceiling
 # --------------------------------------------------------------------- whatever happens, it ends
 
 FOLLOWS: list[Follow] = ["again", "elsewhere", "longer", "filtered", "rejected"]
+STANDINGS: st.SearchStrategy[Standing] = st.sampled_from([Within(), Soft("s"), Spent("s")])
 SHUTS: list[Reason] = ["rate_limited", "failures", "quota"]
 
 
@@ -208,7 +221,7 @@ def test_every_request_comes_to_an_end_within_its_deadline(data: st.DataObject) 
         prompt_tokens=draw(st.sampled_from([100, 6_000, 200_000])),
         ceiling=draw(st.none() | st.decimals(0, 300, places=2)),
         latency=draw(st.sampled_from(["interactive", "batch"])),
-        budget=draw(st.sampled_from(["within", "soft", "spent"])),
+        budget=draw(STANDINGS),
         up="up",
         down="down",
     )

@@ -1,0 +1,152 @@
+"""Has the tenant money left for this request, however many ask at once?
+
+The estimate is reserved before the first call and settled with the real cost. Redis keeps the
+counters, and does both atomically; a reservation that is never settled is given back when its lease
+ends. While Redis is away each worker counts on from the last count it saw, and tells what was spent
+when Redis is back.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Final
+
+from .budgets import Cap, caps, refused, standing, whole
+from .catalog import Tenant
+from .redis_link import Link
+from .situation import Spent, Standing, Within
+
+_LUA: Final = Path(__file__).with_name("lua")
+_LEASE_S: Final = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """What a request may spend: to be settled once.
+
+    standing: within its budgets, or over a soft one; alone: only this worker has counted it.
+    """
+
+    tenant: str
+    request: str
+    caps: tuple[Cap, ...]
+    amount: int
+    standing: Standing
+    alone: bool = False
+
+
+class Budgets:
+    """The budgets of all tenants. today: the time in UTC; link: None = this process alone."""
+
+    def __init__(self, today: Callable[[], datetime], link: Link | None) -> None:
+        self._today = today
+        self._link = link
+        self._counts: dict[tuple[str, str], int] = {}
+        self._owed: list[tuple[Reservation, int]] = []
+        self._alone: Counter[tuple[str, Cap]] = Counter()
+        if link is not None:
+            self._reserve = link.redis.register_script((_LUA / "reserve.lua").read_text())
+            self._settle = link.redis.register_script((_LUA / "settle.lua").read_text())
+
+    async def reserve(
+        self,
+        name: str,
+        tenant: Tenant,
+        tags: Mapping[str, str],
+        request: str,
+        estimate: Decimal | None,
+    ) -> Reservation | Spent:
+        """Reserve `estimate` micro-dollars for request `request`; asked again, the same place."""
+        bound, amount = caps(name, tenant, tags, self._today()), whole(estimate)
+        if not bound:
+            return Reservation(name, request, (), amount, Within())
+        answer = await self._reserved(name, bound, request, amount)
+        if answer is None:
+            return self._reserve_alone(name, bound, request, amount)
+        refusing, counts = answer[0], answer[1:]
+        self._remember(name, bound, counts)
+        if refusing:
+            return refused(bound[refusing - 1], counts[refusing - 1], amount)
+        before = [count - amount for count in counts]
+        return Reservation(name, request, bound, amount, standing(bound, before, amount))
+
+    async def settle(self, reservation: Reservation, cost: Decimal | None) -> None:
+        """The request is over and cost `cost` micro-dollars; settling twice changes nothing."""
+        spent = whole(cost)
+        if not reservation.caps:
+            return
+        if reservation.alone:
+            self._count_alone(reservation, spent)
+            return
+        owed, self._owed = [*self._owed, (reservation, spent)], []
+        for one, amount in owed:
+            if not await self._settled(one, amount):
+                self._owed.append((one, amount))
+
+    async def _reserved(
+        self, name: str, bound: Sequence[Cap], request: str, amount: int
+    ) -> list[int] | None:
+        if self._link is None or not await self._repaid(self._link):
+            return None
+        limits = [number for cap in bound for number in (cap.limit, cap.life_s)]
+        args: list[str | int] = [request, amount, _LEASE_S, *limits]
+        answer: list[int] | None = await self._link.run(
+            lambda: self._reserve(_keys(name, bound), args)
+        )
+        return answer
+
+    def _reserve_alone(
+        self, name: str, bound: tuple[Cap, ...], request: str, amount: int
+    ) -> Reservation | Spent:
+        counts = [self._counts.get((name, cap.name), 0) for cap in bound]
+        now = standing(bound, counts, amount)
+        if isinstance(now, Spent):
+            return now
+        self._remember(name, bound, [count + amount for count in counts])
+        return Reservation(name, request, bound, amount, now, alone=True)
+
+    async def _settled(self, one: Reservation, cost: int) -> bool:
+        """Whether Redis has counted it; if not, it stays owed."""
+        assert self._link is not None  # noqa: S101 -- else the reservation would be alone
+        keys = _keys(one.tenant, one.caps)
+        answer = await self._link.run(lambda: self._settle(keys, [one.request, cost]))
+        return answer is not None
+
+    def _count_alone(self, one: Reservation, cost: int) -> None:
+        counts = [self._counts.get((one.tenant, cap.name), 0) for cap in one.caps]
+        self._remember(one.tenant, one.caps, [count + cost - one.amount for count in counts])
+        if self._link is not None:
+            self._alone.update({(one.tenant, cap): cost for cap in one.caps})
+
+    async def _repaid(self, link: Link) -> bool:
+        """Whether Redis knows all that was spent while it was away."""
+        if not self._alone:
+            return True
+        spent, self._alone = self._alone, Counter()
+
+        async def add() -> bool:
+            async with link.redis.pipeline(transaction=True) as pipe:
+                for (tenant, cap), cost in spent.items():
+                    *_, counter = _keys(tenant, [cap])
+                    pipe.incrby(counter, cost)
+                    pipe.expire(counter, cap.life_s)
+                await pipe.execute()
+            return True
+
+        if await link.run(add):
+            return True
+        self._alone.update(spent)
+        return False
+
+    def _remember(self, name: str, bound: Sequence[Cap], counts: Sequence[int]) -> None:
+        for cap, count in zip(bound, counts, strict=True):
+            self._counts[name, cap.name] = count
+
+
+def _keys(tenant: str, bound: Sequence[Cap]) -> list[str]:
+    """One hash slot for a tenant, so that a Redis cluster can run the scripts."""
+    prefix = f"switchgear:budget:{{{tenant}}}"
+    return [f"{prefix}:open", f"{prefix}:held", *(f"{prefix}:{cap.name}" for cap in bound)]

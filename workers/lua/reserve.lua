@@ -1,0 +1,44 @@
+-- Reserves a request's estimated cost in all of its tenant's budgets, or in none.
+-- KEYS[1]: sorted set of open reservations by expiry; KEYS[2]: hash of what each holds;
+-- KEYS[3..]: the budgets' counters, in micro-dollars, settled and reserved together
+-- ARGV: reservation, amount, lease in seconds, then for each budget its limit and its life in seconds
+-- Returns the number of the budget that refuses (0: reserved), then every budget's count.
+local open, held = KEYS[1], KEYS[2]
+local id, amount, lease_s = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local time = redis.call('TIME')
+local now = time[1] + time[2] / 1e6
+
+local function release(reservation)
+  local text = redis.call('HGET', held, reservation)
+  if text then
+    local what = cjson.decode(text)
+    for _, counter in ipairs(what.counters) do
+      if redis.call('EXISTS', counter) == 1 then redis.call('DECRBY', counter, what.amount) end
+    end
+    redis.call('HDEL', held, reservation)
+  end
+  redis.call('ZREM', open, reservation)
+end
+
+-- what a dead worker never settled, and what this very request reserved on an earlier delivery
+for _, expired in ipairs(redis.call('ZRANGEBYSCORE', open, '-inf', now, 'LIMIT', 0, 20)) do
+  release(expired)
+end
+release(id)
+
+local refusing, counts, counters = 0, {}, {}
+for number = 3, #KEYS do
+  local count = tonumber(redis.call('GET', KEYS[number]) or 0)
+  local limit = tonumber(ARGV[2 * number - 2])
+  counts[number - 2], counters[number - 2] = count, KEYS[number]
+  if refusing == 0 and (count + amount > limit or count >= limit) then refusing = number - 2 end
+end
+if refusing == 0 then
+  for number, counter in ipairs(counters) do
+    counts[number] = redis.call('INCRBY', counter, amount)
+    redis.call('EXPIRE', counter, ARGV[2 * number + 3])
+  end
+  redis.call('ZADD', open, now + lease_s, id)
+  redis.call('HSET', held, id, cjson.encode({amount = amount, counters = counters}))
+end
+return {refusing, unpack(counts)}
