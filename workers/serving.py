@@ -1,6 +1,8 @@
 """How is the process of one worker pool put together?"""
 
 import asyncio
+import os
+import socket
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from functools import partial
@@ -17,11 +19,11 @@ from observability.outcome import Outcomes
 from observability.price_lists import load_price_book
 from producers import topics
 
-from .breaker_rules import BreakerRules
 from .breakers import Transition
 from .cancellations import Cancellations
 from .catalog import Catalog
 from .fleet import Fleet
+from .fleet_state import FleetState
 from .handover import DELAYS_MS
 from .job import lane_of
 from .kafka_source import KafkaSource
@@ -32,6 +34,8 @@ from .pool import bury, serve_one
 from .pricing import Pricing
 from .providers import connect
 from .pursuit import World
+from .redis_link import Link
+from .redis_link import connect as connect_redis
 from .retries import return_when_due
 from .service_process import Process, background, service_process
 from .settings import ServiceSettings
@@ -74,12 +78,11 @@ async def _pool(parts: AsyncExitStack, process: Process, live: Live[World], tier
     lookup = Lookup(CacheSettings.model_validate(catalog.cache), redis)
     parts.push_async_callback(lookup.close)
     unguarded = partial(process.metrics.count, "switchgear_shared_state_errors_total", "once")
-    loop = asyncio.get_running_loop()
     return Pool(
         tier=tier,
         world=live,
         price_of=Pricing(load_price_book()).price_of,
-        fleet=Fleet(catalog, loop.time, partial(_heard, process.metrics), BreakerRules()),
+        fleet=_fleet(parts, process, catalog),
         lookup=lookup,
         once=Once(redis, OnceSettings(), unguarded),
         cancellations=Cancellations(),
@@ -88,6 +91,16 @@ async def _pool(parts: AsyncExitStack, process: Process, live: Live[World], tier
         rules=PlanRules(),
         reporter=Outcomes(process.metrics, logger(role="workers")),
     )
+
+
+def _fleet(parts: AsyncExitStack, process: Process, catalog: Catalog) -> Fleet:
+    link = Link(connect_redis(process.settings.redis))
+    parts.push_async_callback(link.redis.aclose)
+    state = FleetState(link, f"{socket.gethostname()}:{os.getpid()}")
+    now = asyncio.get_running_loop().time
+    fleet = Fleet(catalog, now, partial(_heard, process.metrics), state=state)
+    parts.enter_context(background(fleet.run()))
+    return fleet
 
 
 def _queue_stream(process: Process, pool: Pool, queues: list[str], zone: str | None) -> Stream:
