@@ -1,0 +1,155 @@
+"""The ledger, its reports, and the live page.
+
+python -m observability ledger                       book usage events as they come
+python -m observability report --by tenant,model     what it cost and what was saved
+python -m observability waste                        what to change, and what that saves
+"""
+
+import argparse
+import asyncio
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Final
+
+import duckdb
+from aiokafka import AIOKafkaConsumer
+from pydantic import ValidationError
+from rich.console import Console
+
+from observability import commands
+from observability.ledger import Ledger, LedgerBusyError
+from observability.ledger_feed import Feed
+from observability.logs import start_logging
+from observability.metrics import Metrics
+from observability.money import MICRO
+from observability.report import DIMENSIONS, UnknownDimensionError
+from observability.scrape import scrape_endpoint
+from observability.settings import ObservabilitySettings
+from producers.kafka import connection
+from producers.topics import USAGE
+
+_FILE_WIDTH: Final = 160
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit status 0, or 2 with a sentence on what to change."""
+    options = _parser().parse_args(argv)
+    try:
+        settings = ObservabilitySettings()
+        if options.file is not None:
+            settings = settings.model_copy(update={"ledger": options.file})
+        run = {"ledger": _ledger, "report": _report, "waste": _waste}[options.command]
+        run(options, settings)
+    except (ValueError, ValidationError, UnknownDimensionError, LedgerBusyError) as error:
+        return _refuse(str(error))
+    except duckdb.IOException as error:
+        return _refuse(f"cannot open the ledger (has `ledger` ever run?): {error}")
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _refuse(why: str) -> int:
+    print(f"observability: {why}", file=sys.stderr)
+    return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m observability",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands_of = parser.add_subparsers(dest="command", required=True)
+    ledger = commands_of.add_parser("ledger", help="book usage events into the ledger")
+    _add_file(ledger)
+    ledger.add_argument("--once", action="store_true", help="stop when all events are booked")
+    report = commands_of.add_parser("report", help="cost and savings")
+    _add_period(report)
+    names = ", ".join(DIMENSIONS)
+    report.add_argument("--by", default="tenant", help=f"comma-separated: {names}, tag:NAME")
+    report.add_argument("--format", choices=("table", "csv", "json", "html"), default="table")
+    report.add_argument("--shared-usd", type=Decimal, help="platform cost to charge back by use")
+    waste = commands_of.add_parser("waste", help="what to change, and what that saves a month")
+    _add_period(waste)
+    waste.add_argument("--format", choices=("table", "json"), default="table")
+    return parser
+
+
+def _add_file(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--file", type=Path, help="the ledger's file (default: SWITCHGEAR_LEDGER)")
+
+
+def _add_period(parser: argparse.ArgumentParser) -> None:
+    _add_file(parser)
+    parser.add_argument("--since", default="30d", help="30d, 24h, 2026-03-01 (default: 30d)")
+    parser.add_argument("--until", help="the same forms (default: now)")
+    parser.add_argument("--out", type=Path, help="write here instead of to the terminal")
+
+
+def _ledger(options: argparse.Namespace, settings: ObservabilitySettings) -> None:
+    start_logging(settings.log_level, out=sys.stderr)
+    ledger = Ledger(settings.ledger)
+    asyncio.run(_book(ledger, settings, until_caught_up=options.once))
+    totals = ledger.totals()
+    print(
+        f"{totals.requests} requests, {totals.cost} micro-dollars,"
+        f" {totals.unpriced} unpriced, {totals.unreadable} unreadable"
+    )
+
+
+async def _book(ledger: Ledger, settings: ObservabilitySettings, *, until_caught_up: bool) -> None:
+    metrics = Metrics()
+    async with AsyncExitStack() as stack:
+        if settings.metrics_port is not None:
+            stack.enter_context(scrape_endpoint(metrics, settings.metrics_port))
+        consumer = AIOKafkaConsumer(
+            USAGE,
+            **connection(settings),
+            client_id="switchgear-ledger",
+            auto_offset_reset="earliest",
+            enable_auto_commit=False,
+            fetch_max_wait_ms=settings.kafka_fetch_max_wait_ms,
+        )
+        await consumer.start()
+        stack.push_async_callback(consumer.stop)
+        await Feed(consumer, ledger, metrics).run(until_caught_up=until_caught_up)
+
+
+def _report(options: argparse.Namespace, settings: ObservabilitySettings) -> None:
+    wanted = commands.Wanted(
+        by=tuple(name.strip() for name in options.by.split(",") if name.strip()),
+        since=options.since,
+        until=options.until,
+        form=options.format,
+        shared_micro_usd=None if options.shared_usd is None else options.shared_usd * MICRO,
+    )
+    with _output(options.out) as console:
+        commands.report(Ledger(settings.ledger), wanted, _now_ms(), console)
+
+
+def _waste(options: argparse.Namespace, settings: ObservabilitySettings) -> None:
+    wanted = commands.Wanted(since=options.since, until=options.until, form=options.format)
+    with _output(options.out) as console:
+        commands.show_waste(Ledger(settings.ledger), wanted, _now_ms(), console)
+
+
+@contextmanager
+def _output(out: Path | None) -> Iterator[Console]:
+    if out is None:
+        yield Console()
+        return
+    with out.open("w", encoding="utf-8") as file:
+        yield Console(file=file, width=_FILE_WIDTH)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,113 @@
+"""What do `report` and `waste` print?"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Literal, TypeAlias, assert_never
+
+from rich.console import Console
+from rich.table import Table
+
+from observability import report_html, report_text, waste
+from observability.chargeback import Bill, bills
+from observability.ledger import Ledger
+from observability.period import Period, period
+from observability.price_lists import load_price_book
+from observability.prices import PriceKey, Rates, Unpriced
+from observability.report import Report, make
+from observability.waste_evidence import collect
+
+Form: TypeAlias = Literal["table", "csv", "json", "html"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What was asked for. shared_micro_usd: platform cost to charge back, None = no chargeback."""
+
+    since: str
+    until: str | None = None
+    form: Form = "table"
+    by: tuple[str, ...] = ()
+    shared_micro_usd: Decimal | None = None
+
+
+def report(ledger: Ledger, wanted: Wanted, now_ms: int, console: Console) -> None:
+    """Print cost and savings. ValueError for a time, UnknownDimensionError for a group."""
+    span = period(wanted.since, wanted.until, now_ms)
+    with ledger.reading() as db:
+        made = make(db, wanted.by, span, now_ms)
+    charged = [] if wanted.shared_micro_usd is None else bills(made.rows, wanted.shared_micro_usd)
+    if wanted.form == "table":
+        report_text.show(made, charged, console)
+    else:
+        _plain(console, _document(made, charged, wanted.form))
+
+
+def waste_findings(ledger: Ledger, span: Period) -> list[waste.Finding]:
+    """The ranked list over a period."""
+    with ledger.reading() as db:
+        evidence = list(collect(db, span))
+    return waste.rank(evidence, _rates_at(span.end_ms), span.days)
+
+
+def show_waste(ledger: Ledger, wanted: Wanted, now_ms: int, console: Console) -> None:
+    """Print what to change, and what that saves a month."""
+    findings = waste_findings(ledger, period(wanted.since, wanted.until, now_ms))
+    if wanted.form == "json":
+        _plain(console, _findings_json(findings))
+    elif findings:
+        console.print(_findings_table(findings))
+    else:
+        console.print("Nothing found.")
+
+
+def _document(made: Report, charged: Sequence[Bill], form: Literal["csv", "json", "html"]) -> str:
+    match form:
+        case "csv":
+            return report_text.to_csv(made)
+        case "json":
+            return report_text.to_json(made, charged)
+        case "html":
+            return report_html.to_html(made, charged)
+        case _:
+            assert_never(form)
+
+
+def _rates_at(at_ms: int) -> waste.RatesOf:
+    book, at = load_price_book(), datetime.fromtimestamp(at_ms / 1000, UTC)
+
+    def rates_of(provider: str, model: str) -> Rates | None:
+        found = book.rates(PriceKey(provider, model), at)
+        return None if isinstance(found, Unpriced) else found[0]
+
+    return rates_of
+
+
+def _findings_table(findings: Sequence[waste.Finding]) -> Table:
+    table = Table(title="Do this, save so much a month (findings overlap: don't add them up)")
+    table.add_column("do this", ratio=3)
+    table.add_column("saves a month", justify="right", no_wrap=True)
+    table.add_column("because", ratio=4)
+    for line in waste.table(findings):
+        table.add_row(*line)
+    return table
+
+
+def _findings_json(findings: Sequence[waste.Finding]) -> str:
+    listed = [
+        {
+            "kind": f.kind,
+            "do": f.do,
+            "why": f.why,
+            "saves_micro_usd_a_month": None if f.saves is None else str(f.saves),
+        }
+        for f in findings
+    ]
+    return json.dumps(listed, indent=2)
+
+
+def _plain(console: Console, text: str) -> None:
+    """Unwrapped and unstyled."""
+    console.file.write(text if text.endswith("\n") else text + "\n")
