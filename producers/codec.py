@@ -10,6 +10,7 @@ from typing import Final, TypeAlias, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from .feedback import Feedback
 from .messages import Chunk, Done, Failed, Reply, Request, Route, Tagged, UsageEvent
 
 SCHEMA: Final = "switchgear/1"
@@ -92,6 +93,11 @@ def decode_tagged(raw: bytes) -> Tagged:
 def decode_usage(raw: bytes) -> UsageEvent:
     """Raises DecodeError."""
     return _decode(UsageEvent, raw)
+
+
+def decode_feedback(raw: bytes) -> Feedback:
+    """Raises DecodeError."""
+    return _decode(Feedback, raw)
 
 
 def decode_reply(raw: bytes) -> Chunk | Done | Failed:

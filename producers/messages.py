@@ -143,12 +143,16 @@ class Request(Message):
 
 
 class Candidate(Message):
-    """What the router knew of one tier when it chose; `rejected`: the constraint against it."""
+    """What the router knew of one tier when it chose; `rejected`: the constraint against it.
+
+    assumed: the success it would have assumed had outcomes not taught it `success`.
+    """
 
     tier: Name
     success: float | None = None
     cost_micro_usd: MicroUsd | None = None
     rejected: str | None = None
+    assumed: float | None = None
 
 
 class Demands(Message):

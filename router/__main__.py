@@ -3,6 +3,7 @@
 python -m router                                  route llm.requests (the service)
 python -m router explain "prompt"                 one decision, with everything behind it
 python -m router classify --input a --output b    judge a file of prompts
+python -m router profile --outcomes a             learn the policy.tasks section from outcomes
 """
 
 import argparse
@@ -17,7 +18,7 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from observability.price_lists import load_price_book
-from router import commands
+from router import commands, profiles
 from router.options import Basis
 from router.serving import basis_of
 from router.serving import serve as run_router
@@ -66,6 +67,16 @@ def classify(options: argparse.Namespace, basis: Basis) -> int:
     return 0
 
 
+def profile(options: argparse.Namespace, _basis: Basis) -> int:
+    """Learns the profiles of tasks from recorded outcomes."""
+    with Path(options.outcomes).open(encoding="utf-8") as lines:
+        learned = profiles.learn(profiles.read(lines))
+    if not learned:
+        print(f"router: no task has {profiles.MIN_OUTCOMES} outcomes at a tier", file=sys.stderr)
+    print(profiles.to_yaml(learned), end="")
+    return 0
+
+
 def _routing(options: argparse.Namespace) -> dict[str, Any]:
     wishes = {
         "tier": options.tier,
@@ -100,6 +111,9 @@ def _parser() -> argparse.ArgumentParser:
     many.add_argument("--input", required=True, help='JSON lines: {"prompt": ...}')
     many.add_argument("--output", required=True, help="the lines with score, tier and reason")
     many.set_defaults(run=classify)
+    task = command.add_parser("profile", help="learn task profiles from recorded outcomes")
+    task.add_argument("--outcomes", required=True, help='JSON lines: {"task", "tier", "good"}')
+    task.set_defaults(run=profile)
     return parser
 
 

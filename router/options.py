@@ -1,7 +1,7 @@
 """What would each tier bring to this request: may it serve, how well, at what price?"""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final, Literal, TypeAlias
 
@@ -17,13 +17,13 @@ from workers.eligibility import obstacle, too_long
 PriceOf: TypeAlias = Callable[[str, Usage], Decimal | None]
 """(deployment, usage) → micro-USD; None = unpriced."""
 
-Learned: TypeAlias = Callable[[str, str, Estimate], Estimate]
-"""(task, tier, estimate so far) → the estimate after what outcomes have taught."""
+Learned: TypeAlias = Callable[[tuple[str, str, str], Estimate], Estimate]
+"""((tenant, task, tier), estimate so far) → the estimate after what outcomes have taught."""
 
 MICRO_USD: Final = Decimal(1_000_000)
 
 
-def nothing_learned(_task: str, _tier: str, estimate: Estimate) -> Estimate:
+def nothing_learned(_key: tuple[str, str, str], estimate: Estimate) -> Estimate:
     """The estimate as it is: what a router without outcomes knows."""
     return estimate
 
@@ -81,7 +81,8 @@ class Case:
 class Option:
     """A tier as it was judged. rejected: the constraint against it; None = it can serve.
 
-    zone: the only zone whose pool may take the request, when one binds.
+    zone: the only zone whose pool may take the request, when one binds. assumed: what the success
+    was thought to be before outcomes moved it; None = they didn't.
     """
 
     tier: str
@@ -90,6 +91,7 @@ class Option:
     zone: str | None = None
     rejected: str | None = None
     obstacle: Literal["not asked", "too long", "other"] | None = None
+    assumed: float | None = None
 
     def candidate(self) -> Candidate:
         """The option as the reply shows it."""
@@ -98,6 +100,7 @@ class Option:
             success=round(self.success.mean, 3),
             cost_micro_usd=self.cost,
             rejected=self.rejected,
+            assumed=None if self.assumed is None else round(self.assumed, 3),
         )
 
 
@@ -117,17 +120,20 @@ def judge(case: Case) -> tuple[Option, ...]:
 
 
 def _option(case: Case, tier: str, demands: Demands, price: _Price) -> Option:
-    success = case.basis.learned(case.task, tier, _success(case, tier))
+    assumed = _success(case, tier)
+    success = case.basis.learned((case.request.tenant, case.task, tier), assumed)
+    option = Option(tier, success, assumed=None if success == assumed else assumed.mean)
     closed = _closed(case, tier)
     if closed is not None:
-        return Option(tier, success, rejected=closed, obstacle="not asked")
+        return replace(option, rejected=closed, obstacle="not asked")
     fit = _first_fit(case, tier, demands, price)
     if fit is None:
-        return _unfit(case, tier, demands, success)
+        return _unfit(case, option, demands)
     _, deployment, cost = fit
     zone = deployment.zone if binds_zone(demands) else None
     too_dear = _too_dear(case.request.routing.max_cost_usd, cost)
-    return Option(tier, success, cost, zone, too_dear, "other" if too_dear else None)
+    priced = replace(option, cost=cost, zone=zone)
+    return priced if too_dear is None else replace(priced, rejected=too_dear, obstacle="other")
 
 
 def _success(case: Case, tier: str) -> Estimate:
@@ -168,13 +174,12 @@ def _first_fit(case: Case, tier: str, demands: Demands, price: _Price) -> _Fit |
     return min(fits, key=lambda fit: (fit[2] is None, fit[2] or Decimal(0)), default=None)
 
 
-def _unfit(case: Case, tier: str, demands: Demands, success: Estimate) -> Option:
+def _unfit(case: Case, option: Option, demands: Demands) -> Option:
     """Each obstacle once, in the order of the deployments."""
-    pairs = [(d, case.catalog.models[d.model]) for _, d in case.catalog.deployments_of(tier)]
+    pairs = [(d, case.catalog.models[d.model]) for _, d in case.catalog.deployments_of(option.tier)]
     why = dict.fromkeys(obstacle(d, model, demands) or "" for d, model in pairs)
     long = any(too_long(model, demands) for _, model in pairs)
-    words = "; ".join(why)
-    return Option(tier, success, rejected=words, obstacle="too long" if long else "other")
+    return replace(option, rejected="; ".join(why), obstacle="too long" if long else "other")
 
 
 def _too_dear(limit_usd: Decimal | None, cost: Decimal | None) -> str | None:

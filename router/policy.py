@@ -6,12 +6,14 @@ Rules of this file, in this order:
 2. Of the tiers left, the cheapest whose estimated success meets the quality floor; where an error
    has a price, the one with the least expected total.
 3. A cascade, where answers are checked and its expected cost is lower than going up at once.
+4. Where learning explores: for a small share of requests the tier below, if it may meet the floor.
 Everything that decided is in the route's reasons.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from hashlib import blake2b
 
 from producers.messages import Request, Route
 from router import cascade
@@ -60,7 +62,8 @@ def _decide(case: Case, open_: Sequence[Option]) -> _Decision:
     if case.budget_used >= 1:
         return _Decision(_cheapest(open_), ("the budget is spent: the cheapest tier only",))
     raised, why = _from(case, open_)
-    return _or_cascade(case, open_, _by_quality(case, raised, why))
+    decision = _or_cascade(case, raised, _by_quality(case, raised, why))
+    return decision if decision.cascade else _or_explore(case, raised, decision)
 
 
 def _from(case: Case, open_: Sequence[Option]) -> tuple[Sequence[Option], tuple[str, ...]]:
@@ -103,14 +106,33 @@ def _least_total(damage: Decimal, options: Sequence[Option], why: tuple[str, ...
     return _Decision(best, (*why, words))
 
 
-def _or_cascade(case: Case, open_: Sequence[Option], direct: _Decision) -> _Decision:
+def _or_explore(case: Case, options: Sequence[Option], decision: _Decision) -> _Decision:
+    """Rule 4 of this file. The request's id decides, so a redelivery is decided alike."""
+    learning = case.settings.learning
+    if not learning.enabled or _lot(case.request.id) >= learning.explore:
+        return decision
+    below = options[: options.index(decision.option)]
+    floor, _ = _floor(case)
+    promising = [option for option in below if option.success.high >= floor]
+    if not promising:
+        return decision
+    words = f"one of the {learning.explore:.0%} of requests that explore a cheaper tier"
+    return _Decision(promising[-1], (*decision.reasons, words))
+
+
+def _lot(request_id: str) -> float:
+    """A number in 0..1 that looks random and is always the same for this request."""
+    return int.from_bytes(blake2b(request_id.encode(), digest_size=8).digest()) / 2**64
+
+
+def _or_cascade(case: Case, options: Sequence[Option], direct: _Decision) -> _Decision:
     """Rule 3 of this file: the cheapest first step whose escalation is an open tier."""
     checked = case.request.routing.validators or case.profile.validators
     if not (checked and case.settings.cascade.enabled and case.profile.cascade):
         return direct
-    by_tier = {option.tier: option for option in open_}
+    by_tier = {option.tier: option for option in options}
     floor = min(_floor(case)[0], direct.option.success.mean - case.settings.indifference)
-    for first in open_:
+    for first in options:
         strong = by_tier.get(case.catalog.tiers[first.tier].next or "")
         plan = cascade.plan(first, strong, direct.option, floor, case.settings.cascade)
         if plan is not None:
@@ -166,6 +188,12 @@ def _nothing_fits(options: Sequence[Option]) -> Rejected:
     return Rejected("no_deployment_fits", f"nothing can serve this request. {why}")
 
 
+def _taught(option: Option) -> tuple[str, ...]:
+    if option.assumed is None:
+        return ()
+    return (f"outcomes moved its success from {option.assumed:.0%} to {option.success.mean:.0%}",)
+
+
 def _route(case: Case, options: Sequence[Option], decision: _Decision) -> Route:
     return Route(
         tier=decision.option.tier,
@@ -173,7 +201,7 @@ def _route(case: Case, options: Sequence[Option], decision: _Decision) -> Route:
         model=case.wish.model,
         demands=case.demands,
         task=case.task,
-        reasons=(*decision.reasons, case.scores.reason),
+        reasons=(*decision.reasons, *_taught(decision.option), case.scores.reason),
         candidates=tuple(option.candidate() for option in options),
         cascade=decision.cascade,
     )

@@ -150,6 +150,9 @@ def test_checked_answers_may_cascade_when_that_is_cheaper() -> None:
     decision = route(request(routing=routing), policy_section={"tasks": tasks})
     assert (decision.tier, decision.cascade) == ("economy", True)
     assert "cascade" in decision.reasons[1]
+    rule = {"when": {"tasks": ["sums"]}, "at_least": "standard", "because": "audited"}
+    raised = route(request(routing=routing), policy_section={"tasks": tasks, "rules": [rule]})
+    assert raised.tier == "standard"
     off = {"tasks": tasks, "cascade": {"enabled": False}}
     assert route(request(routing=routing), policy_section=off).tier == "standard"
     unchecked = request(routing={"task": "sums", "min_quality": 0.95})
