@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from producers.messages import Usage
 
@@ -34,6 +34,10 @@ from .providers.outcome import Completion, Outcome
 from .rates import Rates
 from .situation import Gate, Ready, Shut
 from .verdict import Verdict, judge
+
+_HEDGE_SHARE: Final = 0.1
+_HEDGE_BURST: Final = 20.0
+"""Hedges may be one in ten calls, and so many at once: enough until a slow breaker opens."""
 
 
 class Keys(NamedTuple):
@@ -102,6 +106,7 @@ class Fleet:
         self._rates = Rates(clock, None if state is None else state.lease)
         self._changed = asyncio.Event()
         self._numbers = itertools.count()
+        self._hedges = _HEDGE_BURST
         self._out: dict[int, Room] = {}
         self._rooms: dict[str, Room] = {}
         self.configure(catalog)
@@ -149,6 +154,7 @@ class Fleet:
             self._rates.give_back(room.keys.deployment, tokens)
             return Shut(passes.until, passes.reason)
         room.in_flight += 1
+        self._hedges = min(_HEDGE_BURST, self._hedges + _HEDGE_SHARE)
         self._out[number] = room
         return Permit(number, target, self._clock(), tokens, room.keys, passes)
 
@@ -170,6 +176,13 @@ class Fleet:
         overdue: because it took longer than usual and a hedge has won, which counts as slow.
         """
         self._leave(permit, Succeeded(slow=True) if overdue else Ignored(), Ignored())
+
+    def may_hedge(self) -> bool:
+        """Whether one more call may be doubled: about one in ten is."""
+        if self._hedges < 1:
+            return False
+        self._hedges -= 1
+        return True
 
     async def wait(self, seconds: float) -> None:
         """Sleep `seconds`, or less when a breaker changes meanwhile."""

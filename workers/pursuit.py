@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from typing import Final, TypeAlias, assert_never
 
 from observability.hop import Hop
@@ -17,9 +18,10 @@ from .catalog import Catalog, Deployment
 from .chunks import ChunkPump
 from .eligibility import obstacle
 from .fleet import Fleet, Permit
+from .hedging import Race, Voice
 from .job import Job
 from .providers.outcome import Completion, Outcome
-from .providers.provider import Call, Provider
+from .providers.provider import Call, Emit, Provider
 from .situation import PlanRules, Shut, Situation, Target, Tried
 
 PriceOf: TypeAlias = Callable[[Deployment, Usage], Decimal | None]
@@ -73,8 +75,8 @@ class Pursuit:
         """Until there is an answer, or it is somebody else's turn, or hope is lost."""
         while True:
             match plan.next_step(self._situation(), time.monotonic()):
-                case plan.Call(target=target, timeout_s=timeout_s):
-                    answered = await self._try(target, timeout_s)
+                case plan.Call() as call:
+                    answered = await self._call_one_or_two(call)
                     if answered is not None:
                         return answered
                 case plan.Wait(seconds=seconds):
@@ -84,7 +86,20 @@ class Pursuit:
                 case other:
                     assert_never(other)
 
-    async def _try(self, name: str, timeout_s: float) -> Answered | None:
+    async def _call_one_or_two(self, step: plan.Call) -> Answered | None:
+        """With a second call beside the first when that takes longer than usual."""
+        if step.hedge is None:
+            return await self._try(step.target, step.timeout_s)
+        return await Race(
+            partial(self._try, step.target, step.timeout_s),
+            partial(self._try, step.hedge.target, step.timeout_s),
+            step.hedge.after_s,
+            self.fleet.may_hedge,
+        ).run()
+
+    async def _try(
+        self, name: str, timeout_s: float, voice: Voice | None = None
+    ) -> Answered | None:
         tokens = self.job.route.demands.prompt_tokens + self.job.route.demands.output_tokens
         permit = await self.fleet.admit(name, tokens)
         if isinstance(permit, Shut):
@@ -92,9 +107,9 @@ class Pursuit:
         begun = time.monotonic()
         with self.hop.span(f"chat {name}") as span:
             try:
-                outcome = await self._call(name, timeout_s)
+                outcome = await self._call(name, timeout_s, voice)
             except BaseException:
-                self._cut(permit, name, begun)
+                self._cut(permit, name, begun, overdue=voice is not None and voice.overdue)
                 raise
             verdict = self.fleet.settle(permit, outcome)
             status = None if isinstance(outcome, Completion) else outcome.status
@@ -107,7 +122,7 @@ class Pursuit:
         self._tried.append(Tried(name, time.monotonic(), verdict.follow, type(outcome).__name__))
         return Answered(outcome, name) if isinstance(outcome, Completion) else None
 
-    async def _call(self, name: str, timeout_s: float) -> Outcome:
+    async def _call(self, name: str, timeout_s: float, voice: Voice | None) -> Outcome:
         catalog = self.world.catalog
         deployment = catalog.deployments[name]
         call = Call(
@@ -118,17 +133,20 @@ class Pursuit:
             min(timeout_s, catalog.tiers[self.tier].first_token_timeout_s),
             request_id=self.job.request.id,
         )
-        emit = None if self.pump is None else self.pump.emit
+        emit: Emit | None = None if self.pump is None else self.pump.emit
+        if emit is not None and voice is not None:
+            emit = voice.through(emit)
         return await self.world.providers[name].call(call, emit)
 
-    def _cut(self, permit: Permit, name: str, begun: float) -> None:
+    def _cut(self, permit: Permit, name: str, begun: float, *, overdue: bool) -> None:
         """A call cut short is billed too: the prompt, and at the least what came of the answer."""
-        self.fleet.abandon(permit)
+        self.fleet.abandon(permit, overdue=overdue)
         characters = 0 if self.pump is None else self.pump.characters
         usage = Usage(
             input_uncached=self.job.route.demands.prompt_tokens, output=math.ceil(characters / 4)
         )
-        self.attempts.append(self._account(name, begun, "cancelled", usage))
+        outcome = "overtaken" if overdue else "cancelled"
+        self.attempts.append(self._account(name, begun, outcome, usage))
 
     def _account(
         self, name: str, begun: float, outcome: str, usage: Usage | None, status: int | None = None
@@ -188,7 +206,8 @@ class Pursuit:
             if obstacle(deployment, model, demands) is None:
                 gate = self.fleet.gate(name, tokens)
                 cost = self.price_of(deployment, estimate)
-                yield Target(name, model.context_window, gate, cost)
+                typical_s = self.fleet.typical_s(name)
+                yield Target(name, model.context_window, gate, cost, typical_s)
 
     def _deadline(self) -> float:
         if self.job.deadline_ms is None:

@@ -1,0 +1,123 @@
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from workers.hedging import Caller, Race, Voice
+
+
+class Calls:
+    """Two calls, each of which speaks and ends when told to."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.voices: dict[str, Voice] = {}
+        self.cut: list[str] = []
+
+    async def _emit(self, delta: dict[str, Any]) -> None:
+        self.said.append(delta["content"])
+
+    def call(
+        self, name: str, *, answer_s: float, speaks: bool = False, fails: bool = False
+    ) -> Caller[str]:
+        async def run(voice: Voice) -> str | None:
+            self.voices[name] = voice
+            try:
+                await asyncio.sleep(answer_s)
+                if speaks:
+                    await voice.through(self._emit)({"content": name})
+                    await asyncio.sleep(answer_s)
+            except asyncio.CancelledError:
+                self.cut.append(name)
+                raise
+            return None if fails else name
+
+        return run
+
+
+def race(first: Caller[str], second: Caller[str], may_hedge: Callable[[], bool]) -> Race[str]:
+    return Race(first, second, after_s=0.02, may_hedge=may_hedge)
+
+
+async def test_a_fast_call_is_alone() -> None:
+    calls = Calls()
+    won = await race(calls.call("a", answer_s=0), calls.call("b", answer_s=0), lambda: True).run()
+    assert won == "a"
+    assert list(calls.voices) == ["a"]
+
+
+async def test_a_slow_one_is_overtaken_and_counts_as_overdue() -> None:
+    calls = Calls()
+    won = await race(calls.call("a", answer_s=9), calls.call("b", answer_s=0), lambda: True).run()
+    assert (won, calls.cut) == ("b", ["a"])
+    assert calls.voices["a"].overdue
+    assert not calls.voices["b"].overdue
+
+
+async def test_the_first_may_still_win() -> None:
+    calls = Calls()
+    won = await race(
+        calls.call("a", answer_s=0.04), calls.call("b", answer_s=9), lambda: True
+    ).run()
+    assert (won, calls.cut) == ("a", ["b"])
+    assert not calls.voices["a"].overdue
+
+
+async def test_only_one_is_ever_heard() -> None:
+    calls = Calls()
+    both = (
+        calls.call("a", answer_s=0.05, speaks=True),
+        calls.call("b", answer_s=0.03, speaks=True),
+    )
+    won = await race(*both, lambda: True).run()
+    assert calls.said == [won]
+
+
+async def test_what_has_begun_to_speak_is_not_hedged() -> None:
+    calls = Calls()
+    slow_talker = calls.call("a", answer_s=0.015, speaks=True)
+    await race(slow_talker, calls.call("b", answer_s=0), lambda: True).run()
+    assert (calls.said, list(calls.voices)) == (["a"], ["a"])
+
+
+async def test_a_failure_waits_for_the_other() -> None:
+    calls = Calls()
+    first = calls.call("a", answer_s=0.03, fails=True)
+    assert await race(first, calls.call("b", answer_s=0.04), lambda: True).run() == "b"
+    both_fail = race(
+        calls.call("a", answer_s=0.03, fails=True),
+        calls.call("b", answer_s=0, fails=True),
+        lambda: True,
+    )
+    assert await both_fail.run() is None
+
+
+async def test_no_hedge_beyond_the_allowance() -> None:
+    calls = Calls()
+    won = await race(
+        calls.call("a", answer_s=0.05), calls.call("b", answer_s=0), lambda: False
+    ).run()
+    assert (won, list(calls.voices)) == ("a", ["a"])
+
+
+async def test_cancelling_the_request_cuts_both() -> None:
+    calls = Calls()
+    both = race(calls.call("a", answer_s=9), calls.call("b", answer_s=9), lambda: True)
+    task = asyncio.create_task(both.run())
+    async with asyncio.timeout(5):
+        while "b" not in calls.voices:  # noqa: ASYNC110 -- the call knows no event
+            await asyncio.sleep(0.001)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert sorted(calls.cut) == ["a", "b"]
+
+
+async def test_a_bug_in_a_call_is_raised() -> None:
+    async def broken(_: Voice) -> str | None:
+        raise RuntimeError("bug")
+
+    calls = Calls()
+    with pytest.raises(RuntimeError, match="bug"):
+        await race(broken, calls.call("b", answer_s=0), lambda: True).run()
