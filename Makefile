@@ -1,0 +1,59 @@
+# Needs Python 3.11+ and a package index. `make` alone lists the targets.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.synced
+NICE := nice -n 5
+
+help:            ## list the targets
+	@sed -nE 's/^([a-z]+): .*## (.*)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+setup: $(READY)  ## make .venv with every pinned package
+
+.venv/.uv: requirements/bootstrap.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements/bootstrap.txt
+	@touch $@
+
+$(READY): .venv/.uv requirements/dev.txt
+	$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements/dev.txt
+	@touch $@
+
+demo: $(READY)   ## a broker, Redis, simulator, router and three pools answer real prompts
+	$(BIN)/python -m dev.demo
+
+up: $(READY)     ## the same stack, left running until Ctrl-C
+	$(BIN)/python -m dev.stack
+
+test: $(READY)   ## every test but the long chaos part; Apache Kafka included
+	$(BIN)/python -m pytest -m "not chaos"
+
+check: $(READY)  ## ruff, mypy --strict, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+	$(BIN)/lint-imports
+
+bench: $(READY)  ## the pipeline beside its physical limit; results in bench/results/
+	$(BIN)/python -m bench
+
+train: $(READY)  ## the router's and the cache's models, from the labelled data
+	$(NICE) $(BIN)/python -m dev.train
+
+chaos: $(READY)  ## kills processes under load and counts what was lost
+	$(BIN)/python -m pytest -m chaos
+
+resilience: $(READY) ## rate limits and outages: what the breakers and fallbacks save
+	$(BIN)/python -m bench.resilience
+
+lock: $(READY)   ## compile requirements/*.txt from pyproject.toml (UPGRADE=--upgrade for newer ones)
+	set -e; compile="$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header $(UPGRADE)"; \
+	$$compile --group pyproject.toml:dev --output-file requirements/dev.txt; \
+	$$compile --group pyproject.toml:service --constraints requirements/dev.txt --output-file requirements/service.txt; \
+	echo uv | $$compile --output-file requirements/bootstrap.txt -
+
+clean:           ## remove what setup, tests and demo made
+	rm -rf .venv var build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: help setup demo up test check bench train chaos resilience lock clean
