@@ -1,0 +1,114 @@
+"""`python -m bench.pipeline`: the pipeline beside its physical limit, alternating in one run.
+
+(a) a raw two-hop echo on the same Kafka; (b) the pipeline on cache hits; (c) the pipeline with a
+provider that takes 0 ms and one that takes 200 ms. CPU is that of router, worker and client.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import statistics
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+
+import uvloop
+
+from bench.machine import description, used
+from bench.pipeline import loads
+from bench.pipeline.loads import Ran
+from bench.pipeline.stack import Stack, stack
+from producers import ClientSettings, RouterClient
+from producers.kafka import KafkaBroker
+
+RESULTS: Final = Path("bench/results/pipeline.json")
+_MANY: Final = 512
+_SOME: Final = 64
+_SLOW_MS: Final = 200
+
+
+async def measure(running: Stack, requests: int, rounds: int) -> dict[str, Any]:
+    """All figures, as they go into the result file."""
+    settings = ClientSettings(kafka=running.kafka, timeout_s=120)
+    async with RouterClient.connect(settings) as client, KafkaBroker(settings, "bench") as broker:
+        await loads.submit_all(client, loads.cached(100), _SOME)
+        await loads.echo_all(broker, 100, _SOME)
+        echo, hits, calls = [], [], []
+        for _ in range(rounds):
+            echo.append(await loads.echo_all(broker, requests, _MANY))
+            hits.append(await _counted(running, client, loads.cached(requests), _MANY))
+            calls.append(await _counted(running, client, loads.fresh(requests // 2), _MANY))
+        latency = await _latencies(running, client)
+    return {
+        "machine": description(),
+        "echo": _summary(echo),
+        "cache_hits": _summary(ran for ran, _ in hits) | _cpu(hits),
+        "provider_0_ms": _summary(ran for ran, _ in calls) | _cpu(calls),
+        "latency": latency,
+        "hits_to_echo": round(_rate(ran for ran, _ in hits) / _rate(echo), 3),
+        "rss_mb": {child.name: round(used(child.pid).rss_mb) for child in running.ours},
+    }
+
+
+async def _latencies(running: Stack, client: RouterClient) -> dict[str, Any]:
+    """Added latency: what a request takes beyond its provider, at 1 and at 64 in flight."""
+    told: dict[str, Any] = {}
+    for provider_ms in (0, _SLOW_MS):
+        await asyncio.to_thread(running.simulator.control, latency_ms=provider_ms)
+        for in_flight, number in ((1, 60), (_SOME, 640)):
+            ran = await loads.submit_all(client, loads.fresh(number), in_flight)
+            told[f"added_ms_provider_{provider_ms}_ms_{in_flight}_in_flight"] = {
+                "p50": round(ran.percentile(0.5) - provider_ms, 2),
+                "p99": round(ran.percentile(0.99) - provider_ms, 2),
+            }
+    ran = await loads.submit_all(client, loads.cached(100), 1)
+    told["hit_ms_1_in_flight"] = {"p50": ran.percentile(0.5), "p99": ran.percentile(0.99)}
+    return told
+
+
+async def _counted(
+    running: Stack, client: RouterClient, requests: list[Any], in_flight: int
+) -> tuple[Ran, float]:
+    """What ran, and the CPU milliseconds a request took over all our processes."""
+    pids = [os.getpid(), *(child.pid for child in running.ours)]
+    before = sum(used(pid).cpu_s for pid in pids)
+    ran = await loads.submit_all(client, requests, in_flight)
+    after = sum(used(pid).cpu_s for pid in pids)
+    return ran, (after - before) * 1000 / len(requests)
+
+
+def _summary(runs: Iterable[Ran]) -> dict[str, float]:
+    runs = list(runs)
+    return {
+        "messages_s": round(_rate(runs)),
+        "p50_ms": round(statistics.median(run.percentile(0.5) for run in runs), 1),
+        "p99_ms": round(statistics.median(run.percentile(0.99) for run in runs), 1),
+    }
+
+
+def _rate(runs: Iterable[Ran]) -> float:
+    return statistics.median(run.messages_s for run in runs)
+
+
+def _cpu(counted: list[tuple[Ran, float]]) -> dict[str, float]:
+    return {"cpu_ms_per_request": round(statistics.median(cpu for _, cpu in counted), 3)}
+
+
+def main() -> None:
+    """Measure, print, and keep the figures."""
+    parser = argparse.ArgumentParser(prog="python -m bench.pipeline", description=__doc__)
+    parser.add_argument("--requests", type=int, default=4000, help="in each round of (a) and (b)")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--trace-ratio", type=float, default=0.1)
+    options = parser.parse_args()
+    with stack(options.trace_ratio) as running:
+        told = uvloop.run(measure(running, options.requests, options.rounds))
+    text = json.dumps(told, indent=2)
+    RESULTS.parent.mkdir(parents=True, exist_ok=True)
+    RESULTS.write_text(text + "\n", encoding="utf-8")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""Which processes does the pipeline's benchmark run, and how are they reached?"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeVar
+
+from bench.pipeline.echo import PARTITIONS
+from dev.broker import apache_kafka
+from dev.processes import Child
+from dev.redis_server import redis_server, url_of
+from dev.simulator.process import Running, running
+
+_KEYS: Final = {
+    "OPENAI_API_KEY": "sk-simulated",
+    "ANTHROPIC_API_KEY": "sk-ant-simulated",
+    "MISTRAL_API_KEY": "simulated",
+}
+_Child = TypeVar("_Child", bound=Child)
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """What runs. `ours`: the processes whose CPU counts as Switchgear's."""
+
+    kafka: str
+    simulator: Running
+    ours: tuple[Child, ...]
+
+
+@contextmanager
+def stack(trace_ratio: float) -> Iterator[Stack]:
+    """Apache Kafka, Redis, the simulator, one router, one economy pool, and the raw echo."""
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as parts:
+        data = Path(folder)
+        kafka = _start(parts, apache_kafka(data / "kafka"))
+        redis = _start(parts, redis_server(data / "redis"))
+        simulator = parts.enter_context(running())
+        environment = {
+            "SWITCHGEAR_KAFKA": kafka.address,
+            "SWITCHGEAR_REDIS": url_of(redis),
+            "SWITCHGEAR_PARTITIONS": str(PARTITIONS),
+            "SWITCHGEAR_TRACE_RATIO": str(trace_ratio),
+            "SWITCHGEAR_LOG_LEVEL": "WARNING",
+            "OPENAI_BASE_URL": f"{simulator.address}/openai/v1",
+            "ANTHROPIC_BASE_URL": f"{simulator.address}/anthropic",
+            "MISTRAL_BASE_URL": f"{simulator.address}/mistral/v1",
+            **_KEYS,
+        }
+        create = [sys.executable, "-m", "workers", "topics"]
+        subprocess.run(create, check=True, capture_output=True, env={**os.environ, **environment})
+        ours = (
+            _start(parts, _python("router", data, environment, "router")),
+            _start(parts, _python("worker", data, environment, "workers", "--tier", "economy")),
+        )
+        _start(parts, _python("echo", data, {}, "bench.pipeline.echo", kafka.address))
+        yield Stack(kafka.address, simulator, ours)
+
+
+def _python(name: str, data: Path, environment: Mapping[str, str], *module: str) -> Child:
+    return Child(name, [sys.executable, "-m", *module], data / f"{name}.log", environment)
+
+
+def _start(parts: ExitStack, child: _Child) -> _Child:
+    child.start()
+    parts.callback(child.stop)
+    return child
