@@ -1,0 +1,118 @@
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+from redis.asyncio import Redis
+
+from dev.processes import Server
+from workers.budget_state import Budgets, Reservation
+from workers.catalog import TagBudget, Tenant
+from workers.redis_link import Link, connect
+from workers.situation import Soft, Spent, Within
+
+pytestmark = pytest.mark.redis
+AT = datetime(2026, 11, 24, tzinfo=UTC)
+LIMIT = 1_000_000
+TENANT = Tenant(
+    budget_usd_day=Decimal(1),
+    budget_usd_month=Decimal(100),
+    tag_budgets={"team=*": TagBudget(usd_day=Decimal("0.3"))},
+)
+DAY = "switchgear:budget:{acme}:2026-11-24"
+MONTH = "switchgear:budget:{acme}:2026-11"
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    client = connect(redis_url)
+    yield client
+    await client.aclose()
+
+
+def process(redis: Redis) -> Budgets:
+    return Budgets(lambda: AT, Link(redis))
+
+
+async def test_500_at_once_never_overdraw(redis: Redis) -> None:
+    workers = [process(redis) for _ in range(4)]
+    draw = random.Random(3)
+    real = 0
+
+    async def request(number: int) -> bool:
+        nonlocal real
+        worker, estimate = workers[number % 4], Decimal(draw.randint(1_000, 9_000))
+        answer = await worker.reserve("acme", TENANT, {}, f"r{number}", estimate)
+        if isinstance(answer, Spent):
+            return False
+        await asyncio.sleep(draw.random() / 100)
+        cost = int(estimate * draw.randint(50, 100) / 100)
+        real += cost
+        await worker.settle(answer, Decimal(cost))
+        return True
+
+    served = await asyncio.gather(*(request(number) for number in range(500)))
+    assert real <= LIMIT
+    assert int(await redis.get(DAY) or 0) == real == int(await redis.get(MONTH) or 0)
+    assert 0 < served.count(False) < 500
+    assert real > LIMIT * 0.9  # nothing stayed reserved
+    assert await redis.zcard("switchgear:budget:{acme}:open") == 0
+
+
+async def test_a_reservation_is_all_budgets_or_none(redis: Redis) -> None:
+    budgets = process(redis)
+    tags = {"team": "search"}
+    first = await budgets.reserve("acme", TENANT, tags, "a", Decimal(200_000))
+    assert isinstance(first, Reservation)
+    assert first.standing == Within()
+    second = await budgets.reserve("acme", TENANT, tags, "b", Decimal(150_000))
+    assert isinstance(second, Spent)
+    assert "team=search of tenant acme" in second.why
+    assert int(await redis.get(DAY) or 0) == 200_000
+    third = await budgets.reserve("acme", TENANT, tags, "c", Decimal(60_000))
+    assert isinstance(third, Reservation)
+    assert isinstance(third.standing, Soft)
+
+
+async def test_a_redelivered_request_reserves_once_and_settling_twice_is_once(redis: Redis) -> None:
+    budgets = process(redis)
+    for _ in range(3):
+        reservation = await budgets.reserve("acme", TENANT, {}, "same", Decimal(100_000))
+    assert int(await redis.get(DAY) or 0) == 100_000
+    assert isinstance(reservation, Reservation)
+    await budgets.settle(reservation, Decimal(40_000))
+    await budgets.settle(reservation, Decimal(40_000))
+    assert int(await redis.get(DAY) or 0) == 40_000
+
+
+async def test_what_a_dead_worker_reserved_comes_back(redis: Redis) -> None:
+    budgets = process(redis)
+    await budgets.reserve("acme", TENANT, {}, "dead", Decimal(900_000))
+    assert isinstance(await budgets.reserve("acme", TENANT, {}, "b", Decimal(200_000)), Spent)
+    await redis.zadd("switchgear:budget:{acme}:open", {"dead": 0})  # its lease has ended
+    assert isinstance(await budgets.reserve("acme", TENANT, {}, "b", Decimal(200_000)), Reservation)
+    assert int(await redis.get(DAY) or 0) == 200_000
+
+
+async def test_without_redis_it_counts_on_and_tells_when_it_is_back(
+    redis: Redis, redis_server: Server
+) -> None:
+    link = Link(redis)
+    budgets = Budgets(lambda: AT, link)
+    before = await budgets.reserve("acme", TENANT, {}, "a", Decimal(500_000))
+    assert isinstance(before, Reservation)
+    redis_server.stop()
+    await budgets.settle(before, Decimal(400_000))
+    alone = await budgets.reserve("acme", TENANT, {}, "b", Decimal(300_000))
+    assert isinstance(alone, Reservation)
+    assert alone.alone
+    assert isinstance(await budgets.reserve("acme", TENANT, {}, "c", Decimal(300_000)), Spent)
+    await budgets.settle(alone, Decimal(250_000))
+    redis_server.start()
+    assert await link.ping()
+    last = await budgets.reserve("acme", TENANT, {}, "d", Decimal(10_000))
+    assert isinstance(last, Reservation)
+    await budgets.settle(last, Decimal(10_000))
+    assert int(await redis.get(DAY) or 0) == 400_000 + 250_000 + 10_000

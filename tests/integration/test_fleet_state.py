@@ -1,0 +1,217 @@
+import asyncio
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+
+import pytest
+
+from dev.processes import Server
+from producers.messages import Usage
+from workers.breakers import Transition
+from workers.catalog import Catalog
+from workers.fleet import Fleet, Permit
+from workers.fleet_state import FleetState, News
+from workers.limits import Ask, Grant, Level, Quota, full, grant
+from workers.providers.outcome import Completion, RateLimited, ServerError
+from workers.redis_link import Link, connect
+from workers.situation import Ready, Shut
+
+pytestmark = pytest.mark.redis
+ANSWER = Completion(body={}, usage=Usage(output=5), finish_reason="stop", first_token_s=0.2)
+
+
+def catalog(**limits: int) -> Catalog:
+    where = {"base_url": "http://localhost", "zone": "us", "provider": "acme", "model": "m"}
+    return Catalog.model_validate(
+        {
+            "models": {"m": {"family": "f", "context_window": 8000}},
+            "deployments": {"a": {**where, **limits}, "b": where},
+            "tiers": {"only": {"deployments": ["a", "b"]}},
+            "default_baseline": "a",
+        }
+    )
+
+
+class Worker:
+    """One process of the fleet, but for the process."""
+
+    def __init__(self, name: str, url: str, known: Catalog) -> None:
+        self.link = Link(connect(url))
+        self.heard: list[Transition] = []
+        self.state = FleetState(self.link, name)
+        self.fleet = Fleet(known, time.time, self.heard.append, state=self.state)
+
+    async def admitted(self, target: str = "a") -> Permit:
+        permit = await self.fleet.admit(target, 10)
+        assert isinstance(permit, Permit), permit
+        return permit
+
+
+@asynccontextmanager
+async def workers(url: str, count: int = 1, **limits: int) -> AsyncIterator[list[Worker]]:
+    async with AsyncExitStack() as stack:
+        fleet = []
+        for number in range(count):
+            worker = Worker(f"w{number}-{time.monotonic_ns()}", url, catalog(**limits))
+            stack.push_async_callback(worker.link.redis.aclose)
+            running = asyncio.create_task(worker.fleet.run())
+            stack.push_async_callback(_stopped, running)
+            fleet.append(worker)
+        async with asyncio.timeout(10):
+            await asyncio.gather(*(worker.state.following.wait() for worker in fleet))
+        yield fleet
+
+
+async def _stopped(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task  # raises what has ended it before
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 -- any condition, of several objects
+            await asyncio.sleep(0.002)
+
+
+def shut(worker: Worker, target: str = "a") -> bool:
+    return isinstance(worker.fleet.gate(target, 10), Shut)
+
+
+async def test_one_workers_429_protects_all_and_its_recovery_frees_all(redis_url: str) -> None:
+    async with workers(redis_url, 3) as (first, second, third):
+        first.fleet.settle(await first.admitted(), RateLimited(message="", wait_s=0.3))
+        await until(lambda: shut(second) and shut(third))
+        assert not shut(second, "b")
+        assert [(one.after, one.origin) for one in second.heard] == [("open", "peer")]
+        await until(lambda: second.fleet.gate("a", 10) == Ready(probe=True))
+        second.fleet.settle(await second.admitted(), ANSWER)
+        await until(lambda: all(w.fleet.gate("a", 10) == Ready() for w in (first, second, third)))
+
+
+async def test_a_worker_that_starts_later_knows_at_once(redis_url: str) -> None:
+    async with workers(redis_url) as (first,):
+        first.fleet.settle(await first.admitted(), RateLimited(message="", wait_s=60))
+        await first.state.flush()
+        async with workers(redis_url) as (late,):
+            assert shut(late)
+            gate = late.fleet.gate("a", 10)
+            assert isinstance(gate, Shut)
+            assert 55 < gate.until - time.time() <= 60
+
+
+async def test_the_fleet_probes_with_few_calls_however_many_workers_ask(redis_url: str) -> None:
+    async with workers(redis_url, 4) as fleet:
+        fleet[0].fleet.settle(await fleet[0].admitted(), RateLimited(message="", wait_s=0.2))
+        await until(lambda: all(shut(worker) for worker in fleet))
+        await until(lambda: not any(shut(worker) for worker in fleet))
+        answers = await asyncio.gather(*(worker.fleet.admit("a", 10) for worker in fleet))
+        permits = [answer for answer in answers if isinstance(answer, Permit)]
+        assert len(permits) == 1
+        assert all(shut(worker) for worker in fleet)
+        fleet[answers.index(permits[0])].fleet.abandon(permits[0])
+        await asyncio.gather(*(worker.state.flush() for worker in fleet))
+        freed = [await worker.fleet.admit("a", 10) for worker in fleet]
+        assert sum(isinstance(answer, Permit) for answer in freed) == 1
+
+
+async def test_an_operator_holds_a_breaker_against_all_outcomes(redis_url: str) -> None:
+    key = "acme/default/a/m"
+    async with workers(redis_url, 2) as (first, second):
+        held = News(key, "forced_open", "operator", "forced", force=True)
+        assert await first.state.publish(held)
+        await until(lambda: shut(first) and shut(second))
+        assert not await second.state.publish(News(key, "closed", second.state.worker))
+        assert await first.state.publish(News(key, "closed", "operator", "forced", force=True))
+        await until(lambda: not shut(first) and not shut(second))
+
+
+async def test_a_longer_opening_is_not_cut_short_by_a_shorter_one(redis_url: str) -> None:
+    async with workers(redis_url, 2) as (first, second):
+        assert await first.state.publish(News("k", "open", "x", "quota", 100))
+        assert not await second.state.publish(News("k", "open", "y", "failures", 1))
+        (kept,) = await first.state.all_news()
+        assert kept.reason == "quota"
+
+
+async def test_the_rate_budget_is_one_for_the_whole_fleet(redis_url: str) -> None:
+    async with workers(redis_url, 4, rpm=600) as fleet:
+        started, admitted = time.monotonic(), 0
+        for _ in range(100):
+            answers = await asyncio.gather(*(worker.fleet.admit("a", 10) for worker in fleet))
+            admitted += sum(isinstance(answer, Permit) for answer in answers)
+        burst, per_s = 100, 10
+        assert 90 <= admitted <= burst + per_s * (time.monotonic() - started) + 1
+        gates = {type(worker.fleet.gate("a", 10)) for worker in fleet}
+        assert gates == {Shut}
+
+
+async def test_without_redis_each_worker_goes_on_alone_and_tells_when_it_is_back(
+    redis_url: str, redis_server: Server
+) -> None:
+    async with workers(redis_url, 2, rpm=6000) as (first, second):
+        redis_server.kill()
+        await until(lambda: not first.state.up and not second.state.up)
+        first.fleet.settle(await first.admitted(), RateLimited(message="", wait_s=60))
+        assert shut(first)
+        assert not shut(second)
+        for _ in range(5):
+            second.fleet.settle(await second.admitted("b"), ServerError(message=""))
+        assert shut(second, "b")
+        redis_server.start()
+        await until(lambda: shut(second))
+
+
+async def test_a_hung_redis_delays_one_call_and_then_none(
+    redis_url: str, redis_server: Server
+) -> None:
+    async with workers(redis_url, 1, rpm=6000) as (worker,):
+        await worker.admitted()
+        os.kill(redis_server.pid, signal.SIGSTOP)
+        try:
+            await until(lambda: not worker.state.up)
+            for _ in range(50):
+                await worker.admitted()
+        finally:
+            os.kill(redis_server.pid, signal.SIGCONT)
+        await until(lambda: worker.state.up)
+
+
+# ------------------------------------------------------- the Lua script does what limits.grant does
+
+ASKS = [
+    Ask(tokens=100),
+    Ask(tokens=4000),
+    Ask(tokens=7000, back_requests=1, back_tokens=50),
+    Ask(tokens=10, left_requests=3),
+    Ask(tokens=10, back_tokens=-900, left_tokens=200),
+    Ask(tokens=10),
+    Ask(tokens=99_999),
+]
+
+
+@pytest.mark.parametrize("quota", [Quota(60, 6000), Quota(6, None), Quota(None, 60_000)])
+async def test_the_fleets_bucket_grants_what_the_pure_one_does(
+    redis_url: str, quota: Quota
+) -> None:
+    link = Link(connect(redis_url))
+    state, started = FleetState(link, "w"), time.monotonic()
+    level: Level = full(quota, 0)
+    for ask in ASKS:
+        level, expected = grant(level, quota, ask, 0)
+        granted = await state.lease("k", quota, ask)
+        assert granted is not None
+        assert _close(granted, expected, time.monotonic() - started, quota)
+    await link.redis.aclose()
+
+
+def _close(granted: Grant, expected: Grant, passed_s: float, quota: Quota) -> bool:
+    """Equal but for what the real clock has refilled meanwhile."""
+    slack = (quota.tpm or quota.rpm or 0) / 60 * passed_s + 0.001
+    return (
+        granted.requests == pytest.approx(expected.requests, abs=slack)
+        and granted.tokens == pytest.approx(expected.tokens, abs=slack)
+        and granted.wait_s == pytest.approx(expected.wait_s, abs=passed_s + 0.001)
+    )
