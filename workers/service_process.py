@@ -1,6 +1,7 @@
 """What has every service process: a stop signal, a log, metrics, a broker, a tracer?"""
 
 import asyncio
+import gc
 import signal
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -31,6 +32,7 @@ class Process:
 @asynccontextmanager
 async def service_process(settings: ServiceSettings, name: str) -> AsyncIterator[Process]:
     """name: as traces and logs show the process, e.g. `switchgear-router`."""
+    _collect_garbage_less_often()
     start_logging(settings.log_level, content=settings.trace_content)
     metrics = Metrics()
     async with AsyncExitStack() as parts:
@@ -46,6 +48,12 @@ async def service_process(settings: ServiceSettings, name: str) -> AsyncIterator
         yield Process(
             settings, broker, PatientPublisher(broker), tracer, metrics, _stop_on_signals()
         )
+
+
+def _collect_garbage_less_often() -> None:
+    """Requests make no cycles to speak of: the default thresholds cost a sixth of the CPU."""
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 @contextmanager
