@@ -113,15 +113,15 @@ Validator: TypeAlias = Annotated[
 class Routing(Message):
     """What the caller demands or knows; everything is optional.
 
-    deadline_ms: time from submission within which an answer is still of use.
+    deadline_ms: time from submission within which an answer is still of use, at most a year.
     residency: zones that may see the data, e.g. `["eu"]`; empty = any.
     conversation: requests of one conversation share a partition; `ordered` answers them in order.
     """
 
     tier: Name | None = None
     min_quality: Annotated[float, Field(ge=0, le=1)] | None = None
-    max_cost_usd: Annotated[Decimal, Field(gt=0)] | None = None
-    deadline_ms: Annotated[int, Field(ge=1)] | None = None
+    max_cost_usd: Annotated[Decimal, Field(gt=0, le=1_000_000)] | None = None
+    deadline_ms: Annotated[int, Field(ge=1, le=31_536_000_000)] | None = None
     latency: Literal["interactive", "batch"] = "interactive"
     residency: tuple[Name, ...] = ()
     self_hosted_only: bool = False

@@ -1,8 +1,9 @@
 """What does a worker know of a record from its tier's queue before it begins?"""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from producers import codec
 from producers.broker import Record
@@ -10,6 +11,9 @@ from producers.codec import Headers
 from producers.messages import Attempt, Request, Route
 
 from .admission import Lane
+
+_NUMBER: Final = re.compile(r"[0-9]{1,15}")
+"""Longer ones overflow a float, or refuse to be parsed at all: a poison record, not a time."""
 
 Weights: TypeAlias = Callable[[str], int]
 """A tenant's share of a pool against the others."""
@@ -60,9 +64,9 @@ def read_job(record: Record) -> Job:
 
 
 def number(headers: Headers, name: str) -> int | None:
-    """The header's whole number; None when absent or not one."""
+    """The header's whole number; None when absent, not one, or beyond any time and count."""
     text = codec.header(headers, name)
-    return int(text) if text is not None and text.isascii() and text.isdigit() else None
+    return int(text) if text is not None and _NUMBER.fullmatch(text) else None
 
 
 def lane_of(record: Record, weight_of: Weights) -> Lane:
