@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 from .feedback import Feedback
 from .messages import Chunk, Done, Failed, Reply, Request, Route, Tagged, UsageEvent
@@ -43,6 +44,9 @@ OWN_HEADERS: Final = frozenset(
 
 MAX_REQUEST_BYTES: Final = 1_000_000
 """Kafka's default message limit less room for headers."""
+
+_MOST_WHERE: Final = 200
+"""A path may hold keys that the sender made up, of any length."""
 
 Headers: TypeAlias = Sequence[tuple[str, bytes]]
 _M = TypeVar("_M", bound=BaseModel)
@@ -130,10 +134,20 @@ def _decode(kind: type[_M], raw: bytes) -> _M:
 
 def _explain(message: str, raw: bytes, error: ValidationError) -> DecodeError:
     """The first problem, without the offending input: it may hold a prompt."""
-    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    first = error.errors(include_url=False, include_input=False)[0]
     more = error.error_count() - 1
-    problem = first["msg"] + (f" (and {more} more)" if more else "")
-    return DecodeError(raw, message, ".".join(map(str, first["loc"])), problem)
+    problem = _problem(first) + (f" (and {more} more)" if more else "")
+    where = ".".join(str(step)[:_MOST_WHERE] for step in first["loc"])
+    return DecodeError(raw, message, where[:_MOST_WHERE], problem)
+
+
+def _problem(error: ErrorDetails) -> str:
+    """The validator's words, except where they quote the input."""
+    if error["type"] == "union_tag_invalid":
+        return f"must have one of these as {error['ctx']['discriminator']}: " + str(
+            error["ctx"]["expected_tags"]
+        )
+    return error["msg"]
 
 
 def _text(value: bytes) -> str | None:

@@ -39,6 +39,6 @@ def may_reply_to(topic: str, allowed: Iterable[str]) -> bool:
     """
     if topic in _INTERNAL or topic.startswith(_INTERNAL_PREFIXES):
         return False
-    if _LEGAL_NAME.fullmatch(topic) is None:
+    if _LEGAL_NAME.fullmatch(topic) is None or topic in {".", ".."}:
         return False
     return any(fnmatch.fnmatchcase(topic, pattern) for pattern in allowed)
