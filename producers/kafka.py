@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.errors import (
+    InvalidTopicError,
     KafkaError,
     MessageSizeTooLargeError,
     RecordListTooLargeError,
@@ -21,12 +22,15 @@ from .settings import KafkaSettings
 
 _log = logging.getLogger(__name__)
 _PERMANENT = (
+    InvalidTopicError,
     MessageSizeTooLargeError,
     RecordListTooLargeError,
     TopicAuthorizationFailedError,
     UnknownTopicOrPartitionError,
 )
 _RETRY_S = 0.5
+MAX_RECORD_BYTES = 8_388_608
+"""Of a record that we write; `llm.requests` takes less, so there is room for what we add."""
 
 
 def connection(settings: KafkaSettings) -> dict[str, Any]:
@@ -72,7 +76,7 @@ class KafkaBroker:
             enable_idempotence=self._idempotence,
             linger_ms=0,
             max_batch_size=262_144,
-            max_request_size=8_388_608,
+            max_request_size=MAX_RECORD_BYTES,
         )
         await self._producer.start()
         self._lifetime.push_async_callback(self._producer.stop)
@@ -130,7 +134,12 @@ class KafkaBroker:
         await consumer.start()
         try:
             while True:
-                polled = await consumer.getmany(timeout_ms=1000, max_records=500)
+                try:
+                    polled = await consumer.getmany(timeout_ms=1000, max_records=500)
+                except KafkaError as error:
+                    _log.warning("reading %s failed, trying again: %s", topic, error)
+                    await asyncio.sleep(_RETRY_S)
+                    continue
                 if polled:
                     yield _batch(consumer, polled)
         finally:
@@ -141,7 +150,7 @@ async def _follow(consumer: AIOKafkaConsumer, receive: Callable[[Record], None])
     while True:
         try:
             polled = await consumer.getmany(timeout_ms=60_000)
-        except KafkaError as error:
+        except Exception as error:  # noqa: BLE001 whatever it is, a client must not go deaf
             _log.warning("reading replies failed, trying again: %s", error)
             await asyncio.sleep(_RETRY_S)
             continue
@@ -157,6 +166,10 @@ def _batch(
     offsets = {partition: records[-1].offset + 1 for partition, records in polled.items()}
 
     async def commit() -> None:
-        await consumer.commit(offsets)
+        try:
+            await consumer.commit(offsets)
+        except KafkaError as error:
+            # the group has moved on, or the broker is away: the batch comes again, to somebody
+            _log.info("offsets not committed: %s", error)
 
     return Batch([to_record(raw) for records in polled.values() for raw in records], commit)

@@ -7,7 +7,7 @@ from typing import Final
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from producers import topics
-from producers.kafka import connection
+from producers.kafka import MAX_RECORD_BYTES, connection
 from producers.settings import KafkaSettings
 
 from .catalog import Catalog
@@ -58,7 +58,7 @@ async def create(
                 topic.name,
                 topic.partitions or partitions,
                 replication,
-                topic_configs={"retention.ms": str(topic.retention_ms)},
+                topic_configs=_configs(topic),
             )
             for topic in wanted(catalog)
         ]
@@ -66,6 +66,14 @@ async def create(
     finally:
         await admin.close()
     return list(_created(response.topic_errors))
+
+
+def _configs(topic: Topic) -> dict[str, str]:
+    configs = {"retention.ms": str(topic.retention_ms)}
+    if topic.name != topics.REQUESTS:
+        # what one topic took must fit the next, with its route and the reason of its failure
+        configs["max.message.bytes"] = str(MAX_RECORD_BYTES)
+    return configs
 
 
 def _created(errors: list[tuple[str, int, str | None]]) -> Iterator[str]:
