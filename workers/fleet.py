@@ -112,8 +112,11 @@ class Fleet:
         self.configure(catalog)
 
     def configure(self, catalog: Catalog) -> None:
-        """Take over a new catalog; deployments that stayed the same keep their state."""
-        old, self._rooms = self._rooms, {}
+        """Take over a new catalog; deployments that stayed the same keep their state.
+
+        So do those that are gone: a request that began under the old catalog may still ask for one.
+        """
+        old, self._rooms = self._rooms, dict(self._rooms)
         for name, deployment in catalog.deployments.items():
             keys, known = _keys(name, deployment), old.get(name)
             fresh = Room(keys, Concurrency(self._concurrency.most))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, Generic, TypeVar
 
 from .catalog import Catalog
-from .config_file import ConfigError, parse
+from .config_file import parse
 
 _log: Final = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -46,7 +46,7 @@ class Live(Generic[T]):
                 return False
             self._text = text
             self._current = self._build(parse(text))
-        except (ConfigError, ValueError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 whatever is wrong with it, the old one stays
             _log.error("the new configuration is refused, the old one stays: %s", error)
             return False
         _log.info("a new configuration is in force")
