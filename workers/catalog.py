@@ -120,13 +120,13 @@ class Catalog(Section):
 
     @model_validator(mode="after")
     def _coherent(self) -> Self:
-        problems = [
-            _undefined(where, name, defined)
-            for where, name, defined in _references(self)
+        problems = tuple(
+            (path, _undefined(name, defined))
+            for path, name, defined in _references(self)
             if name not in defined
-        ]
+        )
         if problems:
-            raise ValueError("; ".join(problems))
+            raise IncoherentError(problems)
         return self
 
     def tenant(self, name: str) -> Tenant | None:
@@ -146,25 +146,38 @@ class Catalog(Section):
         )
 
 
-_Reference: TypeAlias = tuple[str, str, Collection[str]]
+Path: TypeAlias = tuple[str, ...]
+"""The keys that lead to a place in the file."""
+
+
+class IncoherentError(ValueError):
+    """Names are used that nothing defines. problems: (where, what is wrong and what would do)."""
+
+    def __init__(self, problems: tuple[tuple[Path, str], ...]) -> None:
+        super().__init__("; ".join(f"{'.'.join(path)}: {words}" for path, words in problems))
+        self.problems = problems
+
+
+_Reference: TypeAlias = tuple[Path, str, Collection[str]]
 
 
 def _references(catalog: Catalog) -> Iterator[_Reference]:
     """(where, the name used there, the names defined) of every reference in the file."""
     deployments = catalog.deployments
-    yield "default_baseline", catalog.default_baseline, deployments
+    yield ("default_baseline",), catalog.default_baseline, deployments
     for name, deployment in deployments.items():
-        yield f"deployments.{name}.model", deployment.model, catalog.models
+        yield ("deployments", name, "model"), deployment.model, catalog.models
     for name, tier in catalog.tiers.items():
-        yield from ((f"tiers.{name}.deployments", used, deployments) for used in tier.deployments)
+        for number, used in enumerate(tier.deployments):
+            yield ("tiers", name, "deployments", str(number)), used, deployments
         if tier.next is not None:
-            yield f"tiers.{name}.next", tier.next, catalog.tiers
+            yield ("tiers", name, "next"), tier.next, catalog.tiers
     for name, tenant in catalog.tenants.items():
         if tenant.baseline is not None:
-            yield f"tenants.{name}.baseline", tenant.baseline, deployments
+            yield ("tenants", name, "baseline"), tenant.baseline, deployments
 
 
-def _undefined(where: str, name: str, defined: Collection[str]) -> str:
+def _undefined(name: str, defined: Collection[str]) -> str:
     nearest = get_close_matches(name, defined, n=1)
     fix = f"did you mean {nearest[0]!r}?" if nearest else f"defined are: {', '.join(defined)}"
-    return f"{where}: {name!r} is not defined; {fix}"
+    return f"{name!r} is not defined; {fix}"
