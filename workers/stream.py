@@ -9,6 +9,7 @@ block nobody: polling goes on, and a full backlog pauses the partitions instead 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias
 
@@ -20,9 +21,12 @@ from .watermark import Watermark
 _log: Final = logging.getLogger(__name__)
 _IDLE_POLL_S: Final = 0.5
 _PAUSED_POLL_S: Final = 0.02
+_BURY_AGAIN_S: Final = 0.5
+_MOST_PAUSE_S: Final = 30.0
+_LEAVE_S: Final = 5.0
 
 Handler: TypeAlias = Callable[[Record], Awaitable[None]]
-CrashHandler: TypeAlias = Callable[[Record, Exception], Awaitable[None]]
+CrashHandler: TypeAlias = Callable[[Record, BaseException], Awaitable[None]]
 
 
 class Rebalanced(Protocol):
@@ -90,6 +94,14 @@ class StreamState:
     paused: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """A record, stamped with the assignment under which it was received."""
+
+    record: Record
+    watermark: Watermark
+
+
 class Stream:
     """One member of one consumer group."""
 
@@ -107,10 +119,12 @@ class Stream:
         self._on_crash = on_crash
         self._lane_of = lane_of
         self._settings = settings
-        self._admission: Admission[Record] = Admission()
+        self._admission: Admission[_Work] = Admission()
         self._watermarks: dict[Partition, Watermark] = {}
         self._running: set[asyncio.Task[None]] = set()
+        self._committing = asyncio.Lock()
         self._held = False
+        self._stopping = False
         self._paused = False
 
     def state(self) -> StreamState:
@@ -128,19 +142,16 @@ class Stream:
                 if committing.done():
                     committing.result()
         finally:
-            committing.cancel()
-            self._held = True
+            # commits go on meanwhile: whoever loses patience with us finds little to do again
+            self._stopping = True
             await self._drain(self._settings.stop_grace_s)
-            for task in self._running:
-                task.cancel()
-            await asyncio.gather(*self._running, return_exceptions=True)
-            await self._commit()
-            await self._source.stop()
+            committing.cancel()
+            await self._leave()
 
     async def assigned(self, partitions: Collection[Partition]) -> None:
         """What stays keeps its state; of what is lost, the waiting records are dropped."""
         kept = set(partitions)
-        self._admission.remove(lambda record: record.partition not in kept)
+        self._admission.remove(lambda work: work.record.partition not in kept)
         self._watermarks = {
             partition: self._watermarks.get(partition) or Watermark() for partition in kept
         }
@@ -157,21 +168,30 @@ class Stream:
     async def _receive(self) -> None:
         records = await self._source.poll(_PAUSED_POLL_S if self._paused else _IDLE_POLL_S)
         for record in records:
-            watermark = self._watermarks.get(record.partition)
             # a record of a partition that was lost while it was being fetched is not ours
-            if watermark is not None and watermark.received(record.offset):
-                self._admission.offer(self._lane_of(record), record)
+            if record.partition in self._watermarks:
+                self._take_in(record)
         self._fill()
         self._balance()
 
+    def _take_in(self, record: Record) -> None:
+        watermark = self._watermarks[record.partition]
+        if watermark.rewound(record.offset):
+            watermark = self._watermarks[record.partition] = Watermark()
+        if watermark.received(record.offset):
+            self._admission.offer(self._lane_of(record), _Work(record, watermark))
+
     def _fill(self) -> None:
-        while not self._held and len(self._running) < self._settings.concurrency:
+        while not self._held and not self._stopping and self._has_room():
             ticket = self._admission.take()
             if ticket is None:
                 return
             task = asyncio.create_task(self._run(ticket))
             self._running.add(task)
             task.add_done_callback(self._ended)
+
+    def _has_room(self) -> bool:
+        return len(self._running) < self._settings.concurrency
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
@@ -186,23 +206,48 @@ class Stream:
             self._source.resume()
             self._paused = False
 
-    async def _run(self, ticket: Ticket[Record]) -> None:
-        record = ticket.item
-        watermark = self._watermarks.get(record.partition)
+    async def _run(self, ticket: Ticket[_Work]) -> None:
+        record = ticket.item.record
         try:
             try:
                 await self._handle(record)
-            except Exception as error:  # noqa: BLE001 whatever it is, its record must not be lost
+            except (Exception, asyncio.CancelledError) as error:
+                if isinstance(error, asyncio.CancelledError) and self._stopping:
+                    raise
                 _log.exception("handler failed: %s offset %d", record.partition, record.offset)
-                await self._on_crash(record, error)
-            if watermark is not None:
-                watermark.finished(record.offset)
+                await self._bury(record, error)
+            ticket.item.watermark.finished(record.offset)
         finally:
             self._admission.finished(ticket)
+
+    async def _bury(self, record: Record, error: BaseException) -> None:
+        """Until it succeeds: meanwhile the record isn't committed, so it can't be lost."""
+        pause_s = _BURY_AGAIN_S
+        while True:
+            try:
+                await self._on_crash(record, error)
+            except Exception:  # noqa: BLE001 tried again until it succeeds
+                _log.exception("can't bury %s offset %d", record.partition, record.offset)
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, _MOST_PAUSE_S)
+            else:
+                return
 
     async def _drain(self, grace_s: float) -> None:
         if self._running:
             await asyncio.wait(self._running, timeout=grace_s)
+
+    async def _leave(self) -> None:
+        """Stops what still runs, and goes; a broker that is away holds nobody up for long."""
+        for task in self._running:
+            task.cancel()
+        await self._drain(_LEAVE_S)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LEAVE_S):
+                await self._commit()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LEAVE_S):
+                await self._source.stop()
 
     async def _commit_regularly(self) -> None:
         while True:
@@ -210,12 +255,14 @@ class Stream:
             await self._commit()
 
     async def _commit(self) -> None:
-        watermarks = dict(self._watermarks)
-        offsets = {
-            partition: offset
-            for partition, watermark in watermarks.items()
-            if (offset := watermark.committable()) is not None
-        }
-        if offsets and await self._source.commit(offsets):
-            for partition, offset in offsets.items():
-                watermarks[partition].committed(offset)
+        # one at a time: an older commit that arrives last would take the group back
+        async with self._committing:
+            watermarks = dict(self._watermarks)
+            offsets = {
+                partition: offset
+                for partition, watermark in watermarks.items()
+                if (offset := watermark.committable()) is not None
+            }
+            if offsets and await self._source.commit(offsets):
+                for partition, offset in offsets.items():
+                    watermarks[partition].committed(offset)

@@ -2,7 +2,9 @@
 
 Records finish out of order; the committed offset is the contiguous one. Offsets are taken as they
 are received, not assumed dense: compaction and transactions leave gaps (the idea is
-confluentinc/parallel-consumer's). One Watermark lives as long as its partition stays assigned.
+confluentinc/parallel-consumer's). One Watermark lives as long as its partition stays assigned and
+its log isn't cut; work is stamped with its Watermark, so what an earlier one's records finish late
+never counts for a later one's.
 """
 
 from collections import deque
@@ -13,37 +15,32 @@ class Watermark:
 
     def __init__(self) -> None:
         self._waiting: deque[int] = deque()
-        self._finished: set[int] = set()
+        self._unfinished: set[int] = set()
         self._next: int | None = None
         self._committed: int | None = None
 
-    def received(self, offset: int) -> bool:
-        """Whether the record is new; one that is under way or done already is not.
+    def rewound(self, offset: int) -> bool:
+        """Whether `offset` lies below all that is tracked.
 
-        An offset below all that is tracked means that the log was cut or the group reset: it is
-        new, and tracking starts over, because to do it twice is better than not at all.
+        Then the log was cut or the group reset: tracking starts over with a new Watermark, because
+        to do a record twice is better than not at all.
         """
+        return self._next is not None and offset < self._lowest(self._next)
+
+    def received(self, offset: int) -> bool:
+        """Whether the record is new; one that is under way or done already is not."""
         if self._next is not None and offset < self._next:
-            if offset >= self._lowest(self._next):
-                return False
-            self._restart()
+            return False
         self._waiting.append(offset)
+        self._unfinished.add(offset)
         self._next = offset + 1
         return True
 
     def finished(self, offset: int) -> None:
-        """The record needs no redelivery. An offset that isn't tracked (any more) is ignored."""
-        if not self._waiting or offset < self._waiting[0]:
-            return
-        self._finished.add(offset)
-        while self._waiting and self._waiting[0] in self._finished:
-            self._finished.discard(self._waiting.popleft())
-
-    def forgotten(self, offset: int) -> None:
-        """The record will not be handled: everything from it on must be received again."""
-        while self._waiting and self._waiting[-1] >= offset:
-            self._finished.discard(self._waiting.pop())
-        self._next = offset
+        """The record needs no redelivery."""
+        self._unfinished.discard(offset)
+        while self._waiting and self._waiting[0] not in self._unfinished:
+            self._waiting.popleft()
 
     def committable(self) -> int | None:
         """The offset to commit (the first not done), or None if that is committed already."""
@@ -63,8 +60,3 @@ class Watermark:
 
     def _lowest(self, following: int) -> int:
         return self._waiting[0] if self._waiting else following
-
-    def _restart(self) -> None:
-        self._waiting.clear()
-        self._finished.clear()
-        self._committed = None
