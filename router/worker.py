@@ -45,10 +45,15 @@ class Router:
 
 async def route_one(router: Router, record: Record) -> None:
     """Returns when the record needs no redelivery."""
-    await _routing(router, record).run()
+    routing = _routing(router, record)
+    try:
+        await routing.run()
+    except Exception:
+        routing.hop.end(error="internal_error")
+        raise
 
 
-async def bury_request(router: Router, record: Record, error: Exception) -> None:
+async def bury_request(router: Router, record: Record, error: BaseException) -> None:
     """What becomes of a request that broke the router: its bytes are kept, its sender is told."""
     await router.publisher.publish(dead_letter(record, "internal_error", crash_detail(error)))
     message = "the request broke the router; it lies in the dead-letter topic for the operator"
@@ -94,7 +99,11 @@ class Routing:
         """Checks what the envelope asks for, then decides."""
         basis = self.router.basis()
         tenant = basis.catalog.tenant(request.tenant)
-        allowed = () if tenant is None else tenant.reply_topics
+        if tenant is None:
+            message = f"tenant {request.tenant!r} isn't served here"
+            await self.refuse("unknown_tenant", message, retryable=False)
+            return
+        allowed = tenant.reply_topics
         if self.envelope.reply_to and not topics.may_reply_to(self.envelope.reply_to, allowed):
             shown = f"{self.envelope.reply_to!r} is not a reply topic of tenant {request.tenant!r}"
             message = f"{shown}; allowed are: {', '.join(allowed) or 'none'}"

@@ -6,7 +6,7 @@ tenant's baseline deployment. A hit is billed nothing; its baseline counts the t
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -17,7 +17,6 @@ from producers.messages import (
     Done,
     Failed,
     FailureCode,
-    MicroUsd,
     RouteTaken,
     Timings,
     Usage,
@@ -27,7 +26,7 @@ from producers.messages import (
 from .catalog import Deployment
 from .job import Job
 from .providers.outcome import Completion
-from .saved import Worth
+from .saved import Worth, billed
 
 NOT_CACHED = CacheOutcome(result="bypass")
 
@@ -121,13 +120,6 @@ def usage_event(job: Job, reply: Done | Failed, facts: Facts, at_ms: int) -> Usa
         **_fingerprints(job),
         trace_id=facts.trace_id,
     )
-
-
-def billed(attempts: Sequence[Attempt]) -> MicroUsd | None:
-    """The sum of all attempts; None ("unpriced") as soon as one that used tokens has no price."""
-    costs = [attempt.cost_micro_usd for attempt in attempts if attempt.usage is not None]
-    known = [cost for cost in costs if cost is not None]
-    return sum(known, Decimal(0)) if len(known) == len(costs) else None
 
 
 def _route_taken(job: Job, facts: Facts) -> RouteTaken:

@@ -20,7 +20,7 @@ class Cancellations:
 
     def __init__(self) -> None:
         self._ids: OrderedDict[str, None] = OrderedDict()
-        self._tasks: dict[str, asyncio.Task[object]] = {}
+        self._tasks: dict[str, set[asyncio.Task[object]]] = {}
 
     def receive(self, record: Record) -> None:
         """A record of the cancellation topic: its key is the request's id."""
@@ -28,8 +28,7 @@ class Cancellations:
         self._ids[request_id] = None
         if len(self._ids) > _REMEMBERED:
             self._ids.popitem(last=False)
-        task = self._tasks.get(request_id)
-        if task is not None:
+        for task in self._tasks.get(request_id, ()):
             task.cancel()
 
     @contextmanager
@@ -39,7 +38,9 @@ class Cancellations:
             raise Cancelled
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 a worker serves in tasks
-        self._tasks[request_id] = task
+        # without Redis, two tasks of one process may serve the same request
+        tasks = self._tasks.setdefault(request_id, set())
+        tasks.add(task)
         try:
             yield
         except asyncio.CancelledError:
@@ -47,4 +48,6 @@ class Cancellations:
                 raise Cancelled from None
             raise
         finally:
-            del self._tasks[request_id]
+            tasks.discard(task)
+            if not tasks:
+                self._tasks.pop(request_id, None)

@@ -32,7 +32,7 @@ def dead_letter(record: Record, reason: str, detail: str) -> Outgoing:
     return Outgoing(topics.DEAD_LETTERS, record.value, record.key, [*own, *why])
 
 
-def crash_detail(error: Exception) -> str:
+def crash_detail(error: BaseException) -> str:
     """Where a handler broke: the frames, and the error's type. Its text may quote a prompt."""
     frames = traceback.extract_tb(error.__traceback__)
     places = [

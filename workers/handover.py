@@ -1,7 +1,7 @@
 """What record does a request become when this pool doesn't finish it?"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from producers import codec, topics
@@ -17,18 +17,23 @@ DELAYS_MS: Final = (1_000, 10_000, 60_000, 600_000)
 _OURS: Final = frozenset({codec.VISITED, codec.ATTEMPT, codec.DUE, codec.TARGET})
 
 
+def moved(job: Job, step: Reroute) -> Job:
+    """The request as it goes on in the other tier."""
+    route = job.route.model_copy(
+        update={"tier": step.tier, "reasons": (*job.route.reasons, step.reason)}
+    )
+    return replace(job, route=route, visited=(*job.visited, job.route.tier), attempts_here=0)
+
+
 def rerouted(
     job: Job, step: Reroute, attempts: Sequence[Attempt], trace: codec.Headers
 ) -> Outgoing:
     """The request on the other tier's queue. trace: the headers that continue its trace."""
-    route = job.route.model_copy(
-        update={"tier": step.tier, "reasons": (*job.route.reasons, step.reason)}
-    )
-    visited = (*job.visited, job.route.tier)
-    headers = _headers(job, trace, {codec.VISITED: ",".join(visited)})
+    there = moved(job, step)
+    headers = _headers(job, trace, {codec.VISITED: ",".join(there.visited)})
     return Outgoing(
-        topics.tier_topic(step.tier, route.zone),
-        codec.encode(Tagged(route=route, request=job.request, attempts=tuple(attempts))),
+        topics.tier_topic(step.tier, there.route.zone),
+        codec.encode(Tagged(route=there.route, request=job.request, attempts=tuple(attempts))),
         job.record.key,
         headers,
     )

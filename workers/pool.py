@@ -4,17 +4,22 @@ cache → claim → providers → record → publish → keep. The reply and the
 before the record counts as finished, so a crash at any point redelivers and loses nothing.
 """
 
+import logging
+from typing import Final, NamedTuple
+
 from observability.semconv import queue_attributes
 from observability.tracing import Waited
 from producers import codec, topics
-from producers.broker import Outgoing, Publisher, Record
+from producers.broker import Outgoing, Publisher, PublishFailedError, Record
 from producers.codec import DecodeError
-from producers.messages import Failed
+from producers.messages import Failed, FailureCode
 
 from .dead_letters import crash_detail, dead_letter
 from .job import read_job
 from .parts import Pool
 from .service import Service
+
+_log: Final = logging.getLogger(__name__)
 
 
 async def serve_one(pool: Pool, record: Record) -> None:
@@ -22,7 +27,7 @@ async def serve_one(pool: Pool, record: Record) -> None:
     try:
         job = read_job(record)
     except DecodeError as error:
-        await pool.publisher.publish(dead_letter(record, "invalid_request", str(error)))
+        await _refuse(pool.publisher, record, Refusal("invalid_request", str(error), str(error)))
         return
     waited = Waited(
         queue=record.partition.topic,
@@ -33,17 +38,41 @@ async def serve_one(pool: Pool, record: Record) -> None:
     hop = pool.tracer.hop(
         f"serve {pool.tier}", record.headers, tenant=job.request.tenant, waited=waited
     )
-    await Service(pool, job, hop, pool.world()).run()
+    try:
+        await Service(pool, job, hop, pool.world()).run()
+    except Exception:
+        hop.end(error="internal_error")
+        raise
 
 
-async def bury(publisher: Publisher, record: Record, error: Exception) -> None:
+async def bury(publisher: Publisher, record: Record, error: BaseException) -> None:
     """What becomes of a record whose handler broke: its bytes are kept, its sender is told."""
-    await publisher.publish(dead_letter(record, "internal_error", crash_detail(error)))
+    message = "the request broke its worker; it lies in the dead-letter topic for the operator"
+    await _refuse(publisher, record, Refusal("internal_error", crash_detail(error), message))
+
+
+class Refusal(NamedTuple):
+    """Why a record isn't served. detail: for the operator; message: for the sender."""
+
+    code: FailureCode
+    detail: str
+    message: str
+
+
+async def _refuse(publisher: Publisher, record: Record, why: Refusal) -> None:
+    await publisher.publish(dead_letter(record, why.code, why.detail))
     request_id = codec.header(record.headers, codec.CORRELATION_ID)
     if request_id is None:
         return
-    message = "the request broke its worker; it lies in the dead-letter topic for the operator"
-    failed = Failed(id=request_id, code="internal_error", message=message, retryable=False)
-    topic = codec.header(record.headers, codec.REPLY_TO) or topics.REPLIES
+    failed = Failed(id=request_id, code=why.code, message=why.message, retryable=False)
     headers = codec.to_headers({codec.CORRELATION_ID: request_id})
-    await publisher.publish(Outgoing(topic, codec.encode(failed), request_id.encode(), headers))
+    asked = codec.header(record.headers, codec.REPLY_TO) or topics.REPLIES
+    # a reply topic that doesn't exist may be what broke the worker
+    for topic in dict.fromkeys((asked, topics.REPLIES)):
+        reply = Outgoing(topic, codec.encode(failed), request_id.encode(), headers)
+        try:
+            await publisher.publish(reply)
+        except PublishFailedError as error:
+            _log.warning("request %s: its sender can't be told: %s", request_id, error)
+        else:
+            return

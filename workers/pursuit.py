@@ -40,10 +40,10 @@ class World:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """An answer. deployment: who gave it."""
+    """An answer. attempt: the call that got it; with a hedge it needn't be the last one noted."""
 
     completion: Completion
-    deployment: str
+    attempt: Attempt
 
 
 Result: TypeAlias = Answered | plan.Reroute | plan.Delay | plan.GiveUp
@@ -51,7 +51,10 @@ Result: TypeAlias = Answered | plan.Reroute | plan.Delay | plan.GiveUp
 
 @dataclass(slots=True)
 class Pursuit:
-    """One request's way through the deployments of `tier`."""
+    """One request's way through the deployments of `tier`. begun: when its worker began with it.
+
+    Times are seconds of the monotonic clock.
+    """
 
     job: Job
     tier: str
@@ -62,9 +65,9 @@ class Pursuit:
     pump: ChunkPump | None
     rules: PlanRules
     attempts: list[Attempt]
+    begun: float
     _tried: list[Tried] = field(default_factory=list)
     _waited_s: float = 0.0
-    _begun: float = field(default_factory=time.monotonic)
 
     @property
     def spent(self) -> Decimal:
@@ -120,7 +123,7 @@ class Pursuit:
             span.attributes = attempt_attributes(attempt, deployment.provider, deployment.model)
             span.error = None if isinstance(outcome, Completion) else attempt.outcome
         self._tried.append(Tried(name, time.monotonic(), verdict.follow, type(outcome).__name__))
-        return Answered(outcome, name) if isinstance(outcome, Completion) else None
+        return Answered(outcome, attempt) if isinstance(outcome, Completion) else None
 
     async def _call(self, name: str, timeout_s: float, voice: Voice | None) -> Outcome:
         catalog = self.world.catalog
@@ -156,7 +159,7 @@ class Pursuit:
             deployment=name,
             outcome=outcome,
             status=status,
-            started_ms=(begun - self._begun) * 1000,
+            started_ms=(begun - self.begun) * 1000,
             duration_ms=(time.monotonic() - begun) * 1000,
             usage=usage,
             cost_micro_usd=None if usage is None else self.price_of(deployment, usage),
@@ -211,7 +214,7 @@ class Pursuit:
 
     def _deadline(self) -> float:
         if self.job.deadline_ms is None:
-            return self._begun + _NO_DEADLINE_S
+            return self.begun + _NO_DEADLINE_S
         return time.monotonic() + self.job.deadline_ms / 1000 - time.time()
 
 

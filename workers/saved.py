@@ -20,19 +20,17 @@ class Worth:
 
 
 def worth_of_call(
-    catalog: Catalog, tenant: str, used: str, attempts: Sequence[Attempt], price_of: PriceOf
+    catalog: Catalog, tenant: str, good: Attempt, failed: Sequence[Attempt], price_of: PriceOf
 ) -> Worth:
-    """Of an answer that deployment `used` gave in the last of `attempts`."""
-    *failed, last = attempts
-    usage, paid = last.usage or Usage(), last.cost_micro_usd
+    """Of the answer that the attempt `good` got, after or beside the `failed` ones."""
+    usage, paid, wasted = good.usage or Usage(), good.cost_micro_usd, billed(failed)
     plain = _plain(usage)
-    deployment = catalog.deployments[used]
+    deployment = catalog.deployments[good.deployment]
     baseline = price_of(_baseline(catalog, tenant), plain)
     reference = price_of(_first_listed(catalog, deployment), plain)
     listed = price_of(deployment, plain)
-    if baseline is None or reference is None or listed is None or paid is None:
+    if baseline is None or reference is None or listed is None or paid is None or wasted is None:
         return Worth(baseline)
-    wasted = sum((attempt.cost_micro_usd or Decimal(0) for attempt in failed), Decimal(0))
     steps = PriceSteps(
         baseline=baseline,
         reference=reference,
@@ -42,6 +40,13 @@ def worth_of_call(
         failed=wasted,
     )
     return Worth(baseline, of_call(steps))
+
+
+def billed(attempts: Sequence[Attempt]) -> MicroUsd | None:
+    """The sum of all attempts; None ("unpriced") as soon as one that used tokens has no price."""
+    costs = [attempt.cost_micro_usd for attempt in attempts if attempt.usage is not None]
+    known = [cost for cost in costs if cost is not None]
+    return sum(known, Decimal(0)) if len(known) == len(costs) else None
 
 
 def worth_of_hit(

@@ -17,7 +17,7 @@ from . import account, plan
 from .account import Facts
 from .cancellations import Cancelled
 from .chunks import ChunkPump
-from .handover import Retry, delayed, rerouted
+from .handover import Retry, delayed, moved, rerouted
 from .job import Job
 from .once import Claim, Ending, Recorded
 from .parts import Pool
@@ -39,35 +39,59 @@ class Service:
     hop: Hop
     world: World
     begun_ms: float = field(default_factory=lambda: time.time() * 1000)
+    begun: float = field(default_factory=time.monotonic)
     attempts: list[Attempt] = field(default_factory=list)
     cache: CacheOutcome = account.NOT_CACHED
     first_token_ms: float | None = None
+    awaited: Miss | None = None
+    """The question whose answer others in the fleet may be waiting for."""
 
     async def run(self) -> None:
         """Returns when the reply, or the record that hands the request over, is with Kafka."""
         self.attempts.extend(self.job.attempts)
-        found = await self._find()
-        if isinstance(found, Hit):
-            await self._serve_hit(found)
-            return
+        try:
+            found = await self._find()
+            if isinstance(found, Hit):
+                await self._serve_hit(found)
+            else:
+                await self._serve()
+        finally:
+            if self.awaited is not None:
+                await self.pool.lookup.abandon(self.awaited)
+
+    async def _serve(self) -> None:
         claim = await self.pool.once.claim(self.job.request.tenant, self.job.request.id)
         if isinstance(claim, Recorded):
             await self._publish(claim.ending)
             self.hop.end({"switchgear.redelivered": True})
             return
         async with self.pool.once.holding(claim):
-            await self._end(claim, found, await self._pursue())
+            await self._end(claim, await self._pursue())
 
     # ------------------------------------------------------------------------------- the cache
 
     async def _find(self) -> Found:
         with self.hop.span("cache lookup") as span:
-            found = await self.pool.lookup.find(
-                self.job.request, self.job.route, int(self.begun_ms)
-            )
+            found = await self._look()
             span.attributes = lambda: cache_attributes(found.outcome)
         self.cache = found.outcome
+        if isinstance(found, Miss):
+            self.awaited = found
+        elif isinstance(found, Hit) and found.follow_up is not None:
+            self.awaited = found.follow_up.miss
         return found
+
+    async def _look(self) -> Found:
+        """A look may wait for another worker's answer: until the deadline or a cancellation."""
+        job, left_s = self.job, None
+        if job.deadline_ms is not None:
+            left_s = max(0.0, (job.deadline_ms - self.begun_ms) / 1000)
+        try:
+            with self.pool.cancellations.stopping(job.request.id):
+                async with asyncio.timeout(left_s):
+                    return await self.pool.lookup.find(job.request, job.route, int(self.begun_ms))
+        except (Cancelled, TimeoutError):
+            return Bypass(CacheOutcome(result="bypass", reason="cancelled or out of time"))
 
     async def _serve_hit(self, hit: Hit) -> None:
         tenant, avoided = self.job.request.tenant, hit.outcome.saved_micro_usd
@@ -89,9 +113,10 @@ class Service:
         pump = self._pump() if self.job.request.body.stream else None
         try:
             with self.pool.cancellations.stopping(self.job.request.id):
-                result = await self._pursuit(self.job, pump).run()
+                result = await self._pursuit(pump).run()
                 while self.job.ordered and isinstance(result, plan.Reroute | plan.Delay):
-                    result = await self._go_on_here(result, pump)
+                    await self._stay(result)
+                    result = await self._pursuit(pump).run()
         except Cancelled:
             return _CANCELLED
         finally:
@@ -99,11 +124,11 @@ class Service:
                 await pump.flush()
         return result
 
-    def _pursuit(self, job: Job, pump: ChunkPump | None) -> Pursuit:
+    def _pursuit(self, pump: ChunkPump | None) -> Pursuit:
         pool = self.pool
         return Pursuit(
-            job,
-            job.route.tier,
+            self.job,
+            self.job.route.tier,
             self.world,
             pool.fleet,
             pool.price_of,
@@ -111,53 +136,53 @@ class Service:
             pump,
             pool.rules,
             self.attempts,
+            self.begun,
         )
 
-    async def _go_on_here(self, step: plan.Reroute | plan.Delay, pump: ChunkPump | None) -> Result:
+    async def _stay(self, step: plan.Reroute | plan.Delay) -> None:
         """A request that must be answered in its turn waits, and changes the tier, in place."""
         match step:
             case plan.Delay(seconds=seconds):
+                self.job = replace(self.job, attempts_here=self._tries())
                 await asyncio.sleep(seconds)
-            case plan.Reroute(tier=tier):
-                route = self.job.route.model_copy(update={"tier": tier})
-                visited = (*self.job.visited, self.job.route.tier)
-                self.job = replace(self.job, route=route, visited=visited, attempts_here=0)
+            case plan.Reroute():
+                self.hop.keep("escalated")
+                self.job = moved(self.job, step)
             case _:
                 assert_never(step)
-        return await self._pursuit(self.job, pump).run()
+        self.job = replace(self.job, attempts=tuple(self.attempts))
+
+    def _tries(self) -> int:
+        """Calls made in this tier so far, here and before a delay."""
+        return self.job.attempts_here + len(self.attempts) - len(self.job.attempts)
 
     # ---------------------------------------------------------------------------------- the end
 
-    async def _end(self, claim: Claim, found: Miss | Bypass, result: Result) -> None:
+    async def _end(self, claim: Claim, result: Result) -> None:
         match result:
             case Answered():
-                await self._answer(claim, found, result)
+                await self._answer(claim, result)
             case plan.GiveUp():
                 await self._fail(claim, result)
-                await self._abandon(found)
             case plan.Reroute() | plan.Delay():
                 await self._hand_over(claim, result)
-                await self._abandon(found)
             case _:
                 assert_never(result)
 
-    async def _answer(self, claim: Claim, found: Miss | Bypass, result: Answered) -> None:
-        completion = result.completion
-        first_ms = self.attempts[-1].started_ms + completion.first_token_s * 1000
+    async def _answer(self, claim: Claim, result: Answered) -> None:
+        completion, good = result.completion, result.attempt
+        first_ms = good.started_ms + completion.first_token_s * 1000
         self.first_token_ms = self.begun_ms + first_ms - self.job.submitted_ms
-        worth = worth_of_call(
-            self.world.catalog,
-            self.job.request.tenant,
-            result.deployment,
-            self.attempts,
-            self.pool.price_of,
-        )
-        facts = self._facts(worth, result.deployment)
+        others = [attempt for attempt in self.attempts if attempt is not good]
+        tenant, price_of = self.job.request.tenant, self.pool.price_of
+        worth = worth_of_call(self.world.catalog, tenant, good, others, price_of)
+        facts = self._facts(worth, good.deployment)
         done = account.answered(self.job, completion, facts)
         await self._publish(await self.pool.once.record(claim, self._ending(done, facts)))
         self.hop.end(lambda: done_attributes(done))
-        if isinstance(found, Miss):
-            await self.pool.lookup.keep(found, done)
+        if self.awaited is not None:
+            miss, self.awaited = self.awaited, None
+            await self.pool.lookup.keep(miss, done)
 
     async def _fail(self, claim: Claim, step: plan.GiveUp) -> None:
         facts = self._facts(Worth())
@@ -178,15 +203,10 @@ class Service:
             case plan.Reroute():
                 return rerouted(self.job, step, self.attempts, trace)
             case plan.Delay(seconds=seconds):
-                tries = self.job.attempts_here + len(self.attempts) - len(self.job.attempts)
-                retry = Retry(step, int((time.time() + seconds) * 1000), tries)
+                retry = Retry(step, int((time.time() + seconds) * 1000), self._tries())
                 return delayed(self.job, retry, self.attempts, trace)
             case _:
                 assert_never(step)
-
-    async def _abandon(self, found: Miss | Bypass) -> None:
-        if isinstance(found, Miss):
-            await self.pool.lookup.abandon(found)
 
     # -------------------------------------------------------------------------------- the reply
 
