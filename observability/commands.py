@@ -15,7 +15,7 @@ from observability.chargeback import Bill, bills
 from observability.ledger import Ledger
 from observability.period import Period, period
 from observability.price_lists import load_price_book
-from observability.prices import PriceKey, Rates, Unpriced
+from observability.prices import PriceKey, Rates
 from observability.report import Report, make
 from observability.waste_evidence import collect
 
@@ -79,8 +79,7 @@ def _rates_at(at_ms: int) -> waste.RatesOf:
     book, at = load_price_book(), datetime.fromtimestamp(at_ms / 1000, UTC)
 
     def rates_of(provider: str, model: str) -> Rates | None:
-        found = book.rates(PriceKey(provider, model), at)
-        return None if isinstance(found, Unpriced) else found[0]
+        return book.rates(PriceKey(provider, model), at)
 
     return rates_of
 

@@ -122,18 +122,25 @@ class PriceBook:
         """The price of `usage` at `at` (aware); the override of its deployment comes first."""
         if override is not None:
             return _own(override, usage)
-        wanted = key, at.astimezone(UTC).date(), processing
-        found = self._found.get(wanted)
-        if found is None:
-            found = self._found[wanted] = self._find(*wanted)
+        found = self._rates(key, at, processing)
         if isinstance(found, Unpriced):
             return found
         rates, version = found
         return Priced(charge(rates, usage), version)
 
-    def rates(self, key: PriceKey, at: datetime, processing: Processing = "standard") -> _Found:
-        """The rates that hold at `at` with their version, for whoever compares prices."""
-        return self._find(key, at.astimezone(UTC).date(), processing)
+    def rates(
+        self, key: PriceKey, at: datetime, processing: Processing = "standard"
+    ) -> Rates | None:
+        """The rates that hold at `at`, for whoever compares prices; None = unpriced."""
+        found = self._rates(key, at, processing)
+        return None if isinstance(found, Unpriced) else found[0]
+
+    def _rates(self, key: PriceKey, at: datetime, processing: Processing) -> _Found:
+        wanted = key, at.astimezone(UTC).date(), processing
+        found = self._found.get(wanted)
+        if found is None:
+            found = self._found[wanted] = self._find(*wanted)
+        return found
 
     def _find(self, key: PriceKey, on: date, processing: Processing) -> _Found:
         row = self._row(key, on)

@@ -1,11 +1,33 @@
-"""Should a prompt's prefix be marked for the provider's prompt cache, where, and for how long?"""
+"""Should a prompt's prefix be marked for the provider's prompt cache, where, and for how long?
 
+Writing a prefix costs more than plain input, reading it a tenth. What a mark is worth follows from
+how often the prefix comes back. If n requests with it came within the last T seconds, the next
+comes within T with probability h = 1 - 2^-n (Poisson arrivals of unknown rate: the Lomax
+distribution), and a token costs h·read + (1-h)·write instead of input. Marked is whatever costs
+less that way.
+"""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from decimal import Decimal
+from hashlib import blake2b
+from itertools import pairwise
+from typing import Final, Literal, TypeAlias
+
+from pydantic_core import to_json
+
+from observability.prices import Rates
+from producers.messages import ChatBody, Usage
 
 Ttl: TypeAlias = Literal["5m", "1h"]
 Anchor: TypeAlias = Literal["tools", "system"] | int
 """The end of a cached prefix: after the tools, the system prompt, or the message of that index."""
+
+_HOUR_MUST_SAVE: Final = Decimal("1.05")
+"""Its first write is dearer, and a forecast is only a forecast: it must save a twentieth more."""
+SECONDS: Final[Mapping[Ttl, float]] = {"5m": 300.0, "1h": 3600.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,3 +53,132 @@ class CacheKey:
 
 
 CachePlan: TypeAlias = Unmarked | Breakpoints | CacheKey
+
+
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """The prompt up to `anchor`. name: a hash to count by; tokens: estimate."""
+
+    anchor: Anchor
+    name: str
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Prefixes:
+    """What can be marked, shortest first, and the names under which this request counts."""
+
+    marks: tuple[Prefix, ...]
+    record: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Uses:
+    """Earlier requests with a prefix: how many came in the last five minutes and the last hour."""
+
+    last_5m: float = 0
+    last_1h: float = 0
+
+    def hit_probability(self, ttl: Ttl) -> float:
+        """That the next request with this prefix comes within `ttl`; a hit renews it for free."""
+        return 1 - math.exp2(-(self.last_5m if ttl == "5m" else self.last_1h))
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The plan; prefix: the name of the longest one marked; micro_usd: the expected saving."""
+
+    plan: CachePlan
+    prefix: str | None = None
+    micro_usd: Decimal = Decimal(0)
+
+
+def smallest_prefix(model: str) -> int:
+    """Tokens below which the provider silently caches nothing (Anthropic's table of models)."""
+    return next((tokens for names, tokens in _SMALLEST if names.search(model)), 1024)
+
+
+_SMALLEST: Final = (
+    (re.compile(r"opus-4-[56]|haiku-4-5"), 4096),
+    (re.compile(r"opus-4-7|3-5-haiku|haiku-3|3-haiku"), 2048),
+    (re.compile(r"opus-5"), 512),
+)
+
+
+def prefixes(body: ChatBody, scope: str, bytes_per_token: float) -> Prefixes:
+    """The prefixes of `body` in the order that is cached: tools, system, messages.
+
+    scope: what must not share a cache, such as tenant, account and model. A conversation counts
+    under its turns, and its next turn is marked once the turn before was seen.
+    """
+    chain, size = blake2b(scope.encode(), digest_size=12), 0
+    marks: list[Prefix] = []
+    turns: list[Prefix] = []
+    for anchor, told in _pieces(body):
+        chain.update(told)
+        size += len(told)
+        prefix = Prefix(anchor, chain.hexdigest(), round(size / bytes_per_token))
+        if isinstance(anchor, str):
+            marks.append(prefix)
+        elif body.messages[anchor]["role"] != "assistant":
+            turns.append(prefix)
+    record = [prefix.name for prefix in marks]
+    if len(turns) > 1:
+        marks.append(Prefix(turns[-1].anchor, turns[-2].name, turns[-1].tokens))
+        record.append(turns[-1].name)
+    return Prefixes(tuple(marks), tuple(record))
+
+
+def _pieces(body: ChatBody) -> Sequence[tuple[Anchor, bytes]]:
+    system = [m for m in body.messages if m["role"] in {"system", "developer"}]
+    pieces: list[tuple[Anchor, bytes]] = []
+    if body.tools:
+        pieces.append(("tools", to_json(body.tools)))
+    if system:
+        pieces.append(("system", to_json(system)))
+    pieces += [(n, to_json(m)) for n, m in enumerate(body.messages) if m not in system]
+    return pieces
+
+
+def decide(found: Prefixes, uses: Mapping[str, Uses], rates: Rates, smallest: int) -> Decision:
+    """Where to mark and for how long; `smallest`: see `smallest_prefix`."""
+    long_enough = [prefix for prefix in found.marks if prefix.tokens >= smallest]
+    if not long_enough:
+        return Decision(Unmarked(f"no prefix of {smallest} tokens"))
+    best = _marked(long_enough, uses, rates, "5m")
+    if rates.cache_write_1h > rates.cache_write_5m:
+        hour = _marked(long_enough, uses, rates, "1h")
+        best = hour if hour.micro_usd > best.micro_usd * _HOUR_MUST_SAVE else best
+    return best if best.micro_usd > 0 else Decision(Unmarked("comes back too seldom to pay"))
+
+
+def _marked(marks: Sequence[Prefix], uses: Mapping[str, Uses], rates: Rates, ttl: Ttl) -> Decision:
+    """Every prefix whose own part pays, but none that comes back just as often as a longer one."""
+    chosen: list[tuple[Prefix, float]] = []
+    total, covered = Decimal(0), 0
+    for prefix in marks:
+        probability = uses.get(prefix.name, Uses()).hit_probability(ttl)
+        saving = saving_per_token(rates, probability, ttl) * (prefix.tokens - covered)
+        if saving > 0:
+            chosen.append((prefix, probability))
+            total, covered = total + saving, prefix.tokens
+    if not chosen:
+        return Decision(Unmarked())
+    needed = [a for (a, p), (_, q) in pairwise(chosen) if p > q] + [chosen[-1][0]]
+    return Decision(Breakpoints(tuple(p.anchor for p in needed), ttl), needed[-1].name, total)
+
+
+def saving_per_token(rates: Rates, hit_probability: float, ttl: Ttl) -> Decimal:
+    """Micro-dollars saved, expected; negative where marking costs more than it saves."""
+    write = rates.cache_write_1h if ttl == "1h" else rates.cache_write_5m
+    hit = Decimal(hit_probability)
+    return rates.input - (hit * rates.cache_read + (1 - hit) * write)
+
+
+def saved(rates: Rates, usage: Usage) -> Decimal:
+    """Micro-dollars that the provider's cache saved on a call; a mere write is negative."""
+    return (
+        (rates.input - rates.cache_read) * usage.cache_read
+        - (rates.cache_write_5m - rates.input) * usage.cache_write_5m
+        - (rates.cache_write_1h - rates.input) * usage.cache_write_1h
+    )

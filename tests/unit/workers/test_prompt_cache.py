@@ -1,0 +1,155 @@
+"""The decision to mark a prefix, as a pure function of prices and repetition."""
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from observability.prices import Rates, charge
+from producers.messages import ChatBody, Usage
+from workers.prompt_cache import (
+    Breakpoints,
+    Prefix,
+    Prefixes,
+    Unmarked,
+    Uses,
+    decide,
+    prefixes,
+    saved,
+    saving_per_token,
+    smallest_prefix,
+)
+
+SONNET = Rates(Decimal(3), Decimal("0.3"), Decimal("3.75"), Decimal(6), Decimal(15))
+NO_CACHE = Rates(Decimal(3), Decimal(3), Decimal(3), Decimal(3), Decimal(15))
+SYSTEM = Prefix("system", "s", 2000)
+TURN = Prefix(4, "t", 3000)
+
+
+def found(*marks: Prefix) -> Prefixes:
+    return Prefixes(marks, tuple(mark.name for mark in marks))
+
+
+def test_a_prefix_seen_for_the_first_time_is_not_marked() -> None:
+    assert isinstance(decide(found(SYSTEM), {}, SONNET, 1024).plan, Unmarked)
+
+
+def test_the_second_use_within_minutes_is_marked() -> None:
+    decision = decide(found(SYSTEM), {"s": Uses(1, 1)}, SONNET, 1024)
+    assert decision.plan == Breakpoints(("system",), "5m")
+    assert decision.prefix == "s"
+    assert decision.micro_usd > 0
+
+
+def test_a_prefix_that_comes_every_ten_minutes_is_kept_for_an_hour() -> None:
+    decision = decide(found(SYSTEM), {"s": Uses(0.5, 6)}, SONNET, 1024)
+    assert decision.plan == Breakpoints(("system",), "1h")
+
+
+def test_a_prefix_that_comes_every_other_day_is_not_marked() -> None:
+    assert isinstance(decide(found(SYSTEM), {"s": Uses(0, 0.02)}, SONNET, 1024).plan, Unmarked)
+
+
+def test_a_prefix_below_the_model_s_minimum_is_not_marked() -> None:
+    plan = decide(found(SYSTEM), {"s": Uses(100, 1000)}, SONNET, 4096).plan
+    assert plan == Unmarked("no prefix of 4096 tokens")
+
+
+def test_without_a_price_for_cached_tokens_nothing_is_marked() -> None:
+    decision = decide(found(SYSTEM), {"s": Uses(100, 1000)}, NO_CACHE, 1024)
+    assert isinstance(decision.plan, Unmarked)
+
+
+def test_the_end_of_a_conversation_is_marked_beside_its_system_prompt() -> None:
+    uses = {"s": Uses(50, 500), "t": Uses(1, 1)}
+    decision = decide(found(SYSTEM, TURN), uses, SONNET, 1024)
+    assert decision.plan == Breakpoints(("system", 4), "5m")
+
+
+def test_a_prefix_inside_of_one_that_comes_as_often_needs_no_mark_of_its_own() -> None:
+    tools = Prefix("tools", "t", 1500)
+    uses = {"t": Uses(9, 90), "s": Uses(9, 90)}
+    assert decide(found(tools, SYSTEM), uses, SONNET, 1024).plan == Breakpoints(("system",), "5m")
+
+
+@pytest.mark.parametrize(
+    ("model", "tokens"),
+    [
+        ("claude-sonnet-4-6", 1024),
+        ("claude-haiku-4-5-20251001", 4096),
+        ("eu.anthropic.claude-opus-4-6-v1", 4096),
+        ("claude-opus-4-7", 2048),
+        ("claude-3-5-haiku-20241022", 2048),
+        ("claude-opus-5", 512),
+    ],
+)
+def test_every_model_has_its_minimum(model: str, tokens: int) -> None:
+    assert smallest_prefix(model) == tokens
+
+
+@given(st.floats(0, 1))
+def test_five_minutes_pay_from_the_break_even_hit_rate_on(probability: float) -> None:
+    """Write 1.25, read 0.1: h must exceed 0.25 / 1.15."""
+    assert (saving_per_token(SONNET, probability, "5m") > 0) is (probability > 0.25 / 1.15)
+
+
+@given(
+    st.integers(1024, 100_000),
+    st.floats(0, 1e4),
+    st.floats(0, 1e5),
+)
+def test_a_mark_is_set_only_if_it_is_expected_to_save(
+    tokens: int, short: float, long: float
+) -> None:
+    decision = decide(found(Prefix("system", "s", tokens)), {"s": Uses(short, long)}, SONNET, 1024)
+    assert isinstance(decision.plan, Breakpoints) is (decision.micro_usd > 0)
+    best = tokens * (SONNET.input - SONNET.cache_read)
+    assert decision.micro_usd <= best
+
+
+counts = st.integers(0, 10**6)
+
+
+@given(counts, counts, counts, counts)
+def test_what_was_saved_is_the_difference_to_a_call_without_a_cache(
+    plain: int, read: int, short: int, long: int
+) -> None:
+    usage = Usage(input_uncached=plain, cache_read=read, cache_write_5m=short, cache_write_1h=long)
+    without = Usage(input_uncached=usage.input_total)
+    assert saved(SONNET, usage) == charge(SONNET, without) - charge(SONNET, usage)
+
+
+def body(*texts: tuple[str, str], tools: bool = False) -> ChatBody:
+    messages = [{"role": role, "content": text} for role, text in texts]
+    return ChatBody.model_validate(
+        {"messages": messages, "tools": [{"function": {"name": "f"}}] if tools else None}
+    )
+
+
+def test_prefixes_are_named_in_the_order_that_is_cached() -> None:
+    asked = body(("system", "S" * 400), ("user", "hello"), tools=True)
+    made = prefixes(asked, "tenant", 4)
+    assert [mark.anchor for mark in made.marks] == ["tools", "system"]
+    assert made.record == tuple(mark.name for mark in made.marks)
+    assert made.marks[1].tokens > 100
+
+
+def test_the_same_prefix_has_the_same_name_and_another_tenant_s_has_not() -> None:
+    one = prefixes(body(("system", "S"), ("user", "a")), "tenant", 4)
+    two = prefixes(body(("system", "S"), ("user", "b")), "tenant", 4)
+    other = prefixes(body(("system", "S"), ("user", "a")), "other", 4)
+    assert one.marks == two.marks
+    assert one.marks[0].name != other.marks[0].name
+
+
+def test_a_conversation_s_next_turn_finds_the_turn_before() -> None:
+    turns = [("user", "one"), ("assistant", "1"), ("user", "two"), ("assistant", "2")]
+    second = prefixes(body(*turns[:3]), "t", 4)
+    third = prefixes(body(*turns, ("user", "three")), "t", 4)
+    assert third.marks[-1].name in second.record
+    assert third.marks[-1].anchor == 4
+
+
+def test_single_questions_leave_no_name_behind() -> None:
+    assert prefixes(body(("user", "only")), "t", 4).record == ()

@@ -1,0 +1,73 @@
+"""How often has a prompt's prefix come lately?
+
+Counts decay exponentially over 5 minutes and over an hour: one number each, however many requests.
+The fleet counts in Redis; a worker that has lost it goes on with what it sees itself, which is
+most, since requests with the same prefix share a partition.
+"""
+
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from .prompt_cache import SECONDS, Uses
+from .redis_link import Link
+
+_KEPT: Final = 20_000
+_KEY: Final = "switchgear:prefix:"
+_LUA: Final = Path(__file__).with_name("lua") / "prefixes.lua"
+
+
+def decayed(uses: Uses, seconds: float) -> Uses:
+    """`uses` as they count after `seconds` without another one."""
+    return Uses(
+        uses.last_5m * math.exp(-seconds / SECONDS["5m"]),
+        uses.last_1h * math.exp(-seconds / SECONDS["1h"]),
+    )
+
+
+class LocalCounts:
+    """What this process has seen; the longest unseen prefixes are forgotten first."""
+
+    def __init__(self) -> None:
+        self._uses: OrderedDict[str, tuple[Uses, float]] = OrderedDict()
+
+    async def seen(self, look: Sequence[str], record: Sequence[str]) -> Mapping[str, Uses]:
+        """The uses of `look` before this request, which then counts for each of `record`."""
+        return self.seen_at(look, record, time.monotonic())
+
+    def seen_at(self, look: Sequence[str], record: Sequence[str], now: float) -> dict[str, Uses]:
+        """As `seen`, at `now` in seconds."""
+        found = {name: self._at(name, now) for name in look}
+        for name in record:
+            before = self._at(name, now)
+            self._uses[name] = Uses(before.last_5m + 1, before.last_1h + 1), now
+            self._uses.move_to_end(name)
+        while len(self._uses) > _KEPT:
+            self._uses.popitem(last=False)
+        return found
+
+    def _at(self, name: str, now: float) -> Uses:
+        uses, since = self._uses.get(name, (Uses(), now))
+        return decayed(uses, now - since)
+
+
+class SharedCounts:
+    """What the fleet has seen, in Redis: one script per request."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._local = LocalCounts()
+        self._script = link.redis.register_script(_LUA.read_text())
+
+    async def seen(self, look: Sequence[str], record: Sequence[str]) -> Mapping[str, Uses]:
+        """As LocalCounts.seen; without Redis, what this process has seen."""
+        local = await self._local.seen(look, record)
+        keys = [_KEY + name for name in (*look, *record)]
+        told = await self._link.run(lambda: self._script(keys=keys, args=[len(look)]))
+        if told is None:
+            return local
+        pairs = zip(look, told, strict=True)
+        return {name: Uses(float(short), float(long)) for name, (short, long) in pairs}
