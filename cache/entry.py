@@ -19,12 +19,14 @@ _VERSION: Final = 1
 class Entry:
     """An answer and what is needed to judge whether it may be served.
 
-    exact, text: the question it answers. epoch: the tenant's epoch when it was written.
+    exact, text, sketch: the question it answers, for the verifier too.
+    epoch: the tenant's epoch when it was written.
     kept_ms: when; fresh_until_ms: from then on it is stale. cost_micro_usd: what the call cost.
     """
 
     exact: str
     text: str | None
+    sketch: str | None
     epoch: str
     kept_ms: int
     fresh_until_ms: int

@@ -9,17 +9,22 @@ Found
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
 from producers.messages import CacheOutcome, Usage
 
 from .entry import Entry
 from .flight import Leads
 from .key import Question
 from .settings import Policy
+from .sketch import Sketch, Vector
 
-Vector: TypeAlias = NDArray[np.float32]
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Where a question lies: its space in the index, its vector, and its sketch for others."""
+
+    space: str
+    vector: Vector = field(compare=False, repr=False)
+    sketch: Sketch = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +32,8 @@ class Miss:
     """Nothing to serve. What `keep` needs to make the next asker's request a hit.
 
     age: of the tenant's entries when they were looked at; None: the answer isn't to be kept.
-    vector: the question's embedding, when it was made. lead: others wait for this answer.
+    group: whose promise the request counts towards.
+    placed: where the question lies, for the near ones to come. lead: others wait for the answer.
     """
 
     outcome: CacheOutcome
@@ -35,9 +41,11 @@ class Miss:
     policy: Policy
     now_ms: int
     ttl_s: float
+    min_confidence: float | None = None
     tags: tuple[str, ...] = ()
     age: str | None = None
-    vector: Vector | None = field(default=None, compare=False)
+    group: str = ""
+    placed: Placed | None = None
     lead: Leads | None = None
 
 

@@ -1,48 +1,71 @@
 """Is there an answer to this request already, and how is a new one kept for the next asker?
 
-`find` → Hit: serve it. Miss: call the provider, then `keep` or, when that failed, `abandon`.
-Bypass: call the provider. Nothing here raises for what Redis or the embedder do: a request then
-goes to the provider. A request with `cache.mode` = `only-if-cached` that isn't a Hit must be
-answered with `not_in_cache`.
+`find` → Hit: serve it; Miss: call the provider, then `keep` or, when that failed, `abandon`;
+Bypass: call the provider. A hit's `follow_up` is a call in the background, then `follow`.
+Nothing here raises for what Redis or the embedder do: a request then goes to the provider. A
+request with `cache.mode` = `only-if-cached` that isn't a Hit is to be answered `not_in_cache`.
 """
 
 import asyncio
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Final
 
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from producers.messages import CacheOutcome, Done, Request, Route
 
 from .cacheable import refuse_answer, refuse_question, refuse_request
 from .credit import Credits
-from .entry import Entry, encode, lifetime_ms, usage_of
-from .flight import FIRST_PAUSE_S, LONGEST_PAUSE_S, Alone, Flights, Follows, Leads
-from .found import Bypass, Found, Hit, Miss, Refresh
-from .key import NoQuestion, Question, ask, model_class
+from .embed import Embedder
+from .entry import Entry, encode, lifetime_ms
+from .flight import FIRST_PAUSE_S, LONGEST_PAUSE_S, Alone, Flights, Follows, Leads, Role
+from .found import Bypass, Found, Hit, Miss, Refresh, Shadow
+from .index import Index
+from .invalidation import Invalidation, forget
+from .key import NoQuestion, Question, ask
+from .neighbours import Neighbours, Served, Unlike
+from .outcome import blank, bypass, ended, hit_on, missed, new_entry
 from .reads import Reads, Unavailable
-from .settings import CacheSettings, Policy
-from .store import Glance, NotKept, Store
-
-CANONICAL_SCORE: Final = 0.99
-"""Below the 1.0 of the very same words, so that a caller can ask for those alone."""
+from .settings import CacheSettings
+from .shadow import AlikeAnswers, Answers, Shadows
+from .store import Glance, Kept, Store
+from .verify import Verifier
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Semantic:
+    """What the semantic step needs. answers: compares answers, by default by their vectors."""
+
+    embedder: Embedder
+    verifier: Verifier
+    index: Index
+    answers: Answers | None = None
 
 
 class Lookup:
     """The cache as a worker sees it. One per process and event loop; close it at the end."""
 
-    def __init__(self, settings: CacheSettings, redis: Redis) -> None:
+    def __init__(
+        self, settings: CacheSettings, redis: Redis, semantic: Semantic | None = None
+    ) -> None:
         budget_s = settings.budget_ms / 1000
         reads = Reads(redis, budget_s)
         self._settings = settings
         self._policy = lru_cache(maxsize=4096)(settings.policy)
-        self._store = Store(redis, reads, settings.key_prefix)
+        self._store = store = Store(redis, reads, settings.key_prefix)
         self._flights = Flights(redis, reads, lease_s=settings.lease_s, budget_s=budget_s)
-        self._credits = Credits(self._store)
+        self._credits = Credits(store)
+        self._neighbours: Neighbours | None = None
+        self._shadows: Shadows | None = None
+        if semantic is not None:
+            parts = semantic.index, semantic.embedder, semantic.verifier
+            self._neighbours = Neighbours(store, reads, *parts, budget_s=budget_s)
+            answers = semantic.answers or AlikeAnswers(semantic.embedder)
+            self._shadows = Shadows(redis, store, answers)
 
     async def find(self, request: Request, route: Route, now_ms: int) -> Found:
         """What the cache has for a request. now_ms: Unix milliseconds. Never raises."""
@@ -66,10 +89,25 @@ class Lookup:
         """The call failed: somebody else may try. Never raises."""
         await self._land(miss, shared=True)
 
+    async def follow(self, task: Refresh | Shadow, done: Done) -> None:
+        """The call that a hit's `follow_up` asked for has been made. Never raises."""
+        if isinstance(task, Shadow) and self._shadows is not None:
+            try:
+                await self._shadows.compare(task, done.body)
+            except Exception:  # noqa: BLE001 - a sample lost must not cost more
+                _log.exception("an answer could not be compared")
+        await self.keep(task.miss, done)
+
+    async def forget(self, what: Invalidation) -> int:
+        """Invalidates on all workers; how many entries. Raises RedisError or OSError."""
+        return await forget(self._store, what)
+
     async def close(self) -> None:
         """Writes what is left and stops the background tasks."""
         await self._flights.close()
         await self._credits.close()
+        if self._neighbours is not None:
+            await self._neighbours.close()
 
     async def _find(self, request: Request, route: Route, now_ms: int) -> Found:
         policy = self._policy(request.tenant, route.tier)
@@ -77,52 +115,39 @@ class Lookup:
         by_canonical = "canonical" in policy.steps
         question = ask(request, route, knowledge=knowledge, by_canonical=by_canonical)
         if isinstance(question, NoQuestion):
-            return _bypass(question.reason)
+            return bypass(question.reason)
         refused = refuse_request(request.body, question.text, policy)
         if refused is not None:
-            return _bypass(refused)
-        miss = _blank(request, route, question, policy, now_ms)
-        glance = await self._store.look(request.tenant, question.entry)
-        if isinstance(glance, Unavailable):
-            return replace(miss, outcome=CacheOutcome(result="error", reason=glance.reason))
-        return await self._decide(request, miss, glance)
+            return bypass(refused)
+        miss = blank(request, route, question, policy, now_ms)
+        seen = await self._store.look(request.tenant, question.entry)
+        if isinstance(seen, Unavailable):
+            return replace(miss, outcome=CacheOutcome(result="error", reason=seen.reason))
+        return await self._decide(request, miss, seen)
 
-    async def _decide(self, request: Request, miss: Miss, glance: Glance) -> Found:
+    async def _decide(self, request: Request, miss: Miss, seen: Glance) -> Found:
         control = request.routing.cache
         if control.mode != "no-store":
-            miss = replace(miss, age=glance.age)
-        if control.mode != "no-cache":
-            hit = await self._serve(miss, glance.entry, control.min_confidence)
-            if hit is not None:
-                return hit
+            miss = replace(miss, age=seen.age)
+        if control.mode != "no-cache" and (hit := await self._serve(miss, seen.entry)):
+            return hit
         # asked late: what is never kept is never hit
         refused = refuse_question(miss.question.text, miss.policy)
         if refused is not None:
-            return _bypass(refused)
-        if control.mode == "no-cache":
-            return replace(miss, outcome=_missed("the caller asked for a new answer"))
-        if control.mode != "default" or not miss.policy.single_flight:
-            return miss
-        return await self._join(miss, control.min_confidence)
+            return bypass(refused)
+        found = await self._near(miss, seen.age, fresh_only=control.mode == "no-cache")
+        if isinstance(found, Hit) or control.mode != "default" or not miss.policy.single_flight:
+            return found
+        return await self._join(found)
 
-    async def _serve(self, miss: Miss, entry: Entry | None, bar: float | None) -> Hit | None:
-        if entry is None or _ended(entry, miss):
+    async def _serve(self, miss: Miss, entry: Entry | None) -> Hit | None:
+        """A hit by the very words or their canonical form."""
+        if entry is None or ended(entry, miss):
             return None
-        same = entry.exact == miss.question.exact
-        score = 1.0 if same else CANONICAL_SCORE
-        if bar is not None and score < bar:
+        hit = hit_on(entry, miss, miss.question.entry)
+        if (hit.outcome.score or 0) < (miss.min_confidence or 0):
             return None
-        name = miss.question.entry
-        outcome = CacheOutcome(
-            result="hit",
-            step="exact" if same else "canonical",
-            score=score,
-            age_s=entry.age_s(miss.now_ms),
-            entry=name,
-            saved_micro_usd=entry.cost_micro_usd,
-        )
-        self._credits.hit(miss.question.tenant, name, entry.cost_micro_usd)
-        hit = Hit(entry.body, usage_of(entry), outcome)
+        self._credits.hit(miss.question.tenant, miss.question.entry, entry.cost_micro_usd)
         return hit if miss.now_ms < entry.fresh_until_ms else await self._refresh(hit, miss)
 
     async def _refresh(self, hit: Hit, miss: Miss) -> Hit:
@@ -130,31 +155,50 @@ class Lookup:
         if miss.age is None:
             return hit
         role = await self._flights.join(self._flight_key(miss.question))
-        return (
-            replace(hit, follow_up=Refresh(replace(miss, lead=role)))
-            if isinstance(role, Leads)
-            else hit
-        )
+        if not isinstance(role, Leads):
+            return hit
+        return replace(hit, follow_up=Refresh(replace(miss, lead=role)))
 
-    async def _join(self, miss: Miss, bar: float | None) -> Found:
+    async def _near(self, miss: Miss, age: str, *, fresh_only: bool) -> Hit | Miss:
+        """A hit in other words, else the miss, which knows now where its question lies."""
+        question, neighbours = miss.question, self._neighbours
+        if neighbours is None or "semantic" not in miss.policy.steps:
+            return miss
+        if fresh_only:
+            try:
+                return replace(miss, placed=await neighbours.place(question, age))
+            except (RedisError, OSError, TimeoutError):
+                return miss
+        found = await neighbours.nearest(question, miss.policy, age, miss.group, miss.now_ms)
+        match found:
+            case Unlike(reason, placed):
+                return replace(miss, placed=placed, outcome=missed(reason))
+            case Served(name, entry, score, shadow) if score >= (miss.min_confidence or 0):
+                self._credits.hit(question.tenant, name, entry.cost_micro_usd)
+                hit = hit_on(entry, miss, name, score)
+                return replace(hit, follow_up=Shadow(miss, name, entry, score) if shadow else None)
+            case Served(score=score):
+                return replace(miss, outcome=missed(f"score {score:.3f} below min_confidence"))
+
+    async def _join(self, miss: Miss) -> Found:
         """Leads, or follows whoever leads until there is an answer, at most `wait_s`."""
         key, question = self._flight_key(miss.question), miss.question
         role, pause_s = await self._flights.join(key), FIRST_PAUSE_S
         loop = asyncio.get_running_loop()
         until = loop.time() + miss.policy.wait_s
         while True:
-            glance = await self._store.look(question.tenant, question.entry)
-            if isinstance(glance, Glance) and (hit := await self._serve(miss, glance.entry, bar)):
-                if isinstance(role, Leads):
-                    await self._flights.land(role, shared=True)
+            seen = await self._store.look(question.tenant, question.entry)
+            hit = await self._serve(miss, seen.entry) if isinstance(seen, Glance) else None
+            if hit is not None:
+                await self._give_back(role)
                 return hit
             match role:
                 case Leads():
                     return replace(miss, lead=role)
                 case Alone(reason):
-                    return replace(miss, outcome=_missed(reason))
+                    return replace(miss, outcome=missed(reason))
                 case Follows() if loop.time() >= until:
-                    return replace(miss, outcome=_missed("waited too long for another worker"))
+                    return replace(miss, outcome=missed("waited too long for another worker"))
                 case Follows():
                     role = await self._flights.wait(key, pause_s)
                     pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
@@ -163,7 +207,7 @@ class Lookup:
         if miss.age is None or refuse_answer(done, miss.policy) is not None:
             return False
         life_ms = lifetime_ms(miss.ttl_s, miss.policy.ttl_jitter)
-        entry = _entry(miss, done, life_ms)
+        entry = new_entry(miss, done, life_ms)
         if len(encode(entry)) > miss.policy.max_answer_bytes:
             return False
         kept = await self._store.keep(
@@ -175,44 +219,17 @@ class Lookup:
             quota_bytes=int(miss.policy.quota_mb * 1_000_000),
             tags=miss.tags,
         )
-        return not isinstance(kept, NotKept)
+        if isinstance(kept, Kept) and miss.placed is not None and self._neighbours is not None:
+            await self._neighbours.add(miss.placed, miss.question.entry, int(miss.ttl_s) + 1)
+        return isinstance(kept, Kept)
 
     async def _land(self, miss: Miss, *, shared: bool) -> None:
         if miss.lead is not None:
             await self._flights.land(miss.lead, shared=shared)
 
+    async def _give_back(self, role: Role) -> None:
+        if isinstance(role, Leads):
+            await self._flights.land(role, shared=True)
+
     def _flight_key(self, question: Question) -> str:
         return self._store.key(question.tenant, "f", question.entry)
-
-
-def _blank(request: Request, route: Route, question: Question, policy: Policy, now_ms: int) -> Miss:
-    control = request.routing.cache
-    scope = () if control.scope is None else (f"scope:{control.scope}",)
-    tags = (*control.tags, *scope, model_class(route))
-    ttl_s = min(control.ttl_s or policy.ttl_s, policy.ttl_s)
-    return Miss(CacheOutcome(result="miss"), question, policy, now_ms, ttl_s, tags)
-
-
-def _entry(miss: Miss, done: Done, life_ms: int) -> Entry:
-    return Entry(
-        exact=miss.question.exact,
-        text=miss.question.text,
-        epoch=(miss.age or "").partition(".")[0],
-        kept_ms=miss.now_ms,
-        fresh_until_ms=miss.now_ms + life_ms,
-        cost_micro_usd=done.cost_micro_usd,
-        usage=done.usage.model_dump(),
-        body=done.body,
-    )
-
-
-def _ended(entry: Entry, miss: Miss) -> bool:
-    return miss.now_ms >= entry.fresh_until_ms + miss.policy.stale_s * 1000
-
-
-def _bypass(reason: str) -> Bypass:
-    return Bypass(CacheOutcome(result="bypass", reason=reason))
-
-
-def _missed(reason: str) -> CacheOutcome:
-    return CacheOutcome(result="miss", reason=reason)

@@ -20,6 +20,8 @@ class Policy(_Section):
     steps: which may answer; empty switches the cache off. `canonical` and `semantic` need `exact`.
     target_false_hits: of the near questions that need another answer, the share that may be
         answered from the cache all the same. Calibration turns it into an operating point.
+    max_wrong_hits: of the semantic hits, the greatest share that may be wrong; shadow sampling
+        measures it, and tightens or switches off the semantic step where it is exceeded.
     ttl_s, ttl_jitter: life of an entry, shortened at random by up to this share.
     stale_s: for so long after that, one caller refreshes the entry while the others still get it.
     shadow_share: of the semantic hits, the share that also calls the model, to measure the promise.
@@ -30,6 +32,7 @@ class Policy(_Section):
     steps: frozenset[Step] = frozenset({"exact", "canonical", "semantic"})
     target_false_hits: Annotated[float, Field(gt=0, le=0.2)] = 0.01
     ttl_s: Seconds = 86_400
+    max_wrong_hits: Annotated[float, Field(gt=0, le=0.5)] = 0.05
     ttl_jitter: Annotated[float, Field(ge=0, le=0.5)] = 0.1
     stale_s: Annotated[float, Field(ge=0)] = 0
     shadow_share: Share = 0.02
@@ -67,6 +70,7 @@ class CacheSettings(_Section):
     lease_s: a leader that stops renewing is replaced after so long.
     index: where near questions are searched; `auto` takes Redis vector sets when the server has
         them, else an index in this process.
+    verifier, operating_points: files of your own training and calibration in place of ours.
     """
 
     defaults: Policy = Policy()
@@ -78,6 +82,7 @@ class CacheSettings(_Section):
     lease_s: Seconds = 5
     index: Literal["auto", "redis", "process"] = "auto"
     embedder: EmbedderSettings = EmbedderSettings()
+    verifier: str | None = None
     operating_points: str | None = None
 
     @model_validator(mode="after")

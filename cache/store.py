@@ -6,7 +6,7 @@ generation changed while it was made is not kept (it may be from before the inva
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, cast
@@ -71,15 +71,7 @@ class Store:
         values = await self._reads.get(self.key(tenant, "age"), self.key(tenant, "e", entry))
         if isinstance(values, Unavailable):
             return values
-        return _glance(values[0], values[1])
-
-    async def look_at(self, tenant: str, entries: Sequence[str]) -> list[Entry | None]:
-        """Several entries, None for what isn't there or can't be read now."""
-        keys = (self.key(tenant, "e", entry) for entry in entries)
-        values = await self._reads.get(self.key(tenant, "age"), *keys)
-        if isinstance(values, Unavailable):
-            return [None] * len(entries)
-        return [_glance(values[0], value).entry for value in values[1:]]
+        return glance(values[0], values[1])
 
     async def keep(  # noqa: PLR0913 - one record, spelled out
         self,
@@ -153,8 +145,9 @@ class Store:
         return [*(self.key(tenant, name) for name in names), self.key(tenant, "e", "")]
 
 
-def _glance(age: bytes | None, value: bytes | None) -> Glance:
+def glance(age: bytes | None, value: bytes | None) -> Glance:
+    """What the values of `age` and of an entry's key mean together."""
     current = NEW if age is None else age.decode()
     entry = None if value is None else decode(value)
-    glance = Glance(current, entry)
-    return glance if entry is None or entry.epoch == glance.epoch else Glance(current, None)
+    found = Glance(current, entry)
+    return found if entry is None or entry.epoch == found.epoch else Glance(current, None)

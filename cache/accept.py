@@ -1,0 +1,51 @@
+"""May the answer to one question be served for another, given how sure the verifier is?
+
+A score at or above the bar of the operator's target is accepted. Where the guard sees a changed
+number, negation, opposite or name, the bar is that of a target ten times as strict. What was
+observed on the entry itself shifts the verifier's word (see `promise.believed`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from .guard import Difference, differences
+from .verify import Verifier
+from .words import read
+
+STRICTER: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The answer serves both."""
+
+    score: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """It doesn't, or nobody can be sure enough."""
+
+    score: float
+    reason: str
+
+
+Verdict: TypeAlias = Accepted | Refused
+
+
+def decide(score: float, bar: float, guard_bar: float, found: Sequence[Difference]) -> Verdict:
+    """bar: the least score; guard_bar: the least with objections of the guard (`found`)."""
+    if score < bar:
+        why = f"; {found[0]}" if found else ""
+        return Refused(score, f"score {score:.3f} below {bar:.3f}{why}")
+    if found and score < guard_bar:
+        return Refused(score, f"guard: {found[0]}")
+    return Accepted(score, f"score {score:.3f} reaches {bar:.3f}")
+
+
+def decide_pair(score: float, a: str, b: str, verifier: Verifier, target: float) -> Verdict:
+    """The same from the texts and the operator's target."""
+    bars = verifier.point(target), verifier.point(target / STRICTER)
+    return decide(score, *bars, differences(read(a), read(b)))

@@ -1,0 +1,47 @@
+"""`invalidate`: forget kept answers, at once and on all workers."""
+
+import argparse
+import asyncio
+
+from redis.exceptions import RedisError
+
+from cache.invalidation import Invalidation, forget
+from cache.reads import Reads
+from cache.store import Store
+
+from .common import CommandError, redis_of, settings_of
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """The options."""
+    parser.add_argument("--tenant", required=True)
+    parser.add_argument("--redis", help="redis://…; default: SWITCHGEAR_REDIS_URL")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--tag", help="what was kept under a tag")
+    what.add_argument("--scope", help="what was kept in a caller's scope")
+    what.add_argument("--entry", help="one entry, as a reply's `cache.entry` names it")
+    what.add_argument("--all", action="store_true", help="all of the tenant")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Says how many entries were forgotten."""
+    return asyncio.run(_run(options))
+
+
+async def _run(options: argparse.Namespace) -> int:
+    settings = settings_of(options)
+    what = Invalidation(
+        tenant=options.tenant,
+        tag=options.tag,
+        scope=options.scope,
+        entry=options.entry,
+        everything=options.all,
+    )
+    async with redis_of(options) as redis:
+        store = Store(redis, Reads(redis, 1), settings.key_prefix)
+        try:
+            count = await forget(store, what)
+        except (RedisError, OSError) as error:
+            raise CommandError(f"Redis: {error}") from None
+    print(f"{count} entries forgotten")
+    return 0

@@ -1,0 +1,36 @@
+"""`judge`: would the cache serve one question's answer for the other?"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from cache.judge import Judge, lines
+
+from .common import CommandError, model_of, read_lines, settings_of, split
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """The options."""
+    parser.add_argument("--input", type=Path, required=True, help='JSON Lines of {"a", "b"}')
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--target", type=float, help="false-hit rate; default: the configured one")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Writes each pair with `score`, `hit` and `reason`; a bad line is told and left out."""
+    settings = settings_of(options)
+    target = options.target or settings.defaults.target_false_hits
+    if not 0 < target <= 0.2:  # noqa: PLR2004 - the range that calibration covers
+        raise CommandError(f"--target must be above 0 and at most 0.2, not {target:g}")
+    pairs, bad = split(read_lines(options.input))
+    embedder, verifier = model_of(settings)
+    judge = Judge(embedder, verifier, target)
+    try:
+        with options.output.open("w", encoding="utf-8") as output:
+            output.writelines(lines(judge.judge(pairs, settings.embedder.threads)))
+    except OSError as error:
+        raise CommandError(f"{options.output}: {error.strerror}") from None
+    for line in bad:
+        print(f"{options.input}:{line.line}: {line.problem}; left out", file=sys.stderr)
+    print(f"{len(pairs)} pairs judged at a target of {target:g}, {len(bad)} lines left out")
+    return 1 if bad else 0

@@ -1,0 +1,85 @@
+"""Do two questions differ in a detail that changes the answer, however alike they read?
+
+Numbers, negations, opposites, and names of which one stands in the other's place: a sentence
+embedding hardly sees these. The guard knows nothing of meaning; the verifier judges the rest.
+"""
+
+from collections import Counter
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from .contrasts import GROUPS, OPPOSITES
+from .words import Words
+
+Detail: TypeAlias = Literal["number", "negation", "opposite", "name"]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A detail in which two questions differ; `words`: what stands against what."""
+
+    detail: Detail
+    words: str
+
+    def __str__(self) -> str:
+        return f"{self.detail}: {self.words}"
+
+
+def differences(a: Words, b: Words) -> tuple[Difference, ...]:
+    """Every such detail; empty: the guard has no objection."""
+    only_a, only_b = set(a.tokens) - set(b.tokens), set(b.tokens) - set(a.tokens)
+    found = (
+        _numbers(a, b),
+        _negations(a, b),
+        _opposites(only_a, only_b),
+        _names(a, b, only_a, only_b),
+    )
+    return tuple(difference for difference in found if difference is not None)
+
+
+def one_sided_names(a: Words, b: Words) -> tuple[int, int]:
+    """How many names each question has that the other doesn't mention at all."""
+    return len(_absent(a.names, b)), len(_absent(b.names, a))
+
+
+def _numbers(a: Words, b: Words) -> Difference | None:
+    left, right = Counter(a.numbers), Counter(b.numbers)
+    if left == right:
+        return None
+    return Difference("number", _against((left - right).keys(), (right - left).keys()))
+
+
+def _negations(a: Words, b: Words) -> Difference | None:
+    if a.negations % 2 == b.negations % 2:
+        return None
+    return Difference("negation", f"{a.negations} against {b.negations}")
+
+
+def _opposites(only_a: AbstractSet[str], only_b: AbstractSet[str]) -> Difference | None:
+    for word in sorted(only_a):
+        against = OPPOSITES.get(word, frozenset()) & only_b
+        if against:
+            return Difference("opposite", _against({word}, against))
+    return None
+
+
+def _names(
+    a: Words, b: Words, only_a: AbstractSet[str], only_b: AbstractSet[str]
+) -> Difference | None:
+    left, right = _absent(a.names, b), _absent(b.names, a)
+    if left and right:
+        return Difference("name", _against(left, right))
+    for word in sorted(only_a & GROUPS.keys()):
+        siblings = {other for other in only_b & GROUPS.keys() if GROUPS[word] & GROUPS[other]}
+        if siblings:
+            return Difference("name", _against({word}, siblings))
+    return None
+
+
+def _absent(names: AbstractSet[str], other: Words) -> set[str]:
+    return set(names).difference(other.tokens)
+
+
+def _against(left: AbstractSet[str], right: AbstractSet[str]) -> str:
+    return f"{', '.join(sorted(left)) or 'none'} against {', '.join(sorted(right)) or 'none'}"

@@ -1,0 +1,204 @@
+"""Which kept questions lie nearest to a new one, within one space?
+
+A space is a tenant's scope under one epoch and one embedder version: a hard partition. An index
+may name what is gone (the entry's own key decides) and may miss what is there (a miss, no harm).
+"""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Final, Protocol, TypeAlias, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from redis.asyncio import Redis
+from redis.exceptions import RedisError, ResponseError
+
+from .rows import Near, Rows
+
+Vector: TypeAlias = NDArray[np.float32]
+LOG_LENGTH: Final = 100_000
+RECONNECT_S: Final = 1.0
+MAX_SPACES: Final = 10_000
+_REDIS_DOWN: Final = (RedisError, OSError, TimeoutError)
+
+
+class Index(Protocol):
+    """Nearest neighbours by cosine. Every method may raise RedisError, OSError, TimeoutError."""
+
+    async def add(self, space: str, entry: str, vector: Vector, ttl_s: int) -> None:
+        """Puts an entry in, or moves it."""
+        ...
+
+    async def near(self, space: str, vector: Vector, count: int) -> list[Near]:
+        """The nearest entries, nearest first."""
+        ...
+
+    async def remove(self, space: str, entries: Iterable[str]) -> None:
+        """Takes entries out; those that aren't there don't matter."""
+        ...
+
+    async def close(self) -> None:
+        """Ends background work."""
+        ...
+
+
+class RedisIndex:
+    """One Redis 8 vector set per space, in 8 bits. VSIM's score is (1 + cosine) / 2."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    async def add(self, space: str, entry: str, vector: Vector, ttl_s: int) -> None:
+        """The set ends with the last of its entries."""
+        blob = vector.astype(np.float32).tobytes()
+        async with self._redis.pipeline(transaction=False) as pipe:
+            pipe.execute_command("VADD", space, "FP32", blob, entry)
+            pipe.expire(space, ttl_s, nx=True)
+            pipe.expire(space, ttl_s, gt=True)
+            await pipe.execute()
+
+    async def near(self, space: str, vector: Vector, count: int) -> list[Near]:
+        """By VSIM; empty when there is no such set."""
+        blob = vector.astype(np.float32).tobytes()
+        command = ("VSIM", space, "FP32", blob, "WITHSCORES", "COUNT", count)
+        reply = await _execute(self._redis, *command)
+        return sorted(_scored(reply), key=lambda near: -near.cosine)
+
+    async def remove(self, space: str, entries: Iterable[str]) -> None:
+        """By VREM."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for entry in entries:
+                pipe.execute_command("VREM", space, entry)
+            await pipe.execute()
+
+    async def close(self) -> None:
+        """Nothing runs in the background."""
+
+
+class ProcessIndex:
+    """An index in this process, for servers without vector sets and for speed.
+
+    Kept in step with the other workers by a Redis stream of the last 100,000 changes, which a new
+    worker reads from the start. Who misses a change misses a hit; nothing wrong is served.
+    """
+
+    def __init__(self, redis: Redis, log: str) -> None:
+        self._redis = redis
+        self._log = log
+        self._spaces: dict[str, Rows] = {}
+        self._read_to = b"0"
+        self._following: asyncio.Task[None] | None = None
+        self._closed = False
+
+    async def add(self, space: str, entry: str, vector: Vector, ttl_s: int) -> None:
+        """Here at once, on the other workers when they read the stream. The entry's TTL counts."""
+        del ttl_s
+        await self._tell({"op": "add", "space": space, "entry": entry, "vector": _pack(vector)})
+        self._put(space, entry, vector)
+
+    async def near(self, space: str, vector: Vector, count: int) -> list[Near]:
+        """By Hamming distance of sign bits, then by 8-bit products."""
+        if self._following is None or self._following.done():
+            self._following = asyncio.create_task(self._follow())
+        rows = self._spaces.get(space)
+        return [] if rows is None else rows.near(vector, count)
+
+    async def remove(self, space: str, entries: Iterable[str]) -> None:
+        """Here at once, elsewhere when the stream is read."""
+        for entry in entries:
+            self._drop(space, entry)
+            await self._tell({"op": "remove", "space": space, "entry": entry})
+
+    async def catch_up(self) -> None:
+        """Reads what the stream holds now."""
+        pending = 1
+        while pending:
+            pending = await self._read(block_ms=None)
+
+    async def close(self) -> None:
+        """Stops reading the stream."""
+        self._closed = True  # a cancelled read may end as a TimeoutError of redis-py
+        if self._following is not None:
+            self._following.cancel()
+            await asyncio.gather(self._following, return_exceptions=True)
+
+    async def _tell(self, change: dict[str, str | bytes]) -> None:
+        fields = [part for pair in change.items() for part in pair]
+        await _execute(self._redis, "XADD", self._log, "MAXLEN", "~", LOG_LENGTH, "*", *fields)
+
+    async def _follow(self) -> None:
+        while not self._closed:
+            try:
+                await self._read(block_ms=1000)
+            except _REDIS_DOWN:
+                await asyncio.sleep(RECONNECT_S)
+
+    async def _read(self, block_ms: int | None) -> int:
+        """Applies the next changes; how many there were."""
+        wait = () if block_ms is None else ("BLOCK", block_ms)
+        command = ("XREAD", "COUNT", 200, *wait, "STREAMS", self._log, self._read_to)
+        reply = await _execute(self._redis, *command)
+        changes = [change for _, stream in _streams(reply) for change in stream]
+        for position, fields in changes:
+            self._read_to = position
+            self._apply(fields)
+        return len(changes)
+
+    def _apply(self, fields: dict[bytes, bytes]) -> None:
+        space, entry = fields[b"space"].decode(), fields[b"entry"].decode()
+        if fields[b"op"] == b"add":
+            self._put(space, entry, _unpack(fields[b"vector"]))
+        else:
+            self._drop(space, entry)
+
+    def _put(self, space: str, entry: str, vector: Vector) -> None:
+        rows = self._spaces.pop(space, None) or Rows(vector.size)
+        self._spaces[space] = rows  # the last in the order: the latest used
+        if len(self._spaces) > MAX_SPACES:
+            self._spaces.pop(next(iter(self._spaces)))
+        rows.put(entry, vector)
+
+    def _drop(self, space: str, entry: str) -> None:
+        rows = self._spaces.get(space)
+        if rows is not None:
+            rows.drop(entry)
+
+
+async def has_vector_sets(redis: Redis) -> bool:
+    """Whether the server knows vector sets (Redis 8). Raises when it can't be reached."""
+    try:
+        await _execute(redis, "VCARD", "switchgear:no:such:key")
+    except ResponseError:
+        return False
+    return True
+
+
+async def _execute(redis: Redis, *command: str | bytes | int) -> object:
+    """A command that redis-py has no typed method for."""
+    return await redis.execute_command(*command)  # type: ignore[no-untyped-call]
+
+
+def _scored(reply: object) -> list[Near]:
+    """RESP2 gives a flat list, RESP3 a map."""
+    if isinstance(reply, dict):
+        pairs = list(reply.items())
+    else:
+        flat = cast("list[bytes]", reply or [])
+        pairs = list(zip(flat[::2], flat[1::2], strict=True))
+    return [Near(entry.decode(), 2 * float(score) - 1) for entry, score in pairs]
+
+
+def _streams(reply: object) -> list[tuple[bytes, list[tuple[bytes, dict[bytes, bytes]]]]]:
+    if isinstance(reply, dict):
+        return [(name, entries[0]) for name, entries in reply.items()]
+    return cast("list[tuple[bytes, list[tuple[bytes, dict[bytes, bytes]]]]]", reply or [])
+
+
+def _pack(vector: Vector) -> bytes:
+    return np.clip(np.rint(vector * 127), -127, 127).astype(np.int8).tobytes()
+
+
+def _unpack(packed: bytes) -> Vector:
+    vector = np.frombuffer(packed, dtype=np.int8).astype(np.float32)
+    length = float(np.linalg.norm(vector)) or 1.0
+    return vector / np.float32(length)

@@ -1,0 +1,38 @@
+"""What must be forgotten? The message of `llm.cache.invalidate`, and how it is carried out."""
+
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from producers.messages import Name
+
+from .store import Store
+
+
+class Invalidation(BaseModel):
+    """One order, for one tenant: exactly one of tag, scope, entry, everything."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tenant: Name
+    tag: Name | None = None
+    scope: Name | None = None
+    entry: str | None = Field(default=None, pattern=r"^[0-9a-f]{32}\.[0-9a-f]{32}$")
+    everything: bool = False
+
+    @model_validator(mode="after")
+    def _one_thing(self) -> Self:
+        given = [self.tag, self.scope, self.entry, self.everything or None]
+        if sum(one is not None for one in given) != 1:
+            raise ValueError("name exactly one of tag, scope, entry, everything")
+        return self
+
+
+async def forget(store: Store, what: Invalidation) -> int:
+    """Carries it out; how many entries went. Raises RedisError or OSError: try again later."""
+    if what.everything:
+        return await store.forget_all(what.tenant)
+    if what.entry is not None:
+        return await store.forget(what.tenant, [what.entry])
+    tag = f"scope:{what.scope}" if what.scope is not None else str(what.tag)
+    return len(await store.forget_tag(what.tenant, tag))

@@ -1,0 +1,57 @@
+"""What does the cache say of a file of pairs: would one's answer be served for the other?"""
+
+import json
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from itertools import islice
+from typing import Any, Final
+
+from .accept import Accepted, decide_pair
+from .embed import LocalEmbedder
+from .pairs import Pair
+from .sketch import Sketch, draw
+from .text import canonical
+from .verify import Text, Verifier
+
+CHUNK: Final = 256
+
+
+class Judge:
+    """The hit test outside of a worker: the same verifier, guard and operating points."""
+
+    def __init__(self, embedder: LocalEmbedder, verifier: Verifier, target: float) -> None:
+        self._embedder = embedder
+        self._verifier = verifier
+        self._target = target
+        self._sketch = lru_cache(maxsize=20_000)(self._draw)
+
+    def judge(self, pairs: Iterable[Pair], threads: int = 2) -> Iterator[dict[str, Any]]:
+        """Each pair's object with `score`, `hit` and `reason`, in order."""
+        waiting = iter(pairs)
+        with ThreadPoolExecutor(threads) as pool:
+            while chunk := list(islice(waiting, CHUNK)):
+                left = list(pool.map(self._text, (pair.a for pair in chunk)))
+                right = list(pool.map(self._text, (pair.b for pair in chunk)))
+                scores = self._verifier.score(list(zip(left, right, strict=True)))
+                for pair, score in zip(chunk, scores, strict=True):
+                    yield pair.fields | self._say(pair, float(score))
+
+    def _say(self, pair: Pair, score: float) -> dict[str, Any]:
+        if canonical(pair.a) == canonical(pair.b):
+            return {"score": 1.0, "hit": True, "reason": "the same words in another form"}
+        verdict = decide_pair(score, pair.a, pair.b, self._verifier, self._target)
+        hit = isinstance(verdict, Accepted)
+        return {"score": round(score, 6), "hit": hit, "reason": verdict.reason}
+
+    def _text(self, text: str) -> Text:
+        return Text(text, self._sketch(text))
+
+    def _draw(self, text: str) -> Sketch:
+        made = self._embedder.embed_now(text)
+        return draw(made.sentence, made.ids, made.tokens, self._verifier.projection)
+
+
+def lines(judged: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """As JSON Lines."""
+    return (json.dumps(fields, ensure_ascii=False) + "\n" for fields in judged)

@@ -1,0 +1,69 @@
+"""Which parts does a worker's cache consist of, given its settings and what is there?"""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+import aiohttp
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from .embed import Embedder, LocalEmbedder, NoEmbedder, OpenAiEmbedder
+from .index import Index, ProcessIndex, RedisIndex, has_vector_sets
+from .lookup import Lookup, Semantic
+from .settings import CacheSettings
+from .verifier_file import NoVerifier, load_verifier
+
+_log = logging.getLogger(__name__)
+
+
+async def open_lookup(
+    settings: CacheSettings,
+    redis: Redis,
+    *,
+    session: aiohttp.ClientSession | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Lookup:
+    """The cache; without a semantic step when its parts are missing, which is told in the log.
+
+    session, environment: for an embeddings endpoint. The caller closes redis, session and lookup.
+    """
+    try:
+        embedder = _embedder(settings, session, environment or {})
+        if embedder is None:
+            return Lookup(settings, redis)
+        verifier = load_verifier(settings, embedder.version)
+    except (NoEmbedder, NoVerifier) as error:
+        _log.warning("semantic cache off, exact and canonical on: %s", error)
+        return Lookup(settings, redis)
+    index = await _index(settings, redis)
+    return Lookup(settings, redis, Semantic(embedder, verifier, index))
+
+
+def _embedder(
+    settings: CacheSettings,
+    session: aiohttp.ClientSession | None,
+    environment: Mapping[str, str],
+) -> Embedder | None:
+    wanted = settings.embedder
+    match wanted.kind:
+        case "none":
+            return None
+        case "local":
+            return LocalEmbedder(Path(wanted.directory), wanted.threads)
+        case "openai":
+            base_url = environment.get(wanted.base_url_env)
+            if session is None or not base_url:
+                raise NoEmbedder(f"no embeddings endpoint: set {wanted.base_url_env}")
+            key = environment.get(wanted.api_key_env)
+            return OpenAiEmbedder(session, base_url, wanted.model, key)
+
+
+async def _index(settings: CacheSettings, redis: Redis) -> Index:
+    try:
+        in_redis = settings.index == "redis" or (
+            settings.index == "auto" and await has_vector_sets(redis)
+        )
+    except (RedisError, OSError, TimeoutError):
+        in_redis = True  # Redis is away: assume the version that is recommended
+    return RedisIndex(redis) if in_redis else ProcessIndex(redis, f"{settings.key_prefix}:log")

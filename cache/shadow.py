@@ -1,0 +1,121 @@
+"""Was a kept answer right? A sample of hits is compared with what the model says now."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any, Final, Protocol, cast
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from . import scripts
+from .embed import Embedder
+from .found import Shadow
+from .promise import (
+    Observation,
+    Promise,
+    read_promise,
+    read_record,
+    write,
+    write_record,
+)
+from .store import Store
+from .text import canonical
+from .words import read
+
+RECORD_S: Final = 30 * 86_400
+ALIKE: Final = 0.8
+"""Cosine from which two answers in different words are taken to say the same."""
+TRIES: Final = 8
+
+_log = logging.getLogger(__name__)
+
+
+class Answers(Protocol):
+    """Says whether two answers to one question say the same; None: it can't tell."""
+
+    async def same(self, kept: str, new: str) -> bool | None:
+        """May be replaced by a model that judges."""
+        ...
+
+
+class AlikeAnswers:
+    """By the answers' words, then by their vectors; a short answer's numbers must agree."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self._embedder = embedder
+
+    async def same(self, kept: str, new: str) -> bool | None:
+        """None when the embedder is away."""
+        if canonical(kept) == canonical(new):
+            return True
+        short = max(len(kept), len(new)) <= 80  # noqa: PLR2004 - about a dozen words
+        if short and read(kept).numbers != read(new).numbers:
+            return False
+        try:
+            one, other = await self._embedder.embed(kept), await self._embedder.embed(new)
+        except (OSError, TimeoutError):
+            return None
+        return float(one.sentence @ other.sentence) >= ALIKE
+
+
+class Shadows:
+    """Keeps the records that `promise` reasons about: per entry and per group."""
+
+    def __init__(self, redis: Redis, store: Store, answers: Answers) -> None:
+        self._redis = redis
+        self._store = store
+        self._answers = answers
+        self._swap = redis.register_script(scripts.SWAP)
+
+    async def compare(self, shadow: Shadow, body: dict[str, Any]) -> bool | None:
+        """Whether the kept answer was right; the records are written. None: it can't be told."""
+        kept, new = answer_of(shadow.served.body), answer_of(body)
+        right = await self._answers.same(kept, new) if kept and new else None
+        if right is None:
+            return None
+        await self._observe(shadow, right=right)
+        return right
+
+    async def _observe(self, shadow: Shadow, *, right: bool) -> None:
+        tenant, group = shadow.miss.question.tenant, shadow.miss.group
+        seen = Observation(shadow.score, right)
+        limit = shadow.miss.policy.max_wrong_hits
+        entry_key = self._store.key(tenant, "observed", shadow.neighbour)
+        await self._change(entry_key, lambda old: write_record([*read_record(old), seen]))
+
+        def count(old: str) -> str:
+            before = read_promise(old)
+            after = before.observed(right=right, limit=limit)
+            _tell(tenant, group, before, after)
+            return write(after)
+
+        await self._change(self._store.key(tenant, "promise", group), count)
+
+    async def _change(self, key: str, change: Callable[[str], str]) -> None:
+        """Reads, changes and writes, unless another worker wrote in between: then again."""
+        for _ in range(TRIES):
+            try:
+                value = cast("bytes | None", await self._redis.get(key))
+                old = "" if value is None else value.decode()
+                if await self._swap(keys=[key], args=[old, change(old), RECORD_S]):
+                    return
+            except (RedisError, OSError, TimeoutError):
+                return  # an observation lost
+            await asyncio.sleep(0)
+
+
+def answer_of(body: dict[str, Any]) -> str | None:
+    """The text of an OpenAI `chat.completion`."""
+    choices = body.get("choices") or [{}]
+    content = (choices[0].get("message") or {}).get("content")
+    return content if isinstance(content, str) and content else None
+
+
+def _tell(tenant: str, group: str, before: Promise, after: Promise) -> None:
+    if after.level > before.level:
+        done = "switched off" if after.off else "tightened"
+        _log.warning(
+            "semantic cache %s for tenant %s, %s: %d of %d hits checked were wrong",
+            done, tenant, group, before.wrong + 1, before.checked + 1,
+        )  # fmt: skip

@@ -1,0 +1,52 @@
+"""Which verifier and which operating points belong to an embedder, by the settings?"""
+
+import json
+from dataclasses import dataclass, replace
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+
+from .settings import CacheSettings
+from .verify import Verifier, load
+
+
+@dataclass(frozen=True, slots=True)
+class NoVerifier(Exception):  # noqa: N818 - says what is the matter
+    """There is none that fits: `problem`, and what to do."""
+
+    problem: str
+
+    def __str__(self) -> str:
+        return self.problem
+
+
+def load_verifier(settings: CacheSettings, embedder: str) -> Verifier:
+    """The verifier trained on that embedder. Raises NoVerifier: then nothing may be a near hit."""
+    named = settings.verifier
+    path = Path(named) if named else Path(str(files("cache") / "verifier.npz"))
+    try:
+        verifier = load(path.read_bytes())
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise NoVerifier(f"{path}: {error}; train one: python -m dev.train_verifier") from None
+    if verifier.embedder != embedder:
+        raise NoVerifier(
+            f"{path} was trained on {verifier.embedder}, the embedder is {embedder}; build that"
+            " embedder (make embedder) or train a verifier for yours: python -m dev.train_verifier"
+        )
+    if settings.operating_points is None:
+        return verifier
+    return _with_points(verifier, Path(settings.operating_points))
+
+
+def _with_points(verifier: Verifier, path: Path) -> Verifier:
+    try:
+        content = json.loads(path.read_text())
+        known = sorted((float(rate), float(score)) for rate, score in content["points"].items())
+        made_for = content["embedder"]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise NoVerifier(f"{path}: {error}; write it with: python -m cache calibrate") from None
+    if made_for != verifier.embedder or not known:
+        raise NoVerifier(f"{path} is for {made_for}: calibrate again: python -m cache calibrate")
+    rates, points = np.array(known, dtype=np.float32).T
+    return replace(verifier, rates=rates, points=points)

@@ -1,0 +1,125 @@
+"""How sure is it that one answer serves two questions?
+
+Gradient-boosted trees and a small neural network look at the words (`features`), at the alignment
+of their vectors (`align`) and at the sentences' vectors; their log-odds are averaged. Trained by
+`dev/train_verifier.py`; what the model is good and bad at: docs/model-card-verifier.md.
+"""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .align import aligned
+from .features import lexical
+from .sketch import Sketch, Vector
+from .words import read
+
+Array: TypeAlias = NDArray[Any]
+FORMAT: Final = "1"
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A question and its sketch."""
+
+    text: str
+    sketch: Sketch
+
+
+@dataclass(frozen=True)
+class Verifier:
+    """The model. embedder: the version of the embedder whose vectors it was trained on.
+
+    trees: one row a tree, one column a node: the feature asked, its threshold, the children, and at
+    a leaf (a child of itself) the value. layers: weights and biases of the network.
+    rates, points: the operating points, score against the share of false hits it leads to.
+    """
+
+    embedder: str
+    projection: Vector
+    feature: Array
+    threshold: Array
+    left: Array
+    right: Array
+    value: Array
+    offset: float
+    depth: int
+    mean: Vector
+    scale: Vector
+    layers: tuple[tuple[Vector, Vector], ...]
+    rates: Vector
+    points: Vector
+
+    def score(self, pairs: Sequence[tuple[Text, Text]]) -> Vector:
+        """The probability, 0..1, that one answer serves both, for each pair."""
+        if not pairs:
+            return np.zeros(0, np.float32)
+        return self.score_views(*views(pairs))
+
+    def score_views(self, seen: Vector, products: Vector) -> Vector:
+        """The same, for what `views` gives."""
+        odds = (self._grown(seen) + self._learned(seen, products)) / 2
+        return np.asarray(1 / (1 + np.exp(-odds)), dtype=np.float32)
+
+    def point(self, target: float) -> float:
+        """The least score to accept, so that at most `target` of non-duplicates are accepted."""
+        return float(np.interp(np.log(target), np.log(self.rates), self.points))
+
+    @cached_property
+    def _all(self) -> Array:
+        return np.arange(len(self.feature))[None, :]
+
+    def _grown(self, seen: Vector) -> Vector:
+        """The trees' log-odds: all trees of all pairs go down one level at a time."""
+        pair = np.arange(len(seen))[:, None]
+        node = np.zeros((len(seen), len(self.feature)), dtype=np.int16)
+        for _ in range(self.depth):
+            below = seen[pair, self.feature[self._all, node]] <= self.threshold[self._all, node]
+            node = np.where(below, self.left[self._all, node], self.right[self._all, node])
+        return np.asarray(self.value[self._all, node].sum(axis=1) + self.offset)
+
+    def _learned(self, seen: Vector, products: Vector) -> Vector:
+        value = np.concatenate([products, (seen - self.mean) * self.scale], axis=1)
+        for weights, bias in self.layers[:-1]:
+            value = np.maximum(value @ weights + bias, 0)
+        weights, bias = self.layers[-1]
+        return np.asarray((value @ weights + bias)[:, 0])
+
+
+def views(pairs: Sequence[tuple[Text, Text]]) -> tuple[Vector, Vector]:
+    """What the model sees of pairs: their features, and products and gaps of their vectors."""
+    seen = np.array([see(a, b) for a, b in pairs], dtype=np.float32)
+    left = np.stack([a.sketch.sentence for a, _ in pairs])
+    right = np.stack([b.sketch.sentence for _, b in pairs])
+    width = left.shape[1]
+    gaps = np.abs(left - right) * np.float32(width**0.5)
+    return seen, np.concatenate([left * right * np.float32(width), gaps], axis=1)
+
+
+def see(a: Text, b: Text) -> list[float]:
+    """The features of one pair, in the order of LEXICAL and ALIGNED."""
+    return [*lexical(read(a.text), read(b.text)), *aligned(a.sketch, b.sketch)]
+
+
+def load(raw: bytes) -> Verifier:
+    """The model in an `.npz` archive. Raises ValueError when it isn't one of this version."""
+    with np.load(io.BytesIO(raw), allow_pickle=False) as archive:
+        parts = {name: archive[name] for name in archive.files}
+    if str(parts.pop("format")) != FORMAT:
+        raise ValueError("the verifier's file is of another version; train it again")
+    layers: list[tuple[Vector, Vector]] = []
+    while (name := f"weights{len(layers)}") in parts:
+        bias = parts.pop(f"bias{len(layers)}")
+        layers.append((parts.pop(name).astype(np.float32), bias.astype(np.float32)))
+    scalars = {
+        "embedder": str(parts.pop("embedder")),
+        "offset": float(parts.pop("offset")),
+        "depth": int(parts.pop("depth")),
+        "projection": parts.pop("projection").astype(np.float32),
+    }
+    return Verifier(**scalars, **parts, layers=tuple(layers))

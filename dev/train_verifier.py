@@ -1,0 +1,209 @@
+"""How is the cache's verifier trained, and how good is it on questions it has never seen?
+
+    python -m dev.train_verifier --pairs semantic_pairs.jsonl.gz [--embedder var/embedder]
+
+Pairs are JSON lines of `a`, `b`, `same` (1: one answer serves both), `source`. Every figure is
+measured across clusters: pairs that share a question, however indirectly, are in one fold. The
+operating points come from those out-of-fold scores; the model itself is fitted to all pairs.
+"""
+
+import argparse
+import gzip
+import io
+import json
+import time
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.neural_network import MLPClassifier
+from sklearn.preprocessing import StandardScaler
+
+from cache.align import ALIGNED
+from cache.embed import LocalEmbedder
+from cache.features import LEXICAL
+from cache.sketch import Sketch, draw
+from cache.text import canonical
+from cache.verify import FORMAT, Text, Verifier, load, views
+from dev.figures import Scored, table
+
+Array: TypeAlias = NDArray[Any]
+Pair: TypeAlias = dict[str, Any]
+
+DIMENSIONS: Final = 64
+FOLDS: Final = 5
+RATES: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
+MAIN: Final = "gptcache-qqp"
+NOISE_SEED: Final = 0
+
+
+def read_pairs(path: Path) -> list[Pair]:
+    """The pairs of a file, gzipped or not."""
+    raw = path.read_bytes()
+    text = gzip.decompress(raw) if path.suffix == ".gz" else raw
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def sketches(texts: list[str], embedder: LocalEmbedder) -> tuple[dict[str, Sketch], Array]:
+    """Every text's sketch, and the projection of word pieces to their main directions."""
+    sample = np.random.default_rng(NOISE_SEED).permutation(len(texts))[:4000]
+    rows = [_unit(embedder.embed_now(texts[at]).tokens) for at in sample]
+    seen = np.concatenate(rows)
+    _, directions = np.linalg.eigh(seen.T @ seen)
+    projection = directions[:, -DIMENSIONS:].astype(np.float16).astype(np.float32)
+    drawn = {}
+    for at, text in enumerate(texts):
+        made = embedder.embed_now(text)
+        drawn[text] = draw(made.sentence, made.ids, made.tokens, projection)
+        if at % 10_000 == 0:
+            print(f"embedded {at:,} of {len(texts):,} texts", flush=True)
+    return drawn, projection
+
+
+def clusters(pairs: list[Pair]) -> Array:
+    """One number a pair, the same for all pairs that are linked by shared questions."""
+    parent: dict[str, str] = {}
+
+    def root(text: str) -> str:
+        while parent.setdefault(text, text) != text:
+            parent[text] = text = parent[parent[text]]
+        return text
+
+    for pair in pairs:
+        parent[root(canonical(pair["a"]))] = root(canonical(pair["b"]))
+    numbers: dict[str, int] = {}
+    return np.array([numbers.setdefault(root(canonical(p["a"])), len(numbers)) for p in pairs])
+
+
+def grow(seen: Array, same: Array) -> HistGradientBoostingClassifier:
+    """The trees."""
+    trees = HistGradientBoostingClassifier(
+        max_iter=300,
+        learning_rate=0.06,
+        max_leaf_nodes=24,
+        min_samples_leaf=40,
+        l2_regularization=5,
+        random_state=0,
+    )
+    return trees.fit(seen, same)
+
+
+def learn(seen: Array, products: Array, same: Array) -> tuple[StandardScaler, MLPClassifier]:
+    """The network; strongly regularised, for it would learn the questions by heart."""
+    scaler = StandardScaler().fit(seen)
+    network = MLPClassifier(
+        (128,), alpha=3.0, max_iter=8, batch_size=256, learning_rate_init=1e-3, random_state=0
+    )
+    return scaler, network.fit(np.c_[products, scaler.transform(seen)], same)
+
+
+def fit(seen: Array, products: Array, same: Array, about: dict[str, Any]) -> bytes:
+    """The verifier's file, without operating points unless `about` has them."""
+    trees, (scaler, network) = grow(seen, same), learn(seen, products, same)
+    parts = {
+        "format": np.array(FORMAT),
+        **_tree_arrays(trees),
+        "mean": scaler.mean_.astype(np.float32),
+        "scale": (1 / scaler.scale_).astype(np.float32),
+        "rates": np.array(RATES, dtype=np.float32),
+        "points": np.linspace(0.99, 0.5, len(RATES), dtype=np.float32),
+        **about,
+    }
+    for at, (weights, bias) in enumerate(zip(network.coefs_, network.intercepts_, strict=True)):
+        parts[f"weights{at}"] = weights.astype(np.float16)
+        parts[f"bias{at}"] = bias.astype(np.float32)
+    file = io.BytesIO()
+    np.savez_compressed(file, **parts)
+    return file.getvalue()
+
+
+def across_clusters(
+    seen: Array, products: Array, same: Array, groups: Array, about: dict[str, Any]
+) -> Array:
+    """Scores of models that have not seen the pair's cluster."""
+    fold = np.random.default_rng(NOISE_SEED).integers(FOLDS, size=groups.max() + 1)[groups]
+    scores = np.zeros(len(same), dtype=np.float32)
+    for held in range(FOLDS):
+        rest = fold != held
+        model = load(fit(seen[rest], products[rest], same[rest], about))
+        scores[~rest] = _in_parts(model, seen[~rest], products[~rest])
+        print(f"fold {held + 1} of {FOLDS} done", flush=True)
+    return scores
+
+
+def operating_points(scored: Scored) -> Array:
+    """For each rate the score that keeps it, on the main source alone and on all of them."""
+    main = scored.of(MAIN)
+    points = [max(main.threshold(rate), scored.threshold(rate)) for rate in RATES]
+    return np.maximum.accumulate(np.array(points[::-1], dtype=np.float32))[::-1]
+
+
+def _tree_arrays(trees: HistGradientBoostingClassifier) -> dict[str, Array]:
+    nodes = [stage[0].nodes for stage in trees._predictors]  # noqa: SLF001 - no public way
+    widest = max(len(tree) for tree in nodes)
+    names = {"feature": np.uint8, "threshold": np.float32, "left": np.int16, "right": np.int16}
+    arrays = {name: np.zeros((len(nodes), widest), dtype=kind) for name, kind in names.items()}
+    value = np.zeros((len(nodes), widest), dtype=np.float32)
+    for row, tree in enumerate(nodes):
+        leaf, own = tree["is_leaf"].astype(bool), np.arange(len(tree))
+        size = len(tree)
+        arrays["feature"][row, :size] = np.where(leaf, 0, tree["feature_idx"])
+        arrays["threshold"][row, :size] = np.where(leaf, 0, tree["num_threshold"])
+        arrays["left"][row, :size] = np.where(leaf, own, tree["left"])
+        arrays["right"][row, :size] = np.where(leaf, own, tree["right"])
+        value[row, :size] = tree["value"]
+    depth = max(int(tree["depth"].max()) for tree in nodes)
+    offset = float(np.ravel(trees._baseline_prediction)[0])  # noqa: SLF001 - no public way
+    return {**arrays, "value": value, "offset": np.array(offset), "depth": np.array(depth)}
+
+
+def _in_parts(model: Verifier, seen: Array, products: Array, size: int = 2000) -> Array:
+    starts = range(0, len(seen), size)
+    parts = (model.score_views(seen[at : at + size], products[at : at + size]) for at in starts)
+    return np.concatenate(list(parts))
+
+
+def _unit(rows: Array) -> Array:
+    return np.asarray(rows / (np.linalg.norm(rows, axis=1, keepdims=True) + 1e-9))
+
+
+def main() -> None:
+    """Trains, measures, writes the model and the figures."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--pairs", type=Path, required=True)
+    parser.add_argument("--embedder", type=Path, default=Path("var/embedder"))
+    parser.add_argument("--output", type=Path, default=Path("cache/verifier.npz"))
+    parser.add_argument("--figures", type=Path, default=Path("bench/results/verifier.json"))
+    options = parser.parse_args()
+    began, pairs = time.monotonic(), read_pairs(options.pairs)
+    embedder = LocalEmbedder(options.embedder)
+    texts = list(dict.fromkeys(text for pair in pairs for text in (pair["a"], pair["b"])))
+    drawn, projection = sketches(texts, embedder)
+    whole = [(Text(p["a"], drawn[p["a"]]), Text(p["b"], drawn[p["b"]])) for p in pairs]
+    seen, products = views(whole)
+    assert seen.shape[1] == len(LEXICAL) + len(ALIGNED)
+    same = np.array([pair["same"] for pair in pairs])
+    sources = np.array([pair["source"] for pair in pairs])
+    about = {
+        "embedder": np.array(embedder.version),
+        "projection": projection.astype(np.float16),
+    }
+    scores = across_clusters(seen, products, same, clusters(pairs), about)
+    scored = Scored(scores, same, sources)
+    cosine = Scored(seen[:, LEXICAL_WIDTH], same, sources)
+    figures = {"verifier": table(scored, MAIN), "cosine": table(cosine, MAIN)}
+    about["points"] = operating_points(scored)
+    options.output.write_bytes(fit(seen, products, same, about))
+    options.figures.parent.mkdir(parents=True, exist_ok=True)
+    options.figures.write_text(json.dumps(figures, indent=1) + "\n")
+    print(json.dumps(figures, indent=1))
+    print(f"{options.output}: {options.output.stat().st_size / 1e3:.0f} kB", end="; ")
+    print(f"{time.monotonic() - began:.0f} s")
+
+
+LEXICAL_WIDTH: Final = len(LEXICAL)
+
+if __name__ == "__main__":
+    main()
