@@ -1,0 +1,139 @@
+"""Can a stranger install the client beside a package called `cache`, and talk to Kafka with it?"""
+
+import asyncio
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from producers import codec
+from producers.broker import Outgoing, Record
+from producers.kafka import KafkaBroker
+from producers.messages import Failed
+from producers.settings import KafkaSettings
+from producers.topics import REPLIES, REQUESTS
+from workers.config_file import parse
+from workers.topics_admin import create
+
+ROOT: Final = Path(__file__).parents[2]
+
+FOREIGN_PROJECT: Final = """
+[build-system]
+requires = ["setuptools"]
+build-backend = "setuptools.build_meta"
+[project]
+name = "somebody-elses-cache"
+version = "1"
+[tool.setuptools]
+packages = ["cache"]
+"""
+
+CONVERSATION: Final = """
+import asyncio, sys
+import cache
+from switchgear_client import ClientSettings, RouterClient, chat
+
+async def main() -> None:
+    async with RouterClient.connect(ClientSettings(kafka=sys.argv[1])) as client:
+        reply = await client.submit(chat("hello", tenant="wheel"), timeout=30)
+    print(cache.OWNER, reply.type, reply.message)
+
+asyncio.run(main())
+"""
+
+TYPED_USE: Final = """
+from switchgear_client import Chunk, Done, Failed, RouterClient, chat
+
+async def ask(client: RouterClient) -> str | None:
+    reply: Done | Failed = await client.submit(chat("hi", tenant="t", model="economy"), timeout=5)
+    return reply.trace_id
+
+async def read(client: RouterClient) -> None:
+    async for part in client.stream(chat([{"role": "user", "content": "hi"}], tenant="t")):
+        seen: Chunk | Done | Failed = part
+"""
+
+
+def run(*command: str | Path) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def wheel_of(project: Path) -> Path:
+    run(sys.executable, "-m", "build", "--wheel", "--no-isolation", project)
+    (wheel,) = (project / "dist").glob("*.whl")
+    return wheel
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    project = tmp_path_factory.mktemp("client")
+    for name in ("pyproject.toml", "LICENSE", "README.md"):
+        shutil.copy(ROOT / name, project)
+    shutil.copytree(ROOT / "producers", project / "producers")
+    return wheel_of(project)
+
+
+@pytest.fixture(scope="module")
+def foreign_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    project = tmp_path_factory.mktemp("foreign")
+    (project / "pyproject.toml").write_text(FOREIGN_PROJECT)
+    (project / "cache").mkdir()
+    (project / "cache" / "__init__.py").write_text('OWNER = "somebody else"\n')
+    return wheel_of(project)
+
+
+@pytest.fixture(scope="module")
+def strangers_python(
+    wheel: Path, foreign_wheel: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The interpreter of a fresh environment with the client and a foreign `cache`."""
+    place = tmp_path_factory.mktemp("stranger") / "venv"
+    uv = [sys.executable, "-m", "uv"]
+    run(*uv, "venv", "--quiet", "--python", sys.executable, place)
+    run(*uv, "pip", "install", "--quiet", "--python", place, wheel, foreign_wheel)
+    return place / "bin" / "python"
+
+
+def test_the_wheel_holds_one_package_and_the_licence(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {
+        "switchgear_client"
+    }
+    assert "switchgear_client/py.typed" in names
+    assert any(name.endswith("licenses/LICENSE") for name in names)
+
+
+def test_a_type_checker_understands_the_client(strangers_python: Path, tmp_path: Path) -> None:
+    (tmp_path / "use.py").write_text(TYPED_USE)
+    alone = ["--config-file=", f"--cache-dir={tmp_path / 'cache'}"]
+    fresh = f"--python-executable={strangers_python}"
+    run(sys.executable, "-m", "mypy", "--strict", *alone, fresh, tmp_path / "use.py")
+
+
+@pytest.mark.kafka
+async def test_the_installed_client_gets_its_reply(
+    strangers_python: Path, kafka: str, tmp_path: Path
+) -> None:
+    (tmp_path / "conversation.py").write_text(CONVERSATION)
+    settings = KafkaSettings(kafka=kafka)
+    catalog = parse((ROOT / "switchgear.yaml").read_text())
+    await create(settings, catalog, partitions=2, replication=1)
+    asked: asyncio.Queue[Record] = asyncio.Queue()
+    async with KafkaBroker(settings, "engine") as broker, broker.tail(REQUESTS, asked.put_nowait):
+        client = await asyncio.create_subprocess_exec(
+            strangers_python,
+            tmp_path / "conversation.py",
+            kafka,
+            cwd=tmp_path,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        request = codec.decode_request((await asked.get()).value)
+        refusal = Failed(id=request.id, code="overloaded", message="try later", retryable=True)
+        await broker.publish(Outgoing(REPLIES, codec.encode(refusal), request.id.encode()))
+        said, _ = await client.communicate()
+    assert said.decode() == "somebody else failed try later\n"

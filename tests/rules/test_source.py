@@ -1,0 +1,81 @@
+"""Does the source keep the rules that no linter knows?"""
+
+import ast
+import importlib.metadata
+import re
+from typing import Final
+
+from tests.rules import source
+
+LONGEST_FILE: Final = 300
+ONE_TEXT: Final = {"producers/messages.py"}
+"""The contract: declarations that are read, and changed, together."""
+LONGEST_FUNCTION: Final = 30
+
+
+def test_no_file_is_longer_than_a_reader_can_hold() -> None:
+    lengths = {
+        source.named(path): len(path.read_text(encoding="utf-8").splitlines())
+        for path in source.tracked("*.py")
+        if not source.named(path).startswith("tests/")
+    }
+    assert lengths
+    assert {name for name, lines in lengths.items() if lines > LONGEST_FILE} <= ONE_TEXT
+
+
+def test_no_function_is_longer_than_a_screen() -> None:
+    functions = [
+        (f"{source.named(path)}:{node.lineno} {node.name}", length_of(node))
+        for path in source.ours()
+        for node in ast.walk(source.tree_of(path))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    assert functions
+    assert [name for name, length in functions if length > LONGEST_FUNCTION] == []
+
+
+def length_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Lines of the body, without a docstring; a body that is one `match` is a table: its cases."""
+    first, *rest = function.body
+    is_docstring = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
+    body = rest if rest and is_docstring else function.body
+    match body:
+        case [ast.Match(cases=cases)]:
+            return len(cases)
+        case _:
+            assert function.end_lineno is not None
+            return function.end_lineno - body[0].lineno + 1
+
+
+def test_the_client_imports_nothing_of_ours_and_is_relative_inside() -> None:
+    for path in source.tracked("producers/*.py"):
+        for module, level in source.imported(source.tree_of(path)):
+            assert level or module.split(".")[0] not in source.PACKAGES, (
+                f"{source.named(path)} imports {module}: as a wheel it is called switchgear_client"
+            )
+
+
+def test_no_dependency_owns_one_of_our_package_names() -> None:
+    installed = importlib.metadata.packages_distributions()
+    assert "pydantic" in installed
+    assert {name: installed[name] for name in source.PACKAGES if name in installed} == {}
+
+
+# a host with the part before it, or a folder at the root of one machine; split, so that this
+# file doesn't name them either
+INDEX_HOST: Final = re.compile(
+    r"\b(pypi|pythonhosted|npmjs|crates|maven|golang|debian|rubygems)" + r"\.(org|io)\b"
+)
+PLACE_OF_ONE_MACHINE: Final = re.compile(r"(?<![\w.~$}])/(work|root|home)" + r"/\w")
+
+
+def test_the_tree_names_no_package_index_and_no_folder_of_one_machine() -> None:
+    files = [path for path in source.tracked() if path.suffix not in {".gz", ".png", ".onnx"}]
+    found = [
+        f"{source.named(path)}:{number} {line.strip()[:80]}"
+        for path in files
+        for number, line in enumerate(path.read_text("utf-8", "replace").splitlines(), 1)
+        if INDEX_HOST.search(line) or PLACE_OF_ONE_MACHINE.search(line)
+    ]
+    assert files
+    assert found == []
