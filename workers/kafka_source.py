@@ -13,6 +13,7 @@ from typing import Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
 
@@ -55,6 +56,8 @@ class KafkaSource:
         subscriber = broker.subscriber(
             *self._topics,
             group_id=self._group,
+            # the default lets aiokafka commit what was polled, done or not: a crash would lose it
+            ack_policy=AckPolicy.MANUAL,
             auto_offset_reset="earliest",
             listener=_Listener(listener),
             session_timeout_ms=self._session_timeout_ms,
