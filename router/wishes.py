@@ -3,13 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Final
 
 from producers.messages import FailureCode, Request
 from router.settings import PolicySettings
-from workers.catalog import Catalog
-
-AUTO: Final = "auto"
+from workers.catalog import AUTO, Catalog
 
 
 @dataclass(frozen=True, slots=True)

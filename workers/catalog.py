@@ -7,11 +7,14 @@ environment variables that hold them.
 from collections.abc import Collection, Iterator
 from decimal import Decimal
 from difflib import get_close_matches
-from typing import Annotated, Any, Literal, Self, TypeAlias
+from typing import Annotated, Any, Final, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from observability.prices import PriceOverride
+
+AUTO: Final = "auto"
+"""The `model` of a caller who leaves the choice to the router."""
 
 Capability: TypeAlias = Literal["tools", "images", "json_schema", "logprobs", "reasoning"]
 Dialect: TypeAlias = Literal["openai", "anthropic", "bedrock"]

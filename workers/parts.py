@@ -9,6 +9,7 @@ from observability.tracing import Tracer
 from producers.broker import Publisher
 from producers.messages import UsageEvent
 
+from .budget_state import Budgets
 from .cancellations import Cancellations
 from .fleet import Fleet
 from .once import Once
@@ -35,6 +36,7 @@ class Pool:
     world: Callable[[], World]
     price_of: PriceOf
     fleet: Fleet
+    budgets: Budgets
     lookup: Lookup
     once: Once
     cancellations: Cancellations

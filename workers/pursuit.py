@@ -14,7 +14,7 @@ from observability.semconv import attempt_attributes
 from producers.messages import Attempt, Usage
 
 from . import plan
-from .catalog import Catalog, Deployment
+from .catalog import AUTO, Catalog, Deployment
 from .chunks import ChunkPump
 from .eligibility import obstacle
 from .fleet import Fleet, Permit
@@ -22,7 +22,7 @@ from .hedging import Race, Voice
 from .job import Job
 from .providers.outcome import Completion, Outcome
 from .providers.provider import Call, Emit, Provider
-from .situation import PlanRules, Shut, Situation, Target, Tried
+from .situation import PlanRules, Shut, Situation, Standing, Target, Tried
 
 PriceOf: TypeAlias = Callable[[Deployment, Usage], Decimal | None]
 """Micro-dollars of a call with this usage now; None = unpriced."""
@@ -66,6 +66,7 @@ class Pursuit:
     rules: PlanRules
     attempts: list[Attempt]
     begun: float
+    standing: Standing
     _tried: list[Tried] = field(default_factory=list)
     _waited_s: float = 0.0
 
@@ -73,6 +74,11 @@ class Pursuit:
     def spent(self) -> Decimal:
         """Micro-dollars of all attempts so far, as far as they are priced."""
         return sum((a.cost_micro_usd or Decimal(0) for a in self.attempts), Decimal(0))
+
+    @property
+    def estimate(self) -> Decimal | None:
+        """Micro-dollars of a call of the deployment that would be called first."""
+        return next((target.cost for target in self._targets()), None)
 
     async def run(self) -> Result:
         """Until there is an answer, or it is somebody else's turn, or hope is lost."""
@@ -186,11 +192,31 @@ class Pursuit:
             ceiling=None if routing.max_cost_usd is None else routing.max_cost_usd * 1_000_000,
             latency=routing.latency,
             emitted=self.pump is not None and self.pump.emitted,
-            up=tier.next,
+            budget=self.standing,
+            up=None if self._pinned else tier.next,
+            down=None if self._pinned else self._below(),
             visited=job.visited,
             jitter=random.random(),
             rules=self.rules,
         )
+
+    @property
+    def _pinned(self) -> bool:
+        """Whether the caller named a tier or a model: then no other tier will do."""
+        request = self.job.request
+        return request.routing.tier is not None or request.body.model != AUTO
+
+    def _below(self) -> str | None:
+        """The next cheaper tier, if it has a deployment that may and can serve this request."""
+        catalog, demands = self.world.catalog, self.job.route.demands
+        cheaper = list(catalog.tiers)[: list(catalog.tiers).index(self.tier)]
+        if not cheaper:
+            return None
+        serves = any(
+            obstacle(deployment, catalog.models[deployment.model], demands) is None
+            for _, deployment in catalog.deployments_of(cheaper[-1])
+        )
+        return cheaper[-1] if serves else None
 
     def _targets(self) -> Iterator[Target]:
         """The tier's deployments that may and can serve this request, in order of preference."""

@@ -2,29 +2,32 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, assert_never
+from typing import assert_never
 
 from cache.found import Bypass, Found, Hit, Miss
 from observability.hop import Hop
 from observability.semconv import cache_attributes, done_attributes
-from producers import codec, topics
+from producers import codec
 from producers.broker import Outgoing
 from producers.messages import Attempt, CacheOutcome, Done, Failed, Timings
 
 from . import account, plan
 from .account import Facts
 from .cancellations import Cancelled
+from .catalog import Tenant
 from .chunks import ChunkPump
 from .handover import Retry, delayed, moved, rerouted
 from .job import Job
 from .once import Claim, Ending, Recorded
 from .parts import Pool
 from .pursuit import Answered, Pursuit, Result, World
-from .saved import Worth, worth_of_call, worth_of_hit
+from .reply import ReplyChannel
+from .saved import Worth, billed, worth_of_call, worth_of_hit
+from .situation import Soft, Spent, Standing, Within
 
 _CANCELLED = plan.GiveUp("cancelled", "the caller cancelled the request", retryable=False)
+_WITHIN = Within()
 _NOT_IN_CACHE = plan.GiveUp(
     "not_in_cache", "only-if-cached was asked for, and no cached answer fits", retryable=False
 )
@@ -43,8 +46,14 @@ class Service:
     attempts: list[Attempt] = field(default_factory=list)
     cache: CacheOutcome = account.NOT_CACHED
     first_token_ms: float | None = None
+    warnings: tuple[str, ...] = ()
     awaited: Miss | None = None
     """The question whose answer others in the fleet may be waiting for."""
+
+    @property
+    def channel(self) -> ReplyChannel:
+        """The way back to the caller."""
+        return ReplyChannel(self.pool.publisher, self.job, self.hop)
 
     async def run(self) -> None:
         """Returns when the reply, or the record that hands the request over, is with Kafka."""
@@ -62,11 +71,11 @@ class Service:
     async def _serve(self) -> None:
         claim = await self.pool.once.claim(self.job.request.tenant, self.job.request.id)
         if isinstance(claim, Recorded):
-            await self._publish(claim.ending)
+            await self.channel.publish(claim.ending)
             self.hop.end({"switchgear.redelivered": True})
             return
         async with self.pool.once.holding(claim):
-            await self._end(claim, await self._pursue())
+            await self._end(claim, await self._within_budget())
 
     # ------------------------------------------------------------------------------- the cache
 
@@ -99,24 +108,39 @@ class Service:
         facts = self._facts(worth)
         done = account.from_cache(self.job, hit.body, facts)
         if self.job.request.body.stream:
-            pump = self._pump()
-            await pump.emit(_as_delta(hit.body))
-            await pump.flush()
-        await self._publish(self._ending(done, facts))
+            await self.channel.replay(hit.body, int(self.begun_ms))
+        await self.channel.publish(self._ending(done, facts))
         self.hop.end(lambda: done_attributes(done))
 
     # --------------------------------------------------------------------------- the providers
 
-    async def _pursue(self) -> Result:
+    async def _within_budget(self) -> Result:
+        """The estimate is reserved before money is spent, and settled with what was spent."""
+        request, before = self.job.request, len(self.attempts)
+        tenant = self.world.catalog.tenant(request.tenant) or Tenant()
+        held = await self.pool.budgets.reserve(
+            request.tenant, tenant, request.routing.tags, request.id, self._pursuit(None).estimate
+        )
+        if isinstance(held, Spent):
+            return plan.GiveUp("budget_exceeded", held.why, retryable=False)
+        if isinstance(held.standing, Soft):
+            self.warnings = (held.standing.why,)
+        try:
+            return await self._pursue(held.standing)
+        finally:
+            cost = billed(self.attempts[before:])
+            await self.pool.budgets.settle(held, cost)
+
+    async def _pursue(self, standing: Standing) -> Result:
         if self.job.request.routing.cache.mode == "only-if-cached":
             return _NOT_IN_CACHE
-        pump = self._pump() if self.job.request.body.stream else None
+        pump = self.channel.pump(int(self.begun_ms)) if self.job.request.body.stream else None
         try:
             with self.pool.cancellations.stopping(self.job.request.id):
-                result = await self._pursuit(pump).run()
+                result = await self._pursuit(pump, standing).run()
                 while self.job.ordered and isinstance(result, plan.Reroute | plan.Delay):
                     await self._stay(result)
-                    result = await self._pursuit(pump).run()
+                    result = await self._pursuit(pump, standing).run()
         except Cancelled:
             return _CANCELLED
         finally:
@@ -124,7 +148,7 @@ class Service:
                 await pump.flush()
         return result
 
-    def _pursuit(self, pump: ChunkPump | None) -> Pursuit:
+    def _pursuit(self, pump: ChunkPump | None, standing: Standing = _WITHIN) -> Pursuit:
         pool = self.pool
         return Pursuit(
             self.job,
@@ -137,6 +161,7 @@ class Service:
             pool.rules,
             self.attempts,
             self.begun,
+            standing,
         )
 
     async def _stay(self, step: plan.Reroute | plan.Delay) -> None:
@@ -178,7 +203,7 @@ class Service:
         worth = worth_of_call(self.world.catalog, tenant, good, others, price_of)
         facts = self._facts(worth, good.deployment)
         done = account.answered(self.job, completion, facts)
-        await self._publish(await self.pool.once.record(claim, self._ending(done, facts)))
+        await self.channel.publish(await self.pool.once.record(claim, self._ending(done, facts)))
         self.hop.end(lambda: done_attributes(done))
         if self.awaited is not None:
             miss, self.awaited = self.awaited, None
@@ -187,7 +212,7 @@ class Service:
     async def _fail(self, claim: Claim, step: plan.GiveUp) -> None:
         facts = self._facts(Worth())
         failed = account.failed(self.job, step.code, step.message, facts, retryable=step.retryable)
-        await self._publish(await self.pool.once.record(claim, self._ending(failed, facts)))
+        await self.channel.publish(await self.pool.once.record(claim, self._ending(failed, facts)))
         self.hop.end(error=step.code)
 
     async def _hand_over(self, claim: Claim, step: plan.Reroute | plan.Delay) -> None:
@@ -225,51 +250,10 @@ class Service:
             deployment=deployment,
             catalog_entry=self.world.catalog.deployments.get(deployment or ""),
             worth=worth,
+            warnings=self.warnings,
         )
 
     def _ending(self, reply: Done | Failed, facts: Facts) -> Ending:
         event = account.usage_event(self.job, reply, facts, int(time.time() * 1000))
         self.pool.reporter.record(event, exported=self.hop.context.sampled)
         return Ending(codec.encode(reply), codec.encode(event))
-
-    async def _publish(self, ending: Ending) -> None:
-        publisher, tenant = self.pool.publisher, self.job.request.tenant.encode()
-        await asyncio.gather(
-            publisher.publish(self._reply(ending.reply)),
-            publisher.publish(Outgoing(topics.USAGE, ending.usage, tenant)),
-        )
-
-    def _reply(self, value: bytes) -> Outgoing:
-        return Outgoing(self._reply_to, value, self.job.request.id.encode(), self._headers())
-
-    def _pump(self) -> ChunkPump:
-        return ChunkPump(
-            self.pool.publisher,
-            self._reply_to,
-            self.job.request.id,
-            int(self.begun_ms),
-            self._headers(),
-        )
-
-    @property
-    def _reply_to(self) -> str:
-        return self.job.reply_to or topics.REPLIES
-
-    def _headers(self) -> codec.Headers:
-        return [
-            *codec.to_headers(
-                {
-                    codec.CORRELATION_ID: self.job.request.id,
-                    codec.CONTENT_TYPE: "application/json",
-                    codec.TENANT: self.job.request.tenant,
-                    codec.SCHEMA_HEADER: codec.SCHEMA,
-                }
-            ),
-            *self.hop.headers(),
-        ]
-
-
-def _as_delta(body: Mapping[str, Any]) -> dict[str, Any]:
-    """A whole answer as one chunk."""
-    message = body["choices"][0]["message"]
-    return {name: value for name, value in message.items() if value is not None}

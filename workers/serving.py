@@ -5,6 +5,7 @@ import os
 import socket
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
@@ -20,6 +21,7 @@ from observability.price_lists import load_price_book
 from producers import topics
 
 from .breakers import Transition
+from .budget_state import Budgets
 from .cancellations import Cancellations
 from .catalog import Catalog
 from .fleet import Fleet
@@ -77,12 +79,15 @@ async def _pool(parts: AsyncExitStack, process: Process, live: Live[World], tier
     parts.push_async_callback(redis.aclose)
     lookup = Lookup(CacheSettings.model_validate(catalog.cache), redis)
     parts.push_async_callback(lookup.close)
+    link = Link(connect_redis(process.settings.redis))
+    parts.push_async_callback(link.redis.aclose)
     unguarded = partial(process.metrics.count, "switchgear_shared_state_errors_total", "once")
     return Pool(
         tier=tier,
         world=live,
         price_of=Pricing(load_price_book()).price_of,
-        fleet=_fleet(parts, process, catalog),
+        fleet=_fleet(parts, process, catalog, link),
+        budgets=Budgets(partial(datetime.now, UTC), link),
         lookup=lookup,
         once=Once(redis, OnceSettings(), unguarded),
         cancellations=Cancellations(),
@@ -93,9 +98,7 @@ async def _pool(parts: AsyncExitStack, process: Process, live: Live[World], tier
     )
 
 
-def _fleet(parts: AsyncExitStack, process: Process, catalog: Catalog) -> Fleet:
-    link = Link(connect_redis(process.settings.redis))
-    parts.push_async_callback(link.redis.aclose)
+def _fleet(parts: AsyncExitStack, process: Process, catalog: Catalog, link: Link) -> Fleet:
     state = FleetState(link, f"{socket.gethostname()}:{os.getpid()}")
     now = asyncio.get_running_loop().time
     fleet = Fleet(catalog, now, partial(_heard, process.metrics), state=state)

@@ -1,0 +1,61 @@
+"""How do a request's chunks, its final reply and its usage event reach their topics?"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from observability.hop import Hop
+from producers import codec, topics
+from producers.broker import Outgoing, Publisher
+
+from .chunks import ChunkPump
+from .job import Job
+from .once import Ending
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyChannel:
+    """The way back to one request's caller."""
+
+    publisher: Publisher
+    job: Job
+    hop: Hop
+
+    async def publish(self, ending: Ending) -> None:
+        """Returns once Kafka has both records."""
+        tenant = self.job.request.tenant.encode()
+        reply = Outgoing(self._topic, ending.reply, self.job.request.id.encode(), self._headers())
+        await asyncio.gather(
+            self.publisher.publish(reply),
+            self.publisher.publish(Outgoing(topics.USAGE, ending.usage, tenant)),
+        )
+
+    def pump(self, run: int) -> ChunkPump:
+        """For the chunks of a streamed answer; run: as in `Chunk`."""
+        request_id = self.job.request.id
+        return ChunkPump(self.publisher, self._topic, request_id, run, self._headers())
+
+    async def replay(self, body: Mapping[str, Any], run: int) -> None:
+        """A whole answer, as the chunk that a caller who asked for a stream expects."""
+        pump = self.pump(run)
+        message = body["choices"][0]["message"]
+        await pump.emit({name: value for name, value in message.items() if value is not None})
+        await pump.flush()
+
+    @property
+    def _topic(self) -> str:
+        return self.job.reply_to or topics.REPLIES
+
+    def _headers(self) -> codec.Headers:
+        return [
+            *codec.to_headers(
+                {
+                    codec.CORRELATION_ID: self.job.request.id,
+                    codec.CONTENT_TYPE: "application/json",
+                    codec.TENANT: self.job.request.tenant,
+                    codec.SCHEMA_HEADER: codec.SCHEMA,
+                }
+            ),
+            *self.hop.headers(),
+        ]
