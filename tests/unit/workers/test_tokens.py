@@ -1,0 +1,100 @@
+"""Token estimates that learn, and exact counts from files on disk."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from producers.messages import ChatBody
+from workers.tokenizer_files import install
+from workers.tokens import (
+    FILES,
+    Learned,
+    Size,
+    TokenFactors,
+    count,
+    encoding_of,
+    exact_tokens,
+    size_of,
+)
+
+ENGLISH = "The queue holds every request until a worker has answered it. " * 40
+
+
+def body(content: Any, **more: Any) -> ChatBody:  # noqa: ANN401 - parts of a body
+    return ChatBody.model_validate({"messages": [{"role": "user", "content": content}], **more})
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("tokenizers")
+    assert [path.name for path in install(folder)] == list(FILES.values())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TIKTOKEN_CACHE_DIR", str(folder))
+        yield folder
+
+
+def test_size_counts_what_becomes_tokens() -> None:
+    picture = {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}
+    size = size_of(body([{"type": "text", "text": "ü"}, picture]))
+    assert size == Size(text_bytes=2, images=1, messages=1)
+    assert size_of(body("x", tools=[{"function": {"name": "f"}}])).text_bytes > 20
+
+
+@given(st.floats(1.5, 8), st.integers(1000, 100_000))
+def test_a_factor_comes_to_what_the_provider_bills(true_factor: float, text: int) -> None:
+    learned, size = Learned(4.0), Size(text, 0, 1)
+    billed = round(text / true_factor) + 4
+    for _ in range(200):
+        learned = learned.learn(size, billed)
+    assert learned.tokens(size) == pytest.approx(billed, rel=0.02)
+
+
+@given(st.integers(0, 10**6), st.integers(0, 10**6))
+def test_no_bill_drives_a_factor_out_of_reason(text: int, billed: int) -> None:
+    assert 0.5 <= Learned(4.0).learn(Size(text, 0, 1), billed).bytes_per_token <= 20
+
+
+def test_pictures_and_tiny_prompts_teach_nothing() -> None:
+    learned = Learned(4.0)
+    assert learned.learn(Size(4000, 1, 1), 5000) is learned
+    assert learned.learn(Size(10, 0, 1), 900) is learned
+
+
+def test_a_model_begins_with_its_family_and_learns_alone() -> None:
+    factors, size = TokenFactors(), Size(4000, 0, 1)
+    begin = factors.of("claude-opus-4-6", "claude").tokens(size)
+    factors.learn("claude-opus-4-6", "claude", size, 2000)
+    assert factors.of("claude-opus-4-6", "claude").tokens(size) > begin
+    assert factors.of("claude-haiku-4-5", "claude").tokens(size) == begin
+
+
+@pytest.mark.parametrize(
+    ("family", "encoding"),
+    [("gpt-4o", "o200k_base"), ("gpt-3.5", "cl100k_base"), ("o4", "o200k_base"), ("claude", None)],
+)
+def test_families_have_their_encoding(family: str, encoding: str | None) -> None:
+    assert encoding_of(family) == encoding
+
+
+def test_near_a_limit_the_count_is_exact_and_offline(files: Path) -> None:
+    asked, wrong = body(ENGLISH), Learned(5.0)
+    exact = exact_tokens(asked, "o200k_base", files)
+    assert exact == 40 * 12 + 8
+    assert count(asked, wrong, "gpt-4o", exact, files) == exact
+    assert count(asked, wrong, "gpt-4o", 100 * exact, files) == wrong.tokens(size_of(asked))
+    assert count(asked, wrong, "claude", exact, files) == wrong.tokens(size_of(asked))
+
+
+def test_without_the_files_the_estimate_stands_and_nothing_is_fetched(tmp_path: Path) -> None:
+    asked, learned = body(ENGLISH), Learned(4.0)
+    assert exact_tokens(asked, "o200k_base", tmp_path) is None
+    assert count(asked, learned, "gpt-4o", 600, None) == learned.tokens(size_of(asked))
+
+
+def test_installing_twice_is_installing_once(files: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in files.iterdir()}
+    assert {path: path.stat().st_mtime_ns for path in install(files)} == before

@@ -1,0 +1,214 @@
+"""Does an answer pass the checks that its request demands, and what is wrong if it doesn't?
+
+Patterns and schemas come from callers, so they are run with care: regular expressions within a time
+limit, schemas without fetching anything. An answer that only calls tools isn't checked yet: the
+answer to its results will be.
+"""
+
+import importlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final, TypeAlias, assert_never
+
+import py3langid
+import regex
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import SchemaError, ValidationError
+from jsonschema.protocols import Validator as SchemaValidator
+from jsonschema.validators import extend
+from referencing import Registry
+from referencing.exceptions import Unresolvable
+
+from producers.messages import (
+    ChatBody,
+    ChatMessage,
+    ContainsCheck,
+    JsonSchemaCheck,
+    LanguageCheck,
+    MaxLengthCheck,
+    NamedCheck,
+    RegexCheck,
+    Validator,
+)
+
+REGEX_SECONDS: Final = 0.1
+_TOO_SHORT_TO_TELL: Final = 20
+"""Letters below which a language can't be told."""
+
+Named: TypeAlias = Callable[[str], str | None]
+"""A check of the operator's own: what is wrong with the answer, or None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong with an answer. check: the validator's kind; told in words to the model."""
+
+    check: str
+    told: str
+
+
+def named_checks(entry_points: Mapping[str, str]) -> dict[str, Named]:
+    """The functions behind the configuration's `name: package.module:function`.
+
+    Raises ValueError that says which name can't be loaded and why.
+    """
+    return {name: _load(name, place) for name, place in entry_points.items()}
+
+
+def invalid(validators: Sequence[Validator], known: Mapping[str, Named]) -> str | None:
+    """What is wrong with the checks themselves, for the one who sent them; None if nothing is."""
+    for n, validator in enumerate(validators):
+        wrong = _wrong(validator, known)
+        if wrong is not None:
+            return f"validators.{n} ({validator.kind}): {wrong}"
+    return None
+
+
+def check(
+    validators: Sequence[Validator], answer: Mapping[str, Any], known: Mapping[str, Named]
+) -> tuple[Problem, ...]:
+    """Every problem of an answer, a `chat.completion`; may take milliseconds: not for the loop."""
+    message = answer["choices"][0]["message"]
+    if message.get("tool_calls") and not message.get("content"):
+        return ()
+    text = message.get("content") or message.get("refusal") or ""
+    found = ((validator.kind, _problem(validator, text, known)) for validator in validators)
+    return tuple(Problem(kind, told) for kind, told in found if told is not None)
+
+
+def repair(body: ChatBody, answer: Mapping[str, Any], problems: Sequence[Problem]) -> ChatBody:
+    """The request once more, with the answer that failed and what is wrong with it."""
+    told = "\n".join(f"- {problem.told}" for problem in problems)
+    asked = f"Your answer breaks these rules:\n{told}\nAnswer again, keeping all of them."
+    said = answer["choices"][0]["message"].get("content") or ""
+    more: list[ChatMessage] = [
+        {"role": "assistant", "content": said},
+        {"role": "user", "content": asked},
+    ]
+    return body.model_copy(update={"messages": [*body.messages, *more]})
+
+
+def _problem(validator: Validator, text: str, known: Mapping[str, Named]) -> str | None:
+    match validator:
+        case JsonSchemaCheck(json_schema=schema):
+            return _json_problem(schema, text)
+        case RegexCheck(pattern=pattern):
+            return _regex_problem(pattern, text)
+        case ContainsCheck(texts=texts):
+            missing = [each for each in texts if each not in text]
+            return f"it must contain {', '.join(map(repr, missing))}" if missing else None
+        case MaxLengthCheck(characters=most):
+            size = len(text)
+            return f"it has {size} characters, at most {most} are allowed" if size > most else None
+        case LanguageCheck(language=language):
+            return _language_problem(language, text)
+        case NamedCheck(name=name):
+            return _named_problem(name, known[name], text)
+        case _:
+            assert_never(validator)
+
+
+def _json_problem(schema: Mapping[str, Any], text: str) -> str | None:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        return f"it must be JSON alone: {error}"
+    try:
+        broken = next(_schema(json.dumps(schema)).iter_errors(value), None)
+    except (Unresolvable, TimeoutError, RecursionError) as failed:
+        return f"its JSON can't be checked: {type(failed).__name__}"
+    if broken is None:
+        return None
+    return f"its JSON breaks the schema at {broken.json_path}: {broken.message[:200]}"
+
+
+def _regex_problem(pattern: str, text: str) -> str | None:
+    try:
+        fits = regex.fullmatch(pattern, text, regex.DOTALL, timeout=REGEX_SECONDS)
+    except TimeoutError:
+        return f"it can't be matched with {pattern!r} in time"
+    return None if fits else f"the whole of it must match the pattern {pattern!r}"
+
+
+def _language_problem(language: str, text: str) -> str | None:
+    if sum(letter.isalpha() for letter in text) < _TOO_SHORT_TO_TELL:
+        return None
+    told = py3langid.classify(text)[0]
+    return None if told == language else f"it must be written in {language!r}, not in {told!r}"
+
+
+def _named_problem(name: str, test: Named, text: str) -> str | None:
+    try:
+        return test(text)
+    except Exception as error:  # noqa: BLE001 - the operator's own code
+        return f"the check {name!r} broke with {type(error).__name__}"
+
+
+def _wrong(validator: Validator, known: Mapping[str, Named]) -> str | None:
+    match validator:
+        case JsonSchemaCheck(json_schema=schema):
+            return _wrong_schema(schema)
+        case RegexCheck(pattern=pattern):
+            return _wrong_pattern(pattern)
+        case NamedCheck(name=name) if name not in known:
+            return f"no check is called {name!r}; there are: {', '.join(known) or 'none'}"
+        case _:
+            return None
+
+
+def _wrong_pattern(pattern: str) -> str | None:
+    try:
+        regex.compile(pattern)
+    except regex.error as error:
+        return f"the pattern is invalid: {error}"
+    return None
+
+
+def _wrong_schema(schema: Mapping[str, Any]) -> str | None:
+    try:
+        _Checked.check_schema(schema)
+    except SchemaError as error:
+        return f"the schema is invalid at {error.json_path}: {error.message[:200]}"
+    named = "patternProperties" in _keywords(schema)
+    return "patternProperties isn't supported here" if named else None
+
+
+def _keywords(schema: object) -> Iterator[str]:
+    if isinstance(schema, Mapping):
+        yield from schema
+        for value in schema.values():
+            yield from _keywords(value)
+    elif isinstance(schema, list):
+        for value in schema:
+            yield from _keywords(value)
+
+
+@lru_cache(maxsize=512)
+def _schema(text: str) -> SchemaValidator:
+    """The schema, ready to check; with an empty registry no reference is ever fetched."""
+    checked: SchemaValidator = _Checked(json.loads(text), registry=Registry())
+    return checked
+
+
+def _pattern(
+    _: SchemaValidator, pattern: str, instance: object, __: Mapping[str, Any]
+) -> Iterator[ValidationError]:
+    """JSON Schema's `pattern`, within the time limit."""
+    if isinstance(instance, str) and not regex.search(pattern, instance, timeout=REGEX_SECONDS):
+        yield ValidationError(f"{instance!r} does not match {pattern!r}")
+
+
+_Checked: Final[Any] = extend(  # type: ignore[no-untyped-call]
+    Draft202012Validator, {"pattern": _pattern}
+)
+
+
+def _load(name: str, place: str) -> Named:
+    module, _, function = place.partition(":")
+    try:
+        found: Named = getattr(importlib.import_module(module), function)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ValueError(f"validators.{name}: {place!r} can't be loaded: {error}") from error
+    return found
