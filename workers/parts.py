@@ -13,6 +13,7 @@ from .budget_state import Budgets
 from .cancellations import Cancellations
 from .fleet import Fleet
 from .once import Once
+from .prompt_caching import PromptCaching
 from .pursuit import PriceOf, World
 from .situation import PlanRules
 
@@ -37,6 +38,7 @@ class Pool:
     price_of: PriceOf
     fleet: Fleet
     budgets: Budgets
+    caching: PromptCaching
     lookup: Lookup
     once: Once
     cancellations: Cancellations

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from observability.prices import PriceBook, Priced, PriceKey
+from observability.prices import PriceBook, Priced, PriceKey, Rates
 from producers.messages import Usage
 
 from .catalog import Deployment
@@ -17,6 +17,14 @@ class Pricing:
 
     def price_of(self, deployment: Deployment, usage: Usage) -> Decimal | None:
         """Micro-dollars of `usage` now; None = unpriced."""
-        key = PriceKey(deployment.provider, deployment.model, deployment.region)
-        price = self._book.cost(key, usage, datetime.now(UTC), override=deployment.price)
+        now = datetime.now(UTC)
+        price = self._book.cost(_key(deployment), usage, now, override=deployment.price)
         return price.micro_usd if isinstance(price, Priced) else None
+
+    def rates_of(self, deployment: Deployment) -> Rates | None:
+        """Micro-dollars per token of each kind now; None = unpriced."""
+        return self._book.rates(_key(deployment), datetime.now(UTC))
+
+
+def _key(deployment: Deployment) -> PriceKey:
+    return PriceKey(deployment.provider, deployment.model, deployment.region)

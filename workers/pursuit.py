@@ -20,6 +20,7 @@ from .eligibility import obstacle
 from .fleet import Fleet, Permit
 from .hedging import Race, Voice
 from .job import Job
+from .prompt_caching import PromptCaching
 from .providers.outcome import Completion, Outcome
 from .providers.provider import Call, Emit, Provider
 from .situation import PlanRules, Shut, Situation, Standing, Target, Tried
@@ -64,6 +65,7 @@ class Pursuit:
     hop: Hop
     pump: ChunkPump | None
     rules: PlanRules
+    caching: PromptCaching
     attempts: list[Attempt]
     begun: float
     standing: Standing
@@ -145,7 +147,8 @@ class Pursuit:
         emit: Emit | None = None if self.pump is None else self.pump.emit
         if emit is not None and voice is not None:
             emit = voice.through(emit)
-        return await self.world.providers[name].call(call, emit)
+        provider = self.world.providers[name]
+        return await self.caching.call(self.job.request.tenant, provider, call, emit)
 
     def _cut(self, permit: Permit, name: str, begun: float, *, overdue: bool) -> None:
         """A call cut short is billed too: the prompt, and at the least what came of the answer."""

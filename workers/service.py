@@ -8,7 +8,7 @@ from typing import assert_never
 from cache.found import Bypass, Found, Hit, Miss
 from observability.hop import Hop
 from observability.semconv import cache_attributes, done_attributes
-from producers import codec
+from producers import codec, topics
 from producers.broker import Outgoing
 from producers.messages import Attempt, CacheOutcome, Done, Failed, Timings
 
@@ -62,6 +62,7 @@ class Service:
             found = await self._find()
             if isinstance(found, Hit):
                 await self._serve_hit(found)
+                await self._follow_up(found)
             else:
                 await self._serve()
         finally:
@@ -112,6 +113,23 @@ class Service:
         await self.channel.publish(self._ending(done, facts))
         self.hop.end(lambda: done_attributes(done))
 
+    async def _follow_up(self, hit: Hit) -> None:
+        """The call that the cache asked for, to renew or to check what it served."""
+        if hit.follow_up is None:
+            return
+        result = await self._pursuit(None).run()
+        if isinstance(result, Answered):
+            self.awaited = None
+            done, facts = self._done(result)
+            await self.pool.publisher.publish(self._follow_up_event(done, facts))
+            await self.pool.lookup.follow(hit.follow_up, done)
+
+    def _follow_up_event(self, done: Done, facts: Facts) -> Outgoing:
+        """Its cost is the cache's, and has an account of its own beside the hit's."""
+        event = account.usage_event(self.job, done, facts, int(time.time() * 1000))
+        event = event.model_copy(update={"id": f"{event.id}:cache", "savings": None})
+        return Outgoing(topics.USAGE, codec.encode(event), self.job.request.tenant.encode())
+
     # --------------------------------------------------------------------------- the providers
 
     async def _within_budget(self) -> Result:
@@ -159,6 +177,7 @@ class Service:
             self.hop,
             pump,
             pool.rules,
+            pool.caching,
             self.attempts,
             self.begun,
             standing,
@@ -195,6 +214,14 @@ class Service:
                 assert_never(result)
 
     async def _answer(self, claim: Claim, result: Answered) -> None:
+        done, facts = self._done(result)
+        await self.channel.publish(await self.pool.once.record(claim, self._ending(done, facts)))
+        self.hop.end(lambda: done_attributes(done))
+        if self.awaited is not None:
+            miss, self.awaited = self.awaited, None
+            await self.pool.lookup.keep(miss, done)
+
+    def _done(self, result: Answered) -> tuple[Done, Facts]:
         completion, good = result.completion, result.attempt
         first_ms = good.started_ms + completion.first_token_s * 1000
         self.first_token_ms = self.begun_ms + first_ms - self.job.submitted_ms
@@ -202,12 +229,7 @@ class Service:
         tenant, price_of = self.job.request.tenant, self.pool.price_of
         worth = worth_of_call(self.world.catalog, tenant, good, others, price_of)
         facts = self._facts(worth, good.deployment)
-        done = account.answered(self.job, completion, facts)
-        await self.channel.publish(await self.pool.once.record(claim, self._ending(done, facts)))
-        self.hop.end(lambda: done_attributes(done))
-        if self.awaited is not None:
-            miss, self.awaited = self.awaited, None
-            await self.pool.lookup.keep(miss, done)
+        return account.answered(self.job, completion, facts), facts
 
     async def _fail(self, claim: Claim, step: plan.GiveUp) -> None:
         facts = self._facts(Worth())

@@ -1,0 +1,106 @@
+"""What is the pool of a worker process built from?"""
+
+import asyncio
+import os
+import socket
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from functools import partial
+
+from aiohttp import ClientSession, ClientTimeout, TCPConnector
+from redis.asyncio import Redis
+
+from cache.opening import open_lookup
+from cache.settings import CacheSettings
+from observability.logs import logger
+from observability.metrics import Metrics
+from observability.outcome import Outcomes
+from observability.price_lists import load_price_book
+
+from .breakers import Transition
+from .budget_state import Budgets
+from .cancellations import Cancellations
+from .catalog import Catalog
+from .fleet import Fleet
+from .fleet_state import FleetState
+from .live import Live
+from .once import Once, OnceSettings
+from .parts import Pool
+from .prefix_counts import SharedCounts
+from .pricing import Pricing
+from .prompt_caching import PromptCaching
+from .providers import connect
+from .pursuit import World
+from .redis_link import Link
+from .redis_link import connect as connect_redis
+from .service_process import Process, background
+from .situation import PlanRules
+
+
+async def build_pool(
+    parts: AsyncExitStack, process: Process, environment: Mapping[str, str], tier: str
+) -> Pool:
+    """The pool of `tier`; closed by `parts`. environment: keys and addresses of the providers.
+
+    Raises ConfigError or ValueError when the configuration can't be used.
+    """
+    session = await parts.enter_async_context(_session())
+    live = Live(process.settings.config, lambda c: World(c, connect(c, session, environment)))
+    catalog = live().catalog
+    redis = Redis.from_url(process.settings.redis)
+    parts.push_async_callback(redis.aclose)
+    link = Link(connect_redis(process.settings.redis))
+    parts.push_async_callback(link.redis.aclose)
+    lookup = await open_lookup(
+        CacheSettings.model_validate(catalog.cache),
+        redis,
+        session=session,
+        environment=environment,
+    )
+    parts.push_async_callback(lookup.close)
+    pricing = Pricing(load_price_book())
+    fleet = _fleet(process, catalog, link)
+    parts.enter_context(background(fleet.run()))
+    parts.enter_context(background(live.follow(lambda world: fleet.configure(world.catalog))))
+    unguarded = partial(process.metrics.count, "switchgear_shared_state_errors_total", "once")
+    return Pool(
+        tier=tier,
+        world=live,
+        price_of=pricing.price_of,
+        fleet=fleet,
+        budgets=Budgets(partial(datetime.now, UTC), link),
+        caching=PromptCaching(SharedCounts(link), pricing.rates_of),
+        lookup=lookup,
+        once=Once(redis, OnceSettings(), unguarded),
+        cancellations=Cancellations(),
+        publisher=process.publisher,
+        tracer=process.tracer,
+        rules=PlanRules(),
+        reporter=Outcomes(process.metrics, logger(role="workers")),
+    )
+
+
+def _fleet(process: Process, catalog: Catalog, link: Link) -> Fleet:
+    state = FleetState(link, f"{socket.gethostname()}:{os.getpid()}")
+    now = asyncio.get_running_loop().time
+    return Fleet(catalog, now, partial(_heard, process.metrics), state=state)
+
+
+def _session() -> ClientSession:
+    # no total timeout: every call brings its own; no limit: the stream bounds the concurrency
+    return ClientSession(
+        connector=TCPConnector(limit=0, ttl_dns_cache=60), timeout=ClientTimeout(total=None)
+    )
+
+
+def _heard(metrics: Metrics, transition: Transition) -> None:
+    metrics.count("switchgear_breaker_transitions_total", transition.breaker, transition.after)
+    logger(role="workers").warning(
+        "breaker",
+        breaker=transition.breaker,
+        before=transition.before,
+        after=transition.after,
+        origin=transition.origin,
+        reason=transition.reason,
+    )
