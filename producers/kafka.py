@@ -4,16 +4,21 @@ import asyncio
 import logging
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Self
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.errors import (
+    InvalidProducerEpoch,
+    InvalidProducerIdMapping,
     InvalidTopicError,
     KafkaError,
     MessageSizeTooLargeError,
+    OutOfOrderSequenceNumber,
+    ProducerFenced,
     RecordListTooLargeError,
     TopicAuthorizationFailedError,
+    UnknownProducerId,
     UnknownTopicOrPartitionError,
 )
 
@@ -28,6 +33,17 @@ _PERMANENT = (
     TopicAuthorizationFailedError,
     UnknownTopicOrPartitionError,
 )
+_OUT_OF_STEP = (
+    InvalidProducerEpoch,
+    InvalidProducerIdMapping,
+    OutOfOrderSequenceNumber,
+    ProducerFenced,
+    UnknownProducerId,
+)
+"""The broker and the producer disagree on what was written; the producer never recovers by itself.
+
+It happens when a record expires here during an outage: its sequence number is spent all the same.
+"""
 _RETRY_S = 0.5
 MAX_RECORD_BYTES = 8_388_608
 """Of a record that we write; `llm.requests` takes less, so there is room for what we add."""
@@ -65,36 +81,27 @@ class KafkaBroker:
         self._connection = connection(settings) | {"client_id": client_id}
         self._idempotence = settings.kafka_idempotence
         self._fetch = {"fetch_max_wait_ms": settings.kafka_fetch_max_wait_ms}
-        self._lifetime = AsyncExitStack()
+        self._replacing = asyncio.Lock()
+        self._retiring: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
-        # linger 0: a lone record leaves at once, and under load records gather by themselves
-        # while the previous batch of their partition is under way
-        self._producer = AIOKafkaProducer(
-            **self._connection,
-            acks="all",
-            enable_idempotence=self._idempotence,
-            linger_ms=0,
-            max_batch_size=262_144,
-            max_request_size=MAX_RECORD_BYTES,
-        )
-        await self._producer.start()
-        self._lifetime.push_async_callback(self._producer.stop)
+        self._producer = await self._started()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._lifetime.aclose()
+        for task in self._retiring:
+            task.cancel()
+        await self._producer.stop()
 
     async def publish(self, outgoing: Outgoing) -> None:
         """Returns once all in-sync replicas have it. Raises PublishFailedError."""
+        producer = self._producer
         try:
-            acknowledged = await self._producer.send(
-                outgoing.topic,
-                value=outgoing.value,
-                key=outgoing.key,
-                headers=list(outgoing.headers),
-            )
-            await acknowledged
+            try:
+                await _write(producer, outgoing)
+            except _OUT_OF_STEP:
+                await self._replace(producer)
+                await _write(self._producer, outgoing)
         except KafkaError as error:
             permanent = isinstance(error, _PERMANENT)
             raise PublishFailedError(outgoing.topic, str(error), permanent=permanent) from error
@@ -144,6 +151,41 @@ class KafkaBroker:
                     yield _batch(consumer, polled)
         finally:
             await consumer.stop()
+
+    async def _started(self) -> AIOKafkaProducer:
+        # linger 0: a lone record leaves at once, and under load records gather by themselves
+        # while the previous batch of their partition is under way
+        producer = AIOKafkaProducer(
+            **self._connection,
+            acks="all",
+            enable_idempotence=self._idempotence,
+            linger_ms=0,
+            max_batch_size=262_144,
+            max_request_size=MAX_RECORD_BYTES,
+        )
+        try:
+            await producer.start()
+        except BaseException:
+            await producer.stop()
+            raise
+        return producer
+
+    async def _replace(self, producer: AIOKafkaProducer) -> None:
+        """A new producer has a new id, and counts from the beginning."""
+        async with self._replacing:
+            if self._producer is producer:
+                _log.warning("the producer is out of step with the broker; a new one takes over")
+                self._producer = await self._started()
+                retiring = asyncio.create_task(producer.stop())
+                self._retiring.add(retiring)
+                retiring.add_done_callback(self._retiring.discard)
+
+
+async def _write(producer: AIOKafkaProducer, outgoing: Outgoing) -> None:
+    acknowledged = await producer.send(
+        outgoing.topic, value=outgoing.value, key=outgoing.key, headers=list(outgoing.headers)
+    )
+    await acknowledged
 
 
 async def _follow(consumer: AIOKafkaConsumer, receive: Callable[[Record], None]) -> None:
