@@ -12,7 +12,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from .feedback import Feedback
-from .messages import Chunk, Done, Failed, Reply, Request, Route, Tagged, UsageEvent
+from .messages import Chunk, Done, Failed, Name, Reply, Request, Route, Tagged, UsageEvent
 
 SCHEMA: Final = "switchgear/1"
 CORRELATION_ID: Final = "correlation_id"
@@ -50,6 +50,7 @@ _MOST_WHERE: Final = 200
 
 Headers: TypeAlias = Sequence[tuple[str, bytes]]
 _M = TypeVar("_M", bound=BaseModel)
+_NAME: Final[TypeAdapter[str]] = TypeAdapter(Name)
 _REPLY: Final[TypeAdapter[Chunk | Done | Failed]] = TypeAdapter(Reply)
 
 
@@ -118,6 +119,14 @@ def header(headers: Iterable[tuple[str, bytes]], name: str) -> str | None:
         if key == name and value is not None:
             return _text(value)
     return None
+
+
+def request_id(headers: Iterable[tuple[str, bytes]]) -> str | None:
+    """The request's id as its headers claim it; None when no request can have such an id."""
+    try:
+        return _NAME.validate_python(header(headers, CORRELATION_ID))
+    except ValidationError:
+        return None
 
 
 def to_headers(values: Mapping[str, str | int | None]) -> list[tuple[str, bytes]]:

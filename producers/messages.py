@@ -283,8 +283,8 @@ class Done(Message):
     route: RouteTaken
     cache: CacheOutcome
     usage: Usage
-    cost_micro_usd: MicroUsd | None
-    baseline_micro_usd: MicroUsd | None
+    cost_micro_usd: MicroUsd | None = None
+    baseline_micro_usd: MicroUsd | None = None
     timings: Timings
     trace_id: str | None = None
     warnings: tuple[str, ...] = ()

@@ -1,15 +1,11 @@
 """What do a request's headers say, before its body is read?"""
 
-import re
 from dataclasses import dataclass
-from typing import Final
 
 from producers import codec
 from producers.broker import Record
 from producers.codec import Headers
 from workers.job import number
-
-_ID: Final = re.compile(r"[\w.:/@-]{1,200}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +29,8 @@ def open_envelope(record: Record) -> Envelope:
     submitted_ms = number(headers, codec.SUBMITTED)
     if submitted_ms is None or submitted_ms > record.timestamp_ms:
         submitted_ms = record.timestamp_ms
-    request_id = codec.header(headers, codec.CORRELATION_ID)
     return Envelope(
-        request_id if request_id and _ID.fullmatch(request_id) else None,
+        codec.request_id(headers),
         codec.header(headers, codec.TENANT),
         codec.header(headers, codec.REPLY_TO),
         submitted_ms,

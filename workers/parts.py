@@ -1,21 +1,66 @@
 """What do the workers of one pool share?"""
 
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from cache.lookup import Lookup
+from cache.found import Found, Miss, Refresh, Shadow
 from observability.tracing import Tracer
 from producers.broker import Publisher
-from producers.messages import UsageEvent
+from producers.messages import Done, Request, Route, UsageEvent
 
 from .budget_state import Budgets
 from .cancellations import Cancellations
 from .fleet import Fleet
+<<<<<<< HEAD
 from .once import Once
 from .prompt_caching import PromptCaching
+=======
+from .once import Claim, Ending
+>>>>>>> 6937eb5 (An unpriced reply is readable; an id that no request can have stops nobody)
 from .pursuit import PriceOf, World
 from .situation import PlanRules
+
+
+class Answers(Protocol):
+    """The cache (`cache.lookup.Lookup`)."""
+
+    async def find(self, request: Request, route: Route, now_ms: int) -> Found:
+        """What there is for a request. now_ms: Unix milliseconds. Never raises."""
+        ...
+
+    async def keep(self, miss: Miss, done: Done) -> None:
+        """Keeps the answer for the next asker. Never raises."""
+        ...
+
+    async def abandon(self, miss: Miss) -> None:
+        """There will be no answer. Never raises."""
+        ...
+
+    async def follow(self, follow_up: Refresh | Shadow, done: Done) -> None:
+        """Takes the answer to the call that a hit asked for. Never raises."""
+        ...
+
+
+class Claims(Protocol):
+    """Who has which request (`once.Once`)."""
+
+    async def claim(self, tenant: str, request_id: str) -> Claim:
+        """Returns once the request is ours, answered, or can't be guarded."""
+        ...
+
+    def holding(self, claim: Claim) -> AbstractAsyncContextManager[None]:
+        """The claim is ours as long as the context lasts and this process lives."""
+        ...
+
+    async def record(self, claim: Claim, ending: Ending) -> Ending:
+        """The ending to publish: ours, or the one that was recorded first."""
+        ...
+
+    async def release(self, claim: Claim) -> None:
+        """The request goes elsewhere unanswered."""
+        ...
 
 
 class Reporter(Protocol):
@@ -39,8 +84,8 @@ class Pool:
     fleet: Fleet
     budgets: Budgets
     caching: PromptCaching
-    lookup: Lookup
-    once: Once
+    lookup: Answers
+    once: Claims
     cancellations: Cancellations
     publisher: Publisher
     tracer: Tracer

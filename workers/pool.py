@@ -61,7 +61,7 @@ class Refusal(NamedTuple):
 
 async def _refuse(publisher: Publisher, record: Record, why: Refusal) -> None:
     await publisher.publish(dead_letter(record, why.code, why.detail))
-    request_id = codec.header(record.headers, codec.CORRELATION_ID)
+    request_id = codec.request_id(record.headers)
     if request_id is None:
         return
     failed = Failed(id=request_id, code=why.code, message=why.message, retryable=False)
