@@ -1,0 +1,49 @@
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from producers.inbox import Progress, Recent
+from producers.messages import Chunk, Failed
+
+
+def chunk(run: int, seq: int) -> Chunk:
+    return Chunk(id="r", run=run, seq=seq, delta={"content": f"{run}.{seq} "})
+
+
+def heard(parts: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    progress = Progress()
+    return [part for part in parts if progress.accepts(chunk(*part))]
+
+
+def test_a_chunk_that_comes_twice_is_heard_once() -> None:
+    assert heard([(1, 0), (1, 0), (1, 1), (1, 0), (1, 2)]) == [(1, 0), (1, 1), (1, 2)]
+
+
+def test_a_higher_run_starts_over_and_voids_the_lower() -> None:
+    assert heard([(1, 0), (1, 1), (2, 0), (1, 2), (2, 1)]) == [(1, 0), (1, 1), (2, 0), (2, 1)]
+
+
+def test_the_end_is_always_heard() -> None:
+    progress = Progress()
+    progress.accepts(chunk(9, 9))
+    assert progress.accepts(Failed(id="r", code="cancelled", message="", retryable=False))
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 5))))
+def test_what_is_heard_only_goes_forward(parts: list[tuple[int, int]]) -> None:
+    result = heard(parts)
+    assert result == sorted(set(result))
+
+
+@given(st.lists(st.integers(0, 9).map(str), max_size=60))
+def test_recent_remembers_the_last_ids(ids: list[Any]) -> None:
+    recent = Recent(capacity=10)
+    assert [recent.first_time(one) for one in ids] == [
+        one not in ids[:number] for number, one in enumerate(ids)
+    ]
+
+
+def test_recent_forgets_the_oldest() -> None:
+    recent = Recent(capacity=2)
+    assert [recent.first_time(one) for one in "abcab"] == [True, True, True, True, True]
