@@ -13,12 +13,8 @@ from producers.messages import Done, Request, Route, UsageEvent
 from .budget_state import Budgets
 from .cancellations import Cancellations
 from .fleet import Fleet
-<<<<<<< HEAD
-from .once import Once
-from .prompt_caching import PromptCaching
-=======
 from .once import Claim, Ending
->>>>>>> 6937eb5 (An unpriced reply is readable; an id that no request can have stops nobody)
+from .prompt_caching import PromptCaching
 from .pursuit import PriceOf, World
 from .situation import PlanRules
 
@@ -38,7 +34,7 @@ class Answers(Protocol):
         """There will be no answer. Never raises."""
         ...
 
-    async def follow(self, follow_up: Refresh | Shadow, done: Done) -> None:
+    async def follow(self, task: Refresh | Shadow, done: Done) -> None:
         """Takes the answer to the call that a hit asked for. Never raises."""
         ...
 
