@@ -48,13 +48,14 @@ class Scores:
     def success(self, rank: int, tiers: int, measured: float | None = None) -> Estimate:
         """That of the tier at `rank` (0 = cheapest) of `tiers`.
 
-        measured: the tier's share of good answers at this task, in place of our assumption. Hard
-        prompts cost a cheap tier more than a strong one.
+        measured: the tier's share of good answers at this task, in place of our assumption. What
+        makes a prompt need the strong tier costs the cheap ones: over our recorded prompts, need
+        goes with the weak model's failures (correlation 0.1), against the strong model's (-0.1).
         """
         share = 1.0 if tiers == 1 else rank / (tiers - 1)
         low, high = map(logit, self.average)
         average = low + share * (high - low) if measured is None else logit(measured)
-        centre = average - self.hardness * (1 - share / 2)
+        centre = average - self.hardness * (1 - share)
         return Estimate(*(sigmoid(centre + shift) for shift in (0.0, -self.width, self.width)))
 
 

@@ -67,3 +67,8 @@ UNSPACED_CUES: Final[Mapping[str, Task]] = {
     "詩": "creative",
 }
 """Cues in scripts that put no spaces between words: sought anywhere in the text."""
+
+FAINT: Final = frozenset(
+    ["contract", "contrat", "vertrag", "court", "legal", "patient", "surgery", "label", "fields"]
+)
+"""Cues that everyday prompts hold too ("cancel my contract"): they need company to decide."""

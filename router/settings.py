@@ -78,7 +78,7 @@ class Cascade(Section):
 class Learning(Section):
     """Learning from outcomes; off until switched on, and then only with enough of them.
 
-    min_outcomes: per (tenant, task, tier), below which the prior alone counts.
+    min_outcomes: of a tenant at a tier, below which the prior alone counts.
     max_shift: the furthest that outcomes move a success estimate from its prior.
     memory: outcomes after which older ones have faded to a half.
     explore: share of a task's requests that may try another tier within its quality floor.
@@ -86,7 +86,7 @@ class Learning(Section):
 
     enabled: bool = False
     min_outcomes: Annotated[int, Field(ge=1)] = 50
-    max_shift: Share = 0.4
+    max_shift: Share = 0.5
     memory: Annotated[int, Field(ge=10)] = 2_000
     explore: Annotated[float, Field(ge=0, le=0.2)] = 0.0
 

@@ -7,7 +7,7 @@ counts three times one in the middle, which may be the material to work on.
 
 from typing import Final
 
-from router.cues import CUES, UNSPACED_CUES, Task
+from router.cues import CUES, FAINT, UNSPACED_CUES, Task
 from router.reading import Reading
 from router.surface import Surface
 
@@ -46,7 +46,7 @@ def recognise(reading: Reading, surface: Surface, *, tools: bool) -> Task:
 
 def _votes(reading: Reading) -> dict[Task, float]:
     """Each cue word counts once a text, at its heaviest place."""
-    edges = {*reading.words[:_EDGE], *reading.words[-_EDGE:]}
+    edges = {*reading.words[:_EDGE], *reading.words[-_EDGE:]} - FAINT
     votes: dict[Task, float] = {}
     for word in reading.vocabulary & _TASK_OF.keys():
         task = _TASK_OF[word]

@@ -1,0 +1,139 @@
+"""How do the success rates that were promised compare with those that came, and what follows?
+
+A straight line in logits (Platt scaling) over all outcomes of a tenant at a tier, and a shift for
+each task. The line is pulled towards `_SLOPE`, because over our recorded prompts text alone
+separates good answers from bad ones that weakly. A task's shift is pulled towards none, by as much
+as the tasks seen so far are alike (empirical Bayes).
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from router.classifier import logit, sigmoid
+
+CENTRES: Final = tuple(-2 + 0.75 * number for number in range(10))
+"""The logits of promised success that outcomes are counted at, from 12 % to 99 %."""
+
+_STEP: Final = CENTRES[1] - CENTRES[0]
+_LEVEL_SPREAD: Final = 2.0
+_SLOPE, _SLOPE_SPREAD = 0.4, 0.2
+_STEPS: Final = 8
+_LONGEST_STEP: Final = 2.0
+_LEAST_CAUTION, _MOST_CAUTION = 5.0, 200.0
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Outcomes so far, older ones faded: how many were good, and all, by what was promised."""
+
+    good: tuple[float, ...] = (0.0,) * len(CENTRES)
+    seen: tuple[float, ...] = (0.0,) * len(CENTRES)
+
+    @property
+    def total(self) -> float:
+        """The weight of all outcomes."""
+        return sum(self.seen)
+
+    def after(self, share: float, promised: float, memory: int) -> "Evidence":
+        """With one more outcome. share: how good it was, 0..1; memory: outcomes to half weight."""
+        keep = 0.5 ** (1 / memory)
+        place = min(len(CENTRES) - 1, max(0, round((logit(promised) - CENTRES[0]) / _STEP)))
+        return Evidence(_faded(self.good, keep, place, share), _faded(self.seen, keep, place, 1.0))
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """logit(success) = level + slope · logit(promised success)."""
+
+    level: float
+    slope: float
+
+    def at(self, promised_logit: float) -> float:
+        """The logit of success."""
+        return self.level + self.slope * promised_logit
+
+
+def line_of(evidence: Evidence) -> Line:
+    """The likeliest line given the evidence and our caution, by Newton's method."""
+    level, slope = 0.0, _SLOPE
+    for _ in range(_STEPS):
+        up, turn = _newton_step(evidence, level, slope)
+        level += max(-_LONGEST_STEP, min(_LONGEST_STEP, up))
+        slope = max(0.0, slope + max(-1.0, min(1.0, turn)))
+    return Line(level, slope)
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """What all outcomes of a tenant at a tier say.
+
+    caution: outcomes of a task that count as much as the line that all its tasks share.
+    """
+
+    line: Line
+    caution: float
+
+    def at(self, promised: float, task: Evidence | None) -> float:
+        """The success rate to expect where `promised` was promised, at a task with outcomes."""
+        centre = self.line.at(logit(promised))
+        return sigmoid(centre if task is None else centre + self.shift(task))
+
+    def shift(self, task: Evidence) -> float:
+        """How much better (above 0) or worse a task does than the line says, in logits."""
+        expected = _expected(task, self.line)
+        weighted = sum(task.good) + self.caution * expected
+        return logit(weighted / (task.total + self.caution)) - logit(expected)
+
+
+def fit(everything: Evidence, tasks: Iterable[Evidence]) -> Fit:
+    """The line through `everything`, and the caution that `tasks` teach."""
+    line = line_of(everything)
+    return Fit(line, _caution(line, tasks))
+
+
+def _caution(line: Line, tasks: Iterable[Evidence]) -> float:
+    """Noise within a task over the spread between tasks, by the method of moments."""
+    noise = spread_between = weight = 0.0
+    for task in tasks:
+        expected = _expected(task, line)
+        own = expected * (1 - expected)
+        excess = (sum(task.good) / task.total - expected) ** 2 - own / task.total
+        noise += task.total * own
+        spread_between += task.total * excess
+        weight += task.total
+    if not weight or spread_between <= 0:
+        return _MOST_CAUTION
+    return max(_LEAST_CAUTION, min(_MOST_CAUTION, noise / spread_between))
+
+
+def _expected(task: Evidence, line: Line) -> float:
+    """The success rate that the line says of the task's prompts."""
+    pairs = zip(CENTRES, task.seen, strict=True)
+    return sum(seen * sigmoid(line.at(centre)) for centre, seen in pairs) / task.total
+
+
+def _newton_step(evidence: Evidence, level: float, slope: float) -> tuple[float, float]:
+    """The change of (level, slope) towards the maximum of the posterior."""
+    by_level = -level / _LEVEL_SPREAD**2
+    by_slope = -(slope - _SLOPE) / _SLOPE_SPREAD**2
+    a, b, c = 1 / _LEVEL_SPREAD**2, 0.0, 1 / _SLOPE_SPREAD**2
+    for centre, good, seen in zip(CENTRES, evidence.good, evidence.seen, strict=True):
+        expected = sigmoid(level + slope * centre)
+        missing, weight = good - seen * expected, seen * expected * (1 - expected)
+        by_level, by_slope = by_level + missing, by_slope + missing * centre
+        a, b, c = a + weight, b + weight * centre, c + weight * centre**2
+    scale = a * c - b * b
+    return (c * by_level - b * by_slope) / scale, (a * by_slope - b * by_level) / scale
+
+
+def _faded(counts: Sequence[float], keep: float, place: int, add: float) -> tuple[float, ...]:
+    return tuple(
+        count * keep + (add if number == place else 0.0) for number, count in enumerate(counts)
+    )
+
+
+def spread(success: float, outcomes: float) -> float:
+    """The standard deviation of a success rate after that many outcomes, in logits."""
+    return 1 / math.sqrt(success * (1 - success) * outcomes + 1)
