@@ -30,6 +30,11 @@ def retry_topic(delay_ms: int) -> str:
     return f"llm.retry.{delay_ms}"
 
 
+def is_queue(topic: str) -> bool:
+    """Whether requests wait on `topic` for the engine."""
+    return topic == REQUESTS or topic.startswith(("llm.tier.", "llm.retry."))
+
+
 def may_reply_to(topic: str, allowed: Iterable[str]) -> bool:
     """Whether answers may be written to `topic`.
 

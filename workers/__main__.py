@@ -3,6 +3,7 @@
 python -m workers --tier economy              serve a tier (all its zones)
 python -m workers --tier economy --zone eu    serve one zone of it
 python -m workers topics                      create what topics are missing
+python -m workers dlq list | show | replay    look at dead letters and send them on again
 """
 
 import argparse
@@ -14,6 +15,7 @@ from typing import Final, TypeAlias
 import uvloop
 from pydantic import ValidationError
 
+from . import dlq
 from .config_file import ConfigError, parse
 from .serving import serve
 from .settings import ServiceSettings
@@ -59,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.set_defaults(run=pool)
     commands = parser.add_subparsers(title="commands")
     commands.add_parser("topics", help="create the topics").set_defaults(run=topics)
+    dlq.add_commands(commands)
     return parser
 
 

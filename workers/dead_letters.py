@@ -1,10 +1,13 @@
-"""What is kept of a record that can't be processed?
+"""What is kept of a record that can't be processed, and how does it get its second chance?
 
-Its bytes, its key, its headers, where it lay and why it failed: enough to mend and replay it.
+Its bytes, its key, its headers, where it lay and why it failed: enough to mend and replay it. A log
+can't be changed, so that a letter was replayed is said by a later record, the mark.
 """
 
 import traceback
-from typing import Final
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final, NamedTuple, Self
 
 from producers import codec, topics
 from producers.broker import Outgoing, Record
@@ -14,7 +17,75 @@ DETAIL: Final = "x-dlq-detail"
 TOPIC: Final = "x-dlq-topic"
 PARTITION: Final = "x-dlq-partition"
 OFFSET: Final = "x-dlq-offset"
+REPLAYED: Final = "x-dlq-replayed"
+"""On a mark: the place of the letter that was replayed."""
+_PREFIX: Final = "x-dlq-"
 _MOST_DETAIL: Final = 4000
+
+_OF_THE_FIRST_TRY: Final = frozenset(
+    {codec.ATTEMPT, codec.VISITED, codec.DUE, codec.TARGET, codec.SUBMITTED, codec.DEADLINE}
+)
+"""What a replay begins anew: its tries, its way, and its time."""
+
+
+class Place(NamedTuple):
+    """Where a letter lies in the dead-letter topic, written `partition:offset`."""
+
+    partition: int
+    offset: int
+
+    def __str__(self) -> str:
+        return f"{self.partition}:{self.offset}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Raises ValueError."""
+        partition, _, offset = text.partition(":")
+        if not (partition.isdecimal() and offset.isdecimal()):
+            raise ValueError(f"{text!r} is no place of a dead letter; one looks like 0:42")
+        return cls(int(partition), int(offset))
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A dead letter without its content. at_ms: when it was buried; replayed_ms: when replayed.
+
+    topic: where it is to go again; origin: where it lay, as `topic:partition:offset`.
+    """
+
+    place: Place
+    at_ms: int
+    reason: str
+    detail: str
+    topic: str | None
+    origin: str
+    tenant: str | None
+    request_id: str | None
+    size: int
+    replayed_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which letters; None = any. Times: Unix milliseconds, from since to before until."""
+
+    reason: str | None = None
+    tenant: str | None = None
+    since_ms: int | None = None
+    until_ms: int | None = None
+    places: frozenset[Place] | None = None
+    replayed: bool = True
+
+    def fits(self, letter: Letter) -> bool:
+        """Whether the letter is one of them."""
+        return (
+            self.reason in (None, letter.reason)
+            and self.tenant in (None, letter.tenant)
+            and (self.since_ms is None or self.since_ms <= letter.at_ms)
+            and (self.until_ms is None or letter.at_ms < self.until_ms)
+            and (self.places is None or letter.place in self.places)
+            and (self.replayed or letter.replayed_ms is None)
+        )
 
 
 def dead_letter(record: Record, reason: str, detail: str) -> Outgoing:
@@ -28,7 +99,7 @@ def dead_letter(record: Record, reason: str, detail: str) -> Outgoing:
             OFFSET: record.offset,
         }
     )
-    own = [pair for pair in record.headers if not pair[0].startswith("x-dlq-")]
+    own = [pair for pair in record.headers if not pair[0].startswith(_PREFIX)]
     return Outgoing(topics.DEAD_LETTERS, record.value, record.key, [*own, *why])
 
 
@@ -39,3 +110,66 @@ def crash_detail(error: BaseException) -> str:
         f"{frame.name} ({frame.filename.rpartition('/')[2]}:{frame.lineno})" for frame in frames
     ]
     return f"{type(error).__name__} in {' > '.join(places)}"
+
+
+class Letters:
+    """The letters among the records of the dead-letter topic; their contents aren't kept."""
+
+    def __init__(self) -> None:
+        self._found: dict[Place, Letter] = {}
+        self._marks: dict[Place, int] = {}
+
+    def add(self, record: Record) -> None:
+        """One more record: a letter, or the mark of a replay."""
+        mark = codec.header(record.headers, REPLAYED)
+        if mark is None:
+            letter = read_letter(record)
+            self._found[letter.place] = letter
+        else:
+            self._marks[Place.parse(mark)] = record.timestamp_ms
+
+    def all(self) -> list[Letter]:
+        """Oldest first."""
+        letters = (
+            replace(letter, replayed_ms=self._marks.get(place))
+            for place, letter in self._found.items()
+        )
+        return sorted(letters, key=lambda letter: (letter.at_ms, letter.place))
+
+
+def read_letter(record: Record) -> Letter:
+    """What the record says of itself."""
+
+    def told(name: str) -> str | None:
+        return codec.header(record.headers, name)
+
+    return Letter(
+        Place(record.partition.number, record.offset),
+        record.timestamp_ms,
+        told(REASON) or "unknown",
+        told(DETAIL) or "",
+        told(codec.TARGET) or told(TOPIC),
+        f"{told(TOPIC)}:{told(PARTITION)}:{told(OFFSET)}",
+        told(codec.TENANT),
+        told(codec.CORRELATION_ID),
+        len(record.value),
+    )
+
+
+def replayed(record: Record) -> Sequence[Outgoing]:
+    """The request where it belongs, with its id, its key and its trace; then the mark.
+
+    In this order: a crash in between costs a second replay, which finds the first one's answer.
+    Raises ValueError when the letter doesn't belong to a queue of the engine.
+    """
+    letter = read_letter(record)
+    if letter.topic is None or not topics.is_queue(letter.topic):
+        raise ValueError(f"{letter.place}: {letter.topic!r} is no queue that can be replayed to")
+    headers = [pair for pair in record.headers if _travels(pair[0])]
+    again = Outgoing(letter.topic, record.value, record.key, headers)
+    mark = codec.to_headers({REPLAYED: str(letter.place)})
+    return again, Outgoing(topics.DEAD_LETTERS, b"", record.key, mark)
+
+
+def _travels(header: str) -> bool:
+    return header not in _OF_THE_FIRST_TRY and not header.startswith(_PREFIX)

@@ -1,0 +1,139 @@
+import pytest
+
+from producers import codec, topics
+from producers.broker import Partition, Record
+from workers.dead_letters import Letters, Place, Wanted, dead_letter, read_letter, replayed
+from workers.dlq import moment_ms
+
+REQUEST = Record(
+    Partition("llm.tier.economy", 3),
+    77,
+    b"key",
+    b'{"request": "the prompt"}',
+    (
+        (codec.CORRELATION_ID, b"r-1"),
+        (codec.TENANT, b"acme"),
+        (codec.REPLY_TO, b"llm.replies"),
+        ("traceparent", b"00-1-2-01"),
+        ("x-of-the-sender", b"kept"),
+        (codec.ATTEMPT, b"2"),
+        (codec.VISITED, b"economy"),
+        (codec.DEADLINE, b"1"),
+        (codec.SUBMITTED, b"1"),
+    ),
+    1_000,
+)
+
+
+def buried(
+    record: Record = REQUEST, reason: str = "internal_error", offset: int = 0, at_ms: int = 5_000
+) -> Record:
+    letter = dead_letter(record, reason, "it broke")
+    place = Partition(letter.topic, 0)
+    return Record(place, offset, letter.key, letter.value, letter.headers, at_ms)
+
+
+def test_a_letter_says_where_it_lay_and_why_it_failed() -> None:
+    letter = read_letter(buried())
+    assert (letter.reason, letter.detail) == ("internal_error", "it broke")
+    assert letter.origin == "llm.tier.economy:3:77"
+    assert (letter.tenant, letter.request_id) == ("acme", "r-1")
+    assert letter.size == len(REQUEST.value)
+
+
+def test_a_replay_keeps_id_key_and_trace_and_begins_its_tries_anew() -> None:
+    again, _ = replayed(buried())
+    assert (again.topic, again.key, again.value) == ("llm.tier.economy", b"key", REQUEST.value)
+    assert dict(again.headers) == {
+        codec.CORRELATION_ID: b"r-1",
+        codec.TENANT: b"acme",
+        codec.REPLY_TO: b"llm.replies",
+        "traceparent": b"00-1-2-01",
+        "x-of-the-sender": b"kept",
+    }
+
+
+def test_what_waited_for_its_retry_goes_to_the_queue_it_waited_for() -> None:
+    waiting = Record(
+        Partition("llm.retry.1000", 0),
+        5,
+        b"key",
+        b"{}",
+        ((codec.TARGET, b"llm.tier.standard"), (codec.DUE, b"9")),
+        1_000,
+    )
+    again, _ = replayed(buried(waiting))
+    assert (again.topic, list(again.headers)) == ("llm.tier.standard", [])
+
+
+@pytest.mark.parametrize("topic", ["llm.usage", "llm.dlq", "somewhere.else", "llm.replies"])
+def test_a_letter_is_replayed_to_a_queue_only(topic: str) -> None:
+    stray = Record(Partition(topic, 0), 0, None, b"", (), 0)
+    with pytest.raises(ValueError, match=topic):
+        replayed(buried(stray))
+
+
+def test_a_replayed_letter_is_marked() -> None:
+    letters = Letters()
+    first, second = buried(offset=0), buried(offset=1)
+    _, mark = replayed(first)
+    letters.add(first)
+    letters.add(second)
+    letters.add(Record(Partition(mark.topic, 0), 2, mark.key, mark.value, mark.headers, 9_000))
+    assert [letter.replayed_ms for letter in letters.all()] == [9_000, None]
+    unplayed = Wanted(replayed=False)
+    assert [letter.place for letter in letters.all() if unplayed.fits(letter)] == [Place(0, 1)]
+
+
+def test_a_mark_is_no_letter_even_when_its_letter_is_gone() -> None:
+    letters = Letters()
+    _, mark = replayed(buried())
+    letters.add(Record(Partition(mark.topic, 0), 2, mark.key, mark.value, mark.headers, 9_000))
+    assert letters.all() == []
+
+
+@pytest.mark.parametrize(
+    ("wanted", "fits"),
+    [
+        (Wanted(), True),
+        (Wanted(reason="internal_error", tenant="acme"), True),
+        (Wanted(reason="invalid_request"), False),
+        (Wanted(tenant="other"), False),
+        (Wanted(since_ms=5_000, until_ms=5_001), True),
+        (Wanted(since_ms=5_001), False),
+        (Wanted(until_ms=5_000), False),
+        (Wanted(places=frozenset({Place(0, 0)})), True),
+        (Wanted(places=frozenset({Place(0, 1)})), False),
+    ],
+)
+def test_letters_are_chosen_by_reason_tenant_time_and_place(wanted: Wanted, fits: bool) -> None:  # noqa: FBT001
+    assert wanted.fits(read_letter(buried())) is fits
+
+
+def test_a_second_burial_tells_of_the_last_place_only() -> None:
+    again, _ = replayed(buried())
+    record = Record(Partition(again.topic, 1), 99, again.key, again.value, again.headers, 6_000)
+    names = [name for name, _ in buried(record).headers if name.startswith("x-dlq-")]
+    assert len(names) == len(set(names))
+    assert read_letter(buried(record)).origin == "llm.tier.economy:1:99"
+
+
+def test_times_are_ago_or_iso() -> None:
+    assert moment_ms("2h", now=10_000) == (10_000 - 7_200) * 1000
+    assert moment_ms("1970-01-01T00:00:05") == 5_000
+    assert moment_ms("1970-01-01T01:00:05+01:00") == 5_000
+    with pytest.raises(ValueError, match="yesterday"):
+        moment_ms("yesterday")
+
+
+@pytest.mark.parametrize("text", ["", "0", "a:1", "0:-1", ":"])
+def test_a_place_is_a_partition_and_an_offset(text: str) -> None:
+    with pytest.raises(ValueError, match="dead letter"):
+        Place.parse(text)
+    assert Place.parse("0:42") == Place(0, 42)
+
+
+def test_queues_are_told_from_other_topics() -> None:
+    assert topics.is_queue(topics.REQUESTS)
+    assert topics.is_queue(topics.tier_topic("economy", "eu"))
+    assert not topics.is_queue(topics.REPLIES)
