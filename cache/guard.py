@@ -78,7 +78,7 @@ def _names(
 
 
 def _absent(names: AbstractSet[str], other: Words) -> set[str]:
-    return set(names).difference(other.tokens)
+    return set(names).difference(other.tokens, other.names)
 
 
 def _against(left: AbstractSet[str], right: AbstractSet[str]) -> str:

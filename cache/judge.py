@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from .accept import Accepted, decide_pair
 from .embed import LocalEmbedder
-from .pairs import Pair
+from .pairs import BadLine, Line, Pair
 from .sketch import Sketch, draw
 from .text import canonical
 from .verify import Text, Verifier
@@ -26,16 +26,21 @@ class Judge:
         self._target = target
         self._sketch = lru_cache(maxsize=20_000)(self._draw)
 
-    def judge(self, pairs: Iterable[Pair], threads: int = 2) -> Iterator[dict[str, Any]]:
-        """Each pair's object with `score`, `hit` and `reason`, in order."""
-        waiting = iter(pairs)
+    def judge(self, read: Iterable[Line], threads: int = 2) -> Iterator[dict[str, Any]]:
+        """Each line's object with `score`, `hit` and `reason`, in order."""
+        waiting = iter(read)
         with ThreadPoolExecutor(threads) as pool:
             while chunk := list(islice(waiting, CHUNK)):
-                left = list(pool.map(self._text, (pair.a for pair in chunk)))
-                right = list(pool.map(self._text, (pair.b for pair in chunk)))
-                scores = self._verifier.score(list(zip(left, right, strict=True)))
-                for pair, score in zip(chunk, scores, strict=True):
-                    yield pair.fields | self._say(pair, float(score))
+                pairs = [line for line in chunk if isinstance(line, Pair)]
+                left = list(pool.map(self._text, (pair.a for pair in pairs)))
+                right = list(pool.map(self._text, (pair.b for pair in pairs)))
+                scores = iter(self._verifier.score(list(zip(left, right, strict=True))))
+                for line in chunk:
+                    match line:
+                        case Pair():
+                            yield line.fields | self._say(line, float(next(scores)))
+                        case BadLine():
+                            yield line.fields | _unusable(line)
 
     def _say(self, pair: Pair, score: float) -> dict[str, Any]:
         if canonical(pair.a) == canonical(pair.b):
@@ -50,6 +55,10 @@ class Judge:
     def _draw(self, text: str) -> Sketch:
         made = self._embedder.embed_now(text)
         return draw(made.sentence, made.ids, made.tokens, self._verifier.projection)
+
+
+def _unusable(line: BadLine) -> dict[str, Any]:
+    return {"score": 0.0, "hit": False, "reason": f"unusable line {line.line}: {line.problem}"}
 
 
 def lines(judged: Iterable[dict[str, Any]]) -> Iterator[str]:

@@ -26,10 +26,11 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class BadLine:
-    """A line that isn't a pair: `problem`."""
+    """A line that isn't a pair: `problem`. fields: what it holds, if it is an object."""
 
     line: int
     problem: str
+    fields: dict[str, Any]
 
 
 Line: TypeAlias = Pair | BadLine
@@ -46,10 +47,10 @@ def _parse(number: int, line: str | bytes) -> Line:
     try:
         fields = json.loads(line)
     except ValueError as error:
-        return BadLine(number, f"not JSON: {error}")
+        return BadLine(number, f"not JSON: {error}", {})
     if not isinstance(fields, dict):
-        return BadLine(number, "not a JSON object")
+        return BadLine(number, "not a JSON object", {})
     for name in ("a", "b"):
         if not isinstance(fields.get(name), str):
-            return BadLine(number, f"`{name}` must be a text")
+            return BadLine(number, f"`{name}` must be a text", fields)
     return Pair(number, fields)

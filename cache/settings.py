@@ -47,6 +47,12 @@ class Policy(_Section):
     max_answer_bytes: Annotated[int, Field(ge=1)] = 200_000
     min_cost_micro_usd: Annotated[Decimal, Field(ge=0)] = Decimal(0)
 
+    @model_validator(mode="after")
+    def _exact_comes_first(self) -> Self:
+        if self.steps and "exact" not in self.steps:
+            raise ValueError("steps: `canonical` and `semantic` need `exact`")
+        return self
+
 
 class EmbedderSettings(_Section):
     """local: MiniLM in this process, from `directory`; openai: any such endpoint, as `model`.

@@ -12,14 +12,17 @@ import gzip
 import io
 import json
 import time
+import warnings
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 
 from cache.align import ALIGNED
 from cache.embed import LocalEmbedder
@@ -34,6 +37,7 @@ Pair: TypeAlias = dict[str, Any]
 
 DIMENSIONS: Final = 64
 FOLDS: Final = 5
+ROUNDS: Final = 300
 RATES: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 MAIN: Final = "gptcache-qqp"
 NOISE_SEED: Final = 0
@@ -77,17 +81,18 @@ def clusters(pairs: list[Pair]) -> Array:
     return np.array([numbers.setdefault(root(canonical(p["a"])), len(numbers)) for p in pairs])
 
 
-def grow(seen: Array, same: Array) -> HistGradientBoostingClassifier:
+def grow(seen: Array, same: Array, rounds: int = ROUNDS) -> HistGradientBoostingClassifier:
     """The trees."""
     trees = HistGradientBoostingClassifier(
-        max_iter=300,
+        max_iter=rounds,
         learning_rate=0.06,
         max_leaf_nodes=24,
         min_samples_leaf=40,
         l2_regularization=5,
         random_state=0,
     )
-    return trees.fit(seen, same)
+    with threadpool_limits(1):  # on a busy machine its threads wait for each other
+        return trees.fit(seen, same)
 
 
 def learn(seen: Array, products: Array, same: Array) -> tuple[StandardScaler, MLPClassifier]:
@@ -96,12 +101,16 @@ def learn(seen: Array, products: Array, same: Array) -> tuple[StandardScaler, ML
     network = MLPClassifier(
         (128,), alpha=3.0, max_iter=8, batch_size=256, learning_rate_init=1e-3, random_state=0
     )
-    return scaler, network.fit(np.c_[products, scaler.transform(seen)], same)
+    with threadpool_limits(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # it is stopped early on purpose
+        return scaler, network.fit(np.c_[products, scaler.transform(seen)], same)
 
 
-def fit(seen: Array, products: Array, same: Array, about: dict[str, Any]) -> bytes:
+def fit(
+    seen: Array, products: Array, same: Array, about: dict[str, Any], rounds: int = ROUNDS
+) -> bytes:
     """The verifier's file, without operating points unless `about` has them."""
-    trees, (scaler, network) = grow(seen, same), learn(seen, products, same)
+    trees, (scaler, network) = grow(seen, same, rounds), learn(seen, products, same)
     parts = {
         "format": np.array(FORMAT),
         **_tree_arrays(trees),

@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
     if others < FEWEST:
         raise CommandError(f"{options.input}: needs {FEWEST} pairs with same = 0, has {others}")
     embedder, verifier = model_of(settings)
-    judged = list(Judge(embedder, verifier, 0.01).judge(labelled, settings.embedder.threads))
+    judged = list(Judge(embedder, verifier, 0.01).judge(list(labelled), settings.embedder.threads))
     scores = np.array([one["score"] for one in judged], dtype=np.float32)
     same = np.array([one["same"] for one in judged])
     points = {f"{rate:g}": _least(scores[same == 0], rate) for rate in RATES}

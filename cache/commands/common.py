@@ -2,6 +2,8 @@
 
 import argparse
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,13 +52,22 @@ def settings_of(options: argparse.Namespace) -> CacheSettings:
 
 def model_of(settings: CacheSettings) -> tuple[LocalEmbedder, Verifier]:
     """The embedder and the verifier that was trained on it."""
-    try:
-        embedder = LocalEmbedder(Path(settings.embedder.directory), settings.embedder.threads)
-    except NoEmbedder as error:
-        raise CommandError(str(error)) from None
+    embedder = _embedder(Path(settings.embedder.directory), settings.embedder.threads)
     try:
         return embedder, load_verifier(settings, embedder.version)
     except NoVerifier as error:
+        raise CommandError(str(error)) from None
+
+
+def _embedder(directory: Path, threads: int) -> LocalEmbedder:
+    """Built first, if it isn't there and this is a checkout with the weights installed."""
+    if not directory.exists() and Path("dev/build_embedder.py").exists():
+        print(f"no embedder in {directory} yet: building it", file=sys.stderr)
+        command = [sys.executable, "-m", "dev.build_embedder", "--output", str(directory)]
+        subprocess.run(command, check=False)  # noqa: S603 - our own module
+    try:
+        return LocalEmbedder(directory, threads)
+    except NoEmbedder as error:
         raise CommandError(str(error)) from None
 
 

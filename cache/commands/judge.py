@@ -17,20 +17,23 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Writes each pair with `score`, `hit` and `reason`; a bad line is told and left out."""
+    """Writes one line for each of the input's: `score`, `hit`, `reason`; no hit for a bad one."""
     settings = settings_of(options)
     target = options.target or settings.defaults.target_false_hits
     if not 0 < target <= 0.2:  # noqa: PLR2004 - the range that calibration covers
         raise CommandError(f"--target must be above 0 and at most 0.2, not {target:g}")
-    pairs, bad = split(read_lines(options.input))
+    read = read_lines(options.input)
+    pairs, bad = split(read)
+    if bad and not pairs:
+        raise CommandError(f"{options.input}:{bad[0].line}: {bad[0].problem}; no line is a pair")
     embedder, verifier = model_of(settings)
     judge = Judge(embedder, verifier, target)
     try:
         with options.output.open("w", encoding="utf-8") as output:
-            output.writelines(lines(judge.judge(pairs, settings.embedder.threads)))
+            output.writelines(lines(judge.judge(read, settings.embedder.threads)))
     except OSError as error:
         raise CommandError(f"{options.output}: {error.strerror}") from None
     for line in bad:
-        print(f"{options.input}:{line.line}: {line.problem}; left out", file=sys.stderr)
-    print(f"{len(pairs)} pairs judged at a target of {target:g}, {len(bad)} lines left out")
-    return 1 if bad else 0
+        print(f"{options.input}:{line.line}: {line.problem}; no hit", file=sys.stderr)
+    print(f"{len(pairs)} pairs judged at a target of {target:g}, {len(bad)} unusable lines")
+    return 0

@@ -1,0 +1,210 @@
+"""The semantic step as a whole, with the real embedder, verifier and Redis."""
+
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from cache.embed import LocalEmbedder
+from cache.found import Hit, Miss, Shadow
+from cache.index import Index, ProcessIndex, RedisIndex
+from cache.invalidation import Invalidation
+from cache.key import Question
+from cache.lookup import Lookup, Semantic
+from cache.promise import STRICTEST, Promise, write
+from cache.report import report
+from cache.settings import CacheSettings
+from cache.store import Store
+from cache.verifier_file import load_verifier
+from producers.messages import ChatBody, Request, Route
+from tests.contract.cache.asking import NOW, ROUTE, answer_of, done, request
+
+pytestmark = pytest.mark.redis
+
+PATIENT = {"budget_ms": 5000, "defaults": {"target_false_hits": 0.05, "shadow_share": 0}}
+ASKED = "How can I learn to play the guitar?"
+SAME = "What is the best way to learn to play guitar?"
+
+
+@pytest.fixture(scope="session")
+def embedder() -> LocalEmbedder:
+    folder = Path("var/embedder")
+    if not folder.exists():
+        pytest.skip("no embedder; build it with `make embedder`")
+    return LocalEmbedder(folder)
+
+
+@pytest.fixture(params=["redis", "process"])
+async def lookup(
+    request: pytest.FixtureRequest, redis: Redis, embedder: LocalEmbedder
+) -> AsyncIterator[Lookup]:
+    index: Index = RedisIndex(redis) if request.param == "redis" else ProcessIndex(redis, "log")
+    made = open_with(PATIENT, redis, embedder, index)
+    yield made
+    await made.close()
+
+
+def open_with(
+    settings: dict[str, Any], redis: Redis, embedder: LocalEmbedder, index: Index | None = None
+) -> Lookup:
+    read = CacheSettings.model_validate(settings)
+    verifier = load_verifier(read, embedder.version)
+    return Lookup(read, redis, Semantic(embedder, verifier, index or RedisIndex(redis)))
+
+
+async def keep(lookup: Lookup, asked: Request, answer: str = "Practise.") -> None:
+    found = await lookup.find(asked, ROUTE, NOW)
+    assert isinstance(found, Miss)
+    await lookup.keep(found, done(answer))
+
+
+async def test_the_same_question_in_other_words(lookup: Lookup) -> None:
+    await keep(lookup, request(ASKED))
+    found = await lookup.find(request(SAME), ROUTE, NOW + 1000)
+    assert answer_of(found) == "Practise."
+    assert isinstance(found, Hit)
+    assert found.outcome.step == "semantic"
+    assert 0.5 < (found.outcome.score or 0) < 1
+    assert found.outcome.age_s == 1
+    surer = request(SAME, min_confidence=0.99, mode="only-if-cached")
+    assert isinstance(await lookup.find(surer, ROUTE, NOW), Miss)
+
+
+@pytest.mark.parametrize(
+    ("kept", "asked"),
+    [
+        ("How many calories are in 2 eggs?", "How many calories are in 3 eggs?"),
+        ("Is it safe to mix bleach and water?", "Is it not safe to mix bleach and water?"),
+        ("What is the best phone of 2016?", "What is the worst phone of 2016?"),
+        ("What is the capital of India?", "What is the capital of Japan?"),
+    ],
+)
+async def test_a_detail_that_changes_the_answer_is_no_hit(
+    lookup: Lookup, kept: str, asked: str
+) -> None:
+    await keep(lookup, request(kept))
+    found = await lookup.find(request(asked), ROUTE, NOW)
+    assert isinstance(found, Miss)
+    assert found.outcome.reason is not None
+
+
+async def test_no_near_hit_crosses_a_scope_even_for_the_same_words(lookup: Lookup) -> None:
+    await keep(lookup, request(ASKED))
+    for other in (request(SAME, tenant="other"), request(SAME, scope="docs")):
+        assert isinstance(await lookup.find(other, ROUTE, NOW), Miss)
+    assert isinstance(await lookup.find(request(SAME), Route(tier="premium"), NOW), Miss)
+    system = ChatBody(
+        messages=[{"role": "system", "content": "x"}, {"role": "user", "content": SAME}]
+    )
+    elsewhere = request(SAME).model_copy(update={"body": system})
+    assert isinstance(await lookup.find(elsewhere, ROUTE, NOW), Miss)
+
+
+async def test_forgotten_by_tag_scope_entry_and_whole_tenant(lookup: Lookup) -> None:
+    for what in ("tag", "scope", "entry", "everything"):
+        asked = request(f"{ASKED} ({what})", tags=("music",), scope="docs")
+        await keep(lookup, asked)
+        hit = await lookup.find(asked, ROUTE, NOW)
+        assert isinstance(hit, Hit)
+        value = {"tag": "music", "scope": "docs", "entry": hit.outcome.entry, "everything": True}
+        order = Invalidation.model_validate({"tenant": "acme", what: value[what]})
+        assert await lookup.forget(order) >= 1
+        only = request(f"{ASKED} ({what})", scope="docs", mode="only-if-cached")
+        assert isinstance(await lookup.find(only, ROUTE, NOW), Miss)
+
+
+async def test_an_answer_made_while_its_tag_was_forgotten_is_not_kept(lookup: Lookup) -> None:
+    asked = request(ASKED, tags=("music",))
+    found = await lookup.find(asked, ROUTE, NOW)
+    assert isinstance(found, Miss)
+    await lookup.forget(Invalidation(tenant="acme", tag="music"))
+    await lookup.keep(found, done("Outdated."))
+    assert isinstance(await lookup.find(asked, ROUTE, NOW), Miss)
+
+
+async def test_every_hit_can_be_checked_and_a_wrong_one_counts_against_its_entry(
+    redis: Redis, embedder: LocalEmbedder
+) -> None:
+    always = {**PATIENT, "defaults": {"target_false_hits": 0.05, "shadow_share": 1}}
+    lookup = open_with(always, redis, embedder)
+    await keep(lookup, request(ASKED), "Practise daily with a teacher.")
+    wrong = "The guitar was invented in Spain in the sixteenth century."
+    hits = 0
+    for _ in range(8):
+        found = await lookup.find(request(SAME, mode="only-if-cached"), ROUTE, NOW)
+        if not isinstance(found, Hit):
+            break
+        hits += 1
+        assert isinstance(found.follow_up, Shadow)
+        kept_nowhere = replace(found.follow_up.miss, age=None)
+        await lookup.follow(replace(found.follow_up, miss=kept_nowhere), done(wrong))
+    assert 1 <= hits <= 3
+    said = await report(redis, CacheSettings.model_validate(always), "acme")
+    (group,) = said["promise"].values()
+    assert group["tightened"] >= 1
+    await lookup.close()
+
+
+async def test_a_group_that_broke_its_promise_gets_no_near_hits(
+    lookup: Lookup, redis: Redis
+) -> None:
+    await keep(lookup, request(ASKED))
+    store = Store(redis, None, CacheSettings().key_prefix)  # type: ignore[arg-type]
+    await redis.set(
+        store.key("acme", "promise", "tier:economy"), write(Promise(level=STRICTEST + 1))
+    )
+    found = await lookup.find(request(SAME), ROUTE, NOW)
+    assert isinstance(found, Miss)
+    assert found.outcome.reason == "switched off: too many wrong hits"
+    assert isinstance(await lookup.find(request(ASKED), ROUTE, NOW), Hit)
+
+
+async def test_the_least_valuable_entries_go_when_the_tenant_is_full(
+    redis: Redis, embedder: LocalEmbedder
+) -> None:
+    small = {**PATIENT, "defaults": {"quota_mb": 0.02, "steps": ["exact", "canonical"]}}
+    lookup = open_with(small, redis, embedder)
+    for number in range(40):
+        asked = request(f"What is item {number} of the list?")
+        found = await lookup.find(asked, ROUTE, NOW)
+        assert isinstance(found, Miss)
+        await lookup.keep(found, done("x" * 500, cost="10000" if number == 3 else "1"))
+    kept = [
+        number
+        for number in range(40)
+        if isinstance(
+            await lookup.find(
+                request(f"What is item {number} of the list?", mode="only-if-cached"), ROUTE, NOW
+            ),
+            Hit,
+        )
+    ]
+    assert 3 in kept
+    assert 39 in kept
+    assert len(kept) < 40
+    said = await report(redis, CacheSettings.model_validate(small), "acme")
+    assert said["bytes"] <= said["quota_bytes"]
+    await lookup.close()
+
+
+async def test_without_redis_every_request_goes_on_soon(embedder: LocalEmbedder) -> None:
+    nowhere = Redis(unix_socket_path="/nonexistent/redis.sock")
+    lookup = open_with({"budget_ms": 15}, nowhere, embedder)
+    began = time.monotonic()
+    for _ in range(50):
+        found = await lookup.find(request(ASKED), ROUTE, NOW)
+        assert isinstance(found, Miss)
+        assert found.outcome.result == "error"
+        await lookup.keep(found, done())
+    assert time.monotonic() - began < 5
+    await lookup.close()
+    await nowhere.aclose()
+
+
+def test_an_entry_names_its_scope() -> None:
+    question = Question("t", "a" * 32, "b" * 32, "c" * 32, "x")
+    assert question.entry == "a" * 32 + "." + "c" * 32

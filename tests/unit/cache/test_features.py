@@ -1,0 +1,58 @@
+import math
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cache.align import ALIGNED, aligned
+from cache.features import LEXICAL, lexical
+from cache.sketch import Sketch, decode, draw, encode
+from cache.words import read
+
+WIDTH, NARROW = 32, 8
+PROJECTION = np.eye(WIDTH, NARROW, dtype=np.float32)
+
+
+def sketch(seed: int, pieces: int) -> Sketch:
+    random = np.random.default_rng(seed)
+    rows = random.standard_normal((pieces, WIDTH)).astype(np.float32)
+    ids = random.integers(1000, 1010, size=pieces)
+    sentence = random.standard_normal(WIDTH).astype(np.float32)
+    return draw(sentence / np.float32(np.linalg.norm(sentence)), ids, rows, PROJECTION)
+
+
+@given(st.text(max_size=80), st.text(max_size=80))
+def test_lexical_features_are_symmetric_and_finite(a: str, b: str) -> None:
+    one, other = lexical(read(a), read(b)), lexical(read(b), read(a))
+    assert one == other
+    assert len(one) == len(LEXICAL)
+    assert all(map(math.isfinite, one))
+
+
+@given(st.integers(0, 50), st.integers(51, 99), st.integers(0, 6), st.integers(0, 6))
+def test_alignment_is_symmetric_and_finite(a: int, b: int, many: int, few: int) -> None:
+    one = aligned(sketch(a, many), sketch(b, few))
+    np.testing.assert_allclose(one, aligned(sketch(b, few), sketch(a, many)), atol=1e-5)
+    assert len(one) == len(ALIGNED)
+    assert np.isfinite(one).all()
+
+
+def test_a_question_is_wholly_aligned_with_itself() -> None:
+    found = dict(zip(ALIGNED, aligned(sketch(1, 5), sketch(1, 5)), strict=True))
+    for name in ("cosine", "mean_lower", "unshared_cosine", "first_piece", "last_piece"):
+        assert abs(found[name] - 1) < 1e-5
+    assert found["unshared_gap_upper"] == 0
+
+
+def test_a_sketch_is_read_back_as_it_was_drawn() -> None:
+    drawn = sketch(3, 7)
+    found = decode(encode(drawn))
+    assert found is not None
+    np.testing.assert_allclose(found.sentence, drawn.sentence, atol=1e-6)
+    np.testing.assert_array_equal(found.ids, drawn.ids)
+    np.testing.assert_allclose(found.tokens, drawn.tokens, atol=1e-6)
+
+
+@given(st.text(max_size=40))
+def test_a_damaged_sketch_is_none(text: str) -> None:
+    assert decode(text) is None or text.count(".") == 2
