@@ -8,18 +8,18 @@ from pydantic import ValidationError
 from redis.exceptions import RedisError
 
 from cache.invalidation import Invalidation
-from cache.lookup import Lookup
 from producers import topics
 from producers.broker import Publisher, Record
 
 from .dead_letters import dead_letter
+from .parts import Answers
 from .retries import return_when_due
 
 _log: Final = logging.getLogger(__name__)
 _PAUSE_S: Final = 1.0
 
 
-async def do_chore(publisher: Publisher, lookup: Lookup, record: Record) -> None:
+async def do_chore(publisher: Publisher, lookup: Answers, record: Record) -> None:
     """Returns when the record needs no redelivery."""
     if record.partition.topic == topics.CACHE_INVALIDATIONS:
         await _forget(publisher, lookup, record)
@@ -27,7 +27,7 @@ async def do_chore(publisher: Publisher, lookup: Lookup, record: Record) -> None
         await return_when_due(publisher, record)
 
 
-async def _forget(publisher: Publisher, lookup: Lookup, record: Record) -> None:
+async def _forget(publisher: Publisher, lookup: Answers, record: Record) -> None:
     try:
         order = Invalidation.model_validate_json(record.value)
     except ValidationError as error:

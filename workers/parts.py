@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from cache.found import Found, Miss, Refresh, Shadow
+from cache.invalidation import Invalidation
 from observability.tracing import Tracer
 from producers.broker import Publisher
 from producers.messages import Done, Request, Route, UsageEvent
@@ -36,6 +37,10 @@ class Answers(Protocol):
 
     async def follow(self, task: Refresh | Shadow, done: Done) -> None:
         """Takes the answer to the call that a hit asked for. Never raises."""
+        ...
+
+    async def forget(self, what: Invalidation) -> int:
+        """How many answers are gone. Raises RedisError or OSError."""
         ...
 
 
