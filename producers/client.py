@@ -22,6 +22,7 @@ from opentelemetry.trace import Span, SpanKind, set_span_in_context
 from . import codec, topics
 from .broker import Broker, Outgoing, Record
 from .codec import DecodeError
+from .feedback import Feedback
 from .inbox import Inbox, Recent
 from .kafka import KafkaBroker
 from .messages import Chunk, Done, Failed, Request
@@ -119,6 +120,23 @@ class RouterClient:
     async def cancel(self, request_id: str) -> None:
         """Asks the fleet to stop: what isn't begun is not called; a running stream is cut."""
         await self._broker.publish(Outgoing(topics.CANCELLATIONS, b"", request_id.encode()))
+
+    async def rate(self, tenant: str, done: Done, good: float) -> None:
+        """How good the answer was, 0..1: the router learns from it where that is switched on."""
+        route = done.route
+        if route.task is not None:
+            expected = (c.success for c in route.candidates if c.tier == route.tier)
+            feedback = Feedback(
+                id=done.id,
+                tenant=tenant,
+                task=route.task,
+                tier=route.tier,
+                good=good,
+                source="user",
+                expected=next(expected, None),
+            )
+            value = codec.encode(feedback)
+            await self._broker.publish(Outgoing(topics.FEEDBACK, value, tenant.encode()))
 
     async def replies(
         self, *, group: str, topic: str | None = None

@@ -203,5 +203,6 @@ def _route(case: Case, options: Sequence[Option], decision: _Decision) -> Route:
         task=case.task,
         reasons=(*decision.reasons, *_taught(decision.option), case.scores.reason),
         candidates=tuple(option.candidate() for option in options),
+        validators=() if case.request.routing.validators else case.profile.validators,
         cascade=decision.cascade,
     )

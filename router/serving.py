@@ -1,16 +1,22 @@
 """How is the router's process put together?"""
 
+import logging
 from contextlib import AsyncExitStack
 from decimal import Decimal
 from functools import partial
 from typing import Final
 
+from pydantic import ValidationError
+
 from observability.metrics import Metrics
 from observability.price_lists import load_price_book
 from producers import topics
+from producers.broker import Record
+from producers.feedback import Feedback
 from producers.messages import Route, Usage
 from router import settings as policy_settings
 from router.options import Basis
+from router.outcomes import Outcomes
 from router.partition_key import PrefixShares
 from router.wishes import Rejected
 from router.worker import Router, bury_request, route_one
@@ -23,6 +29,7 @@ from workers.service_process import background, service_process
 from workers.settings import ServiceSettings
 from workers.stream import Stream, StreamSettings
 
+_log: Final = logging.getLogger(__name__)
 _GROUP: Final = "switchgear-router"
 _CONCURRENCY: Final = 512
 """A record waits for Kafka's acknowledgement most of its time here, so many may be under way."""
@@ -32,9 +39,12 @@ async def serve(settings: ServiceSettings) -> None:
     """Routes until SIGTERM. Raises ConfigError or ValueError when it can't begin."""
     async with AsyncExitStack() as parts:
         process = await parts.enter_async_context(service_process(settings, "switchgear-router"))
-        pricing = Pricing(load_price_book())
-        live = Live(settings.config, lambda catalog: basis_of(catalog, pricing))
+        pricing, outcomes = Pricing(load_price_book()), Outcomes()
+        live = Live(settings.config, lambda catalog: basis_of(catalog, pricing, outcomes))
         parts.enter_context(background(live.follow(lambda _: None)))
+        await parts.enter_async_context(
+            process.broker.tail(topics.FEEDBACK, partial(_learn, outcomes, live))
+        )
         router = Router(
             basis=live,
             publisher=process.publisher,
@@ -52,13 +62,26 @@ async def serve(settings: ServiceSettings) -> None:
         ).run(process.stop)
 
 
-def basis_of(catalog: Catalog, pricing: Pricing) -> Basis:
+def basis_of(catalog: Catalog, pricing: Pricing, outcomes: Outcomes | None = None) -> Basis:
     """What decisions rest on. Raises ValueError when the policy section is wrong."""
 
     def price_of(deployment: str, usage: Usage) -> Decimal | None:
         return pricing.price_of(catalog.deployments[deployment], usage)
 
-    return Basis(catalog, policy_settings.parse(catalog.policy, catalog), price_of)
+    settings = policy_settings.parse(catalog.policy, catalog)
+    if outcomes is None:
+        return Basis(catalog, settings, price_of)
+    return Basis(catalog, settings, price_of, outcomes.learned(settings.learning))
+
+
+def _learn(outcomes: Outcomes, live: Live[Basis], record: Record) -> None:
+    """Every router hears all feedback: their estimates stay alike without a store."""
+    try:
+        feedback = Feedback.model_validate_json(record.value)
+    except ValidationError as error:
+        _log.warning("skipped a feedback that can't be read: %s problems", error.error_count())
+        return
+    outcomes.take(feedback, live().settings.learning)
 
 
 def _count(metrics: Metrics, tenant: str, decision: Route | Rejected) -> None:

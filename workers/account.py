@@ -126,6 +126,7 @@ def _route_taken(job: Job, facts: Facts) -> RouteTaken:
     entry = facts.catalog_entry
     return RouteTaken(
         tier=facts.tier,
+        task=job.request.routing.task or job.route.task,
         zone=job.route.zone,
         deployment=facts.deployment,
         provider=None if entry is None else entry.provider,

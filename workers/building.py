@@ -20,6 +20,7 @@ from observability.price_lists import load_price_book
 
 from .breakers import Transition
 from .budget_state import Budgets
+from .calling import Means
 from .cancellations import Cancellations
 from .catalog import Catalog
 from .fleet import Fleet
@@ -31,11 +32,13 @@ from .prefix_counts import SharedCounts
 from .pricing import Pricing
 from .prompt_caching import PromptCaching
 from .providers import connect
-from .pursuit import World
 from .redis_link import Link
 from .redis_link import connect as connect_redis
 from .service_process import Process, background
 from .situation import PlanRules
+from .tokens import TokenFactors
+from .validators import named_checks
+from .world import World
 
 
 async def build_pool(
@@ -46,7 +49,10 @@ async def build_pool(
     Raises ConfigError or ValueError when the configuration can't be used.
     """
     session = await parts.enter_async_context(_session())
-    live = Live(process.settings.config, lambda c: World(c, connect(c, session, environment)))
+    live = Live(
+        process.settings.config,
+        lambda c: World(c, connect(c, session, environment), named_checks(c.checks)),
+    )
     catalog = live().catalog
     redis = Redis.from_url(process.settings.redis)
     parts.push_async_callback(redis.aclose)
@@ -67,10 +73,13 @@ async def build_pool(
     return Pool(
         tier=tier,
         world=live,
-        price_of=pricing.price_of,
-        fleet=fleet,
+        means=Means(
+            fleet,
+            pricing.price_of,
+            PromptCaching(SharedCounts(link), pricing.rates_of),
+            TokenFactors(),
+        ),
         budgets=Budgets(partial(datetime.now, UTC), link),
-        caching=PromptCaching(SharedCounts(link), pricing.rates_of),
         lookup=lookup,
         once=Once(redis, OnceSettings(), unguarded),
         cancellations=Cancellations(),

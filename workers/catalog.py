@@ -110,6 +110,7 @@ class Tenant(Section):
 class Catalog(Section):
     """The whole file, coherent: every name that is used is defined.
 
+    checks: the operator's own validators, `name: package.module:function`.
     policy and cache are checked by their own readers, `router.settings` and `cache.settings`.
     """
 
@@ -118,6 +119,7 @@ class Catalog(Section):
     tiers: Annotated[dict[str, Tier], Field(min_length=1)]
     tenants: dict[str, Tenant] = {"*": Tenant()}
     default_baseline: str
+    checks: dict[str, str] = {}
     policy: dict[str, Any] = {}
     cache: dict[str, Any] = {}
 

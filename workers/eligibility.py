@@ -3,11 +3,11 @@
 Residency and self-hosting are promises to the tenant: nothing later weakens them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from producers.messages import Demands
 
-from .catalog import Deployment, Model
+from .catalog import Catalog, Deployment, Model
 
 
 def obstacle(deployment: Deployment, model: Model, demands: Demands) -> str | None:
@@ -19,6 +19,15 @@ def obstacle(deployment: Deployment, model: Model, demands: Demands) -> str | No
     if not _in_zone(deployment, demands.zones):
         return f"in zone {deployment.zone}, data must stay in {_list(demands.zones)}"
     return _incapable(model, demands)
+
+
+def fitting_deployments(catalog: Catalog, tier: str, demands: Demands) -> Iterator[str]:
+    """The names of the tier's deployments that may and can serve it, in the tier's order."""
+    return (
+        name
+        for name, deployment in catalog.deployments_of(tier)
+        if obstacle(deployment, catalog.models[deployment.model], demands) is None
+    )
 
 
 def too_long(model: Model, demands: Demands) -> bool:

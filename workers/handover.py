@@ -1,68 +1,68 @@
 """What record does a request become when this pool doesn't finish it?"""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, TypeAlias, assert_never
 
 from producers import codec, topics
 from producers.broker import Outgoing
 from producers.messages import Attempt, Tagged
 
+from .catalog import Catalog
+from .eligibility import fitting_deployments
 from .job import Job
 from .plan import Delay, Reroute
 
 DELAYS_MS: Final = (1_000, 10_000, 60_000, 600_000)
 """The retry topics: within one, records come due nearly in the order they lie."""
 
+_Told: TypeAlias = dict[str, str | int | None]
 _OURS: Final = frozenset({codec.VISITED, codec.ATTEMPT, codec.DUE, codec.TARGET})
 
 
-def moved(job: Job, step: Reroute) -> Job:
-    """The request as it goes on in the other tier."""
-    route = job.route.model_copy(
-        update={"tier": step.tier, "reasons": (*job.route.reasons, step.reason)}
-    )
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a request has come. tries: calls made in this tier; now_ms: Unix milliseconds."""
+
+    attempts: tuple[Attempt, ...]
+    tries: int
+    now_ms: int
+
+
+def moved(job: Job, step: Reroute, catalog: Catalog) -> Job:
+    """The request as it goes on in the other tier; if a zone binds it, in one of that tier's."""
+    zone = job.route.zone
+    if zone is not None:
+        fitting = fitting_deployments(catalog, step.tier, job.route.demands)
+        zone = next((catalog.deployments[name].zone for name in fitting), zone)
+    reasons = (*job.route.reasons, step.reason)
+    route = job.route.model_copy(update={"tier": step.tier, "zone": zone, "reasons": reasons})
     return replace(job, route=route, visited=(*job.visited, job.route.tier), attempts_here=0)
 
 
-def rerouted(
-    job: Job, step: Reroute, attempts: Sequence[Attempt], trace: codec.Headers
+def handed_over(
+    job: Job, step: Reroute | Delay, progress: Progress, trace: codec.Headers, catalog: Catalog
 ) -> Outgoing:
-    """The request on the other tier's queue. trace: the headers that continue its trace."""
-    there = moved(job, step)
-    headers = _headers(job, trace, {codec.VISITED: ",".join(there.visited)})
-    return Outgoing(
-        topics.tier_topic(step.tier, there.route.zone),
-        codec.encode(Tagged(route=there.route, request=job.request, attempts=tuple(attempts))),
-        job.record.key,
-        headers,
-    )
+    """The record on the other tier's queue, or on a retry queue, from where it comes back here.
 
-
-@dataclass(frozen=True, slots=True)
-class Retry:
-    """due_ms: Unix milliseconds of the next try; tries: made in this tier so far."""
-
-    delay: Delay
-    due_ms: int
-    tries: int
-
-
-def delayed(job: Job, retry: Retry, attempts: Sequence[Attempt], trace: codec.Headers) -> Outgoing:
-    """The request on a retry queue, from where it comes back here."""
-    headers = _headers(
-        job,
-        trace,
-        {
-            codec.VISITED: ",".join(job.visited) or None,
-            codec.ATTEMPT: retry.tries,
-            codec.DUE: retry.due_ms,
-            codec.TARGET: job.record.partition.topic,
-        },
-    )
-    tagged = Tagged(route=job.route, request=job.request, attempts=tuple(attempts))
-    topic = retry_topic(retry.delay.seconds)
-    return Outgoing(topic, codec.encode(tagged), job.record.key, headers)
+    trace: the headers that continue its trace.
+    """
+    match step:
+        case Reroute():
+            there = moved(job, step, catalog)
+            topic = topics.tier_topic(step.tier, there.route.zone)
+            told: _Told = {codec.VISITED: ",".join(there.visited)}
+        case Delay(seconds=seconds):
+            there, topic = job, retry_topic(seconds)
+            told = {
+                codec.VISITED: ",".join(job.visited) or None,
+                codec.ATTEMPT: progress.tries,
+                codec.DUE: progress.now_ms + int(seconds * 1000),
+                codec.TARGET: job.record.partition.topic,
+            }
+        case _:
+            assert_never(step)
+    tagged = Tagged(route=there.route, request=job.request, attempts=progress.attempts)
+    return Outgoing(topic, codec.encode(tagged), job.record.key, _headers(job, trace, told))
 
 
 def retry_topic(seconds: float) -> str:
@@ -71,9 +71,7 @@ def retry_topic(seconds: float) -> str:
     return topics.retry_topic(next(fitting, DELAYS_MS[-1]))
 
 
-def _headers(
-    job: Job, trace: codec.Headers, values: dict[str, str | int | None]
-) -> list[tuple[str, bytes]]:
+def _headers(job: Job, trace: codec.Headers, values: _Told) -> list[tuple[str, bytes]]:
     replaced = _OURS | {name for name, _ in trace}
     kept = [pair for pair in job.headers if pair[0] not in replaced]
     return [*kept, *codec.to_headers(values), *trace]

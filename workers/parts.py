@@ -12,12 +12,11 @@ from producers.broker import Publisher
 from producers.messages import Done, Request, Route, UsageEvent
 
 from .budget_state import Budgets
+from .calling import Means
 from .cancellations import Cancellations
-from .fleet import Fleet
 from .once import Claim, Ending
-from .prompt_caching import PromptCaching
-from .pursuit import PriceOf, World
 from .situation import PlanRules
+from .world import World
 
 
 class Answers(Protocol):
@@ -76,15 +75,13 @@ class Reporter(Protocol):
 class Pool:
     """One tier's workers in this process.
 
-    world: the configuration in force, asked anew for every request; price_of: today's prices.
+    world: the configuration in force, asked anew for every request.
     """
 
     tier: str
     world: Callable[[], World]
-    price_of: PriceOf
-    fleet: Fleet
+    means: Means
     budgets: Budgets
-    caching: PromptCaching
     lookup: Answers
     once: Claims
     cancellations: Cancellations

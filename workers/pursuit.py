@@ -1,42 +1,26 @@
 """How is an answer got from the providers of a tier, step by step as the plan says?"""
 
-import math
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
 from typing import Final, TypeAlias, assert_never
 
-from observability.hop import Hop
-from observability.semconv import attempt_attributes
-from producers.messages import Attempt, Usage
+from producers.messages import Attempt, ChatBody
 
 from . import plan
-from .catalog import AUTO, Catalog, Deployment
-from .chunks import ChunkPump
-from .eligibility import obstacle
-from .fleet import Fleet, Permit
+from .calling import Calls
+from .catalog import AUTO
+from .checks import Checks
+from .eligibility import fitting_deployments
 from .hedging import Race, Voice
-from .job import Job
-from .prompt_caching import PromptCaching
-from .providers.outcome import Completion, Outcome
-from .providers.provider import Call, Emit, Provider
+from .providers.outcome import Completion
 from .situation import PlanRules, Shut, Situation, Standing, Target, Tried
-
-PriceOf: TypeAlias = Callable[[Deployment, Usage], Decimal | None]
-"""Micro-dollars of a call with this usage now; None = unpriced."""
+from .validators import repair
 
 _NO_DEADLINE_S: Final = 24 * 3600.0
-
-
-@dataclass(frozen=True, slots=True)
-class World:
-    """The configuration in force, and a provider for each of its deployments."""
-
-    catalog: Catalog
-    providers: Mapping[str, Provider]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,30 +36,17 @@ Result: TypeAlias = Answered | plan.Reroute | plan.Delay | plan.GiveUp
 
 @dataclass(slots=True)
 class Pursuit:
-    """One request's way through the deployments of `tier`. begun: when its worker began with it.
+    """One request's way through the deployments of `tier`. Times: monotonic seconds."""
 
-    Times are seconds of the monotonic clock.
-    """
-
-    job: Job
+    calls: Calls
     tier: str
-    world: World
-    fleet: Fleet
-    price_of: PriceOf
-    hop: Hop
-    pump: ChunkPump | None
-    rules: PlanRules
-    caching: PromptCaching
-    attempts: list[Attempt]
-    begun: float
+    checks: Checks
     standing: Standing
+    rules: PlanRules
+    inadequate: int = 0
     _tried: list[Tried] = field(default_factory=list)
     _waited_s: float = 0.0
-
-    @property
-    def spent(self) -> Decimal:
-        """Micro-dollars of all attempts so far, as far as they are priced."""
-        return sum((a.cost_micro_usd or Decimal(0) for a in self.attempts), Decimal(0))
+    _known: dict[str, Decimal | None] = field(default_factory=dict)
 
     @property
     def estimate(self) -> Decimal | None:
@@ -84,6 +55,9 @@ class Pursuit:
 
     async def run(self) -> Result:
         """Until there is an answer, or it is somebody else's turn, or hope is lost."""
+        mistake = await self.checks.mistake()
+        if mistake is not None:
+            return plan.GiveUp("invalid_request", mistake, retryable=False)
         while True:
             match plan.next_step(self._situation(), time.monotonic()):
                 case plan.Call() as call:
@@ -105,84 +79,58 @@ class Pursuit:
             partial(self._try, step.target, step.timeout_s),
             partial(self._try, step.hedge.target, step.timeout_s),
             step.hedge.after_s,
-            self.fleet.may_hedge,
+            self.calls.means.fleet.may_hedge,
         ).run()
 
     async def _try(
         self, name: str, timeout_s: float, voice: Voice | None = None
     ) -> Answered | None:
-        tokens = self.job.route.demands.prompt_tokens + self.job.route.demands.output_tokens
-        permit = await self.fleet.admit(name, tokens)
-        if isinstance(permit, Shut):
+        """A call, and one more with what was wrong if the answer fails its checks."""
+        body = self.calls.job.request.body
+        answered = await self._call(name, body, timeout_s, voice)
+        if answered is None:
             return None
-        begun = time.monotonic()
-        with self.hop.span(f"chat {name}") as span:
-            try:
-                outcome = await self._call(name, timeout_s, voice)
-            except BaseException:
-                self._cut(permit, name, begun, overdue=voice is not None and voice.overdue)
-                raise
-            verdict = self.fleet.settle(permit, outcome)
-            status = None if isinstance(outcome, Completion) else outcome.status
-            attempt = self._account(name, begun, _kind(outcome), outcome.usage, status)
-            attempt = attempt.model_copy(update={"wait_ms": _hint_ms(outcome)})
-            self.attempts.append(attempt)
-            deployment = self.world.catalog.deployments[name]
-            span.attributes = attempt_attributes(attempt, deployment.provider, deployment.model)
-            span.error = None if isinstance(outcome, Completion) else attempt.outcome
-        self._tried.append(Tried(name, time.monotonic(), verdict.follow, type(outcome).__name__))
-        return Answered(outcome, attempt) if isinstance(outcome, Completion) else None
+        problems = await self.checks.problems(answered.completion.body)
+        if problems and self._may_repair:
+            better = repair(body, answered.completion.body, problems)
+            answered = await self._call(name, better, timeout_s, voice)
+            if answered is None:
+                return None
+            problems = await self.checks.problems(answered.completion.body)
+        if not problems:
+            return answered
+        self.inadequate += 1
+        kind = f"failed its checks: {', '.join(problem.check for problem in problems)}"
+        self._tried.append(Tried(name, time.monotonic(), "inadequate", kind))
+        return None
 
-    async def _call(self, name: str, timeout_s: float, voice: Voice | None) -> Outcome:
-        catalog = self.world.catalog
-        deployment = catalog.deployments[name]
-        call = Call(
-            deployment,
-            catalog.models[deployment.model],
-            self.job.request.body.model_copy(update={"model": deployment.model}),
-            timeout_s,
-            min(timeout_s, catalog.tiers[self.tier].first_token_timeout_s),
-            request_id=self.job.request.id,
-        )
-        emit: Emit | None = None if self.pump is None else self.pump.emit
-        if emit is not None and voice is not None:
-            emit = voice.through(emit)
-        provider = self.world.providers[name]
-        return await self.caching.call(self.job.request.tenant, provider, call, emit)
+    @property
+    def _may_repair(self) -> bool:
+        """Not when the route says to go up at once, nor after the caller has seen the answer."""
+        return not self.calls.job.route.cascade and not self._emitted
 
-    def _cut(self, permit: Permit, name: str, begun: float, *, overdue: bool) -> None:
-        """A call cut short is billed too: the prompt, and at the least what came of the answer."""
-        self.fleet.abandon(permit, overdue=overdue)
-        characters = 0 if self.pump is None else self.pump.characters
-        usage = Usage(
-            input_uncached=self.job.route.demands.prompt_tokens, output=math.ceil(characters / 4)
-        )
-        outcome = "overtaken" if overdue else "cancelled"
-        self.attempts.append(self._account(name, begun, outcome, usage))
-
-    def _account(
-        self, name: str, begun: float, outcome: str, usage: Usage | None, status: int | None = None
-    ) -> Attempt:
-        deployment = self.world.catalog.deployments[name]
-        return Attempt(
-            deployment=name,
-            outcome=outcome,
-            status=status,
-            started_ms=(begun - self.begun) * 1000,
-            duration_ms=(time.monotonic() - begun) * 1000,
-            usage=usage,
-            cost_micro_usd=None if usage is None else self.price_of(deployment, usage),
-        )
+    async def _call(
+        self, name: str, body: ChatBody, timeout_s: float, voice: Voice | None
+    ) -> Answered | None:
+        first_token_s = self.calls.world.catalog.tiers[self.tier].first_token_timeout_s
+        called = await self.calls.call(name, body, timeout_s, first_token_s, voice)
+        if isinstance(called, Shut):
+            return None
+        outcome = called.outcome
+        tried = Tried(name, time.monotonic(), called.verdict.follow, type(outcome).__name__)
+        self._tried.append(tried)
+        return Answered(outcome, called.attempt) if isinstance(outcome, Completion) else None
 
     async def _wait(self, seconds: float) -> None:
         begun = time.monotonic()
-        with self.hop.span("wait for a deployment"):
-            await self.fleet.wait(seconds)
+        with self.calls.hop.span("wait for a deployment"):
+            await self.calls.means.fleet.wait(seconds)
         self._waited_s += time.monotonic() - begun
 
     def _situation(self) -> Situation:
-        job, tier = self.job, self.world.catalog.tiers[self.tier]
+        job, tier = self.calls.job, self.calls.world.catalog.tiers[self.tier]
         routing = job.request.routing
+        spent = (attempt.cost_micro_usd or Decimal(0) for attempt in self.calls.attempts)
         return Situation(
             targets=tuple(self._targets()),
             deadline=self._deadline(),
@@ -191,12 +139,12 @@ class Pursuit:
             tried=tuple(self._tried),
             prior_attempts=job.attempts_here,
             waited_s=self._waited_s,
-            spent=self.spent,
+            spent=sum(spent, Decimal(0)),
             ceiling=None if routing.max_cost_usd is None else routing.max_cost_usd * 1_000_000,
             latency=routing.latency,
-            emitted=self.pump is not None and self.pump.emitted,
+            emitted=self._emitted,
             budget=self.standing,
-            up=None if self._pinned else tier.next,
+            up=None if self._pinned else self._above(),
             down=None if self._pinned else self._below(),
             visited=job.visited,
             jitter=random.random(),
@@ -204,54 +152,57 @@ class Pursuit:
         )
 
     @property
+    def _emitted(self) -> bool:
+        return self.calls.pump is not None and self.calls.pump.emitted
+
+    @property
     def _pinned(self) -> bool:
         """Whether the caller named a tier or a model: then no other tier will do."""
-        request = self.job.request
+        request = self.calls.job.request
         return request.routing.tier is not None or request.body.model != AUTO
+
+    def _above(self) -> str | None:
+        """The next tier up that has a deployment for this request."""
+        tiers, passed = self.calls.world.catalog.tiers, {self.tier}
+        above = tiers[self.tier].next
+        while above is not None and above not in passed:
+            if any(self._eligible(above)):
+                return above
+            passed.add(above)
+            above = tiers[above].next
+        return None
 
     def _below(self) -> str | None:
         """The next cheaper tier, if it has a deployment that may and can serve this request."""
-        catalog, demands = self.world.catalog, self.job.route.demands
-        cheaper = list(catalog.tiers)[: list(catalog.tiers).index(self.tier)]
-        if not cheaper:
-            return None
-        serves = any(
-            obstacle(deployment, catalog.models[deployment.model], demands) is None
-            for _, deployment in catalog.deployments_of(cheaper[-1])
-        )
-        return cheaper[-1] if serves else None
+        tiers = list(self.calls.world.catalog.tiers)
+        cheaper = tiers[: tiers.index(self.tier)]
+        return cheaper[-1] if cheaper and any(self._eligible(cheaper[-1])) else None
 
     def _targets(self) -> Iterator[Target]:
         """The tier's deployments that may and can serve this request, in order of preference."""
-        targets = list(self._eligible())
-        if self.world.catalog.tiers[self.tier].order == "cheapest":
+        names = list(self._eligible(self.tier))
+        if self.calls.world.catalog.tiers[self.tier].order == "cheapest":
             # an unpriced deployment may cost anything: it goes last
-            targets.sort(key=lambda t: (t.cost is None, t.cost or Decimal(0)))
-        yield from targets
+            names.sort(key=lambda name: (self._cost(name) is None, self._cost(name) or 0))
+        return (self._target(name) for name in names)
 
-    def _eligible(self) -> Iterator[Target]:
-        catalog, demands = self.world.catalog, self.job.route.demands
-        estimate = Usage(input_uncached=demands.prompt_tokens, output=demands.output_tokens)
-        tokens = demands.prompt_tokens + demands.output_tokens
-        for name, deployment in catalog.deployments_of(self.tier):
-            model = catalog.models[deployment.model]
-            if obstacle(deployment, model, demands) is None:
-                gate = self.fleet.gate(name, tokens)
-                cost = self.price_of(deployment, estimate)
-                typical_s = self.fleet.typical_s(name)
-                yield Target(name, model.context_window, gate, cost, typical_s)
+    def _target(self, name: str) -> Target:
+        catalog, fleet = self.calls.world.catalog, self.calls.means.fleet
+        demands = self.calls.job.route.demands
+        gate = fleet.gate(name, demands.prompt_tokens + demands.output_tokens)
+        window = catalog.models[catalog.deployments[name].model].context_window
+        return Target(name, window, gate, self._cost(name), fleet.typical_s(name))
+
+    def _eligible(self, tier: str) -> Iterator[str]:
+        return fitting_deployments(self.calls.world.catalog, tier, self.calls.job.route.demands)
+
+    def _cost(self, name: str) -> Decimal | None:
+        if name not in self._known:
+            deployment = self.calls.world.catalog.deployments[name]
+            self._known[name] = self.calls.means.price_of(deployment, self.calls.estimate(name))
+        return self._known[name]
 
     def _deadline(self) -> float:
-        if self.job.deadline_ms is None:
-            return self.begun + _NO_DEADLINE_S
-        return time.monotonic() + self.job.deadline_ms / 1000 - time.time()
-
-
-def _kind(outcome: Outcome) -> str:
-    return "ok" if isinstance(outcome, Completion) else type(outcome).__name__
-
-
-def _hint_ms(outcome: Outcome) -> int | None:
-    """The provider's retry hint, whatever kind of failure carries one."""
-    wait_s = getattr(outcome, "wait_s", None)
-    return None if wait_s is None else int(wait_s * 1000)
+        if self.calls.job.deadline_ms is None:
+            return self.calls.begun + _NO_DEADLINE_S
+        return time.monotonic() + self.calls.job.deadline_ms / 1000 - time.time()

@@ -7,8 +7,8 @@ from decimal import Decimal
 from observability.savings import PriceSteps, of_call, of_hit
 from producers.messages import Attempt, MicroUsd, Savings, Usage
 
+from .calling import PriceOf
 from .catalog import Catalog, Deployment
-from .pursuit import PriceOf
 
 
 @dataclass(frozen=True, slots=True)

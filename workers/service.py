@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
@@ -10,21 +11,25 @@ from observability.hop import Hop
 from observability.semconv import cache_attributes, done_attributes
 from producers import codec, topics
 from producers.broker import Outgoing
-from producers.messages import Attempt, CacheOutcome, Done, Failed, Timings
+from producers.messages import Attempt, CacheOutcome, Done, Failed, Timings, Validator
 
 from . import account, plan
 from .account import Facts
+from .calling import Calls
 from .cancellations import Cancelled
 from .catalog import Tenant
+from .checks import Checks
 from .chunks import ChunkPump
-from .handover import Retry, delayed, moved, rerouted
+from .handover import Progress, handed_over, moved
 from .job import Job
+from .lesson import lesson
 from .once import Claim, Ending, Recorded
 from .parts import Pool
-from .pursuit import Answered, Pursuit, Result, World
+from .pursuit import Answered, Pursuit, Result
 from .reply import ReplyChannel
 from .saved import Worth, billed, worth_of_call, worth_of_hit
 from .situation import Soft, Spent, Standing, Within
+from .world import World
 
 _CANCELLED = plan.GiveUp("cancelled", "the caller cancelled the request", retryable=False)
 _WITHIN = Within()
@@ -105,7 +110,9 @@ class Service:
 
     async def _serve_hit(self, hit: Hit) -> None:
         tenant, avoided = self.job.request.tenant, hit.outcome.saved_micro_usd
-        worth = worth_of_hit(self.world.catalog, tenant, hit.usage, avoided, self.pool.price_of)
+        worth = worth_of_hit(
+            self.world.catalog, tenant, hit.usage, avoided, self.pool.means.price_of
+        )
         facts = self._facts(worth)
         done = account.from_cache(self.job, hit.body, facts)
         if self.job.request.body.stream:
@@ -152,13 +159,13 @@ class Service:
     async def _pursue(self, standing: Standing) -> Result:
         if self.job.request.routing.cache.mode == "only-if-cached":
             return _NOT_IN_CACHE
-        pump = self.channel.pump(int(self.begun_ms)) if self.job.request.body.stream else None
+        pump = self.channel.pump(int(self.begun_ms)) if self._streams else None
         try:
             with self.pool.cancellations.stopping(self.job.request.id):
-                result = await self._pursuit(pump, standing).run()
+                result = await self._run(pump, standing)
                 while self.job.ordered and isinstance(result, plan.Reroute | plan.Delay):
                     await self._stay(result)
-                    result = await self._pursuit(pump, standing).run()
+                    result = await self._run(pump, standing)
         except Cancelled:
             return _CANCELLED
         finally:
@@ -166,22 +173,33 @@ class Service:
                 await pump.flush()
         return result
 
+    async def _run(self, pump: ChunkPump | None, standing: Standing) -> Result:
+        pursuit = self._pursuit(pump, standing)
+        result = await pursuit.run()
+        if self._validators and (isinstance(result, Answered) or pursuit.inadequate):
+            await self._teach(good=isinstance(result, Answered))
+        return result
+
+    async def _teach(self, *, good: bool) -> None:
+        record = lesson(self.job, good=good)
+        if record is not None:
+            await self.pool.publisher.publish(record)
+
+    @property
+    def _validators(self) -> Sequence[Validator]:
+        """The request's own checks, else those of its task."""
+        return self.job.request.routing.validators or self.job.route.validators
+
+    @property
+    def _streams(self) -> bool:
+        """An answer that must pass checks is streamed when it has passed, so not from here."""
+        return self.job.request.body.stream and not self._validators
+
     def _pursuit(self, pump: ChunkPump | None, standing: Standing = _WITHIN) -> Pursuit:
-        pool = self.pool
-        return Pursuit(
-            self.job,
-            self.job.route.tier,
-            self.world,
-            pool.fleet,
-            pool.price_of,
-            self.hop,
-            pump,
-            pool.rules,
-            pool.caching,
-            self.attempts,
-            self.begun,
-            standing,
-        )
+        world, means = self.world, self.pool.means
+        calls = Calls(self.job, world, means, self.hop, pump, self.attempts, self.begun)
+        checks = Checks(self._validators, world.checks)
+        return Pursuit(calls, self.job.route.tier, checks, standing, self.pool.rules)
 
     async def _stay(self, step: plan.Reroute | plan.Delay) -> None:
         """A request that must be answered in its turn waits, and changes the tier, in place."""
@@ -191,7 +209,7 @@ class Service:
                 await asyncio.sleep(seconds)
             case plan.Reroute():
                 self.hop.keep("escalated")
-                self.job = moved(self.job, step)
+                self.job = moved(self.job, step, self.world.catalog)
             case _:
                 assert_never(step)
         self.job = replace(self.job, attempts=tuple(self.attempts))
@@ -215,6 +233,8 @@ class Service:
 
     async def _answer(self, claim: Claim, result: Answered) -> None:
         done, facts = self._done(result)
+        if self.job.request.body.stream and not self._streams:
+            await self.channel.replay(done.body, int(self.begun_ms))
         await self.channel.publish(await self.pool.once.record(claim, self._ending(done, facts)))
         self.hop.end(lambda: done_attributes(done))
         if self.awaited is not None:
@@ -226,7 +246,7 @@ class Service:
         first_ms = good.started_ms + completion.first_token_s * 1000
         self.first_token_ms = self.begun_ms + first_ms - self.job.submitted_ms
         others = [attempt for attempt in self.attempts if attempt is not good]
-        tenant, price_of = self.job.request.tenant, self.pool.price_of
+        tenant, price_of = self.job.request.tenant, self.pool.means.price_of
         worth = worth_of_call(self.world.catalog, tenant, good, others, price_of)
         facts = self._facts(worth, good.deployment)
         return account.answered(self.job, completion, facts), facts
@@ -240,20 +260,12 @@ class Service:
     async def _hand_over(self, claim: Claim, step: plan.Reroute | plan.Delay) -> None:
         if isinstance(step, plan.Reroute):
             self.hop.keep("escalated")
-        await self.pool.publisher.publish(self._handed_over(step))
+        progress = Progress(tuple(self.attempts), self._tries(), int(time.time() * 1000))
+        await self.pool.publisher.publish(
+            handed_over(self.job, step, progress, self.hop.headers(), self.world.catalog)
+        )
         await self.pool.once.release(claim)
         self.hop.end({"switchgear.handover": step.reason})
-
-    def _handed_over(self, step: plan.Reroute | plan.Delay) -> Outgoing:
-        trace = self.hop.headers()
-        match step:
-            case plan.Reroute():
-                return rerouted(self.job, step, self.attempts, trace)
-            case plan.Delay(seconds=seconds):
-                retry = Retry(step, int((time.time() + seconds) * 1000), self._tries())
-                return delayed(self.job, retry, self.attempts, trace)
-            case _:
-                assert_never(step)
 
     # -------------------------------------------------------------------------------- the reply
 

@@ -1,0 +1,60 @@
+"""What has the router decided about a request?"""
+
+from .attempt import Attempt
+from .checks import Validator
+from .request import Request
+from .wire import Message, MicroUsd, Name
+
+
+class Candidate(Message):
+    """What the router knew of one tier when it chose; `rejected`: the constraint against it.
+
+    assumed: the success it would have assumed had outcomes not taught it `success`.
+    """
+
+    tier: Name
+    success: float | None = None
+    cost_micro_usd: MicroUsd | None = None
+    rejected: str | None = None
+    assumed: float | None = None
+
+
+class Demands(Message):
+    """What a deployment must meet to see this request. zones: None = anywhere, empty = nowhere.
+
+    prompt_tokens and output_tokens are the router's estimates; max_output what the caller asks.
+    """
+
+    zones: tuple[Name, ...] | None = None
+    self_hosted_only: bool = False
+    needs: tuple[str, ...] = ()
+    prompt_tokens: int = 0
+    output_tokens: int = 0
+    max_output: int | None = None
+    model: Name | None = None
+
+
+class Route(Message):
+    """The router's decision: the tier, what binds the worker, and why, in words for a person.
+
+    validators: of the task's profile, for a request that brings none. cascade: this tier is tried
+    because it is cheap; an answer that fails its checks goes up at once, without a repair.
+    """
+
+    tier: Name
+    zone: Name | None = None
+    model: Name | None = None
+    demands: Demands = Demands()
+    task: Name | None = None
+    reasons: tuple[str, ...] = ()
+    candidates: tuple[Candidate, ...] = ()
+    validators: tuple[Validator, ...] = ()
+    cascade: bool = False
+
+
+class Tagged(Message):
+    """A request with its route, and the attempts of those who handed it over: a tier's record."""
+
+    route: Route
+    request: Request
+    attempts: tuple[Attempt, ...] = ()

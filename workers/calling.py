@@ -1,0 +1,158 @@
+"""How is one deployment called once for a request, and what is noted of the call?"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import partial
+from typing import TypeAlias
+
+from observability.hop import Hop
+from observability.semconv import attempt_attributes
+from producers.messages import Attempt, ChatBody, Usage
+
+from .catalog import Deployment, Model
+from .chunks import ChunkPump
+from .fleet import Fleet, Permit
+from .hedging import Voice
+from .job import Job
+from .prompt_caching import PromptCaching
+from .providers.outcome import Completion, Outcome
+from .providers.provider import Call, Emit
+from .situation import Shut
+from .tokens import TokenFactors, size_of
+from .verdict import Verdict
+from .world import World
+
+PriceOf: TypeAlias = Callable[[Deployment, Usage], Decimal | None]
+"""Micro-dollars of a call with this usage now; None = unpriced."""
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What calls need besides their request: the same for all requests of a process."""
+
+    fleet: Fleet
+    price_of: PriceOf
+    caching: PromptCaching
+    factors: TokenFactors
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """A call that has ended."""
+
+    outcome: Outcome
+    verdict: Verdict
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """The calls of one request. begun: when its worker began with it, monotonic seconds."""
+
+    job: Job
+    world: World
+    means: Means
+    hop: Hop
+    pump: ChunkPump | None
+    attempts: list[Attempt]
+    begun: float
+
+    def estimate(self, name: str) -> Usage:
+        """What a call of deployment `name` is likely to be billed for."""
+        model = self._model(name)
+        factor = self.means.factors.of(self._deployment(name).model, model.family)
+        prompt = factor.tokens(size_of(self.job.request.body))
+        return Usage(input_uncached=prompt, output=self.job.route.demands.output_tokens)
+
+    async def call(
+        self, name: str, body: ChatBody, timeout_s: float, first_token_s: float, voice: Voice | None
+    ) -> Called | Shut:
+        """One call, noted in `attempts` and as a span; Shut when its gate has closed meanwhile."""
+        expected = self.estimate(name)
+        permit = await self.means.fleet.admit(name, expected.input_total + expected.output)
+        if isinstance(permit, Shut):
+            return permit
+        begun = time.monotonic()
+        with self.hop.span(f"chat {name}") as span:
+            try:
+                outcome = await self._ask(name, body, timeout_s, first_token_s, voice)
+            except BaseException:
+                self._cut(permit, expected, begun, overdue=voice is not None and voice.overdue)
+                raise
+            called = self._ended(permit, outcome, begun)
+            deployment = self._deployment(name)
+            span.attributes = partial(
+                attempt_attributes, called.attempt, deployment.provider, deployment.model
+            )
+            span.error = None if isinstance(outcome, Completion) else called.attempt.outcome
+        return called
+
+    async def _ask(
+        self, name: str, body: ChatBody, timeout_s: float, first_token_s: float, voice: Voice | None
+    ) -> Outcome:
+        deployment = self._deployment(name)
+        call = Call(
+            deployment,
+            self._model(name),
+            body.model_copy(update={"model": deployment.model}),
+            timeout_s,
+            min(timeout_s, first_token_s),
+            request_id=self.job.request.id,
+        )
+        emit: Emit | None = None if self.pump is None else self.pump.emit
+        if emit is not None and voice is not None:
+            emit = voice.through(emit)
+        provider = self.world.providers[name]
+        return await self.means.caching.call(self.job.request.tenant, provider, call, emit)
+
+    def _ended(self, permit: Permit, outcome: Outcome, begun: float) -> Called:
+        verdict = self.means.fleet.settle(permit, outcome)
+        kind, status = "ok", None
+        if isinstance(outcome, Completion):
+            self._learn(permit.target, outcome.usage)
+        else:
+            kind, status = type(outcome).__name__, outcome.status
+        attempt = self._attempt(permit.target, begun, kind, outcome.usage)
+        attempt = attempt.model_copy(update={"status": status, "wait_ms": _hint_ms(outcome)})
+        self.attempts.append(attempt)
+        return Called(outcome, verdict, attempt)
+
+    def _learn(self, name: str, usage: Usage) -> None:
+        size, model = size_of(self.job.request.body), self._model(name)
+        self.means.factors.learn(
+            self._deployment(name).model, model.family, size, usage.input_total
+        )
+
+    def _cut(self, permit: Permit, expected: Usage, begun: float, *, overdue: bool) -> None:
+        """A call cut short is billed too: the prompt, and at the least what came of the answer."""
+        self.means.fleet.abandon(permit, overdue=overdue)
+        characters = 0 if self.pump is None else self.pump.characters
+        usage = expected.model_copy(update={"output": math.ceil(characters / 4)})
+        kind = "overtaken" if overdue else "cancelled"
+        self.attempts.append(self._attempt(permit.target, begun, kind, usage))
+
+    def _attempt(self, name: str, begun: float, kind: str, usage: Usage | None) -> Attempt:
+        deployment = self._deployment(name)
+        return Attempt(
+            deployment=name,
+            outcome=kind,
+            started_ms=(begun - self.begun) * 1000,
+            duration_ms=(time.monotonic() - begun) * 1000,
+            usage=usage,
+            cost_micro_usd=None if usage is None else self.means.price_of(deployment, usage),
+        )
+
+    def _deployment(self, name: str) -> Deployment:
+        return self.world.catalog.deployments[name]
+
+    def _model(self, name: str) -> Model:
+        return self.world.catalog.models[self._deployment(name).model]
+
+
+def _hint_ms(outcome: Outcome) -> int | None:
+    """The provider's retry hint, whatever kind of failure carries one."""
+    wait_s = getattr(outcome, "wait_s", None)
+    return None if wait_s is None else int(wait_s * 1000)
