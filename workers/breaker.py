@@ -182,7 +182,7 @@ def force(state: State, *, to_open: bool) -> State:
 
 def _admit_probe(state: HalfOpen, now: float, rules: BreakerRules) -> Admitted | Refused:
     alive = tuple(lease for lease in state.leases if lease[1] > now)
-    if len(alive) >= places(state.reason, rules):
+    if len(alive) >= places(state, rules):
         return Refused(now + rules.recheck_s, state.reason)
     number = state.next_probe
     leases = (*alive, (number, now + rules.probe_lease_s))
@@ -190,9 +190,9 @@ def _admit_probe(state: HalfOpen, now: float, rules: BreakerRules) -> Admitted |
     return Admitted(kept, Pass(state.generation, number))
 
 
-def places(reason: Reason, rules: BreakerRules) -> int:
-    """Probes at once: a throttled deployment gets one call at a time until it takes one."""
-    return 1 if reason == "rate_limited" else rules.probes
+def places(state: HalfOpen, rules: BreakerRules) -> int:
+    """Probes at once: one call tests the water, and only its success lets a few more follow."""
+    return rules.probes if state.successes else 1
 
 
 def _released(state: HalfOpen, ticket: Pass) -> HalfOpen:
@@ -208,8 +208,8 @@ def _probed(
             return state
         case Succeeded(slow=False):
             successes = state.successes + 1
-            needed = min(rules.successes_to_close, places(state.reason, rules))
-            if successes >= needed:
+            throttled = state.reason == "rate_limited"  # it has said when to come back
+            if throttled or successes >= rules.successes_to_close:
                 return Closed(state.generation + 1)
             return replace(state, successes=successes)
         case Succeeded():

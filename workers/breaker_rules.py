@@ -58,8 +58,8 @@ class Cooldown:
 
 COOLDOWNS: Final[Mapping[Reason, Cooldown]] = MappingProxyType(
     {
-        "failures": Cooldown(1, 1.5),
-        "slow": Cooldown(1, 1.5),
+        "failures": Cooldown(1, 1.25),
+        "slow": Cooldown(1, 1.25),
         "rate_limited": Cooldown(1, 30),
         "overloaded": Cooldown(1, 8),
         "quota": Cooldown(300, 3600),

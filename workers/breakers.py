@@ -65,8 +65,7 @@ class Breakers:
     def places(self, key: str) -> int:
         """How many probes the breaker takes at once."""
         state = self.state(key)
-        reason = state.reason if isinstance(state, Open | HalfOpen) else "failures"
-        return breaker.places(reason, self._rules)
+        return breaker.places(state, self._rules) if isinstance(state, HalfOpen) else 1
 
     def report(self, key: str, ticket: Pass, signal: Signal) -> None:
         """The call that `ticket` allowed has ended."""
