@@ -54,7 +54,16 @@ def apache_kafka(data: Path, port: int | None = None) -> Server:
     if not data.exists():
         config.parent.mkdir(parents=True, exist_ok=True)
         config.write_text(_PROPERTIES.read_text() + _addresses(data, port, free_port()))
-        _run([*java, "kafka.tools.StorageTool", "format", "-t", _cluster_id(), "-c", str(config)])
+        _run(
+            [
+                *java,
+                "kafka.tools.StorageTool",
+                "format",
+                f"--cluster-id={_cluster_id()}",
+                "-c",
+                str(config),
+            ]
+        )
     return Server(
         name="kafka",
         argv=[*java, "-Xms256m", "-Xmx512m", "kafka.Kafka", str(config)],

@@ -58,8 +58,8 @@ class Cooldown:
 
 COOLDOWNS: Final[Mapping[Reason, Cooldown]] = MappingProxyType(
     {
-        "failures": Cooldown(1, 1.25),
-        "slow": Cooldown(1, 1.25),
+        "failures": Cooldown(0.5, 1),
+        "slow": Cooldown(0.5, 1),
         "rate_limited": Cooldown(1, 30),
         "overloaded": Cooldown(1, 8),
         "quota": Cooldown(300, 3600),

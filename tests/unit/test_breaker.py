@@ -36,7 +36,7 @@ def test_opens_on_consecutive_failures_only() -> None:
     four: list[Signal] = [CallFailure()] * 4
     assert isinstance(after(Closed(), *four), Closed)
     assert isinstance(after(Closed(), *four, Succeeded(), *four), Closed)
-    assert after(Closed(), *four, CallFailure(), now=7) == Open(1, 8, "failures", 1)
+    assert after(Closed(), *four, CallFailure(), now=7) == Open(1, 7.5, "failures", 1)
 
 
 def test_opens_on_the_failure_ratio_once_there_were_enough_calls() -> None:
