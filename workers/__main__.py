@@ -4,9 +4,12 @@ python -m workers --tier economy              serve a tier (all its zones)
 python -m workers --tier economy --zone eu    serve one zone of it
 python -m workers topics                      create what topics are missing
 python -m workers dlq list | show | replay    look at dead letters and send them on again
+python -m workers status                      breakers, limits, calls in flight, lag; refreshes
+python -m workers breaker open NAME           call a deployment no more; also: close, release
 """
 
 import argparse
+import getpass
 import os
 import sys
 from collections.abc import Callable, Coroutine
@@ -17,12 +20,19 @@ from pydantic import ValidationError
 
 from . import dlq
 from .config_file import ConfigError, parse
+from .fleet_state import SharedState
 from .serving import serve
 from .settings import ServiceSettings
+from .status import hold, show
 from .topics_admin import create
 
 Command: TypeAlias = Callable[[argparse.Namespace, ServiceSettings], Coroutine[None, None, None]]
 _USAGE: Final = 2
+_HELD: Final[dict[str, SharedState]] = {
+    "open": "forced_open",
+    "close": "forced_closed",
+    "release": "closed",
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -53,6 +63,19 @@ async def topics(_options: argparse.Namespace, settings: ServiceSettings) -> Non
     print(f"created: {', '.join(created)}" if created else "all topics are there")
 
 
+async def status(options: argparse.Namespace, settings: ServiceSettings) -> None:
+    """Shows the fleet."""
+    catalog = parse(settings.config.read_text(encoding="utf-8"))
+    await show(settings.redis, settings, catalog, once=options.once)
+
+
+async def breaker(options: argparse.Namespace, settings: ServiceSettings) -> None:
+    """Holds a breaker, or lets it go."""
+    catalog = parse(settings.config.read_text(encoding="utf-8"))
+    state = _HELD[options.action]
+    print(await hold(settings.redis, catalog, options.name, state, getpass.getuser()))
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m workers", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
@@ -62,6 +85,13 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands")
     commands.add_parser("topics", help="create the topics").set_defaults(run=topics)
     dlq.add_commands(commands)
+    shown = commands.add_parser("status", help="what the fleet looks like now")
+    shown.add_argument("--once", action="store_true", help="print it once")
+    shown.set_defaults(run=status)
+    held = commands.add_parser("breaker", help="hold a breaker open or closed")
+    held.add_argument("action", choices=_HELD)
+    held.add_argument("name", help="a deployment, or a breaker's own name")
+    held.set_defaults(run=breaker)
     return parser
 
 

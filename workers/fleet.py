@@ -7,58 +7,32 @@ Without Redis each worker goes on alone.
 
 import asyncio
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
 
 from producers.messages import Usage
 
 from .breaker import Pass, Refused
 from .breaker_rules import BreakerRules, Ignored, Signal, Succeeded
-from .breakers import Breakers, Clock, Hear, Transition
+from .breakers import Breakers, Clock, Hear, Transition, name_of
 from .catalog import Catalog, Deployment
 from .fleet_news import apply, as_news, catch_up
+from .fleet_report import DeploymentReport, WorkerReport
 from .fleet_state import FleetState, News
-from .limits import (
-    Concurrency,
-    ConcurrencyRules,
-    Quota,
-    Typical,
-    dropped,
-    observed,
-    restarted,
-    sampled,
-)
-from .providers.outcome import Completion, Outcome
+from .limits import Concurrency, ConcurrencyRules, Quota
+from .providers.outcome import Outcome
 from .rates import Rates
+from .room import Keys, Room
 from .situation import Gate, Ready, Shut
 from .verdict import Verdict, judge
 
+_REPORT_EVERY_S: Final = 1.0
 _HEDGE_SHARE: Final = 0.1
 _HEDGE_BURST: Final = 20.0
 """Hedges may be one in ten calls, and so many at once: enough until a slow breaker opens."""
-
-
-class Keys(NamedTuple):
-    """The names of the two breakers that a call must pass."""
-
-    deployment: str
-    provider: str
-
-
-@dataclass(slots=True)
-class Room:
-    """One deployment as this worker knows it.
-
-    no_place_until: the fleet's places for probes were taken; when to ask again.
-    """
-
-    keys: Keys
-    concurrency: Concurrency
-    typical: Typical = field(default_factory=Typical)
-    in_flight: int = 0
-    no_place_until: float = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +92,7 @@ class Fleet:
         """
         old, self._rooms = self._rooms, dict(self._rooms)
         for name, deployment in catalog.deployments.items():
-            keys, known = _keys(name, deployment), old.get(name)
+            keys, known = keys_of(name, deployment), old.get(name)
             fresh = Room(keys, Concurrency(self._concurrency.most))
             self._rooms[name] = known if known is not None and known.keys == keys else fresh
             self._rates.configure(keys.deployment, Quota(deployment.rpm, deployment.tpm))
@@ -169,7 +143,7 @@ class Fleet:
         if room is not None:
             used = _tokens(outcome.usage)
             self._rates.settle(permit.keys.deployment, permit.tokens, used, outcome.limits)
-            self._learn(room, outcome, verdict, now)
+            room.learn(outcome, verdict, now, self._concurrency)
         self._leave(permit, verdict.deployment, verdict.provider)
         return verdict
 
@@ -196,8 +170,35 @@ class Fleet:
 
     async def run(self) -> None:
         """Until cancelled: tell the fleet what is known here, and believe what it knows."""
-        if self._state is not None:
-            await self._state.run(lambda news: apply(news, self._breakers), self._meet)
+        if self._state is None:
+            return
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._state.run(partial(apply, breakers=self._breakers), self._meet))
+            group.create_task(self._report_in(self._state))
+
+    async def _report_in(self, state: FleetState) -> None:
+        while True:
+            report = WorkerReport(worker=state.worker, deployments=tuple(self._reports()))
+            size = await state.report_in(report.model_dump_json(), silent_s=3 * _REPORT_EVERY_S)
+            self._rates.fleet_size = size or self._rates.fleet_size
+            await asyncio.sleep(_REPORT_EVERY_S)
+
+    def _reports(self) -> Iterator[DeploymentReport]:
+        for name, room in self._rooms.items():
+            quota = self._rates.quota(room.keys.deployment)
+            yield DeploymentReport(
+                deployment=name,
+                breaker=room.keys.deployment,
+                provider_breaker=room.keys.provider,
+                state=name_of(self._breakers.state(room.keys.deployment)),
+                in_flight=room.in_flight,
+                concurrency=int(room.concurrency.limit),
+                calls=room.calls,
+                failures=room.failures,
+                rpm=quota.rpm,
+                tpm=quota.tpm,
+                typical_s=room.typical.known_s,
+            )
 
     def _meet(self, known: Sequence[News]) -> None:
         assert self._state is not None  # noqa: S101 -- only `run` hands this over
@@ -231,14 +232,6 @@ class Fleet:
             for key in breakers:
                 self._state.free_probe(key, number)
 
-    def _learn(self, room: Room, outcome: Outcome, verdict: Verdict, now: float) -> None:
-        if verdict.pressure == "drop":
-            room.concurrency = dropped(room.concurrency, now, self._concurrency)
-        if isinstance(outcome, Completion):
-            first_s, rules = outcome.first_token_s, self._concurrency
-            room.concurrency = sampled(room.concurrency, first_s, room.in_flight, rules)
-            room.typical = observed(room.typical, first_s)
-
     def _leave(self, permit: Permit, deployment: Signal, provider: Signal) -> None:
         room = self._out.pop(permit.number, None)
         if room is None:
@@ -263,10 +256,10 @@ class Fleet:
         """What has recovered isn't hit by all that waited for it."""
         for room in self._rooms.values():
             if breaker in room.keys:
-                room.concurrency = restarted(room.concurrency, self._concurrency)
+                room.restart(self._concurrency)
 
 
-def _keys(name: str, deployment: Deployment) -> Keys:
+def keys_of(name: str, deployment: Deployment) -> Keys:
     """A model swapped in a deployment starts with a fresh breaker; a region fails on its own."""
     provider = deployment.provider
     return Keys(

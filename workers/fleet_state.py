@@ -22,6 +22,7 @@ SharedState: TypeAlias = Literal["open", "closed", "forced_open", "forced_closed
 BREAKERS: Final = "switchgear:breakers"
 NEWS: Final = "switchgear:breakers:news"
 WORKERS: Final = "switchgear:workers"
+REPORTS: Final = "switchgear:workers:reports"
 _LUA: Final = Path(__file__).with_name("lua")
 _PING_EVERY_S: Final = 0.5
 _PROBE_LEASE_S: Final = 10.0
@@ -54,6 +55,7 @@ class FleetState:
         script = link.redis.register_script
         self._tell = script((_LUA / "tell.lua").read_text())
         self._probe = script((_LUA / "probe.lua").read_text())
+        self._report = script((_LUA / "report.lua").read_text())
         self._lease = script((_LUA / "lease.lua").read_text())
 
     @property
@@ -121,19 +123,11 @@ class FleetState:
         answer = await self._run(lambda: self._lease([f"switchgear:rate:{key}"], args))
         return None if answer is None else _grant(quota, *map(float, answer))
 
-    async def report_in(self, report: str, every_s: float) -> int | None:
+    async def report_in(self, report: str, silent_s: float) -> int | None:
         """Leave this worker's report for `status`; how many workers have lately done so."""
-        redis = self._link.redis
-
-        async def store() -> int:
-            async with redis.pipeline(transaction=False) as pipe:
-                pipe.hset(WORKERS, self.worker, report)
-                pipe.hpexpire(WORKERS, int(every_s * 3_000), self.worker)
-                pipe.hlen(WORKERS)
-                answers: list[Any] = await pipe.execute()
-            return int(answers[-1])
-
-        return await self._link.run(store)
+        args: list[str | float] = [self.worker, report, silent_s]
+        living: int | None = await self._run(lambda: self._report([WORKERS, REPORTS], args))
+        return living
 
     async def _run(self, command: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401 -- Lua's
         return await self._link.run(command)

@@ -1,0 +1,41 @@
+"""How many records wait in each tier's queues?"""
+
+from collections.abc import Iterable, Mapping
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+
+from producers.kafka import connection
+from producers.settings import KafkaSettings
+
+
+async def lags(
+    settings: KafkaSettings, groups: Mapping[str, Iterable[str]]
+) -> Mapping[str, int | None]:
+    """Records between each group's commits and the end of its topics.
+
+    groups: consumer group → its topics; None for a group that has none of them yet.
+    """
+    admin = AIOKafkaAdminClient(**connection(settings))
+    consumer = AIOKafkaConsumer(**connection(settings))
+    await admin.start()
+    await consumer.start()
+    try:
+        return {name: await _lag(admin, consumer, name, set(groups[name])) for name in groups}
+    finally:
+        await consumer.stop()
+        await admin.close()
+
+
+async def _lag(
+    admin: AIOKafkaAdminClient, consumer: AIOKafkaConsumer, group: str, topics: set[str]
+) -> int | None:
+    committed = await admin.list_consumer_group_offsets(group)
+    ours: dict[TopicPartition, int] = {
+        where: told.offset for where, told in committed.items() if where.topic in topics
+    }
+    if not ours:
+        return None
+    ends = await consumer.end_offsets(list(ours))
+    waiting: list[int] = [max(0, ends[where] - offset) for where, offset in ours.items()]
+    return sum(waiting)
