@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from producers.kafka import connection
 from producers.settings import KafkaSettings
@@ -30,7 +31,10 @@ async def lags(
 async def _lag(
     admin: AIOKafkaAdminClient, consumer: AIOKafkaConsumer, group: str, topics: set[str]
 ) -> int | None:
-    committed = await admin.list_consumer_group_offsets(group)
+    try:
+        committed = await admin.list_consumer_group_offsets(group)
+    except GroupCoordinatorNotAvailableError:  # a new cluster: nobody has committed anything
+        return None
     ours: dict[TopicPartition, int] = {
         where: told.offset for where, told in committed.items() if where.topic in topics
     }

@@ -1,0 +1,46 @@
+from workers.fleet_report import DeploymentReport, Line, WorkerReport, lines
+from workers.fleet_state import News
+
+
+def report(worker: str, state: str = "closed", **seen: float) -> WorkerReport:
+    told = DeploymentReport(
+        deployment="a",
+        breaker="acme/default/a/m",
+        provider_breaker="acme/global",
+        state=state,
+        in_flight=2,
+        concurrency=64,
+        calls=10,
+        failures=1,
+        rpm=seen.get("rpm"),
+        typical_s=seen.get("typical_s"),
+    )
+    return WorkerReport(worker=worker, deployments=(told,))
+
+
+def test_what_the_workers_tell_adds_up() -> None:
+    (line,) = lines([report("w1", rpm=600, typical_s=0.4), report("w2", typical_s=0.7)], [])
+    assert line == Line(
+        deployment="a",
+        breaker="acme/default/a/m",
+        state="closed",
+        held="",
+        in_flight=4,
+        concurrency=128,
+        calls=20,
+        failures=2,
+        rpm=600,
+        tpm=None,
+        typical_s=0.7,
+    )
+
+
+def test_the_fleets_word_beats_what_one_worker_saw() -> None:
+    opened = News("acme/default/a/m", "open", "w1", "rate_limited", 2.34)
+    (line,) = lines([report("w1"), report("w2", "half_open")], [opened])
+    assert (line.state, line.held) == ("open", "rate_limited, 2.3 s left")
+    (line,) = lines([report("w1"), report("w2", "half_open")], [])
+    assert line.state == "half_open"
+    held = News("acme/global", "forced_open", "ann", "forced")
+    (line,) = lines([report("w1")], [held])
+    assert (line.state, line.held) == ("forced_open", "forced, by ann")
