@@ -21,6 +21,7 @@ from router.partition_key import PrefixShares
 from router.wishes import Rejected
 from router.worker import Router, bury_request, route_one
 from workers.catalog import Catalog
+from workers.gauges import show
 from workers.job import lane_of
 from workers.kafka_source import KafkaSource
 from workers.live import Live
@@ -53,13 +54,16 @@ async def serve(settings: ServiceSettings) -> None:
             shares=PrefixShares(),
             routed=partial(_count, process.metrics),
         )
-        await Stream(
-            KafkaSource(settings, [topics.REQUESTS], _GROUP, settings.session_timeout_s),
+        source = KafkaSource(settings, [topics.REQUESTS], _GROUP, settings.session_timeout_s)
+        stream = Stream(
+            source,
             partial(route_one, router),
             partial(bury_request, router),
             partial(lane_of, weight_of=lambda _: 1),
             StreamSettings(concurrency=_CONCURRENCY),
-        ).run(process.stop)
+        )
+        with background(show(process.metrics, stream, source, "router")):
+            await stream.run(process.stop)
 
 
 def basis_of(catalog: Catalog, pricing: Pricing, outcomes: Outcomes | None = None) -> Basis:

@@ -41,10 +41,10 @@ class KafkaSource:
         """session_timeout_s: after how long a member that died without a word is replaced."""
         self._settings = settings
         self._topics = topics
-        self._group = group
+        self.group = group
         self._session_timeout_ms = int(session_timeout_s * 1000)
         self._lifetime = AsyncExitStack()
-        self._consumer: AIOKafkaConsumer
+        self._consumer: AIOKafkaConsumer | None = None
 
     async def start(self, listener: Rebalanced) -> None:
         """Joins the group; a new group begins at the oldest record."""
@@ -55,7 +55,7 @@ class KafkaSource:
         self._lifetime.push_async_callback(broker.stop)
         subscriber = broker.subscriber(
             *self._topics,
-            group_id=self._group,
+            group_id=self.group,
             # the default lets aiokafka commit what was polled, done or not: a crash would lose it
             ack_policy=AckPolicy.MANUAL,
             auto_offset_reset="earliest",
@@ -87,9 +87,15 @@ class KafkaSource:
                 {TopicPartition(*partition): offset for partition, offset in offsets.items()}
             )
         except (CommitFailedError, IllegalStateError, KafkaError) as error:
-            _log.info("offsets of %s not committed: %s", self._group, error)
+            _log.info("offsets of %s not committed: %s", self.group, error)
             return False
         return True
+
+    def ends(self) -> Mapping[Partition, int]:
+        """The end of each assigned partition's log, as the last fetch told it."""
+        assigned = () if self._consumer is None else self._consumer.assignment()
+        told = ((Partition(*one), self._consumer.highwater(one)) for one in assigned)
+        return {partition: end for partition, end in told if end is not None}
 
     def pause(self) -> None:
         """No more records of what is assigned now."""

@@ -11,12 +11,13 @@ from producers import topics
 from .building import build_pool
 from .catalog import Catalog
 from .chores import do_chore
+from .gauges import show
 from .handover import DELAYS_MS
 from .job import lane_of
 from .kafka_source import KafkaSource
 from .parts import Pool
 from .pool import bury, serve_one
-from .service_process import Process, service_process
+from .service_process import Process, background, service_process
 from .settings import ServiceSettings
 from .stream import Stream, StreamSettings
 
@@ -39,19 +40,22 @@ async def serve(
             process.broker.tail(topics.CANCELLATIONS, pool.cancellations.receive)
         )
         async with asyncio.TaskGroup() as streams:
-            streams.create_task(_queue_stream(process, pool, queues, zone).run(process.stop))
+            streams.create_task(_serve_queues(process, pool, queues, zone))
             streams.create_task(_chores_stream(process, pool).run(process.stop))
 
 
-def _queue_stream(process: Process, pool: Pool, queues: list[str], zone: str | None) -> Stream:
+async def _serve_queues(process: Process, pool: Pool, queues: list[str], zone: str | None) -> None:
     group = f"switchgear-{pool.tier}" + (f"-{zone}" if zone else "")
-    return Stream(
-        KafkaSource(process.settings, queues, group, process.settings.session_timeout_s),
+    source = KafkaSource(process.settings, queues, group, process.settings.session_timeout_s)
+    stream = Stream(
+        source,
         partial(serve_one, pool),
         partial(bury, process.publisher),
         partial(lane_of, weight_of=lambda name: _weight(pool.world().catalog, name)),
         StreamSettings(concurrency=pool.world().catalog.tiers[pool.tier].concurrency),
     )
+    with background(show(process.metrics, stream, source, pool.tier)):
+        await stream.run(process.stop)
 
 
 def _chores_stream(process: Process, pool: Pool) -> Stream:

@@ -132,6 +132,11 @@ class Stream:
         uncommitted = sum(watermark.in_flight for watermark in self._watermarks.values())
         return StreamState(len(self._running), len(self._admission), uncommitted, self._paused)
 
+    def done(self) -> Mapping[Partition, int]:
+        """By partition, the first offset that isn't done; without those that had no record yet."""
+        reached = ((name, mark.reached) for name, mark in self._watermarks.items())
+        return {name: offset for name, offset in reached if offset is not None}
+
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop` is set: then what runs gets its grace, and the offsets are committed."""
         await self._source.start(self)

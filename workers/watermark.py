@@ -49,6 +49,11 @@ class Watermark:
         offset = self._lowest(self._next)
         return None if offset == self._committed else offset
 
+    @property
+    def reached(self) -> int | None:
+        """The first offset that isn't done; None before the first record."""
+        return None if self._next is None else self._lowest(self._next)
+
     def committed(self, offset: int) -> None:
         """The broker has taken `offset`."""
         self._committed = offset
