@@ -10,6 +10,8 @@ from functools import partial
 
 from aiohttp import ClientSession, ClientTimeout, TCPConnector
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 from cache.opening import open_lookup
 from cache.settings import CacheSettings
@@ -54,7 +56,8 @@ async def build_pool(
         lambda c: World(c, connect(c, session, environment), named_checks(c.checks)),
     )
     catalog = live().catalog
-    redis = Redis.from_url(process.settings.redis)
+    # a connection that Redis closed when it restarted is no reason to go on without Redis
+    redis = Redis.from_url(process.settings.redis, retry=Retry(NoBackoff(), 1))
     parts.push_async_callback(redis.aclose)
     link = Link(connect_redis(process.settings.redis))
     parts.push_async_callback(link.redis.aclose)

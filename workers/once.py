@@ -3,7 +3,8 @@
 At least once, with effects once: a request is claimed by its id before money is spent, and its
 final reply is recorded before it is published. Whoever gets the request again answers with the
 record. A claim is a lease, renewed while the holder lives; the first to record wins, so that one
-request never has two different answers. Without Redis the work goes on unguarded, and is counted.
+request never has two different answers. Without Redis the work goes on unguarded, and is counted;
+if Redis is back when it ends, it is recorded all the same.
 """
 
 import asyncio
@@ -22,9 +23,12 @@ _LEASE: Final = b"L"
 _DONE: Final = b"D"
 
 _RENEW: Final = """
-if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
-return 0
+local held = redis.call('GET', KEYS[1])
+if held and held ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
 """
+"""A lease that nobody holds (Redis was flushed, the holder stood still) is taken back."""
 _RECORD: Final = """
 local held = redis.call('GET', KEYS[1])
 if held and string.sub(held, 1, 1) == 'D' then return held end
@@ -69,17 +73,22 @@ class Recorded:
 class Unguarded:
     """Redis is away: go on, at the risk of doing it twice."""
 
+    key: str
+
 
 Claim: TypeAlias = Claimed | Recorded | Unguarded
 
 
 @dataclass(frozen=True, slots=True)
 class OnceSettings:
-    """lease_s: how long a dead worker blocks its requests; keep_s: how long records are kept."""
+    """lease_s: how long a dead worker blocks its requests; keep_s: how long records are kept.
+
+    timeout_s: so long that a busy event loop isn't taken for a lost Redis: that costs double calls.
+    """
 
     lease_s: float = 10
     keep_s: float = 3600
-    timeout_s: float = 0.5
+    timeout_s: float = 2.0
     look_every_s: float = 0.2
 
 
@@ -118,8 +127,8 @@ class Once:
 
     async def record(self, claim: Claim, ending: Ending) -> Ending:
         """The ending to publish: ours, or the one that another worker recorded first."""
-        if not isinstance(claim, Claimed):
-            return ending
+        if isinstance(claim, Recorded):
+            return claim.ending
         keep_ms = int(self._settings.keep_s * 1000)
         held = await self._guarded(self._record(keys=[claim.key], args=[_pack(ending), keep_ms]))
         return _unpack(held) if isinstance(held, bytes) else ending
@@ -142,7 +151,7 @@ class Once:
                 return Busy()
             case _:
                 self._on_unguarded()
-                return Unguarded()
+                return Unguarded(key)
 
     async def _keep_renewing(self, claim: Claimed) -> None:
         lease_ms = int(self._settings.lease_s * 1000)
