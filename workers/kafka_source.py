@@ -44,7 +44,8 @@ class KafkaSource:
         self.group = group
         self._session_timeout_ms = int(session_timeout_s * 1000)
         self._lifetime = AsyncExitStack()
-        self._consumer: AIOKafkaConsumer | None = None
+        self._consumer: AIOKafkaConsumer
+        self._joined = False
 
     async def start(self, listener: Rebalanced) -> None:
         """Joins the group; a new group begins at the oldest record."""
@@ -67,6 +68,7 @@ class KafkaSource:
         )
         await subscriber.start()
         self._consumer = subscriber.consumer
+        self._joined = True
 
     async def poll(self, timeout_s: float) -> Sequence[Record]:
         """The next records; a broker that is away yields none until it is back."""
@@ -93,7 +95,7 @@ class KafkaSource:
 
     def ends(self) -> Mapping[Partition, int]:
         """The end of each assigned partition's log, as the last fetch told it."""
-        assigned = () if self._consumer is None else self._consumer.assignment()
+        assigned = self._consumer.assignment() if self._joined else ()
         told = ((Partition(*one), self._consumer.highwater(one)) for one in assigned)
         return {partition: end for partition, end in told if end is not None}
 
