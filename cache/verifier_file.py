@@ -26,7 +26,8 @@ def load_verifier(settings: CacheSettings, embedder: str) -> Verifier:
     named = settings.verifier
     path = Path(named) if named else Path(str(files("cache") / "verifier.npz"))
     try:
-        verifier = load(path.read_bytes())
+        with np.load(path, allow_pickle=False) as archive:
+            verifier = load(archive)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise NoVerifier(f"{path}: {error}; train one: python -m dev.train_verifier") from None
     if verifier.embedder != embedder:

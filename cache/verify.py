@@ -5,8 +5,7 @@ of their vectors (`align`) and at the sentences' vectors; their log-odds are ave
 `dev/train_verifier.py`; what the model is good and bad at: docs/model-card-verifier.md.
 """
 
-import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, TypeAlias
@@ -71,17 +70,25 @@ class Verifier:
         return float(np.interp(np.log(target), np.log(self.rates), self.points))
 
     @cached_property
-    def _all(self) -> Array:
-        return np.arange(len(self.feature))[None, :]
+    def _flat(self) -> tuple[Array, Array, Array]:
+        """All trees in one row: features, thresholds, and each node's two children side by side."""
+        trees, width = self.feature.shape
+        first = (np.arange(trees, dtype=np.int32) * width)[:, None]
+        children = np.stack([self.right + first, self.left + first], axis=-1)
+        return self.feature.ravel().astype(np.int32), self.threshold.ravel(), children.ravel()
 
     def _grown(self, seen: Vector) -> Vector:
         """The trees' log-odds: all trees of all pairs go down one level at a time."""
-        pair = np.arange(len(seen))[:, None]
-        node = np.zeros((len(seen), len(self.feature)), dtype=np.int16)
+        feature, threshold, children = self._flat
+        trees, width = self.feature.shape
+        values, pairs = np.ascontiguousarray(seen).ravel(), len(seen)
+        pair = np.repeat(np.arange(pairs, dtype=np.int32) * seen.shape[1], trees)
+        node = np.tile(np.arange(trees, dtype=np.int32) * width, pairs)
         for _ in range(self.depth):
-            below = seen[pair, self.feature[self._all, node]] <= self.threshold[self._all, node]
-            node = np.where(below, self.left[self._all, node], self.right[self._all, node])
-        return np.asarray(self.value[self._all, node].sum(axis=1) + self.offset)
+            below = values.take(pair + feature.take(node)) <= threshold.take(node)
+            node = children.take(2 * node + below)
+        leaves = self.value.ravel().take(node).reshape(pairs, trees)
+        return np.asarray(leaves.sum(axis=1) + self.offset)
 
     def _learned(self, seen: Vector, products: Vector) -> Vector:
         value = np.concatenate([products, (seen - self.mean) * self.scale], axis=1)
@@ -106,20 +113,25 @@ def see(a: Text, b: Text) -> list[float]:
     return [*lexical(read(a.text), read(b.text)), *aligned(a.sketch, b.sketch)]
 
 
-def load(raw: bytes) -> Verifier:
-    """The model in an `.npz` archive. Raises ValueError when it isn't one of this version."""
-    with np.load(io.BytesIO(raw), allow_pickle=False) as archive:
-        parts = {name: archive[name] for name in archive.files}
-    if str(parts.pop("format")) != FORMAT:
+def load(archive: Mapping[str, Array]) -> Verifier:
+    """The model in an `.npz` archive. Raises ValueError or KeyError when it isn't one of ours."""
+    if str(archive["format"]) != FORMAT:
         raise ValueError("the verifier's file is of another version; train it again")
-    layers: list[tuple[Vector, Vector]] = []
-    while (name := f"weights{len(layers)}") in parts:
-        bias = parts.pop(f"bias{len(layers)}")
-        layers.append((parts.pop(name).astype(np.float32), bias.astype(np.float32)))
-    scalars = {
-        "embedder": str(parts.pop("embedder")),
-        "offset": float(parts.pop("offset")),
-        "depth": int(parts.pop("depth")),
-        "projection": parts.pop("projection").astype(np.float32),
-    }
-    return Verifier(**scalars, **parts, layers=tuple(layers))
+    count = sum(name.startswith("weights") for name in archive)
+    layers = [(archive[f"weights{at}"], archive[f"bias{at}"]) for at in range(count)]
+    return Verifier(
+        embedder=str(archive["embedder"]),
+        projection=archive["projection"].astype(np.float32),
+        feature=archive["feature"],
+        threshold=archive["threshold"],
+        left=archive["left"],
+        right=archive["right"],
+        value=archive["value"],
+        offset=float(archive["offset"]),
+        depth=int(archive["depth"]),
+        mean=archive["mean"],
+        scale=archive["scale"],
+        layers=tuple((weights.astype(np.float32), bias) for weights, bias in layers),
+        rates=archive["rates"],
+        points=archive["points"],
+    )

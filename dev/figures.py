@@ -1,7 +1,7 @@
 """How good are scores of pairs as a test for "one answer serves both"?"""
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,31 @@ class Scored:
         hits = np.sort(self.scores[self.same == 1])[::-1]
         accepted = self.scores >= hits[int(recall * len(hits))]
         return float(self.same[accepted].mean())
+
+
+DEFAULTS: Final = {
+    "GPTCache 0.8 (rank)": 0.60,
+    "LiteLLM 0.8, RedisVL 0.2": 0.80,
+    "RedisVL 0.1": 0.90,
+    "Portkey 0.95": 0.95,
+}
+"""Default thresholds of others, as the cosine they mean for vectors of unit length."""
+
+
+def at_point(scored: Scored, least: float) -> dict[str, Any]:
+    """What a fixed threshold does."""
+    accepted = scored.scores >= least
+    return {
+        "threshold": round(float(least), 4),
+        "precision": round(float(scored.same[accepted].mean()), 3),
+        "recall": round(scored.accepted(least, 1), 3),
+        "false-hit rate": round(scored.accepted(least, 0), 4),
+    }
+
+
+def defaults(cosine: Scored) -> dict[str, Any]:
+    """The defaults of others on the same pairs, by plain cosine."""
+    return {name: at_point(cosine, least) for name, least in DEFAULTS.items()}
 
 
 def table(scored: Scored, main: str) -> dict[str, Any]:

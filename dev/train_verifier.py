@@ -9,7 +9,6 @@ operating points come from those out-of-fold scores; the model itself is fitted 
 
 import argparse
 import gzip
-import io
 import json
 import time
 import warnings
@@ -30,7 +29,7 @@ from cache.features import LEXICAL
 from cache.sketch import Sketch, draw
 from cache.text import canonical
 from cache.verify import FORMAT, Text, Verifier, load, views
-from dev.figures import Scored, table
+from dev.figures import Scored, at_point, defaults, table
 
 Array: TypeAlias = NDArray[Any]
 Pair: TypeAlias = dict[str, Any]
@@ -108,8 +107,8 @@ def learn(seen: Array, products: Array, same: Array) -> tuple[StandardScaler, ML
 
 def fit(
     seen: Array, products: Array, same: Array, about: dict[str, Any], rounds: int = ROUNDS
-) -> bytes:
-    """The verifier's file, without operating points unless `about` has them."""
+) -> dict[str, Array]:
+    """The verifier's parts, without operating points unless `about` has them."""
     trees, (scaler, network) = grow(seen, same, rounds), learn(seen, products, same)
     parts = {
         "format": np.array(FORMAT),
@@ -123,9 +122,7 @@ def fit(
     for at, (weights, bias) in enumerate(zip(network.coefs_, network.intercepts_, strict=True)):
         parts[f"weights{at}"] = weights.astype(np.float16)
         parts[f"bias{at}"] = bias.astype(np.float32)
-    file = io.BytesIO()
-    np.savez_compressed(file, **parts)
-    return file.getvalue()
+    return parts
 
 
 def across_clusters(
@@ -202,9 +199,18 @@ def main() -> None:
     scores = across_clusters(seen, products, same, clusters(pairs), about)
     scored = Scored(scores, same, sources)
     cosine = Scored(seen[:, LEXICAL_WIDTH], same, sources)
-    figures = {"verifier": table(scored, MAIN), "cosine": table(cosine, MAIN)}
     about["points"] = operating_points(scored)
-    options.output.write_bytes(fit(seen, products, same, about))
+    figures = {
+        "verifier": table(scored, MAIN),
+        "cosine": table(cosine, MAIN),
+        "defaults of others": defaults(cosine.of(MAIN)),
+        "verifier at targets": {
+            f"{rate:.1%}": at_point(scored.of(MAIN), point)
+            for rate, point in zip(RATES, about["points"], strict=True)
+        },
+    }
+    parts: dict[str, Any] = fit(seen, products, same, about)
+    np.savez_compressed(options.output, **parts)
     options.figures.parent.mkdir(parents=True, exist_ok=True)
     options.figures.write_text(json.dumps(figures, indent=1) + "\n")
     print(json.dumps(figures, indent=1))

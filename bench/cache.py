@@ -1,0 +1,213 @@
+"""How fast is a look into the cache with 100,000 entries, and how good is its hit test?
+
+    python -m bench.cache [--entries 100000] [--redis-entries 10000]
+
+Exact: the same words again. Semantic, cold: words never seen, so embedding, search, reading and
+verifying are in the figure. The quality is that of `dev.train_verifier`, measured across clusters.
+Writes bench/results/cache.json.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from decimal import Decimal
+from itertools import product
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from redis.asyncio import Redis
+
+from bench.machine import description
+from cache.embed import LocalEmbedder
+from cache.entry import encode
+from cache.found import Hit, Miss
+from cache.index import Index, ProcessIndex, RedisIndex
+from cache.lookup import Lookup, Semantic
+from cache.outcome import new_entry
+from cache.settings import CacheSettings
+from cache.verifier_file import load_verifier
+from dev.redis_server import redis_server, url_of
+from producers.messages import (
+    CacheOutcome,
+    ChatBody,
+    Done,
+    Request,
+    Route,
+    RouteTaken,
+    Timings,
+    Usage,
+)
+
+RESULTS: Final = Path(__file__).with_name("results")
+ROUTE: Final = Route(tier="economy")
+SETTINGS: Final = CacheSettings.model_validate(
+    {
+        "budget_ms": 10_000,
+        "defaults": {"target_false_hits": 0.05, "shadow_share": 0, "quota_mb": 10_000},
+    }
+)
+VERBS: Final = ("repair", "clean", "store", "buy", "paint", "weigh", "draw", "transport")
+THINGS: Final = ("bicycle", "guitar", "carpet", "piano", "tent", "mirror", "statue", "barrel")
+PLACES: Final = ("a small flat", "a garden", "the mountains", "a hotel", "an office", "a school")
+LOOKS: Final = 300
+
+
+def request(text: str) -> Request:
+    """A question without a system prompt."""
+    body = ChatBody(messages=[{"role": "user", "content": text}])
+    return Request(id="bench", tenant="bench", body=body)
+
+
+def answer() -> Done:
+    """About a kilobyte."""
+    message = {"role": "assistant", "content": "Begin with the easiest part. " * 35}
+    return Done(
+        id="bench",
+        body={"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]},
+        route=RouteTaken(tier="economy"),
+        cache=CacheOutcome(result="miss"),
+        usage=Usage(input_uncached=20, output=300),
+        cost_micro_usd=Decimal(200),
+        baseline_micro_usd=None,
+        timings=Timings(),
+    )
+
+
+async def keep_questions(lookup: Lookup) -> list[tuple[str, str]]:
+    """Keeps some real questions; each with one in other words."""
+    pairs = [
+        (
+            f"How do I {verb} a {thing} in {place}?",
+            f"What is the way to {verb} a {thing} in {place}?",
+        )
+        for verb, thing, place in product(VERBS, THINGS, PLACES)
+    ]
+    for kept, _ in pairs:
+        found = await lookup.find(request(kept), ROUTE, 0)
+        if isinstance(found, Miss):
+            await lookup.keep(found, answer())
+    return pairs
+
+
+async def fill(redis: Redis, lookup: Lookup, index: Index, entries: int) -> None:
+    """Entries of the same scope in random directions, as whole as any other."""
+    model = await lookup.find(request("What fills a cache?"), ROUTE, 0)
+    assert isinstance(model, Miss)
+    assert model.placed is not None
+    entry = encode(new_entry(model, answer(), 10**9))
+    random, scope = np.random.default_rng(0), model.question.scope
+    prefix = f"{SETTINGS.key_prefix}:{{bench}}:e:{scope}."
+    for start in range(0, entries, 500):
+        names = [f"{at:032x}" for at in range(start, min(start + 500, entries))]
+        await redis.mset({prefix + name: entry for name in names})
+        for name in names:
+            vector = random.standard_normal(model.placed.vector.size).astype(np.float32)
+            unit = vector / np.float32(np.linalg.norm(vector))
+            await index.add(model.placed.space, f"{scope}.{name}", unit, 86_400)
+    await lookup.abandon(model)
+
+
+async def timed(look: Callable[[int], Awaitable[object]], times: int = LOOKS) -> dict[str, float]:
+    """p50 and p99 in milliseconds, one after the other."""
+    spent = []
+    for at in range(times):
+        began = time.perf_counter()
+        await look(at)
+        spent.append((time.perf_counter() - began) * 1000)
+    return {
+        "p50_ms": round(statistics.median(spent), 3),
+        "p99_ms": round(sorted(spent)[int(0.99 * len(spent))], 3),
+    }
+
+
+async def cpu_of_exact(lookup: Lookup, text: str, at_once: int = 64, each: int = 60) -> float:
+    """Milliseconds of this process's CPU for one exact hit when many are looked up at once."""
+
+    async def look() -> None:
+        for _ in range(each):
+            assert isinstance(await lookup.find(request(text), ROUTE, 1), Hit)
+
+    began = time.process_time()
+    await asyncio.gather(*(look() for _ in range(at_once)))
+    return round((time.process_time() - began) * 1000 / (at_once * each), 4)
+
+
+async def measure(redis: Redis, make: Callable[[Redis], Index], entries: int) -> dict[str, Any]:
+    """One index back end."""
+    await redis.flushall()
+    embedder, index = LocalEmbedder(Path("var/embedder")), make(redis)
+    verifier = load_verifier(SETTINGS, embedder.version)
+    lookup = Lookup(SETTINGS, redis, Semantic(embedder, verifier, index))
+    pairs = await keep_questions(lookup)
+    await fill(redis, lookup, index, entries)
+
+    async def exact(at: int) -> None:
+        found = await lookup.find(request(pairs[at % len(pairs)][0]), ROUTE, 1)
+        assert isinstance(found, Hit)
+
+    hits = 0
+
+    async def semantic(at: int) -> None:
+        nonlocal hits
+        asked = request(pairs[at][1])
+        only = asked.routing.cache.model_copy(update={"mode": "only-if-cached"})
+        routing = asked.routing.model_copy(update={"cache": only})
+        found = await lookup.find(asked.model_copy(update={"routing": routing}), ROUTE, 1)
+        hits += isinstance(found, Hit)
+
+    embedding = await timed(lambda at: embedder.embed(pairs[-at - 1][1]), 50)
+    figures = {
+        "entries": entries + len(pairs),
+        "exact": await timed(exact),
+        "exact_cpu_ms": await cpu_of_exact(lookup, pairs[0][0]),
+        "semantic_cold": await timed(semantic),
+        "of that, embedding": embedding,
+        "semantic_hits": f"{hits} of {LOOKS}",
+    }
+    await lookup.close()
+    embedder.close()
+    return figures
+
+
+async def run(entries: int, redis_entries: int) -> dict[str, Any]:
+    """Both back ends on a Redis of their own."""
+    with tempfile.TemporaryDirectory() as folder:
+        server = redis_server(Path(folder))
+        server = replace(server, argv=[*server.argv, "--appendonly", "no"])
+        server.start()
+        try:
+            async with Redis.from_url(url_of(server)) as redis:
+                return {
+                    "in process": await measure(redis, lambda r: ProcessIndex(r, "log"), entries),
+                    "Redis vector sets": await measure(redis, RedisIndex, redis_entries),
+                }
+        finally:
+            server.stop()
+
+
+def main() -> None:
+    """Measures, prints, writes."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--entries", type=int, default=100_000)
+    parser.add_argument("--redis-entries", type=int, default=10_000)
+    options = parser.parse_args()
+    load = os.getloadavg()[0]
+    found = {
+        "machine": description(),
+        "load average before": round(load, 1),
+        "lookup": asyncio.run(run(options.entries, options.redis_entries)),
+        "hit test": json.loads((RESULTS / "verifier.json").read_text()),
+    }
+    (RESULTS / "cache.json").write_text(json.dumps(found, indent=1) + "\n")
+    print(json.dumps(found, indent=1))
+
+
+if __name__ == "__main__":
+    main()
