@@ -28,10 +28,14 @@ class Section(BaseModel):
 
 
 class PromptAdaptation(Section):
-    """What a model family needs around the caller's system prompt to keep the output contract."""
+    """What a model family needs around the caller's system prompt to keep the output contract.
+
+    system_template: a text around `{system}`, for a family that wants the prompt in a frame.
+    """
 
     system_prefix: str = ""
     system_suffix: str = ""
+    system_template: Annotated[str, Field(pattern=r"\{system\}")] = "{system}"
 
 
 class Model(Section):

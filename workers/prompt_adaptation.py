@@ -46,7 +46,8 @@ def _with_system(
     own = [_text(message) for message in body.messages if message["role"] in _SYSTEM_ROLES]
     others = [message for message in body.messages if message["role"] not in _SYSTEM_ROLES]
     parts = (prompt.system_prefix, *own, prompt.system_suffix, contract or "")
-    system = "\n\n".join(part for part in parts if part)
+    text = "\n\n".join(part for part in parts if part)
+    system = prompt.system_template.replace("{system}", text) if text else ""
     return [{"role": "system", "content": system}, *others] if system else others
 
 

@@ -165,7 +165,10 @@ class Simulator:
         kept = events[: len(events) // 2] if broken else events
         if first_s:
             await asyncio.sleep(first_s)
-        await _send(response, kept, served.conduct.tokens_per_s)
+        try:
+            await _send(response, kept, served.conduct.tokens_per_s)
+        except ConnectionResetError:  # the caller has left
+            return response
         if served.fault == "cut_stream":
             return _abort(request, response)
         if served.fault == "error_in_stream":

@@ -4,7 +4,9 @@ The format (`application/vnd.amazon.eventstream`): total length, headers' length
 headers, payload, a CRC of all before it. Integers are big-endian.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from struct import unpack_from
 from typing import Final
 from zlib import crc32
@@ -20,7 +22,7 @@ _FIXED: Final = {0: 0, 1: 0, 2: 1, 3: 2, 4: 4, 5: 8, 8: 8, 9: 16}
 class EventMessage:
     """One message; headers of other types than string are left out."""
 
-    headers: dict[str, str]
+    headers: Mapping[str, str]
     payload: bytes
 
 
@@ -55,7 +57,9 @@ def _message(frame: bytes, headers: int) -> EventMessage:
     return EventMessage(_headers(frame[_PRELUDE:end]), frame[end:-_CRC])
 
 
-def _headers(data: bytes) -> dict[str, str]:
+@lru_cache(maxsize=256)
+def _headers(data: bytes) -> Mapping[str, str]:
+    """A stream repeats the same few blocks of headers, event after event."""
     found: dict[str, str] = {}
     at = 0
     while at < len(data):

@@ -4,9 +4,12 @@ It keeps the deadlines, never retries, and turns whatever can go wrong on the wa
 """
 
 import asyncio
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
+from typing import Any, Final
 
 from aiohttp import ClientError, ClientResponse, ClientSession
 from yarl import URL
@@ -30,6 +33,9 @@ from .outcome import (
 from .provider import Call, Emit
 from .rate_headers import rate_limits
 
+_END_OF_BODY_S: Final = 0.25
+"""What an answer that is complete may wait for its connection's sake."""
+
 
 class HttpProvider:
     """One deployment's provider: a dialect, an address and credentials over a shared session."""
@@ -52,7 +58,7 @@ class HttpProvider:
         outcome = await self._send(call, request, emit)
         if isinstance(outcome, Completion):
             return replace(outcome, warnings=adapted.warnings + request.warnings)
-        return self._without_secrets(outcome)
+        return self._in_our_words(outcome)
 
     async def _send(self, call: Call, request: WireRequest, emit: Emit | None) -> Outcome:
         url = self._base_url + request.path
@@ -62,7 +68,7 @@ class HttpProvider:
         headers = {"content-type": "application/json", **request.headers, **identity}
         if call.request_id is not None:
             headers["x-request-id"] = call.request_id
-        attempt = _Attempt(self._dialect, call, emit)
+        attempt = _Attempt(self._dialect, call, emit, self._authoriser.redact)
         try:
             async with (
                 asyncio.timeout(attempt.patience) as deadline,
@@ -79,23 +85,24 @@ class HttpProvider:
         except (ClientError, OSError) as error:
             return attempt.lost(error)
 
-    def _without_secrets(self, failure: Failure) -> Failure:
-        """A provider's words may quote a key, so a refused key is told in our own."""
+    def _in_our_words(self, failure: Failure) -> Failure:
+        """A refused key is told by its source: a provider's words may quote parts of it."""
         if isinstance(failure, BadCredentials) and failure.status is not None:
             told = f"{self._authoriser.source} was refused: HTTP {failure.status} {failure.code}"
             return replace(failure, message=told)
-        return replace(failure, message=self._authoriser.redact(failure.message))
+        return failure
 
 
 class _Attempt:
     """One response, read under a deadline that is moved once the first token has come."""
 
-    __slots__ = ("_began", "_call", "_dialect", "_emit", "_first_token_s", "_loop", "_reader")
-
-    def __init__(self, dialect: Dialect, call: Call, emit: Emit | None) -> None:
+    def __init__(
+        self, dialect: Dialect, call: Call, emit: Emit | None, redact: Callable[[str], str]
+    ) -> None:
         self._dialect = dialect
         self._call = call
         self._emit = emit
+        self._redact = redact
         self._loop = asyncio.get_running_loop()
         self._began = self._loop.time()
         self._first_token_s: float | None = None
@@ -112,7 +119,7 @@ class _Attempt:
         """The outcome that `response` tells."""
         if response.status != HTTPStatus.OK:
             report = read_error(response.status, await response.read(), response.headers)
-            return classify(report, response.headers, datetime.now(UTC))
+            return self._failure(report, response)
         told: Answer | ErrorReport | Failure
         try:
             if self._emit is None:
@@ -136,6 +143,7 @@ class _Attempt:
                     deadline.reschedule(self._began + self._call.timeout_s)
                 await emit(delta)
             if reader.ended:
+                await _finish(response)
                 break
         return reader.result()
 
@@ -144,13 +152,26 @@ class _Attempt:
         match told:
             case Answer(body, usage, reason):
                 first = self._elapsed() if self._first_token_s is None else self._first_token_s
-                body.setdefault("created", int(now.timestamp()))
                 limits = rate_limits(response.headers, now)
-                return Completion(body, usage, reason, first, limits=limits)
+                whole = self._untold(response, now) | body
+                return Completion(whole, usage, reason, first, limits=limits)
             case ErrorReport():
-                return classify(told, response.headers, now)
+                return self._failure(told, response)
             case _:
                 return told
+
+    def _untold(self, response: ClientResponse, now: datetime) -> dict[str, Any]:
+        """What OpenAI's body always has and not every dialect tells."""
+        answer_id = response.headers.get("x-amzn-requestid") or self._call.request_id or "unknown"
+        deployment = self._call.deployment
+        model = deployment.wire_model or deployment.model
+        return {"id": answer_id, "model": model, "created": int(now.timestamp())}
+
+    def _failure(self, report: ErrorReport, response: ClientResponse) -> Failure:
+        """The report's failure; what a provider says may quote a key."""
+        codes = tuple(map(self._redact, report.codes))
+        clean = replace(report, codes=codes, message=self._redact(report.message))
+        return classify(clean, response.headers, datetime.now(UTC))
 
     def timed_out(self) -> TimedOut:
         """The deadline passed; tokens that had come are billed."""
@@ -175,6 +196,14 @@ class _Attempt:
 
     def _elapsed(self) -> float:
         return self._loop.time() - self._began
+
+
+async def _finish(response: ClientResponse) -> None:
+    """Read the end of the body behind the dialect's end mark, so that the connection is reused."""
+    with suppress(TimeoutError, ClientError):
+        async with asyncio.timeout(_END_OF_BODY_S):
+            while not response.content.at_eof():
+                await response.content.readany()
 
 
 def _says_something(delta: Delta) -> bool:

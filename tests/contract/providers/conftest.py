@@ -14,7 +14,7 @@ from workers.providers.outcome import Outcome
 from workers.providers.provider import Call
 
 KEY = "sk-planted-0123456789abcdef"
-AWS_SECRET = "planted-aws-secret-0123456789"
+AWS_SECRET = "aws-planted-0123456789abcdef"
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from aiohttp import ClientSession, TraceConfig
 
 from dev.simulator.process import Running
 from workers.prompt_cache import CacheKey
@@ -216,3 +217,25 @@ async def test_a_missing_key_names_its_variable(call: Caller, simulator: Running
 async def test_the_request_id_reaches_the_provider(call: Caller, simulator: Running) -> None:
     await call("openai", request_id="r-17")
     assert [made["request_id"] for made in simulator.calls()] == ["r-17"]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("name", EVERYONE)
+async def test_one_connection_serves_call_after_call(
+    simulator: Running,
+    name: str,
+    stream: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    opened = 0
+
+    async def count(*_: object) -> None:
+        nonlocal opened
+        opened += 1
+
+    trace = TraceConfig()
+    trace.on_connection_create_end.append(count)
+    async with ClientSession(trace_configs=[trace]) as session:
+        call = Caller(session, simulator.address)
+        for _ in range(5):
+            completed((await call(name, stream=stream))[0])
+    assert opened == 1

@@ -1,0 +1,171 @@
+"""Which failure an error is: by status, code and words together."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workers.providers.classify import classify, read_error, report_in_stream
+from workers.providers.outcome import (
+    BadCredentials,
+    CallFailed,
+    ContentFiltered,
+    ContextTooLong,
+    Overloaded,
+    QuotaExhausted,
+    RampTooFast,
+    RateLimited,
+    Rejected,
+    ServerError,
+    TimedOut,
+    UnknownModel,
+)
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+def openai(code: str | None, message: str = "", kind: str = "invalid_request_error") -> Any:  # noqa: ANN401 - JSON
+    return {"error": {"message": message, "type": kind, "param": None, "code": code}}
+
+
+def anthropic(kind: str, message: str = "", **more: object) -> Any:  # noqa: ANN401 - JSON
+    return {"type": "error", "error": {"type": kind, "message": message, **more}}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "headers", "kind"),
+    [
+        # the same 429, five meanings
+        (429, openai("rate_limit_exceeded"), {}, RateLimited),
+        (429, openai("slow_down"), {}, RampTooFast),
+        (429, openai("insufficient_quota"), {}, QuotaExhausted),
+        (429, openai(None, "Resource unavailable, flex"), {}, Overloaded),
+        (429, openai("429", "The model is under high demand."), {}, Overloaded),
+        (429, openai(None), {}, RateLimited),
+        # OpenAI and Azure
+        (401, openai("invalid_api_key"), {}, BadCredentials),
+        (403, openai("unsupported_country_region_territory"), {}, BadCredentials),
+        (404, openai("model_not_found"), {}, UnknownModel),
+        (404, openai("DeploymentNotFound"), {}, UnknownModel),
+        (400, openai("context_length_exceeded"), {}, ContextTooLong),
+        (400, openai(None, "maximum context length is 8192 tokens"), {}, ContextTooLong),
+        (400, openai("content_filter"), {}, ContentFiltered),
+        (400, openai("invalid_value"), {}, Rejected),
+        (503, openai("server_is_overloaded"), {}, Overloaded),
+        (500, openai(None, kind="server_error"), {}, ServerError),
+        # Anthropic
+        (529, anthropic("overloaded_error"), {}, Overloaded),
+        (429, anthropic("rate_limit_error"), {}, RateLimited),
+        (
+            429,
+            anthropic("rate_limit_error", "This would exceed your acceleration limit."),
+            {},
+            RampTooFast,
+        ),
+        (
+            429,
+            anthropic("rate_limit_error", details={"error_code": "enforced_spend_limit_reached"}),
+            {},
+            QuotaExhausted,
+        ),
+        (402, anthropic("billing_error"), {}, QuotaExhausted),
+        (400, anthropic("invalid_request_error", "credit balance is too low"), {}, QuotaExhausted),
+        (400, anthropic("invalid_request_error", "prompt is too long: 9 > 8"), {}, ContextTooLong),
+        (413, anthropic("request_too_large"), {}, ContextTooLong),
+        (401, anthropic("authentication_error"), {}, BadCredentials),
+        (403, anthropic("permission_error"), {}, BadCredentials),
+        (504, anthropic("timeout_error"), {}, TimedOut),
+        # Bedrock
+        (429, {"message": "slow"}, {"x-amzn-errortype": "ThrottlingException:x"}, RateLimited),
+        (400, {}, {"x-amzn-errortype": "ServiceQuotaExceededException"}, RateLimited),
+        (429, {}, {"x-amzn-errortype": "ModelNotReadyException"}, Overloaded),
+        (503, {}, {"x-amzn-errortype": "ServiceUnavailableException"}, Overloaded),
+        (408, {}, {"x-amzn-errortype": "ModelTimeoutException"}, TimedOut),
+        (424, {}, {"x-amzn-errortype": "ModelErrorException"}, ServerError),
+        (403, {}, {"x-amzn-errortype": "AccessDeniedException"}, BadCredentials),
+        (404, {}, {"x-amzn-errortype": "ResourceNotFoundException"}, UnknownModel),
+        (400, {"message": "x"}, {"x-amzn-errortype": "ValidationException"}, Rejected),
+        (
+            400,
+            {"message": "The provided model identifier is invalid."},
+            {"x-amzn-errortype": "ValidationException"},
+            UnknownModel,
+        ),
+        (400, {"__type": "com.amazon#ThrottlingException"}, {}, RateLimited),
+        # Mistral, vLLM, Ollama
+        (422, {"detail": [{"msg": "Extra inputs are not permitted"}]}, {}, Rejected),
+        (401, {"message": "Unauthorized"}, {}, BadCredentials),
+        (
+            400,
+            {"object": "error", "message": "maximum context length", "code": 400},
+            {},
+            ContextTooLong,
+        ),
+        (404, {"error": "model 'x' not found"}, {}, UnknownModel),
+        # nothing readable
+        (502, None, {}, ServerError),
+        (429, None, {}, RateLimited),
+        (302, None, {}, ServerError),
+    ],
+)
+def test_the_failure_follows_status_code_and_words(
+    status: int, body: object, headers: dict[str, str], kind: type[CallFailed]
+) -> None:
+    payload = b"<html>" if body is None else json.dumps(body).encode()
+    failure = classify(read_error(status, payload, headers), headers, NOW)
+    assert type(failure) is kind
+    assert failure.status == status
+
+
+def test_a_throttle_brings_its_wait() -> None:
+    report = read_error(429, json.dumps(openai("rate_limit_exceeded")).encode(), {})
+    failure = classify(report, {"retry-after-ms": "250"}, NOW)
+    assert isinstance(failure, RateLimited)
+    assert failure.wait_s == 0.25
+
+
+def test_a_spent_quota_brings_its_end() -> None:
+    message = "You will regain access on 2026-12-01 at 00:00 UTC."
+    body = json.dumps(anthropic("invalid_request_error", message)).encode()
+    failure = classify(read_error(400, body, {}), {}, NOW)
+    assert isinstance(failure, QuotaExhausted)
+    assert failure.until_s == 6.5 * 86_400
+
+
+@pytest.mark.parametrize(
+    ("event", "kind"),
+    [
+        (anthropic("overloaded_error"), Overloaded),
+        (openai("server_is_overloaded"), Overloaded),
+        (openai("rate_limit_exceeded"), RateLimited),
+        ({"error": {"message": "boom"}}, ServerError),
+    ],
+)
+def test_an_error_inside_a_stream_has_the_status_it_would_have_had(
+    event: dict[str, Any], kind: type[CallFailed]
+) -> None:
+    assert type(classify(report_in_stream(event), {}, NOW)) is kind
+
+
+@given(st.integers(300, 599), st.binary(max_size=200))
+def test_any_body_is_some_failure(status: int, payload: bytes) -> None:
+    assert isinstance(classify(read_error(status, payload, {}), {}, NOW), CallFailed)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["error", "code", "type", "message", "details"]), inner)
+    ),
+    max_leaves=8,
+)
+
+
+@given(json_values)
+def test_any_json_is_some_failure(body: object) -> None:
+    payload = json.dumps(body).encode()
+    assert isinstance(classify(read_error(400, payload, {}), {}, NOW), CallFailed)

@@ -1,0 +1,26 @@
+"""Server-Sent Events in any chunking."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workers.providers.sse import SseParser
+
+lines = st.text(st.characters(exclude_characters="\r\n", codec="utf-8"), max_size=20)
+
+
+@given(st.lists(lines, max_size=8), st.integers(1, 30), st.sampled_from(["\n", "\r\n"]))
+def test_every_chunking_reads_the_same(datas: list[str], size: int, end: str) -> None:
+    stream = "".join(f"event: x{end}: comment{end}data: {data}{end}{end}" for data in datas)
+    raw, parser = stream.encode(), SseParser()
+    read = [event for n in range(0, len(raw), size) for event in parser.feed(raw[n : n + size])]
+    assert [event.decode() for event in read] == datas
+
+
+def test_several_data_lines_are_one_event() -> None:
+    assert SseParser().feed(b"data: a\ndata:b\n\n") == [b"a\nb"]
+
+
+def test_an_unfinished_event_waits() -> None:
+    parser = SseParser()
+    assert parser.feed(b"data: a\n") == []
+    assert parser.feed(b"\n") == [b"a"]
