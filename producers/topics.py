@@ -30,6 +30,11 @@ def retry_topic(delay_ms: int) -> str:
     return f"llm.retry.{delay_ms}"
 
 
+def retry_delay_ms(topic: str) -> int:
+    """The delay of a retry topic."""
+    return int(topic.rpartition(".")[2])
+
+
 def is_queue(topic: str) -> bool:
     """Whether requests wait on `topic` for the engine."""
     return topic == REQUESTS or topic.startswith(("llm.tier.", "llm.retry."))

@@ -7,7 +7,7 @@ that isn't due yet waits in its task; its offset is committed only when it is ba
 import asyncio
 import time
 
-from producers import codec
+from producers import codec, topics
 from producers.broker import Outgoing, Publisher, Record
 
 from .dead_letters import dead_letter
@@ -17,11 +17,16 @@ from .job import number
 async def return_when_due(publisher: Publisher, record: Record) -> None:
     """Publishes the record to the topic it belongs to, not before it is due."""
     target = codec.header(record.headers, codec.TARGET)
-    if target is None:
-        detail = f"a record on {record.partition.topic} needs the header {codec.TARGET}"
+    if target is None or not topics.is_queue(target):
+        detail = f"a record on {record.partition.topic} needs a queue in its header {codec.TARGET}"
         await publisher.publish(dead_letter(record, "invalid_request", detail))
         return
-    due_ms = number(record.headers, codec.DUE) or 0
-    await asyncio.sleep(max(0.0, due_ms / 1000 - time.time()))
+    await asyncio.sleep(wait_s(record, time.time()))
     headers = [pair for pair in record.headers if pair[0] not in (codec.DUE, codec.TARGET)]
     await publisher.publish(Outgoing(target, record.value, record.key, headers))
+
+
+def wait_s(record: Record, now: float) -> float:
+    """Seconds until it is due; at most its topic's delay, whatever a stepped clock makes of it."""
+    due_s = (number(record.headers, codec.DUE) or 0) / 1000
+    return min(max(0.0, due_s - now), topics.retry_delay_ms(record.partition.topic) / 1000)
