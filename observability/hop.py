@@ -185,9 +185,9 @@ class OpenSpan:
         """A step inside this one."""
         return OpenSpan(self._hop, name, attributes, self.id)
 
-    def event(self, name: str) -> None:
-        """Something that happened now, such as the first token."""
-        self._events = (*self._events, (name, time.time_ns()))
+    def event(self, name: str, after_s: float) -> None:
+        """Something that happened `after_s` after the step began, such as the first token."""
+        self._events = (*self._events, (name, self._start_ns + int(after_s * 1e9)))
 
 
 def new_span_id() -> int:

@@ -30,6 +30,9 @@ _SECRET_TEXT: Final = re.compile(
 def start_logging(level: str = "INFO", *, content: bool = False, out: TextIO = sys.stdout) -> None:
     """Configure structlog and the standard library once, in `__main__`.
 
+    Libraries are heard from WARNING on, or from DEBUG on if that is the level: at INFO, aiokafka
+    tells every partition it gets.
+
     content: let prompts and answers through (off by default); secrets are redacted in any case.
     """
     shared: list[Processor] = [
@@ -55,7 +58,8 @@ def start_logging(level: str = "INFO", *, content: bool = False, out: TextIO = s
             foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
         )
     )
-    logging.basicConfig(handlers=[handler], level=level, force=True)
+    heard = logging.DEBUG if level == "DEBUG" else logging.WARNING
+    logging.basicConfig(handlers=[handler], level=heard, force=True)
 
 
 def logger(**fields: str) -> FilteringBoundLogger:

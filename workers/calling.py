@@ -9,7 +9,7 @@ from functools import partial
 from typing import TypeAlias
 
 from observability.hop import Hop
-from observability.semconv import attempt_attributes
+from observability.semconv import FIRST_TOKEN, attempt_attributes
 from producers.messages import Attempt, ChatBody, Usage
 
 from .catalog import Deployment, Model
@@ -87,7 +87,10 @@ class Calls:
             span.attributes = partial(
                 attempt_attributes, called.attempt, deployment.provider, deployment.model
             )
-            span.error = None if isinstance(outcome, Completion) else called.attempt.outcome
+            if isinstance(outcome, Completion):
+                span.event(FIRST_TOKEN, outcome.first_token_s)
+            else:
+                span.error = called.attempt.outcome
         return called
 
     async def _ask(

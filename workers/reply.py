@@ -26,10 +26,11 @@ class ReplyChannel:
         """Returns once Kafka has both records."""
         tenant = self.job.request.tenant.encode()
         reply = Outgoing(self._topic, ending.reply, self.job.request.id.encode(), self._headers())
-        await asyncio.gather(
-            self.publisher.publish(reply),
-            self.publisher.publish(Outgoing(topics.USAGE, ending.usage, tenant)),
-        )
+        with self.hop.span("reply"):
+            await asyncio.gather(
+                self.publisher.publish(reply),
+                self.publisher.publish(Outgoing(topics.USAGE, ending.usage, tenant)),
+            )
 
     def pump(self, run: int) -> ChunkPump:
         """For the chunks of a streamed answer; run: as in `Chunk`."""

@@ -41,6 +41,7 @@ async def service_process(settings: ServiceSettings, name: str) -> AsyncIterator
         traced = TracingSettings(
             endpoint=settings.otlp,
             sample_ratio=settings.trace_ratio,
+            slow_ms=settings.trace_slow_s * 1000,
             content=settings.trace_content,
         )
         tracer = parts.enter_context(tracing(name, traced))

@@ -10,8 +10,11 @@ import os
 import shutil
 import subprocess
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 from dev.processes import Server, free_port
 
@@ -51,6 +54,17 @@ class Jaeger(Server):
     def page(self) -> str:
         """The base address of the query API."""
         return f"http://127.0.0.1:{self.port}"
+
+    def fetch(self, trace_id: str) -> dict[str, Any]:
+        """What the query API says of a trace: empty if it doesn't know it."""
+        try:
+            with urlopen(f"{self.page}/api/traces/{trace_id}") as answer:  # noqa: S310 (our own)
+                found: dict[str, Any] = json.load(answer)
+        except HTTPError as error:
+            if error.code != HTTPStatus.NOT_FOUND:
+                raise
+            return {}
+        return found
 
 
 def jaeger(log_dir: Path, port: int | None = None, otlp_port: int | None = None) -> Jaeger:
