@@ -11,7 +11,6 @@ from typing import Final, TypeAlias, TypeVar
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from .feedback import Feedback
 from .messages import Chunk, Done, Failed, Name, Reply, Request, Route, Tagged, UsageEvent
 
 SCHEMA: Final = "switchgear/1"
@@ -98,11 +97,6 @@ def decode_tagged(raw: bytes) -> Tagged:
 def decode_usage(raw: bytes) -> UsageEvent:
     """Raises DecodeError."""
     return _decode(UsageEvent, raw)
-
-
-def decode_feedback(raw: bytes) -> Feedback:
-    """Raises DecodeError."""
-    return _decode(Feedback, raw)
 
 
 def decode_reply(raw: bytes) -> Chunk | Done | Failed:

@@ -18,10 +18,10 @@ CENTRES: Final = tuple(-2 + 0.75 * number for number in range(10))
 
 _STEP: Final = CENTRES[1] - CENTRES[0]
 _LEVEL_SPREAD: Final = 2.0
-_SLOPE, _SLOPE_SPREAD = 0.4, 0.2
+_SLOPE, _SLOPE_SPREAD = 0.2, 0.2
 _STEPS: Final = 8
 _LONGEST_STEP: Final = 2.0
-_LEAST_CAUTION, _MOST_CAUTION = 5.0, 200.0
+_LEAST_CAUTION, _MOST_CAUTION = 2.0, 200.0
 
 
 @dataclass(frozen=True, slots=True)

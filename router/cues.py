@@ -35,7 +35,7 @@ CUES: Final[Mapping[Task, str]] = {
     "umformulieren reformule corrige",
     "code": "python javascript typescript java rust sql regex function code program script bug "
     "debug refactor compile algorithm api html css docker kubernetes array string implement stack "
-    "funktion код",
+    "coding def leetcode stdin nums funktion код",
     "math": "calculate compute equation integral derivative probability theorem prove triangle "
     "polynomial matrix percent sum solve fraction remainder divisible integer perimeter "
     "area radius vertices inequality",

@@ -27,9 +27,9 @@ Signal: TypeAlias = Literal[
     "lookup",
 ]
 """length: of what is to be answered, in doublings; echoed: the options say again what the question
-says, so relations decide and not recall; numeric_options: to choose a figure without working it out
-is beyond every model alike; statements: several claims to judge at once; relations: words that
-relate quantities; the others: the kind of work."""
+says, so relations decide and not recall; numeric_options: to choose a figure at once, without
+working it out, is beyond every model alike; statements: several claims to judge at once;
+relations: words that relate quantities; the others: the kind of work."""
 
 SIGNALS: Final[tuple[Signal, ...]] = get_args(Signal)
 
@@ -51,6 +51,7 @@ _KIND: Final[Mapping[Task, Signal]] = {
 _USUAL_PIECES: Final = 64
 _DOUBLINGS: Final = 1.5
 _USUAL_ECHO: Final = 0.2
+_MOSTLY: Final = 0.5
 _BOUND: Final = 2.5
 
 
@@ -61,13 +62,14 @@ def signals(features: Features) -> dict[Signal, float]:
     found["length"] = _bounded(math.log2((1 + surface.pieces) / _USUAL_PIECES) / _DOUBLINGS)
     if surface.options:
         found["echoed"] = 4 * (surface.echoed - _USUAL_ECHO)
-        found["numeric_options"] = surface.numeric_options
         found["statements"] = float(surface.statements > 0)
+    if surface.options and surface.at_once:
+        found["numeric_options"] = surface.numeric_options
         return found
     if surface.numbers > 1:
         found["relations"] = _bounded(math.log1p(surface.relations))
     found["constraints"] = _bounded(math.log1p(features.constraints))
-    kind = _KIND.get(features.task)
+    kind: Signal | None = "math" if surface.numeric_options > _MOSTLY else _KIND.get(features.task)
     if kind is not None:
         found[kind] = 1.0
     return found

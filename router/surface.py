@@ -48,8 +48,9 @@ class Surface:
 
     relations: words that relate quantities ("twice", "each", "left"); statements: claims or
     scenarios to judge. options: answers to choose from; numeric_options: share of those with a
-    digit; echoed: share of the options' words that the question uses itself. names: words with a
-    capital within a sentence, near the beginning.
+    digit; at_once: the text ends in "Answer:", which leaves no room to work anything out; echoed:
+    share of the options' words that the question uses itself. names: words with a capital within a
+    sentence, near the beginning.
     """
 
     pieces: int = 0
@@ -63,6 +64,7 @@ class Surface:
     code: int = 0
     options: int = 0
     numeric_options: float = 0.0
+    at_once: bool = False
     echoed: float = 0.0
     blanks: int = 0
     names: int = 0
@@ -84,6 +86,7 @@ def measure(reading: Reading) -> Surface:
         code=_count(text, _CODE),
         options=len(options),
         numeric_options=_numeric(options),
+        at_once=text.rstrip(" \n:*").lower().endswith("answer"),
         echoed=_echoed(options, text),
         blanks=text.count("__"),
         names=len(_NAME.findall(text, 0, _NAMES_WITHIN)),

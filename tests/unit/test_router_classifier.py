@@ -52,9 +52,11 @@ def test_more_to_answer_means_more_need() -> None:
 
 
 def test_figures_to_choose_from_need_less_than_statements_to_judge() -> None:
-    figures = "What is the sum?\nA. 12\nB. 15\nC. 18\nD. 21"
+    figures = "What is the sum?\nA. 12\nB. 15\nC. 18\nD. 21\nAnswer:"
     claims = "Statement 1 | It holds. Statement 2 | It fails.\nA. True, True\nB. True, False"
     assert judge(figures).need < judge(claims).need
+    with_room = figures.removesuffix("Answer:") + "Show your work."
+    assert judge(figures).need < judge(with_room).need
 
 
 @pytest.mark.parametrize(

@@ -124,7 +124,7 @@ def test_feedback_travels_as_json_and_teaches() -> None:
         expected=0.7,
     )
     outcomes = Outcomes()
-    outcomes.take(codec.decode_feedback(codec.encode(sent)), RULES)
+    outcomes.take(Feedback.model_validate_json(codec.encode(sent)), RULES)
     outcomes.take(sent.model_copy(update={"expected": None}), RULES)
     assert dict(outcomes.table())[KEY].total == pytest.approx(1.0)
 
