@@ -1,9 +1,9 @@
 """What does a request for an LLM say?"""
 
 from decimal import Decimal
-from typing import Annotated, Any, Literal, NotRequired
+from typing import Annotated, Any, Literal, NotRequired, Self
 
-from pydantic import BaseModel, ConfigDict, Field, with_config
+from pydantic import BaseModel, ConfigDict, Field, model_validator, with_config
 from typing_extensions import TypedDict
 
 from .checks import Validator
@@ -69,6 +69,12 @@ class Routing(Message):
     tags: Annotated[dict[Name, str], Field(max_length=20)] = Field(default_factory=dict)
     conversation: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     ordered: bool = False
+
+    @model_validator(mode="after")
+    def _order_of_something(self) -> Self:
+        if self.ordered and self.conversation is None:
+            raise ValueError("ordered needs a conversation to be ordered in")
+        return self
 
 
 class Request(Message):

@@ -153,7 +153,7 @@ def _closed(case: Case, tier: str) -> str | None:
     """Why the whole tier is out of the question, whatever its deployments."""
     order = list(case.catalog.tiers)
     if case.wish.tier is not None and tier != case.wish.tier:
-        return f"the caller named {case.wish.tier}"
+        return case.wish.because
     if case.profile.tiers and tier not in case.profile.tiers:
         return f"task {case.task} is served by {', '.join(case.profile.tiers)} only"
     ceiling = case.rule.at_most if case.rule else None

@@ -56,9 +56,9 @@ class _Decision:
 
 def _decide(case: Case, open_: Sequence[Option]) -> _Decision:
     if case.wish.tier is not None:
-        return _Decision(open_[0], (f"the caller named tier {case.wish.tier}",))
+        return _Decision(open_[0], (case.wish.because,))
     if case.wish.model is not None:
-        return _Decision(_cheapest(open_), (f"the caller named model {case.wish.model}",))
+        return _Decision(_cheapest(open_), (case.wish.because,))
     if case.budget_used >= 1:
         return _Decision(_cheapest(open_), ("the budget is spent: the cheapest tier only",))
     raised, why = _from(case, open_)

@@ -96,11 +96,13 @@ class PolicySettings(Section):
 
     indifference: a difference in success too small to pay for.
     aliases: model names of callers that can't be changed, e.g. `{gpt-4: auto}`.
+    ordered_tier: who serves conversations that are answered in order; without it the middle tier.
     """
 
     min_quality: Share = 0.8
     indifference: Share = 0.02
     aliases: dict[str, str] = Field(default_factory=dict)
+    ordered_tier: str | None = None
     rules: tuple[Rule, ...] = ()
     tasks: dict[str, TaskProfile] = Field(default_factory=dict)
     budget: BudgetPressure = BudgetPressure()
@@ -117,6 +119,8 @@ def problems(settings: PolicySettings, catalog: Catalog) -> tuple[str, ...]:
 
 
 def _tiers_used(settings: PolicySettings) -> Iterator[tuple[str, str]]:
+    if settings.ordered_tier is not None:
+        yield "policy.ordered_tier", settings.ordered_tier
     for number, rule in enumerate(settings.rules):
         bounds = {"at_least": rule.at_least, "at_most": rule.at_most}
         yield from ((f"policy.rules.{number}.{k}", v) for k, v in bounds.items() if v is not None)

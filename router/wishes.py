@@ -19,10 +19,11 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What the caller names; None = the router's choice."""
+    """What the caller names; None = the router's choice. because: why it binds, for the caller."""
 
     tier: str | None = None
     model: str | None = None
+    because: str = ""
 
 
 def wish_of(request: Request, catalog: Catalog, settings: PolicySettings) -> Wish | Rejected:
@@ -32,14 +33,23 @@ def wish_of(request: Request, catalog: Catalog, settings: PolicySettings) -> Wis
     if tier is not None and tier != AUTO and tier not in catalog.tiers:
         return Rejected("unknown_tier", f"routing.tier: {_unknown('tier', tier, catalog.tiers)}")
     tier = None if tier == AUTO else tier
-    if named == AUTO:
-        return Wish(tier)
     if named in catalog.tiers:
-        return Wish(tier or named)
+        tier = tier or named
+    if tier is not None and named not in catalog.models:
+        return Wish(tier, because=f"the caller named tier {tier}")
+    if named == AUTO:
+        return _one_queue(catalog, settings) if request.routing.ordered else Wish()
     if named in catalog.models:
-        return Wish(tier, named)
+        return Wish(tier, named, f"the caller named model {named}")
     known = [AUTO, *catalog.tiers, *catalog.models]
     return Rejected("unknown_model", f"model: {_unknown('model or tier', named, known)}")
+
+
+def _one_queue(catalog: Catalog, settings: PolicySettings) -> Wish:
+    """Requests that must be answered in order stay on one queue: of the tier set, or the middle."""
+    tiers = list(catalog.tiers)
+    tier = settings.ordered_tier or tiers[len(tiers) // 2]
+    return Wish(tier, because=f"a conversation answered in order is served by {tier} alone")
 
 
 def _unknown(kind: str, name: str, known: Iterable[str]) -> str:
