@@ -2,6 +2,7 @@
 
 import logging
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
 from typing import Final
@@ -18,14 +19,18 @@ from router import settings as policy_settings
 from router.options import Basis
 from router.outcomes import Outcomes
 from router.partition_key import PrefixShares
+from router.pressure import Pressure
 from router.wishes import Rejected
 from router.worker import Router, bury_request, route_one
+from workers.budget_state import Budgets
 from workers.catalog import Catalog
 from workers.gauges import show
 from workers.job import lane_of
 from workers.kafka_source import KafkaSource
 from workers.live import Live
 from workers.pricing import Pricing
+from workers.redis_link import Link
+from workers.redis_link import connect as connect_redis
 from workers.service_process import background, service_process
 from workers.settings import ServiceSettings
 from workers.stream import Stream, StreamSettings
@@ -43,6 +48,11 @@ async def serve(settings: ServiceSettings) -> None:
         pricing, outcomes = Pricing(load_price_book()), Outcomes()
         live = Live(settings.config, lambda catalog: basis_of(catalog, pricing, outcomes))
         parts.enter_context(background(live.follow(lambda _: None)))
+        link = Link(connect_redis(settings.redis))
+        parts.push_async_callback(link.redis.aclose)
+        budgets = Budgets(partial(datetime.now, UTC), link)
+        pressure = Pressure(budgets, link, lambda: live().catalog)
+        parts.enter_context(background(pressure.follow()))
         await parts.enter_async_context(
             process.broker.tail(topics.FEEDBACK, partial(_learn, outcomes, live))
         )
@@ -52,6 +62,7 @@ async def serve(settings: ServiceSettings) -> None:
             tracer=process.tracer,
             partitions=settings.partitions,
             shares=PrefixShares(),
+            budget_used=pressure.used,
             routed=partial(_count, process.metrics),
         )
         source = KafkaSource(settings, [topics.REQUESTS], _GROUP, settings.session_timeout_s)

@@ -39,6 +39,8 @@ class Router:
     tracer: Tracer
     partitions: int
     shares: PrefixShares
+    budget_used: Callable[[str], float]
+    """The share of a tenant's tightest budget that is spent. Must not block."""
     routed: Callable[[str, Route | Rejected], None]
     """Takes every tenant's every decision: metrics. Must not raise."""
 
@@ -116,11 +118,12 @@ class Routing:
         await self._decide(request, basis, deadline_ms)
 
     async def _decide(self, request: Request, basis: Basis, deadline_ms: int | None) -> None:
+        used = self.router.budget_used(request.tenant)
         with self.hop.span("decide") as span:
             if len(self.record.value) < _LARGE:
-                features, decision = _judge(request, basis)
+                features, decision = _judge(request, basis, used)
             else:
-                features, decision = await asyncio.to_thread(_judge, request, basis)
+                features, decision = await asyncio.to_thread(_judge, request, basis, used)
             self.router.routed(request.tenant, decision)
             if isinstance(decision, Rejected):
                 span.error = decision.code
@@ -200,6 +203,7 @@ class Routing:
         )
 
 
-def _judge(request: Request, basis: Basis) -> tuple[Features, Route | Rejected]:
+def _judge(request: Request, basis: Basis, budget_used: float) -> tuple[Features, Route | Rejected]:
     features = extract(request)
-    return features, policy.choose(request, features, classifier.score(features), basis)
+    scores = classifier.score(features)
+    return features, policy.choose(request, features, scores, basis, budget_used=budget_used)

@@ -73,6 +73,18 @@ class Budgets:
         before = [count - amount for count in counts]
         return Reservation(name, request, bound, amount, standing(bound, before, amount))
 
+    async def used(self, name: str, tenant: Tenant) -> float | None:
+        """The share of the tightest of the tenant's own budgets; None when Redis is away."""
+        bound, link = caps(name, tenant, {}, self._today()), self._link
+        if not bound or link is None:
+            return 0.0
+        counters = _keys(name, bound)[2:]
+        counts = await link.run(lambda: link.redis.mget(counters))
+        if counts is None:
+            return None
+        pairs = zip(bound, counts, strict=True)
+        return max(int(count or 0) / cap.limit for cap, count in pairs)
+
     async def settle(self, reservation: Reservation, cost: Decimal | None) -> None:
         """The request is over and cost `cost` micro-dollars; settling twice changes nothing."""
         spent = whole(cost)

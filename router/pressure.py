@@ -1,0 +1,49 @@
+"""How much of each tenant's budget is used, as the router last heard?
+
+Looked up every second for the tenants seen lately, never on a request's way: pressure is a matter
+of minutes, and whoever spends more than a budget is stopped by the worker's reservation.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Final
+
+from workers.budget_state import Budgets
+from workers.catalog import Catalog, Tenant
+from workers.redis_link import Link
+
+_EVERY_S: Final = 1.0
+_REMEMBERED: Final = 1_000
+
+
+class Pressure:
+    """The shares, by tenant."""
+
+    def __init__(self, budgets: Budgets, link: Link, catalog: Callable[[], Catalog]) -> None:
+        self._budgets = budgets
+        self._link = link
+        self._catalog = catalog
+        self._used: OrderedDict[str, float] = OrderedDict()
+
+    def used(self, tenant: str) -> float:
+        """The share (0..) of the tenant's tightest budget that is spent or reserved."""
+        self._used.setdefault(tenant, 0.0)
+        self._used.move_to_end(tenant)
+        if len(self._used) > _REMEMBERED:
+            self._used.popitem(last=False)
+        return self._used[tenant]
+
+    async def follow(self) -> None:
+        """Keeps the shares up to date until cancelled."""
+        while True:
+            await asyncio.sleep(_EVERY_S)
+            if await self._link.ping():
+                await self._look()
+
+    async def _look(self) -> None:
+        catalog = self._catalog()
+        for name in list(self._used):
+            share = await self._budgets.used(name, catalog.tenant(name) or Tenant())
+            if share is not None and name in self._used:
+                self._used[name] = share
