@@ -8,6 +8,7 @@ equal.
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote, unquote
 
@@ -78,6 +79,7 @@ def format_traceparent(context: TraceContext) -> str:
     return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.sampled:02x}"
 
 
+@lru_cache(maxsize=1024)
 def with_tenant(baggage: str, tenant: str) -> str:
     """`baggage` naming `tenant`, whoever the sender said it was; dropped if it grew too long."""
     others = [item for item in baggage.split(",") if item and _key(item) != TENANT_KEY]
