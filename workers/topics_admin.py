@@ -35,12 +35,18 @@ def wanted(catalog: Catalog) -> Iterator[Topic]:
         zones = {deployment.zone for _, deployment in catalog.deployments_of(tier)}
         yield from (Topic(topics.tier_topic(tier, zone), 7 * _DAY_MS) for zone in sorted(zones))
     yield from (Topic(topics.retry_topic(delay), 7 * _DAY_MS) for delay in DELAYS_MS)
-    yield Topic(topics.REPLIES, _DAY_MS)
+    yield from (Topic(name, _DAY_MS) for name in sorted(_reply_topics(catalog)))
     yield Topic(topics.USAGE, 90 * _DAY_MS)
     yield Topic(topics.DEAD_LETTERS, 30 * _DAY_MS, partitions=1)
     yield Topic(topics.CANCELLATIONS, _DAY_MS // 24, partitions=1)
     yield Topic(topics.FEEDBACK, 30 * _DAY_MS)
     yield Topic(topics.CACHE_INVALIDATIONS, _DAY_MS, partitions=1)
+
+
+def _reply_topics(catalog: Catalog) -> set[str]:
+    """The shared one, and those that tenants name outright; a pattern names none."""
+    allowed = {name for tenant in catalog.tenants.values() for name in tenant.reply_topics}
+    return {topics.REPLIES, *(name for name in allowed if not set(name) & set("*?[]"))}
 
 
 async def create(
