@@ -10,6 +10,7 @@ Simulated providers, real Apache Kafka and Redis. Each scenario starts with fres
 import argparse
 import asyncio
 import json
+import os
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -125,14 +126,18 @@ def _seconds(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f} s"
 
 
-async def measure(scenarios: Sequence[Scenario], systems: Sequence[str]) -> list[Figures]:
-    """Every system in every scenario, one after the other."""
+async def measure(
+    scenarios: Sequence[Scenario], systems: Sequence[str], out: Path
+) -> list[Figures]:
+    """Every system in every scenario, one after the other; each row is written when it is there."""
     price, rows, console = price_of(), [], Console()
     with world() as there:
         for scenario in scenarios:
             for name in systems:
                 rows.append(figures(await run(there, name, scenario), price))
-                console.print(f"{scenario.name}, {name}: {rows[-1].outcomes}")
+                busy = f"load {os.getloadavg()[0]:.0f} on {os.cpu_count()} cores"
+                console.print(f"{scenario.name}, {name}: {rows[-1].outcomes}, {busy}")
+                _write(rows, out)
     return rows
 
 
@@ -145,10 +150,14 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
     chosen = [one for one in SCENARIOS if not options.only or one.name[0] in options.only]
-    rows = asyncio.run(measure(chosen, ["switchgear"] if options.ours else [*SYSTEMS]))
+    systems = ["switchgear"] if options.ours else [*SYSTEMS]
+    rows = asyncio.run(measure(chosen, systems, options.out))
     Console(width=120).print(table(rows))
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
+
+
+def _write(rows: Sequence[Figures], out: Path) -> None:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
 
 
 if __name__ == "__main__":

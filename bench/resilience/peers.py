@@ -7,7 +7,7 @@ import asyncio
 import json
 import subprocess
 import sys
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -48,7 +48,9 @@ async def litellm_router(there: World, workers: int, seconds: float) -> AsyncIte
     }
     command = [str(litellm_python()), str(_HERE / "litellm_peer.py"), json.dumps(told)]
     processes = [
-        await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, limit=_LINE)
+        await asyncio.create_subprocess_exec(
+            *command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, limit=_LINE
+        )
         for _ in range(workers)
     ]
     try:
