@@ -26,6 +26,7 @@ from .calling import Means
 from .cancellations import Cancellations
 from .catalog import Catalog
 from .fleet import Fleet
+from .fleet_gauges import keep_gauges
 from .fleet_state import FleetState
 from .live import Live
 from .once import Once, OnceSettings
@@ -71,6 +72,7 @@ async def build_pool(
     pricing = Pricing(load_price_book())
     fleet = _fleet(process, catalog, link)
     parts.enter_context(background(fleet.run()))
+    parts.enter_context(background(keep_gauges(fleet, process.metrics)))
     parts.enter_context(background(live.follow(lambda world: fleet.configure(world.catalog))))
     unguarded = partial(process.metrics.count, "switchgear_shared_state_errors_total", "once")
     return Pool(

@@ -14,7 +14,7 @@ from producers.messages import Attempt, ChatBody, Usage
 
 from .catalog import Deployment, Model
 from .chunks import ChunkPump
-from .fleet import Fleet, Permit
+from .fleet import Fleet, Note, Permit
 from .hedging import Voice
 from .job import Job
 from .prompt_caching import PromptCaching
@@ -82,7 +82,7 @@ class Calls:
             except BaseException:
                 self._cut(permit, expected, begun, overdue=voice is not None and voice.overdue)
                 raise
-            called = self._ended(permit, outcome, begun)
+            called = self._ended(permit, outcome, begun, span.event)
             deployment = self._deployment(name)
             span.attributes = partial(
                 attempt_attributes, called.attempt, deployment.provider, deployment.model
@@ -111,8 +111,8 @@ class Calls:
         provider = self.world.providers[name]
         return await self.means.caching.call(self.job.request.tenant, provider, call, emit)
 
-    def _ended(self, permit: Permit, outcome: Outcome, begun: float) -> Called:
-        verdict = self.means.fleet.settle(permit, outcome)
+    def _ended(self, permit: Permit, outcome: Outcome, begun: float, note: Note) -> Called:
+        verdict = self.means.fleet.settle(permit, outcome, note)
         kind, status = "ok", None
         if isinstance(outcome, Completion):
             self._learn(permit.target, outcome.usage)

@@ -7,11 +7,11 @@ Without Redis each worker goes on alone.
 
 import asyncio
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Final, TypeAlias
 
 from producers.messages import Usage
 
@@ -29,6 +29,7 @@ from .room import Keys, Room
 from .situation import Gate, Ready, Shut
 from .verdict import Verdict, judge
 
+Note: TypeAlias = Callable[[str], None]
 _REPORT_EVERY_S: Final = 1.0
 _HEDGE_SHARE: Final = 0.1
 _HEDGE_BURST: Final = 20.0
@@ -81,6 +82,7 @@ class Fleet:
         self._changed = asyncio.Event()
         self._numbers = itertools.count()
         self._hedges = _HEDGE_BURST
+        self._note: Note | None = None
         self._out: dict[int, Room] = {}
         self._rooms: dict[str, Room] = {}
         self.configure(catalog)
@@ -135,9 +137,12 @@ class Fleet:
         self._out[number] = room
         return Permit(number, target, self._clock(), tokens, room.keys, passes)
 
-    def settle(self, permit: Permit, outcome: Outcome) -> Verdict:
-        """The call has ended with `outcome`; its verdict."""
-        now = self._clock()
+    def settle(self, permit: Permit, outcome: Outcome, note: Note | None = None) -> Verdict:
+        """The call has ended with `outcome`; its verdict.
+
+        note: takes what that changed in the breakers, in words, for the call's span.
+        """
+        now, self._note = self._clock(), note
         verdict = judge(outcome, now - permit.at, self._rules.slow_after_s)
         room = self._out.get(permit.number)
         if room is not None:
@@ -145,6 +150,7 @@ class Fleet:
             self._rates.settle(permit.keys.deployment, permit.tokens, used, outcome.limits)
             room.learn(outcome, verdict, now, self._concurrency)
         self._leave(permit, verdict.deployment, verdict.provider)
+        self._note = None
         return verdict
 
     def abandon(self, permit: Permit, *, overdue: bool = False) -> None:
@@ -178,12 +184,13 @@ class Fleet:
 
     async def _report_in(self, state: FleetState) -> None:
         while True:
-            report = WorkerReport(worker=state.worker, deployments=tuple(self._reports()))
+            report = WorkerReport(worker=state.worker, deployments=tuple(self.reports()))
             size = await state.report_in(report.model_dump_json(), silent_s=3 * _REPORT_EVERY_S)
             self._rates.fleet_size = size or self._rates.fleet_size
             await asyncio.sleep(_REPORT_EVERY_S)
 
-    def _reports(self) -> Iterator[DeploymentReport]:
+    def reports(self) -> Iterator[DeploymentReport]:
+        """Every deployment as this worker sees it."""
         for name, room in self._rooms.items():
             quota = self._rates.quota(room.keys.deployment)
             yield DeploymentReport(
@@ -244,6 +251,8 @@ class Fleet:
         self._free(permit.probing, permit.number)
 
     def _heard(self, transition: Transition) -> None:
+        if self._note is not None:
+            self._note(f"breaker {transition.breaker}: {transition.before} to {transition.after}")
         if transition.after == "closed":
             self._restart(transition.breaker)
         if self._state is not None and (news := as_news(transition, self._state.worker)):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
 
+from .breakers import StateName
 from .fleet_state import News
 
 
@@ -16,7 +17,7 @@ class DeploymentReport(BaseModel):
     deployment: str
     breaker: str
     provider_breaker: str
-    state: str
+    state: StateName
     in_flight: int
     concurrency: int
     calls: int

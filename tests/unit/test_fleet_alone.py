@@ -4,10 +4,12 @@ from producers.messages import Usage
 from workers.breakers import Transition
 from workers.catalog import Catalog
 from workers.fleet import Fleet, Permit
+from workers.limits import ConcurrencyRules
 from workers.providers.outcome import (
     BadCredentials,
     Completion,
     Overloaded,
+    RampTooFast,
     RateLimited,
     Rejected,
     ServerError,
@@ -114,3 +116,44 @@ async def test_whoever_waits_is_woken_by_a_transition() -> None:
         bench.fleet.settle(permit, ServerError(message=""))
     async with asyncio.timeout(1):
         await waiting
+
+
+async def test_the_calls_span_is_told_what_its_end_changed() -> None:
+    bench, noted = Bench(), list[str]()
+    bench.fleet.settle(await bench.admitted("b"), RateLimited(message="", wait_s=1), noted.append)
+    assert noted == ["breaker other/default/b/m: closed to open"]
+    bench.fleet.settle(await bench.admitted("a1"), RateLimited(message="", wait_s=1))
+    assert len(noted) == 1
+
+
+async def test_hedges_are_a_tenth_of_the_calls_after_a_burst() -> None:
+    bench = Bench()
+    assert [bench.fleet.may_hedge() for _ in range(30)].count(True) == 20
+    for _ in range(30):
+        bench.fleet.settle(await bench.admitted("b"), ANSWER)
+    assert [bench.fleet.may_hedge() for _ in range(30)].count(True) in {2, 3}
+
+
+async def test_a_call_overtaken_by_its_hedge_counts_as_slow() -> None:
+    bench = Bench()
+    for _ in range(5):
+        bench.fleet.abandon(await bench.admitted("b"), overdue=True)
+    gate = bench.fleet.gate("b", 100)
+    assert isinstance(gate, Shut)
+    assert gate.reason == "slow"
+
+
+async def test_concurrency_is_what_bounds_a_deployment_that_drops() -> None:
+    bench = Bench()
+    bench.fleet = Fleet(
+        catalog(), bench.clock, bench.heard.append, concurrency=ConcurrencyRules(most=4)
+    )
+    permits = [await bench.admitted("b") for _ in range(4)]
+    gate = bench.fleet.gate("b", 100)
+    assert isinstance(gate, Shut)
+    assert gate.reason == "concurrency"
+    bench.fleet.settle(permits[0], RampTooFast(message=""))
+    assert isinstance(bench.fleet.gate("b", 100), Shut)
+    bench.fleet.abandon(permits[1])
+    assert bench.fleet.gate("b", 100) == Ready()
+    assert {one.deployment: one.concurrency for one in bench.fleet.reports()}["b"] == 2

@@ -1,8 +1,9 @@
+from workers.breakers import StateName
 from workers.fleet_report import DeploymentReport, Line, WorkerReport, lines
 from workers.fleet_state import News
 
 
-def report(worker: str, state: str = "closed", **seen: float) -> WorkerReport:
+def report(worker: str, state: StateName = "closed", **seen: float) -> WorkerReport:
     told = DeploymentReport(
         deployment="a",
         breaker="acme/default/a/m",
