@@ -82,7 +82,9 @@ class Calls:
             except BaseException:
                 self._cut(permit, expected, begun, overdue=voice is not None and voice.overdue)
                 raise
-            called = self._ended(permit, outcome, begun, span.event)
+            called = self._ended(
+                permit, outcome, begun, lambda told: span.event(told, time.monotonic() - begun)
+            )
             deployment = self._deployment(name)
             span.attributes = partial(
                 attempt_attributes, called.attempt, deployment.provider, deployment.model
