@@ -1,0 +1,18 @@
+"""`python -m observability.dashboards`: build the dashboards' files."""
+
+import json
+from pathlib import Path
+
+from observability.dashboards import DASHBOARDS, build
+
+
+def main() -> None:
+    """Write each to `grafana/`."""
+    for dashboard in DASHBOARDS:
+        path = Path(__file__).with_name("grafana") / f"{dashboard.uid}.json"
+        path.write_text(json.dumps(build(dashboard), indent=2) + "\n")
+        print(path)
+
+
+if __name__ == "__main__":
+    main()

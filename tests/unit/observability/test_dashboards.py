@@ -1,0 +1,82 @@
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import observability.dashboards
+from observability.dashboards import DASHBOARDS, Dashboard, build
+from observability.metric_names import COUNTERS, GAUGES, HISTOGRAMS
+
+FOLDER = Path(observability.dashboards.__file__).parent
+KNOWN: dict[str, set[str]] = {
+    **{name: set(spec.labels) for name, spec in COUNTERS.items()},
+    **{name: set(spec.labels) for name, spec in GAUGES.items()},
+    **{
+        f"{name}_{part}": {*spec.labels, "le"}
+        for name, spec in HISTOGRAMS.items()
+        for part in ("bucket", "sum", "count")
+    },
+}
+RULES = [
+    rule
+    for group in yaml.safe_load((FOLDER / "prometheus" / "alerts.yaml").read_text())["groups"]
+    for rule in group["rules"]
+]
+QUERIES = [p.query for d in DASHBOARDS for p in d.panels] + [rule["expr"] for rule in RULES]
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_every_metric_and_label_of_a_query_exists(query: str) -> None:
+    metrics = re.findall(r"\bswitchgear_\w+", query)
+    assert metrics or "switchgear:" in query
+    assert set(metrics) <= KNOWN.keys()
+    labels = set().union(*(KNOWN[name] for name in metrics))
+    for grouped in re.findall(r"by \(([^)]*)\)", query):
+        assert {name.strip() for name in grouped.split(",")} <= labels
+    assert set(re.findall(r'[{,]\s*(\w+)\s*[!=]~?"', query)) <= labels
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_brackets_of_a_query_match(query: str) -> None:
+    closing = {")": "(", "}": "{", "]": "["}
+    opened: list[str] = []
+    for character in re.sub(r'"[^"]*"', "", query):
+        if character in closing.values():
+            opened.append(character)
+        elif character in closing:
+            assert opened.pop() == closing[character]
+    assert opened == []
+
+
+@pytest.mark.parametrize("dashboard", DASHBOARDS, ids=lambda d: d.uid)
+def test_the_files_are_what_the_code_builds(dashboard: Dashboard) -> None:
+    on_disk = json.loads((FOLDER / "grafana" / f"{dashboard.uid}.json").read_text())
+    assert on_disk == build(dashboard), "run: python -m observability.dashboards"
+
+
+def test_panels_do_not_overlap() -> None:
+    for dashboard in DASHBOARDS:
+        places = [(p["gridPos"]["x"], p["gridPos"]["y"]) for p in build(dashboard)["panels"]]
+        assert len(set(places)) == len(places)
+
+
+@pytest.mark.parametrize("rule", [r for r in RULES if "alert" in r], ids=lambda r: r["alert"])
+def test_every_alert_says_what_is_wrong_and_where_to_look(rule: dict[str, Any]) -> None:
+    assert rule["labels"]["severity"] in {"page", "ticket"}
+    assert rule["annotations"]["summary"]
+    assert rule["annotations"]["runbook"]
+
+
+def test_what_the_issue_asks_for_is_alerted_on() -> None:
+    text = " ".join(rule["expr"] for rule in RULES)
+    for metric in (
+        "switchgear_requests_total",
+        "switchgear_queue_age_seconds",
+        "switchgear_breaker_state",
+        "switchgear_budget_used_ratio",
+        "switchgear_cache_checked_hits_total",
+    ):
+        assert metric in text
