@@ -53,7 +53,7 @@ _NAME: Final[TypeAdapter[str]] = TypeAdapter(Name)
 _REPLY: Final[TypeAdapter[Chunk | Done | Failed]] = TypeAdapter(Reply)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False)
 class DecodeError(Exception):
     """A record's value isn't the message it should be; `raw` keeps its bytes.
 

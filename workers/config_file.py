@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 from .catalog import Catalog, IncoherentError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False)
 class ConfigError(Exception):
     """The file can't be used. problems: one line each, with the number of the line to change."""
 

@@ -1,4 +1,6 @@
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from decimal import Decimal
 from typing import Any
 
@@ -237,3 +239,13 @@ def test_an_unpriced_reply_is_readable() -> None:
         timings=Timings(),
     )
     assert codec.decode_reply(codec.encode(unpriced)) == unpriced
+
+
+def test_the_error_passes_through_a_context_manager() -> None:
+    with pytest.raises(DecodeError), suppress(KeyError), _context():
+        codec.decode_reply(b"")
+
+
+@contextmanager
+def _context() -> Iterator[None]:
+    yield
