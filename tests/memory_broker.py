@@ -36,6 +36,7 @@ class MemoryBroker:
         self._refused: dict[str, bool] = {}
         self._turn = count()
         self.changed = asyncio.Event()
+        self.closing = False
 
     # --------------------------------------------------------------------- producers.broker.Broker
 
@@ -99,7 +100,6 @@ class MemoryBroker:
         return self._logs.setdefault(partition, [])
 
     def of_topic(self, topic: str) -> list[Partition]:
-        """All its partitions."""
         return [Partition(topic, number) for number in range(self.partitions)]
 
     # ------------------------------------------------------------------------------- for the tests
@@ -144,6 +144,11 @@ class MemoryBroker:
         """Something has changed: whoever waits looks again."""
         self.changed.set()
         self.changed = asyncio.Event()
+
+    def close(self) -> None:
+        """The test is over: nobody waits for more records."""
+        self.closing = True
+        self.wake()
 
     def _partition_of(self, outgoing: Outgoing) -> Partition:
         number = next(self._turn) if outgoing.key is None else zlib.crc32(outgoing.key)
@@ -213,7 +218,7 @@ class Member:
     async def poll(self, timeout_s: float) -> Sequence[Record]:
         """The next records, in order within each partition; none when `timeout_s` has passed."""
         until = time.monotonic() + timeout_s
-        while not (records := self._next_records()):
+        while not (records := self._next_records()) and not self._broker.closing:
             changed, left_s = self._broker.changed, until - time.monotonic()
             try:
                 async with asyncio.timeout(max(0.0, left_s)):

@@ -1,0 +1,192 @@
+"""Stand-ins with a visible result, for tests that use no server."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, TypeAlias
+
+from cache.found import Bypass, Found, Hit, Miss, Refresh, Shadow
+from cache.invalidation import Invalidation
+from cache.key import Question
+from cache.settings import Policy
+from producers.messages import CacheOutcome, Done, Request, Route, Usage, UsageEvent
+from workers.once import Claim, Claimed, Ending, Recorded
+from workers.prompt_cache import Uses
+from workers.providers.outcome import Completion, Outcome
+from workers.providers.provider import Call, Emit
+
+Script: TypeAlias = Callable[[Call, Emit | None], Awaitable[Outcome]]
+
+
+def answer(text: str = "42", *, tokens: int = 10) -> Completion:
+    """What a provider answers."""
+    message = {"role": "assistant", "content": text}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    body = {"id": "c1", "object": "chat.completion", "choices": [choice]}
+    return Completion(body, Usage(input_uncached=tokens, output=tokens), "stop", 0.01)
+
+
+async def always_42(_call: Call, _emit: Emit | None) -> Outcome:
+    """The script of a provider that works."""
+    return answer()
+
+
+def fails(outcome: Outcome) -> Script:
+    """The script of a provider that always ends like this."""
+
+    async def script(_call: Call, _emit: Emit | None) -> Outcome:
+        return outcome
+
+    return script
+
+
+def streams(*texts: str, then: Outcome | None = None) -> Script:
+    """The script of a provider that sends these texts, and ends well or as it is told."""
+
+    async def script(_call: Call, emit: Emit | None) -> Outcome:
+        assert emit is not None
+        for text in texts:
+            await emit({"content": text})
+        return then or answer("".join(texts))
+
+    return script
+
+
+@dataclass
+class Waits:
+    """The script of a provider that answers when it is let; `begun` once it is called."""
+
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
+    let: asyncio.Event = field(default_factory=asyncio.Event)
+    cut: bool = False
+    first: str | None = None
+
+    async def __call__(self, _call: Call, emit: Emit | None) -> Outcome:
+        """Sends `first` before it waits; `cut` tells that it was not allowed to end."""
+        if self.first is not None and emit is not None:
+            await emit({"content": self.first})
+        self.begun.set()
+        try:
+            await self.let.wait()
+        except asyncio.CancelledError:
+            self.cut = True
+            raise
+        return answer()
+
+
+@dataclass
+class ScriptedProvider:
+    """Does what its script says; every call is noted in `calls`, which all share."""
+
+    calls: list[Call]
+    script: Script
+
+    async def call(self, call: Call, emit: Emit | None = None) -> Outcome:
+        """As the script ends."""
+        self.calls.append(call)
+        return await self.script(call, emit)
+
+
+@dataclass
+class MemoryOnce:
+    """`workers.once.Once` within one process: leases end when their holder lets go."""
+
+    _leases: dict[str, asyncio.Event] = field(default_factory=dict)
+    recorded: dict[str, Ending] = field(default_factory=dict)
+
+    async def claim(self, tenant: str, request_id: str) -> Claim:
+        """Waits while somebody else has it."""
+        key = f"{tenant}:{request_id}"
+        while key not in self.recorded and key in self._leases:
+            await self._leases[key].wait()
+        if key in self.recorded:
+            return Recorded(self.recorded[key])
+        self._leases[key] = asyncio.Event()
+        return Claimed(key, b"")
+
+    @asynccontextmanager
+    async def holding(self, claim: Claim) -> AsyncIterator[None]:
+        """However it ends, the next may have it."""
+        try:
+            yield
+        finally:
+            await self.release(claim)
+
+    async def record(self, claim: Claim, ending: Ending) -> Ending:
+        """The first one counts."""
+        assert isinstance(claim, Claimed)
+        return self.recorded.setdefault(claim.key, ending)
+
+    async def release(self, claim: Claim) -> None:
+        """Let go."""
+        if isinstance(claim, Claimed) and claim.key in self._leases:
+            self._leases.pop(claim.key).set()
+
+
+@dataclass
+class MemoryAnswers:
+    """A cache of exact questions; `open` counts the misses that nobody has ended yet."""
+
+    kept: dict[str, Done] = field(default_factory=dict)
+    open: int = 0
+
+    async def find(self, request: Request, route: Route, now_ms: int) -> Found:
+        """Hit, or a miss to be kept or abandoned."""
+        if request.routing.cache.mode == "no-store":
+            return Bypass(CacheOutcome(result="bypass"))
+        exact = json.dumps([request.tenant, request.body.messages])
+        if (done := self.kept.get(exact)) is not None:
+            return Hit(done.body, done.usage, _hit(done.cost_micro_usd))
+        self.open += 1
+        question = Question(request.tenant, route.tier, exact, exact, None)
+        return Miss(CacheOutcome(result="miss"), question, Policy(), now_ms, 60)
+
+    async def keep(self, miss: Miss, done: Done) -> None:
+        """Whatever it is."""
+        self.open -= 1
+        self.kept[miss.question.exact] = done
+
+    async def abandon(self, miss: Miss) -> None:  # noqa: ARG002 the seam's
+        """Counted."""
+        self.open -= 1
+
+    async def follow(self, task: Refresh | Shadow, done: Done) -> None:
+        """Kept."""
+        self.kept[task.miss.question.exact] = done
+
+    async def forget(self, what: Invalidation) -> int:  # noqa: ARG002 the seam's
+        """Everything."""
+        gone = len(self.kept)
+        self.kept.clear()
+        return gone
+
+
+def _hit(saved: Decimal | None) -> CacheOutcome:
+    return CacheOutcome(result="hit", step="exact", score=1.0, saved_micro_usd=saved)
+
+
+@dataclass
+class Reports:
+    """The accounts of the requests that ended."""
+
+    events: list[UsageEvent] = field(default_factory=list)
+
+    def record(self, event: UsageEvent, *, exported: bool) -> None:  # noqa: ARG002 the seam's
+        """Noted."""
+        self.events.append(event)
+
+
+class NoPrefixes:
+    """Nobody has ever seen a prefix."""
+
+    async def seen(self, look: Sequence[str], record: Sequence[str]) -> Mapping[str, Uses]:  # noqa: ARG002 the seam's
+        """None."""
+        return {}
+
+
+def content(body: Mapping[str, Any]) -> Any:  # noqa: ANN401 what the answer says
+    """The text of a `chat.completion`."""
+    return body["choices"][0]["message"]["content"]

@@ -1,0 +1,231 @@
+"""The whole flow in one process: real client, router and pools; the broker is in memory."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+from observability.tracing import Tracer
+from producers import RouterClient, chat, codec, topics
+from producers.broker import Outgoing
+from producers.codec import to_headers
+from producers.messages import Request, Usage, UsageEvent
+from producers.settings import ClientSettings
+from router import settings as policy_settings
+from router.options import Basis
+from router.partition_key import PrefixShares
+from router.worker import Router, bury_request, route_one
+from tests.fakes import (
+    MemoryAnswers,
+    MemoryOnce,
+    NoPrefixes,
+    Reports,
+    Script,
+    ScriptedProvider,
+    always_42,
+)
+from tests.memory_broker import MemoryBroker
+from workers.budget_state import Budgets
+from workers.cancellations import Cancellations
+from workers.catalog import Catalog, Deployment
+from workers.chores import do_chore
+from workers.fleet import Fleet
+from workers.handover import DELAYS_MS
+from workers.job import lane_of
+from workers.parts import Pool
+from workers.pool import bury, serve_one
+from workers.prompt_caching import PromptCaching
+from workers.pursuit import World
+from workers.serving import queues_of
+from workers.situation import PlanRules
+from workers.stream import Stream, StreamSettings
+
+PRICES = {"small": Decimal(1), "medium": Decimal(10)}
+"""Micro-dollars per token; `nobody-knows` has none."""
+
+
+def catalog(**changes: object) -> Catalog:
+    """Two tiers: `economy` with two deployments, above it `standard` with one."""
+
+    def place(model: str, provider: str) -> dict[str, Any]:
+        return {"model": model, "provider": provider, "base_url": "http://x", "zone": "us"}
+
+    models = {
+        name: {"family": "f", "context_window": 100_000}
+        for name in ("small", "medium", "nobody-knows")
+    }
+    return Catalog.model_validate(
+        {
+            "default_baseline": "std",
+            "models": models,
+            "deployments": {
+                "eco-a": place("small", "a"),
+                "eco-b": place("small", "b"),
+                "std": place("medium", "c"),
+                "odd": place("nobody-knows", "d"),
+            },
+            "tiers": {
+                "economy": {"deployments": ["eco-a", "eco-b"], "next": "standard"},
+                "standard": {"deployments": ["std"]},
+                "odd": {"deployments": ["odd"]},
+            },
+            "tenants": {"t": {}, "shut": {"reply_topics": ["only.this"]}},
+            "policy": {"min_quality": 0.0},
+            **changes,
+        }
+    )
+
+
+def price_of(deployment: Deployment, usage: Usage) -> Decimal | None:
+    """By model."""
+    price = PRICES.get(deployment.model)
+    return None if price is None else price * (usage.input_total + usage.output)
+
+
+@dataclass
+class Stage:
+    """What a test sees and touches.
+
+    scripts: by deployment, else `always_42`; calls: in the order of their begin.
+    """
+
+    scripts: Mapping[str, Script]
+    catalog: Catalog
+    rules: PlanRules = field(default_factory=PlanRules)
+    concurrency: int = 32
+    broker: MemoryBroker = field(default_factory=MemoryBroker)
+    once: MemoryOnce = field(default_factory=MemoryOnce)
+    answers: MemoryAnswers = field(default_factory=MemoryAnswers)
+    reports: Reports = field(default_factory=Reports)
+    cancellations: Cancellations = field(default_factory=Cancellations)
+
+    def __post_init__(self) -> None:
+        self.calls: list[Any] = []
+        self.client = RouterClient(self.broker, ClientSettings(timeout_s=10))
+        self.tracer = Tracer("test", None)
+        self.basis = Basis(
+            self.catalog,
+            policy_settings.parse(self.catalog.policy, self.catalog),
+            lambda name, usage: price_of(self.catalog.deployments[name], usage),
+        )
+        self.world = World(
+            self.catalog,
+            {
+                name: ScriptedProvider(self.calls, self.scripts.get(name, always_42))
+                for name in self.catalog.deployments
+            },
+        )
+
+    def called(self) -> list[str]:
+        """The models' deployments called so far, by provider."""
+        return [call.deployment.provider for call in self.calls]
+
+    def dead_letters(self) -> list[tuple[bytes, str]]:
+        """(bytes, reason) of each."""
+        letters = self.broker.written(topics.DEAD_LETTERS)
+        return [(letter.value, dict(letter.headers)["x-dlq-reason"].decode()) for letter in letters]
+
+    async def events(self, number: int = 1) -> list[UsageEvent]:
+        """The usage events, once there are so many."""
+        records = await self.broker.has(topics.USAGE, number)
+        return [UsageEvent.model_validate_json(record.value) for record in records]
+
+    async def send(self, value: bytes, *, key: bytes = b"r1", **headers: str | int | None) -> None:
+        """A raw record, as a foreign client may write it; _ in a header's name stands for -."""
+        named = {
+            name if name in ("correlation_id", "reply_to") else name.replace("_", "-"): text
+            for name, text in headers.items()
+        }
+        await self.broker.publish(Outgoing(topics.REQUESTS, value, key, to_headers(named)))
+
+    async def replies(self, number: int = 1, topic: str = topics.REPLIES) -> list[Any]:
+        """The replies on `topic`, once there are so many."""
+        records = await self.broker.has(topic, number)
+        return [codec.decode_reply(record.value) for record in records]
+
+    def router(self) -> Router:
+        """The router of this stage."""
+        return Router(
+            basis=lambda: self.basis,
+            publisher=self.broker,
+            tracer=self.tracer,
+            partitions=self.broker.partitions,
+            shares=PrefixShares(),
+            routed=lambda _tenant, _decision: None,
+        )
+
+    def pool(self, tier: str) -> Pool:
+        """One more process's pool of `tier`: what the fleet shares is shared."""
+        return Pool(
+            tier=tier,
+            world=lambda: self.world,
+            price_of=price_of,
+            fleet=Fleet(self.catalog, asyncio.get_running_loop().time, lambda _: None),
+            budgets=Budgets(partial(datetime.now, UTC), None),
+            caching=PromptCaching(NoPrefixes(), lambda _: None),
+            lookup=self.answers,
+            once=self.once,
+            cancellations=self.cancellations,
+            publisher=self.broker,
+            tracer=self.tracer,
+            rules=self.rules,
+            reporter=self.reports,
+        )
+
+    def streams(self) -> list[Stream]:
+        """One router, one worker for each tier, one for the chores."""
+        router = self.router()
+        found = [
+            self._stream(
+                [topics.REQUESTS],
+                "router",
+                partial(route_one, router),
+                partial(bury_request, router),
+            )
+        ]
+        buried = partial(bury, self.broker)
+        for tier in self.catalog.tiers:
+            queues = queues_of(self.catalog, tier, None)
+            found.append(self._stream(queues, tier, partial(serve_one, self.pool(tier)), buried))
+        chores = [topics.retry_topic(delay) for delay in DELAYS_MS]
+        chore = partial(do_chore, self.broker, self.answers)
+        found.append(self._stream(chores, "chores", chore, buried))
+        return found
+
+    def _stream(self, queues: list[str], group: str, handle: Any, crash: Any) -> Stream:  # noqa: ANN401
+        settings = StreamSettings(
+            self.concurrency, commit_every_s=0.02, revoke_grace_s=0.2, stop_grace_s=0.2
+        )
+        lane = partial(lane_of, weight_of=lambda _: 1)
+        return Stream(self.broker.member(queues, group), handle, crash, lane, settings)
+
+
+@asynccontextmanager
+async def playing(
+    scripts: Mapping[str, Script] | None = None,
+    **parts: Any,  # noqa: ANN401 as Stage's
+) -> AsyncIterator[Stage]:
+    """A stage on which everything runs."""
+    stage = Stage(scripts or {}, parts.pop("catalog", None) or catalog(), **parts)
+    stop = asyncio.Event()
+    async with (
+        asyncio.TaskGroup() as running,
+        stage.client.listening(),
+        stage.broker.tail(topics.CANCELLATIONS, stage.cancellations.receive),
+    ):
+        for stream in stage.streams():
+            running.create_task(stream.run(stop))
+        try:
+            yield stage
+        finally:
+            stop.set()
+            stage.broker.close()
+
+
+def ask(prompt: str = "What is the answer?", **fields: Any) -> Request:  # noqa: ANN401
+    """A request of tenant `t`."""
+    return chat(prompt, tenant=fields.pop("tenant", "t"), **fields)

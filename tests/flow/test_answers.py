@@ -1,0 +1,190 @@
+import asyncio
+from decimal import Decimal
+
+from producers.messages import Chunk, Done, Failed
+from tests.fakes import Script, Waits, answer, content, fails, streams
+from tests.flow.stage import ask, playing
+from workers.providers.outcome import (
+    BadCredentials,
+    ContentFiltered,
+    CutStream,
+    Outcome,
+    RateLimited,
+    Rejected,
+    ServerError,
+)
+from workers.providers.provider import Call, Emit
+from workers.situation import PlanRules
+
+BROKEN = ServerError(message="it broke", status=500)
+HASTY = PlanRules(patience_s=0.1, backoff_s=0.01, hedge=False)
+
+
+async def test_a_request_comes_back_answered_priced_and_traced() -> None:
+    async with playing() as stage:
+        reply = await stage.client.submit(ask())
+        assert isinstance(reply, Done)
+        assert content(reply.body) == "42"
+        assert (reply.route.tier, reply.route.deployment) == ("economy", "eco-a")
+        assert (reply.cost_micro_usd, reply.baseline_micro_usd) == (Decimal(20), Decimal(200))
+        assert len(reply.trace_id or "") == 32
+        (event,) = await stage.events()
+        assert (event.id, event.trace_id) == (reply.id, reply.trace_id)
+        assert event.cost_micro_usd == 20
+        assert event.savings is not None
+        assert event.savings.routing == 180
+
+
+async def test_a_stream_comes_in_order_and_ends() -> None:
+    async with playing({"eco-a": streams("Hel", "lo ", "world")}) as stage:
+        parts = [part async for part in stage.client.stream(ask(stream=True))]
+        assert [type(part) for part in parts[-2:]] == [Chunk, Done]
+        chunks = [part for part in parts if isinstance(part, Chunk)]
+        assert [chunk.seq for chunk in chunks] == list(range(len(chunks)))
+        assert "".join(chunk.delta["content"] for chunk in chunks) == "Hello world"
+
+
+async def test_the_second_asker_gets_the_cached_answer_for_nothing() -> None:
+    async with playing() as stage:
+        first = await stage.client.submit(ask())
+        await stage.broker.until(lambda: bool(stage.answers.kept))
+        second = await stage.client.submit(ask())
+        assert isinstance(first, Done)
+        assert isinstance(second, Done)
+        assert second.body == first.body
+        assert second.cache.result == "hit"
+        assert second.cost_micro_usd == 0
+        assert second.cache.saved_micro_usd == 20
+        assert len(stage.calls) == 1
+
+
+async def test_a_cached_answer_to_a_stream_is_one_chunk() -> None:
+    async with playing() as stage:
+        await stage.client.submit(ask())
+        await stage.broker.until(lambda: bool(stage.answers.kept))
+        parts = [part async for part in stage.client.stream(ask(stream=True))]
+        assert [type(part) for part in parts] == [Chunk, Done]
+        assert isinstance(parts[0], Chunk)
+        assert parts[0].delta["content"] == "42"
+
+
+async def test_only_if_cached_never_calls() -> None:
+    async with playing() as stage:
+        routing = {"cache": {"mode": "only-if-cached"}}
+        reply = await stage.client.submit(ask(routing=routing))
+        assert isinstance(reply, Failed)
+        assert reply.code == "not_in_cache"
+        assert stage.calls == []
+    assert stage.answers.open == 0
+
+
+async def test_the_next_deployment_answers_when_the_first_is_broken() -> None:
+    async with playing({"eco-a": fails(BROKEN)}) as stage:
+        reply = await stage.client.submit(ask())
+        assert isinstance(reply, Done)
+        assert [attempt.outcome for attempt in reply.route.attempts] == ["ServerError", "ok"]
+        assert reply.route.deployment == "eco-b"
+
+
+async def test_a_tier_that_is_down_hands_over_to_the_next() -> None:
+    refused = fails(BadCredentials(message="the key in A_KEY is wrong", status=401))
+    async with playing({"eco-a": refused, "eco-b": refused}) as stage:
+        reply = await stage.client.submit(ask())
+        assert isinstance(reply, Done)
+        assert reply.route.tier == "standard"
+        assert stage.called() == ["a", "b", "c"]
+        assert len(reply.route.attempts) == 3
+        assert any("refused its credentials" in reason for reason in reply.route.reasons)
+    assert stage.answers.open == 0
+
+
+async def test_no_key_anywhere_is_told_as_what_it_is() -> None:
+    refused = fails(BadCredentials(message="no key: set A_KEY"))
+    async with playing(dict.fromkeys(["eco-a", "eco-b", "std"], refused)) as stage:
+        reply = await stage.client.submit(ask())
+        assert isinstance(reply, Failed)
+        assert reply.code == "bad_credentials"
+        assert not reply.retryable
+        assert "operator" in reply.message
+
+
+async def test_what_the_provider_rejects_is_not_tried_elsewhere() -> None:
+    for outcome, code in (
+        (Rejected(message="bad tool"), "provider_rejected"),
+        (ContentFiltered(message="no"), "content_filtered"),
+    ):
+        async with playing({"eco-a": fails(outcome)}) as stage:
+            reply = await stage.client.submit(ask())
+            assert isinstance(reply, Failed)
+            assert (reply.code, stage.called()) == (code, ["a"])
+
+
+async def test_a_batch_request_comes_back_after_its_delay() -> None:
+    limited = [RateLimited(message="slow down", wait_s=0.4)] * 2
+
+    async def script(_call: Call, _emit: Emit | None) -> Outcome:
+        return limited.pop() if limited else answer()
+
+    async with playing({"eco-a": script, "eco-b": script}, rules=HASTY) as stage:
+        reply = await stage.client.submit(ask(routing={"latency": "batch"}))
+        assert isinstance(reply, Done)
+        assert reply.route.tier == "economy"
+        assert len(reply.route.attempts) == 3
+        (delayed,) = stage.broker.written("llm.retry.1000")
+        assert dict(delayed.headers)["x-target"] == b"llm.tier.economy"
+        again = stage.broker.written("llm.tier.economy")[-1]
+        assert again.key == delayed.key
+        assert "x-due" not in dict(again.headers)
+        assert dict(again.headers)["x-attempt"] == b"2"
+
+
+async def test_a_stream_that_breaks_after_a_part_was_seen_fails_and_is_paid_for() -> None:
+    broken = CutStream(message="it ended early", usage=answer().usage)
+    async with playing({"eco-a": streams("Hel", then=broken)}) as stage:
+        parts = [part async for part in stage.client.stream(ask(stream=True))]
+        assert isinstance(parts[-1], Failed)
+        assert parts[-1].code == "providers_exhausted"
+        assert stage.called() == ["a"]
+        (event,) = await stage.events()
+        assert event.cost_micro_usd == 20
+
+
+async def test_an_unpriced_answer_says_so() -> None:
+    async with playing() as stage:
+        reply = await stage.client.submit(ask(model="odd"))
+        assert isinstance(reply, Done)
+        assert reply.cost_micro_usd is None
+        (event,) = await stage.events()
+        assert (event.cost_micro_usd, event.savings) == (None, None)
+
+
+async def test_a_deadline_ends_a_call_and_the_request() -> None:
+    waits = Waits()
+    async with playing({"eco-a": _obedient(waits), "eco-b": _obedient(waits)}) as stage:
+        reply = await stage.client.submit(ask(routing={"deadline_ms": 300}))
+        assert isinstance(reply, Failed)
+        assert (reply.code, reply.retryable) == ("deadline_exceeded", True)
+
+
+def _obedient(waits: Waits) -> Script:
+    """A provider that keeps to its timeout, as the real ones do."""
+
+    async def script(call: Call, emit: Emit | None) -> Outcome:
+        try:
+            async with asyncio.timeout(call.timeout_s):
+                return await waits(call, emit)
+        except TimeoutError:
+            return ServerError(message="too late")
+
+    return script
+
+
+async def test_an_expired_request_is_not_called() -> None:
+    async with playing() as stage:
+        await stage.send(
+            b'{"id":"r1","tenant":"t","body":{"messages":[{"role":"user","content":"x"}]}}',
+            x_deadline=1,
+        )
+        (reply,) = await stage.replies()
+        assert (reply.code, reply.retryable) == ("deadline_exceeded", True)
+        assert stage.calls == []

@@ -1,0 +1,187 @@
+"""Every bad input of a sender: a clear error to where it may be sent, and nothing is lost."""
+
+import json
+from typing import Any
+
+import pytest
+
+from producers import topics
+from producers.broker import Outgoing
+from producers.codec import DecodeError, to_headers
+from producers.messages import Done, Failed, Request
+from tests.fakes import answer
+from tests.flow.stage import Stage, ask, playing
+from workers.providers.outcome import Outcome
+from workers.providers.provider import Call, Emit
+
+
+def request(**changes: object) -> bytes:
+    body = {"messages": [{"role": "user", "content": "a secret prompt"}]}
+    return json.dumps({"id": "r1", "tenant": "t", "body": body, **changes}).encode()
+
+
+async def refused(stage: Stage, value: bytes, reply_to: str | None = None) -> Failed:
+    await stage.send(value, correlation_id="r1", reply_to=reply_to)
+    (reply,) = await stage.replies()
+    assert isinstance(reply, Failed)
+    assert reply.id == "r1"
+    assert not reply.retryable
+    assert "secret" not in reply.message
+    assert stage.calls == []
+    return reply
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (b"not JSON \xff", "request: the record: Invalid JSON"),
+        (b"", "request: the record: Invalid JSON"),
+        (b"[]", "request: the record: Input should be an object"),
+        (request(body={"messages": "a secret"}), "body.messages: Input should be a valid array"),
+        (request(body={"messages": []}), "body.messages: List should have at least 1 item"),
+        (request(tenant=7), "tenant: Input should be a valid string"),
+        (request(routing={"max_cost_usd": "1e999999"}), "routing.max_cost_usd: Input should be"),
+    ],
+)
+async def test_what_cannot_be_read_is_kept_and_its_sender_told(value: bytes, words: str) -> None:
+    async with playing() as stage:
+        reply = await refused(stage, value)
+        assert reply.code == "invalid_request"
+        assert words in reply.message
+        assert stage.dead_letters() == [(value, "invalid_request")]
+
+
+async def test_five_megabytes_of_text() -> None:
+    async with playing() as stage:
+        value = request(body={"messages": [{"role": "user", "content": "x" * 5_000_000}]})
+        reply = await refused(stage, value)
+        assert reply.code == "request_too_large"
+        assert "at most 1,000,000" in reply.message
+        assert stage.dead_letters() == [(value, "request_too_large")]
+
+
+async def test_who_sent_it_is_unknown_so_only_the_bytes_are_kept() -> None:
+    async with playing() as stage:
+        await stage.send(b"not JSON")
+        await stage.broker.has(topics.DEAD_LETTERS, 1)
+        await stage.client.submit(ask())  # the router goes on
+        assert stage.dead_letters() == [(b"not JSON", "invalid_request")]
+        assert {reply.id for reply in await stage.replies()} != {"r1"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "words"),
+    [
+        ({"routing": {"tier": "ecconomy"}}, "unknown_tier", "Did you mean 'economy'?"),
+        ({"body": {"model": "smal", "messages": [{"role": "user"}]}}, "unknown_model", "'small'?"),
+        ({"tenant": "stranger"}, "unknown_tenant", "'stranger'"),
+        ({"routing": {"residency": ["moon"]}}, "no_deployment_fits", "moon"),
+    ],
+)
+async def test_what_cannot_be_had_is_refused_with_what_can(
+    changes: dict[str, Any], code: str, words: str
+) -> None:
+    async with playing() as stage:
+        reply = await refused(stage, request(**changes), reply_to="llm.replies")
+        assert reply.code == code
+        assert words in reply.message
+        assert stage.dead_letters() == []
+
+
+@pytest.mark.parametrize("topic", ["llm.usage", "llm.tier.economy", "somebody.elses", ".."])
+async def test_a_reply_topic_that_is_not_the_tenants(topic: str) -> None:
+    async with playing() as stage:
+        reply = await refused(stage, request(), reply_to=topic)
+        assert reply.code == "reply_to_not_allowed"
+        assert "llm.replies.*" in reply.message
+        assert stage.dead_letters() == [(request(), "reply_to_not_allowed")]
+        assert stage.broker.written(topic) == [] or topic == topics.USAGE
+
+
+async def test_headers_that_are_no_times_are_as_if_they_were_absent() -> None:
+    async with playing() as stage:
+        await stage.send(
+            request(), correlation_id="²", x_deadline="9" * 5000, x_submitted="9" * 5000
+        )
+        (reply,) = await stage.replies()
+        assert isinstance(reply, Done)
+
+
+async def test_an_id_that_no_request_can_have_stops_nobody() -> None:
+    async with playing() as stage:
+        await stage.send(b"not JSON", correlation_id="²", x_deadline="9" * 5000)
+        await stage.broker.has(topics.DEAD_LETTERS, 1)
+        await stage.broker.until(lambda: sum(stage.broker.committed("router").values()) == 1)
+
+
+async def test_what_the_router_reads_and_the_worker_cannot_is_answered() -> None:
+    async with playing() as stage:
+        headers = to_headers({"correlation_id": "r1"})
+        await stage.broker.publish(Outgoing("llm.tier.economy", b"{}", b"r1", headers))
+        (reply,) = await stage.replies()
+        assert isinstance(reply, Failed)
+        assert reply.code == "invalid_request"
+        assert stage.dead_letters() == [(b"{}", "invalid_request")]
+
+
+async def test_a_retry_without_a_target_is_kept() -> None:
+    async with playing() as stage:
+        await stage.broker.publish(Outgoing(topics.retry_topic(1000), b"?", b"k"))
+        await stage.broker.has(topics.DEAD_LETTERS, 1)
+        assert stage.dead_letters() == [(b"?", "invalid_request")]
+
+
+async def test_a_handler_that_crashes_keeps_the_record_and_tells_its_sender() -> None:
+    async def script(_call: Call, _emit: Emit | None) -> Outcome:
+        raise KeyError("a secret prompt")
+
+    async with playing({"eco-a": script}) as stage:
+        reply = await stage.client.submit(ask("a secret prompt"))
+        assert isinstance(reply, Failed)
+        assert reply.code == "internal_error"
+        ((value, reason),) = stage.dead_letters()
+        assert b"a secret prompt" in value
+        assert reason == "internal_error"
+        detail = dict(stage.broker.written(topics.DEAD_LETTERS)[0].headers)["x-dlq-detail"]
+        assert b"KeyError in" in detail
+        assert b"secret" not in detail
+    assert stage.answers.open == 0
+
+
+async def test_a_dead_letter_that_cannot_be_written_yet_is_not_lost() -> None:
+    async def script(_call: Call, _emit: Emit | None) -> Outcome:
+        stage.broker.refuse(topics.DEAD_LETTERS, permanent=True)
+        raise KeyError
+
+    async with playing({"eco-a": script}) as stage:
+        sent = ask()
+        await stage.client.publish(sent)
+        await stage.broker.until(lambda: bool(stage.calls))
+        stage.broker.accept(topics.DEAD_LETTERS)
+        (reply,) = await stage.replies()
+        assert (reply.id, reply.code) == (sent.id, "internal_error")
+        assert len(stage.dead_letters()) == 1
+
+
+async def test_a_reply_topic_that_does_not_exist_is_told_on_the_shared_one() -> None:
+    async with playing() as stage:
+        stage.broker.refuse("llm.replies.nowhere", permanent=True)
+        await stage.send(request(), correlation_id="r1", reply_to="llm.replies.nowhere")
+        (reply,) = await stage.replies()
+        assert isinstance(reply, Failed)
+        assert reply.code == "internal_error"
+        assert len(stage.dead_letters()) == 1
+
+
+async def test_an_answer_of_no_use_to_the_client_is_an_error_of_the_client() -> None:
+    sent: list[Request] = []
+
+    async def script(_call: Call, _emit: Emit | None) -> Outcome:
+        poison = Outgoing(topics.REPLIES, b"{}", sent[0].id.encode())
+        await stage.broker.publish(poison)
+        return answer()
+
+    async with playing({"eco-a": script}) as stage:
+        sent.append(ask())
+        with pytest.raises(DecodeError, match="reply: "):
+            await stage.client.submit(sent[0])

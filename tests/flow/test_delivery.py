@@ -1,0 +1,185 @@
+"""Nothing lost, nothing paid twice, and in order where order was asked for."""
+
+import asyncio
+from collections.abc import Callable
+from decimal import Decimal
+
+import pytest
+
+from producers import ReplyTimeoutError, topics
+from producers.broker import Outgoing
+from producers.messages import Chunk, Done, Failed
+from tests.fakes import Script, Waits, answer, content, fails
+from tests.flow.stage import Stage, ask, playing
+from workers.providers.outcome import BadCredentials, ContextTooLong, Outcome, RateLimited
+from workers.providers.provider import Call, Emit
+from workers.situation import PlanRules
+
+NO_STORE = {"cache": {"mode": "no-store"}}
+
+
+async def twice(stage: Stage, topic: str) -> None:
+    """The last record of `topic` is written again."""
+    record = stage.broker.written(topic)[-1]
+    await stage.broker.publish(Outgoing(topic, record.value, record.key, record.headers))
+
+
+@pytest.mark.parametrize("topic", [topics.REQUESTS, "llm.tier.economy"])
+async def test_a_request_published_twice_is_answered_from_the_record(topic: str) -> None:
+    async with playing() as stage:
+        await stage.client.submit(ask(routing=NO_STORE))
+        await twice(stage, topic)
+        first, second = await stage.broker.has(topics.REPLIES, 2)
+        assert first.value == second.value
+        assert len(stage.calls) == 1
+        assert len({event.id for event in await stage.events(2)}) == 1
+
+
+async def test_a_failure_is_recorded_too() -> None:
+    async with playing() as stage:
+        await stage.client.submit(ask(routing={"cache": {"mode": "only-if-cached"}}))
+        await twice(stage, "llm.tier.economy")
+        first, second = await stage.broker.has(topics.REPLIES, 2)
+        assert first.value == second.value
+
+
+async def test_two_workers_with_one_id_make_one_call() -> None:
+    waits = Waits()
+    async with playing({"eco-a": waits}) as stage:
+        await stage.client.publish(ask(routing=NO_STORE))
+        await waits.begun.wait()
+        await twice(stage, "llm.tier.economy")
+        await twice(stage, "llm.tier.economy")
+        waits.let.set()
+        replies = await stage.broker.has(topics.REPLIES, 3)
+        assert len({record.value for record in replies}) == 1
+        assert len(stage.calls) == 1
+
+
+async def test_a_request_handed_over_is_given_up_for_the_next_tier() -> None:
+    refused = fails(BadCredentials(message="no"))
+    async with playing({"eco-a": refused, "eco-b": refused}) as stage:
+        await stage.client.submit(ask(routing=NO_STORE))
+        await twice(stage, "llm.tier.economy")
+        first, second = await stage.broker.has(topics.REPLIES, 2)
+        assert first.value == second.value
+        assert stage.called() == ["a", "b", "c"]
+
+
+# --------------------------------------------------------------------------------- cancellation
+
+
+async def test_a_request_cancelled_before_its_turn_is_not_called() -> None:
+    waits = Waits()
+    async with playing({"eco-a": waits}, concurrency=1) as stage:
+        first, second = ask("one", model="economy"), ask("two", model="economy")
+        going = asyncio.create_task(stage.client.submit(first))
+        await waits.begun.wait()
+        waiting = asyncio.create_task(stage.client.submit(second))
+        await stage.broker.has("llm.tier.economy", 2)
+        await stage.client.cancel(second.id)
+        waits.let.set()
+        assert isinstance(await going, Done)
+        reply = await waiting
+        assert isinstance(reply, Failed)
+        assert reply.code == "cancelled"
+        assert len(stage.calls) == 1
+
+
+async def test_a_running_stream_is_stopped_and_what_came_is_paid_for() -> None:
+    waits = Waits(first="x" * 400)
+    async with playing({"eco-a": waits}) as stage:
+        sent = ask(stream=True)
+        parts = stage.client.stream(sent)
+        first = await anext(parts)
+        assert isinstance(first, Chunk)
+        await stage.client.cancel(sent.id)
+        last = [part async for part in parts][-1]
+        assert isinstance(last, Failed)
+        assert last.code == "cancelled"
+        assert waits.cut
+        (attempt,) = last.attempts
+        assert attempt.outcome == "cancelled"
+        assert attempt.usage is not None
+        assert attempt.usage.output == 100
+        (event,) = await stage.events()
+        assert event.cost_micro_usd == attempt.cost_micro_usd
+        assert (event.cost_micro_usd or 0) >= Decimal(100)
+    assert stage.answers.open == 0
+
+
+async def test_a_timeout_at_the_client_is_the_requests_deadline() -> None:
+    async with playing({"eco-a": Waits(), "eco-b": Waits()}) as stage:
+        with pytest.raises(ReplyTimeoutError):
+            await stage.client.submit(ask(), timeout=0.1)
+        deadline = dict(stage.broker.written(topics.REQUESTS)[0].headers)["x-deadline"]
+        submitted = dict(stage.broker.written(topics.REQUESTS)[0].headers)["x-submitted"]
+        assert int(deadline) - int(submitted) == 100
+
+
+# ----------------------------------------------------------------------------------------- order
+
+
+async def in_order(stage: Stage, first: Waits | None = None) -> list[str]:
+    """Three requests of one conversation, the first slow; the ids in the order of the replies."""
+    sent = [
+        ask(f"turn {number}", routing={"conversation": "c", "ordered": True, **NO_STORE})
+        for number in range(3)
+    ]
+    for request in sent:
+        await stage.client.publish(request)
+    if first is not None:
+        await first.begun.wait()
+        await stage.broker.has("llm.tier.economy", 3)
+        first.let.set()
+    replies = await stage.replies(3)
+    assert [reply.id for reply in replies] == [request.id for request in sent]
+    return [reply.route.tier for reply in replies]
+
+
+async def test_a_conversation_is_answered_in_order_although_the_first_call_is_slow() -> None:
+    slow = Waits()
+
+    async def script(call: Call, emit: Emit | None) -> Outcome:
+        is_first = "turn 0" in str(call.body.messages)
+        return await slow(call, emit) if is_first else answer()
+
+    async with playing({"eco-a": script}) as stage:
+        assert await in_order(stage, slow) == ["economy"] * 3
+
+
+async def test_it_stays_in_order_when_the_first_goes_to_another_tier() -> None:
+    async with playing(_first_only(lambda: ContextTooLong(message="too long"))) as stage:
+        assert await in_order(stage) == ["standard", "economy", "economy"]
+        assert stage.broker.written("llm.tier.standard") == []
+
+
+async def test_it_stays_in_order_when_the_first_must_wait() -> None:
+    limited = [RateLimited(message="slow down", wait_s=0.3)] * 2
+    rules = PlanRules(patience_s=0.05, backoff_s=0.01, hops=0, hedge=False)
+    scripts = _first_only(lambda: limited.pop() if limited else answer())
+    async with playing(scripts, rules=rules) as stage:
+        assert await in_order(stage) == ["economy"] * 3
+        assert stage.broker.written("llm.retry.1000") == []
+
+
+def _first_only(outcome: Callable[[], Outcome]) -> dict[str, Script]:
+    async def script(call: Call, _emit: Emit | None) -> Outcome:
+        return outcome() if "turn 0" in str(call.body.messages) else answer()
+
+    return {"eco-a": script, "eco-b": script}
+
+
+# ------------------------------------------------------------------------------------ many at once
+
+
+async def test_three_hundred_requests_on_one_client_are_each_answered() -> None:
+    async with playing() as stage:
+        sent = [ask(f"question {number}") for number in range(300)]
+        replies = await asyncio.gather(
+            *(stage.client.submit(request, timeout=60) for request in sent)
+        )
+        assert [reply.id for reply in replies] == [request.id for request in sent]
+        assert all(isinstance(reply, Done) and content(reply.body) == "42" for reply in replies)
+        assert len(stage.calls) == 300
+        assert len(stage.reports.events) == 300
