@@ -30,6 +30,7 @@ from tests.fakes import (
 )
 from tests.memory_broker import MemoryBroker
 from workers.budget_state import Budgets
+from workers.calling import Means
 from workers.cancellations import Cancellations
 from workers.catalog import Catalog, Deployment
 from workers.chores import do_chore
@@ -39,10 +40,11 @@ from workers.job import lane_of
 from workers.parts import Pool
 from workers.pool import bury, serve_one
 from workers.prompt_caching import PromptCaching
-from workers.pursuit import World
 from workers.serving import queues_of
 from workers.situation import PlanRules
 from workers.stream import Stream, StreamSettings
+from workers.tokens import TokenFactors
+from workers.world import World
 
 PRICES = {"small": Decimal(1), "medium": Decimal(10)}
 """Micro-dollars per token; `nobody-knows` has none."""
@@ -163,10 +165,13 @@ class Stage:
         return Pool(
             tier=tier,
             world=lambda: self.world,
-            price_of=price_of,
-            fleet=Fleet(self.catalog, asyncio.get_running_loop().time, lambda _: None),
+            means=Means(
+                Fleet(self.catalog, asyncio.get_running_loop().time, lambda _: None),
+                price_of,
+                PromptCaching(NoPrefixes(), lambda _: None),
+                TokenFactors(),
+            ),
             budgets=Budgets(partial(datetime.now, UTC), None),
-            caching=PromptCaching(NoPrefixes(), lambda _: None),
             lookup=self.answers,
             once=self.once,
             cancellations=self.cancellations,
