@@ -185,9 +185,10 @@ class OpenSpan:
         """A step inside this one."""
         return OpenSpan(self._hop, name, attributes, self.id)
 
-    def event(self, name: str, after_s: float) -> None:
-        """Something that happened `after_s` after the step began, such as the first token."""
-        self._events = (*self._events, (name, self._start_ns + int(after_s * 1e9)))
+    def event(self, name: str, after_s: float | None = None) -> None:
+        """Something that happened `after_s` after the step began, such as the first token, or now."""
+        at_ns = time.time_ns() if after_s is None else self._start_ns + int(after_s * 1e9)
+        self._events = (*self._events, (name, at_ns))
 
 
 def new_span_id() -> int:

@@ -157,6 +157,7 @@ class Stage:
             tracer=self.tracer,
             partitions=self.broker.partitions,
             shares=PrefixShares(),
+            budget_used=lambda _tenant: 0.0,
             routed=lambda _tenant, _decision: None,
         )
 
