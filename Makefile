@@ -57,7 +57,8 @@ resilience: $(READY) ## rate limits and outages: what the breakers and fallbacks
 lock: $(READY)   ## compile requirements/*.txt from pyproject.toml (UPGRADE=--upgrade for newer ones)
 	set -e; compile="$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header $(UPGRADE)"; \
 	$$compile --group pyproject.toml:dev --output-file requirements/dev.txt; \
-	$$compile --group pyproject.toml:service --constraints requirements/dev.txt --output-file requirements/service.txt; \
+	for group in service embedder; do \
+	  $$compile --group pyproject.toml:$$group --constraints requirements/dev.txt --output-file requirements/$$group.txt; done; \
 	echo uv | $$compile --output-file requirements/bootstrap.txt -
 
 clean:           ## remove what setup, tests and demo made

@@ -48,7 +48,7 @@ def apache_kafka(data: Path, port: int | None = None) -> Server:
 
     `NoKafkaError` when Java or the jars can't be had.
     """
-    java = [*_java(), "-cp", f"{_jars()}/*"]
+    java = [*_java(), "-cp", f"{jars()}/*"]
     port = port or free_port()
     config = data.with_suffix(".properties")
     if not data.exists():
@@ -111,7 +111,7 @@ def _java() -> list[str]:
     return [java, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", logging]
 
 
-def _jars() -> Path:
+def jars() -> Path:
     """The folder of Kafka's jars: filled by Maven once, and again when the pom changes."""
     stamp = _JARS / "pom.xml"
     if stamp.exists() and stamp.read_bytes() == POM.read_bytes():

@@ -110,6 +110,8 @@ class Server(Child):
 
     def start(self) -> None:
         """Start it and wait for its port; `StartFailedError` if it ends or takes too long."""
+        if self._listens():
+            raise StartFailedError(f"{self.name}: something else listens on port {self.port}")
         super().start()
         give_up_at = time.monotonic() + self.ready_within_s
         while not self._listens():

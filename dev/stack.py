@@ -1,0 +1,181 @@
+"""How does all of Switchgear run on this machine, each part a process of its own?
+
+`python -m dev.stack` (`make up`) runs it until Ctrl-C, on the usual ports.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from dev.broker import apache_kafka, embedded
+from dev.processes import Child, Server, StartFailedError, free_port
+from dev.redis_server import redis_server, url_of
+from workers.catalog import Catalog
+from workers.config_file import parse
+from workers.settings import ServiceSettings
+from workers.topics_admin import create
+
+ROOT: Final = Path(__file__).parents[1]
+KEYS: Final = {
+    "OPENAI_API_KEY": "sk-simulated",
+    "ANTHROPIC_API_KEY": "sk-ant-simulated",
+    "MISTRAL_API_KEY": "simulated",
+}
+EMBEDDED: Final = {
+    # it knows no idempotent producer, and looks for new records only when a fetch ends
+    "SWITCHGEAR_KAFKA_IDEMPOTENCE": "false",
+    "SWITCHGEAR_KAFKA_FETCH_MAX_WAIT_MS": "10",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where the stack listens; by default on whatever is free."""
+
+    broker: int | None = None
+    redis: int | None = None
+    simulator: int | None = None
+
+
+USUAL: Final = Ports(9092, 6379, 8900)
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """What runs. environment: what a client, or one more service, needs to take part."""
+
+    environment: Mapping[str, str]
+    children: tuple[Child, ...]
+    tiers: tuple[str, ...]
+
+    def check(self) -> None:
+        """`StartFailedError` with the end of its log, if one of the processes has ended."""
+        for child in self.children:
+            if not child.alive:
+                raise StartFailedError(
+                    f"{child.name} ended; the end of {child.log}:\n{child.tail()}"
+                )
+
+
+@contextlib.contextmanager
+def stack(
+    folder: Path, ports: Ports, settings: Mapping[str, str], *, kafka: bool = False
+) -> Iterator[Stack]:
+    """Broker, Redis, simulator, router and a pool for each tier, until the context is left.
+
+    folder: for logs and data; `settings` are added to the environment of all of ours.
+    kafka: Apache Kafka in place of the embedded broker.
+    """
+    with contextlib.ExitStack() as running:
+        broker = (
+            apache_kafka(folder / "kafka", ports.broker)
+            if kafka
+            else embedded(folder, ports.broker)
+        )
+        redis = redis_server(folder / "redis", ports.redis)
+        simulator = _simulator(folder, ports.simulator)
+        environment = _environment(broker, redis, simulator) | (EMBEDDED if not kafka else {})
+        environment |= settings
+        _start(running, redis, simulator, broker)
+        _create_topics(environment)
+        services = _services(folder, environment)
+        _start(running, *services)
+        yield Stack(environment, (broker, redis, simulator, *services), tuple(_catalog().tiers))
+
+
+def _environment(broker: Server, redis: Server, simulator: Server) -> dict[str, str]:
+    providers = f"http://{simulator.address}"
+    return {
+        "SWITCHGEAR_KAFKA": broker.address,
+        "SWITCHGEAR_REDIS": url_of(redis),
+        "SWITCHGEAR_PARTITIONS": "4",
+        "OPENAI_BASE_URL": f"{providers}/openai/v1",
+        "ANTHROPIC_BASE_URL": f"{providers}/anthropic",
+        "MISTRAL_BASE_URL": f"{providers}/mistral/v1",
+        **KEYS,
+    }
+
+
+def _simulator(folder: Path, port: int | None) -> Server:
+    port = port or free_port()
+    argv = [sys.executable, "-m", "dev.simulator", "--port", str(port)]
+    return Server("simulator", argv, folder / "simulator.log", port=port)
+
+
+def _services(folder: Path, environment: Mapping[str, str]) -> list[Child]:
+    commands = {"router": ["router"]} | {
+        f"pool-{tier}": ["workers", "--tier", tier] for tier in _catalog().tiers
+    }
+    return [
+        Child(name, [sys.executable, "-m", *command], folder / f"{name}.log", environment)
+        for name, command in commands.items()
+    ]
+
+
+def _create_topics(environment: Mapping[str, str]) -> None:
+    settings = ServiceSettings.model_validate(settings_of(environment))
+    wanted = create(settings, _catalog(), partitions=settings.partitions, replication=1)
+    asyncio.run(wanted)
+
+
+def settings_of(environment: Mapping[str, str]) -> dict[str, str]:
+    """The `SWITCHGEAR_…` variables as the fields of our settings classes."""
+    prefix = "SWITCHGEAR_"
+    return {
+        name.removeprefix(prefix).lower(): value
+        for name, value in environment.items()
+        if name.startswith(prefix)
+    }
+
+
+def _catalog() -> Catalog:
+    return parse((ROOT / "switchgear.yaml").read_text(encoding="utf-8"))
+
+
+def _start(running: contextlib.ExitStack, *children: Child) -> None:
+    for child in children:
+        child.start()
+        running.callback(child.stop)
+
+
+def stop_on_sigterm() -> None:
+    """Lets a SIGTERM end this process as a Ctrl-C does: the contexts are left."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def main() -> int:
+    """Runs the stack on the usual ports until Ctrl-C."""
+    stop_on_sigterm()
+    folder = ROOT / "var" / "stack"
+    kafka = os.environ.get("DEMO_BROKER") == "kafka"
+    try:
+        with stack(folder, USUAL, {}, kafka=kafka) as running:
+            _greet(running, folder)
+            while True:
+                running.check()
+                time.sleep(0.5)
+    except StartFailedError as error:
+        print(f"make up: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nstopped")
+    return 0
+
+
+def _greet(running: Stack, folder: Path) -> None:
+    told = {k: v for k, v in running.environment.items() if k.startswith("SWITCHGEAR_KAFKA")}
+    setting = " ".join(f"{name}={value}" for name, value in told.items())
+    print(f"Running: {', '.join(child.name for child in running.children)}. Logs: {folder}")
+    print(f"Ask it: {setting} .venv/bin/python -m producers 'What is Kafka?'")
+    print("Ctrl-C stops everything.", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
