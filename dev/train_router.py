@@ -37,9 +37,11 @@ PRIOR: Final[dict[Signal, float]] = {
     "routine": -0.3,
     "creative": -0.3,
     "lookup": -0.8,
+    "foreign": 0.5,
 }
 """What we believed before seeing data: public benchmarks agree that strong models gain most at
-code, mathematics and reasoning, and least at facts, chat and rewriting."""
+code, mathematics, reasoning and languages other than English, and least at facts, chat and
+rewriting."""
 
 PULL: Final = 0.3
 FOLDS: Final = 8

@@ -60,7 +60,7 @@ def explain(options: argparse.Namespace, basis: Basis) -> int:
 def classify(options: argparse.Namespace, basis: Basis) -> int:
     """Judges a file of prompts, a line each."""
     with (
-        Path(options.input).open(encoding="utf-8") as lines,
+        Path(options.input).open(encoding="utf-8", errors="replace") as lines,
         Path(options.output).open("w", encoding="utf-8") as out,
     ):
         out.writelines(line + "\n" for line in commands.classify(lines, basis))

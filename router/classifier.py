@@ -125,7 +125,7 @@ def score(features: Features, model: Model | None = None) -> Scores:
 
 
 _WITHIN_TASK: Final[frozenset[Signal]] = frozenset(
-    ["length", "echoed", "numeric_options", "statements", "relations", "constraints"]
+    ["length", "echoed", "numeric_options", "statements", "relations", "constraints", "foreign"]
 )
 """What makes a prompt harder than others of its task; the task's own share is in `_AVERAGE`."""
 

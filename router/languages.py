@@ -18,12 +18,12 @@ _SCRIPTS: Final = {
 }
 _COMMON_WORDS: Final = {
     "en": "the and of to is in that for with what are you this how",
-    "de": "der die das und ist nicht ein eine mit für wie ich sie den auf",
-    "fr": "le la les des et est une dans pour que qui vous avec sur",
+    "de": "der das und ist nicht ein eine mit für wie ich sie den auf",
+    "fr": "le la les et est une dans pour que qui vous avec sur",
     "es": "el los las una es en que por con para como del se cuál",
-    "it": "il di che è per una con non sono come della gli nel cosa",
-    "pt": "o os uma não em para com como do da que você são qual",
-    "nl": "het een van en is niet dat voor met zijn wat hoe aan",
+    "it": "il di che è per una con non sono della gli nel cosa",
+    "pt": "o os uma não em para com como da que você são qual",
+    "nl": "het een en is niet dat voor met zijn wat hoe aan",
 }
 _COMMON: Final = {code: frozenset(words.split()) for code, words in _COMMON_WORDS.items()}
 _SAMPLE: Final = 2_000

@@ -25,11 +25,13 @@ Signal: TypeAlias = Literal[
     "routine",
     "creative",
     "lookup",
+    "foreign",
 ]
 """length: of what is to be answered, in doublings; echoed: the options say again what the question
 says, so relations decide and not recall; numeric_options: to choose a figure at once, without
 working it out, is beyond every model alike; statements: several claims to judge at once;
-relations: words that relate quantities; the others: the kind of work."""
+relations: words that relate quantities; foreign: not a word of English; the others: the kind of
+work."""
 
 SIGNALS: Final[tuple[Signal, ...]] = get_args(Signal)
 
@@ -60,6 +62,7 @@ def signals(features: Features) -> dict[Signal, float]:
     found: dict[Signal, float] = dict.fromkeys(SIGNALS, 0.0)
     surface = features.surface
     found["length"] = _bounded(math.log2((1 + surface.pieces) / _USUAL_PIECES) / _DOUBLINGS)
+    found["foreign"] = float(bool(features.languages) and "en" not in features.languages)
     if surface.options:
         found["echoed"] = 4 * (surface.echoed - _USUAL_ECHO)
         found["statements"] = float(surface.statements > 0)

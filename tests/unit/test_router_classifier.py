@@ -87,6 +87,16 @@ def test_odd_texts_get_a_judgement(prompt: str) -> None:
     assert all(0 < found.success(rank, 3).mean < 1 for rank in range(3))
 
 
+def test_a_hundred_alphabets_get_a_judgement() -> None:
+    """One prompt from each of 100 blocks of Unicode letters."""
+    letters = [c for c in map(chr, range(0x100, 0x1F000)) if c.isalpha()]
+    blocks = [letters[i : i + len(letters) // 100] for i in range(0, len(letters), 600)]
+    assert len(blocks) >= 100
+    for block in blocks:
+        found = judge(" ".join(("".join(block[:7]), "".join(block[7:15]), "".join(block[15:20]))))
+        assert 0 < found.need < 1
+
+
 @given(st.text(max_size=2_000))
 def test_any_text_gets_a_bounded_judgement(prompt: str) -> None:
     found = features.extract(request(prompt))
