@@ -42,7 +42,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         settings = ObservabilitySettings()
         if options.file is not None:
             settings = settings.model_copy(update={"ledger": options.file})
-        run = {"ledger": _ledger, "report": _report, "waste": _waste}[options.command]
+        run = {"ledger": _ledger, "report": _report, "waste": _waste, "quality": _quality}[
+            options.command
+        ]
         run(options, settings)
     except (ValueError, ValidationError, UnknownDimensionError, LedgerBusyError) as error:
         return _refuse(str(error))
@@ -77,6 +79,9 @@ def _parser() -> argparse.ArgumentParser:
     waste = commands_of.add_parser("waste", help="what to change, and what that saves a month")
     _add_period(waste)
     waste.add_argument("--format", choices=("table", "json"), default="table")
+    quality = commands_of.add_parser("quality", help="answers that their context doesn't support")
+    _add_period(quality)
+    quality.add_argument("--format", choices=("table", "json"), default="table")
     return parser
 
 
@@ -136,6 +141,12 @@ def _waste(options: argparse.Namespace, settings: ObservabilitySettings) -> None
     wanted = commands.Wanted(since=options.since, until=options.until, form=options.format)
     with _output(options.out) as console:
         commands.show_waste(Ledger(settings.ledger), wanted, _now_ms(), console)
+
+
+def _quality(options: argparse.Namespace, settings: ObservabilitySettings) -> None:
+    wanted = commands.Wanted(since=options.since, until=options.until, form=options.format)
+    with _output(options.out) as console:
+        commands.show_quality(Ledger(settings.ledger), wanted, _now_ms(), console)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias, assert_never
 from rich.console import Console
 from rich.table import Table
 
-from observability import report_html, report_text, waste
+from observability import quality, report_html, report_text, waste
 from observability.chargeback import Bill, bills
 from observability.ledger import Ledger
 from observability.period import Period, period
@@ -61,6 +61,16 @@ def show_waste(ledger: Ledger, wanted: Wanted, now_ms: int, console: Console) ->
         console.print(_findings_table(findings))
     else:
         console.print("Nothing found.")
+
+
+def show_quality(ledger: Ledger, wanted: Wanted, now_ms: int, console: Console) -> None:
+    """Print how often each model says what its context doesn't support."""
+    with ledger.reading() as db:
+        measured = quality.measure(db, period(wanted.since, wanted.until, now_ms))
+    if wanted.form == "json":
+        _plain(console, quality.to_json(measured))
+    else:
+        console.print(quality.table(measured))
 
 
 def _document(made: Report, charged: Sequence[Bill], form: Literal["csv", "json", "html"]) -> str:

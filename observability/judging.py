@@ -1,0 +1,33 @@
+"""How is a sampled answer judged by a model? The call itself is the caller's."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from observability.groundedness import Verdict, judge_prompt, read_verdict, sampled
+from observability.metrics import Metrics
+
+Ask: TypeAlias = Callable[[list[dict[str, str]]], Awaitable[str | None]]
+"""Sends messages to an economy-tier model; its text, or None when there is no answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """share: of the requests with context, those that are judged, 0..1."""
+
+    ask: Ask
+    metrics: Metrics
+    share: float = 0.02
+
+    async def look_at(
+        self, request_id: str, model: str, context: str, answer: str
+    ) -> Verdict | None:
+        """None when it wasn't sampled, or the judge gave nothing that can be read."""
+        if not sampled(request_id, self.share):
+            return None
+        reply = await self.ask(judge_prompt(context, answer))
+        verdict = None if reply is None else read_verdict(reply, answer)
+        if verdict is not None:
+            said = "supported" if verdict.supported else "unsupported"
+            self.metrics.count("switchgear_groundedness_checks_total", model, "judge", said)
+        return verdict
