@@ -49,7 +49,7 @@ train: $(READY) $(EMBEDDER) ## the router's and the cache's models, from the lab
 	$(NICE) $(BIN)/python -m dev.train
 
 chaos: $(READY)  ## kills processes under load and counts what was lost
-	$(BIN)/python -m pytest -m chaos
+	$(BIN)/python -m tests.chaos
 
 resilience: $(READY) ## rate limits and outages: what the breakers and fallbacks save
 	$(BIN)/python -m bench.resilience

@@ -57,11 +57,7 @@ async def build_pool(
         lambda c: World(c, connect(c, session, environment), named_checks(c.checks)),
     )
     catalog = live().catalog
-    # a connection that Redis closed when it restarted is no reason to go on without Redis
-    redis = Redis.from_url(process.settings.redis, retry=Retry(NoBackoff(), 1))
-    parts.push_async_callback(redis.aclose)
-    link = Link(connect_redis(process.settings.redis))
-    parts.push_async_callback(link.redis.aclose)
+    redis, link = _redis(parts, process.settings.redis)
     lookup = await open_lookup(
         CacheSettings.model_validate(catalog.cache),
         redis,
@@ -93,6 +89,16 @@ async def build_pool(
         rules=PlanRules(),
         reporter=Outcomes(process.metrics, logger(role="workers")),
     )
+
+
+def _redis(parts: AsyncExitStack, url: str) -> tuple[Redis, Link]:
+    """A client for what is worth a second attempt, and a link for what can go on alone."""
+    # a connection that Redis closed when it restarted is no reason to go on without Redis
+    redis = Redis.from_url(url, retry=Retry(NoBackoff(), 1))
+    parts.push_async_callback(redis.aclose)
+    link = Link(connect_redis(url))
+    parts.push_async_callback(link.redis.aclose)
+    return redis, link
 
 
 def _fleet(process: Process, catalog: Catalog, link: Link) -> Fleet:

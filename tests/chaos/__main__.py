@@ -1,0 +1,39 @@
+"""`python -m tests.chaos`: kills things under load, and counts what was lost.
+
+Prints a table and writes it as JSON. The exit status is 1 when a promise was broken.
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from rich.console import Console
+
+from tests.chaos.faults import brief, sequence
+from tests.chaos.report import show, verdict
+from tests.chaos.run import Plan, as_json, carry_out
+
+
+def main() -> int:
+    """The exit status."""
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument("--requests", type=int, default=20_000, help="at least so many")
+    parser.add_argument("--faults", type=int, default=32, help="0: one of each family")
+    parser.add_argument("--rate", type=float, default=40, help="requests per second")
+    parser.add_argument("--only", default="", help="faults whose name has this text")
+    parser.add_argument("--folder", type=Path, help="for logs; default: below var/chaos")
+    parser.add_argument("--output", type=Path, default=Path("bench/results/chaos.json"))
+    options = parser.parse_args()
+    folder = options.folder or Path("var/chaos") / time.strftime("%Y%m%dT%H%M%S")
+    faults = sequence(options.faults) if options.faults else brief()
+    faults = [fault for fault in faults if options.only in fault.name]
+    told = verdict(carry_out(Plan(faults, options.requests, options.rate), folder.absolute()))
+    show(Console(), told)
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    options.output.write_text(as_json(told), encoding="utf-8")
+    return 1 if told["broken"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

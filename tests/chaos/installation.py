@@ -1,0 +1,141 @@
+"""What runs during a chaos run, and how is each part started, ended and ended badly?
+
+Apache Kafka, Redis, the provider simulator, and two processes of everything that is ours, each with
+an API key of its own: so the simulator's ledger tells which process made which call. The one called
+`-1` of each pair is the faults' victim; its twin lives on, and shows whether memory stays flat.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from dev.broker import apache_kafka
+from dev.processes import Child, Server, free_port
+from dev.redis_server import redis_server, url_of
+from dev.simulator.process import Running
+from tests.chaos.stepped_clock import set_step
+from workers.config_file import parse
+from workers.settings import ServiceSettings
+from workers.topics_admin import create
+
+CONFIG: Final = Path(__file__).with_name("switchgear.yaml")
+TIERS: Final = ("economy", "standard")
+SESSION_TIMEOUT_S: Final = 6
+"""The least that Kafka allows a consumer group by default."""
+_PARTITIONS: Final = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """All processes of a run, below one folder."""
+
+    folder: Path
+    kafka: Server
+    redis: Server
+    simulator: Server
+    services: Mapping[str, Server]
+
+    @property
+    def providers(self) -> Running:
+        """The simulator's control door."""
+        return Running(f"http://{self.simulator.address}")
+
+    def start(self) -> None:
+        """Everything, in the order of dependence."""
+        for server in (self.kafka, self.redis, self.simulator):
+            server.start()
+        asyncio.run(_create_topics(self.kafka.address))
+        for service in self.services.values():
+            service.start()
+
+    def stop(self) -> None:
+        """Everything, in reverse; what doesn't end in time is killed."""
+        for service in self.services.values():
+            service.kill()
+        for server in (self.simulator, self.redis, self.kafka):
+            server.stop()
+
+    def set_clock(self, name: str, seconds: float) -> None:
+        """Steps the wall clock of one service."""
+        set_step(clock_of(self.folder, name), seconds)
+
+    def processes(self) -> Iterator[Child]:
+        """Ours and those that we depend on."""
+        yield from (self.kafka, self.redis, self.simulator, *self.services.values())
+
+
+def installation(folder: Path) -> Installation:
+    """A new one, not started. Raises NoKafkaError when this machine can't run Apache Kafka."""
+    kafka = apache_kafka(folder / "kafka")
+    redis = redis_server(folder / "redis")
+    port = free_port()
+    simulator = Server(
+        name="simulator",
+        argv=[sys.executable, "-m", "dev.simulator", "--port", str(port)],
+        log=folder / "simulator.log",
+        port=port,
+    )
+    address = f"http://{simulator.address}"
+    environment = {
+        "SWITCHGEAR_KAFKA": kafka.address,
+        "SWITCHGEAR_REDIS": url_of(redis),
+        "SWITCHGEAR_CONFIG": str(CONFIG),
+        "SWITCHGEAR_PARTITIONS": str(_PARTITIONS),
+        "SWITCHGEAR_SESSION_TIMEOUT_S": str(SESSION_TIMEOUT_S),
+        "OPENAI_BASE_URL": f"{address}/openai/v1",
+        "ANTHROPIC_BASE_URL": f"{address}/anthropic",
+    }
+    services = {name: _service(folder, name, module, environment) for name, module in _ours()}
+    return Installation(folder, kafka, redis, simulator, services)
+
+
+def freeze(child: Child) -> None:
+    """It stands still, as in a long pause of its virtual machine."""
+    os.kill(child.pid, signal.SIGSTOP)
+
+
+def thaw(child: Child) -> None:
+    """It goes on, not knowing that time has passed."""
+    os.kill(child.pid, signal.SIGCONT)
+
+
+def clock_of(folder: Path, name: str) -> Path:
+    """Where the step of a service's clock is kept."""
+    return folder / f"{name}.clock"
+
+
+def _ours() -> Iterator[tuple[str, list[str]]]:
+    for number in (1, 2):
+        yield f"router-{number}", ["router"]
+        for tier in TIERS:
+            yield f"{tier}-{number}", ["workers", "--tier", tier]
+
+
+def _service(folder: Path, name: str, module: list[str], environment: Mapping[str, str]) -> Server:
+    clock = clock_of(folder, name)
+    set_step(clock, 0)
+    port = free_port()
+    launcher = str(Path(__file__).with_name("stepped_clock.py"))
+    return Server(
+        name=name,
+        argv=[sys.executable, launcher, str(clock), *module],
+        log=folder / f"{name}.log",
+        env={
+            **environment,
+            "PYTHONPATH": str(Path(__file__).parents[2]),
+            "SWITCHGEAR_METRICS_PORT": str(port),
+            "PROVIDER_KEY": name,
+        },
+        port=port,
+    )
+
+
+async def _create_topics(kafka: str) -> None:
+    catalog = parse(CONFIG.read_text("utf-8"))
+    settings = ServiceSettings(kafka=kafka)
+    await create(settings, catalog, partitions=_PARTITIONS, replication=1)

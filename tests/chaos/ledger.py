@@ -1,0 +1,170 @@
+"""Was anything lost, answered twice, or paid twice, and how long did each fault last?
+
+Pure: from what the client noted, what the observer saw, and what the provider was called for.
+Times: Unix seconds.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+Line = Mapping[str, Any]
+_LONGEST_CALL_S: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Injected:
+    """A fault as it happened. began: before it was done; ended: its cause was over.
+
+    account: of the victim, as the provider's ledger names it; well: whether all was well again
+    before patience ran out.
+    """
+
+    name: str
+    began: float
+    ended: float
+    victim: str | None = None
+    account: str | None = None
+    well: bool = True
+
+
+@dataclass(slots=True)
+class Request:
+    """Everything known of one request."""
+
+    id: str
+    sent: float | None = None
+    acked: float | None = None
+    awaited: str | None = None
+    error: str | None = None
+    talk: str | None = None
+    replies: list[Line] = field(default_factory=list)
+    dead: list[Line] = field(default_factory=list)
+    calls: list[Line] = field(default_factory=list)
+
+    @property
+    def answered_at(self) -> float | None:
+        """When its first final reply was written."""
+        return min((reply["written"] for reply in self.replies), default=None)
+
+    @property
+    def extra_calls(self) -> int:
+        """Provider calls that its reply doesn't account for: paid in vain."""
+        if not self.replies:
+            return 0
+        accounted: int = max(reply["calls"] for reply in self.replies)
+        return max(0, len(self.calls) - accounted)
+
+
+def gather(sent: Iterable[Line], seen: Iterable[Line], calls: Iterable[Line]) -> dict[str, Request]:
+    """All requests by id, whoever told of them."""
+    requests: dict[str, Request] = {}
+
+    def of(identifier: str) -> Request:
+        return requests.setdefault(identifier, Request(identifier))
+
+    for line in sent:
+        request = of(line["id"])
+        request.sent, request.acked = line["sent"], line.get("acked")
+        request.awaited, request.error = line.get("awaited"), line.get("error")
+        request.talk = line.get("talk")
+    for line in seen:
+        (of(line["id"]).dead if "dead" in line else of(line["id"]).replies).append(line)
+    for line in calls:
+        if line["request_id"]:
+            of(line["request_id"]).calls.append(line)
+    return requests
+
+
+def lost(requests: Iterable[Request]) -> list[str]:
+    """Acknowledged by Kafka, and neither answered nor dead-lettered."""
+    return [r.id for r in requests if r.acked and not r.replies and not r.dead]
+
+
+def contradicted(requests: Iterable[Request]) -> list[str]:
+    """Answered more than once, with different bodies."""
+    return [r.id for r in requests if len({reply["answer"] for reply in r.replies}) > 1]
+
+
+def torn(requests: Iterable[Request]) -> list[str]:
+    """Streamed in pieces that don't make up the answer."""
+    return [r.id for r in requests if r.replies and r.replies[0].get("whole") is False]
+
+
+def disordered(requests: Iterable[Request]) -> list[str]:
+    """Conversations whose turns weren't answered in the order they were sent."""
+    talks: dict[str, list[Request]] = defaultdict(list)
+    for request in requests:
+        if request.talk and request.acked and request.replies:
+            talks[request.talk].append(request)
+    return [talk for talk, turns in talks.items() if not _in_order(turns)]
+
+
+def _in_order(turns: list[Request]) -> bool:
+    turns.sort(key=lambda turn: turn.sent or 0)
+    answered = [turn.answered_at or 0 for turn in turns]
+    return answered == sorted(answered)
+
+
+def endings(requests: Iterable[Request]) -> Counter[str]:
+    """How many ended how: `done`, `done (cache)`, or a failure's code."""
+    return Counter(_ending(r.replies[0]) for r in requests if r.replies)
+
+
+def _ending(reply: Line) -> str:
+    return reply.get("code") or ("done (cache)" if reply.get("cache") == "hit" else "done")
+
+
+# ---------------------------------------------------------------------------------- paid in vain
+
+
+def in_flight(requests: Iterable[Request], fault: Injected) -> list[str]:
+    """The requests in whose hands the victim had a provider call when the fault struck."""
+    return [r.id for r in requests if _held(r, fault)]
+
+
+def paid_in_vain(
+    requests: Sequence[Request], faults: Sequence[Injected]
+) -> tuple[dict[int, int], list[str]]:
+    """Extra calls by the number of the fault that explains them; the requests left unexplained."""
+    explained: Counter[int] = Counter()
+    unexplained = []
+    for request in requests:
+        if request.extra_calls:
+            held = [n for n, fault in enumerate(faults) if _held(request, fault)]
+            if held:
+                explained[held[-1]] += request.extra_calls
+            else:
+                unexplained.append(request.id)
+    return dict(explained), unexplained
+
+
+def _held(request: Request, fault: Injected) -> bool:
+    answered_at = request.answered_at
+    return any(
+        fault.account == call["account"]
+        and fault.began - _LONGEST_CALL_S < call["at"] < fault.ended
+        and (answered_at is None or answered_at > fault.began)
+        for call in request.calls
+    )
+
+
+# --------------------------------------------------------------------------------------- recovery
+
+
+def recovery_s(answers: Sequence[float], rate: float, began: float, until: float) -> float:
+    """Seconds from the fault until answers came at half of `rate` or more, and kept coming.
+
+    answers: times of first answers, in order. Looks at whole seconds up to `until`; 0 = the flow
+    was never below.
+    """
+    slow = [second for second, count in _per_second(answers, began, until) if count < rate / 2]
+    return max(slow, default=-1.0) + 1.0
+
+
+def _per_second(
+    answers: Sequence[float], began: float, until: float
+) -> Iterator[tuple[float, int]]:
+    counted = Counter(int(at - began) for at in answers if began <= at < until)
+    return ((float(second), counted[second]) for second in range(int(until - began)))

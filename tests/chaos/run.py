@@ -1,0 +1,167 @@
+"""How does a chaos run go: load, a fault, patience until all is well, the next fault?"""
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from dev.processes import Child
+from dev.simulator.ledger import account
+from tests.chaos.faults import Fault
+from tests.chaos.installation import Installation, installation
+from tests.chaos.ledger import Injected, Line, Request, gather
+from tests.chaos.memory import Memory
+
+_LATE_S: Final = 5.0
+"""All is well again when no request waits for longer."""
+_SETTLE_S: Final = 4.0
+_LONGEST_WAIT_S: Final = 180.0
+_CONDUCT: Final = {"latency_ms": 400, "first_token_ms": 200, "tokens_per_s": 60, "jitter": 0.5}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """rate: requests per second; requests: at least so many are sent."""
+
+    faults: Sequence[Fault]
+    requests: int
+    rate: float
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that a run leaves for the verdict."""
+
+    plan: Plan
+    seconds: float
+    requests: Sequence[Request]
+    faults: Sequence[Injected]
+    poisoned: Sequence[Line]
+    memory: Memory
+
+
+@dataclass(slots=True)
+class Told:
+    """The lines that a process appends to a file, as they come."""
+
+    file: Path
+    lines: list[Line] = field(default_factory=list)
+    _read: int = 0
+
+    def fresh(self) -> list[Line]:
+        """What came since the last time."""
+        if not self.file.exists():
+            return []
+        with self.file.open("rb") as opened:
+            opened.seek(self._read)
+            text = opened.read()
+        whole = text[: text.rfind(b"\n") + 1]
+        self._read += len(whole)
+        fresh: list[Line] = [json.loads(line) for line in whole.splitlines()]
+        self.lines += fresh
+        return fresh
+
+
+class Waiting:
+    """The requests that Kafka has and nobody has answered yet."""
+
+    def __init__(self, sent: Told, seen: Told) -> None:
+        self.sent, self.seen = sent, seen
+        self._since: dict[str, float] = {}
+        self._ended: set[str] = set()
+
+    def look(self) -> dict[str, float]:
+        """Since when each one waits."""
+        self._ended |= {line["id"] for line in self.seen.fresh()}
+        for line in self.sent.fresh():
+            if "acked" in line:
+                self._since[line["id"]] = line["acked"]
+        for identifier in self._since.keys() & self._ended:
+            del self._since[identifier]
+        return self._since
+
+    def until(self, longest_s: float, most_waiting_s: float) -> bool:
+        """Returns when none waits for longer than `most_waiting_s`; False: not in `longest_s`."""
+        give_up_at = time.time() + longest_s
+        while time.time() < give_up_at:
+            if not any(since < time.time() - most_waiting_s for since in self.look().values()):
+                return True
+            time.sleep(0.2)
+        return False
+
+
+def carry_out(plan: Plan, folder: Path) -> Evidence:
+    """Runs it in `folder`, which keeps every process's log."""
+    begun = time.time()
+    with ExitStack() as stack:
+        at = installation(folder)
+        stack.callback(at.stop)
+        at.start()
+        at.providers.control(**_CONDUCT)
+        observer = _child(at, "observer", [])
+        traffic = _child(at, "traffic", [str(plan.rate)])
+        stack.callback(observer.kill)
+        stack.callback(traffic.kill)
+        observer.start()
+        waiting = Waiting(Told(folder / "traffic.jsonl"), Told(folder / "observer.jsonl"))
+        memory = Memory()
+        stack.enter_context(memory.watching([*at.processes(), traffic, observer]))
+        traffic.start()
+        faults = list(_attack(plan, at, waiting))
+        _go_on(plan, waiting)
+        traffic.stop(grace_s=_LONGEST_WAIT_S)
+        waiting.until(_LONGEST_WAIT_S, 0.0)
+        _say(f"{len(waiting.look())} unanswered")
+        calls = at.providers.calls()
+    requests = gather(waiting.sent.lines, waiting.seen.lines, calls)
+    poisoned = [line for line in waiting.seen.lines if "dead" in line]
+    return Evidence(plan, time.time() - begun, list(requests.values()), faults, poisoned, memory)
+
+
+def _attack(plan: Plan, at: Installation, waiting: Waiting) -> Iterator[Injected]:
+    _settle(waiting)
+    for number, fault in enumerate(plan.faults, start=1):
+        began = time.time()
+        fault.inject(at)
+        ended = time.time()
+        well = waiting.until(_LONGEST_WAIT_S, _LATE_S)
+        key = None if fault.victim is None else account(fault.victim)
+        _say(
+            f"{number:3} {fault.name}: {time.time() - began:.1f} s"
+            f"{'' if well else ', STILL NOT WELL'}; {len(waiting.sent.lines)} sent"
+        )
+        yield Injected(fault.name, began, ended, fault.victim, key, well)
+        _settle(waiting)
+
+
+def _settle(waiting: Waiting) -> None:
+    time.sleep(_SETTLE_S)
+    waiting.until(_LONGEST_WAIT_S, _LATE_S)
+
+
+def _go_on(plan: Plan, waiting: Waiting) -> None:
+    while waiting.look() is not None and len(waiting.sent.lines) < plan.requests:
+        time.sleep(1)
+
+
+def _child(at: Installation, name: str, arguments: Sequence[str]) -> Child:
+    command = [sys.executable, "-m", f"tests.chaos.{name}", at.kafka.address, *arguments]
+    return Child(
+        name,
+        [*command, str(at.folder / f"{name}.jsonl")],
+        at.folder / f"{name}.log",
+        {"PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+
+
+def _say(text: str) -> None:
+    print(time.strftime("%H:%M:%S"), text, flush=True)  # noqa: T201 a long run shows its progress
+
+
+def as_json(value: Any) -> str:  # noqa: ANN401 whatever the report holds
+    """The report's text."""
+    return json.dumps(value, indent=2) + "\n"

@@ -1,0 +1,139 @@
+"""Would the chaos run notice? Each promise, broken on purpose in the evidence."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.chaos import ledger
+from tests.chaos.faults import brief, sequence
+from tests.chaos.ledger import Injected
+from tests.chaos.memory import slope
+from tests.chaos.stepped_clock import set_step
+
+Line = dict[str, Any]
+
+
+def sent(identifier: str, at: float = 100.0, **more: Any) -> Line:  # noqa: ANN401
+    return {"id": identifier, "sent": at, "acked": at + 0.1, **more}
+
+
+def reply(identifier: str, at: float = 101.0, answer: str = "a", **more: Any) -> Line:  # noqa: ANN401
+    return {"id": identifier, "written": at, "answer": answer, "calls": 1, **more}
+
+
+def call(identifier: str, at: float = 100.5, account: str = "w1") -> Line:
+    return {"request_id": identifier, "at": at, "account": account}
+
+
+def gather(*lines: Line) -> list[ledger.Request]:
+    told = [line for line in lines if "sent" in line]
+    seen = [line for line in lines if "written" in line or "dead" in line]
+    calls = [line for line in lines if "request_id" in line]
+    return list(ledger.gather(told, seen, calls).values())
+
+
+def test_acknowledged_and_neither_answered_nor_buried_is_lost() -> None:
+    requests = gather(
+        sent("lost"),
+        sent("answered"),
+        reply("answered"),
+        sent("buried"),
+        {"id": "buried", "dead": "invalid_request"},
+        {"id": "refused", "sent": 1.0, "error": "PublishFailedError"},
+    )
+    assert ledger.lost(requests) == ["lost"]
+
+
+def test_two_equal_replies_are_a_duplicate_and_two_different_ones_a_contradiction() -> None:
+    requests = gather(
+        sent("twice"),
+        reply("twice"),
+        reply("twice"),
+        sent("both"),
+        reply("both", answer="a"),
+        reply("both", answer="b"),
+    )
+    assert ledger.contradicted(requests) == ["both"]
+
+
+def test_pieces_that_make_no_answer_are_a_torn_stream() -> None:
+    assert ledger.torn(gather(reply("a", whole=False), reply("b", whole=True))) == ["a"]
+
+
+def test_a_turn_answered_before_the_one_before_it_is_out_of_order() -> None:
+    requests = gather(
+        sent("1", 100, talk="good"),
+        reply("1", 102),
+        sent("2", 101, talk="good"),
+        reply("2", 103),
+        sent("3", 100, talk="bad"),
+        reply("3", 105),
+        sent("4", 101, talk="bad"),
+        reply("4", 103),
+    )
+    assert ledger.disordered(requests) == ["bad"]
+
+
+KILL = Injected("kill", began=101.0, ended=102.0, victim="economy-1", account="w1")
+
+
+def test_a_call_that_died_with_its_worker_is_explained_by_the_kill() -> None:
+    requests = gather(sent("r"), call("r", 100.5, "w1"), call("r", 110.0, "w2"), reply("r", 111.0))
+    assert ledger.in_flight(requests, KILL) == ["r"]
+    assert ledger.paid_in_vain(requests, [KILL]) == ({0: 1}, [])
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        (call("r", 100.5, "other"), call("r", 110.0, "w2"), reply("r", 111.0)),
+        (call("r", 100.1, "w1"), call("r", 100.6, "w2"), reply("r", 100.9)),
+        (call("r", 103.0, "w1"), call("r", 110.0, "w2"), reply("r", 111.0)),
+    ],
+    ids=["another worker's call", "answered before the kill", "called after it"],
+)
+def test_a_second_call_without_such_a_kill_is_unexplained(lines: tuple[Line, ...]) -> None:
+    assert ledger.paid_in_vain(gather(sent("r"), *lines), [KILL]) == ({}, ["r"])
+
+
+def test_calls_that_the_reply_accounts_for_are_not_in_vain() -> None:
+    requests = gather(sent("r"), call("r"), call("r"), reply("r", calls=2))
+    assert ledger.paid_in_vain(requests, [KILL]) == ({}, [])
+
+
+def test_recovery_ends_with_the_last_slow_second() -> None:
+    steady = [100 + n / 10 for n in range(300)]
+    assert ledger.recovery_s(steady, rate=10, began=105, until=125) == 0
+    gap = [at for at in steady if not 107 <= at < 112]
+    assert ledger.recovery_s(gap, rate=10, began=105, until=125) == 7
+
+
+def test_memory_that_grows_has_a_slope() -> None:
+    assert slope([(0, 100.0), (60, 103.0), (120, 106.0)]) == pytest.approx(3)
+    assert slope([(0, 100.0), (60, 100.0), (120, 100.0)]) == 0
+
+
+def test_every_kind_of_fault_comes_before_any_comes_again() -> None:
+    names = [fault.name for fault in sequence(60)]
+    kinds = len(set(names))
+    assert len(set(names[:kinds])) == kinds
+    assert {fault.name for fault in brief()} < set(names)
+
+
+def test_a_stepped_clock_steps_the_wall_clock_of_a_process(tmp_path: Path) -> None:
+    (tmp_path / "tell.py").write_text("import time; print(time.time())")
+    set_step(tmp_path / "clock", 3600)
+    launcher = Path(__file__).with_name("stepped_clock.py")
+    told = subprocess.run(
+        [sys.executable, str(launcher), str(tmp_path / "clock"), "tell"],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert float(told.stdout) - time.time() == pytest.approx(3600, abs=60)
