@@ -79,7 +79,10 @@ class PromptCaching:
         self, name: str, ttl_s: float, provider: Provider, call: Call, emit: Emit | None
     ) -> Outcome:
         now = asyncio.get_running_loop().time
-        first = await self._cold.take_turn(name, now())
+        arrived = now()
+        first = await self._cold.take_turn(name, arrived)
+        left_s = max(0.001, call.timeout_s - (now() - arrived))
+        call = replace(call, timeout_s=left_s)
         begun = False
 
         async def tell(delta: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ from aiohttp import ClientSession
 
 from workers.catalog import Catalog, Deployment
 
+from . import aws
 from .anthropic import AnthropicDialect
 from .bedrock import BedrockDialect
 from .credentials import Authoriser, api_key
@@ -48,6 +49,4 @@ def provider_of(
 def _authoriser(deployment: Deployment, address: str, environment: Mapping[str, str]) -> Authoriser:
     if deployment.dialect != "bedrock" or deployment.api_key_env is not None:
         return api_key(deployment, environment)
-    from .aws import sign  # noqa: PLC0415 - botocore is for those who use Bedrock
-
-    return sign(address, deployment.region, environment)
+    return aws.authoriser(address, deployment.region, environment)

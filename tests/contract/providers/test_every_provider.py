@@ -19,6 +19,7 @@ from workers.providers.outcome import (
     QuotaExhausted,
     RampTooFast,
     RateLimited,
+    RateLimits,
     Rejected,
     ServerError,
     TimedOut,
@@ -77,7 +78,7 @@ async def test_a_tool_is_called_and_answered(call: Caller, name: str, stream: bo
     assert completed(answered).finish_reason == "stop"
 
 
-@pytest.mark.parametrize("name", ["openai", "azure", "mistral"])
+@pytest.mark.parametrize("name", ["openai", "azure", "mistral", "anthropic", "bedrock"])
 async def test_a_json_schema_is_kept(call: Caller, name: str) -> None:
     schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
     form = {"type": "json_schema", "json_schema": {"name": "n", "schema": schema}}
@@ -92,13 +93,40 @@ async def test_a_model_without_schema_mode_is_told_in_words(call: Caller) -> Non
     assert "response_format was put into the system prompt" in completed(outcome).warnings[0]
 
 
-@pytest.mark.parametrize("name", ["openai", "azure", "mistral"])
+@pytest.mark.parametrize("name", ["openai", "azure", "mistral", "anthropic"])
 async def test_rate_hints_come_in_one_shape(call: Caller, simulator: Running, name: str) -> None:
     simulator.control(rpm=60, tpm=100_000)
     limits = completed((await call(name))[0]).limits
     assert limits.requests.remaining == 59
     assert limits.tokens.remaining is not None
     assert limits.tokens.remaining < 100_000
+
+
+@pytest.mark.parametrize("name", ["bedrock", "self"])
+async def test_who_tells_no_limits_is_not_misread(
+    call: Caller, simulator: Running, name: str
+) -> None:
+    simulator.control(rpm=60, tpm=100_000)
+    assert completed((await call(name))[0]).limits == RateLimits()
+
+
+@pytest.mark.parametrize("name", EVERYONE)
+async def test_a_picture_is_taken(call: Caller, name: str) -> None:
+    url = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
+    picture = {"type": "image_url", "image_url": {"url": url}}
+    content = [{"type": "text", "text": "What is this?"}, picture]
+    outcome, _ = await call(name, {"messages": [{"role": "user", "content": content}]})
+    assert completed(outcome).usage.output > 0
+
+
+async def test_bedrock_refuses_a_picture_that_it_would_have_to_fetch(
+    call: Caller, simulator: Running
+) -> None:
+    picture = {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}
+    outcome, _ = await call("bedrock", {"messages": [{"role": "user", "content": [picture]}]})
+    assert isinstance(outcome, Rejected)
+    assert "Bedrock takes images as data" in outcome.message
+    assert simulator.calls() == []
 
 
 async def test_the_limit_answers_429_with_the_wait(call: Caller, simulator: Running) -> None:
@@ -181,15 +209,16 @@ async def test_a_refusal_is_an_answer(call: Caller, simulator: Running) -> None:
         assert completed(outcome).usage.output > 0
 
 
-async def test_a_long_prefix_is_read_from_the_cache(call: Caller) -> None:
+@pytest.mark.parametrize("name", ["openai", "azure", "mistral", "self"])
+async def test_a_long_prefix_is_read_from_the_cache(call: Caller, name: str) -> None:
     body = {
         "messages": [
             {"role": "system", "content": "Be brief. " * 700},
             {"role": "user", "content": "Hello"},
         ]
     }
-    first = completed((await call("openai", body))[0]).usage
-    second = completed((await call("openai", body, prompt_cache=CacheKey("k")))[0]).usage
+    first = completed((await call(name, body))[0]).usage
+    second = completed((await call(name, body, prompt_cache=CacheKey("k")))[0]).usage
     assert first.cache_read == 0
     assert second.cache_read >= 1024
     assert second.input_total == first.input_total
