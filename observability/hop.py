@@ -186,7 +186,7 @@ class OpenSpan:
         return OpenSpan(self._hop, name, attributes, self.id)
 
     def event(self, name: str, after_s: float | None = None) -> None:
-        """Something that happened `after_s` after the step began, such as the first token, or now."""
+        """Something that happened now, or `after_s` after the step began (the first token)."""
         at_ns = time.time_ns() if after_s is None else self._start_ns + int(after_s * 1e9)
         self._events = (*self._events, (name, at_ns))
 

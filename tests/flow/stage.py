@@ -76,7 +76,7 @@ def catalog(**changes: object) -> Catalog:
                 "odd": {"deployments": ["odd"]},
             },
             "tenants": {"t": {}, "shut": {"reply_topics": ["only.this"]}},
-            "policy": {"min_quality": 0.0},
+            "policy": {"min_quality": 0.0, "ordered_tier": "economy"},
             **changes,
         }
     )
