@@ -58,12 +58,8 @@ async def build_pool(
     )
     catalog = live().catalog
     redis, link = _redis(parts, process.settings.redis)
-    lookup = await open_lookup(
-        CacheSettings.model_validate(catalog.cache),
-        redis,
-        session=session,
-        environment=environment,
-    )
+    cache = CacheSettings.model_validate(catalog.cache)
+    lookup = await open_lookup(cache, redis, session=session, environment=environment)
     parts.push_async_callback(lookup.close)
     pricing = Pricing(load_price_book())
     fleet = _fleet(process, catalog, link)
@@ -74,12 +70,7 @@ async def build_pool(
     return Pool(
         tier=tier,
         world=live,
-        means=Means(
-            fleet,
-            pricing.price_of,
-            PromptCaching(SharedCounts(link), pricing.rates_of),
-            TokenFactors(),
-        ),
+        means=_means(fleet, pricing, link),
         budgets=Budgets(partial(datetime.now, UTC), link),
         lookup=lookup,
         once=Once(redis, OnceSettings(), unguarded),
@@ -89,6 +80,11 @@ async def build_pool(
         rules=PlanRules(),
         reporter=Outcomes(process.metrics, logger(role="workers")),
     )
+
+
+def _means(fleet: Fleet, pricing: Pricing, link: Link) -> Means:
+    caching = PromptCaching(SharedCounts(link), pricing.rates_of)
+    return Means(fleet, pricing.price_of, caching, TokenFactors())
 
 
 def _redis(parts: AsyncExitStack, url: str) -> tuple[Redis, Link]:
