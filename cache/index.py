@@ -6,6 +6,7 @@ may name what is gone (the entry's own key decides) and may miss what is there (
 
 import asyncio
 from collections.abc import Iterable
+from threading import Lock
 from typing import Final, Protocol, TypeAlias, cast
 
 import numpy as np
@@ -18,6 +19,8 @@ from .rows import Near, Rows
 Vector: TypeAlias = NDArray[np.float32]
 LOG_LENGTH: Final = 100_000
 RECONNECT_S: Final = 1.0
+MANY_ROWS: Final = 20_000
+"""From here on a search takes about a millisecond and has a thread of its own."""
 MAX_SPACES: Final = 10_000
 _REDIS_DOWN: Final = (RedisError, OSError, TimeoutError)
 
@@ -86,6 +89,7 @@ class ProcessIndex:
         self._redis = redis
         self._log = log
         self._spaces: dict[str, Rows] = {}
+        self._lock = Lock()
         self._read_to = b"0"
         self._following: asyncio.Task[None] | None = None
         self._closed = False
@@ -101,7 +105,11 @@ class ProcessIndex:
         if self._following is None or self._following.done():
             self._following = asyncio.create_task(self._follow())
         rows = self._spaces.get(space)
-        return [] if rows is None else rows.near(vector, count)
+        if rows is None:
+            return []
+        if len(rows) < MANY_ROWS:
+            return rows.near(vector, count)
+        return await asyncio.to_thread(self._locked_near, rows, vector, count)
 
     async def remove(self, space: str, entries: Iterable[str]) -> None:
         """Here at once, elsewhere when the stream is read."""
@@ -151,17 +159,23 @@ class ProcessIndex:
         else:
             self._drop(space, entry)
 
+    def _locked_near(self, rows: Rows, vector: Vector, count: int) -> list[Near]:
+        with self._lock:
+            return rows.near(vector, count)
+
     def _put(self, space: str, entry: str, vector: Vector) -> None:
         rows = self._spaces.pop(space, None) or Rows(vector.size)
         self._spaces[space] = rows  # the last in the order: the latest used
         if len(self._spaces) > MAX_SPACES:
             self._spaces.pop(next(iter(self._spaces)))
-        rows.put(entry, vector)
+        with self._lock:
+            rows.put(entry, vector)
 
     def _drop(self, space: str, entry: str) -> None:
         rows = self._spaces.get(space)
         if rows is not None:
-            rows.drop(entry)
+            with self._lock:
+                rows.drop(entry)
 
 
 async def has_vector_sets(redis: Redis) -> bool:

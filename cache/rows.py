@@ -25,10 +25,13 @@ class Near:
 
 
 class Rows:
-    """The vectors of one space, in arrays that grow by doubling; a removed row is refilled."""
+    """The vectors of one space, in arrays that grow by doubling; a removed row is refilled.
+
+    Not for several threads at once.
+    """
 
     def __init__(self, width: int) -> None:
-        self._bits = np.zeros((FIRST_ROOM, -(-width // 64)), dtype=np.uint64)
+        self._bits = np.zeros((-(-width // 64), FIRST_ROOM), dtype=np.uint64)
         self._small = np.zeros((FIRST_ROOM, width), dtype=np.int8)
         self._scale = np.zeros(FIRST_ROOM, dtype=np.float32)
         self._names: list[str] = []
@@ -45,7 +48,7 @@ class Rows:
                 self.drop(next(iter(self._row)))
             row = self._append(entry)
         scale = float(np.abs(vector).max()) / 127 or 1.0
-        self._bits[row] = _signs(vector)
+        self._bits[:, row] = _signs(vector)
         self._small[row] = np.rint(vector / scale)
         self._scale[row] = scale
 
@@ -58,8 +61,8 @@ class Rows:
         if last == entry:
             return
         at = len(self._names)
-        for array in (self._bits, self._small, self._scale):
-            array[row] = array[at]
+        self._bits[:, row] = self._bits[:, at]
+        self._small[row], self._scale[row] = self._small[at], self._scale[at]
         self._names[row], self._row[last] = last, row
 
     def near(self, vector: Vector, count: int) -> list[Near]:
@@ -69,16 +72,22 @@ class Rows:
             return []
         rows = np.arange(size)
         if size > RESCORED:
-            apart = np.bitwise_count(self._bits[:size] ^ _signs(vector)).sum(axis=1, dtype=np.int16)
-            rows = np.argpartition(apart, RESCORED)[:RESCORED]
+            rows = np.argpartition(self._apart(size, _signs(vector)), RESCORED)[:RESCORED]
         cosines = (self._small[rows].astype(np.float32) @ vector) * self._scale[rows]
         best = np.argsort(-cosines)[:count]
         return [Near(self._names[int(rows[at])], float(cosines[at])) for at in best]
 
+    def _apart(self, size: int, signs: NDArray[np.uint64]) -> NDArray[np.uint16]:
+        """Hamming distances; word by word, for each is one run through memory."""
+        apart = np.zeros(size, dtype=np.uint16)
+        for word, sign in zip(self._bits, signs, strict=True):
+            apart += np.bitwise_count(word[:size] ^ sign)
+        return apart
+
     def _append(self, entry: str) -> int:
         row = len(self._names)
         if row == len(self._scale):
-            self._bits = np.concatenate([self._bits, np.zeros_like(self._bits)])
+            self._bits = np.concatenate([self._bits, np.zeros_like(self._bits)], axis=1)
             self._small = np.concatenate([self._small, np.zeros_like(self._small)])
             self._scale = np.concatenate([self._scale, np.zeros_like(self._scale)])
         self._names.append(entry)

@@ -20,6 +20,8 @@ from .words import read
 
 Array: TypeAlias = NDArray[Any]
 FORMAT: Final = "1"
+WEIGHT: Final = 1.0
+"""Of one product of vectors against one feature; it is part of the trained model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +106,9 @@ def views(pairs: Sequence[tuple[Text, Text]]) -> tuple[Vector, Vector]:
     left = np.stack([a.sketch.sentence for a, _ in pairs])
     right = np.stack([b.sketch.sentence for _, b in pairs])
     width = left.shape[1]
-    gaps = np.abs(left - right) * np.float32(width**0.5)
-    return seen, np.concatenate([left * right * np.float32(width), gaps], axis=1)
+    products = left * right * np.float32(width * WEIGHT)
+    gaps = np.abs(left - right) * np.float32(width**0.5 * WEIGHT)
+    return seen, np.concatenate([products, gaps], axis=1)
 
 
 def see(a: Text, b: Text) -> list[float]:

@@ -85,9 +85,10 @@ def grow(seen: Array, same: Array, rounds: int = ROUNDS) -> HistGradientBoosting
     trees = HistGradientBoostingClassifier(
         max_iter=rounds,
         learning_rate=0.06,
-        max_leaf_nodes=24,
-        min_samples_leaf=40,
-        l2_regularization=5,
+        max_leaf_nodes=20,
+        min_samples_leaf=60,
+        l2_regularization=10,
+        max_features=0.5,
         random_state=0,
     )
     with threadpool_limits(1):  # on a busy machine its threads wait for each other
@@ -98,7 +99,7 @@ def learn(seen: Array, products: Array, same: Array) -> tuple[StandardScaler, ML
     """The network; strongly regularised, for it would learn the questions by heart."""
     scaler = StandardScaler().fit(seen)
     network = MLPClassifier(
-        (128,), alpha=3.0, max_iter=8, batch_size=256, learning_rate_init=1e-3, random_state=0
+        (128,), alpha=1.0, max_iter=12, batch_size=256, learning_rate_init=3e-4, random_state=0
     )
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # it is stopped early on purpose

@@ -1,5 +1,6 @@
 """The semantic step as a whole, with the real embedder, verifier and Redis."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -20,6 +21,7 @@ from cache.report import report
 from cache.settings import CacheSettings
 from cache.store import Store
 from cache.verifier_file import load_verifier
+from dev.redis_server import redis_server, url_of
 from producers.messages import ChatBody, Request, Route
 from tests.contract.cache.asking import NOW, ROUTE, answer_of, done, request
 
@@ -203,6 +205,33 @@ async def test_without_redis_every_request_goes_on_soon(embedder: LocalEmbedder)
     assert time.monotonic() - began < 5
     await lookup.close()
     await nowhere.aclose()
+
+
+async def test_redis_killed_mid_run_costs_no_request(
+    tmp_path: Path, embedder: LocalEmbedder
+) -> None:
+    server = redis_server(tmp_path / "redis")
+    server.start()
+    client = Redis.from_url(url_of(server))
+    lookup = open_with({"budget_ms": 200}, client, embedder)
+    await keep(lookup, request(ASKED))
+    results = []
+    for number in range(60):
+        if number == 20:
+            server.kill()
+        found = await lookup.find(request(ASKED), ROUTE, NOW)
+        results.append(found)
+        if isinstance(found, Miss):
+            await lookup.keep(found, done())
+    assert all(isinstance(found, Hit) for found in results[:20])
+    assert all(isinstance(found, Miss) for found in results[20:])
+    server.start()
+    only = request(ASKED, mode="only-if-cached")
+    while not isinstance(await lookup.find(only, ROUTE, NOW), Hit):  # noqa: ASYNC110 - no event
+        await asyncio.sleep(0.05)
+    await lookup.close()
+    await client.aclose()
+    server.stop()
 
 
 def test_an_entry_names_its_scope() -> None:

@@ -1,0 +1,43 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cache.rows import RESCORED, Rows, Vector
+
+WIDTH = 100
+
+
+def vector(seed: int) -> Vector:
+    made = np.random.default_rng(seed).standard_normal(WIDTH).astype(np.float32)
+    return made / np.float32(np.linalg.norm(made))
+
+
+def test_it_finds_among_many_what_a_full_comparison_finds() -> None:
+    rows, size = Rows(WIDTH), 10 * RESCORED
+    for seed in range(size):
+        rows.put(f"e{seed}", vector(seed))
+    for seed in range(0, size, 50):
+        (found,) = rows.near(vector(seed), 1)
+        assert found.entry == f"e{seed}"
+        assert found.cosine == pytest.approx(1, abs=0.01)
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 12)), max_size=60))
+def test_after_any_changes_it_holds_what_a_dictionary_holds(
+    changes: list[tuple[bool, int]],
+) -> None:
+    rows, model = Rows(WIDTH), {}
+    for at, (puts, entry) in enumerate(changes):
+        if puts:
+            rows.put(f"e{entry}", vector(at))
+            model[f"e{entry}"] = vector(at)
+        else:
+            rows.drop(f"e{entry}")
+            model.pop(f"e{entry}", None)
+    assert len(rows) == len(model)
+    asked = vector(999)
+    found = {near.entry: near.cosine for near in rows.near(asked, 100)}
+    assert found == pytest.approx(
+        {entry: float(kept @ asked) for entry, kept in model.items()}, abs=0.02
+    )
