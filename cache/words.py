@@ -81,7 +81,7 @@ def _expand(word: str) -> list[str]:
     if word in CONTRACTED:
         return CONTRACTED[word].split()
     if word.endswith("n't"):
-        return [word[:-3], "not"]
+        return [word[:-3], "not"] if word != "n't" else ["not"]
     head, mark, _ = word.partition("'")
     return [head] if mark else [word]
 

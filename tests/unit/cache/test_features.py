@@ -1,7 +1,7 @@
 import math
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cache.align import ALIGNED, aligned
@@ -21,6 +21,7 @@ def sketch(seed: int, pieces: int) -> Sketch:
     return draw(sentence / np.float32(np.linalg.norm(sentence)), ids, rows, PROJECTION)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=80), st.text(max_size=80))
 def test_lexical_features_are_symmetric_and_finite(a: str, b: str) -> None:
     one, other = lexical(read(a), read(b)), lexical(read(b), read(a))
@@ -29,6 +30,7 @@ def test_lexical_features_are_symmetric_and_finite(a: str, b: str) -> None:
     assert all(map(math.isfinite, one))
 
 
+@settings(deadline=None)
 @given(st.integers(0, 50), st.integers(51, 99), st.integers(0, 6), st.integers(0, 6))
 def test_alignment_is_symmetric_and_finite(a: int, b: int, many: int, few: int) -> None:
     one = aligned(sketch(a, many), sketch(b, few))
@@ -53,6 +55,7 @@ def test_a_sketch_is_read_back_as_it_was_drawn() -> None:
     np.testing.assert_allclose(found.tokens, drawn.tokens, atol=1e-6)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_a_damaged_sketch_is_none(text: str) -> None:
     assert decode(text) is None or text.count(".") == 2

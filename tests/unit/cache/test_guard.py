@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cache.guard import differences
@@ -50,6 +50,7 @@ def test_the_words_are_told() -> None:
     assert str(found) == "number: 3 against 4"
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_it_is_symmetric_and_silent_on_equal_texts(a: str, b: str) -> None:
     assert details(a, b) == details(b, a)

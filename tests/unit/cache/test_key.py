@@ -1,7 +1,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cache.key import NoQuestion, Question, ask
@@ -70,6 +70,7 @@ def test_what_has_no_part_in_the_answer_does_not_divide() -> None:
     assert same == question(model="gpt-4o")
 
 
+@settings(deadline=None)
 @given(st.text(min_size=1), st.text(min_size=1))
 def test_no_text_of_one_tenant_has_the_key_of_another(one: str, other: str) -> None:
     left = ask(_request("left", one), Route(tier="t"))
@@ -79,6 +80,7 @@ def test_no_text_of_one_tenant_has_the_key_of_another(one: str, other: str) -> N
     assert {left.scope, left.exact, left.slot}.isdisjoint({right.scope, right.exact, right.slot})
 
 
+@settings(deadline=None)
 @given(st.text(min_size=1, max_size=40), st.text(min_size=1, max_size=40))
 def test_the_border_between_history_and_question_counts(one: str, other: str) -> None:
     together = question([{"role": "user", "content": one + other}])

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cache.promise import (
@@ -27,6 +27,7 @@ def test_bounds_are_those_of_clopper_and_pearson(
     assert bounds(wrong, checked) == pytest.approx((least, most), abs=1e-4)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 300), st.data())
 def test_bounds_enclose_the_share(checked: int, data: st.DataObject) -> None:
     wrong = data.draw(st.integers(0, checked))
@@ -66,6 +67,7 @@ def test_only_monotone_evidence_counts() -> None:
     assert believed(0.8, [right_above, wrong_below]) == pytest.approx(0.8)
 
 
+@settings(deadline=None)
 @given(st.floats(0, 1), st.lists(st.builds(Observation, st.floats(0, 1), right=st.booleans())))
 def test_it_stays_a_probability(score: float, record: list[Observation]) -> None:
     assert 0 <= believed(score, record) <= 1
@@ -77,6 +79,7 @@ def test_an_unknown_entry_is_checked_more_often() -> None:
     assert shadow_chance(1, []) == 1
 
 
+@settings(deadline=None)
 @given(st.integers(0, 9), st.integers(0, 999), st.integers(0, 999))
 def test_a_promise_is_read_back(level: int, checked: int, wrong: int) -> None:
     promise = Promise(level, checked, min(wrong, checked))

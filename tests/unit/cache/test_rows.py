@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cache.rows import RESCORED, Rows, Vector
@@ -23,6 +23,7 @@ def test_it_finds_among_many_what_a_full_comparison_finds() -> None:
         assert found.cosine == pytest.approx(1, abs=0.01)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 12)), max_size=60))
 def test_after_any_changes_it_holds_what_a_dictionary_holds(
     changes: list[tuple[bool, int]],
