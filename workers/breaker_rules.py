@@ -77,7 +77,9 @@ class BreakerRules:
 
     consecutive: failures or slow calls in a row, and among them nothing better. The ratios are of
     the calls of the last `window_s` seconds, once there were `min_calls`.
-    slow_after_s: a first token later than this is slow. probes: calls admitted at once while
+    slow_after_s: a first token later than this is slow, and so is one later than slow_factor times
+    what is typical, if that is over patient_s; a time-out sooner than that is the caller's
+    impatience. probes: calls admitted at once while
     half-open; recheck_s: when to ask again if they are taken.
     """
 
@@ -87,6 +89,8 @@ class BreakerRules:
     failure_ratio: float = 0.5
     slow_ratio: float = 0.6
     slow_after_s: float = 20
+    slow_factor: float = 4
+    patient_s: float = 2
     probes: int = 3
     successes_to_close: int = 2
     probe_lease_s: float = 30

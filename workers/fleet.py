@@ -143,14 +143,17 @@ class Fleet:
         note: takes what that changed in the breakers, in words, for the call's span.
         """
         now, self._note = self._clock(), note
-        verdict = judge(outcome, now - permit.at, self._rules.slow_after_s)
         room = self._out.get(permit.number)
+        slow_after_s = self._rules.slow_after_s if room is None else room.slow_after_s(self._rules)
+        verdict = judge(outcome, now - permit.at, slow_after_s, self._rules.patient_s)
         if room is not None:
             used = _tokens(outcome.usage)
             self._rates.settle(permit.keys.deployment, permit.tokens, used, outcome.limits)
             room.learn(outcome, verdict, now, self._concurrency)
-        self._leave(permit, verdict.deployment, verdict.provider)
-        self._note = None
+        try:
+            self._leave(permit, verdict.deployment, verdict.provider)
+        finally:
+            self._note = None
         return verdict
 
     def abandon(self, permit: Permit, *, overdue: bool = False) -> None:
@@ -217,17 +220,18 @@ class Fleet:
         asked = self._breakers.ask(room.keys)
         if isinstance(asked, Refused):
             return asked
-        taken: list[str] = []
-        for key in _probed(room.keys, asked):
-            if not await self._take_place(key, number):
-                self._free(taken, number)
-                room.no_place_until = self._clock() + self._rules.recheck_s
-                return Refused(room.no_place_until, "failures")
-            taken.append(key)
-        passes = self._breakers.admit(room.keys)
-        if isinstance(passes, Refused):
-            self._free(taken, number)
-        return passes
+        wanted, used = _probed(room.keys, asked), set[str]()
+        try:
+            for key in wanted:
+                if not await self._take_place(key, number):
+                    room.no_place_until = self._clock() + self._rules.recheck_s
+                    return Refused(room.no_place_until, "failures")
+            passes = self._breakers.admit(room.keys)
+            if not isinstance(passes, Refused):
+                used.update(_probed(room.keys, passes))
+            return passes
+        finally:  # also when this very request is cancelled meanwhile
+            self._free(set(wanted) - used, number)
 
     async def _take_place(self, breaker: str, number: int) -> bool:
         if self._state is None:

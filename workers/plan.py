@@ -11,6 +11,7 @@ So a target whose gate is shut is never called, no tier is visited twice, and ta
 asking again comes to an end whatever the steps lead to.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, assert_never
@@ -30,11 +31,12 @@ class Hedge:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Call `target`, for at most `timeout_s`."""
+    """Call `target`, for at most `timeout_s`, and for `first_token_s` until a stream begins."""
 
     target: str
     timeout_s: float
     hedge: Hedge | None = None
+    first_token_s: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +171,20 @@ def _callable_from(target: Target, s: Situation) -> float:
 
 def _call(ready: Sequence[Target], s: Situation, now: float) -> Call:
     chosen, *others = sorted(ready, key=lambda target: _rank(target, s))
-    timeout_s = min(s.timeout_s, s.deadline - now)
-    return Call(chosen.name, timeout_s, _hedge(chosen, others, s, timeout_s))
+    timeout_s, first_token_s = min(s.timeout_s, s.deadline - now), s.first_token_timeout_s
+    if others and s.latency == "interactive":
+        silence_s = _silence_s(chosen, s, now)
+        if s.streams:
+            first_token_s = min(first_token_s, silence_s)
+        else:
+            timeout_s = min(timeout_s, silence_s)
+    return Call(chosen.name, timeout_s, _hedge(chosen, others, s, timeout_s), first_token_s)
+
+
+def _silence_s(chosen: Target, s: Situation, now: float) -> float:
+    """How long to wait in silence, so that there is time left to ask another target."""
+    share_s = s.rules.silence_share * (s.deadline - now)
+    return max(share_s, 2 * chosen.typical_s) if chosen.typical_s is not None else share_s
 
 
 def _rank(target: Target, s: Situation) -> tuple[int, bool]:

@@ -74,26 +74,24 @@ class Pursuit:
     async def _call_one_or_two(self, step: plan.Call) -> Answered | None:
         """With a second call beside the first when that takes longer than usual."""
         if step.hedge is None:
-            return await self._try(step.target, step.timeout_s)
+            return await self._try(step.target, step)
         return await Race(
-            partial(self._try, step.target, step.timeout_s),
-            partial(self._try, step.hedge.target, step.timeout_s),
+            partial(self._try, step.target, step),
+            partial(self._try, step.hedge.target, step),
             step.hedge.after_s,
             self.calls.means.fleet.may_hedge,
         ).run()
 
-    async def _try(
-        self, name: str, timeout_s: float, voice: Voice | None = None
-    ) -> Answered | None:
+    async def _try(self, name: str, step: plan.Call, voice: Voice | None = None) -> Answered | None:
         """A call, and one more with what was wrong if the answer fails its checks."""
         body = self.calls.job.request.body
-        answered = await self._call(name, body, timeout_s, voice)
+        answered = await self._call(name, body, step, voice)
         if answered is None:
             return None
         problems = await self.checks.problems(answered.completion.body)
         if problems and self._may_repair:
             better = repair(body, answered.completion.body, problems)
-            answered = await self._call(name, better, timeout_s, voice)
+            answered = await self._call(name, better, step, voice)
             if answered is None:
                 return None
             problems = await self.checks.problems(answered.completion.body)
@@ -110,10 +108,9 @@ class Pursuit:
         return not self.calls.job.route.cascade and not self._emitted
 
     async def _call(
-        self, name: str, body: ChatBody, timeout_s: float, voice: Voice | None
+        self, name: str, body: ChatBody, step: plan.Call, voice: Voice | None
     ) -> Answered | None:
-        first_token_s = self.calls.world.catalog.tiers[self.tier].first_token_timeout_s
-        called = await self.calls.call(name, body, timeout_s, first_token_s, voice)
+        called = await self.calls.call(name, body, step.timeout_s, step.first_token_s, voice)
         if isinstance(called, Shut):
             return None
         outcome = called.outcome
@@ -135,6 +132,8 @@ class Pursuit:
             targets=tuple(self._targets()),
             deadline=self._deadline(),
             timeout_s=tier.timeout_s,
+            first_token_timeout_s=tier.first_token_timeout_s,
+            streams=job.request.body.stream,
             prompt_tokens=job.route.demands.prompt_tokens,
             tried=tuple(self._tried),
             prior_attempts=job.attempts_here,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from .breaker_rules import BreakerRules
 from .limits import (
     Concurrency,
     ConcurrencyRules,
@@ -49,6 +50,13 @@ class Room:
             self.typical = observed(self.typical, outcome.first_token_s)
         else:
             self.failures += 1
+
+    def slow_after_s(self, rules: BreakerRules) -> float:
+        """The time to the first token that counts as slow here."""
+        if self.typical.known_s is None:
+            return rules.slow_after_s
+        often = max(rules.patient_s, rules.slow_factor * self.typical.known_s)
+        return min(rules.slow_after_s, often)
 
     def restart(self, rules: ConcurrencyRules) -> None:
         """The deployment has recovered: it isn't hit by all that waited for it."""

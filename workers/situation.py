@@ -1,5 +1,6 @@
 """What must be known of a request, its targets and its tenant to plan the next step?"""
 
+import math
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal, TypeAlias
@@ -86,7 +87,8 @@ class PlanRules:
     patience_s: how long a request may hold a worker's place without being served; needed_s: the
     least time a call needs to be worth its money. elsewhere_after: refusals that another target
     may be asked about. hedge: whether an interactive call that takes longer than usual gets a
-    second one beside it.
+    second one beside it. silence_share: of the time left, what an interactive request may wait
+    in silence at one target while another is ready.
     """
 
     attempts: int = 6
@@ -97,13 +99,15 @@ class PlanRules:
     needed_s: float = 0.05
     elsewhere_after: frozenset[Elsewhere] = frozenset()
     hedge: bool = True
+    silence_share: float = 0.6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
     """All that the next step depends on. Times: seconds of one clock; money: micro-dollars.
 
-    targets: in the tier's order of preference. timeout_s: of one call, by the tier.
+    targets: in the tier's order of preference. timeout_s, first_token_timeout_s: of one call, by
+    the tier. streams: a first token will come before the rest.
     prompt_tokens: estimate. tried: in this tier, here; prior_attempts: in this tier, before a
     delay. waited_s: sum of the `Wait`s taken here. spent, ceiling: of this request. emitted: the
     caller has seen a part of the answer. up, down: the tier above (dearer) and below; visited:
@@ -113,6 +117,8 @@ class Situation:
     targets: tuple[Target, ...]
     deadline: float
     timeout_s: float
+    first_token_timeout_s: float = math.inf
+    streams: bool = False
     prompt_tokens: int = 0
     tried: tuple[Tried, ...] = ()
     prior_attempts: int = 0

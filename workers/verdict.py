@@ -51,11 +51,11 @@ class Verdict:
 
 
 def judge(  # noqa: C901, PLR0911, PLR0912 -- one exhaustive table reads better than its pieces
-    outcome: Outcome, took_s: float, slow_after_s: float
+    outcome: Outcome, took_s: float, slow_after_s: float, patient_s: float
 ) -> Verdict:
     """The verdict on a call that took `took_s` seconds, when `slow_after_s` is unreasonably long.
 
-    A time-out sooner than that was the caller's deadline, not the deployment's fault.
+    A time-out before `patient_s` was the caller's short deadline, not the deployment's fault.
     """
     match outcome:
         case Completion(first_token_s=first_token_s):
@@ -78,7 +78,7 @@ def judge(  # noqa: C901, PLR0911, PLR0912 -- one exhaustive table reads better 
             return Verdict("again", Tripped("rate_limited", wait_s), Succeeded(), "drop")
         case Overloaded(wait_s=wait_s):
             return Verdict("again", Ignored(), Tripped("overloaded", wait_s), "drop")
-        case TimedOut() if took_s < slow_after_s:
+        case TimedOut() if took_s < patient_s:
             return Verdict("again", Ignored())
         case TimedOut():
             return Verdict("again", CallFailure(), pressure="drop")

@@ -1,4 +1,5 @@
 import asyncio
+from dataclasses import replace
 
 from producers.messages import Usage
 from workers.breakers import Transition
@@ -13,6 +14,7 @@ from workers.providers.outcome import (
     RateLimited,
     Rejected,
     ServerError,
+    TimedOut,
 )
 from workers.situation import Ready, Shut
 
@@ -157,3 +159,24 @@ async def test_concurrency_is_what_bounds_a_deployment_that_drops() -> None:
     bench.fleet.abandon(permits[1])
     assert bench.fleet.gate("b", 100) == Ready()
     assert {one.deployment: one.concurrency for one in bench.fleet.reports()}["b"] == 2
+
+
+async def test_slow_is_measured_by_what_is_typical() -> None:
+    bench = Bench()
+    for _ in range(20):
+        bench.fleet.settle(await bench.admitted("b"), ANSWER)
+    late = replace(ANSWER, first_token_s=2.5)
+    for _ in range(5):
+        bench.fleet.settle(await bench.admitted("b"), late)
+    gate = bench.fleet.gate("b", 100)
+    assert isinstance(gate, Shut)
+    assert gate.reason == "slow"
+
+
+async def test_a_deployment_that_never_answers_is_left_even_if_nothing_is_known_of_it() -> None:
+    bench = Bench()
+    permits = [await bench.admitted("b") for _ in range(5)]
+    bench.clock.now += 5
+    for permit in permits:
+        bench.fleet.settle(permit, TimedOut(message=""))
+    assert isinstance(bench.fleet.gate("b", 100), Shut)

@@ -30,7 +30,7 @@ LONG = Target("long", 100_000, Ready(), Decimal(30))
 
 
 def plan(*targets: Target, **known: Any) -> Step:  # noqa: ANN401 -- fields of Situation
-    situation = Situation(targets=targets, deadline=NOW + 30, timeout_s=20)
+    situation = Situation(targets=targets, deadline=NOW + 100, timeout_s=20)
     return next_step(replace(situation, **known), NOW)
 
 
@@ -49,6 +49,15 @@ def test_calls_the_first_ready_target() -> None:
 
 def test_no_call_may_outlast_the_deadline() -> None:
     assert plan(A, deadline=NOW + 3) == Call("a", 3)
+
+
+def test_silence_leaves_time_for_another_target() -> None:
+    assert plan(A, B, deadline=NOW + 10) == Call("a", 6)
+    assert plan(A, deadline=NOW + 10) == Call("a", 10)
+    assert plan(A, B, deadline=NOW + 10, latency="batch") == Call("a", 10)
+    assert plan(replace(A, typical_s=4), B, deadline=NOW + 10) == Call("a", 8, Hedge("b", 4))
+    begun = {"streams": True, "first_token_timeout_s": 30}
+    assert plan(A, B, deadline=NOW + 10, **begun) == Call("a", 10, first_token_s=6)
 
 
 def test_after_a_failure_the_other_target_is_called_at_once() -> None:
@@ -74,11 +83,11 @@ def test_a_short_wait_is_waited_until_patience_ends() -> None:
 def test_interactive_goes_up_before_it_is_delayed_and_batch_is_delayed_before_it_goes_up() -> None:
     assert plan(shut(A, 5), up="better") == Reroute("better", "a: rate_limited")
     assert plan(shut(A, 5), up="better", latency="batch") == Delay(5, "a: rate_limited")
-    assert plan(shut(A, 99), up="better", latency="batch") == Reroute("better", "a: rate_limited")
+    assert plan(shut(A, 199), up="better", latency="batch") == Reroute("better", "a: rate_limited")
 
 
 def test_what_cannot_be_answered_in_time_is_given_up_at_once() -> None:
-    step = plan(shut(A, 31), shut(B, math.inf, "forced"))
+    step = plan(shut(A, 131), shut(B, math.inf, "forced"))
     assert isinstance(step, GiveUp)
     assert (step.code, step.retryable) == ("overloaded", True)
     assert "a: rate_limited, b: forced" in step.message
@@ -157,7 +166,7 @@ def test_attempts_end_and_then_the_tier_above_is_asked() -> None:
 
 
 def test_hops_end() -> None:
-    step = plan(shut(A, 99), up="better", visited=("one", "two"))
+    step = plan(shut(A, 199), up="better", visited=("one", "two"))
     assert isinstance(step, GiveUp)
 
 

@@ -53,7 +53,7 @@ TABLE: list[tuple[Outcome, Follow, Signal, Signal]] = [
 def test_every_outcome_is_judged(
     outcome: Outcome, follow: Follow, deployment: Signal, provider: Signal
 ) -> None:
-    verdict = judge(outcome, took_s=20, slow_after_s=20)
+    verdict = judge(outcome, took_s=20, slow_after_s=20, patient_s=2)
     assert (verdict.follow, verdict.deployment, verdict.provider) == (follow, deployment, provider)
 
 
@@ -62,12 +62,15 @@ def test_the_table_above_has_every_kind_of_failure() -> None:
 
 
 def test_a_timeout_set_by_the_callers_deadline_is_not_the_deployments_fault() -> None:
-    assert judge(TimedOut(message="m"), took_s=3, slow_after_s=20).deployment == Ignored()
+    assert (
+        judge(TimedOut(message="m"), took_s=1.9, slow_after_s=20, patient_s=2).deployment
+        == Ignored()
+    )
 
 
 def test_what_asks_for_less_at_once_lowers_the_concurrency() -> None:
     drops: set[type[Outcome]] = {
-        type(row[0]) for row in TABLE if judge(row[0], 20, 20).pressure == "drop"
+        type(row[0]) for row in TABLE if judge(row[0], 20, 20, 2).pressure == "drop"
     }
     assert sorted(kind.__name__ for kind in drops) == [
         "Overloaded",
