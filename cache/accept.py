@@ -36,16 +36,22 @@ Verdict: TypeAlias = Accepted | Refused
 
 
 def decide(score: float, bar: float, guard_bar: float, found: Sequence[Difference]) -> Verdict:
-    """bar: the least score; guard_bar: the least with objections of the guard (`found`)."""
+    """bar: the least score; guard_bar: the least with objections of the guard (`found`).
+
+    The reason holds no word of the questions: it goes into events and traces.
+    """
     if score < bar:
-        why = f"; {found[0]}" if found else ""
-        return Refused(score, f"score {score:.3f} below {bar:.3f}{why}")
+        return Refused(score, f"score {score:.3f} below {bar:.3f}")
     if found and score < guard_bar:
-        return Refused(score, f"guard: {found[0]}")
+        return Refused(score, f"guard: another {found[0].detail}")
     return Accepted(score, f"score {score:.3f} reaches {bar:.3f}")
 
 
 def decide_pair(score: float, a: str, b: str, verifier: Verifier, target: float) -> Verdict:
-    """The same from the texts and the operator's target."""
+    """The same from the texts and the operator's target; the reason tells what differs."""
     bars = verifier.point(target), verifier.point(target / STRICTER)
-    return decide(score, *bars, differences(read(a), read(b)))
+    found = differences(read(a), read(b))
+    verdict = decide(score, *bars, found)
+    if isinstance(verdict, Accepted) or not found:
+        return verdict
+    return Refused(score, f"{verdict.reason}; {'; '.join(map(str, found))}")

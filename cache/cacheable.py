@@ -49,8 +49,8 @@ def refuse_question(text: str | None, policy: Policy) -> str | None:
     """Why no answer to this text can serve a second asker; to be asked before keeping one."""
     if text is None:
         return None
-    if not policy.allow_time_bound and (found := _MOMENT.search(text)):
-        return f"about the moment ({found.group().lower()!r})"
+    if not policy.allow_time_bound and _MOMENT.search(text):
+        return "about the moment"
     if not policy.allow_personal and _personal(text):
         return "about the person who asks"
     return None

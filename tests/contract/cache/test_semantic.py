@@ -237,3 +237,13 @@ async def test_redis_killed_mid_run_costs_no_request(
 def test_an_entry_names_its_scope() -> None:
     question = Question("t", "a" * 32, "b" * 32, "c" * 32, "x")
     assert question.entry == "a" * 32 + "." + "c" * 32
+
+
+@pytest.mark.parametrize("asked", ["How old is Berlin today?", "How old is Paris?"])
+async def test_no_reason_tells_a_word_of_the_question(lookup: Lookup, asked: str) -> None:
+    await keep(lookup, request("How old is Berlin?"))
+    found = await lookup.find(request(asked), ROUTE, NOW)
+    assert not isinstance(found, Hit)
+    reason = found.outcome.reason or ""
+    assert reason
+    assert not {"berlin", "paris", "today"} & set(reason.lower().replace("'", " ").split())
