@@ -34,20 +34,21 @@ CUES: Final[Mapping[Task, str]] = {
     "rewrite": "rewrite rephrase paraphrase proofread grammar shorten polish reword edit "
     "umformulieren reformule corrige",
     "code": "python javascript typescript java rust sql regex function code program script bug "
-    "debug refactor compile algorithm api html css docker kubernetes array string implement stack "
+    "debug refactor compile algorithm api html css docker kubernetes array arrays string strings "
+    "implement stack website "
     "coding def leetcode stdin nums funktion код",
     "math": "calculate compute equation integral derivative probability theorem prove triangle "
     "polynomial matrix percent sum solve fraction remainder divisible integer perimeter "
     "area radius vertices inequality",
     "reasoning": "deduce infer puzzle riddle logic logically therefore implies conclude reasoning "
-    "suppose assume hypothetical constraints schedule feasible tradeoffs analyze analyse evaluate "
+    "suppose assume hypothetical constraints schedule feasible offs analyze analyse evaluate "
     "justify critique diagnose clue clues premises strategy",
     "legal": "contract clause liability gdpr statute plaintiff defendant jurisdiction lawsuit "
     "legal court indemnity tort damages negligence constitutional compliance vertrag haftung "
     "rechtlich contrat juridique",
     "medical": "patient diagnosis symptoms mg dose clinical disease therapy syndrome prescription "
     "surgery chronic acute patientin médecin",
-    "creative": "poem story song lyrics slogan haiku novel character roleplay imagine joke tweet "
+    "creative": "poem story song lyrics slogan haiku novel character roleplay joke tweet "
     "caption blog essay fiction pretend scene email letter speech guide gedicht poème poema storia",
 }
 
@@ -68,7 +69,8 @@ UNSPACED_CUES: Final[Mapping[str, Task]] = {
 }
 """Cues in scripts that put no spaces between words: sought anywhere in the text."""
 
-FAINT: Final = frozenset(
-    ["contract", "contrat", "vertrag", "court", "legal", "patient", "surgery", "label", "fields"]
+_FAINT_CUES: Final = (
+    "contract contrat vertrag court legal patient surgery label fields evaluate string strings"
 )
+FAINT: Final = frozenset(_FAINT_CUES.split())
 """Cues that everyday prompts hold too ("cancel my contract"): they need company to decide."""

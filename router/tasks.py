@@ -21,10 +21,16 @@ _EDGE_WEIGHT: Final = 3.0
 _MAKE: Final = "write compose create draft tell generate imagine describe act pretend"
 _MAKING: Final = frozenset(_MAKE.split())
 _ADDRESS: Final = frozenset(["i", "you", "your", "my", "me", "we", "our", "us", "please"])
+_OPENINGS: Final = (
+    "what which who how why when where can could do does is are describe explain discuss compare "
+    "provide list evaluate write give name"
+)
+_ASKING: Final = frozenset(_OPENINGS.split())
 _LOOKUP: Final = frozenset(["who", "whom", "whose", "when", "where", "which", "what", "name"])
 _PLAIN_LOOKUP: Final = frozenset(["who", "whom", "whose", "when", "where"])
+_SITUATION: Final = frozenset(["would", "should", "could", "someone", "people", "you"])
 _STORY_WORDS: Final = 150
-_LOOKUP_WORDS: Final = 20
+_LOOKUP_WORDS: Final = 25
 _LOOKUP_OPENING: Final = 3
 
 
@@ -79,12 +85,16 @@ def _tells_a_case(reading: Reading, surface: Surface) -> bool:
     """Facts first, then a question about them, and neither is about the writer or the reader."""
     told = surface.sentences - surface.questions
     short = surface.words <= _STORY_WORDS and not surface.options
-    return short and surface.questions > 0 and told > 0 and not reading.vocabulary & _ADDRESS
+    if not short or not told or not surface.questions or reading.vocabulary & _ADDRESS:
+        return False
+    return reading.words[0] not in _ASKING
 
 
 def _looks_up(reading: Reading, surface: Surface) -> bool:
     """A short question for a name, a place, a date: who, when, where, or about someone named."""
     if not 0 < surface.words <= _LOOKUP_WORDS or surface.options or surface.math:
         return False
-    opening = set(reading.words[:_LOOKUP_OPENING])
-    return bool(opening & _PLAIN_LOOKUP) or (bool(opening & _LOOKUP) and surface.names > 0)
+    if reading.vocabulary & _SITUATION:
+        return False
+    plain = not _PLAIN_LOOKUP.isdisjoint(reading.words[:_LOOKUP_OPENING])
+    return plain or (surface.names > 0 and not _LOOKUP.isdisjoint(reading.vocabulary))
