@@ -16,11 +16,10 @@ from pathlib import Path
 from typing import Final
 
 import duckdb
-from aiokafka import AIOKafkaConsumer
 from pydantic import ValidationError
 from rich.console import Console
 
-from observability import commands
+from observability import commands, serving
 from observability.ledger import Ledger, LedgerBusyError
 from observability.ledger_feed import Feed
 from observability.logs import start_logging
@@ -29,8 +28,6 @@ from observability.money import MICRO
 from observability.report import DIMENSIONS, UnknownDimensionError
 from observability.scrape import scrape_endpoint
 from observability.settings import ObservabilitySettings
-from producers.kafka import connection
-from producers.topics import USAGE
 
 _FILE_WIDTH: Final = 160
 
@@ -40,11 +37,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     try:
         settings = ObservabilitySettings()
-        if options.file is not None:
+        if getattr(options, "file", None) is not None:
             settings = settings.model_copy(update={"ledger": options.file})
-        run = {"ledger": _ledger, "report": _report, "waste": _waste, "quality": _quality}[
-            options.command
-        ]
+        run = {
+            "ledger": _ledger,
+            "report": _report,
+            "waste": _waste,
+            "quality": _quality,
+            "serve": _serve,
+        }[options.command]
         run(options, settings)
     except (ValueError, ValidationError, UnknownDimensionError, LedgerBusyError) as error:
         return _refuse(str(error))
@@ -82,6 +83,9 @@ def _parser() -> argparse.ArgumentParser:
     quality = commands_of.add_parser("quality", help="answers that their context doesn't support")
     _add_period(quality)
     quality.add_argument("--format", choices=("table", "json"), default="table")
+    serve = commands_of.add_parser("serve", help="the live page")
+    serve.add_argument("--port", type=int, default=8090, help="0: any free one")
+    serve.add_argument("--host", default="127.0.0.1")
     return parser
 
 
@@ -112,17 +116,13 @@ async def _book(ledger: Ledger, settings: ObservabilitySettings, *, until_caught
     async with AsyncExitStack() as stack:
         if settings.metrics_port is not None:
             stack.enter_context(scrape_endpoint(metrics, settings.metrics_port))
-        consumer = AIOKafkaConsumer(
-            USAGE,
-            **connection(settings),
-            client_id="switchgear-ledger",
-            auto_offset_reset="earliest",
-            enable_auto_commit=False,
-            fetch_max_wait_ms=settings.kafka_fetch_max_wait_ms,
-        )
-        await consumer.start()
-        stack.push_async_callback(consumer.stop)
+        consumer = await serving.usage_consumer(stack, settings, "earliest")
         await Feed(consumer, ledger, metrics).run(until_caught_up=until_caught_up)
+
+
+def _serve(options: argparse.Namespace, settings: ObservabilitySettings) -> None:
+    start_logging(settings.log_level, out=sys.stderr)
+    asyncio.run(serving.serve_live(settings, options.host, options.port))
 
 
 def _report(options: argparse.Namespace, settings: ObservabilitySettings) -> None:

@@ -1,4 +1,5 @@
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from observability.groundedness import sampled
@@ -13,7 +14,7 @@ from tests.unit.observability.usage_events import DAY_MS, START_MS, usage_event
 def test_rates_by_model_and_task_with_intervals_worst_first(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "ledger.duckdb")
     ledger.create()
-    shares: dict[str, list[float | None]] = {
+    shares: dict[str, Sequence[float | None]] = {
         "good": [0.0] * 38 + [0.5] * 2,
         "bad": [0.0] * 20 + [0.9] * 20,
         "blind": [None] * 5,

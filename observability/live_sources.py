@@ -1,0 +1,94 @@
+"""Where do the live page's figures come from? Usage events from Kafka, the rest by scraping."""
+
+import asyncio
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from aiohttp import ClientError, ClientSession, ClientTimeout
+from aiokafka import AIOKafkaConsumer
+from prometheus_client import Metric
+from prometheus_client.parser import text_string_to_metric_families
+
+from observability.live_state import LiveState
+from observability.metric_names import BREAKER_STATES
+from producers.codec import DecodeError, decode_usage
+
+_log: Final = logging.getLogger(__name__)
+_EVERY_S: Final = 2.0
+_TIMEOUT: Final = ClientTimeout(total=2)
+_STATES: Final[dict[float, str]] = {value: name for name, value in BREAKER_STATES.items()}
+
+
+async def follow_usage(consumer: AIOKafkaConsumer, state: LiveState) -> None:
+    """Fold usage events into `state`, for ever. The consumer has no group and starts at the end."""
+    async for record in consumer:
+        try:
+            state.add(decode_usage(record.value or b""))
+        except DecodeError as error:
+            _log.warning("skipped %s at %d: %s", record.topic, record.offset, error)
+
+
+@dataclass(slots=True)
+class Scraped:
+    """What the processes say of themselves. unreachable: those that didn't answer last time."""
+
+    lag: dict[str, float] = field(default_factory=dict)
+    in_flight: dict[str, float] = field(default_factory=dict)
+    breakers: dict[str, str] = field(default_factory=dict)
+    unreachable: list[str] = field(default_factory=list)
+
+    def snapshot(self) -> dict[str, Any]:
+        """As the page gets it."""
+        return {
+            "lag": self.lag,
+            "in_flight": self.in_flight,
+            "breakers": self.breakers,
+            "unreachable": self.unreachable,
+        }
+
+
+async def follow_processes(
+    session: ClientSession, addresses: Sequence[str], scraped: Scraped
+) -> None:
+    """Scrape every `host:port` again and again, for ever."""
+    while True:
+        answers = await asyncio.gather(*(_scrape(session, address) for address in addresses))
+        fold(scraped, dict(zip(addresses, answers, strict=True)))
+        await asyncio.sleep(_EVERY_S)
+
+
+def fold(scraped: Scraped, answers: dict[str, str | None]) -> None:
+    """Replace what was known by what the processes answered; None = no answer."""
+    texts = [text for text in answers.values() if text is not None]
+    families = [f for text in texts for f in text_string_to_metric_families(text)]
+    scraped.lag = _sums(families, "switchgear_consumer_lag", "topic")
+    scraped.in_flight = _sums(families, "switchgear_in_flight", "tier")
+    worst: dict[str, float] = {}
+    for deployment, value in _samples(families, "switchgear_breaker_state", "deployment"):
+        worst[deployment] = max(value, worst.get(deployment, 0))
+    scraped.breakers = {name: _STATES.get(value, "?") for name, value in sorted(worst.items())}
+    scraped.unreachable = [address for address, text in answers.items() if text is None]
+
+
+def _sums(families: Sequence[Metric], metric: str, label: str) -> dict[str, float]:
+    sums: dict[str, float] = {}
+    for name, value in _samples(families, metric, label):
+        sums[name] = sums.get(name, 0) + value
+    return dict(sorted(sums.items()))
+
+
+def _samples(families: Sequence[Metric], metric: str, label: str) -> Iterator[tuple[str, float]]:
+    for family in families:
+        if family.name == metric:
+            for sample in family.samples:
+                yield sample.labels.get(label, ""), sample.value
+
+
+async def _scrape(session: ClientSession, address: str) -> str | None:
+    try:
+        async with session.get(f"http://{address}/metrics", timeout=_TIMEOUT) as answer:
+            return await answer.text() if answer.ok else None
+    except (ClientError, TimeoutError):
+        return None

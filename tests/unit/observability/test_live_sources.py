@@ -1,0 +1,62 @@
+import asyncio
+import contextlib
+
+from aiohttp import ClientSession
+
+from observability.live_sources import Scraped, fold, follow_processes
+from observability.live_state import MINUTES, TRACES, LiveState
+from observability.metrics import Metrics
+from observability.scrape import scrape_endpoint
+from tests.unit.observability.usage_events import START_MS, usage_event
+
+ONE = """
+switchgear_consumer_lag{group="g",topic="llm.requests",partition="0"} 3
+switchgear_consumer_lag{group="g",topic="llm.requests",partition="1"} 4
+switchgear_breaker_state{deployment="d"} 0
+"""
+OTHER = """
+switchgear_consumer_lag{group="g",topic="llm.requests",partition="2"} 5
+switchgear_breaker_state{deployment="d"} 2
+switchgear_in_flight{tier="economy"} 7
+"""
+
+
+def test_processes_add_up_and_the_worst_breaker_counts() -> None:
+    scraped = Scraped()
+    fold(scraped, {"a:1": ONE, "b:1": OTHER, "c:1": None})
+    assert scraped.snapshot() == {
+        "lag": {"llm.requests": 12},
+        "in_flight": {"economy": 7},
+        "breakers": {"d": "open"},
+        "unreachable": ["c:1"],
+    }
+
+
+async def test_a_real_process_is_scraped_and_an_absent_one_is_told() -> None:
+    metrics, scraped = Metrics(), Scraped()
+    metrics.set("switchgear_breaker_state", "d", to=1)
+    with scrape_endpoint(metrics, 0, "127.0.0.1") as port:
+        async with ClientSession() as session:
+            addresses = [f"127.0.0.1:{port}", "127.0.0.1:9"]
+            following = asyncio.create_task(follow_processes(session, addresses, scraped))
+            async with asyncio.timeout(10):
+                while not scraped.unreachable:  # noqa: ASYNC110 (there is nothing to wait on)
+                    await asyncio.sleep(0.01)
+            following.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await following
+    assert scraped.breakers == {"d": "half_open"}
+    assert scraped.unreachable == ["127.0.0.1:9"]
+
+
+def test_the_page_keeps_minutes_and_traces_in_constant_memory() -> None:
+    state = LiveState()
+    for number in range(MINUTES + 20):
+        state.add(usage_event(1).model_copy(update={"at_ms": START_MS + number * 60_000}))
+    now_ms = START_MS + (MINUTES + 19) * 60_000
+    shown = state.snapshot(now_ms, "http://t/{trace_id}")
+    assert len(state.minutes) == len(shown["minutes"]) == MINUTES
+    assert len(shown["traces"]) == TRACES
+    assert shown["minutes"][-1]["requests"] == 1
+    assert sum(tier["per_s"] for tier in shown["tiers"].values()) * 60 == 2
+    assert shown["traces"][0]["url"] is None
