@@ -8,7 +8,6 @@ process per call; calls per second are given for orientation.
 import argparse
 import asyncio
 import json
-import platform
 import statistics
 import time
 from collections.abc import Awaitable, Callable
@@ -25,6 +24,7 @@ from aiobotocore.session import get_session
 from aiohttp import ClientSession, TCPConnector
 from mistralai.client import Mistral
 
+from bench import machine
 from dev.simulator.process import Running, running
 from producers.messages import ChatBody
 from workers.catalog import Deployment, Model
@@ -232,7 +232,7 @@ def main() -> None:
         print(f"{line} {ratio:>5.1f}x")
     clients = ("openai", "mistralai", "anthropic", "aiobotocore")
     told = {
-        "python": platform.python_version(),
+        "machine": machine.description(),
         "official": {name: version(name) for name in clients},
         "unit": "ms of CPU per call; a stream has 20 chunks of text",
         "rows": [asdict(row) for row in rows],

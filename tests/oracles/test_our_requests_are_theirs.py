@@ -74,7 +74,7 @@ def ours(
     chosen = Deployment.model_validate(told)
     environment = {"KEY": KEY, "AWS_ACCESS_KEY_ID": "AKIAORACLE", "AWS_SECRET_ACCESS_KEY": KEY}
     asked = ChatBody.model_validate(body)
-    call = Call(chosen, MODEL, asked, 5, 5, plan or Unmarked())
+    call = Call(chosen, MODEL, asked, 60, 60, plan or Unmarked())
 
     async def drop(_: dict[str, Any]) -> None:
         """Nothing comes: the recorder doesn't answer."""
