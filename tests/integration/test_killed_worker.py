@@ -1,0 +1,136 @@
+"""500 requests, and one of two workers dies in the middle: each is answered, and once."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from dev.processes import Child
+from dev.simulator.process import Running, running
+from producers import ClientSettings, Done, Request, RouterClient, chat, codec
+from producers.broker import Record
+from producers.kafka import KafkaBroker
+
+pytestmark = [pytest.mark.kafka, pytest.mark.redis, pytest.mark.timeout(180)]
+
+REQUESTS = 500
+IN_FLIGHT = 64
+"""The tier's concurrency: so many calls a killed worker may leave behind, to be made again."""
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[Running]:
+    with running("--seed", "3") as process:
+        yield process
+
+
+@pytest.fixture
+def environment(kafka: str, redis_url: str, simulator: Running) -> Mapping[str, str]:
+    simulator.control(reset=True)
+    simulator.control(latency_ms=150)
+    told = {
+        "SWITCHGEAR_KAFKA": kafka,
+        "SWITCHGEAR_REDIS": redis_url,
+        "SWITCHGEAR_PARTITIONS": "4",
+        "SWITCHGEAR_SESSION_TIMEOUT_S": "6",
+        "SWITCHGEAR_LOG_LEVEL": "WARNING",
+        "OPENAI_BASE_URL": f"{simulator.address}/openai/v1",
+        "ANTHROPIC_BASE_URL": f"{simulator.address}/anthropic",
+        "MISTRAL_BASE_URL": f"{simulator.address}/mistral/v1",
+        "OPENAI_API_KEY": "sk-simulated",
+        "ANTHROPIC_API_KEY": "sk-ant-simulated",
+        "MISTRAL_API_KEY": "simulated",
+    }
+    create = [sys.executable, "-m", "workers", "topics"]
+    subprocess.run(create, check=True, capture_output=True, env={**os.environ, **told})
+    return told
+
+
+@pytest.fixture
+def workers(environment: Mapping[str, str], tmp_path: Path) -> Iterator[tuple[Child, Child]]:
+    """Two of the economy tier, and the router beside them."""
+    economy = ("workers", "--tier", "economy")
+
+    def child(name: str, *module: str) -> Child:
+        command = [sys.executable, "-m", *module]
+        return Child(name, command, tmp_path / f"{name}.log", environment)
+
+    pair = child("one", *economy), child("two", *economy)
+    with ExitStack() as stack:
+        for started in (child("router", "router"), *pair):
+            started.start()
+            stack.callback(started.kill)
+        yield pair
+
+
+async def test_every_request_is_answered_once(
+    kafka: str, simulator: Running, workers: tuple[Child, Child]
+) -> None:
+    settings = ClientSettings(kafka=kafka, timeout_s=120)
+    heard: defaultdict[str, set[str]] = defaultdict(set)
+    a_quarter = asyncio.Event()
+
+    def hear(record: Record) -> None:
+        reply = codec.decode_reply(record.value)
+        assert isinstance(reply, Done)
+        heard[reply.id].add(json.dumps(reply.body))
+        if len(heard) == REQUESTS // 4:
+            a_quarter.set()
+
+    async with (
+        KafkaBroker(settings, "test") as broker,
+        broker.tail(settings.reply_topic, hear),
+        RouterClient(broker, settings).listening() as client,
+    ):
+        await _both_have_joined(kafka)
+        asking = asyncio.gather(*(client.submit(request) for request in _requests()))
+        await a_quarter.wait()
+        workers[0].kill()
+        assert len(heard) < REQUESTS
+        replies = await asking
+    assert all(isinstance(reply, Done) for reply in replies)
+    assert len({reply.id for reply in replies}) == REQUESTS
+    assert {len(bodies) for bodies in heard.values()} == {1}
+    calls = Counter(call["request_id"] for call in simulator.calls())
+    assert len(calls) == REQUESTS
+    assert calls.total() - REQUESTS <= IN_FLIGHT
+
+
+def _requests() -> list[Request]:
+    """No two alike, and nothing from a cache."""
+    routing = {"cache": {"mode": "no-store"}}
+    return [
+        chat(f"What is {number} plus 7?", tenant="t", model="economy", routing=routing)
+        for number in range(REQUESTS)
+    ]
+
+
+async def _both_have_joined(kafka: str) -> None:
+    """The group is stable with two members: each has its half of the partitions."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await admin.start()
+    try:
+        async with asyncio.timeout(60):
+            while await _members(admin) != 2:  # noqa: ASYNC110 Kafka tells nobody
+                await asyncio.sleep(0.2)
+    finally:
+        await admin.close()
+
+
+async def _members(admin: AIOKafkaAdminClient) -> int:
+    """Of the economy pool's group, once it is stable."""
+    try:
+        (answer,) = await admin.describe_consumer_groups(["switchgear-economy"])
+    except KafkaError:
+        return 0  # the cluster has no coordinator for it yet
+    _, _, state, _, _, members, *_ = answer.groups[0]
+    return len(members) if state == "Stable" else 0
