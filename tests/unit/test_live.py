@@ -1,0 +1,82 @@
+import asyncio
+import logging
+from pathlib import Path
+
+import pytest
+
+from tests.unit.test_config_file import GOOD
+from workers.catalog import Catalog
+from workers.config_file import ConfigError
+from workers.live import Live
+
+
+def first_model(catalog: Catalog) -> str:
+    return catalog.deployments["a"].model
+
+
+SWAPPED = GOOD.replace("models:\n", "models:\n  n: {family: f, context_window: 9000}\n").replace(
+    "model: m", "model: n"
+)
+
+
+async def test_a_swap_of_one_line_is_in_force_between_two_looks(tmp_path: Path) -> None:
+    path = tmp_path / "switchgear.yaml"
+    path.write_text(GOOD)
+    live = Live(path, first_model)
+    assert live() == "m"
+    assert not await live.look()
+    path.write_text(SWAPPED)
+    assert live() == "m"
+    assert await live.look()
+    assert live() == "n"
+
+
+@pytest.mark.parametrize("bad", ["", "a: b", GOOD.replace("[a]", "[b]"), "\x00"])
+async def test_a_bad_file_is_refused_once_and_the_old_one_stays(
+    tmp_path: Path, bad: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "switchgear.yaml"
+    path.write_text(GOOD)
+    live = Live(path, first_model)
+    path.write_text(bad)
+    with caplog.at_level(logging.ERROR):
+        assert not await live.look()
+        assert not await live.look()
+    assert live() == "m"
+    assert caplog.text.count("refused") == 1
+    path.write_text(SWAPPED)
+    assert await live.look()
+
+
+async def test_a_file_that_is_gone_and_a_builder_that_breaks_change_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "switchgear.yaml"
+    path.write_text(GOOD)
+
+    def build(catalog: Catalog) -> str:
+        if "n" in catalog.models:
+            raise KeyError("n")
+        return first_model(catalog)
+
+    live = Live(path, build)
+    path.write_text(SWAPPED)
+    assert not await live.look()
+    path.unlink()
+    assert not await live.look()
+    assert live() == "m"
+
+
+async def test_who_follows_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "switchgear.yaml"
+    path.write_text(GOOD)
+    live, told = Live(path, first_model), asyncio.Queue[str]()
+    following = asyncio.create_task(live.follow(told.put_nowait, every_s=0.01))
+    path.write_text(SWAPPED)
+    assert await asyncio.wait_for(told.get(), 5) == "n"
+    following.cancel()
+
+
+def test_the_first_one_must_be_good(tmp_path: Path) -> None:
+    path = tmp_path / "switchgear.yaml"
+    path.write_text("")
+    with pytest.raises(ConfigError):
+        Live(path, first_model)
