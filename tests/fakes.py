@@ -120,6 +120,10 @@ class MemoryOnce:
         assert isinstance(claim, Claimed)
         return self.recorded.setdefault(claim.key, ending)
 
+    async def settle(self, tenant: str, request_id: str, ending: Ending) -> Ending:
+        """As `record`, without a claim."""
+        return self.recorded.setdefault(f"{tenant}:{request_id}", ending)
+
     async def release(self, claim: Claim) -> None:
         """Let go."""
         if isinstance(claim, Claimed) and claim.key in self._leases:

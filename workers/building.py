@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from functools import partial
+from typing import Final
 
 from aiohttp import ClientSession, ClientTimeout, TCPConnector
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
@@ -42,6 +43,10 @@ from .situation import PlanRules
 from .tokens import TokenFactors
 from .validators import named_checks
 from .world import World
+
+_CONNECTIONS: Final = 32
+"""So many commands at once; more wait their turn rather than open a connection each."""
+_TURN_S: Final = 2.0
 
 
 async def build_pool(
@@ -89,8 +94,12 @@ def _means(fleet: Fleet, pricing: Pricing, link: Link) -> Means:
 
 def _redis(parts: AsyncExitStack, url: str) -> tuple[Redis, Link]:
     """A client for what is worth a second attempt, and a link for what can go on alone."""
-    # a connection that Redis closed when it restarted is no reason to go on without Redis
-    redis = Redis.from_url(url, retry=Retry(NoBackoff(), 1))
+    # neither a connection that Redis closed when it restarted, nor a busy moment, is a lost Redis
+    redis = Redis.from_pool(
+        BlockingConnectionPool.from_url(
+            url, max_connections=_CONNECTIONS, timeout=_TURN_S, retry=Retry(NoBackoff(), 1)
+        )
+    )
     parts.push_async_callback(redis.aclose)
     link = Link(connect_redis(url))
     parts.push_async_callback(link.redis.aclose)

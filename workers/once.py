@@ -107,7 +107,7 @@ class Once:
 
     async def claim(self, tenant: str, request_id: str) -> Claim:
         """Waits while another worker holds it, until that one records, releases or dies."""
-        key = f"sg:once:{tenant}:{request_id}"
+        key = _key(tenant, request_id)
         token = _LEASE + uuid.uuid4().bytes
         while isinstance(claim := await self._try(key, token), Busy):  # noqa: ASYNC110 leases lapse silently
             await asyncio.sleep(self._settings.look_every_s)
@@ -132,6 +132,10 @@ class Once:
         keep_ms = int(self._settings.keep_s * 1000)
         held = await self._guarded(self._record(keys=[claim.key], args=[_pack(ending), keep_ms]))
         return _unpack(held) if isinstance(held, bytes) else ending
+
+    async def settle(self, tenant: str, request_id: str, ending: Ending) -> Ending:
+        """As `record`, for an answer that cost nothing and so needed no claim."""
+        return await self.record(Unguarded(_key(tenant, request_id)), ending)
 
     async def release(self, claim: Claim) -> None:
         """The request goes elsewhere unanswered: whoever gets it may claim it at once."""
@@ -170,6 +174,10 @@ class Once:
 
 
 _ABSENT: Final = object()
+
+
+def _key(tenant: str, request_id: str) -> str:
+    return f"sg:once:{tenant}:{request_id}"
 
 
 def _pack(ending: Ending) -> bytes:

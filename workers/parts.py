@@ -58,6 +58,10 @@ class Claims(Protocol):
         """The ending to publish: ours, or the one that was recorded first."""
         ...
 
+    async def settle(self, tenant: str, request_id: str, ending: Ending) -> Ending:
+        """As `record`, for an answer that cost nothing and so needed no claim."""
+        ...
+
     async def release(self, claim: Claim) -> None:
         """The request goes elsewhere unanswered."""
         ...

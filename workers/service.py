@@ -115,9 +115,11 @@ class Service:
         )
         facts = self._facts(worth)
         done = account.from_cache(self.job, hit.body, facts)
-        if self.job.request.body.stream:
+        ours = self._ending(done, facts)
+        first = await self.pool.once.settle(tenant, self.job.request.id, ours)
+        if self.job.request.body.stream and first == ours:
             await self.channel.replay(hit.body, int(self.begun_ms))
-        await self.channel.publish(self._ending(done, facts))
+        await self.channel.publish(first)
         self.hop.end(lambda: done_attributes(done))
 
     async def _follow_up(self, hit: Hit) -> None:

@@ -35,6 +35,26 @@ async def test_a_request_published_twice_is_answered_from_the_record(topic: str)
         assert len({event.id for event in await stage.events(2)}) == 1
 
 
+async def test_an_answer_from_the_cache_is_recorded_too() -> None:
+    async with playing() as stage:
+        await stage.client.submit(ask())
+        await stage.broker.until(lambda: bool(stage.answers.kept))
+        await stage.client.submit(ask())
+        stage.answers.kept.clear()
+        await twice(stage, "llm.tier.economy")
+        _, hit, again = await stage.broker.has(topics.REPLIES, 3)
+        assert again.value == hit.value
+
+
+async def test_what_was_answered_before_the_cache_knew_it_is_not_answered_from_the_cache() -> None:
+    async with playing() as stage:
+        await stage.client.submit(ask())
+        await stage.broker.until(lambda: bool(stage.answers.kept))
+        await twice(stage, "llm.tier.economy")
+        first, again = await stage.broker.has(topics.REPLIES, 2)
+        assert again.value == first.value
+
+
 async def test_a_failure_is_recorded_too() -> None:
     async with playing() as stage:
         await stage.client.submit(ask(routing={"cache": {"mode": "only-if-cached"}}))
