@@ -20,7 +20,7 @@ from .words import read
 
 Array: TypeAlias = NDArray[Any]
 FORMAT: Final = "1"
-WEIGHT: Final = 1.0
+WEIGHT: Final = 0.5
 """Of one product of vectors against one feature; it is part of the trained model."""
 
 
