@@ -9,7 +9,6 @@ from producers import (
     Chunk,
     ClientOverloadedError,
     ClientSettings,
-    Done,
     Failed,
     ReplyTimeoutError,
     Request,
@@ -147,11 +146,16 @@ async def test_a_stream_hears_each_chunk_once_and_starts_over_with_a_new_run() -
     async with connected() as (client, broker):
         request = ask(stream=True)
         parts = client.stream(request)
-        first = asyncio.create_task(anext(parts))
+        heard: list[object] = []
+
+        async def hear() -> None:
+            heard.extend([part async for part in parts])
+
+        hearing = asyncio.create_task(hear())
         await broker.has(topics.REQUESTS, 1)
         again = [chunk(1, 0), chunk(1, 0), chunk(1, 1), chunk(2, 0), chunk(1, 2), chunk(2, 1)]
         await reply(broker, *again, failed(request.id))
-        heard = [await first, *[part async for part in parts]]
+        await hearing
         texts = [part.delta["content"] for part in heard if isinstance(part, Chunk)]
         assert texts == ["10", "11", "20", "21"]
         assert isinstance(heard[-1], Failed)
@@ -179,7 +183,3 @@ def test_chat_takes_text_or_messages_and_any_parameter() -> None:
     messages = [{"role": "system", "content": "s"}, {"role": "user", "content": "u"}]
     assert chat(messages, tenant="t").body.messages == messages
     assert ask().id != ask().id
-
-
-def test_done_is_exported() -> None:
-    assert Done.__module__ == "producers.messages"
