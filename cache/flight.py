@@ -9,12 +9,13 @@ import asyncio
 import secrets
 import time
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from . import scripts
+from .budget import within
 from .reads import Reads
 
 _ALONE: Final = b"alone"
@@ -77,8 +78,7 @@ class Flights:
     async def _ask(self, key: str) -> Role:
         token = secrets.token_hex(8)
         try:
-            async with asyncio.timeout(self._budget_s):
-                held = await self._redis.set(key, token, nx=True, px=self._lease_ms, get=True)
+            held = await within(self._budget_s, self._take(key, token))
         except _REDIS_DOWN as error:
             return Alone(f"Redis: {type(error).__name__}")
         if held == _ALONE:
@@ -117,6 +117,11 @@ class Flights:
         if self._renewal is not None:
             self._renewal.cancel()
             await asyncio.gather(self._renewal, return_exceptions=True)
+
+    async def _take(self, key: str, token: str) -> bytes | None:
+        """None: the lease is ours; else the token of who has it."""
+        held = await self._redis.set(key, token, nx=True, px=self._lease_ms, get=True)
+        return cast("bytes | None", held)
 
     async def _keep_renewing(self) -> None:
         while self._leads:

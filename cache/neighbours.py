@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 
 from . import sketch as sketches
 from .accept import STRICTER, Accepted, decide
+from .budget import within
 from .embed import Embedder
 from .entry import Entry
 from .found import Placed
@@ -107,8 +108,7 @@ class Neighbours:
         placed: list[Placed] = []
         want = _Want(question, policy, age, group, now_ms)
         try:
-            async with asyncio.timeout(self._budget_s):
-                found = await self._search(want, placed)
+            found = await within(self._budget_s, self._search(want, placed))
         except _AWAY as error:
             self._patience = self._patience.failed(time.monotonic())
             return Unlike(f"search: {type(error).__name__}", placed[0] if placed else None)

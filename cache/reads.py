@@ -13,6 +13,7 @@ from typing import Final, TypeAlias, cast
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from .budget import within
 from .patience import Patience
 
 MAX_BATCH: Final = 256
@@ -57,12 +58,14 @@ class Reads:
             self._running.add(task)
             task.add_done_callback(self._running.discard)
 
+    async def _mget(self, keys: list[str]) -> Values:
+        return cast("Values", await self._redis.mget(keys))
+
     async def _fetch(self, batch: _Waiting) -> None:
         self._patience = self._patience.asked(time.monotonic())
         try:
             unique = list(dict.fromkeys(key for keys, _ in batch for key in keys))
-            async with asyncio.timeout(self._budget_s):
-                values = cast("Values", await self._redis.mget(unique))
+            values = await within(self._budget_s, self._mget(unique))
         except (RedisError, OSError, TimeoutError) as error:
             self._patience = self._patience.failed(time.monotonic())
             _settle(batch, Unavailable(f"Redis: {type(error).__name__}"))
