@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, TypeAlias
 import tiktoken
 from pydantic_core import to_json
 
-from producers.messages import ChatBody
+from producers.messages import ChatBody, Usage
 
 Encoding: TypeAlias = Literal["o200k_base", "cl100k_base"]
 FILES: Final[Mapping[Encoding, str]] = {
@@ -102,6 +102,14 @@ def size_of(body: ChatBody) -> Size:
     for told in (body.tools, body.response_format):
         text += len(to_json(told)) if told else 0
     return Size(text, images, len(body.messages))
+
+
+def estimated_usage(body: ChatBody, answer: Mapping[str, Any]) -> Usage:
+    """What a call was probably billed, where a server tells nothing: better than for free."""
+    learned = Learned(_UNKNOWN_FAMILY)
+    said = len(to_json([choice.get("message") for choice in answer["choices"]]))
+    output = ceil(said / _UNKNOWN_FAMILY)
+    return Usage(input_uncached=learned.tokens(size_of(body)), output=output)
 
 
 def encoding_of(family: str) -> Encoding | None:

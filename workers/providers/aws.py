@@ -4,8 +4,10 @@ aiobotocore walks the chain (profile, container, instance role) and refreshes wh
 imported when the first call needs it, so nobody else pays its second and its 40 MB.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
+from importlib import import_module
 from typing import Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
@@ -77,9 +79,8 @@ def _chain() -> CredentialSource:
 
     async def found() -> AwsKeys | None:
         if not opened:
-            from aiobotocore.session import get_session  # noqa: PLC0415 - 1 s, only if needed
-
-            opened.append(await get_session().get_credentials())
+            library = await asyncio.to_thread(import_module, "aiobotocore.session")
+            opened.append(await library.get_session().get_credentials())
         if opened[0] is None:
             return None
         frozen = await opened[0].get_frozen_credentials()

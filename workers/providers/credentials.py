@@ -5,7 +5,7 @@ into headers: every text that leaves an adapter passes `redact` first.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from workers.catalog import Deployment
@@ -36,8 +36,8 @@ class Authoriser(Protocol):
 class FixedHeaders:
     """The same headers for every request: API keys, bearer tokens, or nothing at all."""
 
-    values: Mapping[str, str]
-    secrets: Sequence[str] = ()
+    values: Mapping[str, str] = field(repr=False)
+    secrets: Sequence[str] = field(default=(), repr=False)
     source: str = "a call without a key"
 
     async def headers(self, url: str, body: bytes) -> Mapping[str, str] | BadCredentials:  # noqa: ARG002 - a signer needs them
@@ -74,7 +74,7 @@ class NoKey:
 def key_headers(deployment: Deployment, key: str) -> dict[str, str]:
     """Where each provider looks for an API key, as its official client sends it."""
     if deployment.provider == "azure":
-        return {"api-key": key}
+        return {"x-api-key" if deployment.dialect == "anthropic" else "api-key": key}
     return {"authorization": f"Bearer {key}"}
 
 

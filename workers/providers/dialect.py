@@ -67,8 +67,8 @@ class Dialect(Protocol):
         """The request on the wire, or why it can't be said in this dialect."""
         ...
 
-    def answer(self, payload: bytes) -> Answer | Failure:
-        """The answer in a 200 response. May raise one of MALFORMED."""
+    def answer(self, payload: bytes) -> Answer | ErrorReport | Failure:
+        """The answer, or error, in a 200 response. May raise one of MALFORMED."""
         ...
 
     def reader(self) -> StreamReader:

@@ -16,6 +16,7 @@ from yarl import URL
 
 from producers.messages import Usage
 from workers.prompt_adaptation import adapt
+from workers.tokens import estimated_usage
 
 from .classify import ErrorReport, classify, read_error
 from .credentials import Authoriser
@@ -35,6 +36,9 @@ from .rate_headers import rate_limits
 
 _END_OF_BODY_S: Final = 0.25
 """What an answer that is complete may wait for its connection's sake."""
+
+
+_NO_USAGE: Final = "the provider told no usage: tokens and cost are an estimate"
 
 
 class HttpProvider:
@@ -57,7 +61,8 @@ class HttpProvider:
             return request
         outcome = await self._send(call, request, emit)
         if isinstance(outcome, Completion):
-            return replace(outcome, warnings=adapted.warnings + request.warnings)
+            warnings = adapted.warnings + request.warnings + outcome.warnings
+            return replace(outcome, warnings=warnings)
         return self._in_our_words(outcome)
 
     async def _send(self, call: Call, request: WireRequest, emit: Emit | None) -> Outcome:
@@ -154,6 +159,9 @@ class _Attempt:
                 first = self._elapsed() if self._first_token_s is None else self._first_token_s
                 limits = rate_limits(response.headers, now)
                 whole = self._untold(response, now) | body
+                if usage == Usage():
+                    guess, warning = estimated_usage(self._call.body, body), (_NO_USAGE,)
+                    return Completion(whole, guess, reason, first, warning, limits)
                 return Completion(whole, usage, reason, first, limits=limits)
             case ErrorReport():
                 return self._failure(told, response)

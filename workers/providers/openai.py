@@ -13,6 +13,7 @@ from pydantic_core import from_json, to_json
 
 from workers.prompt_cache import CacheKey
 
+from .classify import ErrorReport
 from .dialect import Answer, WireRequest
 from .openai_answer import OpenAiReader, answer_of
 from .openai_parameters import COMPATIBLE, TABLES
@@ -38,11 +39,11 @@ class OpenAiDialect:
             return Rejected(message="; ".join(applied.refusals), code="unsupported_parameter")
         body = {"model": _wire_model(call), "messages": _messages(call), **applied.wire}
         body |= _limits(call, applied) | _streaming(provider, applied, stream=stream)
-        if isinstance(call.prompt_cache, CacheKey) and provider in TABLES:
+        if isinstance(call.prompt_cache, CacheKey) and _takes_cache_key(call):
             body.setdefault("prompt_cache_key", call.prompt_cache.key)
         return WireRequest(_path(call), to_json(body), {}, tuple(applied.warnings))
 
-    def answer(self, payload: bytes) -> Answer | Failure:
+    def answer(self, payload: bytes) -> Answer | ErrorReport | Failure:
         """The answer in a 200 response. May raise one of MALFORMED."""
         return answer_of(from_json(payload))
 
@@ -53,6 +54,11 @@ class OpenAiDialect:
 
 def _wire_model(call: Call) -> str:
     return call.deployment.wire_model or call.deployment.model
+
+
+def _takes_cache_key(call: Call) -> bool:
+    """Azure's dated versions reject parameters that are younger than they are."""
+    return call.deployment.provider in TABLES and call.deployment.api_version is None
 
 
 def _path(call: Call) -> str:

@@ -13,8 +13,13 @@ from .outcome import Failure
 from .sse import SseParser
 
 
-def answer_of(body: dict[str, Any]) -> Answer | Failure:
-    """The answer in a `chat.completion`; a filtered one is a failure that was billed."""
+def answer_of(body: dict[str, Any]) -> Answer | ErrorReport | Failure:
+    """The answer in a `chat.completion`; a filtered one is a failure that was billed.
+
+    Some servers tell an error with status 200: it counts as the error that it is.
+    """
+    if body.get("error"):
+        return report_in_stream(body)
     usage = usage_of(body.get("usage") or {})
     first = body["choices"][0]
     reason = first.get("finish_reason") or "stop"

@@ -17,6 +17,7 @@ from workers.tokens import (
     TokenFactors,
     count,
     encoding_of,
+    estimated_usage,
     exact_tokens,
     size_of,
 )
@@ -93,6 +94,13 @@ def test_without_the_files_the_estimate_stands_and_nothing_is_fetched(tmp_path: 
     asked, learned = body(ENGLISH), Learned(4.0)
     assert exact_tokens(asked, "o200k_base", tmp_path) is None
     assert count(asked, learned, "gpt-4o", 600, None) == learned.tokens(size_of(asked))
+
+
+def test_a_server_that_tells_no_usage_is_not_free() -> None:
+    answer = {"choices": [{"message": {"role": "assistant", "content": "word " * 40}}]}
+    usage = estimated_usage(body(ENGLISH), answer)
+    assert usage.input_uncached > 500
+    assert usage.output > 40
 
 
 def test_installing_twice_is_installing_once(files: Path) -> None:

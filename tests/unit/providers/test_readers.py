@@ -1,0 +1,132 @@
+"""Streams: any chunking gives the same answer, any damage is one of the dialect's own errors."""
+
+import json
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dev.simulator import anthropic_wire, bedrock_wire, openai_wire
+from dev.simulator.exchange import Answered, Asked, Counted, ToolCall
+from dev.simulator.wire import Wire
+from workers.providers.anthropic import AnthropicDialect
+from workers.providers.bedrock import BedrockDialect
+from workers.providers.classify import ErrorReport
+from workers.providers.dialect import MALFORMED, Answer, Dialect
+from workers.providers.openai import OpenAiDialect
+from workers.providers.outcome import ContentFiltered, CutStream
+
+PAIRS: dict[str, tuple[Dialect, Wire]] = {
+    "openai": (OpenAiDialect(), openai_wire),
+    "anthropic": (AnthropicDialect(), anthropic_wire),
+    "bedrock": (BedrockDialect(), bedrock_wire),
+}
+words = st.text('ab ü\n"{}', max_size=30).map(str.strip)
+calls = st.builds(
+    ToolCall, st.just("f"), st.dictionaries(st.just("x"), st.integers()).map(json.dumps)
+)
+answers = st.builds(
+    Answered,
+    words,
+    st.sampled_from(["stop", "length"]),
+    st.lists(calls, max_size=2).map(tuple),
+    words,
+)
+counts = st.builds(Counted, *[st.integers(0, 10**6) for _ in range(5)])
+
+
+def asked(name: str) -> Asked:
+    dialect: Any = name
+    return Asked(dialect, name, "m", "k", (), "q", stream=True, include_usage=True)
+
+
+def message(answer: Answer) -> dict[str, Any]:
+    """What is said, without what a stream puts differently."""
+    found = dict(answer.body["choices"][0]["message"])
+    for call in found.get("tool_calls") or ():
+        call.pop("index", None)
+        call["function"]["arguments"] = json.loads(call["function"]["arguments"])
+    return {name: value for name, value in found.items() if value}
+
+
+def read(dialect: Dialect, stream: bytes, size: int) -> Any:  # noqa: ANN401 - any result
+    reader = dialect.reader()
+    for n in range(0, len(stream), size):
+        reader.feed(stream[n : n + size])
+    return reader.result()
+
+
+@pytest.mark.parametrize("name", PAIRS)
+@given(answers, counts, st.integers(1, 80))
+@settings(deadline=None)
+def test_a_stream_in_any_chunking_says_what_the_whole_says(
+    name: str, said: Answered, counted: Counted, size: int
+) -> None:
+    dialect, wire = PAIRS[name]
+    whole = dialect.answer(wire.whole(asked(name), said, counted, 1))
+    stream = b"".join(wire.events(asked(name), said, counted, 1))
+    streamed = read(dialect, stream, size)
+    assert isinstance(whole, Answer)
+    assert isinstance(streamed, Answer)
+    assert message(streamed) == message(whole)
+    assert streamed.usage == whole.usage
+    assert streamed.finish_reason == whole.finish_reason
+
+
+@pytest.mark.parametrize("name", PAIRS)
+@given(answers, st.data())
+@settings(deadline=None)
+def test_a_cut_stream_is_never_taken_for_an_answer(
+    name: str, said: Answered, data: st.DataObject
+) -> None:
+    dialect, wire = PAIRS[name]
+    events = list(wire.events(asked(name), said, Counted(5, 5), 1))
+    kept = data.draw(st.integers(0, len(events) - 3))
+    assert isinstance(read(dialect, b"".join(events[:kept]), 999), CutStream)
+
+
+@pytest.mark.parametrize("name", PAIRS)
+@given(answers, st.integers(0, 10**6), st.binary(min_size=1, max_size=8))
+@settings(deadline=None)
+def test_damage_is_one_of_the_errors_that_the_shell_knows(
+    name: str, said: Answered, place: int, noise: bytes
+) -> None:
+    dialect, wire = PAIRS[name]
+    stream = b"".join(wire.events(asked(name), said, Counted(5, 5), 1))
+    at = place % len(stream)
+    whole = wire.whole(asked(name), said, Counted(5, 5), 1)
+    with suppress(*MALFORMED):
+        read(dialect, stream[:at] + noise + stream[at + len(noise) :], 64)
+    with suppress(*MALFORMED):
+        dialect.answer(whole[: at % len(whole)] + noise)
+
+
+json_values = st.recursive(
+    st.none() | st.integers() | st.text(max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(
+            st.sampled_from(["choices", "message", "usage", "content", "type", "output", "error"]),
+            inner,
+            max_size=3,
+        )
+    ),
+    max_leaves=10,
+)
+
+
+@pytest.mark.parametrize("name", PAIRS)
+@given(json_values)
+def test_any_json_is_an_answer_an_error_or_malformed(name: str, body: object) -> None:
+    with suppress(*MALFORMED):
+        found = PAIRS[name][0].answer(json.dumps(body).encode())
+        assert isinstance(found, Answer | ErrorReport | ContentFiltered)
+
+
+def test_an_error_told_with_status_200_is_an_error() -> None:
+    told = b'{"error": {"code": "rate_limit_exceeded", "message": "slow"}}'
+    found = OpenAiDialect().answer(told)
+    assert isinstance(found, ErrorReport)
+    assert found.status == 429
