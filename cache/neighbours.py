@@ -179,19 +179,18 @@ class Neighbours:
     def _choose(
         self, asked: Text, here: Placed, candidates: list[_Candidate], target: float, policy: Policy
     ) -> Neighbour:
-        """Scores the candidates and takes the best, if it is good enough. Runs on a thread."""
-        kept = [Text(one.entry.text or "", one.sketch) for one in candidates]
-        scores = self._verifier.score([(asked, one) for one in kept])
-        records = [read_record(one.record) for one in candidates]
-        sure = [believed(float(s), r) for s, r in zip(scores, records, strict=True)]
-        best = max(range(len(sure)), key=sure.__getitem__)
+        """The nearest candidate that is good enough. Runs on a thread."""
         bars = self._verifier.point(target), self._verifier.point(target / STRICTER)
-        verdict = decide(sure[best], *bars, differences(read(asked.text), read(kept[best].text)))
-        if not isinstance(verdict, Accepted):
-            return Unlike(verdict.reason, here)
-        chance = shadow_chance(policy.shadow_share, records[best])
-        chosen = candidates[best]
-        return Served(chosen.name, chosen.entry, verdict.score, random.random() < chance)
+        refusals = []
+        for one in candidates:
+            kept, record = Text(one.entry.text or "", one.sketch), read_record(one.record)
+            sure = believed(float(self._verifier.score([(asked, kept)])[0]), record)
+            verdict = decide(sure, *bars, differences(read(asked.text), read(kept.text)))
+            if isinstance(verdict, Accepted):
+                shadow = random.random() < shadow_chance(policy.shadow_share, record)
+                return Served(one.name, one.entry, verdict.score, shadow)
+            refusals.append(verdict.reason)
+        return Unlike(refusals[0], here)
 
     def _forget(self, space: str, gone: set[str]) -> None:
         if gone:
