@@ -4,8 +4,9 @@ Rules, in this order. A part of a stream that the caller has seen is never follo
 A spent budget ends the request, a soft one sends it down before the first call. An answer that
 failed its checks goes up a tier. A refusal that no other target can mend ends it. Of the targets
 that may be called now the least tried is called, then the first in the tier's order. A wait within
-the request's patience is waited. Then an interactive request goes up a tier rather than be delayed,
-a batch request is delayed rather than go up. What can't be answered in time is given up at once.
+the request's patience is waited (an interactive request that can go up waits only where the end of
+the wait is known). Then an interactive request goes up a tier rather than be delayed, a batch
+request is delayed rather than go up. What can't be answered in time is given up at once.
 
 So a target whose gate is shut is never called, no tier is visited twice, and taking the step and
 asking again comes to an end whatever the steps lead to.
@@ -73,6 +74,7 @@ class GiveUp:
 
 Step: TypeAlias = Call | Wait | Reroute | Delay | GiveUp
 _LEAST_WAIT_S: Final = 0.02
+_KNOWN_WAITS: Final = frozenset({"rate", "concurrency", "rate_limited"})
 
 
 def next_step(s: Situation, now: float) -> Step:
@@ -219,16 +221,24 @@ def _probing(target: Target) -> bool:
 
 def _later(usable: Sequence[Target], s: Situation, now: float) -> Step:
     """Nobody may be called now: wait here, go up, come back later, or give up."""
-    opens_at = min(_callable_from(target, s) for target in usable)
+    why = ", ".join(_state_of(target) for target in usable)
+    up = _hop(s, s.up, why)
+    if up is not None and s.latency == "interactive":
+        usable = [target for target in usable if _comes_back(target)]
+    opens_at = min((_callable_from(target, s) for target in usable), default=math.inf)
     wait_s = max(_LEAST_WAIT_S, opens_at - now)
     in_time = now + wait_s + s.rules.needed_s <= s.deadline
     if in_time and s.waited_s + wait_s <= s.rules.patience_s:
         return Wait(wait_s)
-    why = ", ".join(_state_of(target) for target in usable)
-    up, delay = _hop(s, s.up, why), Delay(wait_s, why) if in_time else None
+    delay = Delay(wait_s, why) if in_time else None
     step = (up or delay) if s.latency == "interactive" else (delay or up)
     message = f"no deployment can take it before its deadline: {why}"
     return step or GiveUp("overloaded", message, retryable=True)
+
+
+def _comes_back(target: Target) -> bool:
+    """Whether it is known to take a call when its time comes; after an outage, one can but try."""
+    return isinstance(target.gate, Ready) or target.gate.reason in _KNOWN_WAITS
 
 
 def _state_of(target: Target) -> str:

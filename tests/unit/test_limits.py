@@ -2,7 +2,7 @@ import math
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workers.limits import (
@@ -86,6 +86,7 @@ def test_an_unlimited_dimension_is_leased_without_end() -> None:
 ASKS = st.tuples(st.floats(0, 2), st.integers(1, 3000))
 
 
+@settings(deadline=None)  # a busy machine is no bug
 @given(st.lists(ASKS, max_size=60))
 def test_whatever_is_asked_the_rate_is_kept(asks: list[tuple[float, int]]) -> None:
     now, level = 0.0, full(QUOTA, 0)

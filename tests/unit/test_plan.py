@@ -3,7 +3,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workers.breaker_rules import Reason
@@ -84,6 +84,14 @@ def test_interactive_goes_up_before_it_is_delayed_and_batch_is_delayed_before_it
     assert plan(shut(A, 5), up="better") == Reroute("better", "a: rate_limited")
     assert plan(shut(A, 5), up="better", latency="batch") == Delay(5, "a: rate_limited")
     assert plan(shut(A, 199), up="better", latency="batch") == Reroute("better", "a: rate_limited")
+
+
+def test_an_outage_is_not_waited_out_while_there_is_a_tier_above() -> None:
+    broken = shut(A, 0.5, "failures")
+    assert plan(broken, up="better") == Reroute("better", "a: failures")
+    assert plan(broken) == Wait(0.5)
+    assert plan(broken, up="better", latency="batch") == Wait(0.5)
+    assert plan(broken, shut(B, 0.75), up="better") == Wait(0.75)
 
 
 def test_what_cannot_be_answered_in_time_is_given_up_at_once() -> None:
@@ -220,6 +228,7 @@ def targets(draw: st.DrawFn) -> tuple[Target, ...]:
     )
 
 
+@settings(deadline=None)  # a busy machine is no bug
 @given(st.data())
 def test_every_request_comes_to_an_end_within_its_deadline(data: st.DataObject) -> None:
     draw = data.draw
