@@ -123,7 +123,8 @@ class OverTheWire:
                 await asyncio.wait({task})
         await consumer._fetcher.close()  # noqa: SLF001
         await consumer._client.close()  # noqa: SLF001
-        consumer._closed = True  # noqa: SLF001
+        consumer._closed = True  # noqa: SLF001 so it leaves no group when the rest is tidied up
+        await member.stop()
 
 
 @asynccontextmanager

@@ -1,0 +1,134 @@
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from producers.broker import Outgoing, Record
+from tests.memory_broker import Member, MemoryBroker
+from workers.admission import Lane
+from workers.stream import Stream, StreamSettings
+
+FAST = StreamSettings(8, commit_every_s=0.01, revoke_grace_s=0.05, stop_grace_s=0.05)
+
+
+class Stage:
+    """One stream on a broker in memory, whose handler does what the test says."""
+
+    def __init__(self) -> None:
+        self.broker = MemoryBroker(partitions=1)
+        self.member: Member = self.broker.member(["t"], "g")
+        self.handled: list[bytes] = []
+        self.buried: list[bytes] = []
+        self.act: Callable[[Record], None] = lambda _: None
+        self.hold: set[bytes] = set()
+        self.held = asyncio.Event()
+        self.let = asyncio.Event()
+        self.stop = asyncio.Event()
+
+    async def handle(self, record: Record) -> None:
+        self.act(record)
+        if record.value in self.hold:
+            self.held.set()
+            await self.let.wait()
+        self.handled.append(record.value)
+
+    async def bury(self, record: Record, _error: BaseException) -> None:
+        self.buried.append(record.value)
+        if self.buried.count(record.value) < 2:
+            raise RuntimeError("the dead-letter topic is away")
+
+    async def publish(self, *values: bytes) -> None:
+        for value in values:
+            await self.broker.publish(Outgoing("t", value))
+
+    async def committed(self, offset: int) -> None:
+        (partition,) = self.broker.of_topic("t")
+        await self.broker.until(lambda: self.broker.committed("g").get(partition) == offset)
+
+
+@asynccontextmanager
+async def running() -> AsyncIterator[Stage]:
+    stage = Stage()
+    stream = Stream(stage.member, stage.handle, stage.bury, lambda _: Lane("t"), FAST)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(stream.run(stage.stop))
+        try:
+            yield stage
+        finally:
+            stage.stop.set()
+            stage.broker.close()
+
+
+async def test_a_slow_record_blocks_nobody_and_holds_the_watermark() -> None:
+    async with running() as stage:
+        stage.hold = {b"b"}
+        await stage.publish(b"a", b"b", b"c", b"d")
+        await stage.committed(1)
+        assert stage.handled == [b"a", b"c", b"d"]
+        stage.let.set()
+        await stage.committed(4)
+
+
+async def test_a_broken_handlers_record_is_buried_until_that_succeeds() -> None:
+    def act(record: Record) -> None:
+        if record.value == b"bad":
+            raise KeyError
+
+    async with running() as stage:
+        stage.act = act
+        await stage.publish(b"a", b"bad", b"c")
+        await stage.committed(3)
+        assert stage.buried == [b"bad", b"bad"]
+        assert stage.handled == [b"a", b"c"]
+
+
+async def test_a_stray_cancellation_is_a_crash_like_any_other() -> None:
+    def act(record: Record) -> None:
+        if record.value == b"bad":
+            raise asyncio.CancelledError
+
+    async with running() as stage:
+        stage.act = act
+        await stage.publish(b"bad", b"b")
+        await stage.committed(2)
+
+
+async def test_a_log_that_begins_anew_is_read_from_its_beginning() -> None:
+    async with running() as stage:
+        await stage.publish(b"a", b"b", b"c")
+        await stage.committed(3)
+        (partition,) = stage.broker.of_topic("t")
+        stage.broker.cut(partition)
+        await stage.publish(b"x")
+        await stage.committed(1)
+        assert stage.handled == [b"a", b"b", b"c", b"x"]
+
+
+async def test_gaps_are_passed_over() -> None:
+    async with running() as stage:
+        (partition,) = stage.broker.of_topic("t")
+        await stage.publish(b"a")
+        stage.broker.skip(partition, 5)
+        await stage.publish(b"b")
+        await stage.committed(7)
+
+
+async def test_what_runs_at_a_stop_is_left_to_the_next() -> None:
+    async with running() as stage:
+        stage.hold = {b"b"}
+        await stage.publish(b"a", b"b", b"c")
+        await stage.held.wait()
+    (partition,) = stage.broker.of_topic("t")
+    assert stage.broker.committed("g")[partition] == 1
+
+
+async def test_a_member_that_was_expelled_commits_nothing_until_it_is_back() -> None:
+    async with running() as stage:
+        await stage.publish(b"a")
+        await stage.committed(1)
+        async with stage.member.expelled():
+            await stage.publish(b"b")
+            await stage.broker.until(lambda: True)
+            (partition,) = stage.broker.of_topic("t")
+            assert stage.broker.committed("g")[partition] == 1
+        await stage.committed(2)
+        assert set(stage.handled) == {b"a", b"b"}
