@@ -42,11 +42,14 @@ check: $(READY)  ## ruff, mypy --strict, import-linter
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
 
-bench: $(READY) $(EMBEDDER) ## the pipeline beside its physical limit; results in bench/results/
-	$(BIN)/python -m bench
+BENCH ?= bench.pipeline
+bench: $(READY) $(EMBEDDER) ## the pipeline beside its physical limit (BENCH=bench.cache: the cache ...)
+	$(BIN)/python -m $(BENCH)
 
-train: $(READY) $(EMBEDDER) ## the router's and the cache's models, from the labelled data
-	$(NICE) $(BIN)/python -m dev.train
+train: $(READY) $(EMBEDDER) ## the router's and the cache's models (DATA=folder of the labelled data)
+	@test -n "$(DATA)" || { echo "make train DATA=folder: with routing.dev.jsonl.gz and semantic_pairs.dev.jsonl.gz"; exit 2; }
+	$(NICE) $(BIN)/python -m dev.train_router --data $(DATA)/routing.dev.jsonl.gz
+	$(NICE) $(BIN)/python -m dev.train_verifier --pairs $(DATA)/semantic_pairs.dev.jsonl.gz
 
 chaos: $(READY)  ## kills processes under load and counts what was lost
 	$(BIN)/python -m tests.chaos

@@ -66,15 +66,19 @@ async def serve(settings: ServiceSettings) -> None:
             routed=partial(_count, process.metrics),
         )
         source = KafkaSource(settings, [topics.REQUESTS], _GROUP, settings.session_timeout_s)
-        stream = Stream(
-            source,
-            partial(route_one, router),
-            partial(bury_request, router),
-            partial(lane_of, weight_of=lambda _: 1),
-            StreamSettings(concurrency=_CONCURRENCY),
-        )
+        stream = _stream(source, router)
         with background(show(process.metrics, stream, source, "router")):
             await stream.run(process.stop)
+
+
+def _stream(source: KafkaSource, router: Router) -> Stream:
+    return Stream(
+        source,
+        partial(route_one, router),
+        partial(bury_request, router),
+        partial(lane_of, weight_of=lambda _: 1),
+        StreamSettings(concurrency=_CONCURRENCY),
+    )
 
 
 def basis_of(catalog: Catalog, pricing: Pricing, outcomes: Outcomes | None = None) -> Basis:
