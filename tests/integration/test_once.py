@@ -1,111 +1,116 @@
 import asyncio
-import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 
 import pytest
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from dev.processes import Server
+from dev.processes import Server, free_port
 from workers.once import Claimed, Ending, Once, OnceSettings, Recorded, Unguarded
 
 pytestmark = pytest.mark.redis
-FIRST, SECOND = Ending(b"first", b"usage"), Ending(b"second", b"usage")
 
-
-@dataclass
-class Fleet:
-    """Two workers on one Redis, with short leases."""
-
-    redis: Redis
-    unguarded: list[str] = field(default_factory=list)
-
-    def worker(self, name: str, lease_s: float = 1) -> Once:
-        settings = OnceSettings(lease_s=lease_s, look_every_s=0.01)
-        return Once(self.redis, settings, lambda: self.unguarded.append(name))
+QUICK = OnceSettings(lease_s=0.3, keep_s=60, timeout_s=5, look_every_s=0.02)
+MINE = Ending(b'{"type":"done"}\n', b"usage\n1")
+OTHER = Ending(b"other", b"")
 
 
 @pytest.fixture
-async def fleet(redis_url: str) -> AsyncIterator[Fleet]:
-    async with Redis.from_url(redis_url, retry=Retry(NoBackoff(), 1)) as redis:
-        yield Fleet(redis)
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    client = Redis.from_url(redis_url)
+    yield client
+    await client.aclose()
 
 
-async def test_who_comes_second_gets_the_recorded_answer(fleet: Fleet) -> None:
-    first = fleet.worker("a", lease_s=30)
-    claim = await first.claim("t", "r")
+class Counted:
+    def __init__(self) -> None:
+        self.times = 0
+
+    def __call__(self) -> None:
+        self.times += 1
+
+
+def once_of(redis: Redis, settings: OnceSettings = QUICK) -> Once:
+    return Once(redis, settings, Counted())
+
+
+async def claimed(once: Once, identifier: str = "r") -> Claimed:
+    claim = await asyncio.wait_for(once.claim("t", identifier), 10)
     assert isinstance(claim, Claimed)
-    waiting = asyncio.create_task(fleet.worker("b").claim("t", "r"))
-    await asyncio.sleep(0)
-    assert await first.record(claim, FIRST) == FIRST
-    assert await waiting == Recorded(FIRST)
+    return claim
 
 
-async def test_two_who_both_answered_publish_the_same(fleet: Fleet) -> None:
-    first, second = fleet.worker("a"), fleet.worker("b")
-    lapsed = await first.claim("t", "r")  # never renewed: as if its worker stood still
-    taken = await second.claim("t", "r")
-    assert isinstance(taken, Claimed)
-    assert await second.record(taken, SECOND) == SECOND
-    assert await first.record(lapsed, FIRST) == SECOND
+async def test_who_comes_later_gets_what_was_recorded(redis: Redis) -> None:
+    once = once_of(redis)
+    claim = await claimed(once)
+    assert await once.record(claim, MINE) == MINE
+    assert await once.claim("t", "r") == Recorded(MINE)
 
 
-async def test_a_lease_is_kept_while_its_holder_lives(fleet: Fleet) -> None:
-    first, second = fleet.worker("a"), fleet.worker("b")
-    claim = await first.claim("t", "r")
-    async with first.holding(claim):
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(3):
-                await second.claim("t", "r")
+async def test_another_tenants_request_of_the_same_id_is_another(redis: Redis) -> None:
+    once = once_of(redis)
+    await once.record(await claimed(once), MINE)
+    assert isinstance(await once.claim("u", "r"), Claimed)
 
 
-async def test_a_lease_that_a_flush_took_is_taken_back(fleet: Fleet) -> None:
-    first, second = fleet.worker("a"), fleet.worker("b")
-    claim = await first.claim("t", "r")
-    async with first.holding(claim):
-        await fleet.redis.flushall()
-        async with asyncio.timeout(5):
-            while not await fleet.redis.exists("sg:once:t:r"):  # noqa: ASYNC110 the lease is silent
-                await asyncio.sleep(0.01)
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.5):
-                await second.claim("t", "r")
+async def test_two_at_once_make_one_answer(redis: Redis) -> None:
+    one, two = once_of(redis), once_of(redis)
+    claim = await claimed(one)
+    async with one.holding(claim):
+        waiting = asyncio.create_task(two.claim("t", "r"))
+        # longer than a lease: it is renewed as long as its holder lives
+        done, _ = await asyncio.wait({waiting}, timeout=3 * QUICK.lease_s)
+        assert not done
+        await one.record(claim, MINE)
+    assert await asyncio.wait_for(waiting, 10) == Recorded(MINE)
 
 
-async def test_a_lost_lease_is_not_taken_back_from_who_has_it_now(fleet: Fleet) -> None:
-    first, second = fleet.worker("a"), fleet.worker("b", lease_s=30)
-    claim = await first.claim("t", "r")
-    taken = await second.claim("t", "r")
-    async with first.holding(claim):
-        held = await fleet.redis.get("sg:once:t:r")
-        await asyncio.sleep(1.5)
-        assert await fleet.redis.get("sg:once:t:r") == held
-    assert isinstance(taken, Claimed)
-
-
-async def test_a_restarted_redis_is_no_lost_redis(fleet: Fleet, redis_server: Server) -> None:
-    await asyncio.gather(*(fleet.worker("a").claim("t", str(n)) for n in range(8)))
-    redis_server.restart()
-    claims = await asyncio.gather(*(fleet.worker("a").claim("u", str(n)) for n in range(8)))
-    assert all(isinstance(claim, Claimed) for claim in claims)
-    assert fleet.unguarded == []
-
-
-async def test_without_redis_the_work_goes_on_and_is_recorded_if_redis_is_back(
-    fleet: Fleet, redis_server: Server
+async def test_a_dead_holders_request_is_taken_over_and_the_first_to_record_wins(
+    redis: Redis,
 ) -> None:
-    worker = fleet.worker("a")
+    dead, alive = once_of(redis), once_of(redis)
+    old = await claimed(dead)
+    new = await claimed(alive)  # once the lease has lapsed
+    assert await alive.record(new, MINE) == MINE
+    assert await dead.record(old, OTHER) == MINE
+
+
+async def test_what_is_released_may_be_claimed_at_once_and_only_by_its_holder(
+    redis: Redis,
+) -> None:
+    once = once_of(redis, OnceSettings(lease_s=60, timeout_s=5, look_every_s=0.02))
+    first = await claimed(once)
+    await once.release(first)
+    second = await claimed(once)
+    await once.release(first)  # a lease that isn't its own any more
+    waiting = asyncio.create_task(once.claim("t", "r"))
+    done, _ = await asyncio.wait({waiting}, timeout=0.2)
+    assert not done
+    await once.release(second)
+    assert isinstance(await asyncio.wait_for(waiting, 10), Claimed)
+
+
+async def test_without_redis_the_work_goes_on_and_is_counted() -> None:
+    counted = Counted()
+    client = Redis.from_url(f"redis://127.0.0.1:{free_port()}", retry=Retry(NoBackoff(), 0))
+    once = Once(client, QUICK, counted)
+    claim = await once.claim("t", "r")
+    assert isinstance(claim, Unguarded)
+    async with once.holding(claim):
+        assert await once.record(claim, MINE) == MINE
+    await once.release(claim)
+    assert counted.times == 1
+    await client.aclose()
+
+
+async def test_redis_that_goes_in_between_costs_no_answer(
+    redis: Redis, redis_server: Server
+) -> None:
+    once = once_of(redis)
+    claim = await claimed(once)
     redis_server.stop()
-    began = time.monotonic()
     try:
-        claim = await worker.claim("t", "r")
-        assert await worker.record(claim, FIRST) == FIRST
+        assert await once.record(claim, MINE) == MINE
     finally:
         redis_server.start()
-    assert isinstance(claim, Unguarded)
-    assert time.monotonic() - began < 5
-    assert fleet.unguarded == ["a"]
-    assert await worker.record(claim, FIRST) == FIRST
-    assert await fleet.worker("b").claim("t", "r") == Recorded(FIRST)
