@@ -20,6 +20,15 @@ Processing: TypeAlias = Literal["standard", "batch", "flex", "priority"]
 """How the provider serves the call: batch and flex cost less, priority more."""
 
 
+def processing_of(service_tier: object) -> Processing:
+    """How a call was processed, from the `service_tier` that its answer tells."""
+    match service_tier:
+        case "batch" | "flex" | "priority":
+            return service_tier
+        case _:
+            return "standard"
+
+
 class PriceOverride(BaseModel):
     """USD per million tokens, or per GPU-hour at a throughput, where no public price applies."""
 

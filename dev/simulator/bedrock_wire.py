@@ -89,10 +89,11 @@ def parse(address: Address, _headers: Mapping[str, str], body: bytes) -> Asked:
         after_tool=any("toolResult" in part for part in last),
         schema=json.loads(schema) if schema else None,
         thinks="thinking" in more,
+        service_tier=(told.get("serviceTier") or {}).get("type"),
     )
 
 
-def whole(_asked: Asked, said: Answered, counted: Counted, number: int) -> bytes:
+def whole(asked: Asked, said: Answered, counted: Counted, number: int) -> bytes:
     """The Converse response."""
     content: list[dict[str, Any]] = []
     if said.thinking:
@@ -109,11 +110,12 @@ def whole(_asked: Asked, said: Answered, counted: Counted, number: int) -> bytes
             "stopReason": _FINISH[said.finish],
             "usage": _usage(counted),
             "metrics": {"latencyMs": 1},
+            "serviceTier": {"type": asked.service_tier or "default"},
         }
     )
 
 
-def events(_asked: Asked, said: Answered, counted: Counted, number: int) -> Iterator[bytes]:
+def events(asked: Asked, said: Answered, counted: Counted, number: int) -> Iterator[bytes]:
     """The messages of a stream."""
     yield _event("messageStart", {"role": "assistant"})
     index = 0
@@ -136,7 +138,9 @@ def events(_asked: Asked, said: Answered, counted: Counted, number: int) -> Iter
             yield _delta(index + n, {"toolUse": {"input": part}})
         yield _event("contentBlockStop", {"contentBlockIndex": index + n})
     yield _event("messageStop", {"stopReason": _FINISH[said.finish]})
-    yield _event("metadata", {"usage": _usage(counted), "metrics": {"latencyMs": 1}})
+    tier = {"type": asked.service_tier or "default"}
+    told = {"usage": _usage(counted), "metrics": {"latencyMs": 1}, "serviceTier": tier}
+    yield _event("metadata", told)
 
 
 def failed(fault: Fault, asked: Asked, _retry_after_s: float | None) -> Failed:

@@ -231,7 +231,9 @@ def _calls(said: Answered, number: int) -> list[dict[str, Any]]:
 
 
 def _head(asked: Asked, number: int, kind: str) -> dict[str, Any]:
+    told = {"service_tier": asked.service_tier} if asked.service_tier else {}
     return {
+        **told,
         "id": f"chatcmpl-simulator-{number}",
         "object": kind,
         "created": CREATED + number,

@@ -118,7 +118,8 @@ class AnthropicReader:
 
 
 def _head(message: Mapping[str, Any]) -> dict[str, Any]:
-    return {"id": message["id"], "model": message["model"]}
+    tier = message["usage"].get("service_tier")
+    return {"id": message["id"], "model": message["model"], "service_tier": tier}
 
 
 def _block(assembly: Assembly, index: int, block: Mapping[str, Any]) -> None:

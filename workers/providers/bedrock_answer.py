@@ -30,7 +30,7 @@ def answer_of(told: Mapping[str, Any]) -> Answer | Failure:
     assembly = Assembly()
     for index, block in enumerate(told["output"]["message"]["content"]):
         _block(assembly, index, block)
-    return _ended(assembly, told["stopReason"], usage_of(told["usage"]))
+    return _ended(assembly, told["stopReason"], usage_of(told["usage"]), _tier(told))
 
 
 def usage_of(told: Mapping[str, Any]) -> Usage:
@@ -57,6 +57,7 @@ class BedrockReader:
         self._assembly = Assembly()
         self._error: ErrorReport | None = None
         self._reason: str | None = None
+        self._tier: str | None = None
 
     def feed(self, received: bytes) -> list[Delta]:
         """The deltas that `received` completes."""
@@ -69,7 +70,7 @@ class BedrockReader:
             return self._error
         if self._reason is None or self.usage is None:
             return cut(self.usage)
-        return _ended(self._assembly, self._reason, self.usage)
+        return _ended(self._assembly, self._reason, self.usage, self._tier)
 
     def _event(self, message: EventMessage) -> Delta | None:
         headers, told = message.headers, from_json(message.payload)
@@ -87,17 +88,23 @@ class BedrockReader:
                 self._reason = told["stopReason"]
             case "metadata":
                 self.usage, self.ended = usage_of(told["usage"]), True
+                self._tier = _tier(told)
         return None
 
 
-def _ended(assembly: Assembly, reason: str, usage: Usage) -> Answer | Failure:
+def _tier(told: Mapping[str, Any]) -> str | None:
+    found: str | None = (told.get("serviceTier") or {}).get("type")
+    return found
+
+
+def _ended(assembly: Assembly, reason: str, usage: Usage, tier: str | None) -> Answer | Failure:
     if reason in _FILTERED:
         return filtered(usage)
     if reason in _MALFORMED:
         return Garbled(
             message=f"the model's answer is malformed: {reason}", status=200, usage=usage
         )
-    return assembly.answer({}, _REASONS.get(reason, "stop"), usage)
+    return assembly.answer({"service_tier": tier}, _REASONS.get(reason, "stop"), usage)
 
 
 def _block(assembly: Assembly, index: int, block: Mapping[str, Any]) -> None:

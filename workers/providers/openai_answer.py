@@ -85,6 +85,8 @@ class OpenAiReader:
             return None
         if not self._head and chunk.get("id"):
             self._head = {name: chunk.get(name) for name in ("id", "created", "model")}
+        if chunk.get("service_tier"):
+            self._head["service_tier"] = chunk["service_tier"]
         if chunk.get("usage"):
             self._told_usage = chunk["usage"]
         return self._choice(chunk["choices"][0]) if chunk.get("choices") else None

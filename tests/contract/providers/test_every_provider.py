@@ -6,6 +6,7 @@ import pytest
 from aiohttp import ClientSession, TraceConfig
 
 from dev.simulator.process import Running
+from observability.prices import processing_of
 from workers.prompt_cache import CacheKey
 from workers.providers.outcome import (
     BadCredentials,
@@ -268,3 +269,18 @@ async def test_one_connection_serves_call_after_call(
         for _ in range(5):
             completed((await call(name, stream=stream))[0])
     assert opened == 1
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("name", "processing"),
+    [("openai", "flex"), ("bedrock", "flex"), ("anthropic", "standard")],
+)
+async def test_the_answer_tells_how_it_was_processed(
+    call: Caller,
+    name: str,
+    processing: str,
+    stream: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    outcome, _ = await call(name, {"service_tier": "flex"}, stream=stream)
+    assert processing_of(completed(outcome).body["service_tier"]) == processing
