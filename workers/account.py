@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from observability.groundedness import Support
 from producers.messages import (
     Attempt,
     CacheOutcome,
@@ -44,6 +45,7 @@ class Facts:
     catalog_entry: Deployment | None = None
     worth: Worth = field(default_factory=Worth)
     warnings: tuple[str, ...] = ()
+    support: Support | None = None
 
 
 def answered(job: Job, completion: Completion, facts: Facts) -> Done:
@@ -118,6 +120,7 @@ def usage_event(job: Job, reply: Done | Failed, facts: Facts, at_ms: int) -> Usa
         finish_reason=None if done is None else _finish_reason(done.body),
         max_tokens=body.max_completion_tokens or body.max_tokens,
         **_fingerprints(job),
+        **_grounding(done, facts.support),
         trace_id=facts.trace_id,
     )
 
@@ -149,6 +152,16 @@ def _finish_reason(body: Mapping[str, Any]) -> str | None:
     choices = body.get("choices") or [{}]
     reason = choices[0].get("finish_reason")
     return None if reason is None else str(reason)
+
+
+def _grounding(done: Done | None, support: Support | None) -> dict[str, Any]:
+    if done is None or support is None:
+        return {}
+    return {
+        "unsupported_share": support.unsupported_share,
+        "context_tokens": done.usage.input_total,
+        "context_used_share": support.used_share,
+    }
 
 
 def _fingerprints(job: Job) -> dict[str, Any]:

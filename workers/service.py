@@ -20,6 +20,7 @@ from .cancellations import Cancelled
 from .catalog import Tenant
 from .checks import Checks
 from .chunks import ChunkPump
+from .grounding import support_of
 from .handover import Progress, handed_over, moved
 from .job import Job
 from .lesson import lesson
@@ -235,6 +236,7 @@ class Service:
 
     async def _answer(self, claim: Claim, result: Answered) -> None:
         done, facts = self._done(result)
+        facts = replace(facts, support=await support_of(self.job.request.body, done.body))
         if self.job.request.body.stream and not self._streams:
             await self.channel.replay(done.body, int(self.begun_ms))
         await self.channel.publish(await self.pool.once.record(claim, self._ending(done, facts)))
