@@ -95,7 +95,7 @@ class OpenAiEmbedder:
     def __init__(
         self, session: aiohttp.ClientSession, base_url: str, model: str, api_key: str | None
     ) -> None:
-        self.version = "openai-" + hashlib.sha256(f"{base_url} {model}".encode()).hexdigest()[:12]
+        self.version = endpoint_version(base_url, model)
         self._session = session
         self._url = base_url.rstrip("/") + "/embeddings"
         self._model = model
@@ -114,6 +114,11 @@ class OpenAiEmbedder:
                 return Embedding(sentence, NO_IDS, NO_TOKENS)
         except (aiohttp.ClientError, ValueError, LookupError, TypeError) as error:
             raise OSError(f"the embeddings endpoint failed: {type(error).__name__}") from None
+
+
+def endpoint_version(base_url: str, model: str) -> str:
+    """Names an endpoint's vectors: the same address and model, the same version."""
+    return "openai-" + hashlib.sha256(f"{base_url} {model}".encode()).hexdigest()[:12]
 
 
 def _load(directory: Path) -> tuple[str, Any, Tokenizer]:

@@ -1,20 +1,28 @@
-"""How is the cache's verifier trained, and how good is it on questions it has never seen?
+r"""How is the cache's verifier trained, and how good is it on questions it has never seen?
 
-    python -m dev.train_verifier --pairs semantic_pairs.jsonl.gz [--embedder var/embedder]
+    python -m dev.train_verifier --pairs semantic_pairs.jsonl.gz
+    OPENAI_API_KEY=... python -m dev.train_verifier --pairs mine.jsonl --output var/verifier.npz \
+        --endpoint https://api.example.com/v1 --model text-embedding-3-small
 
-Pairs are JSON lines of `a`, `b`, `same` (1: one answer serves both), `source`. Every figure is
-measured across clusters: pairs that share a question, however indirectly, are in one fold. The
-operating points come from those out-of-fold scores; the model itself is fitted to all pairs.
+Pairs are JSON lines of `a`, `b`, `same` (1: one answer serves both), `source`. Every figure is of
+the source with the most pairs, and measured across clusters: pairs that share a question, however
+indirectly, are in one fold. The operating points come from those out-of-fold scores; the model
+itself is fitted to all pairs.
 """
 
 import argparse
+import asyncio
 import gzip
 import json
+import os
 import time
 import warnings
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
+import aiohttp
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -24,7 +32,7 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from cache.align import ALIGNED
-from cache.embed import LocalEmbedder
+from cache.embed import Embedding, LocalEmbedder, OpenAiEmbedder, endpoint_version
 from cache.features import LEXICAL
 from cache.sketch import Sketch, draw
 from cache.text import canonical
@@ -33,12 +41,13 @@ from dev.figures import Scored, at_point, defaults, table
 
 Array: TypeAlias = NDArray[Any]
 Pair: TypeAlias = dict[str, Any]
+EmbedAll: TypeAlias = Callable[[list[str]], Iterable[Embedding]]
 
 DIMENSIONS: Final = 64
 FOLDS: Final = 5
+AT_ONCE: Final = 32
 ROUNDS: Final = 300
 RATES: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
-MAIN: Final = "gptcache-qqp"
 NOISE_SEED: Final = 0
 
 
@@ -49,20 +58,40 @@ def read_pairs(path: Path) -> list[Pair]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-def sketches(texts: list[str], embedder: LocalEmbedder) -> tuple[dict[str, Sketch], Array]:
+def sketches(texts: list[str], embed_all: EmbedAll) -> tuple[dict[str, Sketch], Array]:
     """Every text's sketch, and the projection of word pieces to their main directions."""
     sample = np.random.default_rng(NOISE_SEED).permutation(len(texts))[:4000]
-    rows = [_unit(embedder.embed_now(texts[at]).tokens) for at in sample]
-    seen = np.concatenate(rows)
-    _, directions = np.linalg.eigh(seen.T @ seen)
-    projection = directions[:, -DIMENSIONS:].astype(np.float16).astype(np.float32)
+    seen = np.concatenate([_unit(made.tokens) for made in embed_all([texts[at] for at in sample])])
+    projection = np.zeros((1, 1), np.float32)  # an endpoint tells nothing of word pieces
+    if seen.size:
+        _, directions = np.linalg.eigh(seen.T @ seen)
+        projection = directions[:, -DIMENSIONS:].astype(np.float16).astype(np.float32)
     drawn = {}
-    for at, text in enumerate(texts):
-        made = embedder.embed_now(text)
+    for at, (text, made) in enumerate(zip(texts, embed_all(texts), strict=True)):
         drawn[text] = draw(made.sentence, made.ids, made.tokens, projection)
         if at % 10_000 == 0:
             print(f"embedded {at:,} of {len(texts):,} texts", flush=True)
     return drawn, projection
+
+
+def embedder_of(options: argparse.Namespace) -> tuple[str, EmbedAll]:
+    """The version and the function of the embedder that the options name."""
+    if options.endpoint:
+        key = os.environ.get("OPENAI_API_KEY")
+        version = endpoint_version(options.endpoint, options.model)
+        return version, lambda texts: _from_endpoint(options.endpoint, options.model, key, texts)
+    local = LocalEmbedder(options.embedder)
+    return local.version, lambda texts: map(local.embed_now, texts)
+
+
+def _from_endpoint(url: str, model: str, key: str | None, texts: list[str]) -> Iterator[Embedding]:
+    async def some(chunk: list[str]) -> list[Embedding]:
+        async with aiohttp.ClientSession() as session:
+            embedder = OpenAiEmbedder(session, url, model, key)
+            return await asyncio.gather(*map(embedder.embed, chunk))
+
+    for start in range(0, len(texts), AT_ONCE):
+        yield from asyncio.run(some(texts[start : start + AT_ONCE]))
 
 
 def clusters(pairs: list[Pair]) -> Array:
@@ -140,10 +169,10 @@ def across_clusters(
     return scores
 
 
-def operating_points(scored: Scored) -> Array:
+def operating_points(scored: Scored, main: str) -> Array:
     """For each rate the score that keeps it, on the main source alone and on all of them."""
-    main = scored.of(MAIN)
-    points = [max(main.threshold(rate), scored.threshold(rate)) for rate in RATES]
+    alone = scored.of(main)
+    points = [max(alone.threshold(rate), scored.threshold(rate)) for rate in RATES]
     return np.maximum.accumulate(np.array(points[::-1], dtype=np.float32))[::-1]
 
 
@@ -181,32 +210,35 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pairs", type=Path, required=True)
     parser.add_argument("--embedder", type=Path, default=Path("var/embedder"))
+    parser.add_argument("--endpoint", help="an OpenAI-compatible embedder, in place of ours")
+    parser.add_argument("--model", default="text-embedding-3-small")
     parser.add_argument("--output", type=Path, default=Path("cache/verifier.npz"))
     parser.add_argument("--figures", type=Path, default=Path("bench/results/verifier.json"))
     options = parser.parse_args()
     began, pairs = time.monotonic(), read_pairs(options.pairs)
-    embedder = LocalEmbedder(options.embedder)
+    version, embed_all = embedder_of(options)
     texts = list(dict.fromkeys(text for pair in pairs for text in (pair["a"], pair["b"])))
-    drawn, projection = sketches(texts, embedder)
+    drawn, projection = sketches(texts, embed_all)
     whole = [(Text(p["a"], drawn[p["a"]]), Text(p["b"], drawn[p["b"]])) for p in pairs]
     seen, products = views(whole)
     assert seen.shape[1] == len(LEXICAL) + len(ALIGNED)
     same = np.array([pair["same"] for pair in pairs])
-    sources = np.array([pair["source"] for pair in pairs])
+    sources = np.array([pair.get("source", "own") for pair in pairs])
     about = {
-        "embedder": np.array(embedder.version),
+        "embedder": np.array(version),
         "projection": projection.astype(np.float16),
     }
     scores = across_clusters(seen, products, same, clusters(pairs), about)
+    main = Counter(sources.tolist()).most_common(1)[0][0]
     scored = Scored(scores, same, sources)
     cosine = Scored(seen[:, LEXICAL_WIDTH], same, sources)
-    about["points"] = operating_points(scored)
+    about["points"] = operating_points(scored, main)
     figures = {
-        "verifier": table(scored, MAIN),
-        "cosine": table(cosine, MAIN),
-        "defaults of others": defaults(cosine.of(MAIN)),
+        "verifier": table(scored, main),
+        "cosine": table(cosine, main),
+        "defaults of others": defaults(cosine.of(main)),
         "verifier at targets": {
-            f"{rate:.1%}": at_point(scored.of(MAIN), point)
+            f"{rate:.1%}": at_point(scored.of(main), point)
             for rate, point in zip(RATES, about["points"], strict=True)
         },
     }
