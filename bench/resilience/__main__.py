@@ -79,7 +79,8 @@ async def run(there: World, name: str, scenario: Scenario) -> Run:
             there.redis.start()
         undone_at = time.time()
         done = await asked
-    return Run(name, scenario, done, simulator.calls()[seen:], fault_at, undone_at)
+    load = os.getloadavg()[0]
+    return Run(name, scenario, done, simulator.calls()[seen:], fault_at, undone_at, load)
 
 
 def price_of() -> PriceOf:
@@ -97,18 +98,9 @@ def price_of() -> PriceOf:
 
 def table(rows: Sequence[Figures]) -> Table:
     """The rows as people read them."""
-    columns = (
-        "scenario",
-        "system",
-        "answered",
-        "p50",
-        "p99",
-        "wasted",
-        "reroute",
-        "return",
-        "cost",
-    )
-    shown = Table(*columns, title=f"{PER_S:.0f} requests/s, deadline {DEADLINE_S:.0f} s")
+    columns = ("scenario", "system", "answered", "p50", "p99", "wasted", "reroute", "return")
+    title = f"{PER_S:.0f} requests/s, deadline {DEADLINE_S:.0f} s, {os.cpu_count()} cores"
+    shown = Table(*columns, "cost", "load", title=title)
     for row in rows:
         shown.add_row(
             row.scenario,
@@ -118,6 +110,7 @@ def table(rows: Sequence[Figures]) -> Table:
             f"{row.wasted:.2%}",
             *(_seconds(value) for value in (row.reroute_s, row.return_s)),
             f"{row.cost:.2f}x",
+            f"{row.load:.0f}",
         )
     return shown
 
@@ -135,10 +128,9 @@ async def measure(
         for scenario in scenarios:
             for name in systems:
                 rows.append(figures(await run(there, name, scenario), price))
-                busy = f"load {os.getloadavg()[0]:.0f} on {os.cpu_count()} cores"
-                console.print(f"{scenario.name}, {name}: {rows[-1].outcomes}, {busy}")
+                console.print(f"{scenario.name}, {name}: {rows[-1].outcomes}")
                 _write(rows, out)
-    return rows
+    return _read(out)
 
 
 def main() -> None:
@@ -156,8 +148,22 @@ def main() -> None:
 
 
 def _write(rows: Sequence[Figures], out: Path) -> None:
+    """The new rows in place of the old ones; what wasn't measured this time is kept."""
+    known = {(row.scenario, row.system): row for row in (*_read(out), *rows)}
+    ordered = [
+        asdict(known[key]) for key in sorted(known, key=lambda key: (key[0], key[1] == LITELLM))
+    ]
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
+    out.write_text(json.dumps(ordered, indent=1) + "\n")
+
+
+def _order(key: tuple[str, str]) -> tuple[str, bool]:
+    scenario, system = key
+    return scenario, system == LITELLM
+
+
+def _read(out: Path) -> list[Figures]:
+    return [Figures(**row) for row in json.loads(out.read_text())] if out.exists() else []
 
 
 if __name__ == "__main__":

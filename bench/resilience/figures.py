@@ -21,7 +21,8 @@ class Figures:
     p50_s, p99_s: of the answered requests. wasted: calls of the primary while it was of no use,
     after its first failure, as a share of the load. reroute_s: from the fault to the first call
     elsewhere; return_s: from the recovery until most calls go to the primary again. cost: paid,
-    against serving each request by the cheapest deployment that could.
+    against serving each request by the cheapest deployment that could. load: the machine's load
+    average over the run's last minute: above its cores, times are the machine's, not the system's.
     """
 
     system: str
@@ -34,6 +35,7 @@ class Figures:
     reroute_s: float | None
     return_s: float | None
     cost: float
+    load: float
     outcomes: Mapping[str, int]
 
 
@@ -47,6 +49,7 @@ class Run:
     calls: Calls
     fault_at: float
     undone_at: float
+    load: float = 0
 
 
 def figures(run: Run, price_of: PriceOf) -> Figures:
@@ -67,6 +70,7 @@ def figures(run: Run, price_of: PriceOf) -> Figures:
         reroute_s=_rerouted_after(run),
         return_s=_returned_after(run) if run.scenario.returns else None,
         cost=_paid(run.calls, price_of) / _ideal(run, price_of),
+        load=run.load,
         outcomes=outcomes,
     )
 
