@@ -150,9 +150,7 @@ def main() -> None:
 def _write(rows: Sequence[Figures], out: Path) -> None:
     """The new rows in place of the old ones; what wasn't measured this time is kept."""
     known = {(row.scenario, row.system): row for row in (*_read(out), *rows)}
-    ordered = [
-        asdict(known[key]) for key in sorted(known, key=lambda key: (key[0], key[1] == LITELLM))
-    ]
+    ordered = [asdict(known[key]) for key in sorted(known, key=_order)]
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps(ordered, indent=1) + "\n")
 
