@@ -207,6 +207,8 @@ def _hedge(
 
 
 def _affords_both(one: Target, other: Target, s: Situation) -> bool:
+    if one.cost and other.cost and other.cost > s.rules.hedge_cost * one.cost:
+        return False
     if s.ceiling is None:
         return True
     return s.spent + (one.cost or 0) + (other.cost or 0) <= s.ceiling

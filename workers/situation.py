@@ -87,8 +87,8 @@ class PlanRules:
     patience_s: how long a request may hold a worker's place without being served; needed_s: the
     least time a call needs to be worth its money. elsewhere_after: refusals that another target
     may be asked about. hedge: whether an interactive call that takes longer than usual gets a
-    second one beside it. silence_share: of the time left, what an interactive request may wait
-    in silence at one target while another is ready.
+    second one beside it, at most hedge_cost times as dear. silence_share: of the time left, what
+    an interactive request may wait in silence at one target while another is ready.
     """
 
     attempts: int = 6
@@ -99,6 +99,7 @@ class PlanRules:
     needed_s: float = 0.05
     elsewhere_after: frozenset[Elsewhere] = frozenset()
     hedge: bool = True
+    hedge_cost: int = 4
     silence_share: float = 0.6
 
 

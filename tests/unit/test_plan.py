@@ -207,6 +207,12 @@ def test_never_hedges_on_a_throttled_or_recovering_target_nor_beyond_the_ceiling
     assert plan(known, B, ceiling=Decimal(30)) == Call("a", 20, Hedge("b", 2.0))
 
 
+def test_a_hedge_is_not_many_times_as_dear() -> None:
+    known = replace(A, typical_s=2.0)
+    assert plan(known, replace(B, cost=Decimal(41))) == Call("a", 20)
+    assert plan(known, replace(B, cost=Decimal(41)), LONG) == Call("a", 20, Hedge("long", 2.0))
+
+
 # --------------------------------------------------------------------- whatever happens, it ends
 
 FOLLOWS: list[Follow] = ["again", "elsewhere", "longer", "filtered", "rejected"]
