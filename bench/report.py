@@ -1,6 +1,6 @@
 """How long does a report over a million usage events take, and how fast are events booked?
 
-    python bench/report.py [--events 1000000]
+    python -m bench.report [--events 1000000]
 
 The events are made inside DuckDB (a month, 20 tenants, 8 models, 30 sets of tags); the booking rate
 is measured on real events through `Ledger.book`.

@@ -8,6 +8,7 @@ import logging
 import re
 import sys
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final, TextIO
 
 import structlog
@@ -89,8 +90,13 @@ def _cleaned(event: EventDict, *, drop_content: bool) -> EventDict:
     return event
 
 
+@lru_cache(maxsize=1024)
+def _names_secret(name: str) -> bool:
+    return _SECRET_NAME.search(name) is not None
+
+
 def _clean(name: str, value: object, drop_content: bool) -> object:  # noqa: FBT001 (internal)
-    if _SECRET_NAME.search(name) or (drop_content and name in _CONTENT_NAMES):
+    if _names_secret(name) or (drop_content and name in _CONTENT_NAMES):
         return REDACTED
     match value:
         case str():

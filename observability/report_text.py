@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -20,7 +21,7 @@ BASELINE: Final = "the tenant's baseline model at list price, nothing cached, no
 
 def show(report: Report, bills: Sequence[Bill], console: Console, limit: int = 40) -> None:
     """Tables; groups beyond `limit` are summed up by a line that says how many there are."""
-    console.print(_groups(report, limit))
+    console.print(_groups(report, limit, _NARROW if console.width < _WIDE else _COLUMNS))
     if len(report.rows) > limit:
         console.print(f"… and {len(report.rows) - limit} more (--format csv shows all)")
     console.print(_savings(report.total))
@@ -81,32 +82,39 @@ def _record(row: Row) -> dict[str, Any]:
     return record | {f"saved_{means}_micro_usd": str(row.saved[means]) for means in SAVINGS}
 
 
-def _groups(report: Report, limit: int) -> Table:
+_WIDE: Final = 120
+_NARROW: Final = ("requests", "cost", "per 1k", "saved", "of baseline")
+_COLUMNS: Final = ("requests", "hits", "tokens in", "out", *_NARROW[1:])
+"""What fits into a narrow terminal, and what into a wide one."""
+
+
+def _groups(report: Report, limit: int, columns: Sequence[str]) -> Table:
     start, end = _iso(report.period.start_ms)[:16], _iso(report.period.end_ms)[:16]
-    table = Table(title=f"Cost from {start} to {end} UTC")
+    table = Table(title=f"Cost from {start} to {end} UTC", box=box.SIMPLE_HEAD, padding=0)
     for name in report.by:
         table.add_column(name, overflow="fold")
-    for name in ("requests", "hits", "tokens in", "out", "cost", "per 1k", "saved", "of baseline"):
-        table.add_column(name, justify="right")
+    for name in columns:
+        table.add_column(name, justify="right", no_wrap=True)
     for row in report.rows[:limit]:
-        table.add_row(*row.group, *_cells(row))
+        table.add_row(*row.group, *(_cells(row)[name] for name in columns))
     table.add_section()
-    table.add_row("total", *[""] * (len(report.by) - 1), *_cells(report.total))
+    blank = [""] * (len(report.by) - 1)
+    names = ["total", *blank] if report.by else []
+    table.add_row(*names, *(_cells(report.total)[name] for name in columns))
     return table
 
 
-def _cells(row: Row) -> list[str]:
-    per_1k = "-" if row.cost_per_1k is None else usd(Decimal(row.cost_per_1k))
-    return [
-        f"{row.requests:,}",
-        f"{row.hits:,}",
-        f"{row.input_tokens:,}",
-        f"{row.output_tokens:,}",
-        usd(row.cost),
-        per_1k,
-        usd(row.saved_total),
-        percent(row.saved_total, row.baseline),
-    ]
+def _cells(row: Row) -> dict[str, str]:
+    return {
+        "requests": f"{row.requests:,}",
+        "hits": f"{row.hits:,}",
+        "tokens in": f"{row.input_tokens:,}",
+        "out": f"{row.output_tokens:,}",
+        "cost": usd(row.cost),
+        "per 1k": "-" if row.cost_per_1k is None else usd(Decimal(row.cost_per_1k)),
+        "saved": usd(row.saved_total),
+        "of baseline": percent(row.saved_total, row.baseline),
+    }
 
 
 def _savings(total: Row) -> Table:

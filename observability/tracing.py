@@ -37,7 +37,7 @@ __all__ = [
 _QUEUE: Final = 8192
 _BATCH: Final = 512
 _TIMEOUT_S: Final = 5
-_FLUSH_EVERY_MS: Final = 1000
+_FLUSH_EVERY_MS: Final = 2000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -77,4 +77,4 @@ WHERE at_ms >= $start AND at_ms < $end
     AND outcome = 'done' AND max_tokens IS NOT NULL AND model IS NOT NULL
 GROUP BY tenant, model, max_tokens
 HAVING requests >= 100 AND max_tokens > 4 * greatest(p99, 64)
-ORDER BY requests DESC LIMIT 20
+ORDER BY requests DESC LIMIT 5
