@@ -51,9 +51,9 @@ def apache_kafka(data: Path, port: int | None = None) -> Server:
     java = [*_java(), "-cp", f"{jars()}/*"]
     port = port or free_port()
     config = data.with_suffix(".properties")
+    config.parent.mkdir(parents=True, exist_ok=True)
+    config.write_text(_PROPERTIES.read_text() + _addresses(data, port, free_port()))
     if not data.exists():
-        config.parent.mkdir(parents=True, exist_ok=True)
-        config.write_text(_PROPERTIES.read_text() + _addresses(data, port, free_port()))
         _run(
             [
                 *java,

@@ -30,7 +30,7 @@ from dev.demo_traffic import Answer, Seen, send_all, traffic, warm_up
 from dev.processes import StartFailedError, free_port
 from dev.simulator.process import Running
 from dev.span_collector import SpanCollector, collecting
-from dev.stack import ROOT, Ports, Stack, settings_of, stack, stop_on_sigterm
+from dev.stack import ROOT, Ports, Stack, settings_of, stack, stop_on_signals
 from observability.trace_tree import SeenSpan, show
 from producers import ClientSettings, RouterClient
 from producers.kafka import KafkaBroker
@@ -51,7 +51,7 @@ _TRACE_WITHIN_S: Final = 8
 
 def main() -> int:
     """Runs the demo."""
-    stop_on_sigterm()
+    stop_on_signals()
     # a client library that says how it waits for a topic's leader is no news here
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     console = Console()

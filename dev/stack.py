@@ -145,14 +145,15 @@ def _start(running: contextlib.ExitStack, *children: Child) -> None:
         running.callback(child.stop)
 
 
-def stop_on_sigterm() -> None:
-    """Lets a SIGTERM end this process as a Ctrl-C does: the contexts are left."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+def stop_on_signals() -> None:
+    """SIGTERM and Ctrl-C end this process alike: the contexts are left, everything is stopped."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.default_int_handler)
 
 
 def main() -> int:
     """Runs the stack on the usual ports until Ctrl-C."""
-    stop_on_sigterm()
+    stop_on_signals()
     folder = ROOT / "var" / "stack"
     kafka = os.environ.get("DEMO_BROKER") == "kafka"
     try:

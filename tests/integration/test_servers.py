@@ -61,6 +61,19 @@ async def test_a_killed_kafka_keeps_its_records(tmp_path: Path) -> None:
     assert node.stop() is not None
 
 
+@pytest.mark.kafka
+async def test_a_new_node_on_old_data_keeps_its_records(tmp_path: Path) -> None:
+    for written in (True, False):
+        node = apache_kafka(tmp_path / "node")
+        node.start()
+        if written:
+            await create_topic(node.address, "servers.moved")
+            await publish(node.address, "servers.moved", b"kept", idempotent=True)
+        else:
+            assert await first_record(node.address, "servers.moved") == b"kept"
+        node.stop()
+
+
 async def test_the_embedded_broker_carries_a_record(embedded_broker: str) -> None:
     await create_topic(embedded_broker, "servers.embedded")
     await publish(embedded_broker, "servers.embedded", b"hello", idempotent=False)
