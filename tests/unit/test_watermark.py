@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from workers.watermark import Watermark
 
@@ -158,19 +158,6 @@ class OnePartition(RuleBasedStateMachine):
             self.take(member)
         self.committed = max(0, self.committed - back)
         self.give(self.owner)
-
-    @precondition(lambda self: all(self.told_apart(member) for member in self.members))
-    @rule()
-    def cut(self) -> None:
-        """The topic is made anew: what it held is lost, and its offsets begin at 0."""
-        self.log.clear()
-        self.end = self.committed = 0
-        for member in self.members:
-            member.position = 0
-
-    def told_apart(self, member: Member) -> bool:
-        """An unfinished record at offset 0 can't be told from the new log's first."""
-        return member.watermark is None or member.watermark.rewound(0)
 
     @invariant()
     def nothing_is_lost(self) -> None:
