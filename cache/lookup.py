@@ -19,7 +19,7 @@ from producers.messages import CacheOutcome, Done, Request, Route
 from .cacheable import refuse_answer, refuse_question, refuse_request
 from .credit import Credits
 from .embed import Embedder
-from .entry import Entry, encode, lifetime_ms
+from .entry import Entry, lifetime_ms
 from .flight import FIRST_PAUSE_S, LONGEST_PAUSE_S, Alone, Flights, Follows, Leads, Role
 from .found import Bypass, Found, Hit, Miss, Refresh, Shadow
 from .index import Index
@@ -208,8 +208,6 @@ class Lookup:
             return False
         life_ms = lifetime_ms(miss.ttl_s, miss.policy.ttl_jitter)
         entry = new_entry(miss, done, life_ms)
-        if len(encode(entry)) > miss.policy.max_answer_bytes:
-            return False
         kept = await self._store.keep(
             miss.question.tenant,
             miss.question.entry,
@@ -217,6 +215,7 @@ class Lookup:
             age=miss.age,
             ttl_ms=life_ms + int(miss.policy.stale_s * 1000),
             quota_bytes=int(miss.policy.quota_mb * 1_000_000),
+            max_bytes=miss.policy.max_answer_bytes,
             tags=miss.tags,
         )
         if isinstance(kept, Kept) and miss.placed is not None and self._neighbours is not None:

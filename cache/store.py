@@ -82,12 +82,15 @@ class Store:
         age: str,
         ttl_ms: int,
         quota_bytes: int,
+        max_bytes: int,
         tags: Iterable[str] = (),
     ) -> Kept | NotKept:
         """Puts the entry in, unless something was invalidated since `age` was read."""
         keys = [*self._account_keys(tenant), *(self.key(tenant, "tag", tag) for tag in tags)]
         cost = entry.cost_micro_usd or Decimal(0)
         value, longest = encode(entry), 2 * ttl_ms
+        if len(value) > max_bytes:
+            return NotKept("larger than an entry may be")
         args: list[bytes | str | float] = [
             name,
             age,
