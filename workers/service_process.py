@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from observability.logs import start_logging
 from observability.metrics import Metrics
+from observability.otlp_metrics import pushed
 from observability.scrape import scrape_endpoint
 from observability.tracing import Tracer, TracingSettings, tracing
 from producers.kafka import KafkaBroker
@@ -38,6 +39,8 @@ async def service_process(settings: ServiceSettings, name: str) -> AsyncIterator
     async with AsyncExitStack() as parts:
         if settings.metrics_port is not None:
             parts.enter_context(scrape_endpoint(metrics, settings.metrics_port))
+        if settings.otlp_metrics is not None:
+            parts.enter_context(pushed(metrics, name, settings.otlp_metrics))
         traced = TracingSettings(
             endpoint=settings.otlp,
             sample_ratio=settings.trace_ratio,
