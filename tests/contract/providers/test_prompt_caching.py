@@ -40,7 +40,7 @@ class Asking:
             "AWS_SECRET_ACCESS_KEY": AWS_SECRET,
         }
         self.provider = provider_of(self.deployment, session, environment)
-        self.caching = PromptCaching(LocalCounts(), rates)
+        self.caching = PromptCaching(LocalCounts(), rates, patience_s=30)
 
     async def __call__(self, question: str, system: str = LONG, **more: Any) -> Completion:  # noqa: ANN401 - parts of a body
         messages = [{"role": "system", "content": system}, {"role": "user", "content": question}]
