@@ -125,7 +125,7 @@ class RouterClient:
         """How good the answer was, 0..1: the router learns from it where that is switched on."""
         route = done.route
         if route.task is not None:
-            expected = (c.success for c in route.candidates if c.tier == route.tier)
+            expected = (c.expected for c in route.candidates if c.tier == route.tier)
             feedback = Feedback(
                 id=done.id,
                 tenant=tenant,

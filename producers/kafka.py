@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import ssl
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Self
@@ -107,17 +108,19 @@ class KafkaBroker:
             raise PublishFailedError(outgoing.topic, str(error), permanent=permanent) from error
 
     @asynccontextmanager
-    async def tail(self, topic: str, receive: Callable[[Record], None]) -> AsyncIterator[None]:
-        """Follows all partitions of `topic` from their present end; survives a lost broker."""
+    async def tail(
+        self, topic: str, receive: Callable[[Record], None], *, since_s: float = 0
+    ) -> AsyncIterator[None]:
+        """Follows all partitions of `topic` from now on; survives a lost broker.
+
+        since_s: begin with the records of so many seconds before, as far as they are kept.
+        """
         consumer = AIOKafkaConsumer(
             topic, **self._connection, **self._fetch, auto_offset_reset="latest"
         )
         await consumer.start()
         try:
-            # positions are resolved now: a reply written right after this is not missed
-            await consumer.seek_to_end()
-            for partition in consumer.assignment():
-                await consumer.position(partition)
+            await _seek(consumer, since_s)
             following = asyncio.create_task(_follow(consumer, receive))
             try:
                 yield
@@ -186,6 +189,19 @@ async def _write(producer: AIOKafkaProducer, outgoing: Outgoing) -> None:
         outgoing.topic, value=outgoing.value, key=outgoing.key, headers=list(outgoing.headers)
     )
     await acknowledged
+
+
+async def _seek(consumer: AIOKafkaConsumer, since_s: float) -> None:
+    # positions are resolved now: a reply written right after this is not missed
+    await consumer.seek_to_end()
+    for partition in consumer.assignment():
+        await consumer.position(partition)
+    if since_s:
+        at_ms = int((time.time() - since_s) * 1000)
+        found = await consumer.offsets_for_times(dict.fromkeys(consumer.assignment(), at_ms))
+        for partition, place in found.items():
+            if place is not None:
+                consumer.seek(partition, place.offset)
 
 
 async def _follow(consumer: AIOKafkaConsumer, receive: Callable[[Record], None]) -> None:

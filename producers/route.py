@@ -18,6 +18,11 @@ class Candidate(Message):
     rejected: str | None = None
     assumed: float | None = None
 
+    @property
+    def expected(self) -> float | None:
+        """The success that an outcome is held against: the estimate before it was taught."""
+        return self.success if self.assumed is None else self.assumed
+
 
 class Demands(Message):
     """What a deployment must meet to see this request. zones: None = anywhere, empty = nowhere.

@@ -37,6 +37,9 @@ from workers.stream import Stream, StreamSettings
 
 _log: Final = logging.getLogger(__name__)
 _GROUP: Final = "switchgear-router"
+_LEARNS_FROM_S: Final = 30 * 86_400.0
+"""The feedback that a router reads when it starts: all that the topic keeps."""
+
 _CONCURRENCY: Final = 512
 """A record waits for Kafka's acknowledgement most of its time here, so many may be under way."""
 
@@ -48,13 +51,10 @@ async def serve(settings: ServiceSettings) -> None:
         pricing, outcomes = Pricing(load_price_book()), Outcomes()
         live = Live(settings.config, lambda catalog: basis_of(catalog, pricing, outcomes))
         parts.enter_context(background(live.follow(lambda _: None)))
-        link = Link(connect_redis(settings.redis))
-        parts.push_async_callback(link.redis.aclose)
-        budgets = Budgets(partial(datetime.now, UTC), link)
-        pressure = Pressure(budgets, link, lambda: live().catalog)
-        parts.enter_context(background(pressure.follow()))
+        pressure = _pressure(parts, settings, live)
+        learn = partial(_learn, outcomes, live)
         await parts.enter_async_context(
-            process.broker.tail(topics.FEEDBACK, partial(_learn, outcomes, live))
+            process.broker.tail(topics.FEEDBACK, learn, since_s=_LEARNS_FROM_S)
         )
         router = Router(
             basis=live,
@@ -69,6 +69,14 @@ async def serve(settings: ServiceSettings) -> None:
         stream = _stream(source, router)
         with background(show(process.metrics, stream, source, "router")):
             await stream.run(process.stop)
+
+
+def _pressure(parts: AsyncExitStack, settings: ServiceSettings, live: Live[Basis]) -> Pressure:
+    link = Link(connect_redis(settings.redis))
+    parts.push_async_callback(link.redis.aclose)
+    pressure = Pressure(Budgets(partial(datetime.now, UTC), link), link, lambda: live().catalog)
+    parts.enter_context(background(pressure.follow()))
+    return pressure
 
 
 def _stream(source: KafkaSource, router: Router) -> Stream:

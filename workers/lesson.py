@@ -12,7 +12,7 @@ def lesson(job: Job, *, good: bool) -> Outgoing | None:
     task = job.request.routing.task or job.route.task
     if task is None:
         return None
-    expected = (c.success for c in job.route.candidates if c.tier == job.route.tier)
+    expected = (c.expected for c in job.route.candidates if c.tier == job.route.tier)
     feedback = Feedback(
         id=job.request.id,
         tenant=job.request.tenant,

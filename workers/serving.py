@@ -22,6 +22,8 @@ from .settings import ServiceSettings
 from .stream import Stream, StreamSettings
 
 _CHORES_GROUP: Final = "switchgear-chores"
+_CANCELLED_BEFORE_S: Final = 3600.0
+"""A worker that starts must know what was cancelled while it was away."""
 _WAITING_RETRIES: Final = 50_000
 
 
@@ -37,7 +39,9 @@ async def serve(
         pool = await build_pool(parts, process, environment, tier)
         queues = queues_of(pool.world().catalog, tier, zone)
         await parts.enter_async_context(
-            process.broker.tail(topics.CANCELLATIONS, pool.cancellations.receive)
+            process.broker.tail(
+                topics.CANCELLATIONS, pool.cancellations.receive, since_s=_CANCELLED_BEFORE_S
+            )
         )
         async with asyncio.TaskGroup() as streams:
             streams.create_task(_serve_queues(process, pool, queues, zone))
