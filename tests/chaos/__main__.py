@@ -21,6 +21,7 @@ def main() -> int:
     parser.add_argument("--requests", type=int, default=20_000, help="at least so many")
     parser.add_argument("--faults", type=int, default=32, help="0: one of each family")
     parser.add_argument("--rate", type=float, default=40, help="requests per second")
+    parser.add_argument("--minutes", type=float, default=60, help="end then, done or not")
     parser.add_argument("--only", default="", help="faults whose name has this text")
     parser.add_argument("--folder", type=Path, help="for logs; default: below var/chaos")
     parser.add_argument("--output", type=Path, default=Path("bench/results/chaos.json"))
@@ -28,7 +29,8 @@ def main() -> int:
     folder = options.folder or Path("var/chaos") / time.strftime("%Y%m%dT%H%M%S")
     faults = sequence(options.faults) if options.faults else brief()
     faults = [fault for fault in faults if options.only in fault.name]
-    told = verdict(carry_out(Plan(faults, options.requests, options.rate), folder.absolute()))
+    plan = Plan(faults, options.requests, options.rate, options.minutes)
+    told = verdict(carry_out(plan, folder.absolute()))
     show(Console(), told)
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text(as_json(told), encoding="utf-8")

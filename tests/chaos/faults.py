@@ -47,7 +47,6 @@ def brief() -> list[Fault]:
 
 
 def _kinds() -> Iterator[Fault]:
-    yield Fault("rolling restart of everything", _rolling_restart)
     yield Fault("kill -9 router", partial(_kill, name="router-1"))
     yield Fault("kill -9 worker (economy)", partial(_kill, name="economy-1"), "economy-1")
     yield Fault("SIGTERM router", partial(_terminate, name="router-1"))
@@ -67,6 +66,7 @@ def _kinds() -> Iterator[Fault]:
     yield Fault("freeze a worker for 15 s", _freeze, "economy-1")
     yield Fault("all providers down, 5 s", _all_providers_down)
     yield Fault("kill -9 worker (standard)", partial(_kill, name="standard-1"), "standard-1")
+    yield Fault("rolling restart of everything", _rolling_restart)
 
 
 # ------------------------------------------------------------------------------- our processes

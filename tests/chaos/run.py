@@ -16,20 +16,25 @@ from tests.chaos.installation import Installation, installation
 from tests.chaos.ledger import Injected, Line, Request, gather
 from tests.chaos.memory import Memory
 
-_LATE_S: Final = 5.0
+_LATE_S: Final = 10.0
 """All is well again when no request waits for longer."""
 _SETTLE_S: Final = 4.0
+_PATIENCE_S: Final = 90.0
 _LONGEST_WAIT_S: Final = 180.0
 _CONDUCT: Final = {"latency_ms": 400, "first_token_ms": 200, "tokens_per_s": 60, "jitter": 0.5}
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """rate: requests per second; requests: at least so many are sent."""
+    """rate: requests per second; requests: at least so many are sent, unless minutes are over.
+
+    minutes: after so many no fault begins and nothing more is sent, done or not.
+    """
 
     faults: Sequence[Fault]
     requests: int
     rate: float
+    minutes: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +116,9 @@ def carry_out(plan: Plan, folder: Path) -> Evidence:
         memory = Memory()
         stack.enter_context(memory.watching([*at.processes(), traffic, observer]))
         traffic.start()
-        faults = list(_attack(plan, at, waiting))
-        _go_on(plan, waiting)
+        until = time.time() + plan.minutes * 60
+        faults = list(_attack(plan, at, waiting, until))
+        _go_on(plan, waiting, until)
         traffic.stop(grace_s=_LONGEST_WAIT_S)
         waiting.until(_LONGEST_WAIT_S, 0.0)
         _say(f"{len(waiting.look())} unanswered")
@@ -122,13 +128,15 @@ def carry_out(plan: Plan, folder: Path) -> Evidence:
     return Evidence(plan, time.time() - begun, list(requests.values()), faults, poisoned, memory)
 
 
-def _attack(plan: Plan, at: Installation, waiting: Waiting) -> Iterator[Injected]:
+def _attack(plan: Plan, at: Installation, waiting: Waiting, until: float) -> Iterator[Injected]:
     _settle(waiting)
     for number, fault in enumerate(plan.faults, start=1):
         began = time.time()
+        if began > until:
+            return
         fault.inject(at)
         ended = time.time()
-        well = waiting.until(_LONGEST_WAIT_S, _LATE_S)
+        well = waiting.until(_PATIENCE_S, _LATE_S)
         key = None if fault.victim is None else account(fault.victim)
         _say(
             f"{number:3} {fault.name}: {time.time() - began:.1f} s"
@@ -140,12 +148,13 @@ def _attack(plan: Plan, at: Installation, waiting: Waiting) -> Iterator[Injected
 
 def _settle(waiting: Waiting) -> None:
     time.sleep(_SETTLE_S)
-    waiting.until(_LONGEST_WAIT_S, _LATE_S)
+    waiting.until(_PATIENCE_S, _LATE_S)
 
 
-def _go_on(plan: Plan, waiting: Waiting) -> None:
-    while waiting.look() is not None and len(waiting.sent.lines) < plan.requests:
+def _go_on(plan: Plan, waiting: Waiting, until: float) -> None:
+    while len(waiting.sent.lines) < plan.requests and time.time() < until:
         time.sleep(1)
+        waiting.look()
 
 
 def _child(at: Installation, name: str, arguments: Sequence[str]) -> Child:
