@@ -74,8 +74,8 @@ async def reading(settings: ServiceSettings) -> AsyncIterator[DeadLetters]:
         auto_offset_reset="earliest",
         enable_auto_commit=False,
     )
-    await consumer.start()
     try:
+        await consumer.start()
         yield DeadLetters(consumer)
     finally:
         await consumer.stop()

@@ -101,6 +101,7 @@ class Once:
         self._redis = redis
         self._settings = settings
         self._on_unguarded = on_unguarded
+        self._held: set[bytes] = set()
         self._renew = redis.register_script(_RENEW)
         self._record = redis.register_script(_RECORD)
         self._release = redis.register_script(_RELEASE)
@@ -119,10 +120,12 @@ class Once:
         if not isinstance(claim, Claimed):
             yield
             return
+        self._held.add(claim.token)
         renewing = asyncio.create_task(self._keep_renewing(claim))
         try:
             yield
         finally:
+            self._held.discard(claim.token)
             renewing.cancel()
 
     async def record(self, claim: Claim, ending: Ending) -> Ending:
@@ -140,6 +143,7 @@ class Once:
     async def release(self, claim: Claim) -> None:
         """The request goes elsewhere unanswered: whoever gets it may claim it at once."""
         if isinstance(claim, Claimed):
+            self._held.discard(claim.token)
             await self._guarded(self._release(keys=[claim.key], args=[claim.token]))
 
     async def _try(self, key: str, token: bytes) -> Claim | Busy:
@@ -161,6 +165,10 @@ class Once:
         lease_ms = int(self._settings.lease_s * 1000)
         while True:
             await asyncio.sleep(self._settings.lease_s / 3)
+            # not by cancellation alone: the Redis client can swallow one, and a lease renewed for
+            # ever keeps its request from everybody
+            if claim.token not in self._held:
+                return
             await self._guarded(self._renew(keys=[claim.key], args=[claim.token, lease_ms]))
 
     async def _guarded(self, operation: Awaitable[Any], missing: object = None) -> Any:  # noqa: ANN401

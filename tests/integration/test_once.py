@@ -114,3 +114,12 @@ async def test_redis_that_goes_in_between_costs_no_answer(
         assert await once.record(claim, MINE) == MINE
     finally:
         redis_server.start()
+
+
+async def test_a_released_lease_stays_released(redis: Redis) -> None:
+    once = once_of(redis)
+    claim = await claimed(once)
+    async with once.holding(claim):
+        await once.release(claim)
+        await asyncio.sleep(2 * QUICK.lease_s)
+        assert not await redis.exists(claim.key)
