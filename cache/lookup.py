@@ -89,14 +89,19 @@ class Lookup:
         """The call failed: somebody else may try. Never raises."""
         await self._land(miss, shared=True)
 
-    async def follow(self, task: Refresh | Shadow, done: Done) -> None:
-        """The call that a hit's `follow_up` asked for has been made. Never raises."""
+    async def follow(self, task: Refresh | Shadow, done: Done) -> bool | None:
+        """The call that a hit's `follow_up` asked for has been made. Never raises.
+
+        Whether the hit was right, where that was the question and can be told.
+        """
+        right: bool | None = None
         if isinstance(task, Shadow) and self._shadows is not None:
             try:
-                await self._shadows.compare(task, done.body)
+                right = await self._shadows.compare(task, done.body)
             except Exception:  # noqa: BLE001 - a sample lost must not cost more
                 _log.exception("an answer could not be compared")
         await self.keep(task.miss, done)
+        return right
 
     async def forget(self, what: Invalidation) -> int:
         """Invalidates on all workers; how many entries. Raises RedisError or OSError."""

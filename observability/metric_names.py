@@ -21,17 +21,11 @@ CounterName: TypeAlias = Literal[
     "switchgear_unpriced_total",
     "switchgear_cache_lookups_total",
     "switchgear_cache_checked_hits_total",
-    "switchgear_cache_writes_total",
     "switchgear_dead_letters_total",
     "switchgear_redeliveries_total",
-    "switchgear_duplicate_replies_total",
-    "switchgear_rebalances_total",
     "switchgear_breaker_transitions_total",
-    "switchgear_validations_total",
     "switchgear_groundedness_checks_total",
     "switchgear_shared_state_errors_total",
-    "switchgear_config_reloads_total",
-    "switchgear_shed_total",
     "switchgear_ledger_events_total",
 ]
 GaugeName: TypeAlias = Literal[
@@ -41,11 +35,7 @@ GaugeName: TypeAlias = Literal[
     "switchgear_concurrency_limit",
     "switchgear_breaker_state",
     "switchgear_budget_used_ratio",
-    "switchgear_rate_budget_left_ratio",
-    "switchgear_cache_entries",
     "switchgear_ledger_lag",
-    "switchgear_draining",
-    "switchgear_build_info",
 ]
 HistogramName: TypeAlias = Literal[
     "switchgear_request_seconds",
@@ -54,7 +44,6 @@ HistogramName: TypeAlias = Literal[
     "switchgear_attempt_seconds",
     "switchgear_route_seconds",
     "switchgear_cache_lookup_seconds",
-    "switchgear_overhead_seconds",
 ]
 
 BREAKER_STATES: Final = {"closed": 0, "half_open": 1, "open": 2}
@@ -117,23 +106,14 @@ COUNTERS: Final[dict[CounterName, Spec]] = {
     "switchgear_cache_checked_hits_total": Spec(
         "Cache hits re-checked against a fresh answer; verdict: same, different.", ("verdict",)
     ),
-    "switchgear_cache_writes_total": Spec("Answers kept, or why not.", ("result",)),
     "switchgear_dead_letters_total": Spec(
         "Records sent to the dead-letter topic.", ("topic", "reason")
     ),
     "switchgear_redeliveries_total": Spec(
         "Records seen before; outcome: replayed, resumed, stale.", ("topic", "outcome")
     ),
-    "switchgear_duplicate_replies_total": Spec("Replies dropped by a client as duplicates."),
-    "switchgear_rebalances_total": Spec(
-        "Partitions gained and lost; kind: assigned, revoked, lost.", ("topic", "kind")
-    ),
     "switchgear_breaker_transitions_total": Spec(
         "Circuit breakers that changed state; to: closed, half_open, open.", ("deployment", "to")
-    ),
-    "switchgear_validations_total": Spec(
-        "Answers checked by a caller's validator; verdict: passed, failed.",
-        ("tier", "kind", "verdict"),
     ),
     "switchgear_groundedness_checks_total": Spec(
         "Answers compared with their context; by: lexical, judge; verdict: supported, unsupported.",
@@ -142,10 +122,6 @@ COUNTERS: Final[dict[CounterName, Spec]] = {
     "switchgear_shared_state_errors_total": Spec(
         "Operations that Redis failed and that we went on without.", ("operation",)
     ),
-    "switchgear_config_reloads_total": Spec(
-        "Readings of switchgear.yaml; result: applied, refused.", ("result",)
-    ),
-    "switchgear_shed_total": Spec("Requests refused to protect others.", ("tenant", "reason")),
     "switchgear_ledger_events_total": Spec(
         "Usage events read; result: booked, duplicate, unreadable.", ("result",)
     ),
@@ -165,14 +141,7 @@ GAUGES: Final[dict[GaugeName, Spec]] = {
     "switchgear_budget_used_ratio": Spec(
         "Share of a tenant's budget that is spent; period: day, month.", ("tenant", "period")
     ),
-    "switchgear_rate_budget_left_ratio": Spec(
-        "Share of a deployment's rate that is free; kind: requests, tokens.",
-        ("deployment", "kind"),
-    ),
-    "switchgear_cache_entries": Spec("Answers in the semantic cache."),
     "switchgear_ledger_lag": Spec("Usage events not yet in the ledger.", ("partition",)),
-    "switchgear_draining": Spec("1 while the process finishes its work before it ends."),
-    "switchgear_build_info": Spec("Always 1.", ("version", "role")),
 }
 
 HISTOGRAMS: Final[dict[HistogramName, HistogramSpec]] = {
@@ -189,8 +158,5 @@ HISTOGRAMS: Final[dict[HistogramName, HistogramSpec]] = {
     "switchgear_route_seconds": HistogramSpec("One routing decision.", (), _SHORT),
     "switchgear_cache_lookup_seconds": HistogramSpec(
         "One look-up of the semantic cache.", ("result",), _SHORT
-    ),
-    "switchgear_overhead_seconds": HistogramSpec(
-        "What we added: the whole time less the calls, waits and queues.", ("tier",), _SHORT
     ),
 }

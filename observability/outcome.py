@@ -17,6 +17,30 @@ class Outcomes:
         self._metrics = metrics
         self._log = log
 
+    def began(self, topic: str, waited_s: float) -> None:
+        """A record is in work after it has lain in `topic`."""
+        self._metrics.observe("switchgear_queue_wait_seconds", topic, value=waited_s)
+
+    def looked_up(self, result: str, took_s: float) -> None:
+        """The cache has answered."""
+        self._metrics.observe("switchgear_cache_lookup_seconds", result, value=took_s)
+
+    def checked(self, *, right: bool) -> None:
+        """A hit was held against a fresh answer."""
+        self._metrics.count("switchgear_cache_checked_hits_total", "same" if right else "different")
+
+    def replayed(self, topic: str) -> None:
+        """A record came again, and got the recorded reply."""
+        self._metrics.count("switchgear_redeliveries_total", topic, "replayed")
+
+    def rerouted(self, tier: str, to: str, direction: str) -> None:
+        """A request goes on in another tier: `up` or `down`."""
+        self._metrics.count("switchgear_reroutes_total", tier, to, direction)
+
+    def delayed(self, tier: str) -> None:
+        """A request waits on a retry topic until a deployment can take it."""
+        self._metrics.count("switchgear_retries_total", tier, "no deployment ready")
+
     def record(self, event: UsageEvent, *, exported: bool) -> None:
         """Count `event` and write its line. exported: its trace is, so it may be an exemplar."""
         self._count_request(event, event.trace_id if exported else None)
@@ -24,6 +48,7 @@ class Outcomes:
             self._count_attempt(attempt)
         self._count_tokens(event)
         self._count_money(event)
+        self._count_support(event)
         self._write(event)
 
     def _count_request(self, event: UsageEvent, trace_id: str | None) -> None:
@@ -80,6 +105,12 @@ class Outcomes:
             self._metrics.count("switchgear_unpriced_total", deployment)
         if event.savings is not None:
             self._count_savings(event.tenant, event.savings)
+
+    def _count_support(self, event: UsageEvent) -> None:
+        if event.unsupported_share is not None:
+            verdict = "unsupported" if event.unsupported_share else "supported"
+            model = event.model or _NONE
+            self._metrics.count("switchgear_groundedness_checks_total", model, "lexical", verdict)
 
     def _count_savings(self, tenant: str, savings: Savings) -> None:
         """A counter can't fall, so a means that cost more than it saved counts nothing here."""

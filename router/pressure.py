@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
 
+from observability.metrics import Metrics
 from workers.budget_state import Budgets
 from workers.catalog import Catalog, Tenant
 from workers.redis_link import Link
@@ -20,8 +21,11 @@ _REMEMBERED: Final = 1_000
 class Pressure:
     """The shares, by tenant."""
 
-    def __init__(self, budgets: Budgets, link: Link, catalog: Callable[[], Catalog]) -> None:
+    def __init__(
+        self, budgets: Budgets, link: Link, catalog: Callable[[], Catalog], metrics: Metrics
+    ) -> None:
         self._budgets = budgets
+        self._metrics = metrics
         self._link = link
         self._catalog = catalog
         self._used: OrderedDict[str, float] = OrderedDict()
@@ -44,6 +48,9 @@ class Pressure:
     async def _look(self) -> None:
         catalog = self._catalog()
         for name in list(self._used):
-            share = await self._budgets.used(name, catalog.tenant(name) or Tenant())
-            if share is not None and name in self._used:
-                self._used[name] = share
+            shares = await self._budgets.used(name, catalog.tenant(name) or Tenant())
+            if shares is None or name not in self._used:
+                continue
+            self._used[name] = max(shares.values(), default=0.0)
+            for period, share in shares.items():
+                self._metrics.set("switchgear_budget_used_ratio", name, period, to=share)

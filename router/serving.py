@@ -31,7 +31,7 @@ from workers.live import Live
 from workers.pricing import Pricing
 from workers.redis_link import Link
 from workers.redis_link import connect as connect_redis
-from workers.service_process import background, service_process
+from workers.service_process import Process, background, service_process
 from workers.settings import ServiceSettings
 from workers.stream import Stream, StreamSettings
 
@@ -51,7 +51,7 @@ async def serve(settings: ServiceSettings) -> None:
         pricing, outcomes = Pricing(load_price_book()), Outcomes()
         live = Live(settings.config, lambda catalog: basis_of(catalog, pricing, outcomes))
         parts.enter_context(background(live.follow(lambda _: None)))
-        pressure = _pressure(parts, settings, live)
+        pressure = _pressure(parts, process, live)
         learn = partial(_learn, outcomes, live)
         await parts.enter_async_context(
             process.broker.tail(topics.FEEDBACK, learn, since_s=_LEARNS_FROM_S)
@@ -71,10 +71,11 @@ async def serve(settings: ServiceSettings) -> None:
             await stream.run(process.stop)
 
 
-def _pressure(parts: AsyncExitStack, settings: ServiceSettings, live: Live[Basis]) -> Pressure:
-    link = Link(connect_redis(settings.redis))
+def _pressure(parts: AsyncExitStack, process: Process, live: Live[Basis]) -> Pressure:
+    link = Link(connect_redis(process.settings.redis))
     parts.push_async_callback(link.redis.aclose)
-    pressure = Pressure(Budgets(partial(datetime.now, UTC), link), link, lambda: live().catalog)
+    budgets = Budgets(partial(datetime.now, UTC), link)
+    pressure = Pressure(budgets, link, lambda: live().catalog, process.metrics)
     parts.enter_context(background(pressure.follow()))
     return pressure
 
@@ -111,7 +112,8 @@ def _learn(outcomes: Outcomes, live: Live[Basis], record: Record) -> None:
     outcomes.take(feedback, live().settings.learning)
 
 
-def _count(metrics: Metrics, tenant: str, decision: Route | Rejected) -> None:
+def _count(metrics: Metrics, tenant: str, decision: Route | Rejected, took_s: float) -> None:
+    metrics.observe("switchgear_route_seconds", value=took_s)
     if isinstance(decision, Rejected):
         metrics.count("switchgear_rejected_total", tenant, decision.code)
     else:

@@ -41,8 +41,8 @@ class Router:
     shares: PrefixShares
     budget_used: Callable[[str], float]
     """The share of a tenant's tightest budget that is spent. Must not block."""
-    routed: Callable[[str, Route | Rejected], None]
-    """Takes every tenant's every decision: metrics. Must not raise."""
+    routed: Callable[[str, Route | Rejected, float], None]
+    """Takes every tenant's every decision and the seconds it took: metrics. Must not raise."""
 
 
 async def route_one(router: Router, record: Record) -> None:
@@ -118,13 +118,13 @@ class Routing:
         await self._decide(request, basis, deadline_ms)
 
     async def _decide(self, request: Request, basis: Basis, deadline_ms: int | None) -> None:
-        used = self.router.budget_used(request.tenant)
+        used, begun = self.router.budget_used(request.tenant), time.perf_counter()
         with self.hop.span("decide") as span:
             if len(self.record.value) < _LARGE:
                 features, decision = _judge(request, basis, used)
             else:
                 features, decision = await asyncio.to_thread(_judge, request, basis, used)
-            self.router.routed(request.tenant, decision)
+            self.router.routed(request.tenant, decision, time.perf_counter() - begun)
             if isinstance(decision, Rejected):
                 span.error = decision.code
                 await self.refuse(decision.code, decision.message, retryable=False)

@@ -157,9 +157,10 @@ class MemoryAnswers:
         """Counted."""
         self.open -= 1
 
-    async def follow(self, task: Refresh | Shadow, done: Done) -> None:
+    async def follow(self, task: Refresh | Shadow, done: Done) -> bool | None:
         """Kept."""
         self.kept[task.miss.question.exact] = done
+        return None
 
     async def forget(self, what: Invalidation) -> int:  # noqa: ARG002 the seam's
         """Everything."""
@@ -174,9 +175,36 @@ def _hit(saved: Decimal | None) -> CacheOutcome:
 
 @dataclass
 class Reports:
-    """The accounts of the requests that ended."""
+    """The accounts of the requests that ended, and what else was heard of them."""
 
     events: list[UsageEvent] = field(default_factory=list)
+    heard: list[tuple[str, ...]] = field(default_factory=list)
+
+    def began(self, topic: str, waited_s: float) -> None:
+        """Noted."""
+        assert waited_s >= 0
+        self.heard.append(("began", topic))
+
+    def looked_up(self, result: str, took_s: float) -> None:
+        """Noted."""
+        assert took_s >= 0
+        self.heard.append(("looked up", result))
+
+    def checked(self, *, right: bool) -> None:
+        """Noted."""
+        self.heard.append(("checked", str(right)))
+
+    def replayed(self, topic: str) -> None:
+        """Noted."""
+        self.heard.append(("replayed", topic))
+
+    def rerouted(self, tier: str, to: str, direction: str) -> None:
+        """Noted."""
+        self.heard.append(("rerouted", tier, to, direction))
+
+    def delayed(self, tier: str) -> None:
+        """Noted."""
+        self.heard.append(("delayed", tier))
 
     def record(self, event: UsageEvent, *, exported: bool) -> None:  # noqa: ARG002 the seam's
         """Noted."""

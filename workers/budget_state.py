@@ -14,7 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
-from .budgets import Cap, caps, refused, standing, whole
+from .budgets import Cap, Period, caps, refused, standing, whole
 from .catalog import Tenant
 from .redis_link import Link
 from .situation import Spent, Standing, Within
@@ -73,17 +73,17 @@ class Budgets:
         before = [count - amount for count in counts]
         return Reservation(name, request, bound, amount, standing(bound, before, amount))
 
-    async def used(self, name: str, tenant: Tenant) -> float | None:
-        """The share of the tightest of the tenant's own budgets; None when Redis is away."""
+    async def used(self, name: str, tenant: Tenant) -> Mapping[Period, float] | None:
+        """The shares of the tenant's own budgets that are used; None when Redis is away."""
         bound, link = caps(name, tenant, {}, self._today()), self._link
         if not bound or link is None:
-            return 0.0
+            return {}
         counters = _keys(name, bound)[2:]
         counts = await link.run(lambda: link.redis.mget(counters))
         if counts is None:
             return None
         pairs = zip(bound, counts, strict=True)
-        return max(int(count or 0) / cap.limit for cap, count in pairs)
+        return {cap.period: int(count or 0) / cap.limit for cap, count in pairs}
 
     async def settle(self, reservation: Reservation, cost: Decimal | None) -> None:
         """The request is over and cost `cost` micro-dollars; settling twice changes nothing."""

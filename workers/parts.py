@@ -34,8 +34,11 @@ class Answers(Protocol):
         """There will be no answer. Never raises."""
         ...
 
-    async def follow(self, task: Refresh | Shadow, done: Done) -> None:
-        """Takes the answer to the call that a hit asked for. Never raises."""
+    async def follow(self, task: Refresh | Shadow, done: Done) -> bool | None:
+        """Takes the answer to the call that a hit asked for. Never raises.
+
+        Whether the hit was right, where that was the question and can be told.
+        """
         ...
 
     async def forget(self, what: Invalidation) -> int:
@@ -68,7 +71,31 @@ class Claims(Protocol):
 
 
 class Reporter(Protocol):
-    """Takes the account of every request that ends here: metrics and the log."""
+    """Hears what happens to requests, for metrics and the log. Must not raise."""
+
+    def began(self, topic: str, waited_s: float) -> None:
+        """A record is in work after it has lain in `topic`."""
+        ...
+
+    def looked_up(self, result: str, took_s: float) -> None:
+        """The cache has answered."""
+        ...
+
+    def checked(self, *, right: bool) -> None:
+        """A hit was held against a fresh answer."""
+        ...
+
+    def replayed(self, topic: str) -> None:
+        """A record came again, and got the recorded reply."""
+        ...
+
+    def rerouted(self, tier: str, to: str, direction: str) -> None:
+        """A request goes on in another tier: `up` or `down`."""
+        ...
+
+    def delayed(self, tier: str) -> None:
+        """A request waits on a retry topic."""
+        ...
 
     def record(self, event: UsageEvent, *, exported: bool) -> None:
         """exported: the request's trace is. Must not raise."""

@@ -5,6 +5,7 @@ before the record counts as finished, so a crash at any point redelivers and los
 """
 
 import logging
+import time
 from typing import Final, NamedTuple
 
 from observability.semconv import queue_attributes
@@ -29,6 +30,8 @@ async def serve_one(pool: Pool, record: Record) -> None:
     except DecodeError as error:
         await _refuse(pool.publisher, record, Refusal("invalid_request", str(error), str(error)))
         return
+    waited_ms = max(0.0, time.time() * 1000 - record.timestamp_ms)
+    pool.reporter.began(record.partition.topic, waited_ms / 1000)
     waited = Waited(
         queue=record.partition.topic,
         since_ms=record.timestamp_ms,

@@ -7,6 +7,7 @@ harmless, since every reader knows requests by their id.
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Final
 
 from producers.broker import Outgoing, Publisher, PublishFailedError
@@ -18,8 +19,12 @@ _PAUSE_S: Final = 0.5
 class PatientPublisher:
     """A Publisher that gives up only on what can never succeed."""
 
-    def __init__(self, publisher: Publisher) -> None:
+    def __init__(
+        self, publisher: Publisher, written: Callable[[Outgoing], None] = lambda _: None
+    ) -> None:
+        """written: hears of every record that the broker has taken."""
         self._publisher = publisher
+        self._written = written
 
     async def publish(self, outgoing: Outgoing) -> None:
         """Raises PublishFailedError only when it is permanent."""
@@ -32,4 +37,5 @@ class PatientPublisher:
                 _log.warning("%s; trying again", error)
                 await asyncio.sleep(_PAUSE_S)
             else:
+                self._written(outgoing)
                 return

@@ -8,6 +8,7 @@ from typing import Any
 from observability.hop import Hop
 from producers import codec, topics
 from producers.broker import Outgoing, Publisher
+from producers.messages import UsageEvent
 
 from .chunks import ChunkPump
 from .job import Job
@@ -31,6 +32,11 @@ class ReplyChannel:
                 self.publisher.publish(reply),
                 self.publisher.publish(Outgoing(topics.USAGE, ending.usage, tenant)),
             )
+
+    async def account(self, event: UsageEvent) -> None:
+        """Publishes a usage event alone, of a call that has no reply."""
+        tenant = event.tenant.encode()
+        await self.publisher.publish(Outgoing(topics.USAGE, codec.encode(event), tenant))
 
     def pump(self, run: int) -> ChunkPump:
         """For the chunks of a streamed answer; run: as in `Chunk`."""

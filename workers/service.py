@@ -9,12 +9,12 @@ from typing import assert_never
 from cache.found import Bypass, Found, Hit, Miss
 from observability.hop import Hop
 from observability.semconv import cache_attributes, done_attributes
-from producers import codec, topics
-from producers.broker import Outgoing
+from producers import codec
 from producers.messages import Attempt, CacheOutcome, Done, Failed, Timings, Validator
 
 from . import account, plan
 from .account import Facts
+from .allowance import allowance
 from .calling import Calls
 from .cancellations import Cancelled
 from .catalog import Tenant
@@ -28,7 +28,7 @@ from .once import Claim, Ending, Recorded
 from .parts import Pool
 from .pursuit import Answered, Pursuit, Result
 from .reply import ReplyChannel
-from .saved import Worth, billed, worth_of_call, worth_of_hit
+from .saved import Worth, worth_of_call, worth_of_hit
 from .situation import Soft, Spent, Standing, Within
 from .world import World
 
@@ -79,18 +79,19 @@ class Service:
         claim = await self.pool.once.claim(self.job.request.tenant, self.job.request.id)
         if isinstance(claim, Recorded):
             await self.channel.publish(claim.ending)
+            self.pool.reporter.replayed(self.job.record.partition.topic)
             self.hop.end({"switchgear.redelivered": True})
             return
         async with self.pool.once.holding(claim):
             await self._end(claim, await self._within_budget())
 
-    # ------------------------------------------------------------------------------- the cache
-
     async def _find(self) -> Found:
+        begun = time.monotonic()
         with self.hop.span("cache lookup") as span:
             found = await self._look()
             span.attributes = lambda: cache_attributes(found.outcome)
         self.cache = found.outcome
+        self.pool.reporter.looked_up(found.outcome.result, time.monotonic() - begun)
         if isinstance(found, Miss):
             self.awaited = found
         elif isinstance(found, Hit) and found.follow_up is not None:
@@ -131,33 +132,20 @@ class Service:
         if isinstance(result, Answered):
             self.awaited = None
             done, facts = self._done(result)
-            await self.pool.publisher.publish(self._follow_up_event(done, facts))
-            await self.pool.lookup.follow(hit.follow_up, done)
-
-    def _follow_up_event(self, done: Done, facts: Facts) -> Outgoing:
-        """Its cost is the cache's, and has an account of its own beside the hit's."""
-        event = account.usage_event(self.job, done, facts, int(time.time() * 1000))
-        event = event.model_copy(update={"id": f"{event.id}:cache", "savings": None})
-        return Outgoing(topics.USAGE, codec.encode(event), self.job.request.tenant.encode())
-
-    # --------------------------------------------------------------------------- the providers
+            await self.channel.account(account.follow_up_event(self.job, done, facts, _now_ms()))
+            right = await self.pool.lookup.follow(hit.follow_up, done)
+            if right is not None:
+                self.pool.reporter.checked(right=right)
 
     async def _within_budget(self) -> Result:
-        """The estimate is reserved before money is spent, and settled with what was spent."""
-        request, before = self.job.request, len(self.attempts)
-        tenant = self.world.catalog.tenant(request.tenant) or Tenant()
-        held = await self.pool.budgets.reserve(
-            request.tenant, tenant, request.routing.tags, request.id, self._pursuit(None).estimate
-        )
-        if isinstance(held, Spent):
-            return plan.GiveUp("budget_exceeded", held.why, retryable=False)
-        if isinstance(held.standing, Soft):
-            self.warnings = (held.standing.why,)
-        try:
+        tenant = self.world.catalog.tenant(self.job.request.tenant) or Tenant()
+        estimate = self._pursuit(None).estimate
+        async with allowance(self.pool.budgets, self.job, tenant, estimate, self.attempts) as held:
+            if isinstance(held, Spent):
+                return plan.GiveUp("budget_exceeded", held.why, retryable=False)
+            if isinstance(held.standing, Soft):
+                self.warnings = (held.standing.why,)
             return await self._pursue(held.standing)
-        finally:
-            cost = billed(self.attempts[before:])
-            await self.pool.budgets.settle(held, cost)
 
     async def _pursue(self, standing: Standing) -> Result:
         if self.job.request.routing.cache.mode == "only-if-cached":
@@ -221,8 +209,6 @@ class Service:
         """Calls made in this tier so far, here and before a delay."""
         return self.job.attempts_here + len(self.attempts) - len(self.job.attempts)
 
-    # ---------------------------------------------------------------------------------- the end
-
     async def _end(self, claim: Claim, result: Result) -> None:
         match result:
             case Answered():
@@ -262,16 +248,23 @@ class Service:
         self.hop.end(error=step.code)
 
     async def _hand_over(self, claim: Claim, step: plan.Reroute | plan.Delay) -> None:
-        if isinstance(step, plan.Reroute):
-            self.hop.keep("escalated")
-        progress = Progress(tuple(self.attempts), self._tries(), int(time.time() * 1000))
+        self._tell(step)
+        progress = Progress(tuple(self.attempts), self._tries(), _now_ms())
         await self.pool.publisher.publish(
             handed_over(self.job, step, progress, self.hop.headers(), self.world.catalog)
         )
         await self.pool.once.release(claim)
         self.hop.end({"switchgear.handover": step.reason})
 
-    # -------------------------------------------------------------------------------- the reply
+    def _tell(self, step: plan.Reroute | plan.Delay) -> None:
+        tier, order = self.job.route.tier, list(self.world.catalog.tiers)
+        match step:
+            case plan.Reroute(tier=to):
+                self.hop.keep("escalated")
+                direction = "up" if order.index(to) > order.index(tier) else "down"
+                self.pool.reporter.rerouted(tier, to, direction)
+            case plan.Delay():
+                self.pool.reporter.delayed(tier)
 
     def _facts(self, worth: Worth, deployment: str | None = None) -> Facts:
         now_ms = time.time() * 1000
@@ -292,6 +285,10 @@ class Service:
         )
 
     def _ending(self, reply: Done | Failed, facts: Facts) -> Ending:
-        event = account.usage_event(self.job, reply, facts, int(time.time() * 1000))
+        event = account.usage_event(self.job, reply, facts, _now_ms())
         self.pool.reporter.record(event, exported=self.hop.context.sampled)
         return Ending(codec.encode(reply), codec.encode(event))
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)

@@ -6,14 +6,18 @@ import signal
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from observability.logs import start_logging
 from observability.metrics import Metrics
 from observability.otlp_metrics import pushed
 from observability.scrape import scrape_endpoint
 from observability.tracing import Tracer, TracingSettings, tracing
+from producers import topics
+from producers.broker import Outgoing
 from producers.kafka import KafkaBroker
 
+from . import dead_letters
 from .publishing import PatientPublisher
 from .settings import ServiceSettings
 
@@ -50,8 +54,20 @@ async def service_process(settings: ServiceSettings, name: str) -> AsyncIterator
         tracer = parts.enter_context(tracing(name, traced))
         broker = await parts.enter_async_context(KafkaBroker(settings, name))
         yield Process(
-            settings, broker, PatientPublisher(broker), tracer, metrics, _stop_on_signals()
+            settings,
+            broker,
+            PatientPublisher(broker, partial(_count_dead_letters, metrics)),
+            tracer,
+            metrics,
+            _stop_on_signals(),
         )
+
+
+def _count_dead_letters(metrics: Metrics, written: Outgoing) -> None:
+    if written.topic == topics.DEAD_LETTERS:
+        told = dict(written.headers)
+        labels = (told[name].decode() for name in (dead_letters.TOPIC, dead_letters.REASON))
+        metrics.count("switchgear_dead_letters_total", *labels)
 
 
 def _collect_garbage_less_often() -> None:

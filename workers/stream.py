@@ -123,6 +123,7 @@ class Stream:
         self._watermarks: dict[Partition, Watermark] = {}
         self._running: set[asyncio.Task[None]] = set()
         self._committing = asyncio.Lock()
+        self._in_hand: dict[tuple[Partition, int], int] = {}
         self._held = False
         self._stopping = False
         self._paused = False
@@ -136,6 +137,13 @@ class Stream:
         """By partition, the first offset that isn't done; without those that had no record yet."""
         reached = ((name, mark.reached) for name, mark in self._watermarks.items())
         return {name: offset for name, offset in reached if offset is not None}
+
+    def oldest_ms(self) -> Mapping[str, int]:
+        """By topic, the Unix milliseconds of the oldest record that waits or runs here."""
+        oldest: dict[str, int] = {}
+        for (partition, _), at_ms in self._in_hand.items():
+            oldest[partition.topic] = min(at_ms, oldest.get(partition.topic, at_ms))
+        return oldest
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop` is set: then what runs gets its grace, and the offsets are committed."""
@@ -156,7 +164,8 @@ class Stream:
     async def assigned(self, partitions: Collection[Partition]) -> None:
         """What stays keeps its state; of what is lost, the waiting records are dropped."""
         kept = set(partitions)
-        self._admission.remove(lambda work: work.record.partition not in kept)
+        for work in self._admission.remove(lambda work: work.record.partition not in kept):
+            self._in_hand.pop((work.record.partition, work.record.offset), None)
         self._watermarks = {
             partition: self._watermarks.get(partition) or Watermark() for partition in kept
         }
@@ -184,6 +193,7 @@ class Stream:
         if watermark.rewound(record.offset):
             watermark = self._watermarks[record.partition] = Watermark()
         if watermark.received(record.offset):
+            self._in_hand[record.partition, record.offset] = record.timestamp_ms
             self._admission.offer(self._lane_of(record), _Work(record, watermark))
 
     def _fill(self) -> None:
@@ -223,6 +233,7 @@ class Stream:
                 await self._bury(record, error)
             ticket.item.watermark.finished(record.offset)
         finally:
+            self._in_hand.pop((record.partition, record.offset), None)
             self._admission.finished(ticket)
 
     async def _bury(self, record: Record, error: BaseException) -> None:

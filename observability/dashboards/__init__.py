@@ -107,12 +107,6 @@ OPERATIONS: Final = Dashboard(
             "cps",
         ),
         Panel(
-            "Rate budget left",
-            "min by (deployment, kind) (switchgear_rate_budget_left_ratio)",
-            "{{deployment}} {{kind}}",
-            "percentunit",
-        ),
-        Panel(
             "Reroutes and retries",
             f"{_rate('switchgear_reroutes_total', 'from_tier, to_tier')}"
             f" or {_rate('switchgear_retries_total', 'tier')}",

@@ -158,7 +158,7 @@ class Stage:
             partitions=self.broker.partitions,
             shares=PrefixShares(),
             budget_used=lambda _tenant: 0.0,
-            routed=lambda _tenant, _decision: None,
+            routed=lambda _tenant, _decision, _took_s: None,
         )
 
     def pool(self, tier: str) -> Pool:

@@ -50,10 +50,10 @@ def test_a_wrong_number_of_labels_is_refused() -> None:
 def test_invented_tenants_cannot_fill_the_memory() -> None:
     metrics = Metrics()
     for number in range(MAX_SERIES + 50):
-        metrics.count("switchgear_shed_total", f"tenant-{number}", "load")
-    assert metrics.value("switchgear_shed_total", tenant="other", reason="other") == 50
-    families = [f for f in metrics.registry.collect() if f.name == "switchgear_shed"]
-    series = [s for f in families for s in f.samples if s.name == "switchgear_shed_total"]
+        metrics.count("switchgear_rejected_total", f"tenant-{number}", "overloaded")
+    assert metrics.value("switchgear_rejected_total", tenant="other", code="other") == 50
+    families = [f for f in metrics.registry.collect() if f.name == "switchgear_rejected"]
+    series = [s for f in families for s in f.samples if s.name == "switchgear_rejected_total"]
     assert len(series) == MAX_SERIES + 1
 
 
