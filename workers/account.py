@@ -154,10 +154,10 @@ def _finish_reason(body: Mapping[str, Any]) -> str | None:
     return None if reason is None else str(reason)
 
 
-def follow_up_event(job: Job, done: Done, facts: Facts, at_ms: int) -> UsageEvent:
-    """The account of a call that the cache asked for: its cost is the cache's, not the hit's."""
+def aside_event(job: Job, done: Done, facts: Facts, at_ms: int, purpose: str) -> UsageEvent:
+    """The account of a call that no caller asked for: to renew or check the cache, to judge."""
     event = usage_event(job, done, facts, at_ms)
-    return event.model_copy(update={"id": f"{event.id}:cache", "savings": None})
+    return event.model_copy(update={"id": f"{event.id}:{purpose}", "savings": None})
 
 
 def _grounding(done: Done | None, support: Support | None) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from redis.backoff import NoBackoff
 
 from cache.opening import open_lookup
 from cache.settings import CacheSettings
+from observability.judging import Judge
 from observability.logs import logger
 from observability.metrics import Metrics
 from observability.outcome import Outcomes
@@ -38,6 +39,7 @@ from .prompt_caching import PromptCaching
 from .providers import connect
 from .redis_link import Link
 from .redis_link import connect as connect_redis
+from .second_opinion import SecondOpinion
 from .service_process import Process, background
 from .situation import PlanRules
 from .tokens import TokenFactors
@@ -68,14 +70,15 @@ async def build_pool(
     parts.push_async_callback(lookup.close)
     pricing = Pricing(load_price_book())
     fleet = _fleet(process, catalog, link)
-    parts.enter_context(background(fleet.run()))
-    parts.enter_context(background(keep_gauges(fleet, process.metrics)))
-    parts.enter_context(background(live.follow(lambda world: fleet.configure(world.catalog))))
+    follow = live.follow(lambda world: fleet.configure(world.catalog))
+    for work in (fleet.run(), keep_gauges(fleet, process.metrics), follow):
+        parts.enter_context(background(work))
+    means = _means(fleet, pricing, link)
     unguarded = partial(process.metrics.count, "switchgear_shared_state_errors_total", "once")
     return Pool(
         tier=tier,
         world=live,
-        means=_means(fleet, pricing, link),
+        means=means,
         budgets=Budgets(partial(datetime.now, UTC), link),
         lookup=lookup,
         once=Once(redis, OnceSettings(), unguarded),
@@ -83,6 +86,7 @@ async def build_pool(
         publisher=process.publisher,
         tracer=process.tracer,
         rules=PlanRules(),
+        opinion=_opinion(process, means),
         reporter=Outcomes(process.metrics, logger(role="workers")),
     )
 
@@ -90,6 +94,11 @@ async def build_pool(
 def _means(fleet: Fleet, pricing: Pricing, link: Link) -> Means:
     caching = PromptCaching(SharedCounts(link), pricing.rates_of)
     return Means(fleet, pricing.price_of, caching, TokenFactors())
+
+
+def _opinion(process: Process, means: Means) -> SecondOpinion:
+    share = process.settings.judge_share
+    return SecondOpinion(lambda ask: Judge(ask, process.metrics, share), means)
 
 
 def _redis(parts: AsyncExitStack, url: str) -> tuple[Redis, Link]:

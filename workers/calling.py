@@ -90,6 +90,7 @@ class Calls:
                 attempt_attributes, called.attempt, deployment.provider, deployment.model
             )
             if isinstance(outcome, Completion):
+                self._learn(name, body, outcome.usage)
                 span.event(FIRST_TOKEN, outcome.first_token_s)
             else:
                 span.error = called.attempt.outcome
@@ -116,17 +117,15 @@ class Calls:
     def _ended(self, permit: Permit, outcome: Outcome, begun: float, note: Note) -> Called:
         verdict = self.means.fleet.settle(permit, outcome, note)
         kind, status = "ok", None
-        if isinstance(outcome, Completion):
-            self._learn(permit.target, outcome.usage)
-        else:
+        if not isinstance(outcome, Completion):
             kind, status = type(outcome).__name__, outcome.status
         attempt = self._attempt(permit.target, begun, kind, outcome.usage)
         attempt = attempt.model_copy(update={"status": status, "wait_ms": _hint_ms(outcome)})
         self.attempts.append(attempt)
         return Called(outcome, verdict, attempt)
 
-    def _learn(self, name: str, usage: Usage) -> None:
-        size, model = size_of(self.job.request.body), self._model(name)
+    def _learn(self, name: str, body: ChatBody, usage: Usage) -> None:
+        size, model = size_of(body), self._model(name)
         self.means.factors.learn(
             self._deployment(name).model, model.family, size, usage.input_total
         )

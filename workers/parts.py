@@ -15,6 +15,7 @@ from .budget_state import Budgets
 from .calling import Means
 from .cancellations import Cancellations
 from .once import Claim, Ending
+from .second_opinion import SecondOpinion
 from .situation import PlanRules
 from .world import World
 
@@ -119,4 +120,5 @@ class Pool:
     publisher: Publisher
     tracer: Tracer
     rules: PlanRules
+    opinion: SecondOpinion
     reporter: Reporter

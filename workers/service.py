@@ -132,7 +132,9 @@ class Service:
         if isinstance(result, Answered):
             self.awaited = None
             done, facts = self._done(result)
-            await self.channel.account(account.follow_up_event(self.job, done, facts, _now_ms()))
+            await self.channel.account(
+                account.aside_event(self.job, done, facts, _now_ms(), "cache")
+            )
             right = await self.pool.lookup.follow(hit.follow_up, done)
             if right is not None:
                 self.pool.reporter.checked(right=right)
@@ -230,6 +232,7 @@ class Service:
         if self.awaited is not None:
             miss, self.awaited = self.awaited, None
             await self.pool.lookup.keep(miss, done)
+        await self.pool.opinion.seek(self.world, self.channel, done, facts)
 
     def _done(self, result: Answered) -> tuple[Done, Facts]:
         completion, good = result.completion, result.attempt

@@ -9,6 +9,8 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
+from observability.judging import Judge
+from observability.metrics import Metrics
 from observability.tracing import Tracer
 from producers import RouterClient, chat, codec, topics
 from producers.broker import Outgoing
@@ -40,6 +42,7 @@ from workers.job import lane_of
 from workers.parts import Pool
 from workers.pool import bury, serve_one
 from workers.prompt_caching import PromptCaching
+from workers.second_opinion import SecondOpinion
 from workers.serving import queues_of
 from workers.situation import PlanRules
 from workers.stream import Stream, StreamSettings
@@ -104,6 +107,8 @@ class Stage:
     answers: MemoryAnswers = field(default_factory=MemoryAnswers)
     reports: Reports = field(default_factory=Reports)
     cancellations: Cancellations = field(default_factory=Cancellations)
+    judge_share: float = 0
+    metrics: Metrics = field(default_factory=Metrics)
 
     def __post_init__(self) -> None:
         self.calls: list[Any] = []
@@ -163,15 +168,17 @@ class Stage:
 
     def pool(self, tier: str) -> Pool:
         """One more process's pool of `tier`: what the fleet shares is shared."""
+        means = Means(
+            Fleet(self.catalog, asyncio.get_running_loop().time, lambda _: None),
+            price_of,
+            PromptCaching(NoPrefixes(), lambda _: None),
+            TokenFactors(),
+        )
         return Pool(
             tier=tier,
             world=lambda: self.world,
-            means=Means(
-                Fleet(self.catalog, asyncio.get_running_loop().time, lambda _: None),
-                price_of,
-                PromptCaching(NoPrefixes(), lambda _: None),
-                TokenFactors(),
-            ),
+            means=means,
+            opinion=SecondOpinion(lambda ask: Judge(ask, self.metrics, self.judge_share), means),
             budgets=Budgets(partial(datetime.now, UTC), None),
             lookup=self.answers,
             once=self.once,
