@@ -65,8 +65,8 @@ async def build_pool(
     )
     catalog = live().catalog
     redis, link = _redis(parts, process.settings.redis)
-    cache = CacheSettings.model_validate(catalog.cache)
-    lookup = await open_lookup(cache, redis, session=session, environment=environment)
+    settings = CacheSettings.model_validate(catalog.cache)
+    lookup = await open_lookup(settings, redis, session=session, environment=environment)
     parts.push_async_callback(lookup.close)
     pricing = Pricing(load_price_book())
     fleet = _fleet(process, catalog, link)
@@ -74,14 +74,13 @@ async def build_pool(
     for work in (fleet.run(), keep_gauges(fleet, process.metrics), follow):
         parts.enter_context(background(work))
     means = _means(fleet, pricing, link)
-    unguarded = partial(process.metrics.count, "switchgear_shared_state_errors_total", "once")
     return Pool(
         tier=tier,
         world=live,
         means=means,
         budgets=Budgets(partial(datetime.now, UTC), link),
         lookup=lookup,
-        once=Once(redis, OnceSettings(), unguarded),
+        once=_once(process, redis),
         cancellations=Cancellations(),
         publisher=process.publisher,
         tracer=process.tracer,
@@ -94,6 +93,11 @@ async def build_pool(
 def _means(fleet: Fleet, pricing: Pricing, link: Link) -> Means:
     caching = PromptCaching(SharedCounts(link), pricing.rates_of)
     return Means(fleet, pricing.price_of, caching, TokenFactors())
+
+
+def _once(process: Process, redis: Redis) -> Once:
+    unguarded = partial(process.metrics.count, "switchgear_shared_state_errors_total", "once")
+    return Once(redis, OnceSettings(), unguarded)
 
 
 def _opinion(process: Process, means: Means) -> SecondOpinion:
