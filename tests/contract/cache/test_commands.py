@@ -24,7 +24,7 @@ PAIRS: list[dict[str, object]] = [
 @pytest.fixture
 def embedder() -> None:
     if not Path("var/embedder").exists():
-        pytest.skip("no embedder; build it with `make embedder`")
+        pytest.fail("no embedder in var/embedder: build it with `make embedder`")
 
 
 def write(path: Path, lines: list[str]) -> Path:

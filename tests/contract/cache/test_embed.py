@@ -48,7 +48,7 @@ async def test_an_endpoint_gives_vectors_of_unit_length(endpoint: str) -> None:
 def local() -> LocalEmbedder:
     folder = Path("var/embedder")
     if not folder.exists():
-        pytest.skip("no embedder; build it with `make embedder`")
+        pytest.fail("no embedder in var/embedder: build it with `make embedder`")
     return LocalEmbedder(folder)
 
 

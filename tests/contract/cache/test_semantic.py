@@ -36,7 +36,7 @@ SAME = "What is the best way to learn to play guitar?"
 def embedder() -> LocalEmbedder:
     folder = Path("var/embedder")
     if not folder.exists():
-        pytest.skip("no embedder; build it with `make embedder`")
+        pytest.fail("no embedder in var/embedder: build it with `make embedder`")
     return LocalEmbedder(folder)
 
 
