@@ -2,13 +2,13 @@
 
 import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
-from typing import TypeAlias
+from typing import Protocol
 
 from observability.hop import Hop
+from observability.prices import Processing, processing_of
 from observability.semconv import FIRST_TOKEN, attempt_attributes
 from producers.messages import Attempt, ChatBody, Usage
 
@@ -25,8 +25,15 @@ from .tokens import TokenFactors, size_of
 from .verdict import Verdict
 from .world import World
 
-PriceOf: TypeAlias = Callable[[Deployment, Usage], Decimal | None]
-"""Micro-dollars of a call with this usage now; None = unpriced."""
+
+class PriceOf(Protocol):
+    """Today's prices."""
+
+    def __call__(
+        self, deployment: Deployment, usage: Usage, processing: Processing = "standard"
+    ) -> Decimal | None:
+        """Micro-dollars of a call with this usage; None = unpriced."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +126,7 @@ class Calls:
         kind, status = "ok", None
         if not isinstance(outcome, Completion):
             kind, status = type(outcome).__name__, outcome.status
-        attempt = self._attempt(permit.target, begun, kind, outcome.usage)
+        attempt = self._attempt(permit.target, begun, kind, outcome.usage, _processing(outcome))
         attempt = attempt.model_copy(update={"status": status, "wait_ms": _hint_ms(outcome)})
         self.attempts.append(attempt)
         return Called(outcome, verdict, attempt)
@@ -138,15 +145,22 @@ class Calls:
         kind = "overtaken" if overdue else "cancelled"
         self.attempts.append(self._attempt(permit.target, begun, kind, usage))
 
-    def _attempt(self, name: str, begun: float, kind: str, usage: Usage | None) -> Attempt:
-        deployment = self._deployment(name)
+    def _attempt(
+        self,
+        name: str,
+        begun: float,
+        kind: str,
+        usage: Usage | None,
+        processing: Processing = "standard",
+    ) -> Attempt:
+        price_of, deployment = self.means.price_of, self._deployment(name)
         return Attempt(
             deployment=name,
             outcome=kind,
             started_ms=(begun - self.begun) * 1000,
             duration_ms=(time.monotonic() - begun) * 1000,
             usage=usage,
-            cost_micro_usd=None if usage is None else self.means.price_of(deployment, usage),
+            cost_micro_usd=None if usage is None else price_of(deployment, usage, processing),
         )
 
     def _deployment(self, name: str) -> Deployment:
@@ -154,6 +168,12 @@ class Calls:
 
     def _model(self, name: str) -> Model:
         return self.world.catalog.models[self._deployment(name).model]
+
+
+def _processing(outcome: Outcome) -> Processing:
+    """As the provider says that it served the call, which is what it bills."""
+    told = outcome.body.get("service_tier") if isinstance(outcome, Completion) else None
+    return processing_of(told)
 
 
 def _hint_ms(outcome: Outcome) -> int | None:

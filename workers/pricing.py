@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from observability.prices import PriceBook, Priced, PriceKey, Rates
+from observability.prices import PriceBook, Priced, PriceKey, Processing, Rates
 from producers.messages import Usage
 
 from .catalog import Deployment
@@ -15,10 +15,12 @@ class Pricing:
     def __init__(self, book: PriceBook) -> None:
         self._book = book
 
-    def price_of(self, deployment: Deployment, usage: Usage) -> Decimal | None:
+    def price_of(
+        self, deployment: Deployment, usage: Usage, processing: Processing = "standard"
+    ) -> Decimal | None:
         """Micro-dollars of `usage` now; None = unpriced."""
-        now = datetime.now(UTC)
-        price = self._book.cost(_key(deployment), usage, now, override=deployment.price)
+        now, key = datetime.now(UTC), _key(deployment)
+        price = self._book.cost(key, usage, now, processing, deployment.price)
         return price.micro_usd if isinstance(price, Priced) else None
 
     def rates_of(self, deployment: Deployment) -> Rates | None:

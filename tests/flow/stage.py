@@ -11,6 +11,7 @@ from typing import Any
 
 from observability.judging import Judge
 from observability.metrics import Metrics
+from observability.prices import Processing
 from observability.tracing import Tracer
 from producers import RouterClient, chat, codec, topics
 from producers.broker import Outgoing
@@ -85,10 +86,13 @@ def catalog(**changes: object) -> Catalog:
     )
 
 
-def price_of(deployment: Deployment, usage: Usage) -> Decimal | None:
-    """By model."""
+def price_of(
+    deployment: Deployment, usage: Usage, processing: Processing = "standard"
+) -> Decimal | None:
+    """By model; anything but the standard way is half as dear."""
     price = PRICES.get(deployment.model)
-    return None if price is None else price * (usage.input_total + usage.output)
+    share = 1 if processing == "standard" else Decimal("0.5")
+    return None if price is None else price * share * (usage.input_total + usage.output)
 
 
 @dataclass

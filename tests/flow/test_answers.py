@@ -1,4 +1,5 @@
 import asyncio
+from dataclasses import replace
 from decimal import Decimal
 
 from producers.messages import Chunk, Done, Failed
@@ -188,3 +189,14 @@ async def test_an_expired_request_is_not_called() -> None:
         (reply,) = await stage.replies()
         assert (reply.code, reply.retryable) == ("deadline_exceeded", True)
         assert stage.calls == []
+
+
+async def test_a_flex_call_is_priced_as_flex() -> None:
+    async def flex(_call: Call, _emit: Emit | None) -> Outcome:
+        usual = answer()
+        return replace(usual, body=usual.body | {"service_tier": "flex"})
+
+    async with playing({"eco-a": flex}) as stage:
+        done = await stage.client.submit(ask(service_tier="flex"))
+        assert isinstance(done, Done)
+        assert done.cost_micro_usd == 10
