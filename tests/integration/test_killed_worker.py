@@ -78,11 +78,13 @@ async def test_every_request_is_answered_once(
     settings = ClientSettings(kafka=kafka, timeout_s=120)
     heard: defaultdict[str, set[str]] = defaultdict(set)
     a_quarter = asyncio.Event()
+    requests = {request.id: request for request in _requests()}
 
     def hear(record: Record) -> None:
         reply = codec.decode_reply(record.value)
-        assert isinstance(reply, Done)
-        heard[reply.id].add(json.dumps(reply.body))
+        # the router of this test also answers what other tests left on the topic
+        if reply.id in requests and isinstance(reply, Done):
+            heard[reply.id].add(json.dumps(reply.body))
         if len(heard) == REQUESTS // 4:
             a_quarter.set()
 
@@ -92,7 +94,7 @@ async def test_every_request_is_answered_once(
         RouterClient(broker, settings).listening() as client,
     ):
         await _both_have_joined(kafka)
-        asking = asyncio.gather(*(client.submit(request) for request in _requests()))
+        asking = asyncio.gather(*(client.submit(request) for request in requests.values()))
         await a_quarter.wait()
         workers[0].kill()
         assert len(heard) < REQUESTS
@@ -100,7 +102,8 @@ async def test_every_request_is_answered_once(
     assert all(isinstance(reply, Done) for reply in replies)
     assert len({reply.id for reply in replies}) == REQUESTS
     assert {len(bodies) for bodies in heard.values()} == {1}
-    calls = Counter(call["request_id"] for call in simulator.calls())
+    made = (call["request_id"] for call in simulator.calls())
+    calls = Counter(identifier for identifier in made if identifier in requests)
     assert len(calls) == REQUESTS
     assert calls.total() - REQUESTS <= IN_FLIGHT
 
