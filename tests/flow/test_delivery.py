@@ -196,7 +196,8 @@ def _first_only(outcome: Callable[[], Outcome]) -> dict[str, Script]:
 
 
 async def test_three_hundred_requests_on_one_client_are_each_answered() -> None:
-    async with playing() as stage:
+    # a busy machine may hedge a call: that is a call more
+    async with playing(rules=PlanRules(hedge=False)) as stage:
         sent = [ask(f"question {number}") for number in range(300)]
         replies = await asyncio.gather(
             *(stage.client.submit(request, timeout=60) for request in sent)

@@ -253,11 +253,14 @@ class TestBroker:
         handled = Handled()
         dying = Mortal(cluster.member([topic], group))
         task = asyncio.create_task(stream_of(dying, handled).run(asyncio.Event()))
-        writing = asyncio.create_task(publish(cluster, topic, named(10_000)))
+        writing = asyncio.create_task(publish(cluster, topic, named(10_000)[:5000]))
+        # one that hasn't joined yet can't die
+        await handled.until(lambda: len(handled.values) > 100)
         async with running(stream_of(cluster.member([topic], group), handled)):
             await handled.until(lambda: len(handled.values) > 2000)
             await strike(cluster, dying, task)
             await writing
+            await publish(cluster, topic, named(10_000)[5000:])
             await handled.has(named(10_000))
 
 
