@@ -29,7 +29,9 @@ COPY cache cache
 COPY workers workers
 COPY router router
 COPY switchgear.yaml .
-RUN python3 -m compileall -q producers observability cache workers router
+RUN python3 -m workers.tokenizer_files /opt/encodings \
+ && python3 -m compileall -q producers observability cache workers router
+ENV TIKTOKEN_CACHE_DIR=/opt/encodings
 USER 10001
 CMD ["python3", "-m", "router"]
 

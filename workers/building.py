@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 from aiohttp import ClientSession, ClientTimeout, TCPConnector
@@ -73,7 +74,7 @@ async def build_pool(
     follow = live.follow(lambda world: fleet.configure(world.catalog))
     for work in (fleet.run(), keep_gauges(fleet, process.metrics), follow):
         parts.enter_context(background(work))
-    means = _means(fleet, pricing, link)
+    means = _means(fleet, pricing, link, environment.get("TIKTOKEN_CACHE_DIR"))
     return Pool(
         tier=tier,
         world=live,
@@ -90,9 +91,10 @@ async def build_pool(
     )
 
 
-def _means(fleet: Fleet, pricing: Pricing, link: Link) -> Means:
+def _means(fleet: Fleet, pricing: Pricing, link: Link, encodings: str | None) -> Means:
     caching = PromptCaching(SharedCounts(link), pricing.rates_of)
-    return Means(fleet, pricing.price_of, caching, TokenFactors())
+    files = None if encodings is None else Path(encodings)
+    return Means(fleet, pricing.price_of, caching, TokenFactors(), files)
 
 
 def _once(process: Process, redis: Redis) -> Once:

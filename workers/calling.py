@@ -1,10 +1,13 @@
 """How is one deployment called once for a request, and what is noted of the call?"""
 
+import asyncio
 import math
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
+from pathlib import Path
 from typing import Protocol
 
 from observability.hop import Hop
@@ -21,7 +24,7 @@ from .prompt_caching import PromptCaching
 from .providers.outcome import Completion, Outcome
 from .providers.provider import Call, Emit
 from .situation import Shut
-from .tokens import TokenFactors, size_of
+from .tokens import NEAR, TokenFactors, encoding_of, exact_tokens, size_of
 from .verdict import Verdict
 from .world import World
 
@@ -38,12 +41,16 @@ class PriceOf(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What calls need besides their request: the same for all requests of a process."""
+    """What calls need besides their request: the same for all requests of a process.
+
+    encodings: the folder of tiktoken's files, for exact counts near a limit; None = estimates only.
+    """
 
     fleet: Fleet
     price_of: PriceOf
     caching: PromptCaching
     factors: TokenFactors
+    encodings: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +80,20 @@ class Calls:
         factor = self.means.factors.of(self._deployment(name).model, model.family)
         prompt = factor.tokens(size_of(self.job.request.body))
         return Usage(input_uncached=prompt, output=self.job.route.demands.output_tokens)
+
+    async def prompt_tokens(self, names: Iterable[str]) -> int:
+        """The router's estimate, or OpenAI's count where that is near the limit of its models.
+
+        names: the deployments that may be called. Counting takes milliseconds: on a thread.
+        """
+        estimate = self.job.route.demands.prompt_tokens
+        near = [model for model in map(self._model, names) if _near(estimate, model)]
+        encodings = {encoding_of(model.family) for model in near}
+        if len(encodings) != 1 or (encoding := encodings.pop()) is None:
+            return estimate
+        body, files = self.job.request.body, self.means.encodings
+        exact = await asyncio.to_thread(exact_tokens, body, encoding, files)
+        return estimate if exact is None else exact
 
     async def call(
         self, name: str, body: ChatBody, timeout_s: float, first_token_s: float, voice: Voice | None
@@ -168,6 +189,10 @@ class Calls:
 
     def _model(self, name: str) -> Model:
         return self.world.catalog.models[self._deployment(name).model]
+
+
+def _near(tokens: int, model: Model) -> bool:
+    return model.context_window * NEAR <= tokens <= model.context_window / NEAR
 
 
 def _processing(outcome: Outcome) -> Processing:

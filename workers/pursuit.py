@@ -46,6 +46,7 @@ class Pursuit:
     inadequate: int = 0
     _tried: list[Tried] = field(default_factory=list)
     _waited_s: float = 0.0
+    _prompt_tokens: int = 0
     _known: dict[str, Decimal | None] = field(default_factory=dict)
 
     @property
@@ -58,6 +59,7 @@ class Pursuit:
         mistake = await self.checks.mistake()
         if mistake is not None:
             return plan.GiveUp("invalid_request", mistake, retryable=False)
+        self._prompt_tokens = await self.calls.prompt_tokens(self._eligible(self.tier))
         while True:
             match plan.next_step(self._situation(), time.monotonic()):
                 case plan.Call() as call:
@@ -134,7 +136,7 @@ class Pursuit:
             timeout_s=tier.timeout_s,
             first_token_timeout_s=tier.first_token_timeout_s,
             streams=job.request.body.stream,
-            prompt_tokens=job.route.demands.prompt_tokens,
+            prompt_tokens=self._prompt_tokens,
             tried=tuple(self._tried),
             prior_attempts=job.attempts_here,
             waited_s=self._waited_s,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from observability.judging import Judge
@@ -112,6 +113,7 @@ class Stage:
     reports: Reports = field(default_factory=Reports)
     cancellations: Cancellations = field(default_factory=Cancellations)
     judge_share: float = 0
+    encodings: Path | None = None
     metrics: Metrics = field(default_factory=Metrics)
 
     def __post_init__(self) -> None:
@@ -177,6 +179,7 @@ class Stage:
             price_of,
             PromptCaching(NoPrefixes(), lambda _: None),
             TokenFactors(),
+            self.encodings,
         )
         return Pool(
             tier=tier,
