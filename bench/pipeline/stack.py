@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from bench.pipeline.echo import PARTITIONS
 from dev.broker import apache_kafka
@@ -16,11 +16,6 @@ from dev.processes import Child
 from dev.redis_server import redis_server, url_of
 from dev.simulator.process import Running, running
 
-_KEYS: Final = {
-    "OPENAI_API_KEY": "sk-simulated",
-    "ANTHROPIC_API_KEY": "sk-ant-simulated",
-    "MISTRAL_API_KEY": "simulated",
-}
 _Child = TypeVar("_Child", bound=Child)
 
 
@@ -47,10 +42,7 @@ def stack(trace_ratio: float) -> Iterator[Stack]:
             "SWITCHGEAR_PARTITIONS": str(PARTITIONS),
             "SWITCHGEAR_TRACE_RATIO": str(trace_ratio),
             "SWITCHGEAR_LOG_LEVEL": "WARNING",
-            "OPENAI_BASE_URL": f"{simulator.address}/openai/v1",
-            "ANTHROPIC_BASE_URL": f"{simulator.address}/anthropic",
-            "MISTRAL_BASE_URL": f"{simulator.address}/mistral/v1",
-            **_KEYS,
+            **simulator.environment,
         }
         create = [sys.executable, "-m", "workers", "topics"]
         subprocess.run(create, check=True, capture_output=True, env={**os.environ, **environment})

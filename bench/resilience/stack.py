@@ -8,18 +8,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from dev.broker import apache_kafka
 from dev.processes import Child, Server
 from dev.redis_server import redis_server, url_of
 from dev.simulator.process import Running, running
 
-_KEYS: Final = {
-    "OPENAI_API_KEY": "sk-simulated",
-    "ANTHROPIC_API_KEY": "sk-ant-simulated",
-    "MISTRAL_API_KEY": "simulated",
-}
 _Child = TypeVar("_Child", bound=Child)
 
 
@@ -54,10 +49,7 @@ def world() -> Iterator[World]:
             "SWITCHGEAR_KAFKA": kafka.address,
             "SWITCHGEAR_REDIS": url_of(redis),
             "SWITCHGEAR_TRACE_RATIO": "0",
-            "OPENAI_BASE_URL": f"{simulator.address}/openai/v1",
-            "ANTHROPIC_BASE_URL": f"{simulator.address}/anthropic",
-            "MISTRAL_BASE_URL": f"{simulator.address}/mistral/v1",
-            **_KEYS,
+            **simulator.environment,
         }
         create = [sys.executable, "-m", "workers", "topics"]
         subprocess.run(create, check=True, capture_output=True, env={**os.environ, **environment})

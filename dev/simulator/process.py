@@ -16,6 +16,18 @@ class Running:
 
     address: str
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """What sends the deployments of `switchgear.yaml` here, with keys that open nothing."""
+        return {
+            "OPENAI_BASE_URL": f"{self.address}/openai/v1",
+            "ANTHROPIC_BASE_URL": f"{self.address}/anthropic",
+            "MISTRAL_BASE_URL": f"{self.address}/mistral/v1",
+            "OPENAI_API_KEY": "sk-simulated",
+            "ANTHROPIC_API_KEY": "sk-ant-simulated",
+            "MISTRAL_API_KEY": "simulated",
+        }
+
     def control(self, **told: Any) -> None:  # noqa: ANN401 - a control message
         """Send one control message; see `conduct.py`."""
         with urlopen(Request(f"{self.address}/control", json.dumps(told).encode())) as answer:  # noqa: S310 - our own address
