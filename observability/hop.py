@@ -32,6 +32,8 @@ class Origin:
 class Exporter(Protocol):
     """Decides on the traces that weren't sampled, and exports."""
 
+    @property
+    def content(self) -> bool: ...  # noqa: D102
     def keeps(self, total_ms: float, error: str | None) -> Keep | None: ...  # noqa: D102
     def has_room(self) -> bool: ...  # noqa: D102
     def export(  # noqa: D102
@@ -64,6 +66,11 @@ class Hop:
     def traceparent(self) -> str:
         """This hop, as a later try of the same request may link to it."""
         return format_traceparent(self.context)
+
+    @property
+    def content(self) -> bool:
+        """Whether the operator wants prompts and answers in the spans."""
+        return self._exporter.content
 
     @property
     def tenant(self) -> str | None:
@@ -174,7 +181,7 @@ class OpenSpan:
                 self._start_ns,
                 time.time_ns(),
                 self.attributes,
-                self.error if kind is None else kind.__name__,
+                self.error or (None if kind is None else kind.__name__),
                 events=self._events,
                 parent_id=self._parent_id,
                 span_id=self.id,

@@ -4,9 +4,8 @@ GenAI and messaging names are OpenTelemetry's (semantic conventions 1.40+; a tes
 the installed package); `switchgear.*` are our own.
 """
 
-import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from producers.messages import Attempt, CacheOutcome, Done, Route, Usage
 
@@ -51,8 +50,6 @@ KEPT: Final = "switchgear.trace.kept"
 
 FIRST_TOKEN: Final = "first token"  # noqa: S105 (an event's name)
 """The event on an attempt's span at which the first piece of the answer came."""
-
-_MAX_CONTENT: Final = 16_000
 
 
 def queue_attributes(topic: str, partition: int, offset: int) -> Attributes:
@@ -130,14 +127,6 @@ def done_attributes(done: Done) -> Attributes:
             BASELINE: _number(done.baseline_micro_usd),
         }
     ) | dict(usage_attributes(done.usage))
-
-
-def content_attributes(messages: Sequence[Any], answer: object) -> Attributes:
-    """Prompt and answer, cut to 16,000 characters each: only where the operator switched it on."""
-    return {
-        INPUT_MESSAGES: json.dumps(messages, ensure_ascii=False)[:_MAX_CONTENT],
-        OUTPUT_MESSAGES: json.dumps(answer, ensure_ascii=False)[:_MAX_CONTENT],
-    }
 
 
 def known(values: Mapping[str, AttributeValue | None]) -> dict[str, AttributeValue]:

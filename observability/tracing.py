@@ -5,6 +5,7 @@ only if the trace was sampled at its head or the request ended badly, slowly or 
 an unsampled request costs a few microseconds, and still every error has its trace.
 """
 
+import logging
 import random
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -34,6 +35,7 @@ __all__ = [
     "Waited", "tracing",
 ]  # fmt: skip
 
+_log: Final = logging.getLogger(__name__)
 _QUEUE: Final = 8192
 _BATCH: Final = 512
 _TIMEOUT_S: Final = 5
@@ -91,6 +93,11 @@ class Tracer:
         earlier = tuple(context for context in map(parse, links) if context is not None)
         return Hop(name, self._next(carried.parent), Origin(carried, waited, earlier), self)
 
+    @property
+    def content(self) -> bool:
+        """Whether prompts and answers are recorded."""
+        return self.settings.content
+
     def keeps(self, total_ms: float, error: str | None) -> Keep | None:
         """Why an unsampled request that ended like this is exported, if it is."""
         if self._sink is None:
@@ -110,10 +117,15 @@ class Tracer:
     def export(
         self, steps: Sequence[Step], context: TraceContext, tenant: str | None, kept: Keep | None
     ) -> None:
-        """Hand the steps to the sink as spans."""
-        if self._sink is not None:
+        """Hand the steps to the sink as spans. Never raises: a trace must not cost a request."""
+        if self._sink is None:
+            return
+        try:
             for span in build(steps, context, tenant, kept, self._resource):
                 self._sink.on_end(span)
+        except Exception as error:  # noqa: BLE001 - whatever an attribute's builder does
+            # its text may quote a prompt
+            _log.error("a trace could not be exported: %s", type(error).__name__)  # noqa: TRY400
 
     def _next(self, parent: TraceContext | None) -> TraceContext:
         if parent is not None:

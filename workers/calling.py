@@ -10,9 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from observability.hop import Hop
+from observability.hop import Hop, OpenSpan
 from observability.prices import Processing, processing_of
-from observability.semconv import FIRST_TOKEN, attempt_attributes
+from observability.semconv import FIRST_TOKEN
 from producers.messages import Attempt, ChatBody, Usage
 
 from .catalog import Deployment, Model
@@ -23,6 +23,7 @@ from .job import Job
 from .prompt_caching import PromptCaching
 from .providers.outcome import Completion, Outcome
 from .providers.provider import Call, Emit
+from .said import of_call
 from .situation import Shut
 from .tokens import NEAR, TokenFactors, encoding_of, exact_tokens, size_of
 from .verdict import Verdict
@@ -108,21 +109,28 @@ class Calls:
             try:
                 outcome = await self._ask(name, body, timeout_s, first_token_s, voice)
             except BaseException:
-                self._cut(permit, expected, begun, overdue=voice is not None and voice.overdue)
+                overdue = voice is not None and voice.overdue
+                cut = self._cut(permit, expected, begun, overdue=overdue)
+                self._describe(span, cut, body)
                 raise
             called = self._ended(
                 permit, outcome, begun, lambda told: span.event(told, time.monotonic() - begun)
             )
-            deployment = self._deployment(name)
-            span.attributes = partial(
-                attempt_attributes, called.attempt, deployment.provider, deployment.model
-            )
-            if isinstance(outcome, Completion):
-                self._learn(name, body, outcome.usage)
-                span.event(FIRST_TOKEN, outcome.first_token_s)
-            else:
-                span.error = called.attempt.outcome
+            answer = outcome if isinstance(outcome, Completion) else None
+            self._describe(span, called.attempt, body, answer)
+            if answer is not None:
+                self._learn(name, body, answer.usage)
+                span.event(FIRST_TOKEN, answer.first_token_s)
         return called
+
+    def _describe(
+        self, span: OpenSpan, attempt: Attempt, body: ChatBody, answer: Completion | None = None
+    ) -> None:
+        span.error = None if attempt.outcome == "ok" else attempt.outcome
+        shown = body if self.hop.content else None
+        span.attributes = partial(
+            of_call, attempt, self._deployment(attempt.deployment), answer, shown
+        )
 
     async def _ask(
         self, name: str, body: ChatBody, timeout_s: float, first_token_s: float, voice: Voice | None
@@ -158,13 +166,15 @@ class Calls:
             self._deployment(name).model, model.family, size, usage.input_total
         )
 
-    def _cut(self, permit: Permit, expected: Usage, begun: float, *, overdue: bool) -> None:
+    def _cut(self, permit: Permit, expected: Usage, begun: float, *, overdue: bool) -> Attempt:
         """A call cut short is billed too: the prompt, and at the least what came of the answer."""
         self.means.fleet.abandon(permit, overdue=overdue)
         characters = 0 if self.pump is None else self.pump.characters
         usage = expected.model_copy(update={"output": math.ceil(characters / 4)})
         kind = "overtaken" if overdue else "cancelled"
-        self.attempts.append(self._attempt(permit.target, begun, kind, usage))
+        attempt = self._attempt(permit.target, begun, kind, usage)
+        self.attempts.append(attempt)
+        return attempt
 
     def _attempt(
         self,

@@ -8,7 +8,7 @@ from typing import assert_never
 
 from cache.found import Bypass, Found, Hit, Miss
 from observability.hop import Hop
-from observability.semconv import cache_attributes, done_attributes
+from observability.semconv import done_attributes
 from producers import codec
 from producers.messages import Attempt, CacheOutcome, Done, Failed, Timings, Validator
 
@@ -28,6 +28,7 @@ from .once import Claim, Ending, Recorded
 from .parts import Pool
 from .pursuit import Answered, Pursuit, Result
 from .reply import ReplyChannel
+from .said import of_lookup
 from .saved import Worth, worth_of_call, worth_of_hit
 from .situation import Soft, Spent, Standing, Within
 from .world import World
@@ -89,7 +90,7 @@ class Service:
         begun = time.monotonic()
         with self.hop.span("cache lookup") as span:
             found = await self._look()
-            span.attributes = lambda: cache_attributes(found.outcome)
+            span.attributes = lambda: of_lookup(found, self.job if self.hop.content else None)
         self.cache = found.outcome
         self.pool.reporter.looked_up(found.outcome.result, time.monotonic() - begun)
         if isinstance(found, Miss):

@@ -13,7 +13,7 @@ from typing import Any
 from observability.judging import Judge
 from observability.metrics import Metrics
 from observability.prices import Processing
-from observability.tracing import Tracer
+from observability.tracing import Tracer, TracingSettings
 from producers import RouterClient, chat, codec, topics
 from producers.broker import Outgoing
 from producers.codec import to_headers
@@ -33,6 +33,7 @@ from tests.fakes import (
     always_42,
 )
 from tests.memory_broker import MemoryBroker
+from tests.seen_spans import SeenSpans
 from workers.budget_state import Budgets
 from workers.calling import Means
 from workers.cancellations import Cancellations
@@ -41,7 +42,7 @@ from workers.chores import do_chore
 from workers.fleet import Fleet
 from workers.handover import DELAYS_MS
 from workers.job import lane_of
-from workers.parts import Pool
+from workers.parts import Pool, Reporter
 from workers.pool import bury, serve_one
 from workers.prompt_caching import PromptCaching
 from workers.second_opinion import SecondOpinion
@@ -100,7 +101,8 @@ def price_of(
 class Stage:
     """What a test sees and touches.
 
-    scripts: by deployment, else `always_42`; calls: in the order of their begin.
+    scripts: by deployment, else `always_42`; calls: in the order of their begin; seen: what was
+    exported; reporter: in place of `reports`.
     """
 
     scripts: Mapping[str, Script]
@@ -115,11 +117,14 @@ class Stage:
     judge_share: float = 0
     encodings: Path | None = None
     metrics: Metrics = field(default_factory=Metrics)
+    tracing: TracingSettings = field(default_factory=TracingSettings)
+    seen: SeenSpans = field(default_factory=SeenSpans)
+    reporter: Reporter | None = None
 
     def __post_init__(self) -> None:
         self.calls: list[Any] = []
         self.client = RouterClient(self.broker, ClientSettings(timeout_s=10))
-        self.tracer = Tracer("test", None)
+        self.tracer = Tracer("test", self.seen, self.tracing)
         self.basis = Basis(
             self.catalog,
             policy_settings.parse(self.catalog.policy, self.catalog),
@@ -193,7 +198,7 @@ class Stage:
             publisher=self.broker,
             tracer=self.tracer,
             rules=self.rules,
-            reporter=self.reports,
+            reporter=self.reporter or self.reports,
         )
 
     def streams(self) -> list[Stream]:

@@ -6,7 +6,7 @@ from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from observability.trace_reading import from_jaeger, from_otlp
 from observability.trace_tree import SeenSpan, children_of, show
 from observability.tracing import Tracer, TracingSettings
-from tests.unit.observability.test_tracing import Kept
+from tests.seen_spans import SeenSpans
 
 MS = 1_000_000
 
@@ -56,7 +56,7 @@ def test_nothing_is_shown_as_nothing() -> None:
 
 
 def test_what_the_exporter_sends_is_read_back() -> None:
-    kept = Kept()
+    kept = SeenSpans()
     tracer = Tracer("worker", kept, TracingSettings(sample_ratio=1))
     first = tracer.hop("route", tenant="acme")
     hop = tracer.hop("serve", first.headers(), links=[first.traceparent])

@@ -1,30 +1,13 @@
 import time
-from dataclasses import dataclass, field
 
 import pytest
-from opentelemetry.sdk.trace import ReadableSpan
 
 from observability.hop import MAX_STEPS
 from observability.tracing import Hop, Step, Tracer, TracingSettings, Waited, tracing
+from tests.seen_spans import SeenSpans
 
 
-@dataclass
-class Kept:
-    spans: list[ReadableSpan] = field(default_factory=list)
-
-    def on_end(self, span: ReadableSpan) -> None:
-        self.spans.append(span)
-
-    def named(self, name: str) -> ReadableSpan:
-        return next(span for span in self.spans if span.name == name)
-
-    def tree(self) -> dict[str, str | None]:
-        """Each span's name, and its parent's."""
-        names = {span.context.span_id: span.name for span in self.spans if span.context}
-        return {s.name: names[s.parent.span_id] if s.parent else None for s in self.spans}
-
-
-def tracer_of(kept: Kept, ratio: float = 1.0, per_s: int = 20) -> Tracer:
+def tracer_of(kept: SeenSpans, ratio: float = 1.0, per_s: int = 20) -> Tracer:
     return Tracer("test", kept, TracingSettings(sample_ratio=ratio, kept_per_s=per_s))
 
 
@@ -41,7 +24,7 @@ def work(hop: Hop) -> None:
 
 
 def test_one_trace_over_two_hops_with_the_queue_as_its_own_span() -> None:
-    kept = Kept()
+    kept = SeenSpans()
     router = tracer_of(kept).hop("route", tenant="acme")
     worker = tracer_of(kept).hop("serve", router.headers(), waited=waited())
     work(worker)
@@ -63,7 +46,7 @@ def test_one_trace_over_two_hops_with_the_queue_as_its_own_span() -> None:
 
 
 def test_the_tenant_travels_as_baggage_and_is_on_every_span() -> None:
-    kept = Kept()
+    kept = SeenSpans()
     router = tracer_of(kept).hop("route", tenant="acme")
     worker = tracer_of(kept).hop("serve", router.headers())
     assert worker.tenant == "acme"
@@ -73,7 +56,7 @@ def test_the_tenant_travels_as_baggage_and_is_on_every_span() -> None:
 
 
 def test_an_unsampled_request_that_ends_well_exports_nothing_and_builds_nothing() -> None:
-    kept = Kept()
+    kept = SeenSpans()
     hop = tracer_of(kept, ratio=0).hop("serve")
 
     def never() -> dict[str, str]:
@@ -86,7 +69,7 @@ def test_an_unsampled_request_that_ends_well_exports_nothing_and_builds_nothing(
 
 
 def test_an_unsampled_request_that_fails_is_kept_as_one_connected_tree() -> None:
-    kept = Kept()
+    kept = SeenSpans()
     tracer = tracer_of(kept, ratio=0)
     router = tracer.hop("route", tenant="acme")
     router.end()
@@ -105,7 +88,7 @@ def test_an_unsampled_request_that_fails_is_kept_as_one_connected_tree() -> None
 
 
 def test_a_slow_request_is_kept() -> None:
-    kept = Kept()
+    kept = SeenSpans()
     hop = Tracer("t", kept, TracingSettings(sample_ratio=0, slow_ms=80)).hop(
         "serve", waited=waited()
     )
@@ -114,7 +97,7 @@ def test_a_slow_request_is_kept() -> None:
 
 
 def test_after_an_escalation_the_next_hop_records_too() -> None:
-    kept = Kept()
+    kept = SeenSpans()
     tracer = tracer_of(kept, ratio=0)
     first = tracer.hop("serve economy")
     first.keep("escalated")
@@ -127,7 +110,7 @@ def test_after_an_escalation_the_next_hop_records_too() -> None:
 
 
 def test_in_an_outage_only_so_many_traces_a_second_are_kept() -> None:
-    kept = Kept()
+    kept = SeenSpans()
     tracer = tracer_of(kept, ratio=0, per_s=3)
     for _ in range(100):
         tracer.hop("serve").end(error="overloaded")
@@ -135,7 +118,7 @@ def test_in_an_outage_only_so_many_traces_a_second_are_kept() -> None:
 
 
 def test_an_exception_marks_its_step() -> None:
-    kept = Kept()
+    kept = SeenSpans()
     hop = tracer_of(kept).hop("serve")
     with pytest.raises(KeyError), hop.span("validate"):
         raise KeyError
@@ -144,7 +127,7 @@ def test_an_exception_marks_its_step() -> None:
 
 
 def test_a_clock_behind_the_producers_makes_no_negative_wait() -> None:
-    kept = Kept()
+    kept = SeenSpans()
     ahead = Waited(queue="q", since_ms=time.time() * 1000 + 60_000)
     tracer_of(kept).hop("serve", waited=ahead).end()
     wait = kept.named("queue q")
@@ -152,7 +135,7 @@ def test_a_clock_behind_the_producers_makes_no_negative_wait() -> None:
 
 
 def test_steps_are_bounded() -> None:
-    kept = Kept()
+    kept = SeenSpans()
     hop = tracer_of(kept).hop("serve")
     for _ in range(MAX_STEPS * 2):
         hop.add(Step("chunk", 0, 0))
@@ -175,3 +158,13 @@ def test_without_an_endpoint_context_still_travels() -> None:
         second.end(error="internal_error")
     assert second.trace_id == first.trace_id
     assert second.kept is None
+
+
+def test_what_a_span_cannot_say_costs_the_trace_and_not_the_request(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    seen = SeenSpans()
+    hop = tracer_of(seen).hop("serve")
+    hop.end(lambda: {"a": 1 // 0})
+    assert seen.spans == []
+    assert "could not be exported" in caplog.text
