@@ -101,8 +101,9 @@ class Ledger:
         """Everything booked so far."""
         with self.reading() as db:
             row = db.execute(
-                "SELECT count(*), coalesce(sum(cost), 0)::DECIMAL(38,6),"
-                " count(*) FILTER (cost IS NULL AND outcome = 'done'),"
+                "SELECT count(*) FILTER (WHERE aside IS NULL),"
+                " coalesce(sum(cost), 0)::DECIMAL(38,6),"
+                " count(*) FILTER (WHERE cost IS NULL AND outcome = 'done'),"
                 " (SELECT count(*) FROM unreadable) FROM usage"
             ).fetchone()
         assert row is not None  # noqa: S101 (an aggregate has one row)

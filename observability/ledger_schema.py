@@ -84,6 +84,7 @@ COLUMNS: Final[tuple[Column, ...]] = (
     Column("saved_batch", MONEY, lambda e: savings_of(e).batch),
     Column("saved_cache", MONEY, lambda e: savings_of(e).cache),
     Column("saved_retries", MONEY, lambda e: savings_of(e).retries),
+    Column("saved_judge", MONEY, lambda e: savings_of(e).judge),
     Column("saved_unsplit", MONEY, unsplit_saving),
     Column("price_version", "VARCHAR", lambda e: e.price_version),
     Column("cache_result", "VARCHAR", lambda e: e.cache.result),
@@ -102,6 +103,11 @@ COLUMNS: Final[tuple[Column, ...]] = (
     Column("unsupported_share", "DOUBLE", lambda e: e.unsupported_share),
     Column("context_tokens", "BIGINT", lambda e: e.context_tokens),
     Column("context_used_share", "DOUBLE", lambda e: e.context_used_share),
+    Column("aside", "VARCHAR", lambda e: e.aside),
+    Column("judged_model", "VARCHAR", lambda e: None if e.judged is None else e.judged.model),
+    Column(
+        "judged_supported", "BOOLEAN", lambda e: None if e.judged is None else e.judged.supported
+    ),
     Column("redelivered", "BOOLEAN", lambda e: e.redelivered),
     Column("trace_id", "VARCHAR", lambda e: e.trace_id),
 )

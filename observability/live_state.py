@@ -49,13 +49,19 @@ class LiveState:
     traces: deque[UsageEvent] = field(default_factory=lambda: deque(maxlen=TRACES))
 
     def add(self, event: UsageEvent) -> None:
-        """Fold one request in."""
+        """Fold one request in, or of a call that no caller asked for the money."""
         minute = self.minutes.setdefault(event.at_ms // _MINUTE_MS, Minute())
+        minute.cost += event.cost_micro_usd or 0
+        minute.saved += total(savings_of(event)) + unsplit_saving(event)
+        if event.aside is None:
+            self._add_request(event, minute)
+        for old in sorted(self.minutes)[:-MINUTES]:
+            del self.minutes[old]
+
+    def _add_request(self, event: UsageEvent, minute: Minute) -> None:
         minute.requests += 1
         minute.failed += event.outcome != "done"
         minute.hits += event.cache.result == "hit"
-        minute.cost += event.cost_micro_usd or 0
-        minute.saved += total(savings_of(event)) + unsplit_saving(event)
         self.traces.appendleft(event)
         self.recent.append(
             Recent(
@@ -67,8 +73,6 @@ class LiveState:
                 tuple((a.deployment, a.outcome) for a in event.attempts),
             )
         )
-        for old in sorted(self.minutes)[:-MINUTES]:
-            del self.minutes[old]
 
     def snapshot(self, now_ms: int, trace_url: str) -> dict[str, Any]:
         """As the page gets it: JSON, money as micro-dollars in strings."""

@@ -1,4 +1,7 @@
-"""How does one finished request enter the metrics and the log? From its usage event, once."""
+"""How does one finished request enter the metrics and the log? From its usage event, once.
+
+A call that no caller asked for counts with its attempts, tokens and money; it is no request.
+"""
 
 from typing import Final
 
@@ -43,13 +46,14 @@ class Outcomes:
 
     def record(self, event: UsageEvent, *, exported: bool) -> None:
         """Count `event` and write its line. exported: its trace is, so it may be an exemplar."""
-        self._count_request(event, event.trace_id if exported else None)
+        if event.aside is None:
+            self._count_request(event, event.trace_id if exported else None)
+            self._count_support(event)
+            self._write(event)
         for attempt in event.attempts:
             self._count_attempt(attempt)
         self._count_tokens(event)
         self._count_money(event)
-        self._count_support(event)
-        self._write(event)
 
     def _count_request(self, event: UsageEvent, trace_id: str | None) -> None:
         metrics, timings, cache = self._metrics, event.timings, event.cache

@@ -14,43 +14,58 @@ from observability.period import Period
 FLAGGED_SHARE: Final = 0.2
 """An answer counts as ungrounded if more of its claims than this are missing from its context."""
 
+_COUNTS: Final = """
+SELECT coalesce(judged_model, model) AS answered_by, coalesce(task, '(none)') AS what,
+    count(*) FILTER (WHERE aside IS NULL AND unsupported_share > ?),
+    count(*) FILTER (WHERE aside IS NULL AND unsupported_share IS NOT NULL),
+    count(*) FILTER (WHERE NOT judged_supported),
+    count(*) FILTER (WHERE judged_supported IS NOT NULL),
+    count(*) FILTER (WHERE aside IS NULL AND finish_reason = 'length'),
+    count(*) FILTER (WHERE aside IS NULL)
+FROM usage
+WHERE at_ms >= ? AND at_ms < ? AND outcome = 'done' AND model IS NOT NULL
+    AND (aside IS NULL OR judged_model IS NOT NULL)
+GROUP BY 1, 2 ORDER BY 1, 2
+"""
+"""A judge's row is of its own call, but what it says is of the model and task that it judged."""
+
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """ungrounded: of the answers that could be checked. truncated: of all answers."""
+    """Of one model's answers at one task; each rate has its own sample.
+
+    ungrounded: of those that the look-up could check; judged: of those that a judge was asked about
+    and found unsupported; truncated: of all.
+    """
 
     model: str
     task: str
     ungrounded: Rate
+    judged: Rate
     truncated: Rate
 
 
 def measure(db: duckdb.DuckDBPyConnection, period: Period) -> list[Quality]:
     """By model and task, the surest bad ones first."""
-    rows = db.execute(
-        "SELECT model, coalesce(task, '(none)'), count(*) FILTER (unsupported_share > ?),"
-        " count(unsupported_share), count(*) FILTER (finish_reason = 'length'), count(*)"
-        " FROM usage WHERE at_ms >= ? AND at_ms < ? AND outcome = 'done' AND model IS NOT NULL"
-        " GROUP BY 1, 2 ORDER BY 1, 2",
-        [FLAGGED_SHARE, period.start_ms, period.end_ms],
-    ).fetchall()
-    found = [
-        Quality(model, task, wilson(bad, checked), wilson(cut, answers))
-        for model, task, bad, checked, cut, answers in rows
-    ]
-    return sorted(found, key=lambda quality: -quality.ungrounded.low)
+    rows = db.execute(_COUNTS, [FLAGGED_SHARE, period.start_ms, period.end_ms]).fetchall()
+    found = [_quality(*row) for row in rows]
+    return sorted(found, key=lambda q: -max(q.ungrounded.low, q.judged.low))
+
+
+def _quality(model: str, task: str, *counts: int) -> Quality:
+    bad, checked, refused, judged, cut, answers = counts
+    return Quality(model, task, wilson(bad, checked), wilson(refused, judged), wilson(cut, answers))
 
 
 def table(measured: Sequence[Quality]) -> Table:
     """Rates with their 95 % intervals."""
     shown = Table(title="Answers that their context doesn't support, and answers cut off")
-    for name in ("model", "task", "ungrounded", "of", "cut off", "of"):
+    for name in ("model", "task", "by look-up", "of", "by judge", "of", "cut off", "of"):
         shown.add_column(name, justify="left" if name in {"model", "task"} else "right")
     for q in measured:
-        shown.add_row(
-            q.model, q.task, _interval(q.ungrounded), f"{q.ungrounded.of:,}",
-            _interval(q.truncated), f"{q.truncated.of:,}",
-        )  # fmt: skip
+        rates = (q.ungrounded, q.judged, q.truncated)
+        cells = (cell for rate in rates for cell in (_interval(rate), f"{rate.of:,}"))
+        shown.add_row(q.model, q.task, *cells)
     return shown
 
 
@@ -59,7 +74,7 @@ def to_json(measured: Sequence[Quality]) -> str:
     return json.dumps(
         [
             {"model": q.model, "task": q.task, "ungrounded": _parts(q.ungrounded),
-             "truncated": _parts(q.truncated)}
+             "judged_ungrounded": _parts(q.judged), "truncated": _parts(q.truncated)}
             for q in measured
         ],
         indent=2,

@@ -32,8 +32,20 @@ DIMENSIONS: Final[Mapping[str, str]] = {
 }
 """What a report may be grouped by; `tag` is the whole set of tags, `tag:team` one of them."""
 
-SAVINGS: Final = ("routing", "cloud", "prompt_cache", "batch", "cache", "retries", "unsplit")
-"""The means, in the order in which they are credited; retries is what failed attempts cost."""
+SAVINGS: Final = (
+    "routing",
+    "cloud",
+    "prompt_cache",
+    "batch",
+    "cache",
+    "retries",
+    "judge",
+    "unsplit",
+)
+"""The means, in the order in which they are credited.
+
+retries is what failed attempts cost, judge what second opinions did: never above 0.
+"""
 
 _TAG: Final = "tag:"
 _WITHOUT_TAG: Final = "(none)"
@@ -41,7 +53,10 @@ _WITHOUT_TAG: Final = "(none)"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One group. Money: micro-dollars; unpriced: answers whose cost isn't known, so not in it."""
+    """One group. Money: micro-dollars; unpriced: answers whose cost isn't known, so not in it.
+
+    Calls that nobody asked for (to check the cache, to judge) are in cost and tokens alone.
+    """
 
     group: tuple[str, ...]
     requests: int
@@ -108,17 +123,18 @@ def _group(name: str) -> tuple[str, list[str]]:
 
 _TOKENS: Final = "input_uncached + cache_read + cache_write_5m + cache_write_1h"
 _MEASURES: Final[Mapping[str, str]] = {
-    "requests": "count(*)",
-    "answered": "count(*) FILTER (outcome = 'done')",
-    "hits": "count(*) FILTER (cache_result = 'hit')",
-    "unpriced": "count(*) FILTER (outcome = 'done' AND cost IS NULL)",
+    "requests": "count(*) FILTER (WHERE aside IS NULL)",
+    "answered": "count(*) FILTER (WHERE aside IS NULL AND outcome = 'done')",
+    "hits": "count(*) FILTER (WHERE cache_result = 'hit')",
+    "unpriced": "count(*) FILTER (WHERE outcome = 'done' AND cost IS NULL)",
     "input_tokens": f"coalesce(sum({_TOKENS}), 0)::BIGINT",
     "cached_tokens": "coalesce(sum(cache_read), 0)::BIGINT",
     "output_tokens": "coalesce(sum(output), 0)::BIGINT",
     "cost": "coalesce(sum(cost), 0)",
     "baseline": "coalesce(sum(baseline), 0)",
     "cost_per_1k": f"sum(output * 1000 * cost::DOUBLE / nullif({_TOKENS} + output, 0))"
-    " / nullif(sum(output) FILTER (cost IS NOT NULL), 0)",
+    " FILTER (WHERE aside IS NULL)"
+    " / nullif(sum(output) FILTER (WHERE aside IS NULL AND cost IS NOT NULL), 0)",
 }
 _SAVED: Final = [f"coalesce(sum(saved_{means}), 0)" for means in SAVINGS]
 

@@ -49,4 +49,4 @@ def of_hit(baseline: MicroUsd, avoided: MicroUsd | None, failed: MicroUsd = Deci
 def total(savings: Savings) -> MicroUsd:
     """All parts together."""
     parts = savings.routing, savings.cloud, savings.prompt_cache, savings.batch
-    return sum(parts, savings.cache + savings.retries)
+    return sum(parts, savings.cache + savings.retries + savings.judge)

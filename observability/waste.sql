@@ -25,7 +25,8 @@ WITH seen AS (
     SELECT tenant, coalesce(cache_reason, cache_result) AS reason, cache_result, cost,
         at_ms - lag(at_ms) OVER (PARTITION BY tenant, prompt_hash ORDER BY at_ms) AS gap
     FROM usage
-    WHERE at_ms >= $start AND at_ms < $end AND prompt_hash IS NOT NULL AND outcome = 'done'
+    WHERE at_ms >= $start AND at_ms < $end AND aside IS NULL
+        AND prompt_hash IS NOT NULL AND outcome = 'done'
 )
 SELECT tenant, reason, count(*) AS repeats, sum(cost) AS paid
 FROM seen
@@ -54,7 +55,8 @@ SELECT tenant, model, count(*) FILTER (finish_reason = 'length') AS cut, count(*
     coalesce(sum(cost) FILTER (finish_reason = 'length'), 0) AS paid,
     mode(max_tokens) FILTER (finish_reason = 'length')
 FROM usage
-WHERE at_ms >= $start AND at_ms < $end AND outcome = 'done' AND model IS NOT NULL
+WHERE at_ms >= $start AND at_ms < $end AND aside IS NULL
+    AND outcome = 'done' AND model IS NOT NULL
 GROUP BY tenant, model
 HAVING cut >= 3
 ORDER BY paid DESC LIMIT 20
@@ -73,7 +75,7 @@ ORDER BY unused DESC LIMIT 20
 -- A limit that is four times what 99 % of at least 100 answers needed.
 SELECT tenant, model, count(*) AS requests, max_tokens, quantile_disc(output, 0.99) AS p99
 FROM usage
-WHERE at_ms >= $start AND at_ms < $end
+WHERE at_ms >= $start AND at_ms < $end AND aside IS NULL
     AND outcome = 'done' AND max_tokens IS NOT NULL AND model IS NOT NULL
 GROUP BY tenant, model, max_tokens
 HAVING requests >= 100 AND max_tokens > 4 * greatest(p99, 64)

@@ -18,13 +18,13 @@ from .checks import (
 from .reply import CacheOutcome, Chunk, Done, Failed, FailureCode, Reply, RouteTaken, Timings
 from .request import CacheControl, ChatBody, ChatMessage, Request, Routing
 from .route import Candidate, Demands, Route, Tagged
-from .usage_event import Savings, UsageEvent
+from .usage_event import Judged, Purpose, Savings, UsageEvent
 from .wire import Message, MicroUsd, Name
 
 __all__ = [
     "Attempt", "CacheControl", "CacheOutcome", "Candidate", "ChatBody", "ChatMessage", "Chunk",
-    "ContainsCheck", "Demands", "Done", "Failed", "FailureCode", "JsonSchemaCheck",
-    "LanguageCheck", "MaxLengthCheck", "Message", "MicroUsd", "Name", "NamedCheck", "RegexCheck",
-    "Reply", "Request", "Route", "RouteTaken", "Routing", "Savings", "Tagged", "Timings", "Usage",
-    "UsageEvent", "Validator",
+    "ContainsCheck", "Demands", "Done", "Failed", "FailureCode", "JsonSchemaCheck", "Judged",
+    "LanguageCheck", "MaxLengthCheck", "Message", "MicroUsd", "Name", "NamedCheck", "Purpose",
+    "RegexCheck", "Reply", "Request", "Route", "RouteTaken", "Routing", "Savings", "Tagged",
+    "Timings", "Usage", "UsageEvent", "Validator",
 ]  # fmt: skip

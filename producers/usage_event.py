@@ -1,13 +1,19 @@
 """What does the ledger learn of a request?"""
 
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import Field
 
 from .attempt import Attempt, Usage
 from .reply import CacheOutcome, FailureCode, Timings
-from .wire import Message, MicroUsd, Name
+from .wire import NAME_PATTERN, Message, MicroUsd, Name
+
+Purpose: TypeAlias = Literal["cache", "judge"]
+"""What a call was for that no caller asked for."""
+
+_LONGEST_ID: Final = 220
+"""A request's longest id, and a purpose after it."""
 
 
 class Savings(Message):
@@ -15,7 +21,8 @@ class Savings(Message):
 
     routing: a cheaper model than the baseline; cloud: a cheaper place for that model; prompt_cache:
     the provider's discount on cached input; batch: its discount on batches; cache: not called at
-    all; retries: what failed attempts cost (never above 0). A negative part cost more.
+    all; retries: what failed attempts cost; judge: what second opinions cost (both never above 0).
+    A negative part cost more.
     """
 
     routing: MicroUsd = Decimal(0)
@@ -24,6 +31,17 @@ class Savings(Message):
     batch: MicroUsd = Decimal(0)
     cache: MicroUsd = Decimal(0)
     retries: MicroUsd = Decimal(0)
+    judge: MicroUsd = Decimal(0)
+
+
+class Judged(Message):
+    """What a judge said of an answer. model: the one that had given it.
+
+    supported: whether the answer's context supports all that it claims.
+    """
+
+    model: Name
+    supported: bool
 
 
 class UsageEvent(Message):
@@ -32,9 +50,13 @@ class UsageEvent(Message):
     prompt_hash and prefix_hash (tenant-scoped) let waste be found without the text.
     unsupported_share: of the answer's numbers, names and quotes, those that its context lacks.
     context_tokens: of that context; context_used_share: of them, what left a trace in the answer.
+
+    aside: set when this is the account of a call that no caller asked for, to check or renew what
+    the cache served or to judge an answer. Its cost counts, but it is no request and no answer.
+    Its tier to model are those of that call; tenant, task and tags of the request behind it.
     """
 
-    id: Name
+    id: Annotated[str, Field(min_length=1, max_length=_LONGEST_ID, pattern=NAME_PATTERN)]
     tenant: Name
     at_ms: int
     outcome: Literal["done"] | FailureCode
@@ -63,5 +85,7 @@ class UsageEvent(Message):
     unsupported_share: Annotated[float, Field(ge=0, le=1)] | None = None
     context_tokens: int | None = None
     context_used_share: Annotated[float, Field(ge=0, le=1)] | None = None
+    aside: Purpose | None = None
+    judged: Judged | None = None
     redelivered: bool = False
     trace_id: str | None = None

@@ -18,7 +18,10 @@ from producers.messages import (
     Done,
     Failed,
     FailureCode,
+    Judged,
+    Purpose,
     RouteTaken,
+    Savings,
     Timings,
     Usage,
     UsageEvent,
@@ -46,6 +49,21 @@ class Facts:
     worth: Worth = field(default_factory=Worth)
     warnings: tuple[str, ...] = ()
     support: Support | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aside:
+    """A call that no caller asked for: to renew or check the cache, to judge an answer.
+
+    call: the attempt that counts, at `entry`; attempts: all that it took.
+    """
+
+    purpose: Purpose
+    tier: str
+    call: Attempt
+    entry: Deployment
+    attempts: tuple[Attempt, ...]
+    judged: Judged | None = None
 
 
 def answered(job: Job, completion: Completion, facts: Facts) -> Done:
@@ -125,6 +143,33 @@ def usage_event(job: Job, reply: Done | Failed, facts: Facts, at_ms: int) -> Usa
     )
 
 
+def aside_event(job: Job, aside: Aside, trace_id: str, at_ms: int) -> UsageEvent:
+    """Its line in the ledger. Nothing else would have cost it, so it lowers the savings."""
+    cost, routing = billed(aside.attempts), job.request.routing
+    return UsageEvent(
+        id=f"{job.request.id}:{aside.purpose}",
+        tenant=job.request.tenant,
+        at_ms=at_ms,
+        outcome="done" if aside.call.outcome == "ok" else "providers_exhausted",
+        tier=aside.tier,
+        zone=job.route.zone,
+        deployment=aside.call.deployment,
+        provider=aside.entry.provider,
+        model=aside.entry.model,
+        task=routing.task or job.route.task,
+        tags=routing.tags,
+        latency=routing.latency,
+        usage=_sum(attempt.usage for attempt in aside.attempts),
+        cost_micro_usd=cost,
+        baseline_micro_usd=Decimal(0),
+        savings=None if cost is None else Savings(**{aside.purpose: -cost}),
+        attempts=aside.attempts,
+        aside=aside.purpose,
+        judged=aside.judged,
+        trace_id=trace_id,
+    )
+
+
 def _route_taken(job: Job, facts: Facts) -> RouteTaken:
     entry = facts.catalog_entry
     return RouteTaken(
@@ -152,12 +197,6 @@ def _finish_reason(body: Mapping[str, Any]) -> str | None:
     choices = body.get("choices") or [{}]
     reason = choices[0].get("finish_reason")
     return None if reason is None else str(reason)
-
-
-def aside_event(job: Job, done: Done, facts: Facts, at_ms: int, purpose: str) -> UsageEvent:
-    """The account of a call that no caller asked for: to renew or check the cache, to judge."""
-    event = usage_event(job, done, facts, at_ms)
-    return event.model_copy(update={"id": f"{event.id}:{purpose}", "savings": None})
 
 
 def _grounding(done: Done | None, support: Support | None) -> dict[str, Any]:

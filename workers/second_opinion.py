@@ -1,7 +1,6 @@
 """Does a model of the cheapest tier find that an answer's context supports it?
 
-Asked for a sample of the answers that have a context, after the reply is out. What it says is
-counted by model, teaches the router, and costs what its account says.
+Asked for a sample of the answers that have a context, after the reply is out.
 """
 
 import time
@@ -12,17 +11,13 @@ from typing import Any, Final, TypeAlias
 from observability.groundedness import Verdict, context_of
 from observability.hop import Hop
 from observability.judging import Ask, Judge
-from producers.messages import Attempt, ChatBody, Done
+from producers.messages import Attempt, ChatBody, Done, Judged
 
-from . import account
-from .account import Facts
+from .account import Aside
 from .calling import Calls, Means
 from .eligibility import fitting_deployments
 from .job import Job
-from .lesson import lesson
 from .providers.outcome import Completion
-from .reply import ReplyChannel
-from .saved import Worth
 from .situation import Shut
 from .world import World
 
@@ -34,33 +29,33 @@ JudgeOf: TypeAlias = Callable[[Ask], Judge]
 
 
 @dataclass(frozen=True, slots=True)
+class Opinion:
+    """verdict: None when there is none; aside: the account of the call, if one was made."""
+
+    verdict: Verdict | None = None
+    aside: Aside | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SecondOpinion:
     """Who judges, and by what means."""
 
     judge_of: JudgeOf
     means: Means
 
-    async def seek(
-        self, world: World, channel: ReplyChannel, done: Done, facts: Facts
-    ) -> Verdict | None:
-        """None when the answer has no context, wasn't sampled, or can't be judged."""
-        job = channel.job
-        context, answer = context_of(job.request.body.messages), _text(done.body)
-        if context is None or not answer:
-            return None
-        attempts: list[Attempt] = []
-        question = _Question(world, self.means, job, channel.hop, attempts)
-        judge = self.judge_of(question.ask)
-        model = facts.catalog_entry.model if facts.catalog_entry else ""
-        verdict = await judge.look_at(job.request.id, model, context, answer)
-        if attempts:
-            paid = replace(facts, attempts=tuple(attempts), worth=Worth(), support=None)
-            event = account.aside_event(job, done, paid, int(time.time() * 1000), "judge")
-            await channel.account(event)
-        record = None if verdict is None else lesson(job, good=verdict.supported)
-        if record is not None:
-            await channel.publisher.publish(record)
-        return verdict
+    async def seek(self, world: World, job: Job, hop: Hop, done: Done) -> Opinion:
+        """Says nothing when the answer has no context, wasn't sampled, or can't be judged."""
+        context, answer, model = (
+            context_of(job.request.body.messages),
+            _text(done.body),
+            done.route.model,
+        )
+        if context is None or not answer or model is None:
+            return Opinion()
+        question = _Question(world, self.means, job, hop, [])
+        verdict = await self.judge_of(question.ask).look_at(job.request.id, model, context, answer)
+        judged = None if verdict is None else Judged(model=model, supported=verdict.supported)
+        return Opinion(verdict, question.account(judged))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +69,7 @@ class _Question:
     attempts: list[Attempt]
 
     async def ask(self, messages: list[dict[str, str]]) -> str | None:
-        catalog = self.world.catalog
-        tier = next(iter(catalog.tiers))
+        catalog, tier = self.world.catalog, self.tier
         demands = self.job.route.demands.model_copy(update={"needs": (), "model": None})
         name = next(fitting_deployments(catalog, tier, demands), None)
         if name is None:
@@ -91,6 +85,26 @@ class _Question:
         if isinstance(called, Shut) or not isinstance(called.outcome, Completion):
             return None
         return _text(called.outcome.body)
+
+    def account(self, judged: Judged | None) -> Aside | None:
+        """What asking has cost; None when nobody was called."""
+        if not self.attempts:
+            return None
+        call = self.attempts[-1]
+        entry = self.world.catalog.deployments[call.deployment]
+        return Aside(
+            purpose="judge",
+            tier=self.tier,
+            call=call,
+            entry=entry,
+            attempts=tuple(self.attempts),
+            judged=judged,
+        )
+
+    @property
+    def tier(self) -> str:
+        """The cheapest."""
+        return next(iter(self.world.catalog.tiers))
 
 
 def _text(body: dict[str, Any]) -> str | None:

@@ -14,6 +14,7 @@ from producers.messages import Attempt, CacheOutcome, Done, Failed, Timings, Val
 
 from . import account, plan
 from .account import Facts
+from .afterwards import Afterwards
 from .allowance import allowance
 from .calling import Calls
 from .cancellations import Cancelled
@@ -23,7 +24,6 @@ from .chunks import ChunkPump
 from .grounding import support_of
 from .handover import Progress, handed_over, moved
 from .job import Job
-from .lesson import lesson
 from .once import Claim, Ending, Recorded
 from .parts import Pool
 from .pursuit import Answered, Pursuit, Result
@@ -61,6 +61,10 @@ class Service:
     def channel(self) -> ReplyChannel:
         """The way back to the caller."""
         return ReplyChannel(self.pool.publisher, self.job, self.hop)
+
+    @property
+    def _afterwards(self) -> Afterwards:
+        return Afterwards(self.pool, self.job, self.hop, self.world)
 
     async def run(self) -> None:
         """Returns when the reply, or the record that hands the request over, is with Kafka."""
@@ -129,13 +133,13 @@ class Service:
         """The call that the cache asked for, to renew or to check what it served."""
         if hit.follow_up is None:
             return
+        before = len(self.attempts)
         result = await self._pursuit(None).run()
+        good = result.attempt if isinstance(result, Answered) else None
+        await self._afterwards.pay_check(self.attempts[before:], good)
         if isinstance(result, Answered):
             self.awaited = None
-            done, facts = self._done(result)
-            await self.channel.account(
-                account.aside_event(self.job, done, facts, _now_ms(), "cache")
-            )
+            done, _ = self._done(result)
             right = await self.pool.lookup.follow(hit.follow_up, done)
             if right is not None:
                 self.pool.reporter.checked(right=right)
@@ -171,13 +175,8 @@ class Service:
         pursuit = self._pursuit(pump, standing)
         result = await pursuit.run()
         if self._validators and (isinstance(result, Answered) or pursuit.inadequate):
-            await self._teach(good=isinstance(result, Answered))
+            await self._afterwards.teach(good=isinstance(result, Answered))
         return result
-
-    async def _teach(self, *, good: bool) -> None:
-        record = lesson(self.job, good=good)
-        if record is not None:
-            await self.pool.publisher.publish(record)
 
     @property
     def _validators(self) -> Sequence[Validator]:
@@ -233,7 +232,7 @@ class Service:
         if self.awaited is not None:
             miss, self.awaited = self.awaited, None
             await self.pool.lookup.keep(miss, done)
-        await self.pool.opinion.seek(self.world, self.channel, done, facts)
+        await self._afterwards.judge(done)
 
     def _done(self, result: Answered) -> tuple[Done, Facts]:
         completion, good = result.completion, result.attempt

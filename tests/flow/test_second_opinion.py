@@ -1,10 +1,11 @@
 """A sample of the answers that have a context is judged by a model of the cheapest tier."""
 
 import json
+from decimal import Decimal
 
 from producers import topics
 from producers.feedback import Feedback
-from producers.messages import Done
+from producers.messages import Done, Judged, Savings
 from tests.fakes import answer
 from tests.flow.stage import ask, playing
 from workers.providers.outcome import Outcome
@@ -29,10 +30,50 @@ async def test_an_unsupported_claim_is_counted_accounted_for_and_teaches_the_rou
         (lesson,) = await stage.broker.has(topics.FEEDBACK, 1)
         feedback = Feedback.model_validate_json(lesson.value)
         assert (feedback.task, feedback.tier, feedback.good) == ("summarise", "economy", 0.0)
-        ids = [event.id for event in await stage.events(2)]
-        assert ids == [request.id, f"{request.id}:judge"]
+        event, aside = await stage.events(2)
+        assert (event.id, aside.id) == (request.id, f"{request.id}:judge")
+        assert (event.aside, aside.aside) == (None, "judge")
+        assert aside.judged == Judged(model="small", supported=False)
+        assert (aside.task, aside.deployment, aside.cost_micro_usd) == (
+            "summarise",
+            "eco-a",
+            Decimal(20),
+        )
+        assert aside.baseline_micro_usd == 0
+        assert aside.savings == Savings(judge=Decimal(-20))
+        assert (aside.finish_reason, aside.prompt_hash, aside.prefix_hash) == (None, None, None)
+        assert stage.reports.events == [event, aside]
         labels = {"model": "small", "by": "judge", "verdict": "unsupported"}
         assert stage.metrics.value("switchgear_groundedness_checks_total", **labels) == 1
+
+
+async def test_the_account_names_the_judges_model_and_the_verdict_the_judged_one() -> None:
+    scripts = {"eco-a": _answers_and_judges, "std": _answers_and_judges}
+    async with playing(scripts, judge_share=1.0) as stage:
+        await stage.client.submit(ask(_CONTEXT, routing={"tier": "standard", "task": "qa"}))
+        event, aside = await stage.events(2)
+        assert (event.model, event.tier, event.cost_micro_usd) == (
+            "medium",
+            "standard",
+            Decimal(200),
+        )
+        assert (aside.model, aside.tier, aside.cost_micro_usd) == ("small", "economy", Decimal(20))
+        assert aside.judged == Judged(model="medium", supported=False)
+
+
+async def test_a_judge_that_cannot_be_read_is_paid_all_the_same() -> None:
+    async with playing(judge_share=1.0) as stage:
+        await stage.client.submit(ask(_CONTEXT, routing={"task": "qa"}))
+        _, aside = await stage.events(2)
+        assert (aside.cost_micro_usd, aside.judged) == (Decimal(20), None)
+        assert stage.broker.written(topics.FEEDBACK) == []
+
+
+async def test_the_longest_id_has_room_for_the_purpose() -> None:
+    async with playing(judge_share=1.0) as stage:
+        request = ask(_CONTEXT).model_copy(update={"id": "r" * 200})
+        await stage.client.submit(request)
+        assert [len(event.id) for event in await stage.events(2)] == [200, 206]
 
 
 async def test_an_answer_without_a_context_is_not_judged() -> None:

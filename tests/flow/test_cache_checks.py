@@ -1,0 +1,49 @@
+"""The call that the cache asks for after a hit has an account of its own."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from cache.found import Found, Hit, Miss, Refresh
+from producers.messages import CacheOutcome, Done, Request, Route, Savings, Usage
+from tests.fakes import MemoryAnswers, answer, fails
+from tests.flow.stage import ask, playing
+from workers.providers.outcome import CutStream
+
+
+@dataclass
+class StaleAnswers(MemoryAnswers):
+    """Every answer is old: it is served, and asked for again."""
+
+    async def find(self, request: Request, route: Route, now_ms: int) -> Found:
+        """A hit with a call to make after it."""
+        miss = await super().find(request, route, now_ms)
+        assert isinstance(miss, Miss)
+        outcome = CacheOutcome(result="hit", step="exact", saved_micro_usd=Decimal(20))
+        body = answer("old").body
+        return Hit(body, Usage(input_uncached=10, output=10), outcome, Refresh(miss))
+
+
+async def test_renewing_a_stale_answer_costs_and_is_no_request() -> None:
+    async with playing(answers=StaleAnswers()) as stage:
+        done = await stage.client.submit(ask())
+        assert isinstance(done, Done)
+        assert (done.cache.result, done.cost_micro_usd) == ("hit", Decimal(0))
+        hit, aside = await stage.events(2)
+        assert (hit.aside, aside.aside, aside.id) == (None, "cache", f"{done.id}:cache")
+        assert (hit.cost_micro_usd, aside.cost_micro_usd) == (Decimal(0), Decimal(20))
+        assert (aside.baseline_micro_usd, aside.savings) == (
+            Decimal(0),
+            Savings(cache=Decimal(-20)),
+        )
+        assert (aside.cache.result, aside.prompt_hash) == ("bypass", None)
+        assert (aside.model, aside.deployment) == ("small", "eco-a")
+
+
+async def test_a_renewal_that_fails_is_paid_all_the_same() -> None:
+    cut = fails(CutStream(message="it ended early", usage=answer().usage))
+    scripts = dict.fromkeys(["eco-a", "eco-b", "std"], cut)
+    async with playing(scripts, answers=StaleAnswers()) as stage:
+        await stage.client.submit(ask())
+        _, aside = await stage.events(2)
+        assert (aside.aside, aside.outcome) == ("cache", "providers_exhausted")
+        assert aside.cost_micro_usd == 20 * len(stage.calls) > 0
