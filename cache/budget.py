@@ -1,8 +1,8 @@
 """How is work given up that takes too long, without blaming it for a late event loop?"""
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any, Final, TypeVar
+from collections.abc import Awaitable
+from typing import Final, TypeVar
 
 GRACE_TURNS: Final = 4
 """Turns of the loop in which an answer that has arrived meanwhile reaches its reader."""
@@ -10,7 +10,7 @@ GRACE_TURNS: Final = 4
 _T = TypeVar("_T")
 
 
-async def within(budget_s: float, work: Coroutine[Any, Any, _T]) -> _T:
+async def within(budget_s: float, work: Awaitable[_T]) -> _T:
     """The result of `work`. Raises TimeoutError when it isn't there in time.
 
     When the loop itself is behind, its timers end before it has read its sockets: an answer that

@@ -9,14 +9,14 @@ import asyncio
 import secrets
 import time
 from dataclasses import dataclass
-from typing import Final, TypeAlias, cast
+from typing import Final, TypeAlias
 
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from . import scripts
 from .budget import within
 from .reads import Reads
+from .round_trips import RoundTrips
 
 _ALONE: Final = b"alone"
 _ALONE_MS: Final = 2_000
@@ -54,16 +54,16 @@ Role: TypeAlias = Leads | Follows | Alone
 class Flights:
     """The leases of one process, and their renewal."""
 
-    def __init__(self, redis: Redis, reads: Reads, *, lease_s: float, budget_s: float) -> None:
-        self._redis = redis
+    def __init__(self, trips: RoundTrips, reads: Reads, *, lease_s: float, budget_s: float) -> None:
+        self._trips = trips
         self._reads = reads
         self._lease_ms = max(1, int(lease_s * 1000))
         self._budget_s = budget_s
         self._leads: dict[str, Leads] = {}
         self._joining: set[str] = set()
         self._renewal: asyncio.Task[None] | None = None
-        self._release = redis.register_script(scripts.RELEASE)
-        self._renew = redis.register_script(scripts.RENEW)
+        self._release = trips.script(scripts.RELEASE)
+        self._renew = trips.script(scripts.RENEW)
 
     async def join(self, key: str) -> Role:
         """Leads when nobody else does. Within the budget; never raises."""
@@ -118,10 +118,11 @@ class Flights:
             self._renewal.cancel()
             await asyncio.gather(self._renewal, return_exceptions=True)
 
-    async def _take(self, key: str, token: str) -> bytes | None:
+    def _take(self, key: str, token: str) -> "asyncio.Future[bytes | None]":
         """None: the lease is ours; else the token of who has it."""
-        held = await self._redis.set(key, token, nx=True, px=self._lease_ms, get=True)
-        return cast("bytes | None", held)
+        return self._trips.send(
+            lambda pipe: pipe.set(key, token, nx=True, px=self._lease_ms, get=True)
+        )
 
     async def _keep_renewing(self) -> None:
         while self._leads:

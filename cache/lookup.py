@@ -28,6 +28,7 @@ from .key import NoQuestion, Question, ask
 from .neighbours import Neighbours, Served, Unlike
 from .outcome import blank, bypass, ended, hit_on, missed, new_entry
 from .reads import Reads, Unavailable
+from .round_trips import RoundTrips
 from .settings import CacheSettings
 from .shadow import AlikeAnswers, Answers, Shadows
 from .store import Glance, Kept, Store
@@ -56,8 +57,9 @@ class Lookup:
         reads = Reads(redis, budget_s)
         self._settings = settings
         self._policy = lru_cache(maxsize=4096)(settings.policy)
-        self._store = store = Store(redis, reads, settings.key_prefix)
-        self._flights = Flights(redis, reads, lease_s=settings.lease_s, budget_s=budget_s)
+        trips = RoundTrips(redis)
+        self._store = store = Store(trips, reads, settings.key_prefix)
+        self._flights = Flights(trips, reads, lease_s=settings.lease_s, budget_s=budget_s)
         self._credits = Credits(store)
         self._neighbours: Neighbours | None = None
         self._shadows: Shadows | None = None

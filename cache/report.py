@@ -6,13 +6,14 @@ from redis.asyncio import Redis
 
 from .promise import bounds, read_promise
 from .reads import Reads
+from .round_trips import RoundTrips
 from .settings import CacheSettings
 from .store import Store
 
 
 async def report(redis: Redis, settings: CacheSettings, tenant: str) -> dict[str, Any]:
     """One JSON object. Raises RedisError or OSError."""
-    store = Store(redis, Reads(redis, 1), settings.key_prefix)
+    store = Store(RoundTrips(redis), Reads(redis, 1), settings.key_prefix)
     account = await _hash(redis, store.key(tenant, "account"))
     policy = settings.policy(tenant, "")
     groups = {}

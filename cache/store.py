@@ -9,14 +9,14 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final, cast
+from typing import Final
 
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from . import scripts
 from .entry import Entry, decode, encode
 from .reads import Reads, Unavailable
+from .round_trips import RoundTrips
 
 WRITE_BUDGET_S: Final = 2.0
 NEW: Final = "0.0"
@@ -53,14 +53,14 @@ class NotKept:
 class Store:
     """Answers in Redis. Reads are batched and never raise; writes raise nothing either."""
 
-    def __init__(self, redis: Redis, reads: Reads, prefix: str) -> None:
-        self._redis = redis
+    def __init__(self, trips: RoundTrips, reads: Reads, prefix: str) -> None:
+        self._trips = trips
         self._reads = reads
         self._prefix = prefix
-        self._keep = redis.register_script(scripts.KEEP)
-        self._credit = redis.register_script(scripts.CREDIT)
-        self._forget = redis.register_script(scripts.FORGET)
-        self._forget_all = redis.register_script(scripts.FORGET_ALL)
+        self._keep = trips.script(scripts.KEEP)
+        self._credit = trips.script(scripts.CREDIT)
+        self._forget = trips.script(scripts.FORGET)
+        self._forget_all = trips.script(scripts.FORGET_ALL)
 
     def key(self, tenant: str, *parts: str) -> str:
         """The Redis key of something of a tenant."""
@@ -131,12 +131,11 @@ class Store:
     async def forget_tag(self, tenant: str, tag: str) -> list[str]:
         """Removes what was kept under a tag; their names. Raises when Redis is away."""
         key = self.key(tenant, "tag", tag)
-        members = [
-            str(name, "utf-8") for name in cast("set[bytes]", await self._redis.smembers(key))
-        ]
+        found: set[bytes] = await self._trips.send(lambda pipe: pipe.smembers(key))
+        members = [str(name, "utf-8") for name in found]
         await self.forget(tenant, members)
         if members:
-            await self._redis.srem(key, *members)
+            await self._trips.send(lambda pipe: pipe.srem(key, *members))
         return members
 
     async def forget_all(self, tenant: str) -> int:

@@ -48,8 +48,8 @@ class Budgets:
         self._owed: list[tuple[Reservation, int]] = []
         self._alone: Counter[tuple[str, Cap]] = Counter()
         if link is not None:
-            self._reserve = link.redis.register_script((_LUA / "reserve.lua").read_text())
-            self._settle = link.redis.register_script((_LUA / "settle.lua").read_text())
+            self._reserve = link.trips.script((_LUA / "reserve.lua").read_text())
+            self._settle = link.trips.script((_LUA / "settle.lua").read_text())
 
     async def reserve(
         self,

@@ -16,6 +16,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from cache.opening import open_lookup
+from cache.round_trips import RoundTrips
 from cache.settings import CacheSettings
 from observability.judging import Judge
 from observability.logs import logger
@@ -99,7 +100,7 @@ def _means(fleet: Fleet, pricing: Pricing, link: Link, encodings: str | None) ->
 
 def _once(process: Process, redis: Redis) -> Once:
     unguarded = partial(process.metrics.count, "switchgear_shared_state_errors_total", "once")
-    return Once(redis, OnceSettings(), unguarded)
+    return Once(RoundTrips(redis), OnceSettings(), unguarded)
 
 
 def _opinion(process: Process, means: Means) -> SecondOpinion:

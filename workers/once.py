@@ -15,8 +15,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
+
+from cache.round_trips import RoundTrips
 
 _log: Final = logging.getLogger(__name__)
 _LEASE: Final = b"L"
@@ -96,15 +97,15 @@ class Once:
     """The requests of the fleet, by tenant and id."""
 
     def __init__(
-        self, redis: Redis, settings: OnceSettings, on_unguarded: Callable[[], None]
+        self, trips: RoundTrips, settings: OnceSettings, on_unguarded: Callable[[], None]
     ) -> None:
-        self._redis = redis
+        self._trips = trips
         self._settings = settings
         self._on_unguarded = on_unguarded
         self._held: set[bytes] = set()
-        self._renew = redis.register_script(_RENEW)
-        self._record = redis.register_script(_RECORD)
-        self._release = redis.register_script(_RELEASE)
+        self._renew = trips.script(_RENEW)
+        self._record = trips.script(_RECORD)
+        self._release = trips.script(_RELEASE)
 
     async def claim(self, tenant: str, request_id: str) -> Claim:
         """Waits while another worker holds it, until that one records, releases or dies."""
@@ -148,10 +149,14 @@ class Once:
 
     async def _try(self, key: str, token: bytes) -> Claim | Busy:
         lease_ms = int(self._settings.lease_s * 1000)
-        setting = self._redis.set(key, token, nx=True, get=True, px=lease_ms)
-        held = await self._guarded(setting, missing=_ABSENT)
+        claiming = self._trips.send(
+            lambda pipe: pipe.set(key, token, nx=True, get=True, px=lease_ms)
+        )
+        held = await self._guarded(claiming, missing=_ABSENT)
         match held:
             case None:
+                return Claimed(key, token)
+            case bytes() if held == token:  # asked twice, over a connection that was lost
                 return Claimed(key, token)
             case bytes() if held.startswith(_DONE):
                 return Recorded(_unpack(held))

@@ -60,7 +60,7 @@ class SharedCounts:
     def __init__(self, link: Link) -> None:
         self._link = link
         self._local = LocalCounts()
-        self._script = link.redis.register_script(_LUA.read_text())
+        self._script = link.trips.script(_LUA.read_text())
 
     async def seen(self, look: Sequence[str], record: Sequence[str]) -> Mapping[str, Uses]:
         """As LocalCounts.seen; without Redis, what this process has seen."""

@@ -14,6 +14,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from cache.round_trips import RoundTrips
+
 _T = TypeVar("_T")
 COMMAND_TIMEOUT_S: Final = 1.0
 """Long enough that a busy event loop isn't taken for a lost Redis."""
@@ -41,6 +43,7 @@ class Link:
 
     def __init__(self, redis: Redis) -> None:
         self.redis: Final = redis
+        self.trips: Final = RoundTrips(redis, COMMAND_TIMEOUT_S)
         self.up = True
 
     async def run(self, command: Callable[[], Awaitable[_T]]) -> _T | None:

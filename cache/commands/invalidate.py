@@ -7,6 +7,7 @@ from redis.exceptions import RedisError
 
 from cache.invalidation import Invalidation, forget
 from cache.reads import Reads
+from cache.round_trips import RoundTrips
 from cache.store import Store
 
 from .common import CommandError, redis_of, settings_of
@@ -38,7 +39,7 @@ async def _run(options: argparse.Namespace) -> int:
         everything=options.all,
     )
     async with redis_of(options) as redis:
-        store = Store(redis, Reads(redis, 1), settings.key_prefix)
+        store = Store(RoundTrips(redis), Reads(redis, 1), settings.key_prefix)
         try:
             count = await forget(store, what)
         except (RedisError, OSError) as error:

@@ -53,10 +53,13 @@ async def test_500_at_once_never_overdraw(redis: Redis) -> None:
         await worker.settle(answer, Decimal(cost))
         return True
 
-    served = await asyncio.gather(*(request(number) for number in range(500)))
+    served: list[bool] = []
+    for wave in (range(500), range(500, 700), range(700, 900)):
+        # the later ones find what the earlier ones gave back
+        served += await asyncio.gather(*(request(number) for number in wave))
     assert real <= LIMIT
     assert int(await redis.get(DAY) or 0) == real == int(await redis.get(MONTH) or 0)
-    assert 0 < served.count(False) < 500
+    assert 0 < served.count(False) < len(served)
     assert real > LIMIT * 0.9  # nothing stayed reserved
     assert await redis.zcard("switchgear:budget:{acme}:open") == 0
 

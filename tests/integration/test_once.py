@@ -6,6 +6,7 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from cache.round_trips import RoundTrips
 from dev.processes import Server, free_port
 from workers.once import Claimed, Ending, Once, OnceSettings, Recorded, Unguarded
 
@@ -32,7 +33,7 @@ class Counted:
 
 
 def once_of(redis: Redis, settings: OnceSettings = QUICK) -> Once:
-    return Once(redis, settings, Counted())
+    return Once(RoundTrips(redis), settings, Counted())
 
 
 async def claimed(once: Once, identifier: str = "r") -> Claimed:
@@ -94,7 +95,7 @@ async def test_what_is_released_may_be_claimed_at_once_and_only_by_its_holder(
 async def test_without_redis_the_work_goes_on_and_is_counted() -> None:
     counted = Counted()
     client = Redis.from_url(f"redis://127.0.0.1:{free_port()}", retry=Retry(NoBackoff(), 0))
-    once = Once(client, QUICK, counted)
+    once = Once(RoundTrips(client), QUICK, counted)
     claim = await once.claim("t", "r")
     assert isinstance(claim, Unguarded)
     async with once.holding(claim):

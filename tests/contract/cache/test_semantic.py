@@ -18,6 +18,7 @@ from cache.key import Question
 from cache.lookup import Lookup, Semantic
 from cache.promise import STRICTEST, Promise, write
 from cache.report import report
+from cache.round_trips import RoundTrips
 from cache.settings import CacheSettings
 from cache.store import Store
 from cache.verifier_file import load_verifier
@@ -155,7 +156,7 @@ async def test_a_group_that_broke_its_promise_gets_no_near_hits(
     lookup: Lookup, redis: Redis
 ) -> None:
     await keep(lookup, request(ASKED))
-    store = Store(redis, None, CacheSettings().key_prefix)  # type: ignore[arg-type]
+    store = Store(RoundTrips(redis), None, CacheSettings().key_prefix)  # type: ignore[arg-type]
     await redis.set(
         store.key("acme", "promise", "tier:economy"), write(Promise(level=STRICTEST + 1))
     )

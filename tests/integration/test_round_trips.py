@@ -1,0 +1,89 @@
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+from redis.exceptions import ResponseError
+
+from cache.round_trips import MAX_BATCH, RoundTrips
+from dev.redis_server import redis_server, url_of
+
+pytestmark = pytest.mark.redis
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    client = Redis.from_url(redis_url)
+    yield client
+    await client.aclose()
+
+
+async def commands_seen(redis: Redis) -> int:
+    """Reads of the socket that brought Redis commands."""
+    stats = await redis.info("stats")
+    return int(stats["total_reads_processed"])
+
+
+async def test_each_caller_gets_its_own_answer(redis: Redis) -> None:
+    trips = RoundTrips(redis)
+
+    async def one(number: int) -> bytes:
+        await trips.send(lambda pipe: pipe.set(f"k{number}", number))
+        answer: bytes = await trips.send(lambda pipe: pipe.get(f"k{number}"))
+        return answer
+
+    count = 3 * MAX_BATCH
+    answers = await asyncio.gather(*(one(number) for number in range(count)))
+    assert answers == [b"%d" % number for number in range(count)]
+
+
+async def test_what_is_asked_together_leaves_together(redis: Redis) -> None:
+    trips = RoundTrips(redis)
+    before = await commands_seen(redis)
+    await asyncio.gather(*(trips.send(lambda pipe: pipe.ping()) for _ in range(MAX_BATCH)))
+    assert await commands_seen(redis) - before < MAX_BATCH / 10
+
+
+async def test_one_that_is_refused_spoils_no_other(redis: Redis) -> None:
+    trips = RoundTrips(redis)
+    await redis.set("text", "no number")
+    bad = trips.send(lambda pipe: pipe.incr("text"))
+    good = trips.send(lambda pipe: pipe.incr("number"))
+    with pytest.raises(ResponseError):
+        await bad
+    assert await good == 1
+
+
+async def test_a_caller_that_gives_up_holds_nobody_up(redis: Redis) -> None:
+    trips = RoundTrips(redis)
+    gone = trips.send(lambda pipe: pipe.set("gone", 1))
+    gone.cancel()
+    assert await trips.send(lambda pipe: pipe.get("gone")) is None
+
+
+async def test_a_script_runs_on_a_redis_that_has_forgotten_it(redis: Redis) -> None:
+    script = RoundTrips(redis).script("return redis.call('INCRBY', KEYS[1], ARGV[1])")
+    assert await script(["sum"], [2]) == 2
+    await redis.script_flush()
+    assert await script(["sum"], [3]) == 5
+
+
+async def test_a_redis_that_hangs_fails_what_waits_and_then_serves_again(tmp_path: Path) -> None:
+    server = redis_server(tmp_path)
+    server.start()
+    redis = Redis.from_url(url_of(server))
+    trips = RoundTrips(redis, patience_s=0.2)
+    try:
+        await trips.send(lambda pipe: pipe.ping())
+        os.kill(server.pid, signal.SIGSTOP)
+        with pytest.raises(TimeoutError):
+            await trips.send(lambda pipe: pipe.ping())
+        os.kill(server.pid, signal.SIGCONT)
+        assert await trips.send(lambda pipe: pipe.echo("back")) == b"back"
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
+        await redis.aclose()
+        server.stop()
