@@ -16,6 +16,7 @@ from observability import report
 from observability.ledger import Batch, Ledger
 from observability.ledger_schema import COLUMNS
 from observability.period import Period
+from observability.stores.duckdb_file import DuckDbFile
 from producers.messages import Attempt, Usage, UsageEvent
 
 DAY_MS = 86_400_000
@@ -60,10 +61,11 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=1_000_000)
     events = parser.parse_args().events
     with tempfile.TemporaryDirectory() as folder:
-        ledger = Ledger(Path(folder) / "ledger.duckdb")
+        store = DuckDbFile(Path(folder) / "ledger.duckdb")
+        ledger = Ledger(store)
         ledger.create()
         print(f"booked: {_booking_rate(ledger):,.0f} events/s")
-        _fill(ledger, events)
+        _fill(store, events)
         slowest = max(_timed_reports(ledger))
     print(f"{events:,} events: slowest report {slowest:.2f} s, limit {LIMIT_S} s")
     raise SystemExit(slowest >= LIMIT_S)
@@ -86,11 +88,11 @@ def _event(number: int) -> UsageEvent:
     )  # fmt: skip
 
 
-def _fill(ledger: Ledger, events: int) -> None:
+def _fill(store: DuckDbFile, events: int) -> None:
     zero = ("saved_", "failed_cost", "cache_write", "reasoning")
     values = [SYNTHETIC.get(c.name, "0" if c.name.startswith(zero) else "NULL") for c in COLUMNS]
     selected = ", ".join(values).replace("$events", str(events))
-    with ledger._open(read_only=False) as db:  # noqa: SLF001 (no other writer makes up events)
+    with store.open(read_only=False) as db:
         db.execute(f"INSERT INTO usage SELECT {selected} FROM range({events}) t(n)")  # noqa: S608
 
 

@@ -15,12 +15,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
-import duckdb
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 from rich.console import Console
 
 from observability import commands, serving
-from observability.ledger import Ledger, LedgerBusyError
+from observability.ledger import Ledger, LedgerError
 from observability.ledger_feed import Feed
 from observability.logs import start_logging
 from observability.metrics import Metrics
@@ -28,6 +27,7 @@ from observability.money import MICRO
 from observability.report import DIMENSIONS, UnknownDimensionError
 from observability.scrape import scrape_endpoint
 from observability.settings import ObservabilitySettings
+from observability.stores import ledger_at
 
 _FILE_WIDTH: Final = 160
 
@@ -37,8 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     try:
         settings = ObservabilitySettings()
-        if getattr(options, "file", None) is not None:
-            settings = settings.model_copy(update={"ledger": options.file})
+        if getattr(options, "ledger", None) is not None:
+            settings = settings.model_copy(update={"ledger": SecretStr(options.ledger)})
         run = {
             "ledger": _ledger,
             "report": _report,
@@ -47,10 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             "serve": _serve,
         }[options.command]
         run(options, settings)
-    except (ValueError, ValidationError, UnknownDimensionError, LedgerBusyError) as error:
+    except (ValueError, ValidationError, UnknownDimensionError, LedgerError) as error:
         return _refuse(str(error))
-    except duckdb.IOException as error:
-        return _refuse(f"cannot open the ledger (has `ledger` ever run?): {error}")
     except KeyboardInterrupt:
         return 130
     return 0
@@ -69,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands_of = parser.add_subparsers(dest="command", required=True)
     ledger = commands_of.add_parser("ledger", help="book usage events into the ledger")
-    _add_file(ledger)
+    _add_ledger(ledger)
     ledger.add_argument("--once", action="store_true", help="stop when all events are booked")
     report = commands_of.add_parser("report", help="cost and savings")
     _add_period(report)
@@ -89,20 +87,26 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_file(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--file", type=Path, help="the ledger's file (default: SWITCHGEAR_LEDGER)")
+def _add_ledger(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--ledger", "--file", help="a DuckDB file or a store's URL (default: SWITCHGEAR_LEDGER)"
+    )
 
 
 def _add_period(parser: argparse.ArgumentParser) -> None:
-    _add_file(parser)
+    _add_ledger(parser)
     parser.add_argument("--since", default="30d", help="30d, 24h, 2026-03-01 (default: 30d)")
     parser.add_argument("--until", help="the same forms (default: now)")
     parser.add_argument("--out", type=Path, help="write here instead of to the terminal")
 
 
+def _ledger_of(settings: ObservabilitySettings) -> Ledger:
+    return ledger_at(settings.ledger.get_secret_value())
+
+
 def _ledger(options: argparse.Namespace, settings: ObservabilitySettings) -> None:
     start_logging(settings.log_level, out=sys.stderr)
-    ledger = Ledger(settings.ledger)
+    ledger = _ledger_of(settings)
     asyncio.run(_book(ledger, settings, until_caught_up=options.once))
     totals = ledger.totals()
     print(
@@ -134,19 +138,19 @@ def _report(options: argparse.Namespace, settings: ObservabilitySettings) -> Non
         shared_micro_usd=None if options.shared_usd is None else options.shared_usd * MICRO,
     )
     with _output(options.out) as console:
-        commands.report(Ledger(settings.ledger), wanted, _now_ms(), console)
+        commands.report(_ledger_of(settings), wanted, _now_ms(), console)
 
 
 def _waste(options: argparse.Namespace, settings: ObservabilitySettings) -> None:
     wanted = commands.Wanted(since=options.since, until=options.until, form=options.format)
     with _output(options.out) as console:
-        commands.show_waste(Ledger(settings.ledger), wanted, _now_ms(), console)
+        commands.show_waste(_ledger_of(settings), wanted, _now_ms(), console)
 
 
 def _quality(options: argparse.Namespace, settings: ObservabilitySettings) -> None:
     wanted = commands.Wanted(since=options.since, until=options.until, form=options.format)
     with _output(options.out) as console:
-        commands.show_quality(Ledger(settings.ledger), wanted, _now_ms(), console)
+        commands.show_quality(_ledger_of(settings), wanted, _now_ms(), console)
 
 
 @contextmanager

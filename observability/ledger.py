@@ -1,27 +1,21 @@
-"""What did every request cost? One row a request in DuckDB, booked once in effect.
+"""What did every request cost? One row a request, booked once in effect, in the store you choose.
 
-An event and the offset after it are stored in one transaction, and the request's id is the primary
-key: a ledger that is killed anywhere, replayed or fed twice holds the same sums. The file is open
-only while a batch is booked or a report is read, because DuckDB lets one process write or several
-read: they take turns.
+The request's id is the key, and a store moves its positions together with the events or after
+them: a ledger that is killed anywhere, replayed or fed twice holds the same sums. Which stores
+there are, and how one is named: `observability.stores`.
 """
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
 from decimal import Decimal
-from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
-import duckdb
-
-from observability.ledger_schema import INSERT, TABLES, columns_of
+from observability.ledger_schema import COLUMNS, without_nul
 from producers.messages import UsageEvent
 
 Partition: TypeAlias = tuple[str, int]
-
-_RETRY_S: Final = 0.02
+Parameter: TypeAlias = str | int | float
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +27,11 @@ class Unreadable:
     offset: int
     problem: str
     raw: bytes
+
+    @property
+    def row(self) -> tuple[str, int, int, str, bytes]:
+        """Its columns in `unreadable`."""
+        return self.topic, self.partition, self.offset, without_nul(self.problem), self.raw
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,101 +61,106 @@ class Totals:
     unreadable: int
 
 
-class LedgerBusyError(Exception):
-    """Another process held the ledger's file for longer than we wait."""
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """What the stores don't say alike; all other SQL is of the part that each of them understands.
+
+    member: (a JSON object, its key) → the value as text, or NULL. attempts: what stands after FROM
+    for a row of `usage` with each of its attempts, called `attempt`, a JSON object.
+    """
+
+    member: Callable[[str, str], str]
+    attempts: str
+
+
+class Reading(Protocol):
+    """The tables `usage`, `positions` and `unreadable`, as they are for one reader."""
+
+    @property
+    def dialect(self) -> Dialect:
+        """How to say what the stores say differently."""
+        ...
+
+    def rows(self, sql: str, parameters: Mapping[str, Parameter] | None = None) -> list[Any]:
+        """The answer; the SQL names its parameters `$name`. Its tuples hold ints and Decimals."""
+        ...
+
+
+class Store(Protocol):
+    """Where the rows are. Its methods block, and wait for a while for a store that is away."""
+
+    @property
+    def name(self) -> str:
+        """How to show it to people: without a password."""
+        ...
+
+    def create(self) -> None:
+        """Make the tables, and the columns that an earlier version hadn't."""
+        ...
+
+    def book(self, batch: Batch) -> int:
+        """Keep the batch, whose ids differ; the number of its events that were new."""
+        ...
+
+    def reading(self) -> AbstractContextManager[Reading]:
+        """A connection that only reads."""
+        ...
+
+
+class LedgerError(Exception):
+    """The ledger can't be used as it is; the message says why, and what to do."""
+
+
+_HOW_TO_MAKE: Final = "run `python -m observability ledger --once`"
 
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """The file at `path`; its methods block: call them in a thread. wait_s: for other processes."""
+    """The account of every request; its methods block: call them in a thread."""
 
-    path: Path
-    wait_s: float = 60
-    sleep: Callable[[float], None] = field(default=time.sleep, repr=False)
+    store: Store
 
     def create(self) -> None:
-        """Make the file and its tables, if they aren't there."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self._open(read_only=False) as db:
-            db.execute(TABLES)
+        """Make the tables, if they aren't there."""
+        self.store.create()
 
     def positions(self) -> dict[Partition, int]:
         """The next offset to read of each partition."""
         with self.reading() as db:
-            rows = db.execute("SELECT topic, part, next_offset FROM positions").fetchall()
+            rows = db.rows("SELECT topic, part, next_offset FROM positions")
         return {(topic, part): offset for topic, part, offset in rows}
 
     def book(self, batch: Batch) -> Booked:
-        """All of the batch and its positions, or, if we are killed, nothing of it."""
+        """The batch and its positions. Of two events with one id, the first one counts."""
         first = {event.id: event for event in reversed(batch.events)}
-        with self._open(read_only=False) as db:
-            db.begin()
-            new = _insert(db, list(first.values()))
-            _insert_unreadable(db, batch.unreadable)
-            _move(db, batch.positions)
-            db.commit()
+        new = self.store.book(replace(batch, events=list(first.values())))
         return Booked(new, len(batch.events) - new)
 
     def totals(self) -> Totals:
         """Everything booked so far."""
         with self.reading() as db:
-            row = db.execute(
-                "SELECT count(*) FILTER (WHERE aside IS NULL),"
-                " coalesce(sum(cost), 0)::DECIMAL(38,6),"
-                " count(*) FILTER (WHERE cost IS NULL AND outcome = 'done'),"
-                " (SELECT count(*) FROM unreadable) FROM usage"
-            ).fetchone()
-        assert row is not None  # noqa: S101 (an aggregate has one row)
-        return Totals(*row)
+            ((requests, cost, unpriced),) = db.rows(
+                "SELECT count(*) FILTER (WHERE aside IS NULL), sum(cost),"
+                " count(*) FILTER (WHERE cost IS NULL AND outcome = 'done') FROM usage"
+            )
+            ((unreadable,),) = db.rows("SELECT count(*) FROM unreadable")
+        return Totals(requests, cost or Decimal(0), unpriced, unreadable)
 
     @contextmanager
-    def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A connection that only reads; keep it no longer than a report takes."""
-        with self._open(read_only=True) as db:
+    def reading(self) -> Iterator[Reading]:
+        """For reports; keep it no longer than one takes. LedgerError: there is none to read."""
+        with self.store.reading() as db:
+            self._check(db)
             yield db
 
-    @contextmanager
-    def _open(self, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
-        db = self._connect(read_only=read_only)
-        try:
-            yield db
-        finally:
-            db.close()
-
-    def _connect(self, *, read_only: bool) -> duckdb.DuckDBPyConnection:
-        deadline = time.monotonic() + self.wait_s
-        while True:
-            try:
-                return duckdb.connect(str(self.path), read_only=read_only)
-            except (duckdb.IOException, duckdb.ConnectionException) as error:
-                if not _is_lock(error):
-                    raise
-                if time.monotonic() > deadline:
-                    raise LedgerBusyError(f"{self.path}: {error}") from error
-                self.sleep(_RETRY_S)
-
-
-def _is_lock(error: duckdb.Error) -> bool:
-    """Locked by another process, or open in this one with the other access mode."""
-    text = str(error)
-    return "lock on file" in text or "different configuration" in text
-
-
-def _insert(db: duckdb.DuckDBPyConnection, events: Sequence[UsageEvent]) -> int:
-    if not events:
-        return 0
-    row = db.execute(INSERT, columns_of(events)).fetchone()
-    return 0 if row is None else int(row[0])
-
-
-def _insert_unreadable(db: duckdb.DuckDBPyConnection, records: Sequence[Unreadable]) -> None:
-    for r in records:
-        db.execute(
-            "INSERT INTO unreadable VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-            [r.topic, r.partition, r.offset, r.problem, r.raw],
-        )
-
-
-def _move(db: duckdb.DuckDBPyConnection, positions: Mapping[Partition, int]) -> None:
-    for (topic, part), offset in positions.items():
-        db.execute("INSERT OR REPLACE INTO positions VALUES (?, ?, ?)", [topic, part, offset])
+    def _check(self, db: Reading) -> None:
+        query = "SELECT column_name FROM information_schema.columns WHERE table_name = 'usage'"
+        missing = {column.name for column in COLUMNS} - {name for (name,) in db.rows(query)}
+        if len(missing) == len(COLUMNS):
+            raise LedgerError(f"there is no ledger in {self.store.name} yet: {_HOW_TO_MAKE}")
+        if missing:
+            raise LedgerError(
+                f"{self.store.name} is of an earlier version, without {', '.join(sorted(missing))}:"
+                f" {_HOW_TO_MAKE}, which adds them (older events have no value there), or replay"
+                " the log into a new one"
+            )

@@ -12,6 +12,7 @@ from typing import Final
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from observability.ledger import Batch, Booked, Ledger, Unreadable
+from observability.ledger_schema import problem_of
 from observability.metrics import Metrics
 from producers.codec import DecodeError, decode_usage
 from producers.messages import UsageEvent
@@ -85,7 +86,12 @@ def _all(lists: Iterable[Sequence[ConsumerRecord]]) -> Iterable[ConsumerRecord]:
 
 
 def _decode(record: ConsumerRecord) -> UsageEvent | Unreadable:
+    raw = record.value or b""
     try:
-        return decode_usage(record.value or b"")
+        event = decode_usage(raw)
+        problem = problem_of(event)
     except DecodeError as error:
-        return Unreadable(record.topic, record.partition, record.offset, str(error), error.raw)
+        problem = str(error)
+    if problem is None:
+        return event
+    return Unreadable(record.topic, record.partition, record.offset, problem, raw)

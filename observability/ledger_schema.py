@@ -4,9 +4,9 @@ Money is DECIMAL(38,6) micro-dollars: exact sums, to a millionth of a micro-doll
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
 from typing import Final, TypeAlias
 
 from observability.savings import of_hit, total
@@ -15,12 +15,14 @@ from producers.messages import Attempt, Savings, UsageEvent
 Value: TypeAlias = str | int | float | bool | Decimal | None
 
 MONEY: Final = "DECIMAL(38,6)"
+_MILLIONTH: Final = Decimal("0.000001")
+_MONEY: Final = Context(prec=38, rounding=ROUND_HALF_UP, traps=[InvalidOperation])
 _NO_SAVINGS: Final = Savings()
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of `usage`; kind is DuckDB's type."""
+    """One column of `usage`. kind: its type as DuckDB calls it; a store may have its own name."""
 
     name: str
     kind: str
@@ -34,8 +36,21 @@ def failed_cost(event: UsageEvent) -> Decimal:
 
 
 def attempts_json(attempts: Sequence[Attempt]) -> str:
-    """The attempts as a JSON list."""
-    return "[" + ",".join(a.model_dump_json(exclude_none=True) for a in attempts) + "]"
+    """The attempts as a JSON list; their costs as exact as a column's."""
+    return "[" + ",".join(_kept(a).model_dump_json(exclude_none=True) for a in attempts) + "]"
+
+
+def _kept(attempt: Attempt) -> Attempt:
+    cost = attempt.cost_micro_usd
+    money = None if cost is None else exact(cost)
+    return attempt.model_copy(
+        update={"outcome": without_nul(attempt.outcome), "cost_micro_usd": money}
+    )
+
+
+def tags_json(tags: Mapping[str, str]) -> str:
+    """The tags as a JSON object, in the order of their names."""
+    return json.dumps({without_nul(k): without_nul(v) for k, v in tags.items()}, sort_keys=True)
 
 
 def savings_of(event: UsageEvent) -> Savings:
@@ -66,7 +81,7 @@ COLUMNS: Final[tuple[Column, ...]] = (
     Column("provider", "VARCHAR", lambda e: e.provider),
     Column("model", "VARCHAR", lambda e: e.model),
     Column("task", "VARCHAR", lambda e: e.task),
-    Column("tags", "JSON", lambda e: json.dumps(e.tags, sort_keys=True)),
+    Column("tags", "JSON", lambda e: tags_json(e.tags)),
     Column("latency", "VARCHAR", lambda e: e.latency),
     Column("stream", "BOOLEAN", lambda e: e.stream),
     Column("input_uncached", "BIGINT", lambda e: e.usage.input_uncached),
@@ -112,26 +127,50 @@ COLUMNS: Final[tuple[Column, ...]] = (
     Column("trace_id", "VARCHAR", lambda e: e.trace_id),
 )
 
-TABLES: Final = f"""
-CREATE TABLE IF NOT EXISTS usage (
-    {", ".join(f"{c.name} {c.kind}" for c in COLUMNS)}, PRIMARY KEY (id)
-);
-CREATE TABLE IF NOT EXISTS positions (
-    topic VARCHAR, part INTEGER, next_offset BIGINT, PRIMARY KEY (topic, part)
-);
-CREATE TABLE IF NOT EXISTS unreadable (
-    topic VARCHAR, part INTEGER, record_offset BIGINT, problem VARCHAR, raw BLOB,
-    PRIMARY KEY (topic, part, record_offset)
-);
-"""
 
-INSERT: Final = (
-    f"INSERT INTO usage ({', '.join(c.name for c in COLUMNS)}) "
-    f"SELECT {', '.join(f'unnest(?::{c.kind}[])' for c in COLUMNS)} ON CONFLICT DO NOTHING"
-)
-"""One column a parameter, as a list: 100 times faster than one row a statement."""
+_NUMBERS: Final = tuple(c for c in COLUMNS if c.kind in {"BIGINT", "INTEGER", MONEY})
+_TOO_MUCH: Final = Decimal(10**31)
+_TOO_LARGE: Final = 2**53
+"""The sums of a row's integers stay below 64 bits, and JSON keeps them exact."""
 
 
 def columns_of(events: Sequence[UsageEvent]) -> list[list[Value]]:
-    """The parameters of INSERT."""
-    return [[column.of(event) for event in events] for column in COLUMNS]
+    """What the events put into each of COLUMNS."""
+    return [[_storable(column.of(event)) for event in events] for column in COLUMNS]
+
+
+def problem_of(event: UsageEvent) -> str | None:
+    """Why no store can keep it, if it's so: an integer of 2**53 or more, money of 10**31."""
+    large = (column.name for column in _NUMBERS if not _fits(column.of(event)))
+    name = next(large, None)
+    return None if name is None else f"usageevent: {name}: too large a number for the ledger"
+
+
+def exact(money: Decimal) -> Decimal:
+    """To a millionth of a micro-dollar, half away from zero; InvalidOperation beyond 38 digits."""
+    return money.quantize(_MILLIONTH, context=_MONEY)
+
+
+def _storable(value: Value) -> Value:
+    match value:
+        case Decimal():
+            return exact(value)
+        case str():
+            return without_nul(value)
+        case _:
+            return value
+
+
+def without_nul(text: str) -> str:
+    """Postgres keeps no NUL in a text."""
+    return text.replace("\0", "\ufffd")
+
+
+def _fits(value: Value) -> bool:
+    match value:
+        case Decimal():
+            return value.copy_abs() < _TOO_MUCH
+        case int():
+            return abs(value) < _TOO_LARGE
+        case _:
+            return True

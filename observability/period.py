@@ -8,6 +8,9 @@ from typing import Final
 _UNITS_MS: Final = {"m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 _AGO: Final = re.compile(r"(\d+)([mhdw])")
 
+IN_PERIOD: Final = "at_ms >= $start AND at_ms < $end"
+"""In SQL: the row is of the period whose `parameters` are given."""
+
 
 @dataclass(frozen=True, slots=True)
 class Period:
@@ -20,6 +23,11 @@ class Period:
     def days(self) -> float:
         """Its length in days."""
         return (self.end_ms - self.start_ms) / _UNITS_MS["d"]
+
+    @property
+    def parameters(self) -> dict[str, str | int | float]:
+        """The values that IN_PERIOD asks for."""
+        return {"start": self.start_ms, "end": self.end_ms}
 
 
 def period(since: str, until: str | None, now_ms: int) -> Period:

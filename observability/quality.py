@@ -5,28 +5,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import duckdb
 from rich.table import Table
 
 from observability.confidence import Rate, wilson
-from observability.period import Period
+from observability.ledger import Reading
+from observability.period import IN_PERIOD, Period
 
 FLAGGED_SHARE: Final = 0.2
 """An answer counts as ungrounded if more of its claims than this are missing from its context."""
 
-_COUNTS: Final = """
+_COUNTS: Final = f"""
 SELECT coalesce(judged_model, model) AS answered_by, coalesce(task, '(none)') AS what,
-    count(*) FILTER (WHERE aside IS NULL AND unsupported_share > ?),
+    count(*) FILTER (WHERE aside IS NULL AND unsupported_share > $flagged),
     count(*) FILTER (WHERE aside IS NULL AND unsupported_share IS NOT NULL),
     count(*) FILTER (WHERE NOT judged_supported),
     count(*) FILTER (WHERE judged_supported IS NOT NULL),
     count(*) FILTER (WHERE aside IS NULL AND finish_reason = 'length'),
     count(*) FILTER (WHERE aside IS NULL)
 FROM usage
-WHERE at_ms >= ? AND at_ms < ? AND outcome = 'done' AND model IS NOT NULL
+WHERE {IN_PERIOD} AND outcome = 'done' AND model IS NOT NULL
     AND (aside IS NULL OR judged_model IS NOT NULL)
 GROUP BY 1, 2 ORDER BY 1, 2
-"""
+"""  # noqa: S608
 """A judge's row is of its own call, but what it says is of the model and task that it judged."""
 
 
@@ -45,9 +45,9 @@ class Quality:
     truncated: Rate
 
 
-def measure(db: duckdb.DuckDBPyConnection, period: Period) -> list[Quality]:
+def measure(db: Reading, period: Period) -> list[Quality]:
     """By model and task, the surest bad ones first."""
-    rows = db.execute(_COUNTS, [FLAGGED_SHARE, period.start_ms, period.end_ms]).fetchall()
+    rows = db.rows(_COUNTS, {"flagged": FLAGGED_SHARE, **period.parameters})
     found = [_quality(*row) for row in rows]
     return sorted(found, key=lambda q: -max(q.ungrounded.low, q.judged.low))
 

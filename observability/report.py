@@ -11,10 +11,12 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-import duckdb
-
 from observability.forecast import DayCost, Forecast, to_month_end
-from observability.period import Period
+from observability.ledger import Parameter, Reading
+from observability.period import IN_PERIOD, Period
+
+_DAY_MS: Final = 86_400_000
+_HOUR_MS: Final = 3_600_000
 
 DIMENSIONS: Final[Mapping[str, str]] = {
     "tenant": "tenant",
@@ -26,11 +28,14 @@ DIMENSIONS: Final[Mapping[str, str]] = {
     "task": "coalesce(task, '(none)')",
     "outcome": "outcome",
     "latency": "latency",
-    "tag": "tags::VARCHAR",
-    "day": "strftime(make_timestamp(at_ms * 1000), '%Y-%m-%d')",
-    "hour": "strftime(make_timestamp(at_ms * 1000), '%Y-%m-%d %H:00')",
+    "tag": "CAST(tags AS VARCHAR)",
+    "day": f"at_ms - at_ms % {_DAY_MS}",
+    "hour": f"at_ms - at_ms % {_HOUR_MS}",
 }
 """What a report may be grouped by; `tag` is the whole set of tags, `tag:team` one of them."""
+
+_BEGINNINGS: Final[Mapping[str, str]] = {"day": "%Y-%m-%d", "hour": "%Y-%m-%d %H:00"}
+"""Dimensions that are the beginning of a time, Unix ms, and how it's shown."""
 
 SAVINGS: Final = (
     "routing",
@@ -93,12 +98,11 @@ class UnknownDimensionError(Exception):
     """A report can't be grouped by that; the message lists what it can."""
 
 
-def make(db: duckdb.DuckDBPyConnection, by: Sequence[str], period: Period, now_ms: int) -> Report:
+def make(db: Reading, by: Sequence[str], period: Period, now_ms: int) -> Report:
     """The report over `period`; UnknownDimensionError for a grouping we don't know."""
-    groups = [_group(name) for name in by]
-    rows = _rows(db, groups, period)
+    rows = _rows(db, by, period)
     total = _rows(db, [], period)[0]
-    today = _day(now_ms)
+    today = _at(now_ms).date()
     history, spent_today = _history(db, today)
     return Report(
         tuple(by),
@@ -110,15 +114,24 @@ def make(db: duckdb.DuckDBPyConnection, by: Sequence[str], period: Period, now_m
     )
 
 
-def _group(name: str) -> tuple[str, list[str]]:
-    """The SQL expression of a dimension, and its parameters."""
-    if name in DIMENSIONS:
-        return DIMENSIONS[name], []
-    if name.startswith(_TAG) and len(name) > len(_TAG):
-        path = f'$."{name.removeprefix(_TAG)}"'
-        return f"coalesce(json_extract_string(tags, ?), '{_WITHOUT_TAG}')", [path]
+def _expression(db: Reading, dimension: str, parameter: str) -> str:
+    """What to group by; a tag's name is the value of `parameter`."""
+    if dimension in DIMENSIONS:
+        return DIMENSIONS[dimension]
+    if _tag_of(dimension):
+        return f"coalesce({db.dialect.member('tags', f'${parameter}')}, '{_WITHOUT_TAG}')"
     known = ", ".join([*DIMENSIONS, "tag:NAME"])
-    raise UnknownDimensionError(f"cannot group by {name!r}: choose from {known}")
+    raise UnknownDimensionError(f"cannot group by {dimension!r}: choose from {known}")
+
+
+def _tag_of(dimension: str) -> str:
+    """Empty, if it isn't of a tag."""
+    return dimension.removeprefix(_TAG) if dimension.startswith(_TAG) else ""
+
+
+def _shown(dimension: str, value: str | int) -> str:
+    form = _BEGINNINGS.get(dimension)
+    return str(value) if form is None else _at(int(value)).strftime(form)
 
 
 _TOKENS: Final = "input_uncached + cache_read + cache_write_5m + cache_write_1h"
@@ -127,51 +140,55 @@ _MEASURES: Final[Mapping[str, str]] = {
     "answered": "count(*) FILTER (WHERE aside IS NULL AND outcome = 'done')",
     "hits": "count(*) FILTER (WHERE cache_result = 'hit')",
     "unpriced": "count(*) FILTER (WHERE outcome = 'done' AND cost IS NULL)",
-    "input_tokens": f"coalesce(sum({_TOKENS}), 0)::BIGINT",
-    "cached_tokens": "coalesce(sum(cache_read), 0)::BIGINT",
-    "output_tokens": "coalesce(sum(output), 0)::BIGINT",
-    "cost": "coalesce(sum(cost), 0)",
-    "baseline": "coalesce(sum(baseline), 0)",
-    "cost_per_1k": f"sum(output * 1000 * cost::DOUBLE / nullif({_TOKENS} + output, 0))"
-    " FILTER (WHERE aside IS NULL)"
+    "input_tokens": f"CAST(coalesce(sum({_TOKENS}), 0) AS BIGINT)",
+    "cached_tokens": "CAST(coalesce(sum(cache_read), 0) AS BIGINT)",
+    "output_tokens": "CAST(coalesce(sum(output), 0) AS BIGINT)",
+    "cost": "sum(cost)",
+    "baseline": "sum(baseline)",
+    "cost_per_1k": f"sum(output * 1000 * CAST(cost AS DOUBLE PRECISION)"
+    f" / nullif({_TOKENS} + output, 0)) FILTER (WHERE aside IS NULL)"
     " / nullif(sum(output) FILTER (WHERE aside IS NULL AND cost IS NOT NULL), 0)",
 }
-_SAVED: Final = [f"coalesce(sum(saved_{means}), 0)" for means in SAVINGS]
+_MONEY: Final = ("cost", "baseline")
+_SAVED: Final = [f"sum(saved_{means})" for means in SAVINGS]
 
 
-def _rows(
-    db: duckdb.DuckDBPyConnection, groups: Sequence[tuple[str, list[str]]], period: Period
-) -> list[Row]:
-    selected = [expression for expression, _ in groups] + [*_MEASURES.values(), *_SAVED]
-    parameters = [value for _, values in groups for value in values]
-    ordinals = [str(n + 1) for n in range(len(groups))]
-    cost = len(groups) + list(_MEASURES).index("cost") + 1
+def _rows(db: Reading, by: Sequence[str], period: Period) -> list[Row]:
+    tags: dict[str, Parameter] = {f"tag{n}": _tag_of(name) for n, name in enumerate(by)}
+    groups = [_expression(db, name, f"tag{n}") for n, name in enumerate(by)]
+    ordinals = ", ".join(str(n + 1) for n in range(len(groups)))
     sql = (
-        f"SELECT {', '.join(selected)} FROM usage WHERE at_ms >= ? AND at_ms < ?"  # noqa: S608
-        f"{' GROUP BY ' if groups else ''}{', '.join(ordinals)}"
-        f" ORDER BY {', '.join([f'{cost} DESC', *ordinals])}"
+        f"SELECT {', '.join([*groups, *_MEASURES.values(), *_SAVED])}"  # noqa: S608
+        f" FROM usage WHERE {IN_PERIOD}{' GROUP BY ' if groups else ''}{ordinals}"
     )
-    found = db.execute(sql, [*parameters, period.start_ms, period.end_ms]).fetchall()
-    return [_row(values, len(groups)) for values in found]
+    found = [_row(values, by) for values in db.rows(sql, tags | period.parameters)]
+    return sorted(found, key=lambda row: (-row.cost, row.group))
 
 
-def _row(values: Sequence[Any], width: int) -> Row:
-    split = width + len(_MEASURES)
-    measures = dict(zip(_MEASURES, values[width:split], strict=True))
-    saved = dict(zip(SAVINGS, values[split:], strict=True))
-    return Row(group=tuple(map(str, values[:width])), saved=saved, **measures)
+def _row(values: Sequence[Any], by: Sequence[str]) -> Row:
+    split = len(by) + len(_MEASURES)
+    measures = dict(zip(_MEASURES, values[len(by) : split], strict=True))
+    measures |= {name: _money(measures[name]) for name in _MONEY}
+    if measures["cost_per_1k"] is not None:
+        # every store adds floats up in its own order
+        measures["cost_per_1k"] = round(measures["cost_per_1k"], 6)
+    saved = dict(zip(SAVINGS, map(_money, values[split:]), strict=True))
+    return Row(group=tuple(map(_shown, by, values)), saved=saved, **measures)
 
 
-def _by_day(db: duckdb.DuckDBPyConnection, period: Period) -> list[DayCost]:
-    rows = db.execute(
-        "SELECT (make_timestamp(at_ms * 1000))::DATE, coalesce(sum(cost), 0) FROM usage"
-        " WHERE at_ms >= ? AND at_ms < ? GROUP BY 1 ORDER BY 1",
-        [period.start_ms, period.end_ms],
-    ).fetchall()
-    return [DayCost(day, cost) for day, cost in rows]
+def _money(total: Decimal | None) -> Decimal:
+    """The sum of nothing is NULL."""
+    return Decimal(0) if total is None else total
 
 
-def _history(db: duckdb.DuckDBPyConnection, today: date) -> tuple[list[DayCost], Decimal]:
+def _by_day(db: Reading, period: Period) -> list[DayCost]:
+    day = DIMENSIONS["day"]
+    sql = f"SELECT {day}, sum(cost) FROM usage WHERE {IN_PERIOD} GROUP BY 1 ORDER BY 1"  # noqa: S608
+    rows = db.rows(sql, period.parameters)
+    return [DayCost(_at(begins).date(), _money(cost)) for begins, cost in rows]
+
+
+def _history(db: Reading, today: date) -> tuple[list[DayCost], Decimal]:
     """Whole days from the first that has anything, five weeks at most, and what today cost yet."""
     start = today - timedelta(weeks=5)
     found = _by_day(db, Period(_ms(start), _ms(today + timedelta(days=1))))
@@ -185,8 +202,8 @@ def _history(db: duckdb.DuckDBPyConnection, today: date) -> tuple[list[DayCost],
     return history, costs.get(today, Decimal(0))
 
 
-def _day(at_ms: int) -> date:
-    return datetime.fromtimestamp(at_ms / 1000, UTC).date()
+def _at(at_ms: int) -> datetime:
+    return datetime.fromtimestamp(at_ms / 1000, UTC)
 
 
 def _ms(day: date) -> int:

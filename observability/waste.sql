@@ -1,82 +1,125 @@
 -- Which waste does the ledger show? One query for each kind of evidence in waste.py, whose fields
 -- its columns are, in order. A kind needs at least 3 cases; the 20 largest are shown.
+-- Every store understands it; what they say differently is in braces (ledger.Dialect).
 
 -- name: RepeatedPrefix
 -- No provider caches a prefix below 1,024 tokens; an unused one is kept for 5 minutes by default.
 WITH seen AS (
-    SELECT tenant, provider, model, prefix_hash, prefix_tokens, cache_read,
-        at_ms - lag(at_ms) OVER (PARTITION BY tenant, deployment, prefix_hash ORDER BY at_ms) AS gap
+    SELECT tenant, provider, model, prefix_hash, prefix_tokens, cache_read, at_ms - lag(at_ms)
+        OVER (PARTITION BY tenant, deployment, prefix_hash ORDER BY at_ms, id) AS gap
     FROM usage
-    WHERE at_ms >= $start AND at_ms < $end
-        AND prefix_tokens >= 1024 AND model IS NOT NULL AND input_uncached > 0
+    WHERE {period} AND prefix_tokens >= 1024 AND model IS NOT NULL AND input_uncached > 0
+),
+prefixes AS (
+    SELECT tenant, provider, model, prefix_hash,
+        count(*) FILTER (WHERE gap <= 300000 AND 2 * cache_read < prefix_tokens) AS repeats,
+        count(*) FILTER (WHERE gap IS NULL OR gap > 300000) AS bursts,
+        max(prefix_tokens) AS tokens
+    FROM seen
+    GROUP BY tenant, provider, model, prefix_hash
 )
-SELECT tenant, provider, model,
-    count(*) FILTER (gap <= 300_000 AND cache_read < prefix_tokens // 2) AS repeats,
-    count(*) FILTER (gap IS NULL OR gap > 300_000) AS bursts,
-    max(prefix_tokens) AS tokens
-FROM seen
-GROUP BY tenant, provider, model, prefix_hash
-HAVING repeats >= 3
-ORDER BY repeats * tokens DESC LIMIT 20
+SELECT tenant, provider, model, repeats, bursts, tokens
+FROM prefixes
+WHERE repeats >= 3
+ORDER BY repeats * tokens DESC, tenant, provider, model, prefix_hash LIMIT 20
 
 -- name: MissedDuplicate
 -- Repeats of a prompt within a day of its last answer.
 WITH seen AS (
     SELECT tenant, coalesce(cache_reason, cache_result) AS reason, cache_result, cost,
-        at_ms - lag(at_ms) OVER (PARTITION BY tenant, prompt_hash ORDER BY at_ms) AS gap
+        at_ms - lag(at_ms) OVER (PARTITION BY tenant, prompt_hash ORDER BY at_ms, id) AS gap
     FROM usage
-    WHERE at_ms >= $start AND at_ms < $end AND aside IS NULL
-        AND prompt_hash IS NOT NULL AND outcome = 'done'
+    WHERE {period} AND aside IS NULL AND prompt_hash IS NOT NULL AND outcome = 'done'
+),
+missed AS (
+    SELECT tenant, reason, count(*) AS repeats, sum(cost) AS paid
+    FROM seen
+    WHERE gap <= 86400000 AND cache_result <> 'hit' AND cost > 0
+    GROUP BY tenant, reason
 )
-SELECT tenant, reason, count(*) AS repeats, sum(cost) AS paid
-FROM seen
-WHERE gap <= 86_400_000 AND cache_result <> 'hit' AND cost > 0
-GROUP BY tenant, reason
-HAVING repeats >= 3
-ORDER BY paid DESC LIMIT 20
+SELECT tenant, reason, repeats, paid
+FROM missed
+WHERE repeats >= 3
+ORDER BY paid DESC, tenant, reason LIMIT 20
 
 -- name: FailedAttempts
 WITH tries AS (
-    SELECT unnest(from_json(
-        attempts, '[{"deployment": "VARCHAR", "outcome": "VARCHAR", "cost_micro_usd": "VARCHAR"}]'
-    )) AS a
-    FROM usage
-    WHERE at_ms >= $start AND at_ms < $end AND failed_cost > 0
+    SELECT {deployment} AS deployment, {outcome} AS outcome, {cost} AS cost
+    FROM {attempts}
+    WHERE {period} AND failed_cost > 0
 )
-SELECT a.deployment, a.outcome, count(*), sum(a.cost_micro_usd::DECIMAL(38, 6)) AS paid
+SELECT deployment, outcome, count(*), sum(cost) AS paid
 FROM tries
-WHERE a.outcome <> 'ok' AND a.cost_micro_usd IS NOT NULL
-GROUP BY 1, 2
-HAVING paid > 0
-ORDER BY paid DESC LIMIT 20
+WHERE outcome <> 'ok' AND cost IS NOT NULL
+GROUP BY deployment, outcome
+HAVING sum(cost) > 0
+ORDER BY paid DESC, deployment, outcome LIMIT 20
 
 -- name: Truncated
-SELECT tenant, model, count(*) FILTER (finish_reason = 'length') AS cut, count(*),
-    coalesce(sum(cost) FILTER (finish_reason = 'length'), 0) AS paid,
-    mode(max_tokens) FILTER (finish_reason = 'length')
-FROM usage
-WHERE at_ms >= $start AND at_ms < $end AND aside IS NULL
-    AND outcome = 'done' AND model IS NOT NULL
-GROUP BY tenant, model
-HAVING cut >= 3
-ORDER BY paid DESC LIMIT 20
+-- With the limit that cut most of them, the smallest of equals.
+WITH limits AS (
+    SELECT tenant, model, max_tokens, count(*) AS answers,
+        count(*) FILTER (WHERE finish_reason = 'length') AS cut,
+        sum(cost) FILTER (WHERE finish_reason = 'length') AS paid
+    FROM usage
+    WHERE {period} AND aside IS NULL AND outcome = 'done' AND model IS NOT NULL
+    GROUP BY tenant, model, max_tokens
+),
+ranked AS (
+    SELECT *, row_number() OVER (
+        PARTITION BY tenant, model ORDER BY max_tokens IS NULL, cut DESC, max_tokens
+    ) AS place
+    FROM limits
+),
+models AS (
+    SELECT tenant, model, sum(cut) AS all_cut, sum(answers) AS all_answers,
+        coalesce(sum(paid), 0) AS all_paid,
+        max(max_tokens) FILTER (WHERE place = 1 AND cut > 0) AS usual_limit
+    FROM ranked
+    GROUP BY tenant, model
+)
+SELECT tenant, model, CAST(all_cut AS BIGINT), CAST(all_answers AS BIGINT), all_paid, usual_limit
+FROM models
+WHERE all_cut >= 3
+ORDER BY all_paid DESC, tenant, model LIMIT 20
 
 -- name: UnusedContext
 -- Where more than half of the context's tokens left no trace.
-SELECT tenant, provider, model, count(*) AS requests,
-    round(sum(context_tokens * (1 - context_used_share)))::BIGINT AS unused
-FROM usage
-WHERE at_ms >= $start AND at_ms < $end AND context_used_share IS NOT NULL AND model IS NOT NULL
-GROUP BY tenant, provider, model
-HAVING requests >= 3 AND 2 * unused > sum(context_tokens)
-ORDER BY unused DESC LIMIT 20
+WITH contexts AS (
+    SELECT tenant, provider, model, count(*) AS requests, sum(context_tokens) AS tokens,
+        sum(context_tokens * (1 - context_used_share)) AS unused
+    FROM usage
+    WHERE {period} AND context_used_share IS NOT NULL AND model IS NOT NULL
+    GROUP BY tenant, provider, model
+)
+SELECT tenant, provider, model, requests, CAST(floor(unused + 0.5) AS BIGINT)
+FROM contexts
+WHERE requests >= 3 AND 2 * unused > tokens
+ORDER BY unused DESC, tenant, provider, model LIMIT 20
 
 -- name: OversizedLimit
 -- A limit that is four times what 99 % of at least 100 answers needed.
-SELECT tenant, model, count(*) AS requests, max_tokens, quantile_disc(output, 0.99) AS p99
-FROM usage
-WHERE at_ms >= $start AND at_ms < $end AND aside IS NULL
-    AND outcome = 'done' AND max_tokens IS NOT NULL AND model IS NOT NULL
-GROUP BY tenant, model, max_tokens
-HAVING requests >= 100 AND max_tokens > 4 * greatest(p99, 64)
-ORDER BY requests DESC LIMIT 5
+WITH lengths AS (
+    SELECT tenant, model, max_tokens, output, count(*) AS answers
+    FROM usage
+    WHERE {period} AND aside IS NULL
+        AND outcome = 'done' AND max_tokens IS NOT NULL AND model IS NOT NULL
+    GROUP BY tenant, model, max_tokens, output
+),
+ranked AS (
+    SELECT tenant, model, max_tokens, output,
+        sum(answers) OVER (PARTITION BY tenant, model, max_tokens ORDER BY output) AS upto,
+        sum(answers) OVER (PARTITION BY tenant, model, max_tokens) AS requests
+    FROM lengths
+),
+limits AS (
+    SELECT tenant, model, CAST(max(requests) AS BIGINT) AS requests, max_tokens,
+        min(output) AS p99
+    FROM ranked
+    WHERE 100 * upto >= 99 * requests
+    GROUP BY tenant, model, max_tokens
+)
+SELECT tenant, model, requests, max_tokens, p99
+FROM limits
+WHERE requests >= 100 AND max_tokens > 4 * p99 AND max_tokens > 256
+ORDER BY requests DESC, tenant, model, max_tokens LIMIT 5

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-import duckdb
-
-from observability.period import Period
+from observability.ledger import Dialect, Reading
+from observability.ledger_schema import MONEY
+from observability.period import IN_PERIOD, Period
 from observability.waste import (
     Evidence,
     FailedAttempts,
@@ -29,15 +29,23 @@ _KINDS: Final = (
 )
 
 
-def collect(db: duckdb.DuckDBPyConnection, period: Period) -> Iterator[Evidence]:
+def collect(db: Reading, period: Period) -> Iterator[Evidence]:
     """Everything of the period that looks like waste, the largest cases of each kind."""
-    queries = _queries(_SQL.read_text())
-    span = {"start": period.start_ms, "end": period.end_ms}
+    queries = _queries(_SQL.read_text(), db.dialect)
     for kind in _KINDS:
-        for values in db.execute(queries[kind.__name__], span).fetchall():
+        for values in db.rows(queries[kind.__name__], period.parameters):
             yield kind(*values)
 
 
-def _queries(text: str) -> dict[str, str]:
-    _, *parts = re.split(r"^-- name: (\w+)\n", text, flags=re.MULTILINE)
+def _queries(text: str, dialect: Dialect) -> dict[str, str]:
+    members = ("deployment", "outcome", "cost_micro_usd")
+    deployment, outcome, cost = (dialect.member("attempt", f"'{name}'") for name in members)
+    spoken = text.format(
+        period=IN_PERIOD,
+        attempts=dialect.attempts,
+        deployment=deployment,
+        outcome=outcome,
+        cost=f"CAST({cost} AS {MONEY})",
+    )
+    _, *parts = re.split(r"^-- name: (\w+)\n", spoken, flags=re.MULTILINE)
     return dict(zip(parts[::2], parts[1::2], strict=True))

@@ -15,7 +15,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from observability.ledger import Ledger
+from observability.stores import ledger_at
 from producers.codec import encode
 from producers.messages import UsageEvent
 from producers.topics import USAGE
@@ -62,7 +62,7 @@ async def publish(bootstrap: str, events: Sequence[UsageEvent]) -> None:
 
 def ledger_process(bootstrap: str, file: Path, *arguments: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
-        [sys.executable, "-m", "observability", "ledger", "--file", str(file), *arguments],
+        [sys.executable, "-m", "observability", "ledger", "--ledger", str(file), *arguments],
         env={**os.environ, "SWITCHGEAR_KAFKA": bootstrap},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -98,6 +98,6 @@ def test_totals_survive_ten_kills_and_a_replay(usage_topic: str, tmp_path: Path)
     for finished in (file, tmp_path / "replayed.duckdb"):
         out, err = ledger_process(usage_topic, finished, "--once").communicate(timeout=120)
         assert out.startswith(f"{len(EVENTS)} requests"), err
-        totals = Ledger(finished).totals()
+        totals = ledger_at(finished).totals()
         assert (totals.requests, totals.cost) == (len(EVENTS), expected)
         assert totals.unreadable == KILLS + 1

@@ -14,6 +14,7 @@ from observability.live_state import LiveState
 from observability.metrics import Metrics
 from observability.outcome import Outcomes
 from observability.period import Period
+from observability.stores import ledger_at
 from observability.waste_evidence import collect
 from producers.messages import Attempt, Judged, Purpose, Savings, Usage, UsageEvent
 from tests.unit.observability.usage_events import DAY_MS, START_MS, usage_event
@@ -53,7 +54,7 @@ def booked(tmp_path: Path) -> Ledger:
 
 
 def _ledger(path: Path, events: Sequence[UsageEvent]) -> Ledger:
-    ledger = Ledger(path)
+    ledger = ledger_at(path)
     ledger.create()
     ledger.book(Batch(events, {}))
     return ledger

@@ -4,15 +4,16 @@ from pathlib import Path
 
 from observability.groundedness import sampled
 from observability.judging import Judge
-from observability.ledger import Batch, Ledger
+from observability.ledger import Batch
 from observability.metrics import Metrics
 from observability.period import Period
 from observability.quality import measure, to_json
+from observability.stores import ledger_at
 from tests.unit.observability.usage_events import DAY_MS, START_MS, usage_event
 
 
 def test_rates_by_model_and_task_with_intervals_worst_first(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path / "ledger.duckdb")
+    ledger = ledger_at(tmp_path / "ledger.duckdb")
     ledger.create()
     shares: dict[str, Sequence[float | None]] = {
         "good": [0.0] * 38 + [0.5] * 2,

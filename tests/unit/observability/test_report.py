@@ -6,16 +6,16 @@ from decimal import Decimal
 from html.parser import HTMLParser
 from pathlib import Path
 
-import duckdb
 import pytest
 from rich.console import Console
 
 from observability import report_html, report_text
 from observability.chargeback import bills
-from observability.ledger import Batch, Ledger
+from observability.ledger import Batch, Reading
 from observability.money import usd
 from observability.period import Period
 from observability.report import Report, UnknownDimensionError, make
+from observability.stores import ledger_at
 from producers.messages import CacheOutcome, Usage, UsageEvent
 from tests.unit.observability.usage_events import DAY_MS, START_MS, usage_event
 
@@ -24,15 +24,15 @@ EVENTS = [usage_event(number * 1000) for number in range(500)]
 
 
 @pytest.fixture(scope="module")
-def db(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
-    ledger = Ledger(tmp_path_factory.mktemp("ledger") / "ledger.duckdb")
+def db(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reading]:
+    ledger = ledger_at(tmp_path_factory.mktemp("ledger") / "ledger.duckdb")
     ledger.create()
     ledger.book(Batch(EVENTS, {}))
     with ledger.reading() as connection:
         yield connection
 
 
-def report_of(db: duckdb.DuckDBPyConnection, *by: str) -> Report:
+def report_of(db: Reading, *by: str) -> Report:
     return make(db, by, MONTH, MONTH.end_ms - 1)
 
 
@@ -41,14 +41,14 @@ def cost_of(events: list[UsageEvent]) -> Decimal:
 
 
 def one(tmp_path: Path, *events: UsageEvent) -> Report:
-    ledger = Ledger(tmp_path / "one.duckdb")
+    ledger = ledger_at(tmp_path / "one.duckdb")
     ledger.create()
     ledger.book(Batch(events, {}))
     with ledger.reading() as db:
         return make(db, [], MONTH, MONTH.end_ms - 1)
 
 
-def test_groups_add_up_to_the_events(db: duckdb.DuckDBPyConnection) -> None:
+def test_groups_add_up_to_the_events(db: Reading) -> None:
     made = report_of(db, "tenant", "model", "tag:team")
     assert sum(row.requests for row in made.rows) == len(EVENTS)
     assert sum((row.cost for row in made.rows), Decimal(0)) == cost_of(EVENTS) == made.total.cost
@@ -58,12 +58,12 @@ def test_groups_add_up_to_the_events(db: duckdb.DuckDBPyConnection) -> None:
     assert [row.cost for row in made.rows] == sorted((r.cost for r in made.rows), reverse=True)
 
 
-def test_savings_add_up_to_baseline_less_cost(db: duckdb.DuckDBPyConnection) -> None:
+def test_savings_add_up_to_baseline_less_cost(db: Reading) -> None:
     for row in report_of(db, "tenant").rows:
         assert row.saved_total == row.baseline - row.cost
 
 
-def test_days_add_up_to_the_total(db: duckdb.DuckDBPyConnection) -> None:
+def test_days_add_up_to_the_total(db: Reading) -> None:
     made = report_of(db)
     assert sum((entry.cost for entry in made.days), Decimal(0)) == made.total.cost
 
@@ -112,23 +112,23 @@ def test_savings_that_nobody_split_are_not_lost(tmp_path: Path) -> None:
     assert total.saved_total == total.baseline - total.cost
 
 
-def test_an_unknown_dimension_is_told_the_known_ones(db: duckdb.DuckDBPyConnection) -> None:
+def test_an_unknown_dimension_is_told_the_known_ones(db: Reading) -> None:
     with pytest.raises(UnknownDimensionError, match=r"'colour': choose from tenant.*tag:NAME"):
         report_of(db, "colour")
 
 
-def test_a_tags_name_cannot_become_sql(db: duckdb.DuckDBPyConnection) -> None:
+def test_a_tags_name_cannot_become_sql(db: Reading) -> None:
     made = report_of(db, "tag:x') FROM usage; DROP TABLE usage; --")
     assert [row.group for row in made.rows] == [("(none)",)]
 
 
-def test_csv_holds_exact_money(db: duckdb.DuckDBPyConnection) -> None:
+def test_csv_holds_exact_money(db: Reading) -> None:
     lines = list(csv.DictReader(io.StringIO(report_text.to_csv(report_of(db, "tenant")))))
     assert len(lines) == 3
     assert sum(Decimal(line["cost_micro_usd"]) for line in lines) == cost_of(EVENTS)
 
 
-def test_json_holds_rows_total_days_and_forecast(db: duckdb.DuckDBPyConnection) -> None:
+def test_json_holds_rows_total_days_and_forecast(db: Reading) -> None:
     made = report_of(db, "tenant")
     whole = json.loads(report_text.to_json(made, bills(made.rows, Decimal(10_000_000))))
     assert Decimal(whole["total"]["cost_micro_usd"]) == cost_of(EVENTS)
@@ -137,7 +137,7 @@ def test_json_holds_rows_total_days_and_forecast(db: duckdb.DuckDBPyConnection) 
     assert whole["forecast_micro_usd"]["days_of_history"] > 0
 
 
-def test_the_terminal_shows_groups_savings_and_forecast(db: duckdb.DuckDBPyConnection) -> None:
+def test_the_terminal_shows_groups_savings_and_forecast(db: Reading) -> None:
     console = Console(record=True, width=160, file=io.StringIO())
     made = report_of(db, "tenant", "model")
     report_text.show(made, bills(made.rows, Decimal(0)), console, limit=5)
@@ -167,7 +167,7 @@ class Checked(HTMLParser):
         assert self.open.pop() == tag
 
 
-def test_the_page_is_well_formed_and_loads_nothing(db: duckdb.DuckDBPyConnection) -> None:
+def test_the_page_is_well_formed_and_loads_nothing(db: Reading) -> None:
     made = report_of(db, "tenant", "tag")
     page = report_html.to_html(made, bills(made.rows, Decimal(5)))
     checked = Checked()
@@ -179,7 +179,7 @@ def test_the_page_is_well_formed_and_loads_nothing(db: duckdb.DuckDBPyConnection
 
 
 def test_names_from_outside_are_escaped(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path / "x.duckdb")
+    ledger = ledger_at(tmp_path / "x.duckdb")
     ledger.create()
     evil = usage_event(1).model_copy(update={"tags": {"team": "<script>alert(1)</script>"}})
     ledger.book(Batch([evil], {}))
@@ -188,7 +188,7 @@ def test_names_from_outside_are_escaped(tmp_path: Path) -> None:
     assert "<script" not in page
 
 
-def test_bills_add_up_to_the_cent(db: duckdb.DuckDBPyConnection) -> None:
+def test_bills_add_up_to_the_cent(db: Reading) -> None:
     made = report_of(db, "tenant")
     charged = bills(made.rows, Decimal(1_234_567))
     assert sum(b.shared_cents for b in charged) == 123

@@ -2,9 +2,10 @@ from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 
-from observability.ledger import Batch, Ledger
+from observability.ledger import Batch
 from observability.period import Period
 from observability.prices import Rates
+from observability.stores import ledger_at
 from observability.waste import (
     Evidence,
     FailedAttempts,
@@ -47,7 +48,7 @@ def plain(number: int, **changes: object) -> UsageEvent:
 
 
 def found(tmp_path: Path, events: Sequence[UsageEvent]) -> list[Evidence]:
-    ledger = Ledger(tmp_path / "ledger.duckdb")
+    ledger = ledger_at(tmp_path / "ledger.duckdb")
     ledger.create()
     ledger.book(Batch(events, {}))
     with ledger.reading() as db:
