@@ -10,10 +10,13 @@ import asyncio
 import logging
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Final
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from observability.semconv import CACHE_ROLE
+from observability.tracing import OpenSpan, Tracer
 from producers.messages import CacheOutcome, Done, Request, Route
 
 from .cacheable import refuse_answer, refuse_question, refuse_request
@@ -25,7 +28,7 @@ from .found import Bypass, Found, Hit, Miss, Refresh, Shadow
 from .index import Index
 from .invalidation import Invalidation, forget
 from .key import NoQuestion, Question, ask
-from .neighbours import Neighbours, Served, Unlike
+from .neighbours import Neighbours, Served, Unlike, Want
 from .outcome import blank, bypass, ended, hit_on, missed, new_entry
 from .reads import Reads, Unavailable
 from .round_trips import RoundTrips
@@ -35,6 +38,8 @@ from .store import Glance, Kept, Store
 from .verify import Verifier
 
 _log = logging.getLogger(__name__)
+FLIGHT: Final = "single flight"
+"""The step that asks who calls the provider, and waits where another does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +74,16 @@ class Lookup:
             answers = semantic.answers or AlikeAnswers(semantic.embedder)
             self._shadows = Shadows(redis, store, answers)
 
-    async def find(self, request: Request, route: Route, now_ms: int) -> Found:
-        """What the cache has for a request. now_ms: Unix milliseconds. Never raises."""
+    async def find(
+        self, request: Request, route: Route, now_ms: int, span: OpenSpan | None = None
+    ) -> Found:
+        """What the cache has for a request. now_ms: Unix milliseconds. Never raises.
+
+        span: of the trace, gets the look's steps as its own.
+        """
+        span = span or Tracer("cache", None).hop("find").span("cache lookup")
         try:
-            return await self._find(request, route, now_ms)
+            return await self._find(request, route, now_ms, span)
         except Exception:  # noqa: BLE001 - a bug here must not cost a request
             _log.exception("cache lookup failed; the request goes to the provider")
             return Bypass(CacheOutcome(result="error", reason="internal error of the cache"))
@@ -116,7 +127,7 @@ class Lookup:
         if self._neighbours is not None:
             await self._neighbours.close()
 
-    async def _find(self, request: Request, route: Route, now_ms: int) -> Found:
+    async def _find(self, request: Request, route: Route, now_ms: int, span: OpenSpan) -> Found:
         policy = self._policy(request.tenant, route.tier)
         knowledge = self._settings.knowledge_version
         by_canonical = "canonical" in policy.steps
@@ -127,27 +138,29 @@ class Lookup:
         if refused is not None:
             return bypass(refused)
         miss = blank(request, route, question, policy, now_ms)
-        seen = await self._store.look(request.tenant, question.entry)
+        with span.span("read"):
+            seen = await self._store.look(request.tenant, question.entry)
         if isinstance(seen, Unavailable):
             return replace(miss, outcome=CacheOutcome(result="error", reason=seen.reason))
-        return await self._decide(request, miss, seen)
+        return await self._decide(request, miss, seen, span)
 
-    async def _decide(self, request: Request, miss: Miss, seen: Glance) -> Found:
+    async def _decide(self, request: Request, miss: Miss, seen: Glance, span: OpenSpan) -> Found:
         control = request.routing.cache
         if control.mode != "no-store":
             miss = replace(miss, age=seen.age)
-        if control.mode != "no-cache" and (hit := await self._serve(miss, seen.entry)):
+        if control.mode != "no-cache" and (hit := await self._serve(miss, seen.entry, span)):
             return hit
         # asked late: what is never kept is never hit
         refused = refuse_question(miss.question.text, miss.policy)
         if refused is not None:
             return bypass(refused)
-        found = await self._near(miss, seen.age, fresh_only=control.mode == "no-cache")
+        found = await self._near(miss, seen.age, span, fresh_only=control.mode == "no-cache")
         if isinstance(found, Hit) or control.mode != "default" or not miss.policy.single_flight:
             return found
-        return await self._join(found)
+        with span.span(FLIGHT) as flight:
+            return await self._join(found, flight)
 
-    async def _serve(self, miss: Miss, entry: Entry | None) -> Hit | None:
+    async def _serve(self, miss: Miss, entry: Entry | None, span: OpenSpan) -> Hit | None:
         """A hit by the very words or their canonical form."""
         if entry is None or ended(entry, miss):
             return None
@@ -155,28 +168,33 @@ class Lookup:
         if (hit.outcome.score or 0) < (miss.min_confidence or 0):
             return None
         self._credits.hit(miss.question.tenant, miss.question.entry, entry.cost_micro_usd)
-        return hit if miss.now_ms < entry.fresh_until_ms else await self._refresh(hit, miss)
+        if miss.now_ms < entry.fresh_until_ms:
+            return hit
+        with span.span(FLIGHT) as flight:
+            return await self._refresh(hit, miss, flight)
 
-    async def _refresh(self, hit: Hit, miss: Miss) -> Hit:
+    async def _refresh(self, hit: Hit, miss: Miss, flight: OpenSpan) -> Hit:
         """One caller gets the task to renew a stale entry; all get the answer."""
         if miss.age is None:
             return hit
         role = await self._flights.join(self._flight_key(miss.question))
+        flight.attributes = {CACHE_ROLE: type(role).__name__}
         if not isinstance(role, Leads):
             return hit
         return replace(hit, follow_up=Refresh(replace(miss, lead=role)))
 
-    async def _near(self, miss: Miss, age: str, *, fresh_only: bool) -> Hit | Miss:
+    async def _near(self, miss: Miss, age: str, span: OpenSpan, *, fresh_only: bool) -> Hit | Miss:
         """A hit in other words, else the miss, which knows now where its question lies."""
         question, neighbours = miss.question, self._neighbours
         if neighbours is None or "semantic" not in miss.policy.steps:
             return miss
         if fresh_only:
             try:
-                return replace(miss, placed=await neighbours.place(question, age))
+                return replace(miss, placed=await neighbours.place(question, age, span))
             except (RedisError, OSError, TimeoutError):
                 return miss
-        found = await neighbours.nearest(question, miss.policy, age, miss.group, miss.now_ms)
+        want = Want(question, miss.policy, age, miss.group, miss.now_ms)
+        found = await neighbours.nearest(want, span)
         match found:
             case Unlike(reason, placed):
                 return replace(miss, placed=placed, outcome=missed(reason))
@@ -187,15 +205,16 @@ class Lookup:
             case Served(score=score):
                 return replace(miss, outcome=missed(f"score {score:.3f} below min_confidence"))
 
-    async def _join(self, miss: Miss) -> Found:
+    async def _join(self, miss: Miss, flight: OpenSpan) -> Found:
         """Leads, or follows whoever leads until there is an answer, at most `wait_s`."""
         key, question = self._flight_key(miss.question), miss.question
         role, pause_s = await self._flights.join(key), FIRST_PAUSE_S
+        flight.attributes = {CACHE_ROLE: type(role).__name__}
         loop = asyncio.get_running_loop()
         until = loop.time() + miss.policy.wait_s
         while True:
             seen = await self._store.look(question.tenant, question.entry)
-            hit = await self._serve(miss, seen.entry) if isinstance(seen, Glance) else None
+            hit = await self._serve(miss, seen.entry, flight) if isinstance(seen, Glance) else None
             if hit is not None:
                 await self._give_back(role)
                 return hit

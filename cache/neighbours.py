@@ -8,9 +8,12 @@ import asyncio
 import random
 import time
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, assert_never
 
 from redis.exceptions import RedisError
+
+from observability.semconv import CACHE_COSINES, CACHE_REASON, CACHE_SCORE, Attributes
+from observability.tracing import OpenSpan
 
 from . import sketch as sketches
 from .accept import STRICTER, Accepted, decide
@@ -63,7 +66,12 @@ class _Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class _Want:
+class Want:
+    """A question, and under what terms it may be served.
+
+    age: of the tenant's entries; group: whose promise counts; now_ms: Unix milliseconds.
+    """
+
     question: Question
     policy: Policy
     age: str
@@ -96,28 +104,30 @@ class Neighbours:
         self._patience = Patience()
         self._removals: set[asyncio.Task[None]] = set()
 
-    async def nearest(
-        self, question: Question, policy: Policy, age: str, group: str, now_ms: int
-    ) -> Neighbour:
-        """The kept question that is surest to share its answer. Never raises for what is away."""
-        if question.text is None or len(question.text) > policy.max_semantic_chars:
+    async def nearest(self, want: Want, span: OpenSpan) -> Neighbour:
+        """The kept question that is surest to share its answer. Never raises for what is away.
+
+        span: gets the steps.
+        """
+        text = want.question.text
+        if text is None or len(text) > want.policy.max_semantic_chars:
             return Unlike("too long or no text")
         if not self._patience.may_ask(time.monotonic()):
             return Unlike("the search failed repeatedly; tried again soon")
         self._patience = self._patience.asked(time.monotonic())
         placed: list[Placed] = []
-        want = _Want(question, policy, age, group, now_ms)
         try:
-            found = await within(self._budget_s, self._search(want, placed))
+            found = await within(self._budget_s, self._search(want, placed, span))
         except _AWAY as error:
             self._patience = self._patience.failed(time.monotonic())
             return Unlike(f"search: {type(error).__name__}", placed[0] if placed else None)
         self._patience = self._patience.answered()
         return found
 
-    async def place(self, question: Question, age: str) -> Placed:
-        """Where a question lies. May raise OSError or TimeoutError."""
-        made = await self._embedder.embed(question.text or "")
+    async def place(self, question: Question, age: str, span: OpenSpan) -> Placed:
+        """Where a question lies. May raise OSError or TimeoutError. span: gets the step."""
+        with span.span("embed"):
+            made = await self._embedder.embed(question.text or "")
         drawn = draw(made.sentence, made.ids, made.tokens, self._verifier.projection)
         space = self._store.key(
             question.tenant, "v", age.partition(".")[0], question.scope, self._embedder.version
@@ -137,15 +147,18 @@ class Neighbours:
         await asyncio.gather(*self._removals, return_exceptions=True)
         await self._index.close()
 
-    async def _search(self, want: _Want, placed: list[Placed]) -> Neighbour:
+    async def _search(self, want: Want, placed: list[Placed], span: OpenSpan) -> Neighbour:
         """`placed` gets what is known even if the time is up before the end."""
-        here = await self.place(want.question, want.age)
+        here = await self.place(want.question, want.age, span)
         placed.append(here)
-        near = await self._index.near(here.space, here.vector, CANDIDATES)
+        with span.span("search") as searching:
+            near = await self._index.near(here.space, here.vector, CANDIDATES)
+            searching.attributes = {CACHE_COSINES: [one.cosine for one in near]}
         names = [one.entry for one in near if one.cosine >= LEAST_COSINE]
         if not names:
             return Unlike("no near question in this scope", here)
-        read_back = await self._candidates(want.question.tenant, names, want.group)
+        with span.span("read candidates"):
+            read_back = await self._candidates(want.question.tenant, names, want.group)
         if isinstance(read_back, Unavailable):
             return Unlike(read_back.reason, here)
         promise, candidates = read_back
@@ -155,7 +168,10 @@ class Neighbours:
             return Unlike("switched off: too many wrong hits" if promise.off else "gone", here)
         asked = Text(want.question.text or "", here.sketch)
         target = promise.target(want.policy.target_false_hits)
-        return await asyncio.to_thread(self._choose, asked, here, fresh, target, want.policy)
+        with span.span("verify") as verifying:
+            found = await asyncio.to_thread(self._choose, asked, here, fresh, target, want.policy)
+            verifying.attributes = _verdict(found)
+        return found
 
     async def _candidates(
         self, tenant: str, names: list[str], group: str
@@ -203,6 +219,16 @@ class Neighbours:
             await self._index.remove(space, gone)
         except _AWAY:
             return  # it is found and missed again, until it is removed
+
+
+def _verdict(found: Neighbour) -> Attributes:
+    match found:
+        case Served(score=score):
+            return {CACHE_SCORE: score}
+        case Unlike(reason=reason):
+            return {CACHE_REASON: reason}
+        case _:
+            assert_never(found)
 
 
 def _text(value: bytes | None) -> str | None:

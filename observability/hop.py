@@ -13,6 +13,7 @@ from observability.trace_context import (
     TraceContext,
     format_traceparent,
     inject,
+    parse,
     tenant_of,
 )
 
@@ -34,6 +35,8 @@ class Exporter(Protocol):
 
     @property
     def content(self) -> bool: ...  # noqa: D102
+    @property
+    def exports(self) -> bool: ...  # noqa: D102
     def keeps(self, total_ms: float, error: str | None) -> Keep | None: ...  # noqa: D102
     def has_room(self) -> bool: ...  # noqa: D102
     def export(  # noqa: D102
@@ -44,7 +47,16 @@ class Exporter(Protocol):
 class Hop:
     """One process's part of one request's trace. Belongs to one task; not thread-safe."""
 
-    __slots__ = ("_exporter", "_name", "_origin", "_start_ns", "_steps", "context", "kept")
+    __slots__ = (
+        "_ended",
+        "_exporter",
+        "_name",
+        "_origin",
+        "_start_ns",
+        "_steps",
+        "context",
+        "kept",
+    )
 
     def __init__(
         self, name: str, context: TraceContext, origin: Origin, exporter: Exporter
@@ -54,6 +66,7 @@ class Hop:
         self._exporter = exporter
         self._start_ns = time.time_ns()
         self._steps: list[Step] = []
+        self._ended = False
         self.context = context
         self.kept: Keep | None = None
 
@@ -73,6 +86,11 @@ class Hop:
         return self._exporter.content
 
     @property
+    def empty(self) -> bool:
+        """Whether nothing was done."""
+        return not self._steps
+
+    @property
     def tenant(self) -> str | None:
         """The tenant that the trace's baggage names."""
         return tenant_of(self._origin.carried.baggage)
@@ -87,6 +105,20 @@ class Hop:
             self.kept = reason
             self.context = replace(self.context, sampled=True)
 
+    def link(self, traceparent: str) -> None:
+        """To an earlier try of the same request, unless it is this one, or no traceparent."""
+        earlier = parse(traceparent)
+        if earlier is not None and earlier.span_id != self.context.span_id:
+            self._origin = replace(self._origin, links=(*self._origin.links, earlier))
+
+    def settle(self, error: str | None = None) -> bool:
+        """Whether the hop is exported if it ends now: who needs to know may ask before `end`."""
+        if not self.context.sampled:
+            reason = self._exporter.keeps(self._total_ms(time.time_ns()), error)
+            if reason is not None:
+                self.keep(reason)
+        return self.context.sampled and self._exporter.exports
+
     def add(self, step: Step) -> None:
         """A step whose times are known."""
         if len(self._steps) < MAX_STEPS:
@@ -97,18 +129,16 @@ class Hop:
         return OpenSpan(self, name, attributes)
 
     def end(self, attributes: LazyAttributes = None, *, error: str | None = None) -> None:
-        """Call once, last. error: the failure's code. Exports what is worth it, else forgets."""
-        now_ns = time.time_ns()
-        if not self.context.sampled:
-            reason = self._exporter.keeps(self._total_ms(now_ns), error)
-            if reason is None:
-                return
-            self.keep(reason)
-        if self.context.sampled:
-            own = self._own(now_ns, attributes, error)
+        """Call last; only the first call counts. error: the failure's code.
+
+        Exports what is worth it, else forgets.
+        """
+        if not self._ended and self.settle(error):
+            own = self._own(time.time_ns(), attributes, error)
             inside = (self._inside(step) for step in self._steps)
             steps = [*self._before(own.parent_id), own, *inside]
             self._exporter.export(steps, self.context, self.tenant, self.kept)
+        self._ended = True
 
     def _inside(self, step: Step) -> Step:
         return step if step.parent_id else replace(step, parent_id=self.context.span_id)

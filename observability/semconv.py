@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 
 from producers.messages import Attempt, CacheOutcome, Done, Route, Usage
 
-AttributeValue: TypeAlias = str | bool | int | float | Sequence[str]
+AttributeValue: TypeAlias = str | bool | int | float | Sequence[str] | Sequence[float]
 Attributes: TypeAlias = Mapping[str, AttributeValue]
 
 OPERATION: Final = "gen_ai.operation.name"
@@ -44,6 +44,9 @@ CACHE_STEP: Final = "switchgear.cache.step"
 CACHE_SCORE: Final = "switchgear.cache.score"
 CACHE_AGE_S: Final = "switchgear.cache.age_s"
 CACHE_REASON: Final = "switchgear.cache.reason"
+CACHE_ROLE: Final = "switchgear.cache.role"
+CACHE_COSINES: Final = "switchgear.cache.cosines"
+CHECKS_FAILED: Final = "switchgear.checks.failed"
 COST: Final = "switchgear.cost_micro_usd"
 BASELINE: Final = "switchgear.baseline_micro_usd"
 KEPT: Final = "switchgear.trace.kept"

@@ -98,6 +98,21 @@ class Tracer:
         """Whether prompts and answers are recorded."""
         return self.settings.content
 
+    @property
+    def exports(self) -> bool:
+        """Whether anything ever is."""
+        return self._sink is not None
+
+    @contextmanager
+    def aside(self, hop: Hop, name: str) -> Iterator[Hop]:
+        """What is done for a request after its reply: a hop inside the first, if it has steps."""
+        further = self.hop(name, hop.headers())
+        try:
+            yield further
+        finally:
+            if not further.empty:
+                further.end()
+
     def keeps(self, total_ms: float, error: str | None) -> Keep | None:
         """Why an unsampled request that ended like this is exported, if it is."""
         if self._sink is None:
@@ -125,7 +140,7 @@ class Tracer:
                 self._sink.on_end(span)
         except Exception as error:  # noqa: BLE001 - whatever an attribute's builder does
             # its text may quote a prompt
-            _log.error("a trace could not be exported: %s", type(error).__name__)  # noqa: TRY400
+            _log.error("a trace could not be exported: %s", type(error).__name__)
 
     def _next(self, parent: TraceContext | None) -> TraceContext:
         if parent is not None:

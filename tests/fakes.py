@@ -12,6 +12,7 @@ from cache.found import Bypass, Found, Hit, Miss, Refresh, Shadow
 from cache.invalidation import Invalidation
 from cache.key import Question
 from cache.settings import Policy
+from observability.tracing import OpenSpan
 from producers.messages import CacheOutcome, Done, Request, Route, Usage, UsageEvent
 from workers.once import Claim, Claimed, Ending, Recorded
 from workers.prompt_cache import Uses
@@ -137,8 +138,10 @@ class MemoryAnswers:
     kept: dict[str, Done] = field(default_factory=dict)
     open: int = 0
 
-    async def find(self, request: Request, route: Route, now_ms: int) -> Found:
+    async def find(self, request: Request, route: Route, now_ms: int, span: OpenSpan) -> Found:
         """Hit, or a miss to be kept or abandoned."""
+        with span.span("read"):
+            pass
         if request.routing.cache.mode == "no-store":
             return Bypass(CacheOutcome(result="bypass"))
         exact = json.dumps([request.tenant, request.body.messages])

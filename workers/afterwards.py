@@ -55,5 +55,5 @@ class Afterwards:
 
     async def _account_for(self, aside: Aside) -> None:
         event = account.aside_event(self.job, aside, self.hop.trace_id, int(time.time() * 1000))
-        self.pool.reporter.record(event, exported=self.hop.context.sampled)
+        self.pool.reporter.record(event, exported=self.hop.settle())
         await ReplyChannel(self.pool.publisher, self.job, self.hop).account(event)

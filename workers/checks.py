@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from observability.hop import Hop
+from observability.semconv import CHECKS_FAILED
 from producers.messages import Validator
 
 from .validators import Named, Problem, check, invalid
@@ -23,8 +25,16 @@ class Checks:
             return None
         return await asyncio.to_thread(invalid, self.validators, self.known)
 
-    async def problems(self, answer: Mapping[str, Any]) -> tuple[Problem, ...]:
-        """What is wrong with an answer; on a thread, as patterns and schemas may be slow."""
+    async def problems(self, answer: Mapping[str, Any], hop: Hop) -> tuple[Problem, ...]:
+        """What is wrong with an answer; on a thread, as patterns and schemas may be slow.
+
+        hop: gets a step that names the checks that failed.
+        """
         if not self.validators:
             return ()
-        return await asyncio.to_thread(check, self.validators, answer, self.known)
+        with hop.span("validate") as span:
+            found = await asyncio.to_thread(check, self.validators, answer, self.known)
+            if found:
+                span.error = "validation_failed"
+                span.attributes = {CHECKS_FAILED: [problem.check for problem in found]}
+        return found

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from redis.exceptions import RedisError
 
 from cache.invalidation import Invalidation
+from observability.tracing import Tracer
 from producers import topics
 from producers.broker import Publisher, Record
 
@@ -19,12 +20,12 @@ _log: Final = logging.getLogger(__name__)
 _PAUSE_S: Final = 1.0
 
 
-async def do_chore(publisher: Publisher, lookup: Answers, record: Record) -> None:
+async def do_chore(publisher: Publisher, tracer: Tracer, lookup: Answers, record: Record) -> None:
     """Returns when the record needs no redelivery."""
     if record.partition.topic == topics.CACHE_INVALIDATIONS:
         await _forget(publisher, lookup, record)
     else:
-        await return_when_due(publisher, record)
+        await return_when_due(publisher, tracer, record)
 
 
 async def _forget(publisher: Publisher, lookup: Answers, record: Record) -> None:

@@ -39,6 +39,15 @@ class Job:
     record: Record
 
     @property
+    def tried_before(self) -> bool:
+        """Whether a worker has put it aside, or handed it over, before."""
+        return any(name in (codec.ATTEMPT, codec.VISITED) for name, _ in self.headers)
+
+    def left_s(self, now_ms: float) -> float | None:
+        """Until its deadline; None = it has none."""
+        return None if self.deadline_ms is None else max(0.0, (self.deadline_ms - now_ms) / 1000)
+
+    @property
     def ordered(self) -> bool:
         """Whether it must be answered in its turn, so that it can't leave its partition."""
         return codec.header(self.headers, codec.SEQUENCE) is not None

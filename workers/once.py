@@ -44,10 +44,14 @@ return 0
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """The final records of a request, as they are published: the reply's and the usage event's."""
+    """The final records of a request, as they are published: the reply's and the usage event's.
+
+    trace: the traceparent of whoever made them.
+    """
 
     reply: bytes
     usage: bytes
+    trace: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,9 +198,11 @@ def _key(tenant: str, request_id: str) -> str:
 
 
 def _pack(ending: Ending) -> bytes:
-    return b"%b%d\n%b%b" % (_DONE, len(ending.reply), ending.reply, ending.usage)
+    head = f"{len(ending.reply)} {ending.trace}".encode()
+    return b"%b%b\n%b%b" % (_DONE, head, ending.reply, ending.usage)
 
 
 def _unpack(packed: bytes) -> Ending:
-    size, _, rest = packed.removeprefix(_DONE).partition(b"\n")
-    return Ending(rest[: int(size)], rest[int(size) :])
+    head, _, rest = packed.removeprefix(_DONE).partition(b"\n")
+    size, _, trace = head.decode().partition(" ")
+    return Ending(rest[: int(size)], rest[int(size) :], trace)

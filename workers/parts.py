@@ -7,7 +7,7 @@ from typing import Protocol
 
 from cache.found import Found, Miss, Refresh, Shadow
 from cache.invalidation import Invalidation
-from observability.tracing import Tracer
+from observability.tracing import OpenSpan, Tracer
 from producers.broker import Publisher
 from producers.messages import Done, Request, Route, UsageEvent
 
@@ -23,8 +23,11 @@ from .world import World
 class Answers(Protocol):
     """The cache (`cache.lookup.Lookup`)."""
 
-    async def find(self, request: Request, route: Route, now_ms: int) -> Found:
-        """What there is for a request. now_ms: Unix milliseconds. Never raises."""
+    async def find(self, request: Request, route: Route, now_ms: int, span: OpenSpan) -> Found:
+        """What there is for a request. now_ms: Unix milliseconds. Never raises.
+
+        span: of the trace, gets the look's steps.
+        """
         ...
 
     async def keep(self, miss: Miss, done: Done) -> None:

@@ -9,6 +9,7 @@ import time
 from typing import Final, NamedTuple
 
 from observability.semconv import queue_attributes
+from observability.trace_context import TRACEPARENT
 from observability.tracing import Waited
 from producers import codec, topics
 from producers.broker import Outgoing, Publisher, PublishFailedError, Record
@@ -38,8 +39,10 @@ async def serve_one(pool: Pool, record: Record) -> None:
         submitted_ms=job.submitted_ms,
         attributes=lambda: queue_attributes(*record.partition, record.offset),
     )
+    earlier = codec.header(record.headers, TRACEPARENT) if job.tried_before else None
+    links = () if earlier is None else (earlier,)
     hop = pool.tracer.hop(
-        f"serve {pool.tier}", record.headers, tenant=job.request.tenant, waited=waited
+        f"serve {pool.tier}", record.headers, tenant=job.request.tenant, waited=waited, links=links
     )
     try:
         await Service(pool, job, hop, pool.world()).run()

@@ -90,13 +90,13 @@ class Pursuit:
         answered = await self._call(name, body, step, voice)
         if answered is None:
             return None
-        problems = await self.checks.problems(answered.completion.body)
+        problems = await self.checks.problems(answered.completion.body, self.calls.hop)
         if problems and self._may_repair:
             better = repair(body, answered.completion.body, problems)
             answered = await self._call(name, better, step, voice)
             if answered is None:
                 return None
-            problems = await self.checks.problems(answered.completion.body)
+            problems = await self.checks.problems(answered.completion.body, self.calls.hop)
         if not problems:
             return answered
         self.inadequate += 1

@@ -24,7 +24,8 @@ class ReplyChannel:
     hop: Hop
 
     async def publish(self, ending: Ending) -> None:
-        """Returns once Kafka has both records."""
+        """Returns once Kafka has both records. The trace links to whoever else made them."""
+        self.hop.link(ending.trace)
         tenant = self.job.request.tenant.encode()
         reply = Outgoing(self._topic, ending.reply, self.job.request.id.encode(), self._headers())
         with self.hop.span("reply"):

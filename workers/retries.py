@@ -7,6 +7,8 @@ that isn't due yet waits in its task; its offset is committed only when it is ba
 import asyncio
 import time
 
+from observability.semconv import queue_attributes
+from observability.tracing import Tracer, Waited
 from producers import codec, topics
 from producers.broker import Outgoing, Publisher, Record
 
@@ -14,7 +16,7 @@ from .dead_letters import dead_letter
 from .job import number
 
 
-async def return_when_due(publisher: Publisher, record: Record) -> None:
+async def return_when_due(publisher: Publisher, tracer: Tracer, record: Record) -> None:
     """Publishes the record to the topic it belongs to, not before it is due."""
     target = codec.header(record.headers, codec.TARGET)
     if target is None or not topics.is_queue(target):
@@ -22,8 +24,21 @@ async def return_when_due(publisher: Publisher, record: Record) -> None:
         await publisher.publish(dead_letter(record, "invalid_request", detail))
         return
     await asyncio.sleep(wait_s(record, time.time()))
+    hop = tracer.hop(f"return to {target}", record.headers, waited=_waited(record))
     headers = [pair for pair in record.headers if pair[0] not in (codec.DUE, codec.TARGET)]
     await publisher.publish(Outgoing(target, record.value, record.key, headers))
+    # a wait is slow by its nature: who serves the request decides whether its trace is kept
+    if hop.context.sampled:
+        hop.end()
+
+
+def _waited(record: Record) -> Waited:
+    place = (*record.partition, record.offset)
+    return Waited(
+        queue=record.partition.topic,
+        since_ms=record.timestamp_ms,
+        attributes=lambda: queue_attributes(*place),
+    )
 
 
 def wait_s(record: Record, now: float) -> float:

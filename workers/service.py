@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from cache.found import Bypass, Found, Hit, Miss
-from observability.hop import Hop
+from observability.hop import Hop, OpenSpan
 from observability.semconv import done_attributes
 from producers import codec
 from producers.messages import Attempt, CacheOutcome, Done, Failed, Timings, Validator
@@ -93,7 +93,7 @@ class Service:
     async def _find(self) -> Found:
         begun = time.monotonic()
         with self.hop.span("cache lookup") as span:
-            found = await self._look()
+            found = await self._look(span)
             span.attributes = lambda: of_lookup(found, self.job if self.hop.content else None)
         self.cache = found.outcome
         self.pool.reporter.looked_up(found.outcome.result, time.monotonic() - begun)
@@ -103,15 +103,14 @@ class Service:
             self.awaited = found.follow_up.miss
         return found
 
-    async def _look(self) -> Found:
+    async def _look(self, span: OpenSpan) -> Found:
         """A look may wait for another worker's answer: until the deadline or a cancellation."""
-        job, left_s = self.job, None
-        if job.deadline_ms is not None:
-            left_s = max(0.0, (job.deadline_ms - self.begun_ms) / 1000)
+        job, left_s = self.job, self.job.left_s(self.begun_ms)
         try:
             with self.pool.cancellations.stopping(job.request.id):
                 async with asyncio.timeout(left_s):
-                    return await self.pool.lookup.find(job.request, job.route, int(self.begun_ms))
+                    now_ms = int(self.begun_ms)
+                    return await self.pool.lookup.find(job.request, job.route, now_ms, span)
         except (Cancelled, TimeoutError):
             return Bypass(CacheOutcome(result="bypass", reason="cancelled or out of time"))
 
@@ -134,7 +133,8 @@ class Service:
         if hit.follow_up is None:
             return
         before = len(self.attempts)
-        result = await self._pursuit(None).run()
+        with self.pool.tracer.aside(self.hop, "follow up") as self.hop:
+            result = await self._pursuit(None).run()
         good = result.attempt if isinstance(result, Answered) else None
         await self._afterwards.pay_check(self.attempts[before:], good)
         if isinstance(result, Answered):
@@ -232,7 +232,8 @@ class Service:
         if self.awaited is not None:
             miss, self.awaited = self.awaited, None
             await self.pool.lookup.keep(miss, done)
-        await self._afterwards.judge(done)
+        with self.pool.tracer.aside(self.hop, "second opinion") as self.hop:
+            await self._afterwards.judge(done)
 
     def _done(self, result: Answered) -> tuple[Done, Facts]:
         completion, good = result.completion, result.attempt
@@ -289,8 +290,9 @@ class Service:
 
     def _ending(self, reply: Done | Failed, facts: Facts) -> Ending:
         event = account.usage_event(self.job, reply, facts, _now_ms())
-        self.pool.reporter.record(event, exported=self.hop.context.sampled)
-        return Ending(codec.encode(reply), codec.encode(event))
+        exported = self.hop.settle(reply.code if isinstance(reply, Failed) else None)
+        self.pool.reporter.record(event, exported=exported)
+        return Ending(codec.encode(reply), codec.encode(event), self.hop.traceparent)
 
 
 def _now_ms() -> int:

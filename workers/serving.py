@@ -67,7 +67,7 @@ def _chores_stream(process: Process, pool: Pool) -> Stream:
     chores = [*(topics.retry_topic(delay) for delay in DELAYS_MS), topics.CACHE_INVALIDATIONS]
     return Stream(
         KafkaSource(process.settings, chores, _CHORES_GROUP, process.settings.session_timeout_s),
-        partial(do_chore, process.publisher, pool.lookup),
+        partial(do_chore, process.publisher, pool.tracer, pool.lookup),
         partial(bury, process.publisher),
         partial(lane_of, weight_of=lambda _: 1),
         StreamSettings(concurrency=_WAITING_RETRIES, revoke_grace_s=0, stop_grace_s=0),

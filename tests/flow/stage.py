@@ -217,7 +217,7 @@ class Stage:
             queues = queues_of(self.catalog, tier, None)
             found.append(self._stream(queues, tier, partial(serve_one, self.pool(tier)), buried))
         chores = [topics.retry_topic(delay) for delay in DELAYS_MS]
-        chore = partial(do_chore, self.broker, self.answers)
+        chore = partial(do_chore, self.broker, self.tracer, self.answers)
         found.append(self._stream(chores, "chores", chore, buried))
         return found
 

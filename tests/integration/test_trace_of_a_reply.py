@@ -16,6 +16,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.trace import NonRecordingSpan, SpanContext
 
+from cache.lookup import FLIGHT
 from dev.jaeger import Jaeger, jaeger
 from observability.trace_reading import from_jaeger
 from observability.trace_tree import SeenSpan, children_of, show
@@ -108,7 +109,11 @@ async def test_the_store_shows_every_hop_of_a_sampled_request(
                 "route": {
                     "decide": {},
                     "queue llm.tier.premium": {},
-                    "serve premium": {"cache lookup": {}, chat_name: {}, "reply": {}},
+                    "serve premium": {
+                        "cache lookup": {"read": {}, "embed": {}, "search": {}, FLIGHT: {}},
+                        chat_name: {},
+                        "reply": {},
+                    },
                 },
             }
         }

@@ -1,3 +1,4 @@
+from observability.tracing import Tracer
 from producers import codec, topics
 from producers.broker import Outgoing, Partition, Record
 from workers.dead_letters import REASON
@@ -25,12 +26,12 @@ def test_a_clock_that_was_set_back_by_an_hour_delays_nothing_by_an_hour() -> Non
 
 async def test_a_due_record_goes_back_to_its_queue() -> None:
     sent = Sent()
-    await return_when_due(sent, record(due_ms=0))
+    await return_when_due(sent, Tracer("test", None), record(due_ms=0))
     assert sent == [Outgoing("llm.tier.economy", b"v", b"k", [("mine", b"kept")])]
 
 
 async def test_a_record_can_not_be_sent_anywhere_but_to_a_queue() -> None:
     sent = Sent()
-    await return_when_due(sent, record(due_ms=0, target=b"llm.usage"))
+    await return_when_due(sent, Tracer("test", None), record(due_ms=0, target=b"llm.usage"))
     assert [outgoing.topic for outgoing in sent] == [topics.DEAD_LETTERS]
     assert codec.header(sent[0].headers, REASON) == "invalid_request"

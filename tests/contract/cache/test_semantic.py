@@ -33,14 +33,6 @@ ASKED = "How can I learn to play the guitar?"
 SAME = "What is the best way to learn to play guitar?"
 
 
-@pytest.fixture(scope="session")
-def embedder() -> LocalEmbedder:
-    folder = Path("var/embedder")
-    if not folder.exists():
-        pytest.fail("no embedder in var/embedder: build it with `make embedder`")
-    return LocalEmbedder(folder)
-
-
 @pytest.fixture(params=["redis", "process"])
 async def lookup(
     request: pytest.FixtureRequest, redis: Redis, embedder: LocalEmbedder
