@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from cache.found import Found, Hit, Miss, Refresh
+from observability.tracing import OpenSpan
 from producers.messages import CacheOutcome, Done, Request, Route, Savings, Usage
 from tests.fakes import MemoryAnswers, answer, fails
 from tests.flow.stage import ask, playing
@@ -14,9 +15,9 @@ from workers.providers.outcome import CutStream
 class StaleAnswers(MemoryAnswers):
     """Every answer is old: it is served, and asked for again."""
 
-    async def find(self, request: Request, route: Route, now_ms: int) -> Found:
+    async def find(self, request: Request, route: Route, now_ms: int, span: OpenSpan) -> Found:
         """A hit with a call to make after it."""
-        miss = await super().find(request, route, now_ms)
+        miss = await super().find(request, route, now_ms, span)
         assert isinstance(miss, Miss)
         outcome = CacheOutcome(result="hit", step="exact", saved_micro_usd=Decimal(20))
         body = answer("old").body
