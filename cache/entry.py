@@ -4,7 +4,7 @@ An entry is one JSON value under one key, so that an exact hit costs one read.
 """
 
 import random
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from decimal import Decimal
 from typing import Any, Final
 
@@ -39,9 +39,12 @@ class Entry:
         return max(0.0, (now_ms - self.kept_ms) / 1000)
 
 
+_FIELDS: Final = tuple(field.name for field in fields(Entry))
+
+
 def encode(entry: Entry) -> bytes:
     """The value in Redis."""
-    return to_json({"v": _VERSION, **asdict(entry)})
+    return to_json({"v": _VERSION, **{name: getattr(entry, name) for name in _FIELDS}})
 
 
 def decode(raw: bytes) -> Entry | None:

@@ -77,6 +77,8 @@ def _caps(name: str, tenant: Tenant, tags: Mapping[str, str], at: datetime) -> I
 
 
 def _of(prefix: str, whose: str, usd: _Limits, tenant: Tenant, at: datetime) -> Iterator[Cap]:
+    if usd == (None, None):
+        return
     periods: tuple[tuple[Period, str, timedelta], ...] = (
         ("day", f"{at:%Y-%m-%d}", timedelta(days=2)),
         ("month", f"{at:%Y-%m}", timedelta(days=62)),

@@ -110,6 +110,12 @@ class Tenant(Section):
     weight: Annotated[int, Field(ge=1, le=1000)] = 1
     baseline: str | None = None
 
+    @property
+    def has_budget(self) -> bool:
+        """Whether any request of the tenant may draw from a budget."""
+        own = self.budget_usd_day is not None or self.budget_usd_month is not None
+        return own or bool(self.tag_budgets)
+
 
 class Catalog(Section):
     """The whole file, coherent: every name that is used is defined.

@@ -106,7 +106,8 @@ class Once:
         self._trips = trips
         self._settings = settings
         self._on_unguarded = on_unguarded
-        self._held: set[bytes] = set()
+        self._held: dict[bytes, Claimed] = {}
+        self._renewing: asyncio.Task[None] | None = None
         self._renew = trips.script(_RENEW)
         self._record = trips.script(_RECORD)
         self._release = trips.script(_RELEASE)
@@ -125,13 +126,13 @@ class Once:
         if not isinstance(claim, Claimed):
             yield
             return
-        self._held.add(claim.token)
-        renewing = asyncio.create_task(self._keep_renewing(claim))
+        self._held[claim.token] = claim
+        if self._renewing is None:
+            self._renewing = asyncio.create_task(self._keep_renewing())
         try:
             yield
         finally:
-            self._held.discard(claim.token)
-            renewing.cancel()
+            self._held.pop(claim.token, None)
 
     async def record(self, claim: Claim, ending: Ending) -> Ending:
         """The ending to publish: ours, or the one that another worker recorded first."""
@@ -148,7 +149,7 @@ class Once:
     async def release(self, claim: Claim) -> None:
         """The request goes elsewhere unanswered: whoever gets it may claim it at once."""
         if isinstance(claim, Claimed):
-            self._held.discard(claim.token)
+            self._held.pop(claim.token, None)
             await self._guarded(self._release(keys=[claim.key], args=[claim.token]))
 
     async def _try(self, key: str, token: bytes) -> Claim | Busy:
@@ -170,14 +171,19 @@ class Once:
                 self._on_unguarded()
                 return Unguarded(key)
 
-    async def _keep_renewing(self, claim: Claimed) -> None:
-        lease_ms = int(self._settings.lease_s * 1000)
-        while True:
-            await asyncio.sleep(self._settings.lease_s / 3)
-            # not by cancellation alone: the Redis client can swallow one, and a lease renewed for
-            # ever keeps its request from everybody
-            if claim.token not in self._held:
-                return
+    async def _keep_renewing(self) -> None:
+        """All leases of this process, until it holds none."""
+        try:
+            while self._held:
+                await asyncio.sleep(self._settings.lease_s / 3)
+                await asyncio.gather(*(self._renewed(claim) for claim in self._held.values()))
+        finally:
+            self._renewing = None
+
+    async def _renewed(self, claim: Claimed) -> None:
+        # asked at the last moment: a lease renewed after its release keeps its request from all
+        if claim.token in self._held:
+            lease_ms = int(self._settings.lease_s * 1000)
             await self._guarded(self._renew(keys=[claim.key], args=[claim.token, lease_ms]))
 
     async def _guarded(self, operation: Awaitable[Any], missing: object = None) -> Any:  # noqa: ANN401

@@ -146,7 +146,7 @@ class Service:
 
     async def _within_budget(self) -> Result:
         tenant = self.world.catalog.tenant(self.job.request.tenant) or Tenant()
-        estimate = self._pursuit(None).estimate
+        estimate = self._pursuit(None).estimate if tenant.has_budget else None
         async with allowance(self.pool.budgets, self.job, tenant, estimate, self.attempts) as held:
             if isinstance(held, Spent):
                 return plan.GiveUp("budget_exceeded", held.why, retryable=False)

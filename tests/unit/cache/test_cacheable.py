@@ -1,8 +1,19 @@
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from cache.cacheable import refuse_answer, refuse_question, refuse_request
+from cache.cacheable import (
+    ADDRESS,
+    MINE,
+    MOMENT,
+    PERSON,
+    Sign,
+    refuse_answer,
+    refuse_question,
+    refuse_request,
+)
 from cache.settings import Policy
 from producers.messages import CacheOutcome, ChatBody, Done, RouteTaken, Timings, Usage
 
@@ -46,6 +57,16 @@ def test_questions_of_the_moment_or_of_one_person(text: str) -> None:
 )
 def test_questions_for_everybody(text: str) -> None:
     assert refuse_question(text, Policy()) is None
+
+
+ASCII = st.characters(max_codepoint=127)
+
+
+@pytest.mark.parametrize("sign", [MOMENT, PERSON, MINE, ADDRESS])
+@given(st.data())
+def test_no_text_escapes_its_expression_for_want_of_a_word(sign: Sign, data: st.DataObject) -> None:
+    text = data.draw(st.from_regex(sign.expression, alphabet=ASCII))
+    assert sign.found_in(text, text.casefold())
 
 
 def test_varied_answers_are_wanted() -> None:
