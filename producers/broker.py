@@ -41,7 +41,7 @@ class Outgoing:
 
 
 class PublishFailedError(Exception):
-    """The broker didn't take the record in time, or never will (`permanent`: too large, no topic).
+    """The broker didn't take a record in time, or never will (`permanent`: too large, no topic).
 
     Not permanent: it is unknown whether the record was written.
     """
@@ -54,8 +54,12 @@ class PublishFailedError(Exception):
 class Publisher(Protocol):
     """Writes records."""
 
-    async def publish(self, outgoing: Outgoing) -> None:
-        """Returns once the broker has the record safely. Raises PublishFailedError."""
+    async def publish(self, *outgoing: Outgoing) -> None:
+        """Returns once the broker has the records safely. Raises PublishFailedError.
+
+        They leave in the order given, without waiting for each other; after a failure any of them
+        may have been written.
+        """
         ...
 
 

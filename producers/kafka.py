@@ -4,7 +4,7 @@ import asyncio
 import logging
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Self
 
@@ -94,8 +94,8 @@ class KafkaBroker:
             task.cancel()
         await self._producer.stop()
 
-    async def publish(self, outgoing: Outgoing) -> None:
-        """Returns once all in-sync replicas have it. Raises PublishFailedError."""
+    async def publish(self, *outgoing: Outgoing) -> None:
+        """Returns once all in-sync replicas have them. Raises PublishFailedError."""
         producer = self._producer
         try:
             try:
@@ -105,7 +105,8 @@ class KafkaBroker:
                 await _write(self._producer, outgoing)
         except KafkaError as error:
             permanent = isinstance(error, _PERMANENT)
-            raise PublishFailedError(outgoing.topic, str(error), permanent=permanent) from error
+            topics = ", ".join(dict.fromkeys(one.topic for one in outgoing))
+            raise PublishFailedError(topics, str(error), permanent=permanent) from error
 
     @asynccontextmanager
     async def tail(
@@ -184,11 +185,12 @@ class KafkaBroker:
                 retiring.add_done_callback(self._retiring.discard)
 
 
-async def _write(producer: AIOKafkaProducer, outgoing: Outgoing) -> None:
-    acknowledged = await producer.send(
-        outgoing.topic, value=outgoing.value, key=outgoing.key, headers=list(outgoing.headers)
-    )
-    await acknowledged
+async def _write(producer: AIOKafkaProducer, outgoing: Sequence[Outgoing]) -> None:
+    acknowledged = [
+        await producer.send(one.topic, value=one.value, key=one.key, headers=list(one.headers))
+        for one in outgoing
+    ]
+    await asyncio.gather(*acknowledged)
 
 
 async def _seek(consumer: AIOKafkaConsumer, since_s: float) -> None:

@@ -40,9 +40,13 @@ class MemoryBroker:
 
     # --------------------------------------------------------------------- producers.broker.Broker
 
-    async def publish(self, outgoing: Outgoing) -> None:
+    async def publish(self, *outgoing: Outgoing) -> None:
         """Raises PublishFailedError for a topic that is refused now."""
         await asyncio.sleep(0)
+        for one in outgoing:
+            self._append(one)
+
+    def _append(self, outgoing: Outgoing) -> None:
         if (permanent := self._refused.get(outgoing.topic)) is not None:
             raise PublishFailedError(outgoing.topic, "refused by the test", permanent=permanent)
         partition = self._partition_of(outgoing)

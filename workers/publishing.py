@@ -26,16 +26,17 @@ class PatientPublisher:
         self._publisher = publisher
         self._written = written
 
-    async def publish(self, outgoing: Outgoing) -> None:
+    async def publish(self, *outgoing: Outgoing) -> None:
         """Raises PublishFailedError only when it is permanent."""
         while True:
             try:
-                await self._publisher.publish(outgoing)
+                await self._publisher.publish(*outgoing)
             except PublishFailedError as error:
                 if error.permanent:
                     raise
                 _log.warning("%s; trying again", error)
                 await asyncio.sleep(_PAUSE_S)
             else:
-                self._written(outgoing)
+                for one in outgoing:
+                    self._written(one)
                 return

@@ -1,6 +1,5 @@
 """How do a request's chunks, its final reply and its usage event reach their topics?"""
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -29,10 +28,8 @@ class ReplyChannel:
         tenant = self.job.request.tenant.encode()
         reply = Outgoing(self._topic, ending.reply, self.job.request.id.encode(), self._headers())
         with self.hop.span("reply"):
-            await asyncio.gather(
-                self.publisher.publish(reply),
-                self.publisher.publish(Outgoing(topics.USAGE, ending.usage, tenant)),
-            )
+            # the account first: it is written too when the reply never can be
+            await self.publisher.publish(Outgoing(topics.USAGE, ending.usage, tenant), reply)
 
     async def account(self, event: UsageEvent) -> None:
         """Publishes a usage event alone, of a call that has no reply."""

@@ -17,13 +17,14 @@ class SlowTopic:
         self.may = asyncio.Event()
         self.broken = False
 
-    async def publish(self, outgoing: Outgoing) -> None:
+    async def publish(self, *outgoing: Outgoing) -> None:
         await self.may.wait()
         if self.broken:
-            raise PublishFailedError(outgoing.topic, "gone", permanent=True)
-        chunk = codec.decode_reply(outgoing.value)
-        assert isinstance(chunk, Chunk)
-        self.chunks.append(chunk)
+            raise PublishFailedError(outgoing[0].topic, "gone", permanent=True)
+        for one in outgoing:
+            chunk = codec.decode_reply(one.value)
+            assert isinstance(chunk, Chunk)
+            self.chunks.append(chunk)
 
 
 def pump_to(topic: SlowTopic) -> ChunkPump:

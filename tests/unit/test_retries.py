@@ -6,8 +6,8 @@ from workers.retries import return_when_due, wait_s
 
 
 class Sent(list[Outgoing]):
-    async def publish(self, outgoing: Outgoing) -> None:
-        self.append(outgoing)
+    async def publish(self, *outgoing: Outgoing) -> None:
+        self.extend(outgoing)
 
 
 def record(due_ms: int, target: bytes = b"llm.tier.economy", delay_ms: int = 10_000) -> Record:
