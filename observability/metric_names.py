@@ -152,7 +152,7 @@ HISTOGRAMS: Final[dict[HistogramName, HistogramSpec]] = {
         "A record's wait in a topic.", ("topic",), _LONG
     ),
     "switchgear_first_token_seconds": HistogramSpec(
-        "From a call to the first token of its answer.", ("deployment",), _LONG
+        "From submission to the first token of an answer.", ("deployment",), _LONG
     ),
     "switchgear_attempt_seconds": HistogramSpec("One call.", ("deployment", "outcome"), _LONG),
     "switchgear_route_seconds": HistogramSpec("One routing decision.", (), _SHORT),

@@ -46,12 +46,13 @@ class Outcomes:
 
     def record(self, event: UsageEvent, *, exported: bool) -> None:
         """Count `event` and write its line. exported: its trace is, so it may be an exemplar."""
+        trace_id = event.trace_id if exported else None
         if event.aside is None:
-            self._count_request(event, event.trace_id if exported else None)
+            self._count_request(event, trace_id)
             self._count_support(event)
             self._write(event)
         for attempt in event.attempts:
-            self._count_attempt(attempt)
+            self._count_attempt(attempt, trace_id)
         self._count_tokens(event)
         self._count_money(event)
 
@@ -76,11 +77,14 @@ class Outcomes:
                 trace_id=trace_id,
             )
 
-    def _count_attempt(self, attempt: Attempt) -> None:
+    def _count_attempt(self, attempt: Attempt, trace_id: str | None) -> None:
         labels = attempt.deployment, attempt.outcome
         self._metrics.count("switchgear_attempts_total", *labels)
         self._metrics.observe(
-            "switchgear_attempt_seconds", *labels, value=attempt.duration_ms / 1e3
+            "switchgear_attempt_seconds",
+            *labels,
+            value=attempt.duration_ms / 1e3,
+            trace_id=trace_id,
         )
 
     def _count_tokens(self, event: UsageEvent) -> None:

@@ -168,3 +168,21 @@ def test_what_a_span_cannot_say_costs_the_trace_and_not_the_request(
     hop.end(lambda: {"a": 1 // 0})
     assert seen.spans == []
     assert "could not be exported" in caplog.text
+
+
+def test_only_what_is_exported_may_be_an_exemplar() -> None:
+    kept = SeenSpans()
+    assert tracer_of(kept).hop("serve").settle()
+    assert not tracer_of(kept, ratio=0).hop("serve").settle()
+    assert tracer_of(kept, ratio=0).hop("serve").settle("overloaded")
+    nowhere = Tracer("test", None, TracingSettings(sample_ratio=1)).hop("serve")
+    assert nowhere.context.sampled
+    assert not nowhere.settle("overloaded")
+
+
+def test_a_hop_ends_once() -> None:
+    kept = SeenSpans()
+    hop = tracer_of(kept).hop("serve")
+    hop.end()
+    hop.end(error="internal_error")
+    assert len(kept.spans) == 1
