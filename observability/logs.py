@@ -7,12 +7,14 @@ theirs is JSON as well.
 import logging
 import re
 import sys
+import traceback
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final, TextIO
 
 import structlog
-from structlog.typing import EventDict, FilteringBoundLogger, Processor
+from structlog.processors import ExceptionRenderer
+from structlog.typing import EventDict, ExcInfo, FilteringBoundLogger, Processor
 
 REDACTED: Final = "[redacted]"
 
@@ -34,13 +36,14 @@ def start_logging(level: str = "INFO", *, content: bool = False, out: TextIO = s
     Libraries are heard from WARNING on, or from DEBUG on if that is the level: at INFO, aiokafka
     tells every partition it gets.
 
-    content: let prompts and answers through (off by default); secrets are redacted in any case.
+    content: let prompts and answers through (off by default), and so what errors say: where they
+    were raised is always told. Secrets are redacted in any case.
     """
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
+        structlog.processors.format_exc_info if content else ExceptionRenderer(_frames),
         redact if content else redact_all,
     ]
     structlog.configure(
@@ -82,6 +85,17 @@ def redact_all(_logger: object, _method: str, event: EventDict) -> EventDict:
 def without_secrets(text: str) -> str:
     """`text` with API keys, bearer tokens and passwords in URLs replaced."""
     return _SECRET_TEXT.sub(REDACTED, text)
+
+
+def _frames(exc_info: ExcInfo) -> str:
+    """Where it broke, without the errors' own words: they may quote a prompt or an answer."""
+    told: list[str] = []
+    error: BaseException | None = exc_info[1]
+    while error is not None:
+        frames = "".join(traceback.format_tb(error.__traceback__))
+        told.append(f"{type(error).__name__}\n{frames}")
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return "after\n".join(told)
 
 
 def _cleaned(event: EventDict, *, drop_content: bool) -> EventDict:

@@ -5,7 +5,7 @@ any FastStream or plain Kafka client can take part.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, TypeAlias, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -60,7 +60,7 @@ class DecodeError(Exception):
     where: the field's path, e.g. `body.messages.0.role`; problem: what is wrong with it.
     """
 
-    raw: bytes
+    raw: bytes = field(repr=False)
     message: str
     where: str
     problem: str

@@ -112,6 +112,10 @@ class MemoryBroker:
         """Every record ever written to `topic`, in the order of writing."""
         return self._written[topic]
 
+    def topics(self) -> list[str]:
+        """Those that anything was ever written to."""
+        return list(self._written)
+
     async def until(self, happened: Callable[[], bool], patience_s: float = PATIENCE_S) -> None:
         """Returns once something that depends on what is written or committed has happened."""
         async with asyncio.timeout(patience_s):

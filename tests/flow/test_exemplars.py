@@ -28,7 +28,7 @@ def exemplars(metrics: Metrics) -> dict[str, set[str]]:
         accept = {"Accept": "application/openmetrics-text; version=1.0.0"}
         with urlopen(Request(f"http://127.0.0.1:{port}/metrics", headers=accept)) as scrape:
             text = scrape.read().decode()
-    for family in text_string_to_metric_families(text):
+    for family in text_string_to_metric_families(text):  # type: ignore[no-untyped-call]
         for sample in family.samples:
             if sample.exemplar is not None:
                 found[family.name].add(sample.exemplar.labels["trace_id"])

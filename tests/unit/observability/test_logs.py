@@ -83,3 +83,23 @@ def test_an_exceptions_text_is_redacted(out: io.StringIO) -> None:
 def test_redaction_leaves_other_text_alone(text: str) -> None:
     if not any(mark in text for mark in ("sk-", "AKIA", "AIza", "xox", "gh", "://", "earer")):
         assert without_secrets(text) == text
+
+
+@pytest.mark.parametrize("content", [False, True])
+def test_an_error_says_where_and_only_with_content_what(out: io.StringIO, *, content: bool) -> None:
+    start_logging(out=out, content=content)
+    prompt, answer = "a planted prompt", "a planted answer"
+    try:
+        try:
+            raise KeyError(prompt)
+        except KeyError as error:
+            raise ValueError(answer) from error
+    except ValueError:
+        logger().exception("ours")
+        logging.getLogger("workers.stream").exception("handler failed")
+    for line in lines(out):
+        told = str(line["exception"])
+        assert "ValueError" in told
+        assert "KeyError" in told
+        assert "test_logs.py" in told
+        assert (prompt in told, answer in told) == (content, content)
