@@ -7,6 +7,7 @@ from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
+from observability.groundedness import FLAGGED_SHARE
 from observability.metrics import Metrics
 from producers.messages import Attempt, Savings, UsageEvent
 
@@ -116,7 +117,7 @@ class Outcomes:
 
     def _count_support(self, event: UsageEvent) -> None:
         if event.unsupported_share is not None:
-            verdict = "unsupported" if event.unsupported_share else "supported"
+            verdict = "unsupported" if event.unsupported_share > FLAGGED_SHARE else "supported"
             model = event.model or _NONE
             self._metrics.count("switchgear_groundedness_checks_total", model, "lexical", verdict)
 

@@ -8,11 +8,9 @@ from typing import Final
 from rich.table import Table
 
 from observability.confidence import Rate, wilson
+from observability.groundedness import FLAGGED_SHARE
 from observability.ledger import Reading
 from observability.period import IN_PERIOD, Period
-
-FLAGGED_SHARE: Final = 0.2
-"""An answer counts as ungrounded if more of its claims than this are missing from its context."""
 
 _COUNTS: Final = f"""
 SELECT coalesce(judged_model, model) AS answered_by, coalesce(task, '(none)') AS what,

@@ -7,8 +7,8 @@ from typing import Any, Final
 from observability.groundedness import Support, context_of, support
 from producers.messages import ChatBody
 
-_LARGE: Final = 2_000
-"""Characters from which the look-up takes over half a millisecond, so that it goes to a thread."""
+_LARGE: Final = 6_000
+"""Characters from which the look-up may take a millisecond, so that it goes to a thread."""
 
 
 async def support_of(body: ChatBody, answer: Mapping[str, Any]) -> Support | None:

@@ -22,7 +22,7 @@ async def test_an_invented_figure_is_counted() -> None:
 
 
 async def test_a_long_context_is_looked_up_on_a_thread_with_the_same_result() -> None:
-    found = await support_of(_body(_REPORT * 4), _answer("There were 4,310 orders."))
+    found = await support_of(_body(_REPORT * 8), _answer("There were 4,310 orders."))
     assert found is not None
     assert found.unsupported == ()
 

@@ -1,0 +1,136 @@
+"""Which of an answer's numbers, names and quotations does its context lack?
+
+Strict where that costs little, lenient where an honest answer writes a thing another way; the
+lenient ways are tried only on what the strict one didn't find. What an answer says in its own words
+can't be looked up.
+"""
+
+import re
+from collections.abc import Iterator
+from functools import cached_property
+from itertools import islice
+from typing import Final
+
+from observability.figures import NUMBER, Known, readings, scale_after, stands_alone
+from observability.spoken import month_of, says_month
+
+_QUOTE: Final = re.compile(r"[\"“„«]([^\"”“»\n]{12,300})[\"”“»]")
+_CAPITAL: Final = "A-ZÀ-ÖØ-ÞĀĆČĐĘĞİŁŃŌŐŘŚŞŠŪŰŹŻŽ"
+_NAME: Final = re.compile(
+    rf"\b[{_CAPITAL}][\w'\u2019-]*"
+    rf"(?:[ ](?:(?:of|de|van|von|the|and)[ ])?[{_CAPITAL}][\w'\u2019-]*)*"
+)
+_JOINED: Final = re.compile(r" (?:of|de|van|von|the|and) ")
+_LEADING_JOINER: Final = re.compile(r"^(?:of|de|van|von|the|and) ")
+_OPENING: Final = " \t\"'([*_#\u201c\u201e\u00ab\u2018"
+_ENDING: Final = (".", "!", "?", ":", ";", "|", "\n", "\u2022", "-", ")")
+"""What may stand before the first word of a sentence, a quotation, a cell or a point of a list."""
+_MARKED_UP: Final = re.compile(
+    r"^[ \t]*(?:#{1,6}[ ][^\n]*|\*\*[^*\n]{1,80}\*\*:?|[^.!?\n]{1,60}:)[ \t]*$"  # a heading
+    r"|^[ \t]*(?:[-*•][ ]+)?\*\*[^*\n]{1,40}(?::\*\*|\*\*:)",  # a label
+    re.MULTILINE,
+)
+_GERMAN: Final = frozenset(
+    "der die das dem und ist sind nicht ein eine einen im für auf wird wurde zum zur über".split()  # noqa: SIM905
+)
+_SIGNS_OF_GERMAN: Final = 2
+_NO_NAMES: Final = frozenset(
+    {"ceo", "cfo", "cto", "eur", "usd", "gbp", "chf", "faq", "i'm", "i'll"}
+)
+_APART: Final = {code: " " for code in range(128) if not chr(code).isalnum()}
+_TITLES: Final = frozenset({"Frau", "Herr", "Herrn", "Madame", "Monsieur", "Mr", "Mrs", "Ms", "Dr"})
+_SHORT: Final = 2
+_MOST: Final = 200
+"""Claims of each kind that are looked up, which bounds what a hostile answer can cost."""
+_SMALL: Final = 10
+"""Whole numbers up to here count things and number lists."""
+
+
+class Source:
+    """A context, read as far as the claims ask for."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    @cached_property
+    def folded(self) -> str:
+        """In lower case, with single spaces."""
+        return fold(self._text)
+
+    @cached_property
+    def _known(self) -> Known:
+        return Known(self._text, self.folded)
+
+    def lacks(self, answer: str) -> tuple[int, tuple[str, ...]]:
+        """How many claims of `answer` were looked up, and those that aren't here."""
+        numbers = [n for n in NUMBER.finditer(answer) if not _is_small(n[0])][:_MOST]
+        names, quotes = list(islice(_names(answer), _MOST)), _QUOTE.findall(answer)[:_MOST]
+        missing = [n[0] for n in numbers if not self._has_number(n)]
+        missing += [name for name in names if not self._has_name(name)]
+        missing += [f'"{quote}"' for quote in quotes if fold(quote).strip(" .,") not in self.folded]
+        return len(numbers) + len(names) + len(quotes), tuple(missing)
+
+    def _has_number(self, number: re.Match[str]) -> bool:
+        if stands_alone(number[0], self._text):
+            return True
+        scale = scale_after(number.string, number.end())
+        return self._known.bears_out(readings(number[0], scale))
+
+    def _has_name(self, name: str) -> bool:
+        return all(map(self._has_word, fold(name).split()))
+
+    def _has_word(self, word: str) -> bool:
+        if word.removesuffix("'s") in self.folded:
+            return True
+        month = month_of(word)
+        return month is not None and says_month(month, self.folded)
+
+
+def fold(text: str) -> str:
+    """In lower case, with single spaces and straight apostrophes."""
+    return " ".join(text.casefold().replace("\u2019", "'").split())
+
+
+def tokens(text: str) -> set[str]:
+    """What stands between ASCII marks and spaces, in lower case."""
+    return set(text.casefold().translate(_APART).split())
+
+
+def _names(answer: str) -> Iterator[str]:
+    """Names and acronyms of the prose, not of headings."""
+    prose = (
+        _MARKED_UP.sub("", answer) if "#" in answer or ":" in answer or "**" in answer else answer
+    )
+    nouns_too = _nouns_are_capitalised(prose)
+    for match in _NAME.finditer(prose):
+        begins = _begins_sentence(prose, match.start())
+        words = _without_first(match[0]) if begins else match[0]
+        for name in _JOINED.split(words) if nouns_too else [words]:
+            if (
+                len(name) > _SHORT
+                and name.casefold() not in _NO_NAMES
+                and (not nouns_too or " " in name or name.isupper())
+            ):
+                yield name
+
+
+def _without_first(name: str) -> str:
+    """A word that begins a sentence is capitalised anyway, unless it is an acronym."""
+    first, _, rest = name.partition(" ")
+    keeps = first[1:].isupper() or (first in _TITLES and rest)
+    return name if keeps else _LEADING_JOINER.sub("", rest)
+
+
+def _begins_sentence(text: str, at: int) -> bool:
+    before = text[max(0, at - 40) : at].rstrip(_OPENING)
+    return not before or before.endswith(_ENDING)
+
+
+def _nouns_are_capitalised(text: str) -> bool:
+    """Whether it is German: then a single capitalised word is no name."""
+    signs = tokens(text) & _GERMAN
+    return len(signs) + any(letter in text for letter in "äöüß") >= _SIGNS_OF_GERMAN
+
+
+def _is_small(number: str) -> bool:
+    return number.isdigit() and int(number) <= _SMALL
