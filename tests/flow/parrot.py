@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from aiohttp import web
 
@@ -49,7 +50,7 @@ def _answered(answer: str, *, stream: bool) -> web.Response:
         choice = {"index": 0, "message": message, "finish_reason": "stop"}
         body = {**about, "object": "chat.completion", "choices": [choice], "usage": usage}
         return web.json_response(body)
-    parts = [
+    parts: list[dict[str, Any]] = [
         {"choices": [{"index": 0, "delta": message}]},
         {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
         {"choices": [], "usage": usage},

@@ -91,7 +91,7 @@ def test_an_error_says_where_and_only_with_content_what(out: io.StringIO, *, con
     prompt, answer = "a planted prompt", "a planted answer"
     try:
         try:
-            raise KeyError(prompt)
+            _ = {}[prompt]
         except KeyError as error:
             raise ValueError(answer) from error
     except ValueError:
