@@ -35,12 +35,16 @@ def free_port() -> int:
 
 @dataclass
 class Child:
-    """A process of ours: `start` it, `stop` it politely, `kill` it as a crash would."""
+    """A process of ours: `start` it, `stop` it politely, `kill` it as a crash would.
+
+    user: whom it runs as, when we are root and it would refuse that; empty: as we do.
+    """
 
     name: str
     argv: Sequence[str]
     log: Path
     env: Mapping[str, str] = field(default_factory=dict)
+    user: str = ""
     _process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -63,9 +67,10 @@ class Child:
         """Start it; its output goes to the end of its log."""
         assert not self.alive, f"{self.name} already runs"
         self.log.parent.mkdir(parents=True, exist_ok=True)
+        launcher = [sys.executable, "-I", "-S", str(_LAUNCHER)]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(_LAUNCHER), str(os.getpid()), *self.argv],
+                [*launcher, str(os.getpid()), self.user, *self.argv],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Final, Protocol, TypeAlias
 
-from observability.ledger_schema import COLUMNS, without_nul
+from observability.ledger_schema import COLUMNS, Column, without_nul
 from producers.messages import UsageEvent
 
 Partition: TypeAlias = tuple[str, int]
@@ -65,11 +65,13 @@ class Totals:
 class Dialect:
     """What the stores don't say alike; all other SQL is of the part that each of them understands.
 
-    member: (a JSON object, its key) → the value as text, or NULL. attempts: what stands after FROM
-    for a row of `usage` with each of its attempts, called `attempt`, a JSON object.
+    member: (a JSON object, its key) → the value as text, or NULL. schema: the present one.
+    attempts: what stands after FROM for a row of `usage` with each of its attempts, called
+    `attempt`, a JSON object.
     """
 
     member: Callable[[str, str], str]
+    schema: str
     attempts: str
 
 
@@ -154,13 +156,23 @@ class Ledger:
             yield db
 
     def _check(self, db: Reading) -> None:
-        query = "SELECT column_name FROM information_schema.columns WHERE table_name = 'usage'"
-        missing = {column.name for column in COLUMNS} - {name for (name,) in db.rows(query)}
+        missing = missing_columns(db)
         if len(missing) == len(COLUMNS):
             raise LedgerError(f"there is no ledger in {self.store.name} yet: {_HOW_TO_MAKE}")
         if missing:
+            names = ", ".join(column.name for column in missing)
             raise LedgerError(
-                f"{self.store.name} is of an earlier version, without {', '.join(sorted(missing))}:"
-                f" {_HOW_TO_MAKE}, which adds them (older events have no value there), or replay"
-                " the log into a new one"
+                f"{self.store.name} is of an earlier version, without {names}: {_HOW_TO_MAKE},"
+                " which adds them (older events have no value there), or replay the log into a new"
+                " one"
             )
+
+
+def missing_columns(db: Reading) -> list[Column]:
+    """All of them, if there is no table."""
+    query = (
+        "SELECT column_name FROM information_schema.columns"  # noqa: S608
+        f" WHERE table_name = 'usage' AND table_schema = {db.dialect.schema}"
+    )
+    there = {name for (name,) in db.rows(query)}
+    return [column for column in COLUMNS if column.name not in there]

@@ -8,6 +8,7 @@ import pytest
 import redis
 
 from dev.broker import embedded
+from dev.postgres_server import postgres
 from dev.processes import Server
 from dev.redis_server import redis_server as redis_on_disk
 from dev.redis_server import url_of
@@ -52,3 +53,10 @@ def redis_url(redis_server: Server) -> str:
     with redis.Redis.from_url(url) as client:
         client.flushall()
     return url
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Server]:
+    """A PostgreSQL of the session's own; a test that stops it starts it again."""
+    with postgres() as server:
+        yield server

@@ -1,11 +1,40 @@
-"""Which store holds the ledger? A path names a DuckDB file."""
+"""Which store holds the ledger?
+
+A path names a DuckDB file: one machine, nothing to run. `postgresql://…` is for a ledger that many
+processes share. The servers' client libraries are imported only when a URL asks for them.
+"""
 
 from pathlib import Path
 
-from observability.ledger import Ledger
+from observability.ledger import Ledger, LedgerError, Store
+from observability.stores.address import parse, scheme_of
 from observability.stores.duckdb_file import DuckDbFile
 
 
 def ledger_at(where: str | Path) -> Ledger:
-    """The ledger that `SWITCHGEAR_LEDGER` names, not opened yet."""
-    return Ledger(DuckDbFile(Path(where)))
+    """The ledger that `SWITCHGEAR_LEDGER` names, not opened yet.
+
+    ValueError for a URL that names no store; LedgerError: its client library isn't installed.
+    """
+    return Ledger(_store_at(str(where)))
+
+
+def _store_at(where: str) -> Store:
+    match scheme_of(where):
+        case None:
+            return DuckDbFile(Path(where))
+        case "postgresql" | "postgres":
+            try:
+                from observability.stores.postgres import Postgres  # noqa: PLC0415
+            except ImportError as error:
+                raise _not_installed("postgresql", "psycopg[binary]") from error
+            return Postgres(parse(where))
+        case scheme:
+            raise ValueError(
+                f"there is no store for {scheme}: the ledger is the path of a DuckDB file or"
+                " postgresql://user:password@host/database"
+            )
+
+
+def _not_installed(store: str, package: str) -> LedgerError:
+    return LedgerError(f"a ledger in {store} needs a package: pip install '{package}'")

@@ -5,10 +5,9 @@ write or several read: they take turns.
 """
 
 import re
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,9 +15,10 @@ import duckdb
 
 from observability.ledger import Batch, Dialect, LedgerError, Parameter, Partition, Unreadable
 from observability.ledger_schema import COLUMNS, columns_of
+from observability.stores.patience import Patience
 from producers.messages import UsageEvent
 
-_RETRY_S: Final = 0.02
+_TAKING_TURNS: Final = Patience(retry_s=0.02)
 
 _TABLES: Final = f"""
 CREATE TABLE IF NOT EXISTS usage (
@@ -47,7 +47,9 @@ def _member(json: str, key: str) -> str:
 
 
 DIALECT: Final = Dialect(
-    member=_member, attempts="""usage, unnest(from_json(attempts, '["JSON"]')) AS made(attempt)"""
+    member=_member,
+    schema="current_schema()",
+    attempts="""usage, unnest(from_json(attempts, '["JSON"]')) AS made(attempt)""",
 )
 
 
@@ -67,11 +69,10 @@ class DuckDbReading:
 
 @dataclass(frozen=True, slots=True)
 class DuckDbFile:
-    """The file at `path`. wait_s: for other processes that have it open."""
+    """The file at `path`. patience: with other processes that have it open."""
 
     path: Path
-    wait_s: float = 60
-    sleep: Callable[[float], None] = field(default=time.sleep, repr=False)
+    patience: Patience = _TAKING_TURNS
 
     @property
     def name(self) -> str:
@@ -104,25 +105,26 @@ class DuckDbFile:
 
     @contextmanager
     def open(self, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
-        """The file, to this process alone unless it only reads. LedgerError: not within wait_s."""
+        """The file, to this process alone unless it only reads. LedgerError: not in time."""
         db = self._connect(read_only=read_only)
         try:
             yield db
+        except duckdb.Error as error:
+            raise LedgerError(f"{self.path}: {error}") from error
         finally:
             db.close()
 
     def _connect(self, *, read_only: bool) -> duckdb.DuckDBPyConnection:
-        deadline = time.monotonic() + self.wait_s
-        while True:
-            try:
-                return duckdb.connect(str(self.path), read_only=read_only)
-            except (duckdb.IOException, duckdb.ConnectionException) as error:
-                if not _is_lock(error) or time.monotonic() > deadline:
-                    raise LedgerError(f"cannot open {self.path}: {error}") from error
-                self.sleep(_RETRY_S)
+        def connect() -> duckdb.DuckDBPyConnection:
+            return duckdb.connect(self.name, read_only=read_only)
+
+        try:
+            return self.patience.until_done(self.name, connect, _is_lock)
+        except (duckdb.IOException, duckdb.ConnectionException) as error:
+            raise LedgerError(f"cannot open {self.path}: {error}") from error
 
 
-def _is_lock(error: duckdb.Error) -> bool:
+def _is_lock(error: Exception) -> bool:
     """Locked by another process, or open in this one with the other access mode."""
     text = str(error)
     return "lock on file" in text or "different configuration" in text

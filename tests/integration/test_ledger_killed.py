@@ -1,4 +1,4 @@
-"""A ledger that is killed ten times while it books holds every event once, to the same cent."""
+"""A ledger that is killed again and again while it books holds every event once, to the cent."""
 
 import asyncio
 import os
@@ -7,14 +7,19 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
+import psycopg
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from dev.postgres_server import url_of
+from dev.processes import Server
 from observability.stores import ledger_at
 from producers.codec import encode
 from producers.messages import UsageEvent
@@ -23,9 +28,7 @@ from tests.unit.observability.usage_events import usage_event
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
 
-KILLS = 10
 SLICE = 3_000
-EVENTS = [usage_event(number) for number in range(SLICE * (KILLS + 1))]
 
 
 @pytest.fixture
@@ -60,26 +63,51 @@ async def publish(bootstrap: str, events: Sequence[UsageEvent]) -> None:
         await asyncio.gather(*sent)
 
 
-def ledger_process(bootstrap: str, file: Path, *arguments: str) -> "subprocess.Popen[str]":
+@dataclass(frozen=True)
+class Home:
+    """Where the ledger is. mark: changes when a transaction begins to be written."""
+
+    where: str
+    mark: Callable[[], object]
+
+
+def file_at(path: Path) -> Home:
+    def written() -> list[tuple[str, int, int]]:
+        stats = [(path.name, path.stat()) for path in sorted(path.parent.glob(f"{path.name}*"))]
+        return [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
+
+    return Home(str(path), written)
+
+
+@contextmanager
+def database(server: Server, name: str) -> Iterator[Home]:
+    with psycopg.connect(url_of(server), autocommit=True) as db:
+        db.execute(f"DROP DATABASE IF EXISTS {name}".encode())
+        db.execute(f"CREATE DATABASE {name}".encode())
+
+        def writing() -> object:
+            return db.execute(
+                "SELECT backend_xid FROM pg_stat_activity WHERE query LIKE 'INSERT INTO usage%'"
+                " AND backend_xid IS NOT NULL AND application_name = 'switchgear-ledger'"
+            ).fetchall()
+
+        yield Home(url_of(server, name), writing)
+
+
+def ledger_process(bootstrap: str, home: Home, *arguments: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
-        [sys.executable, "-m", "observability", "ledger", "--ledger", str(file), *arguments],
-        env={**os.environ, "SWITCHGEAR_KAFKA": bootstrap},
+        [sys.executable, "-m", "observability", "ledger", *arguments],
+        env={**os.environ, "SWITCHGEAR_KAFKA": bootstrap, "SWITCHGEAR_LEDGER": home.where},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
 
 
-def written(file: Path) -> list[tuple[str, int, int]]:
-    """What changes whenever a transaction is written."""
-    stats = [(path.name, path.stat()) for path in sorted(file.parent.glob(f"{file.name}*"))]
-    return [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
-
-
-def kill_while_booking(process: "subprocess.Popen[str]", file: Path, after_s: float) -> None:
+def kill_while_booking(process: "subprocess.Popen[str]", home: Home, after_s: float) -> None:
     """SIGKILL, `after_s` after the first byte it writes."""
-    before = written(file)
-    while process.poll() is None and written(file) == before:
+    before = home.mark()
+    while process.poll() is None and home.mark() == before:
         time.sleep(0.002)
     time.sleep(after_s)
     process.send_signal(signal.SIGKILL)
@@ -87,17 +115,33 @@ def kill_while_booking(process: "subprocess.Popen[str]", file: Path, after_s: fl
     assert process.returncode == -signal.SIGKILL, err
 
 
-def test_totals_survive_ten_kills_and_a_replay(usage_topic: str, tmp_path: Path) -> None:
-    file = tmp_path / "ledger.duckdb"
-    for kill in range(KILLS):
-        asyncio.run(publish(usage_topic, EVENTS[kill * SLICE : (kill + 1) * SLICE]))
-        kill_while_booking(ledger_process(usage_topic, file), file, random.random() * 0.3)
-    asyncio.run(publish(usage_topic, EVENTS[KILLS * SLICE :]))
+def killed(bootstrap: str, home: Home, again: Home, kills: int) -> None:
+    """Kills the ledger that books into `home`; then its totals, and a replay's, are the events'."""
+    events = [usage_event(number) for number in range(SLICE * (kills + 1))]
+    for kill in range(kills):
+        asyncio.run(publish(bootstrap, events[kill * SLICE : (kill + 1) * SLICE]))
+        kill_while_booking(ledger_process(bootstrap, home), home, random.random() * 0.3)
+    asyncio.run(publish(bootstrap, events[kills * SLICE :]))
 
-    expected = sum((e.cost_micro_usd for e in EVENTS if e.cost_micro_usd is not None), Decimal(0))
-    for finished in (file, tmp_path / "replayed.duckdb"):
-        out, err = ledger_process(usage_topic, finished, "--once").communicate(timeout=120)
-        assert out.startswith(f"{len(EVENTS)} requests"), err
-        totals = ledger_at(finished).totals()
-        assert (totals.requests, totals.cost) == (len(EVENTS), expected)
-        assert totals.unreadable == KILLS + 1
+    expected = sum((e.cost_micro_usd for e in events if e.cost_micro_usd is not None), Decimal(0))
+    for finished in (home, again):
+        out, err = ledger_process(bootstrap, finished, "--once").communicate(timeout=120)
+        assert out.startswith(f"{len(events)} requests"), err
+        totals = ledger_at(finished.where).totals()
+        assert (totals.requests, totals.cost) == (len(events), expected)
+        assert totals.unreadable == kills + 1
+
+
+def test_totals_in_a_file_survive_ten_kills_and_a_replay(usage_topic: str, tmp_path: Path) -> None:
+    home, again = (file_at(tmp_path / name) for name in ("ledger.duckdb", "replayed.duckdb"))
+    killed(usage_topic, home, again, kills=10)
+
+
+def test_totals_in_postgres_survive_five_kills_and_a_replay(
+    usage_topic: str, postgres_server: Server
+) -> None:
+    with (
+        database(postgres_server, "killed") as home,
+        database(postgres_server, "replayed") as again,
+    ):
+        killed(usage_topic, home, again, kills=5)

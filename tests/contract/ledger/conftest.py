@@ -4,9 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.ledger.places import Folder, Place
+from tests.contract.ledger.places import Place, in_a_folder, in_postgres
 
 
-@pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Folder(tmp_path)
+@pytest.fixture(params=["duckdb", "postgres"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    match request.param:
+        case "duckdb":
+            return in_a_folder(tmp_path)
+        case _:
+            return in_postgres(request.getfixturevalue("postgres_server"))

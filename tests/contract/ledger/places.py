@@ -1,30 +1,43 @@
 """Where can the contract's ledgers be?"""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
-from typing import Protocol
 
+import psycopg
+
+from dev.postgres_server import url_of
+from dev.processes import Server
 from observability.ledger import Ledger
 from observability.stores import ledger_at
 
-
-class Place(Protocol):
-    """A store whose ledger can be emptied."""
-
-    def empty(self) -> Ledger:
-        """A ledger without anything in it."""
-        ...
+_NUMBERS = count()
 
 
-@dataclass
-class Folder:
-    """Each ledger is a new file."""
+@dataclass(frozen=True)
+class Place:
+    """A store that has room for any number of ledgers."""
 
-    path: Path
-    made: int = 0
+    another: Callable[[], str]
+    """The path or URL of one more."""
 
     def empty(self) -> Ledger:
-        self.made += 1
-        ledger = ledger_at(self.path / f"{self.made}.duckdb")
+        ledger = ledger_at(self.another())
         ledger.create()
         return ledger
+
+
+def in_a_folder(folder: Path) -> Place:
+    return Place(lambda: str(folder / f"{next(_NUMBERS)}.duckdb"))
+
+
+def in_postgres(server: Server) -> Place:
+    def another() -> str:
+        """A schema of its own."""
+        name = f"ledger_{next(_NUMBERS)}"
+        with psycopg.connect(url_of(server)) as db:
+            db.execute(f"CREATE SCHEMA {name}".encode())
+        return f"{url_of(server)}?options=-csearch_path%3D{name}"
+
+    return Place(another)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from observability.ledger import Batch, Booked, Totals, Unreadable
+from observability.ledger import Batch, Booked, LedgerError, Totals, Unreadable
 from producers.messages import UsageEvent
 from tests.contract.ledger.places import Place
 from tests.unit.observability.usage_events import usage_event
@@ -67,6 +67,19 @@ def test_however_events_are_repeated_the_sum_is_that_of_the_set(
     distinct = {number for numbers in batches for number in numbers}
     assert ledger.totals().cost == sum_of(events(*distinct))
     assert ledger.totals().requests == len(distinct)
+
+
+def test_a_batch_that_fails_at_its_end_is_booked_once_when_it_comes_again(place: Place) -> None:
+    ledger = place.empty()
+    ledger.book(Batch(events(1), {(TOPIC, 0): 1}))
+    batch = events(1, 2, 3)
+    with pytest.raises(LedgerError):
+        ledger.book(Batch(batch, {(TOPIC, 0): 2**70}))
+    assert ledger.positions() == {(TOPIC, 0): 1}
+    ledger.book(Batch(batch, {(TOPIC, 0): 4}))
+    assert ledger.positions() == {(TOPIC, 0): 4}
+    assert ledger.totals().requests == 3
+    assert ledger.totals().cost == sum_of(batch)
 
 
 def test_money_is_exact_to_a_millionth_of_a_micro_dollar(place: Place) -> None:

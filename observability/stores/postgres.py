@@ -1,0 +1,159 @@
+"""How does PostgreSQL keep the ledger? An event and its offset are one transaction.
+
+Any number of processes book and read at once. A report sees one moment (repeatable read).
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any, Final
+
+import psycopg
+from psycopg import Connection, IsolationLevel, OperationalError
+from psycopg.conninfo import make_conninfo
+
+from observability.ledger import Batch, Dialect, LedgerError, Parameter, missing_columns
+from observability.ledger_schema import COLUMNS, Column, columns_of
+from observability.stores.address import Address
+from observability.stores.patience import PATIENT, Patience
+
+_KINDS: Final = {"VARCHAR": "TEXT", "JSON": "TEXT", "DOUBLE": "DOUBLE PRECISION"}
+_CONNECT_S: Final = 10
+_SCHEMA_LOCK: Final = 0x5377_6974_6368
+"""Two processes that make the tables at once would make one of them fail."""
+
+
+def _kind(kind: str) -> str:
+    return _KINDS.get(kind, kind)
+
+
+def _definition(column: Column) -> str:
+    """Text is ordered by its bytes, as elsewhere, not by the database's language."""
+    return f"{column.name} {_kind(column.kind)}".replace("TEXT", 'TEXT COLLATE "C"')
+
+
+_TABLES: Final = f"""
+CREATE TABLE IF NOT EXISTS usage (
+    {", ".join(_definition(c) for c in COLUMNS)}, PRIMARY KEY (id)
+);
+CREATE INDEX IF NOT EXISTS usage_at_ms ON usage USING brin (at_ms);
+CREATE TABLE IF NOT EXISTS positions (
+    topic TEXT, part INTEGER, next_offset BIGINT, PRIMARY KEY (topic, part)
+);
+CREATE TABLE IF NOT EXISTS unreadable (
+    topic TEXT, part INTEGER, record_offset BIGINT, problem TEXT, raw BYTEA,
+    PRIMARY KEY (topic, part, record_offset)
+);
+"""
+_INSERT: Final = (
+    f"INSERT INTO usage ({', '.join(c.name for c in COLUMNS)}) SELECT * FROM"  # noqa: S608
+    f" unnest({', '.join(f'%s::{_kind(c.kind)}[]' for c in COLUMNS)}) ON CONFLICT DO NOTHING"
+)
+_INSERT_UNREADABLE: Final = (
+    "INSERT INTO unreadable VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING"
+)
+_MOVE: Final = (
+    "INSERT INTO positions VALUES (%s, %s, %s)"
+    " ON CONFLICT (topic, part) DO UPDATE SET next_offset = excluded.next_offset"
+)
+
+DIALECT: Final = Dialect(
+    member=lambda json, key: f"CAST({json} AS json) ->> CAST({key} AS text)",
+    schema="current_schema()",
+    attempts="usage, json_array_elements(CAST(attempts AS json)) AS made(attempt)",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresReading:
+    """One transaction."""
+
+    db: "Connection[tuple[Any, ...]]"
+    dialect: Dialect = DIALECT
+
+    def rows(self, sql: str, parameters: Mapping[str, Parameter] | None = None) -> list[Any]:
+        """As psycopg names parameters: `%(name)s`."""
+        theirs = re.sub(r"\$(\w+)", r"%(\1)s", sql.replace("%", "%%"))
+        return self.db.execute(theirs.encode(), parameters or {}).fetchall()
+
+
+@dataclass(frozen=True, slots=True)
+class Postgres:
+    """The database at `address`; the URL's options are libpq's, such as `sslmode`."""
+
+    address: Address
+    patience: Patience = PATIENT
+
+    @property
+    def name(self) -> str:
+        """The URL without the password."""
+        return self.address.shown
+
+    def create(self) -> None:
+        """Make what is missing; a role that may not is fine when nothing is."""
+        with self._transaction() as db:
+            db.execute("SELECT pg_advisory_xact_lock(%s)", [_SCHEMA_LOCK])
+            missing = missing_columns(PostgresReading(db))
+            if len(missing) == len(COLUMNS):
+                db.execute(_TABLES.encode())
+                return
+            for column in missing:
+                db.execute(f"ALTER TABLE usage ADD COLUMN {_definition(column)}".encode())
+
+    def book(self, batch: Batch) -> int:
+        """All of the batch and its positions, or nothing of it."""
+        with self._told():
+            return self.patience.until_done(self.name, lambda: self._book(batch), _passes)
+
+    def _book(self, batch: Batch) -> int:
+        # in one order, so that two ledgers that book the same events never wait for each other
+        events = sorted(batch.events, key=attrgetter("id"))
+        moves = sorted((*place, offset) for place, offset in batch.positions.items())
+        with self._connect() as db, db.cursor() as cursor:
+            cursor.execute(_INSERT.encode(), columns_of(events))
+            new = cursor.rowcount
+            cursor.executemany(_INSERT_UNREADABLE, sorted(r.row for r in batch.unreadable))
+            cursor.executemany(_MOVE, moves)
+        return new
+
+    @contextmanager
+    def reading(self) -> Iterator[PostgresReading]:
+        """One moment of the tables, whoever writes meanwhile."""
+        with self._transaction(read_only=True) as db:
+            yield PostgresReading(db)
+
+    @contextmanager
+    def _transaction(self, *, read_only: bool = False) -> "Iterator[Connection[tuple[Any, ...]]]":
+        with self._told():
+            connection = self.patience.until_done(self.name, self._connect, _passes)
+            if read_only:
+                connection.read_only = True
+                connection.isolation_level = IsolationLevel.REPEATABLE_READ
+            with connection:
+                yield connection
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except psycopg.Error as error:
+            raise LedgerError(f"{self.name}: {error}") from error
+
+    def _connect(self) -> "Connection[tuple[Any, ...]]":
+        at = self.address
+        parts: dict[str, Any] = {
+            "host": at.host, "port": at.port, "dbname": at.database,
+            "user": at.user, "password": at.password,
+            "connect_timeout": _CONNECT_S, "application_name": "switchgear-ledger", **at.options,
+        }  # fmt: skip
+        return psycopg.connect(make_conninfo(**parts))
+
+
+def _passes(error: Exception) -> bool:
+    """Whether it may be well again soon: not when the server looked at us and said no."""
+    if not isinstance(error, OperationalError):
+        return False
+    text = str(error)
+    return "FATAL" not in text or "starting up" in text or "shutting down" in text
