@@ -4,7 +4,7 @@ Every name is in `metric_names`; a name or label that isn't there doesn't type-c
 dictionary look-up and an addition (about 1 µs): the labelled child is found once.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Generic, TypeAlias, TypeVar
 
@@ -76,6 +76,13 @@ class Metrics:
     def set(self, name: GaugeName, *labels: str, to: float) -> None:
         """A gauge is now `to`."""
         self._gauges[name].child(labels).set(to)
+
+    def show(self, name: GaugeName, series: Mapping[Labels, float]) -> None:
+        """A gauge has these series now, and no others: what isn't ours any more must not stay."""
+        for gone in self._gauges[name].children.keys() - series.keys():
+            self.forget(name, *gone)
+        for labels, value in series.items():
+            self.set(name, *labels, to=value)
 
     def add(self, name: GaugeName, *labels: str, by: float = 1) -> None:
         """A gauge rises by `by` (falls, if negative)."""

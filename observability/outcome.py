@@ -20,6 +20,9 @@ class Outcomes:
     def __init__(self, metrics: Metrics, log: FilteringBoundLogger) -> None:
         self._metrics = metrics
         self._log = log
+        # a rate can't be told from a series' first sample: these are rare, and each one matters
+        for verdict in ("same", "different"):
+            metrics.count("switchgear_cache_checked_hits_total", verdict, by=0)
 
     def began(self, topic: str, waited_s: float) -> None:
         """A record is in work after it has lain in `topic`."""

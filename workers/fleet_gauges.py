@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Final
 
-from observability.metrics import Metrics
+from observability.metrics import Labels, Metrics
 
 from .breakers import StateName
 from .fleet import Fleet
@@ -22,7 +22,11 @@ _EVERY_S: Final = 1.0
 async def keep_gauges(fleet: Fleet, metrics: Metrics) -> None:
     """Until cancelled."""
     while True:
+        states: dict[Labels, float] = {}
+        limits: dict[Labels, float] = {}
         for one in fleet.reports():
-            metrics.set("switchgear_breaker_state", one.deployment, to=STATES[one.state])
-            metrics.set("switchgear_concurrency_limit", one.deployment, to=one.concurrency)
+            states[one.deployment,] = STATES[one.state]
+            limits[one.deployment,] = one.concurrency
+        metrics.show("switchgear_breaker_state", states)
+        metrics.show("switchgear_concurrency_limit", limits)
         await asyncio.sleep(_EVERY_S)

@@ -4,7 +4,7 @@ import asyncio
 import time
 from typing import Final
 
-from observability.metrics import Metrics
+from observability.metrics import Labels, Metrics
 
 from .kafka_source import KafkaSource
 from .stream import Stream
@@ -17,11 +17,19 @@ async def show(metrics: Metrics, stream: Stream, source: KafkaSource, tier: str)
     while True:
         await asyncio.sleep(_EVERY_S)
         metrics.set("switchgear_in_flight", tier, to=stream.state().running)
-        now_ms, done, oldest = time.time() * 1000, stream.done(), stream.oldest_ms()
-        for topic in {partition.topic for partition in source.ends()}:
-            age_s = (now_ms - oldest.get(topic, now_ms)) / 1000
-            metrics.set("switchgear_queue_age_seconds", topic, to=age_s)
-        for partition, end in source.ends().items():
-            behind = max(0, end - done.get(partition, end))
-            labels = source.group, partition.topic, str(partition.number)
-            metrics.set("switchgear_consumer_lag", *labels, to=behind)
+        _show_queues(metrics, stream, source)
+
+
+def _show_queues(metrics: Metrics, stream: Stream, source: KafkaSource) -> None:
+    ends, done = source.ends(), stream.done()
+    now_ms, oldest = time.time() * 1000, stream.oldest_ms()
+    topics = {partition.topic for partition in ends}
+    ages_s: dict[Labels, float] = {
+        (topic,): (now_ms - oldest.get(topic, now_ms)) / 1000 for topic in topics
+    }
+    metrics.show("switchgear_queue_age_seconds", ages_s)
+    behind: dict[Labels, float] = {
+        (source.group, place.topic, str(place.number)): max(0, end - done.get(place, end))
+        for place, end in ends.items()
+    }
+    metrics.show("switchgear_consumer_lag", behind)

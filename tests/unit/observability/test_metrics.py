@@ -69,6 +69,15 @@ def test_a_watched_gauge_is_read_at_the_scrape_and_can_be_forgotten() -> None:
     assert metrics.value("switchgear_consumer_lag", **named) is None
 
 
+def test_what_a_process_has_no_longer_is_not_shown() -> None:
+    metrics = Metrics()
+    lag: GaugeName = "switchgear_consumer_lag"
+    for partitions in ({"0": 7.0, "1": 3.0}, {"1": 4.0}):
+        metrics.show(lag, {("g", "t", number): behind for number, behind in partitions.items()})
+    assert metrics.value(lag, group="g", topic="t", partition="0") is None
+    assert metrics.value(lag, group="g", topic="t", partition="1") == 4
+
+
 def test_a_scrape_shows_values_and_exemplars() -> None:
     metrics = Metrics()
     metrics.observe("switchgear_route_seconds", value=0.002, trace_id="ab" * 16)

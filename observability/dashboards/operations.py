@@ -1,0 +1,136 @@
+"""Does it work, how fast, and where does it wait?"""
+
+from typing import Final
+
+from observability.dashboards.panels import Dashboard, Panel, quantile, rate, share
+
+_FAILED: Final = '{outcome!="done"}'
+
+OPERATIONS: Final = Dashboard(
+    "switchgear-operations",
+    "Switchgear: operations",
+    (
+        Panel("Requests by tier", rate("switchgear_requests_total", "tier"), "{{tier}}", "reqps"),
+        Panel(
+            "Share of requests that failed",
+            share(
+                f"({rate('switchgear_requests_total', where=_FAILED)} or vector(0))",
+                rate("switchgear_requests_total"),
+            ),
+            "failed",
+            "percentunit",
+        ),
+        Panel(
+            "Error budget burn",
+            "switchgear:failed:ratio_rate1h / 0.005",
+            "over an hour",
+            help="1 spends a month's budget (99.5 % succeed) in a month; from 14.4 on it pages.",
+        ),
+        Panel(
+            "Failures by code",
+            rate("switchgear_requests_total", "outcome", _FAILED),
+            "{{outcome}}",
+            "reqps",
+        ),
+        Panel(
+            "Time to reply, p95",
+            quantile(0.95, "switchgear_request_seconds", "tier"),
+            "{{tier}}",
+            "s",
+            help="Exemplars link to the trace.",
+        ),
+        Panel(
+            "Time to first token, p95",
+            quantile(0.95, "switchgear_first_token_seconds", "deployment"),
+            "{{deployment}}",
+            "s",
+        ),
+        Panel(
+            "Wait in queues, p95",
+            quantile(0.95, "switchgear_queue_wait_seconds", "topic"),
+            "{{topic}}",
+            "s",
+        ),
+        Panel(
+            "Consumer lag",
+            "sum by (group, topic) (switchgear_consumer_lag)",
+            "{{group}} {{topic}}",
+        ),
+        Panel("Oldest record", "max by (topic) (switchgear_queue_age_seconds)", "{{topic}}", "s"),
+        Panel("In flight", "sum by (tier) (switchgear_in_flight)", "{{tier}}"),
+        Panel(
+            "Calls allowed at once",
+            "sum by (deployment) (switchgear_concurrency_limit)",
+            "{{deployment}}",
+            help="What the processes allow themselves; it falls where a provider throttles.",
+        ),
+        Panel(
+            "Circuit breakers",
+            "max by (deployment) (switchgear_breaker_state)",
+            "{{deployment}}",
+            kind="state-timeline",
+        ),
+        Panel(
+            "Changes of circuit breakers",
+            rate("switchgear_breaker_transitions_total", "deployment, to"),
+            "{{deployment}} {{to}}",
+            "cps",
+        ),
+        Panel(
+            "Attempts by outcome",
+            rate("switchgear_attempts_total", "deployment, outcome"),
+            "{{deployment}} {{outcome}}",
+            "cps",
+        ),
+        Panel(
+            "Time of a call, p95",
+            quantile(0.95, "switchgear_attempt_seconds", "deployment"),
+            "{{deployment}}",
+            "s",
+        ),
+        Panel("Routed by tier", rate("switchgear_routed_total", "tier"), "{{tier}}", "reqps"),
+        Panel(
+            "Refused by the router",
+            rate("switchgear_rejected_total", "code"),
+            "{{code}}",
+            "reqps",
+        ),
+        Panel(
+            "Time of a routing decision, p95",
+            quantile(0.95, "switchgear_route_seconds"),
+            "decision",
+            "s",
+        ),
+        Panel(
+            "Time of a look into the cache, p95",
+            quantile(0.95, "switchgear_cache_lookup_seconds", "result"),
+            "{{result}}",
+            "s",
+        ),
+        Panel(
+            "Reroutes and retries",
+            f"{rate('switchgear_reroutes_total', 'from_tier, to_tier')}"
+            f" or {rate('switchgear_retries_total', 'tier')}",
+            "{{from_tier}}{{tier}} {{to_tier}}",
+            "cps",
+        ),
+        Panel(
+            "Dead letters",
+            rate("switchgear_dead_letters_total", "topic, reason"),
+            "{{topic}} {{reason}}",
+            "cps",
+        ),
+        Panel(
+            "Redeliveries",
+            rate("switchgear_redeliveries_total", "topic, outcome"),
+            "{{topic}} {{outcome}}",
+            "cps",
+        ),
+        Panel(
+            "Went on without Redis",
+            rate("switchgear_shared_state_errors_total", "operation"),
+            "{{operation}}",
+            "cps",
+        ),
+    ),
+)
