@@ -3,7 +3,7 @@
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import product
 from pathlib import Path
 from typing import Any, Final, get_args
@@ -38,7 +38,7 @@ def promtool() -> str:
     found = shutil.which("promtool")
     if found is None:
         pytest.fail(
-            "promtool isn't here: `apt-get install prometheus` (Debian), or download Prometheus from "
+            "promtool isn't here: `apt-get install prometheus` (Debian), or get Prometheus from "
             "https://prometheus.io/download and put promtool on the PATH"
         )
     return found
@@ -100,8 +100,8 @@ def _try_queries(
     promtool: str,
     folder: Path,
     counts: str,
-    asked: Any,
-    without: str = "\0",  # noqa: ANN401
+    asked: Callable[[str], tuple[str, int]],
+    without: str = "\0",
 ) -> None:
     queries = [panel.query for dashboard in DASHBOARDS for panel in dashboard.panels]
     cases = []
@@ -122,13 +122,13 @@ def _series(counts: str) -> Iterator[tuple[str, str]]:
     """One series for each label set of every metric there is."""
     for name, spec in COUNTERS.items():
         yield from ((f"{name}{labels}", counts) for labels in _label_sets(spec.labels))
-    for name, gauge in GAUGES.items():
-        yield from ((f"{name}{labels}", "1x120") for labels in _label_sets(gauge.labels))
-    for name, histogram in HISTOGRAMS.items():
+    for watched, gauge in GAUGES.items():
+        yield from ((f"{watched}{labels}", "1x120") for labels in _label_sets(gauge.labels))
+    for measured, histogram in HISTOGRAMS.items():
         bounds = (*map(str, histogram.buckets), "+Inf")
         for bound, labels in product(bounds, _label_sets(histogram.labels)):
             yield (
-                f'{name}_bucket{labels[:-1]}{"," if histogram.labels else ""}le="{bound}"}}',
+                f'{measured}_bucket{labels[:-1]}{"," if histogram.labels else ""}le="{bound}"}}',
                 counts,
             )
 
