@@ -14,7 +14,7 @@ import numpy as np
 from dev.routing_data import Floats, Row, apgr
 from router import classifier, features
 from router.classifier import Scores
-from router.outcomes import Outcomes
+from router.outcomes import Outcome, Outcomes
 from router.settings import Learning
 
 RULES = Learning(enabled=True, max_shift=1.0)
@@ -71,7 +71,8 @@ def calibrated(
     order = random.Random(seed).sample(list(judged), len(judged))
     known = Outcomes()
     for one in order[:outcomes]:
-        known.record(("new", one.task, which), one.good(which), one.promised(which).mean, RULES)
+        outcome = Outcome(one.good(which), one.promised(which).mean)
+        known.record(("new", one.task, which), outcome, RULES)
     rest = order[outcomes:]
     promised = [known.believe(("new", o.task, which), o.promised(which), RULES).mean for o in rest]
     return np.array(promised), np.array([one.good(which) for one in rest])
@@ -105,7 +106,8 @@ def learned_apgr(judged: Sequence[Judged], outcomes: int, seed: int) -> float:
     known = Outcomes()
     for one in order[:outcomes]:
         which: Which = rng.choice(["weak", "strong"])
-        known.record(("new", one.task, which), one.good(which), one.promised(which).mean, RULES)
+        outcome = Outcome(one.good(which), one.promised(which).mean)
+        known.record(("new", one.task, which), outcome, RULES)
     rest = order[max(FED) :]
     if not outcomes:
         return apgr(np.array([one.scores.need for one in rest]), [one.row for one in rest])

@@ -44,6 +44,7 @@ class Route(Message):
 
     validators: of the task's profile, for a request that brings none. cascade: this tier is tried
     because it is cheap; an answer that fails its checks goes up at once, without a repair.
+    learns: the router learns from outcomes, so that it's worth telling it what is cheap to find.
     """
 
     tier: Name
@@ -55,6 +56,7 @@ class Route(Message):
     candidates: tuple[Candidate, ...] = ()
     validators: tuple[Validator, ...] = ()
     cascade: bool = False
+    learns: bool = False
 
 
 class Tagged(Message):

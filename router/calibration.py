@@ -36,11 +36,19 @@ class Evidence:
         """The weight of all outcomes."""
         return sum(self.seen)
 
-    def after(self, share: float, promised: float, memory: int) -> "Evidence":
+    def after(self, share: float, promised: float, memory: int, weight: float = 1.0) -> "Evidence":
         """With one more outcome. share: how good it was, 0..1; memory: outcomes to half weight."""
-        keep = 0.5 ** (1 / memory)
-        place = min(len(CENTRES) - 1, max(0, round((logit(promised) - CENTRES[0]) / _STEP)))
-        return Evidence(_faded(self.good, keep, place, share), _faded(self.seen, keep, place, 1.0))
+        keep, place = 0.5 ** (weight / memory), _place(promised)
+        return Evidence(
+            _faded(self.good, keep, place, share * weight), _faded(self.seen, keep, place, weight)
+        )
+
+    def without(self, share: float, promised: float, weight: float) -> "Evidence":
+        """With an outcome taken back, as far as it hasn't faded."""
+        place = _place(promised)
+        still = min(weight, self.seen[place])
+        good = min(share * still, self.good[place])
+        return Evidence(_faded(self.good, 1.0, place, -good), _faded(self.seen, 1.0, place, -still))
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +134,10 @@ def _newton_step(evidence: Evidence, level: float, slope: float) -> tuple[float,
         a, b, c = a + weight, b + weight * centre, c + weight * centre**2
     scale = a * c - b * b
     return (c * by_level - b * by_slope) / scale, (a * by_slope - b * by_level) / scale
+
+
+def _place(promised: float) -> int:
+    return min(len(CENTRES) - 1, max(0, round((logit(promised) - CENTRES[0]) / _STEP)))
 
 
 def _faded(counts: Sequence[float], keep: float, place: int, add: float) -> tuple[float, ...]:

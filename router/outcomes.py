@@ -1,5 +1,10 @@
 """What have outcomes taught about a tenant's task at a tier, and how far is that to be believed?
 
+An answer counts once: what the first check says of it, until a person speaks. What an imperfect
+witness says counts as far as it can be believed (`witnesses`), taken together with what was
+promised, or what is known by now if that is less: silence of the checks proves nothing, while their
+refusals add up.
+
 Bounded: an estimate never moves further than `max_shift`, old outcomes fade, and of too many tracks
 or tasks the one that was silent longest goes. Reversible: `forget`, or switch learning off.
 Visible: `Outcomes.table`, and a reason in every route that it changed. Off until a tenant has
@@ -8,6 +13,7 @@ Visible: `Outcomes.table`, and a reason in every route that it changed. Off unti
 
 from collections import OrderedDict
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from producers.feedback import Feedback
@@ -15,16 +21,30 @@ from router.calibration import Evidence, Fit, fit, spread
 from router.classifier import Estimate, logit, sigmoid
 from router.options import Learned
 from router.settings import Learning
+from router.witnesses import PERSONS
 
 Key: TypeAlias = tuple[str, str, str]
 """(tenant, task, tier)."""
 
 MAX_TRACKS: Final = 2_000
 MAX_TASKS: Final = 100
+MAX_HEARD: Final = 10_000
 _REFIT_SHARE: Final = 0.01
 _LEAST_WIDTH: Final = 0.15
 _NINE_IN_TEN: Final = 1.645
 """Standard deviations to either side that hold nine cases of ten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an answer counts for. share: how good it was, 0..1; promised: what was expected of it.
+
+    weight: 1 for what a person saw.
+    """
+
+    share: float
+    promised: float
+    weight: float = 1.0
 
 
 class Track:
@@ -36,14 +56,21 @@ class Track:
         self._fit: Fit | None = None
         self._news = 0
 
-    def record(self, task: str, share: float, promised: float, memory: int) -> None:
+    def record(self, task: str, one: Outcome, memory: int) -> None:
         """Takes one outcome."""
-        self.everything = self.everything.after(share, promised, memory)
-        self.tasks[task] = self.tasks.get(task, Evidence()).after(share, promised, memory)
+        told = one.share, one.promised, memory, one.weight
+        self.everything = self.everything.after(*told)
+        self.tasks[task] = self.tasks.get(task, Evidence()).after(*told)
         self.tasks.move_to_end(task)
         if len(self.tasks) > MAX_TASKS:
             self.tasks.popitem(last=False)
         self._news += 1
+
+    def withdraw(self, task: str, one: Outcome) -> None:
+        """Takes an outcome back."""
+        self.everything = self.everything.without(one.share, one.promised, one.weight)
+        if task in self.tasks:
+            self.tasks[task] = self.tasks[task].without(one.share, one.promised, one.weight)
 
     def fitted(self) -> Fit:
         """Anew once a hundredth of the outcomes is news: it is asked for with every request."""
@@ -58,18 +85,36 @@ class Outcomes:
 
     def __init__(self) -> None:
         self._tracks: OrderedDict[tuple[str, str], Track] = OrderedDict()
+        self._heard: OrderedDict[Key, tuple[str, Outcome]] = OrderedDict()
 
     def take(self, feedback: Feedback, rules: Learning) -> None:
         """Records a feedback; one that doesn't say what was expected teaches nothing."""
-        if feedback.expected is not None:
-            key = (feedback.tenant, feedback.task, feedback.tier)
-            self.record(key, feedback.good, feedback.expected, rules)
+        answer = (feedback.tenant, feedback.id, feedback.tier)
+        before = self._heard.get(answer)
+        if feedback.expected is None or (before and feedback.source not in PERSONS):
+            return
+        key = (feedback.tenant, feedback.task, feedback.tier)
+        one = self._weighed(key, feedback, feedback.expected, rules)
+        track = self._tracks.get((feedback.tenant, feedback.tier))
+        if before is not None and track is not None:
+            track.withdraw(*before)
+        if one.weight:
+            self.record(key, one, rules)
+        self._heard[answer] = (feedback.task, one)
+        self._heard.move_to_end(answer)
+        if len(self._heard) > MAX_HEARD:
+            self._heard.popitem(last=False)
 
-    def record(self, key: Key, share: float, promised: float, rules: Learning) -> None:
-        """Takes one outcome. share: how good it was, 0..1; promised: what was expected of it."""
+    def _weighed(self, key: Key, feedback: Feedback, promised: float, rules: Learning) -> Outcome:
+        witness = rules.witness(feedback.source)
+        known = self.believe(key, Estimate(promised, promised, promised), rules).mean
+        return Outcome(witness.good(feedback.good, min(promised, known)), promised, witness.weight)
+
+    def record(self, key: Key, one: Outcome, rules: Learning) -> None:
+        """Takes one outcome."""
         tenant, task, tier = key
         track = self._tracks.setdefault((tenant, tier), Track())
-        track.record(task, share, promised, rules.memory)
+        track.record(task, one, rules.memory)
         self._tracks.move_to_end((tenant, tier))
         if len(self._tracks) > MAX_TRACKS:
             self._tracks.popitem(last=False)

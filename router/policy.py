@@ -205,4 +205,5 @@ def _route(case: Case, options: Sequence[Option], decision: _Decision) -> Route:
         candidates=tuple(option.candidate() for option in options),
         validators=() if case.request.routing.validators else case.profile.validators,
         cascade=decision.cascade,
+        learns=case.settings.learning.enabled,
     )

@@ -6,7 +6,9 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field
 
+from producers.feedback import Source
 from producers.messages import Validator
+from router.witnesses import WITNESSES, Witness
 from workers.catalog import Catalog, Section
 
 Share: TypeAlias = Annotated[float, Field(ge=0, le=1)]
@@ -82,6 +84,7 @@ class Learning(Section):
     max_shift: the furthest that outcomes move a success estimate from its prior.
     memory: outcomes after which older ones have faded to a half.
     explore: share of a task's requests that may try another tier within its quality floor.
+    witnesses: how far a source of feedback is to be believed, where it was measured.
     """
 
     enabled: bool = False
@@ -89,6 +92,11 @@ class Learning(Section):
     max_shift: Share = 0.5
     memory: Annotated[int, Field(ge=10)] = 2_000
     explore: Annotated[float, Field(ge=0, le=0.2)] = 0.0
+    witnesses: dict[Source, Witness] = Field(default_factory=dict)
+
+    def witness(self, source: Source) -> Witness:
+        """As the operator measured it, else as we assume."""
+        return self.witnesses.get(source, WITNESSES[source])
 
 
 class PolicySettings(Section):

@@ -4,13 +4,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from observability.groundedness import Support
 from observability.hop import Hop
 from producers.messages import Attempt, Done
 
 from . import account
 from .account import Aside
 from .job import Job
-from .lesson import lesson
+from .lesson import Finding, finding, lesson
 from .parts import Pool
 from .reply import ReplyChannel
 from .world import World
@@ -25,17 +26,22 @@ class Afterwards:
     hop: Hop
     world: World
 
-    async def judge(self, done: Done) -> None:
-        """The second opinion: paid for, counted, and passed on to the router."""
+    async def judge(self, done: Done, support: Support | None, *, passed: bool) -> None:
+        """What is found out about an answer, once: with a second opinion, if it is in the sample.
+
+        support: by look-up; passed: its validators, if it has any.
+        """
         opinion = await self.pool.opinion.seek(self.world, self.job, self.hop, done)
         if opinion.aside is not None:
             await self._account_for(opinion.aside)
-        if opinion.verdict is not None:
-            await self.teach(good=opinion.verdict.supported)
+        await self._teach(finding(opinion.verdict, support, passed=passed))
 
-    async def teach(self, *, good: bool) -> None:
-        """Tells the router how the answer of its tier was."""
-        record = lesson(self.job, good=good)
+    async def refused(self) -> None:
+        """No answer of this tier has passed the request's validators."""
+        await self._teach(Finding(good=False, source="validator"))
+
+    async def _teach(self, found: Finding | None) -> None:
+        record = None if found is None else lesson(self.job, found)
         if record is not None:
             await self.pool.publisher.publish(record)
 

@@ -1,16 +1,51 @@
-"""What does the end of a request teach the router about its tier?"""
+"""What does the end of a request teach the router about its tier?
 
+An answer teaches once. What the judge says of it stands for the look-up, which asks the same in a
+cheaper way; a fault that either finds counts for more than that the answer passed its validators.
+"""
+
+from dataclasses import dataclass
+
+from observability.groundedness import LEAST_CLAIMS, Support, Verdict
 from producers import codec, topics
 from producers.broker import Outgoing
-from producers.feedback import Feedback
+from producers.feedback import Feedback, Source
 
 from .job import Job
 
 
-def lesson(job: Job, *, good: bool) -> Outgoing | None:
-    """The record for the router to learn from; None when the request's task isn't known."""
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Whether an answer was good, as far as `source` can tell."""
+
+    good: bool
+    source: Source
+
+
+def finding(verdict: Verdict | None, support: Support | None, *, passed: bool) -> Finding | None:
+    """What is to be learned of an answer; None: nothing. passed: its validators, if it has any."""
+    grounded = _grounded(verdict, support)
+    if grounded is not None and not grounded.good:
+        return grounded
+    return Finding(good=True, source="validator") if passed else grounded
+
+
+def _grounded(verdict: Verdict | None, support: Support | None) -> Finding | None:
+    if verdict is not None:
+        return Finding(verdict.supported, "judge")
+    if support is None or support.checked < LEAST_CLAIMS:
+        return None
+    return Finding(not support.ungrounded, "lookup")
+
+
+def lesson(job: Job, found: Finding) -> Outgoing | None:
+    """The record for the router to learn from.
+
+    None when the request's task isn't known, and for a look-up's finding while nobody learns: there
+    is one for nearly every answer with a context.
+    """
     task = job.request.routing.task or job.route.task
-    if task is None:
+    if task is None or (found.source == "lookup" and not job.route.learns):
         return None
     expected = (c.expected for c in job.route.candidates if c.tier == job.route.tier)
     feedback = Feedback(
@@ -18,8 +53,8 @@ def lesson(job: Job, *, good: bool) -> Outgoing | None:
         tenant=job.request.tenant,
         task=task,
         tier=job.route.tier,
-        good=float(good),
-        source="validator",
+        good=float(found.good),
+        source=found.source,
         expected=next(expected, None),
     )
     return Outgoing(topics.FEEDBACK, codec.encode(feedback), job.request.tenant.encode())

@@ -174,8 +174,8 @@ class Service:
     async def _run(self, pump: ChunkPump | None, standing: Standing) -> Result:
         pursuit = self._pursuit(pump, standing)
         result = await pursuit.run()
-        if self._validators and (isinstance(result, Answered) or pursuit.inadequate):
-            await self._afterwards.teach(good=isinstance(result, Answered))
+        if pursuit.inadequate and not isinstance(result, Answered):
+            await self._afterwards.refused()
         return result
 
     @property
@@ -233,7 +233,7 @@ class Service:
             miss, self.awaited = self.awaited, None
             await self.pool.lookup.keep(miss, done)
         with self.pool.tracer.aside(self.hop, "second opinion") as self.hop:
-            await self._afterwards.judge(done)
+            await self._afterwards.judge(done, facts.support, passed=bool(self._validators))
 
     def _done(self, result: Answered) -> tuple[Done, Facts]:
         completion, good = result.completion, result.attempt

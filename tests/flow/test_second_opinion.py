@@ -2,12 +2,13 @@
 
 import json
 from decimal import Decimal
+from typing import Any
 
 from producers import topics
 from producers.feedback import Feedback
 from producers.messages import Done, Judged, Savings
 from tests.fakes import answer
-from tests.flow.stage import ask, playing
+from tests.flow.stage import ask, catalog, playing
 from workers.providers.outcome import Outcome
 from workers.providers.provider import Call, Emit
 
@@ -30,6 +31,7 @@ async def test_an_unsupported_claim_is_counted_accounted_for_and_teaches_the_rou
         (lesson,) = await stage.broker.has(topics.FEEDBACK, 1)
         feedback = Feedback.model_validate_json(lesson.value)
         assert (feedback.task, feedback.tier, feedback.good) == ("summarise", "economy", 0.0)
+        assert feedback.source == "judge"
         event, aside = await stage.events(2)
         assert (event.id, aside.id) == (request.id, f"{request.id}:judge")
         assert (event.aside, aside.aside) == (None, "judge")
@@ -45,6 +47,47 @@ async def test_an_unsupported_claim_is_counted_accounted_for_and_teaches_the_rou
         assert stage.reports.events == [event, aside]
         labels = {"model": "small", "by": "judge", "verdict": "unsupported"}
         assert stage.metrics.value("switchgear_groundedness_checks_total", **labels) == 1
+
+
+async def _taught(routing: dict[str, Any], said: str, **parts: Any) -> list[tuple[str, float]]:  # noqa: ANN401 as Stage's
+    """(source, good) of what the answer `said` teaches."""
+
+    async def script(call: Call, _emit: Emit | None) -> Outcome:
+        judging = call.request_id is not None and call.request_id.endswith(":judge")
+        return answer(json.dumps({"unsupported": []}) if judging else said)
+
+    learning = {"min_quality": 0.0, "learning": {"enabled": parts.pop("learns", True)}}
+    parts["catalog"] = catalog(policy=learning)
+    async with playing(dict.fromkeys(["eco-a", "eco-b", "std"], script), **parts) as stage:
+        await stage.client.submit(ask(_CONTEXT, routing={"task": "qa", **routing}))
+        await stage.events(2 if parts.get("judge_share") else 1)
+    records = stage.broker.written(topics.FEEDBACK)
+    heard = [Feedback.model_validate_json(record.value) for record in records]
+    assert len({feedback.id for feedback in heard}) <= 1
+    return [(feedback.source, feedback.good) for feedback in heard]
+
+
+_SOUND = "There were 4310 orders, most from Lisbon and Porto."
+_MADE_UP = "There were 4310 orders. Returns fell to 977, says Oporto Freight."
+_PASSES = {"validators": [{"kind": "max_length", "characters": 5000}]}
+
+
+async def test_an_answer_teaches_once_whatever_looked_at_it() -> None:
+    assert await _taught({}, _SOUND) == [("lookup", 1.0)]
+    assert await _taught({}, _MADE_UP) == [("lookup", 0.0)]
+    assert await _taught(_PASSES, _SOUND) == [("validator", 1.0)]
+    assert await _taught(_PASSES, _MADE_UP) == [("lookup", 0.0)]
+    assert await _taught({}, _MADE_UP, judge_share=1.0) == [("judge", 1.0)]
+    assert await _taught(_PASSES, _MADE_UP, judge_share=1.0) == [("validator", 1.0)]
+
+
+async def test_too_few_claims_teach_nothing() -> None:
+    assert await _taught({}, "There were 977 orders.") == []
+
+
+async def test_a_look_up_is_not_sent_to_a_router_that_does_not_learn() -> None:
+    assert await _taught({}, _MADE_UP, learns=False) == []
+    assert await _taught(_PASSES, _SOUND, learns=False) == [("validator", 1.0)]
 
 
 async def test_the_account_names_the_judges_model_and_the_verdict_the_judged_one() -> None:

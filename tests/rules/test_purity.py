@@ -68,6 +68,7 @@ DECIDE: Final = (
     "router/policy.py",
     "router/signals.py",
     "router/tasks.py",
+    "router/witnesses.py",
     "router/wishes.py",
 )
 ACT: Final = frozenset(

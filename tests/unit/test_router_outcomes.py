@@ -12,7 +12,7 @@ from router import classifier, features, policy, profiles, settings
 from router.calibration import Evidence
 from router.classifier import Estimate
 from router.options import Basis
-from router.outcomes import MAX_TASKS, MAX_TRACKS, Key, Outcomes
+from router.outcomes import MAX_TASKS, MAX_TRACKS, Key, Outcome, Outcomes
 from router.settings import Learning, TaskProfile
 from tests.unit.routing_cases import catalog, price_of, request
 
@@ -25,7 +25,7 @@ def taught(outcomes: int, share: float, rules: Learning = RULES) -> Outcomes:
     """What `outcomes` answers teach of which every one was as good as `share`."""
     known = Outcomes()
     for _ in range(outcomes):
-        known.record(KEY, share, PRIOR.mean, rules)
+        known.record(KEY, Outcome(share, PRIOR.mean), rules)
     return known
 
 
@@ -47,7 +47,7 @@ def test_a_request_harder_than_usual_stays_harder() -> None:
     known = Outcomes()
     for promised, share in ((0.5, 0.4), (0.7, 0.6), (0.9, 0.9)):
         for _ in range(200):
-            known.record(KEY, share, promised, RULES)
+            known.record(KEY, Outcome(share, promised), RULES)
     means = [known.believe(KEY, Estimate(p, 0, 1), RULES).mean for p in (0.5, 0.7, 0.9)]
     assert means == sorted(means)
     assert means[2] - means[0] > 0.2
@@ -56,8 +56,8 @@ def test_a_request_harder_than_usual_stays_harder() -> None:
 def test_a_task_that_does_worse_than_the_others_is_told_apart() -> None:
     known = Outcomes()
     for _ in range(300):
-        known.record(("acme", "easy", "economy"), 0.95, 0.8, RULES)
-        known.record(("acme", "hard", "economy"), 0.55, 0.8, RULES)
+        known.record(("acme", "easy", "economy"), Outcome(0.95, 0.8), RULES)
+        known.record(("acme", "hard", "economy"), Outcome(0.55, 0.8), RULES)
     prior = Estimate(0.8, 0.6, 0.9)
     easy, hard = (known.believe(("acme", t, "economy"), prior, RULES) for t in ("easy", "hard"))
     assert easy.mean == pytest.approx(0.95, abs=0.05)
@@ -71,7 +71,7 @@ def test_no_outcomes_move_an_estimate_beyond_its_bound(
     rules = Learning(enabled=True, min_outcomes=5, max_shift=0.2)
     known = Outcomes()
     for _ in range(outcomes):
-        known.record(KEY, share, promised, rules)
+        known.record(KEY, Outcome(share, promised), rules)
     learned = known.believe(KEY, PRIOR, rules)
     assert abs(learned.mean - PRIOR.mean) <= 0.2 + 1e-9
     assert 0 <= learned.low <= learned.high <= 1
@@ -90,7 +90,7 @@ def test_old_outcomes_fade() -> None:
 def test_what_was_learned_can_be_seen_and_forgotten() -> None:
     outcomes = Outcomes()
     for tenant, tier in (("acme", "economy"), ("acme", "premium"), ("bank", "economy")):
-        outcomes.record((tenant, "a", tier), 1.0, 0.7, RULES)
+        outcomes.record((tenant, "a", tier), Outcome(1.0, 0.7), RULES)
     assert [key for key, _ in outcomes.table()] == [
         ("acme", "a", "economy"),
         ("acme", "a", "premium"),
@@ -104,9 +104,9 @@ def test_what_was_learned_can_be_seen_and_forgotten() -> None:
 def test_what_is_kept_is_bounded() -> None:
     outcomes = Outcomes()
     for number in range(MAX_TRACKS + 10):
-        outcomes.record((f"t{number}", "a", "economy"), 1.0, 0.7, RULES)
+        outcomes.record((f"t{number}", "a", "economy"), Outcome(1.0, 0.7), RULES)
     for number in range(MAX_TASKS + 10):
-        outcomes.record(("bank", f"task{number}", "economy"), 1.0, 0.7, RULES)
+        outcomes.record(("bank", f"task{number}", "economy"), Outcome(1.0, 0.7), RULES)
     tenants = {tenant for (tenant, _, _), _ in outcomes.table()}
     assert len(tenants) == MAX_TRACKS
     assert "t0" not in tenants
@@ -120,7 +120,7 @@ def test_feedback_travels_as_json_and_teaches() -> None:
         task="invoices",
         tier="economy",
         good=1.0,
-        source="validator",
+        source="user",
         expected=0.7,
     )
     outcomes = Outcomes()
@@ -149,7 +149,7 @@ def test_learning_changes_the_route_and_says_so() -> None:
     assert before.tier != "economy"
     assert before.candidates[0].assumed is None
     for _ in range(400):
-        outcomes.record(KEY, 1.0, 0.8, RULES)
+        outcomes.record(KEY, Outcome(1.0, 0.8), RULES)
     after_learning = decide(outcomes, RULES)
     assert after_learning.tier == "economy"
     assert after_learning.candidates[0].assumed == before.candidates[0].success

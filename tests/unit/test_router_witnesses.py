@@ -1,0 +1,183 @@
+"""What imperfect witnesses teach: a model loses the task that it fails at, and no other."""
+
+import random
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from producers.feedback import Feedback, Source
+from producers.messages import Route
+from router import classifier, features, policy, settings
+from router.classifier import Estimate
+from router.options import Basis
+from router.outcomes import MAX_HEARD, Key, Outcomes
+from router.settings import Learning
+from router.witnesses import WITNESSES, Witness
+from tests.unit.routing_cases import catalog, price_of, request
+
+RULES = Learning(enabled=True)
+PROMISED = 0.84
+KEY: Key = ("acme", "contracts", "economy")
+CAUGHT, FALSE_ALARMS, WORST_FALSE_ALARMS = 0.91, 0.074, 0.16
+"""What `bench.groundedness` measures on answers with two claims or more, and its upper bound."""
+
+shares = st.floats(0.01, 0.99)
+
+
+def said(
+    number: int, good: float, source: Source = "lookup", task: str = "contracts", name: str = "r"
+) -> Feedback:
+    return Feedback(
+        id=f"{name}{number}", tenant="acme", task=task, tier="economy", good=good, source=source,
+        expected=PROMISED,
+    )  # fmt: skip
+
+
+def estimate(known: Outcomes, task: str = "contracts") -> float:
+    key = ("acme", task, "economy")
+    return known.believe(key, Estimate(PROMISED, 0.7, 0.9), RULES).mean
+
+
+def refusals(ungrounded: float, false_alarms: float, seed: int) -> Iterator[float]:
+    """What the look-up says of one answer after the other: 0 refused, 1 passed."""
+    chance = random.Random(seed)
+    while True:
+        is_bad = chance.random() < ungrounded
+        yield float(chance.random() >= (CAUGHT if is_bad else false_alarms))
+
+
+def routed(known: Outcomes, task: str) -> Route:
+    tasks = {
+        name: {"success": {"economy": PROMISED, "standard": 0.93}, "min_quality": 0.8}
+        for name in ("contracts", "tickets")
+    }
+    book = catalog(tasks=tasks, learning=RULES.model_dump())
+    basis = Basis(book, settings.parse(book.policy, book), price_of, known.learned(RULES))
+    asked = request("Sum up the text.", tenant="acme", routing={"task": task})
+    found = features.extract(asked)
+    route = policy.choose(asked, found, classifier.score(found), basis)
+    assert isinstance(route, Route)
+    return route
+
+
+def tier_of(known: Outcomes, task: str) -> str:
+    return routed(known, task).tier
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_an_ungrounded_model_loses_its_task_and_an_honest_one_keeps_it(seed: int) -> None:
+    known, lost_after = Outcomes(), None
+    honest = refusals(0.0, FALSE_ALARMS, seed)
+    inventive = refusals(0.4, FALSE_ALARMS, seed + 100)
+    first = routed(known, "contracts")
+    assert first.tier == tier_of(known, "tickets") == "economy"
+    expected = {"expected": first.candidates[0].expected}
+    for number in range(1_000):
+        for task, looks in (("tickets", honest), ("contracts", inventive)):
+            heard = said(number, next(looks), task=task, name=task)
+            known.take(heard.model_copy(update=expected), RULES)
+        if number % 25 == 0:
+            assert tier_of(known, "tickets") == "economy", number
+            if lost_after is None and tier_of(known, "contracts") != "economy":
+                lost_after = number
+    assert lost_after is not None
+    assert 100 <= lost_after <= 400
+    assert tier_of(known, "contracts") == "standard"
+
+
+@pytest.mark.parametrize("false_alarms", [0.0, FALSE_ALARMS, WORST_FALSE_ALARMS])
+def test_noise_alone_moves_an_honest_model_neither_down_nor_far_up(false_alarms: float) -> None:
+    known, honest = Outcomes(), refusals(0.0, false_alarms, 1)
+    for number in range(3_000):
+        known.take(said(number, next(honest)), RULES)
+    assert PROMISED - 0.01 < estimate(known) < PROMISED + 0.09
+
+
+@given(promised=shares, catches=shares, false_alarms=shares)
+def test_a_witness_who_refuses_as_often_as_expected_teaches_nothing(
+    promised: float, catches: float, false_alarms: float
+) -> None:
+    witness = Witness(catches=catches, false_alarms=false_alarms)
+    refuses = promised * false_alarms + (1 - promised) * catches
+    learned = refuses * witness.good(0, promised) + (1 - refuses) * witness.good(1, promised)
+    assert learned == pytest.approx(promised)
+
+
+@given(shares, st.sampled_from([*WITNESSES]))
+def test_a_refusal_never_speaks_for_an_answer(promised: float, source: Source) -> None:
+    witness = WITNESSES[source]
+    assert witness.good(0, promised) <= promised <= witness.good(1, promised)
+    assert 0 < witness.weight <= 1
+
+
+def test_a_persons_word_is_the_outcome_and_a_coin_toss_is_none() -> None:
+    assert Witness().good(0.3, 0.9) == pytest.approx(0.3)
+    assert Witness().weight == 1
+    assert Witness(catches=0.2, false_alarms=0.4).weight == 0
+    assert Witness(catches=0.0, false_alarms=0.0).good(1, 0.9) == pytest.approx(0.9)
+
+
+def total(known: Outcomes) -> tuple[float, float]:
+    """(good, all) outcomes of the task."""
+    evidence = dict(known.table()).get(KEY)
+    return (0.0, 0.0) if evidence is None else (sum(evidence.good), evidence.total)
+
+
+def test_an_answer_counts_once_until_a_person_speaks() -> None:
+    known = Outcomes()
+    known.take(said(1, 0.0, "judge"), RULES)
+    once = total(known)
+    assert once[1] == pytest.approx(WITNESSES["judge"].weight)
+    for source in ("judge", "validator", "lookup"):
+        known.take(said(1, 1.0, source), RULES)
+    assert total(known) == once
+    known.take(said(1, 0.9, "user"), RULES)
+    assert total(known) == pytest.approx((0.9, 1.0))
+    known.take(said(1, 0.2, "user"), RULES)
+    known.take(said(1, 0.0, "lookup"), RULES)
+    assert total(known) == pytest.approx((0.2, 1.0), abs=1e-3)
+
+
+def test_another_answer_or_tier_counts_by_itself() -> None:
+    known = Outcomes()
+    for feedback in (said(1, 1.0, "user"), said(2, 1.0, "user")):
+        known.take(feedback, RULES)
+        known.take(feedback, RULES)
+    known.take(said(1, 1.0, "user").model_copy(update={"tier": "standard"}), RULES)
+    known.take(said(1, 1.0, "user").model_copy(update={"tenant": "bank"}), RULES)
+    assert total(known)[1] == pytest.approx(2, abs=1e-3)
+    assert len(list(known.table())) == 3
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from([*WITNESSES]), st.floats(0, 1))))
+def test_whoever_speaks_in_whatever_order_counts_stay_counts(
+    heard: list[tuple[int, Source, float]],
+) -> None:
+    known = Outcomes()
+    for number, source, good in heard:
+        known.take(said(number, good, source), RULES)
+    good_ones, seen = total(known)
+    assert -1e-9 <= good_ones <= seen + 1e-9
+    assert seen <= len({number for number, _, _ in heard}) + 1e-9
+
+
+def test_what_was_heard_is_forgotten_in_bounded_memory() -> None:
+    known = Outcomes()
+    for number in range(MAX_HEARD + 1):
+        known.take(said(number, 1.0, "user"), RULES)
+    before = total(known)[1]
+    known.take(said(0, 1.0, "judge"), RULES)
+    assert total(known)[1] > before
+
+
+def test_an_operator_who_measured_a_witness_says_so() -> None:
+    rules = Learning.model_validate(
+        {"enabled": True, "witnesses": {"judge": {"catches": 0.9, "false_alarms": 0.1}}}
+    )
+    known = Outcomes()
+    known.take(said(1, 1.0, "judge"), rules)
+    assert total(known)[1] == pytest.approx(0.64)
+    with pytest.raises(ValueError, match="oracle"):
+        Learning.model_validate({"witnesses": {"oracle": {}}})
