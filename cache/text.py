@@ -34,13 +34,17 @@ _ACRONYM: Final = re.compile(r"\b(?:US|IT|WHO|OR|IN|ME|AM|AS|AIDS|CAN|MAY|ARE|PA
 _END: Final = " \t?!.,;:\"'"
 
 
-@lru_cache(maxsize=2048)
 def canonical(text: str) -> str:
     """The text without what doesn't change its answer; the text itself when form may matter."""
     stripped = text.strip()
-    if len(stripped) > MAX_CANONICAL_CHARS or _case_matters(stripped):
-        return stripped
-    plain = stripped
+    return stripped if len(stripped) > MAX_CANONICAL_CHARS else _canonical(stripped)
+
+
+@lru_cache(maxsize=2048)
+def _canonical(text: str) -> str:
+    if _case_matters(text):
+        return text
+    plain = text
     if not plain.isascii():
         plain = unicodedata.normalize("NFKC", plain).translate(_STRAIGHT)
     if _CAPITALS.search(plain) and not plain.isupper():

@@ -1,12 +1,13 @@
 """What is known of a request before any model sees it?
 
-Pure and bounded: under 0.3 ms for 1 kB, and no more than a few milliseconds for any size. Nothing
-here keeps the prompt: a `Features` can be logged.
+Bounded: under 0.3 ms for 1 kB, and no more than a few milliseconds for any size. A `Features` holds
+nothing of the prompt: it can be logged.
 """
 
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, Literal
 
 from producers.messages import Request
@@ -23,6 +24,10 @@ _FENCE: Final = re.compile(r"```.*?(?:```|\Z)|^>.*$|^\|.*\|$", re.DOTALL | re.MU
 _QUOTES: Final = ("```", "\n>", "\n|")
 _ENOUGH: Final = 64
 """Tokens of user turns that are judged at least: "yes, go on" is judged by what it follows."""
+
+_REMEMBERED: Final = 2_048
+_MOST_CHARACTERS: Final = 4_000
+"""Of a text that is remembered: prompts that repeat are mostly short, and memory has its price."""
 
 _MESSAGE_OVERHEAD: Final = 4
 _IMAGE_TOKENS: Final = 1_000
@@ -54,31 +59,64 @@ class Features:
     surface: Surface
 
 
+@dataclass(frozen=True, slots=True)
+class _Traits:
+    """What follows from the text to judge alone; the fields are those of `Features`."""
+
+    task: Task
+    languages: tuple[str, ...]
+    question_tokens: int
+    constraints: int
+    pleas: int
+    surface: Surface
+
+
 def extract(request: Request) -> Features:
     """The features of `request`; never fails, whatever its text is."""
     messages = [(str(m["role"]), _text(m.get("content"))) for m in request.body.messages]
     sizes = [tokens(text) + _MESSAGE_OVERHEAD for _, text in messages]
-    reading = read(_turns_to_judge(messages))
-    surface = measure(reading)
+    traits = _traits(_turns_to_judge(messages), tools=bool(request.body.tools))
     images = sum(_images(m.get("content")) for m in request.body.messages)
     total = sum(sizes) + images * _IMAGE_TOKENS + _size_of(request.body.tools)
-    question = tokens(_without_quotes(reading.text))
     return Features(
-        task=recognise(reading, surface, tools=bool(request.body.tools)),
+        task=traits.task,
         declared_task=request.routing.task,
-        languages=languages.detect(reading),
+        languages=traits.languages,
         tokens=total,
         system_tokens=sum(n for n, (role, _) in zip(sizes, messages, strict=True) if _rules(role)),
-        context_tokens=max(0, total - question),
-        question_tokens=question,
+        context_tokens=max(0, total - traits.question_tokens),
+        question_tokens=traits.question_tokens,
         output_tokens=_output_tokens(request),
         turns=sum(role == "user" for role, _ in messages),
-        constraints=sum(word in _CONSTRAINTS for word in reading.words),
-        pleas=reading.pleas,
+        constraints=traits.constraints,
+        pleas=traits.pleas,
         structure=_structure(request.body.response_format),
         needs=frozenset(_needs(request, images)),
+        surface=traits.surface,
+    )
+
+
+def _traits(text: str, *, tools: bool) -> _Traits:
+    """A prompt that came lately isn't read again: where a cache pays, prompts repeat."""
+    if len(text) > _MOST_CHARACTERS:
+        return _read_traits(text, tools)
+    return _remembered_traits(text, tools)
+
+
+def _read_traits(text: str, tools: bool) -> _Traits:  # noqa: FBT001 (internal)
+    reading = read(text)
+    surface = measure(reading)
+    return _Traits(
+        task=recognise(reading, surface, tools=tools),
+        languages=languages.detect(reading),
+        question_tokens=tokens(_without_quotes(reading.text)),
+        constraints=sum(word in _CONSTRAINTS for word in reading.words),
+        pleas=reading.pleas,
         surface=surface,
     )
+
+
+_remembered_traits: Final = lru_cache(_REMEMBERED)(_read_traits)
 
 
 def _turns_to_judge(messages: list[tuple[str, str]]) -> str:
