@@ -1,10 +1,10 @@
-"""How is a sampled answer judged by a model? The call itself is the caller's."""
+"""How is an answer judged by a model? The call itself is the caller's."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from observability.groundedness import Verdict, judge_prompt, read_verdict, sampled
+from observability.groundedness import Verdict, judge_prompt, read_verdict
 from observability.metrics import Metrics
 
 Ask: TypeAlias = Callable[[list[dict[str, str]]], Awaitable[str | None]]
@@ -13,18 +13,13 @@ Ask: TypeAlias = Callable[[list[dict[str, str]]], Awaitable[str | None]]
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """share: of the requests with context, those that are judged, 0..1."""
+    """Who asks, and where what is said is counted."""
 
     ask: Ask
     metrics: Metrics
-    share: float = 0.02
 
-    async def look_at(
-        self, request_id: str, model: str, context: str, answer: str
-    ) -> Verdict | None:
-        """None when it wasn't sampled, or the judge gave nothing that can be read."""
-        if not sampled(request_id, self.share):
-            return None
+    async def look_at(self, model: str, context: str, answer: str) -> Verdict | None:
+        """None when the judge gave nothing that can be read. model: that gave the answer."""
         reply = await self.ask(judge_prompt(context, answer))
         verdict = None if reply is None else read_verdict(reply, answer)
         if verdict is not None:

@@ -18,7 +18,6 @@ from redis.backoff import NoBackoff
 from cache.opening import open_lookup
 from cache.round_trips import RoundTrips
 from cache.settings import CacheSettings
-from observability.judging import Judge
 from observability.logs import logger
 from observability.metrics import Metrics
 from observability.outcome import Outcomes
@@ -75,19 +74,20 @@ async def build_pool(
     follow = live.follow(lambda world: fleet.configure(world.catalog))
     for work in (fleet.run(), keep_gauges(fleet, process.metrics), follow):
         parts.enter_context(background(work))
+    budgets = Budgets(partial(datetime.now, UTC), link)
     means = _means(fleet, pricing, link, environment.get("TIKTOKEN_CACHE_DIR"))
     return Pool(
         tier=tier,
         world=live,
         means=means,
-        budgets=Budgets(partial(datetime.now, UTC), link),
+        budgets=budgets,
         lookup=lookup,
         once=_once(process, redis),
         cancellations=Cancellations(),
         publisher=process.publisher,
         tracer=process.tracer,
         rules=PlanRules(),
-        opinion=_opinion(process, means),
+        opinion=SecondOpinion(process.metrics, means, budgets),
         reporter=Outcomes(process.metrics, logger(role="workers")),
     )
 
@@ -101,11 +101,6 @@ def _means(fleet: Fleet, pricing: Pricing, link: Link, encodings: str | None) ->
 def _once(process: Process, redis: Redis) -> Once:
     unguarded = partial(process.metrics.count, "switchgear_shared_state_errors_total", "once")
     return Once(RoundTrips(redis), OnceSettings(), unguarded)
-
-
-def _opinion(process: Process, means: Means) -> SecondOpinion:
-    share = process.settings.judge_share
-    return SecondOpinion(lambda ask: Judge(ask, process.metrics, share), means)
 
 
 def _redis(parts: AsyncExitStack, url: str) -> tuple[Redis, Link]:

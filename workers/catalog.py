@@ -97,6 +97,7 @@ class Tenant(Section):
 
     Over `budget_soft_share` of a budget a request goes down a tier and carries a warning.
     tag_budgets: by `name=value`, or `name=*` for each value of its own.
+    judge_share: of the answers with a context, those that a model of the cheapest tier judges.
     """
 
     reply_topics: tuple[str, ...] = ("llm.replies", "llm.replies.*")
@@ -108,6 +109,7 @@ class Tenant(Section):
     budget_soft_share: Annotated[float, Field(gt=0, le=1)] = 0.8
     tag_budgets: dict[Annotated[str, Field(pattern=r"^[\w.:/@-]+=.+$")], TagBudget] = {}
     weight: Annotated[int, Field(ge=1, le=1000)] = 1
+    judge_share: Annotated[float, Field(ge=0, le=1)] = 0
     baseline: str | None = None
 
     @property

@@ -1,31 +1,32 @@
 """Does a model of the cheapest tier find that an answer's context supports it?
 
-Asked for a sample of the answers that have a context, after the reply is out.
+Asked for the tenant's share of the answers that have a context, after the reply is out, within what
+the request's data may see and the tenant may spend.
 """
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
-from observability.groundedness import Verdict, context_of
+from observability.groundedness import Verdict, context_of, sampled
 from observability.hop import Hop
-from observability.judging import Ask, Judge
+from observability.judging import Judge
+from observability.metrics import Metrics
 from producers.messages import Attempt, ChatBody, Done, Judged
 
 from .account import Aside
+from .allowance import allowance
+from .budget_state import Budgets
 from .calling import Calls, Means
+from .catalog import Tenant
 from .eligibility import fitting_deployments
 from .job import Job
 from .providers.outcome import Completion
-from .situation import Shut
+from .situation import Shut, Soft, Spent
 from .world import World
 
 _LONGEST_ANSWER: Final = 300
 """Tokens: a list of the claims that lack support."""
-
-JudgeOf: TypeAlias = Callable[[Ask], Judge]
-"""The judge that asks its questions with the function given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +41,20 @@ class Opinion:
 class SecondOpinion:
     """Who judges, and by what means."""
 
-    judge_of: JudgeOf
+    metrics: Metrics
     means: Means
+    budgets: Budgets
 
     async def seek(self, world: World, job: Job, hop: Hop, done: Done) -> Opinion:
         """Says nothing when the answer has no context, wasn't sampled, or can't be judged."""
-        context, answer, model = (
-            context_of(job.request.body.messages),
-            _text(done.body),
-            done.route.model,
-        )
-        if context is None or not answer or model is None:
+        tenant, model, answer = _tenant(world, job), done.route.model, _text(done.body)
+        if model is None or not answer or not sampled(job.request.id, tenant.judge_share):
             return Opinion()
-        question = _Question(world, self.means, job, hop, [])
-        verdict = await self.judge_of(question.ask).look_at(job.request.id, model, context, answer)
+        context = context_of(job.request.body.messages)
+        if context is None:
+            return Opinion()
+        question = _Question(world, self.means, self.budgets, job, hop, model, [])
+        verdict = await Judge(question.ask, self.metrics).look_at(model, context, answer)
         judged = None if verdict is None else Judged(model=model, supported=verdict.supported)
         return Opinion(verdict, question.account(judged))
 
@@ -64,27 +65,44 @@ class _Question:
 
     world: World
     means: Means
+    budgets: Budgets
     job: Job
     hop: Hop
+    answered_by: str
     attempts: list[Attempt]
 
     async def ask(self, messages: list[dict[str, str]]) -> str | None:
-        catalog, tier = self.world.catalog, self.tier
-        demands = self.job.route.demands.model_copy(update={"needs": (), "model": None})
-        name = next(fitting_deployments(catalog, tier, demands), None)
+        """None when nobody may be asked, the tenant's money is short, or the call fails."""
+        name = self._whom()
         if name is None:
             return None
-        now = time.monotonic()
-        told = {"messages": messages, "temperature": 0, "max_tokens": _LONGEST_ANSWER}
-        body = ChatBody.model_validate(told)
-        asked = {"id": f"{self.job.request.id}:judge", "body": body}
-        job = replace(self.job, request=self.job.request.model_copy(update=asked))
-        calls = Calls(job, self.world, self.means, self.hop, None, self.attempts, now)
-        rules = catalog.tiers[tier]
-        called = await calls.call(name, body, rules.timeout_s, rules.first_token_timeout_s, None)
+        job = self._asking(messages)
+        calls = Calls(job, self.world, self.means, self.hop, None, self.attempts, time.monotonic())
+        cost = self.means.price_of(self.world.catalog.deployments[name], calls.estimate(name))
+        tenant, rules = _tenant(self.world, job), self.world.catalog.tiers[self.tier]
+        async with allowance(self.budgets, job, tenant, cost, self.attempts) as held:
+            if isinstance(held, Spent) or isinstance(held.standing, Soft):
+                return None
+            called = await calls.call(
+                name, job.request.body, rules.timeout_s, rules.first_token_timeout_s, None
+            )
         if isinstance(called, Shut) or not isinstance(called.outcome, Completion):
             return None
         return _text(called.outcome.body)
+
+    def _whom(self) -> str | None:
+        """Another model than the one that answered, where there is one: nobody judges himself."""
+        catalog = self.world.catalog
+        demands = self.job.route.demands.model_copy(update={"needs": (), "model": None})
+        fitting = fitting_deployments(catalog, self.tier, demands)
+        deployments = catalog.deployments
+        return min(fitting, key=lambda n: deployments[n].model == self.answered_by, default=None)
+
+    def _asking(self, messages: list[dict[str, str]]) -> Job:
+        told = {"messages": messages, "temperature": 0, "max_tokens": _LONGEST_ANSWER}
+        body = ChatBody.model_validate(told)
+        asked = {"id": f"{self.job.request.id}:judge", "body": body}
+        return replace(self.job, request=self.job.request.model_copy(update=asked))
 
     def account(self, judged: Judged | None) -> Aside | None:
         """What asking has cost; None when nobody was called."""
@@ -105,6 +123,10 @@ class _Question:
     def tier(self) -> str:
         """The cheapest."""
         return next(iter(self.world.catalog.tiers))
+
+
+def _tenant(world: World, job: Job) -> Tenant:
+    return world.catalog.tenant(job.request.tenant) or Tenant()
 
 
 def _text(body: dict[str, Any]) -> str | None:

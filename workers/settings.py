@@ -16,7 +16,6 @@ class ServiceSettings(KafkaSettings):
     trace_ratio: share of traces recorded in any case; besides, those that fail, change the tier, or
     take longer than trace_slow_s. trace_content: with prompts and answers.
     metrics_port: of the Prometheus endpoint; without it there is none, 0 takes any free one.
-    judge_share: of the answers that have a context, those that a cheap model judges as well.
     session_timeout_s: after how long Kafka gives a silent member's partitions to others.
     """
 
@@ -28,7 +27,6 @@ class ServiceSettings(KafkaSettings):
     trace_slow_s: Annotated[float, Field(gt=0)] = 10
     trace_content: bool = False
     metrics_port: int | None = None
-    judge_share: Annotated[float, Field(ge=0, le=1)] = 0
     log_level: str = "INFO"
     session_timeout_s: Annotated[float, Field(gt=0)] = 10
     partitions: Annotated[int, Field(ge=1)] = 12

@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from observability.judging import Judge
 from observability.metrics import Metrics
 from observability.prices import Processing
 from observability.tracing import Tracer, TracingSettings
@@ -115,6 +114,7 @@ class Stage:
     reports: Reports = field(default_factory=Reports)
     cancellations: Cancellations = field(default_factory=Cancellations)
     judge_share: float = 0
+    budgets: Budgets = field(default_factory=lambda: Budgets(partial(datetime.now, UTC), None))
     encodings: Path | None = None
     metrics: Metrics = field(default_factory=Metrics)
     tracing: TracingSettings = field(default_factory=TracingSettings)
@@ -122,6 +122,9 @@ class Stage:
     reporter: Reporter | None = None
 
     def __post_init__(self) -> None:
+        judged = self.catalog.tenants["t"].model_copy(update={"judge_share": self.judge_share})
+        tenants = {**self.catalog.tenants, "t": judged}
+        self.catalog = self.catalog.model_copy(update={"tenants": tenants})
         self.calls: list[Any] = []
         self.client = RouterClient(self.broker, ClientSettings(timeout_s=10))
         self.tracer = Tracer("test", self.seen, self.tracing)
@@ -190,8 +193,8 @@ class Stage:
             tier=tier,
             world=lambda: self.world,
             means=means,
-            opinion=SecondOpinion(lambda ask: Judge(ask, self.metrics, self.judge_share), means),
-            budgets=Budgets(partial(datetime.now, UTC), None),
+            opinion=SecondOpinion(self.metrics, means, self.budgets),
+            budgets=self.budgets,
             lookup=self.answers,
             once=self.once,
             cancellations=self.cancellations,

@@ -9,6 +9,7 @@ from producers.feedback import Feedback
 from producers.messages import Done, Judged, Savings
 from tests.fakes import answer
 from tests.flow.stage import ask, catalog, playing
+from workers.catalog import Catalog
 from workers.providers.outcome import Outcome
 from workers.providers.provider import Call, Emit
 
@@ -124,3 +125,42 @@ async def test_an_answer_without_a_context_is_not_judged() -> None:
         await stage.client.submit(ask("What is Kafka?"))
         await stage.events(1)
         assert len(stage.calls) == 1
+
+
+async def test_no_judge_is_paid_from_a_budget_that_runs_out() -> None:
+    for soft_share, events in ((0.8, 2), (0.00001, 1)):
+        tenant = {"budget_usd_day": 1, "budget_soft_share": soft_share}
+        book = catalog(tenants={"t": tenant})
+        async with playing(judge_share=1.0, catalog=book) as stage:
+            done = await stage.client.submit(ask(_CONTEXT))
+            assert isinstance(done, Done)
+        assert len(stage.broker.written(topics.USAGE)) == events
+        assert len(stage.calls) == events
+
+
+async def test_nobody_judges_himself_where_another_can() -> None:
+    book = catalog().model_dump(by_alias=True, exclude_unset=True)
+    book["deployments"]["eco-b"]["model"] = "nobody-knows"
+    async with playing(judge_share=1.0, catalog=Catalog.model_validate(book)) as stage:
+        await stage.client.submit(ask(_CONTEXT))
+        answered, judged = await stage.events(2)
+        assert (answered.deployment, judged.deployment) == ("eco-a", "eco-b")
+
+
+async def test_a_judge_may_see_no_more_than_the_one_who_answered() -> None:
+    book = catalog().model_dump(by_alias=True, exclude_unset=True)
+    for name in ("eco-a", "eco-b"):
+        book["deployments"][name]["zone"] = "eu"
+    async with playing(judge_share=1.0, catalog=Catalog.model_validate(book)) as stage:
+        routing = {"residency": ["us"], "tier": "standard"}
+        done = await stage.client.submit(ask(_CONTEXT, routing=routing))
+        assert isinstance(done, Done), done
+        await stage.events(1)
+    assert stage.called() == ["c"]
+
+
+async def test_a_tenant_who_did_not_ask_for_a_judge_has_none() -> None:
+    async with playing() as stage:
+        await stage.client.submit(ask(_CONTEXT))
+        await stage.events(1)
+    assert len(stage.calls) == 1

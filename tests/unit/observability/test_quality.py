@@ -2,7 +2,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from observability.groundedness import sampled
+from observability.groundedness import Verdict
 from observability.judging import Judge
 from observability.ledger import Batch
 from observability.metrics import Metrics
@@ -44,7 +44,7 @@ def test_rates_by_model_and_task_with_intervals_worst_first(tmp_path: Path) -> N
     assert json.loads(to_json(measured))[2]["ungrounded"]["rate"] is None
 
 
-async def test_a_judge_is_asked_about_the_sample_only_and_counted() -> None:
+async def test_what_a_judge_says_is_counted_by_the_model_that_answered() -> None:
     asked: list[list[dict[str, str]]] = []
 
     async def ask(messages: list[dict[str, str]]) -> str:
@@ -52,17 +52,15 @@ async def test_a_judge_is_asked_about_the_sample_only_and_counted() -> None:
         return '{"unsupported": ["in 1978"]}'
 
     metrics = Metrics()
-    judge = Judge(ask, metrics, share=0.2)
-    for number in range(50):
-        await judge.look_at(f"r{number}", "m", "Founded in 1987.", "Founded in 1978.")
-    assert len(asked) == sum(sampled(f"r{n}", 0.2) for n in range(50)) > 0
+    verdict = await Judge(ask, metrics).look_at("m", "Founded in 1987.", "Founded in 1978.")
+    assert verdict == Verdict(supported=False, claims=("in 1978",))
+    assert "Founded in 1987." in asked[0][1]["content"]
     labels = {"model": "m", "by": "judge", "verdict": "unsupported"}
-    assert metrics.value("switchgear_groundedness_checks_total", **labels) == len(asked)
+    assert metrics.value("switchgear_groundedness_checks_total", **labels) == 1
 
 
 async def test_a_judge_without_an_answer_is_no_verdict() -> None:
     async def silent(_messages: list[dict[str, str]]) -> None:
         return None
 
-    judge = Judge(silent, Metrics(), share=1)
-    assert await judge.look_at("r", "m", "c", "a") is None
+    assert await Judge(silent, Metrics()).look_at("m", "c", "a") is None
