@@ -15,6 +15,7 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from cache.lookup import Lookup
 from cache.opening import open_lookup
 from cache.round_trips import RoundTrips
 from cache.settings import CacheSettings
@@ -66,9 +67,7 @@ async def build_pool(
     )
     catalog = live().catalog
     redis, link = _redis(parts, process.settings.redis)
-    settings = CacheSettings.model_validate(catalog.cache)
-    lookup = await open_lookup(settings, redis, session=session, environment=environment)
-    parts.push_async_callback(lookup.close)
+    lookup = await _lookup(parts, catalog, redis, session, environment)
     pricing = Pricing(load_price_book())
     fleet = _fleet(process, catalog, link)
     follow = live.follow(lambda world: fleet.configure(world.catalog))
@@ -90,6 +89,19 @@ async def build_pool(
         opinion=SecondOpinion(process.metrics, means, budgets),
         reporter=Outcomes(process.metrics, logger(role="workers")),
     )
+
+
+async def _lookup(
+    parts: AsyncExitStack,
+    catalog: Catalog,
+    redis: Redis,
+    session: ClientSession,
+    environment: Mapping[str, str],
+) -> Lookup:
+    settings = CacheSettings.model_validate(catalog.cache)
+    lookup = await open_lookup(settings, redis, session=session, environment=environment)
+    parts.push_async_callback(lookup.close)
+    return lookup
 
 
 def _means(fleet: Fleet, pricing: Pricing, link: Link, encodings: str | None) -> Means:
