@@ -19,7 +19,8 @@ RUN /opt/convert/bin/python -m dev.build_embedder --output /embedder
 
 FROM python:3.11-slim-bookworm AS service
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
-RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin switchgear
+RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin switchgear \
+ && install --directory --owner switchgear /var/lib/switchgear
 COPY --from=packages /opt/venv /opt/venv
 WORKDIR /app
 COPY --from=embedder /embedder var/embedder

@@ -65,7 +65,7 @@ def traced(ratio: float) -> Callable[[], None]:
         headers = route.headers()
         route.end()
         serve = tracer.hop("serve economy", headers, tenant="acme", waited=waited)
-        with serve.span("cache lookup"):
+        with serve.span("cache lookup") as looking, looking.span("read"):
             pass
         now = time.time_ns()
         serve.add(Step("chat d", now, now, lambda: attempt_attributes(_ATTEMPT, "p", "m")))

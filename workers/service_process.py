@@ -45,13 +45,7 @@ async def service_process(settings: ServiceSettings, name: str) -> AsyncIterator
             parts.enter_context(scrape_endpoint(metrics, settings.metrics_port))
         if settings.otlp_metrics is not None:
             parts.enter_context(pushed(metrics, name, settings.otlp_metrics))
-        traced = TracingSettings(
-            endpoint=settings.otlp,
-            sample_ratio=settings.trace_ratio,
-            slow_ms=settings.trace_slow_s * 1000,
-            content=settings.trace_content,
-        )
-        tracer = parts.enter_context(tracing(name, traced))
+        tracer = parts.enter_context(tracing(name, tracing_of(settings)))
         broker = await parts.enter_async_context(KafkaBroker(settings, name))
         yield Process(
             settings,
@@ -61,6 +55,16 @@ async def service_process(settings: ServiceSettings, name: str) -> AsyncIterator
             metrics,
             _stop_on_signals(),
         )
+
+
+def tracing_of(settings: ServiceSettings) -> TracingSettings:
+    """What the environment says of traces."""
+    return TracingSettings(
+        endpoint=settings.otlp,
+        sample_ratio=settings.trace_ratio,
+        slow_ms=settings.trace_slow_s * 1000,
+        content=settings.trace_content,
+    )
 
 
 def _count_dead_letters(metrics: Metrics, written: Outgoing) -> None:

@@ -90,3 +90,16 @@ USER 10001
 CMD ["/jaeger"]
 DOCKERFILE
 }
+
+# Debian's is older; it reads the same configuration.
+make_prometheus() {
+  image "$1" "$scratch" <<'DOCKERFILE'
+FROM debian:bookworm-slim
+RUN apt-get -qq update && apt-get -qq -y install --no-install-recommends prometheus wget >/dev/null \
+ && mkdir -p /prometheus && chown nobody /prometheus && rm -rf /etc/prometheus/*
+USER nobody
+EXPOSE 9090
+VOLUME /prometheus
+ENTRYPOINT ["/usr/bin/prometheus"]
+DOCKERFILE
+}
