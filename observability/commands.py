@@ -17,7 +17,7 @@ from observability.period import Period, period
 from observability.price_lists import load_price_book
 from observability.prices import PriceKey, Rates
 from observability.report import Report, make
-from observability.waste_evidence import collect
+from observability.waste_evidence import collect, observed_days
 
 Form: TypeAlias = Literal["table", "csv", "json", "html"]
 
@@ -48,8 +48,8 @@ def report(ledger: Ledger, wanted: Wanted, now_ms: int, console: Console) -> Non
 def waste_findings(ledger: Ledger, span: Period) -> list[waste.Finding]:
     """The ranked list over a period."""
     with ledger.reading() as db:
-        evidence = list(collect(db, span))
-    return waste.rank(evidence, _rates_at(span.end_ms), span.days)
+        evidence, days = list(collect(db, span)), observed_days(db, span)
+    return waste.rank(evidence, _rates_at(span.end_ms), days)
 
 
 def show_waste(ledger: Ledger, wanted: Wanted, now_ms: int, console: Console) -> None:

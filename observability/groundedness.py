@@ -35,12 +35,14 @@ _MOST_CHARACTERS: Final = 200_000
 class Support:
     """checked: claims that were looked up; unsupported: those that the context lacks.
 
-    used_share: of the context's characters, those in passages with a trace in the answer.
+    brought_share: of the caller's characters, those that are context, not instructions; used_share:
+    of these, those in passages with a trace in the answer.
     """
 
     checked: int
     unsupported: tuple[str, ...]
     used_share: float
+    brought_share: float = 1.0
 
     @property
     def unsupported_share(self) -> float | None:
@@ -61,10 +63,21 @@ def context_of(messages: Sequence[ChatMessage]) -> str | None:
     return text if enough else None
 
 
-def support(answer: str, context: str) -> Support:
-    """Look up the claims. Linear in both texts."""
+def brought_of(messages: Sequence[ChatMessage]) -> str | None:
+    """The context without instructions, which leave no trace in an answer and are no waste.
+
+    Those are the system messages, unless all of the context is in them.
+    """
+    others = [m for m in messages if m.get("role") not in {"system", "developer"}]
+    return context_of(others) or context_of(messages)
+
+
+def support(answer: str, context: str, brought: str | None = None) -> Support:
+    """Look up the claims in `context`, and what of `brought` was used. Linear in all texts."""
     checked, missing = Source(context).lacks(answer)
-    return Support(checked, missing, _used(context, answer))
+    brought = brought or context
+    share = min(1.0, len(brought) / max(1, len(context)))
+    return Support(checked, missing, _used(brought, answer), share)
 
 
 def sampled(request_id: str, share: float) -> bool:

@@ -70,13 +70,14 @@ class Truncated:
 
 @dataclass(frozen=True, slots=True)
 class UnusedContext:
-    """Context tokens that the answers show no trace of."""
+    """Context tokens that the answers show no trace of; cached: of them, read at the discount."""
 
     tenant: str
     provider: str
     model: str
     requests: int
     tokens: int
+    cached: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +107,10 @@ class Finding:
 
 
 def rank(evidence: Iterable[Evidence], rates_of: RatesOf, days: float) -> list[Finding]:
-    """Findings by falling saving. days: the length of the period the evidence is from."""
+    """Findings by falling saving. days: how long the evidence was gathered."""
     factor = Decimal(MONTH_DAYS) / Decimal(days)
     found = (_finding(piece, rates_of, factor) for piece in evidence)
-    worth = [finding for finding in found if finding.saves is None or finding.saves >= 0]
+    worth = [f for f in found if f.saves is None or f.saves > 0 or f.kind == "max_tokens"]
     return sorted(worth, key=lambda f: f.saves or Decimal(0), reverse=True)
 
 
@@ -151,7 +152,8 @@ def _duplicate(piece: MissedDuplicate, factor: Decimal) -> Finding:
     return Finding(
         "duplicate",
         f"Let the semantic cache answer {piece.tenant}'s repeated prompts",
-        f"{piece.repeats:,} prompts had been answered within a day and were paid again for "
+        f"{piece.repeats:,} prompts had been answered in the same tier within a day and were paid "
+        "again for "
         f"{usd(piece.cost)}; the cache said: {piece.reason}",
         piece.cost * factor,
     )
@@ -160,11 +162,21 @@ def _duplicate(piece: MissedDuplicate, factor: Decimal) -> Finding:
 def _failed(piece: FailedAttempts, factor: Decimal) -> Finding:
     return Finding(
         "failed",
-        f"Call {piece.deployment} less, or with more time: it bills calls that end in "
-        f"{piece.outcome}",
+        _instead(piece),
         f"{piece.attempts:,} such calls cost {usd(piece.cost)}",
         piece.cost * factor,
     )
+
+
+def _instead(piece: FailedAttempts) -> str:
+    place = piece.deployment
+    match piece.outcome:
+        case "overtaken":
+            return f"Give {place} more time before another is called beside it: both are billed"
+        case "cancelled":
+            return f"Cancel less of what {place} has begun: it is billed"
+        case outcome:
+            return f"Call {place} less, or with more time: it bills calls that end in {outcome}"
 
 
 def _truncated(piece: Truncated, factor: Decimal) -> Finding:
@@ -185,8 +197,12 @@ def _context(piece: UnusedContext, rates: Rates | None, factor: Decimal) -> Find
         f"Retrieve less context for {piece.tenant}'s calls of {piece.model}",
         f"of {piece.requests:,} answers' context, {piece.tokens:,} tokens left no trace in them: "
         "up to all of it can go",
-        None if rates is None else rates.input * piece.tokens * factor,
+        None if rates is None else _read(piece, rates) * factor,
     )
+
+
+def _read(piece: UnusedContext, rates: Rates) -> Decimal:
+    return rates.input * (piece.tokens - piece.cached) + rates.cache_read * piece.cached
 
 
 def _max_tokens(piece: OversizedLimit) -> Finding:

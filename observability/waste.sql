@@ -4,18 +4,23 @@
 
 -- name: RepeatedPrefix
 -- No provider caches a prefix below 1,024 tokens; an unused one is kept for 5 minutes by default.
+-- Its length is an estimate, so no longer than the shortest prompt that began with it.
 WITH seen AS (
-    SELECT tenant, provider, model, prefix_hash, prefix_tokens, cache_read, at_ms - lag(at_ms)
-        OVER (PARTITION BY tenant, deployment, prefix_hash ORDER BY at_ms, id) AS gap
+    SELECT tenant, provider, model, prefix_hash, cache_read,
+        cache_read + cache_write_5m + cache_write_1h AS cached,
+        least(prefix_tokens, input_uncached + cache_read + cache_write_5m + cache_write_1h) AS size,
+        at_ms - lag(at_ms)
+            OVER (PARTITION BY tenant, deployment, prefix_hash ORDER BY at_ms, id) AS gap
     FROM usage
     WHERE {period} AND prefix_tokens >= 1024 AND model IS NOT NULL AND input_uncached > 0
 ),
 prefixes AS (
     SELECT tenant, provider, model, prefix_hash,
-        count(*) FILTER (WHERE gap <= 300000 AND 2 * cache_read < prefix_tokens) AS repeats,
-        count(*) FILTER (WHERE gap IS NULL OR gap > 300000) AS bursts,
-        max(prefix_tokens) AS tokens
+        count(*) FILTER (WHERE gap <= 300000 AND 2 * cache_read < size) AS repeats,
+        count(*) FILTER (WHERE (gap IS NULL OR gap > 300000) AND cached = 0) AS bursts,
+        min(size) AS tokens
     FROM seen
+    WHERE size >= 1024
     GROUP BY tenant, provider, model, prefix_hash
 )
 SELECT tenant, provider, model, repeats, bursts, tokens
@@ -24,10 +29,10 @@ WHERE repeats >= 3
 ORDER BY repeats * tokens DESC, tenant, provider, model, prefix_hash LIMIT 20
 
 -- name: MissedDuplicate
--- Repeats of a prompt within a day of its last answer.
+-- Repeats of a prompt, in the same tier, within a day of its last answer.
 WITH seen AS (
     SELECT tenant, coalesce(cache_reason, cache_result) AS reason, cache_result, cost,
-        at_ms - lag(at_ms) OVER (PARTITION BY tenant, prompt_hash ORDER BY at_ms, id) AS gap
+        at_ms - lag(at_ms) OVER (PARTITION BY tenant, tier, prompt_hash ORDER BY at_ms, id) AS gap
     FROM usage
     WHERE {period} AND aside IS NULL AND prompt_hash IS NOT NULL AND outcome = 'done'
 ),
@@ -84,15 +89,22 @@ WHERE all_cut >= 3
 ORDER BY all_paid DESC, tenant, model LIMIT 20
 
 -- name: UnusedContext
--- Where more than half of the context's tokens left no trace.
-WITH contexts AS (
-    SELECT tenant, provider, model, count(*) AS requests, sum(context_tokens) AS tokens,
-        sum(context_tokens * (1 - context_used_share)) AS unused
+-- Where more than half of the context's tokens left no trace; a part of them was cheap to read.
+WITH unread AS (
+    SELECT tenant, provider, model, context_tokens, cache_read,
+        context_tokens * (1 - context_used_share) AS unused,
+        input_uncached + cache_read + cache_write_5m + cache_write_1h AS prompt
     FROM usage
-    WHERE {period} AND context_used_share IS NOT NULL AND model IS NOT NULL
+    WHERE {period} AND aside IS NULL AND context_used_share IS NOT NULL AND model IS NOT NULL
+),
+contexts AS (
+    SELECT tenant, provider, model, count(*) AS requests, sum(context_tokens) AS tokens,
+        sum(unused) AS unused, coalesce(sum(unused * cache_read / nullif(prompt, 0)), 0) AS cached
+    FROM unread
     GROUP BY tenant, provider, model
 )
-SELECT tenant, provider, model, requests, CAST(floor(unused + 0.5) AS BIGINT)
+SELECT tenant, provider, model, requests, CAST(floor(unused + 0.5) AS BIGINT),
+    CAST(floor(cached + 0.5) AS BIGINT)
 FROM contexts
 WHERE requests >= 3 AND 2 * unused > tokens
 ORDER BY unused DESC, tenant, provider, model LIMIT 20

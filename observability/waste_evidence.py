@@ -37,6 +37,14 @@ def collect(db: Reading, period: Period) -> Iterator[Evidence]:
             yield kind(*values)
 
 
+def observed_days(db: Reading, period: Period) -> float:
+    """How much of the period the ledger has seen, a day at least: a month is scaled from that."""
+    ((first,),) = db.rows(f"SELECT min(at_ms) FROM usage WHERE {IN_PERIOD}", period.parameters)  # noqa: S608
+    if first is None:
+        return period.days
+    return min(period.days, max(1.0, Period(first, period.end_ms).days))
+
+
 def _queries(text: str, dialect: Dialect) -> dict[str, str]:
     members = ("deployment", "outcome", "cost_micro_usd")
     deployment, outcome, cost = (dialect.member("attempt", f"'{name}'") for name in members)

@@ -49,7 +49,8 @@ class UsageEvent(Message):
 
     prompt_hash and prefix_hash (tenant-scoped) let waste be found without the text.
     unsupported_share: of the answer's numbers, names and quotes, those that its context lacks.
-    context_tokens: of that context; context_used_share: of them, what left a trace in the answer.
+    context_tokens: of that context, without instructions; context_used_share: of them, what left a
+    trace in the answer.
 
     aside: set when this is the account of a call that no caller asked for, to check or renew what
     the cache served or to judge an answer. Its cost counts, but it is no request and no answer.

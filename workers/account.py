@@ -204,23 +204,27 @@ def _grounding(done: Done | None, support: Support | None) -> dict[str, Any]:
         return {}
     return {
         "unsupported_share": support.unsupported_share,
-        "context_tokens": done.usage.input_total,
+        "context_tokens": round(done.usage.input_total * support.brought_share),
         "context_used_share": support.used_share,
     }
 
 
 def _fingerprints(job: Job) -> dict[str, Any]:
     """Tenant-scoped hashes of the prompt and of the part that repeats: waste shows without text."""
-    messages = job.request.body.messages
-    shared = [message for message in messages if message["role"] in ("system", "developer")]
-    prefix = json.dumps([shared, job.request.body.tools], sort_keys=True)
+    body = job.request.body
+    shared = [message for message in body.messages if message["role"] in ("system", "developer")]
+    prefix = _json([shared, body.tools])
     return {
-        "prompt_hash": _hash(job, json.dumps(messages, sort_keys=True)),
+        "prompt_hash": _hash(job, _json([body.messages, body.tools, body.response_format])),
         "prefix_hash": _hash(job, prefix) if shared else None,
         "prefix_tokens": len(prefix) // 4 if shared else None,
     }
 
 
-def _hash(job: Job, text: str) -> str:
+def _json(value: Any) -> bytes:  # noqa: ANN401 (as it came)
+    return json.dumps(value, sort_keys=True, ensure_ascii=False).encode(errors="surrogatepass")
+
+
+def _hash(job: Job, text: bytes) -> str:
     key = job.request.tenant.encode()[:64]
-    return hashlib.blake2b(text.encode(), digest_size=12, key=key).hexdigest()
+    return hashlib.blake2b(text, digest_size=12, key=key).hexdigest()

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
 
-from observability.groundedness import Support, context_of, support
+from observability.groundedness import Support, brought_of, context_of, support
 from producers.messages import ChatBody
 
 _LARGE: Final = 6_000
@@ -17,6 +17,7 @@ async def support_of(body: ChatBody, answer: Mapping[str, Any]) -> Support | Non
     text = answer["choices"][0]["message"].get("content")
     if context is None or not isinstance(text, str):
         return None
+    brought = brought_of(body.messages)
     if len(context) < _LARGE:
-        return support(text, context)
-    return await asyncio.to_thread(support, text, context)
+        return support(text, context, brought)
+    return await asyncio.to_thread(support, text, context, brought)

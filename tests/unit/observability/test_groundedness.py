@@ -4,12 +4,14 @@ from hypothesis import strategies as st
 
 from observability.groundedness import (
     Verdict,
+    brought_of,
     context_of,
     judge_prompt,
     read_verdict,
     sampled,
     support,
 )
+from producers.messages import ChatMessage
 
 CONTEXT = """
 Acme Corporation was founded in 1987 by Maria Lindqvist in Gothenburg. In 2024 its revenue was
@@ -89,6 +91,22 @@ def test_a_short_prompt_is_no_context() -> None:
     )
     assert long is not None
     assert "Who founded Acme?" in long
+
+
+def test_instructions_are_no_unused_context_unless_they_hold_it_all() -> None:
+    system: ChatMessage = {"role": "system", "content": "Answer briefly and in good faith. " * 30}
+    user: ChatMessage = {"role": "user", "content": CONTEXT}
+    assert brought_of([system, user]) == CONTEXT
+    alone: list[ChatMessage] = [
+        {"role": "system", "content": CONTEXT},
+        {"role": "user", "content": "Who founded Acme?"},
+    ]
+    assert brought_of(alone) == context_of(alone)
+    everything = context_of([system, user])
+    assert everything is not None
+    found = support("Maria Lindqvist", everything, CONTEXT)
+    assert found.used_share == support("Maria Lindqvist", CONTEXT).used_share
+    assert found.brought_share == pytest.approx(len(CONTEXT) / len(everything))
 
 
 def test_sampling_is_the_same_everywhere_and_of_the_right_size() -> None:

@@ -41,6 +41,7 @@ def plain(number: int, **changes: object) -> UsageEvent:
     sound: dict[str, object] = {
         "id": f"e{number}", "tenant": "acme", "at_ms": START_MS + number * 1000, "model": "m",
         "provider": "p", "deployment": "d", "prefix_hash": None, "prompt_hash": None,
+        "tier": "economy",
         "prefix_tokens": None, "max_tokens": None, "usage": Usage(input_uncached=2000, output=100),
         "cost_micro_usd": Decimal(100),
     }  # fmt: skip
