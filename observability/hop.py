@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Final, Protocol, Self
 
-from observability.steps import Keep, LazyAttributes, Step, Waited
+from observability.steps import Keep, Kind, LazyAttributes, Step, Waited
 from observability.trace_context import (
     Carried,
     TraceContext,
@@ -124,9 +124,11 @@ class Hop:
         if len(self._steps) < MAX_STEPS:
             self._steps.append(step)
 
-    def span(self, name: str, attributes: LazyAttributes = None) -> "OpenSpan":
+    def span(
+        self, name: str, attributes: LazyAttributes = None, kind: Kind = "internal"
+    ) -> "OpenSpan":
         """A step as a context manager; an exception that leaves it marks it as failed."""
-        return OpenSpan(self, name, attributes)
+        return OpenSpan(self, name, attributes, kind=kind)
 
     def end(self, attributes: LazyAttributes = None, *, error: str | None = None) -> None:
         """Call last; only the first call counts. error: the failure's code.
@@ -183,10 +185,28 @@ class Hop:
 class OpenSpan:
     """A step under way; what is only known later may be set until it ends."""
 
-    __slots__ = ("_events", "_hop", "_name", "_parent_id", "_start_ns", "attributes", "error", "id")
+    __slots__ = (
+        "_events",
+        "_hop",
+        "_kind",
+        "_name",
+        "_parent_id",
+        "_start_ns",
+        "attributes",
+        "error",
+        "id",
+    )
 
-    def __init__(self, hop: Hop, name: str, attributes: LazyAttributes, parent_id: int = 0) -> None:
+    def __init__(
+        self,
+        hop: Hop,
+        name: str,
+        attributes: LazyAttributes,
+        parent_id: int = 0,
+        kind: Kind = "internal",
+    ) -> None:
         self._hop = hop
+        self._kind = kind
         self._name = name
         self._parent_id = parent_id or hop.context.span_id
         self._events: tuple[tuple[str, int], ...] = ()
@@ -212,6 +232,7 @@ class OpenSpan:
                 time.time_ns(),
                 self.attributes,
                 self.error or (None if kind is None else kind.__name__),
+                self._kind,
                 events=self._events,
                 parent_id=self._parent_id,
                 span_id=self.id,

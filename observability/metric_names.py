@@ -74,16 +74,14 @@ COUNTERS: Final[dict[CounterName, Spec]] = {
     "switchgear_requests_total": Spec(
         "Requests answered; outcome is `done` or the failure's code.", ("tenant", "tier", "outcome")
     ),
-    "switchgear_routed_total": Spec(
-        "Requests that the router sent to a tier; by: rule, classifier, caller, default.",
-        ("tier", "by"),
-    ),
+    "switchgear_routed_total": Spec("Requests that the router sent to a tier.", ("tier",)),
     "switchgear_rejected_total": Spec("Requests that the router refused.", ("tenant", "code")),
     "switchgear_attempts_total": Spec(
         "Calls of providers; outcome is `ok` or the failure's kind.", ("deployment", "outcome")
     ),
     "switchgear_reroutes_total": Spec(
-        "Requests sent on to another tier.", ("from_tier", "to_tier", "reason")
+        "Requests sent on to another tier; direction: up, down.",
+        ("from_tier", "to_tier", "direction"),
     ),
     "switchgear_retries_total": Spec("Requests put aside to be tried later.", ("tier", "reason")),
     "switchgear_tokens_total": Spec(
@@ -110,7 +108,7 @@ COUNTERS: Final[dict[CounterName, Spec]] = {
         "Records sent to the dead-letter topic.", ("topic", "reason")
     ),
     "switchgear_redeliveries_total": Spec(
-        "Records seen before; outcome: replayed, resumed, stale.", ("topic", "outcome")
+        "Records that came again; outcome: replayed, as they were answered.", ("topic", "outcome")
     ),
     "switchgear_breaker_transitions_total": Spec(
         "Circuit breakers that changed state; to: closed, half_open, open.", ("deployment", "to")

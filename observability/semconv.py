@@ -51,6 +51,13 @@ COST: Final = "switchgear.cost_micro_usd"
 BASELINE: Final = "switchgear.baseline_micro_usd"
 KEPT: Final = "switchgear.trace.kept"
 
+PROVIDERS: Final[Mapping[str, str]] = {
+    "aws": "aws.bedrock",
+    "azure": "azure.ai.openai",
+    "mistral": "mistral_ai",
+}
+"""The convention's names of providers, where ours are others."""
+
 FIRST_TOKEN: Final = "first token"  # noqa: S105 (an event's name)
 """The event on an attempt's span at which the first piece of the answer came."""
 
@@ -77,7 +84,7 @@ def attempt_attributes(
     failed = attempt.outcome != "ok"
     return {
         OPERATION: "chat",
-        PROVIDER: provider,
+        PROVIDER: PROVIDERS.get(provider, provider),
         REQUEST_MODEL: model,
         DEPLOYMENT: attempt.deployment,
         **known(

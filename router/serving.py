@@ -117,4 +117,4 @@ def _count(metrics: Metrics, tenant: str, decision: Route | Rejected, took_s: fl
     if isinstance(decision, Rejected):
         metrics.count("switchgear_rejected_total", tenant, decision.code)
     else:
-        metrics.count("switchgear_routed_total", decision.tier, "policy")
+        metrics.count("switchgear_routed_total", decision.tier)

@@ -105,7 +105,7 @@ class Calls:
         if isinstance(permit, Shut):
             return permit
         begun = time.monotonic()
-        with self.hop.span(f"chat {name}") as span:
+        with self.hop.span(f"chat {name}", kind="client") as span:
             try:
                 outcome = await self._ask(name, body, timeout_s, first_token_s, voice)
             except BaseException:

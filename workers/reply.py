@@ -27,7 +27,7 @@ class ReplyChannel:
         self.hop.link(ending.trace)
         tenant = self.job.request.tenant.encode()
         reply = Outgoing(self._topic, ending.reply, self.job.request.id.encode(), self._headers())
-        with self.hop.span("reply"):
+        with self.hop.span("reply", kind="producer"):
             # the account first: it is written too when the reply never can be
             await self.publisher.publish(Outgoing(topics.USAGE, ending.usage, tenant), reply)
 

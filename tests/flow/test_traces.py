@@ -134,6 +134,17 @@ async def test_a_judge_who_is_asked_after_the_reply_is_in_the_trace() -> None:
         assert opinion.parent.span_id == place(served)[1]
 
 
+async def test_a_call_is_a_clients_span_and_a_queues_a_consumers() -> None:
+    async with playing(tracing=ALL) as stage:
+        await stage.client.submit(ask())
+        await serves(stage, 1)
+        kinds = {span.name.split()[0]: span.kind.name for span in stage.seen.spans}
+    assert kinds["chat"] == "CLIENT"
+    assert kinds["reply"] == "PRODUCER"
+    assert kinds["queue"] == kinds["route"] == kinds["serve"] == "CONSUMER"
+    assert kinds["cache"] == kinds["decide"] == "INTERNAL"
+
+
 async def test_a_call_that_was_cut_says_what_it_was() -> None:
     slow = Waits()
     async with playing({"eco-a": slow}, tracing=ALL, rules=PlanRules(hedge=False)) as stage:

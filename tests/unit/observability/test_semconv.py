@@ -36,6 +36,25 @@ def test_the_names_are_opentelemetrys(ours: str, theirs: str) -> None:
     assert ours == theirs
 
 
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        ("openai", gen_ai.GenAiProviderNameValues.OPENAI),
+        ("anthropic", gen_ai.GenAiProviderNameValues.ANTHROPIC),
+        ("mistral", gen_ai.GenAiProviderNameValues.MISTRAL_AI),
+        ("aws", gen_ai.GenAiProviderNameValues.AWS_BEDROCK),
+        ("azure", gen_ai.GenAiProviderNameValues.AZURE_AI_OPENAI),
+        ("self", None),
+    ],
+)
+def test_a_provider_has_the_conventions_name(
+    ours: str, theirs: gen_ai.GenAiProviderNameValues | None
+) -> None:
+    attempt = Attempt(deployment="d", outcome="ok")
+    told = semconv.attempt_attributes(attempt, ours, "m")[semconv.PROVIDER]
+    assert told == (ours if theirs is None else theirs.value)
+
+
 def test_a_failed_attempt_says_its_status_and_retry_hint() -> None:
     attempt = Attempt(deployment="openai-x", outcome="rate_limited", status=429, wait_ms=2000)
     attributes = semconv.attempt_attributes(attempt, "openai", "gpt-x")
