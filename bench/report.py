@@ -1,6 +1,6 @@
 """How long does a report over a million usage events take, and how fast are events booked?
 
-    python -m bench.report [--events 1000000] [--store duckdb|postgres]
+    python -m bench.report [--events 1000000] [--store postgres|clickhouse]
 
 The events are made by DuckDB (a month, 20 tenants, 8 models, 30 sets of tags) and loaded as a store
 loads files; the booking rate is measured on real events through `Ledger.book`.
@@ -10,12 +10,14 @@ import argparse
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
 import duckdb
 import psycopg
 
+from dev import clickhouse_server
 from dev.postgres_server import postgres, url_of
 from observability import report
 from observability.ledger import Batch, Ledger
@@ -82,7 +84,23 @@ def _in_duckdb(folder: Path, events: int) -> float:
         with store.open(read_only=False) as db:
             db.execute(f"COPY usage ({NAMES}) FROM '{synthetic}' (FORMAT csv, HEADER false)")
 
-    return _measured(Ledger(store), _synthetic(folder, events), load)
+    return _measured(Ledger(store), _synthetic(folder, events, "csv, HEADER false"), load)
+
+
+def _in_clickhouse(folder: Path, events: int) -> float:
+    server = clickhouse_server.clickhouse_server(folder / "clickhouse")
+    server.start()
+
+    def load(synthetic: Path) -> None:
+        names = [column.name for column in COLUMNS]
+        with closing(clickhouse_server.client(server)) as client:
+            client.raw_insert("usage_rows", names, synthetic.read_bytes(), fmt="Parquet")
+
+    try:
+        ledger = ledger_at(clickhouse_server.url_of(server))
+        return _measured(ledger, _synthetic(folder, events, "parquet"), load)
+    finally:
+        server.stop()
 
 
 def _in_postgres(folder: Path, events: int) -> float:
@@ -98,10 +116,10 @@ def _in_postgres(folder: Path, events: int) -> float:
                         into.write(chunk)
                 db.execute("VACUUM ANALYZE usage")
 
-        return _measured(ledger_at(url), _synthetic(folder, events), load)
+        return _measured(ledger_at(url), _synthetic(folder, events, "csv, HEADER false"), load)
 
 
-LOADERS = {"duckdb": _in_duckdb, "postgres": _in_postgres}
+LOADERS = {"duckdb": _in_duckdb, "postgres": _in_postgres, "clickhouse": _in_clickhouse}
 
 
 def _measured(ledger: Ledger, synthetic: Path, load: Callable[[Path], None]) -> float:
@@ -134,14 +152,14 @@ def _event(number: int) -> UsageEvent:
     )  # fmt: skip
 
 
-def _synthetic(folder: Path, events: int) -> Path:
-    """A CSV file of the ledger's columns."""
-    path = folder / "events.csv"
+def _synthetic(folder: Path, events: int, form: str) -> Path:
+    """A file of the ledger's columns."""
+    path = folder / "events"
     zero = ("saved_", "failed_cost", "cache_write", "reasoning")
-    values = [SYNTHETIC.get(c.name, "0" if c.name.startswith(zero) else "NULL") for c in COLUMNS]
-    selected = ", ".join(values).replace("$events", str(events))
-    made = f"SELECT {selected} FROM range({events}) t(n)"  # noqa: S608
-    duckdb.execute(f"COPY ({made}) TO '{path}' (FORMAT csv, HEADER false)")
+    values = {c.name: "0" if c.name.startswith(zero) else "NULL" for c in COLUMNS} | SYNTHETIC
+    selected = ", ".join(f"{value} AS {name}" for name, value in values.items())
+    made = f"SELECT {selected} FROM range({events}) t(n)".replace("$events", str(events))  # noqa: S608
+    duckdb.execute(f"COPY ({made}) TO '{path}' (FORMAT {form})")
     return path
 
 

@@ -9,8 +9,10 @@ WITH seen AS (
     SELECT tenant, provider, model, prefix_hash, cache_read,
         cache_read + cache_write_5m + cache_write_1h AS cached,
         least(prefix_tokens, input_uncached + cache_read + cache_write_5m + cache_write_1h) AS size,
-        at_ms - lag(at_ms)
-            OVER (PARTITION BY tenant, deployment, prefix_hash ORDER BY at_ms, id) AS gap
+        at_ms - max(at_ms) OVER (
+            PARTITION BY tenant, deployment, prefix_hash ORDER BY at_ms, id
+            ROWS BETWEEN 1 PRECEDING AND 1 PRECEDING
+        ) AS gap
     FROM usage
     WHERE {period} AND prefix_tokens >= 1024 AND model IS NOT NULL AND input_uncached > 0
 ),
@@ -32,7 +34,10 @@ ORDER BY repeats * tokens DESC, tenant, provider, model, prefix_hash LIMIT 20
 -- Repeats of a prompt, in the same tier, within a day of its last answer.
 WITH seen AS (
     SELECT tenant, coalesce(cache_reason, cache_result) AS reason, cache_result, cost,
-        at_ms - lag(at_ms) OVER (PARTITION BY tenant, tier, prompt_hash ORDER BY at_ms, id) AS gap
+        at_ms - max(at_ms) OVER (
+            PARTITION BY tenant, tier, prompt_hash ORDER BY at_ms, id
+            ROWS BETWEEN 1 PRECEDING AND 1 PRECEDING
+        ) AS gap
     FROM usage
     WHERE {period} AND aside IS NULL AND prompt_hash IS NOT NULL AND outcome = 'done'
 ),
@@ -125,13 +130,12 @@ ranked AS (
     FROM lengths
 ),
 limits AS (
-    SELECT tenant, model, CAST(max(requests) AS BIGINT) AS requests, max_tokens,
-        min(output) AS p99
+    SELECT tenant, model, CAST(max(requests) AS BIGINT) AS in_all, max_tokens, min(output) AS p99
     FROM ranked
     WHERE 100 * upto >= 99 * requests
     GROUP BY tenant, model, max_tokens
 )
-SELECT tenant, model, requests, max_tokens, p99
+SELECT tenant, model, in_all, max_tokens, p99
 FROM limits
-WHERE requests >= 100 AND max_tokens > 4 * p99 AND max_tokens > 256
-ORDER BY requests DESC, tenant, model, max_tokens LIMIT 5
+WHERE in_all >= 100 AND max_tokens > 4 * p99 AND max_tokens > 256
+ORDER BY in_all DESC, tenant, model, max_tokens LIMIT 5

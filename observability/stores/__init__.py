@@ -1,7 +1,8 @@
 """Which store holds the ledger?
 
 A path names a DuckDB file: one machine, nothing to run. `postgresql://…` is for a ledger that many
-processes share. The servers' client libraries are imported only when a URL asks for them.
+processes share, `clickhouse://…` for billions of rows. The servers' client libraries are imported
+only when a URL asks for them.
 """
 
 from pathlib import Path
@@ -29,10 +30,17 @@ def _store_at(where: str) -> Store:
             except ImportError as error:
                 raise _not_installed("postgresql", "psycopg[binary]") from error
             return Postgres(parse(where))
+        case "clickhouse":
+            try:
+                from observability.stores.clickhouse import clickhouse_at  # noqa: PLC0415
+            except ImportError as error:
+                raise _not_installed("clickhouse", "clickhouse-connect") from error
+            return clickhouse_at(parse(where))
         case scheme:
             raise ValueError(
-                f"there is no store for {scheme}: the ledger is the path of a DuckDB file or"
-                " postgresql://user:password@host/database"
+                f"there is no store for {scheme}: the ledger is the path of a DuckDB file,"
+                " postgresql://user:password@host/database or"
+                " clickhouse://user:password@host:8123/database"
             )
 
 

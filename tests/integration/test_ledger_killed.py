@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -18,6 +18,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from dev import clickhouse_server
 from dev.postgres_server import url_of
 from dev.processes import Server
 from observability.stores import ledger_at
@@ -77,6 +78,19 @@ def file_at(path: Path) -> Home:
         return [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
 
     return Home(str(path), written)
+
+
+@contextmanager
+def clickhouse(server: Server, name: str) -> Iterator[Home]:
+    with closing(clickhouse_server.client(server)) as db:
+        db.command(f"CREATE DATABASE {name}")
+
+        def rows() -> object:
+            """Of the data, which come before the positions."""
+            parts = "SELECT sum(rows) FROM system.parts WHERE database = {name:String}"
+            return db.query(parts, {"name": name}).result_rows
+
+        yield Home(clickhouse_server.url_of(server, name), rows)
 
 
 @contextmanager
@@ -145,3 +159,13 @@ def test_totals_in_postgres_survive_five_kills_and_a_replay(
         database(postgres_server, "replayed") as again,
     ):
         killed(usage_topic, home, again, kills=5)
+
+
+def test_totals_in_clickhouse_survive_three_kills_and_a_replay(
+    usage_topic: str, clickhouse_server: Server
+) -> None:
+    with (
+        clickhouse(clickhouse_server, "killed") as home,
+        clickhouse(clickhouse_server, "replayed") as again,
+    ):
+        killed(usage_topic, home, again, kills=3)

@@ -1,12 +1,14 @@
 """Where can the contract's ledgers be?"""
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
 import psycopg
 
+from dev import clickhouse_server
 from dev.postgres_server import url_of
 from dev.processes import Server
 from observability.ledger import Ledger
@@ -39,5 +41,16 @@ def in_postgres(server: Server) -> Place:
         with psycopg.connect(url_of(server)) as db:
             db.execute(f"CREATE SCHEMA {name}".encode())
         return f"{url_of(server)}?options=-csearch_path%3D{name}"
+
+    return Place(another)
+
+
+def in_clickhouse(server: Server) -> Place:
+    def another() -> str:
+        """A database of its own."""
+        name = f"ledger_{next(_NUMBERS)}"
+        with closing(clickhouse_server.client(server)) as client:
+            client.command(f"CREATE DATABASE {name}")
+        return clickhouse_server.url_of(server, name)
 
     return Place(another)

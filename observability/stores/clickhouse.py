@@ -1,0 +1,222 @@
+"""How does ClickHouse keep the ledger? Without transactions: positions are written after the data.
+
+A crash between the two makes the records come again, and rows with one key are one row: the tables
+(`usage_rows` …) are ReplacingMergeTrees, read through views (`usage` …) that say FINAL. Of two
+events with one id the first one booked counts, because the version falls as time goes on; of two
+positions the one written last.
+"""
+
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+from clickhouse_connect import get_client
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
+
+from observability.ledger import Batch, Dialect, LedgerError, Parameter, missing_columns
+from observability.ledger_schema import COLUMNS, Column, columns_of
+from observability.stores.address import Address
+from observability.stores.patience import PATIENT, Patience
+
+_TYPES: Final[Mapping[type, str]] = {int: "Int64", float: "Float64", str: "String"}
+_OPTIONS: Final = frozenset({"secure", "verify"})
+_NS: Final = 2**64
+_CONNECT_S: Final = 10
+_LARGE_QUERY: Final = 16 << 20
+"""Bytes: the ids of a batch are in one query."""
+
+DIALECT: Final = Dialect(
+    member=lambda json, key: f"JSONExtract({json}, {key}, 'Nullable(String)')",
+    schema="currentDatabase()",
+    attempts="usage ARRAY JOIN JSONExtractArrayRaw(assumeNotNull(attempts)) AS attempt",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """`name`_rows, and the view `name` of them without `version`: of one key, its highest."""
+
+    name: str
+    columns: Mapping[str, str]
+    key: Sequence[str]
+    version: str
+
+    def create(self) -> str:
+        columns = ", ".join(f"{name} {kind}" for name, kind in self.columns.items())
+        return (
+            f"CREATE TABLE IF NOT EXISTS {self.name}_rows ({columns}, {self.version} UInt64)"
+            f" ENGINE = ReplacingMergeTree({self.version}) ORDER BY ({', '.join(self.key)})"
+        )
+
+    def view(self) -> str:
+        rows = f"SELECT {', '.join(self.columns)} FROM {self.name}_rows FINAL"  # noqa: S608
+        return f"CREATE OR REPLACE VIEW {self.name} AS {rows}"
+
+    def insert(self, client: Client, columns: Sequence[Sequence[object]], version: int) -> None:
+        if columns and columns[0]:
+            client.insert(
+                f"{self.name}_rows",
+                [*columns, [version] * len(columns[0])],
+                column_names=[*self.columns, self.version],
+                column_oriented=True,
+                settings={"async_insert": 0},
+            )
+
+
+def _kind(column: Column) -> str:
+    if column.name in _KEY:
+        return column.kind
+    return f"Nullable({'VARCHAR' if column.kind == 'JSON' else column.kind})"
+
+
+_KEY: Final = ("id",)
+_USAGE: Final = _Table("usage", {c.name: _kind(c) for c in COLUMNS}, _KEY, "earliness")
+_POSITIONS: Final = _Table(
+    "positions",
+    {"topic": "VARCHAR", "part": "INTEGER", "next_offset": "BIGINT"},
+    ("topic", "part"),
+    "written_ns",
+)
+_UNREADABLE: Final = _Table(
+    "unreadable",
+    {
+        "topic": "VARCHAR",
+        "part": "INTEGER",
+        "record_offset": "BIGINT",
+        "problem": "VARCHAR",
+        "raw": "VARCHAR",
+    },
+    ("topic", "part", "record_offset"),
+    "written_ns",
+)
+_TABLES: Final = (_UNREADABLE, _POSITIONS, _USAGE)
+"""`usage` last: when it is there, all is."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClickHouseReading:
+    """Each query sees its own moment."""
+
+    client: Client
+    dialect: Dialect = DIALECT
+
+    def rows(self, sql: str, parameters: Mapping[str, Parameter] | None = None) -> list[Any]:
+        """As ClickHouse names parameters: `{name:Type}`."""
+        given = dict(parameters or {})
+
+        def theirs(found: re.Match[str]) -> str:
+            return f"{{{found[1]}:{_TYPES[type(given[found[1]])]}}}"
+
+        query = re.sub(r"\$(\w+)", theirs, sql)
+        return list(self.client.query(query, given).result_rows)
+
+
+@dataclass(frozen=True, slots=True)
+class ClickHouse:
+    """The database at `address`. now_ns: the time of booking; it must not fall behind by itself."""
+
+    address: Address
+    patience: Patience = PATIENT
+    now_ns: Callable[[], int] = time.time_ns
+
+    @property
+    def name(self) -> str:
+        """The URL without the password."""
+        return self.address.shown
+
+    def create(self) -> None:
+        """Make what is missing; a user who may not is fine when nothing is."""
+        with self._client() as client:
+            missing = missing_columns(ClickHouseReading(client))
+            if len(missing) == len(COLUMNS):
+                statements = [table.create() for table in _TABLES]
+            else:
+                added = (f"ADD COLUMN IF NOT EXISTS {c.name} {_kind(c)}" for c in missing)
+                statements = [f"ALTER TABLE usage_rows {', '.join(added)}"]
+            if missing:
+                for statement in [*statements, *(table.view() for table in _TABLES)]:
+                    client.command(statement)
+
+    def book(self, batch: Batch) -> int:
+        """Data first, positions last: a crash anywhere books the batch again, to no effect."""
+        with self._told():
+            return self.patience.until_done(self.name, lambda: self._book(batch), _passes)
+
+    def _book(self, batch: Batch) -> int:
+        now = self.now_ns()
+        with closing(self._connect()) as client:
+            known = _known(client, [event.id for event in batch.events])
+            new = [event for event in batch.events if event.id not in known]
+            _USAGE.insert(client, columns_of(new), _NS - 1 - now)
+            _UNREADABLE.insert(client, _turned(r.row for r in batch.unreadable), now)
+            moves = ((*place, offset) for place, offset in batch.positions.items())
+            _POSITIONS.insert(client, _turned(moves), now)
+        return len(new)
+
+    @contextmanager
+    def reading(self) -> Iterator[ClickHouseReading]:
+        """NULL stays NULL in a CAST, as elsewhere."""
+        with self._client() as client:
+            client.set_client_setting("cast_keep_nullable", 1)
+            yield ClickHouseReading(client)
+
+    @contextmanager
+    def _client(self) -> Iterator[Client]:
+        connect = partial(self.patience.until_done, self.name, self._connect, _passes)
+        with self._told(), closing(connect()) as client:
+            yield client
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except ClickHouseError as error:
+            raise LedgerError(f"{self.name}: {error}") from error
+
+    def _connect(self) -> Client:
+        at = self.address
+        return get_client(
+            host=at.host,
+            port=at.port or 0,
+            username=at.user,
+            password=at.password or "",
+            database=at.database,
+            secure=at.options.get("secure", False),
+            verify=at.options.get("verify", True),
+            connect_timeout=_CONNECT_S,
+            compress=False,
+            autogenerate_session_id=False,
+        )
+
+
+def clickhouse_at(address: Address) -> ClickHouse:
+    """ValueError for an option that we don't know."""
+    unknown = address.options.keys() - _OPTIONS
+    if unknown:
+        known = ", ".join(sorted(_OPTIONS))
+        raise ValueError(f"{address.shown} has no option {min(unknown)}: there are {known}")
+    return ClickHouse(address)
+
+
+def _passes(error: Exception) -> bool:
+    """Whether it may be well again soon: nobody answered."""
+    return isinstance(error, OperationalError)
+
+
+def _known(client: Client, ids: Sequence[str]) -> set[str]:
+    """Those of the ids that are booked already."""
+    if not ids:
+        return set()
+    query = "SELECT DISTINCT id FROM usage_rows WHERE id IN %(ids)s"
+    found = client.query(query, {"ids": tuple(ids)}, settings={"max_query_size": _LARGE_QUERY})
+    return {id_ for (id_,) in found.result_rows}
+
+
+def _turned(rows: Iterable[Sequence[object]]) -> list[Sequence[object]]:
+    """Rows as columns."""
+    return list(zip(*rows, strict=True))
