@@ -160,9 +160,10 @@ class ClickHouse:
 
     @contextmanager
     def reading(self) -> Iterator[ClickHouseReading]:
-        """NULL stays NULL in a CAST, as elsewhere."""
+        """As elsewhere NULL stays NULL in a CAST, and a name is a column before it's an alias."""
         with self._client() as client:
             client.set_client_setting("cast_keep_nullable", 1)
+            client.set_client_setting("prefer_column_name_to_alias", 1)
             yield ClickHouseReading(client)
 
     @contextmanager
