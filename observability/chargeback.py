@@ -29,8 +29,9 @@ def bills(rows: Sequence[Row], shared_micro_usd: Decimal) -> list[Bill]:
 
     shared_micro_usd: what the platform itself cost (servers, people), split by each one's cost.
     """
-    costs = {" / ".join(row.group): row.cost for row in rows}
+    costs = {row.group: row.cost for row in rows}
     own = shares(costs, cents(sum(costs.values(), Decimal(0))))
     shared = shares(costs, cents(shared_micro_usd))
-    unpriced = {" / ".join(row.group): row.unpriced for row in rows}
-    return [Bill(payer, own[payer], shared[payer], unpriced[payer]) for payer in costs]
+    return [
+        Bill(" / ".join(row.group), own[row.group], shared[row.group], row.unpriced) for row in rows
+    ]

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import ROUND_DOWN, Decimal
 from statistics import fmean, pstdev
-from typing import Final
+from typing import Final, TypeVar
 
+_Name = TypeVar("_Name", str, tuple[str, ...])
 _Z90: Final = 1.645
 _WEEKS: Final = 4
 
@@ -56,7 +57,7 @@ def to_month_end(history: Sequence[DayCost], spent_today: Decimal, today: date) 
     return Forecast(spent, expected, low, expected + Decimal(round(margin)), len(recent))
 
 
-def shares(costs: Mapping[str, Decimal], amount: Decimal) -> dict[str, Decimal]:
+def shares(costs: Mapping[_Name, Decimal], amount: Decimal) -> dict[_Name, Decimal]:
     """`amount` (of the smallest unit, a whole number) split by cost so that the parts add up to it.
 
     Largest remainders get the units that rounding down leaves; without any cost, all split evenly.

@@ -6,7 +6,10 @@ from html import escape
 from typing import Final
 
 WIDTH: Final = 720
-_LEFT: Final = 170
+_LETTER: Final = 8
+"""The width of most letters, at the most."""
+_LONGEST: Final = 30
+"""Characters of a label that is shown whole."""
 _ROW: Final = 26
 _HEIGHT: Final = 180
 _AXIS: Final = 22
@@ -25,12 +28,13 @@ class Bar:
 def rows(title: str, bars: Sequence[Bar]) -> str:
     """Horizontal bars, one below the other; a negative value is drawn as its size, marked."""
     longest = max((abs(bar.value) for bar in bars), default=0) or 1
-    room = WIDTH - _LEFT - 110
+    left = 8 + _LETTER * max((len(_cut(bar.label)) for bar in bars), default=0)
+    room = WIDTH - left - 110
     drawn = [
-        _row(bar, index * _ROW, max(1, abs(bar.value) / longest * room))
+        _row(bar, left, index * _ROW, max(1, abs(bar.value) / longest * room))
         for index, bar in enumerate(bars)
     ]
-    return _svg(title, _ROW * max(1, len(bars)), drawn, bars)
+    return _svg(title, "rows", _ROW * max(1, len(bars)), drawn, bars)
 
 
 def columns(title: str, bars: Sequence[Bar]) -> str:
@@ -45,7 +49,7 @@ def columns(title: str, bars: Sequence[Bar]) -> str:
         drawn.append(f'<text x="0" y="{_HEIGHT + 16}">{escape(bars[0].label)}</text>')
         last = escape(bars[-1].label)
         drawn.append(f'<text x="{WIDTH}" y="{_HEIGHT + 16}" text-anchor="end">{last}</text>')
-    return _svg(title, _HEIGHT + _AXIS, drawn, bars)
+    return _svg(title, "columns", _HEIGHT + _AXIS, drawn, bars)
 
 
 def _column(bar: Bar, left: float, width: float, share: float) -> str:
@@ -56,24 +60,25 @@ def _column(bar: Bar, left: float, width: float, share: float) -> str:
     )
 
 
-def _row(bar: Bar, top: int, length: float) -> str:
+def _row(bar: Bar, left: int, top: int, length: float) -> str:
     kind = "loss" if bar.value < 0 else bar.kind
     middle = top + 17
     return (
-        f'<text x="{_LEFT - 8}" y="{middle}" text-anchor="end">{escape(_cut(bar.label))}</text>'
-        f'<rect class="{kind}" x="{_LEFT}" y="{top + 4}" width="{length:.1f}" height="{_ROW - 8}">'
+        f'<text x="{left - 8}" y="{middle}" text-anchor="end">{escape(_cut(bar.label))}</text>'
+        f'<rect class="{kind}" x="{left}" y="{top + 4}" width="{length:.1f}" height="{_ROW - 8}">'
         f"<title>{_tip(bar)}</title></rect>"
-        f'<text x="{_LEFT + length + 6:.1f}" y="{middle}">{escape(bar.shown)}</text>'
+        f'<text x="{left + length + 6:.1f}" y="{middle}">{escape(bar.shown)}</text>'
     )
 
 
-def _svg(title: str, height: int, drawn: Sequence[str], bars: Sequence[Bar]) -> str:
+def _svg(title: str, kind: str, height: int, drawn: Sequence[str], bars: Sequence[Bar]) -> str:
     """With its data as a description, so that a screen reader gets what the eye gets."""
+    name = escape(title, quote=True)
     said = "; ".join(_tip(bar) for bar in bars)
     return (
-        f'<svg viewBox="0 0 {WIDTH} {height}" role="img"'
-        f' aria-label="{escape(title, quote=True)}">'
-        f"<desc>{said}</desc>{''.join(drawn)}</svg>"
+        f'<div class="wide" tabindex="0" role="region" aria-label="{name}">'
+        f'<svg class="{kind}" viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{name}">'
+        f"<desc>{said}</desc>{''.join(drawn)}</svg></div>"
     )
 
 
@@ -81,5 +86,7 @@ def _tip(bar: Bar) -> str:
     return escape(f"{bar.label}: {bar.shown}")
 
 
-def _cut(label: str, most: int = 24) -> str:
-    return label if len(label) <= most else label[: most - 1] + "…"
+def _cut(label: str) -> str:
+    """Without its middle if it is too long: groups differ at both ends."""
+    half = (_LONGEST - 1) // 2
+    return label if len(label) <= _LONGEST else f"{label[:half]}…{label[-half:]}"

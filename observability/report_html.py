@@ -1,13 +1,14 @@
 """What does a report look like as one page that can be mailed? No script, nothing to load."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from html import escape
 from pathlib import Path
 from typing import Final
 
 from observability.chargeback import Bill
+from observability.forecast import DayCost
 from observability.money import percent, usd
 from observability.plots import Bar, columns, rows
 from observability.report import Report, Row
@@ -19,8 +20,8 @@ _PLOTTED: Final = 15
 
 def to_html(report: Report, bills: Sequence[Bill] = ()) -> str:
     """The page, complete."""
-    total = report.total
-    title = f"LLM cost by {', '.join(report.by) or 'nothing'}"
+    total, days = report.total, _days(report)
+    title = f"LLM cost by {', '.join(report.by)}" if report.by else "LLM cost"
     start, end = _date(report.period.start_ms), _date(report.period.end_ms)
     return "".join(
         (
@@ -29,14 +30,16 @@ def to_html(report: Report, bills: Sequence[Bill] = ()) -> str:
             f"<title>{escape(title)}</title><style>{_STYLE.read_text()}</style></head><body><main>",
             f"<h1>{escape(title)}</h1><p>{start} to {end}, UTC</p>",
             _figures(report),
-            _section("Cost of each day", columns("Cost of each day", _days(report))),
+            _section("Cost of each day", columns("Cost of each day", _bars(days)), _range_of(days)),
             _section(
                 "From baseline to cost",
                 rows("From baseline to cost", _steps(total)),
                 f"Baseline: {escape(BASELINE)}.",
             ),
-            _section("The dearest groups", rows("The dearest groups", _dearest(report))),
-            _section("All groups", _group_table(report)),
+            _section("The dearest groups", rows("The dearest groups", _dearest(report)))
+            if report.by
+            else "",
+            _section("All groups" if report.by else "All requests", _group_table(report)),
             _section("Chargeback", _bill_table(bills)) if bills else "",
             "</main></body></html>\n",
         )
@@ -46,7 +49,7 @@ def to_html(report: Report, bills: Sequence[Bill] = ()) -> str:
 def _figures(report: Report) -> str:
     total, forecast = report.total, report.forecast
     saved = f"{percent(total.saved_total, total.baseline)} of {usd(total.baseline)}"
-    month = f"{usd(forecast.low)} to {usd(forecast.high)} (90 %), {usd(forecast.spent)} so far"
+    month = f"{usd(forecast.low)} to {usd(forecast.high)} (90\u00a0%), {usd(forecast.spent)} so far"
     figures = (
         ("Cost", usd(total.cost), f"{total.requests:,} requests"),
         ("Saved", usd(total.saved_total), saved),
@@ -61,8 +64,27 @@ def _figures(report: Report) -> str:
     return f"<dl>{''.join(shown)}</dl>"
 
 
-def _days(report: Report) -> list[Bar]:
-    return [Bar(str(entry.day), float(entry.cost), usd(entry.cost)) for entry in report.days]
+def _days(report: Report) -> list[DayCost]:
+    """From the first day with any cost to the last, without a gap."""
+    if not report.days:
+        return []
+    costs = {entry.day: entry.cost for entry in report.days}
+    first, last = min(costs), max(costs)
+    days = (first + timedelta(days=n) for n in range((last - first).days + 1))
+    return [DayCost(day, costs.get(day, Decimal(0))) for day in days]
+
+
+def _bars(days: Sequence[DayCost]) -> list[Bar]:
+    return [Bar(str(entry.day), float(entry.cost), usd(entry.cost)) for entry in days]
+
+
+def _range_of(days: Sequence[DayCost]) -> str:
+    costs = [entry.cost for entry in days]
+    if not costs:
+        return ""
+    mean = sum(costs, Decimal(0)) / len(costs)
+    span = f"{days[0].day} to {days[-1].day}"
+    return f"{span}: {usd(min(costs))} to {usd(max(costs))} a day, {usd(mean)} on average."
 
 
 def _steps(total: Row) -> list[Bar]:
@@ -77,7 +99,7 @@ def _steps(total: Row) -> list[Bar]:
 
 def _dearest(report: Report) -> list[Bar]:
     return [
-        Bar(" / ".join(row.group) or "all", float(row.cost), usd(row.cost), "cost")
+        Bar(" / ".join(row.group), float(row.cost), usd(row.cost), "cost")
         for row in report.rows[:_PLOTTED]
     ]
 

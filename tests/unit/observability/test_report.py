@@ -2,6 +2,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from html.parser import HTMLParser
 from pathlib import Path
@@ -215,3 +216,20 @@ def test_an_empty_ledger_makes_an_empty_report(tmp_path: Path) -> None:
     assert made.total.requests == 0
     assert made.total.cost_per_1k is None
     assert "$0.00" in report_html.to_html(made)
+
+
+def test_groups_that_read_alike_are_billed_apart(tmp_path: Path) -> None:
+    made = one(tmp_path, usage_event(1))
+    alike = [
+        replace(made.total, group=("a / b", "c"), cost=Decimal(30_000)),
+        replace(made.total, group=("a", "b / c"), cost=Decimal(50_000)),
+    ]
+    assert [bill.own_cents for bill in bills(alike, Decimal(0))] == [3, 5]
+
+
+def test_days_without_cost_are_shown_between_those_with(tmp_path: Path) -> None:
+    first = usage_event(1).model_copy(update={"at_ms": START_MS})
+    third = usage_event(2).model_copy(update={"at_ms": START_MS + 2 * DAY_MS})
+    page = report_html.to_html(one(tmp_path, first, third))
+    assert "2026-03-02: $0.00" in page
+    assert "2026-03-01 to 2026-03-03: $0.00 to " in page
