@@ -1,6 +1,7 @@
 """A real trace store, asked for the trace of a reply, shows every hop."""
 
 import asyncio
+import json
 import random
 import time
 from collections.abc import Iterator
@@ -42,14 +43,16 @@ def trace_store(scratch: Path) -> Iterator[Jaeger]:
 
 @pytest.fixture
 def fleet(
-    kafka: str, redis_url: str, trace_store: Jaeger, tmp_path: Path
+    request: pytest.FixtureRequest, kafka: str, redis_url: str, trace_store: Jaeger, tmp_path: Path
 ) -> Iterator[FleetProcesses]:
+    """A parameter adds to the environment."""
     settings = {
         "SWITCHGEAR_KAFKA": kafka,
         "SWITCHGEAR_REDIS": redis_url,
         "SWITCHGEAR_OTLP": trace_store.otlp,
         "SWITCHGEAR_TRACE_RATIO": "0",
         "SWITCHGEAR_TRACE_SLOW_S": "600",
+        **getattr(request, "param", {}),
     }
     with fleet_processes(tmp_path, settings, "premium") as running:
         yield running
@@ -126,6 +129,22 @@ async def test_the_store_shows_every_hop_of_a_sampled_request(
     assert "What is a partition" not in str(spans)
     queued = named(spans, "queue llm.requests")
     assert queued.end_ns <= named(spans, "route").start_ns + 1_000_000
+
+
+@pytest.mark.parametrize("fleet", [{"SWITCHGEAR_TRACE_CONTENT": "true"}], indirect=True)
+async def test_the_store_shows_prompt_and_answer_where_the_operator_wants_them(
+    kafka: str, trace_store: Jaeger, backend: TracerProvider
+) -> None:
+    with backend.get_tracer("backend").start_as_current_span("handle a ticket"):
+        reply = await ask(kafka, chat("What is a consumer?", tenant="acme", model="premium"))
+    assert isinstance(reply, Done), reply
+    spans = trace_of(trace_store, reply.trace_id, "serve premium")
+    called = named(spans, f"chat {reply.route.deployment}")
+    (asked,) = json.loads(str(called.attributes["gen_ai.input.messages"]))
+    assert asked["parts"] == [{"type": "text", "content": "What is a consumer?"}]
+    (told,) = json.loads(str(called.attributes["gen_ai.output.messages"]))
+    answer = reply.body["choices"][0]["message"]["content"]
+    assert told["parts"] == [{"type": "text", "content": answer}]
 
 
 @contextmanager
