@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Literal, TypeAlias, assert_never
+from typing import Final, Literal, TypeAlias, assert_never
 
 from rich.console import Console
 from rich.table import Table
@@ -19,6 +19,7 @@ from observability.prices import PriceKey, Rates
 from observability.report import Report, make
 from observability.waste_evidence import collect, observed_days
 
+_SHOWN: Final = 20
 Form: TypeAlias = Literal["table", "csv", "json", "html"]
 
 
@@ -58,7 +59,9 @@ def show_waste(ledger: Ledger, wanted: Wanted, now_ms: int, console: Console) ->
     if wanted.form == "json":
         _plain(console, _findings_json(findings))
     elif findings:
-        console.print(_findings_table(findings))
+        console.print(_findings_table(findings[:_SHOWN]))
+        if len(findings) > _SHOWN:
+            console.print(f"… and {len(findings) - _SHOWN} more (--format json shows all)")
     else:
         console.print("Nothing found.")
 

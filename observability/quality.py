@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from rich import box
 from rich.table import Table
 
 from observability.confidence import Rate, wilson
@@ -57,9 +58,16 @@ def _quality(model: str, task: str, *counts: int) -> Quality:
 
 def table(measured: Sequence[Quality]) -> Table:
     """Rates with their 95 % intervals."""
-    shown = Table(title="Answers that their context doesn't support, and answers cut off")
+    title = "Answers that their context doesn't support, and answers cut off"
+    shown = Table(title=title, box=box.SIMPLE_HEAD, padding=0)
     for name in ("model", "task", "by look-up", "of", "by judge", "of", "cut off", "of"):
-        shown.add_column(name, justify="left" if name in {"model", "task"} else "right")
+        named = name in {"model", "task"}
+        shown.add_column(
+            name,
+            justify="left" if named else "right",
+            overflow="fold" if named else "ellipsis",
+            no_wrap=not named,
+        )
     for q in measured:
         rates = (q.ungrounded, q.judged, q.truncated)
         cells = (cell for rate in rates for cell in (_interval(rate), f"{rate.of:,}"))
@@ -82,7 +90,7 @@ def to_json(measured: Sequence[Quality]) -> str:
 def _interval(rate: Rate) -> str:
     if rate.value is None:
         return "-"
-    return f"{rate.value:.1%} ({rate.low:.1%} to {rate.high:.1%})"
+    return f"{rate.value:.1%} ({rate.low:.0%} to {rate.high:.0%})"
 
 
 def _parts(rate: Rate) -> dict[str, float | int | None]:

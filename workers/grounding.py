@@ -8,7 +8,7 @@ from observability.groundedness import Support, brought_of, context_of, support
 from producers.messages import ChatBody
 
 _LARGE: Final = 6_000
-"""Characters from which the look-up may take a millisecond, so that it goes to a thread."""
+"""Characters of both from which the look-up may take a millisecond: it goes to a thread."""
 
 
 async def support_of(body: ChatBody, answer: Mapping[str, Any]) -> Support | None:
@@ -18,6 +18,6 @@ async def support_of(body: ChatBody, answer: Mapping[str, Any]) -> Support | Non
     if context is None or not isinstance(text, str):
         return None
     brought = brought_of(body.messages)
-    if len(context) < _LARGE:
+    if len(context) + len(text) < _LARGE:
         return support(text, context, brought)
     return await asyncio.to_thread(support, text, context, brought)
