@@ -121,7 +121,7 @@ _HEADS: Final = (
 def _group_table(report: Report) -> str:
     lines = [(row.group, _numbers(row)) for row in report.rows] if report.by else []
     names = ("total", *[""] * (len(report.by) - 1)) if report.by else ()
-    return _table((*report.by, *_HEADS), [*lines, (names, _numbers(report.total))])
+    return _table(report.by, _HEADS, [*lines, (names, _numbers(report.total))])
 
 
 def _numbers(row: Row) -> tuple[str, ...]:
@@ -131,7 +131,8 @@ def _numbers(row: Row) -> tuple[str, ...]:
 
 
 def _bill_table(bills: Sequence[Bill]) -> str:
-    return _table(("payer", "own", "shared", "total"), [((b.payer,), _dollars(b)) for b in bills])
+    lines = [((b.payer,), _dollars(b)) for b in bills]
+    return _table(("payer",), ("own", "shared", "total"), lines)
 
 
 def _dollars(bill: Bill) -> tuple[str, ...]:
@@ -139,15 +140,20 @@ def _dollars(bill: Bill) -> tuple[str, ...]:
     return tuple(f"${amount / 100:,.2f}" for amount in amounts)
 
 
-def _table(heads: Iterable[str], lines: Iterable[tuple[Sequence[str], Sequence[str]]]) -> str:
-    """lines: the names of a line, then its numbers."""
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in heads)
+def _table(
+    names: Iterable[str],
+    numbers: Iterable[str],
+    lines: Iterable[tuple[Sequence[str], Sequence[str]]],
+) -> str:
+    """names, numbers: the headings; a line has its names, then its numbers."""
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in names)
+    head += "".join(f'<th scope="col" class="number">{escape(name)}</th>' for name in numbers)
     body = "".join(
         "<tr>"
-        + "".join(f'<th scope="row">{escape(name)}</th>' for name in names)
-        + "".join(f"<td>{escape(number)}</td>" for number in numbers)
+        + "".join(f'<th scope="row">{escape(name)}</th>' for name in named)
+        + "".join(f"<td>{escape(number)}</td>" for number in counted)
         + "</tr>"
-        for names, numbers in lines
+        for named, counted in lines
     )
     return (
         f'<div class="wide" tabindex="0" role="region" aria-label="table"><table>'

@@ -139,7 +139,7 @@ class Postgres:
         try:
             yield
         except psycopg.Error as error:
-            raise LedgerError(f"{self.name}: {error}") from error
+            raise LedgerError(f"{self.name}: {str(error).strip()}") from error
 
     def _connect(self) -> "Connection[tuple[Any, ...]]":
         at = self.address

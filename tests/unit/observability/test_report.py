@@ -179,6 +179,14 @@ def test_the_page_is_well_formed_and_loads_nothing(db: Reading) -> None:
     assert "http" not in page
 
 
+def test_the_heading_of_a_number_is_marked_as_one(db: Reading) -> None:
+    page = report_html.to_html(report_of(db, "tenant", "tag"))
+    head, body = page.partition("<thead>")[2].split("</thead>")
+    line = body.partition("<tr>")[2].partition("</tr>")[0]
+    assert head.count('<th scope="col">') == line.count('<th scope="row">') == 2
+    assert head.count('<th scope="col" class="number">') == line.count("<td>") > 2
+
+
 def test_names_from_outside_are_escaped(tmp_path: Path) -> None:
     ledger = ledger_at(tmp_path / "x.duckdb")
     ledger.create()
