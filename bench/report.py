@@ -17,7 +17,7 @@ from pathlib import Path
 import duckdb
 import psycopg
 
-from dev import clickhouse_server
+from dev import clickhouse
 from dev.postgres_server import postgres, url_of
 from observability import report
 from observability.ledger import Batch, Ledger
@@ -88,16 +88,16 @@ def _in_duckdb(folder: Path, events: int) -> float:
 
 
 def _in_clickhouse(folder: Path, events: int) -> float:
-    server = clickhouse_server.clickhouse_server(folder / "clickhouse")
+    server = clickhouse.server(folder / "clickhouse")
     server.start()
 
     def load(synthetic: Path) -> None:
         names = [column.name for column in COLUMNS]
-        with closing(clickhouse_server.client(server)) as client:
+        with closing(clickhouse.client(server)) as client:
             client.raw_insert("usage_rows", names, synthetic.read_bytes(), fmt="Parquet")
 
     try:
-        ledger = ledger_at(clickhouse_server.url_of(server))
+        ledger = ledger_at(clickhouse.url_of(server))
         return _measured(ledger, _synthetic(folder, events, "parquet"), load)
     finally:
         server.stop()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from dev import clickhouse_server as clickhouse
+from dev import clickhouse
 from dev.broker import embedded
 from dev.postgres_server import postgres
 from dev.processes import Server
@@ -66,7 +66,7 @@ def postgres_server() -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def clickhouse_server(scratch: Path) -> Iterator[Server]:
     """ClickHouse's engine behind its HTTP interface; a test that stops it starts it again."""
-    server = clickhouse.clickhouse_server(scratch / "clickhouse")
+    server = clickhouse.server(scratch / "clickhouse")
     server.start()
     yield server
     server.stop()

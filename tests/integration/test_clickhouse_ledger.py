@@ -8,7 +8,7 @@ from itertools import count
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from dev.clickhouse_server import PASSWORD, client, url_of
+from dev.clickhouse import PASSWORD, client, url_of
 from dev.processes import Server
 from observability.ledger import Batch, Booked, Ledger, LedgerError, Partition, Unreadable
 from observability.stores import ledger_at

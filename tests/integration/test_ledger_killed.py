@@ -18,7 +18,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from dev import clickhouse_server
+from dev import clickhouse
 from dev.postgres_server import url_of
 from dev.processes import Server
 from observability.stores import ledger_at
@@ -81,8 +81,8 @@ def file_at(path: Path) -> Home:
 
 
 @contextmanager
-def clickhouse(server: Server, name: str) -> Iterator[Home]:
-    with closing(clickhouse_server.client(server)) as db:
+def merge_trees(server: Server, name: str) -> Iterator[Home]:
+    with closing(clickhouse.client(server)) as db:
         db.command(f"CREATE DATABASE {name}")
 
         def rows() -> object:
@@ -90,7 +90,7 @@ def clickhouse(server: Server, name: str) -> Iterator[Home]:
             parts = "SELECT sum(rows) FROM system.parts WHERE database = {name:String}"
             return db.query(parts, {"name": name}).result_rows
 
-        yield Home(clickhouse_server.url_of(server, name), rows)
+        yield Home(clickhouse.url_of(server, name), rows)
 
 
 @contextmanager
@@ -165,7 +165,7 @@ def test_totals_in_clickhouse_survive_three_kills_and_a_replay(
     usage_topic: str, clickhouse_server: Server
 ) -> None:
     with (
-        clickhouse(clickhouse_server, "killed") as home,
-        clickhouse(clickhouse_server, "replayed") as again,
+        merge_trees(clickhouse_server, "killed") as home,
+        merge_trees(clickhouse_server, "replayed") as again,
     ):
         killed(usage_topic, home, again, kills=3)

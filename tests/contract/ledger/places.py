@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psycopg
 
-from dev import clickhouse_server
+from dev import clickhouse
 from dev.postgres_server import url_of
 from dev.processes import Server
 from observability.ledger import Ledger
@@ -49,8 +49,8 @@ def in_clickhouse(server: Server) -> Place:
     def another() -> str:
         """A database of its own."""
         name = f"ledger_{next(_NUMBERS)}"
-        with closing(clickhouse_server.client(server)) as client:
+        with closing(clickhouse.client(server)) as client:
             client.command(f"CREATE DATABASE {name}")
-        return clickhouse_server.url_of(server, name)
+        return clickhouse.url_of(server, name)
 
     return Place(another)
