@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from cache.found import Refresh, Shadow
 from observability.groundedness import Support
 from observability.hop import Hop
 from producers.messages import Attempt, Done
@@ -58,6 +59,12 @@ class Afterwards:
             attempts=tuple(attempts),
         )
         await self._account_for(aside)
+
+    async def follow(self, task: Refresh | Shadow, done: Done) -> None:
+        """What the cache makes of the answer to the call that it asked for."""
+        right = await self.pool.lookup.follow(task, done)
+        if right is not None:
+            self.pool.reporter.checked(right=right)
 
     async def _account_for(self, aside: Aside) -> None:
         event = account.aside_event(self.job, aside, self.hop.trace_id, int(time.time() * 1000))

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
@@ -16,6 +17,7 @@ from . import account, plan
 from .account import Facts
 from .afterwards import Afterwards
 from .allowance import allowance
+from .budget_state import Reservation
 from .calling import Calls
 from .cancellations import Cancelled
 from .catalog import Tenant
@@ -105,20 +107,18 @@ class Service:
 
     async def _look(self, span: OpenSpan) -> Found:
         """A look may wait for another worker's answer: until the deadline or a cancellation."""
-        job, left_s = self.job, self.job.left_s(self.begun_ms)
+        job, left_s, now_ms = self.job, self.job.left_s(self.begun_ms), int(self.begun_ms)
         try:
             with self.pool.cancellations.stopping(job.request.id):
                 async with asyncio.timeout(left_s):
-                    now_ms = int(self.begun_ms)
                     return await self.pool.lookup.find(job.request, job.route, now_ms, span)
         except (Cancelled, TimeoutError):
             return Bypass(CacheOutcome(result="bypass", reason="cancelled or out of time"))
 
     async def _serve_hit(self, hit: Hit) -> None:
         tenant, avoided = self.job.request.tenant, hit.outcome.saved_micro_usd
-        worth = worth_of_hit(
-            self.world.catalog, tenant, hit.usage, avoided, self.pool.means.price_of
-        )
+        price_of = self.pool.means.price_of
+        worth = worth_of_hit(self.world.catalog, tenant, hit.usage, avoided, price_of)
         facts = self._facts(worth)
         done = account.from_cache(self.job, hit.body, facts)
         ours = self._ending(done, facts)
@@ -134,20 +134,23 @@ class Service:
             return
         before = len(self.attempts)
         with self.pool.tracer.aside(self.hop, "follow up") as self.hop:
-            result = await self._pursuit(None).run()
+            async with self._allowance() as held:
+                if isinstance(held, Spent):
+                    return
+                result = await self._pursuit(None).run()
         good = result.attempt if isinstance(result, Answered) else None
         await self._afterwards.pay_check(self.attempts[before:], good)
         if isinstance(result, Answered):
             self.awaited = None
-            done, _ = self._done(result)
-            right = await self.pool.lookup.follow(hit.follow_up, done)
-            if right is not None:
-                self.pool.reporter.checked(right=right)
+            await self._afterwards.follow(hit.follow_up, self._done(result)[0])
 
-    async def _within_budget(self) -> Result:
+    def _allowance(self) -> AbstractAsyncContextManager[Reservation | Spent]:
         tenant = self.world.catalog.tenant(self.job.request.tenant) or Tenant()
         estimate = self._pursuit(None).estimate if tenant.has_budget else None
-        async with allowance(self.pool.budgets, self.job, tenant, estimate, self.attempts) as held:
+        return allowance(self.pool.budgets, self.job, tenant, estimate, self.attempts)
+
+    async def _within_budget(self) -> Result:
+        async with self._allowance() as held:
             if isinstance(held, Spent):
                 return plan.GiveUp("budget_exceeded", held.why, retryable=False)
             if isinstance(held.standing, Soft):
@@ -253,10 +256,9 @@ class Service:
 
     async def _hand_over(self, claim: Claim, step: plan.Reroute | plan.Delay) -> None:
         self._tell(step)
-        progress = Progress(tuple(self.attempts), self._tries(), _now_ms())
-        await self.pool.publisher.publish(
-            handed_over(self.job, step, progress, self.hop.headers(), self.world.catalog)
-        )
+        progress = Progress(tuple(self.attempts), self._tries(), int(time.time() * 1000))
+        record = handed_over(self.job, step, progress, self.hop.headers(), self.world.catalog)
+        await self.pool.publisher.publish(record)
         await self.pool.once.release(claim)
         self.hop.end({"switchgear.handover": step.reason})
 
@@ -289,11 +291,7 @@ class Service:
         )
 
     def _ending(self, reply: Done | Failed, facts: Facts) -> Ending:
-        event = account.usage_event(self.job, reply, facts, _now_ms())
+        event = account.usage_event(self.job, reply, facts, int(time.time() * 1000))
         exported = self.hop.settle(reply.code if isinstance(reply, Failed) else None)
         self.pool.reporter.record(event, exported=exported)
         return Ending(codec.encode(reply), codec.encode(event), self.hop.traceparent)
-
-
-def _now_ms() -> int:
-    return int(time.time() * 1000)

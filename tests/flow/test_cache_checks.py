@@ -5,9 +5,10 @@ from decimal import Decimal
 
 from cache.found import Found, Hit, Miss, Refresh
 from observability.tracing import OpenSpan
+from producers import topics
 from producers.messages import CacheOutcome, Done, Request, Route, Savings, Usage
 from tests.fakes import MemoryAnswers, answer, fails
-from tests.flow.stage import ask, playing
+from tests.flow.stage import ask, catalog, playing
 from workers.providers.outcome import CutStream
 
 
@@ -48,3 +49,13 @@ async def test_a_renewal_that_fails_is_paid_all_the_same() -> None:
         _, aside = await stage.events(2)
         assert (aside.aside, aside.outcome) == ("cache", "providers_exhausted")
         assert aside.cost_micro_usd == 20 * len(stage.calls) > 0
+
+
+async def test_a_renewal_is_paid_from_the_budget_and_not_made_beyond_it() -> None:
+    tenants = {"t": {"budget_usd_day": 0.000001}}
+    async with playing(catalog=catalog(tenants=tenants), answers=StaleAnswers()) as stage:
+        done = await stage.client.submit(ask())
+        assert isinstance(done, Done)
+        await stage.broker.until(lambda: stage.answers.open == 0)
+    assert len(stage.broker.written(topics.USAGE)) == 1
+    assert stage.calls == []
