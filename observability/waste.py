@@ -173,6 +173,8 @@ def _instead(piece: FailedAttempts) -> str:
     match piece.outcome:
         case "overtaken":
             return f"Give {place} more time before another is called beside it: both are billed"
+        case "inadequate":
+            return f"Ask {place} less for what its answers then fail the checks of: they are billed"
         case "cancelled":
             return f"Cancel less of what {place} has begun: it is billed"
         case outcome:

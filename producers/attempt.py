@@ -20,7 +20,10 @@ class Usage(Message):
 
 
 class Attempt(Message):
-    """One call of a provider: `outcome` is `ok` or the error's kind; `wait_ms` its retry hint."""
+    """One call of a provider; `wait_ms`: its retry hint.
+
+    outcome: `ok`, the error's kind, or `inadequate` for an answer that failed the request's checks.
+    """
 
     deployment: Name
     outcome: str

@@ -132,6 +132,11 @@ class Calls:
             of_call, attempt, self._deployment(attempt.deployment), answer, shown
         )
 
+    def refuse(self, attempt: Attempt) -> None:
+        """Notes that the answer failed its checks: it was paid for in vain."""
+        inadequate = attempt.model_copy(update={"outcome": "inadequate"})
+        self.attempts[:] = [inadequate if one is attempt else one for one in self.attempts]
+
     async def _ask(
         self, name: str, body: ChatBody, timeout_s: float, first_token_s: float, voice: Voice | None
     ) -> Outcome:

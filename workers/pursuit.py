@@ -92,6 +92,7 @@ class Pursuit:
             return None
         problems = await self.checks.problems(answered.completion.body, self.calls.hop)
         if problems and self._may_repair:
+            self.calls.refuse(answered.attempt)
             better = repair(body, answered.completion.body, problems)
             answered = await self._call(name, better, step, voice)
             if answered is None:
@@ -99,6 +100,7 @@ class Pursuit:
             problems = await self.checks.problems(answered.completion.body, self.calls.hop)
         if not problems:
             return answered
+        self.calls.refuse(answered.attempt)
         self.inadequate += 1
         kind = f"failed its checks: {', '.join(problem.check for problem in problems)}"
         self._tried.append(Tried(name, time.monotonic(), "inadequate", kind))

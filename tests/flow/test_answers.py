@@ -2,6 +2,7 @@ import asyncio
 from dataclasses import replace
 from decimal import Decimal
 
+from observability.ledger_schema import failed_cost
 from producers.messages import Chunk, Done, Failed
 from tests.fakes import Script, Waits, answer, content, fails, streams
 from tests.flow.stage import ask, playing
@@ -200,3 +201,25 @@ async def test_a_flex_call_is_priced_as_flex() -> None:
         done = await stage.client.submit(ask(service_tier="flex"))
         assert isinstance(done, Done)
         assert done.cost_micro_usd == 10
+
+
+async def test_an_answer_that_fails_its_checks_was_paid_for_in_vain() -> None:
+    said = iter(["too long an answer", "still too long", "short"])
+
+    async def script(_call: Call, _emit: Emit | None) -> Outcome:
+        return answer(next(said))
+
+    checks = {"validators": [{"kind": "max_length", "characters": 10}]}
+    scripts = dict.fromkeys(["eco-a", "eco-b", "std"], script)
+    async with playing(scripts, rules=HASTY) as stage:
+        reply = await stage.client.submit(ask(routing=checks))
+        assert isinstance(reply, Done)
+        attempts = [attempt.outcome for attempt in reply.route.attempts]
+        assert attempts == ["inadequate", "inadequate", "ok"]
+        (event,) = await stage.events()
+        good = event.attempts[-1].cost_micro_usd
+        assert event.cost_micro_usd is not None
+        assert good is not None
+        assert failed_cost(event) == event.cost_micro_usd - good > 0
+        assert event.savings is not None
+        assert event.savings.retries == -failed_cost(event)
