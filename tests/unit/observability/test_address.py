@@ -1,3 +1,6 @@
+import re
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -57,6 +60,22 @@ def test_a_url_that_cannot_be_read_is_refused_without_its_password(url: str) -> 
 def test_an_unknown_store_is_refused_with_those_that_there_are() -> None:
     with pytest.raises(ValueError, match=r"no store for mysql: .* DuckDB file.*postgresql://"):
         ledger_at("mysql://root@localhost/usage")
+
+
+@pytest.mark.parametrize(
+    ("url", "module", "library", "package"),
+    [
+        ("postgresql://host/usage", "postgres", "psycopg", "psycopg[binary]"),
+        ("clickhouse://host/usage", "clickhouse", "clickhouse_connect", "clickhouse-connect"),
+    ],
+)
+def test_a_store_whose_library_is_missing_says_what_to_install(
+    url: str, module: str, library: str, package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, f"observability.stores.{module}", raising=False)
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(LedgerError, match=re.escape(f"pip install '{package}'")):
+        ledger_at(url)
 
 
 def test_a_password_is_not_in_the_settings_as_they_are_printed(
