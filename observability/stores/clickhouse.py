@@ -25,7 +25,7 @@ from observability.stores.patience import PATIENT, Patience
 
 _TYPES: Final[Mapping[type, str]] = {int: "Int64", float: "Float64", str: "String"}
 _OPTIONS: Final = frozenset({"secure", "verify"})
-_NS: Final = 2**64
+_LAST_VERSION: Final = 2**64 - 1
 _CONNECT_S: Final = 10
 _LARGE_QUERY: Final = 16 << 20
 """Bytes: the ids of a batch are in one query."""
@@ -68,13 +68,15 @@ class _Table:
             )
 
 
+_KEY: Final = ("id",)
+
+
 def _kind(column: Column) -> str:
     if column.name in _KEY:
         return column.kind
     return f"Nullable({'VARCHAR' if column.kind == 'JSON' else column.kind})"
 
 
-_KEY: Final = ("id",)
 _USAGE: Final = _Table("usage", {c.name: _kind(c) for c in COLUMNS}, _KEY, "earliness")
 _POSITIONS: Final = _Table(
     "positions",
@@ -118,7 +120,7 @@ class ClickHouseReading:
 
 @dataclass(frozen=True, slots=True)
 class ClickHouse:
-    """The database at `address`. now_ns: the time of booking; it must not fall behind by itself."""
+    """The database at `address`. now_ns: tells which of two events or positions came first."""
 
     address: Address
     patience: Patience = PATIENT
@@ -152,7 +154,7 @@ class ClickHouse:
         with closing(self._connect()) as client:
             known = _known(client, [event.id for event in batch.events])
             new = [event for event in batch.events if event.id not in known]
-            _USAGE.insert(client, columns_of(new), _NS - 1 - now)
+            _USAGE.insert(client, columns_of(new), _LAST_VERSION - now)
             _UNREADABLE.insert(client, _turned(r.row for r in batch.unreadable), now)
             moves = ((*place, offset) for place, offset in batch.positions.items())
             _POSITIONS.insert(client, _turned(moves), now)

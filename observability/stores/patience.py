@@ -16,7 +16,7 @@ class Patience:
     """Tries again every `retry_s` for `wait_s` in all; says so if it takes more than a moment."""
 
     wait_s: float = 60
-    retry_s: float = 0.2
+    retry_s: float = 1
     sleep: Callable[[float], None] = field(default=time.sleep, repr=False)
 
     def until_done(

@@ -21,6 +21,8 @@ from observability.stores.patience import PATIENT, Patience
 
 _KINDS: Final = {"VARCHAR": "TEXT", "JSON": "TEXT", "DOUBLE": "DOUBLE PRECISION"}
 _CONNECT_S: Final = 10
+_PASSING: Final = ("starting up", "shutting down", "recovery", "too many")
+"""What a server says that refuses a login for the time being."""
 _SCHEMA_LOCK: Final = 0x5377_6974_6368
 """Two processes that make the tables at once would make one of them fail."""
 
@@ -156,4 +158,4 @@ def _passes(error: Exception) -> bool:
     if not isinstance(error, OperationalError):
         return False
     text = str(error)
-    return "FATAL" not in text or "starting up" in text or "shutting down" in text
+    return "FATAL" not in text or any(words in text for words in _PASSING)

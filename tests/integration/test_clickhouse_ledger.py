@@ -99,6 +99,11 @@ def test_two_ledgers_that_book_at_once_count_once_and_the_first_wins(
     assert rows_of(db, "usage_rows") == 2
     totals = Ledger(store).totals()
     assert (totals.requests, totals.cost) == (1, first.cost_micro_usd)
+    with store.reading() as reading:
+        only_the_other = {"after": first.at_ms}
+        assert again.at_ms > first.at_ms
+        query = "SELECT count(*) FROM usage WHERE at_ms > $after"
+        assert reading.rows(query, only_the_other) == [(0,)]
     assert Ledger(store).positions() == {P0: 2}
 
 
