@@ -145,6 +145,23 @@ def test_grafanas_files_are_as_its_manual_says() -> None:
     assert (ROOT / mounts("grafana")["/etc/grafana/provisioning"]).resolve() == SOURCES.parents[1]
 
 
+def test_grafana_knows_how_often_prometheus_scrapes() -> None:
+    (source,) = (
+        source
+        for source in yaml.safe_load(SOURCES.read_text())["datasources"]
+        if source["type"] == "prometheus"
+    )
+    assert source["jsonData"]["timeInterval"] == PROMETHEUS["global"]["scrape_interval"]
+
+
+def test_the_images_that_are_tried_are_those_of_compose() -> None:
+    tried = set(
+        re.findall(r"\b(?:[a-z]+/)?[a-z]+:v?\d[\w.-]*", (ROOT / "tests/compose/run.sh").read_text())
+    )
+    used = {service["image"] for service in SERVICES.values()}
+    assert {image for image in used if not image.endswith(":local")} <= tried
+
+
 def test_grafana_finds_the_dashboards_and_the_home_one() -> None:
     (provider,) = yaml.safe_load(PROVIDERS.read_text())["providers"]
     path = provider["options"]["path"]
