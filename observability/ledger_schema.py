@@ -129,7 +129,8 @@ COLUMNS: Final[tuple[Column, ...]] = (
 
 
 _NUMBERS: Final = tuple(c for c in COLUMNS if c.kind in {"BIGINT", "INTEGER", MONEY})
-_TOO_MUCH: Final = Decimal(10**31)
+_TOO_MUCH: Final = Decimal(10**25)
+"""Of ten million such sums the sum still has 38 digits."""
 _TOO_LARGE: Final = 2**53
 """The sums of a row's integers stay below 64 bits, and JSON keeps them exact."""
 
@@ -140,9 +141,10 @@ def columns_of(events: Sequence[UsageEvent]) -> list[list[Value]]:
 
 
 def problem_of(event: UsageEvent) -> str | None:
-    """Why no store can keep it, if it's so: an integer of 2**53 or more, money of 10**31."""
-    large = (column.name for column in _NUMBERS if not _fits(column.of(event)))
-    name = next(large, None)
+    """Why no store can keep it, if it's so: an integer of 2**53 or more, money of 10**25."""
+    large = [column.name for column in _NUMBERS if not _fits(column.of(event))]
+    large += ["attempts" for a in event.attempts if not _fits(a.cost_micro_usd)]
+    name = next(iter(large), None)
     return None if name is None else f"usageevent: {name}: too large a number for the ledger"
 
 

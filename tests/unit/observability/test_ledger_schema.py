@@ -7,7 +7,7 @@ from observability.ledger import Unreadable
 from observability.ledger_feed import batch_of
 from observability.ledger_schema import exact, problem_of
 from producers.codec import encode
-from producers.messages import Usage, UsageEvent
+from producers.messages import Attempt, Usage, UsageEvent
 from tests.unit.observability.usage_events import usage_event
 
 
@@ -19,12 +19,17 @@ def record(event: UsageEvent, offset: int) -> ConsumerRecord:
     )  # fmt: skip
 
 
+def answered_for(cost: Decimal) -> Attempt:
+    return Attempt(deployment="d", outcome="ok", cost_micro_usd=cost)
+
+
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
         ({"at_ms": 10**30}, "at_ms"),
         ({"usage": Usage(output=2**53)}, "output"),
-        ({"cost_micro_usd": Decimal(10) ** 31}, "cost"),
+        ({"cost_micro_usd": Decimal(10) ** 25}, "cost"),
+        ({"attempts": (answered_for(Decimal(10) ** 25),)}, "attempts"),
     ],
 )
 def test_a_number_that_no_store_can_hold_stops_no_ledger(
@@ -42,7 +47,7 @@ def test_a_number_that_no_store_can_hold_stops_no_ledger(
 def test_the_largest_numbers_fit() -> None:
     largest = {
         "usage": Usage(output=2**53 - 1),
-        "cost_micro_usd": Decimal("9" * 31 + ".999999"),
+        "cost_micro_usd": Decimal("9" * 25 + ".999999"),
     }
     assert problem_of(usage_event(1).model_copy(update=largest)) is None
 
