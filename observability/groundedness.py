@@ -25,6 +25,8 @@ MIN_CONTEXT_WORDS: Final = 40
 """A shorter prompt brings no context along that an answer could be checked against."""
 
 _WORD: Final = re.compile(r"[^\W\d_]{4,}|\d+")
+_LOOSELY: Final = 0.8
+_MARKS: Final = " .,;:!?\"'\u201c\u201d\u2026"
 _RARE: Final = 4
 _PASSAGE: Final = re.compile(r"\n\s*\n")
 _USED_WORDS: Final = 0.25
@@ -112,9 +114,9 @@ def judge_prompt(context: str, answer: str) -> list[dict[str, str]]:
 
 
 def read_verdict(reply: str, answer: str) -> Verdict | None:
-    """None when the judge's reply can't be read.
+    """None when the judge's reply can't be read, or names only claims that the answer doesn't make.
 
-    A claim that the answer doesn't make is dropped: judges invent too.
+    Such claims are dropped: judges invent too. One may be quoted loosely.
     """
     found = re.search(r"\{.*\}", reply, re.DOTALL)
     try:
@@ -124,9 +126,16 @@ def read_verdict(reply: str, answer: str) -> Verdict | None:
     listed = told.get("unsupported") if isinstance(told, dict) else None
     if not isinstance(listed, list):
         return None
-    folded = fold(answer)
-    claims = tuple(c for c in listed if isinstance(c, str) and fold(c).strip(" .") in folded)
-    return Verdict(not claims, claims)
+    claims = tuple(claim for claim in listed if isinstance(claim, str) and _makes(answer, claim))
+    return None if listed and not claims else Verdict(not claims, claims)
+
+
+def _makes(answer: str, claim: str) -> bool:
+    """Word by word, or in nearly the same words."""
+    if fold(claim).strip(_MARKS) in fold(answer):
+        return bool(claim.strip(_MARKS))
+    words = _words(claim)
+    return bool(words) and len(words & _words(answer)) >= _LOOSELY * len(words)
 
 
 def _used(context: str, answer: str) -> float:

@@ -131,7 +131,12 @@ def test_the_judges_data_cannot_end_its_own_mark() -> None:
             '```json\n{"unsupported": ["founded in 1978"]}\n```',
             Verdict(supported=False, claims=("founded in 1978",)),
         ),
-        ('{"unsupported": ["the moon is made of cheese"]}', Verdict(supported=True)),
+        ('{"unsupported": ["the moon is made of cheese"]}', None),
+        (
+            '{"unsupported": ["the moon is made of cheese", "It was founded in 1978!"]}',
+            Verdict(supported=False, claims=("It was founded in 1978!",)),
+        ),
+        ('{"unsupported": ["...", "", 7]}', None),
         ("I think it is fine.", None),
         ('{"supported": true}', None),
         ("{broken}", None),
