@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+import yaml
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
@@ -34,12 +35,23 @@ def simulator() -> Iterator[Running]:
 
 
 @pytest.fixture
-def environment(kafka: str, redis_url: str, simulator: Running) -> Mapping[str, str]:
+def config(tmp_path: Path) -> Path:
+    """One deployment in the tier: a second one would be hedged to, which is a call more."""
+    told = yaml.safe_load(Path("switchgear.yaml").read_text(encoding="utf-8"))
+    told["tiers"]["economy"]["deployments"] = told["tiers"]["economy"]["deployments"][:1]
+    path = tmp_path / "switchgear.yaml"
+    path.write_text(yaml.safe_dump(told), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def environment(kafka: str, redis_url: str, simulator: Running, config: Path) -> Mapping[str, str]:
     simulator.control(reset=True)
     simulator.control(latency_ms=150)
     told = {
         "SWITCHGEAR_KAFKA": kafka,
         "SWITCHGEAR_REDIS": redis_url,
+        "SWITCHGEAR_CONFIG": str(config),
         "SWITCHGEAR_PARTITIONS": "4",
         "SWITCHGEAR_SESSION_TIMEOUT_S": "6",
         "SWITCHGEAR_LOG_LEVEL": "WARNING",
