@@ -4,6 +4,7 @@ Standard-library loggers (aiokafka, aiohttp, opentelemetry) go the same way, so 
 theirs is JSON as well.
 """
 
+import json
 import logging
 import re
 import sys
@@ -23,11 +24,15 @@ _SECRET_NAME: Final = re.compile(
     r"|(access|auth|bearer|session|security|refresh)[-_]?token)$|^token$"
 )
 _CONTENT_NAMES: Final = frozenset({"messages", "prompt", "content", "body", "answer", "completion"})
-_SECRET_TEXT: Final = re.compile(
+SECRET_TEXT: Final = re.compile(
     r"\b(sk-[\w-]{8,}|AKIA[A-Z0-9]{12,}|AIza[\w-]{20,}|xox[abp]-[\w-]{10,}|gh[pousr]_\w{20,})"
     r"|(?i:(?<=bearer )[\w.~+/=-]{8,})"
     r"|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
 )
+
+
+_HINT: Final = re.compile(r"sk-|AKIA|AIza|xox|gh[pousr]_|(?i:bearer)|://")
+"""What any text that `SECRET_TEXT` finds a secret in has: one look for all fields of a line."""
 
 
 def start_logging(level: str = "INFO", *, content: bool = False, out: TextIO = sys.stdout) -> None:
@@ -47,7 +52,7 @@ def start_logging(level: str = "INFO", *, content: bool = False, out: TextIO = s
         redact if content else redact_all,
     ]
     structlog.configure(
-        processors=[*shared, structlog.processors.JSONRenderer()],
+        processors=[*shared, structlog.processors.JSONRenderer(_json)],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(out),
         cache_logger_on_first_use=True,
@@ -57,13 +62,21 @@ def start_logging(level: str = "INFO", *, content: bool = False, out: TextIO = s
         structlog.stdlib.ProcessorFormatter(
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.JSONRenderer(),
+                structlog.processors.JSONRenderer(_json),
             ],
             foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
         )
     )
     heard = logging.DEBUG if level == "DEBUG" else logging.WARNING
     logging.basicConfig(handlers=[handler], level=heard, force=True)
+
+
+_ENCODE: Final = json.JSONEncoder(default=repr).encode
+
+
+def _json(event: EventDict, **_: object) -> str:
+    """By one encoder for all lines: making one takes as long as a line."""
+    return _ENCODE(event)
 
 
 def logger(**fields: str) -> FilteringBoundLogger:
@@ -84,7 +97,7 @@ def redact_all(_logger: object, _method: str, event: EventDict) -> EventDict:
 
 def without_secrets(text: str) -> str:
     """`text` with API keys, bearer tokens and passwords in URLs replaced."""
-    return _SECRET_TEXT.sub(REDACTED, text)
+    return SECRET_TEXT.sub(REDACTED, text)
 
 
 def _frames(exc_info: ExcInfo) -> str:
@@ -99,9 +112,25 @@ def _frames(exc_info: ExcInfo) -> str:
 
 
 def _cleaned(event: EventDict, *, drop_content: bool) -> EventDict:
+    suspicious = _may_hide_secrets(event)
     for name, value in event.items():
-        event[name] = _clean(name, value, drop_content)
+        if suspicious or _is_hidden(name, drop_content):
+            event[name] = _clean(name, value, drop_content)
     return event
+
+
+def _may_hide_secrets(event: EventDict) -> bool:
+    texts: list[str] = []
+    for value in event.values():
+        if isinstance(value, str):
+            texts.append(value)
+        elif isinstance(value, Mapping | list | tuple):
+            return True
+    return _HINT.search("\n".join(texts)) is not None
+
+
+def _is_hidden(name: str, drop_content: bool) -> bool:  # noqa: FBT001 (internal)
+    return _names_secret(name) or (drop_content and name in _CONTENT_NAMES)
 
 
 @lru_cache(maxsize=1024)
@@ -110,7 +139,7 @@ def _names_secret(name: str) -> bool:
 
 
 def _clean(name: str, value: object, drop_content: bool) -> object:  # noqa: FBT001 (internal)
-    if _names_secret(name) or (drop_content and name in _CONTENT_NAMES):
+    if _is_hidden(name, drop_content):
         return REDACTED
     match value:
         case str():

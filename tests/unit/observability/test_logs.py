@@ -8,7 +8,14 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from observability.logs import REDACTED, logger, start_logging, without_secrets
+from observability.logs import (
+    REDACTED,
+    SECRET_TEXT,
+    logger,
+    redact,
+    start_logging,
+    without_secrets,
+)
 
 
 @pytest.fixture
@@ -104,3 +111,9 @@ def test_an_error_says_where_and_only_with_content_what(out: io.StringIO, *, con
         assert "KeyError" in told
         assert "test_logs.py" in told
         assert (prompt in told, answer in told) == (content, content)
+
+
+@given(st.from_regex(SECRET_TEXT, alphabet=st.characters(max_codepoint=127)))
+def test_no_line_escapes_for_want_of_a_hint(text: str) -> None:
+    told = redact(None, "info", {"event": "x", "note": text})
+    assert told["note"] == without_secrets(text) != text
