@@ -216,7 +216,11 @@ async def _follow(consumer: AIOKafkaConsumer, receive: Callable[[Record], None])
             continue
         for records in polled.values():
             for raw in records:
-                receive(to_record(raw))
+                try:
+                    receive(to_record(raw))
+                except Exception as error:  # noqa: BLE001 one bad record must not end the rest
+                    reason = type(error).__name__  # its words may quote the record
+                    _log.warning("a record of %s was passed over: %s", raw.topic, reason)
 
 
 def _batch(

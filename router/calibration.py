@@ -8,7 +8,7 @@ as the tasks seen so far are alike (empirical Bayes).
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from router.classifier import logit, sigmoid
@@ -26,10 +26,15 @@ _LEAST_CAUTION, _MOST_CAUTION = 2.0, 200.0
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Outcomes so far, older ones faded: how many were good, and all, by what was promised."""
+    """Outcomes so far, older ones faded: how many were good, and all, by what was promised.
+
+    age: half-lives of fading up to now, from `born` on.
+    """
 
     good: tuple[float, ...] = (0.0,) * len(CENTRES)
     seen: tuple[float, ...] = (0.0,) * len(CENTRES)
+    age: float = 0.0
+    born: float = 0.0
 
     @property
     def total(self) -> float:
@@ -39,16 +44,26 @@ class Evidence:
     def after(self, share: float, promised: float, memory: int, weight: float = 1.0) -> "Evidence":
         """With one more outcome. share: how good it was, 0..1; memory: outcomes to half weight."""
         keep, place = 0.5 ** (weight / memory), _place(promised)
-        return Evidence(
-            _faded(self.good, keep, place, share * weight), _faded(self.seen, keep, place, weight)
+        return replace(
+            self,
+            good=_faded(self.good, keep, place, share * weight),
+            seen=_faded(self.seen, keep, place, weight),
+            age=self.age + weight / memory,
         )
 
-    def without(self, share: float, promised: float, weight: float) -> "Evidence":
-        """With an outcome taken back, as far as it hasn't faded."""
+    def without(self, share: float, promised: float, weight: float, age: float) -> "Evidence":
+        """With an outcome taken back, as far as it hasn't faded. age: ours once it was told."""
+        if age <= self.born:
+            return self
         place = _place(promised)
-        still = min(weight, self.seen[place])
-        good = min(share * still, self.good[place])
-        return Evidence(_faded(self.good, 1.0, place, -good), _faded(self.seen, 1.0, place, -still))
+        seen, good = self.seen[place], self.good[place]
+        still = min(seen, weight * 0.5 ** (self.age - age))
+        left = max(0.0, min(seen - still, good - share * still))
+        return replace(
+            self,
+            good=_faded(self.good, 1.0, place, left - good),
+            seen=_faded(self.seen, 1.0, place, -still),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +105,8 @@ class Fit:
 
     def shift(self, task: Evidence) -> float:
         """How much better (above 0) or worse a task does than the line says, in logits."""
+        if not task.total:
+            return 0.0
         expected = _expected(task, self.line)
         weighted = sum(task.good) + self.caution * expected
         return logit(weighted / (task.total + self.caution)) - logit(expected)
@@ -105,6 +122,8 @@ def _caution(line: Line, tasks: Iterable[Evidence]) -> float:
     """Noise within a task over the spread between tasks, by the method of moments."""
     noise = spread_between = weight = 0.0
     for task in tasks:
+        if not task.total:
+            continue
         expected = _expected(task, line)
         own = expected * (1 - expected)
         excess = (sum(task.good) / task.total - expected) ** 2 - own / task.total

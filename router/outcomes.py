@@ -30,6 +30,7 @@ MAX_TRACKS: Final = 2_000
 MAX_TASKS: Final = 100
 MAX_HEARD: Final = 10_000
 _REFIT_SHARE: Final = 0.01
+_NOTHING: Final = 1e-9
 _LEAST_WIDTH: Final = 0.15
 _NINE_IN_TEN: Final = 1.645
 """Standard deviations to either side that hold nine cases of ten."""
@@ -47,6 +48,16 @@ class Outcome:
     weight: float = 1.0
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """An outcome as it was told of a task, with the ages of the evidence once it held it."""
+
+    task: str
+    outcome: Outcome
+    age: float = 0.0
+    task_age: float = 0.0
+
+
 class Track:
     """The outcomes of one tenant at one tier."""
 
@@ -56,21 +67,28 @@ class Track:
         self._fit: Fit | None = None
         self._news = 0
 
-    def record(self, task: str, one: Outcome, memory: int) -> None:
-        """Takes one outcome."""
+    def record(self, task: str, one: Outcome, memory: int) -> Heard:
+        """Takes one outcome; what it returns takes it back."""
         told = one.share, one.promised, memory, one.weight
+        # a task that comes back is younger than whatever was told of it before it went
+        begun = Evidence(age=self.everything.age, born=self.everything.age)
         self.everything = self.everything.after(*told)
-        self.tasks[task] = self.tasks.get(task, Evidence()).after(*told)
+        self.tasks[task] = self.tasks.get(task, begun).after(*told)
         self.tasks.move_to_end(task)
         if len(self.tasks) > MAX_TASKS:
             self.tasks.popitem(last=False)
         self._news += 1
+        return Heard(task, one, self.everything.age, self.tasks[task].age)
 
-    def withdraw(self, task: str, one: Outcome) -> None:
-        """Takes an outcome back."""
-        self.everything = self.everything.without(one.share, one.promised, one.weight)
-        if task in self.tasks:
-            self.tasks[task] = self.tasks[task].without(one.share, one.promised, one.weight)
+    def withdraw(self, heard: Heard) -> None:
+        """Takes an outcome back, as far as it hasn't faded; a task without any others goes."""
+        told = heard.outcome.share, heard.outcome.promised, heard.outcome.weight
+        self.everything = self.everything.without(*told, heard.age)
+        if heard.task in self.tasks:
+            left = self.tasks[heard.task].without(*told, heard.task_age)
+            self.tasks[heard.task] = left
+            if left.total < _NOTHING:
+                del self.tasks[heard.task]
 
     def fitted(self) -> Fit:
         """Anew once a hundredth of the outcomes is news: it is asked for with every request."""
@@ -85,7 +103,7 @@ class Outcomes:
 
     def __init__(self) -> None:
         self._tracks: OrderedDict[tuple[str, str], Track] = OrderedDict()
-        self._heard: OrderedDict[Key, tuple[str, Outcome]] = OrderedDict()
+        self._heard: OrderedDict[Key, Heard] = OrderedDict()
 
     def take(self, feedback: Feedback, rules: Learning) -> None:
         """Records a feedback; one that doesn't say what was expected teaches nothing."""
@@ -97,10 +115,9 @@ class Outcomes:
         one = self._weighed(key, feedback, feedback.expected, rules)
         track = self._tracks.get((feedback.tenant, feedback.tier))
         if before is not None and track is not None:
-            track.withdraw(*before)
-        if one.weight:
-            self.record(key, one, rules)
-        self._heard[answer] = (feedback.task, one)
+            track.withdraw(before)
+        heard = self.record(key, one, rules) if one.weight else Heard(feedback.task, one)
+        self._heard[answer] = heard
         self._heard.move_to_end(answer)
         if len(self._heard) > MAX_HEARD:
             self._heard.popitem(last=False)
@@ -110,14 +127,15 @@ class Outcomes:
         known = self.believe(key, Estimate(promised, promised, promised), rules).mean
         return Outcome(witness.good(feedback.good, min(promised, known)), promised, witness.weight)
 
-    def record(self, key: Key, one: Outcome, rules: Learning) -> None:
+    def record(self, key: Key, one: Outcome, rules: Learning) -> Heard:
         """Takes one outcome."""
         tenant, task, tier = key
         track = self._tracks.setdefault((tenant, tier), Track())
-        track.record(task, one, rules.memory)
+        heard = track.record(task, one, rules.memory)
         self._tracks.move_to_end((tenant, tier))
         if len(self._tracks) > MAX_TRACKS:
-            self._tracks.popitem(last=False)
+            self._drop({next(iter(self._tracks))})
+        return heard
 
     def believe(self, key: Key, prior: Estimate, rules: Learning) -> Estimate:
         """`prior` after what is known; `prior` itself while learning is off or knows too little."""
@@ -139,10 +157,16 @@ class Outcomes:
 
         Returns how many tracks are gone.
         """
-        gone = [key for key in self._tracks if tenant in {None, key[0]} and tier in {None, key[1]}]
+        gone = {key for key in self._tracks if tenant in {None, key[0]} and tier in {None, key[1]}}
+        self._drop(gone)
+        return len(gone)
+
+    def _drop(self, gone: set[tuple[str, str]]) -> None:
+        """With what was heard: a later word must not take it from the track that comes after."""
         for key in gone:
             del self._tracks[key]
-        return len(gone)
+        for answer in [one for one in self._heard if (one[0], one[2]) in gone]:
+            del self._heard[answer]
 
     def table(self) -> Iterator[tuple[Key, Evidence]]:
         """Everything that is known, by key."""

@@ -1,0 +1,47 @@
+"""Does a follower of a topic outlive a record that its receiver cannot take?"""
+
+import asyncio
+import logging
+from typing import cast
+
+import pytest
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+
+from producers.broker import Record
+from producers.kafka import _follow
+
+
+class OnePoll:
+    """Gives its records once, then ends as a cancelled follower does."""
+
+    def __init__(self, *values: bytes) -> None:
+        self._polls = [[raw(offset, value) for offset, value in enumerate(values)]]
+
+    async def getmany(
+        self, timeout_ms: int
+    ) -> dict[TopicPartition, list["ConsumerRecord[bytes, bytes]"]]:
+        if not self._polls:
+            raise asyncio.CancelledError(timeout_ms)
+        return {TopicPartition("t", 0): self._polls.pop()}
+
+
+def raw(offset: int, value: bytes) -> "ConsumerRecord[bytes, bytes]":
+    return ConsumerRecord("t", 0, offset, 0, 0, b"k", value, None, 1, len(value), ())
+
+
+async def test_a_record_that_cannot_be_taken_is_passed_over(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    taken: list[bytes] = []
+
+    def receive(record: Record) -> None:
+        if record.value.startswith(b"bad"):
+            raise ValueError(record.value)
+        taken.append(record.value)
+
+    caplog.set_level(logging.WARNING)
+    with pytest.raises(asyncio.CancelledError):
+        await _follow(cast("AIOKafkaConsumer", OnePoll(b"one", b"bad secret", b"two")), receive)
+    assert taken == [b"one", b"two"]
+    assert "a record of t was passed over: ValueError" in caplog.text
+    assert "secret" not in caplog.text
