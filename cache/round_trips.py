@@ -5,31 +5,47 @@ own costs a worker about 85 microseconds of CPU, one of 64 in a pipeline about 2
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha1
 from typing import Any, Final, TypeAlias
 
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError
 
 MAX_BATCH: Final = 128
 PATIENCE_S: Final = 2.0
 
 Command: TypeAlias = Callable[[Pipeline], object]
 """Adds one command to a pipeline: `lambda pipe: pipe.get(key)`."""
-_Waiting: TypeAlias = list[tuple[Command, "asyncio.Future[Any]"]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A command, who waits for its answer, and since when (the loop's seconds)."""
+
+    command: Command
+    answer: "asyncio.Future[Any]"
+    at: float
+
+    def settle(self, told: object) -> None:
+        if self.answer.done():
+            return
+        if isinstance(told, BaseException):
+            self.answer.set_exception(told)
+        else:
+            self.answer.set_result(told)
 
 
 class RoundTrips:
     """One lane of pipelines. One per Redis client and event loop."""
 
     def __init__(self, redis: Redis, patience_s: float = PATIENCE_S) -> None:
-        """patience_s: a pipeline that takes longer fails, so that a hung Redis holds nobody up."""
+        """patience_s: what isn't answered by then fails, so that a hung Redis holds nobody up."""
         self._redis = redis
         self._patience_s = patience_s
-        self._waiting: _Waiting = []
+        self._waiting: list[_Asked] = []
         self._sending: asyncio.Task[None] | None = None
 
     def send(self, command: Command) -> "asyncio.Future[Any]":
@@ -37,11 +53,12 @@ class RoundTrips:
 
         A caller that is cancelled doesn't call back a command that has left.
         """
-        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._waiting.append((command, answer))
+        loop = asyncio.get_running_loop()
+        asked = _Asked(command, loop.create_future(), loop.time())
+        self._waiting.append(asked)
         if self._sending is None:
             self._sending = asyncio.create_task(self._send_all())
-        return answer
+        return asked.answer
 
     def script(self, lua: str) -> "Script":
         """A script by its text, to be called as often as it is needed."""
@@ -51,30 +68,51 @@ class RoundTrips:
         try:
             while self._waiting:
                 batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
-                # who gave up meanwhile needs no answer
-                await self._exchange([entry for entry in batch if not entry[1].done()])
+                await self._exchange(list(self._in_time(batch)))
         finally:
             self._sending = None
+            self._fail_all(TimeoutError("stopped"))
 
-    async def _exchange(self, batch: _Waiting) -> None:
+    def _in_time(self, batch: Sequence[_Asked]) -> Iterator[_Asked]:
+        """Without those who gave up meanwhile, and those who have waited too long."""
+        oldest = asyncio.get_running_loop().time() - self._patience_s
+        for asked in batch:
+            if asked.at < oldest:
+                asked.settle(TimeoutError("Redis is slow"))
+            elif not asked.answer.done():
+                yield asked
+
+    async def _exchange(self, batch: Sequence[_Asked]) -> None:
         try:
             async with asyncio.timeout(self._patience_s):
                 pipe = self._redis.pipeline(transaction=False)
-                for command, _ in batch:
-                    command(pipe)
+                for asked in batch:
+                    asked.command(pipe)
                 answers = await pipe.execute(raise_on_error=False)
-        except (RedisError, OSError, TimeoutError) as error:
-            _settle(batch, [error] * len(batch))
-        except BaseException:
-            _settle(batch, [TimeoutError("stopped")] * len(batch))
-            raise
+        except BaseException as error:
+            # whoever waits for the next one would only wait for the same
+            failed = error if isinstance(error, Exception) else TimeoutError("stopped")
+            for asked in batch:
+                asked.settle(failed)
+            self._fail_all(failed)
+            if not isinstance(error, Exception):
+                raise
         else:
-            _settle(batch, answers)
+            for asked, answer in zip(batch, answers, strict=True):
+                asked.settle(answer)
+
+    def _fail_all(self, error: Exception) -> None:
+        waiting, self._waiting = self._waiting, []
+        for asked in waiting:
+            asked.settle(error)
 
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A Lua script: called by its digest, sent whole to a Redis that doesn't know it (yet)."""
+    """A Lua script: called by its digest, sent whole to a Redis that doesn't know it (yet).
+
+    Sent whole it goes behind what was asked for meanwhile: not for what must keep its turn.
+    """
 
     trips: RoundTrips
     lua: str
@@ -88,13 +126,3 @@ class Script:
             )
         except NoScriptError:
             return await self.trips.send(lambda pipe: pipe.eval(self.lua, len(keys), *keys, *args))
-
-
-def _settle(batch: _Waiting, answers: Sequence[object]) -> None:
-    for (_, waiting), answer in zip(batch, answers, strict=True):
-        if waiting.done():
-            continue
-        if isinstance(answer, BaseException):
-            waiting.set_exception(answer)
-        else:
-            waiting.set_result(answer)

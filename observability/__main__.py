@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Final
 
@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             "serve": _serve,
         }[options.command]
         run(options, settings)
-    except (ValueError, ValidationError, UnknownDimensionError, LedgerError) as error:
+    except (ValueError, ValidationError, UnknownDimensionError, LedgerError, OSError) as error:
         return _refuse(str(error))
     except KeyboardInterrupt:
         return 130
@@ -74,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     names = ", ".join(DIMENSIONS)
     report.add_argument("--by", default="tenant", help=f"comma-separated: {names}, tag:NAME")
     report.add_argument("--format", choices=("table", "csv", "json", "html"), default="table")
-    report.add_argument("--shared-usd", type=Decimal, help="platform cost to charge back by use")
+    report.add_argument("--shared-usd", type=_usd, help="platform cost to charge back by use")
     waste = commands_of.add_parser("waste", help="what to change, and what that saves a month")
     _add_period(waste)
     waste.add_argument("--format", choices=("table", "json"), default="table")
@@ -85,6 +85,16 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--port", type=int, default=8090, help="0: any free one")
     serve.add_argument("--host", default="127.0.0.1")
     return parser
+
+
+def _usd(text: str) -> Decimal:
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        amount = Decimal("nan")
+    if not amount.is_finite():
+        raise argparse.ArgumentTypeError(f"{text!r} is no amount: write it as 1200.50")
+    return amount
 
 
 def _add_ledger(parser: argparse.ArgumentParser) -> None:
@@ -155,11 +165,12 @@ def _quality(options: argparse.Namespace, settings: ObservabilitySettings) -> No
 
 @contextmanager
 def _output(out: Path | None) -> Iterator[Console]:
+    # no markup: what a caller wrote into a tag is shown as it is
     if out is None:
-        yield Console()
+        yield Console(markup=False, emoji=False)
         return
     with out.open("w", encoding="utf-8") as file:
-        yield Console(file=file, width=_FILE_WIDTH)
+        yield Console(file=file, width=_FILE_WIDTH, markup=False, emoji=False)
 
 
 def _now_ms() -> int:

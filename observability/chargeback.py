@@ -11,12 +11,20 @@ from observability.report import Row
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """One payer's part, in cents that add up to the whole. unpriced: answers not yet in it."""
+    """One payer's part, in cents that add up to the whole. unpriced: answers not yet in it.
 
-    payer: str
+    payer: the report's group.
+    """
+
+    payer: tuple[str, ...]
     own_cents: Decimal
     shared_cents: Decimal
     unpriced: int
+
+    @property
+    def name(self) -> str:
+        """The payer, for people; two may read alike."""
+        return " / ".join(self.payer)
 
     @property
     def total_cents(self) -> Decimal:
@@ -32,6 +40,4 @@ def bills(rows: Sequence[Row], shared_micro_usd: Decimal) -> list[Bill]:
     costs = {row.group: row.cost for row in rows}
     own = shares(costs, cents(sum(costs.values(), Decimal(0))))
     shared = shares(costs, cents(shared_micro_usd))
-    return [
-        Bill(" / ".join(row.group), own[row.group], shared[row.group], row.unpriced) for row in rows
-    ]
+    return [Bill(row.group, own[row.group], shared[row.group], row.unpriced) for row in rows]

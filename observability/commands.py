@@ -79,7 +79,7 @@ def show_quality(ledger: Ledger, wanted: Wanted, now_ms: int, console: Console) 
 def _document(made: Report, charged: Sequence[Bill], form: Literal["csv", "json", "html"]) -> str:
     match form:
         case "csv":
-            return report_text.to_csv(made)
+            return report_text.to_csv(made, charged)
         case "json":
             return report_text.to_json(made, charged)
         case "html":

@@ -64,9 +64,8 @@ def _told(messages: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
     for message in reversed(messages):
         if room.left <= 0:
             break
-        known = {
-            name: message[name] for name in ("role", "name", "finish_reason") if name in message
-        }
+        named = (name for name in ("role", "name", "finish_reason") if name in message)
+        known = {name: _short(message[name]) for name in named}
         told.append({"role": "assistant", **known, "parts": list(_parts(message, room))})
     return told[::-1]
 
@@ -76,8 +75,8 @@ def _parts(message: Mapping[str, Any], room: _Room) -> Iterator[_Part]:
     if message.get("role") == "tool":
         yield {
             "type": "tool_call_response",
-            "id": message.get("tool_call_id"),
-            "response": room.text(content),
+            "id": _short(message.get("tool_call_id")),
+            "response": _response(content, room),
         }
         return
     if message.get("reasoning_content"):
@@ -89,6 +88,18 @@ def _parts(message: Mapping[str, Any], room: _Room) -> Iterator[_Part]:
         yield {"type": "text", "content": room.text(message["refusal"])}
     for call in message.get("tool_calls") or ():
         yield _tool_call(call, room)
+
+
+def _response(content: object, room: _Room) -> object:
+    """What a tool said."""
+    if isinstance(content, list):
+        return [_part(part, room) for part in content]
+    return room.text(content)
+
+
+def _short(value: object) -> str:
+    """A name, not a text."""
+    return without_secrets(str(value)[:_LONGEST_KEY])
 
 
 def _part(part: object, room: _Room) -> _Part:
@@ -109,6 +120,11 @@ def _tool_call(call: object, room: _Room) -> _Part:
     match call:
         case {"id": str(name), "function": {"name": str(function), "arguments": arguments}}:
             told = room.text(arguments)
-            return {"type": "tool_call", "id": name, "name": function, "arguments": told}
+            return {
+                "type": "tool_call",
+                "id": _short(name),
+                "name": _short(function),
+                "arguments": told,
+            }
         case _:
             return {"type": "unknown"}

@@ -121,7 +121,7 @@ def read_verdict(reply: str, answer: str) -> Verdict | None:
     found = re.search(r"\{.*\}", reply, re.DOTALL)
     try:
         told: Any = json.loads(found[0]) if found else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     listed = told.get("unsupported") if isinstance(told, dict) else None
     if not isinstance(listed, list):

@@ -27,7 +27,7 @@ _CONTENT_NAMES: Final = frozenset({"messages", "prompt", "content", "body", "ans
 SECRET_TEXT: Final = re.compile(
     r"\b(sk-[\w-]{8,}|AKIA[A-Z0-9]{12,}|AIza[\w-]{20,}|xox[abp]-[\w-]{10,}|gh[pousr]_\w{20,})"
     r"|(?i:(?<=bearer )[\w.~+/=-]{8,})"
-    r"|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
+    r"|(?<=://)[^/\s:@]*:[^\s@]+(?=@)"
 )
 
 

@@ -131,7 +131,7 @@ def _numbers(row: Row) -> tuple[str, ...]:
 
 
 def _bill_table(bills: Sequence[Bill]) -> str:
-    lines = [((b.payer,), _dollars(b)) for b in bills]
+    lines = [((b.name,), _dollars(b)) for b in bills]
     return _table(("payer",), ("own", "shared", "total"), lines)
 
 

@@ -32,13 +32,15 @@ def show(report: Report, bills: Sequence[Bill], console: Console, limit: int = 4
         console.print(f"{report.total.unpriced} answers have no known price and count as nothing.")
 
 
-def to_csv(report: Report) -> str:
-    """One line a group; money in micro-dollars, exact."""
+def to_csv(report: Report, bills: Sequence[Bill] = ()) -> str:
+    """One line a group; money in micro-dollars, exact. bills: of the report's rows, in cents."""
+    charged = {bill.payer: _cents(bill) for bill in bills}
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([*report.by, *_record(report.total)])
+    writer.writerow([*report.by, *_record(report.total), *(_CENTS if bills else ())])
     for row in report.rows:
-        writer.writerow([*row.group, *_record(row).values()])
+        bill = charged.get(row.group, {})
+        writer.writerow([*row.group, *_record(row).values(), *bill.values()])
     return out.getvalue()
 
 
@@ -61,9 +63,18 @@ def to_json(report: Report, bills: Sequence[Bill] = ()) -> str:
             "high": str(forecast.high),
             "days_of_history": forecast.days,
         },
-        "chargeback_cents": {bill.payer: int(bill.total_cents) for bill in bills},
+        "chargeback": [
+            dict(zip(report.by, bill.payer, strict=True)) | _cents(bill) for bill in bills
+        ],
     }
     return json.dumps(whole, indent=2)
+
+
+_CENTS: Final = ("own_cents", "shared_cents", "total_cents")
+
+
+def _cents(bill: Bill) -> dict[str, int]:
+    return {name: int(getattr(bill, name)) for name in _CENTS}
 
 
 def _record(row: Row) -> dict[str, Any]:
@@ -146,7 +157,7 @@ def _bills(bills: Sequence[Bill]) -> Table:
         table.add_column(name, justify="left" if name == "payer" else "right")
     for bill in bills:
         amounts = (bill.own_cents, bill.shared_cents, bill.total_cents)
-        table.add_row(bill.payer, *(f"${amount / 100:,.2f}" for amount in amounts))
+        table.add_row(bill.name, *(f"${amount / 100:,.2f}" for amount in amounts))
     return table
 
 

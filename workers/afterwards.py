@@ -1,8 +1,11 @@
 """What follows once the caller has an answer: what it teaches, and what checking it has cost."""
 
+import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Final
 
 from cache.found import Refresh, Shadow
 from observability.groundedness import Support
@@ -16,6 +19,17 @@ from .lesson import Finding, finding, lesson
 from .parts import Pool
 from .reply import ReplyChannel
 from .world import World
+
+_log: Final = logging.getLogger(__name__)
+
+
+@contextmanager
+def harmless(job: Job) -> Iterator[None]:
+    """What fails in here is logged: it must not cost a request its answer, or give it a second."""
+    try:
+        yield
+    except Exception:  # noqa: BLE001 - whatever it is
+        _log.exception("request %s: a step beside its reply failed", job.request.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +53,8 @@ class Afterwards:
 
     async def refused(self) -> None:
         """No answer of this tier has passed the request's validators."""
-        await self._teach(Finding(good=False, source="validator"))
+        with harmless(self.job):
+            await self._teach(Finding(good=False, source="validator"))
 
     async def _teach(self, found: Finding | None) -> None:
         record = None if found is None else lesson(self.job, found)

@@ -108,7 +108,6 @@ class Once:
         self._on_unguarded = on_unguarded
         self._held: dict[bytes, Claimed] = {}
         self._renewing: asyncio.Task[None] | None = None
-        self._renew = trips.script(_RENEW)
         self._record = trips.script(_RECORD)
         self._release = trips.script(_RELEASE)
 
@@ -183,8 +182,10 @@ class Once:
     async def _renewed(self, claim: Claimed) -> None:
         # asked at the last moment: a lease renewed after its release keeps its request from all
         if claim.token in self._held:
-            lease_ms = int(self._settings.lease_s * 1000)
-            await self._guarded(self._renew(keys=[claim.key], args=[claim.token, lease_ms]))
+            args = claim.key, claim.token, int(self._settings.lease_s * 1000)
+            # whole, not by its digest: so it keeps its turn before a release
+            renewing = self._trips.send(lambda pipe: pipe.eval(_RENEW, 1, *args))
+            await self._guarded(renewing)
 
     async def _guarded(self, operation: Awaitable[Any], missing: object = None) -> Any:  # noqa: ANN401
         """The result, or `missing` when Redis doesn't answer in time."""

@@ -15,7 +15,7 @@ from producers.messages import Attempt, CacheOutcome, Done, Failed, Timings, Val
 
 from . import account, plan
 from .account import Facts
-from .afterwards import Afterwards
+from .afterwards import Afterwards, harmless
 from .allowance import allowance
 from .budget_state import Reservation
 from .calling import Calls
@@ -75,7 +75,8 @@ class Service:
             found = await self._find()
             if isinstance(found, Hit):
                 await self._serve_hit(found)
-                await self._follow_up(found)
+                with harmless(self.job):
+                    await self._follow_up(found)
             else:
                 await self._serve()
         finally:
@@ -235,7 +236,7 @@ class Service:
         if self.awaited is not None:
             miss, self.awaited = self.awaited, None
             await self.pool.lookup.keep(miss, done)
-        with self.pool.tracer.aside(self.hop, "second opinion") as self.hop:
+        with harmless(self.job), self.pool.tracer.aside(self.hop, "second opinion") as self.hop:
             await self._afterwards.judge(done, facts.support, passed=bool(self._validators))
 
     def _done(self, result: Answered) -> tuple[Done, Facts]:

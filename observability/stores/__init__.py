@@ -6,10 +6,16 @@ only when a URL asks for them.
 """
 
 from pathlib import Path
+from typing import Final
 
 from observability.ledger import Ledger, LedgerError, Store
 from observability.stores.address import parse, scheme_of
 from observability.stores.duckdb_file import DuckDbFile
+
+_FORMS: Final = (
+    "it is the path of a DuckDB file, postgresql://user:password@host/database or"
+    " clickhouse://user:password@host:8123/database"
+)
 
 
 def ledger_at(where: str | Path) -> Ledger:
@@ -17,11 +23,15 @@ def ledger_at(where: str | Path) -> Ledger:
 
     ValueError for a URL that names no store; LedgerError: its client library isn't installed.
     """
-    return Ledger(_store_at(str(where)))
+    # some tools keep the quotes of an environment file
+    return Ledger(_store_at(str(where).strip().strip("'\"")))
 
 
 def _store_at(where: str) -> Store:
     match scheme_of(where):
+        case None if "//" in where or "@" in where:
+            # it isn't shown: it may hold a password
+            raise ValueError(f"the ledger is neither a path nor a URL that we know: {_FORMS}")
         case None:
             return DuckDbFile(Path(where))
         case "postgresql" | "postgres":
@@ -37,11 +47,7 @@ def _store_at(where: str) -> Store:
                 raise _not_installed("clickhouse", "clickhouse-connect") from error
             return clickhouse_at(parse(where))
         case scheme:
-            raise ValueError(
-                f"there is no store for {scheme}: the ledger is the path of a DuckDB file,"
-                " postgresql://user:password@host/database or"
-                " clickhouse://user:password@host:8123/database"
-            )
+            raise ValueError(f"there is no store for {scheme}: {_FORMS}")
 
 
 def _not_installed(store: str, package: str) -> LedgerError:

@@ -164,3 +164,15 @@ async def test_a_tenant_who_did_not_ask_for_a_judge_has_none() -> None:
         await stage.client.submit(ask(_CONTEXT))
         await stage.events(1)
     assert len(stage.calls) == 1
+
+
+async def test_a_lesson_that_cannot_be_told_makes_no_second_reply() -> None:
+    learning = catalog(policy={"min_quality": 0.0, "learning": {"enabled": True}})
+    scripts = dict.fromkeys(["eco-a", "eco-b", "std"], _answers_and_judges)
+    async with playing(scripts, catalog=learning, judge_share=1.0) as stage:
+        stage.broker.refuse(topics.FEEDBACK, permanent=True)
+        request = ask(_CONTEXT, routing={"task": "summarise"})
+        assert isinstance(await stage.client.submit(request), Done)
+        await stage.events(2)
+    assert len(stage.broker.written(topics.REPLIES)) == 1
+    assert not stage.broker.written(topics.DEAD_LETTERS)

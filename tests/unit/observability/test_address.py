@@ -48,6 +48,8 @@ def test_an_address_is_shown_without_its_password_and_options() -> None:
         f"postgresql:me:{SECRET}@host/usage",
         f"mysql://me:{SECRET}@host/usage",
         f"me:{SECRET}@host/usage",
+        f"postgresql//me:{SECRET}@host/usage",
+        f"//me:{SECRET}@host/usage",
     ],
 )
 def test_a_url_that_cannot_be_read_is_refused_without_its_password(url: str) -> None:
@@ -55,6 +57,11 @@ def test_a_url_that_cannot_be_read_is_refused_without_its_password(url: str) -> 
         ledger_at(url)
     assert SECRET not in str(refused.value)
     assert SECRET not in repr(refused.value.__cause__)
+
+
+def test_quotes_that_an_environment_file_left_are_not_part_of_a_url() -> None:
+    ledger = ledger_at(f' "postgresql://me:{SECRET}@host/usage" ')
+    assert ledger.store.name == "postgresql://me@host/usage"
 
 
 def test_an_unknown_store_is_refused_with_those_that_there_are() -> None:

@@ -157,3 +157,25 @@ def test_whatever_passes_through_does_not_raise(content: object, calls: list[obj
                 ]
             )
         )
+
+
+def test_names_and_what_tools_say_are_held_to_the_same_rules() -> None:
+    key, picture = "sk-abcdefghijklmnop", "data:image/png;base64,iVBORw0KGgo="
+    told = json.dumps(
+        content_attributes(
+            [
+                {"role": "user", "name": key, "content": "hi"},
+                {
+                    "role": "assistant",
+                    "tool_calls": [{"id": key, "function": {"name": key, "arguments": "{}"}}],
+                },
+                {
+                    "role": "tool",
+                    "tool_call_id": key,
+                    "content": [{"type": "image_url", "image_url": {"url": picture}}],
+                },
+            ]
+        )
+    )
+    assert key not in told
+    assert picture not in told

@@ -117,3 +117,9 @@ def test_an_error_says_where_and_only_with_content_what(out: io.StringIO, *, con
 def test_no_line_escapes_for_want_of_a_hint(text: str) -> None:
     told = redact(None, "info", {"event": "x", "note": text})
     assert told["note"] == without_secrets(text) != text
+
+
+@pytest.mark.parametrize("address", ["redis://:hunter22@redis:6379", "amqp://me:a/b@host"])
+def test_passwords_of_any_form_in_addresses_are_redacted(address: str) -> None:
+    scheme, _, rest = address.partition("://")
+    assert without_secrets(address) == f"{scheme}://{REDACTED}@{rest.partition('@')[2]}"

@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from observability import report_html, report_text
+from observability.__main__ import main
 from observability.chargeback import bills
 from observability.ledger import Batch, Reading
 from observability.money import usd
@@ -134,8 +135,54 @@ def test_json_holds_rows_total_days_and_forecast(db: Reading) -> None:
     whole = json.loads(report_text.to_json(made, bills(made.rows, Decimal(10_000_000))))
     assert Decimal(whole["total"]["cost_micro_usd"]) == cost_of(EVENTS)
     assert whole["period"]["start"] == "2026-03-01T00:00:00Z"
-    assert sum(whole["chargeback_cents"].values()) == round(cost_of(EVENTS) / 10_000) + 1000
+    cents = sum(bill["total_cents"] for bill in whole["chargeback"])
+    assert cents == round(cost_of(EVENTS) / 10_000) + 1000
     assert whole["forecast_micro_usd"]["days_of_history"] > 0
+
+
+def test_payers_whose_names_read_alike_are_charged_apart(tmp_path: Path) -> None:
+    groups = [{"a": "x", "b": "y / z"}, {"a": "x / y", "b": "z"}]
+    events = [
+        usage_event(number).model_copy(update={"tags": tags}) for number, tags in enumerate(groups)
+    ]
+    ledger = ledger_at(tmp_path / "alike.duckdb")
+    ledger.create()
+    ledger.book(Batch(events, {}))
+    with ledger.reading() as db:
+        made = make(db, ["tag:a", "tag:b"], MONTH, MONTH.end_ms - 1)
+    charged = bills(made.rows, Decimal(10_000_000))
+    whole = json.loads(report_text.to_json(made, charged))["chargeback"]
+    assert {(bill["tag:a"], bill["tag:b"]) for bill in whole} == {("x", "y / z"), ("x / y", "z")}
+    lines = list(csv.DictReader(io.StringIO(report_text.to_csv(made, charged))))
+    in_csv = sum(int(line["total_cents"]) for line in lines)
+    assert (
+        in_csv == sum(bill["total_cents"] for bill in whole) == sum(b.total_cents for b in charged)
+    )
+
+
+def test_a_tag_is_shown_as_it_was_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "tags.duckdb"
+    ledger = ledger_at(path)
+    ledger.create()
+    tags = ({"a": "[/red]"}, {"a": "[bold]hi :smile:"})
+    events = [usage_event(n).model_copy(update={"tags": told}) for n, told in enumerate(tags)]
+    ledger.book(Batch(events, {}))
+    asked = ["report", "--ledger", str(path), "--by", "tag:a", "--since", "2026-03-01"]
+    assert main(asked) == 0
+    shown = capsys.readouterr().out
+    assert "[/red]" in shown
+    assert "[bold]hi :smile:" in shown
+
+
+@pytest.mark.parametrize("amount", ["abc", "nan", "-inf"])
+def test_what_is_no_amount_is_refused_in_words(
+    amount: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["report", f"--shared-usd={amount}"])
+    assert "is no amount: write it as 1200.50" in capsys.readouterr().err
 
 
 def test_the_terminal_shows_groups_savings_and_forecast(db: Reading) -> None:
