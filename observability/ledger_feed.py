@@ -6,10 +6,12 @@ every partition, and reads from where the last booked transaction ended.
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
 
 from observability.ledger import Batch, Booked, Ledger, Unreadable
 from observability.ledger_schema import problem_of
@@ -28,10 +30,20 @@ class Feed:
     consumer: AIOKafkaConsumer
     ledger: Ledger
     metrics: Metrics
+    measure_every_s: float = 2
+    booked: dict[TopicPartition, int] = field(default_factory=dict, init=False)
+    """The offset after the last booked record, by partition."""
 
     async def run(self, *, until_caught_up: bool = False) -> None:
         """Book for ever, or until every partition is read to its present end."""
         await asyncio.to_thread(self.ledger.create)
+        measuring = asyncio.create_task(self._measure())
+        try:
+            await self._feed(until_caught_up=until_caught_up)
+        finally:
+            measuring.cancel()
+
+    async def _feed(self, *, until_caught_up: bool) -> None:
         sought: set[TopicPartition] = set()
         while True:
             if self.consumer.assignment() != sought:
@@ -49,15 +61,30 @@ class Feed:
             offset = known.get((partition.topic, partition.partition))
             if offset is not None:
                 self.consumer.seek(partition, offset)
+            self.booked[partition] = offset or 0
         return partitions
 
     async def _book(self, polled: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> None:
         batch = await asyncio.to_thread(batch_of, polled)
         booked = await asyncio.to_thread(self.ledger.book, batch)
         self._count(booked, len(batch.unreadable))
-        for partition, records in polled.items():
-            end = self.consumer.highwater(partition) or 0
-            lag = max(0, end - records[-1].offset - 1)
+        self.booked.update({p: records[-1].offset + 1 for p, records in polled.items() if records})
+
+    async def _measure(self) -> None:
+        """Beside the booking, which may wait for its store: that is when the lag must be seen."""
+        while True:
+            with suppress(KafkaError):  # the broker is away: the next measurement tells
+                await self._show_lag()
+            await asyncio.sleep(self.measure_every_s)
+
+    async def _show_lag(self) -> None:
+        partitions = list(self.booked)
+        if not partitions:
+            return
+        begins = await self.consumer.beginning_offsets(partitions)
+        ends = await self.consumer.end_offsets(partitions)
+        for partition, end in ends.items():
+            lag = max(0, end - max(begins[partition], self.booked[partition]))
             self.metrics.set("switchgear_ledger_lag", str(partition.partition), to=lag)
 
     def _count(self, booked: Booked, unreadable: int) -> None:

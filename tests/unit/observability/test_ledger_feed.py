@@ -1,0 +1,91 @@
+import asyncio
+import threading
+from collections.abc import Iterator
+from typing import Any, cast
+
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaTimeoutError
+
+from observability.ledger import Batch, Booked
+from observability.ledger_feed import Feed
+from observability.metrics import Metrics
+
+USAGE = TopicPartition("llm.usage", 0)
+
+
+class Record:
+    topic, partition, value = "llm.usage", 0, b"not a usage event"
+
+    def __init__(self, offset: int) -> None:
+        self.offset = offset
+
+
+class Consumer:
+    """A log from offset 100 to 150, read ten at a time; the first look at its end times out."""
+
+    def __init__(self) -> None:
+        self.at = 0
+        self.asked = 0
+
+    def assignment(self) -> set[TopicPartition]:
+        return {USAGE}
+
+    def seek(self, _partition: TopicPartition, offset: int) -> None:
+        self.at = offset
+
+    async def getmany(self, **_: int) -> dict[TopicPartition, list[Record]]:
+        await asyncio.sleep(0)
+        begin, self.at = self.at, min(150, self.at + 10)
+        return {USAGE: [Record(n) for n in range(begin, self.at)]} if begin < self.at else {}
+
+    async def position(self, _partition: TopicPartition) -> int:
+        return self.at
+
+    async def beginning_offsets(self, _: object) -> dict[TopicPartition, int]:
+        return {USAGE: 100}
+
+    async def end_offsets(self, _: object) -> dict[TopicPartition, int]:
+        self.asked += 1
+        if self.asked == 1:
+            raise KafkaTimeoutError
+        return {USAGE: 150}
+
+
+class Books:
+    """A ledger that has booked up to 120 and whose store is away until `back`."""
+
+    def __init__(self) -> None:
+        self.back = threading.Event()
+
+    def create(self) -> None: ...
+
+    def positions(self) -> dict[tuple[str, int], int]:
+        return {("llm.usage", 0): 120}
+
+    def book(self, _batch: Batch) -> Booked:
+        self.back.wait(10)
+        return Booked(0, 0)
+
+
+@pytest.fixture
+def books() -> Iterator[Books]:
+    books = Books()
+    yield books
+    books.back.set()
+
+
+async def test_the_lag_is_seen_while_the_ledger_waits_for_its_store(books: Books) -> None:
+    metrics = Metrics()
+    feed = Feed(cast("Any", Consumer()), cast("Any", books), metrics, measure_every_s=0.001)
+    running = asyncio.create_task(feed.run())
+    async with asyncio.timeout(5):
+        await lag_of(metrics, 30)
+        books.back.set()
+        await lag_of(metrics, 0)
+    running.cancel()
+
+
+async def lag_of(metrics: Metrics, wanted: int) -> None:
+    while metrics.value("switchgear_ledger_lag", partition="0") != wanted:  # noqa: ASYNC110 - a gauge tells nobody
+        await asyncio.sleep(0.001)
