@@ -29,12 +29,7 @@ def fleet_processes(
     with ExitStack() as parts:
         simulator = parts.enter_context(running())
         environment = {
-            "OPENAI_BASE_URL": f"{simulator.address}/openai/v1",
-            "ANTHROPIC_BASE_URL": f"{simulator.address}/anthropic",
-            "MISTRAL_BASE_URL": f"{simulator.address}/mistral/v1",
-            "OPENAI_API_KEY": "sk-simulated",
-            "ANTHROPIC_API_KEY": "sk-ant-simulated",
-            "MISTRAL_API_KEY": "simulated",
+            **simulator.environment,
             **settings,
         }
         create = [sys.executable, "-m", "workers", "topics"]

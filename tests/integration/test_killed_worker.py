@@ -55,12 +55,7 @@ def environment(kafka: str, redis_url: str, simulator: Running, config: Path) ->
         "SWITCHGEAR_PARTITIONS": "4",
         "SWITCHGEAR_SESSION_TIMEOUT_S": "6",
         "SWITCHGEAR_LOG_LEVEL": "WARNING",
-        "OPENAI_BASE_URL": f"{simulator.address}/openai/v1",
-        "ANTHROPIC_BASE_URL": f"{simulator.address}/anthropic",
-        "MISTRAL_BASE_URL": f"{simulator.address}/mistral/v1",
-        "OPENAI_API_KEY": "sk-simulated",
-        "ANTHROPIC_API_KEY": "sk-ant-simulated",
-        "MISTRAL_API_KEY": "simulated",
+        **simulator.environment,
     }
     create = [sys.executable, "-m", "workers", "topics"]
     subprocess.run(create, check=True, capture_output=True, env={**os.environ, **told})
