@@ -105,7 +105,9 @@ def _add_ledger(parser: argparse.ArgumentParser) -> None:
 
 def _add_period(parser: argparse.ArgumentParser) -> None:
     _add_ledger(parser)
-    parser.add_argument("--since", default="30d", help="30d, 24h, 2026-03-01 (default: 30d)")
+    parser.add_argument(
+        "--since", default="30d", help="90s, 24h, 30d, 2w, 2026-03-01 (default: 30d)"
+    )
     parser.add_argument("--until", help="the same forms (default: now)")
     parser.add_argument("--out", type=Path, help="write here instead of to the terminal")
 

@@ -1,12 +1,12 @@
-"""Which time span do `--since` and `--until` mean? Unix milliseconds, UTC."""
+"""Grammar of `--since` and `--until`, the same for every command. Unix milliseconds, UTC."""
 
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-_UNITS_MS: Final = {"m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
-_AGO: Final = re.compile(r"(\d+)([mhdw])")
+_UNITS_MS: Final = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
+_AGO: Final = re.compile(r"(\d+)([smhdw])")
 
 IN_PERIOD: Final = "at_ms >= $start AND at_ms < $end"
 """In SQL: the row is of the period whose `parameters` are given."""
@@ -40,7 +40,11 @@ def period(since: str, until: str | None, now_ms: int) -> Period:
 
 
 def moment(text: str, now_ms: int) -> int:
-    """A time such as `30d` (ago), `2026-03-01` or `2026-03-01T12:00:00Z`."""
+    """The Unix milliseconds of `30d` (ago), `2026-03-01` or `2026-03-01T12:00:00Z`.
+
+    Ago: a whole number of `s`, `m`, `h`, `d` or `w`. A time without a zone is UTC.
+    Raises ValueError, with the right forms, for anything else.
+    """
     ago = _AGO.fullmatch(text)
     if ago is not None:
         return now_ms - int(ago[1]) * _UNITS_MS[ago[2]]
@@ -48,6 +52,7 @@ def moment(text: str, now_ms: int) -> int:
         at = datetime.fromisoformat(text)
     except ValueError:
         raise ValueError(
-            f"{text!r} is no time: write 90m, 24h, 30d, 4w (ago), 2026-03-01 or 2026-03-01T12:00Z"
+            f"{text!r} is no time: write 45s, 90m, 24h, 30d, 4w (ago), 2026-03-01 or"
+            " 2026-03-01T12:00Z"
         ) from None
     return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)

@@ -2,27 +2,25 @@
 
 import argparse
 import json
-import re
 import sys
 import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from rich.console import Console
 from rich.table import Table
 
+from observability.period import moment
 from producers import topics
 from producers.broker import Publisher, Record
 from producers.kafka import KafkaBroker, connection, to_record
 
 from .dead_letters import Letter, Letters, Place, Wanted, read_letter, replayed
 from .settings import ServiceSettings
-
-_UNITS_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 class DeadLetters:
@@ -142,14 +140,13 @@ def wanted(options: argparse.Namespace) -> Wanted:
     )
 
 
-def moment_ms(text: str, now: float | None = None) -> int:
-    """`90m`, `2h`, `7d` ago, or an ISO 8601 time (UTC unless it says otherwise), in Unix ms."""
-    ago = re.fullmatch(r"(\d+)([smhd])", text)
-    if ago:
-        now = time.time() if now is None else now
-        return int((now - int(ago[1]) * _UNITS_S[ago[2]]) * 1000)
-    told = datetime.fromisoformat(text)
-    return int((told if told.tzinfo else told.replace(tzinfo=UTC)).timestamp() * 1000)
+def moment_ms(text: str) -> int:
+    """An argparse type: the Unix milliseconds of a time, in the grammar of every `--since`."""
+    try:
+        return moment(text, time.time_ns() // 1_000_000)
+    except ValueError as error:
+        # argparse would hide a ValueError's message, which holds the right forms
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def add_commands(commands: Any) -> None:  # noqa: ANN401 argparse doesn't publish the type
@@ -176,7 +173,7 @@ def add_commands(commands: Any) -> None:  # noqa: ANN401 argparse doesn't publis
 def _add_filters(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--reason", help="a failure code, e.g. invalid_request")
     parser.add_argument("--tenant")
-    parser.add_argument("--since", type=moment_ms, help="2h, 7d, or an ISO 8601 time")
+    parser.add_argument("--since", type=moment_ms, help="90s, 2h, 7d, 2w ago, or an ISO 8601 time")
     parser.add_argument("--until", type=moment_ms, help="as --since")
 
 

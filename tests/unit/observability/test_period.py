@@ -10,6 +10,7 @@ DAY = 86_400_000
     ("text", "at"),
     [
         ("30d", NOW - 30 * DAY),
+        ("90s", NOW - 90_000),
         ("90m", NOW - 90 * 60_000),
         ("24h", NOW - DAY),
         ("2w", NOW - 14 * DAY),
@@ -23,7 +24,7 @@ def test_forms_of_a_moment(text: str, at: int) -> None:
 
 
 def test_a_typo_is_told_the_right_forms() -> None:
-    with pytest.raises(ValueError, match="'30 days' is no time: write 90m, 24h, 30d"):
+    with pytest.raises(ValueError, match="'30 days' is no time: write 45s, 90m, 24h, 30d"):
         moment("30 days", NOW)
 
 
