@@ -15,9 +15,10 @@ class PriceSteps:
     """The price of one answer's tokens, micro-dollars, from the dearest way to the one taken.
 
     baseline: the tenant's baseline model. reference: the model used, at its first-listed
-    deployment. listed: at the deployment used. All three with no input cached and no batch.
+    deployment. listed: at the deployment used. All three with no input cached, at standard
+    processing.
     cached: as listed, with the input that the provider's prompt cache discounted or surcharged.
-    paid: the invoice, so with the batch discount too.
+    paid: the invoice, so at the processing that served the call (batch, flex, priority) too.
     failed: paid for attempts that gave no answer.
     """
 

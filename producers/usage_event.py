@@ -20,8 +20,9 @@ class Savings(Message):
     """Micro-dollars saved, by cause; together they are the baseline less the cost.
 
     routing: a cheaper model than the baseline; cloud: a cheaper place for that model; prompt_cache:
-    the provider's discount on cached input; batch: its discount on batches; cache: not called at
-    all; retries: what failed attempts cost; judge: what second opinions cost (both never above 0).
+    the provider's discount on cached input; batch: its discount on batch and flex processing, or
+    below 0 its surcharge for priority; cache: not called at all; retries: what failed attempts
+    cost; judge: what second opinions cost (both never above 0).
     A negative part cost more.
     """
 

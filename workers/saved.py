@@ -29,13 +29,17 @@ def worth_of_call(
     baseline = price_of(_baseline(catalog, tenant), plain)
     reference = price_of(_first_listed(catalog, deployment), plain)
     listed = price_of(deployment, plain)
-    if baseline is None or reference is None or listed is None or paid is None or wasted is None:
+    # at standard processing: what flex or priority change is no merit of the prompt cache
+    cached = price_of(deployment, usage)
+    if baseline is None or reference is None or listed is None or cached is None:
+        return Worth(baseline)
+    if paid is None or wasted is None:
         return Worth(baseline)
     steps = PriceSteps(
         baseline=baseline,
         reference=reference,
         listed=listed,
-        cached=paid,
+        cached=cached,
         paid=paid,
         failed=wasted,
     )
