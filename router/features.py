@@ -122,11 +122,15 @@ _remembered_traits: Final = lru_cache(_REMEMBERED)(_read_traits)
 def _turns_to_judge(messages: list[tuple[str, str]]) -> str:
     """The last user turn, with those before it while there is too little to judge."""
     judged: list[str] = []
-    for text in reversed([text for role, text in messages if role == "user"]):
-        judged.insert(0, text)
-        if sum(map(tokens, judged)) >= _ENOUGH:
+    size = 0
+    for role, text in reversed(messages):
+        if role != "user":
+            continue
+        judged.append(text)
+        size += tokens(text)
+        if size >= _ENOUGH:
             break
-    return "\n".join(judged)
+    return "\n".join(reversed(judged))
 
 
 def _without_quotes(text: str) -> str:

@@ -87,7 +87,8 @@ def _tells_a_case(reading: Reading, surface: Surface) -> bool:
     short = surface.words <= _STORY_WORDS and not surface.options
     if not short or not told or not surface.questions or reading.vocabulary & _ADDRESS:
         return False
-    return reading.words[0] not in _ASKING
+    # a text may ask without a word: "??"
+    return bool(reading.words) and reading.words[0] not in _ASKING
 
 
 def _looks_up(reading: Reading, surface: Surface) -> bool:

@@ -19,7 +19,7 @@ from typing import Final, Literal, TypeAlias
 from pydantic_core import to_json
 
 from observability.prices import Rates
-from producers.messages import ChatBody, Usage
+from producers.messages import ChatBody, ChatMessage, Usage
 
 Ttl: TypeAlias = Literal["5m", "1h"]
 Anchor: TypeAlias = Literal["tools", "system"] | int
@@ -130,14 +130,18 @@ def prefixes(body: ChatBody, scope: str, bytes_per_token: float) -> Prefixes:
 
 
 def _pieces(body: ChatBody) -> Sequence[tuple[Anchor, bytes]]:
-    system = [m for m in body.messages if m["role"] in {"system", "developer"}]
+    system = [m for m in body.messages if _rules(m)]
     pieces: list[tuple[Anchor, bytes]] = []
     if body.tools:
         pieces.append(("tools", to_json(body.tools)))
     if system:
         pieces.append(("system", to_json(system)))
-    pieces += [(n, to_json(m)) for n, m in enumerate(body.messages) if m not in system]
+    pieces += [(n, to_json(m)) for n, m in enumerate(body.messages) if not _rules(m)]
     return pieces
+
+
+def _rules(message: ChatMessage) -> bool:
+    return message["role"] in {"system", "developer"}
 
 
 def decide(found: Prefixes, uses: Mapping[str, Uses], rates: Rates, smallest: int) -> Decision:

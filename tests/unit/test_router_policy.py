@@ -1,16 +1,25 @@
+import time
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from producers.messages import Route
 from router import classifier, features, policy, settings
 from router.options import Basis
+from router.wishes import Rejected
 from tests.unit.routing_cases import catalog, decide, rejected, request, route
 from workers.catalog import Catalog
 
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
+    max_leaves=5,
+)
 HARD = (
     "Prove by induction that the sum of the first n odd integers equals n squared, then derive the "
     "closed form of the related equation and justify each step of the theorem. " * 4
@@ -255,3 +264,51 @@ def _random_catalog(tiers: list[list[tuple[str, bool]]], imposed: list[str], ord
 
 def test_the_decision_is_the_same_every_time() -> None:
     assert decide(request(HARD)) == decide(request(HARD))
+
+
+contents = (
+    st.none()
+    | st.text(max_size=60)
+    | st.lists(
+        st.one_of(
+            st.builds(lambda text: {"type": "text", "text": text}, st.text(max_size=40)),
+            st.dictionaries(
+                st.sampled_from(["type", "text", "image_url"]), json_values, max_size=3
+            ),
+        ),
+        max_size=3,
+    )
+)
+messages = st.lists(
+    st.builds(
+        lambda role, content, more: {**more, "role": role} | content,
+        st.sampled_from(["system", "developer", "user", "assistant", "tool"]),
+        st.just({}) | st.builds(lambda content: {"content": content}, contents),
+        st.dictionaries(st.sampled_from(["name", "refusal"]), json_values, max_size=1),
+    ),
+    min_size=1,
+    max_size=5,
+)
+
+
+@given(st.text() | st.text("?!.\u00bf\u061f\uff1f\u2026 \n\t\U0001f600", max_size=8))
+@example("??")
+@example("\uff1f")
+@example("\u061f")
+@example("?!?")
+@example("\U0001f600")
+@example(" ")
+def test_any_prompt_is_decided_on(prompt: str) -> None:
+    assert isinstance(decide(request(prompt)), Route)
+
+
+@given(messages)
+def test_any_messages_that_the_contract_takes_are_decided_on(asked: list[dict[str, Any]]) -> None:
+    assert isinstance(decide(request(asked)), Route | Rejected)
+
+
+def test_turns_without_a_word_cost_no_more_than_their_number() -> None:
+    asked = request([{"role": "user", "content": ""}] * 33_000)
+    begun = time.process_time()
+    assert features.extract(asked).turns == 33_000
+    assert time.process_time() - begun < 3

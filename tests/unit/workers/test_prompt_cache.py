@@ -1,5 +1,6 @@
 """The decision to mark a prefix, as a pure function of prices and repetition."""
 
+import time
 from decimal import Decimal
 
 import pytest
@@ -153,3 +154,11 @@ def test_a_conversation_s_next_turn_finds_the_turn_before() -> None:
 
 def test_single_questions_leave_no_name_behind() -> None:
     assert prefixes(body(("user", "only")), "t", 4).record == ()
+
+
+def test_many_messages_cost_no_more_than_their_number() -> None:
+    rules = [("system", "S" * 20 + str(n)) for n in range(15_000)]
+    asked = body(*rules, *(("user", str(n)) for n in range(15_000)))
+    begun = time.process_time()
+    assert len(prefixes(asked, "t", 4).marks) == 2
+    assert time.process_time() - begun < 3
