@@ -31,7 +31,7 @@ from dev.processes import StartFailedError, free_port
 from dev.simulator.process import Running
 from dev.span_collector import SpanCollector, collecting
 from dev.stack import ROOT, Ports, Stack, settings_of, stack, stop_on_signals
-from observability.trace_tree import SeenSpan, show
+from dev.trace_tree import SeenSpan, show
 from producers import ClientSettings, RouterClient
 from producers.kafka import KafkaBroker
 from producers.messages import Done

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from observability.trace_reading import from_otlp
-from observability.trace_tree import SeenSpan
+from dev.trace_reading import from_otlp
+from dev.trace_tree import SeenSpan
 
 
 @dataclass

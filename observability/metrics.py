@@ -4,7 +4,7 @@ Every name is in `metric_names`; a name or label that isn't there doesn't type-c
 dictionary look-up and an addition (about 1 µs): the labelled child is found once.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Generic, TypeAlias, TypeVar
 
@@ -87,10 +87,6 @@ class Metrics:
     def add(self, name: GaugeName, *labels: str, by: float = 1) -> None:
         """A gauge rises by `by` (falls, if negative)."""
         self._gauges[name].child(labels).inc(by)
-
-    def watch(self, name: GaugeName, *labels: str, read: Callable[[], float]) -> None:
-        """A gauge that is read when it is scraped: costs nothing in between."""
-        self._gauges[name].child(labels).set_function(read)
 
     def forget(self, name: GaugeName, *labels: str) -> None:
         """Drop a gauge's series, e.g. of a partition that another process has now."""

@@ -25,7 +25,7 @@ from .providers.outcome import Completion, Outcome
 from .providers.provider import Call, Emit
 from .said import of_call
 from .situation import Shut
-from .tokens import NEAR, TokenFactors, encoding_of, exact_tokens, size_of
+from .tokens import TokenFactors, encoding_near_limit, exact_tokens, size_of
 from .verdict import Verdict
 from .world import World
 
@@ -88,9 +88,9 @@ class Calls:
         names: the deployments that may be called. Counting takes milliseconds: on a thread.
         """
         estimate = self.job.route.demands.prompt_tokens
-        near = [model for model in map(self._model, names) if _near(estimate, model)]
-        encodings = {encoding_of(model.family) for model in near}
-        if len(encodings) != 1 or (encoding := encodings.pop()) is None:
+        models = map(self._model, names)
+        encoding = encoding_near_limit(estimate, ((m.family, m.context_window) for m in models))
+        if encoding is None:
             return estimate
         body, files = self.job.request.body, self.means.encodings
         exact = await asyncio.to_thread(exact_tokens, body, encoding, files)
@@ -204,10 +204,6 @@ class Calls:
 
     def _model(self, name: str) -> Model:
         return self.world.catalog.models[self._deployment(name).model]
-
-
-def _near(tokens: int, model: Model) -> bool:
-    return model.context_window * NEAR <= tokens <= model.context_window / NEAR
 
 
 def _processing(outcome: Outcome) -> Processing:

@@ -154,14 +154,6 @@ class Catalog(Section):
         """(name, deployment) of a tier, in its order of preference."""
         return ((name, self.deployments[name]) for name in self.tiers[tier].deployments)
 
-    def tiers_with_model(self, model: str) -> Iterator[str]:
-        """The tiers, cheapest first as listed, in which some deployment serves `model`."""
-        return (
-            tier
-            for tier in self.tiers
-            if any(deployment.model == model for _, deployment in self.deployments_of(tier))
-        )
-
 
 Path: TypeAlias = tuple[str, ...]
 """The keys that lead to a place in the file."""

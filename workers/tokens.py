@@ -5,7 +5,7 @@ to route and to reserve (±20 %). Where a limit is near, OpenAI's own encoding c
 files on disk: nothing here reaches for the network. Bills come from the provider's usage alone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil
@@ -36,7 +36,7 @@ _IMAGE_TOKENS: Final = 1_000
 """About what providers count for a picture of ordinary size."""
 _PER_MESSAGE: Final = 4
 _LEARNING_RATE: Final = 0.05
-NEAR: Final = 0.8
+_NEAR: Final = 0.8
 """The share of a limit from which on an estimate isn't good enough."""
 
 
@@ -119,24 +119,26 @@ def encoding_of(family: str) -> Encoding | None:
     return "o200k_base" if family.startswith(("gpt-", "o1", "o3", "o4")) else None
 
 
-def count(
-    body: ChatBody, learned: Learned, family: str, limit: int, files: Path | None = None
-) -> int:
-    """Tokens of the prompt: exact near `limit` where that is possible, else the estimate.
+def encoding_near_limit(estimate: int, windows: Iterable[tuple[str, int]]) -> Encoding | None:
+    """The encoding that counts a prompt of about `estimate` tokens; None: the estimate stands.
 
-    files: what the environment's TIKTOKEN_CACHE_DIR names, filled by `workers.tokenizer_files`.
-    Takes a millisecond per ten kilobytes near the limit: not for the event loop.
+    windows: (family, context window in tokens) of the models that may be called. A window that is
+    far from the estimate isn't worth a count, and one count can't serve two encodings.
     """
-    estimate = learned.tokens(size_of(body))
-    encoding = encoding_of(family)
-    if encoding is None or not limit * NEAR <= estimate <= limit / NEAR:
-        return estimate
-    exact = exact_tokens(body, encoding, files)
-    return estimate if exact is None else exact
+    near = {
+        encoding_of(family)
+        for family, window in windows
+        if window * _NEAR <= estimate <= window / _NEAR
+    }
+    return near.pop() if len(near) == 1 else None
 
 
 def exact_tokens(body: ChatBody, encoding: Encoding, files: Path | None) -> int | None:
-    """OpenAI's own count of the texts, with its overhead; None when the files aren't in place."""
+    """OpenAI's own count of the texts, with its overhead; None when the files aren't in place.
+
+    files: what the environment's TIKTOKEN_CACHE_DIR names, filled by `workers.tokenizer_files`.
+    Takes a millisecond per ten kilobytes: not for the event loop.
+    """
     found = _encoder(encoding, files)
     if found is None:
         return None

@@ -19,8 +19,8 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext
 
 from cache.lookup import FLIGHT
 from dev.jaeger import Jaeger, jaeger
-from observability.trace_reading import from_jaeger
-from observability.trace_tree import SeenSpan, children_of, show
+from dev.trace_reading import from_jaeger
+from dev.trace_tree import SeenSpan, children_of, show
 from producers import ClientSettings, Done, Failed, Request, RouterClient, chat
 from tests.integration.fleet_processes import FleetProcesses, fleet_processes
 

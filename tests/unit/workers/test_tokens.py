@@ -15,7 +15,7 @@ from workers.tokens import (
     Learned,
     Size,
     TokenFactors,
-    count,
+    encoding_near_limit,
     encoding_of,
     estimated_usage,
     exact_tokens,
@@ -81,19 +81,33 @@ def test_families_have_their_encoding(family: str, encoding: str | None) -> None
     assert encoding_of(family) == encoding
 
 
-def test_near_a_limit_the_count_is_exact_and_offline(files: Path) -> None:
-    asked, wrong = body(ENGLISH), Learned(5.0)
-    exact = exact_tokens(asked, "o200k_base", files)
-    assert exact == 40 * 12 + 8
-    assert count(asked, wrong, "gpt-4o", exact, files) == exact
-    assert count(asked, wrong, "gpt-4o", 100 * exact, files) == wrong.tokens(size_of(asked))
-    assert count(asked, wrong, "claude", exact, files) == wrong.tokens(size_of(asked))
+@pytest.mark.parametrize(
+    ("windows", "encoding"),
+    [
+        ([("gpt-4o", 1000)], "o200k_base"),
+        ([("gpt-4o", 800)], "o200k_base"),
+        ([("gpt-4o", 1250)], "o200k_base"),
+        ([("gpt-4o", 799)], None),
+        ([("gpt-4o", 1251)], None),
+        ([("claude", 1000)], None),
+        ([("gpt-4o", 1000), ("gpt-3.5", 100_000)], "o200k_base"),
+        ([("gpt-4o", 1000), ("gpt-3.5", 1000)], None),
+        ([("gpt-4o", 1000), ("claude", 1000)], None),
+        ([], None),
+    ],
+)
+def test_a_prompt_is_counted_near_a_window_if_one_encoding_counts_it(
+    windows: list[tuple[str, int]], encoding: str | None
+) -> None:
+    assert encoding_near_limit(1000, windows) == encoding
 
 
-def test_without_the_files_the_estimate_stands_and_nothing_is_fetched(tmp_path: Path) -> None:
-    asked, learned = body(ENGLISH), Learned(4.0)
-    assert exact_tokens(asked, "o200k_base", tmp_path) is None
-    assert count(asked, learned, "gpt-4o", 600, None) == learned.tokens(size_of(asked))
+def test_the_count_is_exact_and_offline(files: Path) -> None:
+    assert exact_tokens(body(ENGLISH), "o200k_base", files) == 40 * 12 + 8
+
+
+def test_without_the_files_there_is_no_count_and_nothing_is_fetched(tmp_path: Path) -> None:
+    assert exact_tokens(body(ENGLISH), "o200k_base", tmp_path) is None
 
 
 def test_a_server_that_tells_no_usage_is_not_free() -> None:

@@ -3,8 +3,8 @@ from typing import Any
 
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 
-from observability.trace_reading import from_jaeger, from_otlp
-from observability.trace_tree import SeenSpan, children_of, show
+from dev.trace_reading import from_jaeger, from_otlp
+from dev.trace_tree import SeenSpan, children_of, show
 from observability.tracing import Tracer, TracingSettings
 from tests.seen_spans import SeenSpans
 

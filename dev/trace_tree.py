@@ -99,4 +99,4 @@ def _notes(span: SeenSpan) -> str:
 
 def _short(value: object) -> str:
     text = "; ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-    return text if len(text) <= 60 else text[:59] + "…"  # noqa: PLR2004
+    return text if len(text) <= 60 else text[:59] + "…"

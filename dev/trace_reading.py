@@ -8,7 +8,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from observability.trace_tree import SeenSpan
+from dev.trace_tree import SeenSpan
 
 
 def from_jaeger(answer: Mapping[str, Any]) -> list[SeenSpan]:
