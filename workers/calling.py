@@ -23,6 +23,7 @@ from .job import Job
 from .prompt_caching import PromptCaching
 from .providers.outcome import Completion, Outcome
 from .providers.provider import Call, Emit
+from .providers.waits import bounded
 from .said import of_call
 from .situation import Shut
 from .tokens import TokenFactors, encoding_near_limit, exact_tokens, size_of
@@ -215,4 +216,4 @@ def _processing(outcome: Outcome) -> Processing:
 def _hint_ms(outcome: Outcome) -> int | None:
     """The provider's retry hint, whatever kind of failure carries one."""
     wait_s = getattr(outcome, "wait_s", None)
-    return None if wait_s is None else int(wait_s * 1000)
+    return None if wait_s is None else int(bounded(wait_s) * 1000)

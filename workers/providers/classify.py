@@ -28,6 +28,7 @@ from .outcome import (
     UnknownModel,
 )
 from .rate_headers import rate_limits, wait_hint
+from .waits import until
 
 LONGEST_MESSAGE: Final = 400
 
@@ -234,12 +235,12 @@ def _codes(values: Iterable[object]) -> tuple[str, ...]:
 
 
 def _until(message: str, now: datetime) -> float | None:
-    """Seconds until "You will regain access on 2026-12-01 at 00:00 UTC" comes true."""
-    told = re.search(r"(\d{4}-\d\d-\d\d)(?: at (\d\d:\d\d) UTC)?", message)
+    """Seconds until "You will regain access on 2026-12-01 at 00:00 UTC" comes true, bounded."""
+    told = re.search(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?: at ([0-9]{2}:[0-9]{2}) UTC)?", message)
     if told is None:
         return None
     try:
         at = datetime.fromisoformat(f"{told[1]}T{told[2] or '00:00'}").replace(tzinfo=UTC)
     except ValueError:
         return None
-    return max(0.0, (at - now).total_seconds())
+    return until(at, now)

@@ -5,20 +5,13 @@ Sources: the official SDKs (retry-after-ms before retry-after), OpenAI's `x-rate
 are lenient: a value that can't be read is as good as absent. Names are lower case.
 """
 
-import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import Final
 
 from .outcome import RateLimits, RateWindow
+from .waits import LONGEST_WINDOW_S, milliseconds_of, seconds_of, told_in
 
-_PARTS: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
-_SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_IN_TEXT: Final = re.compile(
-    r"(?:try again in|retry after|retry in)\s+((?:\d+(?:\.\d+)?\s?(?:ms|s|m|h|d)[a-z]*\s?)+)",
-    re.IGNORECASE,
-)
 _UNTOLD: Final = RateLimits()
 
 _REQUESTS: Final = (
@@ -45,34 +38,11 @@ def rate_limits(headers: Mapping[str, str], now: datetime) -> RateLimits:
 
 def wait_hint(headers: Mapping[str, str], message: str, now: datetime) -> float | None:
     """Seconds to wait, from `retry-after-ms`, `retry-after` or the message ("try again in 20s")."""
-    milliseconds = _number(headers.get("retry-after-ms"))
+    milliseconds = milliseconds_of(headers.get("retry-after-ms", ""))
     if milliseconds is not None:
-        return max(0.0, milliseconds / 1000)
+        return milliseconds
     after = headers.get("retry-after")
-    if after is not None:
-        return _retry_after(after, now)
-    told = _IN_TEXT.search(message)
-    return duration(told[1]) if told else None
-
-
-def duration(text: str) -> float | None:
-    """Seconds in "6ms", "1m30s", "20 seconds" or "0.5"; None when it says no time."""
-    plain = _number(text)
-    if plain is not None:
-        return plain
-    parts = _PARTS.findall(text.replace(" ", "").lower())
-    return sum(float(amount) * _SECONDS[unit] for amount, unit in parts) if parts else None
-
-
-def _retry_after(text: str, now: datetime) -> float | None:
-    seconds = duration(text)
-    if seconds is not None:
-        return max(0.0, seconds)
-    try:
-        at = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    return _until(at, now)
+    return told_in(message) if after is None else seconds_of(after, now)
 
 
 def _window(
@@ -87,17 +57,7 @@ def _window(
 
 
 def _reset(text: str | None, now: datetime) -> float | None:
-    if text is None:
-        return None
-    try:
-        return _until(datetime.fromisoformat(text), now)
-    except ValueError:
-        return duration(text)
-
-
-def _until(at: datetime, now: datetime) -> float:
-    aware = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return max(0.0, (aware - now).total_seconds())
+    return None if text is None else seconds_of(text, now, LONGEST_WINDOW_S)
 
 
 def _number(text: str | None) -> float | None:

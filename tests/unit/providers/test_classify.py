@@ -23,6 +23,7 @@ from workers.providers.outcome import (
     TimedOut,
     UnknownModel,
 )
+from workers.providers.waits import LONGEST_WAIT_S
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -127,12 +128,22 @@ def test_a_throttle_brings_its_wait() -> None:
     assert failure.wait_s == 0.25
 
 
-def test_a_spent_quota_brings_its_end() -> None:
-    message = "You will regain access on 2026-12-01 at 00:00 UTC."
+@pytest.mark.parametrize(
+    ("moment", "seconds"),
+    [
+        ("2026-11-24 at 12:30 UTC", 1800),
+        ("2026-12-01 at 00:00 UTC", LONGEST_WAIT_S),
+        ("9999-12-31 at 00:00 UTC", LONGEST_WAIT_S),
+        ("2026-11-01", 0),
+        ("2026-13-41", None),
+    ],
+)
+def test_a_spent_quota_brings_its_end(moment: str, seconds: float | None) -> None:
+    message = f"You will regain access on {moment}."
     body = json.dumps(anthropic("invalid_request_error", message)).encode()
     failure = classify(read_error(400, body, {}), {}, NOW)
     assert isinstance(failure, QuotaExhausted)
-    assert failure.until_s == 6.5 * 86_400
+    assert failure.until_s == seconds
 
 
 @pytest.mark.parametrize(
