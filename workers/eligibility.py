@@ -36,7 +36,8 @@ def too_long(model: Model, demands: Demands) -> bool:
 
 
 def _in_zone(deployment: Deployment, zones: tuple[str, ...] | None) -> bool:
-    return zones is None or deployment.zone in zones or (bool(zones) and deployment.self_hosted)
+    """Residency is by place alone: who owns the machine doesn't move it."""
+    return zones is None or deployment.zone in zones
 
 
 def _incapable(model: Model, demands: Demands) -> str | None:

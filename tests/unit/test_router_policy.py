@@ -12,6 +12,7 @@ from router.options import Basis
 from router.wishes import Rejected
 from tests.unit.routing_cases import catalog, decide, rejected, request, route
 from workers.catalog import Catalog
+from workers.eligibility import fitting_deployments
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=20),
@@ -204,7 +205,7 @@ class Demand:
             return True
         limits = [set(limit) for limit in (self.asked, self.imposed) if limit]
         common = set.intersection(*limits)
-        return bool(common) and (self_hosted or zone in common)
+        return zone in common
 
 
 @given(
@@ -233,6 +234,9 @@ def test_data_never_leaves_its_zones_over_random_catalogs(
         return
     pool = tiers[int(decision.tier.removeprefix("t"))]
     assert any(demand.allows(place) and decision.zone in {None, place[0]} for place in pool)
+    called = set(fitting_deployments(book, decision.tier, decision.demands))
+    named = {f"d{decision.tier[1:]}.{j}": place for j, place in enumerate(pool)}
+    assert called == {name for name, place in named.items() if demand.allows(place)}
     assert (decision.zone is not None) == bool(demand.asked or demand.imposed or demand.own)
 
 
