@@ -24,15 +24,18 @@ _SECRET_NAME: Final = re.compile(
     r"|(access|auth|bearer|session|security|refresh)[-_]?token)$|^token$"
 )
 _CONTENT_NAMES: Final = frozenset({"messages", "prompt", "content", "body", "answer", "completion"})
-SECRET_TEXT: Final = re.compile(
+SECRET_KEY: Final = re.compile(
     r"\b(sk-[\w-]{8,}|AKIA[A-Z0-9]{12,}|AIza[\w-]{20,}|xox[abp]-[\w-]{10,}|gh[pousr]_\w{20,})"
     r"|(?i:(?<=bearer )[\w.~+/=-]{8,})"
-    r"|(?<=://)[^/\s:@]*:[^\s@]+(?=@)"
 )
-
+# the `@` is optional so that a stretch without one is read once, not from each `://` in it
+_LOGIN: Final = re.compile(r"(?<=://)[^/\s:@]*+:[^\s@]++(@?)")
+_MAX_TEXT: Final = 32_768
+"""Characters of a text that are redacted and written: a sender's have no end of their own."""
+_LONGEST_SECRET: Final = 1_024
 
 _HINT: Final = re.compile(r"sk-|AKIA|AIza|xox|gh[pousr]_|(?i:bearer)|://")
-"""What any text that `SECRET_TEXT` finds a secret in has: one look for all fields of a line."""
+"""What any text that has a secret in it has: one look for all fields of a line."""
 
 
 def start_logging(level: str = "INFO", *, content: bool = False, out: TextIO = sys.stdout) -> None:
@@ -97,7 +100,19 @@ def redact_all(_logger: object, _method: str, event: EventDict) -> EventDict:
 
 def without_secrets(text: str) -> str:
     """`text` with API keys, bearer tokens and passwords in URLs replaced."""
-    return SECRET_TEXT.sub(REDACTED, text)
+    return _LOGIN.sub(_without_login, SECRET_KEY.sub(REDACTED, text))
+
+
+def _without_login(login: re.Match[str]) -> str:
+    return f"{REDACTED}@" if login[1] else login[0]
+
+
+def _bounded(text: str) -> str:
+    """`text` without secrets; redacted before it is cut, as half a secret has no form."""
+    told = without_secrets(text[: _MAX_TEXT + _LONGEST_SECRET])
+    if len(text) <= _MAX_TEXT:
+        return told
+    return f"{told[:_MAX_TEXT]} … of {len(text):,} characters"
 
 
 def _frames(exc_info: ExcInfo) -> str:
@@ -143,7 +158,7 @@ def _clean(name: str, value: object, drop_content: bool) -> object:  # noqa: FBT
         return REDACTED
     match value:
         case str():
-            return without_secrets(value)
+            return _bounded(value)
         case Mapping():
             return {key: _clean(str(key), item, drop_content) for key, item in value.items()}
         case list() | tuple():

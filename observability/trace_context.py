@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import quote, unquote
 
 TRACEPARENT: Final = "traceparent"
@@ -23,6 +23,20 @@ _TRACEPARENT: Final = re.compile(
 _MAX_BAGGAGE: Final = 8192
 _SAMPLED: Final = 1
 _RATIO_BITS: Final = 1 << 64
+
+
+class _Limit(NamedTuple):
+    """What of a header is read: so many bytes, so many members between commas."""
+
+    size: int
+    members: int
+
+
+_LIMITS: Final = {
+    TRACEPARENT: _Limit(512, 1),
+    TRACESTATE: _Limit(512, 32),
+    BAGGAGE: _Limit(_MAX_BAGGAGE, 64),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +67,16 @@ def parse(traceparent: str, tracestate: str = "") -> TraceContext | None:
 
 
 def extract(headers: Iterable[tuple[str, bytes | None]]) -> Carried:
-    """Reads the three headers in one pass; null, repeated and undecodable ones do no harm."""
+    """Reads the three headers in one pass.
+
+    Null, repeated and undecodable ones do no harm, and those beyond the W3C's limits are dropped.
+    """
     found: dict[str, str] = {}
     for key, value in headers:
-        if value is not None and key in (TRACEPARENT, TRACESTATE, BAGGAGE):
+        limit = _LIMITS.get(key)
+        if limit is None or value is None or len(value) > limit.size:
+            continue
+        if value.count(b",") < limit.members:
             found[key] = value.decode("ascii", "replace")
     if TRACEPARENT not in found:
         return Carried(None, found.get(BAGGAGE, ""))

@@ -1,6 +1,8 @@
 import io
 import json
 import logging
+import re
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 
 from observability.logs import (
     REDACTED,
-    SECRET_TEXT,
+    SECRET_KEY,
     logger,
     redact,
     start_logging,
@@ -113,7 +115,13 @@ def test_an_error_says_where_and_only_with_content_what(out: io.StringIO, *, con
         assert (prompt in told, answer in told) == (content, content)
 
 
-@given(st.from_regex(SECRET_TEXT, alphabet=st.characters(max_codepoint=127)))
+ascii_letters = st.characters(max_codepoint=127)
+LOGIN = re.compile(r"://[^/\s:@]*:[^\s@]+@")
+
+
+@given(
+    st.from_regex(SECRET_KEY, alphabet=ascii_letters) | st.from_regex(LOGIN, alphabet=ascii_letters)
+)
 def test_no_line_escapes_for_want_of_a_hint(text: str) -> None:
     told = redact(None, "info", {"event": "x", "note": text})
     assert told["note"] == without_secrets(text) != text
@@ -123,3 +131,26 @@ def test_no_line_escapes_for_want_of_a_hint(text: str) -> None:
 def test_passwords_of_any_form_in_addresses_are_redacted(address: str) -> None:
     scheme, _, rest = address.partition("://")
     assert without_secrets(address) == f"{scheme}://{REDACTED}@{rest.partition('@')[2]}"
+
+
+@given(st.text(":/@ab \n", max_size=40))
+def test_every_login_in_an_address_is_redacted_and_nothing_else(text: str) -> None:
+    assert without_secrets(text) == re.sub(r"(?<=://)[^/\s:@]*:[^\s@]+(?=@)", REDACTED, text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["://", "://:", "://a:", "://a", "@", "a=", ":", "://a:b@", "sk-", "AKIA", "xoxb-", "bearer "],
+)
+def test_redaction_takes_linear_time(text: str) -> None:
+    long = text * (100_000 // len(text))
+    begun = time.process_time()
+    without_secrets(long)
+    told = redact(None, "info", {"event": "://", "note": long, "more": [long]})
+    assert time.process_time() - begun < 0.5
+    assert len(str(told["note"])) < 40_000
+
+
+def test_a_secret_at_the_cut_is_redacted() -> None:
+    text = "x" * 32_760 + " sk-proj-abcdefgh12345678 " + "y" * 5_000
+    assert "sk-p" not in str(redact(None, "info", {"event": text})["event"])

@@ -1,3 +1,4 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.sdk.trace.sampling import Decision, TraceIdRatioBased
@@ -15,6 +16,7 @@ from observability.trace_context import (
     with_tenant,
 )
 
+VALID = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 hexadecimal = st.text(alphabet="0123456789abcdef", max_size=34)
 contexts = st.builds(
     TraceContext,
@@ -85,3 +87,38 @@ def test_baggage_that_grew_too_long_is_cut_to_the_tenant() -> None:
 def test_null_and_broken_headers_begin_a_new_trace() -> None:
     assert extract([("traceparent", None), ("baggage", b"\xff")]).parent is None
     assert extract([("traceparent", b"nonsense")]).parent is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("tracestate", b"k=" + b"v" * 511),
+        ("tracestate", b",".join(b"k%d=v" % n for n in range(33))),
+        ("tracestate", b"://" * 20_000),
+        ("baggage", b"k=" + b"v" * 8_191),
+        ("baggage", b",".join(b"k%d=v" % n for n in range(65))),
+    ],
+)
+def test_headers_beyond_the_w3cs_limits_are_dropped(name: str, value: bytes) -> None:
+    carried = extract([("traceparent", VALID), (name, value)])
+    assert carried.parent is not None
+    assert (carried.parent.tracestate, carried.baggage) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("tracestate", b"k=" + b"v" * 510),
+        ("tracestate", b",".join(b"k%d=v" % n for n in range(32))),
+        ("baggage", b"k=" + b"v" * 8_190),
+        ("baggage", b",".join(b"k%d=v" % n for n in range(64))),
+    ],
+)
+def test_headers_at_the_w3cs_limits_travel_on(name: str, value: bytes) -> None:
+    carried = extract([("traceparent", VALID), (name, value)])
+    assert carried.parent is not None
+    assert carried.parent.tracestate + carried.baggage == value.decode()
+
+
+def test_an_endless_traceparent_begins_a_new_trace() -> None:
+    assert extract([("traceparent", b"01" + VALID[2:] + b"-x" * 50_000)]).parent is None
