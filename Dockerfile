@@ -26,12 +26,13 @@ WORKDIR /app
 COPY --from=embedder /embedder var/embedder
 COPY producers producers
 COPY observability observability
+COPY runtime runtime
 COPY cache cache
 COPY workers workers
 COPY router router
 COPY switchgear.yaml .
 RUN python3 -m workers.tokenizer_files /opt/encodings \
- && python3 -m compileall -q producers observability cache workers router
+ && python3 -m compileall -q producers observability runtime cache workers router
 ENV TIKTOKEN_CACHE_DIR=/opt/encodings
 USER 10001
 CMD ["python3", "-m", "router"]

@@ -18,9 +18,9 @@ from typing import Final
 
 from dev.redis_server import redis_server, url_of
 from producers.messages import Usage
+from runtime.config.catalog import Catalog, Tenant
 from workers.breakers import Transition
 from workers.budget_state import Budgets, Reservation
-from workers.catalog import Catalog, Tenant
 from workers.fleet import Fleet, Permit
 from workers.fleet_state import FleetState
 from workers.providers.outcome import Completion, RateLimited

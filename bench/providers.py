@@ -27,7 +27,7 @@ from mistralai.client import Mistral
 from bench import machine
 from dev.simulator.process import Running, running
 from producers.messages import ChatBody
-from workers.catalog import Deployment, Model
+from runtime.config.catalog import Deployment, Model
 from workers.providers import provider_of
 from workers.providers.outcome import Completion
 from workers.providers.provider import Call

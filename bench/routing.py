@@ -21,7 +21,7 @@ from observability.price_lists import load_price_book
 from router import classifier, features, policy
 from router.options import Basis
 from router.serving import basis_of
-from workers.config_file import parse
+from runtime.config.config_file import parse
 from workers.pricing import Pricing
 
 RESULTS = Path(__file__).with_name("results") / "routing.json"

@@ -17,9 +17,9 @@ from typing import Final
 from dev.broker import apache_kafka, embedded
 from dev.processes import Child, Server, StartFailedError, free_port
 from dev.redis_server import redis_server, url_of
-from workers.catalog import Catalog
-from workers.config_file import parse
-from workers.settings import ServiceSettings
+from runtime.config.catalog import Catalog
+from runtime.config.config_file import parse
+from runtime.process.settings import ServiceSettings
 from workers.topics_admin import create
 
 ROOT: Final = Path(__file__).parents[1]

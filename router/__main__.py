@@ -22,9 +22,9 @@ from router import commands, profiles
 from router.options import Basis
 from router.serving import basis_of
 from router.serving import serve as run_router
-from workers.config_file import ConfigError, parse
+from runtime.config.config_file import ConfigError, parse
+from runtime.process.settings import ServiceSettings
 from workers.pricing import Pricing
-from workers.settings import ServiceSettings
 
 
 def main(arguments: list[str] | None = None) -> int:

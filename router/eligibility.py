@@ -5,7 +5,7 @@
 
 from producers.messages import Demands, Request
 from router.features import Features
-from workers.catalog import Tenant
+from runtime.config.catalog import Tenant
 
 
 def demands_of(request: Request, features: Features, tenant: Tenant, model: str | None) -> Demands:

@@ -16,7 +16,7 @@ from router.cues import Task
 from router.reading import read, tokens
 from router.surface import Surface, measure
 from router.tasks import recognise
-from workers.catalog import Capability
+from runtime.config.catalog import Capability
 
 _LIMITING: Final = "must should exactly only least most without never ensure avoid include limit"
 _CONSTRAINTS: Final = frozenset(_LIMITING.split())

@@ -11,7 +11,7 @@ from router.eligibility import binds_zone, demands_of
 from router.features import Features
 from router.settings import PolicySettings, Rule, TaskProfile
 from router.wishes import Wish
-from workers.catalog import Catalog, Deployment, Tenant
+from runtime.config.catalog import Catalog, Deployment, Tenant
 from workers.eligibility import obstacle, too_long
 
 PriceOf: TypeAlias = Callable[[str, Usage], Decimal | None]

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Final
 
 from observability.metrics import Metrics
+from runtime.config.catalog import Catalog, Tenant
 from workers.budget_state import Budgets
-from workers.catalog import Catalog, Tenant
 from workers.redis_link import Link
 
 _EVERY_S: Final = 1.0

@@ -22,8 +22,9 @@ from router.partition_key import PrefixShares
 from router.pressure import Pressure
 from router.wishes import Rejected
 from router.worker import Router, bury_request, route_one
+from runtime.config.catalog import Catalog
+from runtime.process.settings import ServiceSettings
 from workers.budget_state import Budgets
-from workers.catalog import Catalog
 from workers.gauges import show
 from workers.job import lane_of
 from workers.kafka_source import KafkaSource
@@ -32,7 +33,6 @@ from workers.pricing import Pricing
 from workers.redis_link import Link
 from workers.redis_link import connect as connect_redis
 from workers.service_process import Process, background, service_process
-from workers.settings import ServiceSettings
 from workers.stream import Stream, StreamSettings
 
 _log: Final = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from pydantic import Field
 from producers.feedback import Source
 from producers.messages import Validator
 from router.witnesses import WITNESSES, Witness
-from workers.catalog import Catalog, Section
+from runtime.config.catalog import Catalog, Section
 
 Share: TypeAlias = Annotated[float, Field(ge=0, le=1)]
 

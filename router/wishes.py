@@ -6,7 +6,7 @@ from difflib import get_close_matches
 
 from producers.messages import FailureCode, Request
 from router.settings import PolicySettings
-from workers.catalog import AUTO, Catalog
+from runtime.config.catalog import AUTO, Catalog
 
 
 @dataclass(frozen=True, slots=True)

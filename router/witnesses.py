@@ -15,7 +15,7 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from producers.feedback import Source
-from workers.catalog import Section
+from runtime.config.catalog import Section
 
 
 class Witness(Section):

@@ -18,11 +18,12 @@ from typing import Final, TypeAlias
 import uvloop
 from pydantic import ValidationError
 
+from runtime.config.config_file import ConfigError, parse
+from runtime.process.settings import ServiceSettings
+
 from . import dlq
-from .config_file import ConfigError, parse
 from .fleet_state import SharedState
 from .serving import serve
-from .settings import ServiceSettings
 from .status import hold, show
 from .topics_admin import create
 

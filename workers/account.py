@@ -26,8 +26,8 @@ from producers.messages import (
     Usage,
     UsageEvent,
 )
+from runtime.config.catalog import Deployment
 
-from .catalog import Deployment
 from .job import Job
 from .providers.outcome import Completion
 from .saved import Worth, billed

@@ -5,9 +5,9 @@ from contextlib import asynccontextmanager
 from decimal import Decimal
 
 from producers.messages import Attempt
+from runtime.config.catalog import Tenant
 
 from .budget_state import Budgets, Reservation
-from .catalog import Tenant
 from .job import Job
 from .saved import billed
 from .situation import Spent

@@ -14,8 +14,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
+from runtime.config.catalog import Tenant
+
 from .budgets import Cap, Period, caps, refused, standing, whole
-from .catalog import Tenant
 from .redis_link import Link
 from .situation import Spent, Standing, Within
 

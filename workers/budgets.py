@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from decimal import ROUND_CEILING, Decimal
 from typing import Final, Literal, TypeAlias
 
-from .catalog import Tenant
+from runtime.config.catalog import Tenant
+
 from .situation import Soft, Spent, Standing, Within
 
 Period: TypeAlias = Literal["day", "month"]

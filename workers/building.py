@@ -23,12 +23,12 @@ from observability.logs import logger
 from observability.metrics import Metrics
 from observability.outcome import Outcomes
 from observability.price_lists import load_price_book
+from runtime.config.catalog import Catalog
 
 from .breakers import Transition
 from .budget_state import Budgets
 from .calling import Means
 from .cancellations import Cancellations
-from .catalog import Catalog
 from .fleet import Fleet
 from .fleet_gauges import keep_gauges
 from .fleet_state import FleetState

@@ -14,8 +14,8 @@ from observability.hop import Hop, OpenSpan
 from observability.prices import Processing, processing_of
 from observability.semconv import FIRST_TOKEN
 from producers.messages import Attempt, ChatBody, Usage
+from runtime.config.catalog import Deployment, Model
 
-from .catalog import Deployment, Model
 from .chunks import ChunkPump
 from .fleet import Fleet, Note, Permit
 from .hedging import Voice

@@ -18,9 +18,9 @@ from observability.period import moment
 from producers import topics
 from producers.broker import Publisher, Record
 from producers.kafka import KafkaBroker, connection, to_record
+from runtime.process.settings import ServiceSettings
 
 from .dead_letters import Letter, Letters, Place, Wanted, read_letter, replayed
-from .settings import ServiceSettings
 
 
 class DeadLetters:

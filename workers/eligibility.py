@@ -6,8 +6,7 @@ Residency and self-hosting are promises to the tenant: nothing later weakens the
 from collections.abc import Iterable, Iterator
 
 from producers.messages import Demands
-
-from .catalog import Catalog, Deployment, Model
+from runtime.config.catalog import Catalog, Deployment, Model
 
 
 def obstacle(deployment: Deployment, model: Model, demands: Demands) -> str | None:

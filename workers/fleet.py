@@ -14,11 +14,11 @@ from functools import partial
 from typing import Final, TypeAlias
 
 from producers.messages import Usage
+from runtime.config.catalog import Catalog, Deployment
 
 from .breaker import Pass, Refused
 from .breaker_rules import BreakerRules, Ignored, Signal, Succeeded
 from .breakers import Breakers, Clock, Hear, Transition, name_of
-from .catalog import Catalog, Deployment
 from .fleet_news import apply, as_news, catch_up
 from .fleet_report import DeploymentReport, WorkerReport
 from .fleet_state import FleetState, News

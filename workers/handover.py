@@ -6,8 +6,8 @@ from typing import Final, TypeAlias, assert_never
 from producers import codec, topics
 from producers.broker import Outgoing
 from producers.messages import Attempt, Tagged
+from runtime.config.catalog import Catalog
 
-from .catalog import Catalog
 from .eligibility import fitting_deployments
 from .job import Job
 from .plan import Delay, Reroute

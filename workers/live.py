@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Generic, TypeVar
 
-from .catalog import Catalog
-from .config_file import parse
+from runtime.config.catalog import Catalog
+from runtime.config.config_file import parse
 
 _log: Final = logging.getLogger(__name__)
 T = TypeVar("T")

@@ -5,8 +5,7 @@ from decimal import Decimal
 
 from observability.prices import PriceBook, Priced, PriceKey, Processing, Rates
 from producers.messages import Usage
-
-from .catalog import Deployment
+from runtime.config.catalog import Deployment
 
 
 class Pricing:

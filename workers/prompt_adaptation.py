@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from producers.messages import ChatBody, ChatMessage
-from workers.catalog import Model, PromptAdaptation
+from runtime.config.catalog import Model, PromptAdaptation
 
 _SYSTEM_ROLES: Final = ("system", "developer")
 

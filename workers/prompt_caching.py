@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any, Final, Protocol, TypeAlias
 
 from observability.prices import Rates
+from runtime.config.catalog import Deployment
 
-from .catalog import Deployment
 from .cold_start import ColdStart
 from .prompt_cache import (
     SECONDS,

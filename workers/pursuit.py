@@ -9,10 +9,10 @@ from functools import partial
 from typing import Final, TypeAlias, assert_never
 
 from producers.messages import Attempt, ChatBody
+from runtime.config.catalog import AUTO
 
 from . import plan
 from .calling import Calls
-from .catalog import AUTO
 from .checks import Checks
 from .eligibility import fitting_deployments
 from .hedging import Race, Voice

@@ -4,8 +4,8 @@ from cache.found import Found, Hit
 from observability.content import content_attributes
 from observability.semconv import Attributes, attempt_attributes, cache_attributes
 from producers.messages import Attempt, ChatBody
+from runtime.config.catalog import Deployment
 
-from .catalog import Deployment
 from .job import Job
 from .providers.outcome import Completion
 

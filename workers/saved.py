@@ -6,9 +6,9 @@ from decimal import Decimal
 
 from observability.savings import PriceSteps, of_call, of_hit
 from producers.messages import Attempt, MicroUsd, Savings, Usage
+from runtime.config.catalog import Catalog, Deployment
 
 from .calling import PriceOf
-from .catalog import Catalog, Deployment
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,12 @@ from observability.hop import Hop
 from observability.judging import Judge
 from observability.metrics import Metrics
 from producers.messages import Attempt, ChatBody, Done, Judged
+from runtime.config.catalog import Tenant
 
 from .account import Aside
 from .allowance import allowance
 from .budget_state import Budgets
 from .calling import Calls, Means
-from .catalog import Tenant
 from .eligibility import fitting_deployments
 from .job import Job
 from .providers.outcome import Completion

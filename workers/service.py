@@ -12,6 +12,7 @@ from observability.hop import Hop, OpenSpan
 from observability.semconv import done_attributes
 from producers import codec
 from producers.messages import Attempt, CacheOutcome, Done, Failed, Timings, Validator
+from runtime.config.catalog import Tenant
 
 from . import account, plan
 from .account import Facts
@@ -20,7 +21,6 @@ from .allowance import allowance
 from .budget_state import Reservation
 from .calling import Calls
 from .cancellations import Cancelled
-from .catalog import Tenant
 from .checks import Checks
 from .chunks import ChunkPump
 from .grounding import support_of

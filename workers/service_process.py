@@ -16,10 +16,10 @@ from observability.tracing import Tracer, TracingSettings, tracing
 from producers import topics
 from producers.broker import Outgoing
 from producers.kafka import KafkaBroker
+from runtime.process.settings import ServiceSettings
 
 from . import dead_letters
 from .publishing import PatientPublisher
-from .settings import ServiceSettings
 
 
 @dataclass(frozen=True, slots=True)

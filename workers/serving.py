@@ -7,9 +7,10 @@ from functools import partial
 from typing import Final
 
 from producers import topics
+from runtime.config.catalog import Catalog
+from runtime.process.settings import ServiceSettings
 
 from .building import build_pool
-from .catalog import Catalog
 from .chores import do_chore
 from .gauges import show
 from .handover import DELAYS_MS
@@ -18,7 +19,6 @@ from .kafka_source import KafkaSource
 from .parts import Pool
 from .pool import bury, serve_one
 from .service_process import Process, background, service_process
-from .settings import ServiceSettings
 from .stream import Stream, StreamSettings
 
 _CHORES_GROUP: Final = "switchgear-chores"

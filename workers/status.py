@@ -12,8 +12,8 @@ from rich.table import Table
 
 from producers import topics
 from producers.settings import KafkaSettings
+from runtime.config.catalog import Catalog
 
-from .catalog import Catalog
 from .fleet import keys_of
 from .fleet_report import Line, WorkerReport, lines
 from .fleet_state import REPORTS, FleetState, News, SharedState

@@ -9,8 +9,8 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from producers import topics
 from producers.kafka import MAX_RECORD_BYTES, connection
 from producers.settings import KafkaSettings
+from runtime.config.catalog import Catalog
 
-from .catalog import Catalog
 from .handover import DELAYS_MS
 
 _DAY_MS: Final = 86_400_000

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from .catalog import Catalog
+from runtime.config.catalog import Catalog
+
 from .providers.provider import Provider
 from .validators import Named
 

@@ -38,7 +38,7 @@ from bench.resilience.scenario import (
 from bench.resilience.stack import World, world
 from observability.price_lists import load_price_book
 from producers.messages import Usage
-from workers.config_file import parse
+from runtime.config.config_file import parse
 from workers.pricing import Pricing
 
 RESULTS: Final = Path(__file__).parents[1] / "results" / "resilience.json"

@@ -18,9 +18,9 @@ from dev.broker import apache_kafka
 from dev.processes import Child, Server, free_port
 from dev.redis_server import redis_server, url_of
 from dev.simulator.process import Running
+from runtime.config.config_file import parse
+from runtime.process.settings import ServiceSettings
 from tests.chaos.stepped_clock import set_step
-from workers.config_file import parse
-from workers.settings import ServiceSettings
 from workers.topics_admin import create
 
 CONFIG: Final = Path(__file__).with_name("switchgear.yaml")

@@ -22,6 +22,7 @@ from router import settings as policy_settings
 from router.options import Basis
 from router.partition_key import PrefixShares
 from router.worker import Router, bury_request, route_one
+from runtime.config.catalog import Catalog, Deployment
 from tests.fakes import (
     MemoryAnswers,
     MemoryOnce,
@@ -36,7 +37,6 @@ from tests.seen_spans import SeenSpans
 from workers.budget_state import Budgets
 from workers.calling import Means
 from workers.cancellations import Cancellations
-from workers.catalog import Catalog, Deployment
 from workers.chores import do_chore
 from workers.fleet import Fleet
 from workers.handover import DELAYS_MS

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from producers.messages import Done, Failed, Request
+from runtime.config.catalog import Catalog
 from tests.flow.stage import ask, catalog, playing
-from workers.catalog import Catalog
 from workers.tokenizer_files import install
 
 _SINGLE_LETTERS = "q z x j k v w y " * 22

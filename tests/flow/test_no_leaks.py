@@ -22,11 +22,11 @@ from observability.tracing import TracingSettings
 from producers import client as client_module
 from producers import topics
 from producers.messages import Done, Failed
+from runtime.config.catalog import Catalog
 from tests.fakes import ScriptedProvider
 from tests.flow.parrot import parrot
 from tests.flow.stage import Stage, ask, catalog, playing
 from tests.seen_spans import SeenSpans
-from workers.catalog import Catalog
 from workers.providers import connect
 from workers.providers.outcome import Outcome
 from workers.providers.provider import Call, Emit

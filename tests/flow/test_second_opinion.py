@@ -7,9 +7,9 @@ from typing import Any
 from producers import topics
 from producers.feedback import Feedback
 from producers.messages import Done, Judged, Savings
+from runtime.config.catalog import Catalog
 from tests.fakes import answer
 from tests.flow.stage import ask, catalog, playing
-from workers.catalog import Catalog
 from workers.providers.outcome import Outcome
 from workers.providers.provider import Call, Emit
 

@@ -8,8 +8,8 @@ import pytest
 from redis.asyncio import Redis
 
 from dev.processes import Server
+from runtime.config.catalog import TagBudget, Tenant
 from workers.budget_state import Budgets, Reservation
-from workers.catalog import TagBudget, Tenant
 from workers.redis_link import Link, connect
 from workers.situation import Soft, Spent, Within
 

@@ -9,8 +9,8 @@ import pytest
 
 from dev.processes import Server
 from producers.messages import Usage
+from runtime.config.catalog import Catalog
 from workers.breakers import Transition
-from workers.catalog import Catalog
 from workers.fleet import Fleet, Permit
 from workers.fleet_state import FleetState, News
 from workers.limits import Ask, Grant, Level, Quota, full, grant

@@ -7,8 +7,8 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from producers.broker import Outgoing, Partition, Record
 from producers.kafka import KafkaBroker
+from runtime.process.settings import ServiceSettings
 from workers.kafka_source import KafkaSource
-from workers.settings import ServiceSettings
 
 pytestmark = pytest.mark.kafka
 

@@ -11,8 +11,8 @@ from rich.console import Console
 from producers import topics
 from producers.messages import Usage
 from producers.settings import KafkaSettings
+from runtime.config.config_file import parse
 from workers.breakers import Transition
-from workers.config_file import parse
 from workers.fleet import Fleet, Permit
 from workers.fleet_state import FleetState
 from workers.lag import lags

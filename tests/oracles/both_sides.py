@@ -12,7 +12,7 @@ from aiohttp import ClientSession
 from mistralai.client import errors as mistral_errors
 
 from producers.messages import ChatBody
-from workers.catalog import Deployment, Model
+from runtime.config.catalog import Deployment, Model
 from workers.prompt_cache import CachePlan, Unmarked
 from workers.providers import provider_of
 from workers.providers.provider import Call

@@ -16,7 +16,7 @@ from producers.kafka import KafkaBroker
 from producers.messages import Failed
 from producers.settings import KafkaSettings
 from producers.topics import REPLIES, REQUESTS
-from workers.config_file import parse
+from runtime.config.config_file import parse
 from workers.topics_admin import create
 
 ROOT: Final = Path(__file__).parents[2]

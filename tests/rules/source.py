@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).parents[2]
-PACKAGES: Final = ("producers", "observability", "cache", "workers", "router")
+PACKAGES: Final = ("producers", "observability", "runtime", "cache", "workers", "router")
 
 
 def tracked(*patterns: str) -> list[Path]:
@@ -18,7 +18,7 @@ def tracked(*patterns: str) -> list[Path]:
 
 
 def ours() -> list[Path]:
-    """Every Python file of the five packages."""
+    """Every Python file of the production packages."""
     return tracked(*(f"{package}/*.py" for package in PACKAGES))
 
 

@@ -49,7 +49,7 @@ DECIDE: Final = (
     "workers/situation.py",
     "workers/breaker_rules.py",
     "workers/budgets.py",
-    "workers/catalog.py",
+    "runtime/config/catalog.py",
     "workers/handover.py",
     "workers/job.py",
     "workers/limits.py",

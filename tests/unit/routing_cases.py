@@ -8,7 +8,7 @@ from producers.messages import Request, Route, Usage
 from router import classifier, features, policy, settings
 from router.options import Basis
 from router.wishes import Rejected
-from workers.catalog import Catalog
+from runtime.config.catalog import Catalog
 
 PRICES = {"eco-us": 1, "eco-eu": 2, "own": 3, "std-us": 10, "std-eu": 12, "pre-us": 100}
 ALL = ["tools", "images", "json_schema"]

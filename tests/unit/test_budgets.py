@@ -4,9 +4,9 @@ from decimal import Decimal
 import pytest
 from pydantic import ValidationError
 
+from runtime.config.catalog import TagBudget, Tenant
 from workers.budget_state import Budgets, Reservation
 from workers.budgets import caps, standing, whole
-from workers.catalog import TagBudget, Tenant
 from workers.situation import Soft, Spent, Within
 
 AT = datetime(2026, 11, 24, 23, 59, tzinfo=UTC)

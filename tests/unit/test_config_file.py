@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.config_file import ConfigError, parse
+from runtime.config.config_file import ConfigError, parse
 
 GOOD = """\
 default_baseline: a

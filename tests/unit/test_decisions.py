@@ -13,11 +13,11 @@ from producers import codec
 from producers.broker import Partition, Record
 from producers.messages import Attempt, Demands, Request, Route, Tagged, Usage
 from router.partition_key import PrefixShares, key_of
+from runtime.config.catalog import Deployment, Model
 from tests.flow.stage import catalog, price_of
 from tests.unit.routing_cases import request
 from workers import plan
 from workers.cancellations import Cancellations, Cancelled
-from workers.catalog import Deployment, Model
 from workers.eligibility import obstacle
 from workers.handover import DELAYS_MS, Progress, handed_over, retry_topic
 from workers.job import Job, number, read_job

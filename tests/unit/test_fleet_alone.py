@@ -2,8 +2,8 @@ import asyncio
 from dataclasses import replace
 
 from producers.messages import Usage
+from runtime.config.catalog import Catalog
 from workers.breakers import Transition
-from workers.catalog import Catalog
 from workers.fleet import Fleet, Permit
 from workers.limits import ConcurrencyRules
 from workers.providers.outcome import (

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from runtime.config.catalog import Catalog
+from runtime.config.config_file import ConfigError
 from tests.unit.test_config_file import GOOD
-from workers.catalog import Catalog
-from workers.config_file import ConfigError
 from workers.live import Live
 
 

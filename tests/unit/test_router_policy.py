@@ -10,8 +10,8 @@ from producers.messages import Route
 from router import classifier, features, policy, settings
 from router.options import Basis
 from router.wishes import Rejected
+from runtime.config.catalog import Catalog
 from tests.unit.routing_cases import catalog, decide, rejected, request, route
-from workers.catalog import Catalog
 from workers.eligibility import fitting_deployments
 
 json_values = st.recursive(

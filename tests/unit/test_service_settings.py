@@ -1,8 +1,8 @@
 import pytest
 
 from observability.tracing import TracingSettings
+from runtime.process.settings import ServiceSettings
 from workers.service_process import tracing_of
-from workers.settings import ServiceSettings
 
 TOLD = {
     "SWITCHGEAR_OTLP": "http://jaeger:4318",

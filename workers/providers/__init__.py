@@ -5,7 +5,7 @@ from typing import Final
 
 from aiohttp import ClientSession
 
-from workers.catalog import Catalog, Deployment
+from runtime.config.catalog import Catalog, Deployment
 
 from . import aws
 from .anthropic import AnthropicDialect

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from workers.catalog import Deployment
+from runtime.config.catalog import Deployment
 
 from .outcome import BadCredentials
 

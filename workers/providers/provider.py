@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
 from producers.messages import ChatBody
-from workers.catalog import Deployment, Model
+from runtime.config.catalog import Deployment, Model
 from workers.prompt_cache import CachePlan, Unmarked
 
 from .outcome import Outcome

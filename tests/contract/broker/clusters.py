@@ -11,9 +11,9 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from producers.broker import Broker, Partition, Record
 from producers.kafka import KafkaBroker
+from runtime.process.settings import ServiceSettings
 from tests.memory_broker import Member, MemoryBroker
 from workers.kafka_source import KafkaSource
-from workers.settings import ServiceSettings
 from workers.stream import Rebalanced, Source
 
 PARTITIONS = 4

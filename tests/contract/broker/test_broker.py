@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from producers.broker import Outgoing, Record
+from runtime.process.settings import ServiceSettings
 from tests.contract.broker.clusters import Cluster, InMemory, Mortal, over_the_wire
 from workers.admission import Lane
-from workers.settings import ServiceSettings
 from workers.stream import Source, Stream, StreamSettings
 
 BROKERS = [

@@ -8,7 +8,7 @@ from aiohttp import ClientSession
 
 from dev.simulator.process import Running, running
 from producers.messages import ChatBody
-from workers.catalog import Catalog, Deployment, Model
+from runtime.config.catalog import Catalog, Deployment, Model
 from workers.providers import connect
 from workers.providers.outcome import Outcome
 from workers.providers.provider import Call

@@ -10,7 +10,7 @@ from openai.types.chat import ChatCompletion
 
 from dev.simulator.process import Running
 from producers.messages import ChatBody
-from workers.config_file import parse
+from runtime.config.config_file import parse
 from workers.providers import connect
 from workers.providers.outcome import Completion
 from workers.providers.provider import Call

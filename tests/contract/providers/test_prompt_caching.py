@@ -10,7 +10,7 @@ from dev.simulator.process import Running
 from observability.price_lists import load_price_book
 from observability.prices import PriceKey, Rates
 from producers.messages import ChatBody
-from workers.catalog import Deployment
+from runtime.config.catalog import Deployment
 from workers.prefix_counts import LocalCounts
 from workers.prompt_cache import saved
 from workers.prompt_caching import PromptCaching

@@ -6,7 +6,7 @@ import pytest
 from pydantic_core import from_json
 
 from producers.messages import ChatBody
-from workers.catalog import Deployment, Model
+from runtime.config.catalog import Deployment, Model
 from workers.prompt_cache import Breakpoints, CacheKey, CachePlan, Unmarked
 from workers.providers.anthropic import AnthropicDialect
 from workers.providers.bedrock import BedrockDialect

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from producers.messages import ChatBody
-from workers.catalog import Model, PromptAdaptation
+from runtime.config.catalog import Model, PromptAdaptation
 from workers.prompt_adaptation import adapt
 
 SCHEMA = {"type": "object", "required": ["n"]}
