@@ -16,7 +16,7 @@ from .commands import COMMANDS, CommandError
 def main(arguments: list[str] | None = None) -> int:
     """The exit code: 0 done, 1 done but something was unusable, 2 not done."""
     parser = argparse.ArgumentParser(prog="python -m cache", description=__doc__.splitlines()[0])
-    parser.add_argument("--config", type=Path, default=Path("switchgear.yaml"))
+    parser.add_argument("--config", type=Path, help="default: SWITCHGEAR_CONFIG")
     kinds = parser.add_subparsers(dest="command", required=True)
     for name, command in COMMANDS.items():
         command.declare(kinds.add_parser(name, help=command.help))

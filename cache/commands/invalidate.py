@@ -16,7 +16,7 @@ from .common import CommandError, redis_of, settings_of
 def declare(parser: argparse.ArgumentParser) -> None:
     """The options."""
     parser.add_argument("--tenant", required=True)
-    parser.add_argument("--redis", help="redis://…; default: SWITCHGEAR_REDIS_URL")
+    parser.add_argument("--redis", help="redis://…; default: SWITCHGEAR_REDIS")
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--tag", help="what was kept under a tag")
     what.add_argument("--scope", help="what was kept in a caller's scope")

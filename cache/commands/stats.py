@@ -14,7 +14,7 @@ from .common import CommandError, redis_of, settings_of
 def declare(parser: argparse.ArgumentParser) -> None:
     """The options."""
     parser.add_argument("--tenant", required=True)
-    parser.add_argument("--redis", help="redis://…; default: SWITCHGEAR_REDIS_URL")
+    parser.add_argument("--redis", help="redis://…; default: SWITCHGEAR_REDIS")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -3,8 +3,12 @@
 import ast
 import importlib.metadata
 import re
+from collections.abc import Iterator
 from typing import Final
 
+from observability.settings import ObservabilitySettings
+from producers.settings import ClientSettings
+from runtime.process.settings import ServiceSettings
 from tests.rules import source
 
 LONGEST_FILE: Final = 300
@@ -57,6 +61,76 @@ def test_no_dependency_owns_one_of_our_package_names() -> None:
     installed = importlib.metadata.packages_distributions()
     assert "pydantic" in installed
     assert {name: installed[name] for name in source.PACKAGES if name in installed} == {}
+
+
+def test_production_does_without_the_development_tools() -> None:
+    mentions = {
+        source.named(path): names
+        for path in source.ours()
+        if (names := list(development_names(source.tree_of(path))))
+    }
+    assert mentions == {}
+
+
+def test_the_rule_sees_every_way_to_call_a_development_tool() -> None:
+    guilty = """
+import dev
+from dev.stack import up
+run([python, "-m", "dev.build_embedder"])
+run("python -m dev")
+Path("dev/build_embedder.py").exists()
+'trained by `dev/train_router.py`, which is a docstring'
+"""
+    assert len(list(development_names(ast.parse(guilty)))) == 5
+
+
+def development_names(tree: ast.Module) -> Iterator[str]:
+    """The modules of `dev` that are imported, and the strings that could start one."""
+    yield from (
+        module
+        for module, level in source.imported(tree)
+        if not level and module.split(".")[0] == "dev"
+    )
+    prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        match node:
+            case ast.Constant(value=str(text)) if id(node) not in prose and DEVELOPMENT.search(
+                text
+            ):
+                yield text
+
+
+DEVELOPMENT: Final = re.compile(r"-m dev\b|\bdev[./]\w")
+
+
+def test_switchgear_yaml_has_one_reader() -> None:
+    readers = {
+        source.named(path)
+        for path in source.ours()
+        for node in ast.walk(source.tree_of(path))
+        if isinstance(node, ast.Attribute) and ast.unparse(node) in YAML_READERS
+    }
+    assert readers == {"runtime/config/config_file.py", "observability/price_lists.py"}
+
+
+YAML_READERS: Final = frozenset(
+    f"yaml.{name}" for name in ("load", "safe_load", "full_load", "unsafe_load", "compose", "parse")
+)
+
+
+def test_every_variable_that_is_mentioned_is_one_that_is_read() -> None:
+    read = {
+        f"SWITCHGEAR_{name}".upper()
+        for settings in (ServiceSettings, ObservabilitySettings, ClientSettings)
+        for name in settings.model_fields
+    }
+    texts = [*source.ours(), *source.tracked("*.md", "*.yml", "Dockerfile")]
+    mentioned = {name for path in texts for name in VARIABLE.findall(path.read_text("utf-8"))}
+    assert "SWITCHGEAR_REDIS" in mentioned
+    assert mentioned - read == set()
+
+
+VARIABLE: Final = re.compile(r"\bSWITCHGEAR_[A-Z][A-Z_]*[A-Z]\b")
 
 
 # a host with the part before it, or a folder at the root of one machine; split, so that this

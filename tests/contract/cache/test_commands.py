@@ -13,6 +13,12 @@ from cache.lookup import Lookup
 from cache.settings import CacheSettings
 from tests.contract.cache.asking import NOW, ROUTE, done, request
 
+USABLE = """
+models: {small: {family: gpt-4o, context_window: 1000}}
+deployments: {here: {model: small, provider: openai, base_url: "https://example.org", zone: eu}}
+tiers: {economy: {deployments: [here]}}
+default_baseline: here
+"""
 PAIRS: list[dict[str, object]] = [
     {"a": "How can I learn guitar?", "b": "What is the best way to learn guitar?", "id": 7},
     {"a": "How far is 5 km?", "b": "How far is 6 km?"},
@@ -73,7 +79,8 @@ def test_own_pairs_make_own_operating_points(tmp_path: Path) -> None:
     points = tmp_path / "points.json"
     assert main(["calibrate", "--input", str(source), "--output", str(points)]) == 0
     config = write(
-        tmp_path / "switchgear.yaml", [f"cache: {{operating_points: {json.dumps(str(points))}}}"]
+        tmp_path / "switchgear.yaml",
+        [USABLE, f"cache: {{operating_points: {json.dumps(str(points))}}}"],
     )
     pairs = write(tmp_path / "pairs.jsonl", [json.dumps(PAIRS[0])])
     output = tmp_path / "out.jsonl"
@@ -108,6 +115,6 @@ def test_stats_and_invalidate(redis_url: str, capsys: pytest.CaptureFixture[str]
 def test_a_mistaken_configuration_is_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    config = write(tmp_path / "switchgear.yaml", ["cache: {budgit_ms: 3}"])
+    config = write(tmp_path / "switchgear.yaml", [USABLE, "cache: {budgit_ms: 3}"])
     assert main(["--config", str(config), "stats", "--tenant", "acme"]) == 2
     assert "budgit_ms" in capsys.readouterr().err
