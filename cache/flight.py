@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from redis.exceptions import RedisError
+from runtime.redis.errors import REDIS_UNAVAILABLE
 
 from . import scripts
 from .budget import within
@@ -24,7 +24,6 @@ LONGEST_LEAD_S: Final = 180.0
 """A call that was forgotten (cancelled without `land`) must not hold its followers for ever."""
 FIRST_PAUSE_S: Final = 0.01
 LONGEST_PAUSE_S: Final = 0.1
-_REDIS_DOWN: Final = (RedisError, OSError, TimeoutError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +78,7 @@ class Flights:
         token = secrets.token_hex(8)
         try:
             held = await within(self._budget_s, self._take(key, token))
-        except _REDIS_DOWN as error:
+        except REDIS_UNAVAILABLE as error:
             return Alone(f"Redis: {type(error).__name__}")
         if held == _ALONE:
             return Alone("the answer to this question can't be shared")
@@ -109,7 +108,7 @@ class Flights:
         try:
             async with asyncio.timeout(1):
                 await self._release(keys=[lead.key], args=[lead.token, mark, _ALONE_MS])
-        except _REDIS_DOWN:
+        except REDIS_UNAVAILABLE:
             return  # the lease ends by itself
 
     async def close(self) -> None:
@@ -132,5 +131,5 @@ class Flights:
             tokens = [lead.token for lead in self._leads.values()]
             try:
                 await self._renew(keys=list(self._leads), args=[self._lease_ms, *tokens])
-            except _REDIS_DOWN:
+            except REDIS_UNAVAILABLE:
                 continue

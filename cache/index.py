@@ -12,7 +12,9 @@ from typing import Final, Protocol, TypeAlias, cast
 import numpy as np
 from numpy.typing import NDArray
 from redis.asyncio import Redis
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import ResponseError
+
+from runtime.redis.errors import REDIS_UNAVAILABLE
 
 from .rows import Near, Rows
 
@@ -22,11 +24,10 @@ RECONNECT_S: Final = 1.0
 MANY_ROWS: Final = 20_000
 """From here on a search takes about a millisecond and has a thread of its own."""
 MAX_SPACES: Final = 10_000
-_REDIS_DOWN: Final = (RedisError, OSError, TimeoutError)
 
 
 class Index(Protocol):
-    """Nearest neighbours by cosine. Every method may raise RedisError, OSError, TimeoutError."""
+    """Nearest neighbours by cosine. Every method may raise REDIS_UNAVAILABLE."""
 
     async def add(self, space: str, entry: str, vector: Vector, ttl_s: int) -> None:
         """Puts an entry in, or moves it."""
@@ -138,7 +139,7 @@ class ProcessIndex:
         while not self._closed:
             try:
                 await self._read(block_ms=1000)
-            except _REDIS_DOWN:
+            except REDIS_UNAVAILABLE:
                 await asyncio.sleep(RECONNECT_S)
 
     async def _read(self, block_ms: int | None) -> int:

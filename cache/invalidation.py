@@ -29,7 +29,7 @@ class Invalidation(BaseModel):
 
 
 async def forget(store: Store, what: Invalidation) -> int:
-    """Carries it out; how many entries went. Raises RedisError or OSError: try again later."""
+    """Carries it out; how many entries went. Raises REDIS_UNAVAILABLE: try again later."""
     if what.everything:
         return await store.forget_all(what.tenant)
     if what.entry is not None:

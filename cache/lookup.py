@@ -13,11 +13,11 @@ from functools import lru_cache
 from typing import Final
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from observability.semconv import CACHE_ROLE
 from observability.tracing import OpenSpan, Tracer
 from producers.messages import CacheOutcome, Done, Request, Route
+from runtime.redis.errors import REDIS_UNAVAILABLE
 
 from .cacheable import refuse_answer, refuse_question, refuse_request
 from .credit import Credits
@@ -117,7 +117,7 @@ class Lookup:
         return right
 
     async def forget(self, what: Invalidation) -> int:
-        """Invalidates on all workers; how many entries. Raises RedisError or OSError."""
+        """Invalidates on all workers; how many entries. Raises REDIS_UNAVAILABLE."""
         return await forget(self._store, what)
 
     async def close(self) -> None:
@@ -191,7 +191,7 @@ class Lookup:
         if fresh_only:
             try:
                 return replace(miss, placed=await neighbours.place(question, age, span))
-            except (RedisError, OSError, TimeoutError):
+            except REDIS_UNAVAILABLE:
                 return miss
         want = Want(question, miss.policy, age, miss.group, miss.now_ms)
         found = await neighbours.nearest(want, span)

@@ -10,10 +10,9 @@ import time
 from dataclasses import dataclass
 from typing import Final, TypeAlias, assert_never
 
-from redis.exceptions import RedisError
-
 from observability.semconv import CACHE_COSINES, CACHE_REASON, CACHE_SCORE, Attributes
 from observability.tracing import OpenSpan
+from runtime.redis.errors import REDIS_UNAVAILABLE
 
 from . import sketch as sketches
 from .accept import STRICTER, Accepted, decide
@@ -36,7 +35,6 @@ from .words import read
 CANDIDATES: Final = 3
 LEAST_COSINE: Final = 0.6
 """Below it lie 1.3 % of the duplicates of the training data: not worth reading and verifying."""
-_AWAY: Final = (RedisError, OSError, TimeoutError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,14 +116,14 @@ class Neighbours:
         placed: list[Placed] = []
         try:
             found = await within(self._budget_s, self._search(want, placed, span))
-        except _AWAY as error:
+        except REDIS_UNAVAILABLE as error:
             self._patience = self._patience.failed(time.monotonic())
             return Unlike(f"search: {type(error).__name__}", placed[0] if placed else None)
         self._patience = self._patience.answered()
         return found
 
     async def place(self, question: Question, age: str, span: OpenSpan) -> Placed:
-        """Where a question lies. May raise OSError or TimeoutError. span: gets the step."""
+        """Where a question lies. May raise OSError. span: gets the step."""
         with span.span("embed"):
             made = await self._embedder.embed(question.text or "")
         drawn = draw(made.sentence, made.ids, made.tokens, self._verifier.projection)
@@ -139,7 +137,7 @@ class Neighbours:
         try:
             async with asyncio.timeout(1):
                 await self._index.add(placed.space, name, placed.vector, ttl_s)
-        except _AWAY:
+        except REDIS_UNAVAILABLE:
             return
 
     async def close(self) -> None:
@@ -217,7 +215,7 @@ class Neighbours:
     async def _remove(self, space: str, gone: set[str]) -> None:
         try:
             await self._index.remove(space, gone)
-        except _AWAY:
+        except REDIS_UNAVAILABLE:
             return  # it is found and missed again, until it is removed
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import aiohttp
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
+
+from runtime.redis.errors import REDIS_UNAVAILABLE
 
 from .embed import Embedder, LocalEmbedder, NoEmbedder, OpenAiEmbedder
 from .index import Index, ProcessIndex, RedisIndex, has_vector_sets
@@ -64,6 +65,6 @@ async def _index(settings: CacheSettings, redis: Redis) -> Index:
         in_redis = settings.index == "redis" or (
             settings.index == "auto" and await has_vector_sets(redis)
         )
-    except (RedisError, OSError, TimeoutError):
+    except REDIS_UNAVAILABLE:
         in_redis = True  # Redis is away: assume the version that is recommended
     return RedisIndex(redis) if in_redis else ProcessIndex(redis, f"{settings.key_prefix}:log")

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias, cast
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
+
+from runtime.redis.errors import REDIS_UNAVAILABLE
 
 from .budget import within
 from .patience import Patience
@@ -66,7 +67,7 @@ class Reads:
         try:
             unique = list(dict.fromkeys(key for keys, _ in batch for key in keys))
             values = await within(self._budget_s, self._mget(unique))
-        except (RedisError, OSError, TimeoutError) as error:
+        except REDIS_UNAVAILABLE as error:
             self._patience = self._patience.failed(time.monotonic())
             _settle(batch, Unavailable(f"Redis: {type(error).__name__}"))
         else:

@@ -12,7 +12,7 @@ from .store import Store
 
 
 async def report(redis: Redis, settings: CacheSettings, tenant: str) -> dict[str, Any]:
-    """One JSON object. Raises RedisError or OSError."""
+    """One JSON object. Raises REDIS_UNAVAILABLE."""
     store = Store(RoundTrips(redis), Reads(redis, 1), settings.key_prefix)
     account = await _hash(redis, store.key(tenant, "account"))
     policy = settings.policy(tenant, "")

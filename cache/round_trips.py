@@ -49,7 +49,7 @@ class RoundTrips:
         self._sending: asyncio.Task[None] | None = None
 
     def send(self, command: Command) -> "asyncio.Future[Any]":
-        """The command's answer. Raises RedisError, OSError or TimeoutError when awaited.
+        """The command's answer. Raises REDIS_UNAVAILABLE when awaited.
 
         A caller that is cancelled doesn't call back a command that has left.
         """

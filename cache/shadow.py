@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any, Final, Protocol, cast
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
+
+from runtime.redis.errors import REDIS_UNAVAILABLE
 
 from . import scripts
 from .embed import Embedder
@@ -54,7 +55,7 @@ class AlikeAnswers:
             return False
         try:
             one, other = await self._embedder.embed(kept), await self._embedder.embed(new)
-        except (OSError, TimeoutError):
+        except OSError:
             return None
         return float(one.sentence @ other.sentence) >= ALIKE
 
@@ -100,7 +101,7 @@ class Shadows:
                 old = "" if value is None else value.decode()
                 if await self._swap(keys=[key], args=[old, change(old), RECORD_S]):
                     return
-            except (RedisError, OSError, TimeoutError):
+            except REDIS_UNAVAILABLE:
                 return  # an observation lost
             await asyncio.sleep(0)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from redis.exceptions import RedisError
+from runtime.redis.errors import REDIS_UNAVAILABLE
 
 from . import scripts
 from .entry import Entry, decode, encode
@@ -20,7 +20,6 @@ from .round_trips import RoundTrips
 
 WRITE_BUDGET_S: Final = 2.0
 NEW: Final = "0.0"
-_REDIS_DOWN: Final = (RedisError, OSError, TimeoutError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +103,7 @@ class Store:
         try:
             async with asyncio.timeout(WRITE_BUDGET_S):
                 result, *dropped = await self._keep(keys=keys, args=args)
-        except _REDIS_DOWN as error:
+        except REDIS_UNAVAILABLE as error:
             return NotKept(f"Redis: {type(error).__name__}")
         if result != b"kept":
             return NotKept(result.decode())
@@ -117,7 +116,7 @@ class Store:
         try:
             async with asyncio.timeout(WRITE_BUDGET_S):
                 await self._credit(keys=keys, args=args)
-        except _REDIS_DOWN:
+        except REDIS_UNAVAILABLE:
             return  # it costs a little precision of the eviction
 
     async def forget(self, tenant: str, entries: Iterable[str]) -> int:

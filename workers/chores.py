@@ -5,12 +5,12 @@ import logging
 from typing import Final
 
 from pydantic import ValidationError
-from redis.exceptions import RedisError
 
 from cache.invalidation import Invalidation
 from observability.tracing import Tracer
 from producers import topics
 from producers.broker import Publisher, Record
+from runtime.redis.errors import REDIS_UNAVAILABLE
 
 from .dead_letters import dead_letter
 from .parts import Answers
@@ -38,7 +38,7 @@ async def _forget(publisher: Publisher, lookup: Answers, record: Record) -> None
     while True:
         try:
             forgotten = await lookup.forget(order)
-        except (RedisError, OSError) as error:
+        except REDIS_UNAVAILABLE as error:
             # a wrong answer that stays is worse than a chore that waits for Redis
             _log.warning("can't invalidate while Redis is away: %s", error)
             await asyncio.sleep(_PAUSE_S)

@@ -14,9 +14,11 @@ from typing import Any, Final, Literal, TypeAlias, cast
 
 from redis.asyncio.client import PubSub
 
+from runtime.redis.errors import REDIS_UNAVAILABLE
+
 from .breaker_rules import Reason
 from .limits import BURST_S, LEASE_S, Ask, Grant, Quota
-from .redis_link import LOST, Link
+from .redis_link import Link
 
 SharedState: TypeAlias = Literal["open", "closed", "forced_open", "forced_closed"]
 BREAKERS: Final = "switchgear:breakers"
@@ -145,7 +147,7 @@ class FleetState:
             if await self._link.ping():
                 try:
                     await self._subscribed(hear, meet)
-                except LOST:
+                except REDIS_UNAVAILABLE:
                     self._link.lose()
             await asyncio.sleep(_PING_EVERY_S)
 

@@ -15,9 +15,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from redis.exceptions import RedisError
-
 from cache.round_trips import RoundTrips
+from runtime.redis.errors import REDIS_UNAVAILABLE
 
 _log: Final = logging.getLogger(__name__)
 _LEASE: Final = b"L"
@@ -192,7 +191,7 @@ class Once:
         try:
             async with asyncio.timeout(self._settings.timeout_s):
                 return await operation
-        except (RedisError, OSError, TimeoutError) as error:
+        except REDIS_UNAVAILABLE as error:
             _log.warning("Redis did not answer: %s", error or type(error).__name__)
             return missing
 

@@ -46,7 +46,7 @@ class Answers(Protocol):
         ...
 
     async def forget(self, what: Invalidation) -> int:
-        """How many answers are gone. Raises RedisError or OSError."""
+        """How many answers are gone. Raises REDIS_UNAVAILABLE."""
         ...
 
 

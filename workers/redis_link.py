@@ -12,16 +12,15 @@ from typing import Final, TypeVar
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
 
 from cache.round_trips import RoundTrips
+from runtime.redis.errors import REDIS_UNAVAILABLE
 
 _T = TypeVar("_T")
 COMMAND_TIMEOUT_S: Final = 1.0
 """Long enough that a busy event loop isn't taken for a lost Redis."""
 _CONNECTIONS: Final = 16
 """So that many requests at once wait their turn rather than open a connection each."""
-LOST: Final = (RedisError, OSError)
 
 
 def connect(url: str) -> Redis:
@@ -52,7 +51,7 @@ class Link:
             return None
         try:
             return await command()
-        except LOST:
+        except REDIS_UNAVAILABLE:
             self.lose()
             return None
 
@@ -65,7 +64,7 @@ class Link:
         """Whether Redis answers now; if so, the link is up from then on."""
         try:
             await self.redis.ping()
-        except LOST:
+        except REDIS_UNAVAILABLE:
             self.lose()
         else:
             self.up = True

@@ -3,12 +3,11 @@
 import argparse
 import asyncio
 
-from redis.exceptions import RedisError
-
 from cache.invalidation import Invalidation, forget
 from cache.reads import Reads
 from cache.round_trips import RoundTrips
 from cache.store import Store
+from runtime.redis.errors import REDIS_UNAVAILABLE
 
 from .common import CommandError, redis_of, settings_of
 
@@ -42,7 +41,7 @@ async def _run(options: argparse.Namespace) -> int:
         store = Store(RoundTrips(redis), Reads(redis, 1), settings.key_prefix)
         try:
             count = await forget(store, what)
-        except (RedisError, OSError) as error:
+        except REDIS_UNAVAILABLE as error:
             raise CommandError(f"Redis: {error}") from None
     print(f"{count} entries forgotten")
     return 0

@@ -4,9 +4,8 @@ import argparse
 import asyncio
 import json
 
-from redis.exceptions import RedisError
-
 from cache.report import report
+from runtime.redis.errors import REDIS_UNAVAILABLE
 
 from .common import CommandError, redis_of, settings_of
 
@@ -27,7 +26,7 @@ async def _run(options: argparse.Namespace) -> int:
     async with redis_of(options) as redis:
         try:
             found = await report(redis, settings, options.tenant)
-        except (RedisError, OSError) as error:
+        except REDIS_UNAVAILABLE as error:
             raise CommandError(f"Redis: {error}") from None
     print(json.dumps(found, indent=1))
     return 0

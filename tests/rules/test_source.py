@@ -1,10 +1,14 @@
 """Does the source keep the rules that no linter knows?"""
 
 import ast
+import builtins
 import importlib.metadata
+import itertools
 import re
 from collections.abc import Iterator
 from typing import Final
+
+import pytest
 
 from observability.settings import ObservabilitySettings
 from producers.settings import ClientSettings
@@ -116,6 +120,44 @@ def test_switchgear_yaml_has_one_reader() -> None:
 YAML_READERS: Final = frozenset(
     f"yaml.{name}" for name in ("load", "safe_load", "full_load", "unsafe_load", "compose", "parse")
 )
+
+
+def test_that_redis_is_unavailable_is_said_in_one_way() -> None:
+    definitions = {
+        source.named(path)
+        for path in source.ours()
+        for node in ast.walk(source.tree_of(path))
+        if isinstance(node, ast.Name) and node.id == "RedisError"
+    }
+    assert definitions == {"runtime/redis/errors.py"}
+
+
+def test_no_handler_names_an_error_beside_its_base() -> None:
+    doubled = [
+        f"{source.named(path)}:{node.lineno} {ast.unparse(node)}"
+        for path in source.ours()
+        for node in ast.walk(source.tree_of(path))
+        if isinstance(node, ast.Tuple) and names_a_base_too(node)
+    ]
+    assert doubled == []
+
+
+@pytest.mark.parametrize(
+    ("errors", "doubled"),
+    [("OSError, TimeoutError", True), ("ValueError, KeyError", False), ("a, OSError", False)],
+)
+def test_the_rule_knows_the_built_in_bases(errors: str, *, doubled: bool) -> None:
+    (tree,) = ast.parse(f"({errors})").body
+    assert isinstance(tree, ast.Expr)
+    assert isinstance(tree.value, ast.Tuple)
+    assert names_a_base_too(tree.value) is doubled
+
+
+def names_a_base_too(errors: ast.Tuple) -> bool:
+    """Of the built-in exceptions in a tuple: whether one is a kind of another."""
+    named = [getattr(builtins, item.id, None) for item in errors.elts if isinstance(item, ast.Name)]
+    classes = [kind for kind in named if isinstance(kind, type) and issubclass(kind, Exception)]
+    return any(issubclass(kind, other) for kind, other in itertools.permutations(classes, 2))
 
 
 def test_every_variable_that_is_mentioned_is_one_that_is_read() -> None:
