@@ -53,6 +53,12 @@ class UsageEvent(Message):
     context_tokens: of that context, without instructions; context_used_share: of them, what left a
     trace in the answer.
 
+    redelivered: the request had been begun before by a worker that neither recorded an ending nor
+    handed it over: it died, or lost its claim. What that worker spent isn't in this account, so the
+    providers' bill may be higher. Not set when a finished request comes again (its first account
+    stands, and is what is published again), when it was handed over or delayed, nor where nobody
+    knows, because Redis was away or the cache answered before a claim was needed.
+
     aside: set when this is the account of a call that no caller asked for, to check or renew what
     the cache served or to judge an answer. Its cost counts, but it is no request and no answer.
     Its tier to model are those of that call; tenant, task and tags of the request behind it.

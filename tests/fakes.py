@@ -14,7 +14,8 @@ from cache.key import Question
 from cache.settings import Policy
 from observability.tracing import OpenSpan
 from producers.messages import CacheOutcome, Done, Request, Route, Usage, UsageEvent
-from workers.once import Claim, Claimed, Ending, Recorded
+from workers.identity import Identity
+from workers.once import Claim, Claimed, Conflict, Ending, Recorded, Unguarded
 from workers.prompt_cache import Uses
 from workers.providers.outcome import Completion, Outcome
 from workers.providers.provider import Call, Emit
@@ -93,20 +94,27 @@ class ScriptedProvider:
 
 @dataclass
 class MemoryOnce:
-    """`workers.once.Once` within one process: leases end when their holder lets go."""
+    """`workers.once.Once` within one process: leases end when their holder lets go.
+
+    died: the keys of requests that a dead worker had begun.
+    """
 
     _leases: dict[str, asyncio.Event] = field(default_factory=dict)
     recorded: dict[str, Ending] = field(default_factory=dict)
+    fingerprints: dict[str, str] = field(default_factory=dict)
+    died: set[str] = field(default_factory=set)
 
-    async def claim(self, tenant: str, request_id: str) -> Claim:
+    async def claim(self, identity: Identity) -> Claim:
         """Waits while somebody else has it."""
-        key = f"{tenant}:{request_id}"
+        key = identity.key
+        if self._other(identity):
+            return Conflict()
         while key not in self.recorded and key in self._leases:
             await self._leases[key].wait()
         if key in self.recorded:
             return Recorded(self.recorded[key])
         self._leases[key] = asyncio.Event()
-        return Claimed(key, b"")
+        return Claimed(identity, b"", again=key in self.died)
 
     @asynccontextmanager
     async def holding(self, claim: Claim) -> AsyncIterator[None]:
@@ -116,19 +124,24 @@ class MemoryOnce:
         finally:
             await self.release(claim)
 
-    async def record(self, claim: Claim, ending: Ending) -> Ending:
+    async def record(self, claim: Claimed | Unguarded, ending: Ending) -> Ending | Conflict:
         """The first one counts."""
-        assert isinstance(claim, Claimed)
-        return self.recorded.setdefault(claim.key, ending)
+        return await self.settle(claim.identity, ending)
 
-    async def settle(self, tenant: str, request_id: str, ending: Ending) -> Ending:
+    async def settle(self, identity: Identity, ending: Ending) -> Ending | Conflict:
         """As `record`, without a claim."""
-        return self.recorded.setdefault(f"{tenant}:{request_id}", ending)
+        if self._other(identity):
+            return Conflict()
+        return self.recorded.setdefault(identity.key, ending)
 
     async def release(self, claim: Claim) -> None:
         """Let go."""
-        if isinstance(claim, Claimed) and claim.key in self._leases:
-            self._leases.pop(claim.key).set()
+        if isinstance(claim, Claimed) and claim.identity.key in self._leases:
+            self._leases.pop(claim.identity.key).set()
+
+    def _other(self, identity: Identity) -> bool:
+        first = self.fingerprints.setdefault(identity.key, identity.fingerprint)
+        return first != identity.fingerprint
 
 
 @dataclass

@@ -49,6 +49,7 @@ class Facts:
     worth: Worth = field(default_factory=Worth)
     warnings: tuple[str, ...] = ()
     support: Support | None = None
+    redelivered: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +140,7 @@ def usage_event(job: Job, reply: Done | Failed, facts: Facts, at_ms: int) -> Usa
         max_tokens=body.max_completion_tokens or body.max_tokens,
         **_fingerprints(job),
         **_grounding(done, facts.support),
-        trace_id=facts.trace_id,
+        **_circumstances(facts),
     )
 
 
@@ -207,6 +208,11 @@ def _grounding(done: Done | None, support: Support | None) -> dict[str, Any]:
         "context_tokens": round(done.usage.input_total * support.brought_share),
         "context_used_share": support.used_share,
     }
+
+
+def _circumstances(facts: Facts) -> dict[str, Any]:
+    """How the answer came about, beside what it cost."""
+    return {"redelivered": facts.redelivered, "trace_id": facts.trace_id}
 
 
 def _fingerprints(job: Job) -> dict[str, Any]:

@@ -1,44 +1,30 @@
-"""Has this request been answered, is somebody at it, or is it ours?
+"""Idempotency by leases: has this request been answered, is somebody at it, or is it ours?
 
-At least once, with effects once: a request is claimed by its id before money is spent, and its
-final reply is recorded before it is published. Whoever gets the request again answers with the
-record. A claim is a lease, renewed while the holder lives; the first to record wins, so that one
-request never has two different answers. Without Redis the work goes on unguarded, and is counted;
-if Redis is back when it ends, it is recorded all the same.
+At least once, with effects once: a request is claimed by its identity before money is spent, and
+its final reply is recorded before it is published. Whoever gets the request again answers with the
+record; who asks something else under its id is refused. A claim is a lease, renewed while the
+holder lives; the first to record wins, so that one request never has two different answers. A lease
+that lapsed leaves its trace: whoever claims the request next knows that it was begun. Without Redis
+the work goes on unguarded, and is counted; if Redis is back when it ends, it is recorded all the
+same.
 """
 
 import asyncio
 import logging
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
+from cache.lua_files import lua
 from cache.round_trips import RoundTrips
 from runtime.redis.errors import REDIS_UNAVAILABLE
 
-_log: Final = logging.getLogger(__name__)
-_LEASE: Final = b"L"
-_DONE: Final = b"D"
+from .identity import Identity
 
-_RENEW: Final = """
-local held = redis.call('GET', KEYS[1])
-if held and held ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-return 1
-"""
-"""A lease that nobody holds (Redis was flushed, the holder stood still) is taken back."""
-_RECORD: Final = """
-local held = redis.call('GET', KEYS[1])
-if held and string.sub(held, 1, 1) == 'D' then return held end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-return false
-"""
-_RELEASE: Final = """
-if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
-return 0
-"""
+_log: Final = logging.getLogger(__name__)
+_DONE: Final = b"D"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +41,15 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """The request is ours. token: the fencing token of this lease."""
+    """The request is ours. token: the fencing token of this lease.
 
-    key: str
+    again: an earlier lease of this request lapsed, with nothing recorded and nobody told: its
+    holder died, and may have spent money.
+    """
+
+    identity: Identity
     token: bytes
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +68,15 @@ class Recorded:
 class Unguarded:
     """Redis is away: go on, at the risk of doing it twice."""
 
-    key: str
+    identity: Identity
 
 
-Claim: TypeAlias = Claimed | Recorded | Unguarded
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Another request of the tenant has this id."""
+
+
+Claim: TypeAlias = Claimed | Recorded | Conflict | Unguarded
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,15 +103,21 @@ class Once:
         self._on_unguarded = on_unguarded
         self._held: dict[bytes, Claimed] = {}
         self._renewing: asyncio.Task[None] | None = None
-        self._record = trips.script(_RECORD)
-        self._release = trips.script(_RELEASE)
+        self._claim = trips.script(lua("workers", "claim"))
+        self._record = trips.script(lua("workers", "record"))
+        self._release = trips.script(lua("workers", "release"))
+        self._renew: Final = lua("workers", "renew")
 
-    async def claim(self, tenant: str, request_id: str) -> Claim:
+    async def claim(self, identity: Identity) -> Claim:
         """Waits while another worker holds it, until that one records, releases or dies."""
-        key = _key(tenant, request_id)
-        token = _LEASE + uuid.uuid4().bytes
-        while isinstance(claim := await self._try(key, token), Busy):  # noqa: ASYNC110 leases lapse silently
+        token = uuid.uuid4().bytes
+        former, claim = await asyncio.gather(self._former(identity), self._try(identity, token))
+        if former is not None:
+            await self.release(claim)
+            return Recorded(former)
+        while isinstance(claim, Busy):  # leases lapse silently
             await asyncio.sleep(self._settings.look_every_s)
+            claim = await self._try(identity, token)
         return claim
 
     @asynccontextmanager
@@ -132,42 +134,61 @@ class Once:
         finally:
             self._held.pop(claim.token, None)
 
-    async def record(self, claim: Claim, ending: Ending) -> Ending:
+    async def record(self, claim: Claimed | Unguarded, ending: Ending) -> Ending | Conflict:
         """The ending to publish: ours, or the one that another worker recorded first."""
-        if isinstance(claim, Recorded):
-            return claim.ending
-        keep_ms = int(self._settings.keep_s * 1000)
-        held = await self._guarded(self._record(keys=[claim.key], args=[_pack(ending), keep_ms]))
-        return _unpack(held) if isinstance(held, bytes) else ending
+        identity = claim.identity
+        told = ending.reply, ending.usage, ending.trace
+        args = [identity.fingerprint, self._keep_ms, *told]
+        match await self._guarded(self._record(keys=[identity.key], args=args)):
+            case [b"recorded", *parts]:
+                return _ending(parts)
+            case [b"other"]:
+                return Conflict()
+            case _:
+                return ending
 
-    async def settle(self, tenant: str, request_id: str, ending: Ending) -> Ending:
+    async def settle(self, identity: Identity, ending: Ending) -> Ending | Conflict:
         """As `record`, for an answer that cost nothing and so needed no claim."""
-        return await self.record(Unguarded(_key(tenant, request_id)), ending)
+        former = await self._former(identity)
+        return await self.record(Unguarded(identity), ending) if former is None else former
 
-    async def release(self, claim: Claim) -> None:
+    async def release(self, claim: Claim | Busy) -> None:
         """The request goes elsewhere unanswered: whoever gets it may claim it at once."""
         if isinstance(claim, Claimed):
             self._held.pop(claim.token, None)
-            await self._guarded(self._release(keys=[claim.key], args=[claim.token]))
+            args = [claim.token, self._keep_ms]
+            await self._guarded(self._release(keys=[claim.identity.key], args=args))
 
-    async def _try(self, key: str, token: bytes) -> Claim | Busy:
-        lease_ms = int(self._settings.lease_s * 1000)
-        claiming = self._trips.send(
-            lambda pipe: pipe.set(key, token, nx=True, get=True, px=lease_ms)
-        )
-        held = await self._guarded(claiming, missing=_ABSENT)
-        match held:
-            case None:
-                return Claimed(key, token)
-            case bytes() if held == token:  # asked twice, over a connection that was lost
-                return Claimed(key, token)
-            case bytes() if held.startswith(_DONE):
-                return Recorded(_unpack(held))
-            case bytes():
+    async def _try(self, identity: Identity, token: bytes) -> Claim | Busy:
+        args = [identity.fingerprint, token, self._lease_ms, self._keep_ms]
+        match await self._guarded(self._claim(keys=[identity.key], args=args)):
+            case [b"claimed", again]:
+                return Claimed(identity, token, again == b"1")
+            case [b"recorded", *parts]:
+                return Recorded(_ending(parts))
+            case [b"other"]:
+                return Conflict()
+            case [b"busy"]:
                 return Busy()
             case _:
                 self._on_unguarded()
-                return Unguarded(key)
+                return Unguarded(identity)
+
+    async def _former(self, identity: Identity) -> Ending | None:
+        """What a worker of an earlier version recorded: without a fingerprint, so it counts."""
+        former = identity.former
+        if former is None:
+            return None
+        held = await self._guarded(self._trips.send(lambda pipe: pipe.get(former)))
+        return _unpack(held) if isinstance(held, bytes) and held.startswith(_DONE) else None
+
+    @property
+    def _lease_ms(self) -> int:
+        return int(self._settings.lease_s * 1000)
+
+    @property
+    def _keep_ms(self) -> int:
+        return int(self._settings.keep_s * 1000)
 
     async def _keep_renewing(self) -> None:
         """All leases of this process, until it holds none."""
@@ -181,34 +202,29 @@ class Once:
     async def _renewed(self, claim: Claimed) -> None:
         # asked at the last moment: a lease renewed after its release keeps its request from all
         if claim.token in self._held:
-            args = claim.key, claim.token, int(self._settings.lease_s * 1000)
+            identity = claim.identity
+            args = identity.fingerprint, claim.token, self._lease_ms, self._keep_ms
             # whole, not by its digest: so it keeps its turn before a release
-            renewing = self._trips.send(lambda pipe: pipe.eval(_RENEW, 1, *args))
+            renewing = self._trips.send(lambda pipe: pipe.eval(self._renew, 1, identity.key, *args))
             await self._guarded(renewing)
 
-    async def _guarded(self, operation: Awaitable[Any], missing: object = None) -> Any:  # noqa: ANN401
-        """The result, or `missing` when Redis doesn't answer in time."""
+    async def _guarded(self, operation: Awaitable[Any]) -> Any:  # noqa: ANN401
+        """The result, or None when Redis doesn't answer in time."""
         try:
             async with asyncio.timeout(self._settings.timeout_s):
                 return await operation
         except REDIS_UNAVAILABLE as error:
             _log.warning("Redis did not answer: %s", error or type(error).__name__)
-            return missing
+            return None
 
 
-_ABSENT: Final = object()
-
-
-def _key(tenant: str, request_id: str) -> str:
-    return f"sg:once:{tenant}:{request_id}"
-
-
-def _pack(ending: Ending) -> bytes:
-    head = f"{len(ending.reply)} {ending.trace}".encode()
-    return b"%b%b\n%b%b" % (_DONE, head, ending.reply, ending.usage)
+def _ending(parts: Sequence[bytes]) -> Ending:
+    reply, usage, trace = parts
+    return Ending(reply, usage, trace.decode())
 
 
 def _unpack(packed: bytes) -> Ending:
+    """A record as earlier versions wrote it."""
     head, _, rest = packed.removeprefix(_DONE).partition(b"\n")
     size, _, trace = head.decode().partition(" ")
     return Ending(rest[: int(size)], rest[int(size) :], trace)

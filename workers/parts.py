@@ -14,7 +14,8 @@ from producers.messages import Done, Request, Route, UsageEvent
 from .budget_state import Budgets
 from .calling import Means
 from .cancellations import Cancellations
-from .once import Claim, Ending
+from .identity import Identity
+from .once import Claim, Claimed, Conflict, Ending, Unguarded
 from .second_opinion import SecondOpinion
 from .situation import PlanRules
 from .world import World
@@ -53,19 +54,19 @@ class Answers(Protocol):
 class Claims(Protocol):
     """Who has which request (`once.Once`)."""
 
-    async def claim(self, tenant: str, request_id: str) -> Claim:
-        """Returns once the request is ours, answered, or can't be guarded."""
+    async def claim(self, identity: Identity) -> Claim:
+        """Returns once the request is ours, answered, another one, or can't be guarded."""
         ...
 
     def holding(self, claim: Claim) -> AbstractAsyncContextManager[None]:
         """The claim is ours as long as the context lasts and this process lives."""
         ...
 
-    async def record(self, claim: Claim, ending: Ending) -> Ending:
+    async def record(self, claim: Claimed | Unguarded, ending: Ending) -> Ending | Conflict:
         """The ending to publish: ours, or the one that was recorded first."""
         ...
 
-    async def settle(self, tenant: str, request_id: str, ending: Ending) -> Ending:
+    async def settle(self, identity: Identity, ending: Ending) -> Ending | Conflict:
         """As `record`, for an answer that cost nothing and so needed no claim."""
         ...
 

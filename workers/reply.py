@@ -2,16 +2,22 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from observability.hop import Hop
 from producers import codec, topics
 from producers.broker import Outgoing, Publisher
-from producers.messages import UsageEvent
+from producers.messages import Failed, FailureCode, UsageEvent
 
 from .chunks import ChunkPump
 from .job import Job
 from .once import Ending
+
+_CODE: Final[FailureCode] = "invalid_request"
+_TAKEN: Final = (
+    "this id was used before with another request: give each request an id of its own, and repeat "
+    "an id only with the same body"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +36,15 @@ class ReplyChannel:
         with self.hop.span("reply", kind="producer"):
             # the account first: it is written too when the reply never can be
             await self.publisher.publish(Outgoing(topics.USAGE, ending.usage, tenant), reply)
+
+    async def refuse(self, trace_id: str) -> FailureCode:
+        """Tells that the id is another request's. Without an account: that one has it."""
+        name, code = self.job.request.id, _CODE
+        failed = Failed(id=name, code=code, message=_TAKEN, retryable=False, trace_id=trace_id)
+        reply = Outgoing(self._topic, codec.encode(failed), name.encode(), self._headers())
+        with self.hop.span("reply", kind="producer"):
+            await self.publisher.publish(reply)
+        return code
 
     async def account(self, event: UsageEvent) -> None:
         """Publishes a usage event alone, of a call that has no reply."""

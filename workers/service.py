@@ -25,8 +25,9 @@ from .checks import Checks
 from .chunks import ChunkPump
 from .grounding import support_of
 from .handover import Progress, handed_over, moved
+from .identity import identity_of
 from .job import Job
-from .once import Claim, Ending, Recorded
+from .once import Claim, Claimed, Conflict, Ending, Recorded, Unguarded
 from .parts import Pool
 from .pursuit import Answered, Pursuit, Result
 from .reply import ReplyChannel
@@ -56,6 +57,7 @@ class Service:
     cache: CacheOutcome = account.NOT_CACHED
     first_token_ms: float | None = None
     warnings: tuple[str, ...] = ()
+    redelivered: bool = False
     awaited: Miss | None = None
     """The question whose answer others in the fleet may be waiting for."""
 
@@ -84,14 +86,25 @@ class Service:
                 await self.pool.lookup.abandon(self.awaited)
 
     async def _serve(self) -> None:
-        claim = await self.pool.once.claim(self.job.request.tenant, self.job.request.id)
-        if isinstance(claim, Recorded):
-            await self.channel.publish(claim.ending)
-            self.pool.reporter.replayed(self.job.record.partition.topic)
-            self.hop.end({"switchgear.redelivered": True})
-            return
-        async with self.pool.once.holding(claim):
-            await self._end(claim, await self._within_budget())
+        match await self.pool.once.claim(identity_of(self.job.request)):
+            case Conflict() as conflict:
+                await self._publish(conflict)
+            case Recorded(ending):
+                await self._publish(ending)
+                self.pool.reporter.replayed(self.job.record.partition.topic)
+                self.hop.end({"switchgear.redelivered": True})
+            case Claimed() | Unguarded() as claim:
+                self.redelivered = isinstance(claim, Claimed) and claim.again
+                async with self.pool.once.holding(claim):
+                    await self._end(claim, await self._within_budget())
+
+    async def _publish(self, first: Ending | Conflict) -> bool:
+        """Whether the request has its ending; if not, it is told that its id is taken."""
+        if isinstance(first, Ending):
+            await self.channel.publish(first)
+            return True
+        self.hop.end(error=await self.channel.refuse(self.hop.trace_id))
+        return False
 
     async def _find(self) -> Found:
         begun = time.monotonic()
@@ -123,11 +136,11 @@ class Service:
         facts = self._facts(worth)
         done = account.from_cache(self.job, hit.body, facts)
         ours = self._ending(done, facts)
-        first = await self.pool.once.settle(tenant, self.job.request.id, ours)
+        first = await self.pool.once.settle(identity_of(self.job.request), ours)
         if self.job.request.body.stream and first == ours:
             await self.channel.replay(hit.body, int(self.begun_ms))
-        await self.channel.publish(first)
-        self.hop.end(lambda: done_attributes(done))
+        if await self._publish(first):
+            self.hop.end(lambda: done_attributes(done))
 
     async def _follow_up(self, hit: Hit) -> None:
         """The call that the cache asked for, to renew or to check what it served."""
@@ -215,7 +228,7 @@ class Service:
         """Calls made in this tier so far, here and before a delay."""
         return self.job.attempts_here + len(self.attempts) - len(self.job.attempts)
 
-    async def _end(self, claim: Claim, result: Result) -> None:
+    async def _end(self, claim: Claimed | Unguarded, result: Result) -> None:
         match result:
             case Answered():
                 await self._answer(claim, result)
@@ -226,12 +239,13 @@ class Service:
             case _:
                 assert_never(result)
 
-    async def _answer(self, claim: Claim, result: Answered) -> None:
+    async def _answer(self, claim: Claimed | Unguarded, result: Answered) -> None:
         done, facts = self._done(result)
         facts = replace(facts, support=await support_of(self.job.request.body, done.body))
         if self.job.request.body.stream and not self._streams:
             await self.channel.replay(done.body, int(self.begun_ms))
-        await self.channel.publish(await self.pool.once.record(claim, self._ending(done, facts)))
+        if not await self._publish(await self.pool.once.record(claim, self._ending(done, facts))):
+            return
         self.hop.end(lambda: done_attributes(done))
         if self.awaited is not None:
             miss, self.awaited = self.awaited, None
@@ -249,10 +263,11 @@ class Service:
         facts = self._facts(worth, good.deployment)
         return account.answered(self.job, completion, facts), facts
 
-    async def _fail(self, claim: Claim, step: plan.GiveUp) -> None:
+    async def _fail(self, claim: Claimed | Unguarded, step: plan.GiveUp) -> None:
         facts = self._facts(Worth())
         failed = account.failed(self.job, step.code, step.message, facts, retryable=step.retryable)
-        await self.channel.publish(await self.pool.once.record(claim, self._ending(failed, facts)))
+        if not await self._publish(await self.pool.once.record(claim, self._ending(failed, facts))):
+            return
         self.hop.end(error=step.code)
 
     async def _hand_over(self, claim: Claim, step: plan.Reroute | plan.Delay) -> None:
@@ -289,6 +304,7 @@ class Service:
             catalog_entry=self.world.catalog.deployments.get(deployment or ""),
             worth=worth,
             warnings=self.warnings,
+            redelivered=self.redelivered,
         )
 
     def _ending(self, reply: Done | Failed, facts: Facts) -> Ending:

@@ -10,7 +10,8 @@ from producers import ReplyTimeoutError, topics
 from producers.broker import Outgoing
 from producers.messages import Chunk, Done, Failed
 from tests.fakes import Script, Waits, answer, content, fails
-from tests.flow.stage import Stage, ask, playing
+from tests.flow.stage import Stage, ask, catalog, playing
+from workers.identity import identity_of
 from workers.providers.outcome import BadCredentials, ContextTooLong, Outcome, RateLimited
 from workers.providers.provider import Call, Emit
 from workers.situation import PlanRules
@@ -63,6 +64,49 @@ async def test_a_failure_is_recorded_too() -> None:
         await twice(stage, "llm.tier.economy")
         first, second = await stage.broker.has(topics.REPLIES, 2)
         assert first.value == second.value
+
+
+@pytest.mark.parametrize("routing", [NO_STORE, {}])
+async def test_an_id_used_again_for_something_else_is_refused_and_not_paid_for(
+    routing: dict[str, object],
+) -> None:
+    async with playing() as stage:
+        first = ask("one", routing=routing)
+        assert isinstance(await stage.client.submit(first), Done)
+        other = ask("two", routing=routing).model_copy(update={"id": first.id})
+        for _ in range(2):
+            refused = await stage.client.submit(other)
+            assert isinstance(refused, Failed)
+            assert refused.code == "invalid_request"
+            assert "used before with another request" in refused.message
+        assert isinstance(await stage.client.submit(first), Done)
+        assert len(stage.calls) == 1
+        assert {event.outcome for event in await stage.events(2)} == {"done"}
+
+
+async def test_tenants_whose_names_run_into_their_ids_get_their_own_answers() -> None:
+    shared = catalog(tenants={"t": {}, "a": {}, "a:b": {}})
+    async with playing(catalog=shared) as stage:
+        for tenant, name in (("a:b", "1"), ("a", "b:1")):
+            asked = ask(tenant=tenant, routing=NO_STORE).model_copy(update={"id": name})
+            reply = await stage.client.submit(asked)
+            assert isinstance(reply, Done)
+            assert reply.id == name
+        assert len(stage.calls) == 2
+
+
+async def test_a_request_that_a_dead_worker_had_begun_is_accounted_as_redelivered() -> None:
+    async with playing() as stage:
+        for died in (False, True):
+            asked = ask(routing=NO_STORE)
+            if died:
+                stage.once.died.add(identity_of(asked).key)
+            assert isinstance(await stage.client.submit(asked), Done)
+        events = await stage.events(2)
+        assert [event.redelivered for event in events] == [False, True]
+        # what comes again once it is finished is no second account
+        await twice(stage, "llm.tier.economy")
+        assert (await stage.events(3))[2] == events[1]
 
 
 async def test_two_workers_with_one_id_make_one_call() -> None:

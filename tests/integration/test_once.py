@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from redis.asyncio import Redis
@@ -8,13 +9,23 @@ from redis.backoff import NoBackoff
 
 from cache.round_trips import RoundTrips
 from dev.processes import Server, free_port
-from workers.once import Claimed, Ending, Once, OnceSettings, Recorded, Unguarded
+from workers.identity import Identity
+from workers.once import (
+    Claimed,
+    Conflict,
+    Ending,
+    Once,
+    OnceSettings,
+    Recorded,
+    Unguarded,
+)
 
 pytestmark = pytest.mark.redis
 
 QUICK = OnceSettings(lease_s=0.3, keep_s=60, timeout_s=5, look_every_s=0.02)
 MINE = Ending(b'{"type":"done"}\n', b"usage\n1")
-OTHER = Ending(b"other", b"")
+OTHER = Ending(b"other", b"", "00-trace")
+R = Identity("switchgear:once:1:t1:r", "f")
 
 
 @pytest.fixture
@@ -36,8 +47,8 @@ def once_of(redis: Redis, settings: OnceSettings = QUICK) -> Once:
     return Once(RoundTrips(redis), settings, Counted())
 
 
-async def claimed(once: Once, identifier: str = "r") -> Claimed:
-    claim = await asyncio.wait_for(once.claim("t", identifier), 10)
+async def claimed(once: Once, identity: Identity = R) -> Claimed:
+    claim = await asyncio.wait_for(once.claim(identity), 10)
     assert isinstance(claim, Claimed)
     return claim
 
@@ -46,20 +57,20 @@ async def test_who_comes_later_gets_what_was_recorded(redis: Redis) -> None:
     once = once_of(redis)
     claim = await claimed(once)
     assert await once.record(claim, MINE) == MINE
-    assert await once.claim("t", "r") == Recorded(MINE)
+    assert await once.claim(R) == Recorded(MINE)
 
 
 async def test_another_tenants_request_of_the_same_id_is_another(redis: Redis) -> None:
     once = once_of(redis)
     await once.record(await claimed(once), MINE)
-    assert isinstance(await once.claim("u", "r"), Claimed)
+    assert isinstance(await once.claim(replace(R, key="switchgear:once:1:u1:r")), Claimed)
 
 
 async def test_two_at_once_make_one_answer(redis: Redis) -> None:
     one, two = once_of(redis), once_of(redis)
     claim = await claimed(one)
     async with one.holding(claim):
-        waiting = asyncio.create_task(two.claim("t", "r"))
+        waiting = asyncio.create_task(two.claim(R))
         # longer than a lease: it is renewed as long as its holder lives
         done, _ = await asyncio.wait({waiting}, timeout=3 * QUICK.lease_s)
         assert not done
@@ -72,7 +83,9 @@ async def test_a_dead_holders_request_is_taken_over_and_the_first_to_record_wins
 ) -> None:
     dead, alive = once_of(redis), once_of(redis)
     old = await claimed(dead)
+    assert not old.again
     new = await claimed(alive)  # once the lease has lapsed
+    assert new.again
     assert await alive.record(new, MINE) == MINE
     assert await dead.record(old, OTHER) == MINE
 
@@ -84,8 +97,9 @@ async def test_what_is_released_may_be_claimed_at_once_and_only_by_its_holder(
     first = await claimed(once)
     await once.release(first)
     second = await claimed(once)
+    assert not second.again
     await once.release(first)  # a lease that isn't its own any more
-    waiting = asyncio.create_task(once.claim("t", "r"))
+    waiting = asyncio.create_task(once.claim(R))
     done, _ = await asyncio.wait({waiting}, timeout=0.2)
     assert not done
     await once.release(second)
@@ -96,7 +110,7 @@ async def test_without_redis_the_work_goes_on_and_is_counted() -> None:
     counted = Counted()
     client = Redis.from_url(f"redis://127.0.0.1:{free_port()}", retry=Retry(NoBackoff(), 0))
     once = Once(RoundTrips(client), QUICK, counted)
-    claim = await once.claim("t", "r")
+    claim = await once.claim(R)
     assert isinstance(claim, Unguarded)
     async with once.holding(claim):
         assert await once.record(claim, MINE) == MINE
@@ -123,4 +137,57 @@ async def test_a_released_lease_stays_released(redis: Redis) -> None:
     async with once.holding(claim):
         await once.release(claim)
         await asyncio.sleep(2 * QUICK.lease_s)
-        assert not await redis.exists(claim.key)
+        assert await redis.hget(R.key, "state") == b"handed over"
+
+
+ELSE = replace(R, fingerprint="g")
+
+
+async def test_another_request_under_the_same_id_is_told_so_and_records_nothing(
+    redis: Redis,
+) -> None:
+    once = once_of(redis)
+    claim = await claimed(once)
+    assert await once.claim(ELSE) == Conflict()
+    assert await once.settle(ELSE, OTHER) == Conflict()
+    await once.release(claim)
+    assert await once.claim(ELSE) == Conflict()
+    assert await once.record(await claimed(once), MINE) == MINE
+    assert await once.claim(ELSE) == Conflict()
+    assert await once.settle(ELSE, OTHER) == Conflict()
+    assert await once.claim(R) == Recorded(MINE)
+
+
+async def test_that_a_holder_died_is_known_after_a_hand_over_too(redis: Redis) -> None:
+    once = once_of(redis)
+    await claimed(once)
+    await once.release(await claimed(once))  # once the lease has lapsed
+    assert (await claimed(once)).again
+
+
+async def test_a_recorded_ending_keeps_its_trace(redis: Redis) -> None:
+    once = once_of(redis)
+    assert await once.settle(R, OTHER) == OTHER
+    assert await once.settle(R, MINE) == OTHER
+    assert await once.claim(R) == Recorded(OTHER)
+
+
+async def test_what_an_earlier_version_recorded_is_answered_from_its_record(redis: Redis) -> None:
+    once, upgraded = once_of(redis), replace(R, former="sg:once:t:r")
+    await redis.set("sg:once:t:r", b"D5 00-trace\notherrest")
+    recorded = Ending(b"other", b"rest", "00-trace")
+    assert await once.claim(upgraded) == Recorded(recorded)
+    assert await once.settle(upgraded, MINE) == recorded
+
+
+async def test_a_lease_is_taken_back_when_redis_was_flushed(redis: Redis) -> None:
+    once = once_of(redis)
+    async with once.holding(await claimed(once)):
+        await redis.flushdb()
+        await asyncio.wait_for(_appears(redis), 10)
+        assert await redis.hget(R.key, "fingerprint") == b"f"
+
+
+async def _appears(redis: Redis) -> None:
+    while not await redis.exists(R.key):  # noqa: ASYNC110 Redis tells nobody
+        await asyncio.sleep(0.02)

@@ -1,0 +1,15 @@
+"""Redis key names: one prefix for all that is ours, and no two things under one name."""
+
+from typing import Final
+
+PREFIX: Final = "switchgear"
+
+
+def named(*parts: str) -> str:
+    """The key of one thing of ours. Of the parts only the last may be anybody's text."""
+    return ":".join((PREFIX, *parts))
+
+
+def joined(*parts: str) -> str:
+    """Foreign texts as one, each behind its length: other parts never make the same text."""
+    return "".join(f"{len(part)}:{part}" for part in parts)

@@ -1,0 +1,40 @@
+"""Idempotency key of a request: its tenant and id, and a fingerprint of what it asks.
+
+The key says which request a record is, whatever characters its tenant and id are made of. The
+fingerprint says whether another record under that key asks the same: it covers the body as it is
+understood, so a record that was delayed or moved to another tier, or whose JSON names its fields in
+another order, is the same request. What only steers (a deadline, the cache's mode) isn't in it.
+"""
+
+import json
+from dataclasses import dataclass
+from hashlib import blake2b
+
+from cache.redis_keys import joined, named
+from producers.messages import ChatBody, Request
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """key: in Redis; fingerprint: hexadecimal; former: the key that earlier versions used.
+
+    former is None where that key could be another request's: it joined tenant and id by a colon,
+    which both may contain.
+    """
+
+    key: str
+    fingerprint: str
+    former: str | None = None
+
+
+def identity_of(request: Request) -> Identity:
+    """Which request it is."""
+    tenant, name = request.tenant, request.id
+    former = None if ":" in tenant + name else f"sg:once:{tenant}:{name}"
+    return Identity(named("once", joined(tenant, name)), _fingerprint(request.body), former)
+
+
+def _fingerprint(body: ChatBody) -> str:
+    told = body.model_dump(mode="json", exclude_none=True)
+    text = json.dumps(told, sort_keys=True, separators=(",", ":"))
+    return blake2b(text.encode(), digest_size=16).hexdigest()
