@@ -10,8 +10,8 @@ import json
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from cache.redis_keys import joined, named
 from producers.messages import ChatBody, Request
+from runtime.redis.key_names import joined, named
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from cache.lua_files import lua
 from cache.round_trips import RoundTrips
 from runtime.redis.errors import REDIS_UNAVAILABLE
+from runtime.redis.lua_files import lua
 
 from .identity import Identity
 

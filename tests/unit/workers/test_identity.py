@@ -6,9 +6,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cache.redis_keys import joined
 from producers import codec
 from producers.messages import ChatBody, Request, Route, Tagged
+from runtime.redis.key_names import joined
 from tests.flow.stage import catalog
 from tests.unit.test_decisions import job
 from workers.handover import Progress, handed_over
