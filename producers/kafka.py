@@ -23,8 +23,11 @@ from aiokafka.errors import (
     UnknownTopicOrPartitionError,
 )
 
+from . import kafka_records
 from .broker import Batch, Outgoing, Partition, PublishFailedError, Record
 from .settings import KafkaSettings
+
+kafka_records.install()
 
 _log = logging.getLogger(__name__)
 _PERMANENT = (
@@ -147,7 +150,7 @@ class KafkaBroker:
             while True:
                 try:
                     polled = await consumer.getmany(timeout_ms=1000, max_records=500)
-                except KafkaError as error:
+                except Exception as error:  # noqa: BLE001 a member that ends helps nobody
                     _log.warning("reading %s failed, trying again: %s", topic, error)
                     await asyncio.sleep(_RETRY_S)
                     continue

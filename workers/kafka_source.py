@@ -76,7 +76,7 @@ class KafkaSource:
             polled = await self._consumer.getmany(
                 timeout_ms=int(timeout_s * 1000), max_records=_MAX_RECORDS
             )
-        except KafkaError as error:
+        except Exception as error:  # noqa: BLE001 the next member would stumble over the same
             _log.warning("polling %s failed, trying again: %s", self._topics, error)
             await asyncio.sleep(_RETRY_S)
             return ()

@@ -1,13 +1,16 @@
 import asyncio
 import uuid
-from collections.abc import Collection
+from collections.abc import AsyncGenerator, Collection
+from contextlib import aclosing
+from typing import cast
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from producers.broker import Outgoing, Partition, Record
+from producers.broker import Batch, Outgoing, Partition, Record
 from producers.kafka import KafkaBroker
 from runtime.process.settings import ServiceSettings
+from tests.kafka_batches import GZIP, LATIN, PLAIN, write
 from workers.kafka_source import KafkaSource
 
 pytestmark = pytest.mark.kafka
@@ -58,3 +61,56 @@ async def create(kafka: str, topic: str) -> None:
     await admin.start()
     await admin.create_topics([NewTopic(topic, 1, 1)])
     await admin.close()
+
+
+@pytest.fixture(params=["kafka", "embedded_broker"])
+def bootstrap(request: pytest.FixtureRequest) -> str:
+    address: str = request.getfixturevalue(request.param)
+    return address
+
+
+NAMES = [b"a", LATIN, b"b"]
+
+
+@pytest.mark.parametrize("codec", [PLAIN, GZIP])
+async def test_a_header_name_that_is_not_utf8_stops_no_reader(bootstrap: str, codec: int) -> None:
+    topic, group = f"t-{uuid.uuid4().hex}", f"g-{uuid.uuid4().hex}"
+    settings = ServiceSettings(kafka=bootstrap, kafka_idempotence=False)
+    await create(bootstrap, topic)
+    tailed: list[Record] = []
+    ended = asyncio.Event()
+
+    def receive(record: Record) -> None:
+        tailed.append(record)
+        if record.value == b"last":
+            ended.set()
+
+    async with KafkaBroker(settings, "test") as broker, broker.tail(topic, receive):
+        await write(bootstrap, topic, NAMES, codec)
+        await broker.publish(Outgoing(topic, b"last"))
+        source = KafkaSource(settings, [topic], group)
+        await source.start(Owner())
+        polled = await poll(source, 4)
+        assert await source.commit({polled[0].partition: 4})
+        await source.stop()
+        consumed = await consume(broker, topic, f"{group}-2", 4)
+        await asyncio.wait_for(ended.wait(), 30)
+    for records in (polled, consumed, tailed):
+        assert [record.value for record in records] == [b"0", b"1", b"2", b"last"]
+        assert [name for record in records for name, _ in record.headers] == [
+            "a",
+            r"gr\xf6\xdfe",
+            "b",
+        ]
+
+
+async def consume(broker: KafkaBroker, topic: str, group: str, count: int) -> list[Record]:
+    records: list[Record] = []
+    generator = cast("AsyncGenerator[Batch, None]", broker.consume(topic, group))
+    async with asyncio.timeout(30), aclosing(generator) as batches:
+        async for batch in batches:
+            records += batch.records
+            await batch.commit()
+            if len(records) >= count:
+                break
+    return records

@@ -12,6 +12,9 @@ CALLED_BY_OTHERS: Final = {
     "replies": "the client's users",
     "on_partitions_revoked": "aiokafka",
     "on_partitions_assigned": "aiokafka",
+    "size_in_bytes": "aiokafka",
+    "has_next": "aiokafka",
+    "next_batch": "aiokafka",
 }
 STARTED_BY_OTHERS: Final = {"workers.tokenizer_files": "the image's build"}
 

@@ -1,0 +1,205 @@
+r"""Record batches as aiokafka reads them, and those with a record that it cannot decode.
+
+aiokafka decodes the names of headers strictly, and gives up a whole fetch for one that isn't UTF-8:
+`getmany` then fails at the same place for ever. The broker checks no names, so any sender can write
+one. Here such a name is read with escapes (`gr\xf6\xdfe`), and a record without a readable form
+is delivered as its raw bytes: its reader refuses it as it refuses any nonsense.
+
+The seam is private to aiokafka, so its version is bounded in pyproject.toml, and tests hold it.
+"""
+
+import logging
+import struct
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any, Final
+
+from aiokafka.consumer import fetcher
+from aiokafka.errors import CorruptRecordException
+from aiokafka.record.default_records import (
+    DefaultRecordBatch,
+    _DefaultRecordBatchPy,
+    _DefaultRecordPy,
+)
+from aiokafka.record.legacy_records import LegacyRecordBatch
+from aiokafka.record.util import decode_varint
+from aiokafka.structs import TopicPartition
+
+_log: Final = logging.getLogger(__name__)
+_LENGTH: Final = struct.Struct(">i")
+_LENGTH_AT: Final = 8
+_OVERHEAD: Final = 12
+"""Bytes before those that a batch's length counts."""
+
+_MAGIC_AT: Final = 16
+_HEADERS_SINCE: Final = 2
+
+
+def install() -> None:
+    """Makes every consumer of this process read batches in this way; harmless when repeated.
+
+    For what aiokafka can read itself nothing changes.
+    """
+    fetcher.MemoryRecords = Batches
+    fetcher.PartitionRecords = _PartitionRecords
+
+
+class Batches:
+    """The batches of one partition in the answer to a fetch: aiokafka's `MemoryRecords`."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._at = 0
+        self.partition: TopicPartition | None = None
+
+    def size_in_bytes(self) -> int:
+        """Of the whole answer, with the part of a batch that may be at its end."""
+        return len(self._data)
+
+    def has_next(self) -> bool:
+        """Whether a whole batch is left."""
+        return self._end() is not None
+
+    def next_batch(self) -> "Batch | LegacyRecordBatch | None":
+        """The next batch; None when no whole one is left. Raises CorruptRecordException."""
+        end = self._end()
+        if end is None:
+            return None
+        if end <= self._at + _MAGIC_AT:
+            raise CorruptRecordException(f"a batch of {self.partition} is shorter than its head")
+        data = memoryview(self._data)[self._at : end]
+        self._at = end
+        magic = data[_MAGIC_AT]
+        if magic < _HEADERS_SINCE:
+            return LegacyRecordBatch(data, magic)
+        return Batch(data, self.partition)
+
+    def _end(self) -> int | None:
+        if len(self._data) - self._at < _OVERHEAD:
+            return None
+        (length,) = _LENGTH.unpack_from(self._data, self._at + _LENGTH_AT)
+        end: int = self._at + _OVERHEAD + length
+        return end if end <= len(self._data) else None
+
+
+class Batch:
+    """Records that were written together; what isn't defined here is aiokafka's own."""
+
+    def __init__(self, data: memoryview, partition: TopicPartition | None) -> None:
+        self._data = data
+        self._partition = partition
+        self._batch = DefaultRecordBatch(data)
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 whatever aiokafka's has
+        return getattr(self._batch, name)
+
+    def __next__(self) -> Any:  # noqa: ANN401 aiokafka ships no types
+        return next(self._batch)
+
+    def __iter__(self) -> Iterator[Any]:
+        delivered, offset, end = 0, self._batch.base_offset - 1, self._batch.next_offset
+        try:
+            for record in self._batch:
+                if not offset < (offset := record.offset) < end:
+                    break
+                yield record
+                delivered += 1
+            else:
+                return
+        except Exception as error:  # noqa: BLE001 whatever it stumbles over, the others must be delivered
+            _log.debug("aiokafka can't read a batch of %s: %r", self._partition, error)
+        yield from islice(_salvaged(self._data, self._partition), delivered, None)
+
+
+class _PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aiokafka ships no types
+    """aiokafka's, which tells the batches where they lie: the log must name the place."""
+
+    def __init__(self, partition: TopicPartition, batches: Batches, *more: Any) -> None:  # noqa: ANN401
+        batches.partition = partition
+        super().__init__(partition, batches, *more)
+
+
+def _salvaged(data: memoryview, partition: TopicPartition | None) -> Iterator[Any]:
+    """Every record of a batch, in one form or another; the log names those that have a fault."""
+    batch = _DefaultRecordBatchPy(data)
+    try:
+        batch._maybe_uncompress()  # noqa: SLF001
+    except Exception as error:  # noqa: BLE001 each codec has errors of its own
+        last = batch.next_offset - 1
+        reason = f"its batch, up to offset {last}, can't be decompressed: {type(error).__name__}"
+        yield _unreadable(batch, batch.base_offset, b"", partition, reason)
+        return
+    body, at = bytes(batch._buffer), batch._pos  # noqa: SLF001
+    offset = batch.base_offset - 1
+    while at < len(body) and offset + 1 < batch.next_offset:
+        start, end = _bounds(body, at)
+        try:
+            record, escaped = _read(batch, body[start:end], after=offset)
+        except (ValueError, IndexError) as error:
+            record = _unreadable(batch, offset + 1, body[start:end], partition, str(error))
+        else:
+            if escaped:
+                _warn(partition, record.offset, "a header's name isn't UTF-8, read with escapes")
+        offset, at = record.offset, end
+        yield record
+
+
+def _bounds(body: bytes, at: int) -> tuple[int, int]:
+    """Where the record at `at` begins, after its length, and ends; all of the rest if unclear."""
+    try:
+        length, start = decode_varint(body, at)
+    except (ValueError, IndexError):
+        return at, len(body)
+    end = start + length
+    return (start, end) if start <= end <= len(body) else (at, len(body))
+
+
+def _read(batch: Any, body: bytes, *, after: int) -> tuple[Any, bool]:  # noqa: ANN401
+    """The record, and whether a header's name had to be escaped.
+
+    Raises ValueError or IndexError for what isn't one.
+    """
+    delta_ms, at = decode_varint(body, 1)  # the first byte is reserved
+    delta, at = decode_varint(body, at)
+    key, at = _bytes(body, at)
+    value, at = _bytes(body, at)
+    count, at = decode_varint(body, at)
+    headers: list[tuple[str, bytes | None]] = []
+    escaped = False
+    for _ in range(count):
+        name, at = _bytes(body, at)
+        content, at = _bytes(body, at)
+        readable = (name or b"").decode("utf-8", "backslashreplace")
+        escaped = escaped or readable.encode() != name
+        headers.append((readable, content))
+    offset = batch.base_offset + delta
+    if at != len(body) or not after < offset < batch.next_offset:
+        raise ValueError("its length or its offset is wrong")
+    timestamp = batch.max_timestamp if batch.timestamp_type else batch.first_timestamp + delta_ms
+    return _DefaultRecordPy(offset, timestamp, batch.timestamp_type, key, value, headers), escaped
+
+
+def _bytes(body: bytes, at: int) -> tuple[bytes | None, int]:
+    length, at = decode_varint(body, at)
+    if length < 0:
+        return None, at
+    if at + length > len(body):
+        raise ValueError("a length beyond the record's end")
+    return body[at : at + length], at + length
+
+
+def _unreadable(
+    batch: Any,  # noqa: ANN401 aiokafka ships no types
+    offset: int,
+    body: bytes,
+    partition: TopicPartition | None,
+    reason: str,
+) -> Any:  # noqa: ANN401
+    _warn(partition, offset, f"it can't be decoded: {reason}")
+    timestamp = batch.max_timestamp
+    return _DefaultRecordPy(offset, timestamp, batch.timestamp_type, None, body, [])
+
+
+def _warn(partition: TopicPartition | None, offset: int, what: str) -> None:
+    topic, number = partition or ("?", -1)
+    _log.warning("the record at offset %d of %s, partition %d: %s", offset, topic, number, what)
