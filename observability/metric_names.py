@@ -108,7 +108,9 @@ COUNTERS: Final[dict[CounterName, Spec]] = {
         "Records sent to the dead-letter topic.", ("topic", "reason")
     ),
     "switchgear_redeliveries_total": Spec(
-        "Records that came again; outcome: replayed, as they were answered.", ("topic", "outcome")
+        "Records that came again; outcome: replayed (as they were answered) or "
+        "taken over (from a worker that died).",
+        ("topic", "outcome"),
     ),
     "switchgear_breaker_transitions_total": Spec(
         "Circuit breakers that changed state; to: closed, half_open, open.", ("deployment", "to")

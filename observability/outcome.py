@@ -40,6 +40,10 @@ class Outcomes:
         """A record came again, and got the recorded reply."""
         self._metrics.count("switchgear_redeliveries_total", topic, "replayed")
 
+    def taken_over(self, topic: str) -> None:
+        """A record came again whose worker had died over it."""
+        self._metrics.count("switchgear_redeliveries_total", topic, "taken over")
+
     def rerouted(self, tier: str, to: str, direction: str) -> None:
         """A request goes on in another tier: `up` or `down`."""
         self._metrics.count("switchgear_reroutes_total", tier, to, direction)
@@ -145,5 +149,6 @@ class Outcomes:
             attempts=len(event.attempts),
             total_ms=round(event.timings.total_ms, 1),
             cost_micro_usd=None if cost is None else str(cost),
+            redelivered=event.redelivered,
             trace=event.trace_id,
         )

@@ -23,6 +23,7 @@ class Attempt(Message):
     """One call of a provider; `wait_ms`: its retry hint.
 
     outcome: `ok`, the error's kind, or `inadequate` for an answer that failed the request's checks.
+    price_version: of the price list that the cost is from; None when the call has no cost.
     """
 
     deployment: Name
@@ -33,3 +34,4 @@ class Attempt(Message):
     wait_ms: int | None = None
     usage: Usage | None = None
     cost_micro_usd: MicroUsd | None = None
+    price_version: str | None = None

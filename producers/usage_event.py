@@ -53,6 +53,9 @@ class UsageEvent(Message):
     context_tokens: of that context, without instructions; context_used_share: of them, what left a
     trace in the answer.
 
+    price_version: of the price list that the attempts' costs are from, e.g. `own:2026-11-24`; the
+    versions in order, with a comma between, when there were several; None when nothing was billed.
+
     redelivered: the request had been begun before by a worker that neither recorded an ending nor
     handed it over: it died, or lost its claim. What that worker spent isn't in this account, so the
     providers' bill may be higher. Not set when a finished request comes again (its first account

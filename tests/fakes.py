@@ -214,6 +214,10 @@ class Reports:
         """Noted."""
         self.heard.append(("replayed", topic))
 
+    def taken_over(self, topic: str) -> None:
+        """Noted."""
+        self.heard.append(("taken over", topic))
+
     def rerouted(self, tier: str, to: str, direction: str) -> None:
         """Noted."""
         self.heard.append(("rerouted", tier, to, direction))

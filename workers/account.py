@@ -167,6 +167,7 @@ def aside_event(job: Job, aside: Aside, trace_id: str, at_ms: int) -> UsageEvent
         attempts=aside.attempts,
         aside=aside.purpose,
         judged=aside.judged,
+        price_version=_price_version(aside.attempts),
         trace_id=trace_id,
     )
 
@@ -211,8 +212,17 @@ def _grounding(done: Done | None, support: Support | None) -> dict[str, Any]:
 
 
 def _circumstances(facts: Facts) -> dict[str, Any]:
-    """How the answer came about, beside what it cost."""
-    return {"redelivered": facts.redelivered, "trace_id": facts.trace_id}
+    """By which prices, whether for the first time, and in which trace."""
+    return {
+        "price_version": _price_version(facts.attempts),
+        "redelivered": facts.redelivered,
+        "trace_id": facts.trace_id,
+    }
+
+
+def _price_version(attempts: Iterable[Attempt]) -> str | None:
+    versions = (attempt.price_version for attempt in attempts)
+    return ",".join(sorted({version for version in versions if version})) or None
 
 
 def _fingerprints(job: Job) -> dict[str, Any]:

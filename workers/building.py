@@ -107,7 +107,7 @@ async def _lookup(
 def _means(fleet: Fleet, pricing: Pricing, link: Link, encodings: str | None) -> Means:
     caching = PromptCaching(SharedCounts(link), pricing.rates_of)
     files = None if encodings is None else Path(encodings)
-    return Means(fleet, pricing.price_of, caching, TokenFactors(), files)
+    return Means(fleet, pricing.price, caching, TokenFactors(), files)
 
 
 def _once(process: Process, redis: Redis) -> Once:

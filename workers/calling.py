@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from observability.hop import Hop, OpenSpan
-from observability.prices import Processing, processing_of
+from observability.prices import Price, Priced, Processing, processing_of
 from observability.semconv import FIRST_TOKEN
 from producers.messages import Attempt, ChatBody, Usage
 from runtime.config.catalog import Deployment, Model
@@ -41,6 +41,16 @@ class PriceOf(Protocol):
         ...
 
 
+class PriceList(Protocol):
+    """Today's prices, and which list each is from."""
+
+    def __call__(
+        self, deployment: Deployment, usage: Usage, processing: Processing = "standard"
+    ) -> Price:
+        """The price of a call with this usage."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Means:
     """What calls need besides their request: the same for all requests of a process.
@@ -49,10 +59,17 @@ class Means:
     """
 
     fleet: Fleet
-    price_of: PriceOf
+    price: PriceList
     caching: PromptCaching
     factors: TokenFactors
     encodings: Path | None = None
+
+    def price_of(
+        self, deployment: Deployment, usage: Usage, processing: Processing = "standard"
+    ) -> Decimal | None:
+        """As `PriceOf`."""
+        price = self.price(deployment, usage, processing)
+        return price.micro_usd if isinstance(price, Priced) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,14 +207,18 @@ class Calls:
         usage: Usage | None,
         processing: Processing = "standard",
     ) -> Attempt:
-        price_of, deployment = self.means.price_of, self._deployment(name)
+        price = None
+        if usage is not None:
+            price = self.means.price(self._deployment(name), usage, processing)
+        priced = price if isinstance(price, Priced) else None
         return Attempt(
             deployment=name,
             outcome=kind,
             started_ms=(begun - self.begun) * 1000,
             duration_ms=(time.monotonic() - begun) * 1000,
             usage=usage,
-            cost_micro_usd=None if usage is None else price_of(deployment, usage, processing),
+            cost_micro_usd=None if priced is None else priced.micro_usd,
+            price_version=None if priced is None else priced.version,
         )
 
     def _deployment(self, name: str) -> Deployment:

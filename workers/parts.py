@@ -94,6 +94,10 @@ class Reporter(Protocol):
         """A record came again, and got the recorded reply."""
         ...
 
+    def taken_over(self, topic: str) -> None:
+        """A record came again whose worker had died over it."""
+        ...
+
     def rerouted(self, tier: str, to: str, direction: str) -> None:
         """A request goes on in another tier: `up` or `down`."""
         ...

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from observability.prices import PriceBook, Priced, PriceKey, Processing, Rates
+from observability.prices import Price, PriceBook, Priced, PriceKey, Processing, Rates
 from producers.messages import Usage
 from runtime.config.catalog import Deployment
 
@@ -14,12 +14,18 @@ class Pricing:
     def __init__(self, book: PriceBook) -> None:
         self._book = book
 
+    def price(
+        self, deployment: Deployment, usage: Usage, processing: Processing = "standard"
+    ) -> Price:
+        """Of `usage` now, with the version of the list that says so."""
+        now, key = datetime.now(UTC), _key(deployment)
+        return self._book.cost(key, usage, now, processing, deployment.price)
+
     def price_of(
         self, deployment: Deployment, usage: Usage, processing: Processing = "standard"
     ) -> Decimal | None:
         """Micro-dollars of `usage` now; None = unpriced."""
-        now, key = datetime.now(UTC), _key(deployment)
-        price = self._book.cost(key, usage, now, processing, deployment.price)
+        price = self.price(deployment, usage, processing)
         return price.micro_usd if isinstance(price, Priced) else None
 
     def rates_of(self, deployment: Deployment) -> Rates | None:

@@ -94,9 +94,14 @@ class Service:
                 self.pool.reporter.replayed(self.job.record.partition.topic)
                 self.hop.end({"switchgear.redelivered": True})
             case Claimed() | Unguarded() as claim:
-                self.redelivered = isinstance(claim, Claimed) and claim.again
+                self._note_redelivery(claim)
                 async with self.pool.once.holding(claim):
                     await self._end(claim, await self._within_budget())
+
+    def _note_redelivery(self, claim: Claimed | Unguarded) -> None:
+        if isinstance(claim, Claimed) and claim.again:
+            self.redelivered = True
+            self.pool.reporter.taken_over(self.job.record.partition.topic)
 
     async def _publish(self, first: Ending | Conflict) -> bool:
         """Whether the request has its ending; if not, it is told that its id is taken."""

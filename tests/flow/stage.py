@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from observability.metrics import Metrics
-from observability.prices import Processing
+from observability.prices import Price, Priced, Processing, Unpriced
 from observability.tracing import Tracer, TracingSettings
 from producers import RouterClient, chat, codec, topics
 from producers.broker import Outgoing
@@ -94,6 +94,14 @@ def price_of(
     price = PRICES.get(deployment.model)
     share = 1 if processing == "standard" else Decimal("0.5")
     return None if price is None else price * share * (usage.input_total + usage.output)
+
+
+def price(deployment: Deployment, usage: Usage, processing: Processing = "standard") -> Price:
+    """As `price_of`, from the list of the deployment's provider."""
+    micro_usd = price_of(deployment, usage, processing)
+    if micro_usd is None:
+        return Unpriced("nobody knows")
+    return Priced(micro_usd, f"list-of-{deployment.provider}:1")
 
 
 @dataclass
@@ -184,7 +192,7 @@ class Stage:
         """One more process's pool of `tier`: what the fleet shares is shared."""
         means = Means(
             Fleet(self.catalog, asyncio.get_running_loop().time, lambda _: None),
-            price_of,
+            price,
             PromptCaching(NoPrefixes(), lambda _: None),
             TokenFactors(),
             self.encodings,

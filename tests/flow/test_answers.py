@@ -3,7 +3,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from observability.ledger_schema import failed_cost
-from producers.messages import Chunk, Done, Failed
+from producers.messages import Chunk, Done, Failed, Usage
 from tests.fakes import Script, Waits, answer, content, fails, streams
 from tests.flow.stage import ask, playing
 from workers.providers.outcome import (
@@ -223,3 +223,21 @@ async def test_an_answer_that_fails_its_checks_was_paid_for_in_vain() -> None:
         assert failed_cost(event) == event.cost_micro_usd - good > 0
         assert event.savings is not None
         assert event.savings.retries == -failed_cost(event)
+
+
+async def test_the_account_names_the_price_lists_of_all_its_calls() -> None:
+    failed = fails(BadCredentials(message="no", usage=Usage(input_uncached=5)))
+    async with playing({"eco-a": failed, "eco-b": failed}) as stage:
+        assert isinstance(await stage.client.submit(ask()), Done)
+        (event,) = await stage.events()
+        versions = [attempt.price_version for attempt in event.attempts]
+        assert versions == ["list-of-a:1", "list-of-b:1", "list-of-c:1"]
+        assert event.price_version == "list-of-a:1,list-of-b:1,list-of-c:1"
+
+
+async def test_what_has_no_price_names_no_price_list() -> None:
+    async with playing() as stage:
+        assert isinstance(await stage.client.submit(ask(model="odd")), Done)
+        (event,) = await stage.events()
+        assert event.cost_micro_usd is None
+        assert event.price_version is None

@@ -104,6 +104,7 @@ async def test_a_request_that_a_dead_worker_had_begun_is_accounted_as_redelivere
             assert isinstance(await stage.client.submit(asked), Done)
         events = await stage.events(2)
         assert [event.redelivered for event in events] == [False, True]
+        assert ("taken over", "llm.tier.economy") in stage.reports.heard
         # what comes again once it is finished is no second account
         await twice(stage, "llm.tier.economy")
         assert (await stage.events(3))[2] == events[1]
