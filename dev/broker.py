@@ -12,6 +12,8 @@ import shutil
 import subprocess
 import tempfile
 import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -43,7 +45,15 @@ class NoKafkaError(Exception):
         super().__init__(_HOW_TO_GET_ONE.format(why=why))
 
 
-def apache_kafka(data: Path, port: int | None = None) -> Server:
+@dataclass(frozen=True)
+class Listeners:
+    """Ports by security protocol, besides the plaintext one; properties: what these need."""
+
+    ports: Mapping[str, int] = field(default_factory=dict)
+    properties: Mapping[str, str] = field(default_factory=dict)
+
+
+def apache_kafka(data: Path, port: int | None = None, secure: Listeners | None = None) -> Server:
     """An Apache Kafka node that keeps its log in `data`, formatted now if it is new; not started.
 
     `NoKafkaError` when Java or the jars can't be had.
@@ -52,7 +62,8 @@ def apache_kafka(data: Path, port: int | None = None) -> Server:
     port = port or free_port()
     config = data.with_suffix(".properties")
     config.parent.mkdir(parents=True, exist_ok=True)
-    config.write_text(_PROPERTIES.read_text() + _addresses(data, port, free_port()))
+    addresses = _addresses(data, port, free_port(), secure or Listeners())
+    config.write_text(_PROPERTIES.read_text() + addresses)
     if not data.exists():
         _run(
             [
@@ -87,13 +98,21 @@ def embedded(log_dir: Path, port: int | None = None) -> Server:
     )
 
 
-def _addresses(data: Path, port: int, controller_port: int) -> str:
+def _addresses(data: Path, port: int, controller_port: int, secure: Listeners) -> str:
+    outside = ",".join(
+        [
+            f"PLAINTEXT://127.0.0.1:{port}",
+            *(f"{protocol}://localhost:{number}" for protocol, number in secure.ports.items()),
+        ]
+    )
     return "\n".join(
         (
-            f"listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
-            f"advertised.listeners=PLAINTEXT://127.0.0.1:{port}",
+            f"listeners={outside},CONTROLLER://127.0.0.1:{controller_port}",
+            f"advertised.listeners={outside}",
             f"controller.quorum.voters=1@127.0.0.1:{controller_port}",
-            f"log.dirs={data.absolute()}\n",
+            f"log.dirs={data.absolute()}",
+            *(f"{name}={value}" for name, value in secure.properties.items()),
+            "",
         )
     )
 

@@ -54,16 +54,32 @@ MAX_RECORD_BYTES = 8_388_608
 
 
 def connection(settings: KafkaSettings) -> dict[str, Any]:
-    """The keyword arguments every aiokafka client takes to reach the cluster."""
+    """The keyword arguments every aiokafka client takes to reach the cluster.
+
+    Raises OSError (ssl.SSLError) for a certificate or key that can't be read.
+    """
     protocol = settings.kafka_security_protocol
     return {
         "bootstrap_servers": settings.kafka,
         "security_protocol": protocol,
-        "ssl_context": ssl.create_default_context() if protocol.endswith("SSL") else None,
+        "ssl_context": _ssl_context(settings) if protocol.endswith("SSL") else None,
         "sasl_mechanism": settings.kafka_sasl_mechanism,
         "sasl_plain_username": settings.kafka_sasl_username,
         "sasl_plain_password": settings.kafka_sasl_password,
     }
+
+
+def _ssl_context(settings: KafkaSettings) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=settings.kafka_ssl_ca)
+    context.check_hostname = settings.kafka_ssl_check_hostname
+    if settings.kafka_ssl_certificate is not None:
+        # without a password OpenSSL would ask for one on the terminal
+        context.load_cert_chain(
+            settings.kafka_ssl_certificate,
+            settings.kafka_ssl_key,
+            settings.kafka_ssl_key_password or "",
+        )
+    return context
 
 
 def to_record(raw: "ConsumerRecord[bytes | None, bytes | None]") -> Record:

@@ -1,11 +1,23 @@
 """Where is the broker, and how much may one client have under way?"""
 
-from typing import Annotated
+from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, FilePath, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from .topics import REPLIES, REQUESTS
+
+
+def _upper(value: object) -> object:
+    return value.upper() if isinstance(value, str) else value
+
+
+Protocol: TypeAlias = Annotated[
+    Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"], BeforeValidator(_upper)
+]
+Mechanism: TypeAlias = Annotated[
+    Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"], BeforeValidator(_upper)
+]
 
 
 class KafkaSettings(BaseSettings):
@@ -15,17 +27,45 @@ class KafkaSettings(BaseSettings):
     kafka_idempotence: off only for brokers that don't know it (the demo's embedded one).
     kafka_fetch_max_wait_ms: how long the broker may hold an empty fetch. Kafka answers as soon as a
     record is there; a broker that only looks again at the end needs a small value.
+    kafka_security_protocol, kafka_sasl_mechanism: in upper or lower case. kafka_ssl_…: PEM files;
+    ca: whom to trust in the place of the system's authorities; certificate, key: who we are (mTLS),
+    the key also in the certificate's file; check_hostname off: any host with a trusted certificate.
+    Raises ValidationError for what would be ignored in silence, such as a password without SASL.
     """
 
-    model_config = SettingsConfigDict(env_prefix="SWITCHGEAR_", frozen=True, extra="ignore")
+    # a refused value may be a password, and errors are printed
+    model_config = SettingsConfigDict(
+        env_prefix="SWITCHGEAR_", frozen=True, extra="ignore", hide_input_in_errors=True
+    )
 
     kafka: str = "localhost:9092"
     kafka_idempotence: bool = True
     kafka_fetch_max_wait_ms: Annotated[int, Field(ge=1)] = 500
-    kafka_security_protocol: str = "PLAINTEXT"
-    kafka_sasl_mechanism: str = "PLAIN"
+    kafka_security_protocol: Protocol = "PLAINTEXT"
+    kafka_sasl_mechanism: Mechanism = "PLAIN"
     kafka_sasl_username: str | None = None
     kafka_sasl_password: Annotated[str | None, Field(repr=False)] = None
+    kafka_ssl_ca: FilePath | None = None
+    kafka_ssl_certificate: FilePath | None = None
+    kafka_ssl_key: FilePath | None = None
+    kafka_ssl_key_password: Annotated[str | None, Field(repr=False)] = None
+    kafka_ssl_check_hostname: bool = True
+
+    @model_validator(mode="after")
+    def _no_security_in_vain(self) -> Self:
+        protocol = self.kafka_security_protocol
+        account = (self.kafka_sasl_username, self.kafka_sasl_password)
+        if protocol.startswith("SASL_"):
+            if not all(account):
+                raise ValueError(f"{protocol} needs kafka_sasl_username and kafka_sasl_password")
+        elif any(account):
+            raise ValueError(f"kafka_sasl_… has no effect with {protocol}: choose SASL_SSL")
+        files = (self.kafka_ssl_ca, self.kafka_ssl_certificate, self.kafka_ssl_key)
+        if any(files) and not protocol.endswith("SSL"):
+            raise ValueError(f"kafka_ssl_… has no effect with {protocol}: choose SSL or SASL_SSL")
+        if self.kafka_ssl_key and not self.kafka_ssl_certificate:
+            raise ValueError("kafka_ssl_key needs kafka_ssl_certificate")
+        return self
 
 
 class ClientSettings(KafkaSettings):

@@ -1,24 +1,20 @@
-"""How does a member of a Kafka consumer group look to the stream?
+"""Consumer group member on Apache Kafka (aiokafka), as the stream's source of records.
 
-FastStream owns the connection and the subscription; records are polled from its consumer directly.
-A FastStream handler would cost 0.7 ms a batch, sleep after every empty poll, and swallow whatever
-fails before the handler runs (a header that isn't UTF-8 does): a batch lost in silence.
+Records are polled from the consumer directly. A framework's handler would cost 0.7 ms a batch,
+sleep after every empty poll, and swallow whatever fails before the handler runs (a header that
+isn't UTF-8 does): a batch lost in silence.
 """
 
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
-from faststream import AckPolicy
-from faststream.kafka import KafkaBroker
-from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
 
 from producers.broker import Partition, Record
-from producers.kafka import to_record
+from producers.kafka import connection, to_record
 from producers.settings import KafkaSettings
 
 from .stream import Rebalanced
@@ -43,31 +39,29 @@ class KafkaSource:
         self._topics = topics
         self.group = group
         self._session_timeout_ms = int(session_timeout_s * 1000)
-        self._lifetime = AsyncExitStack()
         self._consumer: AIOKafkaConsumer
         self._joined = False
 
     async def start(self, listener: Rebalanced) -> None:
         """Joins the group; a new group begins at the oldest record."""
-        broker = KafkaBroker(
-            self._settings.kafka, security=_security(self._settings), logger=None, apply_types=False
-        )
-        await broker.connect()
-        self._lifetime.push_async_callback(broker.stop)
-        subscriber = broker.subscriber(
-            *self._topics,
+        self._consumer = AIOKafkaConsumer(
+            **connection(self._settings),
+            client_id=self.group,
             group_id=self.group,
-            # the default lets aiokafka commit what was polled, done or not: a crash would lose it
-            ack_policy=AckPolicy.MANUAL,
+            # the default commits what was polled, done or not: a crash would lose it
+            enable_auto_commit=False,
             auto_offset_reset="earliest",
-            listener=_Listener(listener),
             session_timeout_ms=self._session_timeout_ms,
             heartbeat_interval_ms=self._session_timeout_ms // 4,
             fetch_max_wait_ms=self._settings.kafka_fetch_max_wait_ms,
             max_partition_fetch_bytes=8_388_608,
         )
-        await subscriber.start()
-        self._consumer = subscriber.consumer
+        self._consumer.subscribe(self._topics, listener=_Listener(listener))
+        try:
+            await self._consumer.start()
+        except BaseException:
+            await self._consumer.stop()
+            raise
         self._joined = True
 
     async def poll(self, timeout_s: float) -> Sequence[Record]:
@@ -109,7 +103,8 @@ class KafkaSource:
 
     async def stop(self) -> None:
         """Leaves the group at once, so that others take over without waiting for a timeout."""
-        await self._lifetime.aclose()
+        if self._joined:
+            await self._consumer.stop()
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
@@ -122,15 +117,3 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka sh
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         await self._listener.assigned([Partition(*partition) for partition in assigned])
-
-
-def _security(settings: KafkaSettings) -> BaseSecurity | None:
-    use_ssl = settings.kafka_security_protocol.endswith("SSL")
-    if settings.kafka_sasl_username is None:
-        return BaseSecurity(use_ssl=use_ssl)
-    kind = {
-        "PLAIN": SASLPlaintext,
-        "SCRAM-SHA-256": SASLScram256,
-        "SCRAM-SHA-512": SASLScram512,
-    }[settings.kafka_sasl_mechanism]
-    return kind(settings.kafka_sasl_username, settings.kafka_sasl_password or "", use_ssl=use_ssl)
