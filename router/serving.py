@@ -25,7 +25,7 @@ from router.worker import Router, bury_request, route_one
 from runtime.config.catalog import Catalog
 from runtime.process.settings import ServiceSettings
 from workers.budget_state import Budgets
-from workers.gauges import show
+from workers.gauges import Member, show
 from workers.job import lane_of
 from workers.kafka_source import KafkaSource
 from workers.live import Live
@@ -67,7 +67,7 @@ async def serve(settings: ServiceSettings) -> None:
         )
         source = KafkaSource(settings, [topics.REQUESTS], _GROUP, settings.session_timeout_s)
         stream = _stream(source, router)
-        with background(show(process.metrics, stream, source, "router")):
+        with background(show(process.metrics, [Member(stream, source)], "router")):
             await stream.run(process.stop)
 
 

@@ -1,7 +1,8 @@
 """`python -m workers`: a tier's worker pool, and what an operator needs around it.
 
-python -m workers --tier economy              serve a tier (all its zones)
-python -m workers --tier economy --zone eu    serve one zone of it
+python -m workers --tier economy              serve a tier: all its queues
+python -m workers --tier economy --zone eu    serve what is bound to this zone (may be repeated)
+python -m workers --tier economy --unbound    serve what is bound to no zone
 python -m workers topics                      create what topics are missing
 python -m workers dlq list | show | replay    look at dead letters and send them on again
 python -m workers status                      breakers, limits, calls in flight, lag; refreshes
@@ -23,7 +24,7 @@ from runtime.process.settings import ServiceSettings
 
 from . import dlq
 from .fleet_state import SharedState
-from .serving import serve
+from .serving import Share, serve
 from .status import hold, show
 from .topics_admin import create
 
@@ -52,7 +53,8 @@ async def pool(options: argparse.Namespace, settings: ServiceSettings) -> None:
     """Serves one tier until told to stop."""
     if options.tier is None:
         raise ValueError("which tier? for example: python -m workers --tier economy")
-    await serve(settings, os.environ, options.tier, options.zone)
+    share = Share(tuple(options.zone), options.unbound)
+    await serve(settings, os.environ, options.tier, share)
 
 
 async def topics(_options: argparse.Namespace, settings: ServiceSettings) -> None:
@@ -81,7 +83,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m workers", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--tier", help="the tier to serve")
-    parser.add_argument("--zone", help="only the queue of this zone")
+    parser.add_argument(
+        "--zone", action="append", default=[], help="only the queue of this zone; may be repeated"
+    )
+    parser.add_argument(
+        "--unbound", action="store_true", help="only the queue of what no zone binds"
+    )
     parser.set_defaults(run=pool)
     commands = parser.add_subparsers(title="commands")
     commands.add_parser("topics", help="create the topics").set_defaults(run=topics)

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 from observability.metrics import Labels, Metrics
 
@@ -12,24 +13,32 @@ from .stream import Stream
 _EVERY_S: Final = 1.0
 
 
-async def show(metrics: Metrics, stream: Stream, source: KafkaSource, tier: str) -> None:
-    """Keeps the gauges of one consumer group's member up to date until cancelled."""
+class Member(NamedTuple):
+    """A consumer group's member: its stream, and where that gets its records."""
+
+    stream: Stream
+    source: KafkaSource
+
+
+async def show(metrics: Metrics, members: Sequence[Member], tier: str) -> None:
+    """Keeps the gauges of a process's members up to date until cancelled."""
     while True:
         await asyncio.sleep(_EVERY_S)
-        metrics.set("switchgear_in_flight", tier, to=stream.state().running)
-        _show_queues(metrics, stream, source)
+        running = sum(member.stream.state().running for member in members)
+        metrics.set("switchgear_in_flight", tier, to=running)
+        _show_queues(metrics, members)
 
 
-def _show_queues(metrics: Metrics, stream: Stream, source: KafkaSource) -> None:
-    ends, done = source.ends(), stream.done()
-    now_ms, oldest = time.time() * 1000, stream.oldest_ms()
-    topics = {partition.topic for partition in ends}
-    ages_s: dict[Labels, float] = {
-        (topic,): (now_ms - oldest.get(topic, now_ms)) / 1000 for topic in topics
-    }
+def _show_queues(metrics: Metrics, members: Sequence[Member]) -> None:
+    ages_s: dict[Labels, float] = {}
+    behind: dict[Labels, float] = {}
+    now_ms = time.time() * 1000
+    for stream, source in members:
+        ends, done, oldest = source.ends(), stream.done(), stream.oldest_ms()
+        for place, end in ends.items():
+            ages_s[(place.topic,)] = (now_ms - oldest.get(place.topic, now_ms)) / 1000
+            behind[source.group, place.topic, str(place.number)] = max(
+                0, end - done.get(place, end)
+            )
     metrics.show("switchgear_queue_age_seconds", ages_s)
-    behind: dict[Labels, float] = {
-        (source.group, place.topic, str(place.number)): max(0, end - done.get(place, end))
-        for place, end in ends.items()
-    }
     metrics.show("switchgear_consumer_lag", behind)

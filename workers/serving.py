@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -12,54 +13,77 @@ from runtime.process.settings import ServiceSettings
 
 from .building import build_pool
 from .chores import do_chore
-from .gauges import show
+from .gauges import Member, show
 from .handover import DELAYS_MS
 from .job import lane_of
 from .kafka_source import KafkaSource
 from .parts import Pool
 from .pool import bury, serve_one
+from .queues import group_of, queues_of
 from .service_process import Process, background, service_process
+from .slots import Slots
 from .stream import Stream, StreamSettings
 
 _CHORES_GROUP: Final = "switchgear-chores"
 _CANCELLED_BEFORE_S: Final = 3600.0
 """A worker that starts must know what was cancelled while it was away."""
 _WAITING_RETRIES: Final = 50_000
+_BACKLOG: Final = 10_000
+"""Records that wait in a pool's memory, of all its queues."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What a pool serves of its tier, as `queues_of` takes it."""
+
+    zones: tuple[str, ...] = ()
+    unbound: bool = False
 
 
 async def serve(
-    settings: ServiceSettings, environment: Mapping[str, str], tier: str, zone: str | None
+    settings: ServiceSettings, environment: Mapping[str, str], tier: str, share: Share
 ) -> None:
-    """Serves a tier, or one zone of it, until SIGTERM. environment: keys and addresses.
+    """Serves a tier, or a share of it, until SIGTERM. environment: keys and addresses.
 
     Raises ConfigError or ValueError when it can't begin.
     """
     async with AsyncExitStack() as parts:
         process = await parts.enter_async_context(service_process(settings, "switchgear-workers"))
         pool = await build_pool(parts, process, environment, tier)
-        queues = queues_of(pool.world().catalog, tier, zone)
+        queues = queues_of(pool.world().catalog, tier, share.zones, unbound=share.unbound)
         await parts.enter_async_context(
             process.broker.tail(
                 topics.CANCELLATIONS, pool.cancellations.receive, since_s=_CANCELLED_BEFORE_S
             )
         )
         async with asyncio.TaskGroup() as streams:
-            streams.create_task(_serve_queues(process, pool, queues, zone))
+            streams.create_task(_serve_queues(process, pool, queues))
             streams.create_task(_chores_stream(process, pool).run(process.stop))
 
 
-async def _serve_queues(process: Process, pool: Pool, queues: list[str], zone: str | None) -> None:
-    group = f"switchgear-{pool.tier}" + (f"-{zone}" if zone else "")
-    source = KafkaSource(process.settings, queues, group, process.settings.session_timeout_s)
+async def _serve_queues(process: Process, pool: Pool, queues: list[str]) -> None:
+    """One stream a queue, for each has a group of its own; all share the tier's concurrency."""
+    concurrency = pool.world().catalog.tiers[pool.tier].concurrency
+    backlog = max(concurrency, _BACKLOG // len(queues))
+    settings = StreamSettings(concurrency, backlog=backlog, slots=Slots(concurrency))
+    members = [_member(process, pool, queue, settings) for queue in queues]
+    with background(show(process.metrics, members, pool.tier)):
+        async with asyncio.TaskGroup() as running:
+            for member in members:
+                running.create_task(member.stream.run(process.stop))
+
+
+def _member(process: Process, pool: Pool, queue: str, settings: StreamSettings) -> Member:
+    session_timeout_s = process.settings.session_timeout_s
+    source = KafkaSource(process.settings, [queue], group_of(queue), session_timeout_s)
     stream = Stream(
         source,
         partial(serve_one, pool),
         partial(bury, process.publisher),
         partial(lane_of, weight_of=lambda name: _weight(pool.world().catalog, name)),
-        StreamSettings(concurrency=pool.world().catalog.tiers[pool.tier].concurrency),
+        settings,
     )
-    with background(show(process.metrics, stream, source, pool.tier)):
-        await stream.run(process.stop)
+    return Member(stream, source)
 
 
 def _chores_stream(process: Process, pool: Pool) -> Stream:
@@ -72,18 +96,6 @@ def _chores_stream(process: Process, pool: Pool) -> Stream:
         partial(lane_of, weight_of=lambda _: 1),
         StreamSettings(concurrency=_WAITING_RETRIES, revoke_grace_s=0, stop_grace_s=0),
     )
-
-
-def queues_of(catalog: Catalog, tier: str, zone: str | None) -> list[str]:
-    """The topics that a pool consumes. Raises ValueError for a tier or zone that isn't there."""
-    if tier not in catalog.tiers:
-        raise ValueError(f"there is no tier {tier!r}; there are: {', '.join(catalog.tiers)}")
-    zones = sorted({deployment.zone for _, deployment in catalog.deployments_of(tier)})
-    if zone is None:
-        return [topics.tier_topic(tier), *(topics.tier_topic(tier, name) for name in zones)]
-    if zone not in zones:
-        raise ValueError(f"tier {tier!r} has no deployment in zone {zone!r}, only in {zones}")
-    return [topics.tier_topic(tier, zone)]
 
 
 def _weight(catalog: Catalog, name: str) -> int:

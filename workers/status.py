@@ -10,7 +10,6 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 
-from producers import topics
 from producers.settings import KafkaSettings
 from runtime.config.catalog import Catalog
 
@@ -18,6 +17,7 @@ from .fleet import keys_of
 from .fleet_report import Line, WorkerReport, lines
 from .fleet_state import REPORTS, FleetState, News, SharedState
 from .lag import lags
+from .queues import group_of, queues_of
 from .redis_link import Link, connect
 
 _REFRESH_S = 1.0
@@ -44,9 +44,8 @@ async def look(redis: Redis, settings: KafkaSettings, catalog: Catalog) -> View:
     stored = await cast("Awaitable[dict[str, str]]", redis.hgetall(REPORTS))
     reports = [WorkerReport.model_validate_json(text) for text in stored.values()]
     news = await FleetState(Link(redis), "status").all_news()
-    lag = await lags(
-        settings, {f"switchgear-{tier}": _queues(catalog, tier) for tier in catalog.tiers}
-    )
+    queues = [queue for tier in catalog.tiers for queue in queues_of(catalog, tier)]
+    lag = await lags(settings, {group_of(queue): [queue] for queue in queues})
     return View(sorted(report.worker for report in reports), lines(reports, news), lag)
 
 
@@ -111,11 +110,6 @@ def _breaker(catalog: Catalog, name: str) -> str:
     if any(name in pair for pair in keys.values()):
         return name
     raise ValueError(f"there is no deployment or breaker {name!r}; there are: {', '.join(keys)}")
-
-
-def _queues(catalog: Catalog, tier: str) -> list[str]:
-    zones = {deployment.zone for _, deployment in catalog.deployments_of(tier)}
-    return [topics.tier_topic(tier), *(topics.tier_topic(tier, zone) for zone in zones)]
 
 
 def _number(limit: float | None) -> str:

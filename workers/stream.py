@@ -16,6 +16,7 @@ from typing import Final, Protocol, TypeAlias
 from producers.broker import Partition, Record
 
 from .admission import Admission, Lane, Ticket
+from .slots import Slots
 from .watermark import Watermark
 
 _log: Final = logging.getLogger(__name__)
@@ -74,7 +75,8 @@ class StreamSettings:
     """concurrency: records run at once. backlog: records that may wait; more pauses the partitions.
 
     revoke_grace_s: how long a rebalance waits for running records; stop_grace_s: how long a stop
-    does. What isn't done by then is redelivered.
+    does. What isn't done by then is redelivered. slots: shared with other streams, in the place of
+    `concurrency` of the stream's own.
     """
 
     concurrency: int
@@ -82,6 +84,7 @@ class StreamSettings:
     commit_every_s: float = 0.2
     revoke_grace_s: float = 2.0
     stop_grace_s: float = 20.0
+    slots: Slots | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +122,8 @@ class Stream:
         self._on_crash = on_crash
         self._lane_of = lane_of
         self._settings = settings
+        self._slots = settings.slots or Slots(settings.concurrency)
+        self._slots.join(self._fill)
         self._admission: Admission[_Work] = Admission()
         self._watermarks: dict[Partition, Watermark] = {}
         self._running: set[asyncio.Task[None]] = set()
@@ -197,20 +202,18 @@ class Stream:
             self._admission.offer(self._lane_of(record), _Work(record, watermark))
 
     def _fill(self) -> None:
-        while not self._held and not self._stopping and self._has_room():
+        while not self._held and not self._stopping and self._slots.take():
             ticket = self._admission.take()
             if ticket is None:
+                self._slots.give_back()
                 return
             task = asyncio.create_task(self._run(ticket))
             self._running.add(task)
             task.add_done_callback(self._ended)
 
-    def _has_room(self) -> bool:
-        return len(self._running) < self._settings.concurrency
-
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
-        self._fill()
+        self._slots.release()
 
     def _balance(self) -> None:
         waiting = len(self._admission)

@@ -12,6 +12,7 @@ from producers.settings import KafkaSettings
 from runtime.config.catalog import Catalog
 
 from .handover import DELAYS_MS
+from .queues import queues_of
 
 _DAY_MS: Final = 86_400_000
 _ALREADY_THERE: Final = 36
@@ -31,9 +32,7 @@ def wanted(catalog: Catalog) -> Iterator[Topic]:
     """Every topic of the engine: a queue for each tier, and for each of its zones."""
     yield Topic(topics.REQUESTS, 7 * _DAY_MS)
     for tier in catalog.tiers:
-        yield Topic(topics.tier_topic(tier), 7 * _DAY_MS)
-        zones = {deployment.zone for _, deployment in catalog.deployments_of(tier)}
-        yield from (Topic(topics.tier_topic(tier, zone), 7 * _DAY_MS) for zone in sorted(zones))
+        yield from (Topic(queue, 7 * _DAY_MS) for queue in queues_of(catalog, tier))
     yield from (Topic(topics.retry_topic(delay), 7 * _DAY_MS) for delay in DELAYS_MS)
     yield from (Topic(name, _DAY_MS) for name in sorted(_reply_topics(catalog)))
     yield Topic(topics.USAGE, 90 * _DAY_MS)

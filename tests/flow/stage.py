@@ -44,9 +44,10 @@ from workers.job import lane_of
 from workers.parts import Pool, Reporter
 from workers.pool import bury, serve_one
 from workers.prompt_caching import PromptCaching
+from workers.queues import group_of, queues_of
 from workers.second_opinion import SecondOpinion
-from workers.serving import queues_of
 from workers.situation import PlanRules
+from workers.slots import Slots
 from workers.stream import Stream, StreamSettings
 from workers.tokens import TokenFactors
 from workers.world import World
@@ -213,7 +214,7 @@ class Stage:
         )
 
     def streams(self) -> list[Stream]:
-        """One router, one worker for each tier, one for the chores."""
+        """One router, one worker for each queue of each tier, one for the chores."""
         router = self.router()
         found = [
             self._stream(
@@ -225,16 +226,31 @@ class Stage:
         ]
         buried = partial(bury, self.broker)
         for tier in self.catalog.tiers:
-            queues = queues_of(self.catalog, tier, None)
-            found.append(self._stream(queues, tier, partial(serve_one, self.pool(tier)), buried))
+            served, slots = partial(serve_one, self.pool(tier)), Slots(self.concurrency)
+            found += [
+                self._stream([queue], group_of(queue), served, buried, slots=slots)
+                for queue in queues_of(self.catalog, tier)
+            ]
         chores = [topics.retry_topic(delay) for delay in DELAYS_MS]
         chore = partial(do_chore, self.broker, self.tracer, self.answers)
         found.append(self._stream(chores, "chores", chore, buried))
         return found
 
-    def _stream(self, queues: list[str], group: str, handle: Any, crash: Any) -> Stream:  # noqa: ANN401
+    def _stream(
+        self,
+        queues: list[str],
+        group: str,
+        handle: Any,  # noqa: ANN401
+        crash: Any,  # noqa: ANN401
+        *,
+        slots: Slots | None = None,
+    ) -> Stream:
         settings = StreamSettings(
-            self.concurrency, commit_every_s=0.02, revoke_grace_s=0.2, stop_grace_s=0.2
+            self.concurrency,
+            commit_every_s=0.02,
+            revoke_grace_s=0.2,
+            stop_grace_s=0.2,
+            slots=slots,
         )
         lane = partial(lane_of, weight_of=lambda _: 1)
         return Stream(self.broker.member(queues, group), handle, crash, lane, settings)

@@ -18,8 +18,8 @@ from dev.broker import Listeners, apache_kafka
 from dev.processes import free_port
 from producers.broker import Outgoing, Partition, Record
 from producers.kafka import KafkaBroker, connection
+from runtime.process.settings import ServiceSettings
 from workers.kafka_source import KafkaSource
-from workers.settings import ServiceSettings
 
 pytestmark = pytest.mark.kafka
 

@@ -13,10 +13,10 @@ from pydantic import ValidationError
 from observability.settings import ObservabilitySettings
 from producers.kafka import connection
 from producers.settings import ClientSettings, KafkaSettings
-from workers.settings import ServiceSettings
+from runtime.process.settings import ServiceSettings
+from tests.rules.source import PACKAGES
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("producers", "router", "workers", "cache", "observability")
 ACCOUNT: dict[str, Any] = {"kafka_sasl_username": "me", "kafka_sasl_password": "s3cret"}
 MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 
@@ -132,7 +132,7 @@ def test_secrets_are_not_shown() -> None:
 def test_every_kafka_client_takes_the_one_mapping() -> None:
     calls = [
         (path, ast.unparse(call))
-        for room in ROOMS
+        for room in PACKAGES
         for path in (ROOT / room).rglob("*.py")
         for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(call, ast.Call) and ast.unparse(call.func).startswith("AIOKafka")
