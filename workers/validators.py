@@ -33,6 +33,11 @@ from producers.messages import (
     Validator,
 )
 
+from .pattern_size import too_large
+
+MAX_CHECKS: Final = 32
+"""Of one request."""
+
 REGEX_SECONDS: Final = 0.1
 _TOO_SHORT_TO_TELL: Final = 20
 """Letters below which a language can't be told."""
@@ -59,6 +64,8 @@ def named_checks(entry_points: Mapping[str, str]) -> dict[str, Named]:
 
 def invalid(validators: Sequence[Validator], known: Mapping[str, Named]) -> str | None:
     """What is wrong with the checks themselves, for the one who sent them; None if nothing is."""
+    if len(validators) > MAX_CHECKS:
+        return f"validators: there are {len(validators):,} checks, at most {MAX_CHECKS} may be"
     for n, validator in enumerate(validators):
         wrong = _wrong(validator, known)
         if wrong is not None:
@@ -158,10 +165,14 @@ def _wrong(validator: Validator, known: Mapping[str, Named]) -> str | None:
             return None
 
 
-def _wrong_pattern(pattern: str) -> str | None:
+def _wrong_pattern(*patterns: str) -> str | None:
+    large = too_large(*patterns)
+    if large is not None:
+        return large
     try:
-        regex.compile(pattern)
-    except regex.error as error:
+        for pattern in patterns:
+            regex.compile(pattern)
+    except (regex.error, RecursionError, OverflowError, MemoryError, ValueError) as error:
         return f"the pattern is invalid: {error}"
     return None
 
@@ -171,13 +182,16 @@ def _wrong_schema(schema: Mapping[str, Any]) -> str | None:
         _Checked.check_schema(schema)
     except SchemaError as error:
         return f"the schema is invalid at {error.json_path}: {error.message[:200]}"
-    named = "patternProperties" in _keywords(schema)
-    return "patternProperties isn't supported here" if named else None
+    keywords = list(_keywords(schema))
+    if any(name == "patternProperties" for name, _ in keywords):
+        return "patternProperties isn't supported here"
+    patterns = (value for name, value in keywords if name == "pattern")
+    return _wrong_pattern(*(value for value in patterns if isinstance(value, str)))
 
 
-def _keywords(schema: object) -> Iterator[str]:
+def _keywords(schema: object) -> Iterator[tuple[str, object]]:
     if isinstance(schema, Mapping):
-        yield from schema
+        yield from schema.items()
         for value in schema.values():
             yield from _keywords(value)
     elif isinstance(schema, list):
