@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from runtime.redis.errors import REDIS_UNAVAILABLE
+from runtime.redis.lua_files import lua
 
-from . import scripts
 from .budget import within
 from .reads import Reads
 from .round_trips import RoundTrips
@@ -61,8 +61,8 @@ class Flights:
         self._leads: dict[str, Leads] = {}
         self._joining: set[str] = set()
         self._renewal: asyncio.Task[None] | None = None
-        self._release = trips.script(scripts.RELEASE)
-        self._renew = trips.script(scripts.RENEW)
+        self._release = trips.script(lua("cache", "release"))
+        self._renew = trips.script(lua("cache", "renew"))
 
     async def join(self, key: str) -> Role:
         """Leads when nobody else does. Within the budget; never raises."""

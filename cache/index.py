@@ -15,6 +15,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from runtime.redis.errors import REDIS_UNAVAILABLE
+from runtime.redis.key_names import named
 
 from .rows import Near, Rows
 
@@ -182,7 +183,7 @@ class ProcessIndex:
 async def has_vector_sets(redis: Redis) -> bool:
     """Whether the server knows vector sets (Redis 8). Raises when it can't be reached."""
     try:
-        await _execute(redis, "VCARD", "switchgear:no:such:key")
+        await _execute(redis, "VCARD", named("no", "such", "key"))
     except ResponseError:
         return False
     return True

@@ -5,6 +5,8 @@ from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from runtime.redis.key_names import named
+
 Step: TypeAlias = Literal["exact", "canonical", "semantic"]
 Share: TypeAlias = Annotated[float, Field(ge=0, le=1)]
 Seconds: TypeAlias = Annotated[float, Field(gt=0)]
@@ -83,7 +85,7 @@ class CacheSettings(_Section):
     tiers: dict[str, dict[str, object]] = {}
     tenants: dict[str, dict[str, object]] = {}
     knowledge_version: str = ""
-    key_prefix: Annotated[str, Field(pattern=r"^[\w:.-]+$")] = "switchgear:cache"
+    key_prefix: Annotated[str, Field(pattern=r"^[\w:.-]+$")] = named("cache")
     budget_ms: Annotated[float, Field(gt=0)] = 15
     lease_s: Seconds = 5
     index: Literal["auto", "redis", "process"] = "auto"

@@ -8,8 +8,8 @@ from typing import Any, Final, Protocol, cast
 from redis.asyncio import Redis
 
 from runtime.redis.errors import REDIS_UNAVAILABLE
+from runtime.redis.lua_files import lua
 
-from . import scripts
 from .embed import Embedder
 from .found import Shadow
 from .promise import (
@@ -67,7 +67,7 @@ class Shadows:
         self._redis = redis
         self._store = store
         self._answers = answers
-        self._swap = redis.register_script(scripts.SWAP)
+        self._swap = redis.register_script(lua("cache", "swap"))
 
     async def compare(self, shadow: Shadow, body: dict[str, Any]) -> bool | None:
         """Whether the kept answer was right; the records are written. None: it can't be told."""

@@ -12,8 +12,8 @@ from decimal import Decimal
 from typing import Final
 
 from runtime.redis.errors import REDIS_UNAVAILABLE
+from runtime.redis.lua_files import lua
 
-from . import scripts
 from .entry import Entry, decode, encode
 from .reads import Reads, Unavailable
 from .round_trips import RoundTrips
@@ -56,10 +56,10 @@ class Store:
         self._trips = trips
         self._reads = reads
         self._prefix = prefix
-        self._keep = trips.script(scripts.KEEP)
-        self._credit = trips.script(scripts.CREDIT)
-        self._forget = trips.script(scripts.FORGET)
-        self._forget_all = trips.script(scripts.FORGET_ALL)
+        self._keep = trips.script(lua("cache", "drop", "keep"))
+        self._credit = trips.script(lua("cache", "credit"))
+        self._forget = trips.script(lua("cache", "drop", "forget"))
+        self._forget_all = trips.script(lua("cache", "forget_all"))
 
     def key(self, tenant: str, *parts: str) -> str:
         """The Redis key of something of a tenant."""

@@ -11,16 +11,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Final
 
 from runtime.config.catalog import Tenant
+from runtime.redis.key_names import named
+from runtime.redis.lua_files import lua
 
 from .budgets import Cap, Period, caps, refused, standing, whole
 from .redis_link import Link
 from .situation import Spent, Standing, Within
 
-_LUA: Final = Path(__file__).with_name("lua")
 _LEASE_S: Final = 3600
 
 
@@ -49,8 +49,8 @@ class Budgets:
         self._owed: list[tuple[Reservation, int]] = []
         self._alone: Counter[tuple[str, Cap]] = Counter()
         if link is not None:
-            self._reserve = link.trips.script((_LUA / "reserve.lua").read_text())
-            self._settle = link.trips.script((_LUA / "settle.lua").read_text())
+            self._reserve = link.trips.script(lua("workers", "reserve"))
+            self._settle = link.trips.script(lua("workers", "settle"))
 
     async def reserve(
         self,
@@ -161,5 +161,5 @@ class Budgets:
 
 def _keys(tenant: str, bound: Sequence[Cap]) -> list[str]:
     """One hash slot for a tenant, so that a Redis cluster can run the scripts."""
-    prefix = f"switchgear:budget:{{{tenant}}}"
+    prefix = named("budget", f"{{{tenant}}}")
     return [f"{prefix}:open", f"{prefix}:held", *(f"{prefix}:{cap.name}" for cap in bound)]

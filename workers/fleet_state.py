@@ -9,23 +9,23 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias, cast
 
 from redis.asyncio.client import PubSub
 
 from runtime.redis.errors import REDIS_UNAVAILABLE
+from runtime.redis.key_names import named
+from runtime.redis.lua_files import lua
 
 from .breaker_rules import Reason
 from .limits import BURST_S, LEASE_S, Ask, Grant, Quota
 from .redis_link import Link
 
 SharedState: TypeAlias = Literal["open", "closed", "forced_open", "forced_closed"]
-BREAKERS: Final = "switchgear:breakers"
-NEWS: Final = "switchgear:breakers:news"
-WORKERS: Final = "switchgear:workers"
-REPORTS: Final = "switchgear:workers:reports"
-_LUA: Final = Path(__file__).with_name("lua")
+BREAKERS: Final = named("breakers")
+NEWS: Final = named("breakers", "news")
+WORKERS: Final = named("workers")
+REPORTS: Final = named("workers", "reports")
 _PING_EVERY_S: Final = 0.5
 _PROBE_LEASE_S: Final = 10.0
 _UNLIMITED: Final = -1.0
@@ -55,10 +55,10 @@ class FleetState:
         self.following: Final = asyncio.Event()
         self._outbox: asyncio.Queue[Callable[[], Awaitable[object]]] = asyncio.Queue()
         script = link.redis.register_script
-        self._tell = script((_LUA / "tell.lua").read_text())
-        self._probe = script((_LUA / "probe.lua").read_text())
-        self._report = script((_LUA / "report.lua").read_text())
-        self._lease = script((_LUA / "lease.lua").read_text())
+        self._tell = script(lua("workers", "tell"))
+        self._probe = script(lua("workers", "probe"))
+        self._report = script(lua("workers", "report"))
+        self._lease = script(lua("workers", "lease"))
 
     @property
     def up(self) -> bool:
@@ -102,14 +102,14 @@ class FleetState:
 
     async def take_probe(self, breaker: str, number: int, places: int) -> bool:
         """Whether the fleet has a place left for this worker's probe; yes when Redis is away."""
-        key = f"switchgear:probes:{breaker}"
+        key = named("probes", breaker)
         args: list[str | float] = [places, _PROBE_LEASE_S, self._probe_id(number)]
         taken: object = await self._run(lambda: self._probe([key], args))
         return taken != 0
 
     def free_probe(self, breaker: str, number: int) -> None:
         """The probe has ended: its place is free as soon as the loop gets to it."""
-        key, probe = f"switchgear:probes:{breaker}", self._probe_id(number)
+        key, probe = named("probes", breaker), self._probe_id(number)
         self._outbox.put_nowait(lambda: self._run(lambda: self._link.redis.zrem(key, probe)))
 
     def _probe_id(self, number: int) -> str:
@@ -122,7 +122,7 @@ class FleetState:
             *(BURST_S, LEASE_S, ask.tokens, ask.back_requests, ask.back_tokens),
             *(_number(left) for left in (ask.left_requests, ask.left_tokens)),
         ]
-        answer = await self._run(lambda: self._lease([f"switchgear:rate:{key}"], args))
+        answer = await self._run(lambda: self._lease([named("rate", key)], args))
         return None if answer is None else _grant(quota, *map(float, answer))
 
     async def report_in(self, report: str, silent_s: float) -> int | None:

@@ -9,15 +9,15 @@ import math
 import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Final
+
+from runtime.redis.key_names import named
+from runtime.redis.lua_files import lua
 
 from .prompt_cache import SECONDS, Uses
 from .redis_link import Link
 
 _KEPT: Final = 20_000
-_KEY: Final = "switchgear:prefix:"
-_LUA: Final = Path(__file__).with_name("lua") / "prefixes.lua"
 
 
 def decayed(uses: Uses, seconds: float) -> Uses:
@@ -60,12 +60,12 @@ class SharedCounts:
     def __init__(self, link: Link) -> None:
         self._link = link
         self._local = LocalCounts()
-        self._script = link.trips.script(_LUA.read_text())
+        self._script = link.trips.script(lua("workers", "prefixes"))
 
     async def seen(self, look: Sequence[str], record: Sequence[str]) -> Mapping[str, Uses]:
         """As LocalCounts.seen; without Redis, what this process has seen."""
         local = await self._local.seen(look, record)
-        keys = [_KEY + name for name in (*look, *record)]
+        keys = [named("prefix", name) for name in (*look, *record)]
         told = await self._link.run(lambda: self._script(keys=keys, args=[len(look)]))
         if told is None:
             return local

@@ -7,6 +7,7 @@ from typing import Any, Final, Protocol, TypeAlias
 
 from observability.prices import Rates
 from runtime.config.catalog import Deployment
+from runtime.redis.key_names import joined
 
 from .cold_start import ColdStart
 from .prompt_cache import (
@@ -65,7 +66,7 @@ class PromptCaching:
         if smallest is None or _bytes(call) < smallest * _BYTES_PER_TOKEN:
             return Decision(Unmarked("too small to be cached"))
         deployment = call.deployment
-        scope = f"{tenant}/{deployment.provider}/{deployment.account}/{deployment.model}"
+        scope = joined(tenant, deployment.provider, deployment.account, deployment.model)
         found = prefixes(call.body, scope, _BYTES_PER_TOKEN)
         if deployment.provider in _KEYED:
             return Decision(CacheKey(found.marks[0].name) if found.marks else Unmarked("no prefix"))
