@@ -11,6 +11,7 @@ from collections import OrderedDict
 from typing import Final
 
 from producers.messages import Request
+from runtime.redis.key_names import joined
 
 MIN_PREFIX_TOKENS: Final = 1024
 """Below this no provider caches a prefix (Anthropic's and OpenAI's smallest minimum but one)."""
@@ -58,11 +59,11 @@ def prefix_of(request: Request, system_tokens: int) -> str | None:
     """The tenant-scoped hash of the part that repeats, if it is long enough to be cached."""
     if system_tokens < MIN_PREFIX_TOKENS:
         return None
-    digest = hashlib.blake2b(request.tenant.encode(), digest_size=12)
+    digest = hashlib.blake2b(joined(request.tenant).encode(), digest_size=12)
     for message in request.body.messages:
         if message["role"] not in ("system", "developer"):
             break
-        digest.update(repr(message.get("content")).encode())
+        digest.update(joined(repr(message.get("content"))).encode())
     return digest.hexdigest()
 
 

@@ -8,12 +8,17 @@ from hypothesis import strategies as st
 
 from producers import codec
 from producers.messages import ChatBody, Request, Route, Tagged
+from router.partition_key import prefix_of
 from runtime.redis.key_names import joined
 from tests.flow.stage import catalog
 from tests.unit.test_decisions import job
 from workers.handover import Progress, handed_over
 from workers.identity import identity_of
 from workers.plan import Delay
+from workers.prefix_counts import LocalCounts
+from workers.prompt_cache import CacheKey
+from workers.prompt_caching import PromptCaching
+from workers.providers.provider import Call
 
 NAMES = st.text("ab1:/.", min_size=1, max_size=5)
 """What tenants and ids may hold, and few enough letters that joined texts often meet."""
@@ -43,6 +48,19 @@ def test_a_former_key_is_read_only_where_it_is_one_requests(
 @given(st.lists(st.text(), max_size=4), st.lists(st.text(), max_size=4))
 def test_joined_texts_differ_where_a_part_does(one: list[str], two: list[str]) -> None:
     assert (joined(*one) == joined(*two)) == (one == two)
+
+
+def test_a_prefix_is_its_tenants_however_name_and_prompt_meet() -> None:
+    def prefix(tenant: str, system: str) -> str | None:
+        body = ChatBody(messages=[{"role": "system", "content": system}])
+        return prefix_of(Request(id="r", tenant=tenant, body=body), 5000)
+
+    assert prefix("t", "a") == prefix("t", "a")
+    assert prefix("t", "a") != prefix("u", "a")
+    two = ChatBody(
+        messages=[{"role": "system", "content": "a"}, {"role": "system", "content": "b"}]
+    )
+    assert prefix_of(Request(id="r", tenant="t", body=two), 5000) != prefix("t", "ab")
 
 
 JSON: Any = st.recursive(
@@ -93,3 +111,18 @@ def test_a_delayed_record_is_the_same_request() -> None:
     record = handed_over(before, Delay(1, "busy"), progress, [], catalog())
     after = codec.decode_tagged(record.value).request
     assert identity_of(after) == identity_of(before.request)
+
+
+async def test_a_prompts_prefix_has_another_name_for_every_tenant_and_account() -> None:
+    long = [{"role": "system", "content": "word " * 9000}, {"role": "user", "content": "?"}]
+    model = catalog().models["small"]
+    places = [("a", "x/openai/y"), ("a/openai/x", "y")]
+    names = set()
+    for tenant, account in places:
+        changes = {"provider": "openai", "account": account}
+        deployment = catalog().deployments["eco-a"].model_copy(update=changes)
+        call = Call(deployment, model, ChatBody.model_validate({"messages": long}), 5, 5)
+        planned = (await PromptCaching(LocalCounts(), lambda _: None).plan(tenant, call)).plan
+        assert isinstance(planned, CacheKey)
+        names.add(planned.key)
+    assert len(names) == len(places)
