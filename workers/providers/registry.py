@@ -1,0 +1,52 @@
+"""Which provider answers for each deployment? One registry: a new dialect is one line here."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from aiohttp import ClientSession
+
+from runtime.config.catalog import Catalog, Deployment
+
+from . import aws
+from .anthropic import AnthropicDialect
+from .bedrock import BedrockDialect
+from .credentials import Authoriser, api_key
+from .dialect import Dialect
+from .http import HttpProvider
+from .openai import OpenAiDialect
+from .provider import Provider
+
+DIALECTS: Final[Mapping[str, Dialect]] = {
+    "openai": OpenAiDialect(),
+    "anthropic": AnthropicDialect(),
+    "bedrock": BedrockDialect(),
+}
+
+
+def connect(
+    catalog: Catalog, session: ClientSession, environment: Mapping[str, str]
+) -> dict[str, Provider]:
+    """A provider for every deployment of the catalog, by the deployment's name.
+
+    Nothing is opened here. A key that is missing makes each call end as `BadCredentials` which
+    names the environment variable; the other deployments work on.
+    """
+    return {
+        name: provider_of(deployment, session, environment)
+        for name, deployment in catalog.deployments.items()
+    }
+
+
+def provider_of(
+    deployment: Deployment, session: ClientSession, environment: Mapping[str, str]
+) -> Provider:
+    """The provider of one deployment."""
+    address = environment.get(deployment.base_url_env or "") or deployment.base_url
+    authoriser = _authoriser(deployment, address, environment)
+    return HttpProvider(session, DIALECTS[deployment.dialect], address, authoriser)
+
+
+def _authoriser(deployment: Deployment, address: str, environment: Mapping[str, str]) -> Authoriser:
+    if deployment.dialect != "bedrock" or deployment.api_key_env is not None:
+        return api_key(deployment, environment)
+    return aws.authoriser(address, deployment.region, environment)
