@@ -31,7 +31,7 @@ COPY cache cache
 COPY workers workers
 COPY router router
 COPY switchgear.yaml .
-RUN python3 -m workers.tokenizer_files /opt/encodings \
+RUN python3 -m workers.tokens.tiktoken_files /opt/encodings \
  && python3 -m compileall -q producers observability runtime cache workers router
 ENV TIKTOKEN_CACHE_DIR=/opt/encodings
 USER 10001

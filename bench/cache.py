@@ -25,16 +25,16 @@ import numpy as np
 from redis.asyncio import Redis
 
 from bench.machine import description
-from cache.embed import LocalEmbedder
-from cache.entry import encode
-from cache.found import Hit, Miss
-from cache.index import Index, ProcessIndex, RedisIndex
-from cache.lookup import Lookup, Semantic
-from cache.outcome import new_entry
+from cache.lookup import CacheLookup, SemanticStep
+from cache.results.lookup_result import Hit, Miss
+from cache.results.outcomes import new_entry
+from cache.semantic.embedder import LocalEmbedder
+from cache.semantic.vector_index import ProcessIndex, RedisIndex, VectorIndex
+from cache.semantic.verifier_file import load_verifier
 from cache.settings import CacheSettings
-from cache.verifier_file import load_verifier
+from cache.storage.entry import encode_entry
 from dev.redis_server import redis_server, url_of
-from producers.messages import (
+from producers.contract import (
     CacheOutcome,
     ChatBody,
     Done,
@@ -80,7 +80,7 @@ def answer() -> Done:
     )
 
 
-async def keep_questions(lookup: Lookup) -> list[tuple[str, str]]:
+async def keep_questions(lookup: CacheLookup) -> list[tuple[str, str]]:
     """Keeps some real questions; each with one in other words."""
     pairs = [
         (
@@ -96,12 +96,12 @@ async def keep_questions(lookup: Lookup) -> list[tuple[str, str]]:
     return pairs
 
 
-async def fill(redis: Redis, lookup: Lookup, index: Index, entries: int) -> None:
+async def fill(redis: Redis, lookup: CacheLookup, index: VectorIndex, entries: int) -> None:
     """Entries of the same scope in random directions, as whole as any other."""
     model = await lookup.find(request("What fills a cache?"), ROUTE, 0)
     assert isinstance(model, Miss)
     assert model.placed is not None
-    entry = encode(new_entry(model, answer(), 10**9))
+    entry = encode_entry(new_entry(model, answer(), 10**9))
     random, scope = np.random.default_rng(0), model.question.scope
     prefix = f"{SETTINGS.key_prefix}:{{bench}}:e:{scope}."
     for start in range(0, entries, 500):
@@ -131,7 +131,7 @@ async def timed(look: Callable[[int], Awaitable[object]], times: int = LOOKS) ->
     }
 
 
-async def cpu_of_exact(lookup: Lookup, text: str, at_once: int = 64, each: int = 60) -> float:
+async def cpu_of_exact(lookup: CacheLookup, text: str, at_once: int = 64, each: int = 60) -> float:
     """Milliseconds of this process's CPU for one exact hit when many are looked up at once."""
 
     async def look() -> None:
@@ -143,12 +143,14 @@ async def cpu_of_exact(lookup: Lookup, text: str, at_once: int = 64, each: int =
     return round((time.process_time() - began) * 1000 / (at_once * each), 4)
 
 
-async def measure(redis: Redis, make: Callable[[Redis], Index], entries: int) -> dict[str, Any]:
+async def measure(
+    redis: Redis, make: Callable[[Redis], VectorIndex], entries: int
+) -> dict[str, Any]:
     """One index back end."""
     await redis.flushall()
     embedder, index = LocalEmbedder(Path("var/embedder")), make(redis)
     verifier = load_verifier(SETTINGS, embedder.version)
-    lookup = Lookup(SETTINGS, redis, Semantic(embedder, verifier, index))
+    lookup = CacheLookup(SETTINGS, redis, SemanticStep(embedder, verifier, index))
     pairs = await keep_questions(lookup)
     await fill(redis, lookup, index, entries)
 

@@ -17,15 +17,15 @@ from statistics import median, quantiles
 from typing import Final
 
 from dev.redis_server import redis_server, url_of
-from producers.messages import Usage
+from producers.contract import Usage
+from runtime.budgets.reservations import BudgetLedger, Reservation
 from runtime.config.catalog import Catalog, Tenant
-from workers.breakers import Transition
-from workers.budget_state import Budgets, Reservation
-from workers.fleet import Fleet, Permit
-from workers.fleet_state import FleetState
-from workers.providers.outcome import Completion, RateLimited
-from workers.redis_link import Link, connect
-from workers.situation import Shut
+from runtime.redis.connection import RedisLink, connect_redis
+from workers.health.admission import CallPermit, DeploymentAdmission
+from workers.health.breaker_registry import Transition
+from workers.health.gate import NotNow
+from workers.health.shared_state import SharedFleetState
+from workers.providers.base.call_outcome import Completion, RateLimited
 
 CALLS: Final = 5_000
 NEWS: Final = 100
@@ -43,16 +43,18 @@ def main() -> None:
 
 async def measure(url: str) -> None:
     """One line for each figure."""
-    link = Link(connect(url))
-    state = FleetState(link, "bench")
-    alone = Fleet(_catalog(), time.monotonic, _ignore)
-    shared = Fleet(_catalog(rpm=6_000_000, tpm=600_000_000), time.monotonic, _ignore, state=state)
+    link = RedisLink(connect_redis(url))
+    state = SharedFleetState(link, "bench")
+    alone = DeploymentAdmission(_catalog(), time.monotonic, _ignore)
+    shared = DeploymentAdmission(
+        _catalog(rpm=6_000_000, tpm=600_000_000), time.monotonic, _ignore, state=state
+    )
     running = asyncio.create_task(shared.run())
     await state.following.wait()
     await _print("a bare Redis PING", link.ping)
     await _print("gate, admit, settle; no limits", lambda: _call(alone))
     await _print("gate, admit, settle; limits shared over Redis", lambda: _call(shared))
-    budgets = Budgets(lambda: datetime.now(UTC), link)
+    budgets = BudgetLedger(lambda: datetime.now(UTC), link)
     await _print("a budget reserved and settled (two caps)", lambda: _spend(budgets))
     await _news(url, shared)
     running.cancel()
@@ -60,14 +62,14 @@ async def measure(url: str) -> None:
     await link.redis.aclose()
 
 
-async def _call(fleet: Fleet) -> None:
+async def _call(fleet: DeploymentAdmission) -> None:
     fleet.gate("a", 100)
     permit = await fleet.admit("a", 100)
-    assert isinstance(permit, Permit)
+    assert isinstance(permit, CallPermit)
     fleet.settle(permit, ANSWER)
 
 
-async def _spend(budgets: Budgets) -> None:
+async def _spend(budgets: BudgetLedger) -> None:
     reservation = await budgets.reserve("t", TENANT, {}, f"{time.monotonic_ns()}", Decimal(100))
     assert isinstance(reservation, Reservation)
     await budgets.settle(reservation, Decimal(90))
@@ -82,19 +84,19 @@ async def _print(what: str, once: Callable[[], Awaitable[object]]) -> None:
     print(f"{what:48} {cpu / CALLS * 1e6:7.1f} us of CPU, {wall / CALLS * 1e6:7.1f} us")
 
 
-async def _news(url: str, first: Fleet) -> None:
+async def _news(url: str, first: DeploymentAdmission) -> None:
     """From one worker's 429 until another worker's gate is shut."""
-    state = FleetState(Link(connect(url)), "other")
-    second = Fleet(_catalog(), time.monotonic, _ignore, state=state)
+    state = SharedFleetState(RedisLink(connect_redis(url)), "other")
+    second = DeploymentAdmission(_catalog(), time.monotonic, _ignore, state=state)
     running = asyncio.create_task(second.run())
     await state.following.wait()
     took = []
     for number in range(NEWS):
         permit = await first.admit(f"n{number}", 100)
-        assert isinstance(permit, Permit)
+        assert isinstance(permit, CallPermit)
         begun = time.perf_counter()
         first.settle(permit, RateLimited(message="", wait_s=60))
-        while not isinstance(second.gate(f"n{number}", 100), Shut):  # noqa: ASYNC110
+        while not isinstance(second.gate(f"n{number}", 100), NotNow):  # noqa: ASYNC110
             await asyncio.sleep(0)
         took.append((time.perf_counter() - begun) * 1000)
     p99 = quantiles(took, n=100)[-1]

@@ -19,11 +19,11 @@ from typing import Final
 import yaml
 
 from bench.machine import description
-from observability import groundedness
-from observability.confidence import Rate, wilson
-from observability.groundedness import LEAST_CLAIMS, context_of, support
+from observability.grounding import groundedness
+from observability.grounding.groundedness import LEAST_CLAIMS, context_of, context_support
+from observability.reports.wilson import IntervalRate, wilson
 
-LABELLED: Final = Path("tests/unit/observability")
+LABELLED: Final = Path("tests/unit/observability/grounding")
 RESULTS: Final = Path("bench/results/groundedness.json")
 _SETS: Final = ("groundedness", "groundedness_unseen")
 _LEAST: Final = (0, LEAST_CLAIMS)
@@ -48,9 +48,11 @@ def labelled(name: str) -> Iterator[Labelled]:
                 yield Labelled(style["context"], answer, kind, faithful)
 
 
-def flagged(answers: Sequence[Labelled], *, faithful: bool, least: int) -> Rate:
+def flagged(answers: Sequence[Labelled], *, faithful: bool, least: int) -> IntervalRate:
     """The share of the faithful or the other answers, with `least` claims, that is flagged."""
-    found = [support(one.answer, one.context) for one in answers if one.faithful is faithful]
+    found = [
+        context_support(one.answer, one.context) for one in answers if one.faithful is faithful
+    ]
     told = [one.ungrounded for one in found if one.checked >= least]
     return wilson(sum(verdict is True for verdict in told), len(told))
 
@@ -112,7 +114,7 @@ def _both(name: str, answer: str, context: str, before: ModuleType | None) -> di
 
 
 def _module_at(commit: str) -> ModuleType:
-    command = ["git", "show", f"{commit}:observability/groundedness.py"]
+    command = ["git", "show", f"{commit}:observability/grounding/groundedness.py"]
     source = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     module = ModuleType(f"groundedness_at_{commit}")
     sys.modules[module.__name__] = module

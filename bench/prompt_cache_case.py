@@ -2,7 +2,8 @@
 
 The case: 1,800 tokens of instructions before each of 500,000 requests a month, at $3 per million
 input tokens. The cached figures come from replaying a month of arrivals through the decision of
-`workers/prompt_cache.py`, a hit renewing the entry, a gap longer than its lifetime paying a write.
+`workers/prompt_cache/policy.py`: a hit renews the entry, a gap longer than its lifetime pays a
+write.
 """
 
 import argparse
@@ -10,11 +11,11 @@ import random
 from collections.abc import Iterator
 from decimal import Decimal
 
-from observability.prices import Rates
-from workers.prefix_counts import LocalCounts
-from workers.prompt_cache import SECONDS, Breakpoints, Prefix, Prefixes, decide
+from observability.pricing.prices import TokenRates
+from workers.calling.prefix_counts import LocalCounts
+from workers.prompt_cache.policy import SECONDS, Breakpoints, Prefix, Prefixes, decide_cache_plan
 
-RATES = Rates(Decimal(3), Decimal("0.3"), Decimal("3.75"), Decimal(6), Decimal(15))
+RATES = TokenRates(Decimal(3), Decimal("0.3"), Decimal("3.75"), Decimal(6), Decimal(15))
 MONTH_S = 30 * 86_400
 OFFICE = range(8, 18)
 
@@ -40,7 +41,7 @@ def replay(times: Iterator[float], tokens: int, smallest: int) -> tuple[Decimal,
     warm_until, cost, writes, reads = -1.0, Decimal(0), 0, 0
     for now in times:
         uses = counts.seen_at(["p"], ["p"], now)
-        plan = decide(found, uses, RATES, smallest).plan
+        plan = decide_cache_plan(found, uses, RATES, smallest).plan
         if not isinstance(plan, Breakpoints):
             cost += RATES.input * tokens
             continue

@@ -26,11 +26,11 @@ from mistralai.client import Mistral
 
 from bench import machine
 from dev.simulator.process import Running, running
-from producers.messages import ChatBody
+from producers.contract import ChatBody
 from runtime.config.catalog import Deployment, Model
-from workers.providers import provider_of
-from workers.providers.outcome import Completion
-from workers.providers.provider import Call
+from workers.providers.base.call_outcome import Completion
+from workers.providers.base.provider import ProviderRequest
+from workers.providers.registry import provider_of
 
 KEY = "bench-key"
 SYSTEM = "You answer in one sentence. " * 20
@@ -79,7 +79,7 @@ def ours(session: ClientSession, address: str, *, stream: bool) -> dict[str, Onc
             }
         )
         provider = provider_of(chosen, session, environment)
-        call = Call(chosen, MODEL, body, 60, 60)
+        call = ProviderRequest(chosen, MODEL, body, 60, 60)
 
         async def emit(_: dict[str, Any]) -> None:
             """A stream's reader."""

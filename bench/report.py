@@ -19,13 +19,13 @@ import psycopg
 
 from dev import clickhouse
 from dev.postgres_server import postgres, url_of
-from observability import report
-from observability.ledger import Batch, Ledger
-from observability.ledger_schema import COLUMNS
-from observability.period import Period
-from observability.stores import ledger_at
-from observability.stores.duckdb_file import DuckDbFile
-from producers.messages import Attempt, Usage, UsageEvent
+from observability.ledger.ledger import Ledger, UsageBatch
+from observability.ledger.schema import COLUMNS
+from observability.ledger.stores import ledger_at
+from observability.ledger.stores.duckdb_file import DuckDbFile
+from observability.reports import cost
+from observability.reports.period import ReportPeriod
+from producers.contract import Attempt, Usage, UsageEvent
 
 DAY_MS = 86_400_000
 START_MS = 1_772_323_200_000
@@ -139,7 +139,7 @@ def _booking_rate(ledger: Ledger) -> float:
     events = [_event(number) for number in range(BATCH * 2)]
     begun = time.perf_counter()
     for start in range(0, len(events), BATCH):
-        ledger.book(Batch(events[start : start + BATCH], {("llm.usage", 0): start + BATCH}))
+        ledger.book(UsageBatch(events[start : start + BATCH], {("llm.usage", 0): start + BATCH}))
     return len(events) / (time.perf_counter() - begun)
 
 
@@ -164,12 +164,12 @@ def _synthetic(folder: Path, events: int, form: str) -> Path:
 
 
 def _timed_reports(ledger: Ledger) -> list[float]:
-    month = Period(START_MS, START_MS + 30 * DAY_MS)
+    month = ReportPeriod(START_MS, START_MS + 30 * DAY_MS)
     times = []
     for by in (["tenant"], ["tenant", "model", "tag"], ["tenant", "model", "tag:team", "day"]):
         begun = time.perf_counter()
         with ledger.reading() as db:
-            made = report.make(db, by, month, month.end_ms - 1)
+            made = cost.cost_report(db, by, month, month.end_ms - 1)
         times.append(time.perf_counter() - begun)
         print(f"report --by {','.join(by)}: {times[-1]:.2f} s, {len(made.rows):,} rows")
     return times

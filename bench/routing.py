@@ -18,11 +18,12 @@ from bench import routing_money as money
 from dev.routing_data import Row, load
 from dev.train_router import ROUTERS, without_domain, without_source
 from observability.price_lists import load_price_book
-from router import classifier, features, policy
-from router.options import Basis
-from router.serving import basis_of
-from runtime.config.config_file import parse
-from workers.pricing import Pricing
+from router.decide import policy, success_model
+from router.decide.tier_candidates import RoutingConfig
+from router.serve.process import routing_config
+from router.text import features
+from runtime.config.config_file import parse_config
+from runtime.config.pricing import Pricing
 
 RESULTS = Path(__file__).with_name("results") / "routing.json"
 LEGAL_RULE = {
@@ -65,7 +66,7 @@ def calibration(rows: Sequence[Row]) -> dict[str, Any]:
     return found
 
 
-def savings(rows: Sequence[Row], basis: Basis, legal: Basis) -> dict[str, Any]:
+def savings(rows: Sequence[Row], basis: RoutingConfig, legal: RoutingConfig) -> dict[str, Any]:
     """The cascade on recorded outcomes, and the month of the support desk."""
     print(f"\nCascade {money.CHEAP} → {money.STRONG}; shares of the strong tier's quality and cost")
     ladders = money.cascades(rows, basis)
@@ -86,15 +87,15 @@ def savings(rows: Sequence[Row], basis: Basis, legal: Basis) -> dict[str, Any]:
     return {"cascade": [dataclasses.asdict(x) for x in ladders], "desk": dataclasses.asdict(desk)}
 
 
-def speed(rows: Sequence[Row], basis: Basis) -> dict[str, float]:
+def speed(rows: Sequence[Row], basis: RoutingConfig) -> dict[str, float]:
     """Decisions a second on one core, from the request to the route, and their latency."""
     requests = [row.request for row in rows[:3_000]]
     took = []
     cpu = time.process_time()
     for request in requests:
         started = time.perf_counter()
-        found = features.extract(request)
-        policy.choose(request, found, classifier.score(found), basis)
+        found = features.extract_features(request)
+        policy.choose_route(request, found, success_model.score_features(found), basis)
         took.append(time.perf_counter() - started)
     per_second = len(took) / (time.process_time() - cpu)
     p50, p99 = (float(np.percentile(took, q)) * 1e3 for q in (50, 99))
@@ -109,13 +110,13 @@ def main() -> None:
     parser.add_argument("--config", type=Path, default=Path("switchgear.yaml"))
     options = parser.parse_args()
     rows = load(options.data)
-    catalog = parse(options.config.read_text(encoding="utf-8"))
+    catalog = parse_config(options.config.read_text(encoding="utf-8"))
     pricing = Pricing(load_price_book())
-    basis = basis_of(catalog, pricing)
-    legal = basis_of(catalog.model_copy(update={"policy": LEGAL_RULE}), pricing)
+    basis = routing_config(catalog, pricing)
+    legal = routing_config(catalog.model_copy(update={"policy": LEGAL_RULE}), pricing)
     results = {
         "rows": len(rows),
-        "model": classifier.default_model().version,
+        "model": success_model.default_model().version,
         "speed": speed(rows, basis),
         "savings": savings(rows, basis, legal),
         "learning": calibration(rows),

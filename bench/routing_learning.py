@@ -1,7 +1,7 @@
 """Is the router's estimate calibrated on a source it never saw, and does feedback improve it?
 
 Both start from the shipped model as a new tenant's traffic would, and feed outcomes back through
-`router.outcomes`, the way `llm.feedback` does.
+`router.learn.outcome_store`, the way `llm.feedback` does.
 """
 
 import random
@@ -12,10 +12,11 @@ from typing import Literal
 import numpy as np
 
 from dev.routing_data import Floats, Row, apgr
-from router import classifier, features
-from router.classifier import Scores
-from router.outcomes import Outcome, Outcomes
-from router.settings import Learning
+from router.decide import success_model
+from router.decide.settings import Learning
+from router.decide.success_model import Scores
+from router.learn.outcome_store import OutcomeStore, WeighedOutcome
+from router.text import features
 
 RULES = Learning(enabled=True, max_shift=1.0)
 BINS = 10
@@ -36,7 +37,7 @@ class Judged:
     scores: Scores
     task: str
 
-    def promised(self, which: Which) -> classifier.Estimate:
+    def promised(self, which: Which) -> success_model.Estimate:
         """The estimate for the cheapest or the strongest of three tiers."""
         return self.scores.success(RANK[which], TIERS)
 
@@ -47,9 +48,10 @@ class Judged:
 
 def judge(rows: Sequence[Row], *, declared: bool = False) -> list[Judged]:
     """Every row judged; `declared`: its domain is what the caller declares as its task."""
-    found = [(row, features.extract(row.request)) for row in rows]
+    found = [(row, features.extract_features(row.request)) for row in rows]
     return [
-        Judged(row, classifier.score(f), row.domain if declared else f.task) for row, f in found
+        Judged(row, success_model.score_features(f), row.domain if declared else f.task)
+        for row, f in found
     ]
 
 
@@ -69,9 +71,9 @@ def calibrated(
 ) -> tuple[Floats, Floats]:
     """(promised, good) of the rows that were not fed back, after `outcomes` others were."""
     order = random.Random(seed).sample(list(judged), len(judged))
-    known = Outcomes()
+    known = OutcomeStore()
     for one in order[:outcomes]:
-        outcome = Outcome(one.good(which), one.promised(which).mean)
+        outcome = WeighedOutcome(one.good(which), one.promised(which).mean)
         known.record(("new", one.task, which), outcome, RULES)
     rest = order[outcomes:]
     promised = [known.believe(("new", o.task, which), o.promised(which), RULES).mean for o in rest]
@@ -103,15 +105,15 @@ def learned_apgr(judged: Sequence[Judged], outcomes: int, seed: int) -> float:
     """APGR on the rest after `outcomes` requests, each answered by one tier drawn at random."""
     rng = random.Random(seed)
     order = rng.sample(list(judged), len(judged))
-    known = Outcomes()
+    known = OutcomeStore()
     for one in order[:outcomes]:
         which: Which = rng.choice(["weak", "strong"])
-        outcome = Outcome(one.good(which), one.promised(which).mean)
+        outcome = WeighedOutcome(one.good(which), one.promised(which).mean)
         known.record(("new", one.task, which), outcome, RULES)
     rest = order[max(FED) :]
     if not outcomes:
         return apgr(np.array([one.scores.need for one in rest]), [one.row for one in rest])
-    need = [_gain(known, one) + TEXT_SHARE * classifier.logit(one.scores.need) for one in rest]
+    need = [_gain(known, one) + TEXT_SHARE * success_model.logit(one.scores.need) for one in rest]
     return apgr(np.array(need), [one.row for one in rest])
 
 
@@ -123,7 +125,7 @@ def curve(judged: Sequence[Judged]) -> dict[int, float]:
     }
 
 
-def _gain(known: Outcomes, one: Judged) -> float:
+def _gain(known: OutcomeStore, one: Judged) -> float:
     """What the strong tier is believed to add."""
     sides: tuple[Which, Which] = ("strong", "weak")
     strong, weak = (

@@ -10,11 +10,12 @@ from decimal import Decimal
 from itertools import product
 
 from dev.routing_data import Row
-from producers.messages import Request, Route, Usage
-from router import classifier, features, policy
-from router.cascade import expect
-from router.options import Basis
-from router.settings import Cascade
+from producers.contract import Request, Route, Usage
+from router.decide import policy, success_model
+from router.decide.cascade import expect
+from router.decide.settings import CascadeSettings
+from router.decide.tier_candidates import RoutingConfig
+from router.text import features
 
 CATCHES = (0.6, 0.8, 0.95)
 FALSE_ALARMS = 0.02
@@ -44,7 +45,7 @@ class Ladder:
     cost_at_95: float
 
 
-def cascades(rows: Sequence[Row], basis: Basis, seed: int = 0) -> list[Ladder]:
+def cascades(rows: Sequence[Row], basis: RoutingConfig, seed: int = 0) -> list[Ladder]:
     """Every request tried cheap and checked by a verifier that errs; what it catches goes up."""
     cheap, strong = (float(basis.price_of(name, CALL) or 0) for name in (CHEAP, STRONG))
     ladders = []
@@ -59,7 +60,7 @@ def cascades(rows: Sequence[Row], basis: Basis, seed: int = 0) -> list[Ladder]:
             for row, escalated in zip(own, up, strict=True)
         ]
         escalated = sum(up) / len(own)
-        rules = Cascade(verifier_catches=catches, verifier_false_alarms=FALSE_ALARMS)
+        rules = CascadeSettings(verifier_catches=catches, verifier_false_alarms=FALSE_ALARMS)
         plan = expect((Decimal(cheap), weak), (Decimal(strong), best), rules)
         ladders.append(
             Ladder(
@@ -136,7 +137,7 @@ _THINGS = ("kettle", "router", "bicycle", "lamp", "phone", "subscription", "heat
 _DAYS = ("Monday", "Tuesday", "2 May", "last Friday", "1 June", "Sunday")
 
 
-def support_desk(basis: Basis, seed: int = 1) -> Desk:
+def support_desk(basis: RoutingConfig, seed: int = 1) -> Desk:
     """Synthetic tickets through features, classifier and policy; the bill scaled to the month."""
     rng = random.Random(seed)
     kinds = [rng.random() < LEGAL_SHARE for _ in range(SAMPLED)]
@@ -166,9 +167,9 @@ def _ticket(rng: random.Random, *, legal: bool) -> Request:
     return Request.model_validate({"id": "t", "tenant": "desk", "body": body})
 
 
-def _route(ticket: Request, basis: Basis) -> Route:
-    found = features.extract(ticket)
-    route = policy.choose(ticket, found, classifier.score(found), basis)
+def _route(ticket: Request, basis: RoutingConfig) -> Route:
+    found = features.extract_features(ticket)
+    route = policy.choose_route(ticket, found, success_model.score_features(found), basis)
     assert isinstance(route, Route), route
     return route
 

@@ -19,11 +19,11 @@ from opentelemetry.sdk.trace import ReadableSpan
 from structlog import make_filtering_bound_logger
 
 from observability.logs import logger, start_logging
-from observability.metrics import Metrics
-from observability.outcome import Outcomes
-from observability.semconv import attempt_attributes, queue_attributes
-from observability.tracing import Step, Tracer, TracingSettings, Waited
-from producers.messages import Attempt, CacheOutcome, Timings, Usage, UsageEvent
+from observability.metrics.registry import MetricsRegistry
+from observability.metrics.usage_metrics import UsageMetrics
+from observability.tracing.semconv import attempt_attributes, queue_attributes
+from observability.tracing.tracer import QueueWait, SpanRecord, Tracer, TracingSettings
+from producers.contract import Attempt, CacheOutcome, Timings, Usage, UsageEvent
 
 RESULTS: Final = Path("bench/results/telemetry_cpu.json")
 PIPELINE: Final = Path("bench/results/pipeline.json")
@@ -58,7 +58,9 @@ def traced(ratio: float) -> Callable[[], None]:
 
     def one() -> None:
         now_ms = time.time() * 1000
-        waited = Waited(queue="q", since_ms=now_ms, attributes=lambda: queue_attributes("q", 1, 17))
+        waited = QueueWait(
+            queue="q", since_ms=now_ms, attributes=lambda: queue_attributes("q", 1, 17)
+        )
         route = tracer.hop("route", tenant="acme", waited=waited)
         with route.span("decide"):
             pass
@@ -68,7 +70,7 @@ def traced(ratio: float) -> Callable[[], None]:
         with serve.span("cache lookup") as looking, looking.span("read"):
             pass
         now = time.time_ns()
-        serve.add(Step("chat d", now, now, lambda: attempt_attributes(_ATTEMPT, "p", "m")))
+        serve.add(SpanRecord("chat d", now, now, lambda: attempt_attributes(_ATTEMPT, "p", "m")))
         with serve.span("reply"):
             serve.headers()
         serve.end()
@@ -79,9 +81,9 @@ def traced(ratio: float) -> Callable[[], None]:
 def main() -> None:
     """Print microseconds a request, and the whole as a share of the pipeline's CPU."""
     start_logging("INFO", out=io.StringIO())
-    loud = Outcomes(Metrics(), logger(role="bench"))
+    loud = UsageMetrics(MetricsRegistry(), logger(role="bench"))
     mute = structlog.wrap_logger(None, wrapper_class=make_filtering_bound_logger("ERROR"))
-    silent = Outcomes(Metrics(), mute)
+    silent = UsageMetrics(MetricsRegistry(), mute)
     unsampled, sampled = _us(traced(0)), _us(traced(1))
     metrics = _us(lambda: silent.record(_EVENT, exported=False))
     line = _us(lambda: loud.record(_EVENT, exported=False)) - metrics

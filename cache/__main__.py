@@ -10,7 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from .commands import COMMANDS, CommandError
+from cache.commands import COMMANDS, CommandError
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -7,13 +7,12 @@ from pathlib import Path
 import aiohttp
 from redis.asyncio import Redis
 
+from cache.lookup import CacheLookup, SemanticStep
+from cache.semantic.embedder import Embedder, LocalEmbedder, NoEmbedder, OpenAiEmbedder
+from cache.semantic.vector_index import ProcessIndex, RedisIndex, VectorIndex, has_vector_sets
+from cache.semantic.verifier_file import NoVerifier, load_verifier
+from cache.settings import CacheSettings
 from runtime.redis.errors import REDIS_UNAVAILABLE
-
-from .embed import Embedder, LocalEmbedder, NoEmbedder, OpenAiEmbedder
-from .index import Index, ProcessIndex, RedisIndex, has_vector_sets
-from .lookup import Lookup, Semantic
-from .settings import CacheSettings
-from .verifier_file import NoVerifier, load_verifier
 
 _log = logging.getLogger(__name__)
 
@@ -24,7 +23,7 @@ async def open_lookup(
     *,
     session: aiohttp.ClientSession | None = None,
     environment: Mapping[str, str] | None = None,
-) -> Lookup:
+) -> CacheLookup:
     """The cache; without a semantic step when its parts are missing, which is told in the log.
 
     session, environment: for an embeddings endpoint. The caller closes redis, session and lookup.
@@ -32,13 +31,13 @@ async def open_lookup(
     try:
         embedder = _embedder(settings, session, environment or {})
         if embedder is None:
-            return Lookup(settings, redis)
+            return CacheLookup(settings, redis)
         verifier = load_verifier(settings, embedder.version)
     except (NoEmbedder, NoVerifier) as error:
         _log.warning("semantic cache off, exact and canonical on: %s", error)
-        return Lookup(settings, redis)
+        return CacheLookup(settings, redis)
     index = await _index(settings, redis)
-    return Lookup(settings, redis, Semantic(embedder, verifier, index))
+    return CacheLookup(settings, redis, SemanticStep(embedder, verifier, index))
 
 
 def _embedder(
@@ -60,7 +59,7 @@ def _embedder(
             return OpenAiEmbedder(session, base_url, wanted.model, key)
 
 
-async def _index(settings: CacheSettings, redis: Redis) -> Index:
+async def _index(settings: CacheSettings, redis: Redis) -> VectorIndex:
     try:
         in_redis = settings.index == "redis" or (
             settings.index == "auto" and await has_vector_sets(redis)

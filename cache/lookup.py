@@ -14,28 +14,35 @@ from typing import Final
 
 from redis.asyncio import Redis
 
-from observability.semconv import CACHE_ROLE
-from observability.tracing import OpenSpan, Tracer
-from producers.messages import CacheOutcome, Done, Request, Route
+from cache.identity.cacheable import refuse_answer, refuse_question, refuse_request
+from cache.identity.key import NoQuestion, Question, question_of
+from cache.results.lookup_result import Bypass, Hit, LookupResult, Miss, Refresh, ShadowCheck
+from cache.results.outcomes import blank_miss, bypass, hit_on, is_expired, missed, new_entry
+from cache.semantic.embedder import Embedder
+from cache.semantic.semantic_search import NoMatch, SearchRequest, SemanticMatch, SemanticSearch
+from cache.semantic.vector_index import VectorIndex
+from cache.settings import CacheSettings
+from cache.shadow_checks import AlikeAnswers, AnswerComparison, ShadowChecks
+from cache.storage.batched_reads import BatchedReads, Unavailable
+from cache.storage.entry import CacheEntry, lifetime_ms
+from cache.storage.hit_accounting import HitAccounting
+from cache.storage.invalidation import Invalidation, carry_out_invalidation
+from cache.storage.single_flight import (
+    FIRST_WAIT_S,
+    LONGEST_WAIT_S,
+    Follower,
+    Leader,
+    NoLease,
+    Role,
+    SingleFlight,
+)
+from cache.storage.store import EntryStore, Stored, StoreRead
+from cache.verification.verifier import Verifier
+from observability.tracing.semconv import CACHE_ROLE
+from observability.tracing.tracer import OpenSpan, Tracer
+from producers.contract import CacheOutcome, Done, Request, Route
 from runtime.redis.errors import REDIS_UNAVAILABLE
-
-from .cacheable import refuse_answer, refuse_question, refuse_request
-from .credit import Credits
-from .embed import Embedder
-from .entry import Entry, lifetime_ms
-from .flight import FIRST_PAUSE_S, LONGEST_PAUSE_S, Alone, Flights, Follows, Leads, Role
-from .found import Bypass, Found, Hit, Miss, Refresh, Shadow
-from .index import Index
-from .invalidation import Invalidation, forget
-from .key import NoQuestion, Question, ask
-from .neighbours import Neighbours, Served, Unlike, Want
-from .outcome import blank, bypass, ended, hit_on, missed, new_entry
-from .reads import Reads, Unavailable
-from .round_trips import RoundTrips
-from .settings import CacheSettings
-from .shadow import AlikeAnswers, Answers, Shadows
-from .store import Glance, Kept, Store
-from .verify import Verifier
+from runtime.redis.pipelining import PipelineLane
 
 _log = logging.getLogger(__name__)
 FLIGHT: Final = "single flight"
@@ -43,40 +50,40 @@ FLIGHT: Final = "single flight"
 
 
 @dataclass(frozen=True, slots=True)
-class Semantic:
+class SemanticStep:
     """What the semantic step needs. answers: compares answers, by default by their vectors."""
 
     embedder: Embedder
     verifier: Verifier
-    index: Index
-    answers: Answers | None = None
+    index: VectorIndex
+    answers: AnswerComparison | None = None
 
 
-class Lookup:
+class CacheLookup:
     """The cache as a worker sees it. One per process and event loop; close it at the end."""
 
     def __init__(
-        self, settings: CacheSettings, redis: Redis, semantic: Semantic | None = None
+        self, settings: CacheSettings, redis: Redis, semantic: SemanticStep | None = None
     ) -> None:
         budget_s = settings.budget_ms / 1000
-        reads = Reads(redis, budget_s)
+        reads = BatchedReads(redis, budget_s)
         self._settings = settings
         self._policy = lru_cache(maxsize=4096)(settings.policy)
-        trips = RoundTrips(redis)
-        self._store = store = Store(trips, reads, settings.key_prefix)
-        self._flights = Flights(trips, reads, lease_s=settings.lease_s, budget_s=budget_s)
-        self._credits = Credits(store)
-        self._neighbours: Neighbours | None = None
-        self._shadows: Shadows | None = None
+        trips = PipelineLane(redis)
+        self._store = store = EntryStore(trips, reads, settings.key_prefix)
+        self._flights = SingleFlight(trips, reads, lease_s=settings.lease_s, budget_s=budget_s)
+        self._credits = HitAccounting(store)
+        self._neighbours: SemanticSearch | None = None
+        self._shadows: ShadowChecks | None = None
         if semantic is not None:
             parts = semantic.index, semantic.embedder, semantic.verifier
-            self._neighbours = Neighbours(store, reads, *parts, budget_s=budget_s)
+            self._neighbours = SemanticSearch(store, reads, *parts, budget_s=budget_s)
             answers = semantic.answers or AlikeAnswers(semantic.embedder)
-            self._shadows = Shadows(redis, store, answers)
+            self._shadows = ShadowChecks(redis, store, answers)
 
     async def find(
         self, request: Request, route: Route, now_ms: int, span: OpenSpan | None = None
-    ) -> Found:
+    ) -> LookupResult:
         """What the cache has for a request. now_ms: Unix milliseconds. Never raises.
 
         span: of the trace, gets the look's steps as its own.
@@ -102,13 +109,13 @@ class Lookup:
         """The call failed: somebody else may try. Never raises."""
         await self._land(miss, shared=True)
 
-    async def follow(self, task: Refresh | Shadow, done: Done) -> bool | None:
+    async def follow(self, task: Refresh | ShadowCheck, done: Done) -> bool | None:
         """The call that a hit's `follow_up` asked for has been made. Never raises.
 
         Whether the hit was right, where that was the question and can be told.
         """
         right: bool | None = None
-        if isinstance(task, Shadow) and self._shadows is not None:
+        if isinstance(task, ShadowCheck) and self._shadows is not None:
             try:
                 right = await self._shadows.compare(task, done.body)
             except Exception:  # noqa: BLE001 - a sample lost must not cost more
@@ -118,7 +125,7 @@ class Lookup:
 
     async def forget(self, what: Invalidation) -> int:
         """Invalidates on all workers; how many entries. Raises REDIS_UNAVAILABLE."""
-        return await forget(self._store, what)
+        return await carry_out_invalidation(self._store, what)
 
     async def close(self) -> None:
         """Writes what is left and stops the background tasks."""
@@ -127,24 +134,28 @@ class Lookup:
         if self._neighbours is not None:
             await self._neighbours.close()
 
-    async def _find(self, request: Request, route: Route, now_ms: int, span: OpenSpan) -> Found:
+    async def _find(
+        self, request: Request, route: Route, now_ms: int, span: OpenSpan
+    ) -> LookupResult:
         policy = self._policy(request.tenant, route.tier)
         knowledge = self._settings.knowledge_version
         by_canonical = "canonical" in policy.steps
-        question = ask(request, route, knowledge=knowledge, by_canonical=by_canonical)
+        question = question_of(request, route, knowledge=knowledge, by_canonical=by_canonical)
         if isinstance(question, NoQuestion):
             return bypass(question.reason)
         refused = refuse_request(request.body, question.text, policy)
         if refused is not None:
             return bypass(refused)
-        miss = blank(request, route, question, policy, now_ms)
+        miss = blank_miss(request, route, question, policy, now_ms)
         with span.span("read"):
             seen = await self._store.look(request.tenant, question.entry)
         if isinstance(seen, Unavailable):
             return replace(miss, outcome=CacheOutcome(result="error", reason=seen.reason))
         return await self._decide(request, miss, seen, span)
 
-    async def _decide(self, request: Request, miss: Miss, seen: Glance, span: OpenSpan) -> Found:
+    async def _decide(
+        self, request: Request, miss: Miss, seen: StoreRead, span: OpenSpan
+    ) -> LookupResult:
         control = request.routing.cache
         if control.mode != "no-store":
             miss = replace(miss, age=seen.age)
@@ -160,9 +171,9 @@ class Lookup:
         with span.span(FLIGHT) as flight:
             return await self._join(found, flight)
 
-    async def _serve(self, miss: Miss, entry: Entry | None, span: OpenSpan) -> Hit | None:
+    async def _serve(self, miss: Miss, entry: CacheEntry | None, span: OpenSpan) -> Hit | None:
         """A hit by the very words or their canonical form."""
-        if entry is None or ended(entry, miss):
+        if entry is None or is_expired(entry, miss):
             return None
         hit = hit_on(entry, miss, miss.question.entry)
         if (hit.outcome.score or 0) < (miss.min_confidence or 0):
@@ -179,7 +190,7 @@ class Lookup:
             return hit
         role = await self._flights.join(self._flight_key(miss.question))
         flight.attributes = {CACHE_ROLE: type(role).__name__}
-        if not isinstance(role, Leads):
+        if not isinstance(role, Leader):
             return hit
         return replace(hit, follow_up=Refresh(replace(miss, lead=role)))
 
@@ -193,41 +204,45 @@ class Lookup:
                 return replace(miss, placed=await neighbours.place(question, age, span))
             except REDIS_UNAVAILABLE:
                 return miss
-        want = Want(question, miss.policy, age, miss.group, miss.now_ms)
+        want = SearchRequest(question, miss.policy, age, miss.group, miss.now_ms)
         found = await neighbours.nearest(want, span)
         match found:
-            case Unlike(reason, placed):
+            case NoMatch(reason, placed):
                 return replace(miss, placed=placed, outcome=missed(reason))
-            case Served(name, entry, score, shadow) if score >= (miss.min_confidence or 0):
+            case SemanticMatch(name, entry, score, shadow) if score >= (miss.min_confidence or 0):
                 self._credits.hit(question.tenant, name, entry.cost_micro_usd)
                 hit = hit_on(entry, miss, name, score)
-                return replace(hit, follow_up=Shadow(miss, name, entry, score) if shadow else None)
-            case Served(score=score):
+                return replace(
+                    hit, follow_up=ShadowCheck(miss, name, entry, score) if shadow else None
+                )
+            case SemanticMatch(score=score):
                 return replace(miss, outcome=missed(f"score {score:.3f} below min_confidence"))
 
-    async def _join(self, miss: Miss, flight: OpenSpan) -> Found:
+    async def _join(self, miss: Miss, flight: OpenSpan) -> LookupResult:
         """Leads, or follows whoever leads until there is an answer, at most `wait_s`."""
         key, question = self._flight_key(miss.question), miss.question
-        role, pause_s = await self._flights.join(key), FIRST_PAUSE_S
+        role, pause_s = await self._flights.join(key), FIRST_WAIT_S
         flight.attributes = {CACHE_ROLE: type(role).__name__}
         loop = asyncio.get_running_loop()
         until = loop.time() + miss.policy.wait_s
         while True:
             seen = await self._store.look(question.tenant, question.entry)
-            hit = await self._serve(miss, seen.entry, flight) if isinstance(seen, Glance) else None
+            hit = (
+                await self._serve(miss, seen.entry, flight) if isinstance(seen, StoreRead) else None
+            )
             if hit is not None:
                 await self._give_back(role)
                 return hit
             match role:
-                case Leads():
+                case Leader():
                     return replace(miss, lead=role)
-                case Alone(reason):
+                case NoLease(reason):
                     return replace(miss, outcome=missed(reason))
-                case Follows() if loop.time() >= until:
+                case Follower() if loop.time() >= until:
                     return replace(miss, outcome=missed("waited too long for another worker"))
-                case Follows():
+                case Follower():
                     role = await self._flights.wait(key, pause_s)
-                    pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+                    pause_s = min(2 * pause_s, LONGEST_WAIT_S)
 
     async def _keep(self, miss: Miss, done: Done) -> bool:
         if miss.age is None or refuse_answer(done, miss.policy) is not None:
@@ -244,16 +259,16 @@ class Lookup:
             max_bytes=miss.policy.max_answer_bytes,
             tags=miss.tags,
         )
-        if isinstance(kept, Kept) and miss.placed is not None and self._neighbours is not None:
+        if isinstance(kept, Stored) and miss.placed is not None and self._neighbours is not None:
             await self._neighbours.add(miss.placed, miss.question.entry, int(miss.ttl_s) + 1)
-        return isinstance(kept, Kept)
+        return isinstance(kept, Stored)
 
     async def _land(self, miss: Miss, *, shared: bool) -> None:
         if miss.lead is not None:
             await self._flights.land(miss.lead, shared=shared)
 
     async def _give_back(self, role: Role) -> None:
-        if isinstance(role, Leads):
+        if isinstance(role, Leader):
             await self._flights.land(role, shared=True)
 
     def _flight_key(self, question: Question) -> str:

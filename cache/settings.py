@@ -7,8 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from runtime.redis.key_names import named
 
-Step: TypeAlias = Literal["exact", "canonical", "semantic"]
-Share: TypeAlias = Annotated[float, Field(ge=0, le=1)]
+CacheStep: TypeAlias = Literal["exact", "canonical", "semantic"]
+CacheShare: TypeAlias = Annotated[float, Field(ge=0, le=1)]
 Seconds: TypeAlias = Annotated[float, Field(gt=0)]
 
 
@@ -16,7 +16,7 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Policy(_Section):
+class CachePolicy(_Section):
     """How the cache treats the requests of one tenant and tier.
 
     steps: which may answer; empty switches the cache off. `canonical` and `semantic` need `exact`.
@@ -31,13 +31,13 @@ class Policy(_Section):
     wait_s: the longest that a request waits for another worker's answer to the same question.
     """
 
-    steps: frozenset[Step] = frozenset({"exact", "canonical", "semantic"})
+    steps: frozenset[CacheStep] = frozenset({"exact", "canonical", "semantic"})
     target_false_hits: Annotated[float, Field(gt=0, le=0.2)] = 0.01
     ttl_s: Seconds = 86_400
     max_wrong_hits: Annotated[float, Field(gt=0, le=0.5)] = 0.05
     ttl_jitter: Annotated[float, Field(ge=0, le=0.5)] = 0.1
     stale_s: Annotated[float, Field(ge=0)] = 0
-    shadow_share: Share = 0.02
+    shadow_share: CacheShare = 0.02
     single_flight: bool = True
     wait_s: Seconds = 30
     quota_mb: Annotated[float, Field(gt=0)] = 256
@@ -81,7 +81,7 @@ class CacheSettings(_Section):
     verifier, operating_points: files of your own training and calibration in place of ours.
     """
 
-    defaults: Policy = Policy()
+    defaults: CachePolicy = CachePolicy()
     tiers: dict[str, dict[str, object]] = {}
     tenants: dict[str, dict[str, object]] = {}
     knowledge_version: str = ""
@@ -96,10 +96,10 @@ class CacheSettings(_Section):
     @model_validator(mode="after")
     def _changes_are_policies(self) -> Self:
         for changes in (*self.tiers.values(), *self.tenants.values()):
-            Policy.model_validate(changes)
+            CachePolicy.model_validate(changes)
         return self
 
-    def policy(self, tenant: str, tier: str) -> Policy:
+    def policy(self, tenant: str, tier: str) -> CachePolicy:
         """The defaults, changed by the tier's section, changed by the tenant's."""
         changes = {**self.tiers.get(tier, {}), **self.tenants.get(tenant, {})}
-        return Policy.model_validate(self.defaults.model_dump() | changes)
+        return CachePolicy.model_validate(self.defaults.model_dump() | changes)

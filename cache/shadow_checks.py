@@ -7,22 +7,21 @@ from typing import Any, Final, Protocol, cast
 
 from redis.asyncio import Redis
 
-from runtime.redis.errors import REDIS_UNAVAILABLE
-from runtime.redis.lua_files import lua
-
-from .embed import Embedder
-from .found import Shadow
-from .promise import (
+from cache.identity.normalisation import canonical
+from cache.results.lookup_result import ShadowCheck
+from cache.semantic.embedder import Embedder
+from cache.semantic.error_bound import (
+    ErrorBound,
     Observation,
-    Promise,
-    read_promise,
+    read_error_bound,
     read_record,
-    write,
+    write_error_bound,
     write_record,
 )
-from .store import Store
-from .text import canonical
-from .words import read
+from cache.storage.store import EntryStore
+from cache.verification.tokenizer import tokenize_question
+from runtime.redis.errors import REDIS_UNAVAILABLE
+from runtime.redis.lua_files import lua
 
 RECORD_S: Final = 30 * 86_400
 ALIKE: Final = 0.8
@@ -32,7 +31,7 @@ TRIES: Final = 8
 _log = logging.getLogger(__name__)
 
 
-class Answers(Protocol):
+class AnswerComparison(Protocol):
     """Says whether two answers to one question say the same; None: it can't tell."""
 
     async def same(self, kept: str, new: str) -> bool | None:
@@ -51,7 +50,7 @@ class AlikeAnswers:
         if canonical(kept) == canonical(new):
             return True
         short = max(len(kept), len(new)) <= 80  # noqa: PLR2004 - about a dozen words
-        if short and read(kept).numbers != read(new).numbers:
+        if short and tokenize_question(kept).numbers != tokenize_question(new).numbers:
             return False
         try:
             one, other = await self._embedder.embed(kept), await self._embedder.embed(new)
@@ -60,25 +59,25 @@ class AlikeAnswers:
         return float(one.sentence @ other.sentence) >= ALIKE
 
 
-class Shadows:
+class ShadowChecks:
     """Keeps the records that `promise` reasons about: per entry and per group."""
 
-    def __init__(self, redis: Redis, store: Store, answers: Answers) -> None:
+    def __init__(self, redis: Redis, store: EntryStore, answers: AnswerComparison) -> None:
         self._redis = redis
         self._store = store
         self._answers = answers
-        self._swap = redis.register_script(lua("cache", "swap"))
+        self._swap = redis.register_script(lua("cache.storage", "swap"))
 
-    async def compare(self, shadow: Shadow, body: dict[str, Any]) -> bool | None:
+    async def compare(self, shadow: ShadowCheck, body: dict[str, Any]) -> bool | None:
         """Whether the kept answer was right; the records are written. None: it can't be told."""
-        kept, new = answer_of(shadow.served.body), answer_of(body)
+        kept, new = answer_text(shadow.served.body), answer_text(body)
         right = await self._answers.same(kept, new) if kept and new else None
         if right is None:
             return None
         await self._observe(shadow, right=right)
         return right
 
-    async def _observe(self, shadow: Shadow, *, right: bool) -> None:
+    async def _observe(self, shadow: ShadowCheck, *, right: bool) -> None:
         tenant, group = shadow.miss.question.tenant, shadow.miss.group
         seen = Observation(shadow.score, right)
         limit = shadow.miss.policy.max_wrong_hits
@@ -86,10 +85,10 @@ class Shadows:
         await self._change(entry_key, lambda old: write_record([*read_record(old), seen]))
 
         def count(old: str) -> str:
-            before = read_promise(old)
+            before = read_error_bound(old)
             after = before.observed(right=right, limit=limit)
             _tell(tenant, group, before, after)
-            return write(after)
+            return write_error_bound(after)
 
         await self._change(self._store.key(tenant, "promise", group), count)
 
@@ -106,14 +105,14 @@ class Shadows:
             await asyncio.sleep(0)
 
 
-def answer_of(body: dict[str, Any]) -> str | None:
+def answer_text(body: dict[str, Any]) -> str | None:
     """The text of an OpenAI `chat.completion`."""
     choices = body.get("choices") or [{}]
     content = (choices[0].get("message") or {}).get("content")
     return content if isinstance(content, str) and content else None
 
 
-def _tell(tenant: str, group: str, before: Promise, after: Promise) -> None:
+def _tell(tenant: str, group: str, before: ErrorBound, after: ErrorBound) -> None:
     if after.level > before.level:
         done = "switched off" if after.off else "tightened"
         _log.warning(

@@ -33,9 +33,9 @@ from dev.span_collector import SpanCollector, collecting
 from dev.stack import ROOT, Ports, Stack, settings_of, stack, stop_on_signals
 from dev.trace_tree import SeenSpan, show
 from producers import ClientSettings, RouterClient
-from producers.kafka import KafkaBroker
-from producers.messages import Done
-from producers.topics import REPLIES
+from producers.contract import Done
+from producers.contract.topics import REPLIES
+from producers.kafka.aiokafka_broker import KafkaBroker
 
 FOLDER: Final = ROOT / "var" / "demo"
 RESULT: Final = ROOT / "var" / "demo.json"

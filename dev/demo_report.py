@@ -10,7 +10,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from dev.demo_traffic import Answer
-from producers.messages import Done
+from producers.contract import Done
 
 _MICRO: Final = Decimal(1_000_000)
 _FROM_CACHE: Final = "(cache)"

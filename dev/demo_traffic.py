@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from producers import RouterClient, chat, codec
-from producers.broker import Record
+from producers import RouterClient, chat
 from producers.client import ReplyTimeoutError
-from producers.codec import DecodeError
-from producers.messages import Chunk, Done, Failed, Request
+from producers.contract import Chunk, Done, Failed, Request, codec
+from producers.contract.codec import DecodeError
+from producers.kafka.broker import Record
 
 PROMPTS: Final = Path(__file__).with_name("demo_prompts.jsonl")
 AT_ONCE: Final = 32

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from producers.messages import Request
-from router.commands import request_of
+from producers.contract import Request
+from router.serve.commands import request_of
 
 Floats = NDArray[np.float64]
 _TIE_BREAKS = 3

@@ -18,9 +18,9 @@ from dev.broker import apache_kafka, embedded
 from dev.processes import Child, Server, StartFailedError, free_port
 from dev.redis_server import redis_server, url_of
 from runtime.config.catalog import Catalog
-from runtime.config.config_file import parse
+from runtime.config.config_file import parse_config
+from runtime.consuming.topics_admin import create_missing_topics
 from runtime.process.settings import ServiceSettings
-from workers.topics_admin import create
 
 ROOT: Final = Path(__file__).parents[1]
 KEYS: Final = {
@@ -121,7 +121,9 @@ def _services(folder: Path, environment: Mapping[str, str]) -> list[Child]:
 
 def _create_topics(environment: Mapping[str, str]) -> None:
     settings = ServiceSettings.model_validate(settings_of(environment))
-    wanted = create(settings, _catalog(), partitions=settings.partitions, replication=1)
+    wanted = create_missing_topics(
+        settings, _catalog(), partitions=settings.partitions, replication=1
+    )
     asyncio.run(wanted)
 
 
@@ -136,7 +138,7 @@ def settings_of(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def _catalog() -> Catalog:
-    return parse((ROOT / "switchgear.yaml").read_text(encoding="utf-8"))
+    return parse_config((ROOT / "switchgear.yaml").read_text(encoding="utf-8"))
 
 
 def _start(running: contextlib.ExitStack, *children: Child) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from observability import semconv
+from observability.tracing import semconv
 
 _NOTED: Final = (
     semconv.ERROR_TYPE,

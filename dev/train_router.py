@@ -4,7 +4,7 @@ Ridge regression of the strong model's gain, pulled towards hand-reasoned priors
 zero, and never beyond half or twice a prior: on kinds of prompts that training never saw, a free
 fit does worse than counting tokens. Each source counts the same, and only differences within a
 source count, as its base rates say nothing of the next one. Prints every figure on sources and on
-domains left out of the fit, beside the baselines, then writes `router/difficulty.json`.
+domains left out of the fit, beside the baselines, then writes `router/decide/difficulty.json`.
 """
 
 import argparse
@@ -18,12 +18,16 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import Ridge
 
 from dev.routing_data import Floats, Row, apgr, call_share, load, strong, weak
-from router import features
-from router.classifier import MODEL_FILE
-from router.reading import tokens
-from router.signals import SIGNALS, Signal, signals
+from router.decide.success_model import MODEL_FILE
+from router.text import features
+from router.text.difficulty_features import (
+    DIFFICULTY_FEATURES,
+    DifficultyFeature,
+    difficulty_features,
+)
+from router.text.tokenizer import token_estimate
 
-PRIOR: Final[dict[Signal, float]] = {
+PRIOR: Final[dict[DifficultyFeature, float]] = {
     "length": 1.0,
     "echoed": 0.4,
     "numeric_options": -1.0,
@@ -62,13 +66,13 @@ def gain(rows: Sequence[Row]) -> Floats:
 
 def matrix(rows: Sequence[Row]) -> Floats:
     """A row of signals for each prompt."""
-    found = [signals(features.extract(row.request)) for row in rows]
-    return np.array([[one[name] for name in SIGNALS] for one in found])
+    found = [difficulty_features(features.extract_features(row.request)) for row in rows]
+    return np.array([[one[name] for name in DIFFICULTY_FEATURES] for one in found])
 
 
 def fit(rows: Sequence[Row]) -> Floats:
     """The weights, in the order of `SIGNALS`."""
-    prior = np.array([PRIOR[name] for name in SIGNALS])
+    prior = np.array([PRIOR[name] for name in DIFFICULTY_FEATURES])
     design, target, weight = (np.concatenate(part) for part in zip(*_by_source(rows), strict=True))
     expected = design @ prior
     scale = max(0.02, float(weight @ (expected * target) / (weight @ expected**2)))
@@ -94,11 +98,11 @@ def _ours(learn: Sequence[Row], rank: Sequence[Row]) -> Floats:
 
 
 def _priors(_learn: Sequence[Row], rank: Sequence[Row]) -> Floats:
-    return np.asarray(matrix(rank) @ np.array([PRIOR[name] for name in SIGNALS]))
+    return np.asarray(matrix(rank) @ np.array([PRIOR[name] for name in DIFFICULTY_FEATURES]))
 
 
 def _token_count(_learn: Sequence[Row], rank: Sequence[Row]) -> Floats:
-    return np.array([float(tokens(row.prompt)) for row in rank])
+    return np.array([float(token_estimate(row.prompt)) for row in rank])
 
 
 def _length(_learn: Sequence[Row], rank: Sequence[Row]) -> Floats:
@@ -177,8 +181,10 @@ def main() -> None:
     options = parser.parse_args()
     rows = load(options.data)
     report(rows)
-    weights = {name: round(float(w), 4) for name, w in zip(SIGNALS, fit(rows), strict=True)}
-    model = {"version": f"signals-{len(SIGNALS)}/{len(rows)}-rows", "weights": weights}
+    weights = {
+        name: round(float(w), 4) for name, w in zip(DIFFICULTY_FEATURES, fit(rows), strict=True)
+    }
+    model = {"version": f"signals-{len(DIFFICULTY_FEATURES)}/{len(rows)}-rows", "weights": weights}
     options.out.write_text(json.dumps(model, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(model))
 

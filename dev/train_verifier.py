@@ -31,12 +31,12 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from cache.align import ALIGNED
-from cache.embed import Embedding, LocalEmbedder, OpenAiEmbedder, endpoint_version
-from cache.features import LEXICAL
-from cache.sketch import Sketch, draw
-from cache.text import canonical
-from cache.verify import FORMAT, Text, Verifier, load, views
+from cache.identity.normalisation import canonical
+from cache.semantic.embedder import Embedding, LocalEmbedder, OpenAiEmbedder, endpoint_version
+from cache.verification.lexical_features import LEXICAL
+from cache.verification.quantized_embedding import QuantizedEmbedding, quantize
+from cache.verification.token_alignment import ALIGNED
+from cache.verification.verifier import FORMAT, EmbeddedText, Verifier, read_verifier, views
 from dev.figures import Scored, at_point, defaults, table
 
 Array: TypeAlias = NDArray[Any]
@@ -58,7 +58,7 @@ def read_pairs(path: Path) -> list[Pair]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-def sketches(texts: list[str], embed_all: EmbedAll) -> tuple[dict[str, Sketch], Array]:
+def sketches(texts: list[str], embed_all: EmbedAll) -> tuple[dict[str, QuantizedEmbedding], Array]:
     """Every text's sketch, and the projection of word pieces to their main directions."""
     sample = np.random.default_rng(NOISE_SEED).permutation(len(texts))[:4000]
     seen = np.concatenate([_unit(made.tokens) for made in embed_all([texts[at] for at in sample])])
@@ -68,7 +68,7 @@ def sketches(texts: list[str], embed_all: EmbedAll) -> tuple[dict[str, Sketch], 
         projection = directions[:, -DIMENSIONS:].astype(np.float16).astype(np.float32)
     drawn = {}
     for at, (text, made) in enumerate(zip(texts, embed_all(texts), strict=True)):
-        drawn[text] = draw(made.sentence, made.ids, made.tokens, projection)
+        drawn[text] = quantize(made.sentence, made.ids, made.tokens, projection)
         if at % 10_000 == 0:
             print(f"embedded {at:,} of {len(texts):,} texts", flush=True)
     return drawn, projection
@@ -163,7 +163,7 @@ def across_clusters(
     scores = np.zeros(len(same), dtype=np.float32)
     for held in range(FOLDS):
         rest = fold != held
-        model = load(fit(seen[rest], products[rest], same[rest], about))
+        model = read_verifier(fit(seen[rest], products[rest], same[rest], about))
         scores[~rest] = _in_parts(model, seen[~rest], products[~rest])
         print(f"fold {held + 1} of {FOLDS} done", flush=True)
     return scores
@@ -212,14 +212,16 @@ def main() -> None:
     parser.add_argument("--embedder", type=Path, default=Path("var/embedder"))
     parser.add_argument("--endpoint", help="an OpenAI-compatible embedder, in place of ours")
     parser.add_argument("--model", default="text-embedding-3-small")
-    parser.add_argument("--output", type=Path, default=Path("cache/verifier.npz"))
+    parser.add_argument("--output", type=Path, default=Path("cache/semantic/verifier.npz"))
     parser.add_argument("--figures", type=Path, default=Path("bench/results/verifier.json"))
     options = parser.parse_args()
     began, pairs = time.monotonic(), read_pairs(options.pairs)
     version, embed_all = embedder_of(options)
     texts = list(dict.fromkeys(text for pair in pairs for text in (pair["a"], pair["b"])))
     drawn, projection = sketches(texts, embed_all)
-    whole = [(Text(p["a"], drawn[p["a"]]), Text(p["b"], drawn[p["b"]])) for p in pairs]
+    whole = [
+        (EmbeddedText(p["a"], drawn[p["a"]]), EmbeddedText(p["b"], drawn[p["b"]])) for p in pairs
+    ]
     seen, products = views(whole)
     assert seen.shape[1] == len(LEXICAL) + len(ALIGNED)
     same = np.array([pair["same"] for pair in pairs])

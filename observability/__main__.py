@@ -18,16 +18,17 @@ from typing import Final
 from pydantic import SecretStr, ValidationError
 from rich.console import Console
 
-from observability import commands, serving
-from observability.ledger import Ledger, LedgerError
-from observability.ledger_feed import Feed
+from observability import process
+from observability.ledger.ingest import Feed
+from observability.ledger.ledger import Ledger, LedgerError
+from observability.ledger.stores import ledger_at
 from observability.logs import start_logging
-from observability.metrics import Metrics
-from observability.money import MICRO
-from observability.report import DIMENSIONS, UnknownDimensionError
-from observability.scrape import scrape_endpoint
+from observability.metrics.prometheus_endpoint import scrape_endpoint
+from observability.metrics.registry import MetricsRegistry
+from observability.pricing.money import MICRO_USD
+from observability.reports import commands
+from observability.reports.cost import DIMENSIONS, UnknownDimensionError
 from observability.settings import ObservabilitySettings
-from observability.stores import ledger_at
 
 _FILE_WIDTH: Final = 160
 
@@ -128,39 +129,39 @@ def _ledger(options: argparse.Namespace, settings: ObservabilitySettings) -> Non
 
 
 async def _book(ledger: Ledger, settings: ObservabilitySettings, *, until_caught_up: bool) -> None:
-    metrics = Metrics()
+    metrics = MetricsRegistry()
     async with AsyncExitStack() as stack:
         if settings.metrics_port is not None:
             stack.enter_context(scrape_endpoint(metrics, settings.metrics_port))
-        consumer = await serving.usage_consumer(stack, settings, "earliest")
+        consumer = await process.usage_consumer(stack, settings, "earliest")
         await Feed(consumer, ledger, metrics).run(until_caught_up=until_caught_up)
 
 
 def _serve(options: argparse.Namespace, settings: ObservabilitySettings) -> None:
     start_logging(settings.log_level, out=sys.stderr)
-    asyncio.run(serving.serve_live(settings, options.host, options.port))
+    asyncio.run(process.serve_live(settings, options.host, options.port))
 
 
 def _report(options: argparse.Namespace, settings: ObservabilitySettings) -> None:
-    wanted = commands.Wanted(
+    wanted = commands.ReportOptions(
         by=tuple(name.strip() for name in options.by.split(",") if name.strip()),
         since=options.since,
         until=options.until,
         form=options.format,
-        shared_micro_usd=None if options.shared_usd is None else options.shared_usd * MICRO,
+        shared_micro_usd=None if options.shared_usd is None else options.shared_usd * MICRO_USD,
     )
     with _output(options.out) as console:
-        commands.report(_ledger_of(settings), wanted, _now_ms(), console)
+        commands.show_report(_ledger_of(settings), wanted, _now_ms(), console)
 
 
 def _waste(options: argparse.Namespace, settings: ObservabilitySettings) -> None:
-    wanted = commands.Wanted(since=options.since, until=options.until, form=options.format)
+    wanted = commands.ReportOptions(since=options.since, until=options.until, form=options.format)
     with _output(options.out) as console:
         commands.show_waste(_ledger_of(settings), wanted, _now_ms(), console)
 
 
 def _quality(options: argparse.Namespace, settings: ObservabilitySettings) -> None:
-    wanted = commands.Wanted(since=options.since, until=options.until, form=options.format)
+    wanted = commands.ReportOptions(since=options.since, until=options.until, form=options.format)
     with _output(options.out) as console:
         commands.show_quality(_ledger_of(settings), wanted, _now_ms(), console)
 

@@ -11,7 +11,15 @@ import yaml
 from genai_prices.data_snapshot import get_snapshot
 from genai_prices.types import ModelInfo, ModelPrice, TieredPrices
 
-from .prices import PriceBook, PriceKey, PriceRow, Processing, Rates, rates_of, scaled
+from observability.pricing.prices import (
+    PriceBook,
+    PriceKey,
+    PriceRow,
+    Processing,
+    TokenRates,
+    rates_of,
+    scaled_rates,
+)
 
 _CONTEXT: Final[Mapping[Processing, Mapping[str, str]]] = {
     "standard": {},
@@ -30,7 +38,7 @@ def load_price_book() -> PriceBook:
     return PriceBook(rows, own, genai_rates, behind)
 
 
-def genai_rates(key: PriceKey, on: date, processing: Processing) -> Rates | None:
+def genai_rates(key: PriceKey, on: date, processing: Processing) -> TokenRates | None:
     """The rates of genai-prices; None when it knows no such model or no such processing."""
     try:
         _, model = get_snapshot().find_provider_model(key.model, None, key.provider, None)
@@ -44,15 +52,15 @@ def genai_rates(key: PriceKey, on: date, processing: Processing) -> Rates | None
 
 def _row(told: Mapping[str, Any]) -> PriceRow:
     standard = _rates(told)
-    rates: dict[Processing, Rates] = {"standard": standard}
+    rates: dict[Processing, TokenRates] = {"standard": standard}
     for processing, price in told.get("processing", {}).items():
         own = isinstance(price, Mapping)
-        rates[processing] = _rates(price) if own else scaled(standard, _decimal(price))
+        rates[processing] = _rates(price) if own else scaled_rates(standard, _decimal(price))
     models, region = tuple(told["models"]), told.get("region", "global")
     return PriceRow(told["provider"], models, region, told["from"], rates)
 
 
-def _rates(told: Mapping[str, Any]) -> Rates:
+def _rates(told: Mapping[str, Any]) -> TokenRates:
     names = ("cache_read", "cache_write", "cache_write_1h")
     read, written, written_1h = (_decimal(told[name]) if name in told else None for name in names)
     return rates_of(
@@ -74,7 +82,7 @@ def _offers(model: ModelInfo, context: Mapping[str, str]) -> bool:
     return any(dict(variant.when).items() <= context.items() for variant in variants)
 
 
-def _genai(price: ModelPrice) -> Rates | None:
+def _genai(price: ModelPrice) -> TokenRates | None:
     """The price's rates at its base and above each threshold; None without input or output."""
     thresholds = {tier.start for value in _tiered(price) for tier in value.tiers}
     base = _genai_at(price, 0)
@@ -82,7 +90,7 @@ def _genai(price: ModelPrice) -> Rates | None:
         return None
     above = [(start, _genai_at(price, start + 1)) for start in sorted(thresholds)]
     dearer = tuple((start, rates) for start, rates in above if rates is not None)
-    return Rates(
+    return TokenRates(
         base.input, base.cache_read, base.cache_write_5m, base.cache_write_1h, base.output, dearer
     )
 
@@ -91,7 +99,7 @@ def _tiered(price: ModelPrice) -> list[TieredPrices]:
     return [value for value in vars(price).values() if isinstance(value, TieredPrices)]
 
 
-def _genai_at(price: ModelPrice, tokens: int) -> Rates | None:
+def _genai_at(price: ModelPrice, tokens: int) -> TokenRates | None:
     def at(name: str) -> Decimal | None:
         value: Decimal | TieredPrices | None = vars(price).get(name)
         if not isinstance(value, TieredPrices):

@@ -7,12 +7,12 @@ from typing import Any, Literal
 from aiohttp import ClientSession, web
 from aiokafka import AIOKafkaConsumer
 
-from observability.live import application
-from observability.live_sources import Scraped, follow_processes, follow_usage
-from observability.live_state import LiveState
+from observability.live_page.server import application
+from observability.live_page.sources import ProcessFigures, follow_processes, follow_usage
+from observability.live_page.window import LiveWindow
 from observability.settings import ObservabilitySettings
-from producers.kafka import connection
-from producers.topics import USAGE
+from producers.contract.topics import USAGE
+from producers.kafka.aiokafka_broker import connection
 
 
 async def usage_consumer(
@@ -34,7 +34,7 @@ async def usage_consumer(
 
 async def serve_live(settings: ObservabilitySettings, host: str, port: int) -> None:
     """Serve the live page until cancelled."""
-    state, scraped = LiveState(), Scraped()
+    state, scraped = LiveWindow(), ProcessFigures()
 
     def snapshot(now_ms: int) -> dict[str, Any]:
         return state.snapshot(now_ms, settings.trace_url) | scraped.snapshot()

@@ -7,8 +7,8 @@ from .client import (
     RouterClient,
     chat,
 )
-from .codec import DecodeError
-from .messages import Chunk, Done, Failed, Reply, Request, Routing, Usage
+from .contract import Chunk, Done, Failed, Reply, Request, Routing, Usage
+from .contract.codec import DecodeError
 from .settings import ClientSettings
 
 __all__ = [

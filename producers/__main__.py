@@ -6,7 +6,7 @@ import json
 import sys
 
 from .client import RouterClient, chat
-from .messages import Chunk, Done, Failed
+from .contract import Chunk, Done, Failed
 
 
 def main() -> int:

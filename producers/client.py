@@ -19,13 +19,12 @@ from typing import Any, Final, Self
 from opentelemetry import propagate, trace
 from opentelemetry.trace import Span, SpanKind, set_span_in_context
 
-from . import codec, topics
-from .broker import Broker, Outgoing, Record
-from .codec import DecodeError
-from .feedback import Feedback
-from .inbox import Inbox, Recent
-from .kafka import KafkaBroker
-from .messages import Chunk, Done, Failed, Request
+from .contract import Chunk, Done, Failed, Request, codec, topics
+from .contract.codec import DecodeError
+from .contract.feedback import Feedback
+from .inbox import Inbox, RecentIds
+from .kafka.aiokafka_broker import KafkaBroker
+from .kafka.broker import Broker, Outgoing, Record
 from .settings import ClientSettings
 
 _tracer: Final = trace.get_tracer("switchgear.client")
@@ -146,7 +145,7 @@ class RouterClient:
         Offsets are committed when the next batch is asked for, so what was being handled in a
         crash comes again. A final reply that this member has seen before is dropped.
         """
-        recent = Recent(_REMEMBERED_REPLIES)
+        recent = RecentIds(_REMEMBERED_REPLIES)
         async for batch in self._broker.consume(topic or self._settings.reply_topic, group):
             for record in batch.records:
                 reply = _readable(record)
@@ -253,7 +252,7 @@ def _headers(
             codec.CORRELATION_ID: request.id,
             codec.REPLY_TO: reply_to,
             codec.CONTENT_TYPE: "application/json",
-            codec.TENANT: request.tenant,
+            codec.TENANT_HEADER: request.tenant,
             codec.SCHEMA_HEADER: codec.SCHEMA,
             codec.SUBMITTED: now_ms,
             codec.DEADLINE: None if within_ms is None else now_ms + within_ms,

@@ -7,12 +7,12 @@ import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from .codec import DecodeError
-from .messages import Chunk, Done, Failed
+from .contract import Chunk, Done, Failed
+from .contract.codec import DecodeError
 
 
 @dataclass(slots=True)
-class Progress:
+class StreamProgress:
     """How far a stream has come: each chunk once, in order, and only of the newest run."""
 
     run: int = 0
@@ -33,7 +33,7 @@ class Inbox:
 
     def __init__(self) -> None:
         self._queue: asyncio.Queue[Chunk | Done | Failed | DecodeError] = asyncio.Queue()
-        self._progress = Progress()
+        self._progress = StreamProgress()
 
     def put(self, part: Chunk | Done | Failed | DecodeError) -> None:
         """Called for every record of the request."""
@@ -49,7 +49,7 @@ class Inbox:
         return part
 
 
-class Recent:
+class RecentIds:
     """The last `capacity` ids, to tell a first reply from a repeated one."""
 
     def __init__(self, capacity: int) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self, TypeAlias
 from pydantic import BeforeValidator, Field, FilePath, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from .topics import REPLIES, REQUESTS
+from .contract.topics import REPLIES, REQUESTS
 
 
 def _upper(value: object) -> object:

@@ -18,62 +18,65 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from observability.price_lists import load_price_book
-from router import commands, profiles
-from router.options import Basis
-from router.serving import basis_of
-from router.serving import serve as run_router
-from runtime.config.config_file import ConfigError, parse
+from router.decide import task_profiles
+from router.decide.tier_candidates import RoutingConfig
+from router.serve import commands
+from router.serve.process import routing_config
+from router.serve.process import serve_router as run_router
+from runtime.config.config_file import ConfigError, parse_config
+from runtime.config.pricing import Pricing
 from runtime.process.settings import ServiceSettings
-from workers.pricing import Pricing
 
 
 def main(arguments: list[str] | None = None) -> int:
     """The exit code: 0 = done, 2 = the caller must change something (said on stderr)."""
     options = _parser().parse_args(arguments)
     try:
-        catalog = parse(Path(options.config).read_text(encoding="utf-8"))
-        basis = basis_of(catalog, Pricing(load_price_book()))
+        catalog = parse_config(Path(options.config).read_text(encoding="utf-8"))
+        basis = routing_config(catalog, Pricing(load_price_book()))
         return int(options.run(options, basis))
     except (ConfigError, ValidationError, OSError, ValueError) as error:
         print(f"router: {error}", file=sys.stderr)
         return 2
 
 
-def serve(_options: argparse.Namespace, _basis: Basis) -> int:
+def serve(_options: argparse.Namespace, _basis: RoutingConfig) -> int:
     """Runs the service until it is told to stop."""
     uvloop.run(run_router(ServiceSettings()))
     return 0
 
 
-def explain(options: argparse.Namespace, basis: Basis) -> int:
+def explain(options: argparse.Namespace, basis: RoutingConfig) -> int:
     """Shows one decision."""
     prompt = sys.stdin.read() if options.prompt == "-" else options.prompt
     request = commands.request_of(prompt, tenant=options.tenant, **_routing(options))
-    found, scores, route = commands.explain(request, basis)
+    found, scores, route = commands.explain_request(request, basis)
     if options.json:
         print(json.dumps(commands.as_json(found, scores, route), indent=2, default=str))
     else:
-        commands.show(Console(), found, scores, route)
+        commands.show_explanation(Console(), found, scores, route)
     return 0
 
 
-def classify(options: argparse.Namespace, basis: Basis) -> int:
+def classify(options: argparse.Namespace, basis: RoutingConfig) -> int:
     """Judges a file of prompts, a line each."""
     with (
         Path(options.input).open(encoding="utf-8", errors="replace") as lines,
         Path(options.output).open("w", encoding="utf-8") as out,
     ):
-        out.writelines(line + "\n" for line in commands.classify(lines, basis))
+        out.writelines(line + "\n" for line in commands.classify_lines(lines, basis))
     return 0
 
 
-def profile(options: argparse.Namespace, _basis: Basis) -> int:
+def profile(options: argparse.Namespace, _basis: RoutingConfig) -> int:
     """Learns the profiles of tasks from recorded outcomes."""
     with Path(options.outcomes).open(encoding="utf-8") as lines:
-        learned = profiles.learn(profiles.read(lines))
+        learned = task_profiles.learn_profiles(task_profiles.read_outcomes(lines))
     if not learned:
-        print(f"router: no task has {profiles.MIN_OUTCOMES} outcomes at a tier", file=sys.stderr)
-    print(profiles.to_yaml(learned), end="")
+        print(
+            f"router: no task has {task_profiles.MIN_OUTCOMES} outcomes at a tier", file=sys.stderr
+        )
+    print(task_profiles.profiles_yaml(learned), end="")
     return 0
 
 

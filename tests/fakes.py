@@ -8,19 +8,19 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, TypeAlias
 
-from cache.found import Bypass, Found, Hit, Miss, Refresh, Shadow
-from cache.invalidation import Invalidation
-from cache.key import Question
-from cache.settings import Policy
-from observability.tracing import OpenSpan
-from producers.messages import CacheOutcome, Done, Request, Route, Usage, UsageEvent
-from workers.identity import Identity
-from workers.once import Claim, Claimed, Conflict, Ending, Recorded, Unguarded
-from workers.prompt_cache import Uses
-from workers.providers.outcome import Completion, Outcome
-from workers.providers.provider import Call, Emit
+from cache.identity.key import Question
+from cache.results.lookup_result import Bypass, Hit, LookupResult, Miss, Refresh, ShadowCheck
+from cache.settings import CachePolicy
+from cache.storage.invalidation import Invalidation
+from observability.tracing.tracer import OpenSpan
+from producers.contract import CacheOutcome, Done, Request, Route, Usage, UsageEvent
+from workers.delivery.idempotency import Claim, Claimed, Conflict, FinalRecords, Recorded, Unguarded
+from workers.delivery.request_identity import Identity
+from workers.prompt_cache.policy import PrefixUses
+from workers.providers.base.call_outcome import CallOutcome, Completion
+from workers.providers.base.provider import Emit, ProviderRequest
 
-Script: TypeAlias = Callable[[Call, Emit | None], Awaitable[Outcome]]
+Script: TypeAlias = Callable[[ProviderRequest, Emit | None], Awaitable[CallOutcome]]
 
 
 def answer(text: str = "42", *, tokens: int = 10) -> Completion:
@@ -31,24 +31,24 @@ def answer(text: str = "42", *, tokens: int = 10) -> Completion:
     return Completion(body, Usage(input_uncached=tokens, output=tokens), "stop", 0.01)
 
 
-async def always_42(_call: Call, _emit: Emit | None) -> Outcome:
+async def always_42(_call: ProviderRequest, _emit: Emit | None) -> CallOutcome:
     """The script of a provider that works."""
     return answer()
 
 
-def fails(outcome: Outcome) -> Script:
+def fails(outcome: CallOutcome) -> Script:
     """The script of a provider that always ends like this."""
 
-    async def script(_call: Call, _emit: Emit | None) -> Outcome:
+    async def script(_call: ProviderRequest, _emit: Emit | None) -> CallOutcome:
         return outcome
 
     return script
 
 
-def streams(*texts: str, then: Outcome | None = None) -> Script:
+def streams(*texts: str, then: CallOutcome | None = None) -> Script:
     """The script of a provider that sends these texts, and ends well or as it is told."""
 
-    async def script(_call: Call, emit: Emit | None) -> Outcome:
+    async def script(_call: ProviderRequest, emit: Emit | None) -> CallOutcome:
         assert emit is not None
         for text in texts:
             await emit({"content": text})
@@ -66,7 +66,7 @@ class Waits:
     cut: bool = False
     first: str | None = None
 
-    async def __call__(self, _call: Call, emit: Emit | None) -> Outcome:
+    async def __call__(self, _call: ProviderRequest, emit: Emit | None) -> CallOutcome:
         """Sends `first` before it waits; `cut` tells that it was not allowed to end."""
         if self.first is not None and emit is not None:
             await emit({"content": self.first})
@@ -83,10 +83,10 @@ class Waits:
 class ScriptedProvider:
     """Does what its script says; every call is noted in `calls`, which all share."""
 
-    calls: list[Call]
+    calls: list[ProviderRequest]
     script: Script
 
-    async def call(self, call: Call, emit: Emit | None = None) -> Outcome:
+    async def call(self, call: ProviderRequest, emit: Emit | None = None) -> CallOutcome:
         """As the script ends."""
         self.calls.append(call)
         return await self.script(call, emit)
@@ -100,7 +100,7 @@ class MemoryOnce:
     """
 
     _leases: dict[str, asyncio.Event] = field(default_factory=dict)
-    recorded: dict[str, Ending] = field(default_factory=dict)
+    recorded: dict[str, FinalRecords] = field(default_factory=dict)
     fingerprints: dict[str, str] = field(default_factory=dict)
     died: set[str] = field(default_factory=set)
 
@@ -124,11 +124,13 @@ class MemoryOnce:
         finally:
             await self.release(claim)
 
-    async def record(self, claim: Claimed | Unguarded, ending: Ending) -> Ending | Conflict:
+    async def record(
+        self, claim: Claimed | Unguarded, ending: FinalRecords
+    ) -> FinalRecords | Conflict:
         """The first one counts."""
         return await self.settle(claim.identity, ending)
 
-    async def settle(self, identity: Identity, ending: Ending) -> Ending | Conflict:
+    async def settle(self, identity: Identity, ending: FinalRecords) -> FinalRecords | Conflict:
         """As `record`, without a claim."""
         if self._other(identity):
             return Conflict()
@@ -151,7 +153,9 @@ class MemoryAnswers:
     kept: dict[str, Done] = field(default_factory=dict)
     open: int = 0
 
-    async def find(self, request: Request, route: Route, now_ms: int, span: OpenSpan) -> Found:
+    async def find(
+        self, request: Request, route: Route, now_ms: int, span: OpenSpan
+    ) -> LookupResult:
         """Hit, or a miss to be kept or abandoned."""
         with span.span("read"):
             pass
@@ -162,7 +166,7 @@ class MemoryAnswers:
             return Hit(done.body, done.usage, _hit(done.cost_micro_usd))
         self.open += 1
         question = Question(request.tenant, route.tier, exact, exact, None)
-        return Miss(CacheOutcome(result="miss"), question, Policy(), now_ms, 60)
+        return Miss(CacheOutcome(result="miss"), question, CachePolicy(), now_ms, 60)
 
     async def keep(self, miss: Miss, done: Done) -> None:
         """Whatever it is."""
@@ -173,7 +177,7 @@ class MemoryAnswers:
         """Counted."""
         self.open -= 1
 
-    async def follow(self, task: Refresh | Shadow, done: Done) -> bool | None:
+    async def follow(self, task: Refresh | ShadowCheck, done: Done) -> bool | None:
         """Kept."""
         self.kept[task.miss.question.exact] = done
         return None
@@ -234,7 +238,7 @@ class Reports:
 class NoPrefixes:
     """Nobody has ever seen a prefix."""
 
-    async def seen(self, look: Sequence[str], record: Sequence[str]) -> Mapping[str, Uses]:  # noqa: ARG002 the seam's
+    async def seen(self, look: Sequence[str], record: Sequence[str]) -> Mapping[str, PrefixUses]:  # noqa: ARG002 the seam's
         """None."""
         return {}
 

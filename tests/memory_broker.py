@@ -16,8 +16,8 @@ from functools import partial
 from itertools import count
 from typing import Final
 
-from producers.broker import Batch, Outgoing, Partition, PublishFailedError, Record
-from workers.stream import Rebalanced
+from producers.kafka.broker import Outgoing, Partition, PublishFailedError, Record, RecordBatch
+from runtime.consuming.stream import RebalanceListener
 
 _MOST: Final = 500
 PATIENCE_S: Final = 20.0
@@ -74,21 +74,21 @@ class MemoryBroker:
         finally:
             self._tails[topic].remove(receive)
 
-    async def consume(self, topic: str, group: str) -> AsyncIterator[Batch]:
+    async def consume(self, topic: str, group: str) -> AsyncIterator[RecordBatch]:
         """Batches for a new member of `group`."""
         member = self.member([topic], group)
         await member.start(_Indifferent())
         try:
             while True:
                 if records := await member.poll(1):
-                    yield Batch(records, partial(member.commit_all, records))
+                    yield RecordBatch(records, partial(member.commit_all, records))
         finally:
             await member.stop()
 
     # ------------------------------------------------------------------------ for the consumer side
 
     def member(self, topics: Sequence[str], group: str) -> "Member":
-        """A member of `group` that hasn't joined yet: a `workers.stream.Source`."""
+        """A member of `group` that hasn't joined yet: a `runtime.consuming.stream.Source`."""
         return Member(self, topics, self._groups.setdefault(group, _Group()))
 
     def committed(self, group: str) -> Mapping[Partition, int]:
@@ -212,13 +212,13 @@ class Member:
         self._broker = broker
         self._topics = topics
         self._group = group
-        self._listener: Rebalanced = _Indifferent()
+        self._listener: RebalanceListener = _Indifferent()
         self._positions: dict[Partition, int] = {}
         self._generation = 0
         self._dead = False
         self.paused = False
 
-    async def start(self, listener: Rebalanced) -> None:
+    async def start(self, listener: RebalanceListener) -> None:
         """Joins the group."""
         self._listener = listener
         await self._group.join(self)

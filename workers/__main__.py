@@ -19,14 +19,13 @@ from typing import Final, TypeAlias
 import uvloop
 from pydantic import ValidationError
 
-from runtime.config.config_file import ConfigError, parse
+from runtime.config.config_file import ConfigError, parse_config
+from runtime.consuming.topics_admin import create_missing_topics
 from runtime.process.settings import ServiceSettings
-
-from . import dlq
-from .fleet_state import SharedState
-from .serving import Share, serve
-from .status import hold, show
-from .topics_admin import create
+from workers.commands import dead_letters
+from workers.commands.fleet_status import hold_breaker, show_status
+from workers.health.shared_state import SharedState
+from workers.process import Share, serve_tier
 
 Command: TypeAlias = Callable[[argparse.Namespace, ServiceSettings], Coroutine[None, None, None]]
 _USAGE: Final = 2
@@ -54,13 +53,13 @@ async def pool(options: argparse.Namespace, settings: ServiceSettings) -> None:
     if options.tier is None:
         raise ValueError("which tier? for example: python -m workers --tier economy")
     share = Share(tuple(options.zone), options.unbound)
-    await serve(settings, os.environ, options.tier, share)
+    await serve_tier(settings, os.environ, options.tier, share)
 
 
 async def topics(_options: argparse.Namespace, settings: ServiceSettings) -> None:
     """Creates the topics of the configuration."""
-    catalog = parse(settings.config.read_text(encoding="utf-8"))
-    created = await create(
+    catalog = parse_config(settings.config.read_text(encoding="utf-8"))
+    created = await create_missing_topics(
         settings, catalog, partitions=settings.partitions, replication=settings.replication
     )
     print(f"created: {', '.join(created)}" if created else "all topics are there")
@@ -68,15 +67,15 @@ async def topics(_options: argparse.Namespace, settings: ServiceSettings) -> Non
 
 async def status(options: argparse.Namespace, settings: ServiceSettings) -> None:
     """Shows the fleet."""
-    catalog = parse(settings.config.read_text(encoding="utf-8"))
-    await show(settings.redis, settings, catalog, once=options.once)
+    catalog = parse_config(settings.config.read_text(encoding="utf-8"))
+    await show_status(settings.redis, settings, catalog, once=options.once)
 
 
 async def breaker(options: argparse.Namespace, settings: ServiceSettings) -> None:
     """Holds a breaker, or lets it go."""
-    catalog = parse(settings.config.read_text(encoding="utf-8"))
+    catalog = parse_config(settings.config.read_text(encoding="utf-8"))
     state = _HELD[options.action]
-    print(await hold(settings.redis, catalog, options.name, state, getpass.getuser()))
+    print(await hold_breaker(settings.redis, catalog, options.name, state, getpass.getuser()))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -92,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.set_defaults(run=pool)
     commands = parser.add_subparsers(title="commands")
     commands.add_parser("topics", help="create the topics").set_defaults(run=topics)
-    dlq.add_commands(commands)
+    dead_letters.add_commands(commands)
     shown = commands.add_parser("status", help="what the fleet looks like now")
     shown.add_argument("--once", action="store_true", help="print it once")
     shown.set_defaults(run=status)

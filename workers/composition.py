@@ -15,38 +15,36 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from cache.lookup import Lookup
-from cache.opening import open_lookup
-from cache.round_trips import RoundTrips
+from cache.composition import open_lookup
+from cache.lookup import CacheLookup
 from cache.settings import CacheSettings
 from observability.logs import logger
-from observability.metrics import Metrics
-from observability.outcome import Outcomes
+from observability.metrics.registry import MetricsRegistry
+from observability.metrics.usage_metrics import UsageMetrics
 from observability.price_lists import load_price_book
+from runtime.budgets.reservations import BudgetLedger
 from runtime.config.catalog import Catalog
-
-from .breakers import Transition
-from .budget_state import Budgets
-from .calling import Means
-from .cancellations import Cancellations
-from .fleet import Fleet
-from .fleet_gauges import keep_gauges
-from .fleet_state import FleetState
-from .live import Live
-from .once import Once, OnceSettings
-from .parts import Pool
-from .prefix_counts import SharedCounts
-from .pricing import Pricing
-from .prompt_caching import PromptCaching
-from .providers import connect
-from .redis_link import Link
-from .redis_link import connect as connect_redis
-from .second_opinion import SecondOpinion
-from .service_process import Process, background
-from .situation import PlanRules
-from .tokens import TokenFactors
-from .validators import named_checks
-from .world import World
+from runtime.config.pricing import Pricing
+from runtime.config.reload import ReloadedConfig
+from runtime.process.process import ServiceProcess, background_task
+from runtime.redis.connection import RedisLink, connect_redis
+from runtime.redis.pipelining import PipelineLane
+from workers.accounting.llm_judge import LlmJudge
+from workers.calling.cached_call import PromptCaching
+from workers.calling.config_snapshot import ConfigSnapshot
+from workers.calling.prefix_counts import SharedCounts
+from workers.calling.provider_call import CallDependencies
+from workers.calling.validators import named_checks
+from workers.delivery.cancellations import Cancellations
+from workers.delivery.idempotency import IdempotencyRecords, IdempotencySettings
+from workers.health.admission import DeploymentAdmission
+from workers.health.breaker_registry import Transition
+from workers.health.health_metrics import update_health_gauges
+from workers.health.shared_state import SharedFleetState
+from workers.planning.request_state import PlanRules
+from workers.providers.registry import connect_providers
+from workers.request.dependencies import PoolDependencies
+from workers.tokens.estimate import TokenFactors
 
 _CONNECTIONS: Final = 32
 """So many commands at once; more wait their turn rather than open a connection each."""
@@ -54,16 +52,18 @@ _TURN_S: Final = 2.0
 
 
 async def build_pool(
-    parts: AsyncExitStack, process: Process, environment: Mapping[str, str], tier: str
-) -> Pool:
+    parts: AsyncExitStack, process: ServiceProcess, environment: Mapping[str, str], tier: str
+) -> PoolDependencies:
     """The pool of `tier`; closed by `parts`. environment: keys and addresses of the providers.
 
     Raises ConfigError or ValueError when the configuration can't be used.
     """
     session = await parts.enter_async_context(_session())
-    live = Live(
+    live = ReloadedConfig(
         process.settings.config,
-        lambda c: World(c, connect(c, session, environment), named_checks(c.checks)),
+        lambda c: ConfigSnapshot(
+            c, connect_providers(c, session, environment), named_checks(c.checks)
+        ),
     )
     catalog = live().catalog
     redis, link = _redis(parts, process.settings.redis)
@@ -71,11 +71,11 @@ async def build_pool(
     pricing = Pricing(load_price_book())
     fleet = _fleet(process, catalog, link)
     follow = live.follow(lambda world: fleet.configure(world.catalog))
-    for work in (fleet.run(), keep_gauges(fleet, process.metrics), follow):
-        parts.enter_context(background(work))
-    budgets = Budgets(partial(datetime.now, UTC), link)
+    for work in (fleet.run(), update_health_gauges(fleet, process.metrics), follow):
+        parts.enter_context(background_task(work))
+    budgets = BudgetLedger(partial(datetime.now, UTC), link)
     means = _means(fleet, pricing, link, environment.get("TIKTOKEN_CACHE_DIR"))
-    return Pool(
+    return PoolDependencies(
         tier=tier,
         world=live,
         means=means,
@@ -86,8 +86,8 @@ async def build_pool(
         publisher=process.publisher,
         tracer=process.tracer,
         rules=PlanRules(),
-        opinion=SecondOpinion(process.metrics, means, budgets),
-        reporter=Outcomes(process.metrics, logger(role="workers")),
+        opinion=LlmJudge(process.metrics, means, budgets),
+        reporter=UsageMetrics(process.metrics, logger(role="workers")),
     )
 
 
@@ -97,25 +97,27 @@ async def _lookup(
     redis: Redis,
     session: ClientSession,
     environment: Mapping[str, str],
-) -> Lookup:
+) -> CacheLookup:
     settings = CacheSettings.model_validate(catalog.cache)
     lookup = await open_lookup(settings, redis, session=session, environment=environment)
     parts.push_async_callback(lookup.close)
     return lookup
 
 
-def _means(fleet: Fleet, pricing: Pricing, link: Link, encodings: str | None) -> Means:
+def _means(
+    fleet: DeploymentAdmission, pricing: Pricing, link: RedisLink, encodings: str | None
+) -> CallDependencies:
     caching = PromptCaching(SharedCounts(link), pricing.rates_of)
     files = None if encodings is None else Path(encodings)
-    return Means(fleet, pricing.price, caching, TokenFactors(), files)
+    return CallDependencies(fleet, pricing.price, caching, TokenFactors(), files)
 
 
-def _once(process: Process, redis: Redis) -> Once:
+def _once(process: ServiceProcess, redis: Redis) -> IdempotencyRecords:
     unguarded = partial(process.metrics.count, "switchgear_shared_state_errors_total", "once")
-    return Once(RoundTrips(redis), OnceSettings(), unguarded)
+    return IdempotencyRecords(PipelineLane(redis), IdempotencySettings(), unguarded)
 
 
-def _redis(parts: AsyncExitStack, url: str) -> tuple[Redis, Link]:
+def _redis(parts: AsyncExitStack, url: str) -> tuple[Redis, RedisLink]:
     """A client for what is worth a second attempt, and a link for what can go on alone."""
     # neither a connection that Redis closed when it restarted, nor a busy moment, is a lost Redis
     redis = Redis.from_pool(
@@ -124,15 +126,15 @@ def _redis(parts: AsyncExitStack, url: str) -> tuple[Redis, Link]:
         )
     )
     parts.push_async_callback(redis.aclose)
-    link = Link(connect_redis(url))
+    link = RedisLink(connect_redis(url))
     parts.push_async_callback(link.redis.aclose)
     return redis, link
 
 
-def _fleet(process: Process, catalog: Catalog, link: Link) -> Fleet:
-    state = FleetState(link, f"{socket.gethostname()}:{os.getpid()}")
+def _fleet(process: ServiceProcess, catalog: Catalog, link: RedisLink) -> DeploymentAdmission:
+    state = SharedFleetState(link, f"{socket.gethostname()}:{os.getpid()}")
     now = asyncio.get_running_loop().time
-    return Fleet(catalog, now, partial(_heard, process.metrics), state=state)
+    return DeploymentAdmission(catalog, now, partial(_heard, process.metrics), state=state)
 
 
 def _session() -> ClientSession:
@@ -142,7 +144,7 @@ def _session() -> ClientSession:
     )
 
 
-def _heard(metrics: Metrics, transition: Transition) -> None:
+def _heard(metrics: MetricsRegistry, transition: Transition) -> None:
     metrics.count("switchgear_breaker_transitions_total", transition.breaker, transition.after)
     logger(role="workers").warning(
         "breaker",

@@ -7,22 +7,21 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from producers import topics
+from producers.contract import topics
 from runtime.config.catalog import Catalog
+from runtime.consuming.consumer_metrics import Member, update_consumer_gauges
+from runtime.consuming.headers import lane_of
+from runtime.consuming.kafka_source import KafkaSource
+from runtime.consuming.queue_groups import group_of, queues_of
+from runtime.consuming.retry_topics import DELAYS_MS
+from runtime.consuming.slots import Slots
+from runtime.consuming.stream import ConsumerStream, StreamSettings
+from runtime.process.process import ServiceProcess, background_task, service_process
 from runtime.process.settings import ServiceSettings
-
-from .building import build_pool
-from .chores import do_chore
-from .gauges import Member, show
-from .handover import DELAYS_MS
-from .job import lane_of
-from .kafka_source import KafkaSource
-from .parts import Pool
-from .pool import bury, serve_one
-from .queues import group_of, queues_of
-from .service_process import Process, background, service_process
-from .slots import Slots
-from .stream import Stream, StreamSettings
+from workers.composition import build_pool
+from workers.request.dependencies import PoolDependencies
+from workers.request.handler import dead_letter_request, serve_one
+from workers.request.maintenance import handle_maintenance_record
 
 _CHORES_GROUP: Final = "switchgear-chores"
 _CANCELLED_BEFORE_S: Final = 3600.0
@@ -40,7 +39,7 @@ class Share:
     unbound: bool = False
 
 
-async def serve(
+async def serve_tier(
     settings: ServiceSettings, environment: Mapping[str, str], tier: str, share: Share
 ) -> None:
     """Serves a tier, or a share of it, until SIGTERM. environment: keys and addresses.
@@ -61,38 +60,40 @@ async def serve(
             streams.create_task(_chores_stream(process, pool).run(process.stop))
 
 
-async def _serve_queues(process: Process, pool: Pool, queues: list[str]) -> None:
+async def _serve_queues(process: ServiceProcess, pool: PoolDependencies, queues: list[str]) -> None:
     """One stream a queue, for each has a group of its own; all share the tier's concurrency."""
     concurrency = pool.world().catalog.tiers[pool.tier].concurrency
     backlog = max(concurrency, _BACKLOG // len(queues))
     settings = StreamSettings(concurrency, backlog=backlog, slots=Slots(concurrency))
     members = [_member(process, pool, queue, settings) for queue in queues]
-    with background(show(process.metrics, members, pool.tier)):
+    with background_task(update_consumer_gauges(process.metrics, members, pool.tier)):
         async with asyncio.TaskGroup() as running:
             for member in members:
                 running.create_task(member.stream.run(process.stop))
 
 
-def _member(process: Process, pool: Pool, queue: str, settings: StreamSettings) -> Member:
+def _member(
+    process: ServiceProcess, pool: PoolDependencies, queue: str, settings: StreamSettings
+) -> Member:
     session_timeout_s = process.settings.session_timeout_s
     source = KafkaSource(process.settings, [queue], group_of(queue), session_timeout_s)
-    stream = Stream(
+    stream = ConsumerStream(
         source,
         partial(serve_one, pool),
-        partial(bury, process.publisher),
+        partial(dead_letter_request, process.publisher),
         partial(lane_of, weight_of=lambda name: _weight(pool.world().catalog, name)),
         settings,
     )
     return Member(stream, source)
 
 
-def _chores_stream(process: Process, pool: Pool) -> Stream:
+def _chores_stream(process: ServiceProcess, pool: PoolDependencies) -> ConsumerStream:
     """What any pool does for all: retries that are due, answers to forget."""
-    chores = [*(topics.retry_topic(delay) for delay in DELAYS_MS), topics.CACHE_INVALIDATIONS]
-    return Stream(
+    chores = [*(topics.retry_topic_name(delay) for delay in DELAYS_MS), topics.CACHE_INVALIDATIONS]
+    return ConsumerStream(
         KafkaSource(process.settings, chores, _CHORES_GROUP, process.settings.session_timeout_s),
-        partial(do_chore, process.publisher, pool.tracer, pool.lookup),
-        partial(bury, process.publisher),
+        partial(handle_maintenance_record, process.publisher, pool.tracer, pool.lookup),
+        partial(dead_letter_request, process.publisher),
         partial(lane_of, weight_of=lambda _: 1),
         StreamSettings(concurrency=_WAITING_RETRIES, revoke_grace_s=0, stop_grace_s=0),
     )

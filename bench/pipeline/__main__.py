@@ -20,7 +20,7 @@ from bench.pipeline import loads
 from bench.pipeline.loads import Ran
 from bench.pipeline.stack import Stack, stack
 from producers import ClientSettings, RouterClient
-from producers.kafka import KafkaBroker
+from producers.kafka.aiokafka_broker import KafkaBroker
 
 RESULTS: Final = Path("bench/results/pipeline.json")
 _MANY: Final = 512

@@ -9,8 +9,8 @@ from functools import partial
 from typing import Final
 
 from producers import Done, Request, RouterClient, chat
-from producers.broker import Outgoing, Record
-from producers.kafka import KafkaBroker
+from producers.kafka.aiokafka_broker import KafkaBroker
+from producers.kafka.broker import Outgoing, Record
 
 PROMPT: Final = "Summarise in one sentence what the following report says of the quarter. " * 12
 """About 1 kB, as a typical short request."""

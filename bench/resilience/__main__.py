@@ -37,9 +37,9 @@ from bench.resilience.scenario import (
 )
 from bench.resilience.stack import World, world
 from observability.price_lists import load_price_book
-from producers.messages import Usage
-from runtime.config.config_file import parse
-from workers.pricing import Pricing
+from producers.contract import Usage
+from runtime.config.config_file import parse_config
+from runtime.config.pricing import Pricing
 
 RESULTS: Final = Path(__file__).parents[1] / "results" / "resilience.json"
 System: TypeAlias = Callable[[World, Scenario], AbstractAsyncContextManager[Offered]]
@@ -85,7 +85,7 @@ async def run(there: World, name: str, scenario: Scenario) -> Run:
 
 def price_of() -> PriceOf:
     """Prices of the models in switchgear.yaml, by their names on the wire."""
-    catalog = parse(Path("switchgear.yaml").read_text(encoding="utf-8"))
+    catalog = parse_config(Path("switchgear.yaml").read_text(encoding="utf-8"))
     pricing = Pricing(load_price_book())
     named = {entry.wire_model or entry.model: entry for entry in catalog.deployments.values()}
 

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from bench.resilience.load import Ask
 from bench.resilience.stack import World, pools
 from producers.client import ReplyTimeoutError, RouterClient, chat
-from producers.messages import Done
+from producers.contract import Done
 from producers.settings import ClientSettings
 
 

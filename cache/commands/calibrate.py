@@ -7,11 +7,10 @@ from typing import Final
 
 import numpy as np
 
-from cache.judge import Judge
-from cache.promise import bounds
-from cache.sketch import Vector
-
-from .common import CommandError, model_of, read_lines, settings_of, split
+from cache.commands.common import CommandError, model_of, read_lines, settings_of, split
+from cache.commands.pair_judge import PairJudge
+from cache.semantic.error_bound import clopper_pearson
+from cache.verification.quantized_embedding import Vector
 
 RATES: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 FEWEST: Final = 200
@@ -32,7 +31,9 @@ def run(options: argparse.Namespace) -> int:
     if others < FEWEST:
         raise CommandError(f"{options.input}: needs {FEWEST} pairs with same = 0, has {others}")
     embedder, verifier = model_of(settings)
-    judged = list(Judge(embedder, verifier, 0.01).judge(list(labelled), settings.embedder.threads))
+    judged = list(
+        PairJudge(embedder, verifier, 0.01).judge(list(labelled), settings.embedder.threads)
+    )
     scores = np.array([one["score"] for one in judged], dtype=np.float32)
     same = np.array([one["same"] for one in judged])
     points = {f"{rate:g}": _least(scores[same == 0], rate) for rate in RATES}
@@ -41,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
     for rate, least in points.items():
         wrong = int((scores[same == 0] >= least).sum())
         found = float((scores[same == 1] >= least).mean()) if (same == 1).any() else 0.0
-        low, high = bounds(wrong, others)
+        low, high = clopper_pearson(wrong, others)
         print(
             f"target {rate:>5}: score {least:.4f}, finds {found:6.1%}, wrong {low:.2%}-{high:.2%}"
         )

@@ -8,18 +8,17 @@ from pathlib import Path
 from pydantic import ValidationError
 from redis.asyncio import Redis
 
-from cache.embed import LocalEmbedder, NoEmbedder
-from cache.pairs import BadLine, Line, Pair, parse
+from cache.commands.pairs_file import BadLine, Pair, PairLine, parse_pairs
+from cache.semantic.embedder import LocalEmbedder, NoEmbedder
+from cache.semantic.verifier_file import NoVerifier, load_verifier
 from cache.settings import CacheSettings
-from cache.verifier_file import NoVerifier, load_verifier
-from cache.verify import Verifier
-from runtime.config.config_file import ConfigError
-from runtime.config.config_file import parse as parse_config
+from cache.verification.verifier import Verifier
+from runtime.config.config_file import ConfigError, parse_config
 from runtime.process.settings import ServiceSettings
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class CacheCommand:
     """declare: adds the command's options; run: carries it out and returns the exit code."""
 
     help: str
@@ -73,15 +72,15 @@ def model_of(settings: CacheSettings) -> tuple[LocalEmbedder, Verifier]:
         raise CommandError(str(error)) from None
 
 
-def read_lines(path: Path) -> list[Line]:
+def read_lines(path: Path) -> list[PairLine]:
     """The lines of a file of pairs."""
     try:
-        return list(parse(path.read_bytes().splitlines()))
+        return list(parse_pairs(path.read_bytes().splitlines()))
     except OSError as error:
         raise CommandError(f"{path}: {error.strerror}") from None
 
 
-def split(lines: list[Line]) -> tuple[list[Pair], list[BadLine]]:
+def split(lines: list[PairLine]) -> tuple[list[Pair], list[BadLine]]:
     """The pairs, and the lines that are none."""
     good = [line for line in lines if isinstance(line, Pair)]
     return good, [line for line in lines if isinstance(line, BadLine)]

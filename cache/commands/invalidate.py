@@ -3,13 +3,12 @@
 import argparse
 import asyncio
 
-from cache.invalidation import Invalidation, forget
-from cache.reads import Reads
-from cache.round_trips import RoundTrips
-from cache.store import Store
+from cache.commands.common import CommandError, redis_of, settings_of
+from cache.storage.batched_reads import BatchedReads
+from cache.storage.invalidation import Invalidation, carry_out_invalidation
+from cache.storage.store import EntryStore
 from runtime.redis.errors import REDIS_UNAVAILABLE
-
-from .common import CommandError, redis_of, settings_of
+from runtime.redis.pipelining import PipelineLane
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -19,7 +18,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--tag", help="what was kept under a tag")
     what.add_argument("--scope", help="what was kept in a caller's scope")
-    what.add_argument("--entry", help="one entry, as a reply's `cache.entry` names it")
+    what.add_argument("--entry", help="one entry, as a reply's `cache.storage.entry` names it")
     what.add_argument("--all", action="store_true", help="all of the tenant")
 
 
@@ -38,9 +37,9 @@ async def _run(options: argparse.Namespace) -> int:
         everything=options.all,
     )
     async with redis_of(options) as redis:
-        store = Store(RoundTrips(redis), Reads(redis, 1), settings.key_prefix)
+        store = EntryStore(PipelineLane(redis), BatchedReads(redis, 1), settings.key_prefix)
         try:
-            count = await forget(store, what)
+            count = await carry_out_invalidation(store, what)
         except REDIS_UNAVAILABLE as error:
             raise CommandError(f"Redis: {error}") from None
     print(f"{count} entries forgotten")

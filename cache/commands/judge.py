@@ -4,9 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from cache.judge import Judge, lines
-
-from .common import CommandError, model_of, read_lines, settings_of, split
+from cache.commands.common import CommandError, model_of, read_lines, settings_of, split
+from cache.commands.pair_judge import PairJudge, verdict_lines
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -27,10 +26,10 @@ def run(options: argparse.Namespace) -> int:
     if bad and not pairs:
         raise CommandError(f"{options.input}:{bad[0].line}: {bad[0].problem}; no line is a pair")
     embedder, verifier = model_of(settings)
-    judge = Judge(embedder, verifier, target)
+    judge = PairJudge(embedder, verifier, target)
     try:
         with options.output.open("w", encoding="utf-8") as output:
-            output.writelines(lines(judge.judge(read, settings.embedder.threads)))
+            output.writelines(verdict_lines(judge.judge(read, settings.embedder.threads)))
     except OSError as error:
         raise CommandError(f"{options.output}: {error.strerror}") from None
     for line in bad:

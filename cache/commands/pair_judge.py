@@ -7,17 +7,17 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any, Final
 
-from .accept import Accepted, decide_pair
-from .embed import LocalEmbedder
-from .pairs import BadLine, Line, Pair
-from .sketch import Sketch, draw
-from .text import canonical
-from .verify import Text, Verifier
+from cache.commands.pairs_file import BadLine, Pair, PairLine
+from cache.identity.normalisation import canonical
+from cache.semantic.embedder import LocalEmbedder
+from cache.verification.accept import PairAccepted, accept_texts
+from cache.verification.quantized_embedding import QuantizedEmbedding, quantize
+from cache.verification.verifier import EmbeddedText, Verifier
 
 CHUNK: Final = 256
 
 
-class Judge:
+class PairJudge:
     """The hit test outside of a worker: the same verifier, guard and operating points."""
 
     def __init__(self, embedder: LocalEmbedder, verifier: Verifier, target: float) -> None:
@@ -26,7 +26,7 @@ class Judge:
         self._target = target
         self._sketch = lru_cache(maxsize=20_000)(self._draw)
 
-    def judge(self, read: Iterable[Line], threads: int = 2) -> Iterator[dict[str, Any]]:
+    def judge(self, read: Iterable[PairLine], threads: int = 2) -> Iterator[dict[str, Any]]:
         """Each line's object with `score`, `hit` and `reason`, in order."""
         waiting = iter(read)
         with ThreadPoolExecutor(threads) as pool:
@@ -45,22 +45,22 @@ class Judge:
     def _say(self, pair: Pair, score: float) -> dict[str, Any]:
         if canonical(pair.a) == canonical(pair.b):
             return {"score": 1.0, "hit": True, "reason": "the same words in another form"}
-        verdict = decide_pair(score, pair.a, pair.b, self._verifier, self._target)
-        hit = isinstance(verdict, Accepted)
+        verdict = accept_texts(score, pair.a, pair.b, self._verifier, self._target)
+        hit = isinstance(verdict, PairAccepted)
         return {"score": round(score, 6), "hit": hit, "reason": verdict.reason}
 
-    def _text(self, text: str) -> Text:
-        return Text(text, self._sketch(text))
+    def _text(self, text: str) -> EmbeddedText:
+        return EmbeddedText(text, self._sketch(text))
 
-    def _draw(self, text: str) -> Sketch:
+    def _draw(self, text: str) -> QuantizedEmbedding:
         made = self._embedder.embed_now(text)
-        return draw(made.sentence, made.ids, made.tokens, self._verifier.projection)
+        return quantize(made.sentence, made.ids, made.tokens, self._verifier.projection)
 
 
 def _unusable(line: BadLine) -> dict[str, Any]:
     return {"score": 0.0, "hit": False, "reason": f"unusable line {line.line}: {line.problem}"}
 
 
-def lines(judged: Iterable[dict[str, Any]]) -> Iterator[str]:
+def verdict_lines(judged: Iterable[dict[str, Any]]) -> Iterator[str]:
     """As JSON Lines."""
     return (json.dumps(fields, ensure_ascii=False) + "\n" for fields in judged)

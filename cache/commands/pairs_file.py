@@ -33,17 +33,17 @@ class BadLine:
     fields: dict[str, Any]
 
 
-Line: TypeAlias = Pair | BadLine
+PairLine: TypeAlias = Pair | BadLine
 
 
-def parse(lines: Iterable[str | bytes]) -> Iterator[Line]:
+def parse_pairs(lines: Iterable[str | bytes]) -> Iterator[PairLine]:
     """Each line that isn't blank, numbered from 1."""
     for number, line in enumerate(lines, start=1):
         if line.strip():
             yield _parse(number, line)
 
 
-def _parse(number: int, line: str | bytes) -> Line:
+def _parse(number: int, line: str | bytes) -> PairLine:
     try:
         fields = json.loads(line)
     except ValueError as error:

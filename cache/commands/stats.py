@@ -4,10 +4,9 @@ import argparse
 import asyncio
 import json
 
-from cache.report import report
+from cache.commands.common import CommandError, redis_of, settings_of
+from cache.commands.tenant_stats import tenant_stats
 from runtime.redis.errors import REDIS_UNAVAILABLE
-
-from .common import CommandError, redis_of, settings_of
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +24,7 @@ async def _run(options: argparse.Namespace) -> int:
     settings = settings_of(options)
     async with redis_of(options) as redis:
         try:
-            found = await report(redis, settings, options.tenant)
+            found = await tenant_stats(redis, settings, options.tenant)
         except REDIS_UNAVAILABLE as error:
             raise CommandError(f"Redis: {error}") from None
     print(json.dumps(found, indent=1))

@@ -4,16 +4,16 @@ from typing import Any, cast
 
 from redis.asyncio import Redis
 
-from .promise import bounds, read_promise
-from .reads import Reads
-from .round_trips import RoundTrips
-from .settings import CacheSettings
-from .store import Store
+from cache.semantic.error_bound import clopper_pearson, read_error_bound
+from cache.settings import CacheSettings
+from cache.storage.batched_reads import BatchedReads
+from cache.storage.store import EntryStore
+from runtime.redis.pipelining import PipelineLane
 
 
-async def report(redis: Redis, settings: CacheSettings, tenant: str) -> dict[str, Any]:
+async def tenant_stats(redis: Redis, settings: CacheSettings, tenant: str) -> dict[str, Any]:
     """One JSON object. Raises REDIS_UNAVAILABLE."""
-    store = Store(RoundTrips(redis), Reads(redis, 1), settings.key_prefix)
+    store = EntryStore(PipelineLane(redis), BatchedReads(redis, 1), settings.key_prefix)
     account = await _hash(redis, store.key(tenant, "account"))
     policy = settings.policy(tenant, "")
     groups = {}
@@ -33,8 +33,8 @@ async def report(redis: Redis, settings: CacheSettings, tenant: str) -> dict[str
 
 
 def _standing(value: bytes | None, limit: float) -> dict[str, Any]:
-    promise = read_promise(None if value is None else value.decode())
-    least, most = bounds(promise.wrong, promise.checked)
+    promise = read_error_bound(None if value is None else value.decode())
+    least, most = clopper_pearson(promise.wrong, promise.checked)
     return {
         "standing": promise.standing(limit),
         "tightened": promise.level,

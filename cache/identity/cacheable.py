@@ -8,13 +8,12 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
-from producers.messages import ChatBody, Done
-
-from .settings import Policy
+from cache.settings import CachePolicy
+from producers.contract import ChatBody, Done
 
 
 @dataclass(frozen=True, slots=True)
-class Sign:
+class TextSign:
     """An expression, and the words, in small letters, of which any text that it finds has one.
 
     Looking for the words first is 20 times cheaper, and most texts have none of them.
@@ -28,8 +27,8 @@ class Sign:
         return any(word in folded for word in self.words) and bool(self.expression.search(text))
 
 
-def _sign(words: str, expression: str) -> Sign:
-    return Sign(tuple(words.split("|")), re.compile(expression, re.IGNORECASE))
+def _sign(words: str, expression: str) -> TextSign:
+    return TextSign(tuple(words.split("|")), re.compile(expression, re.IGNORECASE))
 
 
 MOMENT: Final = _sign(
@@ -58,7 +57,7 @@ _DIGITS: Final = re.compile(r"\d{3}")
 _LONG_NUMBER: Final = re.compile(r"\b\d{7,}\b|\b\d{3}[ -]\d{3,4}[ -]\d{3,4}\b")
 
 
-def refuse_request(body: ChatBody, text: str | None, policy: Policy) -> str | None:
+def refuse_request(body: ChatBody, text: str | None, policy: CachePolicy) -> str | None:
     """Why the cache leaves a request alone; None when it may serve it."""
     if not policy.steps:
         return "switched off for this tenant or tier"
@@ -69,7 +68,7 @@ def refuse_request(body: ChatBody, text: str | None, policy: Policy) -> str | No
     return None
 
 
-def refuse_question(text: str | None, policy: Policy) -> str | None:
+def refuse_question(text: str | None, policy: CachePolicy) -> str | None:
     """Why no answer to this text can serve a second asker; to be asked before keeping one."""
     if text is None:
         return None
@@ -81,7 +80,7 @@ def refuse_question(text: str | None, policy: Policy) -> str | None:
     return None
 
 
-def refuse_answer(done: Done, policy: Policy) -> str | None:
+def refuse_answer(done: Done, policy: CachePolicy) -> str | None:
     """Why an answer isn't kept; None when it is whole and may serve others."""
     choices = done.body.get("choices") or []
     if not choices:

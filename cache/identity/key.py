@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Final, TypeAlias
 
-from producers.messages import ChatBody, ChatMessage, Request, Route
-
-from .text import canonical
+from cache.identity.normalisation import canonical
+from producers.contract import ChatBody, ChatMessage, Request, Route
 
 _FORMAT: Final = "1"
 """Changes whenever the meaning of a key does: old entries are then never found again."""
@@ -63,10 +62,12 @@ class NoQuestion:
     reason: str
 
 
-Asked: TypeAlias = Question | NoQuestion
+QuestionResult: TypeAlias = Question | NoQuestion
 
 
-def ask(request: Request, route: Route, *, knowledge: str = "", by_canonical: bool = True) -> Asked:
+def question_of(
+    request: Request, route: Route, *, knowledge: str = "", by_canonical: bool = True
+) -> QuestionResult:
     """The question in a request. by_canonical: one slot for all forms of the same words."""
     *history, last = request.body.messages
     if last["role"] != "user":

@@ -9,22 +9,21 @@ Found
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from producers.messages import CacheOutcome, Usage
-
-from .entry import Entry
-from .flight import Leads
-from .key import Question
-from .settings import Policy
-from .sketch import Sketch, Vector
+from cache.identity.key import Question
+from cache.settings import CachePolicy
+from cache.storage.entry import CacheEntry
+from cache.storage.single_flight import Leader
+from cache.verification.quantized_embedding import QuantizedEmbedding, Vector
+from producers.contract import CacheOutcome, Usage
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class IndexedQuestion:
     """Where a question lies: its space in the index, its vector, and its sketch for others."""
 
     space: str
     vector: Vector = field(compare=False, repr=False)
-    sketch: Sketch = field(compare=False, repr=False)
+    sketch: QuantizedEmbedding = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +37,15 @@ class Miss:
 
     outcome: CacheOutcome
     question: Question
-    policy: Policy
+    policy: CachePolicy
     now_ms: int
     ttl_s: float
     min_confidence: float | None = None
     tags: tuple[str, ...] = ()
     age: str | None = None
     group: str = ""
-    placed: Placed | None = None
-    lead: Leads | None = None
+    placed: IndexedQuestion | None = None
+    lead: Leader | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,7 @@ class Refresh:
 
 
 @dataclass(frozen=True, slots=True)
-class Shadow:
+class ShadowCheck:
     """A sample to measure the cache's promise: call the provider, then `compare(shadow, done)`.
 
     neighbour: the entry served; score: how sure the verifier was.
@@ -65,7 +64,7 @@ class Shadow:
 
     miss: Miss
     neighbour: str
-    served: Entry = field(repr=False)
+    served: CacheEntry = field(repr=False)
     score: float
 
 
@@ -76,7 +75,7 @@ class Hit:
     body: dict[str, Any]
     usage: Usage
     outcome: CacheOutcome
-    follow_up: Refresh | Shadow | None = None
+    follow_up: Refresh | ShadowCheck | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,4 +85,4 @@ class Bypass:
     outcome: CacheOutcome
 
 
-Found: TypeAlias = Hit | Miss | Bypass
+LookupResult: TypeAlias = Hit | Miss | Bypass

@@ -2,19 +2,20 @@
 
 from typing import Final
 
-from producers.messages import CacheOutcome, Done, Request, Route
-
-from .entry import Entry, usage_of
-from .found import Bypass, Hit, Miss
-from .key import Question, model_class
-from .settings import Policy
-from .sketch import encode as encode_sketch
+from cache.identity.key import Question, model_class
+from cache.results.lookup_result import Bypass, Hit, Miss
+from cache.settings import CachePolicy
+from cache.storage.entry import CacheEntry, entry_usage
+from cache.verification.quantized_embedding import encode_quantized as encode_sketch
+from producers.contract import CacheOutcome, Done, Request, Route
 
 CANONICAL_SCORE: Final = 0.99
 """Below the 1.0 of the very same words, so that a caller can ask for those alone."""
 
 
-def blank(request: Request, route: Route, question: Question, policy: Policy, now_ms: int) -> Miss:
+def blank_miss(
+    request: Request, route: Route, question: Question, policy: CachePolicy, now_ms: int
+) -> Miss:
     """The miss that a look begins with."""
     control = request.routing.cache
     scope = () if control.scope is None else (f"scope:{control.scope}",)
@@ -31,7 +32,7 @@ def blank(request: Request, route: Route, question: Question, policy: Policy, no
     )
 
 
-def hit_on(entry: Entry, miss: Miss, name: str, score: float | None = None) -> Hit:
+def hit_on(entry: CacheEntry, miss: Miss, name: str, score: float | None = None) -> Hit:
     """The hit on an entry. score: of a semantic one."""
     same = entry.exact == miss.question.exact
     step: Final = "semantic" if score is not None else "exact" if same else "canonical"
@@ -44,12 +45,12 @@ def hit_on(entry: Entry, miss: Miss, name: str, score: float | None = None) -> H
         entry=name,
         saved_micro_usd=entry.cost_micro_usd,
     )
-    return Hit(entry.body, usage_of(entry), outcome)
+    return Hit(entry.body, entry_usage(entry), outcome)
 
 
-def new_entry(miss: Miss, done: Done, life_ms: int) -> Entry:
+def new_entry(miss: Miss, done: Done, life_ms: int) -> CacheEntry:
     """What is kept of an answer, fresh for `life_ms`."""
-    return Entry(
+    return CacheEntry(
         exact=miss.question.exact,
         text=miss.question.text,
         sketch=None if miss.placed is None else encode_sketch(miss.placed.sketch),
@@ -62,7 +63,7 @@ def new_entry(miss: Miss, done: Done, life_ms: int) -> Entry:
     )
 
 
-def ended(entry: Entry, miss: Miss) -> bool:
+def is_expired(entry: CacheEntry, miss: Miss) -> bool:
     """Whether an entry is too old even to be served while it is renewed."""
     return miss.now_ms >= entry.fresh_until_ms + miss.policy.stale_s * 1000
 

@@ -19,11 +19,11 @@ STRICTEST: Final = 4
 PRIOR: Final = 6
 MOST_OBSERVED: Final = 24
 
-Standing: TypeAlias = Literal["kept", "unproven", "off"]
+BoundStatus: TypeAlias = Literal["kept", "unproven", "off"]
 
 
 @dataclass(frozen=True, slots=True)
-class Promise:
+class ErrorBound:
     """A group's record at its present strictness. level: how often the target was halved."""
 
     level: int = 0
@@ -39,17 +39,17 @@ class Promise:
         """The target that is in force for the one the operator asked for."""
         return asked / (1 << self.level)
 
-    def observed(self, *, right: bool, limit: float) -> "Promise":
+    def observed(self, *, right: bool, limit: float) -> "ErrorBound":
         """After one more observation. limit: the greatest share of wrong hits that is promised."""
-        now = Promise(self.level, self.checked + 1, self.wrong + (not right))
-        least, _ = bounds(now.wrong, now.checked)
-        return Promise(self.level + 1) if least > limit else now
+        now = ErrorBound(self.level, self.checked + 1, self.wrong + (not right))
+        least, _ = clopper_pearson(now.wrong, now.checked)
+        return ErrorBound(self.level + 1) if least > limit else now
 
-    def standing(self, limit: float) -> Standing:
+    def standing(self, limit: float) -> BoundStatus:
         """What the observations allow to say."""
         if self.off:
             return "off"
-        return "kept" if bounds(self.wrong, self.checked)[1] <= limit else "unproven"
+        return "kept" if clopper_pearson(self.wrong, self.checked)[1] <= limit else "unproven"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Observation:
     right: bool
 
 
-def believed(score: float, record: Sequence[Observation]) -> float:
+def posterior_score(score: float, record: Sequence[Observation]) -> float:
     """The verifier's score, shifted by what was observed on the entry."""
     speaks_for = sum(one.right and one.score <= score for one in record)
     against = sum(not one.right and one.score >= score for one in record)
@@ -72,7 +72,9 @@ def shadow_chance(share: float, record: Sequence[Observation]) -> float:
     return min(1.0, share * 2 * PRIOR / (PRIOR + len(record)))
 
 
-def bounds(wrong: int, checked: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
+def clopper_pearson(
+    wrong: int, checked: int, confidence: float = CONFIDENCE
+) -> tuple[float, float]:
     """The Clopper-Pearson interval of a share; one-sided at `confidence` on either side."""
     slack = 1 - confidence
     if checked == 0:
@@ -82,18 +84,18 @@ def bounds(wrong: int, checked: int, confidence: float = CONFIDENCE) -> tuple[fl
     return least, most
 
 
-def write(promise: Promise) -> str:
+def write_error_bound(promise: ErrorBound) -> str:
     """As text for Redis."""
     return f"{promise.level}.{promise.checked}.{promise.wrong}"
 
 
-def read_promise(text: str | None) -> Promise:
+def read_error_bound(text: str | None) -> ErrorBound:
     """A new record when there is none, or it is damaged."""
     parts = (text or "").split(".")
     if len(parts) != 3 or not all(part.isdecimal() for part in parts):  # noqa: PLR2004
-        return Promise()
+        return ErrorBound()
     level, checked, wrong = (int(part) for part in parts)
-    return Promise(level, checked, min(wrong, checked))
+    return ErrorBound(level, checked, min(wrong, checked))
 
 
 def write_record(record: Sequence[Observation]) -> str:

@@ -10,27 +10,32 @@ import time
 from dataclasses import dataclass
 from typing import Final, TypeAlias, assert_never
 
-from observability.semconv import CACHE_COSINES, CACHE_REASON, CACHE_SCORE, Attributes
-from observability.tracing import OpenSpan
+from cache.identity.key import Question
+from cache.results.lookup_result import IndexedQuestion
+from cache.semantic.embedder import Embedder
+from cache.semantic.error_bound import (
+    ErrorBound,
+    posterior_score,
+    read_error_bound,
+    read_record,
+    shadow_chance,
+)
+from cache.semantic.vector_index import VectorIndex
+from cache.settings import CachePolicy
+from cache.storage.batched_reads import BatchedReads, Unavailable
+from cache.storage.circuit_breaker import DependencyBreaker
+from cache.storage.entry import CacheEntry
+from cache.storage.store import EntryStore, store_read
+from cache.storage.time_limit import within_time_limit
+from cache.verification import quantized_embedding as sketches
+from cache.verification.accept import STRICTER, PairAccepted, accept_pair
+from cache.verification.lexical_guard import differences
+from cache.verification.quantized_embedding import QuantizedEmbedding, quantize
+from cache.verification.tokenizer import tokenize_question
+from cache.verification.verifier import EmbeddedText, Verifier
+from observability.tracing.semconv import CACHE_COSINES, CACHE_REASON, CACHE_SCORE, Attributes
+from observability.tracing.tracer import OpenSpan
 from runtime.redis.errors import REDIS_UNAVAILABLE
-
-from . import sketch as sketches
-from .accept import STRICTER, Accepted, decide
-from .budget import within
-from .embed import Embedder
-from .entry import Entry
-from .found import Placed
-from .guard import differences
-from .index import Index
-from .key import Question
-from .patience import Patience
-from .promise import Promise, believed, read_promise, read_record, shadow_chance
-from .reads import Reads, Unavailable
-from .settings import Policy
-from .sketch import Sketch, draw
-from .store import Store, glance
-from .verify import Text, Verifier
-from .words import read
 
 CANDIDATES: Final = 3
 LEAST_COSINE: Final = 0.6
@@ -38,56 +43,56 @@ LEAST_COSINE: Final = 0.6
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
+class SemanticMatch:
     """A kept question whose answer serves. shadow: check this hit against the model."""
 
     name: str
-    entry: Entry
+    entry: CacheEntry
     score: float
     shadow: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Unlike:
+class NoMatch:
     """No such question: `reason`. placed: where this one belongs, if it was embedded."""
 
     reason: str
-    placed: Placed | None = None
+    placed: IndexedQuestion | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
     name: str
-    entry: Entry
-    sketch: Sketch
+    entry: CacheEntry
+    sketch: QuantizedEmbedding
     record: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class Want:
+class SearchRequest:
     """A question, and under what terms it may be served.
 
     age: of the tenant's entries; group: whose promise counts; now_ms: Unix milliseconds.
     """
 
     question: Question
-    policy: Policy
+    policy: CachePolicy
     age: str
     group: str
     now_ms: int
 
 
-Neighbour: TypeAlias = Served | Unlike
+SearchResult: TypeAlias = SemanticMatch | NoMatch
 
 
-class Neighbours:
+class SemanticSearch:
     """The semantic step of the lookup."""
 
     def __init__(  # noqa: PLR0913 - the parts it is made of
         self,
-        store: Store,
-        reads: Reads,
-        index: Index,
+        store: EntryStore,
+        reads: BatchedReads,
+        index: VectorIndex,
         embedder: Embedder,
         verifier: Verifier,
         *,
@@ -99,40 +104,40 @@ class Neighbours:
         self._embedder = embedder
         self._verifier = verifier
         self._budget_s = budget_s
-        self._patience = Patience()
+        self._patience = DependencyBreaker()
         self._removals: set[asyncio.Task[None]] = set()
 
-    async def nearest(self, want: Want, span: OpenSpan) -> Neighbour:
+    async def nearest(self, want: SearchRequest, span: OpenSpan) -> SearchResult:
         """The kept question that is surest to share its answer. Never raises for what is away.
 
         span: gets the steps.
         """
         text = want.question.text
         if text is None or len(text) > want.policy.max_semantic_chars:
-            return Unlike("too long or no text")
+            return NoMatch("too long or no text")
         if not self._patience.may_ask(time.monotonic()):
-            return Unlike("the search failed repeatedly; tried again soon")
+            return NoMatch("the search failed repeatedly; tried again soon")
         self._patience = self._patience.asked(time.monotonic())
-        placed: list[Placed] = []
+        placed: list[IndexedQuestion] = []
         try:
-            found = await within(self._budget_s, self._search(want, placed, span))
+            found = await within_time_limit(self._budget_s, self._search(want, placed, span))
         except REDIS_UNAVAILABLE as error:
             self._patience = self._patience.failed(time.monotonic())
-            return Unlike(f"search: {type(error).__name__}", placed[0] if placed else None)
+            return NoMatch(f"search: {type(error).__name__}", placed[0] if placed else None)
         self._patience = self._patience.answered()
         return found
 
-    async def place(self, question: Question, age: str, span: OpenSpan) -> Placed:
+    async def place(self, question: Question, age: str, span: OpenSpan) -> IndexedQuestion:
         """Where a question lies. May raise OSError. span: gets the step."""
         with span.span("embed"):
             made = await self._embedder.embed(question.text or "")
-        drawn = draw(made.sentence, made.ids, made.tokens, self._verifier.projection)
+        drawn = quantize(made.sentence, made.ids, made.tokens, self._verifier.projection)
         space = self._store.key(
             question.tenant, "v", age.partition(".")[0], question.scope, self._embedder.version
         )
-        return Placed(space, made.sentence, drawn)
+        return IndexedQuestion(space, made.sentence, drawn)
 
-    async def add(self, placed: Placed, name: str, ttl_s: int) -> None:
+    async def add(self, placed: IndexedQuestion, name: str, ttl_s: int) -> None:
         """Makes a kept question findable; if that fails it is just not found."""
         try:
             async with asyncio.timeout(1):
@@ -145,7 +150,9 @@ class Neighbours:
         await asyncio.gather(*self._removals, return_exceptions=True)
         await self._index.close()
 
-    async def _search(self, want: Want, placed: list[Placed], span: OpenSpan) -> Neighbour:
+    async def _search(
+        self, want: SearchRequest, placed: list[IndexedQuestion], span: OpenSpan
+    ) -> SearchResult:
         """`placed` gets what is known even if the time is up before the end."""
         here = await self.place(want.question, want.age, span)
         placed.append(here)
@@ -154,17 +161,17 @@ class Neighbours:
             searching.attributes = {CACHE_COSINES: [one.cosine for one in near]}
         names = [one.entry for one in near if one.cosine >= LEAST_COSINE]
         if not names:
-            return Unlike("no near question in this scope", here)
+            return NoMatch("no near question in this scope", here)
         with span.span("read candidates"):
             read_back = await self._candidates(want.question.tenant, names, want.group)
         if isinstance(read_back, Unavailable):
-            return Unlike(read_back.reason, here)
+            return NoMatch(read_back.reason, here)
         promise, candidates = read_back
         self._forget(here.space, set(names) - {candidate.name for candidate in candidates})
         fresh = [one for one in candidates if want.now_ms < one.entry.fresh_until_ms]
         if promise.off or not fresh:
-            return Unlike("switched off: too many wrong hits" if promise.off else "gone", here)
-        asked = Text(want.question.text or "", here.sketch)
+            return NoMatch("switched off: too many wrong hits" if promise.off else "gone", here)
+        asked = EmbeddedText(want.question.text or "", here.sketch)
         target = promise.target(want.policy.target_false_hits)
         with span.span("verify") as verifying:
             found = await asyncio.to_thread(self._choose, asked, here, fresh, target, want.policy)
@@ -173,7 +180,7 @@ class Neighbours:
 
     async def _candidates(
         self, tenant: str, names: list[str], group: str
-    ) -> tuple[Promise, list[_Candidate]] | Unavailable:
+    ) -> tuple[ErrorBound, list[_Candidate]] | Unavailable:
         key = self._store.key
         entries = (key(tenant, "e", name) for name in names)
         records = (key(tenant, "observed", name) for name in names)
@@ -184,27 +191,36 @@ class Neighbours:
         age, promise, *rest = values
         found = []
         for name, value, record in zip(names, rest, rest[len(names) :], strict=False):
-            entry = glance(age, value).entry
-            drawn = sketches.decode(entry.sketch) if entry and entry.sketch else None
+            entry = store_read(age, value).entry
+            drawn = sketches.decode_quantized(entry.sketch) if entry and entry.sketch else None
             if entry is not None and entry.text is not None and drawn is not None:
                 found.append(_Candidate(name, entry, drawn, _text(record)))
-        return read_promise(_text(promise)), found
+        return read_error_bound(_text(promise)), found
 
     def _choose(
-        self, asked: Text, here: Placed, candidates: list[_Candidate], target: float, policy: Policy
-    ) -> Neighbour:
+        self,
+        asked: EmbeddedText,
+        here: IndexedQuestion,
+        candidates: list[_Candidate],
+        target: float,
+        policy: CachePolicy,
+    ) -> SearchResult:
         """The nearest candidate that is good enough. Runs on a thread."""
         bars = self._verifier.point(target), self._verifier.point(target / STRICTER)
         refusals = []
         for one in candidates:
-            kept, record = Text(one.entry.text or "", one.sketch), read_record(one.record)
-            sure = believed(float(self._verifier.score([(asked, kept)])[0]), record)
-            verdict = decide(sure, *bars, differences(read(asked.text), read(kept.text)))
-            if isinstance(verdict, Accepted):
+            kept, record = EmbeddedText(one.entry.text or "", one.sketch), read_record(one.record)
+            sure = posterior_score(float(self._verifier.score([(asked, kept)])[0]), record)
+            verdict = accept_pair(
+                sure,
+                *bars,
+                differences(tokenize_question(asked.text), tokenize_question(kept.text)),
+            )
+            if isinstance(verdict, PairAccepted):
                 shadow = random.random() < shadow_chance(policy.shadow_share, record)
-                return Served(one.name, one.entry, verdict.score, shadow)
+                return SemanticMatch(one.name, one.entry, verdict.score, shadow)
             refusals.append(verdict.reason)
-        return Unlike(refusals[0], here)
+        return NoMatch(refusals[0], here)
 
     def _forget(self, space: str, gone: set[str]) -> None:
         if gone:
@@ -219,11 +235,11 @@ class Neighbours:
             return  # it is found and missed again, until it is removed
 
 
-def _verdict(found: Neighbour) -> Attributes:
+def _verdict(found: SearchResult) -> Attributes:
     match found:
-        case Served(score=score):
+        case SemanticMatch(score=score):
             return {CACHE_SCORE: score}
-        case Unlike(reason=reason):
+        case NoMatch(reason=reason):
             return {CACHE_REASON: reason}
         case _:
             assert_never(found)

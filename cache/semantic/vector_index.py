@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
+from cache.semantic.vector_rows import NearestVector, VectorRows
 from runtime.redis.errors import REDIS_UNAVAILABLE
 from runtime.redis.key_names import named
-
-from .rows import Near, Rows
 
 Vector: TypeAlias = NDArray[np.float32]
 LOG_LENGTH: Final = 100_000
@@ -27,14 +26,14 @@ MANY_ROWS: Final = 20_000
 MAX_SPACES: Final = 10_000
 
 
-class Index(Protocol):
+class VectorIndex(Protocol):
     """Nearest neighbours by cosine. Every method may raise REDIS_UNAVAILABLE."""
 
     async def add(self, space: str, entry: str, vector: Vector, ttl_s: int) -> None:
         """Puts an entry in, or moves it."""
         ...
 
-    async def near(self, space: str, vector: Vector, count: int) -> list[Near]:
+    async def near(self, space: str, vector: Vector, count: int) -> list[NearestVector]:
         """The nearest entries, nearest first."""
         ...
 
@@ -62,7 +61,7 @@ class RedisIndex:
             pipe.expire(space, ttl_s, gt=True)
             await pipe.execute()
 
-    async def near(self, space: str, vector: Vector, count: int) -> list[Near]:
+    async def near(self, space: str, vector: Vector, count: int) -> list[NearestVector]:
         """By VSIM; empty when there is no such set."""
         blob = vector.astype(np.float32).tobytes()
         command = ("VSIM", space, "FP32", blob, "WITHSCORES", "COUNT", count)
@@ -90,7 +89,7 @@ class ProcessIndex:
     def __init__(self, redis: Redis, log: str) -> None:
         self._redis = redis
         self._log = log
-        self._spaces: dict[str, Rows] = {}
+        self._spaces: dict[str, VectorRows] = {}
         self._lock = Lock()
         self._read_to = b"0"
         self._following: asyncio.Task[None] | None = None
@@ -102,7 +101,7 @@ class ProcessIndex:
         await self._tell({"op": "add", "space": space, "entry": entry, "vector": _pack(vector)})
         self._put(space, entry, vector)
 
-    async def near(self, space: str, vector: Vector, count: int) -> list[Near]:
+    async def near(self, space: str, vector: Vector, count: int) -> list[NearestVector]:
         """By Hamming distance of sign bits, then by 8-bit products."""
         if self._following is None or self._following.done():
             self._following = asyncio.create_task(self._follow())
@@ -118,12 +117,6 @@ class ProcessIndex:
         for entry in entries:
             self._drop(space, entry)
             await self._tell({"op": "remove", "space": space, "entry": entry})
-
-    async def catch_up(self) -> None:
-        """Reads what the stream holds now."""
-        pending = 1
-        while pending:
-            pending = await self._read(block_ms=None)
 
     async def close(self) -> None:
         """Stops reading the stream."""
@@ -161,12 +154,12 @@ class ProcessIndex:
         else:
             self._drop(space, entry)
 
-    def _locked_near(self, rows: Rows, vector: Vector, count: int) -> list[Near]:
+    def _locked_near(self, rows: VectorRows, vector: Vector, count: int) -> list[NearestVector]:
         with self._lock:
             return rows.near(vector, count)
 
     def _put(self, space: str, entry: str, vector: Vector) -> None:
-        rows = self._spaces.pop(space, None) or Rows(vector.size)
+        rows = self._spaces.pop(space, None) or VectorRows(vector.size)
         self._spaces[space] = rows  # the last in the order: the latest used
         if len(self._spaces) > MAX_SPACES:
             self._spaces.pop(next(iter(self._spaces)))
@@ -194,14 +187,14 @@ async def _execute(redis: Redis, *command: str | bytes | int) -> object:
     return await redis.execute_command(*command)  # type: ignore[no-untyped-call]
 
 
-def _scored(reply: object) -> list[Near]:
+def _scored(reply: object) -> list[NearestVector]:
     """RESP2 gives a flat list, RESP3 a map."""
     if isinstance(reply, dict):
         pairs = list(reply.items())
     else:
         flat = cast("list[bytes]", reply or [])
         pairs = list(zip(flat[::2], flat[1::2], strict=True))
-    return [Near(entry.decode(), 2 * float(score) - 1) for entry, score in pairs]
+    return [NearestVector(entry.decode(), 2 * float(score) - 1) for entry, score in pairs]
 
 
 def _streams(reply: object) -> list[tuple[bytes, list[tuple[bytes, dict[bytes, bytes]]]]]:

@@ -17,14 +17,14 @@ MAX_ROWS: Final = 200_000
 
 
 @dataclass(frozen=True, slots=True)
-class Near:
+class NearestVector:
     """A neighbour and the cosine to it."""
 
     entry: str
     cosine: float
 
 
-class Rows:
+class VectorRows:
     """The vectors of one space, in arrays that grow by doubling; a removed row is refilled.
 
     Not for several threads at once.
@@ -65,7 +65,7 @@ class Rows:
         self._small[row], self._scale[row] = self._small[at], self._scale[at]
         self._names[row], self._row[last] = last, row
 
-    def near(self, vector: Vector, count: int) -> list[Near]:
+    def near(self, vector: Vector, count: int) -> list[NearestVector]:
         """The nearest entries, nearest first."""
         size = len(self)
         if size == 0:
@@ -75,7 +75,7 @@ class Rows:
             rows = _least(self._apart(size, _signs(vector)))
         cosines = (self._small[rows].astype(np.float32) @ vector) * self._scale[rows]
         best = np.argsort(-cosines)[:count]
-        return [Near(self._names[int(rows[at])], float(cosines[at])) for at in best]
+        return [NearestVector(self._names[int(rows[at])], float(cosines[at])) for at in best]
 
     def _apart(self, size: int, signs: NDArray[np.uint64]) -> NDArray[np.uint16]:
         """Hamming distances; word by word, for each is one run through memory."""

@@ -2,13 +2,12 @@
 
 import json
 from dataclasses import dataclass, replace
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 
-from .settings import CacheSettings
-from .verify import Verifier, load
+from cache.settings import CacheSettings
+from cache.verification.verifier import Verifier, read_verifier
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +23,10 @@ class NoVerifier(Exception):  # noqa: N818 - says what is the matter
 def load_verifier(settings: CacheSettings, embedder: str) -> Verifier:
     """The verifier trained on that embedder. Raises NoVerifier: then nothing may be a near hit."""
     named = settings.verifier
-    path = Path(named) if named else Path(str(files("cache") / "verifier.npz"))
+    path = Path(named) if named else Path(__file__).with_name("verifier.npz")
     try:
         with np.load(path, allow_pickle=False) as archive:
-            verifier = load(archive)
+            verifier = read_verifier(archive)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise NoVerifier(f"{path}: {error}; train one: make train") from None
     if verifier.embedder != embedder:

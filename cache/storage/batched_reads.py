@@ -12,10 +12,9 @@ from typing import Final, TypeAlias, cast
 
 from redis.asyncio import Redis
 
+from cache.storage.circuit_breaker import DependencyBreaker
+from cache.storage.time_limit import within_time_limit
 from runtime.redis.errors import REDIS_UNAVAILABLE
-
-from .budget import within
-from .patience import Patience
 
 MAX_BATCH: Final = 256
 
@@ -31,7 +30,7 @@ Values: TypeAlias = list[bytes | None]
 _Waiting: TypeAlias = list[tuple[Sequence[str], "asyncio.Future[Values | Unavailable]"]]
 
 
-class Reads:
+class BatchedReads:
     """GETs, batched, within a budget; never raises. One per Redis client and event loop."""
 
     def __init__(self, redis: Redis, budget_s: float) -> None:
@@ -39,7 +38,7 @@ class Reads:
         self._budget_s = budget_s
         self._waiting: _Waiting = []
         self._running: set[asyncio.Task[None]] = set()
-        self._patience = Patience()
+        self._patience = DependencyBreaker()
 
     async def get(self, *keys: str) -> Values | Unavailable:
         """The values of `keys`, None where there is none."""
@@ -66,7 +65,7 @@ class Reads:
         self._patience = self._patience.asked(time.monotonic())
         try:
             unique = list(dict.fromkeys(key for keys, _ in batch for key in keys))
-            values = await within(self._budget_s, self._mget(unique))
+            values = await within_time_limit(self._budget_s, self._mget(unique))
         except REDIS_UNAVAILABLE as error:
             self._patience = self._patience.failed(time.monotonic())
             _settle(batch, Unavailable(f"Redis: {type(error).__name__}"))

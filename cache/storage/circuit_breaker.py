@@ -13,7 +13,7 @@ LONGEST_PAUSE_S: Final = 15.0
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class DependencyBreaker:
     """failures in a row; until: ask nothing before; pause_s: the last pause; probing: one asks."""
 
     failures: int = 0
@@ -25,21 +25,21 @@ class Patience:
         """Whether a question may be put now."""
         return self.pause_s == 0.0 or (now >= self.until and now >= self.probing_until)
 
-    def asked(self, now: float) -> "Patience":
+    def asked(self, now: float) -> "DependencyBreaker":
         """A question was put: when it is the probe, the others wait for it."""
         return self if self.pause_s == 0.0 else replace(self, probing_until=now + FIRST_PAUSE_S)
 
-    def answered(self) -> "Patience":
+    def answered(self) -> "DependencyBreaker":
         """An answer came in time."""
         return _CALM if self != _CALM else self
 
-    def failed(self, now: float) -> "Patience":
+    def failed(self, now: float) -> "DependencyBreaker":
         """Too late, or an error: after a few in a row, pauses that double."""
         failures = self.failures + 1
         if failures < FAILURES_TO_OPEN:
             return replace(self, failures=failures)
         pause = min(max(FIRST_PAUSE_S, 2 * self.pause_s), LONGEST_PAUSE_S)
-        return Patience(failures, now + pause, pause)
+        return DependencyBreaker(failures, now + pause, pause)
 
 
-_CALM: Final = Patience()
+_CALM: Final = DependencyBreaker()

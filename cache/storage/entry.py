@@ -10,13 +10,13 @@ from typing import Any, Final
 
 from pydantic_core import from_json, to_json
 
-from producers.messages import Usage
+from producers.contract import Usage
 
 _VERSION: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class CacheEntry:
     """An answer and what is needed to judge whether it may be served.
 
     exact, text, sketch: the question it answers, for the verifier too.
@@ -39,27 +39,27 @@ class Entry:
         return max(0.0, (now_ms - self.kept_ms) / 1000)
 
 
-_FIELDS: Final = tuple(field.name for field in fields(Entry))
+_FIELDS: Final = tuple(field.name for field in fields(CacheEntry))
 
 
-def encode(entry: Entry) -> bytes:
+def encode_entry(entry: CacheEntry) -> bytes:
     """The value in Redis."""
     return to_json({"v": _VERSION, **{name: getattr(entry, name) for name in _FIELDS}})
 
 
-def decode(raw: bytes) -> Entry | None:
+def decode_entry(raw: bytes) -> CacheEntry | None:
     """None when another version wrote it, or it is damaged: then it is not there."""
     try:
         fields = from_json(raw)
         if fields.pop("v") != _VERSION:
             return None
         cost = fields.pop("cost_micro_usd")
-        return Entry(cost_micro_usd=None if cost is None else Decimal(cost), **fields)
+        return CacheEntry(cost_micro_usd=None if cost is None else Decimal(cost), **fields)
     except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError):
         return None
 
 
-def usage_of(entry: Entry) -> Usage:
+def entry_usage(entry: CacheEntry) -> Usage:
     """What the kept answer had cost in tokens."""
     return Usage(**entry.usage)
 

@@ -5,15 +5,15 @@ from collections import defaultdict
 from decimal import Decimal
 from typing import Final
 
-from .store import Store
+from cache.storage.store import EntryStore
 
-EVERY_S: Final = 1.0
+FLUSH_EVERY_S: Final = 1.0
 
 
-class Credits:
+class HitAccounting:
     """Sums up what each entry's hits saved and tells the store once a second."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: EntryStore) -> None:
         self._store = store
         self._saved: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
         self._telling: asyncio.Task[None] | None = None
@@ -32,7 +32,7 @@ class Credits:
         await self._tell()
 
     async def _tell_later(self) -> None:
-        await asyncio.sleep(EVERY_S)
+        await asyncio.sleep(FLUSH_EVERY_S)
         await self._tell()
 
     async def _tell(self) -> None:

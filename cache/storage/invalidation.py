@@ -4,9 +4,8 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from producers.messages import Name
-
-from .store import Store
+from cache.storage.store import EntryStore
+from producers.contract import Name
 
 
 class Invalidation(BaseModel):
@@ -28,7 +27,7 @@ class Invalidation(BaseModel):
         return self
 
 
-async def forget(store: Store, what: Invalidation) -> int:
+async def carry_out_invalidation(store: EntryStore, what: Invalidation) -> int:
     """Carries it out; how many entries went. Raises REDIS_UNAVAILABLE: try again later."""
     if what.everything:
         return await store.forget_all(what.tenant)

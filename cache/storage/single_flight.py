@@ -11,23 +11,22 @@ import time
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from cache.storage.batched_reads import BatchedReads
+from cache.storage.time_limit import within_time_limit
 from runtime.redis.errors import REDIS_UNAVAILABLE
 from runtime.redis.lua_files import lua
-
-from .budget import within
-from .reads import Reads
-from .round_trips import RoundTrips
+from runtime.redis.pipelining import PipelineLane
 
 _ALONE: Final = b"alone"
 _ALONE_MS: Final = 2_000
 LONGEST_LEAD_S: Final = 180.0
 """A call that was forgotten (cancelled without `land`) must not hold its followers for ever."""
-FIRST_PAUSE_S: Final = 0.01
-LONGEST_PAUSE_S: Final = 0.1
+FIRST_WAIT_S: Final = 0.01
+LONGEST_WAIT_S: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Leads:
+class Leader:
     """This worker calls the provider; the lease `key` is its own by `token`, at most `until`."""
 
     key: str
@@ -36,38 +35,40 @@ class Leads:
 
 
 @dataclass(frozen=True, slots=True)
-class Follows:
+class Follower:
     """Another worker is calling."""
 
 
 @dataclass(frozen=True, slots=True)
-class Alone:
+class NoLease:
     """No use in waiting: no lease could be had or the answer can't be shared."""
 
     reason: str
 
 
-Role: TypeAlias = Leads | Follows | Alone
+Role: TypeAlias = Leader | Follower | NoLease
 
 
-class Flights:
+class SingleFlight:
     """The leases of one process, and their renewal."""
 
-    def __init__(self, trips: RoundTrips, reads: Reads, *, lease_s: float, budget_s: float) -> None:
+    def __init__(
+        self, trips: PipelineLane, reads: BatchedReads, *, lease_s: float, budget_s: float
+    ) -> None:
         self._trips = trips
         self._reads = reads
         self._lease_ms = max(1, int(lease_s * 1000))
         self._budget_s = budget_s
-        self._leads: dict[str, Leads] = {}
+        self._leads: dict[str, Leader] = {}
         self._joining: set[str] = set()
         self._renewal: asyncio.Task[None] | None = None
-        self._release = trips.script(lua("cache", "release"))
-        self._renew = trips.script(lua("cache", "renew"))
+        self._release = trips.script(lua("cache.storage", "release"))
+        self._renew = trips.script(lua("cache.storage", "renew"))
 
     async def join(self, key: str) -> Role:
         """Leads when nobody else does. Within the budget; never raises."""
         if key in self._leads or key in self._joining:
-            return Follows()  # of this very process: no need to ask Redis
+            return Follower()  # of this very process: no need to ask Redis
         self._joining.add(key)
         try:
             return await self._ask(key)
@@ -77,14 +78,14 @@ class Flights:
     async def _ask(self, key: str) -> Role:
         token = secrets.token_hex(8)
         try:
-            held = await within(self._budget_s, self._take(key, token))
+            held = await within_time_limit(self._budget_s, self._take(key, token))
         except REDIS_UNAVAILABLE as error:
-            return Alone(f"Redis: {type(error).__name__}")
+            return NoLease(f"Redis: {type(error).__name__}")
         if held == _ALONE:
-            return Alone("the answer to this question can't be shared")
+            return NoLease("the answer to this question can't be shared")
         if held is not None:
-            return Follows()
-        lead = Leads(key, token, time.monotonic() + LONGEST_LEAD_S)
+            return Follower()
+        lead = Leader(key, token, time.monotonic() + LONGEST_LEAD_S)
         self._leads[key] = lead
         if self._renewal is None or self._renewal.done():
             self._renewal = asyncio.create_task(self._keep_renewing())
@@ -98,10 +99,10 @@ class Flights:
         await asyncio.sleep(pause_s)
         values = await self._reads.get(key)
         if isinstance(values, list) and values[0] not in {None, _ALONE}:
-            return Follows()
+            return Follower()
         return await self.join(key)
 
-    async def land(self, lead: Leads, *, shared: bool) -> None:
+    async def land(self, lead: Leader, *, shared: bool) -> None:
         """The call ended. shared: its entry is there (or another may try); else each for itself."""
         self._leads.pop(lead.key, None)
         mark = "" if shared else _ALONE

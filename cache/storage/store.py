@@ -11,23 +11,22 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
+from cache.storage.batched_reads import BatchedReads, Unavailable
+from cache.storage.entry import CacheEntry, decode_entry, encode_entry
 from runtime.redis.errors import REDIS_UNAVAILABLE
 from runtime.redis.lua_files import lua
-
-from .entry import Entry, decode, encode
-from .reads import Reads, Unavailable
-from .round_trips import RoundTrips
+from runtime.redis.pipelining import PipelineLane
 
 WRITE_BUDGET_S: Final = 2.0
 NEW: Final = "0.0"
 
 
 @dataclass(frozen=True, slots=True)
-class Glance:
+class StoreRead:
     """What one read showed: the tenant's age (`epoch.generation`) and the entry, if it is valid."""
 
     age: str
-    entry: Entry | None
+    entry: CacheEntry | None
 
     @property
     def epoch(self) -> str:
@@ -36,60 +35,60 @@ class Glance:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class Stored:
     """The entry is in the store; `dropped` had to go for it."""
 
     dropped: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class NotKept:
+class NotStored:
     """The entry isn't in the store: `reason`."""
 
     reason: str
 
 
-class Store:
+class EntryStore:
     """Answers in Redis. Reads are batched and never raise; writes raise nothing either."""
 
-    def __init__(self, trips: RoundTrips, reads: Reads, prefix: str) -> None:
+    def __init__(self, trips: PipelineLane, reads: BatchedReads, prefix: str) -> None:
         self._trips = trips
         self._reads = reads
         self._prefix = prefix
-        self._keep = trips.script(lua("cache", "drop", "keep"))
-        self._credit = trips.script(lua("cache", "credit"))
-        self._forget = trips.script(lua("cache", "drop", "forget"))
-        self._forget_all = trips.script(lua("cache", "forget_all"))
+        self._keep = trips.script(lua("cache.storage", "drop", "keep"))
+        self._credit = trips.script(lua("cache.storage", "credit"))
+        self._forget = trips.script(lua("cache.storage", "drop", "forget"))
+        self._forget_all = trips.script(lua("cache.storage", "forget_all"))
 
     def key(self, tenant: str, *parts: str) -> str:
         """The Redis key of something of a tenant."""
         return ":".join((f"{self._prefix}:{{{tenant}}}", *parts))
 
-    async def look(self, tenant: str, entry: str) -> Glance | Unavailable:
+    async def look(self, tenant: str, entry: str) -> StoreRead | Unavailable:
         """The entry, and the age that a later `keep` must still find."""
         values = await self._reads.get(self.key(tenant, "age"), self.key(tenant, "e", entry))
         if isinstance(values, Unavailable):
             return values
-        return glance(values[0], values[1])
+        return store_read(values[0], values[1])
 
     async def keep(  # noqa: PLR0913 - one record, spelled out
         self,
         tenant: str,
         name: str,
-        entry: Entry,
+        entry: CacheEntry,
         *,
         age: str,
         ttl_ms: int,
         quota_bytes: int,
         max_bytes: int,
         tags: Iterable[str] = (),
-    ) -> Kept | NotKept:
+    ) -> Stored | NotStored:
         """Puts the entry in, unless something was invalidated since `age` was read."""
         keys = [*self._account_keys(tenant), *(self.key(tenant, "tag", tag) for tag in tags)]
         cost = entry.cost_micro_usd or Decimal(0)
-        value, longest = encode(entry), 2 * ttl_ms
+        value, longest = encode_entry(entry), 2 * ttl_ms
         if len(value) > max_bytes:
-            return NotKept("larger than an entry may be")
+            return NotStored("larger than an entry may be")
         args: list[bytes | str | float] = [
             name,
             age,
@@ -104,10 +103,10 @@ class Store:
             async with asyncio.timeout(WRITE_BUDGET_S):
                 result, *dropped = await self._keep(keys=keys, args=args)
         except REDIS_UNAVAILABLE as error:
-            return NotKept(f"Redis: {type(error).__name__}")
+            return NotStored(f"Redis: {type(error).__name__}")
         if result != b"kept":
-            return NotKept(result.decode())
-        return Kept(tuple(gone.decode() for gone in dropped))
+            return NotStored(result.decode())
+        return Stored(tuple(gone.decode() for gone in dropped))
 
     async def credit(self, tenant: str, saved: dict[str, float]) -> None:
         """Adds to what entries are worth: micro-dollars that their hits saved."""
@@ -146,9 +145,9 @@ class Store:
         return [*(self.key(tenant, name) for name in names), self.key(tenant, "e", "")]
 
 
-def glance(age: bytes | None, value: bytes | None) -> Glance:
+def store_read(age: bytes | None, value: bytes | None) -> StoreRead:
     """What the values of `age` and of an entry's key mean together."""
     current = NEW if age is None else age.decode()
-    entry = None if value is None else decode(value)
-    found = Glance(current, entry)
-    return found if entry is None or entry.epoch == found.epoch else Glance(current, None)
+    entry = None if value is None else decode_entry(value)
+    found = StoreRead(current, entry)
+    return found if entry is None or entry.epoch == found.epoch else StoreRead(current, None)

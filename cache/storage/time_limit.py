@@ -10,7 +10,7 @@ GRACE_TURNS: Final = 4
 _T = TypeVar("_T")
 
 
-async def within(budget_s: float, work: Awaitable[_T]) -> _T:
+async def within_time_limit(budget_s: float, work: Awaitable[_T]) -> _T:
     """The result of `work`. Raises TimeoutError when it isn't there in time.
 
     When the loop itself is behind, its timers end before it has read its sockets: an answer that

@@ -9,15 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from .guard import Difference, differences
-from .verify import Verifier
-from .words import read
+from cache.verification.lexical_guard import Difference, differences
+from cache.verification.tokenizer import tokenize_question
+from cache.verification.verifier import Verifier
 
 STRICTER: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
+class PairAccepted:
     """The answer serves both."""
 
     score: float
@@ -25,33 +25,35 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class PairRefused:
     """It doesn't, or nobody can be sure enough."""
 
     score: float
     reason: str
 
 
-Verdict: TypeAlias = Accepted | Refused
+PairVerdict: TypeAlias = PairAccepted | PairRefused
 
 
-def decide(score: float, bar: float, guard_bar: float, found: Sequence[Difference]) -> Verdict:
+def accept_pair(
+    score: float, bar: float, guard_bar: float, found: Sequence[Difference]
+) -> PairVerdict:
     """bar: the least score; guard_bar: the least with objections of the guard (`found`).
 
     The reason holds no word of the questions: it goes into events and traces.
     """
     if score < bar:
-        return Refused(score, f"score {score:.3f} below {bar:.3f}")
+        return PairRefused(score, f"score {score:.3f} below {bar:.3f}")
     if found and score < guard_bar:
-        return Refused(score, f"guard: another {found[0].detail}")
-    return Accepted(score, f"score {score:.3f} reaches {bar:.3f}")
+        return PairRefused(score, f"guard: another {found[0].detail}")
+    return PairAccepted(score, f"score {score:.3f} reaches {bar:.3f}")
 
 
-def decide_pair(score: float, a: str, b: str, verifier: Verifier, target: float) -> Verdict:
+def accept_texts(score: float, a: str, b: str, verifier: Verifier, target: float) -> PairVerdict:
     """The same from the texts and the operator's target; the reason tells what differs."""
     bars = verifier.point(target), verifier.point(target / STRICTER)
-    found = differences(read(a), read(b))
-    verdict = decide(score, *bars, found)
-    if isinstance(verdict, Accepted) or not found:
+    found = differences(tokenize_question(a), tokenize_question(b))
+    verdict = accept_pair(score, *bars, found)
+    if isinstance(verdict, PairAccepted) or not found:
         return verdict
-    return Refused(score, f"{verdict.reason}; {'; '.join(map(str, found))}")
+    return PairRefused(score, f"{verdict.reason}; {'; '.join(map(str, found))}")

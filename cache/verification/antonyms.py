@@ -92,8 +92,8 @@ def _opposites() -> dict[str, frozenset[str]]:
     return {word: frozenset(others) for word, others in found.items()}
 
 
-OPPOSITES: Final = _opposites()
-GROUPS: Final[dict[str, frozenset[int]]] = {
+ANTONYM_PAIRS: Final = _opposites()
+EXCLUSIVE_GROUPS: Final[dict[str, frozenset[int]]] = {
     word: frozenset(at for at, group in enumerate(_GROUPS.split("|")) if word in group.split())
     for word in set(_GROUPS.replace("|", " ").split())
 }

@@ -9,10 +9,10 @@ from collections.abc import Set as AbstractSet
 from difflib import SequenceMatcher
 from typing import Final
 
-from .contrasts import GROUPS, OPPOSITES
-from .guard import differences, one_sided_names
-from .vocabulary import FUNCTION_WORDS
-from .words import Words
+from cache.verification.antonyms import ANTONYM_PAIRS, EXCLUSIVE_GROUPS
+from cache.verification.lexical_guard import differences, one_sided_names
+from cache.verification.tokenizer import QuestionWords
+from cache.verification.vocabulary import FUNCTION_WORDS
 
 LEXICAL: Final = (
     "tokens_fewer", "tokens_more", "tokens_ratio",
@@ -27,7 +27,7 @@ LEXICAL: Final = (
 )  # fmt: skip
 
 
-def lexical(a: Words, b: Words) -> list[float]:
+def lexical_features(a: QuestionWords, b: QuestionWords) -> list[float]:
     """The values of LEXICAL."""
     tokens_a, tokens_b = set(a.tokens), set(b.tokens)
     details = {difference.detail for difference in differences(a, b)}
@@ -59,7 +59,7 @@ def _sorted(one: float, other: float) -> tuple[float, float]:
     return (float(one), float(other)) if one <= other else (float(other), float(one))
 
 
-def _lengths(a: Words, b: Words) -> tuple[float, float, float]:
+def _lengths(a: QuestionWords, b: QuestionWords) -> tuple[float, float, float]:
     fewer, more = _sorted(len(a.tokens), len(b.tokens))
     return fewer, more, fewer / max(more, 1.0)
 
@@ -98,7 +98,7 @@ def _order(a: tuple[str, ...], b: tuple[str, ...]) -> tuple[float, float, float]
     )
 
 
-def _kinds(a: Words, b: Words) -> tuple[float, float, float, float, float]:
+def _kinds(a: QuestionWords, b: QuestionWords) -> tuple[float, float, float, float, float]:
     both = bool(a.tokens and b.tokens)
     return (
         float(both and a.tokens[0] == b.tokens[0]),
@@ -111,14 +111,14 @@ def _kinds(a: Words, b: Words) -> tuple[float, float, float, float, float]:
 
 def _rivals(only_a: AbstractSet[str], only_b: AbstractSet[str]) -> float:
     """How many words on one side have an opposite or a sibling on the other."""
-    groups = {group for word in only_b for group in GROUPS.get(word, ())}
+    groups = {group for word in only_b for group in EXCLUSIVE_GROUPS.get(word, ())}
     nothing: frozenset[object] = frozenset()
-    opposed = (OPPOSITES.get(word, nothing) & only_b for word in only_a)
-    siblings = (GROUPS.get(word, nothing) & groups for word in only_a)
+    opposed = (ANTONYM_PAIRS.get(word, nothing) & only_b for word in only_a)
+    siblings = (EXCLUSIVE_GROUPS.get(word, nothing) & groups for word in only_a)
     return float(sum(bool(one or other) for one, other in zip(opposed, siblings, strict=True)))
 
 
-def _apart(a: Words, b: Words) -> tuple[float, float, float, float]:
+def _apart(a: QuestionWords, b: QuestionWords) -> tuple[float, float, float, float]:
     only_a, only_b = a.stems - b.stems, b.stems - a.stems
     one_apart = len(only_a) == len(only_b) == 1
     longest = max((len(word) for word in only_a | only_b), default=0)

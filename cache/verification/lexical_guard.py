@@ -9,8 +9,8 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from .contrasts import GROUPS, OPPOSITES
-from .words import Words
+from cache.verification.antonyms import ANTONYM_PAIRS, EXCLUSIVE_GROUPS
+from cache.verification.tokenizer import QuestionWords
 
 Detail: TypeAlias = Literal["number", "negation", "opposite", "name"]
 
@@ -26,7 +26,7 @@ class Difference:
         return f"{self.detail}: {self.words}"
 
 
-def differences(a: Words, b: Words) -> tuple[Difference, ...]:
+def differences(a: QuestionWords, b: QuestionWords) -> tuple[Difference, ...]:
     """Every such detail; empty: the guard has no objection."""
     only_a, only_b = set(a.tokens) - set(b.tokens), set(b.tokens) - set(a.tokens)
     found = (
@@ -38,19 +38,19 @@ def differences(a: Words, b: Words) -> tuple[Difference, ...]:
     return tuple(difference for difference in found if difference is not None)
 
 
-def one_sided_names(a: Words, b: Words) -> tuple[int, int]:
+def one_sided_names(a: QuestionWords, b: QuestionWords) -> tuple[int, int]:
     """How many names each question has that the other doesn't mention at all."""
     return len(_absent(a.names, b)), len(_absent(b.names, a))
 
 
-def _numbers(a: Words, b: Words) -> Difference | None:
+def _numbers(a: QuestionWords, b: QuestionWords) -> Difference | None:
     left, right = Counter(a.numbers), Counter(b.numbers)
     if left == right:
         return None
     return Difference("number", _against((left - right).keys(), (right - left).keys()))
 
 
-def _negations(a: Words, b: Words) -> Difference | None:
+def _negations(a: QuestionWords, b: QuestionWords) -> Difference | None:
     if a.negations % 2 == b.negations % 2:
         return None
     return Difference("negation", f"{a.negations} against {b.negations}")
@@ -58,26 +58,30 @@ def _negations(a: Words, b: Words) -> Difference | None:
 
 def _opposites(only_a: AbstractSet[str], only_b: AbstractSet[str]) -> Difference | None:
     for word in sorted(only_a):
-        against = OPPOSITES.get(word, frozenset()) & only_b
+        against = ANTONYM_PAIRS.get(word, frozenset()) & only_b
         if against:
             return Difference("opposite", _against({word}, against))
     return None
 
 
 def _names(
-    a: Words, b: Words, only_a: AbstractSet[str], only_b: AbstractSet[str]
+    a: QuestionWords, b: QuestionWords, only_a: AbstractSet[str], only_b: AbstractSet[str]
 ) -> Difference | None:
     left, right = _absent(a.names, b), _absent(b.names, a)
     if left and right:
         return Difference("name", _against(left, right))
-    for word in sorted(only_a & GROUPS.keys()):
-        siblings = {other for other in only_b & GROUPS.keys() if GROUPS[word] & GROUPS[other]}
+    for word in sorted(only_a & EXCLUSIVE_GROUPS.keys()):
+        siblings = {
+            other
+            for other in only_b & EXCLUSIVE_GROUPS.keys()
+            if EXCLUSIVE_GROUPS[word] & EXCLUSIVE_GROUPS[other]
+        }
         if siblings:
             return Difference("name", _against({word}, siblings))
     return None
 
 
-def _absent(names: AbstractSet[str], other: Words) -> set[str]:
+def _absent(names: AbstractSet[str], other: QuestionWords) -> set[str]:
     return set(names).difference(other.tokens, other.names)
 
 

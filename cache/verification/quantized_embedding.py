@@ -17,7 +17,7 @@ _TINY: Final = np.float32(1e-9)
 
 
 @dataclass(frozen=True, slots=True)
-class Sketch:
+class QuantizedEmbedding:
     """A question for the verifier: its sentence, and one row for each of its word pieces."""
 
     sentence: Vector = field(compare=False)
@@ -25,21 +25,23 @@ class Sketch:
     tokens: Vector = field(compare=False)
 
 
-def draw(sentence: Vector, ids: NDArray[np.int64], tokens: Vector, projection: Vector) -> Sketch:
+def quantize(
+    sentence: Vector, ids: NDArray[np.int64], tokens: Vector, projection: Vector
+) -> QuantizedEmbedding:
     """The sketch of an embedding, exactly as it will be read back."""
     pieces = ids[:MAX_PIECES].astype(np.int32)
     width = projection.shape[1]
     rows = tokens[: len(pieces)] @ projection if len(pieces) else np.zeros((0, width), np.float32)
-    return Sketch(_float(_small(sentence)), pieces, _float(_small(rows)))
+    return QuantizedEmbedding(_float(_small(sentence)), pieces, _float(_small(rows)))
 
 
-def encode(sketch: Sketch) -> str:
+def encode_quantized(sketch: QuantizedEmbedding) -> str:
     """As text, for the entry."""
     parts = (_small(sketch.sentence), sketch.ids, _small(sketch.tokens))
     return ".".join(base64.b64encode(part.tobytes()).decode() for part in parts)
 
 
-def decode(text: str) -> Sketch | None:
+def decode_quantized(text: str) -> QuantizedEmbedding | None:
     """None when it is damaged."""
     try:
         sentence, ids, tokens = (base64.b64decode(part) for part in text.split("."))
@@ -47,7 +49,7 @@ def decode(text: str) -> Sketch | None:
         rows = np.frombuffer(tokens, np.int8).reshape(len(pieces), -1)
     except ValueError:
         return None
-    return Sketch(_float(np.frombuffer(sentence, np.int8)), pieces, _float(rows))
+    return QuantizedEmbedding(_float(np.frombuffer(sentence, np.int8)), pieces, _float(rows))
 
 
 def _small(vectors: Vector) -> NDArray[np.int8]:

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from .sketch import Sketch, Vector
+from cache.verification.quantized_embedding import QuantizedEmbedding, Vector
 
 SIDE: Final = (
     "mean",
@@ -36,7 +36,7 @@ _COMMON: Final = 6.5
 """Natural logarithm of the vocabulary numbers (about 650) below which pieces are function words."""
 
 
-def aligned(a: Sketch, b: Sketch) -> list[float]:
+def alignment_features(a: QuantizedEmbedding, b: QuantizedEmbedding) -> list[float]:
     """The values of ALIGNED; symmetric in a and b."""
     cosine = float(a.sentence @ b.sentence)
     if not len(a.ids) or not len(b.ids):
@@ -75,7 +75,11 @@ def _side(best: Vector, rarity: Vector, new: NDArray[np.bool_]) -> list[float]:
 
 
 def _unshared(
-    a: Sketch, b: Sketch, likeness: Vector, new_a: NDArray[np.bool_], new_b: NDArray[np.bool_]
+    a: QuantizedEmbedding,
+    b: QuantizedEmbedding,
+    likeness: Vector,
+    new_a: NDArray[np.bool_],
+    new_b: NDArray[np.bool_],
 ) -> list[float]:
     """How alike the two remainders are: their sums, their best pair, their mean match."""
     if not new_a.any() or not new_b.any():

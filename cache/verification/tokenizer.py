@@ -5,7 +5,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from .vocabulary import CONTRACTED, FUNCTION_WORDS, NEGATIONS, QUESTION_WORDS, SCALES, SPELLED
+from cache.verification.vocabulary import (
+    CONTRACTED,
+    FUNCTION_WORDS,
+    NEGATIONS,
+    QUESTION_WORDS,
+    SCALES,
+    SPELLED,
+)
 
 _WORD: Final = re.compile(
     r"\d+(?:[.,:/]\d+)*|[^\W\d_]+(?:['\u2019][^\W\d_]+)*[+#]{0,2}|[+\-*/^=<>%$\u20ac\u00a3]"
@@ -28,7 +35,7 @@ _SHORTEST_STEM: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class QuestionWords:
     """A question taken apart.
 
     tokens: its words in order, in small letters; stems: of those that carry meaning.
@@ -48,12 +55,12 @@ class Words:
 
 
 @lru_cache(maxsize=4096)
-def read(text: str) -> Words:
+def tokenize_question(text: str) -> QuestionWords:
     """Takes a text apart."""
     raw = _WORD.findall(text.replace("\u2019", "'"))
     tokens = tuple(token for word in raw for token in _expand(word.lower()))
     joined = " " + " ".join(tokens) + " "
-    return Words(
+    return QuestionWords(
         tokens=tokens,
         stems=frozenset(stem(token) for token in tokens if token not in FUNCTION_WORDS),
         numbers=_numbers(text.lower(), tokens),

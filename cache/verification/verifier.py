@@ -13,10 +13,10 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from .align import aligned
-from .features import lexical
-from .sketch import Sketch, Vector
-from .words import read
+from cache.verification.lexical_features import lexical_features
+from cache.verification.quantized_embedding import QuantizedEmbedding, Vector
+from cache.verification.token_alignment import alignment_features
+from cache.verification.tokenizer import tokenize_question
 
 Array: TypeAlias = NDArray[Any]
 FORMAT: Final = "1"
@@ -25,11 +25,11 @@ WEIGHT: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class EmbeddedText:
     """A question and its sketch."""
 
     text: str
-    sketch: Sketch
+    sketch: QuantizedEmbedding
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Verifier:
     rates: Vector
     points: Vector
 
-    def score(self, pairs: Sequence[tuple[Text, Text]]) -> Vector:
+    def score(self, pairs: Sequence[tuple[EmbeddedText, EmbeddedText]]) -> Vector:
         """The probability, 0..1, that one answer serves both, for each pair."""
         if not pairs:
             return np.zeros(0, np.float32)
@@ -100,9 +100,9 @@ class Verifier:
         return np.asarray((value @ weights + bias)[:, 0])
 
 
-def views(pairs: Sequence[tuple[Text, Text]]) -> tuple[Vector, Vector]:
+def views(pairs: Sequence[tuple[EmbeddedText, EmbeddedText]]) -> tuple[Vector, Vector]:
     """What the model sees of pairs: their features, and products and gaps of their vectors."""
-    seen = np.array([see(a, b) for a, b in pairs], dtype=np.float32)
+    seen = np.array([pair_features(a, b) for a, b in pairs], dtype=np.float32)
     left = np.stack([a.sketch.sentence for a, _ in pairs])
     right = np.stack([b.sketch.sentence for _, b in pairs])
     width = left.shape[1]
@@ -111,12 +111,15 @@ def views(pairs: Sequence[tuple[Text, Text]]) -> tuple[Vector, Vector]:
     return seen, np.concatenate([products, gaps], axis=1)
 
 
-def see(a: Text, b: Text) -> list[float]:
+def pair_features(a: EmbeddedText, b: EmbeddedText) -> list[float]:
     """The features of one pair, in the order of LEXICAL and ALIGNED."""
-    return [*lexical(read(a.text), read(b.text)), *aligned(a.sketch, b.sketch)]
+    return [
+        *lexical_features(tokenize_question(a.text), tokenize_question(b.text)),
+        *alignment_features(a.sketch, b.sketch),
+    ]
 
 
-def load(archive: Mapping[str, Array]) -> Verifier:
+def read_verifier(archive: Mapping[str, Array]) -> Verifier:
     """The model in an `.npz` archive. Raises ValueError or KeyError when it isn't one of ours."""
     if str(archive["format"]) != FORMAT:
         raise ValueError("the verifier's file is of another version; train it again")

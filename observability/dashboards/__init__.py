@@ -6,21 +6,21 @@ them and in the alert rules to `metric_names`.
 
 from typing import Any, Final
 
-from observability.dashboards.cost import COST
-from observability.dashboards.operations import OPERATIONS
+from observability.dashboards.cost import COST_DASHBOARD
+from observability.dashboards.operations import OPERATIONS_DASHBOARD
 from observability.dashboards.panels import Dashboard, Panel
-from observability.metric_names import BREAKER_STATES
+from observability.metrics.names import BREAKER_STATES
 
-__all__ = ["DASHBOARDS", "SOURCE", "Dashboard", "Panel", "build"]
+__all__ = ["DASHBOARDS", "SOURCE", "Dashboard", "Panel", "build_dashboard"]
 
-DASHBOARDS: Final = (OPERATIONS, COST)
+DASHBOARDS: Final = (OPERATIONS_DASHBOARD, COST_DASHBOARD)
 SOURCE: Final = {"type": "prometheus", "uid": "prometheus"}
 _COLUMNS: Final = 3
 _WIDTH: Final = 24 // _COLUMNS
 _HEIGHT: Final = 8
 
 
-def build(dashboard: Dashboard) -> dict[str, Any]:
+def build_dashboard(dashboard: Dashboard) -> dict[str, Any]:
     """The dashboard as Grafana reads it."""
     return {
         "uid": dashboard.uid,

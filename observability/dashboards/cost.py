@@ -17,7 +17,7 @@ def _grounded(where: str = "") -> str:
     return f"sum by (model, by) (increase(switchgear_groundedness_checks_total{where}[1d]))"
 
 
-COST: Final = Dashboard(
+COST_DASHBOARD: Final = Dashboard(
     "switchgear-cost",
     "Switchgear: cost and savings",
     (

@@ -6,7 +6,7 @@ from observability.dashboards.panels import Dashboard, Panel, quantile, rate, sh
 
 _FAILED: Final = '{outcome!="done"}'
 
-OPERATIONS: Final = Dashboard(
+OPERATIONS_DASHBOARD: Final = Dashboard(
     "switchgear-operations",
     "Switchgear: operations",
     (

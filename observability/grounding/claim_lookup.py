@@ -11,8 +11,14 @@ from functools import cached_property
 from itertools import islice
 from typing import Final
 
-from observability.figures import NUMBER, Known, readings, scale_after, stands_alone
-from observability.spoken import month_of, says_month
+from observability.grounding.number_matching import (
+    NUMBER,
+    Known,
+    readings,
+    scale_after,
+    stands_alone,
+)
+from observability.grounding.number_words import month_of, says_month
 
 _QUOTE: Final = re.compile(r"[\"“„«]([^\"”“»\n]{12,300})[\"”“»]")
 _CAPITAL: Final = "A-ZÀ-ÖØ-ÞĀĆČĐĘĞİŁŃŌŐŘŚŞŠŪŰŹŻŽ"
@@ -46,7 +52,7 @@ _SMALL: Final = 10
 """Whole numbers up to here count things and number lists."""
 
 
-class Source:
+class ContextIndex:
     """A context, read as far as the claims ask for."""
 
     def __init__(self, text: str) -> None:
@@ -55,7 +61,7 @@ class Source:
     @cached_property
     def folded(self) -> str:
         """In lower case, with single spaces."""
-        return fold(self._text)
+        return fold_text(self._text)
 
     @cached_property
     def _known(self) -> Known:
@@ -67,7 +73,9 @@ class Source:
         names, quotes = list(islice(_names(answer), _MOST)), _QUOTE.findall(answer)[:_MOST]
         missing = [n[0] for n in numbers if not self._has_number(n)]
         missing += [name for name in names if not self._has_name(name)]
-        missing += [f'"{quote}"' for quote in quotes if fold(quote).strip(" .,") not in self.folded]
+        missing += [
+            f'"{quote}"' for quote in quotes if fold_text(quote).strip(" .,") not in self.folded
+        ]
         return len(numbers) + len(names) + len(quotes), tuple(missing)
 
     def _has_number(self, number: re.Match[str]) -> bool:
@@ -77,7 +85,7 @@ class Source:
         return self._known.bears_out(readings(number[0], scale))
 
     def _has_name(self, name: str) -> bool:
-        return all(map(self._has_word, fold(name).split()))
+        return all(map(self._has_word, fold_text(name).split()))
 
     def _has_word(self, word: str) -> bool:
         if word.removesuffix("'s") in self.folded:
@@ -86,12 +94,12 @@ class Source:
         return month is not None and says_month(month, self.folded)
 
 
-def fold(text: str) -> str:
+def fold_text(text: str) -> str:
     """In lower case, with single spaces and straight apostrophes."""
     return " ".join(text.casefold().replace("\u2019", "'").split())
 
 
-def tokens(text: str) -> set[str]:
+def context_tokens(text: str) -> set[str]:
     """What stands between ASCII marks and spaces, in lower case."""
     return set(text.casefold().translate(_APART).split())
 
@@ -128,7 +136,7 @@ def _begins_sentence(text: str, at: int) -> bool:
 
 def _nouns_are_capitalised(text: str) -> bool:
     """Whether it is German: then a single capitalised word is no name."""
-    signs = tokens(text) & _GERMAN
+    signs = context_tokens(text) & _GERMAN
     return len(signs) + any(letter in text for letter in "äöüß") >= _SIGNS_OF_GERMAN
 
 

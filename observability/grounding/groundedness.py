@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Final
 
-from observability.claims import Source, fold, tokens
-from producers.messages import ChatMessage
+from observability.grounding.claim_lookup import ContextIndex, context_tokens, fold_text
+from producers.contract import ChatMessage
 
 FLAGGED_SHARE: Final = 0.2
 """An answer counts as ungrounded if more of its claims than this are missing from its context."""
@@ -34,7 +34,7 @@ _MOST_CHARACTERS: Final = 200_000
 
 
 @dataclass(frozen=True, slots=True)
-class Support:
+class ContextSupport:
     """checked: claims that were looked up; unsupported: those that the context lacks.
 
     brought_share: of the caller's characters, those that are context, not instructions; used_share:
@@ -74,15 +74,15 @@ def brought_of(messages: Sequence[ChatMessage]) -> str | None:
     return context_of(others) or context_of(messages)
 
 
-def support(answer: str, context: str, brought: str | None = None) -> Support:
+def context_support(answer: str, context: str, brought: str | None = None) -> ContextSupport:
     """Look up the claims in `context`, and what of `brought` was used. Linear in all texts."""
-    checked, missing = Source(context).lacks(answer)
+    checked, missing = ContextIndex(context).lacks(answer)
     brought = brought or context
     share = min(1.0, len(brought) / max(1, len(context)))
-    return Support(checked, missing, _used(brought, answer), share)
+    return ContextSupport(checked, missing, _used(brought, answer), share)
 
 
-def sampled(request_id: str, share: float) -> bool:
+def is_judged(request_id: str, share: float) -> bool:
     """Whether the judge looks at this request: the same for every process and every replay."""
     digest = blake2b(request_id.encode(), digest_size=8, person=b"groundedness").digest()
     return int.from_bytes(digest) < share * 2**64
@@ -92,7 +92,7 @@ def sampled(request_id: str, share: float) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class GroundednessVerdict:
     """What the judge said; claims: those it found unsupported."""
 
     supported: bool
@@ -113,7 +113,7 @@ def judge_prompt(context: str, answer: str) -> list[dict[str, str]]:
     return [{"role": "system", "content": _INSTRUCTION}, {"role": "user", "content": data}]
 
 
-def read_verdict(reply: str, answer: str) -> Verdict | None:
+def read_verdict(reply: str, answer: str) -> GroundednessVerdict | None:
     """None when the judge's reply can't be read, or names only claims that the answer doesn't make.
 
     Such claims are dropped: judges invent too. One may be quoted loosely.
@@ -127,12 +127,12 @@ def read_verdict(reply: str, answer: str) -> Verdict | None:
     if not isinstance(listed, list):
         return None
     claims = tuple(claim for claim in listed if isinstance(claim, str) and _makes(answer, claim))
-    return None if listed and not claims else Verdict(not claims, claims)
+    return None if listed and not claims else GroundednessVerdict(not claims, claims)
 
 
 def _makes(answer: str, claim: str) -> bool:
     """Word by word, or in nearly the same words."""
-    if fold(claim).strip(_MARKS) in fold(answer):
+    if fold_text(claim).strip(_MARKS) in fold_text(answer):
         return bool(claim.strip(_MARKS))
     words = _words(claim)
     return bool(words) and len(words & _words(answer)) >= _LOOSELY * len(words)
@@ -159,7 +159,7 @@ def _leaves_trace(passage: str, answered: set[str]) -> bool:
 def _words(text: str) -> set[str]:
     """Words of at least four letters, and numbers; the pattern alone would take twice as long."""
     words = set()
-    for token in tokens(text):
+    for token in context_tokens(text):
         if not (token.isalpha() or token.isdecimal()):
             words.update(_WORD.findall(token))
         elif len(token) >= _RARE or token.isdecimal():

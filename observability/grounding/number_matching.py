@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Final
 
-from observability.spoken import in_words, says
+from observability.grounding.number_words import in_words, says
 
 NUMBER: Final = re.compile(
     r"\d(?<![\w.]\d)(?:\d{0,2}(?:[ ]\d{3})+(?!\d)|[\d,.\u202f\u00a0']*\d|\b)"

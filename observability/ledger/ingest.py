@@ -13,11 +13,11 @@ from typing import Final
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
-from observability.ledger import Batch, Booked, Ledger, Unreadable
-from observability.ledger_schema import problem_of
-from observability.metrics import Metrics
-from producers.codec import DecodeError, decode_usage
-from producers.messages import UsageEvent
+from observability.ledger.ledger import Booked, Ledger, Unreadable, UsageBatch
+from observability.ledger.schema import problem_of
+from observability.metrics.registry import MetricsRegistry
+from producers.contract import UsageEvent
+from producers.contract.codec import DecodeError, decode_usage
 
 MAX_RECORDS: Final = 10_000
 _POLL_MS: Final = 500
@@ -29,7 +29,7 @@ class Feed:
 
     consumer: AIOKafkaConsumer
     ledger: Ledger
-    metrics: Metrics
+    metrics: MetricsRegistry
     measure_every_s: float = 2
     booked: dict[TopicPartition, int] = field(default_factory=dict, init=False)
     """The offset after the last booked record, by partition."""
@@ -98,10 +98,10 @@ class Feed:
         return sum(behind)
 
 
-def batch_of(polled: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> Batch:
+def batch_of(polled: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> UsageBatch:
     """What was polled, decoded; a record that isn't a usage event becomes an Unreadable."""
     decoded = [_decode(record) for record in _all(polled.values())]
-    return Batch(
+    return UsageBatch(
         events=[entry for entry in decoded if isinstance(entry, UsageEvent)],
         positions={(p.topic, p.partition): rs[-1].offset + 1 for p, rs in polled.items() if rs},
         unreadable=[entry for entry in decoded if isinstance(entry, Unreadable)],

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Final, Protocol, TypeAlias
 
-from observability.ledger_schema import COLUMNS, Column, without_nul
-from producers.messages import UsageEvent
+from observability.ledger.schema import COLUMNS, Column, without_nul
+from producers.contract import UsageEvent
 
-Partition: TypeAlias = tuple[str, int]
+UsagePartition: TypeAlias = tuple[str, int]
 Parameter: TypeAlias = str | int | float
 
 
@@ -35,11 +35,11 @@ class Unreadable:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class UsageBatch:
     """Records read together. positions: the offset after the last one of each partition."""
 
     events: Sequence[UsageEvent]
-    positions: Mapping[Partition, int]
+    positions: Mapping[UsagePartition, int]
     unreadable: Sequence[Unreadable] = ()
 
 
@@ -62,7 +62,7 @@ class Totals:
 
 
 @dataclass(frozen=True, slots=True)
-class Dialect:
+class SqlDialect:
     """What the stores don't say alike; all other SQL is of the part that each of them understands.
 
     member: (a JSON object, its key) → the value as text, or NULL. schema: the present one.
@@ -75,11 +75,11 @@ class Dialect:
     attempts: str
 
 
-class Reading(Protocol):
+class LedgerReader(Protocol):
     """The tables `usage`, `positions` and `unreadable`, as they are for one reader."""
 
     @property
-    def dialect(self) -> Dialect:
+    def dialect(self) -> SqlDialect:
         """How to say what the stores say differently."""
         ...
 
@@ -88,7 +88,7 @@ class Reading(Protocol):
         ...
 
 
-class Store(Protocol):
+class LedgerStore(Protocol):
     """Where the rows are. Its methods block, and wait for a while for a store that is away."""
 
     @property
@@ -100,11 +100,11 @@ class Store(Protocol):
         """Make the tables, and the columns that an earlier version hadn't."""
         ...
 
-    def book(self, batch: Batch) -> int:
+    def book(self, batch: UsageBatch) -> int:
         """Keep the batch, whose ids differ; the number of its events that were new."""
         ...
 
-    def reading(self) -> AbstractContextManager[Reading]:
+    def reading(self) -> AbstractContextManager[LedgerReader]:
         """A connection that only reads."""
         ...
 
@@ -120,19 +120,19 @@ _HOW_TO_MAKE: Final = "run `python -m observability ledger --once`"
 class Ledger:
     """The account of every request; its methods block: call them in a thread."""
 
-    store: Store
+    store: LedgerStore
 
     def create(self) -> None:
         """Make the tables, if they aren't there."""
         self.store.create()
 
-    def positions(self) -> dict[Partition, int]:
+    def positions(self) -> dict[UsagePartition, int]:
         """The next offset to read of each partition."""
         with self.reading() as db:
             rows = db.rows("SELECT topic, part, next_offset FROM positions")
         return {(topic, part): offset for topic, part, offset in rows}
 
-    def book(self, batch: Batch) -> Booked:
+    def book(self, batch: UsageBatch) -> Booked:
         """The batch and its positions. Of two events with one id, the first one counts."""
         first = {event.id: event for event in reversed(batch.events)}
         new = self.store.book(replace(batch, events=list(first.values())))
@@ -149,13 +149,13 @@ class Ledger:
         return Totals(requests, cost or Decimal(0), unpriced, unreadable)
 
     @contextmanager
-    def reading(self) -> Iterator[Reading]:
+    def reading(self) -> Iterator[LedgerReader]:
         """For reports; keep it no longer than one takes. LedgerError: there is none to read."""
         with self.store.reading() as db:
             self._check(db)
             yield db
 
-    def _check(self, db: Reading) -> None:
+    def _check(self, db: LedgerReader) -> None:
         missing = missing_columns(db)
         if len(missing) == len(COLUMNS):
             raise LedgerError(f"there is no ledger in {self.store.name} yet: {_HOW_TO_MAKE}")
@@ -168,7 +168,7 @@ class Ledger:
             )
 
 
-def missing_columns(db: Reading) -> list[Column]:
+def missing_columns(db: LedgerReader) -> list[Column]:
     """All of them, if there is no table."""
     query = (
         "SELECT column_name FROM information_schema.columns"  # noqa: S608

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
 from typing import Final, TypeAlias
 
-from observability.savings import of_hit, total
-from producers.messages import Attempt, Savings, UsageEvent
+from observability.pricing.savings import hit_savings, total
+from producers.contract import Attempt, Savings, UsageEvent
 
 Value: TypeAlias = str | int | float | bool | Decimal | None
 
@@ -58,7 +58,7 @@ def savings_of(event: UsageEvent) -> Savings:
     if event.savings is not None:
         return event.savings
     if event.cache.result == "hit" and event.baseline_micro_usd is not None:
-        return of_hit(event.baseline_micro_usd, event.cache.saved_micro_usd)
+        return hit_savings(event.baseline_micro_usd, event.cache.saved_micro_usd)
     return _NO_SAVINGS
 
 

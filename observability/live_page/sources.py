@@ -11,9 +11,9 @@ from aiokafka import AIOKafkaConsumer
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from observability.live_state import LiveState
-from observability.metric_names import BREAKER_STATES
-from producers.codec import DecodeError, decode_usage
+from observability.live_page.window import LiveWindow
+from observability.metrics.names import BREAKER_STATES
+from producers.contract.codec import DecodeError, decode_usage
 
 _log: Final = logging.getLogger(__name__)
 _EVERY_S: Final = 2.0
@@ -21,7 +21,7 @@ _TIMEOUT: Final = ClientTimeout(total=2)
 _STATES: Final[dict[float, str]] = {value: name for name, value in BREAKER_STATES.items()}
 
 
-async def follow_usage(consumer: AIOKafkaConsumer, state: LiveState) -> None:
+async def follow_usage(consumer: AIOKafkaConsumer, state: LiveWindow) -> None:
     """Fold usage events into `state`, for ever. The consumer has no group and starts at the end."""
     async for record in consumer:
         try:
@@ -31,7 +31,7 @@ async def follow_usage(consumer: AIOKafkaConsumer, state: LiveState) -> None:
 
 
 @dataclass(slots=True)
-class Scraped:
+class ProcessFigures:
     """What the processes say of themselves. unreachable: those that didn't answer last time."""
 
     lag: dict[str, float] = field(default_factory=dict)
@@ -50,16 +50,16 @@ class Scraped:
 
 
 async def follow_processes(
-    session: ClientSession, addresses: Sequence[str], scraped: Scraped
+    session: ClientSession, addresses: Sequence[str], scraped: ProcessFigures
 ) -> None:
     """Scrape every `host:port` again and again, for ever."""
     while True:
         answers = await asyncio.gather(*(_scrape(session, address) for address in addresses))
-        fold(scraped, dict(zip(addresses, answers, strict=True)))
+        merge_scrape(scraped, dict(zip(addresses, answers, strict=True)))
         await asyncio.sleep(_EVERY_S)
 
 
-def fold(scraped: Scraped, answers: dict[str, str | None]) -> None:
+def merge_scrape(scraped: ProcessFigures, answers: dict[str, str | None]) -> None:
     """Replace what was known by what the processes answered; None = no answer."""
     texts = [text for text in answers.values() if text is not None]
     families = [f for text in texts for f in text_string_to_metric_families(text)]

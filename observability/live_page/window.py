@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
 
-from observability.ledger_schema import savings_of, unsplit_saving
-from observability.savings import total
-from producers.messages import UsageEvent
+from observability.ledger.schema import savings_of, unsplit_saving
+from observability.pricing.savings import total
+from producers.contract import UsageEvent
 
 MINUTES: Final = 30
 TRACES: Final = 20
@@ -29,7 +29,7 @@ class Minute:
 
 
 @dataclass(frozen=True, slots=True)
-class Recent:
+class RecentRequest:
     """What is kept of a request for the figures of the last 60 seconds."""
 
     at_ms: int
@@ -41,11 +41,11 @@ class Recent:
 
 
 @dataclass(slots=True)
-class LiveState:
+class LiveWindow:
     """Add events in any order; ask for a snapshot at any time."""
 
     minutes: dict[int, Minute] = field(default_factory=dict)
-    recent: deque[Recent] = field(default_factory=lambda: deque(maxlen=_MOST_RECENT))
+    recent: deque[RecentRequest] = field(default_factory=lambda: deque(maxlen=_MOST_RECENT))
     traces: deque[UsageEvent] = field(default_factory=lambda: deque(maxlen=TRACES))
 
     def add(self, event: UsageEvent) -> None:
@@ -64,7 +64,7 @@ class LiveState:
         minute.hits += event.cache.result == "hit"
         self.traces.appendleft(event)
         self.recent.append(
-            Recent(
+            RecentRequest(
                 event.at_ms,
                 event.tier,
                 event.outcome == "done",
@@ -99,14 +99,14 @@ class LiveState:
         }
 
 
-def _tiers(recent: Sequence[Recent]) -> dict[str, dict[str, float]]:
-    grouped: dict[str, list[Recent]] = {}
+def _tiers(recent: Sequence[RecentRequest]) -> dict[str, dict[str, float]]:
+    grouped: dict[str, list[RecentRequest]] = {}
     for entry in recent:
         grouped.setdefault(entry.tier, []).append(entry)
     return {tier: _tier(entries) for tier, entries in sorted(grouped.items())}
 
 
-def _tier(entries: Sequence[Recent]) -> dict[str, float]:
+def _tier(entries: Sequence[RecentRequest]) -> dict[str, float]:
     times = sorted(entry.total_ms for entry in entries)
     return {
         "per_s": len(entries) / (_RECENT_MS / 1000),
@@ -117,7 +117,7 @@ def _tier(entries: Sequence[Recent]) -> dict[str, float]:
     }
 
 
-def _deployments(recent: Sequence[Recent]) -> dict[str, Mapping[str, int]]:
+def _deployments(recent: Sequence[RecentRequest]) -> dict[str, Mapping[str, int]]:
     outcomes: dict[str, list[str]] = {}
     for entry in recent:
         for deployment, outcome in entry.attempts:

@@ -26,7 +26,7 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
 from prometheus_client import Metric as Family
 from prometheus_client.samples import Sample
 
-from observability.metrics import Metrics
+from observability.metrics.registry import MetricsRegistry
 
 _log: Final = logging.getLogger(__name__)
 _TIMEOUT_S: Final = 5
@@ -34,7 +34,9 @@ _UNBOUNDED: Final = "+Inf"
 
 
 @contextmanager
-def pushed(metrics: Metrics, service: str, endpoint: str, every_s: float = 15) -> Iterator[None]:
+def pushed(
+    metrics: MetricsRegistry, service: str, endpoint: str, every_s: float = 15
+) -> Iterator[None]:
     """Push to `endpoint`/v1/metrics from a thread of its own, and once more at the end.
 
     A collector that is away costs a warning and that push's resolution, nothing else.
@@ -56,9 +58,9 @@ def pushed(metrics: Metrics, service: str, endpoint: str, every_s: float = 15) -
         thread.join(_TIMEOUT_S * 2)
 
 
-def send(metrics: Metrics, service: str, endpoint: str, begun_ns: int) -> None:
+def send(metrics: MetricsRegistry, service: str, endpoint: str, begun_ns: int) -> None:
     """One push."""
-    body = encode(metrics, service, begun_ns, time.time_ns())
+    body = encode_metrics(metrics, service, begun_ns, time.time_ns())
     headers = {"Content-Type": "application/x-protobuf"}
     request = Request(f"{endpoint.rstrip('/')}/v1/metrics", body, headers)  # noqa: S310 (operator's)
     try:
@@ -68,7 +70,7 @@ def send(metrics: Metrics, service: str, endpoint: str, begun_ns: int) -> None:
         _log.warning("metrics not pushed to %s: %s", endpoint, error)
 
 
-def encode(metrics: Metrics, service: str, begun_ns: int, now_ns: int) -> bytes:
+def encode_metrics(metrics: MetricsRegistry, service: str, begun_ns: int, now_ns: int) -> bytes:
     """All metrics as an OTLP export request."""
     request = ExportMetricsServiceRequest()
     resource = request.resource_metrics.add()

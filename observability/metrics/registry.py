@@ -10,7 +10,7 @@ from typing import Final, Generic, TypeAlias, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from observability.metric_names import (
+from observability.metrics.names import (
     COUNTERS,
     GAUGES,
     HISTOGRAMS,
@@ -46,7 +46,7 @@ class _Family(Generic[_Child]):
         return made
 
 
-class Metrics:
+class MetricsRegistry:
     """All metrics of a process; make one in `__main__` and pass it on."""
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:

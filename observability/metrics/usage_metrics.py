@@ -7,17 +7,17 @@ from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
-from observability.groundedness import FLAGGED_SHARE
-from observability.metrics import Metrics
-from producers.messages import Attempt, Savings, UsageEvent
+from observability.grounding.groundedness import FLAGGED_SHARE
+from observability.metrics.registry import MetricsRegistry
+from producers.contract import Attempt, Savings, UsageEvent
 
 _NONE: Final = "none"
 
 
-class Outcomes:
+class UsageMetrics:
     """Where a worker reports its finished requests."""
 
-    def __init__(self, metrics: Metrics, log: FilteringBoundLogger) -> None:
+    def __init__(self, metrics: MetricsRegistry, log: FilteringBoundLogger) -> None:
         self._metrics = metrics
         self._log = log
         # a rate can't be told from a series' first sample: these are rare, and each one matters

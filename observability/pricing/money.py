@@ -3,13 +3,13 @@
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
-MICRO: Final = Decimal(1_000_000)
+MICRO_USD: Final = Decimal(1_000_000)
 _CENT: Final = Decimal("0.01")
 
 
 def usd(micro_usd: Decimal) -> str:
     """To the cent, or, below a dime, to three digits that matter: `$1,234.50`, `$0.00123`."""
-    dollars = micro_usd / MICRO
+    dollars = micro_usd / MICRO_USD
     sign = "-" if dollars < 0 else ""
     size = abs(dollars)
     if size == 0 or size >= Decimal("0.1"):
@@ -20,7 +20,7 @@ def usd(micro_usd: Decimal) -> str:
 
 def cents(micro_usd: Decimal) -> Decimal:
     """Whole cents, half to even."""
-    return (micro_usd / MICRO * 100).to_integral_value(ROUND_HALF_EVEN)
+    return (micro_usd / MICRO_USD * 100).to_integral_value(ROUND_HALF_EVEN)
 
 
 def percent(part: Decimal, whole: Decimal) -> str:

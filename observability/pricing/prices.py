@@ -14,7 +14,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from producers.messages import MicroUsd, Usage
+from producers.contract import MicroUsd, Usage
 
 Processing: TypeAlias = Literal["standard", "batch", "flex", "priority"]
 """How the provider serves the call: batch and flex cost less, priority more."""
@@ -51,7 +51,7 @@ class PriceKey:
 
 
 @dataclass(frozen=True, slots=True)
-class Rates:
+class TokenRates:
     """Micro-dollars per token of each kind.
 
     above: (a prompt's total tokens, the rates of a call whose prompt is longer), dearest last.
@@ -62,7 +62,7 @@ class Rates:
     cache_write_5m: Decimal
     cache_write_1h: Decimal
     output: Decimal
-    above: tuple[tuple[int, "Rates"], ...] = ()
+    above: tuple[tuple[int, "TokenRates"], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class PriceRow:
     models: tuple[str, ...]
     region: str
     valid_from: date
-    rates: Mapping[Processing, Rates]
+    rates: Mapping[Processing, TokenRates]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +95,10 @@ class Unpriced:
 
 
 Price: TypeAlias = Priced | Unpriced
-Lookup: TypeAlias = Callable[[PriceKey, date, Processing], Rates | None]
+FallbackRates: TypeAlias = Callable[[PriceKey, date, Processing], TokenRates | None]
 """Another price list, asked where the table has no row."""
 
-_Found: TypeAlias = tuple[Rates, str] | Unpriced
+_Found: TypeAlias = tuple[TokenRates, str] | Unpriced
 
 
 class PriceBook:
@@ -108,7 +108,7 @@ class PriceBook:
         self,
         rows: Iterable[PriceRow],
         version: str,
-        fallback: Lookup = lambda *_: None,
+        fallback: FallbackRates = lambda *_: None,
         fallback_version: str = "",
     ) -> None:
         self._rows: dict[tuple[str, str], list[PriceRow]] = {}
@@ -139,7 +139,7 @@ class PriceBook:
 
     def rates(
         self, key: PriceKey, at: datetime, processing: Processing = "standard"
-    ) -> Rates | None:
+    ) -> TokenRates | None:
         """The rates that hold at `at`, for whoever compares prices; None = unpriced."""
         found = self._rates(key, at, processing)
         return None if isinstance(found, Unpriced) else found[0]
@@ -169,7 +169,7 @@ class PriceBook:
         return next(exact, valid[0] if valid else None)
 
 
-def charge(rates: Rates, usage: Usage) -> MicroUsd:
+def charge(rates: TokenRates, usage: Usage) -> MicroUsd:
     """Micro-dollars for `usage`; a prompt above a threshold pays its rates for every token."""
     total = usage.input_total
     for threshold, dearer in rates.above:
@@ -184,17 +184,17 @@ def charge(rates: Rates, usage: Usage) -> MicroUsd:
     )
 
 
-def scaled(rates: Rates, factor: Decimal) -> Rates:
+def scaled_rates(rates: TokenRates, factor: Decimal) -> TokenRates:
     """`rates` times `factor`, thresholds included."""
     if factor == 1:
         return rates
-    return Rates(
+    return TokenRates(
         rates.input * factor,
         rates.cache_read * factor,
         rates.cache_write_5m * factor,
         rates.cache_write_1h * factor,
         rates.output * factor,
-        tuple((threshold, scaled(dearer, factor)) for threshold, dearer in rates.above),
+        tuple((threshold, scaled_rates(dearer, factor)) for threshold, dearer in rates.above),
     )
 
 
@@ -205,10 +205,10 @@ def rates_of(
     cache_read: Decimal | None = None,
     cache_write_5m: Decimal | None = None,
     cache_write_1h: Decimal | None = None,
-) -> Rates:
+) -> TokenRates:
     """Rates in which a kind without its own price costs what plain input costs."""
     written = input if cache_write_5m is None else cache_write_5m
-    return Rates(
+    return TokenRates(
         input,
         input if cache_read is None else cache_read,
         written,

@@ -7,7 +7,7 @@ paid, always in the same order, so that the parts add up to the whole and nothin
 from dataclasses import dataclass
 from decimal import Decimal
 
-from producers.messages import MicroUsd, Savings
+from producers.contract import MicroUsd, Savings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,7 @@ class PriceSteps:
     failed: MicroUsd = Decimal(0)
 
 
-def of_call(steps: PriceSteps) -> Savings:
+def call_savings(steps: PriceSteps) -> Savings:
     """The savings of a call: they add up to baseline - paid - failed."""
     return Savings(
         routing=steps.baseline - steps.reference,
@@ -41,7 +41,9 @@ def of_call(steps: PriceSteps) -> Savings:
     )
 
 
-def of_hit(baseline: MicroUsd, avoided: MicroUsd | None, failed: MicroUsd = Decimal(0)) -> Savings:
+def hit_savings(
+    baseline: MicroUsd, avoided: MicroUsd | None, failed: MicroUsd = Decimal(0)
+) -> Savings:
     """The savings of a cache hit. avoided: what the cached answer's call had cost, if known."""
     cache = baseline if avoided is None else avoided
     return Savings(routing=baseline - cache, cache=cache, retries=-failed)

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from observability.forecast import shares
-from observability.money import cents
-from observability.report import Row
+from observability.pricing.money import cents
+from observability.reports.cost import CostRow
+from observability.reports.forecast import shares
 
 
 @dataclass(frozen=True, slots=True)
-class Bill:
+class ChargebackBill:
     """One payer's part, in cents that add up to the whole. unpriced: answers not yet in it.
 
     payer: the report's group.
@@ -32,7 +32,7 @@ class Bill:
         return self.own_cents + self.shared_cents
 
 
-def bills(rows: Sequence[Row], shared_micro_usd: Decimal) -> list[Bill]:
+def bills(rows: Sequence[CostRow], shared_micro_usd: Decimal) -> list[ChargebackBill]:
     """One bill for each row's group. Rounding loses no cent: own parts add up to the total's cents.
 
     shared_micro_usd: what the platform itself cost (servers, people), split by each one's cost.
@@ -40,4 +40,6 @@ def bills(rows: Sequence[Row], shared_micro_usd: Decimal) -> list[Bill]:
     costs = {row.group: row.cost for row in rows}
     own = shares(costs, cents(sum(costs.values(), Decimal(0))))
     shared = shares(costs, cents(shared_micro_usd))
-    return [Bill(row.group, own[row.group], shared[row.group], row.unpriced) for row in rows]
+    return [
+        ChargebackBill(row.group, own[row.group], shared[row.group], row.unpriced) for row in rows
+    ]

@@ -11,9 +11,9 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from observability.forecast import DayCost, Forecast, to_month_end
-from observability.ledger import Parameter, Reading
-from observability.period import IN_PERIOD, Period
+from observability.ledger.ledger import LedgerReader, Parameter
+from observability.reports.forecast import DayCost, Forecast, to_month_end
+from observability.reports.period import IN_PERIOD, ReportPeriod
 
 _DAY_MS: Final = 86_400_000
 _HOUR_MS: Final = 3_600_000
@@ -57,7 +57,7 @@ _WITHOUT_TAG: Final = "(none)"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class CostRow:
     """One group. Money: micro-dollars; unpriced: answers whose cost isn't known, so not in it.
 
     Calls that nobody asked for (to check the cache, to judge) are in cost and tokens alone.
@@ -83,13 +83,13 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class CostReport:
     """Groups by falling cost, their total, the cost of each day, and where the month goes."""
 
     by: tuple[str, ...]
-    period: Period
-    rows: Sequence[Row]
-    total: Row
+    period: ReportPeriod
+    rows: Sequence[CostRow]
+    total: CostRow
     days: Sequence[DayCost]
     forecast: Forecast
 
@@ -98,13 +98,15 @@ class UnknownDimensionError(Exception):
     """A report can't be grouped by that; the message lists what it can."""
 
 
-def make(db: Reading, by: Sequence[str], period: Period, now_ms: int) -> Report:
+def cost_report(
+    db: LedgerReader, by: Sequence[str], period: ReportPeriod, now_ms: int
+) -> CostReport:
     """The report over `period`; UnknownDimensionError for a grouping we don't know."""
     rows = _rows(db, by, period)
     total = _rows(db, [], period)[0]
     today = _at(now_ms).date()
     history, spent_today = _history(db, today)
-    return Report(
+    return CostReport(
         tuple(by),
         period,
         rows,
@@ -114,7 +116,7 @@ def make(db: Reading, by: Sequence[str], period: Period, now_ms: int) -> Report:
     )
 
 
-def _expression(db: Reading, dimension: str, parameter: str) -> str:
+def _expression(db: LedgerReader, dimension: str, parameter: str) -> str:
     """What to group by; a tag's name is the value of `parameter`."""
     if dimension in DIMENSIONS:
         return DIMENSIONS[dimension]
@@ -153,7 +155,7 @@ _MONEY: Final = ("cost", "baseline")
 _SAVED: Final = [f"sum(saved_{means})" for means in SAVINGS]
 
 
-def _rows(db: Reading, by: Sequence[str], period: Period) -> list[Row]:
+def _rows(db: LedgerReader, by: Sequence[str], period: ReportPeriod) -> list[CostRow]:
     tags: dict[str, Parameter] = {f"tag{n}": _tag_of(name) for n, name in enumerate(by)}
     groups = [_expression(db, name, f"tag{n}") for n, name in enumerate(by)]
     ordinals = ", ".join(str(n + 1) for n in range(len(groups)))
@@ -165,7 +167,7 @@ def _rows(db: Reading, by: Sequence[str], period: Period) -> list[Row]:
     return sorted(found, key=lambda row: (-row.cost, row.group))
 
 
-def _row(values: Sequence[Any], by: Sequence[str]) -> Row:
+def _row(values: Sequence[Any], by: Sequence[str]) -> CostRow:
     split = len(by) + len(_MEASURES)
     measures = dict(zip(_MEASURES, values[len(by) : split], strict=True))
     measures |= {name: _money(measures[name]) for name in _MONEY}
@@ -173,7 +175,7 @@ def _row(values: Sequence[Any], by: Sequence[str]) -> Row:
         # every store adds floats up in its own order
         measures["cost_per_1k"] = round(measures["cost_per_1k"], 6)
     saved = dict(zip(SAVINGS, map(_money, values[split:]), strict=True))
-    return Row(group=tuple(map(_shown, by, values)), saved=saved, **measures)
+    return CostRow(group=tuple(map(_shown, by, values)), saved=saved, **measures)
 
 
 def _money(total: Decimal | None) -> Decimal:
@@ -181,17 +183,17 @@ def _money(total: Decimal | None) -> Decimal:
     return Decimal(0) if total is None else total
 
 
-def _by_day(db: Reading, period: Period) -> list[DayCost]:
+def _by_day(db: LedgerReader, period: ReportPeriod) -> list[DayCost]:
     day = DIMENSIONS["day"]
     sql = f"SELECT {day}, sum(cost) FROM usage WHERE {IN_PERIOD} GROUP BY 1 ORDER BY 1"  # noqa: S608
     rows = db.rows(sql, period.parameters)
     return [DayCost(_at(begins).date(), _money(cost)) for begins, cost in rows]
 
 
-def _history(db: Reading, today: date) -> tuple[list[DayCost], Decimal]:
+def _history(db: LedgerReader, today: date) -> tuple[list[DayCost], Decimal]:
     """Whole days from the first that has anything, five weeks at most, and what today cost yet."""
     start = today - timedelta(weeks=5)
-    found = _by_day(db, Period(_ms(start), _ms(today + timedelta(days=1))))
+    found = _by_day(db, ReportPeriod(_ms(start), _ms(today + timedelta(days=1))))
     costs = {entry.day: entry.cost for entry in found}
     before = [day for day in costs if day < today]
     if not before:

@@ -13,7 +13,7 @@ IN_PERIOD: Final = "at_ms >= $start AND at_ms < $end"
 
 
 @dataclass(frozen=True, slots=True)
-class Period:
+class ReportPeriod:
     """From `start_ms` up to, but without, `end_ms`."""
 
     start_ms: int
@@ -30,13 +30,13 @@ class Period:
         return {"start": self.start_ms, "end": self.end_ms}
 
 
-def period(since: str, until: str | None, now_ms: int) -> Period:
+def period(since: str, until: str | None, now_ms: int) -> ReportPeriod:
     """ValueError, with the right forms, for anything that isn't a time."""
     end = now_ms if until is None else moment(until, now_ms)
     start = moment(since, now_ms)
     if start >= end:
         raise ValueError(f"the period is empty: it begins at {since} and ends at {until or 'now'}")
-    return Period(start, end)
+    return ReportPeriod(start, end)
 
 
 def moment(text: str, now_ms: int) -> int:

@@ -8,10 +8,10 @@ from typing import Final
 from rich import box
 from rich.table import Table
 
-from observability.confidence import Rate, wilson
-from observability.groundedness import FLAGGED_SHARE
-from observability.ledger import Reading
-from observability.period import IN_PERIOD, Period
+from observability.grounding.groundedness import FLAGGED_SHARE
+from observability.ledger.ledger import LedgerReader
+from observability.reports.period import IN_PERIOD, ReportPeriod
+from observability.reports.wilson import IntervalRate, wilson
 
 _COUNTS: Final = f"""
 SELECT coalesce(judged_model, model) AS answered_by, coalesce(task, '(none)') AS what,
@@ -30,7 +30,7 @@ GROUP BY 1, 2 ORDER BY 1, 2
 
 
 @dataclass(frozen=True, slots=True)
-class Quality:
+class ModelQuality:
     """Of one model's answers at one task; each rate has its own sample.
 
     ungrounded: of those that the look-up could check; judged: of those that a judge was asked about
@@ -39,24 +39,26 @@ class Quality:
 
     model: str
     task: str
-    ungrounded: Rate
-    judged: Rate
-    truncated: Rate
+    ungrounded: IntervalRate
+    judged: IntervalRate
+    truncated: IntervalRate
 
 
-def measure(db: Reading, period: Period) -> list[Quality]:
+def measure_quality(db: LedgerReader, period: ReportPeriod) -> list[ModelQuality]:
     """By model and task, the surest bad ones first."""
     rows = db.rows(_COUNTS, {"flagged": FLAGGED_SHARE, **period.parameters})
     found = [_quality(*row) for row in rows]
     return sorted(found, key=lambda q: -max(q.ungrounded.low, q.judged.low))
 
 
-def _quality(model: str, task: str, *counts: int) -> Quality:
+def _quality(model: str, task: str, *counts: int) -> ModelQuality:
     bad, checked, refused, judged, cut, answers = counts
-    return Quality(model, task, wilson(bad, checked), wilson(refused, judged), wilson(cut, answers))
+    return ModelQuality(
+        model, task, wilson(bad, checked), wilson(refused, judged), wilson(cut, answers)
+    )
 
 
-def table(measured: Sequence[Quality]) -> Table:
+def quality_table(measured: Sequence[ModelQuality]) -> Table:
     """Rates with their 95 % intervals."""
     title = "Answers that their context doesn't support, and answers cut off"
     shown = Table(title=title, box=box.SIMPLE_HEAD, padding=0)
@@ -75,7 +77,7 @@ def table(measured: Sequence[Quality]) -> Table:
     return shown
 
 
-def to_json(measured: Sequence[Quality]) -> str:
+def quality_json(measured: Sequence[ModelQuality]) -> str:
     """For programs, such as one that sets the router's quality figures."""
     return json.dumps(
         [
@@ -87,11 +89,11 @@ def to_json(measured: Sequence[Quality]) -> str:
     )  # fmt: skip
 
 
-def _interval(rate: Rate) -> str:
+def _interval(rate: IntervalRate) -> str:
     if rate.value is None:
         return "-"
     return f"{rate.value:.1%} ({rate.low:.0%} to {rate.high:.0%})"
 
 
-def _parts(rate: Rate) -> dict[str, float | int | None]:
+def _parts(rate: IntervalRate) -> dict[str, float | int | None]:
     return {"rate": rate.value, "low": rate.low, "high": rate.high, "of": rate.of}

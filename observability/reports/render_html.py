@@ -7,18 +7,18 @@ from html import escape
 from pathlib import Path
 from typing import Final
 
-from observability.chargeback import Bill
-from observability.forecast import DayCost
-from observability.money import percent, usd
-from observability.plots import Bar, columns, rows
-from observability.report import Report, Row
-from observability.report_text import BASELINE
+from observability.pricing.money import percent, usd
+from observability.reports.chargeback import ChargebackBill
+from observability.reports.cost import CostReport, CostRow
+from observability.reports.forecast import DayCost
+from observability.reports.render_text import BASELINE_LABEL
+from observability.reports.svg_charts import ChartBar, bar_chart, column_chart
 
-_STYLE: Final = Path(__file__).with_name("page") / "report.css"
+_STYLE: Final = Path(__file__).with_name("report.css")
 _PLOTTED: Final = 15
 
 
-def to_html(report: Report, bills: Sequence[Bill] = ()) -> str:
+def report_html(report: CostReport, bills: Sequence[ChargebackBill] = ()) -> str:
     """The page, complete."""
     total, days = report.total, _days(report)
     title = f"LLM cost by {', '.join(report.by)}" if report.by else "LLM cost"
@@ -30,13 +30,15 @@ def to_html(report: Report, bills: Sequence[Bill] = ()) -> str:
             f"<title>{escape(title)}</title><style>{_STYLE.read_text()}</style></head><body><main>",
             f"<h1>{escape(title)}</h1><p>{start} to {end}, UTC</p>",
             _figures(report),
-            _section("Cost of each day", columns("Cost of each day", _bars(days)), _range_of(days)),
+            _section(
+                "Cost of each day", column_chart("Cost of each day", _bars(days)), _range_of(days)
+            ),
             _section(
                 "From baseline to cost",
-                rows("From baseline to cost", _steps(total)),
-                f"Baseline: {escape(BASELINE)}.",
+                bar_chart("From baseline to cost", _steps(total)),
+                f"Baseline: {escape(BASELINE_LABEL)}.",
             ),
-            _section("The dearest groups", rows("The dearest groups", _dearest(report)))
+            _section("The dearest groups", bar_chart("The dearest groups", _dearest(report)))
             if report.by
             else "",
             _section("All groups" if report.by else "All requests", _group_table(report)),
@@ -46,7 +48,7 @@ def to_html(report: Report, bills: Sequence[Bill] = ()) -> str:
     )
 
 
-def _figures(report: Report) -> str:
+def _figures(report: CostReport) -> str:
     total, forecast = report.total, report.forecast
     saved = f"{percent(total.saved_total, total.baseline)} of {usd(total.baseline)}"
     month = f"{usd(forecast.low)} to {usd(forecast.high)} (90\u00a0%), {usd(forecast.spent)} so far"
@@ -64,7 +66,7 @@ def _figures(report: Report) -> str:
     return f"<dl>{''.join(shown)}</dl>"
 
 
-def _days(report: Report) -> list[DayCost]:
+def _days(report: CostReport) -> list[DayCost]:
     """From the first day with any cost to the last, without a gap."""
     if not report.days:
         return []
@@ -74,8 +76,8 @@ def _days(report: Report) -> list[DayCost]:
     return [DayCost(day, costs.get(day, Decimal(0))) for day in days]
 
 
-def _bars(days: Sequence[DayCost]) -> list[Bar]:
-    return [Bar(str(entry.day), float(entry.cost), usd(entry.cost)) for entry in days]
+def _bars(days: Sequence[DayCost]) -> list[ChartBar]:
+    return [ChartBar(str(entry.day), float(entry.cost), usd(entry.cost)) for entry in days]
 
 
 def _range_of(days: Sequence[DayCost]) -> str:
@@ -87,19 +89,19 @@ def _range_of(days: Sequence[DayCost]) -> str:
     return f"{span}: {usd(min(costs))} to {usd(max(costs))} a day, {usd(mean)} on average."
 
 
-def _steps(total: Row) -> list[Bar]:
+def _steps(total: CostRow) -> list[ChartBar]:
     saved = [
-        Bar(means.replace("_", " "), float(amount), usd(amount), "saving")
+        ChartBar(means.replace("_", " "), float(amount), usd(amount), "saving")
         for means, amount in total.saved.items()
         if amount
     ]
-    baseline = Bar("baseline", float(total.baseline), usd(total.baseline))
-    return [baseline, *saved, Bar("cost", float(total.cost), usd(total.cost), "cost")]
+    baseline = ChartBar("baseline", float(total.baseline), usd(total.baseline))
+    return [baseline, *saved, ChartBar("cost", float(total.cost), usd(total.cost), "cost")]
 
 
-def _dearest(report: Report) -> list[Bar]:
+def _dearest(report: CostReport) -> list[ChartBar]:
     return [
-        Bar(" / ".join(row.group), float(row.cost), usd(row.cost), "cost")
+        ChartBar(" / ".join(row.group), float(row.cost), usd(row.cost), "cost")
         for row in report.rows[:_PLOTTED]
     ]
 
@@ -118,24 +120,24 @@ _HEADS: Final = (
 )
 
 
-def _group_table(report: Report) -> str:
+def _group_table(report: CostReport) -> str:
     lines = [(row.group, _numbers(row)) for row in report.rows] if report.by else []
     names = ("total", *[""] * (len(report.by) - 1)) if report.by else ()
     return _table(report.by, _HEADS, [*lines, (names, _numbers(report.total))])
 
 
-def _numbers(row: Row) -> tuple[str, ...]:
+def _numbers(row: CostRow) -> tuple[str, ...]:
     counts = (row.requests, row.hits, row.input_tokens, row.cached_tokens, row.output_tokens)
     money = (usd(row.cost), _per_1k(row), usd(row.baseline), usd(row.saved_total))
     return (*(f"{count:,}" for count in counts), *money, f"{row.unpriced:,}")
 
 
-def _bill_table(bills: Sequence[Bill]) -> str:
+def _bill_table(bills: Sequence[ChargebackBill]) -> str:
     lines = [((b.name,), _dollars(b)) for b in bills]
     return _table(("payer",), ("own", "shared", "total"), lines)
 
 
-def _dollars(bill: Bill) -> tuple[str, ...]:
+def _dollars(bill: ChargebackBill) -> tuple[str, ...]:
     amounts = (bill.own_cents, bill.shared_cents, bill.total_cents)
     return tuple(f"${amount / 100:,.2f}" for amount in amounts)
 
@@ -165,7 +167,7 @@ def _section(title: str, content: str, note: str = "") -> str:
     return f"<section><h2>{escape(title)}</h2>{f'<p>{note}</p>' if note else ''}{content}</section>"
 
 
-def _per_1k(row: Row) -> str:
+def _per_1k(row: CostRow) -> str:
     return "-" if row.cost_per_1k is None else usd(Decimal(row.cost_per_1k))
 
 

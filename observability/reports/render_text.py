@@ -12,14 +12,16 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from observability.chargeback import Bill
-from observability.money import percent, usd
-from observability.report import SAVINGS, Report, Row
+from observability.pricing.money import percent, usd
+from observability.reports.chargeback import ChargebackBill
+from observability.reports.cost import SAVINGS, CostReport, CostRow
 
-BASELINE: Final = "the tenant's baseline model at list price, nothing cached, no batch"
+BASELINE_LABEL: Final = "the tenant's baseline model at list price, nothing cached, no batch"
 
 
-def show(report: Report, bills: Sequence[Bill], console: Console, limit: int = 40) -> None:
+def show_cost_report(
+    report: CostReport, bills: Sequence[ChargebackBill], console: Console, limit: int = 40
+) -> None:
     """Tables; groups beyond `limit` are summed up by a line that says how many there are."""
     console.print(_groups(report, limit, _NARROW if console.width < _WIDE else _COLUMNS))
     if len(report.rows) > limit:
@@ -32,7 +34,7 @@ def show(report: Report, bills: Sequence[Bill], console: Console, limit: int = 4
         console.print(f"{report.total.unpriced} answers have no known price and count as nothing.")
 
 
-def to_csv(report: Report, bills: Sequence[Bill] = ()) -> str:
+def report_csv(report: CostReport, bills: Sequence[ChargebackBill] = ()) -> str:
     """One line a group; money in micro-dollars, exact. bills: of the report's rows, in cents."""
     charged = {bill.payer: _cents(bill) for bill in bills}
     out = io.StringIO()
@@ -44,13 +46,13 @@ def to_csv(report: Report, bills: Sequence[Bill] = ()) -> str:
     return out.getvalue()
 
 
-def to_json(report: Report, bills: Sequence[Bill] = ()) -> str:
+def report_json(report: CostReport, bills: Sequence[ChargebackBill] = ()) -> str:
     """The whole report; money is a string of micro-dollars, so that no reader rounds it."""
     forecast = report.forecast
     whole = {
         "by": report.by,
         "period": {"start": _iso(report.period.start_ms), "end": _iso(report.period.end_ms)},
-        "baseline": BASELINE,
+        "baseline": BASELINE_LABEL,
         "rows": [
             dict(zip(report.by, row.group, strict=True)) | _record(row) for row in report.rows
         ],
@@ -73,11 +75,11 @@ def to_json(report: Report, bills: Sequence[Bill] = ()) -> str:
 _CENTS: Final = ("own_cents", "shared_cents", "total_cents")
 
 
-def _cents(bill: Bill) -> dict[str, int]:
+def _cents(bill: ChargebackBill) -> dict[str, int]:
     return {name: int(getattr(bill, name)) for name in _CENTS}
 
 
-def _record(row: Row) -> dict[str, Any]:
+def _record(row: CostRow) -> dict[str, Any]:
     record = {
         "requests": row.requests,
         "answered": row.answered,
@@ -99,7 +101,7 @@ _COLUMNS: Final = ("requests", "hits", "tokens in", "out", *_NARROW[1:])
 """What fits into a narrow terminal, and what into a wide one."""
 
 
-def _groups(report: Report, limit: int, columns: Sequence[str]) -> Table:
+def _groups(report: CostReport, limit: int, columns: Sequence[str]) -> Table:
     start, end = _iso(report.period.start_ms)[:16], _iso(report.period.end_ms)[:16]
     table = Table(title=f"Cost from {start} to {end} UTC", box=box.SIMPLE_HEAD, padding=0)
     for name in report.by:
@@ -115,7 +117,7 @@ def _groups(report: Report, limit: int, columns: Sequence[str]) -> Table:
     return table
 
 
-def _cells(row: Row) -> dict[str, str]:
+def _cells(row: CostRow) -> dict[str, str]:
     return {
         "requests": f"{row.requests:,}",
         "hits": f"{row.hits:,}",
@@ -128,8 +130,8 @@ def _cells(row: Row) -> dict[str, str]:
     }
 
 
-def _savings(total: Row) -> Table:
-    table = Table(title=f"From baseline to cost (baseline: {BASELINE})")
+def _savings(total: CostRow) -> Table:
+    table = Table(title=f"From baseline to cost (baseline: {BASELINE_LABEL})")
     table.add_column("step")
     table.add_column("USD", justify="right")
     table.add_column("of baseline", justify="right")
@@ -141,7 +143,7 @@ def _savings(total: Row) -> Table:
     return table
 
 
-def _forecast_line(report: Report) -> str:
+def _forecast_line(report: CostReport) -> str:
     f = report.forecast
     if f.days == 0:
         return f"This month so far: {usd(f.spent)} (no whole day yet to forecast from)"
@@ -151,7 +153,7 @@ def _forecast_line(report: Report) -> str:
     )
 
 
-def _bills(bills: Sequence[Bill]) -> Table:
+def _bills(bills: Sequence[ChargebackBill]) -> Table:
     table = Table(title="Chargeback")
     for name in ("payer", "own", "shared", "total"):
         table.add_column(name, justify="left" if name == "payer" else "right")

@@ -16,7 +16,7 @@ _AXIS: Final = 22
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
+class ChartBar:
     """One bar: its name, its value (any unit, one unit a plot), and the value as shown."""
 
     label: str
@@ -25,7 +25,7 @@ class Bar:
     kind: str = "bar"
 
 
-def rows(title: str, bars: Sequence[Bar]) -> str:
+def bar_chart(title: str, bars: Sequence[ChartBar]) -> str:
     """Horizontal bars, one below the other; a negative value is drawn as its size, marked."""
     longest = max((abs(bar.value) for bar in bars), default=0) or 1
     left = 8 + _LETTER * max((len(_cut(bar.label)) for bar in bars), default=0)
@@ -37,7 +37,7 @@ def rows(title: str, bars: Sequence[Bar]) -> str:
     return _svg(title, "rows", _ROW * max(1, len(bars)), drawn, bars)
 
 
-def columns(title: str, bars: Sequence[Bar]) -> str:
+def column_chart(title: str, bars: Sequence[ChartBar]) -> str:
     """Vertical bars side by side, with the first and last name below."""
     highest = max((bar.value for bar in bars), default=0) or 1
     step = WIDTH / max(1, len(bars))
@@ -52,7 +52,7 @@ def columns(title: str, bars: Sequence[Bar]) -> str:
     return _svg(title, "columns", _HEIGHT + _AXIS, drawn, bars)
 
 
-def _column(bar: Bar, left: float, width: float, share: float) -> str:
+def _column(bar: ChartBar, left: float, width: float, share: float) -> str:
     height = max(0.0, share) * (_HEIGHT - 4)
     return (
         f'<rect class="{bar.kind}" x="{left:.1f}" width="{width:.1f}"'
@@ -60,7 +60,7 @@ def _column(bar: Bar, left: float, width: float, share: float) -> str:
     )
 
 
-def _row(bar: Bar, left: int, top: int, length: float) -> str:
+def _row(bar: ChartBar, left: int, top: int, length: float) -> str:
     kind = "loss" if bar.value < 0 else bar.kind
     middle = top + 17
     return (
@@ -71,7 +71,7 @@ def _row(bar: Bar, left: int, top: int, length: float) -> str:
     )
 
 
-def _svg(title: str, kind: str, height: int, drawn: Sequence[str], bars: Sequence[Bar]) -> str:
+def _svg(title: str, kind: str, height: int, drawn: Sequence[str], bars: Sequence[ChartBar]) -> str:
     """With its data as a description, so that a screen reader gets what the eye gets."""
     name = escape(title, quote=True)
     said = "; ".join(_tip(bar) for bar in bars)
@@ -82,7 +82,7 @@ def _svg(title: str, kind: str, height: int, drawn: Sequence[str], bars: Sequenc
     )
 
 
-def _tip(bar: Bar) -> str:
+def _tip(bar: ChartBar) -> str:
     return escape(f"{bar.label}: {bar.shown}")
 
 

@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, Literal, TypeAlias, assert_never
 
-from observability.money import percent, usd
-from observability.prices import Rates
+from observability.pricing.money import percent, usd
+from observability.pricing.prices import TokenRates
 
-RatesOf: TypeAlias = Callable[[str, str], Rates | None]
+ModelRates: TypeAlias = Callable[[str, str], TokenRates | None]
 """The rates of (provider, model), if known."""
 
-Kind: TypeAlias = Literal["prefix", "duplicate", "failed", "truncated", "context", "max_tokens"]
+WasteKind: TypeAlias = Literal[
+    "prefix", "duplicate", "failed", "truncated", "context", "max_tokens"
+]
 
 MONTH_DAYS: Final = 30
 
@@ -91,22 +93,24 @@ class OversizedLimit:
     p99_output: int
 
 
-Evidence: TypeAlias = (
+WasteEvidence: TypeAlias = (
     RepeatedPrefix | MissedDuplicate | FailedAttempts | Truncated | UnusedContext | OversizedLimit
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class WasteFinding:
     """What to do, why, and what it saves a month, micro-dollars (None: no price is known)."""
 
-    kind: Kind
+    kind: WasteKind
     do: str
     why: str
     saves: Decimal | None
 
 
-def rank(evidence: Iterable[Evidence], rates_of: RatesOf, days: float) -> list[Finding]:
+def rank_waste(
+    evidence: Iterable[WasteEvidence], rates_of: ModelRates, days: float
+) -> list[WasteFinding]:
     """Findings by falling saving. days: how long the evidence was gathered."""
     factor = Decimal(MONTH_DAYS) / Decimal(days)
     found = (_finding(piece, rates_of, factor) for piece in evidence)
@@ -114,7 +118,7 @@ def rank(evidence: Iterable[Evidence], rates_of: RatesOf, days: float) -> list[F
     return sorted(worth, key=lambda f: f.saves or Decimal(0), reverse=True)
 
 
-def _finding(piece: Evidence, rates_of: RatesOf, factor: Decimal) -> Finding:
+def _finding(piece: WasteEvidence, rates_of: ModelRates, factor: Decimal) -> WasteFinding:
     match piece:
         case RepeatedPrefix():
             return _prefix(piece, rates_of(piece.provider, piece.model), factor)
@@ -132,14 +136,14 @@ def _finding(piece: Evidence, rates_of: RatesOf, factor: Decimal) -> Finding:
             assert_never(piece)
 
 
-def _prefix(piece: RepeatedPrefix, rates: Rates | None, factor: Decimal) -> Finding:
+def _prefix(piece: RepeatedPrefix, rates: TokenRates | None, factor: Decimal) -> WasteFinding:
     """Read at the discount by each repeat, written at the surcharge once a burst."""
     saves = None
     if rates is not None:
         read = (rates.input - rates.cache_read) * piece.repeats
         written = (rates.cache_write_5m - rates.input) * piece.bursts
         saves = (read - written) * piece.tokens * factor
-    return Finding(
+    return WasteFinding(
         "prefix",
         f"Cache the prompt prefix that {piece.tenant} sends to {piece.model}",
         f"{piece.repeats:,} prompts repeated {piece.tokens:,} tokens within 5 minutes and paid "
@@ -148,8 +152,8 @@ def _prefix(piece: RepeatedPrefix, rates: Rates | None, factor: Decimal) -> Find
     )
 
 
-def _duplicate(piece: MissedDuplicate, factor: Decimal) -> Finding:
-    return Finding(
+def _duplicate(piece: MissedDuplicate, factor: Decimal) -> WasteFinding:
+    return WasteFinding(
         "duplicate",
         f"Let the semantic cache answer {piece.tenant}'s repeated prompts",
         f"{piece.repeats:,} prompts had been answered in the same tier within a day and were paid "
@@ -159,8 +163,8 @@ def _duplicate(piece: MissedDuplicate, factor: Decimal) -> Finding:
     )
 
 
-def _failed(piece: FailedAttempts, factor: Decimal) -> Finding:
-    return Finding(
+def _failed(piece: FailedAttempts, factor: Decimal) -> WasteFinding:
+    return WasteFinding(
         "failed",
         _instead(piece),
         f"{piece.attempts:,} such calls cost {usd(piece.cost)}",
@@ -181,10 +185,10 @@ def _instead(piece: FailedAttempts) -> str:
             return f"Call {place} less, or with more time: it bills calls that end in {outcome}"
 
 
-def _truncated(piece: Truncated, factor: Decimal) -> Finding:
+def _truncated(piece: Truncated, factor: Decimal) -> WasteFinding:
     limit = "the limit" if piece.max_tokens is None else f"max_tokens {piece.max_tokens:,}"
     share = percent(Decimal(piece.answers), Decimal(piece.of))
-    return Finding(
+    return WasteFinding(
         "truncated",
         f"Raise {limit} for {piece.tenant} on {piece.model}, or ask for shorter answers",
         f"{piece.answers:,} answers ({share}) were cut off and cost {usd(piece.cost)}: up to all "
@@ -193,8 +197,8 @@ def _truncated(piece: Truncated, factor: Decimal) -> Finding:
     )
 
 
-def _context(piece: UnusedContext, rates: Rates | None, factor: Decimal) -> Finding:
-    return Finding(
+def _context(piece: UnusedContext, rates: TokenRates | None, factor: Decimal) -> WasteFinding:
+    return WasteFinding(
         "context",
         f"Retrieve less context for {piece.tenant}'s calls of {piece.model}",
         f"of {piece.requests:,} answers' context, {piece.tokens:,} tokens left no trace in them: "
@@ -203,12 +207,12 @@ def _context(piece: UnusedContext, rates: Rates | None, factor: Decimal) -> Find
     )
 
 
-def _read(piece: UnusedContext, rates: Rates) -> Decimal:
+def _read(piece: UnusedContext, rates: TokenRates) -> Decimal:
     return rates.input * (piece.tokens - piece.cached) + rates.cache_read * piece.cached
 
 
-def _max_tokens(piece: OversizedLimit) -> Finding:
-    return Finding(
+def _max_tokens(piece: OversizedLimit) -> WasteFinding:
+    return WasteFinding(
         "max_tokens",
         f"Lower max_tokens for {piece.tenant} on {piece.model} from {piece.max_tokens:,} to "
         f"{_roomy(piece.p99_output):,}",
@@ -223,6 +227,6 @@ def _roomy(tokens: int) -> int:
     return -(-2 * tokens // 64) * 64
 
 
-def table(findings: Sequence[Finding]) -> list[tuple[str, str, str]]:
+def waste_table(findings: Sequence[WasteFinding]) -> list[tuple[str, str, str]]:
     """Do this, save so much a month, because."""
     return [(f.do, "no price known" if f.saves is None else usd(f.saves), f.why) for f in findings]

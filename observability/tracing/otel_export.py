@@ -16,15 +16,15 @@ from opentelemetry.trace import (
     TraceState,
 )
 
-from observability import semconv
-from observability.hop import new_span_id
-from observability.steps import Keep, Kind, Step
-from observability.trace_context import TraceContext
+from observability.tracing import semconv
+from observability.tracing.request_trace import new_span_id
+from observability.tracing.span_record import Keep, SpanKindName, SpanRecord
+from observability.tracing.w3c_context import TraceContext
 
 _SCOPE: Final = InstrumentationScope("switchgear")
 _SAMPLED: Final = TraceFlags(TraceFlags.SAMPLED)
 _UNSET: Final = Status(StatusCode.UNSET)
-_KINDS: Final[dict[Kind, SpanKind]] = {
+_KINDS: Final[dict[SpanKindName, SpanKind]] = {
     "internal": SpanKind.INTERNAL,
     "client": SpanKind.CLIENT,
     "producer": SpanKind.PRODUCER,
@@ -32,21 +32,21 @@ _KINDS: Final[dict[Kind, SpanKind]] = {
 }
 
 
-def build(
-    steps: Sequence[Step],
+def build_spans(
+    steps: Sequence[SpanRecord],
     context: TraceContext,
     tenant: str | None,
     kept: Keep | None,
     resource: Resource,
 ) -> Iterator[ReadableSpan]:
     """One finished span for each step, all marked as sampled; `kept` says why if they weren't."""
-    common = semconv.known({semconv.TENANT: tenant, semconv.KEPT: kept})
+    common = semconv.known({semconv.TENANT_ATTRIBUTE: tenant, semconv.KEPT: kept})
     for step in steps:
         yield _span(step, context, common, resource)
 
 
 def _span(
-    step: Step,
+    step: SpanRecord,
     context: TraceContext,
     common: semconv.Attributes,
     resource: Resource,

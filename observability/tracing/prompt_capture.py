@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
 from observability.logs import without_secrets
-from observability.semconv import INPUT_MESSAGES, OUTPUT_MESSAGES, Attributes
+from observability.tracing.semconv import INPUT_MESSAGES, OUTPUT_MESSAGES, Attributes
 
 MAX_TEXT: Final = 16_000
 """Characters of text in one attribute."""

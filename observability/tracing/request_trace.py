@@ -7,13 +7,19 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Final, Protocol, Self
 
-from observability.steps import Keep, Kind, LazyAttributes, Step, Waited
-from observability.trace_context import (
-    Carried,
+from observability.tracing.span_record import (
+    Keep,
+    LazyAttributes,
+    QueueWait,
+    SpanKindName,
+    SpanRecord,
+)
+from observability.tracing.w3c_context import (
+    CarriedContext,
     TraceContext,
     format_traceparent,
-    inject,
-    parse,
+    inject_context,
+    parse_traceparent,
     tenant_of,
 )
 
@@ -22,11 +28,11 @@ MAX_STEPS: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class TraceOrigin:
     """Where a hop comes from: what its record carried, and how long that lay in its queue."""
 
-    carried: Carried
-    waited: Waited | None = None
+    carried: CarriedContext
+    waited: QueueWait | None = None
     links: tuple[TraceContext, ...] = ()
 
 
@@ -40,11 +46,15 @@ class Exporter(Protocol):
     def keeps(self, total_ms: float, error: str | None) -> Keep | None: ...  # noqa: D102
     def has_room(self) -> bool: ...  # noqa: D102
     def export(  # noqa: D102
-        self, steps: Sequence[Step], context: TraceContext, tenant: str | None, kept: Keep | None
+        self,
+        steps: Sequence[SpanRecord],
+        context: TraceContext,
+        tenant: str | None,
+        kept: Keep | None,
     ) -> None: ...
 
 
-class Hop:
+class RequestTrace:
     """One process's part of one request's trace. Belongs to one task; not thread-safe."""
 
     __slots__ = (
@@ -59,13 +69,13 @@ class Hop:
     )
 
     def __init__(
-        self, name: str, context: TraceContext, origin: Origin, exporter: Exporter
+        self, name: str, context: TraceContext, origin: TraceOrigin, exporter: Exporter
     ) -> None:
         self._name = name
         self._origin = origin
         self._exporter = exporter
         self._start_ns = time.time_ns()
-        self._steps: list[Step] = []
+        self._steps: list[SpanRecord] = []
         self._ended = False
         self.context = context
         self.kept: Keep | None = None
@@ -97,7 +107,7 @@ class Hop:
 
     def headers(self) -> list[tuple[str, bytes]]:
         """What a record needs for its reader to continue this trace: add it to your headers."""
-        return inject(self.context, self._origin.carried.baggage)
+        return inject_context(self.context, self._origin.carried.baggage)
 
     def keep(self, reason: Keep) -> None:
         """Export this hop although it wasn't sampled, and let the hops after it do so too."""
@@ -107,7 +117,7 @@ class Hop:
 
     def link(self, traceparent: str) -> None:
         """To an earlier try of the same request, unless it is this one, or no traceparent."""
-        earlier = parse(traceparent)
+        earlier = parse_traceparent(traceparent)
         if earlier is not None and earlier.span_id != self.context.span_id:
             self._origin = replace(self._origin, links=(*self._origin.links, earlier))
 
@@ -119,13 +129,13 @@ class Hop:
                 self.keep(reason)
         return self.context.sampled and self._exporter.exports
 
-    def add(self, step: Step) -> None:
+    def add(self, step: SpanRecord) -> None:
         """A step whose times are known."""
         if len(self._steps) < MAX_STEPS:
             self._steps.append(step)
 
     def span(
-        self, name: str, attributes: LazyAttributes = None, kind: Kind = "internal"
+        self, name: str, attributes: LazyAttributes = None, kind: SpanKindName = "internal"
     ) -> "OpenSpan":
         """A step as a context manager; an exception that leaves it marks it as failed."""
         return OpenSpan(self, name, attributes, kind=kind)
@@ -142,7 +152,7 @@ class Hop:
             self._exporter.export(steps, self.context, self.tenant, self.kept)
         self._ended = True
 
-    def _inside(self, step: Step) -> Step:
+    def _inside(self, step: SpanRecord) -> SpanRecord:
         return step if step.parent_id else replace(step, parent_id=self.context.span_id)
 
     def _total_ms(self, now_ns: int) -> float:
@@ -152,9 +162,9 @@ class Hop:
         )
         return now_ns / 1e6 - begun_ms
 
-    def _own(self, now_ns: int, attributes: LazyAttributes, error: str | None) -> Step:
+    def _own(self, now_ns: int, attributes: LazyAttributes, error: str | None) -> SpanRecord:
         parent = self._origin.carried.parent
-        return Step(
+        return SpanRecord(
             self._name,
             self._start_ns,
             now_ns,
@@ -166,20 +176,20 @@ class Hop:
             span_id=self.context.span_id,
         )
 
-    def _before(self, parent_id: int) -> list[Step]:
+    def _before(self, parent_id: int) -> list[SpanRecord]:
         """The wait in the queue and, if nobody exported it, a stand-in for what came before."""
         waited = self._origin.waited
         if waited is None:
             return []
         since_ns = min(int(waited.since_ms * 1e6), self._start_ns)
         name = f"queue {waited.queue}"
-        wait = Step(
+        wait = SpanRecord(
             name, since_ns, self._start_ns, waited.attributes, kind="consumer", parent_id=parent_id
         )
         if self.kept is None or parent_id == 0:
             return [wait]
         begun_ns = min(int((waited.submitted_ms or waited.since_ms) * 1e6), since_ns)
-        return [Step("earlier hops (unsampled)", begun_ns, since_ns, span_id=parent_id), wait]
+        return [SpanRecord("earlier hops (unsampled)", begun_ns, since_ns, span_id=parent_id), wait]
 
 
 class OpenSpan:
@@ -199,11 +209,11 @@ class OpenSpan:
 
     def __init__(
         self,
-        hop: Hop,
+        hop: RequestTrace,
         name: str,
         attributes: LazyAttributes,
         parent_id: int = 0,
-        kind: Kind = "internal",
+        kind: SpanKindName = "internal",
     ) -> None:
         self._hop = hop
         self._kind = kind
@@ -226,7 +236,7 @@ class OpenSpan:
         traceback: TracebackType | None,
     ) -> None:
         self._hop.add(
-            Step(
+            SpanRecord(
                 self._name,
                 self._start_ns,
                 time.time_ns(),

@@ -7,7 +7,7 @@ the installed package); `switchgear.*` are our own.
 from collections.abc import Mapping, Sequence
 from typing import Final, TypeAlias
 
-from producers.messages import Attempt, CacheOutcome, Done, Route, Usage
+from producers.contract import Attempt, CacheOutcome, Done, Route, Usage
 
 AttributeValue: TypeAlias = str | bool | int | float | Sequence[str] | Sequence[float]
 Attributes: TypeAlias = Mapping[str, AttributeValue]
@@ -29,10 +29,10 @@ ERROR_TYPE: Final = "error.type"
 HTTP_STATUS: Final = "http.response.status_code"
 MESSAGING_SYSTEM: Final = "messaging.system"
 DESTINATION: Final = "messaging.destination.name"
-PARTITION: Final = "messaging.destination.partition.id"
-OFFSET: Final = "messaging.kafka.offset"
+PARTITION_ID: Final = "messaging.destination.partition.id"
+MESSAGE_OFFSET: Final = "messaging.kafka.offset"
 
-TENANT: Final = "switchgear.tenant"
+TENANT_ATTRIBUTE: Final = "switchgear.tenant"
 REQUEST_ID: Final = "switchgear.request.id"
 TIER: Final = "switchgear.tier"
 ZONE: Final = "switchgear.zone"
@@ -48,7 +48,7 @@ CACHE_ROLE: Final = "switchgear.cache.role"
 CACHE_COSINES: Final = "switchgear.cache.cosines"
 CHECKS_FAILED: Final = "switchgear.checks.failed"
 COST: Final = "switchgear.cost_micro_usd"
-BASELINE: Final = "switchgear.baseline_micro_usd"
+BASELINE_COST: Final = "switchgear.baseline_micro_usd"
 KEPT: Final = "switchgear.trace.kept"
 
 PROVIDERS: Final[Mapping[str, str]] = {
@@ -67,8 +67,8 @@ def queue_attributes(topic: str, partition: int, offset: int) -> Attributes:
     return {
         MESSAGING_SYSTEM: "kafka",
         DESTINATION: topic,
-        PARTITION: str(partition),
-        OFFSET: offset,
+        PARTITION_ID: str(partition),
+        MESSAGE_OFFSET: offset,
     }
 
 
@@ -134,7 +134,7 @@ def done_attributes(done: Done) -> Attributes:
             RESPONSE_MODEL: done.route.model,
             CACHE_RESULT: done.cache.result,
             COST: _number(done.cost_micro_usd),
-            BASELINE: _number(done.baseline_micro_usd),
+            BASELINE_COST: _number(done.baseline_micro_usd),
         }
     ) | dict(usage_attributes(done.usage))
 

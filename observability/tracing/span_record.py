@@ -4,16 +4,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from observability.semconv import Attributes
-from observability.trace_context import TraceContext
+from observability.tracing.semconv import Attributes
+from observability.tracing.w3c_context import TraceContext
 
 Keep: TypeAlias = Literal["error", "slow", "escalated"]
-Kind: TypeAlias = Literal["internal", "client", "producer", "consumer"]
+SpanKindName: TypeAlias = Literal["internal", "client", "producer", "consumer"]
 LazyAttributes: TypeAlias = Attributes | Callable[[], Attributes] | None
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class SpanRecord:
     """One thing that a hop did. Times are Unix nanoseconds.
 
     attributes: pass a function where building them costs: it is called at export only.
@@ -25,7 +25,7 @@ class Step:
     end_ns: int
     attributes: LazyAttributes = None
     error: str | None = None
-    kind: Kind = "internal"
+    kind: SpanKindName = "internal"
     events: tuple[tuple[str, int], ...] = ()
     links: tuple[TraceContext, ...] = ()
     parent_id: int = 0
@@ -33,7 +33,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Waited:
+class QueueWait:
     """How long a record lay in `queue`: from its Kafka timestamp until now, Unix milliseconds.
 
     submitted_ms: when the client sent the request, if the record says so.

@@ -18,21 +18,29 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-from observability.hop import Hop, OpenSpan, Origin, new_span_id
-from observability.span_building import build
-from observability.steps import Keep, LazyAttributes, Step, Waited
-from observability.trace_context import (
-    Carried,
+from observability.tracing.otel_export import build_spans
+from observability.tracing.request_trace import OpenSpan, RequestTrace, TraceOrigin, new_span_id
+from observability.tracing.span_record import Keep, LazyAttributes, QueueWait, SpanRecord
+from observability.tracing.w3c_context import (
+    CarriedContext,
     TraceContext,
-    extract,
+    extract_context,
     in_ratio,
-    parse,
+    parse_traceparent,
     with_tenant,
 )
 
 __all__ = [
-    "Hop", "Keep", "LazyAttributes", "OpenSpan", "SpanSink", "Step", "Tracer", "TracingSettings",
-    "Waited", "tracing",
+    "Keep",
+    "LazyAttributes",
+    "OpenSpan",
+    "QueueWait",
+    "RequestTrace",
+    "SpanRecord",
+    "SpanSink",
+    "Tracer",
+    "TracingSettings",
+    "tracing",
 ]  # fmt: skip
 
 _log: Final = logging.getLogger(__name__)
@@ -83,15 +91,17 @@ class Tracer:
         headers: Iterable[tuple[str, bytes | None]] = (),
         *,
         tenant: str | None = None,
-        waited: Waited | None = None,
+        waited: QueueWait | None = None,
         links: Iterable[str] = (),
-    ) -> Hop:
+    ) -> RequestTrace:
         """Continue the trace of `headers`, or begin one. links: traceparents of earlier tries."""
-        carried = extract(headers)
+        carried = extract_context(headers)
         if tenant is not None:
-            carried = Carried(carried.parent, with_tenant(carried.baggage, tenant))
-        earlier = tuple(context for context in map(parse, links) if context is not None)
-        return Hop(name, self._next(carried.parent), Origin(carried, waited, earlier), self)
+            carried = CarriedContext(carried.parent, with_tenant(carried.baggage, tenant))
+        earlier = tuple(context for context in map(parse_traceparent, links) if context is not None)
+        return RequestTrace(
+            name, self._next(carried.parent), TraceOrigin(carried, waited, earlier), self
+        )
 
     @property
     def content(self) -> bool:
@@ -104,7 +114,7 @@ class Tracer:
         return self._sink is not None
 
     @contextmanager
-    def aside(self, hop: Hop, name: str) -> Iterator[Hop]:
+    def aside(self, hop: RequestTrace, name: str) -> Iterator[RequestTrace]:
         """What is done for a request after its reply: a hop inside the first, if it has steps."""
         further = self.hop(name, hop.headers())
         try:
@@ -130,13 +140,17 @@ class Tracer:
         return self._kept <= self.settings.kept_per_s
 
     def export(
-        self, steps: Sequence[Step], context: TraceContext, tenant: str | None, kept: Keep | None
+        self,
+        steps: Sequence[SpanRecord],
+        context: TraceContext,
+        tenant: str | None,
+        kept: Keep | None,
     ) -> None:
         """Hand the steps to the sink as spans. Never raises: a trace must not cost a request."""
         if self._sink is None:
             return
         try:
-            for span in build(steps, context, tenant, kept, self._resource):
+            for span in build_spans(steps, context, tenant, kept, self._resource):
                 self._sink.on_end(span)
         except Exception as error:  # noqa: BLE001 - whatever an attribute's builder does
             # its text may quote a prompt

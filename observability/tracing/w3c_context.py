@@ -50,14 +50,14 @@ class TraceContext:
 
 
 @dataclass(frozen=True, slots=True)
-class Carried:
+class CarriedContext:
     """What a record's headers carry; parent is None when the sender doesn't trace."""
 
     parent: TraceContext | None = None
     baggage: str = ""
 
 
-def parse(traceparent: str, tracestate: str = "") -> TraceContext | None:
+def parse_traceparent(traceparent: str, tracestate: str = "") -> TraceContext | None:
     """None for anything that isn't a valid traceparent: a bad header starts a new trace."""
     match = _TRACEPARENT.fullmatch(traceparent.strip())
     if match is None or (match[4] and traceparent.startswith("00")):
@@ -66,7 +66,7 @@ def parse(traceparent: str, tracestate: str = "") -> TraceContext | None:
     return TraceContext(int(match[1], 16), int(match[2], 16), sampled, tracestate)
 
 
-def extract(headers: Iterable[tuple[str, bytes | None]]) -> Carried:
+def extract_context(headers: Iterable[tuple[str, bytes | None]]) -> CarriedContext:
     """Reads the three headers in one pass.
 
     Null, repeated and undecodable ones do no harm, and those beyond the W3C's limits are dropped.
@@ -79,12 +79,12 @@ def extract(headers: Iterable[tuple[str, bytes | None]]) -> Carried:
         if value.count(b",") < limit.members:
             found[key] = value.decode("ascii", "replace")
     if TRACEPARENT not in found:
-        return Carried(None, found.get(BAGGAGE, ""))
-    parent = parse(found[TRACEPARENT], found.get(TRACESTATE, ""))
-    return Carried(parent, found.get(BAGGAGE, ""))
+        return CarriedContext(None, found.get(BAGGAGE, ""))
+    parent = parse_traceparent(found[TRACEPARENT], found.get(TRACESTATE, ""))
+    return CarriedContext(parent, found.get(BAGGAGE, ""))
 
 
-def inject(context: TraceContext, baggage: str = "") -> list[tuple[str, bytes]]:
+def inject_context(context: TraceContext, baggage: str = "") -> list[tuple[str, bytes]]:
     """The headers of a record whose reader continues `context`."""
     headers = [(TRACEPARENT, format_traceparent(context).encode())]
     if context.tracestate:

@@ -15,11 +15,11 @@ from .checks import (
     RegexCheck,
     Validator,
 )
+from .message import Message, MicroUsd, Name
 from .reply import CacheOutcome, Chunk, Done, Failed, FailureCode, Reply, RouteTaken, Timings
 from .request import CacheControl, ChatBody, ChatMessage, Request, Routing
 from .route import Candidate, Demands, Route, Tagged
 from .usage_event import Judged, Purpose, Savings, UsageEvent
-from .wire import Message, MicroUsd, Name
 
 __all__ = [
     "Attempt", "CacheControl", "CacheOutcome", "Candidate", "ChatBody", "ChatMessage", "Chunk",

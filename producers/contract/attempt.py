@@ -1,6 +1,6 @@
 """What did a call of a provider use and cost?"""
 
-from .wire import Message, MicroUsd, Name
+from .message import Message, MicroUsd, Name
 
 
 class Usage(Message):

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field
 
-from .wire import Message, Name
+from .message import Message, Name
 
 
 class JsonSchemaCheck(Message):

@@ -4,6 +4,7 @@ Header names are FastStream's where it has them (`correlation_id`, `reply_to`, `
 any FastStream or plain Kafka client can take part.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias, TypeVar
@@ -11,13 +12,13 @@ from typing import Final, TypeAlias, TypeVar
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from .messages import Chunk, Done, Failed, Name, Reply, Request, Route, Tagged, UsageEvent
+from . import Chunk, Done, Failed, Name, Reply, Request, Route, Tagged, UsageEvent
 
 SCHEMA: Final = "switchgear/1"
 CORRELATION_ID: Final = "correlation_id"
 REPLY_TO: Final = "reply_to"
 CONTENT_TYPE: Final = "content-type"
-TENANT: Final = "x-tenant"
+TENANT_HEADER: Final = "x-tenant"
 SCHEMA_HEADER: Final = "x-schema"
 ATTEMPT: Final = "x-attempt"
 DEADLINE: Final = "x-deadline"
@@ -34,7 +35,7 @@ TARGET: Final = "x-target"
 
 OWN_HEADERS: Final = frozenset(
     {
-        *(CORRELATION_ID, REPLY_TO, CONTENT_TYPE, TENANT, SCHEMA_HEADER, ATTEMPT, DEADLINE),
+        *(CORRELATION_ID, REPLY_TO, CONTENT_TYPE, TENANT_HEADER, SCHEMA_HEADER, ATTEMPT, DEADLINE),
         *(SUBMITTED, SEQUENCE, LATENCY, VISITED, DUE, TARGET),
         *("traceparent", "tracestate", "baggage"),
     }
@@ -158,3 +159,13 @@ def _text(value: bytes) -> str | None:
         return value.decode()
     except UnicodeDecodeError:
         return None
+
+
+_NUMBER: Final = re.compile(r"[0-9]{1,15}")
+"""Longer ones overflow a float, or refuse to be parsed at all: a poison record, not a time."""
+
+
+def number(headers: Headers, name: str) -> int | None:
+    """The header's whole number; None when absent, not one, or beyond any time and count."""
+    text = header(headers, name)
+    return int(text) if text is not None and _NUMBER.fullmatch(text) else None

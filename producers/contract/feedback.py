@@ -4,9 +4,9 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
-from .messages import Message, Name
+from . import Message, Name
 
-Source: TypeAlias = Literal["user", "escalation", "validator", "judge", "lookup"]
+FeedbackSource: TypeAlias = Literal["user", "escalation", "validator", "judge", "lookup"]
 """Who says so.
 
 user: a person, by a rating. escalation: a person had to take over. validator: the request's checks.
@@ -28,5 +28,5 @@ class Feedback(Message):
     task: Name
     tier: Name
     good: Annotated[float, Field(ge=0, le=1)]
-    source: Source
+    source: FeedbackSource
     expected: Annotated[float, Field(ge=0, le=1)] | None = None

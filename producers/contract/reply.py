@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import Field
 
 from .attempt import Attempt, Usage
+from .message import Message, MicroUsd, Name
 from .route import Candidate
-from .wire import Message, MicroUsd, Name
 
 
 class CacheOutcome(Message):

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator, with_config
 from typing_extensions import TypedDict
 
 from .checks import Validator
-from .wire import Message, Name
+from .message import Message, Name
 
 
 @with_config(ConfigDict(extra="allow"))

@@ -2,8 +2,8 @@
 
 from .attempt import Attempt
 from .checks import Validator
+from .message import Message, MicroUsd, Name
 from .request import Request
-from .wire import Message, MicroUsd, Name
 
 
 class Candidate(Message):

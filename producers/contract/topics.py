@@ -25,7 +25,7 @@ def tier_topic(tier: str, zone: str | None = None) -> str:
     return f"llm.tier.{tier}" if zone is None else f"llm.tier.{tier}.{zone}"
 
 
-def retry_topic(delay_ms: int) -> str:
+def retry_topic_name(delay_ms: int) -> str:
     """The queue whose records become due `delay_ms` after they were written."""
     return f"llm.retry.{delay_ms}"
 

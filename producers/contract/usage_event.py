@@ -6,8 +6,8 @@ from typing import Annotated, Final, Literal, TypeAlias
 from pydantic import Field
 
 from .attempt import Attempt, Usage
+from .message import NAME_PATTERN, Message, MicroUsd, Name
 from .reply import CacheOutcome, FailureCode, Timings
-from .wire import NAME_PATTERN, Message, MicroUsd, Name
 
 Purpose: TypeAlias = Literal["cache", "judge"]
 """What a call was for that no caller asked for."""

@@ -23,11 +23,11 @@ from aiokafka.errors import (
     UnknownTopicOrPartitionError,
 )
 
-from . import kafka_records
-from .broker import Batch, Outgoing, Partition, PublishFailedError, Record
-from .settings import KafkaSettings
+from ..settings import KafkaSettings
+from . import record_batches
+from .broker import Outgoing, Partition, PublishFailedError, Record, RecordBatch
 
-kafka_records.install()
+record_batches.install()
 
 _log = logging.getLogger(__name__)
 _PERMANENT = (
@@ -151,7 +151,7 @@ class KafkaBroker:
         finally:
             await consumer.stop()
 
-    async def consume(self, topic: str, group: str) -> AsyncIterator[Batch]:
+    async def consume(self, topic: str, group: str) -> AsyncIterator[RecordBatch]:
         """Batches for this member of `group`, from the group's offsets, else the beginning."""
         consumer = AIOKafkaConsumer(
             topic,
@@ -245,7 +245,7 @@ async def _follow(consumer: AIOKafkaConsumer, receive: Callable[[Record], None])
 def _batch(
     consumer: AIOKafkaConsumer,
     polled: "Mapping[TopicPartition, list[ConsumerRecord[bytes | None, bytes | None]]]",
-) -> Batch:
+) -> RecordBatch:
     offsets = {partition: records[-1].offset + 1 for partition, records in polled.items()}
 
     async def commit() -> None:
@@ -255,4 +255,4 @@ def _batch(
             # the group has moved on, or the broker is away: the batch comes again, to somebody
             _log.info("offsets not committed: %s", error)
 
-    return Batch([to_record(raw) for records in polled.values() for raw in records], commit)
+    return RecordBatch([to_record(raw) for records in polled.values() for raw in records], commit)

@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from .codec import Headers
+from ..contract.codec import Headers
 
 
 class Partition(NamedTuple):
@@ -63,7 +63,7 @@ class Publisher(Protocol):
         ...
 
 
-class Batch(NamedTuple):
+class RecordBatch(NamedTuple):
     """Records of a consumer group's member, and how to say that they are done."""
 
     records: Sequence[Record]
@@ -79,6 +79,6 @@ class Broker(Publisher, Protocol):
         """Calls `receive` for every record written to `topic` after the context is entered."""
         ...
 
-    def consume(self, topic: str, group: str) -> AsyncIterator[Batch]:
+    def consume(self, topic: str, group: str) -> AsyncIterator[RecordBatch]:
         """Batches for this member of `group`; at least once: a batch not committed comes again."""
         ...

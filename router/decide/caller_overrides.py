@@ -4,13 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from producers.messages import FailureCode, Request
-from router.settings import PolicySettings
+from producers.contract import FailureCode, Request
+from router.decide.settings import PolicySettings
 from runtime.config.catalog import AUTO, Catalog
 
 
 @dataclass(frozen=True, slots=True)
-class Rejected:
+class RouteRejected:
     """No route. message: what is wrong and what would be right, for the one who sent it."""
 
     code: FailureCode
@@ -18,7 +18,7 @@ class Rejected:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class CallerOverride:
     """What the caller names; None = the router's choice. because: why it binds, for the caller."""
 
     tier: str | None = None
@@ -26,30 +26,36 @@ class Wish:
     because: str = ""
 
 
-def wish_of(request: Request, catalog: Catalog, settings: PolicySettings) -> Wish | Rejected:
+def caller_override(
+    request: Request, catalog: Catalog, settings: PolicySettings
+) -> CallerOverride | RouteRejected:
     """`routing.tier` goes before a tier in `model`; both are checked against the catalog."""
     named = settings.aliases.get(request.body.model, request.body.model)
     tier = request.routing.tier
     if tier is not None and tier != AUTO and tier not in catalog.tiers:
-        return Rejected("unknown_tier", f"routing.tier: {_unknown('tier', tier, catalog.tiers)}")
+        return RouteRejected(
+            "unknown_tier", f"routing.tier: {_unknown('tier', tier, catalog.tiers)}"
+        )
     tier = None if tier == AUTO else tier
     if named in catalog.tiers:
         tier = tier or named
     if tier is not None and named not in catalog.models:
-        return Wish(tier, because=f"the caller named tier {tier}")
+        return CallerOverride(tier, because=f"the caller named tier {tier}")
     if named == AUTO:
-        return _one_queue(catalog, settings) if request.routing.ordered else Wish()
+        return _one_queue(catalog, settings) if request.routing.ordered else CallerOverride()
     if named in catalog.models:
-        return Wish(tier, named, f"the caller named model {named}")
+        return CallerOverride(tier, named, f"the caller named model {named}")
     known = [AUTO, *catalog.tiers, *catalog.models]
-    return Rejected("unknown_model", f"model: {_unknown('model or tier', named, known)}")
+    return RouteRejected("unknown_model", f"model: {_unknown('model or tier', named, known)}")
 
 
-def _one_queue(catalog: Catalog, settings: PolicySettings) -> Wish:
+def _one_queue(catalog: Catalog, settings: PolicySettings) -> CallerOverride:
     """Requests that must be answered in order stay on one queue: of the tier set, or the middle."""
     tiers = list(catalog.tiers)
     tier = settings.ordered_tier or tiers[len(tiers) // 2]
-    return Wish(tier, because=f"a conversation answered in order is served by {tier} alone")
+    return CallerOverride(
+        tier, because=f"a conversation answered in order is served by {tier} alone"
+    )
 
 
 def _unknown(kind: str, name: str, known: Iterable[str]) -> str:

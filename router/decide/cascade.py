@@ -7,12 +7,12 @@ enough, and safe when its check catches what it gets wrong.
 from dataclasses import dataclass
 from decimal import Decimal
 
-from router.options import Option
-from router.settings import Cascade
+from router.decide.settings import CascadeSettings
+from router.decide.tier_candidates import TierCandidate
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
+class ExpectedOutcome:
     """A plan's outcome on average: money in micro-USD, the share of good answers it ends with."""
 
     cost: Decimal
@@ -20,21 +20,27 @@ class Expected:
     escalated: float
 
 
-def expect(cheap: tuple[Decimal, float], strong: tuple[Decimal, float], rules: Cascade) -> Expected:
+def expect(
+    cheap: tuple[Decimal, float], strong: tuple[Decimal, float], rules: CascadeSettings
+) -> ExpectedOutcome:
     """What trying `cheap` first and escalating to `strong` brings; each is (cost, success)."""
     (cheap_cost, cheap_success), (strong_cost, strong_success) = cheap, strong
     caught = (1 - cheap_success) * rules.verifier_catches
     false_alarms = cheap_success * rules.verifier_false_alarms
     escalated = caught + false_alarms
-    return Expected(
+    return ExpectedOutcome(
         cost=cheap_cost + Decimal(escalated) * strong_cost,
         success=cheap_success - false_alarms + escalated * strong_success,
         escalated=escalated,
     )
 
 
-def plan(
-    first: Option, strong: Option | None, direct: Option, floor: float, rules: Cascade
+def plan_cascade(
+    first: TierCandidate,
+    strong: TierCandidate | None,
+    direct: TierCandidate,
+    floor: float,
+    rules: CascadeSettings,
 ) -> str | None:
     """Why to try `first` before `strong` in place of `direct`; None = don't."""
     if strong is None or first.tier == direct.tier:

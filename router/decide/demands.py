@@ -1,10 +1,10 @@
 """What do a request and its tenant demand of a deployment?
 
-`workers.eligibility` holds deployments against it: here to choose a tier, there to call one.
+`runtime.config.eligibility` holds deployments against it: here to choose a tier, there to call one.
 """
 
-from producers.messages import Demands, Request
-from router.features import Features
+from producers.contract import Demands, Request
+from router.text.features import Features
 from runtime.config.catalog import Tenant
 
 

@@ -10,7 +10,7 @@ import math
 from collections import OrderedDict
 from typing import Final
 
-from producers.messages import Request
+from producers.contract import Request
 from runtime.redis.key_names import joined
 
 MIN_PREFIX_TOKENS: Final = 1024

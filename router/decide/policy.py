@@ -15,32 +15,43 @@ from dataclasses import dataclass
 from decimal import Decimal
 from hashlib import blake2b
 
-from producers.messages import Request, Route
-from router import cascade
-from router.classifier import Scores
-from router.features import Features
-from router.options import MICRO_USD, Basis, Case, Option, judge
-from router.settings import PolicySettings, Rule, When
-from router.wishes import Rejected, wish_of
+from producers.contract import Request, Route
+from router.decide import cascade
+from router.decide.caller_overrides import RouteRejected, caller_override
+from router.decide.settings import PolicySettings, RoutingRule, When
+from router.decide.success_model import Scores
+from router.decide.tier_candidates import (
+    MICRO_USD_PER_USD,
+    RoutingConfig,
+    RoutingInput,
+    TierCandidate,
+    evaluate_tiers,
+)
+from router.text.features import Features
 
-__all__ = ["Basis", "Rejected", "choose"]
+__all__ = ["RouteRejected", "RoutingConfig", "choose_route"]
 
 
-def choose(
-    request: Request, features: Features, scores: Scores, basis: Basis, *, budget_used: float = 0.0
-) -> Route | Rejected:
+def choose_route(
+    request: Request,
+    features: Features,
+    scores: Scores,
+    basis: RoutingConfig,
+    *,
+    budget_used: float = 0.0,
+) -> Route | RouteRejected:
     """The route of `request`. budget_used: share of the tenant's tightest budget that is spent."""
     tenant = basis.catalog.tenant(request.tenant)
     if tenant is None:
-        return Rejected("unknown_tenant", f"tenant {request.tenant!r} isn't served here")
+        return RouteRejected("unknown_tenant", f"tenant {request.tenant!r} isn't served here")
     if budget_used >= 1 and basis.settings.budget.when_spent == "reject":
-        return Rejected("budget_exceeded", f"the budget of tenant {request.tenant!r} is spent")
-    wish = wish_of(request, basis.catalog, basis.settings)
-    if isinstance(wish, Rejected):
+        return RouteRejected("budget_exceeded", f"the budget of tenant {request.tenant!r} is spent")
+    wish = caller_override(request, basis.catalog, basis.settings)
+    if isinstance(wish, RouteRejected):
         return wish
     rule = _rule_for(request, features, basis.settings)
-    case = Case(request, features, scores, basis, tenant, wish, rule, budget_used)
-    options = judge(case)
+    case = RoutingInput(request, features, scores, basis, tenant, wish, rule, budget_used)
+    options = evaluate_tiers(case)
     open_ = [option for option in options if option.rejected is None]
     if not open_:
         return _nothing_fits(options)
@@ -49,12 +60,12 @@ def choose(
 
 @dataclass(frozen=True, slots=True)
 class _Decision:
-    option: Option
+    option: TierCandidate
     reasons: tuple[str, ...]
     cascade: bool = False
 
 
-def _decide(case: Case, open_: Sequence[Option]) -> _Decision:
+def _decide(case: RoutingInput, open_: Sequence[TierCandidate]) -> _Decision:
     if case.wish.tier is not None:
         return _Decision(open_[0], (case.wish.because,))
     if case.wish.model is not None:
@@ -66,7 +77,9 @@ def _decide(case: Case, open_: Sequence[Option]) -> _Decision:
     return decision if decision.cascade else _or_explore(case, raised, decision)
 
 
-def _from(case: Case, open_: Sequence[Option]) -> tuple[Sequence[Option], tuple[str, ...]]:
+def _from(
+    case: RoutingInput, open_: Sequence[TierCandidate]
+) -> tuple[Sequence[TierCandidate], tuple[str, ...]]:
     """The tiers at or above the rule's lower bound; the highest there is when none fits."""
     if case.rule is None or case.rule.at_least is None:
         return open_, ()
@@ -78,12 +91,14 @@ def _from(case: Case, open_: Sequence[Option]) -> tuple[Sequence[Option], tuple[
     return open_[-1:], (f"nothing from {case.rule.at_least} up can serve; the highest that can",)
 
 
-def _by_quality(case: Case, options: Sequence[Option], why: tuple[str, ...]) -> _Decision:
+def _by_quality(
+    case: RoutingInput, options: Sequence[TierCandidate], why: tuple[str, ...]
+) -> _Decision:
     """Rule 2 of this file."""
     floor, origin = _floor(case)
     good = [option for option in options if option.success.mean >= floor]
     if good and case.profile.error_cost_usd is not None:
-        return _least_total(case.profile.error_cost_usd * MICRO_USD, good, why)
+        return _least_total(case.profile.error_cost_usd * MICRO_USD_PER_USD, good, why)
     if good:
         best = _cheapest(good)
         words = f"cheapest expected to succeed: {best.success.mean:.0%}, floor {floor:.0%} {origin}"
@@ -95,18 +110,24 @@ def _by_quality(case: Case, options: Sequence[Option], why: tuple[str, ...]) -> 
     return _Decision(best, (*why, words))
 
 
-def _least_total(damage: Decimal, options: Sequence[Option], why: tuple[str, ...]) -> _Decision:
+def _least_total(
+    damage: Decimal, options: Sequence[TierCandidate], why: tuple[str, ...]
+) -> _Decision:
     """Price plus expected damage; an unpriced tier counts as free of charge, not of damage."""
 
-    def total(option: Option) -> Decimal:
+    def total(option: TierCandidate) -> Decimal:
         return (option.cost or Decimal(0)) + damage * Decimal(1 - option.success.mean)
 
     best = min(options, key=total)
-    words = f"least expected total: {total(best) / MICRO_USD:.4f} USD with the cost of an error"
+    words = (
+        f"least expected total: {total(best) / MICRO_USD_PER_USD:.4f} USD with the cost of an error"
+    )
     return _Decision(best, (*why, words))
 
 
-def _or_explore(case: Case, options: Sequence[Option], decision: _Decision) -> _Decision:
+def _or_explore(
+    case: RoutingInput, options: Sequence[TierCandidate], decision: _Decision
+) -> _Decision:
     """Rule 4 of this file. The request's id decides, so a redelivery is decided alike."""
     learning = case.settings.learning
     if not learning.enabled or _lot(case.request.id) >= learning.explore:
@@ -125,7 +146,9 @@ def _lot(request_id: str) -> float:
     return int.from_bytes(blake2b(request_id.encode(), digest_size=8).digest()) / 2**64
 
 
-def _or_cascade(case: Case, options: Sequence[Option], direct: _Decision) -> _Decision:
+def _or_cascade(
+    case: RoutingInput, options: Sequence[TierCandidate], direct: _Decision
+) -> _Decision:
     """Rule 3 of this file: the cheapest first step whose escalation is an open tier."""
     checked = case.request.routing.validators or case.profile.validators
     if not (checked and case.settings.cascade.enabled and case.profile.cascade):
@@ -134,13 +157,13 @@ def _or_cascade(case: Case, options: Sequence[Option], direct: _Decision) -> _De
     floor = min(_floor(case)[0], direct.option.success.mean - case.settings.indifference)
     for first in options:
         strong = by_tier.get(case.catalog.tiers[first.tier].next or "")
-        plan = cascade.plan(first, strong, direct.option, floor, case.settings.cascade)
+        plan = cascade.plan_cascade(first, strong, direct.option, floor, case.settings.cascade)
         if plan is not None:
             return _Decision(first, (*direct.reasons, plan), cascade=True)
     return direct
 
 
-def _floor(case: Case) -> tuple[float, str]:
+def _floor(case: RoutingInput) -> tuple[float, str]:
     """The highest floor that anyone states, less what a nearly spent budget takes."""
     stated = [
         (case.request.routing.min_quality, "of the request"),
@@ -156,14 +179,14 @@ def _floor(case: Case) -> tuple[float, str]:
     return floor, origin
 
 
-def _cheapest(options: Sequence[Option]) -> Option:
+def _cheapest(options: Sequence[TierCandidate]) -> TierCandidate:
     """By price; in the catalog's order, cheapest first, when a price is unknown."""
     if any(option.cost is None for option in options):
         return options[0]
     return min(options, key=lambda option: option.cost or Decimal(0))
 
 
-def _rule_for(request: Request, features: Features, settings: PolicySettings) -> Rule | None:
+def _rule_for(request: Request, features: Features, settings: PolicySettings) -> RoutingRule | None:
     return next((rule for rule in settings.rules if _holds(rule.when, request, features)), None)
 
 
@@ -180,21 +203,21 @@ def _holds(when: When, request: Request, features: Features) -> bool:
     )
 
 
-def _nothing_fits(options: Sequence[Option]) -> Rejected:
+def _nothing_fits(options: Sequence[TierCandidate]) -> RouteRejected:
     asked = [option for option in options if option.obstacle != "not asked"]
     why = "; ".join(f"{option.tier}: {option.rejected}" for option in asked or options)
     if asked and all(option.obstacle == "too long" for option in asked):
-        return Rejected("context_too_long", f"no model takes a prompt of this size. {why}")
-    return Rejected("no_deployment_fits", f"nothing can serve this request. {why}")
+        return RouteRejected("context_too_long", f"no model takes a prompt of this size. {why}")
+    return RouteRejected("no_deployment_fits", f"nothing can serve this request. {why}")
 
 
-def _taught(option: Option) -> tuple[str, ...]:
+def _taught(option: TierCandidate) -> tuple[str, ...]:
     if option.assumed is None:
         return ()
     return (f"outcomes moved its success from {option.assumed:.0%} to {option.success.mean:.0%}",)
 
 
-def _route(case: Case, options: Sequence[Option], decision: _Decision) -> Route:
+def _route(case: RoutingInput, options: Sequence[TierCandidate], decision: _Decision) -> Route:
     return Route(
         tier=decision.option.tier,
         zone=decision.option.zone,

@@ -6,12 +6,12 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field
 
-from producers.feedback import Source
-from producers.messages import Validator
-from router.witnesses import WITNESSES, Witness
+from producers.contract import Validator
+from producers.contract.feedback import FeedbackSource
+from router.learn.feedback_reliability import RELIABILITY, SourceReliability
 from runtime.config.catalog import Catalog, Section
 
-Share: TypeAlias = Annotated[float, Field(ge=0, le=1)]
+PolicyShare: TypeAlias = Annotated[float, Field(ge=0, le=1)]
 
 
 class When(Section):
@@ -29,7 +29,7 @@ class When(Section):
     tags: dict[str, str] = Field(default_factory=dict)
 
 
-class Rule(Section):
+class RoutingRule(Section):
     """A rule of the operator, before any estimate: from `at_least` up to `at_most`.
 
     The first rule whose `when` holds is applied. because: what the caller is told.
@@ -49,11 +49,11 @@ class TaskProfile(Section):
     validators: checks that apply when the request brings none. cascade: whether to try cheap first.
     """
 
-    min_quality: Share | None = None
+    min_quality: PolicyShare | None = None
     error_cost_usd: Annotated[Decimal, Field(ge=0)] | None = None
     tiers: tuple[str, ...] = ()
     validators: tuple[Validator, ...] = ()
-    success: dict[str, Share] = Field(default_factory=dict)
+    success: dict[str, PolicyShare] = Field(default_factory=dict)
     output_tokens: Annotated[int, Field(ge=1)] | None = None
     cascade: bool = True
 
@@ -65,16 +65,16 @@ class BudgetPressure(Section):
     """
 
     soft: Annotated[float, Field(ge=0, lt=1)] = 0.8
-    concession: Share = 0.15
+    concession: PolicyShare = 0.15
     when_spent: Literal["reject", "cheapest"] = "reject"
 
 
-class Cascade(Section):
+class CascadeSettings(Section):
     """Try cheap, verify, escalate. verifier_catches: share of wrong answers a validator notices."""
 
     enabled: bool = True
-    verifier_catches: Share = 0.8
-    verifier_false_alarms: Share = 0.02
+    verifier_catches: PolicyShare = 0.8
+    verifier_false_alarms: PolicyShare = 0.02
 
 
 class Learning(Section):
@@ -89,14 +89,14 @@ class Learning(Section):
 
     enabled: bool = False
     min_outcomes: Annotated[int, Field(ge=1)] = 50
-    max_shift: Share = 0.5
+    max_shift: PolicyShare = 0.5
     memory: Annotated[int, Field(ge=10)] = 2_000
     explore: Annotated[float, Field(ge=0, le=0.2)] = 0.0
-    witnesses: dict[Source, Witness] = Field(default_factory=dict)
+    witnesses: dict[FeedbackSource, SourceReliability] = Field(default_factory=dict)
 
-    def witness(self, source: Source) -> Witness:
+    def witness(self, source: FeedbackSource) -> SourceReliability:
         """As the operator measured it, else as we assume."""
-        return self.witnesses.get(source, WITNESSES[source])
+        return self.witnesses.get(source, RELIABILITY[source])
 
 
 class PolicySettings(Section):
@@ -107,18 +107,18 @@ class PolicySettings(Section):
     ordered_tier: who serves conversations that are answered in order; without it the middle tier.
     """
 
-    min_quality: Share = 0.8
-    indifference: Share = 0.02
+    min_quality: PolicyShare = 0.8
+    indifference: PolicyShare = 0.02
     aliases: dict[str, str] = Field(default_factory=dict)
     ordered_tier: str | None = None
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[RoutingRule, ...] = ()
     tasks: dict[str, TaskProfile] = Field(default_factory=dict)
     budget: BudgetPressure = BudgetPressure()
-    cascade: Cascade = Cascade()
+    cascade: CascadeSettings = CascadeSettings()
     learning: Learning = Learning()
 
 
-def problems(settings: PolicySettings, catalog: Catalog) -> tuple[str, ...]:
+def policy_problems(settings: PolicySettings, catalog: Catalog) -> tuple[str, ...]:
     """Every name the settings use that the catalog doesn't define, one sentence each."""
     known = {"auto", *catalog.tiers, *catalog.models}
     aliases = [(f"policy.aliases.{a}", to) for a, to in settings.aliases.items() if to not in known]
@@ -137,10 +137,10 @@ def _tiers_used(settings: PolicySettings) -> Iterator[tuple[str, str]]:
         yield from ((f"policy.tasks.{task}.success", tier) for tier in profile.success)
 
 
-def parse(policy: Mapping[str, Any], catalog: Catalog) -> PolicySettings:
+def parse_policy(policy: Mapping[str, Any], catalog: Catalog) -> PolicySettings:
     """The settings of a catalog's `policy`. Raises ValueError (pydantic's is one) with the fix."""
     settings = PolicySettings.model_validate(policy)
-    wrong = problems(settings, catalog)
+    wrong = policy_problems(settings, catalog)
     if wrong:
         raise ValueError("; ".join(wrong))
     return settings

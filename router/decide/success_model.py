@@ -1,9 +1,9 @@
 """How likely is each tier to answer a request well, and how much does the strongest one add?
 
-A weighted sum of a few signals (`router/signals.py`), with weights from `router/difficulty.json`:
-hand-reasoned priors that training moves only as far as data insists (`dev/train_router.py`). On
-unseen kinds of prompts, richer models did worse than counting tokens; the card,
-`docs/model-card-router.md`, has the figures.
+A weighted sum of a few signals (`router/text/difficulty_features.py`), with weights from
+`router/decide/difficulty.json`: hand-reasoned priors that training moves only as far as the data
+insists (`dev/train_router.py`). On unseen kinds of prompts, richer models did worse than counting
+tokens; the card, `docs/model-card-router.md`, has the figures.
 """
 
 import json
@@ -14,9 +14,9 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from router.cues import Task
-from router.features import Features
-from router.signals import Signal, signals
+from router.text.difficulty_features import DifficultyFeature, difficulty_features
+from router.text.features import Features
+from router.text.task_cues import Task
 
 MODEL_FILE: Final = Path(__file__).with_name("difficulty.json")
 
@@ -60,14 +60,14 @@ class Scores:
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
+class SuccessModel:
     """A trained model. version: the data and the code it came from."""
 
     version: str
-    weights: Mapping[Signal, float]
+    weights: Mapping[DifficultyFeature, float]
 
     @classmethod
-    def load(cls, path: Path) -> "Model":
+    def load(cls, path: Path) -> "SuccessModel":
         """The model of a file written by `dev/train_router.py`."""
         read = json.loads(path.read_text(encoding="utf-8"))
         return cls(read["version"], read["weights"])
@@ -103,15 +103,15 @@ _WORTH_SAYING: Final = 0.3
 
 
 @cache
-def default_model() -> Model:
+def default_model() -> SuccessModel:
     """The model that ships with the router."""
-    return Model.load(MODEL_FILE)
+    return SuccessModel.load(MODEL_FILE)
 
 
-def score(features: Features, model: Model | None = None) -> Scores:
+def score_features(features: Features, model: SuccessModel | None = None) -> Scores:
     """The estimates from the features alone: no I/O but reading the model once, no embedding."""
     model = model or default_model()
-    found = signals(features)
+    found = difficulty_features(features)
     parts = {name: model.weights[name] * value for name, value in found.items()}
     difficulty = sum(parts.values())
     own = sum(value for name, value in parts.items() if name in _WITHIN_TASK)
@@ -124,13 +124,13 @@ def score(features: Features, model: Model | None = None) -> Scores:
     )
 
 
-_WITHIN_TASK: Final[frozenset[Signal]] = frozenset(
+_WITHIN_TASK: Final[frozenset[DifficultyFeature]] = frozenset(
     ["length", "echoed", "numeric_options", "statements", "relations", "constraints", "foreign"]
 )
 """What makes a prompt harder than others of its task; the task's own share is in `_AVERAGE`."""
 
 
-def _in_words(features: Features, parts: Mapping[Signal, float]) -> str:
+def _in_words(features: Features, parts: Mapping[DifficultyFeature, float]) -> str:
     """The kind of work and the two signals that weigh most."""
     heaviest = sorted(parts, key=lambda name: -abs(parts[name]))[:2]
     said = [f"{name} {parts[name]:+.1f}" for name in heaviest if abs(parts[name]) > _WORTH_SAYING]

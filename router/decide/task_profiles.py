@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from router.settings import Share, TaskProfile
+from router.decide.settings import PolicyShare, TaskProfile
 
 MIN_OUTCOMES: Final = 30
 """Outcomes of a task at a tier below which nothing is said about it."""
@@ -21,14 +21,14 @@ MIN_OUTCOMES: Final = 30
 _PRIOR_GOOD, _PRIOR_BAD = 1.0, 1.0
 
 
-class Outcome(BaseModel):
+class RecordedOutcome(BaseModel):
     """One answered request of the record."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     task: Annotated[str, Field(min_length=1)]
     tier: Annotated[str, Field(min_length=1)]
-    good: Share
+    good: PolicyShare
     output_tokens: Annotated[int, Field(ge=1)] | None = None
 
 
@@ -36,13 +36,13 @@ class BadRecord(ValueError):  # noqa: N818  (it is what the record is)
     """A line of the record isn't an outcome."""
 
 
-def read(lines: Iterable[str]) -> list[Outcome]:
+def read_outcomes(lines: Iterable[str]) -> list[RecordedOutcome]:
     """The outcomes of JSON lines. Raises BadRecord with the line's number."""
     outcomes = []
     for number, line in enumerate(lines, start=1):
         if line.strip():
             try:
-                outcomes.append(Outcome.model_validate_json(line))
+                outcomes.append(RecordedOutcome.model_validate_json(line))
             except ValidationError as error:
                 first = error.errors(include_input=False)[0]
                 where = ".".join(map(str, first["loc"])) or "the line"
@@ -50,16 +50,16 @@ def read(lines: Iterable[str]) -> list[Outcome]:
     return outcomes
 
 
-def learn(outcomes: Sequence[Outcome]) -> dict[str, TaskProfile]:
+def learn_profiles(outcomes: Sequence[RecordedOutcome]) -> dict[str, TaskProfile]:
     """A profile of each task with enough outcomes at some tier; a tier's share is smoothed."""
-    by_task: dict[str, list[Outcome]] = defaultdict(list)
+    by_task: dict[str, list[RecordedOutcome]] = defaultdict(list)
     for outcome in outcomes:
         by_task[outcome.task].append(outcome)
     profiles = {task: _profile(rows) for task, rows in sorted(by_task.items())}
     return {task: profile for task, profile in profiles.items() if profile.success}
 
 
-def _profile(rows: Sequence[Outcome]) -> TaskProfile:
+def _profile(rows: Sequence[RecordedOutcome]) -> TaskProfile:
     by_tier: dict[str, list[float]] = defaultdict(list)
     for row in rows:
         by_tier[row.tier].append(row.good)
@@ -74,7 +74,7 @@ def _profile(rows: Sequence[Outcome]) -> TaskProfile:
     )
 
 
-def to_yaml(profiles: Mapping[str, TaskProfile]) -> str:
+def profiles_yaml(profiles: Mapping[str, TaskProfile]) -> str:
     """The section as text for `switchgear.yaml`."""
     tasks: dict[str, Any] = {
         task: json.loads(profile.model_dump_json(exclude_defaults=True))

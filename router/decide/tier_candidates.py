@@ -5,22 +5,22 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final, Literal, TypeAlias
 
-from producers.messages import Candidate, Demands, Request, Usage
-from router.classifier import Estimate, Scores
-from router.eligibility import binds_zone, demands_of
-from router.features import Features
-from router.settings import PolicySettings, Rule, TaskProfile
-from router.wishes import Wish
+from producers.contract import Candidate, Demands, Request, Usage
+from router.decide.caller_overrides import CallerOverride
+from router.decide.demands import binds_zone, demands_of
+from router.decide.settings import PolicySettings, RoutingRule, TaskProfile
+from router.decide.success_model import Estimate, Scores
+from router.text.features import Features
 from runtime.config.catalog import Catalog, Deployment, Tenant
-from workers.eligibility import obstacle, too_long
+from runtime.config.eligibility import ineligibility, too_long
 
-PriceOf: TypeAlias = Callable[[str, Usage], Decimal | None]
+PriceByName: TypeAlias = Callable[[str, Usage], Decimal | None]
 """(deployment, usage) → micro-USD; None = unpriced."""
 
-Learned: TypeAlias = Callable[[tuple[str, str, str], Estimate], Estimate]
+PosteriorSuccess: TypeAlias = Callable[[tuple[str, str, str], Estimate], Estimate]
 """((tenant, task, tier), estimate so far) → the estimate after what outcomes have taught."""
 
-MICRO_USD: Final = Decimal(1_000_000)
+MICRO_USD_PER_USD: Final = Decimal(1_000_000)
 
 
 def nothing_learned(_key: tuple[str, str, str], estimate: Estimate) -> Estimate:
@@ -29,26 +29,26 @@ def nothing_learned(_key: tuple[str, str, str], estimate: Estimate) -> Estimate:
 
 
 @dataclass(frozen=True, slots=True)
-class Basis:
+class RoutingConfig:
     """What every decision rests on: it changes with the configuration, not with the request."""
 
     catalog: Catalog
     settings: PolicySettings
-    price_of: PriceOf
-    learned: Learned = nothing_learned
+    price_of: PriceByName
+    learned: PosteriorSuccess = nothing_learned
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class RoutingInput:
     """A request with everything that is known of it. budget_used: spent share of its budget."""
 
     request: Request
     features: Features
     scores: Scores
-    basis: Basis
+    basis: RoutingConfig
     tenant: Tenant
-    wish: Wish
-    rule: Rule | None
+    wish: CallerOverride
+    rule: RoutingRule | None
     budget_used: float
 
     @property
@@ -78,7 +78,7 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
-class Option:
+class TierCandidate:
     """A tier as it was judged. rejected: the constraint against it; None = it can serve.
 
     zone: the only zone whose pool may take the request, when one binds. assumed: what the success
@@ -108,7 +108,7 @@ _Price: TypeAlias = Callable[[str], Decimal | None]
 _Fit: TypeAlias = tuple[str, Deployment, Decimal | None]
 
 
-def judge(case: Case) -> tuple[Option, ...]:
+def evaluate_tiers(case: RoutingInput) -> tuple[TierCandidate, ...]:
     """Every tier of the catalog, in its order: the cheapest first."""
     demands = case.demands
     usage = Usage(input_uncached=case.features.tokens, output=_answer_tokens(case))
@@ -119,10 +119,10 @@ def judge(case: Case) -> tuple[Option, ...]:
     return tuple(_option(case, tier, demands, price) for tier in case.catalog.tiers)
 
 
-def _option(case: Case, tier: str, demands: Demands, price: _Price) -> Option:
+def _option(case: RoutingInput, tier: str, demands: Demands, price: _Price) -> TierCandidate:
     assumed = _success(case, tier)
     success = case.basis.learned((case.request.tenant, case.task, tier), assumed)
-    option = Option(tier, success, assumed=None if success == assumed else assumed.mean)
+    option = TierCandidate(tier, success, assumed=None if success == assumed else assumed.mean)
     closed = _closed(case, tier)
     if closed is not None:
         return replace(option, rejected=closed, obstacle="not asked")
@@ -136,20 +136,20 @@ def _option(case: Case, tier: str, demands: Demands, price: _Price) -> Option:
     return priced if too_dear is None else replace(priced, rejected=too_dear, obstacle="other")
 
 
-def _success(case: Case, tier: str) -> Estimate:
+def _success(case: RoutingInput, tier: str) -> Estimate:
     """The classifier's estimate, around the measured average of this task where there is one."""
     tiers = list(case.catalog.tiers)
     measured = case.profile.success.get(tier, _measured(case, tier))
     return case.scores.success(tiers.index(tier), len(tiers), measured)
 
 
-def _measured(case: Case, tier: str) -> float | None:
+def _measured(case: RoutingInput, tier: str) -> float | None:
     """The catalog's quality of the tier's preferred model at this task."""
     _, deployment = next(case.catalog.deployments_of(tier))
     return case.catalog.models[deployment.model].quality.get(case.task)
 
 
-def _closed(case: Case, tier: str) -> str | None:
+def _closed(case: RoutingInput, tier: str) -> str | None:
     """Why the whole tier is out of the question, whatever its deployments."""
     order = list(case.catalog.tiers)
     if case.wish.tier is not None and tier != case.wish.tier:
@@ -162,22 +162,22 @@ def _closed(case: Case, tier: str) -> str | None:
     return None
 
 
-def _first_fit(case: Case, tier: str, demands: Demands, price: _Price) -> _Fit | None:
+def _first_fit(case: RoutingInput, tier: str, demands: Demands, price: _Price) -> _Fit | None:
     """The deployment that the tier's order prefers among those that fit, with its price."""
     fits: Iterator[_Fit] = (
         (name, deployment, price(name))
         for name, deployment in case.catalog.deployments_of(tier)
-        if obstacle(deployment, case.catalog.models[deployment.model], demands) is None
+        if ineligibility(deployment, case.catalog.models[deployment.model], demands) is None
     )
     if case.catalog.tiers[tier].order == "listed":
         return next(fits, None)
     return min(fits, key=lambda fit: (fit[2] is None, fit[2] or Decimal(0)), default=None)
 
 
-def _unfit(case: Case, option: Option, demands: Demands) -> Option:
+def _unfit(case: RoutingInput, option: TierCandidate, demands: Demands) -> TierCandidate:
     """Each obstacle once, in the order of the deployments."""
     pairs = [(d, case.catalog.models[d.model]) for _, d in case.catalog.deployments_of(option.tier)]
-    why = dict.fromkeys(obstacle(d, model, demands) or "" for d, model in pairs)
+    why = dict.fromkeys(ineligibility(d, model, demands) or "" for d, model in pairs)
     long = any(too_long(model, demands) for _, model in pairs)
     return replace(option, rejected="; ".join(why), obstacle="too long" if long else "other")
 
@@ -187,12 +187,14 @@ def _too_dear(limit_usd: Decimal | None, cost: Decimal | None) -> str | None:
         return None
     if cost is None:
         return f"has no known price, so can't be held to {limit_usd} USD"
-    if cost > limit_usd * MICRO_USD:
-        return f"would cost about {cost / MICRO_USD:.6f} USD, at most {limit_usd} are allowed"
+    if cost > limit_usd * MICRO_USD_PER_USD:
+        return (
+            f"would cost about {cost / MICRO_USD_PER_USD:.6f} USD, at most {limit_usd} are allowed"
+        )
     return None
 
 
-def _answer_tokens(case: Case) -> int:
+def _answer_tokens(case: RoutingInput) -> int:
     """The task's usual length of an answer, within the caller's limit."""
     usual = case.profile.output_tokens or case.features.output_tokens
     return min(usual, case.features.output_tokens)

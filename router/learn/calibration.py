@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from router.classifier import logit, sigmoid
+from router.decide.success_model import logit, sigmoid
 
 CENTRES: Final = tuple(-2 + 0.75 * number for number in range(10))
 """The logits of promised success that outcomes are counted at, from 12 % to 99 %."""
@@ -25,7 +25,7 @@ _LEAST_CAUTION, _MOST_CAUTION = 2.0, 200.0
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class OutcomeEvidence:
     """Outcomes so far, older ones faded: how many were good, and all, by what was promised.
 
     age: half-lives of fading up to now, from `born` on.
@@ -41,7 +41,9 @@ class Evidence:
         """The weight of all outcomes."""
         return sum(self.seen)
 
-    def after(self, share: float, promised: float, memory: int, weight: float = 1.0) -> "Evidence":
+    def after(
+        self, share: float, promised: float, memory: int, weight: float = 1.0
+    ) -> "OutcomeEvidence":
         """With one more outcome. share: how good it was, 0..1; memory: outcomes to half weight."""
         keep, place = 0.5 ** (weight / memory), _place(promised)
         return replace(
@@ -51,7 +53,9 @@ class Evidence:
             age=self.age + weight / memory,
         )
 
-    def without(self, share: float, promised: float, weight: float, age: float) -> "Evidence":
+    def without(
+        self, share: float, promised: float, weight: float, age: float
+    ) -> "OutcomeEvidence":
         """With an outcome taken back, as far as it hasn't faded. age: ours once it was told."""
         if age <= self.born:
             return self
@@ -67,7 +71,7 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class CalibrationLine:
     """logit(success) = level + slope · logit(promised success)."""
 
     level: float
@@ -78,32 +82,32 @@ class Line:
         return self.level + self.slope * promised_logit
 
 
-def line_of(evidence: Evidence) -> Line:
+def fit_line(evidence: OutcomeEvidence) -> CalibrationLine:
     """The likeliest line given the evidence and our caution, by Newton's method."""
     level, slope = 0.0, _SLOPE
     for _ in range(_STEPS):
         up, turn = _newton_step(evidence, level, slope)
         level += max(-_LONGEST_STEP, min(_LONGEST_STEP, up))
         slope = max(0.0, slope + max(-1.0, min(1.0, turn)))
-    return Line(level, slope)
+    return CalibrationLine(level, slope)
 
 
 @dataclass(frozen=True, slots=True)
-class Fit:
+class CalibrationFit:
     """What all outcomes of a tenant at a tier say.
 
     caution: outcomes of a task that count as much as the line that all its tasks share.
     """
 
-    line: Line
+    line: CalibrationLine
     caution: float
 
-    def at(self, promised: float, task: Evidence | None) -> float:
+    def at(self, promised: float, task: OutcomeEvidence | None) -> float:
         """The success rate to expect where `promised` was promised, at a task with outcomes."""
         centre = self.line.at(logit(promised))
         return sigmoid(centre if task is None else centre + self.shift(task))
 
-    def shift(self, task: Evidence) -> float:
+    def shift(self, task: OutcomeEvidence) -> float:
         """How much better (above 0) or worse a task does than the line says, in logits."""
         if not task.total:
             return 0.0
@@ -112,13 +116,15 @@ class Fit:
         return logit(weighted / (task.total + self.caution)) - logit(expected)
 
 
-def fit(everything: Evidence, tasks: Iterable[Evidence]) -> Fit:
+def fit_calibration(
+    everything: OutcomeEvidence, tasks: Iterable[OutcomeEvidence]
+) -> CalibrationFit:
     """The line through `everything`, and the caution that `tasks` teach."""
-    line = line_of(everything)
-    return Fit(line, _caution(line, tasks))
+    line = fit_line(everything)
+    return CalibrationFit(line, _caution(line, tasks))
 
 
-def _caution(line: Line, tasks: Iterable[Evidence]) -> float:
+def _caution(line: CalibrationLine, tasks: Iterable[OutcomeEvidence]) -> float:
     """Noise within a task over the spread between tasks, by the method of moments."""
     noise = spread_between = weight = 0.0
     for task in tasks:
@@ -135,13 +141,13 @@ def _caution(line: Line, tasks: Iterable[Evidence]) -> float:
     return max(_LEAST_CAUTION, min(_MOST_CAUTION, noise / spread_between))
 
 
-def _expected(task: Evidence, line: Line) -> float:
+def _expected(task: OutcomeEvidence, line: CalibrationLine) -> float:
     """The success rate that the line says of the task's prompts."""
     pairs = zip(CENTRES, task.seen, strict=True)
     return sum(seen * sigmoid(line.at(centre)) for centre, seen in pairs) / task.total
 
 
-def _newton_step(evidence: Evidence, level: float, slope: float) -> tuple[float, float]:
+def _newton_step(evidence: OutcomeEvidence, level: float, slope: float) -> tuple[float, float]:
     """The change of (level, slope) towards the maximum of the posterior."""
     by_level = -level / _LEVEL_SPREAD**2
     by_slope = -(slope - _SLOPE) / _SLOPE_SPREAD**2

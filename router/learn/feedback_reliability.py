@@ -14,11 +14,11 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from producers.feedback import Source
+from producers.contract.feedback import FeedbackSource
 from runtime.config.catalog import Section
 
 
-class Witness(Section):
+class SourceReliability(Section):
     """catches: share of the bad answers that it refuses; false_alarms: of the good ones."""
 
     catches: Annotated[float, Field(ge=0, le=1)] = 1.0
@@ -36,12 +36,12 @@ class Witness(Section):
         return said * passed + (1 - said) * refused
 
 
-WITNESSES: Final[Mapping[Source, Witness]] = {
-    "user": Witness(),
-    "escalation": Witness(),
-    "validator": Witness(catches=0.8, false_alarms=0.02),
-    "judge": Witness(catches=0.7, false_alarms=0.1),
-    "lookup": Witness(catches=0.6, false_alarms=0.1),
+RELIABILITY: Final[Mapping[FeedbackSource, SourceReliability]] = {
+    "user": SourceReliability(),
+    "escalation": SourceReliability(),
+    "validator": SourceReliability(catches=0.8, false_alarms=0.02),
+    "judge": SourceReliability(catches=0.7, false_alarms=0.1),
+    "lookup": SourceReliability(catches=0.6, false_alarms=0.1),
 }
 """Until the operator measures them, as `policy.learning.witnesses`.
 
@@ -50,7 +50,7 @@ The look-up, on answers with two claims or more (`bench.groundedness`): 7 % fals
 The judge's figures are an assumption too; those of validators are the cascade's.
 """
 
-PERSONS: Final[frozenset[Source]] = frozenset({"user", "escalation"})
+PERSONS: Final[frozenset[FeedbackSource]] = frozenset({"user", "escalation"})
 
 
 def _share(good: float, bad: float) -> float:

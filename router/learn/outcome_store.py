@@ -16,12 +16,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from producers.feedback import Feedback
-from router.calibration import Evidence, Fit, fit, spread
-from router.classifier import Estimate, logit, sigmoid
-from router.options import Learned
-from router.settings import Learning
-from router.witnesses import PERSONS
+from producers.contract.feedback import Feedback
+from router.decide.settings import Learning
+from router.decide.success_model import Estimate, logit, sigmoid
+from router.decide.tier_candidates import PosteriorSuccess
+from router.learn.calibration import CalibrationFit, OutcomeEvidence, fit_calibration, spread
+from router.learn.feedback_reliability import PERSONS
 
 Key: TypeAlias = tuple[str, str, str]
 """(tenant, task, tier)."""
@@ -37,7 +37,7 @@ _NINE_IN_TEN: Final = 1.645
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class WeighedOutcome:
     """What an answer counts for. share: how good it was, 0..1; promised: what was expected of it.
 
     weight: 1 for what a person saw.
@@ -49,11 +49,11 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class RecordedFeedback:
     """An outcome as it was told of a task, with the ages of the evidence once it held it."""
 
     task: str
-    outcome: Outcome
+    outcome: WeighedOutcome
     age: float = 0.0
     task_age: float = 0.0
 
@@ -62,25 +62,25 @@ class Track:
     """The outcomes of one tenant at one tier."""
 
     def __init__(self) -> None:
-        self.everything = Evidence()
-        self.tasks: OrderedDict[str, Evidence] = OrderedDict()
-        self._fit: Fit | None = None
+        self.everything = OutcomeEvidence()
+        self.tasks: OrderedDict[str, OutcomeEvidence] = OrderedDict()
+        self._fit: CalibrationFit | None = None
         self._news = 0
 
-    def record(self, task: str, one: Outcome, memory: int) -> Heard:
+    def record(self, task: str, one: WeighedOutcome, memory: int) -> RecordedFeedback:
         """Takes one outcome; what it returns takes it back."""
         told = one.share, one.promised, memory, one.weight
         # a task that comes back is younger than whatever was told of it before it went
-        begun = Evidence(age=self.everything.age, born=self.everything.age)
+        begun = OutcomeEvidence(age=self.everything.age, born=self.everything.age)
         self.everything = self.everything.after(*told)
         self.tasks[task] = self.tasks.get(task, begun).after(*told)
         self.tasks.move_to_end(task)
         if len(self.tasks) > MAX_TASKS:
             self.tasks.popitem(last=False)
         self._news += 1
-        return Heard(task, one, self.everything.age, self.tasks[task].age)
+        return RecordedFeedback(task, one, self.everything.age, self.tasks[task].age)
 
-    def withdraw(self, heard: Heard) -> None:
+    def withdraw(self, heard: RecordedFeedback) -> None:
         """Takes an outcome back, as far as it hasn't faded; a task without any others goes."""
         told = heard.outcome.share, heard.outcome.promised, heard.outcome.weight
         self.everything = self.everything.without(*told, heard.age)
@@ -90,20 +90,20 @@ class Track:
             if left.total < _NOTHING:
                 del self.tasks[heard.task]
 
-    def fitted(self) -> Fit:
+    def fitted(self) -> CalibrationFit:
         """Anew once a hundredth of the outcomes is news: it is asked for with every request."""
         if self._fit is None or self._news > _REFIT_SHARE * self.everything.total:
-            self._fit = fit(self.everything, self.tasks.values())
+            self._fit = fit_calibration(self.everything, self.tasks.values())
             self._news = 0
         return self._fit
 
 
-class Outcomes:
+class OutcomeStore:
     """The evidence that one router process has."""
 
     def __init__(self) -> None:
         self._tracks: OrderedDict[tuple[str, str], Track] = OrderedDict()
-        self._heard: OrderedDict[Key, Heard] = OrderedDict()
+        self._heard: OrderedDict[Key, RecordedFeedback] = OrderedDict()
 
     def take(self, feedback: Feedback, rules: Learning) -> None:
         """Records a feedback; one that doesn't say what was expected teaches nothing."""
@@ -116,18 +116,22 @@ class Outcomes:
         track = self._tracks.get((feedback.tenant, feedback.tier))
         if before is not None and track is not None:
             track.withdraw(before)
-        heard = self.record(key, one, rules) if one.weight else Heard(feedback.task, one)
+        heard = self.record(key, one, rules) if one.weight else RecordedFeedback(feedback.task, one)
         self._heard[answer] = heard
         self._heard.move_to_end(answer)
         if len(self._heard) > MAX_HEARD:
             self._heard.popitem(last=False)
 
-    def _weighed(self, key: Key, feedback: Feedback, promised: float, rules: Learning) -> Outcome:
+    def _weighed(
+        self, key: Key, feedback: Feedback, promised: float, rules: Learning
+    ) -> WeighedOutcome:
         witness = rules.witness(feedback.source)
         known = self.believe(key, Estimate(promised, promised, promised), rules).mean
-        return Outcome(witness.good(feedback.good, min(promised, known)), promised, witness.weight)
+        return WeighedOutcome(
+            witness.good(feedback.good, min(promised, known)), promised, witness.weight
+        )
 
-    def record(self, key: Key, one: Outcome, rules: Learning) -> Heard:
+    def record(self, key: Key, one: WeighedOutcome, rules: Learning) -> RecordedFeedback:
         """Takes one outcome."""
         tenant, task, tier = key
         track = self._tracks.setdefault((tenant, tier), Track())
@@ -148,7 +152,7 @@ class Outcomes:
         mean = max(prior.mean - rules.max_shift, min(prior.mean + rules.max_shift, found))
         return _around(mean, rules.min_outcomes + (own.total if own else 0))
 
-    def learned(self, rules: Learning) -> Learned:
+    def learned(self, rules: Learning) -> PosteriorSuccess:
         """The estimates after what is known, as a `Basis` takes them."""
         return lambda key, prior: self.believe(key, prior, rules)
 
@@ -168,7 +172,7 @@ class Outcomes:
         for answer in [one for one in self._heard if (one[0], one[2]) in gone]:
             del self._heard[answer]
 
-    def table(self) -> Iterator[tuple[Key, Evidence]]:
+    def table(self) -> Iterator[tuple[Key, OutcomeEvidence]]:
         """Everything that is known, by key."""
         for (tenant, tier), track in sorted(self._tracks.items(), key=lambda item: item[0]):
             for task, evidence in sorted(track.tasks.items(), key=lambda item: item[0]):

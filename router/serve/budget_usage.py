@@ -9,20 +9,24 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
 
-from observability.metrics import Metrics
+from observability.metrics.registry import MetricsRegistry
+from runtime.budgets.reservations import BudgetLedger
 from runtime.config.catalog import Catalog, Tenant
-from workers.budget_state import Budgets
-from workers.redis_link import Link
+from runtime.redis.connection import RedisLink
 
 _EVERY_S: Final = 1.0
 _REMEMBERED: Final = 1_000
 
 
-class Pressure:
+class BudgetUsage:
     """The shares, by tenant."""
 
     def __init__(
-        self, budgets: Budgets, link: Link, catalog: Callable[[], Catalog], metrics: Metrics
+        self,
+        budgets: BudgetLedger,
+        link: RedisLink,
+        catalog: Callable[[], Catalog],
+        metrics: MetricsRegistry,
     ) -> None:
         self._budgets = budgets
         self._metrics = metrics

@@ -12,12 +12,13 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
-from producers.messages import Request, Route
-from router import classifier, features, policy
-from router.classifier import Scores
-from router.features import Features
-from router.options import Basis
-from router.wishes import Rejected
+from producers.contract import Request, Route
+from router.decide import policy, success_model
+from router.decide.caller_overrides import RouteRejected
+from router.decide.success_model import Scores
+from router.decide.tier_candidates import RoutingConfig
+from router.text import features
+from router.text.features import Features
 
 _SIZES: Final = (
     "tokens",
@@ -30,21 +31,25 @@ _SIZES: Final = (
 )
 
 
-def explain(request: Request, basis: Basis) -> tuple[Features, Scores, Route | Rejected]:
+def explain_request(
+    request: Request, basis: RoutingConfig
+) -> tuple[Features, Scores, Route | RouteRejected]:
     """Everything the router thinks of `request`."""
-    found = features.extract(request)
-    scores = classifier.score(found)
-    return found, scores, policy.choose(request, found, scores, basis)
+    found = features.extract_features(request)
+    scores = success_model.score_features(found)
+    return found, scores, policy.choose_route(request, found, scores, basis)
 
 
-def show(console: Console, found: Features, scores: Scores, route: Route | Rejected) -> None:
+def show_explanation(
+    console: Console, found: Features, scores: Scores, route: Route | RouteRejected
+) -> None:
     """The explanation as tables for a person."""
     languages = "/".join(found.languages) or "unknown language"
     sizes = ", ".join(f"{name} {getattr(found, name)}" for name in _SIZES if getattr(found, name))
     console.print(f"[bold]task[/] {found.declared_task or found.task} ({languages})")
     console.print(f"[bold]sizes[/] {sizes}")
     console.print(f"[bold]need[/] {scores.need:.2f}: {scores.reason}")
-    if isinstance(route, Rejected):
+    if isinstance(route, RouteRejected):
         console.print(f"[bold red]rejected[/] {route.code}: {route.message}")
         return
     console.print(_table(route))
@@ -67,7 +72,7 @@ def _table(route: Route) -> Table:
     return table
 
 
-def classify(lines: Iterable[str], basis: Basis) -> Iterator[str]:
+def classify_lines(lines: Iterable[str], basis: RoutingConfig) -> Iterator[str]:
     """Each line with `score` (0..1: how much the strong model is needed), `tier` and `reason`.
 
     A line that is no prompt gets `error` in their place: one bad line doesn't end the run.
@@ -77,7 +82,7 @@ def classify(lines: Iterable[str], basis: Basis) -> Iterator[str]:
             yield json.dumps(_classified(number, line, basis), ensure_ascii=False)
 
 
-def _classified(number: int, line: str, basis: Basis) -> dict[str, Any]:
+def _classified(number: int, line: str, basis: RoutingConfig) -> dict[str, Any]:
     try:
         row = json.loads(line)
         if not isinstance(row, dict):
@@ -85,19 +90,19 @@ def _classified(number: int, line: str, basis: Basis) -> dict[str, Any]:
         request = request_of(row.get("prompt"))
     except (json.JSONDecodeError, ValidationError, TypeError) as error:
         return {"error": f"line {number}: {str(error).splitlines()[0]}"}
-    _, scores, route = explain(request, basis)
+    _, scores, route = explain_request(request, basis)
     return {**row, "score": round(scores.need, 6), **_verdict(route)}
 
 
-def _verdict(route: Route | Rejected) -> dict[str, str | None]:
+def _verdict(route: Route | RouteRejected) -> dict[str, str | None]:
     match route:
         case Route():
             return {"tier": route.tier, "reason": "; ".join(route.reasons)}
-        case Rejected():
+        case RouteRejected():
             return {"tier": None, "reason": f"{route.code}: {route.message}"}
 
 
-def as_json(found: Features, scores: Scores, route: Route | Rejected) -> dict[str, Any]:
+def as_json(found: Features, scores: Scores, route: Route | RouteRejected) -> dict[str, Any]:
     """The explanation for a program."""
     decision = route.model_dump(mode="json") if isinstance(route, Route) else asdict(route)
     known = asdict(found) | {"needs": sorted(found.needs)}

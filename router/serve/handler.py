@@ -11,41 +11,40 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from observability.hop import Hop
-from observability.semconv import queue_attributes, route_attributes
-from observability.tracing import Tracer, Waited
-from producers import codec, topics
-from producers.broker import Outgoing, Publisher, Record
-from producers.codec import DecodeError
-from producers.messages import Failed, FailureCode, Request, Route
-from router import classifier, policy
-from router.envelope import Envelope, open_envelope
-from router.features import Features, extract
-from router.options import Basis
-from router.partition_key import PrefixShares, key_of, prefix_of
-from router.wishes import Rejected
-from workers.dead_letters import crash_detail, dead_letter
+from observability.tracing.request_trace import RequestTrace
+from observability.tracing.semconv import queue_attributes, route_attributes
+from observability.tracing.tracer import QueueWait, Tracer
+from producers.contract import Failed, FailureCode, Request, Route, codec, topics
+from producers.contract.codec import DecodeError
+from producers.kafka.broker import Outgoing, Publisher, Record
+from router.decide import policy, success_model
+from router.decide.caller_overrides import RouteRejected
+from router.decide.partition_key import PrefixShares, key_of, prefix_of
+from router.decide.tier_candidates import RoutingConfig
+from router.serve.headers import RequestHeaders, read_request_headers
+from router.text.features import Features, extract_features
+from runtime.process.dead_letters import crash_detail, dead_letter
 
 _LARGE: Final = 32_768
 """Bytes from which looking at a prompt takes over a millisecond, so that it goes to a thread."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Router:
+class RouterDependencies:
     """What the routers of this process share. basis: the configuration in force, asked anew."""
 
-    basis: Callable[[], Basis]
+    basis: Callable[[], RoutingConfig]
     publisher: Publisher
     tracer: Tracer
     partitions: int
     shares: PrefixShares
     budget_used: Callable[[str], float]
     """The share of a tenant's tightest budget that is spent. Must not block."""
-    routed: Callable[[str, Route | Rejected, float], None]
+    routed: Callable[[str, Route | RouteRejected, float], None]
     """Takes every tenant's every decision and the seconds it took: metrics. Must not raise."""
 
 
-async def route_one(router: Router, record: Record) -> None:
+async def route_record(router: RouterDependencies, record: Record) -> None:
     """Returns when the record needs no redelivery."""
     routing = _routing(router, record)
     try:
@@ -55,33 +54,33 @@ async def route_one(router: Router, record: Record) -> None:
         raise
 
 
-async def bury_request(router: Router, record: Record, error: BaseException) -> None:
+async def bury_request(router: RouterDependencies, record: Record, error: BaseException) -> None:
     """What becomes of a request that broke the router: its bytes are kept, its sender is told."""
     await router.publisher.publish(dead_letter(record, "internal_error", crash_detail(error)))
     message = "the request broke the router; it lies in the dead-letter topic for the operator"
     await _routing(router, record).refuse("internal_error", message, retryable=False)
 
 
-def _routing(router: Router, record: Record) -> "Routing":
-    envelope = open_envelope(record)
-    waited = Waited(
+def _routing(router: RouterDependencies, record: Record) -> "RoutingTask":
+    envelope = read_request_headers(record)
+    waited = QueueWait(
         queue=record.partition.topic,
         since_ms=record.timestamp_ms,
         submitted_ms=envelope.submitted_ms,
         attributes=lambda: queue_attributes(*record.partition, record.offset),
     )
     hop = router.tracer.hop("route", record.headers, tenant=envelope.tenant, waited=waited)
-    return Routing(router, record, envelope, hop)
+    return RoutingTask(router, record, envelope, hop)
 
 
 @dataclass(frozen=True, slots=True)
-class Routing:
+class RoutingTask:
     """One record on its way through the router."""
 
-    router: Router
+    router: RouterDependencies
     record: Record
-    envelope: Envelope
-    hop: Hop
+    envelope: RequestHeaders
+    hop: RequestTrace
 
     async def run(self) -> None:
         """Returns when the tagged request, or the reason against it, is with Kafka."""
@@ -117,7 +116,9 @@ class Routing:
             return
         await self._decide(request, basis, deadline_ms)
 
-    async def _decide(self, request: Request, basis: Basis, deadline_ms: int | None) -> None:
+    async def _decide(
+        self, request: Request, basis: RoutingConfig, deadline_ms: int | None
+    ) -> None:
         used, begun = self.router.budget_used(request.tenant), time.perf_counter()
         with self.hop.span("decide") as span:
             if len(self.record.value) < _LARGE:
@@ -125,7 +126,7 @@ class Routing:
             else:
                 features, decision = await asyncio.to_thread(_judge, request, basis, used)
             self.router.routed(request.tenant, decision, time.perf_counter() - begun)
-            if isinstance(decision, Rejected):
+            if isinstance(decision, RouteRejected):
                 span.error = decision.code
                 await self.refuse(decision.code, decision.message, retryable=False)
                 return
@@ -143,7 +144,7 @@ class Routing:
                 codec.CORRELATION_ID: request.id,
                 codec.REPLY_TO: self.envelope.reply_to,
                 codec.CONTENT_TYPE: "application/json",
-                codec.TENANT: request.tenant,
+                codec.TENANT_HEADER: request.tenant,
                 codec.SCHEMA_HEADER: codec.SCHEMA,
                 codec.SUBMITTED: self.envelope.submitted_ms,
                 codec.DEADLINE: deadline_ms,
@@ -203,7 +204,9 @@ class Routing:
         )
 
 
-def _judge(request: Request, basis: Basis, budget_used: float) -> tuple[Features, Route | Rejected]:
-    features = extract(request)
-    scores = classifier.score(features)
-    return features, policy.choose(request, features, scores, basis, budget_used=budget_used)
+def _judge(
+    request: Request, basis: RoutingConfig, budget_used: float
+) -> tuple[Features, Route | RouteRejected]:
+    features = extract_features(request)
+    scores = success_model.score_features(features)
+    return features, policy.choose_route(request, features, scores, basis, budget_used=budget_used)

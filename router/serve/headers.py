@@ -2,14 +2,13 @@
 
 from dataclasses import dataclass
 
-from producers import codec
-from producers.broker import Record
-from producers.codec import Headers
-from workers.job import number
+from producers.contract import codec
+from producers.contract.codec import Headers, number
+from producers.kafka.broker import Record
 
 
 @dataclass(frozen=True, slots=True)
-class Envelope:
+class RequestHeaders:
     """The headers of a request. Times: Unix milliseconds; foreign: the sender's own headers.
 
     request_id, tenant: as claimed here, until the body is read.
@@ -23,15 +22,15 @@ class Envelope:
     foreign: Headers
 
 
-def open_envelope(record: Record) -> Envelope:
+def read_request_headers(record: Record) -> RequestHeaders:
     """Never fails: what is absent or unreadable is None."""
     headers = record.headers
     submitted_ms = number(headers, codec.SUBMITTED)
     if submitted_ms is None or submitted_ms > record.timestamp_ms:
         submitted_ms = record.timestamp_ms
-    return Envelope(
+    return RequestHeaders(
         codec.request_id(headers),
-        codec.header(headers, codec.TENANT),
+        codec.header(headers, codec.TENANT_HEADER),
         codec.header(headers, codec.REPLY_TO),
         submitted_ms,
         number(headers, codec.DEADLINE),

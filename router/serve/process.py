@@ -9,31 +9,29 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from observability.metrics import Metrics
+from observability.metrics.registry import MetricsRegistry
 from observability.price_lists import load_price_book
-from producers import topics
-from producers.broker import Record
-from producers.feedback import Feedback
-from producers.messages import Route, Usage
-from router import settings as policy_settings
-from router.options import Basis
-from router.outcomes import Outcomes
-from router.partition_key import PrefixShares
-from router.pressure import Pressure
-from router.wishes import Rejected
-from router.worker import Router, bury_request, route_one
+from producers.contract import Route, Usage, topics
+from producers.contract.feedback import Feedback
+from producers.kafka.broker import Record
+from router.decide import settings as policy_settings
+from router.decide.caller_overrides import RouteRejected
+from router.decide.partition_key import PrefixShares
+from router.decide.tier_candidates import RoutingConfig
+from router.learn.outcome_store import OutcomeStore
+from router.serve.budget_usage import BudgetUsage
+from router.serve.handler import RouterDependencies, bury_request, route_record
+from runtime.budgets.reservations import BudgetLedger
 from runtime.config.catalog import Catalog
+from runtime.config.pricing import Pricing
+from runtime.config.reload import ReloadedConfig
+from runtime.consuming.consumer_metrics import Member, update_consumer_gauges
+from runtime.consuming.headers import lane_of
+from runtime.consuming.kafka_source import KafkaSource
+from runtime.consuming.stream import ConsumerStream, StreamSettings
+from runtime.process.process import ServiceProcess, background_task, service_process
 from runtime.process.settings import ServiceSettings
-from workers.budget_state import Budgets
-from workers.gauges import Member, show
-from workers.job import lane_of
-from workers.kafka_source import KafkaSource
-from workers.live import Live
-from workers.pricing import Pricing
-from workers.redis_link import Link
-from workers.redis_link import connect as connect_redis
-from workers.service_process import Process, background, service_process
-from workers.stream import Stream, StreamSettings
+from runtime.redis.connection import RedisLink, connect_redis
 
 _log: Final = logging.getLogger(__name__)
 _GROUP: Final = "switchgear-router"
@@ -44,19 +42,21 @@ _CONCURRENCY: Final = 512
 """A record waits for Kafka's acknowledgement most of its time here, so many may be under way."""
 
 
-async def serve(settings: ServiceSettings) -> None:
+async def serve_router(settings: ServiceSettings) -> None:
     """Routes until SIGTERM. Raises ConfigError or ValueError when it can't begin."""
     async with AsyncExitStack() as parts:
         process = await parts.enter_async_context(service_process(settings, "switchgear-router"))
-        pricing, outcomes = Pricing(load_price_book()), Outcomes()
-        live = Live(settings.config, lambda catalog: basis_of(catalog, pricing, outcomes))
-        parts.enter_context(background(live.follow(lambda _: None)))
+        pricing, outcomes = Pricing(load_price_book()), OutcomeStore()
+        live = ReloadedConfig(
+            settings.config, lambda catalog: routing_config(catalog, pricing, outcomes)
+        )
+        parts.enter_context(background_task(live.follow(lambda _: None)))
         pressure = _pressure(parts, process, live)
         learn = partial(_learn, outcomes, live)
         await parts.enter_async_context(
             process.broker.tail(topics.FEEDBACK, learn, since_s=_LEARNS_FROM_S)
         )
-        router = Router(
+        router = RouterDependencies(
             basis=live,
             publisher=process.publisher,
             tracer=process.tracer,
@@ -67,42 +67,48 @@ async def serve(settings: ServiceSettings) -> None:
         )
         source = KafkaSource(settings, [topics.REQUESTS], _GROUP, settings.session_timeout_s)
         stream = _stream(source, router)
-        with background(show(process.metrics, [Member(stream, source)], "router")):
+        with background_task(
+            update_consumer_gauges(process.metrics, [Member(stream, source)], "router")
+        ):
             await stream.run(process.stop)
 
 
-def _pressure(parts: AsyncExitStack, process: Process, live: Live[Basis]) -> Pressure:
-    link = Link(connect_redis(process.settings.redis))
+def _pressure(
+    parts: AsyncExitStack, process: ServiceProcess, live: ReloadedConfig[RoutingConfig]
+) -> BudgetUsage:
+    link = RedisLink(connect_redis(process.settings.redis))
     parts.push_async_callback(link.redis.aclose)
-    budgets = Budgets(partial(datetime.now, UTC), link)
-    pressure = Pressure(budgets, link, lambda: live().catalog, process.metrics)
-    parts.enter_context(background(pressure.follow()))
+    budgets = BudgetLedger(partial(datetime.now, UTC), link)
+    pressure = BudgetUsage(budgets, link, lambda: live().catalog, process.metrics)
+    parts.enter_context(background_task(pressure.follow()))
     return pressure
 
 
-def _stream(source: KafkaSource, router: Router) -> Stream:
-    return Stream(
+def _stream(source: KafkaSource, router: RouterDependencies) -> ConsumerStream:
+    return ConsumerStream(
         source,
-        partial(route_one, router),
+        partial(route_record, router),
         partial(bury_request, router),
         partial(lane_of, weight_of=lambda _: 1),
         StreamSettings(concurrency=_CONCURRENCY),
     )
 
 
-def basis_of(catalog: Catalog, pricing: Pricing, outcomes: Outcomes | None = None) -> Basis:
+def routing_config(
+    catalog: Catalog, pricing: Pricing, outcomes: OutcomeStore | None = None
+) -> RoutingConfig:
     """What decisions rest on. Raises ValueError when the policy section is wrong."""
 
     def price_of(deployment: str, usage: Usage) -> Decimal | None:
         return pricing.price_of(catalog.deployments[deployment], usage)
 
-    settings = policy_settings.parse(catalog.policy, catalog)
+    settings = policy_settings.parse_policy(catalog.policy, catalog)
     if outcomes is None:
-        return Basis(catalog, settings, price_of)
-    return Basis(catalog, settings, price_of, outcomes.learned(settings.learning))
+        return RoutingConfig(catalog, settings, price_of)
+    return RoutingConfig(catalog, settings, price_of, outcomes.learned(settings.learning))
 
 
-def _learn(outcomes: Outcomes, live: Live[Basis], record: Record) -> None:
+def _learn(outcomes: OutcomeStore, live: ReloadedConfig[RoutingConfig], record: Record) -> None:
     """Every router hears all feedback: their estimates stay alike without a store."""
     try:
         feedback = Feedback.model_validate_json(record.value)
@@ -112,9 +118,11 @@ def _learn(outcomes: Outcomes, live: Live[Basis], record: Record) -> None:
     outcomes.take(feedback, live().settings.learning)
 
 
-def _count(metrics: Metrics, tenant: str, decision: Route | Rejected, took_s: float) -> None:
+def _count(
+    metrics: MetricsRegistry, tenant: str, decision: Route | RouteRejected, took_s: float
+) -> None:
     metrics.observe("switchgear_route_seconds", value=took_s)
-    if isinstance(decision, Rejected):
+    if isinstance(decision, RouteRejected):
         metrics.count("switchgear_rejected_total", tenant, decision.code)
     else:
         metrics.count("switchgear_routed_total", decision.tier)

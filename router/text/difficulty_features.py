@@ -8,10 +8,10 @@ import math
 from collections.abc import Mapping
 from typing import Final, Literal, TypeAlias, get_args
 
-from router.cues import Task
-from router.features import Features
+from router.text.features import Features
+from router.text.task_cues import Task
 
-Signal: TypeAlias = Literal[
+DifficultyFeature: TypeAlias = Literal[
     "length",
     "echoed",
     "numeric_options",
@@ -33,9 +33,9 @@ working it out, is beyond every model alike; statements: several claims to judge
 relations: words that relate quantities; foreign: not a word of English; the others: the kind of
 work."""
 
-SIGNALS: Final[tuple[Signal, ...]] = get_args(Signal)
+DIFFICULTY_FEATURES: Final[tuple[DifficultyFeature, ...]] = get_args(DifficultyFeature)
 
-_KIND: Final[Mapping[Task, Signal]] = {
+_KIND: Final[Mapping[Task, DifficultyFeature]] = {
     "code": "code",
     "agent": "code",
     "math": "math",
@@ -57,9 +57,9 @@ _MOSTLY: Final = 0.5
 _BOUND: Final = 2.5
 
 
-def signals(features: Features) -> dict[Signal, float]:
+def difficulty_features(features: Features) -> dict[DifficultyFeature, float]:
     """Every signal, 0 where it doesn't apply."""
-    found: dict[Signal, float] = dict.fromkeys(SIGNALS, 0.0)
+    found: dict[DifficultyFeature, float] = dict.fromkeys(DIFFICULTY_FEATURES, 0.0)
     surface = features.surface
     found["length"] = _bounded(math.log2((1 + surface.pieces) / _USUAL_PIECES) / _DOUBLINGS)
     found["foreign"] = float(bool(features.languages) and "en" not in features.languages)
@@ -72,7 +72,9 @@ def signals(features: Features) -> dict[Signal, float]:
     if surface.numbers > 1:
         found["relations"] = _bounded(math.log1p(surface.relations))
     found["constraints"] = _bounded(math.log1p(features.constraints))
-    kind: Signal | None = "math" if surface.numeric_options > _MOSTLY else _KIND.get(features.task)
+    kind: DifficultyFeature | None = (
+        "math" if surface.numeric_options > _MOSTLY else _KIND.get(features.task)
+    )
     if kind is not None:
         found[kind] = 1.0
     return found

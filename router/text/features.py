@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, Literal
 
-from producers.messages import Request
-from router import languages
-from router.cues import Task
-from router.reading import read, tokens
-from router.surface import Surface, measure
-from router.tasks import recognise
+from producers.contract import Request
+from router.text import languages
+from router.text.lexical_counts import LexicalCounts, lexical_counts
+from router.text.task_cues import Task
+from router.text.task_recognition import recognise_task
+from router.text.tokenizer import token_estimate, tokenize
 from runtime.config.catalog import Capability
 
 _LIMITING: Final = "must should exactly only least most without never ensure avoid include limit"
@@ -56,7 +56,7 @@ class Features:
     pleas: int
     structure: Literal["text", "json", "json_schema"]
     needs: frozenset[Capability]
-    surface: Surface
+    surface: LexicalCounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +68,13 @@ class _Traits:
     question_tokens: int
     constraints: int
     pleas: int
-    surface: Surface
+    surface: LexicalCounts
 
 
-def extract(request: Request) -> Features:
+def extract_features(request: Request) -> Features:
     """The features of `request`; never fails, whatever its text is."""
     messages = [(str(m["role"]), _text(m.get("content"))) for m in request.body.messages]
-    sizes = [tokens(text) + _MESSAGE_OVERHEAD for _, text in messages]
+    sizes = [token_estimate(text) + _MESSAGE_OVERHEAD for _, text in messages]
     traits = _traits(_turns_to_judge(messages), tools=bool(request.body.tools))
     images = sum(_images(m.get("content")) for m in request.body.messages)
     total = sum(sizes) + images * _IMAGE_TOKENS + _size_of(request.body.tools)
@@ -104,12 +104,12 @@ def _traits(text: str, *, tools: bool) -> _Traits:
 
 
 def _read_traits(text: str, tools: bool) -> _Traits:  # noqa: FBT001 (internal)
-    reading = read(text)
-    surface = measure(reading)
+    reading = tokenize(text)
+    surface = lexical_counts(reading)
     return _Traits(
-        task=recognise(reading, surface, tools=tools),
-        languages=languages.detect(reading),
-        question_tokens=tokens(_without_quotes(reading.text)),
+        task=recognise_task(reading, surface, tools=tools),
+        languages=languages.detect_languages(reading),
+        question_tokens=token_estimate(_without_quotes(reading.text)),
         constraints=sum(word in _CONSTRAINTS for word in reading.words),
         pleas=reading.pleas,
         surface=surface,
@@ -127,7 +127,7 @@ def _turns_to_judge(messages: list[tuple[str, str]]) -> str:
         if role != "user":
             continue
         judged.append(text)
-        size += tokens(text)
+        size += token_estimate(text)
         if size >= _ENOUGH:
             break
     return "\n".join(reversed(judged))

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from router.reading import Reading
+from router.text.tokenizer import TokenizedText
 
 _SCRIPTS: Final = {
     "ja": re.compile(r"[\u3040-\u30ff]"),
@@ -30,7 +30,7 @@ _SAMPLE: Final = 2_000
 _MIN_LETTERS: Final = 5
 
 
-def detect(reading: Reading) -> tuple[str, ...]:
+def detect_languages(reading: TokenizedText) -> tuple[str, ...]:
     """ISO 639-1 codes, the likeliest first; `()` = can't tell."""
     sample = reading.text[:_SAMPLE]
     found = () if sample.isascii() else _by_script(sample)

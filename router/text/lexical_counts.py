@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from router.reading import Reading
+from router.text.tokenizer import TokenizedText
 
 _OPTION: Final = re.compile(
     r"(?:^|\n|\s(?=\())\(?([A-J])[).:]\s+(\S[^\n]{0,500}?)(?=\s\([A-J]\)|\n|$)"
@@ -43,7 +43,7 @@ _Option: TypeAlias = tuple[int, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Surface:
+class LexicalCounts:
     """Counts over a text.
 
     relations: words that relate quantities ("twice", "each", "left"); statements: claims or
@@ -70,11 +70,11 @@ class Surface:
     names: int = 0
 
 
-def measure(reading: Reading) -> Surface:
+def lexical_counts(reading: TokenizedText) -> LexicalCounts:
     """The counts over a reading."""
     text = reading.text
     options = _options(text)
-    return Surface(
+    return LexicalCounts(
         pieces=len(reading.pieces),
         words=len(reading.words),
         sentences=1 + _count(text.rstrip(), _SENTENCE_ENDS),
@@ -97,7 +97,7 @@ def _count(text: str, marks: Sequence[str]) -> int:
     return sum(map(text.count, marks))
 
 
-def _among(reading: Reading, wanted: frozenset[str]) -> int:
+def _among(reading: TokenizedText, wanted: frozenset[str]) -> int:
     if not reading.vocabulary & wanted:
         return 0
     return sum(word in wanted for word in reading.words)

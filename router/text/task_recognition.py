@@ -7,11 +7,11 @@ counts three times one in the middle, which may be the material to work on.
 
 from typing import Final
 
-from router.cues import CUES, FAINT, UNSPACED_CUES, Task
-from router.reading import Reading
-from router.surface import Surface
+from router.text.lexical_counts import LexicalCounts
+from router.text.task_cues import CUES, FAINT, UNSPACED_CUES, Task
+from router.text.tokenizer import TokenizedText
 
-__all__ = ["Task", "recognise"]
+__all__ = ["Task", "recognise_task"]
 
 _TASK_OF: Final[dict[str, Task]] = {
     word: task for task, words in CUES.items() for word in words.split()
@@ -34,7 +34,7 @@ _LOOKUP_WORDS: Final = 25
 _LOOKUP_OPENING: Final = 3
 
 
-def recognise(reading: Reading, surface: Surface, *, tools: bool) -> Task:
+def recognise_task(reading: TokenizedText, surface: LexicalCounts, *, tools: bool) -> Task:
     """The kind of work; where nothing speaks for another: `lookup`, `question` or `chat`."""
     if tools:
         return "agent"
@@ -50,7 +50,7 @@ def recognise(reading: Reading, surface: Surface, *, tools: bool) -> Task:
     return "question" if surface.questions or surface.options or surface.blanks else "chat"
 
 
-def _votes(reading: Reading) -> dict[Task, float]:
+def _votes(reading: TokenizedText) -> dict[Task, float]:
     """Each cue word counts once a text, at its heaviest place."""
     edges = {*reading.words[:_EDGE], *reading.words[-_EDGE:]} - FAINT
     votes: dict[Task, float] = {}
@@ -64,7 +64,7 @@ def _votes(reading: Reading) -> dict[Task, float]:
     return votes
 
 
-def _add_density(votes: dict[Task, float], reading: Reading, surface: Surface) -> None:
+def _add_density(votes: dict[Task, float], reading: TokenizedText, surface: LexicalCounts) -> None:
     """Code, formulas and quantities speak for themselves."""
     size = max(20, surface.words)
     votes["code"] = votes.get("code", 0) + min(6, 60 * surface.code / size)
@@ -73,7 +73,7 @@ def _add_density(votes: dict[Task, float], reading: Reading, surface: Surface) -
         votes["math"] += 2 * _EDGE_WEIGHT
 
 
-def _word_problem(reading: Reading, surface: Surface) -> bool:
+def _word_problem(reading: TokenizedText, surface: LexicalCounts) -> bool:
     """A question about quantities that a short story relates."""
     if surface.options or not surface.questions or surface.words > _STORY_WORDS:
         return False
@@ -81,7 +81,7 @@ def _word_problem(reading: Reading, surface: Surface) -> bool:
     return asks or (surface.numbers > 1 and surface.relations > 0)
 
 
-def _tells_a_case(reading: Reading, surface: Surface) -> bool:
+def _tells_a_case(reading: TokenizedText, surface: LexicalCounts) -> bool:
     """Facts first, then a question about them, and neither is about the writer or the reader."""
     told = surface.sentences - surface.questions
     short = surface.words <= _STORY_WORDS and not surface.options
@@ -91,7 +91,7 @@ def _tells_a_case(reading: Reading, surface: Surface) -> bool:
     return bool(reading.words) and reading.words[0] not in _ASKING
 
 
-def _looks_up(reading: Reading, surface: Surface) -> bool:
+def _looks_up(reading: TokenizedText, surface: LexicalCounts) -> bool:
     """A short question for a name, a place, a date: who, when, where, or about someone named."""
     if not 0 < surface.words <= _LOOKUP_WORDS or surface.options or surface.math:
         return False

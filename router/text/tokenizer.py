@@ -27,7 +27,7 @@ _PLEA: Final = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class TokenizedText:
     """A text, its parts and its words in lower case.
 
     pieces: words, single characters of scripts without spaces, groups of digits, signs: near to a
@@ -42,7 +42,7 @@ class Reading:
     pleas: int = 0
 
 
-def read(text: str) -> Reading:
+def tokenize(text: str) -> TokenizedText:
     """The reading of `text`, without what pleads for a better model."""
     reading = _read(excerpt(text))
     if not reading.vocabulary & _PLEA_WORDS:
@@ -61,13 +61,13 @@ def excerpt(text: str) -> str:
     return text[: MAX_CHARACTERS - tail] + "\n" + text[-tail:]
 
 
-def tokens(text: str) -> int:
+def token_estimate(text: str) -> int:
     """About how many tokens `text` is: four bytes of UTF-8 each."""
     size = len(text) if text.isascii() else len(text.encode(errors="replace"))
     return (size + 3) // 4
 
 
-def _read(text: str, pleas: int = 0) -> Reading:
+def _read(text: str, pleas: int = 0) -> TokenizedText:
     pieces = _PIECE.findall(text.lower())
     words = [piece for piece in pieces if piece.isalpha()]
-    return Reading(text, pieces, words, frozenset(words), pleas)
+    return TokenizedText(text, pieces, words, frozenset(words), pleas)

@@ -11,63 +11,70 @@ from datetime import datetime, timedelta
 from decimal import ROUND_CEILING, Decimal
 from typing import Final, Literal, TypeAlias
 
+from runtime.budgets.standing import BudgetStatus, Exhausted, OverSoftLimit, WithinBudget
 from runtime.config.catalog import Tenant
 
-from .situation import Soft, Spent, Standing, Within
-
-Period: TypeAlias = Literal["day", "month"]
+BudgetPeriod: TypeAlias = Literal["day", "month"]
 _Limits: TypeAlias = tuple[Decimal | None, Decimal | None]
-MICRO: Final = 1_000_000
+MICRO_USD_PER_USD: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Cap:
+class BudgetLimit:
     """One budget in one period. name: its counter's; micro-dollars; life_s: its counter's life."""
 
     name: str
-    period: Period
+    period: BudgetPeriod
     limit: int
     soft: int
     life_s: int
     whose: str
 
 
-def caps(name: str, tenant: Tenant, tags: Mapping[str, str], at: datetime) -> tuple[Cap, ...]:
+def budget_limits(
+    name: str, tenant: Tenant, tags: Mapping[str, str], at: datetime
+) -> tuple[BudgetLimit, ...]:
     """The budgets that a request of `tenant` with `tags` draws from at `at` (UTC)."""
     return tuple(_caps(name, tenant, tags, at))
 
 
-def standing(all_caps: Sequence[Cap], counts: Sequence[int], amount: int) -> Standing:
+def budget_status(
+    all_caps: Sequence[BudgetLimit], counts: Sequence[int], amount: int
+) -> BudgetStatus:
     """How the tenant stands when `counts` micro-dollars are used and `amount` more are wanted."""
     for cap, count in zip(all_caps, counts, strict=True):
         if count >= cap.limit or count + amount > cap.limit:
-            return refused(cap, count, amount)
+            return refusal_message(cap, count, amount)
     for cap, count in zip(all_caps, counts, strict=True):
         if count + amount > cap.soft:
-            return softened(cap, count + amount)
-    return Within()
+            return soft_limit_warning(cap, count + amount)
+    return WithinBudget()
 
 
-def refused(cap: Cap, count: int, amount: int) -> Spent:
+def refusal_message(cap: BudgetLimit, count: int, amount: int) -> Exhausted:
     """What the caller is told when `cap` refuses."""
-    return Spent(
+    return Exhausted(
         f"the {cap.period}'s budget of {cap.whose} is {_usd(cap.limit)}: {_usd(count)} of it is "
         f"used or reserved, this request needs about {_usd(amount)}; wait for the next "
         f"{cap.period} or ask the operator to raise it"
     )
 
 
-def softened(cap: Cap, count: int) -> Soft:
+def soft_limit_warning(cap: BudgetLimit, count: int) -> OverSoftLimit:
     """The warning over the soft share of `cap`."""
-    return Soft(f"{_usd(count)} of the {cap.period}'s {_usd(cap.limit)} of {cap.whose} are used")
+    return OverSoftLimit(
+        f"{_usd(count)} of the {cap.period}'s {_usd(cap.limit)} of {cap.whose} are used"
+    )
 
 
-def whole(micro_usd: Decimal | None) -> int:
+def countable(micro_usd: Decimal | None) -> int:
     """Micro-dollars as counted; what has no price counts nothing."""
     return 0 if micro_usd is None else int(micro_usd.to_integral_value(ROUND_CEILING))
 
 
-def _caps(name: str, tenant: Tenant, tags: Mapping[str, str], at: datetime) -> Iterator[Cap]:
+def _caps(
+    name: str, tenant: Tenant, tags: Mapping[str, str], at: datetime
+) -> Iterator[BudgetLimit]:
     own = tenant.budget_usd_day, tenant.budget_usd_month
     yield from _of("", f"tenant {name}", own, tenant, at)
     for tag, value in sorted(tags.items()):
@@ -77,19 +84,23 @@ def _caps(name: str, tenant: Tenant, tags: Mapping[str, str], at: datetime) -> I
             yield from _of(f"{tag}={value}:", f"{tag}={value} of tenant {name}", own, tenant, at)
 
 
-def _of(prefix: str, whose: str, usd: _Limits, tenant: Tenant, at: datetime) -> Iterator[Cap]:
+def _of(
+    prefix: str, whose: str, usd: _Limits, tenant: Tenant, at: datetime
+) -> Iterator[BudgetLimit]:
     if usd == (None, None):
         return
-    periods: tuple[tuple[Period, str, timedelta], ...] = (
+    periods: tuple[tuple[BudgetPeriod, str, timedelta], ...] = (
         ("day", f"{at:%Y-%m-%d}", timedelta(days=2)),
         ("month", f"{at:%Y-%m}", timedelta(days=62)),
     )
     for limit_usd, (period, label, life) in zip(usd, periods, strict=True):
         if limit_usd is not None:
-            limit = int(limit_usd * MICRO)
+            limit = int(limit_usd * MICRO_USD_PER_USD)
             soft = int(limit * Decimal(str(tenant.budget_soft_share)))
-            yield Cap(f"{prefix}{label}", period, limit, soft, int(life.total_seconds()), whose)
+            yield BudgetLimit(
+                f"{prefix}{label}", period, limit, soft, int(life.total_seconds()), whose
+            )
 
 
 def _usd(micro_usd: int) -> str:
-    return f"${Decimal(micro_usd) / MICRO:.4f}".rstrip("0").rstrip(".")
+    return f"${Decimal(micro_usd) / MICRO_USD_PER_USD:.4f}".rstrip("0").rstrip(".")

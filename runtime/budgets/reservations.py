@@ -13,13 +13,19 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
+from runtime.budgets.budgets import (
+    BudgetLimit,
+    BudgetPeriod,
+    budget_limits,
+    budget_status,
+    countable,
+    refusal_message,
+)
+from runtime.budgets.standing import BudgetStatus, Exhausted, WithinBudget
 from runtime.config.catalog import Tenant
+from runtime.redis.connection import RedisLink
 from runtime.redis.key_names import named
 from runtime.redis.lua_files import lua
-
-from .budgets import Cap, Period, caps, refused, standing, whole
-from .redis_link import Link
-from .situation import Spent, Standing, Within
 
 _LEASE_S: Final = 3600
 
@@ -33,24 +39,24 @@ class Reservation:
 
     tenant: str
     request: str
-    caps: tuple[Cap, ...]
+    caps: tuple[BudgetLimit, ...]
     amount: int
-    standing: Standing
+    standing: BudgetStatus
     alone: bool = False
 
 
-class Budgets:
+class BudgetLedger:
     """The budgets of all tenants. today: the time in UTC; link: None = this process alone."""
 
-    def __init__(self, today: Callable[[], datetime], link: Link | None) -> None:
+    def __init__(self, today: Callable[[], datetime], link: RedisLink | None) -> None:
         self._today = today
         self._link = link
         self._counts: dict[tuple[str, str], int] = {}
         self._owed: list[tuple[Reservation, int]] = []
-        self._alone: Counter[tuple[str, Cap]] = Counter()
+        self._alone: Counter[tuple[str, BudgetLimit]] = Counter()
         if link is not None:
-            self._reserve = link.trips.script(lua("workers", "reserve"))
-            self._settle = link.trips.script(lua("workers", "settle"))
+            self._reserve = link.trips.script(lua("runtime.budgets", "reserve"))
+            self._settle = link.trips.script(lua("runtime.budgets", "settle"))
 
     async def reserve(
         self,
@@ -59,24 +65,24 @@ class Budgets:
         tags: Mapping[str, str],
         request: str,
         estimate: Decimal | None,
-    ) -> Reservation | Spent:
+    ) -> Reservation | Exhausted:
         """Reserve `estimate` micro-dollars for request `request`; asked again, the same place."""
-        bound, amount = caps(name, tenant, tags, self._today()), whole(estimate)
+        bound, amount = budget_limits(name, tenant, tags, self._today()), countable(estimate)
         if not bound:
-            return Reservation(name, request, (), amount, Within())
+            return Reservation(name, request, (), amount, WithinBudget())
         answer = await self._reserved(name, bound, request, amount)
         if answer is None:
             return self._reserve_alone(name, bound, request, amount)
         refusing, counts = answer[0], answer[1:]
         self._remember(name, bound, counts)
         if refusing:
-            return refused(bound[refusing - 1], counts[refusing - 1], amount)
+            return refusal_message(bound[refusing - 1], counts[refusing - 1], amount)
         before = [count - amount for count in counts]
-        return Reservation(name, request, bound, amount, standing(bound, before, amount))
+        return Reservation(name, request, bound, amount, budget_status(bound, before, amount))
 
-    async def used(self, name: str, tenant: Tenant) -> Mapping[Period, float] | None:
+    async def used(self, name: str, tenant: Tenant) -> Mapping[BudgetPeriod, float] | None:
         """The shares of the tenant's own budgets that are used; None when Redis is away."""
-        bound, link = caps(name, tenant, {}, self._today()), self._link
+        bound, link = budget_limits(name, tenant, {}, self._today()), self._link
         if not bound or link is None:
             return {}
         counters = _keys(name, bound)[2:]
@@ -88,7 +94,7 @@ class Budgets:
 
     async def settle(self, reservation: Reservation, cost: Decimal | None) -> None:
         """The request is over and cost `cost` micro-dollars; settling twice changes nothing."""
-        spent = whole(cost)
+        spent = countable(cost)
         if not reservation.caps:
             return
         if reservation.alone:
@@ -100,7 +106,7 @@ class Budgets:
                 self._owed.append((one, amount))
 
     async def _reserved(
-        self, name: str, bound: Sequence[Cap], request: str, amount: int
+        self, name: str, bound: Sequence[BudgetLimit], request: str, amount: int
     ) -> list[int] | None:
         if self._link is None or not await self._repaid(self._link):
             return None
@@ -112,11 +118,11 @@ class Budgets:
         return answer
 
     def _reserve_alone(
-        self, name: str, bound: tuple[Cap, ...], request: str, amount: int
-    ) -> Reservation | Spent:
+        self, name: str, bound: tuple[BudgetLimit, ...], request: str, amount: int
+    ) -> Reservation | Exhausted:
         counts = [self._counts.get((name, cap.name), 0) for cap in bound]
-        now = standing(bound, counts, amount)
-        if isinstance(now, Spent):
+        now = budget_status(bound, counts, amount)
+        if isinstance(now, Exhausted):
             return now
         self._remember(name, bound, [count + amount for count in counts])
         return Reservation(name, request, bound, amount, now, alone=True)
@@ -134,7 +140,7 @@ class Budgets:
         if self._link is not None:
             self._alone.update({(one.tenant, cap): cost for cap in one.caps})
 
-    async def _repaid(self, link: Link) -> bool:
+    async def _repaid(self, link: RedisLink) -> bool:
         """Whether Redis knows all that was spent while it was away."""
         if not self._alone:
             return True
@@ -154,12 +160,12 @@ class Budgets:
         self._alone.update(spent)
         return False
 
-    def _remember(self, name: str, bound: Sequence[Cap], counts: Sequence[int]) -> None:
+    def _remember(self, name: str, bound: Sequence[BudgetLimit], counts: Sequence[int]) -> None:
         for cap, count in zip(bound, counts, strict=True):
             self._counts[name, cap.name] = count
 
 
-def _keys(tenant: str, bound: Sequence[Cap]) -> list[str]:
+def _keys(tenant: str, bound: Sequence[BudgetLimit]) -> list[str]:
     """One hash slot for a tenant, so that a Redis cluster can run the scripts."""
     prefix = named("budget", f"{{{tenant}}}")
     return [f"{prefix}:open", f"{prefix}:held", *(f"{prefix}:{cap.name}" for cap in bound)]

@@ -11,13 +11,13 @@ from typing import Annotated, Any, Final, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from observability.prices import PriceOverride
+from observability.pricing.prices import PriceOverride
 
 AUTO: Final = "auto"
 """The `model` of a caller who leaves the choice to the router."""
 
 Capability: TypeAlias = Literal["tools", "images", "json_schema", "logprobs", "reasoning"]
-Dialect: TypeAlias = Literal["openai", "anthropic", "bedrock"]
+DialectName: TypeAlias = Literal["openai", "anthropic", "bedrock"]
 EnvName: TypeAlias = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
 
 
@@ -59,7 +59,7 @@ class Deployment(Section):
 
     model: str
     provider: str
-    dialect: Dialect = "openai"
+    dialect: DialectName = "openai"
     wire_model: str | None = None
     base_url: str
     base_url_env: EnvName | None = None
@@ -123,7 +123,7 @@ class Catalog(Section):
     """The whole file, coherent: every name that is used is defined.
 
     checks: the operator's own validators, `name: package.module:function`.
-    policy and cache are checked by their own readers, `router.settings` and `cache.settings`.
+    policy and cache are checked by their own readers: `router.decide.settings`, `cache.settings`.
     """
 
     models: dict[str, Model]
@@ -155,19 +155,19 @@ class Catalog(Section):
         return ((name, self.deployments[name]) for name in self.tiers[tier].deployments)
 
 
-Path: TypeAlias = tuple[str, ...]
+ConfigPath: TypeAlias = tuple[str, ...]
 """The keys that lead to a place in the file."""
 
 
 class IncoherentError(ValueError):
     """Names are used that nothing defines. problems: (where, what is wrong and what would do)."""
 
-    def __init__(self, problems: tuple[tuple[Path, str], ...]) -> None:
+    def __init__(self, problems: tuple[tuple[ConfigPath, str], ...]) -> None:
         super().__init__("; ".join(f"{'.'.join(path)}: {words}" for path, words in problems))
         self.problems = problems
 
 
-_Reference: TypeAlias = tuple[Path, str, Collection[str]]
+_Reference: TypeAlias = tuple[ConfigPath, str, Collection[str]]
 
 
 def _references(catalog: Catalog) -> Iterator[_Reference]:

@@ -8,7 +8,7 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from .catalog import Catalog, IncoherentError
+from runtime.config.catalog import Catalog, IncoherentError
 
 
 @dataclass(eq=False)
@@ -21,7 +21,7 @@ class ConfigError(Exception):
         return "switchgear.yaml: " + "\n  ".join(self.problems)
 
 
-def parse(text: str) -> Catalog:
+def parse_config(text: str) -> Catalog:
     """The catalog of a YAML text. Raises ConfigError."""
     tree, value = _read(text)
     if twice := tuple(_defined_twice(tree)):

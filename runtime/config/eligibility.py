@@ -5,11 +5,11 @@ Residency and self-hosting are promises to the tenant: nothing later weakens the
 
 from collections.abc import Iterable, Iterator
 
-from producers.messages import Demands
+from producers.contract import Demands
 from runtime.config.catalog import Catalog, Deployment, Model
 
 
-def obstacle(deployment: Deployment, model: Model, demands: Demands) -> str | None:
+def ineligibility(deployment: Deployment, model: Model, demands: Demands) -> str | None:
     """What forbids `deployment`, in words; None when it may and can serve."""
     if demands.model is not None and deployment.model != demands.model:
         return f"doesn't serve {demands.model}"
@@ -25,7 +25,7 @@ def fitting_deployments(catalog: Catalog, tier: str, demands: Demands) -> Iterat
     return (
         name
         for name, deployment in catalog.deployments_of(tier)
-        if obstacle(deployment, catalog.models[deployment.model], demands) is None
+        if ineligibility(deployment, catalog.models[deployment.model], demands) is None
     )
 
 

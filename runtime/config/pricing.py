@@ -1,10 +1,12 @@
 """What does a call of a deployment cost today?"""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Protocol
 
-from observability.prices import Price, PriceBook, Priced, PriceKey, Processing, Rates
-from producers.messages import Usage
+from observability.pricing.prices import Price, PriceBook, Priced, PriceKey, Processing, TokenRates
+from producers.contract import Attempt, MicroUsd, Usage
 from runtime.config.catalog import Deployment
 
 
@@ -28,10 +30,27 @@ class Pricing:
         price = self.price(deployment, usage, processing)
         return price.micro_usd if isinstance(price, Priced) else None
 
-    def rates_of(self, deployment: Deployment) -> Rates | None:
+    def rates_of(self, deployment: Deployment) -> TokenRates | None:
         """Micro-dollars per token of each kind now; None = unpriced."""
         return self._book.rates(_key(deployment), datetime.now(UTC))
 
 
 def _key(deployment: Deployment) -> PriceKey:
     return PriceKey(deployment.provider, deployment.model, deployment.region)
+
+
+class PriceOf(Protocol):
+    """Today's prices."""
+
+    def __call__(
+        self, deployment: Deployment, usage: Usage, processing: Processing = "standard"
+    ) -> Decimal | None:
+        """Micro-dollars of a call with this usage; None = unpriced."""
+        ...
+
+
+def billed(attempts: Sequence[Attempt]) -> MicroUsd | None:
+    """The sum of all attempts; None ("unpriced") as soon as one that used tokens has no price."""
+    costs = [attempt.cost_micro_usd for attempt in attempts if attempt.usage is not None]
+    known = [cost for cost in costs if cost is not None]
+    return sum(known, Decimal(0)) if len(known) == len(costs) else None

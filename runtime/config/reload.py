@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Final, Generic, TypeVar
 
 from runtime.config.catalog import Catalog
-from runtime.config.config_file import parse
+from runtime.config.config_file import parse_config
 
 _log: Final = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-class Live(Generic[T]):
+class ReloadedConfig(Generic[T]):
     """What `build` makes of the file's catalog, always of the newest good one."""
 
     def __init__(self, path: Path, build: Callable[[Catalog], T]) -> None:
@@ -25,7 +25,7 @@ class Live(Generic[T]):
         self._path = path
         self._build = build
         self._text = path.read_text(encoding="utf-8")
-        self._current = build(parse(self._text))
+        self._current = build(parse_config(self._text))
 
     def __call__(self) -> T:
         """The one in force; take it once for a request, so that the request sees one world."""
@@ -45,7 +45,7 @@ class Live(Generic[T]):
             if text == self._text:
                 return False
             self._text = text
-            self._current = self._build(parse(text))
+            self._current = self._build(parse_config(text))
         except Exception as error:  # noqa: BLE001 whatever is wrong with it, the old one stays
             _log.error("the new configuration is refused, the old one stays: %s", error)
             return False

@@ -5,10 +5,9 @@ import time
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from observability.metrics import Labels, Metrics
-
-from .kafka_source import KafkaSource
-from .stream import Stream
+from observability.metrics.registry import Labels, MetricsRegistry
+from runtime.consuming.kafka_source import KafkaSource
+from runtime.consuming.stream import ConsumerStream
 
 _EVERY_S: Final = 1.0
 
@@ -16,11 +15,13 @@ _EVERY_S: Final = 1.0
 class Member(NamedTuple):
     """A consumer group's member: its stream, and where that gets its records."""
 
-    stream: Stream
+    stream: ConsumerStream
     source: KafkaSource
 
 
-async def show(metrics: Metrics, members: Sequence[Member], tier: str) -> None:
+async def update_consumer_gauges(
+    metrics: MetricsRegistry, members: Sequence[Member], tier: str
+) -> None:
     """Keeps the gauges of a process's members up to date until cancelled."""
     while True:
         await asyncio.sleep(_EVERY_S)
@@ -29,7 +30,7 @@ async def show(metrics: Metrics, members: Sequence[Member], tier: str) -> None:
         _show_queues(metrics, members)
 
 
-def _show_queues(metrics: Metrics, members: Sequence[Member]) -> None:
+def _show_queues(metrics: MetricsRegistry, members: Sequence[Member]) -> None:
     ages_s: dict[Labels, float] = {}
     behind: dict[Labels, float] = {}
     now_ms = time.time() * 1000

@@ -45,7 +45,7 @@ class _Queue(Generic[T]):
     finish: float = 0.0
 
 
-class _FairQueue(Generic[T]):
+class _ClassQueue(Generic[T]):
     """All tenants of one class."""
 
     def __init__(self) -> None:
@@ -89,12 +89,12 @@ class _FairQueue(Generic[T]):
         heappush(self._order, (queue.finish, next(self._ties), lane.tenant))
 
 
-class Admission(Generic[T]):
+class FairQueue(Generic[T]):
     """The records received and not yet begun. `offer`, then `take` and `finished` for each."""
 
     def __init__(self) -> None:
-        self._interactive: _FairQueue[T] = _FairQueue()
-        self._batch: _FairQueue[T] = _FairQueue()
+        self._interactive: _ClassQueue[T] = _ClassQueue()
+        self._batch: _ClassQueue[T] = _ClassQueue()
         self._sequences = _Sequences[T]()
         self._numbers = count()
         self._taken = 0
@@ -133,7 +133,7 @@ class Admission(Generic[T]):
         self._size -= len(removed)
         return [ticket.item for ticket in removed]
 
-    def _queue(self, lane: Lane) -> _FairQueue[T]:
+    def _queue(self, lane: Lane) -> _ClassQueue[T]:
         return self._interactive if lane.interactive else self._batch
 
     def _pop(self) -> Ticket[T] | None:

@@ -13,11 +13,10 @@ from typing import Final
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
-from producers.broker import Partition, Record
-from producers.kafka import connection, to_record
+from producers.kafka.aiokafka_broker import connection, to_record
+from producers.kafka.broker import Partition, Record
 from producers.settings import KafkaSettings
-
-from .stream import Rebalanced
+from runtime.consuming.stream import RebalanceListener
 
 _log: Final = logging.getLogger(__name__)
 _RETRY_S: Final = 0.5
@@ -42,7 +41,7 @@ class KafkaSource:
         self._consumer: AIOKafkaConsumer
         self._joined = False
 
-    async def start(self, listener: Rebalanced) -> None:
+    async def start(self, listener: RebalanceListener) -> None:
         """Joins the group; a new group begins at the oldest record."""
         self._consumer = AIOKafkaConsumer(
             **connection(self._settings),
@@ -108,7 +107,7 @@ class KafkaSource:
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
-    def __init__(self, listener: Rebalanced) -> None:
+    def __init__(self, listener: RebalanceListener) -> None:
         self._listener = listener
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:

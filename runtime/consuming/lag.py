@@ -6,11 +6,11 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 
-from producers.kafka import connection
+from producers.kafka.aiokafka_broker import connection
 from producers.settings import KafkaSettings
 
 
-async def lags(
+async def consumer_lag(
     settings: KafkaSettings, groups: Mapping[str, Iterable[str]]
 ) -> Mapping[str, int | None]:
     """Records between each group's commits and the end of its topics.

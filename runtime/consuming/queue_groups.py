@@ -7,7 +7,7 @@ share the queue's records; in groups of their own each would serve every record.
 from collections.abc import Collection
 from typing import Final
 
-from producers import topics
+from producers.contract import topics
 from runtime.config.catalog import Catalog
 
 _PREFIX: Final = "switchgear-"

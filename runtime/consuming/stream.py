@@ -13,11 +13,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias
 
-from producers.broker import Partition, Record
-
-from .admission import Admission, Lane, Ticket
-from .slots import Slots
-from .watermark import Watermark
+from producers.kafka.broker import Partition, Record
+from runtime.consuming.fair_queue import FairQueue, Lane, Ticket
+from runtime.consuming.slots import Slots
+from runtime.consuming.watermark import Watermark
 
 _log: Final = logging.getLogger(__name__)
 _IDLE_POLL_S: Final = 0.5
@@ -30,7 +29,7 @@ Handler: TypeAlias = Callable[[Record], Awaitable[None]]
 CrashHandler: TypeAlias = Callable[[Record, BaseException], Awaitable[None]]
 
 
-class Rebalanced(Protocol):
+class RebalanceListener(Protocol):
     """Who must know what this member owns."""
 
     async def assigned(self, partitions: Collection[Partition]) -> None:
@@ -42,10 +41,10 @@ class Rebalanced(Protocol):
         ...
 
 
-class Source(Protocol):
+class RecordSource(Protocol):
     """A consumer group's member, as the stream needs it."""
 
-    async def start(self, listener: Rebalanced) -> None:
+    async def start(self, listener: RebalanceListener) -> None:
         """Joins the group."""
         ...
 
@@ -105,12 +104,12 @@ class _Work:
     watermark: Watermark
 
 
-class Stream:
+class ConsumerStream:
     """One member of one consumer group."""
 
     def __init__(
         self,
-        source: Source,
+        source: RecordSource,
         handle: Handler,
         on_crash: CrashHandler,
         lane_of: Callable[[Record], Lane],
@@ -124,7 +123,7 @@ class Stream:
         self._settings = settings
         self._slots = settings.slots or Slots(settings.concurrency)
         self._slots.join(self._fill)
-        self._admission: Admission[_Work] = Admission()
+        self._admission: FairQueue[_Work] = FairQueue()
         self._watermarks: dict[Partition, Watermark] = {}
         self._running: set[asyncio.Task[None]] = set()
         self._committing = asyncio.Lock()

@@ -6,13 +6,12 @@ from typing import Final
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from producers import topics
-from producers.kafka import MAX_RECORD_BYTES, connection
+from producers.contract import topics
+from producers.kafka.aiokafka_broker import MAX_RECORD_BYTES, connection
 from producers.settings import KafkaSettings
 from runtime.config.catalog import Catalog
-
-from .handover import DELAYS_MS
-from .queues import queues_of
+from runtime.consuming.queue_groups import queues_of
+from runtime.consuming.retry_topics import DELAYS_MS
 
 _DAY_MS: Final = 86_400_000
 _ALREADY_THERE: Final = 36
@@ -28,12 +27,12 @@ class Topic:
     partitions: int | None = None
 
 
-def wanted(catalog: Catalog) -> Iterator[Topic]:
+def required_topics(catalog: Catalog) -> Iterator[Topic]:
     """Every topic of the engine: a queue for each tier, and for each of its zones."""
     yield Topic(topics.REQUESTS, 7 * _DAY_MS)
     for tier in catalog.tiers:
         yield from (Topic(queue, 7 * _DAY_MS) for queue in queues_of(catalog, tier))
-    yield from (Topic(topics.retry_topic(delay), 7 * _DAY_MS) for delay in DELAYS_MS)
+    yield from (Topic(topics.retry_topic_name(delay), 7 * _DAY_MS) for delay in DELAYS_MS)
     yield from (Topic(name, _DAY_MS) for name in sorted(_reply_topics(catalog)))
     yield Topic(topics.USAGE, 90 * _DAY_MS)
     yield Topic(topics.DEAD_LETTERS, 30 * _DAY_MS, partitions=1)
@@ -48,7 +47,7 @@ def _reply_topics(catalog: Catalog) -> set[str]:
     return {topics.REPLIES, *(name for name in allowed if not set(name) & set("*?[]"))}
 
 
-async def create(
+async def create_missing_topics(
     settings: KafkaSettings, catalog: Catalog, *, partitions: int, replication: int
 ) -> list[str]:
     """Creates what is missing and leaves what exists as it is; returns the names created.
@@ -65,7 +64,7 @@ async def create(
                 replication,
                 topic_configs=_configs(topic),
             )
-            for topic in wanted(catalog)
+            for topic in required_topics(catalog)
         ]
         response = await admin.create_topics(new)
     finally:

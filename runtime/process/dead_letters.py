@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple, Self
 
-from producers import codec, topics
-from producers.broker import Outgoing, Record
+from producers.contract import codec, topics
+from producers.kafka.broker import Outgoing, Record
 
 REASON: Final = "x-dlq-reason"
 DETAIL: Final = "x-dlq-detail"
 TOPIC: Final = "x-dlq-topic"
-PARTITION: Final = "x-dlq-partition"
-OFFSET: Final = "x-dlq-offset"
+ORIGIN_PARTITION: Final = "x-dlq-partition"
+ORIGIN_OFFSET: Final = "x-dlq-offset"
 REPLAYED: Final = "x-dlq-replayed"
 """On a mark: the place of the letter that was replayed."""
 _PREFIX: Final = "x-dlq-"
@@ -28,7 +28,7 @@ _OF_THE_FIRST_TRY: Final = frozenset(
 """What a replay begins anew: its tries, its way, and its time."""
 
 
-class Place(NamedTuple):
+class LetterOffset(NamedTuple):
     """Where a letter lies in the dead-letter topic, written `partition:offset`."""
 
     partition: int
@@ -47,13 +47,13 @@ class Place(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class DeadLetter:
     """A dead letter without its content. at_ms: when it was buried; replayed_ms: when replayed.
 
     topic: where it is to go again; origin: where it lay, as `topic:partition:offset`.
     """
 
-    place: Place
+    place: LetterOffset
     at_ms: int
     reason: str
     detail: str
@@ -66,17 +66,17 @@ class Letter:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class DeadLetterFilter:
     """Which letters; None = any. Times: Unix milliseconds, from since to before until."""
 
     reason: str | None = None
     tenant: str | None = None
     since_ms: int | None = None
     until_ms: int | None = None
-    places: frozenset[Place] | None = None
+    places: frozenset[LetterOffset] | None = None
     replayed: bool = True
 
-    def fits(self, letter: Letter) -> bool:
+    def fits(self, letter: DeadLetter) -> bool:
         """Whether the letter is one of them."""
         return (
             self.reason in (None, letter.reason)
@@ -95,8 +95,8 @@ def dead_letter(record: Record, reason: str, detail: str) -> Outgoing:
             REASON: reason,
             DETAIL: detail[:_MOST_DETAIL],
             TOPIC: record.partition.topic,
-            PARTITION: record.partition.number,
-            OFFSET: record.offset,
+            ORIGIN_PARTITION: record.partition.number,
+            ORIGIN_OFFSET: record.offset,
         }
     )
     own = [pair for pair in record.headers if not pair[0].startswith(_PREFIX)]
@@ -112,23 +112,23 @@ def crash_detail(error: BaseException) -> str:
     return f"{type(error).__name__} in {' > '.join(places)}"
 
 
-class Letters:
+class DeadLetterIndex:
     """The letters among the records of the dead-letter topic; their contents aren't kept."""
 
     def __init__(self) -> None:
-        self._found: dict[Place, Letter] = {}
-        self._marks: dict[Place, int] = {}
+        self._found: dict[LetterOffset, DeadLetter] = {}
+        self._marks: dict[LetterOffset, int] = {}
 
     def add(self, record: Record) -> None:
         """One more record: a letter, or the mark of a replay."""
         mark = codec.header(record.headers, REPLAYED)
         if mark is None:
-            letter = read_letter(record)
+            letter = read_dead_letter(record)
             self._found[letter.place] = letter
         else:
-            self._marks[Place.parse(mark)] = record.timestamp_ms
+            self._marks[LetterOffset.parse(mark)] = record.timestamp_ms
 
-    def all(self) -> list[Letter]:
+    def all(self) -> list[DeadLetter]:
         """Oldest first."""
         letters = (
             replace(letter, replayed_ms=self._marks.get(place))
@@ -137,32 +137,32 @@ class Letters:
         return sorted(letters, key=lambda letter: (letter.at_ms, letter.place))
 
 
-def read_letter(record: Record) -> Letter:
+def read_dead_letter(record: Record) -> DeadLetter:
     """What the record says of itself."""
 
     def told(name: str) -> str | None:
         return codec.header(record.headers, name)
 
-    return Letter(
-        Place(record.partition.number, record.offset),
+    return DeadLetter(
+        LetterOffset(record.partition.number, record.offset),
         record.timestamp_ms,
         told(REASON) or "unknown",
         told(DETAIL) or "",
         told(codec.TARGET) or told(TOPIC),
-        f"{told(TOPIC)}:{told(PARTITION)}:{told(OFFSET)}",
-        told(codec.TENANT),
+        f"{told(TOPIC)}:{told(ORIGIN_PARTITION)}:{told(ORIGIN_OFFSET)}",
+        told(codec.TENANT_HEADER),
         told(codec.CORRELATION_ID),
         len(record.value),
     )
 
 
-def replayed(record: Record) -> Sequence[Outgoing]:
+def replay_records(record: Record) -> Sequence[Outgoing]:
     """The request where it belongs, with its id, its key and its trace; then the mark.
 
     In this order: a crash in between costs a second replay, which finds the first one's answer.
     Raises ValueError when the letter doesn't belong to a queue of the engine.
     """
-    letter = read_letter(record)
+    letter = read_dead_letter(record)
     if letter.topic is None or not topics.is_queue(letter.topic):
         raise ValueError(f"{letter.place}: {letter.topic!r} is no queue that can be replayed to")
     headers = [pair for pair in record.headers if _travels(pair[0])]

@@ -9,37 +9,36 @@ from dataclasses import dataclass
 from functools import partial
 
 from observability.logs import start_logging
-from observability.metrics import Metrics
-from observability.otlp_metrics import pushed
-from observability.scrape import scrape_endpoint
-from observability.tracing import Tracer, TracingSettings, tracing
-from producers import topics
-from producers.broker import Outgoing
-from producers.kafka import KafkaBroker
+from observability.metrics.otlp_push import pushed
+from observability.metrics.prometheus_endpoint import scrape_endpoint
+from observability.metrics.registry import MetricsRegistry
+from observability.tracing.tracer import Tracer, TracingSettings, tracing
+from producers.contract import topics
+from producers.kafka.aiokafka_broker import KafkaBroker
+from producers.kafka.broker import Outgoing
+from runtime.process import dead_letters
+from runtime.process.retrying_publisher import RetryingPublisher
 from runtime.process.settings import ServiceSettings
-
-from . import dead_letters
-from .publishing import PatientPublisher
 
 
 @dataclass(frozen=True, slots=True)
-class Process:
+class ServiceProcess:
     """The parts that router and workers have in common, open until the context is left."""
 
     settings: ServiceSettings
     broker: KafkaBroker
-    publisher: PatientPublisher
+    publisher: RetryingPublisher
     tracer: Tracer
-    metrics: Metrics
+    metrics: MetricsRegistry
     stop: asyncio.Event
 
 
 @asynccontextmanager
-async def service_process(settings: ServiceSettings, name: str) -> AsyncIterator[Process]:
+async def service_process(settings: ServiceSettings, name: str) -> AsyncIterator[ServiceProcess]:
     """name: as traces and logs show the process, e.g. `switchgear-router`."""
     _collect_garbage_less_often()
     start_logging(settings.log_level, content=settings.trace_content)
-    metrics = Metrics()
+    metrics = MetricsRegistry()
     async with AsyncExitStack() as parts:
         if settings.metrics_port is not None:
             parts.enter_context(scrape_endpoint(metrics, settings.metrics_port))
@@ -47,10 +46,10 @@ async def service_process(settings: ServiceSettings, name: str) -> AsyncIterator
             parts.enter_context(pushed(metrics, name, settings.otlp_metrics))
         tracer = parts.enter_context(tracing(name, tracing_of(settings)))
         broker = await parts.enter_async_context(KafkaBroker(settings, name))
-        yield Process(
+        yield ServiceProcess(
             settings,
             broker,
-            PatientPublisher(broker, partial(_count_dead_letters, metrics)),
+            RetryingPublisher(broker, partial(_count_dead_letters, metrics)),
             tracer,
             metrics,
             _stop_on_signals(),
@@ -67,7 +66,7 @@ def tracing_of(settings: ServiceSettings) -> TracingSettings:
     )
 
 
-def _count_dead_letters(metrics: Metrics, written: Outgoing) -> None:
+def _count_dead_letters(metrics: MetricsRegistry, written: Outgoing) -> None:
     if written.topic == topics.DEAD_LETTERS:
         told = dict(written.headers)
         labels = (told[name].decode() for name in (dead_letters.TOPIC, dead_letters.REASON))
@@ -81,7 +80,7 @@ def _collect_garbage_less_often() -> None:
 
 
 @contextmanager
-def background(work: Coroutine[None, None, None]) -> Iterator[None]:
+def background_task(work: Coroutine[None, None, None]) -> Iterator[None]:
     """`work` goes on beside until the context is left."""
     task = asyncio.create_task(work)
     try:

@@ -10,13 +10,13 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-from producers.broker import Outgoing, Publisher, PublishFailedError
+from producers.kafka.broker import Outgoing, Publisher, PublishFailedError
 
 _log: Final = logging.getLogger(__name__)
 _PAUSE_S: Final = 0.5
 
 
-class PatientPublisher:
+class RetryingPublisher:
     """A Publisher that gives up only on what can never succeed."""
 
     def __init__(

@@ -13,8 +13,8 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from cache.round_trips import RoundTrips
 from runtime.redis.errors import REDIS_UNAVAILABLE
+from runtime.redis.pipelining import PipelineLane
 
 _T = TypeVar("_T")
 COMMAND_TIMEOUT_S: Final = 1.0
@@ -23,7 +23,7 @@ _CONNECTIONS: Final = 16
 """So that many requests at once wait their turn rather than open a connection each."""
 
 
-def connect(url: str) -> Redis:
+def connect_redis(url: str) -> Redis:
     """A client that fails fast and never retries: what it guards can go on alone."""
     pool = BlockingConnectionPool.from_url(
         url,
@@ -37,12 +37,12 @@ def connect(url: str) -> Redis:
     return Redis.from_pool(pool)
 
 
-class Link:
+class RedisLink:
     """The state of the connection, shared by all who use one Redis."""
 
     def __init__(self, redis: Redis) -> None:
         self.redis: Final = redis
-        self.trips: Final = RoundTrips(redis, COMMAND_TIMEOUT_S)
+        self.trips: Final = PipelineLane(redis, COMMAND_TIMEOUT_S)
         self.up = True
 
     async def run(self, command: Callable[[], Awaitable[_T]]) -> _T | None:

@@ -14,10 +14,10 @@ from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 from redis.exceptions import NoScriptError
 
-MAX_BATCH: Final = 128
+MAX_PIPELINE: Final = 128
 PATIENCE_S: Final = 2.0
 
-Command: TypeAlias = Callable[[Pipeline], object]
+RedisCommand: TypeAlias = Callable[[Pipeline], object]
 """Adds one command to a pipeline: `lambda pipe: pipe.get(key)`."""
 
 
@@ -25,7 +25,7 @@ Command: TypeAlias = Callable[[Pipeline], object]
 class _Asked:
     """A command, who waits for its answer, and since when (the loop's seconds)."""
 
-    command: Command
+    command: RedisCommand
     answer: "asyncio.Future[Any]"
     at: float
 
@@ -38,7 +38,7 @@ class _Asked:
             self.answer.set_result(told)
 
 
-class RoundTrips:
+class PipelineLane:
     """One lane of pipelines. One per Redis client and event loop."""
 
     def __init__(self, redis: Redis, patience_s: float = PATIENCE_S) -> None:
@@ -48,7 +48,7 @@ class RoundTrips:
         self._waiting: list[_Asked] = []
         self._sending: asyncio.Task[None] | None = None
 
-    def send(self, command: Command) -> "asyncio.Future[Any]":
+    def send(self, command: RedisCommand) -> "asyncio.Future[Any]":
         """The command's answer. Raises REDIS_UNAVAILABLE when awaited.
 
         A caller that is cancelled doesn't call back a command that has left.
@@ -67,7 +67,7 @@ class RoundTrips:
     async def _send_all(self) -> None:
         try:
             while self._waiting:
-                batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
+                batch, self._waiting = self._waiting[:MAX_PIPELINE], self._waiting[MAX_PIPELINE:]
                 await self._exchange(list(self._in_time(batch)))
         finally:
             self._sending = None
@@ -114,7 +114,7 @@ class Script:
     Sent whole it goes behind what was asked for meanwhile: not for what must keep its turn.
     """
 
-    trips: RoundTrips
+    trips: PipelineLane
     lua: str
     digest: str
 

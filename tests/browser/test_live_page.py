@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestServer
 
-from observability.live import application
-from observability.live_sources import Scraped
-from observability.live_state import LiveState
-from producers.messages import Attempt, CacheOutcome
+from observability.live_page.server import application
+from observability.live_page.sources import ProcessFigures
+from observability.live_page.window import LiveWindow
+from producers.contract import Attempt, CacheOutcome
 from tests.browser.chromium import Tab, tab
 from tests.unit.observability.usage_events import usage_event
 
@@ -23,9 +23,9 @@ EVIL = '<img src=x onerror="document.title=1">'
 TRACE_URL = "http://jaeger.example/trace/{trace_id}"
 
 
-def busy_state(now_ms: int) -> LiveState:
+def busy_state(now_ms: int) -> LiveWindow:
     """Half an hour of traffic, with hits, failures and a hostile tenant."""
-    state = LiveState()
+    state = LiveWindow()
     for number in range(900):
         event = usage_event(number).model_copy(
             update={"at_ms": now_ms - (900 - number) * 2000, "trace_id": f"{number:032x}"}
@@ -45,7 +45,7 @@ def busy_state(now_ms: int) -> LiveState:
 @pytest.fixture
 async def page(tmp_path: Path) -> AsyncIterator[Tab]:
     state = busy_state(int(time.time() * 1000))
-    scraped = Scraped(
+    scraped = ProcessFigures(
         lag={"llm.requests": 12.0, "llm.tier.economy": 340.0},
         breakers={"openai-gpt-4o": "open", "anthropic-opus-4.6": "half_open"},
         unreachable=["workers-standard:9464"],

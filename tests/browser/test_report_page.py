@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from observability import report, report_html
-from observability.chargeback import bills
-from observability.ledger import Batch
-from observability.period import Period
-from observability.stores import ledger_at
+from observability.ledger.ledger import UsageBatch
+from observability.ledger.stores import ledger_at
+from observability.reports import cost, render_html
+from observability.reports.chargeback import bills
+from observability.reports.period import ReportPeriod
 from tests.browser.chromium import tab
 from tests.unit.observability.usage_events import DAY_MS, START_MS, usage_event
 
 pytestmark = pytest.mark.timeout(180)
 
-MONTH = Period(START_MS, START_MS + 30 * DAY_MS)
+MONTH = ReportPeriod(START_MS, START_MS + 30 * DAY_MS)
 LONG = "a-department-with-a-rather-long-name-of-its-own"
 _CLIPPED = """[...document.querySelectorAll('svg text')].filter(text => {
   const box = text.getBBox(), room = text.ownerSVGElement.viewBox.baseVal;
@@ -35,11 +35,11 @@ def page(tmp_path: Path) -> Path:
     long = [
         e.model_copy(update={"tenant": LONG}) if n % 5 == 0 else e for n, e in enumerate(events)
     ]
-    ledger.book(Batch(long, {}))
+    ledger.book(UsageBatch(long, {}))
     with ledger.reading() as db:
-        made = report.make(db, ["tenant", "model"], MONTH, MONTH.end_ms - 1)
+        made = cost.cost_report(db, ["tenant", "model"], MONTH, MONTH.end_ms - 1)
     path = tmp_path / "report.html"
-    path.write_text(report_html.to_html(made, bills(made.rows, Decimal(9_000_000))))
+    path.write_text(render_html.report_html(made, bills(made.rows, Decimal(9_000_000))))
     return path
 
 

@@ -16,7 +16,7 @@ from aiokafka import AIOKafkaProducer
 from redis import Redis
 
 from dev.processes import Server
-from producers import codec, topics
+from producers.contract import codec, topics
 from tests.chaos.installation import SESSION_TIMEOUT_S, Installation, freeze, thaw
 
 Inject: TypeAlias = Callable[[Installation], None]
@@ -182,7 +182,10 @@ def _poison() -> Iterator[tuple[bytes | None, list[tuple[str, Any]]]]:
     yield b"[" * 100_000, []
     yield b'{"id": 5, "tenant": null, "body": {"messages": []}}', []
     yield b"{}", [(codec.DEADLINE, b"\xff\xfe"), ("traceparent", b"\xc3\x28"), ("empty", b"")]
-    yield b'{"request": {"id": "a b"}, "route": {"tier": "nowhere"}}', [(codec.TENANT, b"\xff")]
+    yield (
+        b'{"request": {"id": "a b"}, "route": {"tier": "nowhere"}}',
+        [(codec.TENANT_HEADER, b"\xff")],
+    )
 
 
 POISON_RECORDS: Final = len(list(_poison()))

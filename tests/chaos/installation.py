@@ -18,10 +18,10 @@ from dev.broker import apache_kafka
 from dev.processes import Child, Server, free_port
 from dev.redis_server import redis_server, url_of
 from dev.simulator.process import Running
-from runtime.config.config_file import parse
+from runtime.config.config_file import parse_config
+from runtime.consuming.topics_admin import create_missing_topics
 from runtime.process.settings import ServiceSettings
 from tests.chaos.stepped_clock import set_step
-from workers.topics_admin import create
 
 CONFIG: Final = Path(__file__).with_name("switchgear.yaml")
 TIERS: Final = ("economy", "standard")
@@ -140,6 +140,6 @@ def _service(folder: Path, name: str, module: list[str], environment: Mapping[st
 
 
 async def _create_topics(kafka: str) -> None:
-    catalog = parse(CONFIG.read_text("utf-8"))
+    catalog = parse_config(CONFIG.read_text("utf-8"))
     settings = ServiceSettings(kafka=kafka)
-    await create(settings, catalog, partitions=_PARTITIONS, replication=1)
+    await create_missing_topics(settings, catalog, partitions=_PARTITIONS, replication=1)

@@ -17,12 +17,11 @@ import uvloop
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
-from producers import codec, topics
-from producers.broker import Record
-from producers.inbox import Progress
-from producers.kafka import to_record
-from producers.messages import Chunk, Done, Failed
-from workers.dead_letters import REASON
+from producers.contract import Chunk, Done, Failed, codec, topics
+from producers.inbox import StreamProgress
+from producers.kafka.aiokafka_broker import to_record
+from producers.kafka.broker import Record
+from runtime.process.dead_letters import REASON
 
 _RETRY_S: Final = 0.5
 
@@ -31,12 +30,12 @@ class Streams:
     """The pieces of the streams under way, as the client's own rules accept them."""
 
     def __init__(self) -> None:
-        self._progress: dict[str, Progress] = {}
+        self._progress: dict[str, StreamProgress] = {}
         self._texts: dict[str, str] = {}
 
     def add(self, chunk: Chunk) -> None:
         """One more piece; a higher run starts over."""
-        progress = self._progress.setdefault(chunk.id, Progress())
+        progress = self._progress.setdefault(chunk.id, StreamProgress())
         before = progress.run
         if progress.accepts(chunk):
             text = self._texts.get(chunk.id, "") if progress.run == before else ""

@@ -17,9 +17,9 @@ from typing import Any, Final, TextIO
 
 import uvloop
 
-from producers.broker import PublishFailedError
 from producers.client import ReplyTimeoutError, RouterClient, chat
-from producers.messages import Request
+from producers.contract import Request
+from producers.kafka.broker import PublishFailedError
 from producers.settings import ClientSettings
 
 _WAIT_S: Final = 120.0

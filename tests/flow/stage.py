@@ -10,19 +10,25 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from observability.metrics import Metrics
-from observability.prices import Price, Priced, Processing, Unpriced
-from observability.tracing import Tracer, TracingSettings
-from producers import RouterClient, chat, codec, topics
-from producers.broker import Outgoing
-from producers.codec import to_headers
-from producers.messages import Request, Usage, UsageEvent
+from observability.metrics.registry import MetricsRegistry
+from observability.pricing.prices import Price, Priced, Processing, Unpriced
+from observability.tracing.tracer import Tracer, TracingSettings
+from producers import RouterClient, chat
+from producers.contract import Request, Usage, UsageEvent, codec, topics
+from producers.contract.codec import to_headers
+from producers.kafka.broker import Outgoing
 from producers.settings import ClientSettings
-from router import settings as policy_settings
-from router.options import Basis
-from router.partition_key import PrefixShares
-from router.worker import Router, bury_request, route_one
+from router.decide import settings as policy_settings
+from router.decide.partition_key import PrefixShares
+from router.decide.tier_candidates import RoutingConfig
+from router.serve.handler import RouterDependencies, bury_request, route_record
+from runtime.budgets.reservations import BudgetLedger
 from runtime.config.catalog import Catalog, Deployment
+from runtime.consuming.headers import lane_of
+from runtime.consuming.queue_groups import group_of, queues_of
+from runtime.consuming.retry_topics import DELAYS_MS
+from runtime.consuming.slots import Slots
+from runtime.consuming.stream import ConsumerStream, StreamSettings
 from tests.fakes import (
     MemoryAnswers,
     MemoryOnce,
@@ -34,23 +40,17 @@ from tests.fakes import (
 )
 from tests.memory_broker import MemoryBroker
 from tests.seen_spans import SeenSpans
-from workers.budget_state import Budgets
-from workers.calling import Means
-from workers.cancellations import Cancellations
-from workers.chores import do_chore
-from workers.fleet import Fleet
-from workers.handover import DELAYS_MS
-from workers.job import lane_of
-from workers.parts import Pool, Reporter
-from workers.pool import bury, serve_one
-from workers.prompt_caching import PromptCaching
-from workers.queues import group_of, queues_of
-from workers.second_opinion import SecondOpinion
-from workers.situation import PlanRules
-from workers.slots import Slots
-from workers.stream import Stream, StreamSettings
-from workers.tokens import TokenFactors
-from workers.world import World
+from workers.accounting.llm_judge import LlmJudge
+from workers.calling.cached_call import PromptCaching
+from workers.calling.config_snapshot import ConfigSnapshot
+from workers.calling.provider_call import CallDependencies
+from workers.delivery.cancellations import Cancellations
+from workers.health.admission import DeploymentAdmission
+from workers.planning.request_state import PlanRules
+from workers.request.dependencies import PoolDependencies, RequestReporter
+from workers.request.handler import dead_letter_request, serve_one
+from workers.request.maintenance import handle_maintenance_record
+from workers.tokens.estimate import TokenFactors
 
 PRICES = {"small": Decimal(1), "medium": Decimal(10)}
 """Micro-dollars per token; `nobody-knows` has none."""
@@ -123,12 +123,14 @@ class Stage:
     reports: Reports = field(default_factory=Reports)
     cancellations: Cancellations = field(default_factory=Cancellations)
     judge_share: float = 0
-    budgets: Budgets = field(default_factory=lambda: Budgets(partial(datetime.now, UTC), None))
+    budgets: BudgetLedger = field(
+        default_factory=lambda: BudgetLedger(partial(datetime.now, UTC), None)
+    )
     encodings: Path | None = None
-    metrics: Metrics = field(default_factory=Metrics)
+    metrics: MetricsRegistry = field(default_factory=MetricsRegistry)
     tracing: TracingSettings = field(default_factory=TracingSettings)
     seen: SeenSpans = field(default_factory=SeenSpans)
-    reporter: Reporter | None = None
+    reporter: RequestReporter | None = None
 
     def __post_init__(self) -> None:
         judged = self.catalog.tenants["t"].model_copy(update={"judge_share": self.judge_share})
@@ -137,12 +139,12 @@ class Stage:
         self.calls: list[Any] = []
         self.client = RouterClient(self.broker, ClientSettings(timeout_s=10))
         self.tracer = Tracer("test", self.seen, self.tracing)
-        self.basis = Basis(
+        self.basis = RoutingConfig(
             self.catalog,
-            policy_settings.parse(self.catalog.policy, self.catalog),
+            policy_settings.parse_policy(self.catalog.policy, self.catalog),
             lambda name, usage: price_of(self.catalog.deployments[name], usage),
         )
-        self.world = World(
+        self.world = ConfigSnapshot(
             self.catalog,
             {
                 name: ScriptedProvider(self.calls, self.scripts.get(name, always_42))
@@ -177,9 +179,9 @@ class Stage:
         records = await self.broker.has(topic, number)
         return [codec.decode_reply(record.value) for record in records]
 
-    def router(self) -> Router:
+    def router(self) -> RouterDependencies:
         """The router of this stage."""
-        return Router(
+        return RouterDependencies(
             basis=lambda: self.basis,
             publisher=self.broker,
             tracer=self.tracer,
@@ -189,20 +191,20 @@ class Stage:
             routed=lambda _tenant, _decision, _took_s: None,
         )
 
-    def pool(self, tier: str) -> Pool:
+    def pool(self, tier: str) -> PoolDependencies:
         """One more process's pool of `tier`: what the fleet shares is shared."""
-        means = Means(
-            Fleet(self.catalog, asyncio.get_running_loop().time, lambda _: None),
+        means = CallDependencies(
+            DeploymentAdmission(self.catalog, asyncio.get_running_loop().time, lambda _: None),
             price,
             PromptCaching(NoPrefixes(), lambda _: None),
             TokenFactors(),
             self.encodings,
         )
-        return Pool(
+        return PoolDependencies(
             tier=tier,
             world=lambda: self.world,
             means=means,
-            opinion=SecondOpinion(self.metrics, means, self.budgets),
+            opinion=LlmJudge(self.metrics, means, self.budgets),
             budgets=self.budgets,
             lookup=self.answers,
             once=self.once,
@@ -213,26 +215,26 @@ class Stage:
             reporter=self.reporter or self.reports,
         )
 
-    def streams(self) -> list[Stream]:
+    def streams(self) -> list[ConsumerStream]:
         """One router, one worker for each queue of each tier, one for the chores."""
         router = self.router()
         found = [
             self._stream(
                 [topics.REQUESTS],
                 "router",
-                partial(route_one, router),
+                partial(route_record, router),
                 partial(bury_request, router),
             )
         ]
-        buried = partial(bury, self.broker)
+        buried = partial(dead_letter_request, self.broker)
         for tier in self.catalog.tiers:
             served, slots = partial(serve_one, self.pool(tier)), Slots(self.concurrency)
             found += [
                 self._stream([queue], group_of(queue), served, buried, slots=slots)
                 for queue in queues_of(self.catalog, tier)
             ]
-        chores = [topics.retry_topic(delay) for delay in DELAYS_MS]
-        chore = partial(do_chore, self.broker, self.tracer, self.answers)
+        chores = [topics.retry_topic_name(delay) for delay in DELAYS_MS]
+        chore = partial(handle_maintenance_record, self.broker, self.tracer, self.answers)
         found.append(self._stream(chores, "chores", chore, buried))
         return found
 
@@ -244,7 +246,7 @@ class Stage:
         crash: Any,  # noqa: ANN401
         *,
         slots: Slots | None = None,
-    ) -> Stream:
+    ) -> ConsumerStream:
         settings = StreamSettings(
             self.concurrency,
             commit_every_s=0.02,
@@ -253,7 +255,7 @@ class Stage:
             slots=slots,
         )
         lane = partial(lane_of, weight_of=lambda _: 1)
-        return Stream(self.broker.member(queues, group), handle, crash, lane, settings)
+        return ConsumerStream(self.broker.member(queues, group), handle, crash, lane, settings)
 
 
 @asynccontextmanager

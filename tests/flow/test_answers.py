@@ -2,21 +2,21 @@ import asyncio
 from dataclasses import replace
 from decimal import Decimal
 
-from observability.ledger_schema import failed_cost
-from producers.messages import Chunk, Done, Failed, Usage
+from observability.ledger.schema import failed_cost
+from producers.contract import Chunk, Done, Failed, Usage
 from tests.fakes import Script, Waits, answer, content, fails, streams
 from tests.flow.stage import ask, playing
-from workers.providers.outcome import (
+from workers.planning.request_state import PlanRules
+from workers.providers.base.call_outcome import (
     BadCredentials,
+    CallOutcome,
     ContentFiltered,
-    CutStream,
-    Outcome,
     RateLimited,
-    Rejected,
+    RequestRejected,
     ServerError,
+    StreamTruncated,
 )
-from workers.providers.provider import Call, Emit
-from workers.situation import PlanRules
+from workers.providers.base.provider import Emit, ProviderRequest
 
 BROKEN = ServerError(message="it broke", status=500)
 HASTY = PlanRules(patience_s=0.1, backoff_s=0.01, hedge=False)
@@ -112,7 +112,7 @@ async def test_no_key_anywhere_is_told_as_what_it_is() -> None:
 
 async def test_what_the_provider_rejects_is_not_tried_elsewhere() -> None:
     for outcome, code in (
-        (Rejected(message="bad tool"), "provider_rejected"),
+        (RequestRejected(message="bad tool"), "provider_rejected"),
         (ContentFiltered(message="no"), "content_filtered"),
     ):
         async with playing({"eco-a": fails(outcome)}) as stage:
@@ -124,7 +124,7 @@ async def test_what_the_provider_rejects_is_not_tried_elsewhere() -> None:
 async def test_a_batch_request_comes_back_after_its_delay() -> None:
     limited = [RateLimited(message="slow down", wait_s=0.4)] * 2
 
-    async def script(_call: Call, _emit: Emit | None) -> Outcome:
+    async def script(_call: ProviderRequest, _emit: Emit | None) -> CallOutcome:
         return limited.pop() if limited else answer()
 
     async with playing({"eco-a": script, "eco-b": script}, rules=HASTY) as stage:
@@ -141,7 +141,7 @@ async def test_a_batch_request_comes_back_after_its_delay() -> None:
 
 
 async def test_a_stream_that_breaks_after_a_part_was_seen_fails_and_is_paid_for() -> None:
-    broken = CutStream(message="it ended early", usage=answer().usage)
+    broken = StreamTruncated(message="it ended early", usage=answer().usage)
     async with playing({"eco-a": streams("Hel", then=broken)}) as stage:
         parts = [part async for part in stage.client.stream(ask(stream=True))]
         assert isinstance(parts[-1], Failed)
@@ -171,7 +171,7 @@ async def test_a_deadline_ends_a_call_and_the_request() -> None:
 def _obedient(waits: Waits) -> Script:
     """A provider that keeps to its timeout, as the real ones do."""
 
-    async def script(call: Call, emit: Emit | None) -> Outcome:
+    async def script(call: ProviderRequest, emit: Emit | None) -> CallOutcome:
         try:
             async with asyncio.timeout(call.timeout_s):
                 return await waits(call, emit)
@@ -193,7 +193,7 @@ async def test_an_expired_request_is_not_called() -> None:
 
 
 async def test_a_flex_call_is_priced_as_flex() -> None:
-    async def flex(_call: Call, _emit: Emit | None) -> Outcome:
+    async def flex(_call: ProviderRequest, _emit: Emit | None) -> CallOutcome:
         usual = answer()
         return replace(usual, body=usual.body | {"service_tier": "flex"})
 
@@ -206,7 +206,7 @@ async def test_a_flex_call_is_priced_as_flex() -> None:
 async def test_an_answer_that_fails_its_checks_was_paid_for_in_vain() -> None:
     said = iter(["too long an answer", "still too long", "short"])
 
-    async def script(_call: Call, _emit: Emit | None) -> Outcome:
+    async def script(_call: ProviderRequest, _emit: Emit | None) -> CallOutcome:
         return answer(next(said))
 
     checks = {"validators": [{"kind": "max_length", "characters": 10}]}

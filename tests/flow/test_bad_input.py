@@ -5,14 +5,13 @@ from typing import Any
 
 import pytest
 
-from producers import topics
-from producers.broker import Outgoing
-from producers.codec import DecodeError, to_headers
-from producers.messages import Done, Failed, Request
+from producers.contract import Done, Failed, Request, topics
+from producers.contract.codec import DecodeError, to_headers
+from producers.kafka.broker import Outgoing
 from tests.fakes import answer
 from tests.flow.stage import Stage, ask, playing
-from workers.providers.outcome import Outcome
-from workers.providers.provider import Call, Emit
+from workers.providers.base.call_outcome import CallOutcome
+from workers.providers.base.provider import Emit, ProviderRequest
 
 
 def request(**changes: object) -> bytes:
@@ -126,13 +125,13 @@ async def test_what_the_router_reads_and_the_worker_cannot_is_answered() -> None
 
 async def test_a_retry_without_a_target_is_kept() -> None:
     async with playing() as stage:
-        await stage.broker.publish(Outgoing(topics.retry_topic(1000), b"?", b"k"))
+        await stage.broker.publish(Outgoing(topics.retry_topic_name(1000), b"?", b"k"))
         await stage.broker.has(topics.DEAD_LETTERS, 1)
         assert stage.dead_letters() == [(b"?", "invalid_request")]
 
 
 async def test_a_handler_that_crashes_keeps_the_record_and_tells_its_sender() -> None:
-    async def script(_call: Call, _emit: Emit | None) -> Outcome:
+    async def script(_call: ProviderRequest, _emit: Emit | None) -> CallOutcome:
         raise KeyError("a secret prompt")
 
     async with playing({"eco-a": script}) as stage:
@@ -149,7 +148,7 @@ async def test_a_handler_that_crashes_keeps_the_record_and_tells_its_sender() ->
 
 
 async def test_a_dead_letter_that_cannot_be_written_yet_is_not_lost() -> None:
-    async def script(_call: Call, _emit: Emit | None) -> Outcome:
+    async def script(_call: ProviderRequest, _emit: Emit | None) -> CallOutcome:
         stage.broker.refuse(topics.DEAD_LETTERS, permanent=True)
         raise KeyError
 
@@ -176,7 +175,7 @@ async def test_a_reply_topic_that_does_not_exist_is_told_on_the_shared_one() -> 
 async def test_an_answer_of_no_use_to_the_client_is_an_error_of_the_client() -> None:
     sent: list[Request] = []
 
-    async def script(_call: Call, _emit: Emit | None) -> Outcome:
+    async def script(_call: ProviderRequest, _emit: Emit | None) -> CallOutcome:
         poison = Outgoing(topics.REPLIES, b"{}", sent[0].id.encode())
         await stage.broker.publish(poison)
         return answer()

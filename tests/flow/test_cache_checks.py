@@ -3,20 +3,21 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from cache.found import Found, Hit, Miss, Refresh
-from observability.tracing import OpenSpan
-from producers import topics
-from producers.messages import CacheOutcome, Done, Request, Route, Savings, Usage
+from cache.results.lookup_result import Hit, LookupResult, Miss, Refresh
+from observability.tracing.tracer import OpenSpan
+from producers.contract import CacheOutcome, Done, Request, Route, Savings, Usage, topics
 from tests.fakes import MemoryAnswers, answer, fails
 from tests.flow.stage import ask, catalog, playing
-from workers.providers.outcome import CutStream
+from workers.providers.base.call_outcome import StreamTruncated
 
 
 @dataclass
 class StaleAnswers(MemoryAnswers):
     """Every answer is old: it is served, and asked for again."""
 
-    async def find(self, request: Request, route: Route, now_ms: int, span: OpenSpan) -> Found:
+    async def find(
+        self, request: Request, route: Route, now_ms: int, span: OpenSpan
+    ) -> LookupResult:
         """A hit with a call to make after it."""
         miss = await super().find(request, route, now_ms, span)
         assert isinstance(miss, Miss)
@@ -42,7 +43,7 @@ async def test_renewing_a_stale_answer_costs_and_is_no_request() -> None:
 
 
 async def test_a_renewal_that_fails_is_paid_all_the_same() -> None:
-    cut = fails(CutStream(message="it ended early", usage=answer().usage))
+    cut = fails(StreamTruncated(message="it ended early", usage=answer().usage))
     scripts = dict.fromkeys(["eco-a", "eco-b", "std"], cut)
     async with playing(scripts, answers=StaleAnswers()) as stage:
         await stage.client.submit(ask())

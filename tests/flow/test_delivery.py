@@ -6,15 +6,20 @@ from decimal import Decimal
 
 import pytest
 
-from producers import ReplyTimeoutError, topics
-from producers.broker import Outgoing
-from producers.messages import Chunk, Done, Failed
+from producers import ReplyTimeoutError
+from producers.contract import Chunk, Done, Failed, topics
+from producers.kafka.broker import Outgoing
 from tests.fakes import Script, Waits, answer, content, fails
 from tests.flow.stage import Stage, ask, catalog, playing
-from workers.identity import identity_of
-from workers.providers.outcome import BadCredentials, ContextTooLong, Outcome, RateLimited
-from workers.providers.provider import Call, Emit
-from workers.situation import PlanRules
+from workers.delivery.request_identity import identity_of
+from workers.planning.request_state import PlanRules
+from workers.providers.base.call_outcome import (
+    BadCredentials,
+    CallOutcome,
+    ContextTooLong,
+    RateLimited,
+)
+from workers.providers.base.provider import Emit, ProviderRequest
 
 NO_STORE = {"cache": {"mode": "no-store"}}
 
@@ -207,7 +212,7 @@ async def in_order(stage: Stage, first: Waits | None = None) -> list[str]:
 async def test_a_conversation_is_answered_in_order_although_the_first_call_is_slow() -> None:
     slow = Waits()
 
-    async def script(call: Call, emit: Emit | None) -> Outcome:
+    async def script(call: ProviderRequest, emit: Emit | None) -> CallOutcome:
         is_first = "turn 0" in str(call.body.messages)
         return await slow(call, emit) if is_first else answer()
 
@@ -230,8 +235,8 @@ async def test_it_stays_in_order_when_the_first_must_wait() -> None:
         assert stage.broker.written("llm.retry.1000") == []
 
 
-def _first_only(outcome: Callable[[], Outcome]) -> dict[str, Script]:
-    async def script(call: Call, _emit: Emit | None) -> Outcome:
+def _first_only(outcome: Callable[[], CallOutcome]) -> dict[str, Script]:
+    async def script(call: ProviderRequest, _emit: Emit | None) -> CallOutcome:
         return outcome() if "turn 0" in str(call.body.messages) else answer()
 
     return {"eco-a": script, "eco-b": script}

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from producers.messages import Done, Failed, Request
+from producers.contract import Done, Failed, Request
 from runtime.config.catalog import Catalog
 from tests.flow.stage import ask, catalog, playing
-from workers.tokenizer_files import install
+from workers.tokens.tiktoken_files import install
 
 _SINGLE_LETTERS = "q z x j k v w y " * 22
 """352 bytes: 92 tokens by the estimate of 4 bytes each, 176 by OpenAI's count."""

@@ -7,21 +7,21 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from structlog import make_filtering_bound_logger, wrap_logger
 
-from observability.metrics import Metrics
-from observability.outcome import Outcomes
-from observability.scrape import scrape_endpoint
-from observability.tracing import TracingSettings
+from observability.metrics.prometheus_endpoint import scrape_endpoint
+from observability.metrics.registry import MetricsRegistry
+from observability.metrics.usage_metrics import UsageMetrics
+from observability.tracing.tracer import TracingSettings
 from tests.fakes import answer
 from tests.flow.stage import ask, playing
-from workers.providers.outcome import Outcome, Rejected
-from workers.providers.provider import Call, Emit
+from workers.providers.base.call_outcome import CallOutcome, RequestRejected
+from workers.providers.base.provider import Emit, ProviderRequest
 
 NO_STORE = {"cache": {"mode": "no-store"}}
 REQUEST, ATTEMPT = "switchgear_request_seconds", "switchgear_attempt_seconds"
 FIRST_TOKEN = "switchgear_first_token_seconds"
 
 
-def exemplars(metrics: Metrics) -> dict[str, set[str]]:
+def exemplars(metrics: MetricsRegistry) -> dict[str, set[str]]:
     """The traces that a scrape as Prometheus makes it shows, by histogram."""
     found: defaultdict[str, set[str]] = defaultdict(set)
     with scrape_endpoint(metrics, 0, "127.0.0.1") as port:
@@ -35,9 +35,9 @@ def exemplars(metrics: Metrics) -> dict[str, set[str]]:
     return dict(found)
 
 
-async def _mixed(call: Call, _emit: Emit | None) -> Outcome:
+async def _mixed(call: ProviderRequest, _emit: Emit | None) -> CallOutcome:
     failing = "fail" in str(call.body.messages)
-    return Rejected(message="no", status=400) if failing else answer()
+    return RequestRejected(message="no", status=400) if failing else answer()
 
 
 KEPT = [
@@ -51,10 +51,10 @@ KEPT = [
 async def test_an_exemplar_is_a_trace_that_was_exported(
     tracing: TracingSettings, kept: set[str]
 ) -> None:
-    metrics = Metrics()
+    metrics = MetricsRegistry()
     mute = wrap_logger(None, wrapper_class=make_filtering_bound_logger("CRITICAL"))
     async with playing(
-        {"eco-a": _mixed}, tracing=tracing, reporter=Outcomes(metrics, mute)
+        {"eco-a": _mixed}, tracing=tracing, reporter=UsageMetrics(metrics, mute)
     ) as stage:
         replies = {p: await stage.client.submit(ask(p, routing=NO_STORE)) for p in ("good", "fail")}
         await stage.broker.until(lambda: len(stage.seen.all("serve ")) >= len(kept))

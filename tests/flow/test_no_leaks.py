@@ -16,22 +16,21 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from prometheus_client import generate_latest
 
 from observability.logs import logger, start_logging
-from observability.metrics import Metrics
-from observability.outcome import Outcomes
-from observability.tracing import TracingSettings
+from observability.metrics.registry import MetricsRegistry
+from observability.metrics.usage_metrics import UsageMetrics
+from observability.tracing.tracer import TracingSettings
 from producers import client as client_module
-from producers import topics
-from producers.messages import Done, Failed
+from producers.contract import Done, Failed, topics
 from runtime.config.catalog import Catalog
 from tests.fakes import ScriptedProvider
 from tests.flow.parrot import parrot
 from tests.flow.stage import Stage, ask, catalog, playing
 from tests.seen_spans import SeenSpans
-from workers.providers import connect
-from workers.providers.outcome import Outcome
-from workers.providers.provider import Call, Emit
-from workers.situation import PlanRules
-from workers.world import World
+from workers.calling.config_snapshot import ConfigSnapshot
+from workers.planning.request_state import PlanRules
+from workers.providers.base.call_outcome import CallOutcome
+from workers.providers.base.provider import Emit, ProviderRequest
+from workers.providers.registry import connect_providers
 
 KEYS = {
     "KEY_A": "sk-planted-aaaa-0123456789",
@@ -54,7 +53,7 @@ class Heard:
     stage: Stage
     client_spans: InMemorySpanExporter
     log: io.StringIO
-    metrics: Metrics
+    metrics: MetricsRegistry
 
     def telemetry(self) -> dict[str, str]:
         """What operators and their tools see."""
@@ -96,7 +95,7 @@ def client_spans(monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
     return exporter
 
 
-async def _breaks(call: Call, _emit: Emit | None) -> Outcome:
+async def _breaks(call: ProviderRequest, _emit: Emit | None) -> CallOutcome:
     raise RuntimeError(f"{KEYS['KEY_B']} {call.body.messages}")
 
 
@@ -126,19 +125,19 @@ async def listening(
     log: io.StringIO, client_spans: InMemorySpanExporter, *, content: bool
 ) -> AsyncIterator[Heard]:
     """The whole flow against the parrot, with everything that it lets out."""
-    metrics = Metrics()
+    metrics = MetricsRegistry()
     async with parrot(ANSWER) as address, ClientSession() as session:
         chosen = planted(address)
         async with playing(
             catalog=chosen,
             tracing=TracingSettings(sample_ratio=1, content=content),
-            reporter=Outcomes(metrics, logger(role="workers")),
+            reporter=UsageMetrics(metrics, logger(role="workers")),
             rules=PlanRules(hedge=False, backoff_s=0.01),
             metrics=metrics,
         ) as stage:
-            providers = connect(chosen, session, KEYS)
+            providers = connect_providers(chosen, session, KEYS)
             providers["broken"] = ScriptedProvider([], _breaks)
-            stage.world = World(chosen, providers)
+            stage.world = ConfigSnapshot(chosen, providers)
             yield Heard(stage, client_spans, log, metrics)
 
 

@@ -4,20 +4,19 @@ import json
 from decimal import Decimal
 from typing import Any
 
-from producers import topics
-from producers.feedback import Feedback
-from producers.messages import Done, Judged, Savings
+from producers.contract import Done, Judged, Savings, topics
+from producers.contract.feedback import Feedback
 from runtime.config.catalog import Catalog
 from tests.fakes import answer
 from tests.flow.stage import ask, catalog, playing
-from workers.providers.outcome import Outcome
-from workers.providers.provider import Call, Emit
+from workers.providers.base.call_outcome import CallOutcome
+from workers.providers.base.provider import Emit, ProviderRequest
 
 _CONTEXT = "The quarter closed with 4310 orders, most of them from Lisbon and from Porto. " * 6
 _CLAIM = "Returns fell to 977."
 
 
-async def _answers_and_judges(call: Call, _emit: Emit | None) -> Outcome:
+async def _answers_and_judges(call: ProviderRequest, _emit: Emit | None) -> CallOutcome:
     if call.request_id is not None and call.request_id.endswith(":judge"):
         return answer(json.dumps({"unsupported": [_CLAIM]}))
     return answer(f"There were 4310 orders. {_CLAIM}")
@@ -53,7 +52,7 @@ async def test_an_unsupported_claim_is_counted_accounted_for_and_teaches_the_rou
 async def _taught(routing: dict[str, Any], said: str, **parts: Any) -> list[tuple[str, float]]:  # noqa: ANN401 as Stage's
     """(source, good) of what the answer `said` teaches."""
 
-    async def script(call: Call, _emit: Emit | None) -> Outcome:
+    async def script(call: ProviderRequest, _emit: Emit | None) -> CallOutcome:
         judging = call.request_id is not None and call.request_id.endswith(":judge")
         return answer(json.dumps({"unsupported": []}) if judging else said)
 

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from observability.semconv import FINISH_REASONS, INPUT_MESSAGES, OUTPUT_MESSAGES
-from observability.tracing import TracingSettings
-from producers.messages import Done, Failed
+from observability.tracing.semconv import FINISH_REASONS, INPUT_MESSAGES, OUTPUT_MESSAGES
+from observability.tracing.tracer import TracingSettings
+from producers.contract import Done, Failed
 from tests.fakes import Script, fails, streams
 from tests.flow.stage import Stage, ask, playing
 from tests.seen_spans import said
-from workers.providers.outcome import Rejected, ServerError
+from workers.providers.base.call_outcome import RequestRejected, ServerError
 
 PROMPT = "What is the planted question?"
 SHOWN = TracingSettings(sample_ratio=1, content=True)
@@ -60,7 +60,7 @@ async def test_a_hit_shows_what_it_answered() -> None:
 @pytest.mark.parametrize("stream", [False, True])
 async def test_by_default_no_span_holds_any_of_it(*, stream: bool) -> None:
     answer = "The planted answer."
-    quoted = fails(Rejected(message=f"the prompt {PROMPT!r} is refused", status=400))
+    quoted = fails(RequestRejected(message=f"the prompt {PROMPT!r} is refused", status=400))
     async with playing({"eco-a": streams(answer), "std": quoted}, tracing=HIDDEN) as stage:
         first = [part async for part in stage.client.stream(ask(PROMPT, stream=True))][-1]
         assert isinstance(first, Done)

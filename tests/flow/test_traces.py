@@ -5,17 +5,16 @@ import asyncio
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 
-from observability.semconv import CHECKS_FAILED, DEPLOYMENT, ERROR_TYPE
-from observability.tracing import TracingSettings
-from producers import topics
-from producers.broker import Outgoing
-from producers.messages import Done
+from observability.tracing.semconv import CHECKS_FAILED, DEPLOYMENT, ERROR_TYPE
+from observability.tracing.tracer import TracingSettings
+from producers.contract import Done, topics
+from producers.kafka.broker import Outgoing
 from tests.fakes import Waits, answer, fails
 from tests.flow.stage import Stage, ask, playing
 from tests.seen_spans import said
-from workers.providers.outcome import BadCredentials, Outcome, RateLimited
-from workers.providers.provider import Call, Emit
-from workers.situation import PlanRules
+from workers.planning.request_state import PlanRules
+from workers.providers.base.call_outcome import BadCredentials, CallOutcome, RateLimited
+from workers.providers.base.provider import Emit, ProviderRequest
 
 ALL = TracingSettings(sample_ratio=1)
 NO_STORE = {"cache": {"mode": "no-store"}}
@@ -45,7 +44,7 @@ def linked(span: ReadableSpan) -> list[tuple[int, int]]:
 async def test_a_delayed_request_links_to_its_earlier_try_and_its_wait_shows() -> None:
     limited = [RateLimited(message="slow down", wait_s=0.4)] * 2
 
-    async def script(_call: Call, _emit: Emit | None) -> Outcome:
+    async def script(_call: ProviderRequest, _emit: Emit | None) -> CallOutcome:
         return limited.pop() if limited else answer()
 
     hasty = PlanRules(patience_s=0.1, backoff_s=0.01, hedge=False)
@@ -56,7 +55,7 @@ async def test_a_delayed_request_links_to_its_earlier_try_and_its_wait_shows() -
         assert linked(first) == []
         assert linked(second) == [place(first)]
         assert place(first)[0] == place(second)[0]
-        waited = stage.seen.named(f"queue {topics.retry_topic(1_000)}")
+        waited = stage.seen.named(f"queue {topics.retry_topic_name(1_000)}")
         assert (waited.end_time or 0) - (waited.start_time or 0) >= 0.3e9
         back = stage.seen.named("return to llm.tier.economy")
         for step in (waited, back):
@@ -98,7 +97,7 @@ async def test_a_hit_on_what_was_answered_before_links_to_that_answer() -> None:
 async def test_checks_are_a_step_that_names_what_failed() -> None:
     texts = ["not json", '{"a": 1}']
 
-    async def script(_call: Call, _emit: Emit | None) -> Outcome:
+    async def script(_call: ProviderRequest, _emit: Emit | None) -> CallOutcome:
         return answer(texts.pop(0))
 
     rules = PlanRules(hedge=False)

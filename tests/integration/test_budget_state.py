@@ -8,10 +8,10 @@ import pytest
 from redis.asyncio import Redis
 
 from dev.processes import Server
+from runtime.budgets.reservations import BudgetLedger, Reservation
+from runtime.budgets.standing import Exhausted, OverSoftLimit, WithinBudget
 from runtime.config.catalog import TagBudget, Tenant
-from workers.budget_state import Budgets, Reservation
-from workers.redis_link import Link, connect
-from workers.situation import Soft, Spent, Within
+from runtime.redis.connection import RedisLink, connect_redis
 
 pytestmark = pytest.mark.redis
 AT = datetime(2026, 11, 24, tzinfo=UTC)
@@ -27,13 +27,13 @@ MONTH = "switchgear:budget:{acme}:2026-11"
 
 @pytest.fixture
 async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    client = connect(redis_url)
+    client = connect_redis(redis_url)
     yield client
     await client.aclose()
 
 
-def process(redis: Redis) -> Budgets:
-    return Budgets(lambda: AT, Link(redis))
+def process(redis: Redis) -> BudgetLedger:
+    return BudgetLedger(lambda: AT, RedisLink(redis))
 
 
 async def test_500_at_once_never_overdraw(redis: Redis) -> None:
@@ -45,7 +45,7 @@ async def test_500_at_once_never_overdraw(redis: Redis) -> None:
         nonlocal real
         worker, estimate = workers[number % 4], Decimal(draw.randint(1_000, 9_000))
         answer = await worker.reserve("acme", TENANT, {}, f"r{number}", estimate)
-        if isinstance(answer, Spent):
+        if isinstance(answer, Exhausted):
             return False
         await asyncio.sleep(draw.random() / 100)
         cost = int(estimate * draw.randint(50, 100) / 100)
@@ -69,14 +69,14 @@ async def test_a_reservation_is_all_budgets_or_none(redis: Redis) -> None:
     tags = {"team": "search"}
     first = await budgets.reserve("acme", TENANT, tags, "a", Decimal(200_000))
     assert isinstance(first, Reservation)
-    assert first.standing == Within()
+    assert first.standing == WithinBudget()
     second = await budgets.reserve("acme", TENANT, tags, "b", Decimal(150_000))
-    assert isinstance(second, Spent)
+    assert isinstance(second, Exhausted)
     assert "team=search of tenant acme" in second.why
     assert int(await redis.get(DAY) or 0) == 200_000
     third = await budgets.reserve("acme", TENANT, tags, "c", Decimal(60_000))
     assert isinstance(third, Reservation)
-    assert isinstance(third.standing, Soft)
+    assert isinstance(third.standing, OverSoftLimit)
 
 
 async def test_a_redelivered_request_reserves_once_and_settling_twice_is_once(redis: Redis) -> None:
@@ -93,7 +93,7 @@ async def test_a_redelivered_request_reserves_once_and_settling_twice_is_once(re
 async def test_what_a_dead_worker_reserved_comes_back(redis: Redis) -> None:
     budgets = process(redis)
     await budgets.reserve("acme", TENANT, {}, "dead", Decimal(900_000))
-    assert isinstance(await budgets.reserve("acme", TENANT, {}, "b", Decimal(200_000)), Spent)
+    assert isinstance(await budgets.reserve("acme", TENANT, {}, "b", Decimal(200_000)), Exhausted)
     await redis.zadd("switchgear:budget:{acme}:open", {"dead": 0})  # its lease has ended
     assert isinstance(await budgets.reserve("acme", TENANT, {}, "b", Decimal(200_000)), Reservation)
     assert int(await redis.get(DAY) or 0) == 200_000
@@ -102,8 +102,8 @@ async def test_what_a_dead_worker_reserved_comes_back(redis: Redis) -> None:
 async def test_without_redis_it_counts_on_and_tells_when_it_is_back(
     redis: Redis, redis_server: Server
 ) -> None:
-    link = Link(redis)
-    budgets = Budgets(lambda: AT, link)
+    link = RedisLink(redis)
+    budgets = BudgetLedger(lambda: AT, link)
     before = await budgets.reserve("acme", TENANT, {}, "a", Decimal(500_000))
     assert isinstance(before, Reservation)
     redis_server.stop()
@@ -111,7 +111,7 @@ async def test_without_redis_it_counts_on_and_tells_when_it_is_back(
     alone = await budgets.reserve("acme", TENANT, {}, "b", Decimal(300_000))
     assert isinstance(alone, Reservation)
     assert alone.alone
-    assert isinstance(await budgets.reserve("acme", TENANT, {}, "c", Decimal(300_000)), Spent)
+    assert isinstance(await budgets.reserve("acme", TENANT, {}, "c", Decimal(300_000)), Exhausted)
     await budgets.settle(alone, Decimal(250_000))
     redis_server.start()
     assert await link.ping()

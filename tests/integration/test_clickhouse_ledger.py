@@ -10,15 +10,22 @@ from clickhouse_connect.driver.client import Client
 
 from dev.clickhouse import PASSWORD, client, url_of
 from dev.processes import Server
-from observability.ledger import Batch, Booked, Ledger, LedgerError, Partition, Unreadable
-from observability.stores import ledger_at
-from observability.stores.address import parse
-from observability.stores.clickhouse import ClickHouse
-from observability.stores.patience import Patience
+from observability.ledger.ledger import (
+    Booked,
+    Ledger,
+    LedgerError,
+    Unreadable,
+    UsageBatch,
+    UsagePartition,
+)
+from observability.ledger.stores import ledger_at
+from observability.ledger.stores.clickhouse import ClickHouse
+from observability.ledger.stores.store_retry import StoreRetry
+from observability.ledger.stores.store_url import parse_store_url
 from tests.unit.observability.usage_events import usage_event
 
 EVENTS = [usage_event(number) for number in range(40)]
-P0: Partition = ("llm.usage", 0)
+P0: UsagePartition = ("llm.usage", 0)
 _NAMES = (f"killed_{number}" for number in count())
 
 
@@ -33,13 +40,13 @@ def url(clickhouse_server: Server) -> str:
 
 @pytest.fixture
 def db(clickhouse_server: Server, url: str) -> Iterator[Client]:
-    with closing(client(clickhouse_server, parse(url).database)) as inside:
+    with closing(client(clickhouse_server, parse_store_url(url).database)) as inside:
         yield inside
 
 
 @pytest.fixture
 def store(url: str) -> ClickHouse:
-    made = ClickHouse(parse(url))
+    made = ClickHouse(parse_store_url(url))
     made.create()
     return made
 
@@ -58,13 +65,13 @@ class DiedError(Exception):
     """Stands for a SIGKILL between two inserts."""
 
 
-class Dying(Mapping[Partition, int]):
+class Dying(Mapping[UsagePartition, int]):
     """Positions that are never reached: the process dies when it comes to them."""
 
-    def __getitem__(self, _key: Partition) -> int:
+    def __getitem__(self, _key: UsagePartition) -> int:
         raise DiedError
 
-    def __iter__(self) -> Iterator[Partition]:
+    def __iter__(self) -> Iterator[UsagePartition]:
         raise DiedError
 
     def __len__(self) -> int:
@@ -77,11 +84,11 @@ def test_a_death_between_data_and_positions_is_healed_by_the_replay(
     ledger = Ledger(store)
     bad = Unreadable("llm.usage", 0, 3, "no", b"{\xff\0}")
     with pytest.raises(DiedError):
-        ledger.book(Batch(EVENTS, Dying(), [bad]))
+        ledger.book(UsageBatch(EVENTS, Dying(), [bad]))
     assert ledger.positions() == {}
     once = ledger.totals()
     assert (once.requests, once.unreadable) == (len(EVENTS), 1)
-    assert ledger.book(Batch(EVENTS, {P0: 41}, [bad])) == Booked(0, len(EVENTS))
+    assert ledger.book(UsageBatch(EVENTS, {P0: 41}, [bad])) == Booked(0, len(EVENTS))
     assert (ledger.positions(), ledger.totals()) == ({P0: 41}, once)
     assert db.query("SELECT hex(raw) FROM unreadable").result_rows == [("7BFF007D",)]
 
@@ -91,10 +98,10 @@ def test_two_ledgers_that_book_at_once_count_once_and_the_first_wins(
 ) -> None:
     """Each looks which ids are new before the other has inserted them."""
     first, again = usage_event(1), usage_event(2).model_copy(update={"id": "r1"})
-    at(1_800_000_000_000_000_001, store).book(Batch([again], {P0: 2}))
+    at(1_800_000_000_000_000_001, store).book(UsageBatch([again], {P0: 2}))
     db.command("CREATE TABLE other AS usage_rows")
     db.command("EXCHANGE TABLES usage_rows AND other")
-    at(1_800_000_000_000_000_000, store).book(Batch([first], {P0: 1}))
+    at(1_800_000_000_000_000_000, store).book(UsageBatch([first], {P0: 1}))
     db.command("INSERT INTO usage_rows SELECT * FROM other")
     assert rows_of(db, "usage_rows") == 2
     totals = Ledger(store).totals()
@@ -110,7 +117,7 @@ def test_two_ledgers_that_book_at_once_count_once_and_the_first_wins(
 def test_it_stays_so_when_the_engine_has_merged(store: ClickHouse, db: Client) -> None:
     ledger = Ledger(store)
     for at in range(4):
-        ledger.book(Batch(EVENTS[: 10 * (at + 1)], {P0: at}))
+        ledger.book(UsageBatch(EVENTS[: 10 * (at + 1)], {P0: at}))
     before = (ledger.totals(), ledger.positions())
     for table in ("usage_rows", "positions_rows", "unreadable_rows"):
         db.command(f"OPTIMIZE TABLE {table} FINAL")
@@ -123,13 +130,13 @@ def test_what_an_earlier_version_lacked_is_added(url: str, db: Client) -> None:
     with pytest.raises(LedgerError, match="there is no ledger in clickhouse://switchgear@"):
         ledger.totals()
     ledger.create()
-    ledger.book(Batch(EVENTS[:1], {}))
+    ledger.book(UsageBatch(EVENTS[:1], {}))
     db.command("ALTER TABLE usage_rows DROP COLUMN zone, DROP COLUMN judged_supported")
     db.command("CREATE OR REPLACE VIEW usage AS SELECT * EXCEPT earliness FROM usage_rows FINAL")
     with pytest.raises(LedgerError, match="earlier version, without zone, judged_supported"):
         ledger.totals()
     ledger.create()
-    assert ledger.book(Batch(EVENTS[:2], {})) == Booked(1, 1)
+    assert ledger.book(UsageBatch(EVENTS[:2], {})) == Booked(1, 1)
     assert ledger.totals().requests == 2
 
 
@@ -144,17 +151,17 @@ def test_a_server_that_is_away_for_a_while_is_waited_for(
             clickhouse_server.start()
         waits.append(seconds)
 
-    ledger = Ledger(replace(store, patience=Patience(sleep=sleep)))
-    assert ledger.book(Batch(EVENTS, {P0: 40})) == Booked(40, 0)
+    ledger = Ledger(replace(store, patience=StoreRetry(sleep=sleep)))
+    assert ledger.book(UsageBatch(EVENTS, {P0: 40})) == Booked(40, 0)
     assert waits
     assert PASSWORD not in caplog.text
 
 
 def test_a_server_that_says_no_is_not_asked_again(url: str) -> None:
     waits: list[float] = []
-    wrong = replace(parse(url), password="wrong-s3cret")
+    wrong = replace(parse_store_url(url), password="wrong-s3cret")
     with pytest.raises(LedgerError, match=r"clickhouse://switchgear@127.*516") as refused:
-        Ledger(ClickHouse(wrong, Patience(sleep=waits.append))).totals()
+        Ledger(ClickHouse(wrong, StoreRetry(sleep=waits.append))).totals()
     assert waits == []
     assert "wrong-s3cret" not in str(refused.value)
 

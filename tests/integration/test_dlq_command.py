@@ -8,12 +8,12 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import for_code
 
-from producers import codec, topics
-from producers.broker import Partition, Record
-from producers.kafka import KafkaBroker
+from producers.contract import codec, topics
+from producers.kafka.aiokafka_broker import KafkaBroker
+from producers.kafka.broker import Partition, Record
 from producers.settings import KafkaSettings
+from runtime.process.dead_letters import dead_letter
 from workers.__main__ import main
-from workers.dead_letters import dead_letter
 
 pytestmark = pytest.mark.kafka
 
@@ -34,7 +34,9 @@ async def bury(kafka: str, tenant: str, reason: str) -> None:
         "NoError",
         "TopicAlreadyExistsError",
     }
-    headers = codec.to_headers({codec.TENANT: tenant, codec.CORRELATION_ID: f"{tenant}/{reason}"})
+    headers = codec.to_headers(
+        {codec.TENANT_HEADER: tenant, codec.CORRELATION_ID: f"{tenant}/{reason}"}
+    )
     place = Partition(topics.REQUESTS, 0)
     record = Record(place, 3, b"k", b"a secret prompt", headers, int(time.time() * 1000))
     async with KafkaBroker(KafkaSettings(kafka=kafka), "test") as broker:

@@ -8,15 +8,22 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 import pytest
 
 from dev.processes import Server
-from producers.messages import Usage
+from producers.contract import Usage
 from runtime.config.catalog import Catalog
-from workers.breakers import Transition
-from workers.fleet import Fleet, Permit
-from workers.fleet_state import FleetState, News
-from workers.limits import Ask, Grant, Level, Quota, full, grant
-from workers.providers.outcome import Completion, RateLimited, ServerError
-from workers.redis_link import Link, connect
-from workers.situation import Ready, Shut
+from runtime.redis.connection import RedisLink, connect_redis
+from workers.health.admission import CallPermit, DeploymentAdmission
+from workers.health.breaker_registry import Transition
+from workers.health.gate import NotNow, Ready
+from workers.health.limits import (
+    BucketLevel,
+    LeaseGrant,
+    LeaseRequest,
+    Quota,
+    full_buckets,
+    grant_lease,
+)
+from workers.health.shared_state import BreakerNews, SharedFleetState
+from workers.providers.base.call_outcome import Completion, RateLimited, ServerError
 
 pytestmark = pytest.mark.redis
 ANSWER = Completion(body={}, usage=Usage(output=5), finish_reason="stop", first_token_s=0.2)
@@ -38,14 +45,14 @@ class Worker:
     """One process of the fleet, but for the process."""
 
     def __init__(self, name: str, url: str, known: Catalog) -> None:
-        self.link = Link(connect(url))
+        self.link = RedisLink(connect_redis(url))
         self.heard: list[Transition] = []
-        self.state = FleetState(self.link, name)
-        self.fleet = Fleet(known, time.time, self.heard.append, state=self.state)
+        self.state = SharedFleetState(self.link, name)
+        self.fleet = DeploymentAdmission(known, time.time, self.heard.append, state=self.state)
 
-    async def admitted(self, target: str = "a") -> Permit:
+    async def admitted(self, target: str = "a") -> CallPermit:
         permit = await self.fleet.admit(target, 10)
-        assert isinstance(permit, Permit), permit
+        assert isinstance(permit, CallPermit), permit
         return permit
 
 
@@ -77,7 +84,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 def shut(worker: Worker, target: str = "a") -> bool:
-    return isinstance(worker.fleet.gate(target, 10), Shut)
+    return isinstance(worker.fleet.gate(target, 10), NotNow)
 
 
 async def test_one_workers_429_protects_all_and_its_recovery_frees_all(redis_url: str) -> None:
@@ -98,7 +105,7 @@ async def test_a_worker_that_starts_later_knows_at_once(redis_url: str) -> None:
         async with workers(redis_url) as (late,):
             assert shut(late)
             gate = late.fleet.gate("a", 10)
-            assert isinstance(gate, Shut)
+            assert isinstance(gate, NotNow)
             assert 55 < gate.until - time.time() <= 60
 
 
@@ -108,30 +115,32 @@ async def test_the_fleet_probes_with_few_calls_however_many_workers_ask(redis_ur
         await until(lambda: all(shut(worker) for worker in fleet))
         await until(lambda: not any(shut(worker) for worker in fleet))
         answers = await asyncio.gather(*(worker.fleet.admit("a", 10) for worker in fleet))
-        permits = [answer for answer in answers if isinstance(answer, Permit)]
+        permits = [answer for answer in answers if isinstance(answer, CallPermit)]
         assert len(permits) == 1
         assert all(shut(worker) for worker in fleet)
         fleet[answers.index(permits[0])].fleet.abandon(permits[0])
         await asyncio.gather(*(worker.state.flush() for worker in fleet))
         freed = [await worker.fleet.admit("a", 10) for worker in fleet]
-        assert sum(isinstance(answer, Permit) for answer in freed) == 1
+        assert sum(isinstance(answer, CallPermit) for answer in freed) == 1
 
 
 async def test_an_operator_holds_a_breaker_against_all_outcomes(redis_url: str) -> None:
     key = "acme/default/a/m"
     async with workers(redis_url, 2) as (first, second):
-        held = News(key, "forced_open", "operator", "forced", force=True)
+        held = BreakerNews(key, "forced_open", "operator", "forced", force=True)
         assert await first.state.publish(held)
         await until(lambda: shut(first) and shut(second))
-        assert not await second.state.publish(News(key, "closed", second.state.worker))
-        assert await first.state.publish(News(key, "closed", "operator", "forced", force=True))
+        assert not await second.state.publish(BreakerNews(key, "closed", second.state.worker))
+        assert await first.state.publish(
+            BreakerNews(key, "closed", "operator", "forced", force=True)
+        )
         await until(lambda: not shut(first) and not shut(second))
 
 
 async def test_a_longer_opening_is_not_cut_short_by_a_shorter_one(redis_url: str) -> None:
     async with workers(redis_url, 2) as (first, second):
-        assert await first.state.publish(News("k", "open", "x", "quota", 100))
-        assert not await second.state.publish(News("k", "open", "y", "failures", 1))
+        assert await first.state.publish(BreakerNews("k", "open", "x", "quota", 100))
+        assert not await second.state.publish(BreakerNews("k", "open", "y", "failures", 1))
         (kept,) = await first.state.all_news()
         assert kept.reason == "quota"
 
@@ -141,11 +150,11 @@ async def test_the_rate_budget_is_one_for_the_whole_fleet(redis_url: str) -> Non
         started, admitted = time.monotonic(), 0
         for _ in range(100):
             answers = await asyncio.gather(*(worker.fleet.admit("a", 10) for worker in fleet))
-            admitted += sum(isinstance(answer, Permit) for answer in answers)
+            admitted += sum(isinstance(answer, CallPermit) for answer in answers)
         burst, per_s = 100, 10
         assert 90 <= admitted <= burst + per_s * (time.monotonic() - started) + 1
         gates = {type(worker.fleet.gate("a", 10)) for worker in fleet}
-        assert gates == {Shut}
+        assert gates == {NotNow}
 
 
 async def test_without_redis_each_worker_goes_on_alone_and_tells_when_it_is_back(
@@ -182,13 +191,13 @@ async def test_a_hung_redis_delays_one_call_and_then_none(
 # ------------------------------------------------------- the Lua script does what limits.grant does
 
 ASKS = [
-    Ask(tokens=100),
-    Ask(tokens=4000),
-    Ask(tokens=7000, back_requests=1, back_tokens=50),
-    Ask(tokens=10, left_requests=3),
-    Ask(tokens=10, back_tokens=-900, left_tokens=200),
-    Ask(tokens=10),
-    Ask(tokens=99_999),
+    LeaseRequest(tokens=100),
+    LeaseRequest(tokens=4000),
+    LeaseRequest(tokens=7000, back_requests=1, back_tokens=50),
+    LeaseRequest(tokens=10, left_requests=3),
+    LeaseRequest(tokens=10, back_tokens=-900, left_tokens=200),
+    LeaseRequest(tokens=10),
+    LeaseRequest(tokens=99_999),
 ]
 
 
@@ -196,18 +205,18 @@ ASKS = [
 async def test_the_fleets_bucket_grants_what_the_pure_one_does(
     redis_url: str, quota: Quota
 ) -> None:
-    link = Link(connect(redis_url))
-    state, started = FleetState(link, "w"), time.monotonic()
-    level: Level = full(quota, 0)
+    link = RedisLink(connect_redis(redis_url))
+    state, started = SharedFleetState(link, "w"), time.monotonic()
+    level: BucketLevel = full_buckets(quota, 0)
     for ask in ASKS:
-        level, expected = grant(level, quota, ask, 0)
+        level, expected = grant_lease(level, quota, ask, 0)
         granted = await state.lease("k", quota, ask)
         assert granted is not None
         assert _close(granted, expected, time.monotonic() - started, quota)
     await link.redis.aclose()
 
 
-def _close(granted: Grant, expected: Grant, passed_s: float, quota: Quota) -> bool:
+def _close(granted: LeaseGrant, expected: LeaseGrant, passed_s: float, quota: Quota) -> bool:
     """Equal but for what the real clock has refilled meanwhile."""
     slack = (quota.tpm or quota.rpm or 0) / 60 * passed_s + 0.001
     return (

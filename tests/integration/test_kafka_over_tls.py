@@ -16,10 +16,10 @@ from aiokafka.errors import KafkaConnectionError
 
 from dev.broker import Listeners, apache_kafka
 from dev.processes import free_port
-from producers.broker import Outgoing, Partition, Record
-from producers.kafka import KafkaBroker, connection
+from producers.kafka.aiokafka_broker import KafkaBroker, connection
+from producers.kafka.broker import Outgoing, Partition, Record
+from runtime.consuming.kafka_source import KafkaSource
 from runtime.process.settings import ServiceSettings
-from workers.kafka_source import KafkaSource
 
 pytestmark = pytest.mark.kafka
 

@@ -4,8 +4,8 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from producers.broker import Outgoing
-from producers.kafka import KafkaBroker
+from producers.kafka.aiokafka_broker import KafkaBroker
+from producers.kafka.broker import Outgoing
 from producers.settings import KafkaSettings
 
 pytestmark = pytest.mark.kafka

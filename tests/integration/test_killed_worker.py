@@ -17,9 +17,10 @@ from aiokafka.errors import KafkaError
 
 from dev.processes import Child
 from dev.simulator.process import Running, running
-from producers import ClientSettings, Done, Request, RouterClient, chat, codec
-from producers.broker import Record
-from producers.kafka import KafkaBroker
+from producers import ClientSettings, Done, Request, RouterClient, chat
+from producers.contract import codec
+from producers.kafka.aiokafka_broker import KafkaBroker
+from producers.kafka.broker import Record
 
 pytestmark = [pytest.mark.kafka, pytest.mark.redis, pytest.mark.timeout(180)]
 

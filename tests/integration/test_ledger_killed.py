@@ -21,10 +21,10 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from dev import clickhouse
 from dev.postgres_server import url_of
 from dev.processes import Server
-from observability.stores import ledger_at
-from producers.codec import encode
-from producers.messages import UsageEvent
-from producers.topics import USAGE
+from observability.ledger.stores import ledger_at
+from producers.contract import UsageEvent
+from producers.contract.codec import encode
+from producers.contract.topics import USAGE
 from tests.unit.observability.usage_events import usage_event
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]

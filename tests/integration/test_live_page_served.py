@@ -13,8 +13,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from dev.processes import Server, free_port
-from producers.codec import encode
-from producers.topics import USAGE
+from producers.contract.codec import encode
+from producers.contract.topics import USAGE
 from tests.unit.observability.usage_events import usage_event
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180)]

@@ -7,24 +7,24 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from cache.round_trips import RoundTrips
 from dev.processes import Server, free_port
-from workers.identity import Identity
-from workers.once import (
+from runtime.redis.pipelining import PipelineLane
+from workers.delivery.idempotency import (
     Claimed,
     Conflict,
-    Ending,
-    Once,
-    OnceSettings,
+    FinalRecords,
+    IdempotencyRecords,
+    IdempotencySettings,
     Recorded,
     Unguarded,
 )
+from workers.delivery.request_identity import Identity
 
 pytestmark = pytest.mark.redis
 
-QUICK = OnceSettings(lease_s=0.3, keep_s=60, timeout_s=5, look_every_s=0.02)
-MINE = Ending(b'{"type":"done"}\n', b"usage\n1")
-OTHER = Ending(b"other", b"", "00-trace")
+QUICK = IdempotencySettings(lease_s=0.3, keep_s=60, timeout_s=5, look_every_s=0.02)
+MINE = FinalRecords(b'{"type":"done"}\n', b"usage\n1")
+OTHER = FinalRecords(b"other", b"", "00-trace")
 R = Identity("switchgear:once:1:t1:r", "f")
 
 
@@ -43,11 +43,11 @@ class Counted:
         self.times += 1
 
 
-def once_of(redis: Redis, settings: OnceSettings = QUICK) -> Once:
-    return Once(RoundTrips(redis), settings, Counted())
+def once_of(redis: Redis, settings: IdempotencySettings = QUICK) -> IdempotencyRecords:
+    return IdempotencyRecords(PipelineLane(redis), settings, Counted())
 
 
-async def claimed(once: Once, identity: Identity = R) -> Claimed:
+async def claimed(once: IdempotencyRecords, identity: Identity = R) -> Claimed:
     claim = await asyncio.wait_for(once.claim(identity), 10)
     assert isinstance(claim, Claimed)
     return claim
@@ -93,7 +93,7 @@ async def test_a_dead_holders_request_is_taken_over_and_the_first_to_record_wins
 async def test_what_is_released_may_be_claimed_at_once_and_only_by_its_holder(
     redis: Redis,
 ) -> None:
-    once = once_of(redis, OnceSettings(lease_s=60, timeout_s=5, look_every_s=0.02))
+    once = once_of(redis, IdempotencySettings(lease_s=60, timeout_s=5, look_every_s=0.02))
     first = await claimed(once)
     await once.release(first)
     second = await claimed(once)
@@ -109,7 +109,7 @@ async def test_what_is_released_may_be_claimed_at_once_and_only_by_its_holder(
 async def test_without_redis_the_work_goes_on_and_is_counted() -> None:
     counted = Counted()
     client = Redis.from_url(f"redis://127.0.0.1:{free_port()}", retry=Retry(NoBackoff(), 0))
-    once = Once(RoundTrips(client), QUICK, counted)
+    once = IdempotencyRecords(PipelineLane(client), QUICK, counted)
     claim = await once.claim(R)
     assert isinstance(claim, Unguarded)
     async with once.holding(claim):
@@ -175,7 +175,7 @@ async def test_a_recorded_ending_keeps_its_trace(redis: Redis) -> None:
 async def test_what_an_earlier_version_recorded_is_answered_from_its_record(redis: Redis) -> None:
     once, upgraded = once_of(redis), replace(R, former="sg:once:t:r")
     await redis.set("sg:once:t:r", b"D5 00-trace\notherrest")
-    recorded = Ending(b"other", b"rest", "00-trace")
+    recorded = FinalRecords(b"other", b"rest", "00-trace")
     assert await once.claim(upgraded) == Recorded(recorded)
     assert await once.settle(upgraded, MINE) == recorded
 

@@ -9,11 +9,11 @@ import pytest
 
 from dev.postgres_server import PASSWORD, url_of
 from dev.processes import Server
-from observability.ledger import Batch, Booked, Ledger, LedgerError
-from observability.stores import ledger_at
-from observability.stores.address import parse
-from observability.stores.patience import Patience
-from observability.stores.postgres import Postgres
+from observability.ledger.ledger import Booked, Ledger, LedgerError, UsageBatch
+from observability.ledger.stores import ledger_at
+from observability.ledger.stores.postgres import Postgres
+from observability.ledger.stores.store_retry import StoreRetry
+from observability.ledger.stores.store_url import parse_store_url
 from tests.unit.observability.usage_events import usage_event
 
 EVENTS = [usage_event(number) for number in range(400)]
@@ -35,7 +35,8 @@ def test_several_processes_make_the_tables_and_book_the_same_events_at_once(url:
         ledger.create()
         order = sorted(EVENTS, key=lambda event: hash((turn, event.id)))
         return [
-            ledger.book(Batch(order[n : n + 50], {("llm.usage", 0): n})) for n in range(0, 400, 50)
+            ledger.book(UsageBatch(order[n : n + 50], {("llm.usage", 0): n}))
+            for n in range(0, 400, 50)
         ]
 
     with ThreadPoolExecutor(4) as pool:
@@ -48,9 +49,9 @@ def test_several_processes_make_the_tables_and_book_the_same_events_at_once(url:
 def test_a_report_sees_one_moment_while_others_book(url: str) -> None:
     ledger = ledger_at(url)
     ledger.create()
-    ledger.book(Batch(EVENTS[:10], {}))
+    ledger.book(UsageBatch(EVENTS[:10], {}))
     with ledger.reading() as db:
-        ledger.book(Batch(EVENTS, {}))
+        ledger.book(UsageBatch(EVENTS, {}))
         assert db.rows("SELECT count(*) FROM usage") == [(10,)]
     assert ledger.totals().requests == len(EVENTS)
 
@@ -69,8 +70,8 @@ def test_a_server_that_is_away_for_a_while_is_waited_for(
             postgres_server.start()
             back.set()
 
-    ledger = Ledger(Postgres(parse(url), Patience(sleep=sleep)))
-    assert ledger.book(Batch(EVENTS, {("llm.usage", 0): 400})) == Booked(400, 0)
+    ledger = Ledger(Postgres(parse_store_url(url), StoreRetry(sleep=sleep)))
+    assert ledger.book(UsageBatch(EVENTS, {("llm.usage", 0): 400})) == Booked(400, 0)
     assert waits
     assert PASSWORD not in caplog.text
 
@@ -84,7 +85,7 @@ def test_a_server_that_says_no_is_not_asked_again(
         "database": url_of(postgres_server, "nowhere"),
     }[reason]
     waits: list[float] = []
-    ledger = Ledger(Postgres(parse(wrong), Patience(sleep=waits.append)))
+    ledger = Ledger(Postgres(parse_store_url(wrong), StoreRetry(sleep=waits.append)))
     with pytest.raises(LedgerError, match=rf"postgresql://switchgear@127.*{reason}") as refused:
         ledger.totals()
     assert waits == []
@@ -97,19 +98,19 @@ def test_what_an_earlier_version_lacked_is_added(url: str) -> None:
     with pytest.raises(LedgerError, match="there is no ledger in postgresql://switchgear@"):
         ledger.totals()
     ledger.create()
-    ledger.book(Batch(EVENTS[:1], {}))
+    ledger.book(UsageBatch(EVENTS[:1], {}))
     with psycopg.connect(url) as db:
         db.execute("ALTER TABLE usage DROP COLUMN zone, DROP COLUMN judged_supported")
     with pytest.raises(LedgerError, match="earlier version, without zone, judged_supported"):
         ledger.totals()
     ledger.create()
-    assert ledger.book(Batch(EVENTS[:2], {})) == Booked(1, 1)
+    assert ledger.book(UsageBatch(EVENTS[:2], {})) == Booked(1, 1)
 
 
 def test_a_role_that_only_reads_can_make_reports(url: str) -> None:
     ledger = ledger_at(url)
     ledger.create()
-    ledger.book(Batch(EVENTS, {}))
+    ledger.book(UsageBatch(EVENTS, {}))
     with psycopg.connect(url) as db:
         db.execute("DROP ROLE IF EXISTS reader")
         db.execute("CREATE ROLE reader LOGIN PASSWORD 'r'")
@@ -118,4 +119,4 @@ def test_a_role_that_only_reads_can_make_reports(url: str) -> None:
     reader = ledger_at(f"postgresql://reader:r@{host}")
     assert reader.totals() == ledger.totals()
     with pytest.raises(LedgerError, match="permission denied"):
-        reader.book(Batch(EVENTS, {}))
+        reader.book(UsageBatch(EVENTS, {}))

@@ -5,15 +5,15 @@ from pathlib import Path
 import pytest
 
 from dev.redis_server import redis_server, url_of
-from workers.prefix_counts import LocalCounts, SharedCounts
-from workers.redis_link import Link, connect
+from runtime.redis.connection import RedisLink, connect_redis
+from workers.calling.prefix_counts import LocalCounts, SharedCounts
 
 
 @pytest.mark.redis
 async def test_shared_counts_agree_with_local_ones_and_outlive_redis(tmp_path: Path) -> None:
     server = redis_server(tmp_path)
     server.start()
-    link = Link(connect(url_of(server)))
+    link = RedisLink(connect_redis(url_of(server)))
     shared, other, local = SharedCounts(link), SharedCounts(link), LocalCounts()
     try:
         for counts in (shared, local):

@@ -13,8 +13,8 @@ import yaml
 
 import observability.dashboards
 from observability.dashboards import DASHBOARDS
-from observability.metric_names import COUNTERS, GAUGES, HISTOGRAMS
-from producers.reply import FailureCode
+from observability.metrics.names import COUNTERS, GAUGES, HISTOGRAMS
+from producers.contract.reply import FailureCode
 
 FOLDER: Final = Path(observability.dashboards.__file__).parent / "prometheus"
 ALERTS: Final = FOLDER / "alerts.yaml"

@@ -8,8 +8,8 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from cache.round_trips import MAX_BATCH, RoundTrips
 from dev.redis_server import redis_server, url_of
+from runtime.redis.pipelining import MAX_PIPELINE, PipelineLane
 
 pytestmark = pytest.mark.redis
 
@@ -28,27 +28,27 @@ async def commands_seen(redis: Redis) -> int:
 
 
 async def test_each_caller_gets_its_own_answer(redis: Redis) -> None:
-    trips = RoundTrips(redis)
+    trips = PipelineLane(redis)
 
     async def one(number: int) -> bytes:
         await trips.send(lambda pipe: pipe.set(f"k{number}", number))
         answer: bytes = await trips.send(lambda pipe: pipe.get(f"k{number}"))
         return answer
 
-    count = 3 * MAX_BATCH
+    count = 3 * MAX_PIPELINE
     answers = await asyncio.gather(*(one(number) for number in range(count)))
     assert answers == [b"%d" % number for number in range(count)]
 
 
 async def test_what_is_asked_together_leaves_together(redis: Redis) -> None:
-    trips = RoundTrips(redis)
+    trips = PipelineLane(redis)
     before = await commands_seen(redis)
-    await asyncio.gather(*(trips.send(lambda pipe: pipe.ping()) for _ in range(MAX_BATCH)))
-    assert await commands_seen(redis) - before < MAX_BATCH / 10
+    await asyncio.gather(*(trips.send(lambda pipe: pipe.ping()) for _ in range(MAX_PIPELINE)))
+    assert await commands_seen(redis) - before < MAX_PIPELINE / 10
 
 
 async def test_one_that_is_refused_spoils_no_other(redis: Redis) -> None:
-    trips = RoundTrips(redis)
+    trips = PipelineLane(redis)
     await redis.set("text", "no number")
     bad = trips.send(lambda pipe: pipe.incr("text"))
     good = trips.send(lambda pipe: pipe.incr("number"))
@@ -58,21 +58,21 @@ async def test_one_that_is_refused_spoils_no_other(redis: Redis) -> None:
 
 
 async def test_a_caller_that_gives_up_holds_nobody_up(redis: Redis) -> None:
-    trips = RoundTrips(redis)
+    trips = PipelineLane(redis)
     gone = trips.send(lambda pipe: pipe.set("gone", 1))
     gone.cancel()
     assert await trips.send(lambda pipe: pipe.get("gone")) is None
 
 
 async def test_a_command_that_cannot_be_written_stops_no_later_one(redis: Redis) -> None:
-    trips = RoundTrips(redis)
+    trips = PipelineLane(redis)
     with pytest.raises(UnicodeEncodeError):
         await trips.send(lambda pipe: pipe.get("\ud800"))
     assert await trips.send(lambda pipe: pipe.echo("on")) == b"on"
 
 
 async def test_a_script_runs_on_a_redis_that_has_forgotten_it(redis: Redis) -> None:
-    script = RoundTrips(redis).script("return redis.call('INCRBY', KEYS[1], ARGV[1])")
+    script = PipelineLane(redis).script("return redis.call('INCRBY', KEYS[1], ARGV[1])")
     assert await script(["sum"], [2]) == 2
     await redis.script_flush()
     assert await script(["sum"], [3]) == 5
@@ -82,11 +82,11 @@ async def test_a_redis_that_hangs_fails_what_waits_and_then_serves_again(tmp_pat
     server = redis_server(tmp_path)
     server.start()
     redis = Redis.from_url(url_of(server))
-    trips = RoundTrips(redis, patience_s=0.2)
+    trips = PipelineLane(redis, patience_s=0.2)
     try:
         await trips.send(lambda pipe: pipe.ping())
         os.kill(server.pid, signal.SIGSTOP)
-        asked = [trips.send(lambda pipe: pipe.ping()) for _ in range(8 * MAX_BATCH)]
+        asked = [trips.send(lambda pipe: pipe.ping()) for _ in range(8 * MAX_PIPELINE)]
         _, pending = await asyncio.wait(asked, timeout=4 * 0.2)
         assert not pending  # not one after the other
         assert {type(one.exception()) for one in asked} == {TimeoutError}

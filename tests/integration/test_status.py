@@ -8,22 +8,21 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from rich.console import Console
 
-from producers import topics
-from producers.messages import Usage
+from producers.contract import Usage, topics
 from producers.settings import KafkaSettings
-from runtime.config.config_file import parse
-from workers.breakers import Transition
-from workers.fleet import Fleet, Permit
-from workers.fleet_state import FleetState
-from workers.lag import lags
-from workers.providers.outcome import Completion
-from workers.redis_link import Link, connect
-from workers.situation import Ready, Shut
-from workers.status import hold, look, render, show
-from workers.topics_admin import create
+from runtime.config.config_file import parse_config
+from runtime.consuming.lag import consumer_lag
+from runtime.consuming.topics_admin import create_missing_topics
+from runtime.redis.connection import RedisLink, connect_redis
+from workers.commands.fleet_status import fleet_view, hold_breaker, render, show_status
+from workers.health.admission import CallPermit, DeploymentAdmission
+from workers.health.breaker_registry import Transition
+from workers.health.gate import NotNow, Ready
+from workers.health.shared_state import SharedFleetState
+from workers.providers.base.call_outcome import Completion
 
 pytestmark = [pytest.mark.redis, pytest.mark.kafka]
-CATALOG = parse(Path("switchgear.yaml").read_text(encoding="utf-8"))
+CATALOG = parse_config(Path("switchgear.yaml").read_text(encoding="utf-8"))
 NAME = "openai-gpt-4o-mini"
 ANSWER = Completion(body={}, usage=Usage(output=5), finish_reason="stop", first_token_s=0.2)
 
@@ -42,29 +41,31 @@ async def test_an_operator_sees_the_fleet_and_holds_a_breaker(
     redis_url: str, kafka: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings = KafkaSettings(kafka=kafka)
-    await create(settings, CATALOG, partitions=2, replication=1)
-    redis = connect(redis_url)
-    fleet = Fleet(CATALOG, time.monotonic, ignore, state=FleetState(Link(redis), "w1"))
+    await create_missing_topics(settings, CATALOG, partitions=2, replication=1)
+    redis = connect_redis(redis_url)
+    fleet = DeploymentAdmission(
+        CATALOG, time.monotonic, ignore, state=SharedFleetState(RedisLink(redis), "w1")
+    )
     running = asyncio.create_task(fleet.run())
     permit = await fleet.admit(NAME, 10)
-    assert isinstance(permit, Permit)
+    assert isinstance(permit, CallPermit)
     fleet.settle(permit, ANSWER)
 
-    told = await hold(redis_url, CATALOG, NAME, "forced_open", "ann")
+    told = await hold_breaker(redis_url, CATALOG, NAME, "forced_open", "ann")
     assert told == "openai/default/openai-gpt-4o-mini/gpt-4o-mini: forced_open"
-    await until(lambda: isinstance(fleet.gate(NAME, 10), Shut))
+    await until(lambda: isinstance(fleet.gate(NAME, 10), NotNow))
     async with asyncio.timeout(10):
-        while not (view := await look(redis, settings, CATALOG)).workers:  # noqa: ASYNC110
+        while not (view := await fleet_view(redis, settings, CATALOG)).workers:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
     line = next(line for line in view.lines if line.deployment == NAME)
     assert (line.state, line.held, line.calls) == ("forced_open", "forced, by ann", 1)
     console = Console(width=160, file=io.StringIO(), record=True)
     console.print(render(view))
     assert "forced_open" in console.export_text()
-    await show(redis_url, settings, CATALOG, once=True)
+    await show_status(redis_url, settings, CATALOG, once=True)
     assert "switchgear-economy" in capsys.readouterr().out
 
-    await hold(redis_url, CATALOG, NAME, "closed", "ann")
+    await hold_breaker(redis_url, CATALOG, NAME, "closed", "ann")
     await until(lambda: fleet.gate(NAME, 10) == Ready())
     running.cancel()
     await asyncio.wait([running])
@@ -73,17 +74,17 @@ async def test_an_operator_sees_the_fleet_and_holds_a_breaker(
 
 async def test_a_name_that_is_no_breaker_is_refused_with_those_there_are(redis_url: str) -> None:
     with pytest.raises(ValueError, match="there is no deployment or breaker 'gpt'; there are: op"):
-        await hold(redis_url, CATALOG, "gpt", "forced_open", "ann")
+        await hold_breaker(redis_url, CATALOG, "gpt", "forced_open", "ann")
 
 
 async def test_a_redis_that_is_away_is_said_so() -> None:
     with pytest.raises(RuntimeError, match="is away: nothing was changed"):
-        await hold("redis://127.0.0.1:1", CATALOG, NAME, "forced_open", "ann")
+        await hold_breaker("redis://127.0.0.1:1", CATALOG, NAME, "forced_open", "ann")
 
 
 async def test_lag_is_what_lies_behind_the_groups_commit(kafka: str) -> None:
     settings = KafkaSettings(kafka=kafka)
-    await create(settings, CATALOG, partitions=2, replication=1)
+    await create_missing_topics(settings, CATALOG, partitions=2, replication=1)
     queue = topics.tier_topic("premium")
     async with AIOKafkaProducer(bootstrap_servers=kafka) as producer:
         for _ in range(5):
@@ -96,4 +97,4 @@ async def test_lag_is_what_lies_behind_the_groups_commit(kafka: str) -> None:
     async with consumer:
         await consumer.commit({where: 2})
     groups = {"somebody": [queue], "nobody": [queue]}
-    assert await lags(settings, groups) == {"somebody": 3, "nobody": None}
+    assert await consumer_lag(settings, groups) == {"somebody": 3, "nobody": None}

@@ -5,8 +5,8 @@ import uuid
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from producers.broker import Outgoing
-from producers.kafka import KafkaBroker, connection
+from producers.kafka.aiokafka_broker import KafkaBroker, connection
+from producers.kafka.broker import Outgoing
 from producers.settings import KafkaSettings
 
 

@@ -11,11 +11,11 @@ import openai
 from aiohttp import ClientSession
 from mistralai.client import errors as mistral_errors
 
-from producers.messages import ChatBody
+from producers.contract import ChatBody
 from runtime.config.catalog import Deployment, Model
-from workers.prompt_cache import CachePlan, Unmarked
-from workers.providers import provider_of
-from workers.providers.provider import Call
+from workers.prompt_cache.policy import CachePlan, Unmarked
+from workers.providers.base.provider import ProviderRequest
+from workers.providers.registry import provider_of
 
 from .conftest import KEY, Recorder, Sent
 
@@ -69,7 +69,7 @@ def ours(
     chosen = Deployment.model_validate(told)
     environment = {"KEY": KEY, "AWS_ACCESS_KEY_ID": "AKIAORACLE", "AWS_SECRET_ACCESS_KEY": KEY}
     asked = ChatBody.model_validate(body)
-    call = Call(chosen, MODEL, asked, 60, 60, plan or Unmarked())
+    call = ProviderRequest(chosen, MODEL, asked, 60, 60, plan or Unmarked())
 
     async def drop(_: dict[str, Any]) -> None:
         """Nothing comes: the recorder doesn't answer."""

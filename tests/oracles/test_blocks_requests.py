@@ -9,7 +9,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from workers.prompt_cache import Breakpoints, CachePlan, Unmarked
+from workers.prompt_cache.policy import Breakpoints, CachePlan, Unmarked
 
 from .both_sides import (
     BEDROCK,

@@ -10,14 +10,13 @@ from typing import Final
 
 import pytest
 
-from producers import codec
-from producers.broker import Outgoing, Record
-from producers.kafka import KafkaBroker
-from producers.messages import Failed
+from producers.contract import Failed, codec
+from producers.contract.topics import REPLIES, REQUESTS
+from producers.kafka.aiokafka_broker import KafkaBroker
+from producers.kafka.broker import Outgoing, Record
 from producers.settings import KafkaSettings
-from producers.topics import REPLIES, REQUESTS
-from runtime.config.config_file import parse
-from workers.topics_admin import create
+from runtime.config.config_file import parse_config
+from runtime.consuming.topics_admin import create_missing_topics
 
 ROOT: Final = Path(__file__).parents[2]
 
@@ -121,8 +120,8 @@ async def test_the_installed_client_gets_its_reply(
 ) -> None:
     (tmp_path / "conversation.py").write_text(CONVERSATION)
     settings = KafkaSettings(kafka=kafka)
-    catalog = parse((ROOT / "switchgear.yaml").read_text())
-    await create(settings, catalog, partitions=2, replication=1)
+    catalog = parse_config((ROOT / "switchgear.yaml").read_text())
+    await create_missing_topics(settings, catalog, partitions=2, replication=1)
     asked: asyncio.Queue[Record] = asyncio.Queue()
     async with KafkaBroker(settings, "engine") as broker, broker.tail(REQUESTS, asked.put_nowait):
         client = await asyncio.create_subprocess_exec(

@@ -16,7 +16,7 @@ CALLED_BY_OTHERS: Final = {
     "has_next": "aiokafka",
     "next_batch": "aiokafka",
 }
-STARTED_BY_OTHERS: Final = {"workers.tokenizer_files": "the image's build"}
+STARTED_BY_OTHERS: Final = {"workers.tokens.tiktoken_files": "the image's build"}
 
 
 def test_production_mentions_each_name_that_it_defines() -> None:

@@ -4,19 +4,22 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
 
-from producers.messages import Attempt
+from producers.contract import Attempt
+from runtime.budgets.reservations import BudgetLedger, Reservation
+from runtime.budgets.standing import Exhausted
 from runtime.config.catalog import Tenant
-
-from .budget_state import Budgets, Reservation
-from .job import Job
-from .saved import billed
-from .situation import Spent
+from runtime.config.pricing import billed
+from workers.delivery.work_item import WorkItem
 
 
 @asynccontextmanager
-async def allowance(
-    budgets: Budgets, job: Job, tenant: Tenant, estimate: Decimal | None, made: Sequence[Attempt]
-) -> AsyncIterator[Reservation | Spent]:
+async def budget_reservation(
+    budgets: BudgetLedger,
+    job: WorkItem,
+    tenant: Tenant,
+    estimate: Decimal | None,
+    made: Sequence[Attempt],
+) -> AsyncIterator[Reservation | Exhausted]:
     """Reserves `estimate` micro-dollars before money is spent, and settles with what was.
 
     made: the attempts; those added while the context is open are this reservation's.

@@ -6,39 +6,42 @@ cheaper way; a fault that either finds counts for more than that the answer pass
 
 from dataclasses import dataclass
 
-from observability.groundedness import LEAST_CLAIMS, Support, Verdict
-from producers import codec, topics
-from producers.broker import Outgoing
-from producers.feedback import Feedback, Source
-
-from .job import Job
+from observability.grounding.groundedness import LEAST_CLAIMS, ContextSupport, GroundednessVerdict
+from producers.contract import codec, topics
+from producers.contract.feedback import Feedback, FeedbackSource
+from producers.kafka.broker import Outgoing
+from workers.delivery.work_item import WorkItem
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class AnswerRating:
     """Whether an answer was good, as far as `source` can tell."""
 
     good: bool
-    source: Source
+    source: FeedbackSource
 
 
-def finding(verdict: Verdict | None, support: Support | None, *, passed: bool) -> Finding | None:
+def rate_answer(
+    verdict: GroundednessVerdict | None, support: ContextSupport | None, *, passed: bool
+) -> AnswerRating | None:
     """What is to be learned of an answer; None: nothing. passed: its validators, if it has any."""
     grounded = _grounded(verdict, support)
     if grounded is not None and not grounded.good:
         return grounded
-    return Finding(good=True, source="validator") if passed else grounded
+    return AnswerRating(good=True, source="validator") if passed else grounded
 
 
-def _grounded(verdict: Verdict | None, support: Support | None) -> Finding | None:
+def _grounded(
+    verdict: GroundednessVerdict | None, support: ContextSupport | None
+) -> AnswerRating | None:
     if verdict is not None:
-        return Finding(verdict.supported, "judge")
+        return AnswerRating(verdict.supported, "judge")
     if support is None or support.checked < LEAST_CLAIMS:
         return None
-    return Finding(not support.ungrounded, "lookup")
+    return AnswerRating(not support.ungrounded, "lookup")
 
 
-def lesson(job: Job, found: Finding) -> Outgoing | None:
+def feedback_record(job: WorkItem, found: AnswerRating) -> Outgoing | None:
     """The record for the router to learn from.
 
     None when the request's task isn't known, and for a look-up's finding while nobody learns: there

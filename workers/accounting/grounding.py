@@ -4,14 +4,19 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
 
-from observability.groundedness import Support, brought_of, context_of, support
-from producers.messages import ChatBody
+from observability.grounding.groundedness import (
+    ContextSupport,
+    brought_of,
+    context_of,
+    context_support,
+)
+from producers.contract import ChatBody
 
 _LARGE: Final = 6_000
 """Characters of both from which the look-up may take a millisecond: it goes to a thread."""
 
 
-async def support_of(body: ChatBody, answer: Mapping[str, Any]) -> Support | None:
+async def support_of(body: ChatBody, answer: Mapping[str, Any]) -> ContextSupport | None:
     """None for a request that brings no context, or an answer without text."""
     context = context_of(body.messages)
     text = answer["choices"][0]["message"].get("content")
@@ -19,5 +24,5 @@ async def support_of(body: ChatBody, answer: Mapping[str, Any]) -> Support | Non
         return None
     brought = brought_of(body.messages)
     if len(context) + len(text) < _LARGE:
-        return support(text, context, brought)
-    return await asyncio.to_thread(support, text, context, brought)
+        return context_support(text, context, brought)
+    return await asyncio.to_thread(context_support, text, context, brought)

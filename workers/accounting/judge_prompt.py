@@ -4,21 +4,21 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from observability.groundedness import Verdict, judge_prompt, read_verdict
-from observability.metrics import Metrics
+from observability.grounding.groundedness import GroundednessVerdict, judge_prompt, read_verdict
+from observability.metrics.registry import MetricsRegistry
 
-Ask: TypeAlias = Callable[[list[dict[str, str]]], Awaitable[str | None]]
+AskModel: TypeAlias = Callable[[list[dict[str, str]]], Awaitable[str | None]]
 """Sends messages to an economy-tier model; its text, or None when there is no answer."""
 
 
 @dataclass(frozen=True, slots=True)
-class Judge:
+class GroundednessJudge:
     """Who asks, and where what is said is counted."""
 
-    ask: Ask
-    metrics: Metrics
+    ask: AskModel
+    metrics: MetricsRegistry
 
-    async def look_at(self, model: str, context: str, answer: str) -> Verdict | None:
+    async def look_at(self, model: str, context: str, answer: str) -> GroundednessVerdict | None:
         """None when the judge gave nothing that can be read. model: that gave the answer."""
         reply = await self.ask(judge_prompt(context, answer))
         verdict = None if reply is None else read_verdict(reply, answer)

@@ -8,66 +8,70 @@ import time
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from observability.groundedness import Verdict, context_of, sampled
-from observability.hop import Hop
-from observability.judging import Judge
-from observability.metrics import Metrics
-from producers.messages import Attempt, ChatBody, Done, Judged
+from observability.grounding.groundedness import GroundednessVerdict, context_of, is_judged
+from observability.metrics.registry import MetricsRegistry
+from observability.tracing.request_trace import RequestTrace
+from producers.contract import Attempt, ChatBody, Done, Judged
+from runtime.budgets.reservations import BudgetLedger
+from runtime.budgets.standing import Exhausted, OverSoftLimit
 from runtime.config.catalog import Tenant
-
-from .account import Aside
-from .allowance import allowance
-from .budget_state import Budgets
-from .calling import Calls, Means
-from .eligibility import fitting_deployments
-from .job import Job
-from .providers.outcome import Completion
-from .situation import Shut, Soft, Spent
-from .world import World
+from runtime.config.eligibility import fitting_deployments
+from workers.accounting.budget_reservation import budget_reservation
+from workers.accounting.judge_prompt import GroundednessJudge
+from workers.accounting.reply_and_usage import BackgroundCall
+from workers.calling.config_snapshot import ConfigSnapshot
+from workers.calling.provider_call import CallDependencies, Calls
+from workers.delivery.work_item import WorkItem
+from workers.health.gate import NotNow
+from workers.providers.base.call_outcome import Completion
 
 _LONGEST_ANSWER: Final = 300
 """Tokens: a list of the claims that lack support."""
 
 
 @dataclass(frozen=True, slots=True)
-class Opinion:
+class JudgeResult:
     """verdict: None when there is none; aside: the account of the call, if one was made."""
 
-    verdict: Verdict | None = None
-    aside: Aside | None = None
+    verdict: GroundednessVerdict | None = None
+    aside: BackgroundCall | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class SecondOpinion:
+class LlmJudge:
     """Who judges, and by what means."""
 
-    metrics: Metrics
-    means: Means
-    budgets: Budgets
+    metrics: MetricsRegistry
+    means: CallDependencies
+    budgets: BudgetLedger
 
-    async def seek(self, world: World, job: Job, hop: Hop, done: Done) -> Opinion:
+    async def seek(
+        self, world: ConfigSnapshot, job: WorkItem, hop: RequestTrace, done: Done
+    ) -> JudgeResult:
         """Says nothing when the answer has no context, wasn't sampled, or can't be judged."""
         tenant, model, answer = _tenant(world, job), done.route.model, _text(done.body)
-        if model is None or not answer or not sampled(job.request.id, tenant.judge_share):
-            return Opinion()
+        if model is None or not answer or not is_judged(job.request.id, tenant.judge_share):
+            return JudgeResult()
         context = context_of(job.request.body.messages)
         if context is None:
-            return Opinion()
+            return JudgeResult()
         question = _Question(world, self.means, self.budgets, job, hop, model, [])
-        verdict = await Judge(question.ask, self.metrics).look_at(model, context, answer)
+        verdict = await GroundednessJudge(question.ask, self.metrics).look_at(
+            model, context, answer
+        )
         judged = None if verdict is None else Judged(model=model, supported=verdict.supported)
-        return Opinion(verdict, question.account(judged))
+        return JudgeResult(verdict, question.account(judged))
 
 
 @dataclass(frozen=True, slots=True)
 class _Question:
     """One question to the cheapest tier, within what the request's data may see."""
 
-    world: World
-    means: Means
-    budgets: Budgets
-    job: Job
-    hop: Hop
+    world: ConfigSnapshot
+    means: CallDependencies
+    budgets: BudgetLedger
+    job: WorkItem
+    hop: RequestTrace
     answered_by: str
     attempts: list[Attempt]
 
@@ -80,13 +84,13 @@ class _Question:
         calls = Calls(job, self.world, self.means, self.hop, None, self.attempts, time.monotonic())
         cost = self.means.price_of(self.world.catalog.deployments[name], calls.estimate(name))
         tenant, rules = _tenant(self.world, job), self.world.catalog.tiers[self.tier]
-        async with allowance(self.budgets, job, tenant, cost, self.attempts) as held:
-            if isinstance(held, Spent) or isinstance(held.standing, Soft):
+        async with budget_reservation(self.budgets, job, tenant, cost, self.attempts) as held:
+            if isinstance(held, Exhausted) or isinstance(held.standing, OverSoftLimit):
                 return None
             called = await calls.call(
                 name, job.request.body, rules.timeout_s, rules.first_token_timeout_s, None
             )
-        if isinstance(called, Shut) or not isinstance(called.outcome, Completion):
+        if isinstance(called, NotNow) or not isinstance(called.outcome, Completion):
             return None
         return _text(called.outcome.body)
 
@@ -98,19 +102,19 @@ class _Question:
         deployments = catalog.deployments
         return min(fitting, key=lambda n: deployments[n].model == self.answered_by, default=None)
 
-    def _asking(self, messages: list[dict[str, str]]) -> Job:
+    def _asking(self, messages: list[dict[str, str]]) -> WorkItem:
         told = {"messages": messages, "temperature": 0, "max_tokens": _LONGEST_ANSWER}
         body = ChatBody.model_validate(told)
         asked = {"id": f"{self.job.request.id}:judge", "body": body}
         return replace(self.job, request=self.job.request.model_copy(update=asked))
 
-    def account(self, judged: Judged | None) -> Aside | None:
+    def account(self, judged: Judged | None) -> BackgroundCall | None:
         """What asking has cost; None when nobody was called."""
         if not self.attempts:
             return None
         call = self.attempts[-1]
         entry = self.world.catalog.deployments[call.deployment]
-        return Aside(
+        return BackgroundCall(
             purpose="judge",
             tier=self.tier,
             call=call,
@@ -125,7 +129,7 @@ class _Question:
         return next(iter(self.world.catalog.tiers))
 
 
-def _tenant(world: World, job: Job) -> Tenant:
+def _tenant(world: ConfigSnapshot, job: WorkItem) -> Tenant:
     return world.catalog.tenant(job.request.tenant) or Tenant()
 
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from observability.groundedness import Support
-from producers.messages import (
+from observability.grounding.groundedness import ContextSupport
+from producers.contract import (
     Attempt,
     CacheOutcome,
     Done,
@@ -27,16 +27,16 @@ from producers.messages import (
     UsageEvent,
 )
 from runtime.config.catalog import Deployment
-
-from .job import Job
-from .providers.outcome import Completion
-from .saved import Worth, billed
+from runtime.config.pricing import billed
+from workers.accounting.savings import SavingsEstimate
+from workers.delivery.work_item import WorkItem
+from workers.providers.base.call_outcome import Completion
 
 NOT_CACHED = CacheOutcome(result="bypass")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class RequestAccount:
     """What is known of a request's end, besides the answer itself. Money: micro-dollars."""
 
     tier: str
@@ -46,14 +46,14 @@ class Facts:
     cache: CacheOutcome = NOT_CACHED
     deployment: str | None = None
     catalog_entry: Deployment | None = None
-    worth: Worth = field(default_factory=Worth)
+    worth: SavingsEstimate = field(default_factory=SavingsEstimate)
     warnings: tuple[str, ...] = ()
-    support: Support | None = None
+    support: ContextSupport | None = None
     redelivered: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Aside:
+class BackgroundCall:
     """A call that no caller asked for: to renew or check the cache, to judge an answer.
 
     call: the attempt that counts, at `entry`; attempts: all that it took.
@@ -67,7 +67,7 @@ class Aside:
     judged: Judged | None = None
 
 
-def answered(job: Job, completion: Completion, facts: Facts) -> Done:
+def done_reply(job: WorkItem, completion: Completion, facts: RequestAccount) -> Done:
     """The reply to an answer from a provider."""
     return Done(
         id=job.request.id,
@@ -83,7 +83,7 @@ def answered(job: Job, completion: Completion, facts: Facts) -> Done:
     )
 
 
-def from_cache(job: Job, body: Mapping[str, Any], facts: Facts) -> Done:
+def cached_reply(job: WorkItem, body: Mapping[str, Any], facts: RequestAccount) -> Done:
     """The reply to a cache hit: nothing was billed."""
     return Done(
         id=job.request.id,
@@ -98,7 +98,9 @@ def from_cache(job: Job, body: Mapping[str, Any], facts: Facts) -> Done:
     )
 
 
-def failed(job: Job, code: FailureCode, message: str, facts: Facts, *, retryable: bool) -> Failed:
+def failed_reply(
+    job: WorkItem, code: FailureCode, message: str, facts: RequestAccount, *, retryable: bool
+) -> Failed:
     """The reply when there is no answer."""
     return Failed(
         id=job.request.id,
@@ -110,7 +112,9 @@ def failed(job: Job, code: FailureCode, message: str, facts: Facts, *, retryable
     )
 
 
-def usage_event(job: Job, reply: Done | Failed, facts: Facts, at_ms: int) -> UsageEvent:
+def usage_event(
+    job: WorkItem, reply: Done | Failed, facts: RequestAccount, at_ms: int
+) -> UsageEvent:
     """The request's line in the ledger, without its text."""
     body, routing = job.request.body, job.request.routing
     entry = facts.catalog_entry
@@ -144,7 +148,9 @@ def usage_event(job: Job, reply: Done | Failed, facts: Facts, at_ms: int) -> Usa
     )
 
 
-def aside_event(job: Job, aside: Aside, trace_id: str, at_ms: int) -> UsageEvent:
+def background_call_event(
+    job: WorkItem, aside: BackgroundCall, trace_id: str, at_ms: int
+) -> UsageEvent:
     """Its line in the ledger. Nothing else would have cost it, so it lowers the savings."""
     cost, routing = billed(aside.attempts), job.request.routing
     return UsageEvent(
@@ -172,7 +178,7 @@ def aside_event(job: Job, aside: Aside, trace_id: str, at_ms: int) -> UsageEvent
     )
 
 
-def _route_taken(job: Job, facts: Facts) -> RouteTaken:
+def _route_taken(job: WorkItem, facts: RequestAccount) -> RouteTaken:
     entry = facts.catalog_entry
     return RouteTaken(
         tier=facts.tier,
@@ -201,7 +207,7 @@ def _finish_reason(body: Mapping[str, Any]) -> str | None:
     return None if reason is None else str(reason)
 
 
-def _grounding(done: Done | None, support: Support | None) -> dict[str, Any]:
+def _grounding(done: Done | None, support: ContextSupport | None) -> dict[str, Any]:
     if done is None or support is None:
         return {}
     return {
@@ -211,7 +217,7 @@ def _grounding(done: Done | None, support: Support | None) -> dict[str, Any]:
     }
 
 
-def _circumstances(facts: Facts) -> dict[str, Any]:
+def _circumstances(facts: RequestAccount) -> dict[str, Any]:
     """By which prices, whether for the first time, and in which trace."""
     return {
         "price_version": _price_version(facts.attempts),
@@ -225,7 +231,7 @@ def _price_version(attempts: Iterable[Attempt]) -> str | None:
     return ",".join(sorted({version for version in versions if version})) or None
 
 
-def _fingerprints(job: Job) -> dict[str, Any]:
+def _fingerprints(job: WorkItem) -> dict[str, Any]:
     """Tenant-scoped hashes of the prompt and of the part that repeats: waste shows without text."""
     body = job.request.body
     shared = [message for message in body.messages if message["role"] in ("system", "developer")]
@@ -241,6 +247,6 @@ def _json(value: Any) -> bytes:  # noqa: ANN401 (as it came)
     return json.dumps(value, sort_keys=True, ensure_ascii=False).encode(errors="surrogatepass")
 
 
-def _hash(job: Job, text: bytes) -> str:
+def _hash(job: WorkItem, text: bytes) -> str:
     key = job.request.tenant.encode()[:64]
     return hashlib.blake2b(text, digest_size=12, key=key).hexdigest()

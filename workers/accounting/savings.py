@@ -2,26 +2,24 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 
-from observability.savings import PriceSteps, of_call, of_hit
-from producers.messages import Attempt, MicroUsd, Savings, Usage
+from observability.pricing.savings import PriceSteps, call_savings, hit_savings
+from producers.contract import Attempt, MicroUsd, Savings, Usage
 from runtime.config.catalog import Catalog, Deployment
-
-from .calling import PriceOf
+from runtime.config.pricing import PriceOf, billed
 
 
 @dataclass(frozen=True, slots=True)
-class Worth:
+class SavingsEstimate:
     """Micro-dollars; None where a price is missing."""
 
     baseline: MicroUsd | None = None
     savings: Savings | None = None
 
 
-def worth_of_call(
+def savings_of_call(
     catalog: Catalog, tenant: str, good: Attempt, failed: Sequence[Attempt], price_of: PriceOf
-) -> Worth:
+) -> SavingsEstimate:
     """Of the answer that the attempt `good` got, after or beside the `failed` ones."""
     usage, paid, wasted = good.usage or Usage(), good.cost_micro_usd, billed(failed)
     plain = _plain(usage)
@@ -32,9 +30,9 @@ def worth_of_call(
     # at standard processing: what flex or priority change is no merit of the prompt cache
     cached = price_of(deployment, usage)
     if baseline is None or reference is None or listed is None or cached is None:
-        return Worth(baseline)
+        return SavingsEstimate(baseline)
     if paid is None or wasted is None:
-        return Worth(baseline)
+        return SavingsEstimate(baseline)
     steps = PriceSteps(
         baseline=baseline,
         reference=reference,
@@ -43,24 +41,17 @@ def worth_of_call(
         paid=paid,
         failed=wasted,
     )
-    return Worth(baseline, of_call(steps))
+    return SavingsEstimate(baseline, call_savings(steps))
 
 
-def billed(attempts: Sequence[Attempt]) -> MicroUsd | None:
-    """The sum of all attempts; None ("unpriced") as soon as one that used tokens has no price."""
-    costs = [attempt.cost_micro_usd for attempt in attempts if attempt.usage is not None]
-    known = [cost for cost in costs if cost is not None]
-    return sum(known, Decimal(0)) if len(known) == len(costs) else None
-
-
-def worth_of_hit(
+def savings_of_hit(
     catalog: Catalog, tenant: str, usage: Usage, avoided: MicroUsd | None, price_of: PriceOf
-) -> Worth:
+) -> SavingsEstimate:
     """Of a cached answer. usage: what its call took; avoided: what that was billed."""
     baseline = price_of(_baseline(catalog, tenant), _plain(usage))
     if baseline is None or avoided is None:
-        return Worth(baseline)
-    return Worth(baseline, of_hit(baseline, avoided))
+        return SavingsEstimate(baseline)
+    return SavingsEstimate(baseline, hit_savings(baseline, avoided))
 
 
 def _plain(usage: Usage) -> Usage:

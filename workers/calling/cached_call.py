@@ -5,26 +5,25 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, Protocol, TypeAlias
 
-from observability.prices import Rates
+from observability.pricing.prices import TokenRates
 from runtime.config.catalog import Deployment
 from runtime.redis.key_names import joined
-
-from .cold_start import ColdStart
-from .prompt_cache import (
+from workers.calling.prefix_warm_up import PrefixWarmUp
+from workers.prompt_cache.policy import (
     SECONDS,
     Breakpoints,
+    CacheDecision,
     CacheKey,
-    Decision,
+    PrefixUses,
     Unmarked,
-    Uses,
-    decide,
+    decide_cache_plan,
     prefixes,
     smallest_prefix,
 )
-from .providers.outcome import Completion, Outcome
-from .providers.provider import Call, Emit, Provider
+from workers.providers.base.call_outcome import CallOutcome, Completion
+from workers.providers.base.provider import Emit, Provider, ProviderRequest
 
-RatesOf: TypeAlias = Callable[[Deployment], Rates | None]
+DeploymentRates: TypeAlias = Callable[[Deployment], TokenRates | None]
 """A deployment's rates now; None = unpriced, so nothing can be decided."""
 _BYTES_PER_TOKEN: Final = 4.0
 _KEYED: Final = {"openai", "azure", "mistral"}
@@ -35,7 +34,7 @@ _KEY_FROM: Final = 1024
 class PrefixCounts(Protocol):
     """How often prefixes came lately."""
 
-    async def seen(self, look: Sequence[str], record: Sequence[str]) -> Mapping[str, Uses]:
+    async def seen(self, look: Sequence[str], record: Sequence[str]) -> Mapping[str, PrefixUses]:
         """The uses of `look` before this request, which then counts for each of `record`."""
         ...
 
@@ -43,42 +42,46 @@ class PrefixCounts(Protocol):
 class PromptCaching:
     """Calls providers with the plan that saves most, one request first on a cold prefix."""
 
-    def __init__(self, counts: PrefixCounts, rates: RatesOf, patience_s: float = 2.0) -> None:
+    def __init__(
+        self, counts: PrefixCounts, rates: DeploymentRates, patience_s: float = 2.0
+    ) -> None:
         self._counts = counts
         self._rates = rates
-        self._cold = ColdStart(patience_s)
+        self._cold = PrefixWarmUp(patience_s)
 
     async def call(
-        self, tenant: str, provider: Provider, call: Call, emit: Emit | None = None
-    ) -> Outcome:
+        self, tenant: str, provider: Provider, call: ProviderRequest, emit: Emit | None = None
+    ) -> CallOutcome:
         """The provider's outcome for `call`, which gets its cache plan here."""
         decision = await self.plan(tenant, call)
         call = replace(call, prompt_cache=decision.plan)
         match decision:
-            case Decision(plan=Breakpoints(ttl=ttl), prefix=str(name)):
+            case CacheDecision(plan=Breakpoints(ttl=ttl), prefix=str(name)):
                 return await self._in_turn(name, SECONDS[ttl], provider, call, emit)
             case _:
                 return await provider.call(call, emit)
 
-    async def plan(self, tenant: str, call: Call) -> Decision:
+    async def plan(self, tenant: str, call: ProviderRequest) -> CacheDecision:
         """What to mark; small prompts cost neither a hash nor a look at Redis."""
         smallest = self._smallest(call)
         if smallest is None or _bytes(call) < smallest * _BYTES_PER_TOKEN:
-            return Decision(Unmarked("too small to be cached"))
+            return CacheDecision(Unmarked("too small to be cached"))
         deployment = call.deployment
         scope = joined(tenant, deployment.provider, deployment.account, deployment.model)
         found = prefixes(call.body, scope, _BYTES_PER_TOKEN)
         if deployment.provider in _KEYED:
-            return Decision(CacheKey(found.marks[0].name) if found.marks else Unmarked("no prefix"))
+            return CacheDecision(
+                CacheKey(found.marks[0].name) if found.marks else Unmarked("no prefix")
+            )
         rates = self._rates(deployment)
         if rates is None:
-            return Decision(Unmarked("unpriced"))
+            return CacheDecision(Unmarked("unpriced"))
         uses = await self._counts.seen([prefix.name for prefix in found.marks], found.record)
-        return decide(found, uses, rates, smallest)
+        return decide_cache_plan(found, uses, rates, smallest)
 
     async def _in_turn(
-        self, name: str, ttl_s: float, provider: Provider, call: Call, emit: Emit | None
-    ) -> Outcome:
+        self, name: str, ttl_s: float, provider: Provider, call: ProviderRequest, emit: Emit | None
+    ) -> CallOutcome:
         now = asyncio.get_running_loop().time
         arrived = now()
         first = await self._cold.take_turn(name, arrived)
@@ -107,7 +110,7 @@ class PromptCaching:
         return outcome
 
     @staticmethod
-    def _smallest(call: Call) -> int | None:
+    def _smallest(call: ProviderRequest) -> int | None:
         if call.deployment.provider in _KEYED:
             return _KEY_FROM
         if call.deployment.dialect in {"anthropic", "bedrock"}:
@@ -115,7 +118,7 @@ class PromptCaching:
         return None
 
 
-def _bytes(call: Call) -> int:
+def _bytes(call: ProviderRequest) -> int:
     """About how large the prompt is: enough to leave the small ones alone."""
     texts = (message.get("content") or "" for message in call.body.messages)
     size = sum(len(text) if isinstance(text, str) else len(str(text)) for text in texts)

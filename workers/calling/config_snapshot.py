@@ -4,15 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from runtime.config.catalog import Catalog
-
-from .providers.provider import Provider
-from .validators import Named
+from workers.calling.validators import NamedChecks
+from workers.providers.base.provider import Provider
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class ConfigSnapshot:
     """The catalog, a provider for each deployment, and the operator's own checks by name."""
 
     catalog: Catalog
     providers: Mapping[str, Provider]
-    checks: Mapping[str, Named] = field(default_factory=dict)
+    checks: Mapping[str, NamedChecks] = field(default_factory=dict)

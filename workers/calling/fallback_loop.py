@@ -8,17 +8,18 @@ from decimal import Decimal
 from functools import partial
 from typing import Final, TypeAlias, assert_never
 
-from producers.messages import Attempt, ChatBody
+from producers.contract import Attempt, ChatBody
+from runtime.budgets.standing import BudgetStatus
 from runtime.config.catalog import AUTO
-
-from . import plan
-from .calling import Calls
-from .checks import Checks
-from .eligibility import fitting_deployments
-from .hedging import Race, Voice
-from .providers.outcome import Completion
-from .situation import PlanRules, Shut, Situation, Standing, Target, Tried
-from .validators import repair
+from runtime.config.eligibility import fitting_deployments
+from workers.calling.answer_checks import AnswerChecks
+from workers.calling.hedging import Race, Voice
+from workers.calling.provider_call import Calls
+from workers.calling.validators import repair_request
+from workers.health.gate import NotNow
+from workers.planning import next_step
+from workers.planning.request_state import PlanRules, RequestState, Target, TriedTarget
+from workers.providers.base.call_outcome import Completion
 
 _NO_DEADLINE_S: Final = 24 * 3600.0
 
@@ -31,7 +32,7 @@ class Answered:
     attempt: Attempt
 
 
-Result: TypeAlias = Answered | plan.Reroute | plan.Delay | plan.GiveUp
+Result: TypeAlias = Answered | next_step.Reroute | next_step.Delay | next_step.GiveUp
 
 
 @dataclass(slots=True)
@@ -40,11 +41,11 @@ class Pursuit:
 
     calls: Calls
     tier: str
-    checks: Checks
-    standing: Standing
+    checks: AnswerChecks
+    standing: BudgetStatus
     rules: PlanRules
     inadequate: int = 0
-    _tried: list[Tried] = field(default_factory=list)
+    _tried: list[TriedTarget] = field(default_factory=list)
     _waited_s: float = 0.0
     _prompt_tokens: int = 0
     _known: dict[str, Decimal | None] = field(default_factory=dict)
@@ -58,22 +59,22 @@ class Pursuit:
         """Until there is an answer, or it is somebody else's turn, or hope is lost."""
         mistake = await self.checks.mistake()
         if mistake is not None:
-            return plan.GiveUp("invalid_request", mistake, retryable=False)
+            return next_step.GiveUp("invalid_request", mistake, retryable=False)
         self._prompt_tokens = await self.calls.prompt_tokens(self._eligible(self.tier))
         while True:
-            match plan.next_step(self._situation(), time.monotonic()):
-                case plan.Call() as call:
+            match next_step.next_step(self._situation(), time.monotonic()):
+                case next_step.CallTarget() as call:
                     answered = await self._call_one_or_two(call)
                     if answered is not None:
                         return answered
-                case plan.Wait(seconds=seconds):
+                case next_step.Wait(seconds=seconds):
                     await self._wait(seconds)
-                case (plan.Reroute() | plan.Delay() | plan.GiveUp()) as step:
+                case (next_step.Reroute() | next_step.Delay() | next_step.GiveUp()) as step:
                     return step
                 case other:
                     assert_never(other)
 
-    async def _call_one_or_two(self, step: plan.Call) -> Answered | None:
+    async def _call_one_or_two(self, step: next_step.CallTarget) -> Answered | None:
         """With a second call beside the first when that takes longer than usual."""
         if step.hedge is None:
             return await self._try(step.target, step)
@@ -84,7 +85,9 @@ class Pursuit:
             self.calls.means.fleet.may_hedge,
         ).run()
 
-    async def _try(self, name: str, step: plan.Call, voice: Voice | None = None) -> Answered | None:
+    async def _try(
+        self, name: str, step: next_step.CallTarget, voice: Voice | None = None
+    ) -> Answered | None:
         """A call, and one more with what was wrong if the answer fails its checks."""
         body = self.calls.job.request.body
         answered = await self._call(name, body, step, voice)
@@ -93,7 +96,7 @@ class Pursuit:
         problems = await self.checks.problems(answered.completion.body, self.calls.hop)
         if problems and self._may_repair:
             self.calls.refuse(answered.attempt)
-            better = repair(body, answered.completion.body, problems)
+            better = repair_request(body, answered.completion.body, problems)
             answered = await self._call(name, better, step, voice)
             if answered is None:
                 return None
@@ -103,7 +106,7 @@ class Pursuit:
         self.calls.refuse(answered.attempt)
         self.inadequate += 1
         kind = f"failed its checks: {', '.join(problem.check for problem in problems)}"
-        self._tried.append(Tried(name, time.monotonic(), "inadequate", kind))
+        self._tried.append(TriedTarget(name, time.monotonic(), "inadequate", kind))
         return None
 
     @property
@@ -112,13 +115,13 @@ class Pursuit:
         return not self.calls.job.route.cascade and not self._emitted
 
     async def _call(
-        self, name: str, body: ChatBody, step: plan.Call, voice: Voice | None
+        self, name: str, body: ChatBody, step: next_step.CallTarget, voice: Voice | None
     ) -> Answered | None:
         called = await self.calls.call(name, body, step.timeout_s, step.first_token_s, voice)
-        if isinstance(called, Shut):
+        if isinstance(called, NotNow):
             return None
         outcome = called.outcome
-        tried = Tried(name, time.monotonic(), called.verdict.follow, type(outcome).__name__)
+        tried = TriedTarget(name, time.monotonic(), called.verdict.follow, type(outcome).__name__)
         self._tried.append(tried)
         return Answered(outcome, called.attempt) if isinstance(outcome, Completion) else None
 
@@ -128,11 +131,11 @@ class Pursuit:
             await self.calls.means.fleet.wait(seconds)
         self._waited_s += time.monotonic() - begun
 
-    def _situation(self) -> Situation:
+    def _situation(self) -> RequestState:
         job, tier = self.calls.job, self.calls.world.catalog.tiers[self.tier]
         routing = job.request.routing
         spent = (attempt.cost_micro_usd or Decimal(0) for attempt in self.calls.attempts)
-        return Situation(
+        return RequestState(
             targets=tuple(self._targets()),
             deadline=self._deadline(),
             timeout_s=tier.timeout_s,

@@ -11,18 +11,17 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from runtime.redis.connection import RedisLink
 from runtime.redis.key_names import named
 from runtime.redis.lua_files import lua
-
-from .prompt_cache import SECONDS, Uses
-from .redis_link import Link
+from workers.prompt_cache.policy import SECONDS, PrefixUses
 
 _KEPT: Final = 20_000
 
 
-def decayed(uses: Uses, seconds: float) -> Uses:
+def decayed(uses: PrefixUses, seconds: float) -> PrefixUses:
     """`uses` as they count after `seconds` without another one."""
-    return Uses(
+    return PrefixUses(
         uses.last_5m * math.exp(-seconds / SECONDS["5m"]),
         uses.last_1h * math.exp(-seconds / SECONDS["1h"]),
     )
@@ -32,37 +31,39 @@ class LocalCounts:
     """What this process has seen; the longest unseen prefixes are forgotten first."""
 
     def __init__(self) -> None:
-        self._uses: OrderedDict[str, tuple[Uses, float]] = OrderedDict()
+        self._uses: OrderedDict[str, tuple[PrefixUses, float]] = OrderedDict()
 
-    async def seen(self, look: Sequence[str], record: Sequence[str]) -> Mapping[str, Uses]:
+    async def seen(self, look: Sequence[str], record: Sequence[str]) -> Mapping[str, PrefixUses]:
         """The uses of `look` before this request, which then counts for each of `record`."""
         return self.seen_at(look, record, time.monotonic())
 
-    def seen_at(self, look: Sequence[str], record: Sequence[str], now: float) -> dict[str, Uses]:
+    def seen_at(
+        self, look: Sequence[str], record: Sequence[str], now: float
+    ) -> dict[str, PrefixUses]:
         """As `seen`, at `now` in seconds."""
         found = {name: self._at(name, now) for name in look}
         for name in record:
             before = self._at(name, now)
-            self._uses[name] = Uses(before.last_5m + 1, before.last_1h + 1), now
+            self._uses[name] = PrefixUses(before.last_5m + 1, before.last_1h + 1), now
             self._uses.move_to_end(name)
         while len(self._uses) > _KEPT:
             self._uses.popitem(last=False)
         return found
 
-    def _at(self, name: str, now: float) -> Uses:
-        uses, since = self._uses.get(name, (Uses(), now))
+    def _at(self, name: str, now: float) -> PrefixUses:
+        uses, since = self._uses.get(name, (PrefixUses(), now))
         return decayed(uses, now - since)
 
 
 class SharedCounts:
     """What the fleet has seen, in Redis: one script per request."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: RedisLink) -> None:
         self._link = link
         self._local = LocalCounts()
-        self._script = link.trips.script(lua("workers", "prefixes"))
+        self._script = link.trips.script(lua("workers.calling", "prefixes"))
 
-    async def seen(self, look: Sequence[str], record: Sequence[str]) -> Mapping[str, Uses]:
+    async def seen(self, look: Sequence[str], record: Sequence[str]) -> Mapping[str, PrefixUses]:
         """As LocalCounts.seen; without Redis, what this process has seen."""
         local = await self._local.seen(look, record)
         keys = [named("prefix", name) for name in (*look, *record)]
@@ -70,4 +71,4 @@ class SharedCounts:
         if told is None:
             return local
         pairs = zip(look, told, strict=True)
-        return {name: Uses(float(short), float(long)) for name, (short, long) in pairs}
+        return {name: PrefixUses(float(short), float(long)) for name, (short, long) in pairs}

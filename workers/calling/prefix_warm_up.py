@@ -19,7 +19,7 @@ class _Prefix:
     opened: asyncio.Event | None = field(default=None)
 
 
-class ColdStart:
+class PrefixWarmUp:
     """The prefixes that are warm, and those that somebody is warming. Times in seconds."""
 
     def __init__(self, patience_s: float) -> None:

@@ -10,35 +10,24 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from observability.hop import Hop, OpenSpan
-from observability.prices import Price, Priced, Processing, processing_of
-from observability.semconv import FIRST_TOKEN
-from producers.messages import Attempt, ChatBody, Usage
+from observability.pricing.prices import Price, Priced, Processing, processing_of
+from observability.tracing.request_trace import OpenSpan, RequestTrace
+from observability.tracing.semconv import FIRST_TOKEN
+from producers.contract import Attempt, ChatBody, Usage
 from runtime.config.catalog import Deployment, Model
-
-from .chunks import ChunkPump
-from .fleet import Fleet, Note, Permit
-from .hedging import Voice
-from .job import Job
-from .prompt_caching import PromptCaching
-from .providers.outcome import Completion, Outcome
-from .providers.provider import Call, Emit
-from .providers.waits import bounded
-from .said import of_call
-from .situation import Shut
-from .tokens import TokenFactors, encoding_near_limit, exact_tokens, size_of
-from .verdict import Verdict
-from .world import World
-
-
-class PriceOf(Protocol):
-    """Today's prices."""
-
-    def __call__(
-        self, deployment: Deployment, usage: Usage, processing: Processing = "standard"
-    ) -> Decimal | None:
-        """Micro-dollars of a call with this usage; None = unpriced."""
-        ...
+from workers.calling.cached_call import PromptCaching
+from workers.calling.config_snapshot import ConfigSnapshot
+from workers.calling.hedging import Voice
+from workers.calling.span_attributes import call_attributes
+from workers.delivery.chunk_stream import ChunkPublisher
+from workers.delivery.work_item import WorkItem
+from workers.health.admission import CallPermit, DeploymentAdmission, Note
+from workers.health.gate import NotNow
+from workers.health.outcome_policy import OutcomeVerdict
+from workers.providers.base.call_outcome import CallOutcome, Completion
+from workers.providers.base.provider import Emit, ProviderRequest
+from workers.providers.errors.retry_after import bounded
+from workers.tokens.estimate import TokenFactors, encoding_near_limit, exact_tokens, size_of
 
 
 class PriceList(Protocol):
@@ -52,13 +41,13 @@ class PriceList(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Means:
+class CallDependencies:
     """What calls need besides their request: the same for all requests of a process.
 
     encodings: the folder of tiktoken's files, for exact counts near a limit; None = estimates only.
     """
 
-    fleet: Fleet
+    fleet: DeploymentAdmission
     price: PriceList
     caching: PromptCaching
     factors: TokenFactors
@@ -76,8 +65,8 @@ class Means:
 class Called:
     """A call that has ended."""
 
-    outcome: Outcome
-    verdict: Verdict
+    outcome: CallOutcome
+    verdict: OutcomeVerdict
     attempt: Attempt
 
 
@@ -85,11 +74,11 @@ class Called:
 class Calls:
     """The calls of one request. begun: when its worker began with it, monotonic seconds."""
 
-    job: Job
-    world: World
-    means: Means
-    hop: Hop
-    pump: ChunkPump | None
+    job: WorkItem
+    world: ConfigSnapshot
+    means: CallDependencies
+    hop: RequestTrace
+    pump: ChunkPublisher | None
     attempts: list[Attempt]
     begun: float
 
@@ -116,11 +105,11 @@ class Calls:
 
     async def call(
         self, name: str, body: ChatBody, timeout_s: float, first_token_s: float, voice: Voice | None
-    ) -> Called | Shut:
+    ) -> Called | NotNow:
         """One call, noted in `attempts` and as a span; Shut when its gate has closed meanwhile."""
         expected = self.estimate(name)
         permit = await self.means.fleet.admit(name, expected.input_total + expected.output)
-        if isinstance(permit, Shut):
+        if isinstance(permit, NotNow):
             return permit
         begun = time.monotonic()
         with self.hop.span(f"chat {name}", kind="client") as span:
@@ -147,7 +136,7 @@ class Calls:
         span.error = None if attempt.outcome == "ok" else attempt.outcome
         shown = body if self.hop.content else None
         span.attributes = partial(
-            of_call, attempt, self._deployment(attempt.deployment), answer, shown
+            call_attributes, attempt, self._deployment(attempt.deployment), answer, shown
         )
 
     def refuse(self, attempt: Attempt) -> None:
@@ -157,9 +146,9 @@ class Calls:
 
     async def _ask(
         self, name: str, body: ChatBody, timeout_s: float, first_token_s: float, voice: Voice | None
-    ) -> Outcome:
+    ) -> CallOutcome:
         deployment = self._deployment(name)
-        call = Call(
+        call = ProviderRequest(
             deployment,
             self._model(name),
             body.model_copy(update={"model": deployment.model}),
@@ -173,7 +162,7 @@ class Calls:
         provider = self.world.providers[name]
         return await self.means.caching.call(self.job.request.tenant, provider, call, emit)
 
-    def _ended(self, permit: Permit, outcome: Outcome, begun: float, note: Note) -> Called:
+    def _ended(self, permit: CallPermit, outcome: CallOutcome, begun: float, note: Note) -> Called:
         verdict = self.means.fleet.settle(permit, outcome, note)
         kind, status = "ok", None
         if not isinstance(outcome, Completion):
@@ -189,7 +178,7 @@ class Calls:
             self._deployment(name).model, model.family, size, usage.input_total
         )
 
-    def _cut(self, permit: Permit, expected: Usage, begun: float, *, overdue: bool) -> Attempt:
+    def _cut(self, permit: CallPermit, expected: Usage, begun: float, *, overdue: bool) -> Attempt:
         """A call cut short is billed too: the prompt, and at the least what came of the answer."""
         self.means.fleet.abandon(permit, overdue=overdue)
         characters = 0 if self.pump is None else self.pump.characters
@@ -228,13 +217,13 @@ class Calls:
         return self.world.catalog.models[self._deployment(name).model]
 
 
-def _processing(outcome: Outcome) -> Processing:
+def _processing(outcome: CallOutcome) -> Processing:
     """As the provider says that it served the call, which is what it bills."""
     told = outcome.body.get("service_tier") if isinstance(outcome, Completion) else None
     return processing_of(told)
 
 
-def _hint_ms(outcome: Outcome) -> int | None:
+def _hint_ms(outcome: CallOutcome) -> int | None:
     """The provider's retry hint, whatever kind of failure carries one."""
     wait_s = getattr(outcome, "wait_s", None)
     return None if wait_s is None else int(bounded(wait_s) * 1000)

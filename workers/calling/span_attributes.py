@@ -1,16 +1,15 @@
 """What do the spans of a worker's steps say?"""
 
-from cache.found import Found, Hit
-from observability.content import content_attributes
-from observability.semconv import Attributes, attempt_attributes, cache_attributes
-from producers.messages import Attempt, ChatBody
+from cache.results.lookup_result import Hit, LookupResult
+from observability.tracing.prompt_capture import content_attributes
+from observability.tracing.semconv import Attributes, attempt_attributes, cache_attributes
+from producers.contract import Attempt, ChatBody
 from runtime.config.catalog import Deployment
+from workers.delivery.work_item import WorkItem
+from workers.providers.base.call_outcome import Completion
 
-from .job import Job
-from .providers.outcome import Completion
 
-
-def of_lookup(found: Found, shown: Job | None) -> Attributes:
+def lookup_attributes(found: LookupResult, shown: WorkItem | None) -> Attributes:
     """shown: the request, where spans may hold what a hit answers."""
     about = cache_attributes(found.outcome)
     if shown is None or not isinstance(found, Hit):
@@ -18,7 +17,7 @@ def of_lookup(found: Found, shown: Job | None) -> Attributes:
     return {**about, **content_attributes(shown.request.body.messages, found.body)}
 
 
-def of_call(
+def call_attributes(
     attempt: Attempt, deployment: Deployment, answer: Completion | None, shown: ChatBody | None
 ) -> Attributes:
     """answer: None if the call failed; shown: what was asked, where spans may hold it."""

@@ -21,7 +21,7 @@ from jsonschema.validators import extend
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
-from producers.messages import (
+from producers.contract import (
     ChatBody,
     ChatMessage,
     ContainsCheck,
@@ -32,8 +32,7 @@ from producers.messages import (
     RegexCheck,
     Validator,
 )
-
-from .pattern_size import too_large
+from workers.calling.pattern_size import too_large
 
 MAX_CHECKS: Final = 32
 """Of one request."""
@@ -42,19 +41,19 @@ REGEX_SECONDS: Final = 0.1
 _TOO_SHORT_TO_TELL: Final = 20
 """Letters below which a language can't be told."""
 
-Named: TypeAlias = Callable[[str], str | None]
+NamedChecks: TypeAlias = Callable[[str], str | None]
 """A check of the operator's own: what is wrong with the answer, or None."""
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class CheckProblem:
     """What is wrong with an answer. check: the validator's kind; told in words to the model."""
 
     check: str
     told: str
 
 
-def named_checks(entry_points: Mapping[str, str]) -> dict[str, Named]:
+def named_checks(entry_points: Mapping[str, str]) -> dict[str, NamedChecks]:
     """The functions behind the configuration's `name: package.module:function`.
 
     Raises ValueError that says which name can't be loaded and why.
@@ -62,7 +61,7 @@ def named_checks(entry_points: Mapping[str, str]) -> dict[str, Named]:
     return {name: _load(name, place) for name, place in entry_points.items()}
 
 
-def invalid(validators: Sequence[Validator], known: Mapping[str, Named]) -> str | None:
+def invalid_checks(validators: Sequence[Validator], known: Mapping[str, NamedChecks]) -> str | None:
     """What is wrong with the checks themselves, for the one who sent them; None if nothing is."""
     if len(validators) > MAX_CHECKS:
         return f"validators: there are {len(validators):,} checks, at most {MAX_CHECKS} may be"
@@ -73,19 +72,21 @@ def invalid(validators: Sequence[Validator], known: Mapping[str, Named]) -> str 
     return None
 
 
-def check(
-    validators: Sequence[Validator], answer: Mapping[str, Any], known: Mapping[str, Named]
-) -> tuple[Problem, ...]:
+def failed_checks(
+    validators: Sequence[Validator], answer: Mapping[str, Any], known: Mapping[str, NamedChecks]
+) -> tuple[CheckProblem, ...]:
     """Every problem of an answer, a `chat.completion`; may take milliseconds: not for the loop."""
     message = answer["choices"][0]["message"]
     if message.get("tool_calls") and not message.get("content"):
         return ()
     text = message.get("content") or message.get("refusal") or ""
     found = ((validator.kind, _problem(validator, text, known)) for validator in validators)
-    return tuple(Problem(kind, told) for kind, told in found if told is not None)
+    return tuple(CheckProblem(kind, told) for kind, told in found if told is not None)
 
 
-def repair(body: ChatBody, answer: Mapping[str, Any], problems: Sequence[Problem]) -> ChatBody:
+def repair_request(
+    body: ChatBody, answer: Mapping[str, Any], problems: Sequence[CheckProblem]
+) -> ChatBody:
     """The request once more, with the answer that failed and what is wrong with it."""
     told = "\n".join(f"- {problem.told}" for problem in problems)
     asked = f"Your answer breaks these rules:\n{told}\nAnswer again, keeping all of them."
@@ -97,7 +98,7 @@ def repair(body: ChatBody, answer: Mapping[str, Any], problems: Sequence[Problem
     return body.model_copy(update={"messages": [*body.messages, *more]})
 
 
-def _problem(validator: Validator, text: str, known: Mapping[str, Named]) -> str | None:
+def _problem(validator: Validator, text: str, known: Mapping[str, NamedChecks]) -> str | None:
     match validator:
         case JsonSchemaCheck(json_schema=schema):
             return _json_problem(schema, text)
@@ -146,14 +147,14 @@ def _language_problem(language: str, text: str) -> str | None:
     return None if told == language else f"it must be written in {language!r}, not in {told!r}"
 
 
-def _named_problem(name: str, test: Named, text: str) -> str | None:
+def _named_problem(name: str, test: NamedChecks, text: str) -> str | None:
     try:
         return test(text)
     except Exception as error:  # noqa: BLE001 - the operator's own code
         return f"the check {name!r} broke with {type(error).__name__}"
 
 
-def _wrong(validator: Validator, known: Mapping[str, Named]) -> str | None:
+def _wrong(validator: Validator, known: Mapping[str, NamedChecks]) -> str | None:
     match validator:
         case JsonSchemaCheck(json_schema=schema):
             return _wrong_schema(schema)
@@ -219,10 +220,10 @@ _Checked: Final[Any] = extend(  # type: ignore[no-untyped-call]
 )
 
 
-def _load(name: str, place: str) -> Named:
+def _load(name: str, place: str) -> NamedChecks:
     module, _, function = place.partition(":")
     try:
-        found: Named = getattr(importlib.import_module(module), function)
+        found: NamedChecks = getattr(importlib.import_module(module), function)
     except (ImportError, AttributeError, ValueError) as error:
         raise ValueError(f"validators.{name}: {place!r} can't be loaded: {error}") from error
     return found

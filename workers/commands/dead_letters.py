@@ -14,33 +14,39 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from rich.console import Console
 from rich.table import Table
 
-from observability.period import moment
-from producers import topics
-from producers.broker import Publisher, Record
-from producers.kafka import KafkaBroker, connection, to_record
+from observability.reports.period import moment
+from producers.contract import topics
+from producers.kafka.aiokafka_broker import KafkaBroker, connection, to_record
+from producers.kafka.broker import Publisher, Record
+from runtime.process.dead_letters import (
+    DeadLetter,
+    DeadLetterFilter,
+    DeadLetterIndex,
+    LetterOffset,
+    read_dead_letter,
+    replay_records,
+)
 from runtime.process.settings import ServiceSettings
 
-from .dead_letters import Letter, Letters, Place, Wanted, read_letter, replayed
 
-
-class DeadLetters:
+class DeadLetterReader:
     """The dead-letter topic as it is now."""
 
     def __init__(self, consumer: AIOKafkaConsumer) -> None:
         """`reading` builds one."""
         self._consumer = consumer
 
-    async def all(self) -> list[Letter]:
+    async def all(self) -> list[DeadLetter]:
         """Every letter, oldest first."""
         partitions = self._consumer.assignment()
         await self._consumer.seek_to_beginning(*partitions)
         ends = await self._consumer.end_offsets(partitions)
-        found = Letters()
+        found = DeadLetterIndex()
         async for record in self._until(ends):
             found.add(record)
         return found.all()
 
-    async def one(self, place: Place) -> Record:
+    async def one(self, place: LetterOffset) -> Record:
         """Raises ValueError when it isn't there (any more)."""
         partition = TopicPartition(topics.DEAD_LETTERS, place.partition)
         if partition not in self._consumer.assignment() or not await self._holds(partition, place):
@@ -48,7 +54,7 @@ class DeadLetters:
         self._consumer.seek(partition, place.offset)
         return to_record(await self._consumer.getone(partition))
 
-    async def _holds(self, partition: TopicPartition, place: Place) -> bool:
+    async def _holds(self, partition: TopicPartition, place: LetterOffset) -> bool:
         first = await self._consumer.beginning_offsets([partition])
         end = await self._consumer.end_offsets([partition])
         held: bool = first[partition] <= place.offset < end[partition]
@@ -64,7 +70,7 @@ class DeadLetters:
 
 
 @asynccontextmanager
-async def reading(settings: ServiceSettings) -> AsyncIterator[DeadLetters]:
+async def open_dead_letters(settings: ServiceSettings) -> AsyncIterator[DeadLetterReader]:
     """A look at the dead-letter topic that belongs to no group and leaves no trace."""
     consumer = AIOKafkaConsumer(
         topics.DEAD_LETTERS,
@@ -74,15 +80,15 @@ async def reading(settings: ServiceSettings) -> AsyncIterator[DeadLetters]:
     )
     try:
         await consumer.start()
-        yield DeadLetters(consumer)
+        yield DeadLetterReader(consumer)
     finally:
         await consumer.stop()
 
 
 async def list_letters(options: argparse.Namespace, settings: ServiceSettings) -> None:
     """Shows what lies there."""
-    async with reading(settings) as dead:
-        found = [letter for letter in await dead.all() if wanted(options).fits(letter)]
+    async with open_dead_letters(settings) as dead:
+        found = [letter for letter in await dead.all() if filter_of(options).fits(letter)]
     if options.json:
         print(json.dumps([_as_json(letter) for letter in found], indent=2))
     else:
@@ -92,9 +98,9 @@ async def list_letters(options: argparse.Namespace, settings: ServiceSettings) -
 
 async def show_letter(options: argparse.Namespace, settings: ServiceSettings) -> None:
     """Shows one letter; its content only when asked for: it may hold a prompt."""
-    async with reading(settings) as dead:
+    async with open_dead_letters(settings) as dead:
         record = await dead.one(options.place)
-    told = _as_json(read_letter(record)) | {
+    told = _as_json(read_dead_letter(record)) | {
         "key": None if record.key is None else record.key.decode(errors="replace"),
         "headers": [[name, _text(value)] for name, value in record.headers],
     }
@@ -105,19 +111,24 @@ async def show_letter(options: argparse.Namespace, settings: ServiceSettings) ->
 
 async def replay_letters(options: argparse.Namespace, settings: ServiceSettings) -> None:
     """Sends letters to where they belong. Those replayed before are left alone, unless --again."""
-    which = wanted(options)
-    if which == Wanted(replayed=which.replayed) and not options.all:
+    which = filter_of(options)
+    if which == DeadLetterFilter(replayed=which.replayed) and not options.all:
         raise ValueError("which ones? places such as 0:42, a filter, or --all")
-    async with reading(settings) as dead, KafkaBroker(settings, "switchgear-dlq") as broker:
+    async with (
+        open_dead_letters(settings) as dead,
+        KafkaBroker(settings, "switchgear-dlq") as broker,
+    ):
         found = [letter for letter in await dead.all() if which.fits(letter)]
         for letter in found:
             await _replay(dead, broker, letter, dry_run=options.dry_run)
     print(f"{len(found)} {'would be replayed' if options.dry_run else 'replayed'}")
 
 
-async def _replay(dead: DeadLetters, broker: Publisher, letter: Letter, *, dry_run: bool) -> None:
+async def _replay(
+    dead: DeadLetterReader, broker: Publisher, letter: DeadLetter, *, dry_run: bool
+) -> None:
     try:
-        records = replayed(await dead.one(letter.place))
+        records = replay_records(await dead.one(letter.place))
     except ValueError as error:
         print(f"left alone: {error}", file=sys.stderr)
         return
@@ -127,10 +138,10 @@ async def _replay(dead: DeadLetters, broker: Publisher, letter: Letter, *, dry_r
             await broker.publish(outgoing)
 
 
-def wanted(options: argparse.Namespace) -> Wanted:
+def filter_of(options: argparse.Namespace) -> DeadLetterFilter:
     """The letters that the command line asks for."""
     places = getattr(options, "places", None)
-    return Wanted(
+    return DeadLetterFilter(
         options.reason,
         options.tenant,
         options.since,
@@ -158,11 +169,11 @@ def add_commands(commands: Any) -> None:  # noqa: ANN401 argparse doesn't publis
     listing.add_argument("--json", action="store_true", help="for a program")
     listing.set_defaults(run=list_letters, again=True)
     one = actions.add_parser("show", help="one letter: its headers, its reason, its place")
-    one.add_argument("place", type=Place.parse, help="partition:offset, as in the list")
+    one.add_argument("place", type=LetterOffset.parse, help="partition:offset, as in the list")
     one.add_argument("--content", action="store_true", help="the content too; may hold a prompt")
     one.set_defaults(run=show_letter)
     again = actions.add_parser("replay", help="send them on their way again")
-    again.add_argument("places", nargs="*", type=Place.parse, help="partition:offset")
+    again.add_argument("places", nargs="*", type=LetterOffset.parse, help="partition:offset")
     _add_filters(again)
     again.add_argument("--all", action="store_true", help="every one not replayed yet")
     again.add_argument("--again", action="store_true", help="also those replayed before")
@@ -177,7 +188,7 @@ def _add_filters(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--until", type=moment_ms, help="as --since")
 
 
-def _table(found: Iterable[Letter]) -> Table:
+def _table(found: Iterable[DeadLetter]) -> Table:
     table = Table("place", "buried (UTC)", "reason", "tenant", "request", "lay at", "replayed")
     for letter in found:
         replay = "" if letter.replayed_ms is None else _utc(letter.replayed_ms)
@@ -186,7 +197,7 @@ def _table(found: Iterable[Letter]) -> Table:
     return table
 
 
-def _as_json(letter: Letter) -> dict[str, Any]:
+def _as_json(letter: DeadLetter) -> dict[str, Any]:
     return asdict(letter) | {"place": str(letter.place)}
 
 

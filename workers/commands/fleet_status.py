@@ -12,13 +12,12 @@ from rich.table import Table
 
 from producers.settings import KafkaSettings
 from runtime.config.catalog import Catalog
-
-from .fleet import keys_of
-from .fleet_report import Line, WorkerReport, lines
-from .fleet_state import REPORTS, FleetState, News, SharedState
-from .lag import lags
-from .queues import group_of, queues_of
-from .redis_link import Link, connect
+from runtime.consuming.lag import consumer_lag
+from runtime.consuming.queue_groups import group_of, queues_of
+from runtime.redis.connection import RedisLink, connect_redis
+from workers.health.admission import keys_of
+from workers.health.shared_state import REPORTS, BreakerNews, SharedFleetState, SharedState
+from workers.health.status_report import DeploymentStatus, WorkerReport, fleet_status
 
 _REFRESH_S = 1.0
 _COLOURS: Mapping[str, str] = {
@@ -31,25 +30,25 @@ _COLOURS: Mapping[str, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class FleetView:
     """The fleet at one moment. lag: records waiting, by consumer group."""
 
     workers: Sequence[str]
-    lines: Sequence[Line]
+    lines: Sequence[DeploymentStatus]
     lag: Mapping[str, int | None]
 
 
-async def look(redis: Redis, settings: KafkaSettings, catalog: Catalog) -> View:
+async def fleet_view(redis: Redis, settings: KafkaSettings, catalog: Catalog) -> FleetView:
     """Raises RedisError or KafkaError when either is away: without them there is no view."""
     stored = await cast("Awaitable[dict[str, str]]", redis.hgetall(REPORTS))
     reports = [WorkerReport.model_validate_json(text) for text in stored.values()]
-    news = await FleetState(Link(redis), "status").all_news()
+    news = await SharedFleetState(RedisLink(redis), "status").all_news()
     queues = [queue for tier in catalog.tiers for queue in queues_of(catalog, tier)]
-    lag = await lags(settings, {group_of(queue): [queue] for queue in queues})
-    return View(sorted(report.worker for report in reports), lines(reports, news), lag)
+    lag = await consumer_lag(settings, {group_of(queue): [queue] for queue in queues})
+    return FleetView(sorted(report.worker for report in reports), fleet_status(reports, news), lag)
 
 
-def render(view: View) -> Group:
+def render(view: FleetView) -> Group:
     """The tables that `status` shows."""
     columns = ("deployment", "breaker", "why", "in flight", "calls", "failed", "rpm", "tpm", "p95")
     fleet = Table(*columns, title=f"{len(view.workers)} workers")
@@ -71,32 +70,34 @@ def render(view: View) -> Group:
     return Group(fleet, waiting)
 
 
-async def show(url: str, settings: KafkaSettings, catalog: Catalog, *, once: bool) -> None:
+async def show_status(url: str, settings: KafkaSettings, catalog: Catalog, *, once: bool) -> None:
     """Print the view once, or keep it up to date until Ctrl-C."""
-    redis = connect(url)
+    redis = connect_redis(url)
     try:
-        view = await look(redis, settings, catalog)
+        view = await fleet_view(redis, settings, catalog)
         if once:
             Console().print(render(view))
             return
         with Live(render(view), auto_refresh=False) as live:
             while True:
-                live.update(render(await look(redis, settings, catalog)), refresh=True)
+                live.update(render(await fleet_view(redis, settings, catalog)), refresh=True)
                 await asyncio.sleep(_REFRESH_S)
     finally:
         await redis.aclose()
 
 
-async def hold(url: str, catalog: Catalog, name: str, state: SharedState, operator: str) -> str:
+async def hold_breaker(
+    url: str, catalog: Catalog, name: str, state: SharedState, operator: str
+) -> str:
     """Force a deployment's or a breaker's state on the fleet, or lift it (`closed`); what was told.
 
     Raises ValueError for a name that is neither, RuntimeError when Redis is away.
     """
     breaker = _breaker(catalog, name)
-    redis = connect(url)
+    redis = connect_redis(url)
     try:
-        fleet = FleetState(Link(redis), operator)
-        if not await fleet.publish(News(breaker, state, operator, "forced", force=True)):
+        fleet = SharedFleetState(RedisLink(redis), operator)
+        if not await fleet.publish(BreakerNews(breaker, state, operator, "forced", force=True)):
             raise RuntimeError(f"Redis at {url} is away: nothing was changed")
     finally:
         await redis.aclose()

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from producers.broker import Record
+from producers.kafka.broker import Record
 
 _REMEMBERED: Final = 100_000
 
 
-class Cancelled(Exception):  # noqa: N818 it is an answer, not an error
+class RequestCancelled(Exception):  # noqa: N818 it is an answer, not an error
     """The caller cancelled the request while it was being served."""
 
 
@@ -35,7 +35,7 @@ class Cancellations:
     def stopping(self, request_id: str) -> Iterator[None]:
         """Raises Cancelled inside, at once or whenever the caller cancels."""
         if request_id in self._ids:
-            raise Cancelled
+            raise RequestCancelled
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 a worker serves in tasks
         # without Redis, two tasks of one process may serve the same request
@@ -45,7 +45,7 @@ class Cancellations:
             yield
         except asyncio.CancelledError:
             if request_id in self._ids and task.uncancel() == 0:
-                raise Cancelled from None
+                raise RequestCancelled from None
             raise
         finally:
             tasks.discard(task)

@@ -8,15 +8,14 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
 
-from producers import codec
-from producers.broker import Outgoing, Publisher
-from producers.codec import Headers
-from producers.messages import Chunk
+from producers.contract import Chunk, codec
+from producers.contract.codec import Headers
+from producers.kafka.broker import Outgoing, Publisher
 
 _MERGEABLE: Final = ("content", "reasoning_content")
 
 
-class ChunkPump:
+class ChunkPublisher:
     """The chunks of one request on their way to its reply topic."""
 
     def __init__(

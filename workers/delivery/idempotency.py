@@ -17,18 +17,17 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from cache.round_trips import RoundTrips
 from runtime.redis.errors import REDIS_UNAVAILABLE
 from runtime.redis.lua_files import lua
-
-from .identity import Identity
+from runtime.redis.pipelining import PipelineLane
+from workers.delivery.request_identity import Identity
 
 _log: Final = logging.getLogger(__name__)
 _DONE: Final = b"D"
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class FinalRecords:
     """The final records of a request, as they are published: the reply's and the usage event's.
 
     trace: the traceparent of whoever made them.
@@ -61,7 +60,7 @@ class Busy:
 class Recorded:
     """It is answered already, with these records."""
 
-    ending: Ending
+    ending: FinalRecords
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +79,7 @@ Claim: TypeAlias = Claimed | Recorded | Conflict | Unguarded
 
 
 @dataclass(frozen=True, slots=True)
-class OnceSettings:
+class IdempotencySettings:
     """lease_s: how long a dead worker blocks its requests; keep_s: how long records are kept.
 
     timeout_s: so long that a busy event loop isn't taken for a lost Redis: that costs double calls.
@@ -92,21 +91,21 @@ class OnceSettings:
     look_every_s: float = 0.2
 
 
-class Once:
+class IdempotencyRecords:
     """The requests of the fleet, by tenant and id."""
 
     def __init__(
-        self, trips: RoundTrips, settings: OnceSettings, on_unguarded: Callable[[], None]
+        self, trips: PipelineLane, settings: IdempotencySettings, on_unguarded: Callable[[], None]
     ) -> None:
         self._trips = trips
         self._settings = settings
         self._on_unguarded = on_unguarded
         self._held: dict[bytes, Claimed] = {}
         self._renewing: asyncio.Task[None] | None = None
-        self._claim = trips.script(lua("workers", "claim"))
-        self._record = trips.script(lua("workers", "record"))
-        self._release = trips.script(lua("workers", "release"))
-        self._renew: Final = lua("workers", "renew")
+        self._claim = trips.script(lua("workers.delivery", "claim"))
+        self._record = trips.script(lua("workers.delivery", "record"))
+        self._release = trips.script(lua("workers.delivery", "release"))
+        self._renew: Final = lua("workers.delivery", "renew")
 
     async def claim(self, identity: Identity) -> Claim:
         """Waits while another worker holds it, until that one records, releases or dies."""
@@ -134,7 +133,9 @@ class Once:
         finally:
             self._held.pop(claim.token, None)
 
-    async def record(self, claim: Claimed | Unguarded, ending: Ending) -> Ending | Conflict:
+    async def record(
+        self, claim: Claimed | Unguarded, ending: FinalRecords
+    ) -> FinalRecords | Conflict:
         """The ending to publish: ours, or the one that another worker recorded first."""
         identity = claim.identity
         told = ending.reply, ending.usage, ending.trace
@@ -147,7 +148,7 @@ class Once:
             case _:
                 return ending
 
-    async def settle(self, identity: Identity, ending: Ending) -> Ending | Conflict:
+    async def settle(self, identity: Identity, ending: FinalRecords) -> FinalRecords | Conflict:
         """As `record`, for an answer that cost nothing and so needed no claim."""
         former = await self._former(identity)
         return await self.record(Unguarded(identity), ending) if former is None else former
@@ -174,7 +175,7 @@ class Once:
                 self._on_unguarded()
                 return Unguarded(identity)
 
-    async def _former(self, identity: Identity) -> Ending | None:
+    async def _former(self, identity: Identity) -> FinalRecords | None:
         """What a worker of an earlier version recorded: without a fingerprint, so it counts."""
         former = identity.former
         if former is None:
@@ -218,13 +219,13 @@ class Once:
             return None
 
 
-def _ending(parts: Sequence[bytes]) -> Ending:
+def _ending(parts: Sequence[bytes]) -> FinalRecords:
     reply, usage, trace = parts
-    return Ending(reply, usage, trace.decode())
+    return FinalRecords(reply, usage, trace.decode())
 
 
-def _unpack(packed: bytes) -> Ending:
+def _unpack(packed: bytes) -> FinalRecords:
     """A record as earlier versions wrote it."""
     head, _, rest = packed.removeprefix(_DONE).partition(b"\n")
     size, _, trace = head.decode().partition(" ")
-    return Ending(rest[: int(size)], rest[int(size) :], trace)
+    return FinalRecords(rest[: int(size)], rest[int(size) :], trace)

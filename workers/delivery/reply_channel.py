@@ -4,14 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from observability.hop import Hop
-from producers import codec, topics
-from producers.broker import Outgoing, Publisher
-from producers.messages import Failed, FailureCode, UsageEvent
-
-from .chunks import ChunkPump
-from .job import Job
-from .once import Ending
+from observability.tracing.request_trace import RequestTrace
+from producers.contract import Failed, FailureCode, UsageEvent, codec, topics
+from producers.kafka.broker import Outgoing, Publisher
+from workers.delivery.chunk_stream import ChunkPublisher
+from workers.delivery.idempotency import FinalRecords
+from workers.delivery.work_item import WorkItem
 
 _CODE: Final[FailureCode] = "invalid_request"
 _TAKEN: Final = (
@@ -25,10 +23,10 @@ class ReplyChannel:
     """The way back to one request's caller."""
 
     publisher: Publisher
-    job: Job
-    hop: Hop
+    job: WorkItem
+    hop: RequestTrace
 
-    async def publish(self, ending: Ending) -> None:
+    async def publish(self, ending: FinalRecords) -> None:
         """Returns once Kafka has both records. The trace links to whoever else made them."""
         self.hop.link(ending.trace)
         tenant = self.job.request.tenant.encode()
@@ -51,10 +49,10 @@ class ReplyChannel:
         tenant = event.tenant.encode()
         await self.publisher.publish(Outgoing(topics.USAGE, codec.encode(event), tenant))
 
-    def pump(self, run: int) -> ChunkPump:
+    def pump(self, run: int) -> ChunkPublisher:
         """For the chunks of a streamed answer; run: as in `Chunk`."""
         request_id = self.job.request.id
-        return ChunkPump(self.publisher, self._topic, request_id, run, self._headers())
+        return ChunkPublisher(self.publisher, self._topic, request_id, run, self._headers())
 
     async def replay(self, body: Mapping[str, Any], run: int) -> None:
         """A whole answer, as the chunk that a caller who asked for a stream expects."""
@@ -73,7 +71,7 @@ class ReplyChannel:
                 {
                     codec.CORRELATION_ID: self.job.request.id,
                     codec.CONTENT_TYPE: "application/json",
-                    codec.TENANT: self.job.request.tenant,
+                    codec.TENANT_HEADER: self.job.request.tenant,
                     codec.SCHEMA_HEADER: codec.SCHEMA,
                 }
             ),

@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from producers.messages import ChatBody, Request
+from producers.contract import ChatBody, Request
 from runtime.redis.key_names import joined, named
 
 

@@ -1,26 +1,14 @@
 """What does a worker know of a record from its tier's queue before it begins?"""
 
-import re
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, TypeAlias
 
-from producers import codec
-from producers.broker import Record
-from producers.codec import Headers
-from producers.messages import Attempt, Request, Route
-
-from .admission import Lane
-
-_NUMBER: Final = re.compile(r"[0-9]{1,15}")
-"""Longer ones overflow a float, or refuse to be parsed at all: a poison record, not a time."""
-
-Weights: TypeAlias = Callable[[str], int]
-"""A tenant's share of a pool against the others."""
+from producers.contract import Attempt, Request, Route, codec
+from producers.contract.codec import Headers, number
+from producers.kafka.broker import Record
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class WorkItem:
     """A tagged request with what its headers say. Times: Unix milliseconds.
 
     visited: the tiers that handed it over; attempts: all provider calls made for it before, of
@@ -53,12 +41,12 @@ class Job:
         return codec.header(self.headers, codec.SEQUENCE) is not None
 
 
-def read_job(record: Record) -> Job:
+def read_work_item(record: Record) -> WorkItem:
     """Raises DecodeError."""
     tagged = codec.decode_tagged(record.value)
     headers = record.headers
     visited = codec.header(headers, codec.VISITED)
-    return Job(
+    return WorkItem(
         tagged.request,
         tagged.route,
         tagged.attempts,
@@ -69,21 +57,4 @@ def read_job(record: Record) -> Job:
         number(headers, codec.ATTEMPT) or 0,
         headers,
         record,
-    )
-
-
-def number(headers: Headers, name: str) -> int | None:
-    """The header's whole number; None when absent, not one, or beyond any time and count."""
-    text = codec.header(headers, name)
-    return int(text) if text is not None and _NUMBER.fullmatch(text) else None
-
-
-def lane_of(record: Record, weight_of: Weights) -> Lane:
-    """The record's lane, from its headers alone: the body isn't decoded before its turn."""
-    tenant = codec.header(record.headers, codec.TENANT) or ""
-    return Lane(
-        tenant,
-        weight_of(tenant),
-        codec.header(record.headers, codec.LATENCY) != "batch",
-        codec.header(record.headers, codec.SEQUENCE),
     )

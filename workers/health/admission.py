@@ -13,21 +13,26 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, TypeAlias
 
-from producers.messages import Usage
+from producers.contract import Usage
 from runtime.config.catalog import Catalog, Deployment
-
-from .breaker import Pass, Refused
-from .breaker_rules import BreakerRules, Ignored, Signal, Succeeded
-from .breakers import Breakers, Clock, Hear, Transition, name_of
-from .fleet_news import apply, as_news, catch_up
-from .fleet_report import DeploymentReport, WorkerReport
-from .fleet_state import FleetState, News
-from .limits import Concurrency, ConcurrencyRules, Quota
-from .providers.outcome import Outcome
-from .rates import Rates
-from .room import Keys, Room
-from .situation import Gate, Ready, Shut
-from .verdict import Verdict, judge
+from workers.health.breaker_registry import (
+    BreakerRegistry,
+    Clock,
+    OnTransition,
+    Transition,
+    name_of,
+)
+from workers.health.breaker_sync import announcement, apply_remote_state, resynchronise
+from workers.health.circuit_breaker import BreakerPermit, BreakerRefused
+from workers.health.circuit_breaker_rules import BreakerRules, BreakerSignal, Ignored, Succeeded
+from workers.health.deployment_state import BreakerKeys, DeploymentState
+from workers.health.gate import Gate, NotNow, Ready
+from workers.health.limits import Concurrency, ConcurrencyRules, Quota
+from workers.health.outcome_policy import OutcomeVerdict, judge_outcome
+from workers.health.rate_leases import RateLeases
+from workers.health.shared_state import BreakerNews, SharedFleetState
+from workers.health.status_report import DeploymentReport, WorkerReport
+from workers.providers.base.call_outcome import CallOutcome
 
 Note: TypeAlias = Callable[[str], None]
 _REPORT_EVERY_S: Final = 1.0
@@ -37,7 +42,7 @@ _HEDGE_BURST: Final = 20.0
 
 
 @dataclass(frozen=True, slots=True)
-class Permit:
+class CallPermit:
     """The right to make one call of `target` now: to be settled or abandoned.
 
     at: when it was given; tokens: reserved; probing: the breakers for which it is a probe.
@@ -47,8 +52,8 @@ class Permit:
     target: str
     at: float
     tokens: int
-    keys: Keys
-    passes: tuple[Pass, ...]
+    keys: BreakerKeys
+    passes: tuple[BreakerPermit, ...]
 
     @property
     def probing(self) -> Sequence[str]:
@@ -56,7 +61,7 @@ class Permit:
         return _probed(self.keys, self.passes)
 
 
-class Fleet:
+class DeploymentAdmission:
     """What this process knows of every deployment's health and room.
 
     clock: seconds; hear: takes every breaker transition; state: what the fleet shares, if anything.
@@ -66,25 +71,25 @@ class Fleet:
         self,
         catalog: Catalog,
         clock: Clock,
-        hear: Hear,
+        hear: OnTransition,
         *,
         rules: BreakerRules | None = None,
         concurrency: ConcurrencyRules | None = None,
-        state: FleetState | None = None,
+        state: SharedFleetState | None = None,
     ) -> None:
         self._clock = clock
         self._hear = hear
         self._rules = rules or BreakerRules()
         self._concurrency = concurrency or ConcurrencyRules()
         self._state = state
-        self._breakers = Breakers(self._rules, clock, self._heard)
-        self._rates = Rates(clock, None if state is None else state.lease)
+        self._breakers = BreakerRegistry(self._rules, clock, self._heard)
+        self._rates = RateLeases(clock, None if state is None else state.lease)
         self._changed = asyncio.Event()
         self._numbers = itertools.count()
         self._hedges = _HEDGE_BURST
         self._note: Note | None = None
-        self._out: dict[int, Room] = {}
-        self._rooms: dict[str, Room] = {}
+        self._out: dict[int, DeploymentState] = {}
+        self._rooms: dict[str, DeploymentState] = {}
         self.configure(catalog)
 
     def configure(self, catalog: Catalog) -> None:
@@ -95,7 +100,7 @@ class Fleet:
         old, self._rooms = self._rooms, dict(self._rooms)
         for name, deployment in catalog.deployments.items():
             keys, known = keys_of(name, deployment), old.get(name)
-            fresh = Room(keys, Concurrency(self._concurrency.most))
+            fresh = DeploymentState(keys, Concurrency(self._concurrency.most))
             self._rooms[name] = known if known is not None and known.keys == keys else fresh
             self._rates.configure(keys.deployment, Quota(deployment.rpm, deployment.tpm))
 
@@ -103,41 +108,43 @@ class Fleet:
         """Whether `admit` would let a call of about `tokens` tokens through now."""
         room = self._rooms[target]
         passes = self._breakers.ask(room.keys)
-        if isinstance(passes, Refused):
-            return Shut(passes.until, passes.reason)
+        if isinstance(passes, BreakerRefused):
+            return NotNow(passes.until, passes.reason)
         if room.in_flight >= room.concurrency.limit:
-            return Shut(self._clock() + self._rules.recheck_s, "concurrency")
+            return NotNow(self._clock() + self._rules.recheck_s, "concurrency")
         until = self._rates.shut_until(room.keys.deployment, tokens)
         if until is not None:
-            return Shut(until, "rate")
+            return NotNow(until, "rate")
         probe = bool(_probed(room.keys, passes))
         if probe and self._clock() < room.no_place_until:
-            return Shut(room.no_place_until, "failures")
+            return NotNow(room.no_place_until, "failures")
         return Ready(probe=probe)
 
     def typical_s(self, target: str) -> float | None:
         """The time within which 95 % of the calls give their first token, once it is known."""
         return self._rooms[target].typical.known_s
 
-    async def admit(self, target: str, tokens: int) -> Permit | Shut:
+    async def admit(self, target: str, tokens: int) -> CallPermit | NotNow:
         """Take a place for one call of about `tokens` tokens (prompt and answer)."""
         gate, room = self.gate(target, tokens), self._rooms[target]
-        if isinstance(gate, Shut):
+        if isinstance(gate, NotNow):
             return gate
         until = await self._rates.take(room.keys.deployment, tokens)
         if until is not None:
-            return Shut(until, "rate")
+            return NotNow(until, "rate")
         number = next(self._numbers)
         passes = await self._pass(room, number)
-        if isinstance(passes, Refused):
+        if isinstance(passes, BreakerRefused):
             self._rates.give_back(room.keys.deployment, tokens)
-            return Shut(passes.until, passes.reason)
+            return NotNow(passes.until, passes.reason)
         room.in_flight += 1
         self._hedges = min(_HEDGE_BURST, self._hedges + _HEDGE_SHARE)
         self._out[number] = room
-        return Permit(number, target, self._clock(), tokens, room.keys, passes)
+        return CallPermit(number, target, self._clock(), tokens, room.keys, passes)
 
-    def settle(self, permit: Permit, outcome: Outcome, note: Note | None = None) -> Verdict:
+    def settle(
+        self, permit: CallPermit, outcome: CallOutcome, note: Note | None = None
+    ) -> OutcomeVerdict:
         """The call has ended with `outcome`; its verdict.
 
         note: takes what that changed in the breakers, in words, for the call's span.
@@ -145,7 +152,7 @@ class Fleet:
         now, self._note = self._clock(), note
         room = self._out.get(permit.number)
         slow_after_s = self._rules.slow_after_s if room is None else room.slow_after_s(self._rules)
-        verdict = judge(outcome, now - permit.at, slow_after_s, self._rules.patient_s)
+        verdict = judge_outcome(outcome, now - permit.at, slow_after_s, self._rules.patient_s)
         if room is not None:
             used = _tokens(outcome.usage)
             self._rates.settle(permit.keys.deployment, permit.tokens, used, outcome.limits)
@@ -156,7 +163,7 @@ class Fleet:
             self._note = None
         return verdict
 
-    def abandon(self, permit: Permit, *, overdue: bool = False) -> None:
+    def abandon(self, permit: CallPermit, *, overdue: bool = False) -> None:
         """The call was cancelled; nothing happens when it was settled already.
 
         overdue: because it took longer than usual and a hedge has won, which counts as slow.
@@ -182,10 +189,12 @@ class Fleet:
         if self._state is None:
             return
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._state.run(partial(apply, breakers=self._breakers), self._meet))
+            group.create_task(
+                self._state.run(partial(apply_remote_state, breakers=self._breakers), self._meet)
+            )
             group.create_task(self._report_in(self._state))
 
-    async def _report_in(self, state: FleetState) -> None:
+    async def _report_in(self, state: SharedFleetState) -> None:
         while True:
             report = WorkerReport(worker=state.worker, deployments=tuple(self.reports()))
             size = await state.report_in(report.model_dump_json(), silent_s=3 * _REPORT_EVERY_S)
@@ -210,24 +219,26 @@ class Fleet:
                 typical_s=room.typical.known_s,
             )
 
-    def _meet(self, known: Sequence[News]) -> None:
+    def _meet(self, known: Sequence[BreakerNews]) -> None:
         assert self._state is not None  # noqa: S101 -- only `run` hands this over
-        for news in catch_up(known, self._breakers, self._state.worker, self._clock()):
+        for news in resynchronise(known, self._breakers, self._state.worker, self._clock()):
             self._state.tell(news)
 
-    async def _pass(self, room: Room, number: int) -> tuple[Pass, ...] | Refused:
+    async def _pass(
+        self, room: DeploymentState, number: int
+    ) -> tuple[BreakerPermit, ...] | BreakerRefused:
         """Through both breakers; a probe needs one of the fleet's few places first."""
         asked = self._breakers.ask(room.keys)
-        if isinstance(asked, Refused):
+        if isinstance(asked, BreakerRefused):
             return asked
         wanted, used = _probed(room.keys, asked), set[str]()
         try:
             for key in wanted:
                 if not await self._take_place(key, number):
                     room.no_place_until = self._clock() + self._rules.recheck_s
-                    return Refused(room.no_place_until, "failures")
+                    return BreakerRefused(room.no_place_until, "failures")
             passes = self._breakers.admit(room.keys)
-            if not isinstance(passes, Refused):
+            if not isinstance(passes, BreakerRefused):
                 used.update(_probed(room.keys, passes))
             return passes
         finally:  # also when this very request is cancelled meanwhile
@@ -243,7 +254,9 @@ class Fleet:
             for key in breakers:
                 self._state.free_probe(key, number)
 
-    def _leave(self, permit: Permit, deployment: Signal, provider: Signal) -> None:
+    def _leave(
+        self, permit: CallPermit, deployment: BreakerSignal, provider: BreakerSignal
+    ) -> None:
         room = self._out.pop(permit.number, None)
         if room is None:
             return
@@ -259,7 +272,7 @@ class Fleet:
             self._note(f"breaker {transition.breaker}: {transition.before} to {transition.after}")
         if transition.after == "closed":
             self._restart(transition.breaker)
-        if self._state is not None and (news := as_news(transition, self._state.worker)):
+        if self._state is not None and (news := announcement(transition, self._state.worker)):
             self._state.tell(news)
         self._changed.set()
         self._changed = asyncio.Event()
@@ -272,16 +285,16 @@ class Fleet:
                 room.restart(self._concurrency)
 
 
-def keys_of(name: str, deployment: Deployment) -> Keys:
+def keys_of(name: str, deployment: Deployment) -> BreakerKeys:
     """A model swapped in a deployment starts with a fresh breaker; a region fails on its own."""
     provider = deployment.provider
-    return Keys(
+    return BreakerKeys(
         deployment=f"{provider}/{deployment.account}/{name}/{deployment.model}",
         provider=f"{provider}/{deployment.region}",
     )
 
 
-def _probed(keys: Keys, passes: Sequence[Pass]) -> Sequence[str]:
+def _probed(keys: BreakerKeys, passes: Sequence[BreakerPermit]) -> Sequence[str]:
     pairs = zip(keys, passes, strict=True)
     return [key for key, ticket in pairs if ticket.probe is not None]
 

@@ -4,12 +4,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from . import breaker
-from .breaker import Admitted, Closed, HalfOpen, Open, Pass, Refused, State
-from .breaker_rules import BreakerRules, Reason, Signal, Tripped
+from workers.health import circuit_breaker
+from workers.health.circuit_breaker import (
+    Admitted,
+    BreakerPermit,
+    BreakerRefused,
+    Closed,
+    HalfOpen,
+    Open,
+    State,
+)
+from workers.health.circuit_breaker_rules import BreakerRules, BreakerSignal, Reason, Tripped
 
 Clock: TypeAlias = Callable[[], float]
-Origin: TypeAlias = Literal["here", "peer", "operator"]
+TransitionOrigin: TypeAlias = Literal["here", "peer", "operator"]
 StateName: TypeAlias = Literal["closed", "open", "half_open", "forced_open", "forced_closed"]
 
 
@@ -20,19 +28,19 @@ class Transition:
     breaker: str
     before: StateName
     after: StateName
-    origin: Origin
+    origin: TransitionOrigin
     reason: Reason | None = None
     for_s: float | None = None
 
 
-Hear: TypeAlias = Callable[[Transition], None]
+OnTransition: TypeAlias = Callable[[Transition], None]
 """Takes every transition as it happens: a log line, a metric, a span event. Must not raise."""
 
 
-class Breakers:
+class BreakerRegistry:
     """The states of all breakers here, by key; an unknown key is a closed breaker."""
 
-    def __init__(self, rules: BreakerRules, clock: Clock, hear: Hear) -> None:
+    def __init__(self, rules: BreakerRules, clock: Clock, hear: OnTransition) -> None:
         self._rules = rules
         self._clock = clock
         self._hear = hear
@@ -46,17 +54,17 @@ class Breakers:
         """Every breaker that has ever had an outcome."""
         return tuple(self._states)
 
-    def ask(self, keys: Sequence[str]) -> tuple[Pass, ...] | Refused:
+    def ask(self, keys: Sequence[str]) -> tuple[BreakerPermit, ...] | BreakerRefused:
         """What `admit` would answer now; changes nothing."""
         admitted = self._admissions(keys)
-        if isinstance(admitted, Refused):
+        if isinstance(admitted, BreakerRefused):
             return admitted
         return tuple(one.ticket for one in admitted)
 
-    def admit(self, keys: Sequence[str]) -> tuple[Pass, ...] | Refused:
+    def admit(self, keys: Sequence[str]) -> tuple[BreakerPermit, ...] | BreakerRefused:
         """One pass of each breaker for one call, or the refusal that lasts longest."""
         admitted = self._admissions(keys)
-        if isinstance(admitted, Refused):
+        if isinstance(admitted, BreakerRefused):
             return admitted
         for key, one in zip(keys, admitted, strict=True):
             self._keep(key, one.state, "here")
@@ -65,41 +73,49 @@ class Breakers:
     def places(self, key: str) -> int:
         """How many probes the breaker takes at once."""
         state = self.state(key)
-        return breaker.places(state, self._rules) if isinstance(state, HalfOpen) else 1
+        return circuit_breaker.probe_limit(state, self._rules) if isinstance(state, HalfOpen) else 1
 
-    def report(self, key: str, ticket: Pass, signal: Signal) -> None:
+    def report(self, key: str, ticket: BreakerPermit, signal: BreakerSignal) -> None:
         """The call that `ticket` allowed has ended."""
         now = self._clock()
-        self._keep(key, breaker.report(self.state(key), ticket, signal, now, self._rules), "here")
+        self._keep(
+            key,
+            circuit_breaker.report_call(self.state(key), ticket, signal, now, self._rules),
+            "here",
+        )
 
-    def trip(self, key: str, signal: Tripped, origin: Origin) -> None:
+    def trip(self, key: str, signal: Tripped, origin: TransitionOrigin) -> None:
         """Open it at once: somebody else was told to stay away."""
         now = self._clock()
-        self._keep(key, breaker.trip(self.state(key), signal, now, self._rules), origin)
+        self._keep(
+            key, circuit_breaker.open_breaker(self.state(key), signal, now, self._rules), origin
+        )
 
-    def reset(self, key: str, origin: Origin) -> None:
+    def reset(self, key: str, origin: TransitionOrigin) -> None:
         """Close it: somebody else saw it recover, or an operator lifts a forced state."""
-        self._keep(key, breaker.reset(self.state(key)), origin)
+        self._keep(key, circuit_breaker.close_breaker(self.state(key)), origin)
 
-    def force(self, key: str, *, to_open: bool, origin: Origin) -> None:
+    def force(self, key: str, *, to_open: bool, origin: TransitionOrigin) -> None:
         """Hold it open or closed until `reset`."""
-        self._keep(key, breaker.force(self.state(key), to_open=to_open), origin)
+        self._keep(key, circuit_breaker.force_breaker(self.state(key), to_open=to_open), origin)
 
-    def _admissions(self, keys: Sequence[str]) -> tuple[Admitted, ...] | Refused:
+    def _admissions(self, keys: Sequence[str]) -> tuple[Admitted, ...] | BreakerRefused:
         now = self._clock()
-        answers = [breaker.admit(self.state(key), now, self._rules) for key in keys]
-        refusals = [answer for answer in answers if isinstance(answer, Refused)]
+        answers = [circuit_breaker.admit_call(self.state(key), now, self._rules) for key in keys]
+        refusals = [answer for answer in answers if isinstance(answer, BreakerRefused)]
         if refusals:
             return max(refusals, key=lambda refusal: refusal.until)
         return tuple(answer for answer in answers if isinstance(answer, Admitted))
 
-    def _keep(self, key: str, after: State, origin: Origin) -> None:
+    def _keep(self, key: str, after: State, origin: TransitionOrigin) -> None:
         before = self.state(key)
         self._states[key] = after
         if type(before) is not type(after) or _moved(before, after):
             self._hear(self._transition(key, before, after, origin))
 
-    def _transition(self, key: str, before: State, after: State, origin: Origin) -> Transition:
+    def _transition(
+        self, key: str, before: State, after: State, origin: TransitionOrigin
+    ) -> Transition:
         names = name_of(before), name_of(after)
         match after:
             case Open():
@@ -120,9 +136,9 @@ def name_of(state: State) -> StateName:
             return "open"
         case HalfOpen():
             return "half_open"
-        case breaker.ForcedOpen():
+        case circuit_breaker.ForcedOpen():
             return "forced_open"
-        case breaker.ForcedClosed():
+        case circuit_breaker.ForcedClosed():
             return "forced_closed"
 
 

@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 from typing import assert_never
 
-from .breaker import Closed, ForcedClosed, ForcedOpen, HalfOpen, Open
-from .breaker_rules import Tripped
-from .breakers import Breakers, Transition
-from .fleet_state import News
+from workers.health.breaker_registry import BreakerRegistry, Transition
+from workers.health.circuit_breaker import Closed, ForcedClosed, ForcedOpen, HalfOpen, Open
+from workers.health.circuit_breaker_rules import Tripped
+from workers.health.shared_state import BreakerNews
 
 
-def apply(news: News, breakers: Breakers) -> None:
+def apply_remote_state(news: BreakerNews, breakers: BreakerRegistry) -> None:
     """Believe a peer or an operator."""
     key, now = news.breaker, breakers.state(news.breaker)
     match news.state:
@@ -31,27 +31,29 @@ def apply(news: News, breakers: Breakers) -> None:
             assert_never(news.state)
 
 
-def as_news(transition: Transition, worker: str) -> News | None:
+def announcement(transition: Transition, worker: str) -> BreakerNews | None:
     """What the fleet should hear of a transition that was found out here."""
     if transition.origin != "here":
         return None
     match transition.after:
         case "open":
             reason, for_s = transition.reason or "failures", transition.for_s or 0
-            return News(transition.breaker, "open", worker, reason, for_s)
+            return BreakerNews(transition.breaker, "open", worker, reason, for_s)
         case "closed":
-            return News(transition.breaker, "closed", worker)
+            return BreakerNews(transition.breaker, "closed", worker)
         case "half_open" | "forced_open" | "forced_closed":
             return None
         case _:
             assert_never(transition.after)
 
 
-def catch_up(known: Iterable[News], breakers: Breakers, worker: str, now: float) -> list[News]:
+def resynchronise(
+    known: Iterable[BreakerNews], breakers: BreakerRegistry, worker: str, now: float
+) -> list[BreakerNews]:
     """Believe all that the fleet knows after an absence; returned: what only this worker knows."""
     told = {news.breaker: news for news in known}
     for news in told.values():
-        apply(news, breakers)
+        apply_remote_state(news, breakers)
     unknown = [key for key in breakers.known() if key not in told]
     untold = []
     for key in unknown:
@@ -59,7 +61,7 @@ def catch_up(known: Iterable[News], breakers: Breakers, worker: str, now: float)
             case ForcedOpen() | ForcedClosed():
                 breakers.reset(key, "operator")
             case Open(until=until, reason=reason):
-                untold.append(News(key, "open", worker, reason, until - now))
+                untold.append(BreakerNews(key, "open", worker, reason, until - now))
             case Closed() | HalfOpen():
                 pass
     return untold

@@ -15,12 +15,12 @@ import math
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias, assert_never
 
-from .breaker_rules import (
+from workers.health.circuit_breaker_rules import (
     BreakerRules,
+    BreakerSignal,
     CallFailure,
     Ignored,
     Reason,
-    Signal,
     Succeeded,
     Tripped,
 )
@@ -87,7 +87,7 @@ State: TypeAlias = Closed | Open | HalfOpen | ForcedOpen | ForcedClosed
 
 
 @dataclass(frozen=True, slots=True)
-class Pass:
+class BreakerPermit:
     """The right to make one call: to be reported once. probe: its number, if it is one."""
 
     generation: int
@@ -99,26 +99,26 @@ class Admitted:
     """Go ahead, and keep `state`."""
 
     state: State
-    ticket: Pass
+    ticket: BreakerPermit
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class BreakerRefused:
     """Not before `until` (infinity while an operator holds it open)."""
 
     until: float
     reason: Reason
 
 
-def admit(state: State, now: float, rules: BreakerRules) -> Admitted | Refused:
+def admit_call(state: State, now: float, rules: BreakerRules) -> Admitted | BreakerRefused:
     """Whether one call may be made now. Asking changes nothing until the new state is kept."""
     match state:
         case Closed() | ForcedClosed():
-            return Admitted(state, Pass(state.generation))
+            return Admitted(state, BreakerPermit(state.generation))
         case ForcedOpen():
-            return Refused(math.inf, "forced")
+            return BreakerRefused(math.inf, "forced")
         case Open() if now < state.until:
-            return Refused(state.until, state.reason)
+            return BreakerRefused(state.until, state.reason)
         case Open():
             half_open = HalfOpen(state.generation + 1, state.reason, state.trips)
             return _admit_probe(half_open, now, rules)
@@ -128,11 +128,13 @@ def admit(state: State, now: float, rules: BreakerRules) -> Admitted | Refused:
             assert_never(state)
 
 
-def report(state: State, ticket: Pass, signal: Signal, now: float, rules: BreakerRules) -> State:
+def report_call(
+    state: State, ticket: BreakerPermit, signal: BreakerSignal, now: float, rules: BreakerRules
+) -> State:
     """The state after the call that `ticket` allowed has ended."""
     match signal:
         case Tripped():
-            return trip(state, signal, now, rules)
+            return open_breaker(state, signal, now, rules)
         case Ignored() | Succeeded() | CallFailure():
             pass
         case _:
@@ -150,7 +152,7 @@ def report(state: State, ticket: Pass, signal: Signal, now: float, rules: Breake
             assert_never(state)
 
 
-def trip(state: State, signal: Tripped, now: float, rules: BreakerRules) -> State:
+def open_breaker(state: State, signal: Tripped, now: float, rules: BreakerRules) -> State:
     """Open at once; when open already, the later end of the two holds, never an earlier one."""
     match state:
         case ForcedOpen() | ForcedClosed():
@@ -170,32 +172,32 @@ def trip(state: State, signal: Tripped, now: float, rules: BreakerRules) -> Stat
     return Open(state.generation + 1, until, signal.reason, trips)
 
 
-def reset(state: State) -> State:
+def close_breaker(state: State) -> State:
     """Closed with an empty window: a peer saw it recover, or an operator lifts a forced state."""
     return Closed(state.generation + 1)
 
 
-def force(state: State, *, to_open: bool) -> State:
+def force_breaker(state: State, *, to_open: bool) -> State:
     """Held open or closed until `reset`."""
     return (ForcedOpen if to_open else ForcedClosed)(state.generation + 1)
 
 
-def _admit_probe(state: HalfOpen, now: float, rules: BreakerRules) -> Admitted | Refused:
+def _admit_probe(state: HalfOpen, now: float, rules: BreakerRules) -> Admitted | BreakerRefused:
     alive = tuple(lease for lease in state.leases if lease[1] > now)
-    if len(alive) >= places(state, rules):
-        return Refused(now + rules.recheck_s, state.reason)
+    if len(alive) >= probe_limit(state, rules):
+        return BreakerRefused(now + rules.recheck_s, state.reason)
     number = state.next_probe
     leases = (*alive, (number, now + rules.probe_lease_s))
     kept = replace(state, leases=leases, next_probe=number + 1)
-    return Admitted(kept, Pass(state.generation, number))
+    return Admitted(kept, BreakerPermit(state.generation, number))
 
 
-def places(state: HalfOpen, rules: BreakerRules) -> int:
+def probe_limit(state: HalfOpen, rules: BreakerRules) -> int:
     """Probes at once: one call tests the water, and only its success lets a few more follow."""
     return rules.probes if state.successes else 1
 
 
-def _released(state: HalfOpen, ticket: Pass) -> HalfOpen:
+def _released(state: HalfOpen, ticket: BreakerPermit) -> HalfOpen:
     leases = tuple(lease for lease in state.leases if lease[0] != ticket.probe)
     return replace(state, leases=leases)
 
@@ -213,9 +215,9 @@ def _probed(
                 return Closed(state.generation + 1)
             return replace(state, successes=successes)
         case Succeeded():
-            return trip(state, Tripped("slow"), now, rules)
+            return open_breaker(state, Tripped("slow"), now, rules)
         case CallFailure():
-            return trip(state, Tripped("failures"), now, rules)
+            return open_breaker(state, Tripped("failures"), now, rules)
         case _:
             assert_never(signal)
 
@@ -235,7 +237,7 @@ def _count(
     window = _slide(state.window, int(now // (rules.window_s / _BUCKETS)), failed, slow)
     counted = Closed(state.generation, streak, window)
     reason = _why_open(counted, rules, "failures" if failed else "slow")
-    return counted if reason is None else trip(counted, Tripped(reason), now, rules)
+    return counted if reason is None else open_breaker(counted, Tripped(reason), now, rules)
 
 
 def _slide(window: tuple[Bucket, ...], index: int, failed: int, slow: int) -> tuple[Bucket, ...]:

@@ -38,7 +38,7 @@ class Tripped:
     for_s: float | None = None
 
 
-Signal: TypeAlias = Succeeded | CallFailure | Ignored | Tripped
+BreakerSignal: TypeAlias = Succeeded | CallFailure | Ignored | Tripped
 
 
 # ------------------------------------------------------------------------------------- rules

@@ -3,21 +3,21 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from .breaker_rules import BreakerRules
-from .limits import (
+from workers.health.circuit_breaker_rules import BreakerRules
+from workers.health.limits import (
     Concurrency,
     ConcurrencyRules,
-    Typical,
-    dropped,
-    observed,
-    restarted,
-    sampled,
+    LatencyQuantile,
+    limit_after_answer,
+    limit_after_drop,
+    limit_after_recovery,
+    quantile_after,
 )
-from .providers.outcome import Completion, Outcome
-from .verdict import Verdict
+from workers.health.outcome_policy import OutcomeVerdict
+from workers.providers.base.call_outcome import CallOutcome, Completion
 
 
-class Keys(NamedTuple):
+class BreakerKeys(NamedTuple):
     """The names of the two breakers that a call must pass."""
 
     deployment: str
@@ -25,29 +25,29 @@ class Keys(NamedTuple):
 
 
 @dataclass(slots=True)
-class Room:
+class DeploymentState:
     """no_place_until: the fleet's places for probes were taken; when to ask again."""
 
-    keys: Keys
+    keys: BreakerKeys
     concurrency: Concurrency
-    typical: Typical = field(default_factory=Typical)
+    typical: LatencyQuantile = field(default_factory=LatencyQuantile)
     in_flight: int = 0
     calls: int = 0
     failures: int = 0
     no_place_until: float = 0
 
     def learn(
-        self, outcome: Outcome, verdict: Verdict, now: float, rules: ConcurrencyRules
+        self, outcome: CallOutcome, verdict: OutcomeVerdict, now: float, rules: ConcurrencyRules
     ) -> None:
         """What the end of a call says about how much may be sent, and when a call is overdue."""
         self.calls += 1
         if verdict.pressure == "drop":
-            self.concurrency = dropped(self.concurrency, now, rules)
+            self.concurrency = limit_after_drop(self.concurrency, now, rules)
         if isinstance(outcome, Completion):
-            self.concurrency = sampled(
+            self.concurrency = limit_after_answer(
                 self.concurrency, outcome.first_token_s, self.in_flight, rules
             )
-            self.typical = observed(self.typical, outcome.first_token_s)
+            self.typical = quantile_after(self.typical, outcome.first_token_s)
         else:
             self.failures += 1
 
@@ -60,4 +60,4 @@ class Room:
 
     def restart(self, rules: ConcurrencyRules) -> None:
         """The deployment has recovered: it isn't hit by all that waited for it."""
-        self.concurrency = restarted(self.concurrency, rules)
+        self.concurrency = limit_after_recovery(self.concurrency, rules)

@@ -4,10 +4,9 @@ import asyncio
 from collections.abc import Mapping
 from typing import Final
 
-from observability.metrics import Labels, Metrics
-
-from .breakers import StateName
-from .fleet import Fleet
+from observability.metrics.registry import Labels, MetricsRegistry
+from workers.health.admission import DeploymentAdmission
+from workers.health.breaker_registry import StateName
 
 STATES: Final[Mapping[StateName, int]] = {
     "closed": 0,
@@ -19,7 +18,7 @@ STATES: Final[Mapping[StateName, int]] = {
 _EVERY_S: Final = 1.0
 
 
-async def keep_gauges(fleet: Fleet, metrics: Metrics) -> None:
+async def update_health_gauges(fleet: DeploymentAdmission, metrics: MetricsRegistry) -> None:
     """Until cancelled."""
     while True:
         states: dict[Labels, float] = {}

@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Final
 
-from .providers.outcome import RateLimits, RateWindow
+from workers.providers.base.call_outcome import RateLimits, RateWindow
 
 BURST_S: Final = 10.0
 """A bucket holds this many seconds of its rate: providers enforce minutes in shorter slices."""
@@ -35,7 +35,7 @@ class Quota:
 
 
 @dataclass(frozen=True, slots=True)
-class Level:
+class BucketLevel:
     """What is left in the two buckets at `at`; below zero when usage outran its estimate."""
 
     requests: float
@@ -44,7 +44,7 @@ class Level:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class LeaseRequest:
     """What a worker needs for its next call, and what it gives back of its last lease.
 
     left_requests, left_tokens: what the provider said is left, brought forward to now.
@@ -58,7 +58,7 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
-class Grant:
+class LeaseGrant:
     """What was leased; nothing, and `wait_s` until it is worth asking again, when not enough."""
 
     requests: float
@@ -66,12 +66,14 @@ class Grant:
     wait_s: float = 0
 
 
-def full(quota: Quota, now: float) -> Level:
+def full_buckets(quota: Quota, now: float) -> BucketLevel:
     """The buckets of a deployment that nobody has called lately."""
-    return Level(_capacity(quota.rpm, 1), _capacity(quota.tpm, 1), now)
+    return BucketLevel(_capacity(quota.rpm, 1), _capacity(quota.tpm, 1), now)
 
 
-def grant(level: Level, quota: Quota, ask: Ask, now: float) -> tuple[Level, Grant]:
+def grant_lease(
+    level: BucketLevel, quota: Quota, ask: LeaseRequest, now: float
+) -> tuple[BucketLevel, LeaseGrant]:
     """The level after `ask`, and what is granted: a lease, or nothing.
 
     A call larger than its whole bucket passes when the bucket is full, and leaves it in debt.
@@ -83,15 +85,15 @@ def grant(level: Level, quota: Quota, ask: Ask, now: float) -> tuple[Level, Gran
     needed = min(ask.tokens, _capacity(quota.tpm, 1))
     wait_s = max(_until(requests, 1, quota.rpm), _until(tokens, needed, quota.tpm))
     if wait_s > 0:
-        return Level(requests, tokens, now), Grant(0, 0, wait_s)
-    leased = Grant(
+        return BucketLevel(requests, tokens, now), LeaseGrant(0, 0, wait_s)
+    leased = LeaseGrant(
         _leased(requests, quota.rpm, 1, whole=True), _leased(tokens, quota.tpm, ask.tokens)
     )
-    left = Level(_less(requests, leased.requests), _less(tokens, leased.tokens), now)
+    left = BucketLevel(_less(requests, leased.requests), _less(tokens, leased.tokens), now)
     return left, leased
 
 
-def learned(configured: Quota, seen: Quota, limits: RateLimits) -> Quota:
+def effective_quota(configured: Quota, seen: Quota, limits: RateLimits) -> Quota:
     """The quota after a response: the provider's word holds where it is less than the operator's.
 
     A window that takes longer than a minute to fill is spread over its own length.
@@ -174,7 +176,7 @@ class Concurrency:
     cut_at: float = -math.inf
 
 
-def sampled(
+def limit_after_answer(
     c: Concurrency, first_token_s: float, in_flight: int, r: ConcurrencyRules
 ) -> Concurrency:
     """The limit after a call that was answered while `in_flight` calls were out."""
@@ -189,14 +191,14 @@ def sampled(
     return replace(seen, limit=max(r.least, min(r.most, limit)))
 
 
-def dropped(c: Concurrency, now: float, r: ConcurrencyRules) -> Concurrency:
+def limit_after_drop(c: Concurrency, now: float, r: ConcurrencyRules) -> Concurrency:
     """The limit after a call that the deployment didn't take or didn't finish."""
     if now - c.cut_at < max(1.0, c.recent_s):
         return c
     return replace(c, limit=max(r.least, c.limit * r.cut), cut_at=now)
 
 
-def restarted(c: Concurrency, r: ConcurrencyRules) -> Concurrency:
+def limit_after_recovery(c: Concurrency, r: ConcurrencyRules) -> Concurrency:
     """The limit with which a recovered deployment starts: it grows with every answer."""
     return Concurrency(min(c.limit, r.restart))
 
@@ -213,7 +215,7 @@ _STEP: Final = 0.08
 
 
 @dataclass(frozen=True, slots=True)
-class Typical:
+class LatencyQuantile:
     """A running estimate of the 95th percentile of the time to the first token.
 
     Stochastic approximation in the logarithm: it rises by 19 parts when a sample is above and falls
@@ -229,9 +231,9 @@ class Typical:
         return self.seconds if self.samples >= _ENOUGH_SAMPLES else None
 
 
-def observed(t: Typical, first_token_s: float) -> Typical:
+def quantile_after(t: LatencyQuantile, first_token_s: float) -> LatencyQuantile:
     """The estimate after one more sample; starts above the first ones."""
     if t.samples < _ENOUGH_SAMPLES:
-        return Typical(max(t.seconds, first_token_s, 1e-3), t.samples + 1)
+        return LatencyQuantile(max(t.seconds, first_token_s, 1e-3), t.samples + 1)
     step = _STEP * (_QUANTILE if first_token_s > t.seconds else _QUANTILE - 1)
-    return Typical(t.seconds * math.exp(step), t.samples + 1)
+    return LatencyQuantile(t.seconds * math.exp(step), t.samples + 1)

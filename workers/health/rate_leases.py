@@ -10,11 +10,20 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from .breakers import Clock
-from .limits import Ask, Grant, Level, Quota, brought_forward, full, grant, learned
-from .providers.outcome import RateLimits
+from workers.health.breaker_registry import Clock
+from workers.health.limits import (
+    BucketLevel,
+    LeaseGrant,
+    LeaseRequest,
+    Quota,
+    brought_forward,
+    effective_quota,
+    full_buckets,
+    grant_lease,
+)
+from workers.providers.base.call_outcome import RateLimits
 
-Lease: TypeAlias = Callable[[str, Quota, Ask], Awaitable[Grant | None]]
+Lease: TypeAlias = Callable[[str, Quota, LeaseRequest], Awaitable[LeaseGrant | None]]
 """The fleet's bucket of a key; None when it can't be reached."""
 _LEASE_LASTS_S: Final = 1.0
 
@@ -30,7 +39,7 @@ class _Account:
     lease_ends: float = 0
     shut_until: float = 0
     left: tuple[float, float, float] = (math.inf, math.inf, 0)
-    own: Level | None = None
+    own: BucketLevel | None = None
     refill: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def spend(self, tokens: float, now: float) -> bool:
@@ -40,12 +49,12 @@ class _Account:
         self.tokens -= tokens
         return True
 
-    def ask(self, tokens: float, now: float) -> Ask:
+    def ask(self, tokens: float, now: float) -> LeaseRequest:
         left_requests, left_tokens, told_at = self.left
         back = (self.requests, self.tokens)
         back_requests, back_tokens = (0 if math.isinf(amount) else amount for amount in back)
         age_s = now - told_at
-        return Ask(
+        return LeaseRequest(
             tokens=tokens,
             back_requests=back_requests,
             back_tokens=back_tokens,
@@ -53,14 +62,14 @@ class _Account:
             left_tokens=brought_forward(left_tokens, self.quota.tpm, age_s),
         )
 
-    def hold(self, granted: Grant, now: float) -> None:
+    def hold(self, granted: LeaseGrant, now: float) -> None:
         self.requests, self.tokens = granted.requests, granted.tokens
         self.lease_ends = now + _LEASE_LASTS_S
         self.shut_until = now + granted.wait_s if granted.wait_s > 0 else 0
         self.left = (math.inf, math.inf, now)
 
 
-class Rates:
+class RateLeases:
     """The rate budgets of all deployments, as this worker may use them.
 
     fleet_size: how many workers share a budget while the fleet's bucket can't be reached.
@@ -106,7 +115,7 @@ class Rates:
         """The call used `used` tokens (0: it never got there) and the response told `limits`."""
         account = self._accounts[key]
         account.tokens += reserved - used
-        account.quota = learned(account.configured, account.quota, limits)
+        account.quota = effective_quota(account.configured, account.quota, limits)
         told = limits.requests.remaining, limits.tokens.remaining
         if told != (None, None):
             requests, tokens = (math.inf if one is None else one for one in told)
@@ -129,11 +138,11 @@ class Rates:
             granted = self._own(account, ask)
         account.hold(granted, self._clock())
 
-    def _own(self, account: _Account, ask: Ask) -> Grant:
+    def _own(self, account: _Account, ask: LeaseRequest) -> LeaseGrant:
         """From a bucket of this process: its share of the whole, as large as the fleet last was."""
         now, share = self._clock(), self.fleet_size
         quota = Quota(
             *(None if q is None else q / share for q in (account.quota.rpm, account.quota.tpm))
         )
-        account.own, granted = grant(account.own or full(quota, now), quota, ask, now)
+        account.own, granted = grant_lease(account.own or full_buckets(quota, now), quota, ask, now)
         return granted

@@ -13,13 +13,12 @@ from typing import Any, Final, Literal, TypeAlias, cast
 
 from redis.asyncio.client import PubSub
 
+from runtime.redis.connection import RedisLink
 from runtime.redis.errors import REDIS_UNAVAILABLE
 from runtime.redis.key_names import named
 from runtime.redis.lua_files import lua
-
-from .breaker_rules import Reason
-from .limits import BURST_S, LEASE_S, Ask, Grant, Quota
-from .redis_link import Link
+from workers.health.circuit_breaker_rules import Reason
+from workers.health.limits import BURST_S, LEASE_S, LeaseGrant, LeaseRequest, Quota
 
 SharedState: TypeAlias = Literal["open", "closed", "forced_open", "forced_closed"]
 BREAKERS: Final = named("breakers")
@@ -32,7 +31,7 @@ _UNLIMITED: Final = -1.0
 
 
 @dataclass(frozen=True, slots=True)
-class News:
+class BreakerNews:
     """A breaker's state as one worker, or an operator, tells it. for_s: how long it stays open."""
 
     breaker: str
@@ -43,29 +42,29 @@ class News:
     force: bool = False
 
 
-class FleetState:
+class SharedFleetState:
     """One worker's side of what the fleet shares.
 
     worker: a name that no other process has; following: set once it hears the fleet's news.
     """
 
-    def __init__(self, link: Link, worker: str) -> None:
+    def __init__(self, link: RedisLink, worker: str) -> None:
         self._link = link
         self.worker: Final = worker
         self.following: Final = asyncio.Event()
         self._outbox: asyncio.Queue[Callable[[], Awaitable[object]]] = asyncio.Queue()
         script = link.redis.register_script
-        self._tell = script(lua("workers", "tell"))
-        self._probe = script(lua("workers", "probe"))
-        self._report = script(lua("workers", "report"))
-        self._lease = script(lua("workers", "lease"))
+        self._tell = script(lua("workers.health", "tell"))
+        self._probe = script(lua("workers.health", "probe"))
+        self._report = script(lua("workers.health", "report"))
+        self._lease = script(lua("workers.health", "lease"))
 
     @property
     def up(self) -> bool:
         """Whether Redis answered last time."""
         return self._link.up
 
-    def tell(self, news: News) -> None:
+    def tell(self, news: BreakerNews) -> None:
         """Send it as soon as the loop gets to it; lost when Redis is away."""
         self._outbox.put_nowait(lambda: self.publish(news))
 
@@ -74,28 +73,28 @@ class FleetState:
         await self._outbox.join()
 
     async def run(
-        self, hear: Callable[[News], None], meet: Callable[[Sequence[News]], None]
+        self, hear: Callable[[BreakerNews], None], meet: Callable[[Sequence[BreakerNews]], None]
     ) -> None:
         """Until cancelled: `hear` gets the news, `meet` all there is after each (re)connect."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._send())
             group.create_task(self._listen(hear, meet))
 
-    async def publish(self, news: News) -> bool:
+    async def publish(self, news: BreakerNews) -> bool:
         """Send it now; False when Redis is away, or an operator holds the breaker."""
         args: list[str | float] = [NEWS, news.breaker, news.state, news.reason, news.for_s, news.by]
         args.append("1" if news.force else "0")
         told: object = await self._run(lambda: self._tell([BREAKERS], args))
         return told == 1
 
-    async def all_news(self) -> Sequence[News]:
+    async def all_news(self) -> Sequence[BreakerNews]:
         """Every breaker that isn't simply closed. Raises RedisError when Redis is away."""
         redis = self._link.redis
         seconds, micros = await redis.time()
         kept = await cast("Awaitable[dict[str, str]]", redis.hgetall(BREAKERS))
         now = seconds + micros / 1e6
         return [
-            News(key, one["state"], one["by"], one["reason"], one["ends"] - now)
+            BreakerNews(key, one["state"], one["by"], one["reason"], one["ends"] - now)
             for key, one in ((key, json.loads(text)) for key, text in kept.items())
             if one["state"] != "open" or one["ends"] > now
         ]
@@ -115,7 +114,7 @@ class FleetState:
     def _probe_id(self, number: int) -> str:
         return f"{self.worker}:{number}"
 
-    async def lease(self, key: str, quota: Quota, ask: Ask) -> Grant | None:
+    async def lease(self, key: str, quota: Quota, ask: LeaseRequest) -> LeaseGrant | None:
         """As `limits.grant`, on the fleet's bucket; None when Redis is away."""
         args = [
             *(_number(limit) for limit in (quota.rpm, quota.tpm)),
@@ -141,7 +140,7 @@ class FleetState:
             self._outbox.task_done()
 
     async def _listen(
-        self, hear: Callable[[News], None], meet: Callable[[Sequence[News]], None]
+        self, hear: Callable[[BreakerNews], None], meet: Callable[[Sequence[BreakerNews]], None]
     ) -> None:
         while True:
             if await self._link.ping():
@@ -152,7 +151,7 @@ class FleetState:
             await asyncio.sleep(_PING_EVERY_S)
 
     async def _subscribed(
-        self, hear: Callable[[News], None], meet: Callable[[Sequence[News]], None]
+        self, hear: Callable[[BreakerNews], None], meet: Callable[[Sequence[BreakerNews]], None]
     ) -> None:
         async with self._link.redis.pubsub(ignore_subscribe_messages=True) as channel:
             await channel.subscribe(NEWS)
@@ -162,14 +161,14 @@ class FleetState:
                 await self._hear_for(channel, hear, _PING_EVERY_S)
 
     async def _hear_for(
-        self, channel: PubSub, hear: Callable[[News], None], seconds: float
+        self, channel: PubSub, hear: Callable[[BreakerNews], None], seconds: float
     ) -> None:
         loop = asyncio.get_running_loop()
         ends = loop.time() + seconds
         while (left_s := ends - loop.time()) > 0:
             message = await channel.get_message(timeout=left_s)
             if message is not None:
-                news = News(**json.loads(message["data"]))
+                news = BreakerNews(**json.loads(message["data"]))
                 if news.by != self.worker:
                     hear(news)
 
@@ -178,11 +177,11 @@ def _number(limit: float | None) -> float:
     return _UNLIMITED if limit is None or limit == float("inf") else limit
 
 
-def _grant(quota: Quota, requests: float, tokens: float, wait_s: float) -> Grant:
+def _grant(quota: Quota, requests: float, tokens: float, wait_s: float) -> LeaseGrant:
     if wait_s > 0:
-        return Grant(0, 0, wait_s)
+        return LeaseGrant(0, 0, wait_s)
     unlimited = float("inf")
-    return Grant(
+    return LeaseGrant(
         unlimited if quota.rpm is None else requests,
         unlimited if quota.tpm is None else tokens,
     )

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
 
-from .breakers import StateName
-from .fleet_state import News
+from workers.health.breaker_registry import StateName
+from workers.health.shared_state import BreakerNews
 
 
 class DeploymentReport(BaseModel):
@@ -37,7 +37,7 @@ class WorkerReport(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class DeploymentStatus:
     """One deployment for the whole fleet. held: why and for how long its breaker is open."""
 
     deployment: str
@@ -53,7 +53,9 @@ class Line:
     typical_s: float | None
 
 
-def lines(reports: Iterable[WorkerReport], news: Iterable[News]) -> list[Line]:
+def fleet_status(
+    reports: Iterable[WorkerReport], news: Iterable[BreakerNews]
+) -> list[DeploymentStatus]:
     """One line a deployment, by name; what the fleet was told of a breaker beats what one saw."""
     seen: dict[str, list[DeploymentReport]] = {}
     for report in reports:
@@ -63,12 +65,14 @@ def lines(reports: Iterable[WorkerReport], news: Iterable[News]) -> list[Line]:
     return [_line(name, seen[name], told) for name in sorted(seen)]
 
 
-def _line(name: str, seen: Sequence[DeploymentReport], told: dict[str, News]) -> Line:
+def _line(
+    name: str, seen: Sequence[DeploymentReport], told: dict[str, BreakerNews]
+) -> DeploymentStatus:
     first = seen[0]
     news = told.get(first.breaker) or told.get(first.provider_breaker)
     half_open = any(one.state == "half_open" for one in seen)
     typical = [one.typical_s for one in seen if one.typical_s is not None]
-    return Line(
+    return DeploymentStatus(
         deployment=name,
         breaker=first.breaker,
         state=news.state if news else "half_open" if half_open else "closed",
@@ -83,7 +87,7 @@ def _line(name: str, seen: Sequence[DeploymentReport], told: dict[str, News]) ->
     )
 
 
-def _held(news: News) -> str:
+def _held(news: BreakerNews) -> str:
     left = f", {news.for_s:.1f} s left" if news.state == "open" else f", by {news.by}"
     return news.reason + left
 

@@ -17,9 +17,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, assert_never
 
-from producers.messages import FailureCode
-
-from .situation import Ready, Shut, Situation, Soft, Spent, Target, Tried
+from producers.contract import FailureCode
+from runtime.budgets.standing import Exhausted, OverSoftLimit
+from workers.health.gate import NotNow, Ready
+from workers.planning.request_state import RequestState, Target, TriedTarget
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Hedge:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class CallTarget:
     """Call `target`, for at most `timeout_s`, and for `first_token_s` until a stream begins."""
 
     target: str
@@ -72,12 +73,12 @@ class GiveUp:
     retryable: bool
 
 
-Step: TypeAlias = Call | Wait | Reroute | Delay | GiveUp
+NextStep: TypeAlias = CallTarget | Wait | Reroute | Delay | GiveUp
 _LEAST_WAIT_S: Final = 0.02
 _KNOWN_WAITS: Final = frozenset({"rate", "concurrency", "rate_limited"})
 
 
-def next_step(s: Situation, now: float) -> Step:
+def next_step(s: RequestState, now: float) -> NextStep:
     """The step to take at `now`."""
     settled = _settled(s, now)
     if settled is not None:
@@ -91,14 +92,18 @@ def next_step(s: Situation, now: float) -> Step:
     return _call(ready, s, now) if ready else _later(usable, s, now)
 
 
-def _settled(s: Situation, now: float) -> Step | None:
+def _settled(s: RequestState, now: float) -> NextStep | None:
     """What is decided without a look at the targets."""
     last = s.last
     if last is not None and s.emitted:
         return _broken_stream(last)
-    if isinstance(s.budget, Spent):
+    if isinstance(s.budget, Exhausted):
         return GiveUp("budget_exceeded", s.budget.why, retryable=False)
-    if isinstance(s.budget, Soft) and last is None and (down := _hop(s, s.down, s.budget.why)):
+    if (
+        isinstance(s.budget, OverSoftLimit)
+        and last is None
+        and (down := _hop(s, s.down, s.budget.why))
+    ):
         return down
     if last is not None and (ended := _ended_by(last, s)):
         return ended
@@ -108,7 +113,7 @@ def _settled(s: Situation, now: float) -> Step | None:
     return None
 
 
-def _broken_stream(last: Tried) -> GiveUp:
+def _broken_stream(last: TriedTarget) -> GiveUp:
     if last.follow == "inadequate":
         message = "the answer, already streamed, failed the request's checks"
         return GiveUp("validation_failed", message, retryable=True)
@@ -116,7 +121,7 @@ def _broken_stream(last: Tried) -> GiveUp:
     return GiveUp("providers_exhausted", message, retryable=True)
 
 
-def _ended_by(last: Tried, s: Situation) -> Step | None:
+def _ended_by(last: TriedTarget, s: RequestState) -> NextStep | None:
     """The step that the latest attempt leaves no choice about."""
     match last.follow:
         case "inadequate":
@@ -140,7 +145,7 @@ def _ended_by(last: Tried, s: Situation) -> Step | None:
 _Obstacle: TypeAlias = Literal["refused", "context", "cost"]
 
 
-def _obstacle(target: Target, s: Situation) -> _Obstacle | None:
+def _obstacle(target: Target, s: RequestState) -> _Obstacle | None:
     """Why the target can't serve this request at all, whenever it is asked."""
     if any(tried.target == target.name and tried.follow != "again" for tried in s.tried):
         return "refused"
@@ -151,13 +156,13 @@ def _obstacle(target: Target, s: Situation) -> _Obstacle | None:
     return None
 
 
-def _too_short(s: Situation) -> int:
+def _too_short(s: RequestState) -> int:
     """The longest context window that has proved too short for the prompt."""
     overrun = {tried.target for tried in s.tried if tried.follow == "longer"}
     return max((t.context_window for t in s.targets if t.name in overrun), default=0)
 
 
-def _callable_from(target: Target, s: Situation) -> float:
+def _callable_from(target: Target, s: RequestState) -> float:
     """When the target may be called: its gate is ready and the pause after a failure is over."""
     ends = [tried.at for tried in s.tried if tried.target == target.name]
     pause_s = min(s.rules.most_backoff_s, s.rules.backoff_s * 2.0 ** (len(ends) - 1))
@@ -165,13 +170,13 @@ def _callable_from(target: Target, s: Situation) -> float:
     match target.gate:
         case Ready():
             return rested
-        case Shut(until=until):
+        case NotNow(until=until):
             return max(until, rested)
         case _:
             assert_never(target.gate)
 
 
-def _call(ready: Sequence[Target], s: Situation, now: float) -> Call:
+def _call(ready: Sequence[Target], s: RequestState, now: float) -> CallTarget:
     chosen, *others = sorted(ready, key=lambda target: _rank(target, s))
     timeout_s, first_token_s = min(s.timeout_s, s.deadline - now), s.first_token_timeout_s
     if others and s.latency == "interactive":
@@ -180,23 +185,23 @@ def _call(ready: Sequence[Target], s: Situation, now: float) -> Call:
             first_token_s = min(first_token_s, silence_s)
         else:
             timeout_s = min(timeout_s, silence_s)
-    return Call(chosen.name, timeout_s, _hedge(chosen, others, s, timeout_s), first_token_s)
+    return CallTarget(chosen.name, timeout_s, _hedge(chosen, others, s, timeout_s), first_token_s)
 
 
-def _silence_s(chosen: Target, s: Situation, now: float) -> float:
+def _silence_s(chosen: Target, s: RequestState, now: float) -> float:
     """How long to wait in silence, so that there is time left to ask another target."""
     share_s = s.rules.silence_share * (s.deadline - now)
     return max(share_s, 2 * chosen.typical_s) if chosen.typical_s is not None else share_s
 
 
-def _rank(target: Target, s: Situation) -> tuple[int, bool]:
+def _rank(target: Target, s: RequestState) -> tuple[int, bool]:
     """Least tried first; who has failed once already isn't sent to probe what may fail again."""
     tries = sum(tried.target == target.name for tried in s.tried)
     return tries, bool(s.tried) and _probing(target)
 
 
 def _hedge(
-    chosen: Target, others: Sequence[Target], s: Situation, timeout_s: float
+    chosen: Target, others: Sequence[Target], s: RequestState, timeout_s: float
 ) -> Hedge | None:
     if not s.rules.hedge or s.latency == "batch" or chosen.typical_s is None:
         return None
@@ -206,7 +211,7 @@ def _hedge(
     return Hedge(spare.name, chosen.typical_s)
 
 
-def _affords_both(one: Target, other: Target, s: Situation) -> bool:
+def _affords_both(one: Target, other: Target, s: RequestState) -> bool:
     if one.cost and other.cost and other.cost > s.rules.hedge_cost * one.cost:
         return False
     if s.ceiling is None:
@@ -221,7 +226,7 @@ def _probing(target: Target) -> bool:
 # ---------------------------------------------------------------------------- no target, or not now
 
 
-def _later(usable: Sequence[Target], s: Situation, now: float) -> Step:
+def _later(usable: Sequence[Target], s: RequestState, now: float) -> NextStep:
     """Nobody may be called now: wait here, go up, come back later, or give up."""
     why = ", ".join(_state_of(target) for target in usable)
     up = _hop(s, s.up, why)
@@ -244,11 +249,11 @@ def _comes_back(target: Target) -> bool:
 
 
 def _state_of(target: Target) -> str:
-    reason = target.gate.reason if isinstance(target.gate, Shut) else "failed just now"
+    reason = target.gate.reason if isinstance(target.gate, NotNow) else "failed just now"
     return f"{target.name}: {reason}"
 
 
-def _nothing_usable(s: Situation) -> Step:
+def _nothing_usable(s: RequestState) -> NextStep:
     """Every target has an obstacle that time doesn't remove."""
     obstacles = {_obstacle(target, s) for target in s.targets}
     if not obstacles:
@@ -268,17 +273,17 @@ def _nothing_usable(s: Situation) -> Step:
     return _up_or_give_up(s, f"no deployment is left to try ({_history(s)})")
 
 
-def _up_or_give_up(s: Situation, message: str) -> Reroute | GiveUp:
+def _up_or_give_up(s: RequestState, message: str) -> Reroute | GiveUp:
     return _hop(s, s.up, message) or GiveUp("providers_exhausted", message, retryable=True)
 
 
-def _hop(s: Situation, tier: str | None, reason: str) -> Reroute | None:
+def _hop(s: RequestState, tier: str | None, reason: str) -> Reroute | None:
     """A way to `tier`, unless there is none, it was there already, or it has hopped enough."""
     if tier is None or tier in s.visited or len(s.visited) >= s.rules.hops:
         return None
     return Reroute(tier, reason)
 
 
-def _history(s: Situation) -> str:
+def _history(s: RequestState) -> str:
     told: Iterator[str] = (f"{tried.target}: {tried.kind}" for tried in s.tried)
     return ", ".join(told) or "not tried"

@@ -5,50 +5,11 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal, TypeAlias
 
-from .breaker_rules import Reason
-from .verdict import Follow
+from runtime.budgets.standing import BudgetStatus, WithinBudget
+from workers.health.gate import Gate
+from workers.health.outcome_policy import FollowUp
 
 Elsewhere: TypeAlias = Literal["filtered", "rejected"]
-
-
-@dataclass(frozen=True, slots=True)
-class Within:
-    """The tenant's budgets have room."""
-
-
-@dataclass(frozen=True, slots=True)
-class Soft:
-    """A soft budget is reached: go down a tier if there is one. why: a warning for the caller."""
-
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """A budget is spent: refuse. why: which, and what can be done, for the caller."""
-
-    why: str
-
-
-Standing: TypeAlias = Within | Soft | Spent
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """May be called now. probe: it is being tried again after an outage."""
-
-    probe: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Shut:
-    """Not before `until`: its breaker is open, or its rate or concurrency limit is reached."""
-
-    until: float
-    reason: Reason | Literal["rate", "concurrency"]
-
-
-Gate: TypeAlias = Ready | Shut
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +28,7 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
+class TriedTarget:
     """An attempt that ended at `at`; kind: its outcome's name.
 
     follow: its verdict, or `inadequate` for an answer that the request's validators refused.
@@ -75,7 +36,7 @@ class Tried:
 
     target: str
     at: float
-    follow: Follow | Literal["inadequate"]
+    follow: FollowUp | Literal["inadequate"]
     kind: str
 
 
@@ -104,7 +65,7 @@ class PlanRules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Situation:
+class RequestState:
     """All that the next step depends on. Times: seconds of one clock; money: micro-dollars.
 
     targets: in the tier's order of preference. timeout_s, first_token_timeout_s: of one call, by
@@ -121,14 +82,14 @@ class Situation:
     first_token_timeout_s: float = math.inf
     streams: bool = False
     prompt_tokens: int = 0
-    tried: tuple[Tried, ...] = ()
+    tried: tuple[TriedTarget, ...] = ()
     prior_attempts: int = 0
     waited_s: float = 0
     spent: Decimal = Decimal(0)
     ceiling: Decimal | None = None
     latency: Literal["interactive", "batch"] = "interactive"
     emitted: bool = False
-    budget: Standing = field(default_factory=Within)
+    budget: BudgetStatus = field(default_factory=WithinBudget)
     up: str | None = None
     down: str | None = None
     visited: tuple[str, ...] = ()
@@ -136,6 +97,6 @@ class Situation:
     rules: PlanRules = field(default_factory=PlanRules)
 
     @property
-    def last(self) -> Tried | None:
+    def last(self) -> TriedTarget | None:
         """The latest attempt."""
         return self.tried[-1] if self.tried else None

@@ -18,8 +18,8 @@ from typing import Final, Literal, TypeAlias
 
 from pydantic_core import to_json
 
-from observability.prices import Rates
-from producers.messages import ChatBody, ChatMessage, Usage
+from observability.pricing.prices import TokenRates
+from producers.contract import ChatBody, ChatMessage
 
 Ttl: TypeAlias = Literal["5m", "1h"]
 Anchor: TypeAlias = Literal["tools", "system"] | int
@@ -73,7 +73,7 @@ class Prefixes:
 
 
 @dataclass(frozen=True, slots=True)
-class Uses:
+class PrefixUses:
     """Earlier requests with a prefix: how many came in the last five minutes and the last hour."""
 
     last_5m: float = 0
@@ -85,7 +85,7 @@ class Uses:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class CacheDecision:
     """The plan; prefix: the name of the longest one marked; micro_usd: the expected saving."""
 
     plan: CachePlan
@@ -144,45 +144,40 @@ def _rules(message: ChatMessage) -> bool:
     return message["role"] in {"system", "developer"}
 
 
-def decide(found: Prefixes, uses: Mapping[str, Uses], rates: Rates, smallest: int) -> Decision:
+def decide_cache_plan(
+    found: Prefixes, uses: Mapping[str, PrefixUses], rates: TokenRates, smallest: int
+) -> CacheDecision:
     """Where to mark and for how long; `smallest`: see `smallest_prefix`."""
     long_enough = [prefix for prefix in found.marks if prefix.tokens >= smallest]
     if not long_enough:
-        return Decision(Unmarked(f"no prefix of {smallest} tokens"))
+        return CacheDecision(Unmarked(f"no prefix of {smallest} tokens"))
     best = _marked(long_enough, uses, rates, "5m")
     if rates.cache_write_1h > rates.cache_write_5m:
         hour = _marked(long_enough, uses, rates, "1h")
         best = hour if hour.micro_usd > best.micro_usd * _HOUR_MUST_SAVE else best
-    return best if best.micro_usd > 0 else Decision(Unmarked("comes back too seldom to pay"))
+    return best if best.micro_usd > 0 else CacheDecision(Unmarked("comes back too seldom to pay"))
 
 
-def _marked(marks: Sequence[Prefix], uses: Mapping[str, Uses], rates: Rates, ttl: Ttl) -> Decision:
+def _marked(
+    marks: Sequence[Prefix], uses: Mapping[str, PrefixUses], rates: TokenRates, ttl: Ttl
+) -> CacheDecision:
     """Every prefix whose own part pays, but none that comes back just as often as a longer one."""
     chosen: list[tuple[Prefix, float]] = []
     total, covered = Decimal(0), 0
     for prefix in marks:
-        probability = uses.get(prefix.name, Uses()).hit_probability(ttl)
+        probability = uses.get(prefix.name, PrefixUses()).hit_probability(ttl)
         saving = saving_per_token(rates, probability, ttl) * (prefix.tokens - covered)
         if saving > 0:
             chosen.append((prefix, probability))
             total, covered = total + saving, prefix.tokens
     if not chosen:
-        return Decision(Unmarked())
+        return CacheDecision(Unmarked())
     needed = [a for (a, p), (_, q) in pairwise(chosen) if p > q] + [chosen[-1][0]]
-    return Decision(Breakpoints(tuple(p.anchor for p in needed), ttl), needed[-1].name, total)
+    return CacheDecision(Breakpoints(tuple(p.anchor for p in needed), ttl), needed[-1].name, total)
 
 
-def saving_per_token(rates: Rates, hit_probability: float, ttl: Ttl) -> Decimal:
+def saving_per_token(rates: TokenRates, hit_probability: float, ttl: Ttl) -> Decimal:
     """Micro-dollars saved, expected; negative where marking costs more than it saves."""
     write = rates.cache_write_1h if ttl == "1h" else rates.cache_write_5m
     hit = Decimal(hit_probability)
     return rates.input - (hit * rates.cache_read + (1 - hit) * write)
-
-
-def saved(rates: Rates, usage: Usage) -> Decimal:
-    """Micro-dollars that the provider's cache saved on a call; a mere write is negative."""
-    return (
-        (rates.input - rates.cache_read) * usage.cache_read
-        - (rates.cache_write_5m - rates.input) * usage.cache_write_5m
-        - (rates.cache_write_1h - rates.input) * usage.cache_write_1h
-    )

@@ -14,25 +14,32 @@ from typing import Any, Final
 from aiohttp import ClientError, ClientResponse, ClientSession
 from yarl import URL
 
-from producers.messages import Usage
-from workers.prompt_adaptation import adapt
-from workers.tokens import estimated_usage
-
-from .classify import ErrorReport, classify, read_error
-from .credentials import Authoriser
-from .dialect import MALFORMED, Answer, Delta, Dialect, StreamReader, WireRequest, cut
-from .outcome import (
+from producers.contract import Usage
+from workers.providers.auth.api_key import Authorizer
+from workers.providers.base.call_outcome import (
     BadCredentials,
+    CallOutcome,
     Completion,
     ConnectionLost,
     Failure,
-    Garbled,
-    Outcome,
-    Rejected,
+    MalformedResponse,
+    RequestRejected,
     TimedOut,
 )
-from .provider import Call, Emit
-from .rate_headers import rate_limits
+from workers.providers.base.dialect import (
+    MALFORMED,
+    Answer,
+    Delta,
+    Dialect,
+    StreamReader,
+    WireRequest,
+    truncated_stream,
+)
+from workers.providers.base.provider import Emit, ProviderRequest
+from workers.providers.errors.classification import ErrorReport, classify_error, read_error
+from workers.providers.errors.rate_limit_headers import rate_limits
+from workers.providers.prompt_adaptation import adapt_prompt
+from workers.tokens.estimate import estimated_usage
 
 _END_OF_BODY_S: Final = 0.25
 """What an answer that is complete may wait for its connection's sake."""
@@ -45,19 +52,19 @@ class HttpProvider:
     """One deployment's provider: a dialect, an address and credentials over a shared session."""
 
     def __init__(
-        self, session: ClientSession, dialect: Dialect, base_url: str, authoriser: Authoriser
+        self, session: ClientSession, dialect: Dialect, base_url: str, authoriser: Authorizer
     ) -> None:
         self._session = session
         self._dialect = dialect
         self._base_url = base_url.rstrip("/")
         self._authoriser = authoriser
 
-    async def call(self, call: Call, emit: Emit | None = None) -> Outcome:
+    async def call(self, call: ProviderRequest, emit: Emit | None = None) -> CallOutcome:
         """The outcome; with `emit` the provider streams and each delta is passed on."""
-        adapted = adapt(call.body, call.model)
+        adapted = adapt_prompt(call.body, call.model)
         call = replace(call, body=adapted.body)
         request = self._dialect.request(call, stream=emit is not None)
-        if isinstance(request, Rejected):
+        if isinstance(request, RequestRejected):
             return request
         outcome = await self._send(call, request, emit)
         if isinstance(outcome, Completion):
@@ -65,7 +72,9 @@ class HttpProvider:
             return replace(outcome, warnings=warnings)
         return self._in_our_words(outcome)
 
-    async def _send(self, call: Call, request: WireRequest, emit: Emit | None) -> Outcome:
+    async def _send(
+        self, call: ProviderRequest, request: WireRequest, emit: Emit | None
+    ) -> CallOutcome:
         url = self._base_url + request.path
         identity = await self._authoriser.headers(url, request.body)
         if isinstance(identity, BadCredentials):
@@ -102,7 +111,11 @@ class _Attempt:
     """One response, read under a deadline that is moved once the first token has come."""
 
     def __init__(
-        self, dialect: Dialect, call: Call, emit: Emit | None, redact: Callable[[str], str]
+        self,
+        dialect: Dialect,
+        call: ProviderRequest,
+        emit: Emit | None,
+        redact: Callable[[str], str],
     ) -> None:
         self._dialect = dialect
         self._call = call
@@ -120,7 +133,7 @@ class _Attempt:
             return self._call.timeout_s
         return min(self._call.first_token_timeout_s, self._call.timeout_s)
 
-    async def read(self, response: ClientResponse, deadline: asyncio.Timeout) -> Outcome:
+    async def read(self, response: ClientResponse, deadline: asyncio.Timeout) -> CallOutcome:
         """The outcome that `response` tells."""
         if response.status != HTTPStatus.OK:
             report = read_error(response.status, await response.read(), response.headers)
@@ -152,7 +165,9 @@ class _Attempt:
                 break
         return reader.result()
 
-    def _outcome(self, told: Answer | ErrorReport | Failure, response: ClientResponse) -> Outcome:
+    def _outcome(
+        self, told: Answer | ErrorReport | Failure, response: ClientResponse
+    ) -> CallOutcome:
         now = datetime.now(UTC)
         match told:
             case Answer(body, usage, reason):
@@ -179,7 +194,7 @@ class _Attempt:
         """The report's failure; what a provider says may quote a key."""
         codes = tuple(map(self._redact, report.codes))
         clean = replace(report, codes=codes, message=self._redact(report.message))
-        return classify(clean, response.headers, datetime.now(UTC))
+        return classify_error(clean, response.headers, datetime.now(UTC))
 
     def timed_out(self) -> TimedOut:
         """The deadline passed; tokens that had come are billed."""
@@ -191,13 +206,13 @@ class _Attempt:
     def lost(self, error: Exception) -> Failure:
         """The connection broke, or never was; the exception's text may quote addresses."""
         if self._first_token_s is not None:
-            return cut(self._billed())
+            return truncated_stream(self._billed())
         return ConnectionLost(message=f"no connection to the provider: {type(error).__name__}")
 
-    def _garbled(self, response: ClientResponse, error: Exception) -> Garbled:
+    def _garbled(self, response: ClientResponse, error: Exception) -> MalformedResponse:
         kind = response.headers.get("content-type", "no content type")
         message = f"the response ({kind}) isn't the dialect's: {type(error).__name__}"
-        return Garbled(message=message, status=response.status, usage=self._billed())
+        return MalformedResponse(message=message, status=response.status, usage=self._billed())
 
     def _billed(self) -> Usage | None:
         return self._reader.usage if self._reader is not None else None

@@ -9,31 +9,31 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from producers.messages import ChatBody, ChatMessage
+from producers.contract import ChatBody, ChatMessage
 from runtime.config.catalog import Model, PromptAdaptation
 
 _SYSTEM_ROLES: Final = ("system", "developer")
 
 
 @dataclass(frozen=True, slots=True)
-class Adapted:
+class AdaptedBody:
     """The body to send; warnings tell the caller what was said in other words."""
 
     body: ChatBody
     warnings: tuple[str, ...] = ()
 
 
-def adapt(body: ChatBody, model: Model) -> Adapted:
+def adapt_prompt(body: ChatBody, model: Model) -> AdaptedBody:
     """`body` as `model` needs it; the same object when nothing has to change."""
     contract = _contract_in_words(body, model)
     if model.prompt == _NOTHING and contract is None:
-        return Adapted(body)
+        return AdaptedBody(body)
     changes: dict[str, Any] = {"messages": _with_system(body, model.prompt, contract)}
     if contract is None:
-        return Adapted(body.model_copy(update=changes))
+        return AdaptedBody(body.model_copy(update=changes))
     changes["response_format"] = None
     warning = "response_format was put into the system prompt: the model has no JSON schema mode"
-    return Adapted(body.model_copy(update=changes), (warning,))
+    return AdaptedBody(body.model_copy(update=changes), (warning,))
 
 
 _NOTHING: Final = PromptAdaptation()

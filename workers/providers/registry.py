@@ -6,15 +6,14 @@ from typing import Final
 from aiohttp import ClientSession
 
 from runtime.config.catalog import Catalog, Deployment
-
-from . import aws
-from .anthropic import AnthropicDialect
-from .bedrock import BedrockDialect
-from .credentials import Authoriser, api_key
-from .dialect import Dialect
-from .http import HttpProvider
-from .openai import OpenAiDialect
-from .provider import Provider
+from workers.providers.anthropic.request import AnthropicDialect
+from workers.providers.auth import aws
+from workers.providers.auth.api_key import Authorizer, api_key
+from workers.providers.base.dialect import Dialect
+from workers.providers.base.provider import Provider
+from workers.providers.bedrock.request import BedrockDialect
+from workers.providers.http import HttpProvider
+from workers.providers.openai.request import OpenAiDialect
 
 DIALECTS: Final[Mapping[str, Dialect]] = {
     "openai": OpenAiDialect(),
@@ -23,7 +22,7 @@ DIALECTS: Final[Mapping[str, Dialect]] = {
 }
 
 
-def connect(
+def connect_providers(
     catalog: Catalog, session: ClientSession, environment: Mapping[str, str]
 ) -> dict[str, Provider]:
     """A provider for every deployment of the catalog, by the deployment's name.
@@ -46,7 +45,7 @@ def provider_of(
     return HttpProvider(session, DIALECTS[deployment.dialect], address, authoriser)
 
 
-def _authoriser(deployment: Deployment, address: str, environment: Mapping[str, str]) -> Authoriser:
+def _authoriser(deployment: Deployment, address: str, environment: Mapping[str, str]) -> Authorizer:
     if deployment.dialect != "bedrock" or deployment.api_key_env is not None:
         return api_key(deployment, environment)
-    return aws.authoriser(address, deployment.region, environment)
+    return aws.aws_authorizer(address, deployment.region, environment)

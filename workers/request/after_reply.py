@@ -7,24 +7,23 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from cache.found import Refresh, Shadow
-from observability.groundedness import Support
-from observability.hop import Hop
-from producers.messages import Attempt, Done
-
-from . import account
-from .account import Aside
-from .job import Job
-from .lesson import Finding, finding, lesson
-from .parts import Pool
-from .reply import ReplyChannel
-from .world import World
+from cache.results.lookup_result import Refresh, ShadowCheck
+from observability.grounding.groundedness import ContextSupport
+from observability.tracing.request_trace import RequestTrace
+from producers.contract import Attempt, Done
+from workers.accounting import reply_and_usage
+from workers.accounting.feedback import AnswerRating, feedback_record, rate_answer
+from workers.accounting.reply_and_usage import BackgroundCall
+from workers.calling.config_snapshot import ConfigSnapshot
+from workers.delivery.reply_channel import ReplyChannel
+from workers.delivery.work_item import WorkItem
+from workers.request.dependencies import PoolDependencies
 
 _log: Final = logging.getLogger(__name__)
 
 
 @contextmanager
-def harmless(job: Job) -> Iterator[None]:
+def logged_failures(job: WorkItem) -> Iterator[None]:
     """What fails in here is logged: it must not cost a request its answer, or give it a second."""
     try:
         yield
@@ -33,15 +32,15 @@ def harmless(job: Job) -> Iterator[None]:
 
 
 @dataclass(frozen=True, slots=True)
-class Afterwards:
+class AfterReply:
     """Of one request, whose last step was in this worker."""
 
-    pool: Pool
-    job: Job
-    hop: Hop
-    world: World
+    pool: PoolDependencies
+    job: WorkItem
+    hop: RequestTrace
+    world: ConfigSnapshot
 
-    async def judge(self, done: Done, support: Support | None, *, passed: bool) -> None:
+    async def judge(self, done: Done, support: ContextSupport | None, *, passed: bool) -> None:
         """What is found out about an answer, once: with a second opinion, if it is in the sample.
 
         support: by look-up; passed: its validators, if it has any.
@@ -49,15 +48,15 @@ class Afterwards:
         opinion = await self.pool.opinion.seek(self.world, self.job, self.hop, done)
         if opinion.aside is not None:
             await self._account_for(opinion.aside)
-        await self._teach(finding(opinion.verdict, support, passed=passed))
+        await self._teach(rate_answer(opinion.verdict, support, passed=passed))
 
     async def refused(self) -> None:
         """No answer of this tier has passed the request's validators."""
-        with harmless(self.job):
-            await self._teach(Finding(good=False, source="validator"))
+        with logged_failures(self.job):
+            await self._teach(AnswerRating(good=False, source="validator"))
 
-    async def _teach(self, found: Finding | None) -> None:
-        record = None if found is None else lesson(self.job, found)
+    async def _teach(self, found: AnswerRating | None) -> None:
+        record = None if found is None else feedback_record(self.job, found)
         if record is not None:
             await self.pool.publisher.publish(record)
 
@@ -66,7 +65,7 @@ class Afterwards:
         if not attempts:
             return
         call = good or attempts[-1]
-        aside = Aside(
+        aside = BackgroundCall(
             purpose="cache",
             tier=self.job.route.tier,
             call=call,
@@ -75,13 +74,15 @@ class Afterwards:
         )
         await self._account_for(aside)
 
-    async def follow(self, task: Refresh | Shadow, done: Done) -> None:
+    async def follow(self, task: Refresh | ShadowCheck, done: Done) -> None:
         """What the cache makes of the answer to the call that it asked for."""
         right = await self.pool.lookup.follow(task, done)
         if right is not None:
             self.pool.reporter.checked(right=right)
 
-    async def _account_for(self, aside: Aside) -> None:
-        event = account.aside_event(self.job, aside, self.hop.trace_id, int(time.time() * 1000))
+    async def _account_for(self, aside: BackgroundCall) -> None:
+        event = reply_and_usage.background_call_event(
+            self.job, aside, self.hop.trace_id, int(time.time() * 1000)
+        )
         self.pool.reporter.record(event, exported=self.hop.settle())
         await ReplyChannel(self.pool.publisher, self.job, self.hop).account(event)

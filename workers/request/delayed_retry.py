@@ -7,13 +7,12 @@ that isn't due yet waits in its task; its offset is committed only when it is ba
 import asyncio
 import time
 
-from observability.semconv import queue_attributes
-from observability.tracing import Tracer, Waited
-from producers import codec, topics
-from producers.broker import Outgoing, Publisher, Record
-
-from .dead_letters import dead_letter
-from .job import number
+from observability.tracing.semconv import queue_attributes
+from observability.tracing.tracer import QueueWait, Tracer
+from producers.contract import codec, topics
+from producers.contract.codec import number
+from producers.kafka.broker import Outgoing, Publisher, Record
+from runtime.process.dead_letters import dead_letter
 
 
 async def return_when_due(publisher: Publisher, tracer: Tracer, record: Record) -> None:
@@ -32,9 +31,9 @@ async def return_when_due(publisher: Publisher, tracer: Tracer, record: Record) 
         hop.end()
 
 
-def _waited(record: Record) -> Waited:
+def _waited(record: Record) -> QueueWait:
     place = (*record.partition, record.offset)
-    return Waited(
+    return QueueWait(
         queue=record.partition.topic,
         since_ms=record.timestamp_ms,
         attributes=lambda: queue_attributes(*place),

@@ -5,26 +5,27 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from cache.found import Found, Miss, Refresh, Shadow
-from cache.invalidation import Invalidation
-from observability.tracing import OpenSpan, Tracer
-from producers.broker import Publisher
-from producers.messages import Done, Request, Route, UsageEvent
+from cache.results.lookup_result import LookupResult, Miss, Refresh, ShadowCheck
+from cache.storage.invalidation import Invalidation
+from observability.tracing.tracer import OpenSpan, Tracer
+from producers.contract import Done, Request, Route, UsageEvent
+from producers.kafka.broker import Publisher
+from runtime.budgets.reservations import BudgetLedger
+from workers.accounting.llm_judge import LlmJudge
+from workers.calling.config_snapshot import ConfigSnapshot
+from workers.calling.provider_call import CallDependencies
+from workers.delivery.cancellations import Cancellations
+from workers.delivery.idempotency import Claim, Claimed, Conflict, FinalRecords, Unguarded
+from workers.delivery.request_identity import Identity
+from workers.planning.request_state import PlanRules
 
-from .budget_state import Budgets
-from .calling import Means
-from .cancellations import Cancellations
-from .identity import Identity
-from .once import Claim, Claimed, Conflict, Ending, Unguarded
-from .second_opinion import SecondOpinion
-from .situation import PlanRules
-from .world import World
 
-
-class Answers(Protocol):
+class AnswerCache(Protocol):
     """The cache (`cache.lookup.Lookup`)."""
 
-    async def find(self, request: Request, route: Route, now_ms: int, span: OpenSpan) -> Found:
+    async def find(
+        self, request: Request, route: Route, now_ms: int, span: OpenSpan
+    ) -> LookupResult:
         """What there is for a request. now_ms: Unix milliseconds. Never raises.
 
         span: of the trace, gets the look's steps.
@@ -39,7 +40,7 @@ class Answers(Protocol):
         """There will be no answer. Never raises."""
         ...
 
-    async def follow(self, task: Refresh | Shadow, done: Done) -> bool | None:
+    async def follow(self, task: Refresh | ShadowCheck, done: Done) -> bool | None:
         """Takes the answer to the call that a hit asked for. Never raises.
 
         Whether the hit was right, where that was the question and can be told.
@@ -51,7 +52,7 @@ class Answers(Protocol):
         ...
 
 
-class Claims(Protocol):
+class RequestClaims(Protocol):
     """Who has which request (`once.Once`)."""
 
     async def claim(self, identity: Identity) -> Claim:
@@ -62,11 +63,13 @@ class Claims(Protocol):
         """The claim is ours as long as the context lasts and this process lives."""
         ...
 
-    async def record(self, claim: Claimed | Unguarded, ending: Ending) -> Ending | Conflict:
+    async def record(
+        self, claim: Claimed | Unguarded, ending: FinalRecords
+    ) -> FinalRecords | Conflict:
         """The ending to publish: ours, or the one that was recorded first."""
         ...
 
-    async def settle(self, identity: Identity, ending: Ending) -> Ending | Conflict:
+    async def settle(self, identity: Identity, ending: FinalRecords) -> FinalRecords | Conflict:
         """As `record`, for an answer that cost nothing and so needed no claim."""
         ...
 
@@ -75,7 +78,7 @@ class Claims(Protocol):
         ...
 
 
-class Reporter(Protocol):
+class RequestReporter(Protocol):
     """Hears what happens to requests, for metrics and the log. Must not raise."""
 
     def began(self, topic: str, waited_s: float) -> None:
@@ -112,21 +115,21 @@ class Reporter(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pool:
+class PoolDependencies:
     """One tier's workers in this process.
 
     world: the configuration in force, asked anew for every request.
     """
 
     tier: str
-    world: Callable[[], World]
-    means: Means
-    budgets: Budgets
-    lookup: Answers
-    once: Claims
+    world: Callable[[], ConfigSnapshot]
+    means: CallDependencies
+    budgets: BudgetLedger
+    lookup: AnswerCache
+    once: RequestClaims
     cancellations: Cancellations
     publisher: Publisher
     tracer: Tracer
     rules: PlanRules
-    opinion: SecondOpinion
-    reporter: Reporter
+    opinion: LlmJudge
+    reporter: RequestReporter

@@ -8,32 +8,30 @@ import logging
 import time
 from typing import Final, NamedTuple
 
-from observability.semconv import queue_attributes
-from observability.trace_context import TRACEPARENT
-from observability.tracing import Waited
-from producers import codec, topics
-from producers.broker import Outgoing, Publisher, PublishFailedError, Record
-from producers.codec import DecodeError
-from producers.messages import Failed, FailureCode
-
-from .dead_letters import crash_detail, dead_letter
-from .job import read_job
-from .parts import Pool
-from .service import Service
+from observability.tracing.semconv import queue_attributes
+from observability.tracing.tracer import QueueWait
+from observability.tracing.w3c_context import TRACEPARENT
+from producers.contract import Failed, FailureCode, codec, topics
+from producers.contract.codec import DecodeError
+from producers.kafka.broker import Outgoing, Publisher, PublishFailedError, Record
+from runtime.process.dead_letters import crash_detail, dead_letter
+from workers.delivery.work_item import read_work_item
+from workers.request.dependencies import PoolDependencies
+from workers.request.lifecycle import RequestLifecycle
 
 _log: Final = logging.getLogger(__name__)
 
 
-async def serve_one(pool: Pool, record: Record) -> None:
+async def serve_one(pool: PoolDependencies, record: Record) -> None:
     """Returns when the record needs no redelivery."""
     try:
-        job = read_job(record)
+        job = read_work_item(record)
     except DecodeError as error:
         await _refuse(pool.publisher, record, Refusal("invalid_request", str(error), str(error)))
         return
     waited_ms = max(0.0, time.time() * 1000 - record.timestamp_ms)
     pool.reporter.began(record.partition.topic, waited_ms / 1000)
-    waited = Waited(
+    waited = QueueWait(
         queue=record.partition.topic,
         since_ms=record.timestamp_ms,
         submitted_ms=job.submitted_ms,
@@ -45,13 +43,13 @@ async def serve_one(pool: Pool, record: Record) -> None:
         f"serve {pool.tier}", record.headers, tenant=job.request.tenant, waited=waited, links=links
     )
     try:
-        await Service(pool, job, hop, pool.world()).run()
+        await RequestLifecycle(pool, job, hop, pool.world()).run()
     except Exception:
         hop.end(error="internal_error")
         raise
 
 
-async def bury(publisher: Publisher, record: Record, error: BaseException) -> None:
+async def dead_letter_request(publisher: Publisher, record: Record, error: BaseException) -> None:
     """What becomes of a record whose handler broke: its bytes are kept, its sender is told."""
     message = "the request broke its worker; it lies in the dead-letter topic for the operator"
     await _refuse(publisher, record, Refusal("internal_error", crash_detail(error), message))

@@ -6,21 +6,22 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from cache.invalidation import Invalidation
-from observability.tracing import Tracer
-from producers import topics
-from producers.broker import Publisher, Record
+from cache.storage.invalidation import Invalidation
+from observability.tracing.tracer import Tracer
+from producers.contract import topics
+from producers.kafka.broker import Publisher, Record
+from runtime.process.dead_letters import dead_letter
 from runtime.redis.errors import REDIS_UNAVAILABLE
-
-from .dead_letters import dead_letter
-from .parts import Answers
-from .retries import return_when_due
+from workers.request.delayed_retry import return_when_due
+from workers.request.dependencies import AnswerCache
 
 _log: Final = logging.getLogger(__name__)
 _PAUSE_S: Final = 1.0
 
 
-async def do_chore(publisher: Publisher, tracer: Tracer, lookup: Answers, record: Record) -> None:
+async def handle_maintenance_record(
+    publisher: Publisher, tracer: Tracer, lookup: AnswerCache, record: Record
+) -> None:
     """Returns when the record needs no redelivery."""
     if record.partition.topic == topics.CACHE_INVALIDATIONS:
         await _forget(publisher, lookup, record)
@@ -28,7 +29,7 @@ async def do_chore(publisher: Publisher, tracer: Tracer, lookup: Answers, record
         await return_when_due(publisher, tracer, record)
 
 
-async def _forget(publisher: Publisher, lookup: Answers, record: Record) -> None:
+async def _forget(publisher: Publisher, lookup: AnswerCache, record: Record) -> None:
     try:
         order = Invalidation.model_validate_json(record.value)
     except ValidationError as error:

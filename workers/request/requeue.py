@@ -3,24 +3,20 @@
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias, assert_never
 
-from producers import codec, topics
-from producers.broker import Outgoing
-from producers.messages import Attempt, Tagged
+from producers.contract import Attempt, Tagged, codec, topics
+from producers.kafka.broker import Outgoing
 from runtime.config.catalog import Catalog
-
-from .eligibility import fitting_deployments
-from .job import Job
-from .plan import Delay, Reroute
-
-DELAYS_MS: Final = (1_000, 10_000, 60_000, 600_000)
-"""The retry topics: within one, records come due nearly in the order they lie."""
+from runtime.config.eligibility import fitting_deployments
+from runtime.consuming.retry_topics import retry_topic
+from workers.delivery.work_item import WorkItem
+from workers.planning.next_step import Delay, Reroute
 
 _Told: TypeAlias = dict[str, str | int | None]
 _OURS: Final = frozenset({codec.VISITED, codec.ATTEMPT, codec.DUE, codec.TARGET})
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class RequeueProgress:
     """How far a request has come. tries: calls made in this tier; now_ms: Unix milliseconds."""
 
     attempts: tuple[Attempt, ...]
@@ -28,7 +24,7 @@ class Progress:
     now_ms: int
 
 
-def moved(job: Job, step: Reroute, catalog: Catalog) -> Job:
+def rerouted(job: WorkItem, step: Reroute, catalog: Catalog) -> WorkItem:
     """The request as it goes on in the other tier; if a zone binds it, in one of that tier's."""
     zone = job.route.zone
     if zone is not None:
@@ -39,8 +35,12 @@ def moved(job: Job, step: Reroute, catalog: Catalog) -> Job:
     return replace(job, route=route, visited=(*job.visited, job.route.tier), attempts_here=0)
 
 
-def handed_over(
-    job: Job, step: Reroute | Delay, progress: Progress, trace: codec.Headers, catalog: Catalog
+def requeue_record(
+    job: WorkItem,
+    step: Reroute | Delay,
+    progress: RequeueProgress,
+    trace: codec.Headers,
+    catalog: Catalog,
 ) -> Outgoing:
     """The record on the other tier's queue, or on a retry queue, from where it comes back here.
 
@@ -48,7 +48,7 @@ def handed_over(
     """
     match step:
         case Reroute():
-            there = moved(job, step, catalog)
+            there = rerouted(job, step, catalog)
             topic = topics.tier_topic(step.tier, there.route.zone)
             told: _Told = {codec.VISITED: ",".join(there.visited)}
         case Delay(seconds=seconds):
@@ -65,13 +65,7 @@ def handed_over(
     return Outgoing(topic, codec.encode(tagged), job.record.key, _headers(job, trace, told))
 
 
-def retry_topic(seconds: float) -> str:
-    """The shortest delay that is no shorter than `seconds`, else the longest there is."""
-    fitting = (delay for delay in DELAYS_MS if delay >= seconds * 1000)
-    return topics.retry_topic(next(fitting, DELAYS_MS[-1]))
-
-
-def _headers(job: Job, trace: codec.Headers, values: _Told) -> list[tuple[str, bytes]]:
+def _headers(job: WorkItem, trace: codec.Headers, values: _Told) -> list[tuple[str, bytes]]:
     replaced = _OURS | {name for name, _ in trace}
     kept = [pair for pair in job.headers if pair[0] not in replaced]
     return [*kept, *codec.to_headers(values), *trace]

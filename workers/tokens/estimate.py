@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, TypeAlias
 import tiktoken
 from pydantic_core import to_json
 
-from producers.messages import ChatBody, Usage
+from producers.contract import ChatBody, Usage
 
 Encoding: TypeAlias = Literal["o200k_base", "cl100k_base"]
 FILES: Final[Mapping[Encoding, str]] = {
@@ -41,7 +41,7 @@ _NEAR: Final = 0.8
 
 
 @dataclass(frozen=True, slots=True)
-class Size:
+class PromptSize:
     """What a prompt holds: bytes of text, pictures, messages."""
 
     text_bytes: int
@@ -50,17 +50,17 @@ class Size:
 
 
 @dataclass(frozen=True, slots=True)
-class Learned:
+class LearnedTokenFactor:
     """Bytes per token of one model, as its provider has billed it so far."""
 
     bytes_per_token: float
 
-    def tokens(self, size: Size) -> int:
+    def tokens(self, size: PromptSize) -> int:
         """The estimate for a prompt of `size`."""
         text = size.text_bytes / self.bytes_per_token
         return ceil(text + size.images * _IMAGE_TOKENS + size.messages * _PER_MESSAGE)
 
-    def learn(self, size: Size, billed: int) -> "Learned":
+    def learn(self, size: PromptSize, billed: int) -> "LearnedTokenFactor":
         """The factor after a call of `size` was billed at `billed` prompt tokens.
 
         Prompts with pictures, and tiny ones that are mostly overhead, teach nothing.
@@ -69,25 +69,29 @@ class Learned:
         if size.images or size.text_bytes < 400 or text_tokens <= 0:  # noqa: PLR2004 - 100 tokens
             return self
         seen = min(max(size.text_bytes / text_tokens, 0.5), 20.0)
-        return Learned(self.bytes_per_token + _LEARNING_RATE * (seen - self.bytes_per_token))
+        return LearnedTokenFactor(
+            self.bytes_per_token + _LEARNING_RATE * (seen - self.bytes_per_token)
+        )
 
 
 class TokenFactors:
     """What was learned of every model."""
 
     def __init__(self) -> None:
-        self._learned: dict[str, Learned] = {}
+        self._learned: dict[str, LearnedTokenFactor] = {}
 
-    def of(self, model: str, family: str) -> Learned:
+    def of(self, model: str, family: str) -> LearnedTokenFactor:
         """The factor of `model`; of its family until it has been called."""
-        return self._learned.get(model) or Learned(BYTES_PER_TOKEN.get(family, _UNKNOWN_FAMILY))
+        return self._learned.get(model) or LearnedTokenFactor(
+            BYTES_PER_TOKEN.get(family, _UNKNOWN_FAMILY)
+        )
 
-    def learn(self, model: str, family: str, size: Size, billed: int) -> None:
+    def learn(self, model: str, family: str, size: PromptSize, billed: int) -> None:
         """Remember what a provider billed."""
         self._learned[model] = self.of(model, family).learn(size, billed)
 
 
-def size_of(body: ChatBody) -> Size:
+def size_of(body: ChatBody) -> PromptSize:
     """The size of everything that the provider turns into tokens."""
     text, images = 0, 0
     for message in body.messages:
@@ -101,12 +105,12 @@ def size_of(body: ChatBody) -> Size:
             text += len(to_json(message.get("tool_calls")))
     for told in (body.tools, body.response_format):
         text += len(to_json(told)) if told else 0
-    return Size(text, images, len(body.messages))
+    return PromptSize(text, images, len(body.messages))
 
 
 def estimated_usage(body: ChatBody, answer: Mapping[str, Any]) -> Usage:
     """What a call was probably billed, where a server tells nothing: better than for free."""
-    learned = Learned(_UNKNOWN_FAMILY)
+    learned = LearnedTokenFactor(_UNKNOWN_FAMILY)
     said = len(to_json([choice.get("message") for choice in answer["choices"]]))
     output = ceil(said / _UNKNOWN_FAMILY)
     return Usage(input_uncached=learned.tokens(size_of(body)), output=output)

@@ -12,7 +12,7 @@ from importlib.metadata import files
 from pathlib import Path
 from typing import Final
 
-from .tokens import FILES
+from workers.tokens.estimate import FILES
 
 _WHEEL: Final = "bpe-openai"
 _SHA256: Final = {
@@ -52,7 +52,7 @@ def _content(encoding: str) -> bytes:
 def main(arguments: list[str]) -> None:
     """Install into the directory that is named, and say where."""
     if len(arguments) != 1:
-        raise SystemExit("usage: python -m workers.tokenizer_files DIRECTORY")
+        raise SystemExit("usage: python -m workers.tokens.tiktoken_files DIRECTORY")
     for path in install(Path(arguments[0])):
         sys.stdout.write(f"{path}\n")
 

@@ -8,9 +8,9 @@ only when a URL asks for them.
 from pathlib import Path
 from typing import Final
 
-from observability.ledger import Ledger, LedgerError, Store
-from observability.stores.address import parse, scheme_of
-from observability.stores.duckdb_file import DuckDbFile
+from observability.ledger.ledger import Ledger, LedgerError, LedgerStore
+from observability.ledger.stores.duckdb_file import DuckDbFile
+from observability.ledger.stores.store_url import parse_store_url, scheme_of
 
 _FORMS: Final = (
     "it is the path of a DuckDB file, postgresql://user:password@host/database or"
@@ -27,7 +27,7 @@ def ledger_at(where: str | Path) -> Ledger:
     return Ledger(_store_at(str(where).strip().strip("'\"")))
 
 
-def _store_at(where: str) -> Store:
+def _store_at(where: str) -> LedgerStore:
     match scheme_of(where):
         case None if "//" in where or "@" in where:
             # it isn't shown: it may hold a password
@@ -36,16 +36,16 @@ def _store_at(where: str) -> Store:
             return DuckDbFile(Path(where))
         case "postgresql" | "postgres":
             try:
-                from observability.stores.postgres import Postgres  # noqa: PLC0415
+                from observability.ledger.stores.postgres import Postgres  # noqa: PLC0415
             except ImportError as error:
                 raise _not_installed("postgresql", "psycopg[binary]") from error
-            return Postgres(parse(where))
+            return Postgres(parse_store_url(where))
         case "clickhouse":
             try:
-                from observability.stores.clickhouse import clickhouse_at  # noqa: PLC0415
+                from observability.ledger.stores.clickhouse import clickhouse_at  # noqa: PLC0415
             except ImportError as error:
                 raise _not_installed("clickhouse", "clickhouse-connect") from error
-            return clickhouse_at(parse(where))
+            return clickhouse_at(parse_store_url(where))
         case scheme:
             raise ValueError(f"there is no store for {scheme}: {_FORMS}")
 

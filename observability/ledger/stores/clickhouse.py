@@ -18,10 +18,16 @@ from clickhouse_connect import get_client
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
 
-from observability.ledger import Batch, Dialect, LedgerError, Parameter, missing_columns
-from observability.ledger_schema import COLUMNS, Column, columns_of
-from observability.stores.address import Address
-from observability.stores.patience import PATIENT, Patience
+from observability.ledger.ledger import (
+    LedgerError,
+    Parameter,
+    SqlDialect,
+    UsageBatch,
+    missing_columns,
+)
+from observability.ledger.schema import COLUMNS, Column, columns_of
+from observability.ledger.stores.store_retry import PATIENT, StoreRetry
+from observability.ledger.stores.store_url import StoreUrl
 
 _TYPES: Final[Mapping[type, str]] = {int: "Int64", float: "Float64", str: "String"}
 _OPTIONS: Final = frozenset({"secure", "verify"})
@@ -30,7 +36,7 @@ _CONNECT_S: Final = 10
 _LARGE_QUERY: Final = 16 << 20
 """Bytes: the ids of a batch are in one query."""
 
-DIALECT: Final = Dialect(
+CLICKHOUSE_DIALECT: Final = SqlDialect(
     member=lambda json, key: f"JSONExtract({json}, {key}, 'Nullable(String)')",
     schema="currentDatabase()",
     attempts="usage ARRAY JOIN JSONExtractArrayRaw(assumeNotNull(attempts)) AS attempt",
@@ -105,7 +111,7 @@ class ClickHouseReading:
     """Each query sees its own moment."""
 
     client: Client
-    dialect: Dialect = DIALECT
+    dialect: SqlDialect = CLICKHOUSE_DIALECT
 
     def rows(self, sql: str, parameters: Mapping[str, Parameter] | None = None) -> list[Any]:
         """As ClickHouse names parameters: `{name:Type}`."""
@@ -122,8 +128,8 @@ class ClickHouseReading:
 class ClickHouse:
     """The database at `address`. now_ns: tells which of two events or positions came first."""
 
-    address: Address
-    patience: Patience = PATIENT
+    address: StoreUrl
+    patience: StoreRetry = PATIENT
     now_ns: Callable[[], int] = time.time_ns
 
     @property
@@ -144,12 +150,12 @@ class ClickHouse:
                 for statement in [*statements, *(table.view() for table in _TABLES)]:
                     client.command(statement)
 
-    def book(self, batch: Batch) -> int:
+    def book(self, batch: UsageBatch) -> int:
         """Data first, positions last: a crash anywhere books the batch again, to no effect."""
         with self._told():
             return self.patience.until_done(self.name, lambda: self._book(batch), _passes)
 
-    def _book(self, batch: Batch) -> int:
+    def _book(self, batch: UsageBatch) -> int:
         now = self.now_ns()
         with closing(self._connect()) as client:
             known = _known(client, [event.id for event in batch.events])
@@ -197,7 +203,7 @@ class ClickHouse:
         )
 
 
-def clickhouse_at(address: Address) -> ClickHouse:
+def clickhouse_at(address: StoreUrl) -> ClickHouse:
     """ValueError for an option that we don't know."""
     unknown = address.options.keys() - _OPTIONS
     if unknown:

@@ -13,12 +13,19 @@ from typing import Any, Final
 
 import duckdb
 
-from observability.ledger import Batch, Dialect, LedgerError, Parameter, Partition, Unreadable
-from observability.ledger_schema import COLUMNS, columns_of
-from observability.stores.patience import Patience
-from producers.messages import UsageEvent
+from observability.ledger.ledger import (
+    LedgerError,
+    Parameter,
+    SqlDialect,
+    Unreadable,
+    UsageBatch,
+    UsagePartition,
+)
+from observability.ledger.schema import COLUMNS, columns_of
+from observability.ledger.stores.store_retry import StoreRetry
+from producers.contract import UsageEvent
 
-_TAKING_TURNS: Final = Patience(retry_s=0.02)
+_TAKING_TURNS: Final = StoreRetry(retry_s=0.02)
 
 _TABLES: Final = f"""
 CREATE TABLE IF NOT EXISTS usage (
@@ -46,7 +53,7 @@ def _member(json: str, key: str) -> str:
     return f"json_extract_string({json}, '/' || replace(replace({key}, '~', '~0'), '/', '~1'))"
 
 
-DIALECT: Final = Dialect(
+DUCKDB_DIALECT: Final = SqlDialect(
     member=_member,
     schema="current_schema()",
     attempts="""usage, unnest(from_json(attempts, '["JSON"]')) AS made(attempt)""",
@@ -58,7 +65,7 @@ class DuckDbReading:
     """Everything as it was when the file was opened: nobody writes meanwhile."""
 
     db: duckdb.DuckDBPyConnection
-    dialect: Dialect = DIALECT
+    dialect: SqlDialect = DUCKDB_DIALECT
 
     def rows(self, sql: str, parameters: Mapping[str, Parameter] | None = None) -> list[Any]:
         """DuckDB refuses parameters that a query doesn't name: they are left out."""
@@ -72,7 +79,7 @@ class DuckDbFile:
     """The file at `path`. patience: with other processes that have it open."""
 
     path: Path
-    patience: Patience = _TAKING_TURNS
+    patience: StoreRetry = _TAKING_TURNS
 
     @property
     def name(self) -> str:
@@ -85,7 +92,7 @@ class DuckDbFile:
         with self.open(read_only=False) as db:
             db.execute(_TABLES)
 
-    def book(self, batch: Batch) -> int:
+    def book(self, batch: UsageBatch) -> int:
         """All of the batch and its positions, or, if we are killed, nothing of it."""
         with self.open(read_only=False) as db:
             db.begin()
@@ -144,6 +151,6 @@ def _insert_unreadable(db: duckdb.DuckDBPyConnection, records: Sequence[Unreadab
         )
 
 
-def _move(db: duckdb.DuckDBPyConnection, positions: Mapping[Partition, int]) -> None:
+def _move(db: duckdb.DuckDBPyConnection, positions: Mapping[UsagePartition, int]) -> None:
     for (topic, part), offset in positions.items():
         db.execute("INSERT OR REPLACE INTO positions VALUES (?, ?, ?)", [topic, part, offset])

@@ -14,10 +14,16 @@ import psycopg
 from psycopg import Connection, IsolationLevel, OperationalError
 from psycopg.conninfo import make_conninfo
 
-from observability.ledger import Batch, Dialect, LedgerError, Parameter, missing_columns
-from observability.ledger_schema import COLUMNS, Column, columns_of
-from observability.stores.address import Address
-from observability.stores.patience import PATIENT, Patience
+from observability.ledger.ledger import (
+    LedgerError,
+    Parameter,
+    SqlDialect,
+    UsageBatch,
+    missing_columns,
+)
+from observability.ledger.schema import COLUMNS, Column, columns_of
+from observability.ledger.stores.store_retry import PATIENT, StoreRetry
+from observability.ledger.stores.store_url import StoreUrl
 
 _KINDS: Final = {"VARCHAR": "TEXT", "JSON": "TEXT", "DOUBLE": "DOUBLE PRECISION"}
 _CONNECT_S: Final = 10
@@ -61,7 +67,7 @@ _MOVE: Final = (
     " ON CONFLICT (topic, part) DO UPDATE SET next_offset = excluded.next_offset"
 )
 
-DIALECT: Final = Dialect(
+POSTGRES_DIALECT: Final = SqlDialect(
     member=lambda json, key: f"CAST({json} AS json) ->> CAST({key} AS text)",
     schema="current_schema()",
     attempts="usage, json_array_elements(CAST(attempts AS json)) AS made(attempt)",
@@ -73,7 +79,7 @@ class PostgresReading:
     """One transaction."""
 
     db: "Connection[tuple[Any, ...]]"
-    dialect: Dialect = DIALECT
+    dialect: SqlDialect = POSTGRES_DIALECT
 
     def rows(self, sql: str, parameters: Mapping[str, Parameter] | None = None) -> list[Any]:
         """As psycopg names parameters: `%(name)s`."""
@@ -85,8 +91,8 @@ class PostgresReading:
 class Postgres:
     """The database at `address`; the URL's options are libpq's, such as `sslmode`."""
 
-    address: Address
-    patience: Patience = PATIENT
+    address: StoreUrl
+    patience: StoreRetry = PATIENT
 
     @property
     def name(self) -> str:
@@ -104,12 +110,12 @@ class Postgres:
             for column in missing:
                 db.execute(f"ALTER TABLE usage ADD COLUMN {_definition(column)}".encode())
 
-    def book(self, batch: Batch) -> int:
+    def book(self, batch: UsageBatch) -> int:
         """All of the batch and its positions, or nothing of it."""
         with self._told():
             return self.patience.until_done(self.name, lambda: self._book(batch), _passes)
 
-    def _book(self, batch: Batch) -> int:
+    def _book(self, batch: UsageBatch) -> int:
         # in one order, so that two ledgers that book the same events never wait for each other
         events = sorted(batch.events, key=attrgetter("id"))
         moves = sorted((*place, offset) for place, offset in batch.positions.items())

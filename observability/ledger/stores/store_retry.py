@@ -12,7 +12,7 @@ _UNREMARKABLE_S: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class StoreRetry:
     """Tries again every `retry_s` for `wait_s` in all; says so if it takes more than a moment."""
 
     wait_s: float = 60
@@ -37,4 +37,4 @@ class Patience:
                 self.sleep(self.retry_s)
 
 
-PATIENT: Final = Patience()
+PATIENT: Final = StoreRetry()

@@ -11,7 +11,7 @@ _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class StoreUrl:
     """`scheme://user:password@host:port/database?option=value`; what isn't given is None."""
 
     scheme: str
@@ -37,7 +37,7 @@ def scheme_of(text: str) -> str | None:
     return None if found is None else found[1].lower()
 
 
-def parse(url: str) -> Address:
+def parse_store_url(url: str) -> StoreUrl:
     """ValueError, with the right form, for what isn't such a URL."""
     scheme = scheme_of(url)
     try:
@@ -55,4 +55,4 @@ def parse(url: str) -> Address:
         None if text is None else unquote(text) for text in (parts.username, parts.password)
     )
     options = dict(parse_qsl(parts.query))
-    return Address(scheme or "", host, port, user, password, unquote(path), options)
+    return StoreUrl(scheme or "", host, port, user, password, unquote(path), options)

@@ -9,12 +9,12 @@ from typing import Protocol
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from producers.broker import Broker, Partition, Record
-from producers.kafka import KafkaBroker
+from producers.kafka.aiokafka_broker import KafkaBroker
+from producers.kafka.broker import Broker, Partition, Record
+from runtime.consuming.kafka_source import KafkaSource
+from runtime.consuming.stream import RebalanceListener, RecordSource
 from runtime.process.settings import ServiceSettings
 from tests.memory_broker import Member, MemoryBroker
-from workers.kafka_source import KafkaSource
-from workers.stream import Rebalanced, Source
 
 PARTITIONS = 4
 
@@ -31,11 +31,11 @@ class Cluster(Protocol):
         """A fresh topic of four partitions."""
         ...
 
-    def member(self, topics: Sequence[str], group: str) -> Source:
+    def member(self, topics: Sequence[str], group: str) -> RecordSource:
         """A member that hasn't joined yet."""
         ...
 
-    async def kill(self, member: Source) -> None:
+    async def kill(self, member: RecordSource) -> None:
         """Its connections end without a word; it does nothing any more."""
         ...
 
@@ -44,10 +44,10 @@ class Cluster(Protocol):
 class Mortal:
     """A member that can be struck dead: then nothing it does reaches the broker, no goodbye."""
 
-    source: Source
+    source: RecordSource
     dead: bool = False
 
-    async def start(self, listener: Rebalanced) -> None:
+    async def start(self, listener: RebalanceListener) -> None:
         """As the source does."""
         await self.source.start(listener)
 
@@ -83,11 +83,11 @@ class InMemory:
         """It is there when it is used."""
         return f"t-{uuid.uuid4().hex}"
 
-    def member(self, topics: Sequence[str], group: str) -> Source:
+    def member(self, topics: Sequence[str], group: str) -> RecordSource:
         """As the stream takes it."""
         return self.broker.member(topics, group)
 
-    async def kill(self, member: Source) -> None:
+    async def kill(self, member: RecordSource) -> None:
         """The group hears of it at once."""
         assert isinstance(member, Member)
         await member.die()
@@ -108,11 +108,11 @@ class OverTheWire:
         await self.admin.create_topics([NewTopic(name, PARTITIONS, 1)])
         return name
 
-    def member(self, topics: Sequence[str], group: str) -> Source:
+    def member(self, topics: Sequence[str], group: str) -> RecordSource:
         """As the services join."""
         return KafkaSource(self.settings, topics, group, self.session_timeout_s)
 
-    async def kill(self, member: Source) -> None:
+    async def kill(self, member: RecordSource) -> None:
         """Its connections end, and nothing of it runs on: the broker isn't told."""
         assert isinstance(member, KafkaSource)
         consumer = member._consumer  # noqa: SLF001 no public way to die

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from producers.broker import Outgoing, Record
+from producers.kafka.broker import Outgoing, Record
+from runtime.consuming.fair_queue import Lane
+from runtime.consuming.stream import ConsumerStream, RecordSource, StreamSettings
 from runtime.process.settings import ServiceSettings
 from tests.contract.broker.clusters import Cluster, InMemory, Mortal, over_the_wire
-from workers.admission import Lane
-from workers.stream import Source, Stream, StreamSettings
 
 BROKERS = [
     "memory",
@@ -97,15 +97,15 @@ async def no_crash(record: Record, error: BaseException) -> None:
     raise AssertionError(record) from error
 
 
-def stream_of(source: Source, handled: Handled, backlog: int = 10_000) -> Stream:
+def stream_of(source: RecordSource, handled: Handled, backlog: int = 10_000) -> ConsumerStream:
     settings = StreamSettings(
         64, backlog=backlog, commit_every_s=0.05, revoke_grace_s=0.5, stop_grace_s=0.5
     )
-    return Stream(source, handled.handle, no_crash, lambda _: Lane("t"), settings)
+    return ConsumerStream(source, handled.handle, no_crash, lambda _: Lane("t"), settings)
 
 
 @asynccontextmanager
-async def running(*streams: Stream) -> AsyncIterator[None]:
+async def running(*streams: ConsumerStream) -> AsyncIterator[None]:
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
         for stream in streams:

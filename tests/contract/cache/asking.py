@@ -2,8 +2,8 @@
 
 from decimal import Decimal
 
-from cache.found import Found, Hit
-from producers.messages import (
+from cache.results.lookup_result import Hit, LookupResult
+from producers.contract import (
     CacheControl,
     CacheOutcome,
     ChatBody,
@@ -47,5 +47,5 @@ def done(answer: str = "A lock.", finish: str = "stop", cost: str = "120") -> Do
     )
 
 
-def answer_of(found: Found) -> str | None:
+def answer_of(found: LookupResult) -> str | None:
     return found.body["choices"][0]["message"]["content"] if isinstance(found, Hit) else None

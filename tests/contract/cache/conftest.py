@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from cache.embed import LocalEmbedder
+from cache.semantic.embedder import LocalEmbedder
 
 
 @pytest.fixture

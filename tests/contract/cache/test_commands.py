@@ -8,8 +8,8 @@ import pytest
 from redis.asyncio import Redis
 
 from cache.__main__ import main
-from cache.found import Hit, Miss
-from cache.lookup import Lookup
+from cache.lookup import CacheLookup
+from cache.results.lookup_result import Hit, Miss
 from cache.settings import CacheSettings
 from tests.contract.cache.asking import NOW, ROUTE, done, request
 
@@ -94,7 +94,7 @@ def test_own_pairs_make_own_operating_points(tmp_path: Path) -> None:
 def test_stats_and_invalidate(redis_url: str, capsys: pytest.CaptureFixture[str]) -> None:
     async def keep_one() -> None:
         async with Redis.from_url(redis_url) as redis:
-            lookup = Lookup(CacheSettings(budget_ms=5000), redis)
+            lookup = CacheLookup(CacheSettings(budget_ms=5000), redis)
             found = await lookup.find(request("What is a mutex?", tags=("os",)), ROUTE, NOW)
             assert isinstance(found, Miss)
             await lookup.keep(found, done())

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from aiohttp import web
 
-from cache.embed import LocalEmbedder, NoEmbedder, OpenAiEmbedder, endpoint_version
+from cache.semantic.embedder import LocalEmbedder, NoEmbedder, OpenAiEmbedder, endpoint_version
 
 
 @pytest.fixture

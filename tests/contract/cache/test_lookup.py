@@ -5,29 +5,29 @@ from decimal import Decimal
 import pytest
 from redis.asyncio import Redis
 
-from cache.found import Bypass, Hit, Miss, Refresh
-from cache.lookup import Lookup
+from cache.lookup import CacheLookup
+from cache.results.lookup_result import Bypass, Hit, Miss, Refresh
 from cache.settings import CacheSettings
-from producers.messages import CacheOutcome, Done, Request, Route, Usage
+from producers.contract import CacheOutcome, Done, Request, Route, Usage
 from tests.contract.cache.asking import NOW, ROUTE, answer_of, done, request
 
 pytestmark = pytest.mark.redis
 
 
 @pytest.fixture
-async def lookup(redis: Redis) -> AsyncIterator[Lookup]:
-    made = Lookup(CacheSettings(budget_ms=500, lease_s=0.3), redis)
+async def lookup(redis: Redis) -> AsyncIterator[CacheLookup]:
+    made = CacheLookup(CacheSettings(budget_ms=500, lease_s=0.3), redis)
     yield made
     await made.close()
 
 
-async def keep(lookup: Lookup, asked: Request, answer: Done | None = None) -> None:
+async def keep(lookup: CacheLookup, asked: Request, answer: Done | None = None) -> None:
     found = await lookup.find(asked, ROUTE, NOW)
     assert isinstance(found, Miss)
     await lookup.keep(found, answer or done())
 
 
-async def test_a_kept_answer_is_found_with_what_it_saved(lookup: Lookup) -> None:
+async def test_a_kept_answer_is_found_with_what_it_saved(lookup: CacheLookup) -> None:
     await keep(lookup, request())
     found = await lookup.find(request(), ROUTE, NOW + 5000)
     assert isinstance(found, Hit)
@@ -43,7 +43,7 @@ async def test_a_kept_answer_is_found_with_what_it_saved(lookup: Lookup) -> None
     }
 
 
-async def test_another_form_of_the_same_words_is_a_canonical_hit(lookup: Lookup) -> None:
+async def test_another_form_of_the_same_words_is_a_canonical_hit(lookup: CacheLookup) -> None:
     await keep(lookup, request())
     found = await lookup.find(request("  Hi, what is a MUTEX?? Thanks!"), ROUTE, NOW)
     assert isinstance(found, Hit)
@@ -52,19 +52,19 @@ async def test_another_form_of_the_same_words_is_a_canonical_hit(lookup: Lookup)
     assert isinstance(await lookup.find(strict, ROUTE, NOW), Miss)
 
 
-async def test_no_answer_crosses_tenants_or_tiers(lookup: Lookup) -> None:
+async def test_no_answer_crosses_tenants_or_tiers(lookup: CacheLookup) -> None:
     await keep(lookup, request())
     assert isinstance(await lookup.find(request(tenant="other"), ROUTE, NOW), Miss)
     assert isinstance(await lookup.find(request(), Route(tier="premium"), NOW), Miss)
 
 
 @pytest.mark.parametrize("finish", ["length", "content_filter", "tool_calls"])
-async def test_an_answer_that_is_not_whole_is_not_kept(lookup: Lookup, finish: str) -> None:
+async def test_an_answer_that_is_not_whole_is_not_kept(lookup: CacheLookup, finish: str) -> None:
     await keep(lookup, request(), done(finish=finish))
     assert not isinstance(await lookup.find(request(), ROUTE, NOW), Hit)
 
 
-async def test_controls(lookup: Lookup) -> None:
+async def test_controls(lookup: CacheLookup) -> None:
     absent = await lookup.find(request(mode="only-if-cached"), ROUTE, NOW)
     assert isinstance(absent, Miss)
     assert absent.lead is None
@@ -76,7 +76,7 @@ async def test_controls(lookup: Lookup) -> None:
 
 
 async def test_switched_off_for_a_tenant(redis: Redis) -> None:
-    lookup = Lookup(CacheSettings(tenants={"acme": {"steps": []}}), redis)
+    lookup = CacheLookup(CacheSettings(tenants={"acme": {"steps": []}}), redis)
     found = await lookup.find(request(), ROUTE, NOW)
     assert found == Bypass(
         CacheOutcome(result="bypass", reason="switched off for this tenant or tier")
@@ -84,10 +84,10 @@ async def test_switched_off_for_a_tenant(redis: Redis) -> None:
 
 
 async def test_two_hundred_at_once_on_four_workers_make_one_call(redis: Redis) -> None:
-    lookups = [Lookup(CacheSettings(budget_ms=2000, lease_s=5), redis) for _ in range(4)]
+    lookups = [CacheLookup(CacheSettings(budget_ms=2000, lease_s=5), redis) for _ in range(4)]
     calls = 0
 
-    async def serve(lookup: Lookup) -> str | None:
+    async def serve(lookup: CacheLookup) -> str | None:
         nonlocal calls
         found = await lookup.find(request(), ROUTE, NOW)
         if isinstance(found, Miss):
@@ -104,7 +104,7 @@ async def test_two_hundred_at_once_on_four_workers_make_one_call(redis: Redis) -
         await lookup.close()
 
 
-async def test_a_failed_leader_is_replaced_at_once(lookup: Lookup) -> None:
+async def test_a_failed_leader_is_replaced_at_once(lookup: CacheLookup) -> None:
     first = await lookup.find(request(), ROUTE, NOW)
     assert isinstance(first, Miss)
     assert first.lead is not None
@@ -118,7 +118,7 @@ async def test_a_failed_leader_is_replaced_at_once(lookup: Lookup) -> None:
 
 async def test_a_dead_leader_is_replaced_when_its_lease_ends(redis: Redis) -> None:
     settings = CacheSettings(budget_ms=500, lease_s=0.2)
-    dead, alive = Lookup(settings, redis), Lookup(settings, redis)
+    dead, alive = CacheLookup(settings, redis), CacheLookup(settings, redis)
     assert isinstance(await dead.find(request(), ROUTE, NOW), Miss)
     await dead.close()
     found = await alive.find(request(), ROUTE, NOW)
@@ -127,7 +127,7 @@ async def test_a_dead_leader_is_replaced_when_its_lease_ends(redis: Redis) -> No
     await alive.close()
 
 
-async def test_an_answer_that_cannot_be_shared_sends_the_followers_off(lookup: Lookup) -> None:
+async def test_an_answer_that_cannot_be_shared_sends_the_followers_off(lookup: CacheLookup) -> None:
     first = await lookup.find(request(), ROUTE, NOW)
     assert isinstance(first, Miss)
     waiting = [asyncio.create_task(lookup.find(request(), ROUTE, NOW)) for _ in range(5)]
@@ -138,7 +138,7 @@ async def test_an_answer_that_cannot_be_shared_sends_the_followers_off(lookup: L
 
 async def test_one_caller_refreshes_a_stale_entry(redis: Redis) -> None:
     stale = {"ttl_s": 10, "ttl_jitter": 0, "stale_s": 60}
-    lookup = Lookup(CacheSettings(tenants={"acme": stale}, budget_ms=500), redis)
+    lookup = CacheLookup(CacheSettings(tenants={"acme": stale}, budget_ms=500), redis)
     await keep(lookup, request())
     later = NOW + 20_000
     first, second = [await lookup.find(request(), ROUTE, later) for _ in range(2)]

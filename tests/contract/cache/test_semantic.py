@@ -10,20 +10,20 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from cache.embed import LocalEmbedder
-from cache.found import Hit, Miss, Shadow
-from cache.index import Index, ProcessIndex, RedisIndex
-from cache.invalidation import Invalidation
-from cache.key import Question
-from cache.lookup import Lookup, Semantic
-from cache.promise import STRICTEST, Promise, write
-from cache.report import report
-from cache.round_trips import RoundTrips
+from cache.commands.tenant_stats import tenant_stats
+from cache.identity.key import Question
+from cache.lookup import CacheLookup, SemanticStep
+from cache.results.lookup_result import Hit, Miss, ShadowCheck
+from cache.semantic.embedder import LocalEmbedder
+from cache.semantic.error_bound import STRICTEST, ErrorBound, write_error_bound
+from cache.semantic.vector_index import ProcessIndex, RedisIndex, VectorIndex
+from cache.semantic.verifier_file import load_verifier
 from cache.settings import CacheSettings
-from cache.store import Store
-from cache.verifier_file import load_verifier
+from cache.storage.invalidation import Invalidation
+from cache.storage.store import EntryStore
 from dev.redis_server import redis_server, url_of
-from producers.messages import ChatBody, Request, Route
+from producers.contract import ChatBody, Request, Route
+from runtime.redis.pipelining import PipelineLane
 from tests.contract.cache.asking import NOW, ROUTE, answer_of, done, request
 
 pytestmark = pytest.mark.redis
@@ -36,28 +36,33 @@ SAME = "What is the best way to learn to play guitar?"
 @pytest.fixture(params=["redis", "process"])
 async def lookup(
     request: pytest.FixtureRequest, redis: Redis, embedder: LocalEmbedder
-) -> AsyncIterator[Lookup]:
-    index: Index = RedisIndex(redis) if request.param == "redis" else ProcessIndex(redis, "log")
+) -> AsyncIterator[CacheLookup]:
+    index: VectorIndex = (
+        RedisIndex(redis) if request.param == "redis" else ProcessIndex(redis, "log")
+    )
     made = open_with(PATIENT, redis, embedder, index)
     yield made
     await made.close()
 
 
 def open_with(
-    settings: dict[str, Any], redis: Redis, embedder: LocalEmbedder, index: Index | None = None
-) -> Lookup:
+    settings: dict[str, Any],
+    redis: Redis,
+    embedder: LocalEmbedder,
+    index: VectorIndex | None = None,
+) -> CacheLookup:
     read = CacheSettings.model_validate(settings)
     verifier = load_verifier(read, embedder.version)
-    return Lookup(read, redis, Semantic(embedder, verifier, index or RedisIndex(redis)))
+    return CacheLookup(read, redis, SemanticStep(embedder, verifier, index or RedisIndex(redis)))
 
 
-async def keep(lookup: Lookup, asked: Request, answer: str = "Practise.") -> None:
+async def keep(lookup: CacheLookup, asked: Request, answer: str = "Practise.") -> None:
     found = await lookup.find(asked, ROUTE, NOW)
     assert isinstance(found, Miss)
     await lookup.keep(found, done(answer))
 
 
-async def test_the_same_question_in_other_words(lookup: Lookup) -> None:
+async def test_the_same_question_in_other_words(lookup: CacheLookup) -> None:
     await keep(lookup, request(ASKED))
     found = await lookup.find(request(SAME), ROUTE, NOW + 1000)
     assert answer_of(found) == "Practise."
@@ -79,7 +84,7 @@ async def test_the_same_question_in_other_words(lookup: Lookup) -> None:
     ],
 )
 async def test_a_detail_that_changes_the_answer_is_no_hit(
-    lookup: Lookup, kept: str, asked: str
+    lookup: CacheLookup, kept: str, asked: str
 ) -> None:
     await keep(lookup, request(kept))
     found = await lookup.find(request(asked), ROUTE, NOW)
@@ -87,7 +92,7 @@ async def test_a_detail_that_changes_the_answer_is_no_hit(
     assert found.outcome.reason is not None
 
 
-async def test_no_near_hit_crosses_a_scope_even_for_the_same_words(lookup: Lookup) -> None:
+async def test_no_near_hit_crosses_a_scope_even_for_the_same_words(lookup: CacheLookup) -> None:
     await keep(lookup, request(ASKED))
     for other in (request(SAME, tenant="other"), request(SAME, scope="docs")):
         assert isinstance(await lookup.find(other, ROUTE, NOW), Miss)
@@ -99,7 +104,7 @@ async def test_no_near_hit_crosses_a_scope_even_for_the_same_words(lookup: Looku
     assert isinstance(await lookup.find(elsewhere, ROUTE, NOW), Miss)
 
 
-async def test_forgotten_by_tag_scope_entry_and_whole_tenant(lookup: Lookup) -> None:
+async def test_forgotten_by_tag_scope_entry_and_whole_tenant(lookup: CacheLookup) -> None:
     for what in ("tag", "scope", "entry", "everything"):
         asked = request(f"{ASKED} ({what})", tags=("music",), scope="docs")
         await keep(lookup, asked)
@@ -112,7 +117,7 @@ async def test_forgotten_by_tag_scope_entry_and_whole_tenant(lookup: Lookup) -> 
         assert isinstance(await lookup.find(only, ROUTE, NOW), Miss)
 
 
-async def test_an_answer_made_while_its_tag_was_forgotten_is_not_kept(lookup: Lookup) -> None:
+async def test_an_answer_made_while_its_tag_was_forgotten_is_not_kept(lookup: CacheLookup) -> None:
     asked = request(ASKED, tags=("music",))
     found = await lookup.find(asked, ROUTE, NOW)
     assert isinstance(found, Miss)
@@ -134,23 +139,24 @@ async def test_every_hit_can_be_checked_and_a_wrong_one_counts_against_its_entry
         if not isinstance(found, Hit):
             break
         hits += 1
-        assert isinstance(found.follow_up, Shadow)
+        assert isinstance(found.follow_up, ShadowCheck)
         kept_nowhere = replace(found.follow_up.miss, age=None)
         await lookup.follow(replace(found.follow_up, miss=kept_nowhere), done(wrong))
     assert 1 <= hits <= 3
-    said = await report(redis, CacheSettings.model_validate(always), "acme")
+    said = await tenant_stats(redis, CacheSettings.model_validate(always), "acme")
     (group,) = said["promise"].values()
     assert group["tightened"] >= 1
     await lookup.close()
 
 
 async def test_a_group_that_broke_its_promise_gets_no_near_hits(
-    lookup: Lookup, redis: Redis
+    lookup: CacheLookup, redis: Redis
 ) -> None:
     await keep(lookup, request(ASKED))
-    store = Store(RoundTrips(redis), None, CacheSettings().key_prefix)  # type: ignore[arg-type]
+    store = EntryStore(PipelineLane(redis), None, CacheSettings().key_prefix)  # type: ignore[arg-type]
     await redis.set(
-        store.key("acme", "promise", "tier:economy"), write(Promise(level=STRICTEST + 1))
+        store.key("acme", "promise", "tier:economy"),
+        write_error_bound(ErrorBound(level=STRICTEST + 1)),
     )
     found = await lookup.find(request(SAME), ROUTE, NOW)
     assert isinstance(found, Miss)
@@ -181,7 +187,7 @@ async def test_the_least_valuable_entries_go_when_the_tenant_is_full(
     assert 3 in kept
     assert 39 in kept
     assert len(kept) < 40
-    said = await report(redis, CacheSettings.model_validate(small), "acme")
+    said = await tenant_stats(redis, CacheSettings.model_validate(small), "acme")
     assert said["bytes"] <= said["quota_bytes"]
     await lookup.close()
 
@@ -233,7 +239,7 @@ def test_an_entry_names_its_scope() -> None:
 
 
 @pytest.mark.parametrize("asked", ["How old is Berlin today?", "How old is Paris?"])
-async def test_no_reason_tells_a_word_of_the_question(lookup: Lookup, asked: str) -> None:
+async def test_no_reason_tells_a_word_of_the_question(lookup: CacheLookup, asked: str) -> None:
     await keep(lookup, request("How old is Berlin?"))
     found = await lookup.find(request(asked), ROUTE, NOW)
     assert not isinstance(found, Hit)

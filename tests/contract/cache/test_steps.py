@@ -8,15 +8,15 @@ from contextlib import contextmanager
 import pytest
 from redis.asyncio import Redis
 
-from cache.embed import LocalEmbedder
-from cache.found import Hit, Miss
-from cache.index import RedisIndex, Vector
-from cache.lookup import FLIGHT, Lookup
-from cache.rows import Near
+from cache.lookup import FLIGHT, CacheLookup
+from cache.results.lookup_result import Hit, Miss
+from cache.semantic.embedder import LocalEmbedder
+from cache.semantic.vector_index import RedisIndex, Vector
+from cache.semantic.vector_rows import NearestVector
 from cache.settings import CacheSettings
-from observability.semconv import CACHE_COSINES, CACHE_REASON, CACHE_ROLE, CACHE_SCORE
-from observability.tracing import OpenSpan, Tracer, TracingSettings
-from producers.messages import Request
+from observability.tracing.semconv import CACHE_COSINES, CACHE_REASON, CACHE_ROLE, CACHE_SCORE
+from observability.tracing.tracer import OpenSpan, Tracer, TracingSettings
+from producers.contract import Request
 from tests.contract.cache.asking import NOW, ROUTE, done, request
 from tests.contract.cache.test_semantic import ASKED, PATIENT, SAME, open_with
 from tests.seen_spans import SeenSpans, said
@@ -40,14 +40,14 @@ def steps(seen: SeenSpans) -> list[str]:
     return sorted(inside, key=lambda name: seen.named(name).start_time or 0)
 
 
-async def keep(lookup: Lookup, asked: Request) -> None:
+async def keep(lookup: CacheLookup, asked: Request) -> None:
     found = await lookup.find(asked, ROUTE, NOW)
     assert isinstance(found, Miss)
     await lookup.keep(found, done())
 
 
 async def test_the_very_words_take_one_read(redis: Redis) -> None:
-    lookup, seen = Lookup(CacheSettings(budget_ms=500), redis), SeenSpans()
+    lookup, seen = CacheLookup(CacheSettings(budget_ms=500), redis), SeenSpans()
     await keep(lookup, request())
     with traced(seen) as span:
         assert isinstance(await lookup.find(request(), ROUTE, NOW, span), Hit)
@@ -80,12 +80,12 @@ async def test_a_refusal_by_the_verifier_says_why_and_who_calls(
     assert isinstance(found, Miss)
     assert steps(seen) == ["read", "embed", "search", "read candidates", "verify", FLIGHT]
     assert said(seen.named("verify"))[CACHE_REASON] == found.outcome.reason
-    assert said(seen.named(FLIGHT))[CACHE_ROLE] == "Leads"
+    assert said(seen.named(FLIGHT))[CACHE_ROLE] == "Leader"
     await lookup.close()
 
 
 async def test_the_wait_for_anothers_answer_is_a_step(redis: Redis) -> None:
-    lookup, seen = Lookup(CacheSettings(budget_ms=500), redis), SeenSpans()
+    lookup, seen = CacheLookup(CacheSettings(budget_ms=500), redis), SeenSpans()
     leader = await lookup.find(request(), ROUTE, NOW)
     assert isinstance(leader, Miss)
     hop = Tracer("test", seen, TracingSettings(sample_ratio=1)).hop("serve")
@@ -97,12 +97,12 @@ async def test_the_wait_for_anothers_answer_is_a_step(redis: Redis) -> None:
         assert isinstance(await follower, Hit)
     hop.end()
     assert steps(seen) == ["read", FLIGHT]
-    assert said(seen.named(FLIGHT))[CACHE_ROLE] == "Follows"
+    assert said(seen.named(FLIGHT))[CACHE_ROLE] == "Follower"
     await lookup.close()
 
 
 class StuckIndex(RedisIndex):
-    async def near(self, space: str, vector: Vector, count: int) -> list[Near]:
+    async def near(self, space: str, vector: Vector, count: int) -> list[NearestVector]:
         await asyncio.Event().wait()
         return await super().near(space, vector, count)
 

@@ -11,8 +11,8 @@ import psycopg
 from dev import clickhouse
 from dev.postgres_server import url_of
 from dev.processes import Server
-from observability.ledger import Ledger
-from observability.stores import ledger_at
+from observability.ledger.ledger import Ledger
+from observability.ledger.stores import ledger_at
 
 _NUMBERS = count()
 

@@ -9,16 +9,17 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from observability import commands, quality, report
-from observability.ledger import Batch, Ledger
-from observability.ledger_schema import exact
-from observability.period import Period
-from observability.waste_evidence import collect
-from producers.messages import Attempt, CacheOutcome, Judged, Usage, UsageEvent
+from observability.ledger.ledger import Ledger, UsageBatch
+from observability.ledger.schema import exact
+from observability.reports import commands, quality
+from observability.reports import cost as report
+from observability.reports.period import ReportPeriod
+from observability.reports.waste_evidence import collect_waste
+from producers.contract import Attempt, CacheOutcome, Judged, Usage, UsageEvent
 from tests.contract.ledger.places import Place, in_a_folder
 from tests.unit.observability.usage_events import DAY_MS, START_MS, usage_event
 
-MONTH = Period(START_MS, START_MS + 30 * DAY_MS)
+MONTH = ReportPeriod(START_MS, START_MS + 30 * DAY_MS)
 NOW_MS = MONTH.end_ms - 5 * DAY_MS
 GROUPINGS: Sequence[Sequence[str]] = (
     [],
@@ -78,7 +79,7 @@ EVENTS = list(events())
 
 def booked(ledger: Ledger) -> Ledger:
     for start in range(0, len(EVENTS), 700):
-        ledger.book(Batch(EVENTS[start : start + 700], {("llm.usage", 0): start + 700}))
+        ledger.book(UsageBatch(EVENTS[start : start + 700], {("llm.usage", 0): start + 700}))
     return ledger
 
 
@@ -92,9 +93,9 @@ def duckdb(tmp_path_factory: pytest.TempPathFactory) -> Ledger:
     return booked(in_a_folder(tmp_path_factory.mktemp("reference")).empty())
 
 
-def reports(ledger: Ledger) -> list[report.Report]:
+def reports(ledger: Ledger) -> list[report.CostReport]:
     with ledger.reading() as db:
-        return [report.make(db, by, MONTH, NOW_MS) for by in GROUPINGS]
+        return [report.cost_report(db, by, MONTH, NOW_MS) for by in GROUPINGS]
 
 
 def test_reports(here: Ledger, duckdb: Ledger) -> None:
@@ -108,21 +109,21 @@ def test_reports(here: Ledger, duckdb: Ledger) -> None:
 
 def test_waste(here: Ledger, duckdb: Ledger) -> None:
     with here.reading() as db, duckdb.reading() as reference:
-        found = list(collect(db, MONTH))
-        assert found == list(collect(reference, MONTH))
+        found = list(collect_waste(db, MONTH))
+        assert found == list(collect_waste(reference, MONTH))
     assert {type(evidence).__name__ for evidence in found} == KINDS
 
 
 def test_quality(here: Ledger, duckdb: Ledger) -> None:
     with here.reading() as db, duckdb.reading() as reference:
-        measured = quality.measure(db, MONTH)
-        assert measured == quality.measure(reference, MONTH)
+        measured = quality.measure_quality(db, MONTH)
+        assert measured == quality.measure_quality(reference, MONTH)
     assert any(q.judged.of and q.ungrounded.of and q.truncated.value for q in measured)
 
 
 def test_what_the_commands_print(here: Ledger, duckdb: Ledger) -> None:
-    for command in (commands.report, commands.show_waste, commands.show_quality):
-        wanted = commands.Wanted(since="2026-03-01", form="json", by=("tenant", "tag:team"))
+    for command in (commands.show_report, commands.show_waste, commands.show_quality):
+        wanted = commands.ReportOptions(since="2026-03-01", form="json", by=("tenant", "tag:team"))
         printed = []
         for ledger in (here, duckdb):
             console = Console(file=io.StringIO())

@@ -7,11 +7,11 @@ import pytest
 from aiohttp import ClientSession
 
 from dev.simulator.process import Running, running
-from producers.messages import ChatBody
+from producers.contract import ChatBody
 from runtime.config.catalog import Catalog, Deployment, Model
-from workers.providers import connect
-from workers.providers.outcome import Outcome
-from workers.providers.provider import Call
+from workers.providers.base.call_outcome import CallOutcome
+from workers.providers.base.provider import ProviderRequest
+from workers.providers.registry import connect_providers
 
 KEY = "sk-planted-0123456789abcdef"
 AWS_SECRET = "aws-planted-0123456789abcdef"
@@ -102,7 +102,7 @@ class Caller:
         timeout_s: float = 5,
         first_token_timeout_s: float = 5,
         **call: Any,  # noqa: ANN401 - further fields of Call
-    ) -> tuple[Outcome, list[dict[str, Any]]]:
+    ) -> tuple[CallOutcome, list[dict[str, Any]]]:
         deployments = {each: deployment(each, self._address) for each in PROVIDERS}
         catalog = Catalog.model_validate(
             {
@@ -112,7 +112,7 @@ class Caller:
                 "default_baseline": name,
             }
         )
-        provider = connect(catalog, self._session, self.environment)[name]
+        provider = connect_providers(catalog, self._session, self.environment)[name]
         chosen = deployments[name]
         deltas: list[dict[str, Any]] = []
 
@@ -120,7 +120,7 @@ class Caller:
             deltas.append(delta)
 
         asked = {"messages": [{"role": "user", "content": "What is a queue?"}], **(body or {})}
-        made = Call(
+        made = ProviderRequest(
             chosen,
             MODELS[chosen.model],
             ChatBody.model_validate(asked),

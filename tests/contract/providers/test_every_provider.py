@@ -6,23 +6,23 @@ import pytest
 from aiohttp import ClientSession, TraceConfig
 
 from dev.simulator.process import Running
-from observability.prices import processing_of
-from workers.prompt_cache import CacheKey
-from workers.providers.outcome import (
+from observability.pricing.prices import processing_of
+from workers.prompt_cache.policy import CacheKey
+from workers.providers.base.call_outcome import (
     BadCredentials,
     Completion,
     ConnectionLost,
     ContentFiltered,
     ContextTooLong,
-    CutStream,
-    Garbled,
+    MalformedResponse,
     Overloaded,
     QuotaExhausted,
     RampTooFast,
     RateLimited,
     RateLimits,
-    Rejected,
+    RequestRejected,
     ServerError,
+    StreamTruncated,
     TimedOut,
     UnknownModel,
 )
@@ -125,7 +125,7 @@ async def test_bedrock_refuses_a_picture_that_it_would_have_to_fetch(
 ) -> None:
     picture = {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}
     outcome, _ = await call("bedrock", {"messages": [{"role": "user", "content": [picture]}]})
-    assert isinstance(outcome, Rejected)
+    assert isinstance(outcome, RequestRejected)
     assert "Bedrock takes images as data" in outcome.message
     assert simulator.calls() == []
 
@@ -154,7 +154,7 @@ async def test_the_limit_answers_429_with_the_wait(call: Caller, simulator: Runn
         ("filtered_answer", ContentFiltered),
         ("bad_credentials", BadCredentials),
         ("unknown_model", UnknownModel),
-        ("garbage", Garbled),
+        ("garbage", MalformedResponse),
         ("reset", ConnectionLost),
     ],
 )
@@ -177,7 +177,7 @@ async def test_faults_are_classified(  # noqa: PLR0913, PLR0917 - a matrix
 async def test_a_cut_stream_is_no_answer(call: Caller, simulator: Running) -> None:
     simulator.control(next=["cut_stream"])
     outcome, deltas = await call("openai", stream=True)
-    assert isinstance(outcome, CutStream)
+    assert isinstance(outcome, StreamTruncated)
     assert deltas
 
 
@@ -232,7 +232,7 @@ async def test_what_mistral_does_not_know_is_dropped_with_a_warning(call: Caller
 
 async def test_several_answers_cannot_be_streamed(call: Caller, simulator: Running) -> None:
     outcome, _ = await call("openai", {"n": 2}, stream=True)
-    assert isinstance(outcome, Rejected)
+    assert isinstance(outcome, RequestRejected)
     assert simulator.calls() == []
 
 

@@ -10,8 +10,8 @@ from aiohttp import ClientSession, web
 
 from dev.simulator.conduct import FAULTS
 from dev.simulator.process import Running
-from workers.providers.classify import LONGEST_MESSAGE
-from workers.providers.outcome import Completion
+from workers.providers.base.call_outcome import Completion
+from workers.providers.errors.classification import LONGEST_MESSAGE
 
 from .conftest import AWS_SECRET, KEY, Caller
 

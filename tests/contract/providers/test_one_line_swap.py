@@ -9,11 +9,11 @@ from aiohttp import ClientSession
 from openai.types.chat import ChatCompletion
 
 from dev.simulator.process import Running
-from producers.messages import ChatBody
-from runtime.config.config_file import parse
-from workers.providers import connect
-from workers.providers.outcome import Completion
-from workers.providers.provider import Call
+from producers.contract import ChatBody
+from runtime.config.config_file import parse_config
+from workers.providers.base.call_outcome import Completion
+from workers.providers.base.provider import ProviderRequest
+from workers.providers.registry import connect_providers
 
 from . import conversations
 
@@ -40,7 +40,7 @@ SIX = ("openai", "azure", "mistral", "vllm", "anthropic", "bedrock")
 
 async def answers(address: str, chosen: str, *, stream: bool) -> list[Completion]:
     """What the tier's only deployment answers; the configuration differs in one line."""
-    catalog = parse(CONFIG.replace("SIM", address).replace("CHOSEN", chosen))
+    catalog = parse_config(CONFIG.replace("SIM", address).replace("CHOSEN", chosen))
     ((name, deployment),) = catalog.deployments_of("only")
     found: list[Completion] = []
 
@@ -48,10 +48,10 @@ async def answers(address: str, chosen: str, *, stream: bool) -> list[Completion
         """The whole answer is looked at."""
 
     async with ClientSession() as session:
-        provider = connect(catalog, session, {"KEY": "key"})[name]
+        provider = connect_providers(catalog, session, {"KEY": "key"})[name]
         for asked in conversations.ALL:
             body = ChatBody.model_validate(asked)
-            call = Call(deployment, catalog.models[deployment.model], body, 10, 10)
+            call = ProviderRequest(deployment, catalog.models[deployment.model], body, 10, 10)
             outcome = await provider.call(call, drop if stream else None)
             assert isinstance(outcome, Completion), (asked, outcome)
             found.append(outcome)

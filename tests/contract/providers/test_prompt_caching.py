@@ -2,21 +2,21 @@
 
 import asyncio
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from aiohttp import ClientSession
 
 from dev.simulator.process import Running
 from observability.price_lists import load_price_book
-from observability.prices import PriceKey, Rates
-from producers.messages import ChatBody
+from observability.pricing.prices import PriceKey, TokenRates, charge
+from producers.contract import ChatBody, Usage
 from runtime.config.catalog import Deployment
-from workers.prefix_counts import LocalCounts
-from workers.prompt_cache import saved
-from workers.prompt_caching import PromptCaching
-from workers.providers import provider_of
-from workers.providers.outcome import Completion
-from workers.providers.provider import Call
+from workers.calling.cached_call import PromptCaching
+from workers.calling.prefix_counts import LocalCounts
+from workers.providers.base.call_outcome import Completion
+from workers.providers.base.provider import ProviderRequest
+from workers.providers.registry import provider_of
 
 from .conftest import AWS_SECRET, KEY, MODELS, deployment
 
@@ -24,9 +24,16 @@ LONG = "Follow the rules of the house, all of them. " * 500
 BOOK = load_price_book()
 
 
-def rates(chosen: Deployment) -> Rates | None:
+def rates(chosen: Deployment) -> TokenRates | None:
     key = PriceKey(chosen.provider, chosen.model, chosen.region)
     return BOOK.rates(key, datetime.now(UTC))
+
+
+def saving(priced: TokenRates, usage: Usage) -> Decimal:
+    """Micro-dollars against a call whose prompt was not cached."""
+    return charge(priced, Usage(input_uncached=usage.input_total)) - charge(
+        priced, usage.model_copy(update={"output": 0})
+    )
 
 
 class Asking:
@@ -45,7 +52,7 @@ class Asking:
     async def __call__(self, question: str, system: str = LONG, **more: Any) -> Completion:  # noqa: ANN401 - parts of a body
         messages = [{"role": "system", "content": system}, {"role": "user", "content": question}]
         body = ChatBody.model_validate({"messages": messages, **more})
-        call = Call(self.deployment, MODELS[self.deployment.model], body, 5, 5)
+        call = ProviderRequest(self.deployment, MODELS[self.deployment.model], body, 5, 5)
         outcome = await self.caching.call("tenant", self.provider, call)
         assert isinstance(outcome, Completion), outcome
         return outcome
@@ -61,7 +68,7 @@ async def test_anthropic_and_bedrock_are_marked_from_the_second_use_on(simulator
             assert third.cache_read == second.cache_write_5m
             priced = rates(ask.deployment)
             assert priced is not None
-            assert saved(priced, second) < 0 < saved(priced, second) + saved(priced, third)
+            assert saving(priced, second) < 0 < saving(priced, second) + saving(priced, third)
 
 
 async def test_openai_reads_its_own_cache_and_gets_a_stable_key(simulator: Running) -> None:

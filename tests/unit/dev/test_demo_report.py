@@ -5,9 +5,9 @@ from decimal import Decimal
 
 from dev.demo_report import summary
 from dev.demo_traffic import Answer, Seen, traffic
-from producers import Chunk, Done, Failed, Usage, chat, codec
-from producers.broker import Partition, Record
-from producers.messages import CacheOutcome, RouteTaken, Timings
+from producers import Chunk, Done, Failed, Usage, chat
+from producers.contract import CacheOutcome, RouteTaken, Timings, codec
+from producers.kafka.broker import Partition, Record
 
 
 def answered(*, hit: bool, cost: int, took_ms: float) -> Answer:

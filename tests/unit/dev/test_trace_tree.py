@@ -5,7 +5,7 @@ from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 
 from dev.trace_reading import from_jaeger, from_otlp
 from dev.trace_tree import SeenSpan, children_of, show
-from observability.tracing import Tracer, TracingSettings
+from observability.tracing.tracer import Tracer, TracingSettings
 from tests.seen_spans import SeenSpans
 
 MS = 1_000_000

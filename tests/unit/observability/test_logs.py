@@ -10,14 +10,7 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from observability.logs import (
-    REDACTED,
-    SECRET_KEY,
-    logger,
-    redact,
-    start_logging,
-    without_secrets,
-)
+from observability.logs import REDACTED, SECRET_KEY, logger, redact, start_logging, without_secrets
 
 
 @pytest.fixture
@@ -106,7 +99,7 @@ def test_an_error_says_where_and_only_with_content_what(out: io.StringIO, *, con
             raise ValueError(answer) from error
     except ValueError:
         logger().exception("ours")
-        logging.getLogger("workers.stream").exception("handler failed")
+        logging.getLogger("runtime.consuming.stream").exception("handler failed")
     for line in lines(out):
         told = str(line["exception"])
         assert "ValueError" in told

@@ -3,14 +3,7 @@
 import random
 from decimal import Decimal
 
-from producers.messages import (
-    Attempt,
-    CacheOutcome,
-    Savings,
-    Timings,
-    Usage,
-    UsageEvent,
-)
+from producers.contract import Attempt, CacheOutcome, Savings, Timings, Usage, UsageEvent
 
 DAY_MS = 86_400_000
 START_MS = 1_772_323_200_000

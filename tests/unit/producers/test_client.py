@@ -15,10 +15,9 @@ from producers import (
     RequestTooLargeError,
     RouterClient,
     chat,
-    codec,
-    topics,
 )
-from producers.broker import Outgoing, PublishFailedError
+from producers.contract import codec, topics
+from producers.kafka.broker import Outgoing, PublishFailedError
 from tests.memory_broker import MemoryBroker
 
 

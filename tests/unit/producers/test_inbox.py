@@ -3,8 +3,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers.inbox import Progress, Recent
-from producers.messages import Chunk, Failed
+from producers.contract import Chunk, Failed
+from producers.inbox import RecentIds, StreamProgress
 
 
 def chunk(run: int, seq: int) -> Chunk:
@@ -12,7 +12,7 @@ def chunk(run: int, seq: int) -> Chunk:
 
 
 def heard(parts: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    progress = Progress()
+    progress = StreamProgress()
     return [part for part in parts if progress.accepts(chunk(*part))]
 
 
@@ -25,7 +25,7 @@ def test_a_higher_run_starts_over_and_voids_the_lower() -> None:
 
 
 def test_the_end_is_always_heard() -> None:
-    progress = Progress()
+    progress = StreamProgress()
     progress.accepts(chunk(9, 9))
     assert progress.accepts(Failed(id="r", code="cancelled", message="", retryable=False))
 
@@ -38,12 +38,12 @@ def test_what_is_heard_only_goes_forward(parts: list[tuple[int, int]]) -> None:
 
 @given(st.lists(st.integers(0, 9).map(str), max_size=60))
 def test_recent_remembers_the_last_ids(ids: list[Any]) -> None:
-    recent = Recent(capacity=10)
+    recent = RecentIds(capacity=10)
     assert [recent.first_time(one) for one in ids] == [
         one not in ids[:number] for number, one in enumerate(ids)
     ]
 
 
 def test_recent_forgets_the_oldest() -> None:
-    recent = Recent(capacity=2)
+    recent = RecentIds(capacity=2)
     assert [recent.first_time(one) for one in "abcab"] == [True, True, True, True, True]

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from producers.messages import Request, Route, Usage
-from router import classifier, features, policy, settings
-from router.options import Basis
-from router.wishes import Rejected
+from producers.contract import Request, Route, Usage
+from router.decide import policy, settings, success_model
+from router.decide.caller_overrides import RouteRejected
+from router.decide.tier_candidates import RoutingConfig
+from router.text import features
 from runtime.config.catalog import Catalog
 
 PRICES = {"eco-us": 1, "eco-eu": 2, "own": 3, "std-us": 10, "std-eu": 12, "pre-us": 100}
@@ -84,12 +85,14 @@ def request(
 
 def decide(
     asked: Request, budget_used: float = 0.0, policy_section: Mapping[str, Any] | None = None
-) -> Route | Rejected:
+) -> Route | RouteRejected:
     """What the router decides on `asked`, over the whole way."""
     book = catalog(**(policy_section or {}))
-    basis = Basis(book, settings.parse(book.policy, book), price_of)
-    found = features.extract(asked)
-    return policy.choose(asked, found, classifier.score(found), basis, budget_used=budget_used)
+    basis = RoutingConfig(book, settings.parse_policy(book.policy, book), price_of)
+    found = features.extract_features(asked)
+    return policy.choose_route(
+        asked, found, success_model.score_features(found), basis, budget_used=budget_used
+    )
 
 
 def route(
@@ -103,8 +106,8 @@ def route(
 
 def rejected(
     asked: Request, budget_used: float = 0.0, policy_section: Mapping[str, Any] | None = None
-) -> Rejected:
+) -> RouteRejected:
     """The same, when it must be a rejection."""
     decided = decide(asked, budget_used, policy_section)
-    assert isinstance(decided, Rejected), decided
+    assert isinstance(decided, RouteRejected), decided
     return decided

@@ -8,20 +8,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from observability.savings import total
-from producers import codec
-from producers.broker import Partition, Record
-from producers.messages import Attempt, Demands, Request, Route, Tagged, Usage
-from router.partition_key import PrefixShares, key_of
+from observability.pricing.savings import total
+from producers.contract import Attempt, Demands, Request, Route, Tagged, Usage, codec
+from producers.contract.codec import number
+from producers.kafka.broker import Partition, Record
+from router.decide.partition_key import PrefixShares, key_of
 from runtime.config.catalog import Deployment, Model
+from runtime.config.eligibility import ineligibility
+from runtime.config.pricing import billed
+from runtime.consuming.retry_topics import DELAYS_MS, retry_topic
 from tests.flow.stage import catalog, price_of
-from tests.unit.routing_cases import request
-from workers import plan
-from workers.cancellations import Cancellations, Cancelled
-from workers.eligibility import obstacle
-from workers.handover import DELAYS_MS, Progress, handed_over, retry_topic
-from workers.job import Job, number, read_job
-from workers.saved import billed, worth_of_call
+from tests.unit.router.routing_cases import request
+from workers.accounting.savings import savings_of_call
+from workers.delivery.cancellations import Cancellations, RequestCancelled
+from workers.delivery.work_item import WorkItem, read_work_item
+from workers.planning import next_step
+from workers.request.requeue import RequeueProgress, requeue_record
 
 USAGES = st.builds(Usage, input_uncached=st.integers(0, 9999), output=st.integers(0, 9999))
 
@@ -43,7 +45,7 @@ def test_money_adds_up_and_unpriced_is_never_zero(
 ) -> None:
     good = attempt(used, usage)
     cost = billed([*failed, good])
-    worth = worth_of_call(catalog(), "t", good, failed, price_of)
+    worth = savings_of_call(catalog(), "t", good, failed, price_of)
     if any(one.usage and one.cost_micro_usd is None for one in [*failed, good]):
         assert cost is None
         assert worth.savings is None
@@ -63,13 +65,13 @@ def test_no_attempt_costs_nothing_and_one_without_tokens_neither() -> None:
 # ------------------------------------------------------------------------------------- handover
 
 
-def job(**headers: str) -> Job:
+def job(**headers: str) -> WorkItem:
     asked = request(tenant="t")
     tagged = Tagged(route=Route(tier="economy", zone="eu", reasons=("cheap",)), request=asked)
     named = {name.replace("_", "-"): text for name, text in headers.items()}
     pairs = codec.to_headers({"x-mine": "kept", "traceparent": "old", **named})
     partition = Partition("llm.tier.economy.eu", 3)
-    return read_job(Record(partition, 7, b"key", codec.encode(tagged), pairs, 1000))
+    return read_work_item(Record(partition, 7, b"key", codec.encode(tagged), pairs, 1000))
 
 
 TRACE = [("traceparent", b"new")]
@@ -78,12 +80,12 @@ TRIED = (Attempt(deployment="d", outcome="ServerError"),)
 
 def test_a_rerouted_request_keeps_its_headers_key_zone_and_attempts() -> None:
     before = job(x_visited="local", x_attempt="4")
-    step = plan.Reroute("standard", "economy is down")
-    out = handed_over(before, step, Progress(TRIED, 1, 94_000), TRACE, catalog())
+    step = next_step.Reroute("standard", "economy is down")
+    out = requeue_record(before, step, RequeueProgress(TRIED, 1, 94_000), TRACE, catalog())
     assert (out.topic, out.key) == ("llm.tier.standard.us", b"key")
     headers = Counter(name for name, _ in out.headers)
     assert headers == {"x-mine": 1, "traceparent": 1, "x-visited": 1}
-    after = read_job(Record(Partition(out.topic, 0), 0, out.key, out.value, out.headers, 0))
+    after = read_work_item(Record(Partition(out.topic, 0), 0, out.key, out.value, out.headers, 0))
     assert (after.visited, after.attempts_here) == (("local", "economy"), 0)
     assert after.route.reasons == ("cheap", "economy is down")
     assert after.attempts == TRIED
@@ -92,13 +94,13 @@ def test_a_rerouted_request_keeps_its_headers_key_zone_and_attempts() -> None:
 
 def test_a_delayed_request_knows_its_way_back_and_its_tries() -> None:
     before = job(x_visited="local")
-    progress = Progress(TRIED, 4, 94_000)
-    out = handed_over(before, plan.Delay(5, "full"), progress, TRACE, catalog())
+    progress = RequeueProgress(TRIED, 4, 94_000)
+    out = requeue_record(before, next_step.Delay(5, "full"), progress, TRACE, catalog())
     headers = dict(out.headers)
     assert out.topic == "llm.retry.10000"
     assert headers["x-target"] == b"llm.tier.economy.eu"
     assert headers["x-due"] == b"99000"
-    after = read_job(Record(Partition("x", 0), 0, out.key, out.value, out.headers, 0))
+    after = read_work_item(Record(Partition("x", 0), 0, out.key, out.value, out.headers, 0))
     assert (after.attempts_here, after.visited, after.route) == (4, ("local",), before.route)
 
 
@@ -169,7 +171,7 @@ DEMANDS = st.builds(
 @given(DEPLOYMENTS, DEMANDS)
 def test_data_never_leaves_its_zones(deployment: Deployment, demands: Demands) -> None:
     model = Model(family="f", context_window=100)
-    if obstacle(deployment, model, demands) is None:
+    if ineligibility(deployment, model, demands) is None:
         zones = demands.zones
         assert zones is None or deployment.zone in zones
         assert deployment.self_hosted or not demands.self_hosted_only
@@ -191,7 +193,7 @@ async def test_two_tasks_with_one_id_are_both_stopped_and_leave_nothing() -> Non
             with cancellations.stopping("r"):
                 begun.release()
                 await asyncio.Event().wait()
-        except Cancelled:
+        except RequestCancelled:
             return "cancelled"
         return "served"
 
@@ -234,7 +236,7 @@ async def test_a_stop_of_the_process_is_no_cancellation_by_the_caller() -> None:
 
 def test_a_job_without_headers_is_readable() -> None:
     plain = replace(job().record, headers=())
-    read = read_job(plain)
+    read = read_work_item(plain)
     assert (read.reply_to, read.deadline_ms, read.visited, read.attempts_here) == (
         None,
         None,

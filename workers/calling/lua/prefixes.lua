@@ -1,4 +1,4 @@
--- workers/prefix_counts.py: how often prefixes came lately, then counts this request for some.
+-- workers/calling/prefix_counts.py: how often prefixes came lately, then counts this request for some.
 -- KEYS: names to look up, then names to count. ARGV[1]: how many are looked up
 -- Returns {uses in 5 minutes, uses in an hour} for each looked up, as text, since Lua's numbers
 -- would lose their fractions.

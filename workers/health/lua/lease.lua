@@ -1,4 +1,4 @@
--- workers/limits.py: grant(), on the fleet's bucket. A dimension without a limit is passed as -1.
+-- workers/health/limits.py: grant(), on the fleet's bucket. A dimension without a limit is passed as -1.
 -- KEYS[1]: hash {requests, tokens, at}
 -- ARGV: rpm, tpm, burst_s, lease_s, tokens, back_requests, back_tokens, left_requests, left_tokens
 -- Returns {requests, tokens, wait_s} as text, since Lua's numbers would lose their fractions.

@@ -5,27 +5,34 @@ from typing import Any, Final, assert_never
 
 from pydantic_core import from_json, to_json
 
-from workers.prompt_cache import Breakpoints
-
-from .anthropic_answer import AnthropicReader, answer_of
-from .block_parameters import ANTHROPIC
-from .conversation import (
+from workers.prompt_cache.policy import Breakpoints
+from workers.providers.anthropic.response import AnthropicReader, anthropic_answer
+from workers.providers.base.call_outcome import Failure, RequestRejected
+from workers.providers.base.dialect import Answer, WireRequest
+from workers.providers.base.parameters import AppliedParameters, apply_parameters
+from workers.providers.base.provider import ProviderRequest
+from workers.providers.blocks.conversation import (
     Conversation,
-    Image,
+    ImagePart,
     LinkedImage,
     Part,
-    Text,
+    TextPart,
     Thinking,
     ToolResult,
     ToolUse,
-    Unsayable,
+    UnsupportedContent,
     conversation,
 )
-from .dialect import Answer, WireRequest
-from .generation import output_limit, sampling, schema_of, stops, system_of, thinking, wire_model
-from .outcome import Failure, Rejected
-from .parameters import Applied, apply
-from .provider import Call
+from workers.providers.blocks.generation import (
+    output_limit,
+    sampling,
+    schema_of,
+    stops,
+    system_of,
+    thinking,
+    wire_model,
+)
+from workers.providers.blocks.parameters import ANTHROPIC
 
 NEWEST_VERSION: Final = "2026-10-21"
 SAMPLING_VERSION: Final = "2023-06-01"
@@ -37,15 +44,17 @@ class AnthropicDialect:
 
     stream_type = "text/event-stream"
 
-    def request(self, call: Call, *, stream: bool) -> WireRequest | Rejected:
+    def request(self, call: ProviderRequest, *, stream: bool) -> WireRequest | RequestRejected:
         """The request on the wire, or why it can't be said in this dialect."""
-        applied = apply(ANTHROPIC, call.body)
+        applied = apply_parameters(ANTHROPIC, call.body)
         if applied.refusals:
-            return Rejected(message="; ".join(applied.refusals), code="unsupported_parameter")
+            return RequestRejected(
+                message="; ".join(applied.refusals), code="unsupported_parameter"
+            )
         try:
             body = _body(call, applied)
-        except Unsayable as problem:
-            return Rejected(message=str(problem), code="unsupported_content")
+        except UnsupportedContent as problem:
+            return RequestRejected(message=str(problem), code="unsupported_content")
         if stream:
             body["stream"] = True
         headers = {"anthropic-version": _version(call, body)}
@@ -53,20 +62,20 @@ class AnthropicDialect:
 
     def answer(self, payload: bytes) -> Answer | Failure:
         """The answer in a 200 response. May raise one of MALFORMED."""
-        return answer_of(from_json(payload))
+        return anthropic_answer(from_json(payload))
 
     def reader(self) -> AnthropicReader:
         """A reader for one streamed response."""
         return AnthropicReader()
 
 
-def _version(call: Call, body: Mapping[str, Any]) -> str:
+def _version(call: ProviderRequest, body: Mapping[str, Any]) -> str:
     """The deployment's own, else the newest that takes what is asked."""
     samples = not body.keys().isdisjoint({"temperature", "top_p", "top_k"})
     return call.deployment.api_version or (SAMPLING_VERSION if samples else NEWEST_VERSION)
 
 
-def _body(call: Call, applied: Applied) -> dict[str, Any]:
+def _body(call: ProviderRequest, applied: AppliedParameters) -> dict[str, Any]:
     said = conversation(call.body.messages)
     if said.moved_system:
         applied.warnings.append("a system message inside the conversation was moved to its top")
@@ -90,7 +99,7 @@ def _body(call: Call, applied: Applied) -> dict[str, Any]:
     return body
 
 
-def _generation(call: Call, applied: Applied) -> dict[str, Any]:
+def _generation(call: ProviderRequest, applied: AppliedParameters) -> dict[str, Any]:
     limit = output_limit(call)
     thought = thinking(call, applied, limit)
     effort, schema = thought.pop("effort", None), schema_of(applied)
@@ -109,7 +118,7 @@ def _generation(call: Call, applied: Applied) -> dict[str, Any]:
     return {"max_tokens": limit, **thought, **told}
 
 
-def _tools(applied: Applied) -> dict[str, Any]:
+def _tools(applied: AppliedParameters) -> dict[str, Any]:
     tools = applied.shaped.get("tools")
     if not tools:
         return {}
@@ -143,9 +152,9 @@ def _choice(told: Any) -> dict[str, Any] | None:  # noqa: ANN401 - a word or an 
 
 def _block(part: Part) -> dict[str, Any]:
     match part:
-        case Text(text):
+        case TextPart(text):
             return {"type": "text", "text": text}
-        case Image(media_type, data):
+        case ImagePart(media_type, data):
             source = {"type": "base64", "media_type": media_type, "data": data}
             return {"type": "image", "source": source}
         case LinkedImage(url):

@@ -5,13 +5,12 @@ from typing import Any, Final
 
 from pydantic_core import from_json, to_json
 
-from producers.messages import Usage
-
-from .assembly import Assembly
-from .classify import ErrorReport, report_in_stream
-from .dialect import Answer, Delta, cut
-from .outcome import Failure
-from .sse import SseParser
+from producers.contract import Usage
+from workers.providers.base.call_outcome import Failure
+from workers.providers.base.dialect import Answer, Delta, truncated_stream
+from workers.providers.blocks.assembly import AnswerAssembly
+from workers.providers.errors.classification import ErrorReport, report_in_stream
+from workers.providers.sse import SseParser
 
 _REASONS: Final = {
     "end_turn": "stop",
@@ -27,16 +26,16 @@ _SERVICE_TIERS: Final = {"standard": "default", "priority": "priority"}
 """Anthropic's name for how it served the call → OpenAI's; its batches answer elsewhere."""
 
 
-def answer_of(message: Mapping[str, Any]) -> Answer:
+def anthropic_answer(message: Mapping[str, Any]) -> Answer:
     """The answer in a message."""
-    assembly = Assembly()
+    assembly = AnswerAssembly()
     for index, block in enumerate(message["content"]):
         _block(assembly, index, block)
     reason = _REASONS.get(message["stop_reason"], "stop")
-    return assembly.answer(_head(message), reason, usage_of(message["usage"]))
+    return assembly.answer(_head(message), reason, anthropic_usage(message["usage"]))
 
 
-def usage_of(told: Mapping[str, Any]) -> Usage:
+def anthropic_usage(told: Mapping[str, Any]) -> Usage:
     """Normalised usage: Anthropic counts cached tokens outside of `input_tokens`."""
     written = told.get("cache_creation_input_tokens") or 0
     by_ttl = told.get("cache_creation") or {}
@@ -58,7 +57,7 @@ class AnthropicReader:
     def __init__(self) -> None:
         self.ended = False
         self._events = SseParser()
-        self._assembly = Assembly()
+        self._assembly = AnswerAssembly()
         self._error: ErrorReport | None = None
         self._head: dict[str, Any] = {}
         self._told: dict[str, Any] = {}
@@ -67,7 +66,7 @@ class AnthropicReader:
     @property
     def usage(self) -> Usage | None:
         """The prompt's tokens are told at the start, so a cut stream has those at least."""
-        return usage_of(self._told) if self._told else None
+        return anthropic_usage(self._told) if self._told else None
 
     def feed(self, received: bytes) -> list[Delta]:
         """The deltas that `received` completes."""
@@ -80,7 +79,7 @@ class AnthropicReader:
             return self._error
         usage = self.usage
         if not self.ended or usage is None:
-            return cut(usage)
+            return truncated_stream(usage)
         reason = _REASONS.get(self._reason or "end_turn", "stop")
         return self._assembly.answer(self._head, reason, usage)
 
@@ -125,7 +124,7 @@ def _head(message: Mapping[str, Any]) -> dict[str, Any]:
     return {"id": message["id"], "model": message["model"], "service_tier": tier}
 
 
-def _block(assembly: Assembly, index: int, block: Mapping[str, Any]) -> None:
+def _block(assembly: AnswerAssembly, index: int, block: Mapping[str, Any]) -> None:
     match block["type"]:
         case "text":
             assembly.text(block["text"])
@@ -137,7 +136,7 @@ def _block(assembly: Assembly, index: int, block: Mapping[str, Any]) -> None:
             assembly.arguments(index, to_json(block["input"]).decode())
 
 
-def _start(assembly: Assembly, index: int, block: Mapping[str, Any]) -> Delta | None:
+def _start(assembly: AnswerAssembly, index: int, block: Mapping[str, Any]) -> Delta | None:
     if block["type"] == "tool_use":
         return assembly.tool(index, block["id"], block["name"])
     return None

@@ -9,13 +9,12 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from runtime.config.catalog import Deployment
-
-from .outcome import BadCredentials
+from workers.providers.base.call_outcome import BadCredentials
 
 _REDACTED = "[redacted]"
 
 
-class Authoriser(Protocol):
+class Authorizer(Protocol):
     """Proves who we are, request by request."""
 
     @property
@@ -46,7 +45,7 @@ class FixedHeaders:
 
     def redact(self, text: str) -> str:
         """`text` without the keys."""
-        return without(self.secrets, text)
+        return redacted(self.secrets, text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +88,7 @@ def api_key(deployment: Deployment, environment: Mapping[str, str]) -> FixedHead
     return FixedHeaders(key_headers(deployment, key), (key,), source)
 
 
-def without(secrets: Sequence[str], text: str) -> str:
+def redacted(secrets: Sequence[str], text: str) -> str:
     """`text` with every secret blotted out."""
     for secret in secrets:
         text = text.replace(secret, _REDACTED)

@@ -11,9 +11,9 @@ from importlib import import_module
 from typing import Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
-from .credentials import without
-from .outcome import BadCredentials
-from .sigv4 import AwsKeys, Scope, sign
+from workers.providers.auth.api_key import redacted
+from workers.providers.auth.sigv4 import AwsKeys, SigningScope, sign
+from workers.providers.base.call_outcome import BadCredentials
 
 _NONE_FOUND: Final = (
     "no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile or a role, "
@@ -24,14 +24,14 @@ CredentialSource: TypeAlias = Callable[[], Awaitable[AwsKeys | None]]
 """The credentials that hold now; None when there are none."""
 
 
-class AwsAuthoriser:
+class AwsAuthorizer:
     """An Authoriser that signs each request for Bedrock in one region."""
 
     source = "the AWS credentials"
 
     def __init__(self, find: CredentialSource, region: str) -> None:
         self._find = find
-        self._scope = Scope(region, "bedrock")
+        self._scope = SigningScope(region, "bedrock")
         self._secrets: tuple[str, ...] = ()
 
     async def headers(self, url: str, body: bytes) -> Mapping[str, str] | BadCredentials:
@@ -48,16 +48,16 @@ class AwsAuthoriser:
 
     def redact(self, text: str) -> str:
         """`text` without the secret key and the session token."""
-        return without(self._secrets, text)
+        return redacted(self._secrets, text)
 
 
-def authoriser(address: str, region: str, environment: Mapping[str, str]) -> AwsAuthoriser:
+def aws_authorizer(address: str, region: str, environment: Mapping[str, str]) -> AwsAuthorizer:
     """The signer for a Bedrock endpoint; its host names the region, else the configuration does."""
     host = (urlsplit(address).hostname or "").split(".")
     told = host[1] if host[0].startswith("bedrock-runtime") and len(host) > 1 else None
     fallback = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION")
     own = region if region != "global" else None
-    return AwsAuthoriser(credentials(environment), told or own or fallback or "us-east-1")
+    return AwsAuthorizer(credentials(environment), told or own or fallback or "us-east-1")
 
 
 def credentials(environment: Mapping[str, str]) -> CredentialSource:

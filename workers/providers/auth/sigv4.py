@@ -26,14 +26,16 @@ class AwsKeys:
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class SigningScope:
     """What a signature is good for."""
 
     region: str
     service: str
 
 
-def sign(keys: AwsKeys, scope: Scope, url: str, body: bytes, now: datetime) -> dict[str, str]:
+def sign(
+    keys: AwsKeys, scope: SigningScope, url: str, body: bytes, now: datetime
+) -> dict[str, str]:
     """The headers of a signed POST of JSON to `url`, which has no query. now: aware, UTC."""
     at = now.strftime("%Y%m%dT%H%M%SZ")
     signed = {"content-type": _TYPE, "host": _host(url), "x-amz-date": at}
@@ -61,7 +63,7 @@ def sign(keys: AwsKeys, scope: Scope, url: str, body: bytes, now: datetime) -> d
 
 
 @lru_cache(maxsize=16)
-def _signing_key(secret: str, date: str, scope: Scope) -> bytes:
+def _signing_key(secret: str, date: str, scope: SigningScope) -> bytes:
     """The key of one day, derived once."""
     key = b"AWS4" + secret.encode()
     for part in (date, scope.region, scope.service, "aws4_request"):

@@ -15,7 +15,7 @@ Failure.
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from producers.messages import Usage
+from producers.contract import Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class ContentFiltered(CallFailed):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rejected(CallFailed):
+class RequestRejected(CallFailed):
     """The provider calls the request invalid: sending it again changes nothing."""
 
 
@@ -129,19 +129,19 @@ class ConnectionLost(CallFailed):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CutStream(CallFailed):
+class StreamTruncated(CallFailed):
     """The stream ended before its end mark; the caller may have seen a part of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Garbled(CallFailed):
+class MalformedResponse(CallFailed):
     """The response isn't what the dialect says it must be."""
 
 
 Failure: TypeAlias = (
     ContextTooLong
     | ContentFiltered
-    | Rejected
+    | RequestRejected
     | BadCredentials
     | UnknownModel
     | QuotaExhausted
@@ -151,7 +151,7 @@ Failure: TypeAlias = (
     | ServerError
     | TimedOut
     | ConnectionLost
-    | CutStream
-    | Garbled
+    | StreamTruncated
+    | MalformedResponse
 )
-Outcome: TypeAlias = Completion | Failure
+CallOutcome: TypeAlias = Completion | Failure

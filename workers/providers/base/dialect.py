@@ -5,11 +5,15 @@ from dataclasses import dataclass, field
 from struct import error as StructError  # noqa: N812 - the name of an exception
 from typing import Any, Final, Protocol, TypeAlias
 
-from producers.messages import Usage
-
-from .classify import ErrorReport
-from .outcome import ContentFiltered, CutStream, Failure, Rejected
-from .provider import Call
+from producers.contract import Usage
+from workers.providers.base.call_outcome import (
+    ContentFiltered,
+    Failure,
+    RequestRejected,
+    StreamTruncated,
+)
+from workers.providers.base.provider import ProviderRequest
+from workers.providers.errors.classification import ErrorReport
 
 Delta: TypeAlias = dict[str, Any]
 
@@ -63,7 +67,7 @@ class Dialect(Protocol):
         """The content type of a stream."""
         ...
 
-    def request(self, call: Call, *, stream: bool) -> WireRequest | Rejected:
+    def request(self, call: ProviderRequest, *, stream: bool) -> WireRequest | RequestRejected:
         """The request on the wire, or why it can't be said in this dialect."""
         ...
 
@@ -80,7 +84,7 @@ MALFORMED: Final = (ValueError, KeyError, IndexError, TypeError, AttributeError,
 """What reading a payload of an unexpected shape raises; the shell turns them into `Garbled`."""
 
 
-def filtered(usage: Usage | None) -> ContentFiltered:
+def filtered_answer(usage: Usage | None) -> ContentFiltered:
     """An answer that the provider's filter stopped: billed, and not to be shown."""
     return ContentFiltered(
         message="the provider's content filter stopped the answer",
@@ -90,6 +94,6 @@ def filtered(usage: Usage | None) -> ContentFiltered:
     )
 
 
-def cut(usage: Usage | None) -> CutStream:
+def truncated_stream(usage: Usage | None) -> StreamTruncated:
     """A stream that ended before its end mark; usage: what is known to be billed."""
-    return CutStream(message="the stream ended before its end mark", status=200, usage=usage)
+    return StreamTruncated(message="the stream ended before its end mark", status=200, usage=usage)

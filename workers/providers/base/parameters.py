@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias, assert_never
 
-from producers.messages import ChatBody
+from producers.contract import ChatBody
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +39,13 @@ class Dropped:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class ParameterRefused:
     """The answer would not be what was asked for, so the request isn't sent."""
 
     why: str
 
 
-Treatment: TypeAlias = Passed | Renamed | Shaped | Dropped | Refused
+Treatment: TypeAlias = Passed | Renamed | Shaped | Dropped | ParameterRefused
 
 ASKS_FOR_NOTHING: Final[Mapping[str, Any]] = {
     "n": 1,
@@ -65,7 +65,7 @@ ASKS_FOR_NOTHING: Final[Mapping[str, Any]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class ParameterTable:
     """A dialect's treatment of every parameter; `unlisted` applies to those without a row."""
 
     rows: Mapping[str, Treatment]
@@ -77,7 +77,7 @@ class Table:
 
 
 @dataclass(slots=True)
-class Applied:
+class AppliedParameters:
     """wire: fields ready to send; shaped: what the dialect still has to translate."""
 
     wire: dict[str, Any] = field(default_factory=dict)
@@ -86,16 +86,16 @@ class Applied:
     refusals: list[str] = field(default_factory=list)
 
 
-def apply(table: Table, body: ChatBody) -> Applied:
+def apply_parameters(table: ParameterTable, body: ChatBody) -> AppliedParameters:
     """Treat every parameter that the caller set; None is as good as not set."""
-    applied = Applied()
+    applied = AppliedParameters()
     for name, value in body:
         if value is not None:
             _treat(applied, name, value, table.treatment(name))
     return applied
 
 
-def _treat(applied: Applied, name: str, value: object, treatment: Treatment) -> None:
+def _treat(applied: AppliedParameters, name: str, value: object, treatment: Treatment) -> None:
     match treatment:
         case Passed():
             applied.wire[name] = value
@@ -106,7 +106,7 @@ def _treat(applied: Applied, name: str, value: object, treatment: Treatment) -> 
         case Dropped(why):
             if not _asks_for_nothing(name, value):
                 applied.warnings.append(f"{name} was dropped: {why}")
-        case Refused(why):
+        case ParameterRefused(why):
             if not _asks_for_nothing(name, value):
                 applied.refusals.append(f"{name}: {why}")
         case _:

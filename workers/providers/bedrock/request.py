@@ -6,27 +6,34 @@ from urllib.parse import quote
 
 from pydantic_core import from_json, to_json
 
-from workers.prompt_cache import Breakpoints
-
-from .bedrock_answer import BedrockReader, answer_of
-from .block_parameters import BEDROCK
-from .conversation import (
+from workers.prompt_cache.policy import Breakpoints
+from workers.providers.base.call_outcome import Failure, RequestRejected
+from workers.providers.base.dialect import Answer, WireRequest
+from workers.providers.base.parameters import AppliedParameters, apply_parameters
+from workers.providers.base.provider import ProviderRequest
+from workers.providers.bedrock.response import BedrockReader, bedrock_answer
+from workers.providers.blocks.conversation import (
     Conversation,
-    Image,
+    ImagePart,
     LinkedImage,
     Part,
-    Text,
+    TextPart,
     Thinking,
     ToolResult,
     ToolUse,
-    Unsayable,
+    UnsupportedContent,
     conversation,
 )
-from .dialect import Answer, WireRequest
-from .generation import output_limit, sampling, schema_of, stops, system_of, thinking, wire_model
-from .outcome import Failure, Rejected
-from .parameters import Applied, apply
-from .provider import Call
+from workers.providers.blocks.generation import (
+    output_limit,
+    sampling,
+    schema_of,
+    stops,
+    system_of,
+    thinking,
+    wire_model,
+)
+from workers.providers.blocks.parameters import BEDROCK
 
 _NO_INPUT: Final = {"type": "object", "properties": {}}
 _NO_LINKS: Final = "Bedrock takes images as data:image/…;base64,… only: it fetches no address"
@@ -37,29 +44,31 @@ class BedrockDialect:
 
     stream_type = "application/vnd.amazon.eventstream"
 
-    def request(self, call: Call, *, stream: bool) -> WireRequest | Rejected:
+    def request(self, call: ProviderRequest, *, stream: bool) -> WireRequest | RequestRejected:
         """The request on the wire, or why it can't be said in this dialect."""
-        applied = apply(BEDROCK, call.body)
+        applied = apply_parameters(BEDROCK, call.body)
         if applied.refusals:
-            return Rejected(message="; ".join(applied.refusals), code="unsupported_parameter")
+            return RequestRejected(
+                message="; ".join(applied.refusals), code="unsupported_parameter"
+            )
         try:
             body = _body(call, applied)
-        except Unsayable as problem:
-            return Rejected(message=str(problem), code="unsupported_content")
+        except UnsupportedContent as problem:
+            return RequestRejected(message=str(problem), code="unsupported_content")
         model = quote(wire_model(call), safe="")
         path = f"/model/{model}/{'converse-stream' if stream else 'converse'}"
         return WireRequest(path, to_json(body), {}, tuple(applied.warnings))
 
     def answer(self, payload: bytes) -> Answer | Failure:
         """The answer in a 200 response. May raise one of MALFORMED."""
-        return answer_of(from_json(payload))
+        return bedrock_answer(from_json(payload))
 
     def reader(self) -> BedrockReader:
         """A reader for one streamed response."""
         return BedrockReader()
 
 
-def _body(call: Call, applied: Applied) -> dict[str, Any]:
+def _body(call: ProviderRequest, applied: AppliedParameters) -> dict[str, Any]:
     said = conversation(call.body.messages)
     if said.moved_system:
         applied.warnings.append("a system message inside the conversation was moved to its top")
@@ -74,7 +83,7 @@ def _body(call: Call, applied: Applied) -> dict[str, Any]:
     return {"messages": messages, **{name: told for name, told in optional.items() if told}}
 
 
-def _generation(call: Call, applied: Applied) -> dict[str, Any]:
+def _generation(call: ProviderRequest, applied: AppliedParameters) -> dict[str, Any]:
     limit = output_limit(call)
     thought = thinking(call, applied, limit)
     effort, schema = thought.pop("effort", None), schema_of(applied)
@@ -109,7 +118,7 @@ def _structure(schema: Mapping[str, Any]) -> dict[str, Any]:
     return {"jsonSchema": {"schema": to_json(schema.get("schema") or {}).decode(), **named}}
 
 
-def _tools(applied: Applied, said: Conversation) -> dict[str, Any]:
+def _tools(applied: AppliedParameters, said: Conversation) -> dict[str, Any]:
     """Converse can't forbid the tools it is told of, but it must know those in the history."""
     tools, choice = applied.shaped.get("tools"), applied.shaped.get("tool_choice")
     used = any(isinstance(part, ToolUse) for turn in said.turns for part in turn.parts)
@@ -142,13 +151,13 @@ def _choice(told: Any) -> dict[str, Any] | None:  # noqa: ANN401 - a word or an 
 
 def _block(part: Part) -> dict[str, Any]:
     match part:
-        case Text(text):
+        case TextPart(text):
             return {"text": text}
-        case Image(media_type, data):
+        case ImagePart(media_type, data):
             kind = media_type.removeprefix("image/")
             return {"image": {"format": kind, "source": {"bytes": data}}}
         case LinkedImage():
-            raise Unsayable(_NO_LINKS)
+            raise UnsupportedContent(_NO_LINKS)
         case Thinking(text, signature):
             return {"reasoningContent": {"reasoningText": {"text": text, "signature": signature}}}
         case ToolUse(call_id, name, given):

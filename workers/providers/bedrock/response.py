@@ -5,13 +5,12 @@ from typing import Any, Final
 
 from pydantic_core import from_json, to_json
 
-from producers.messages import Usage
-
-from .assembly import Assembly
-from .classify import ErrorReport, report_in_stream
-from .dialect import Answer, Delta, cut, filtered
-from .event_stream import EventMessage, EventStreamParser
-from .outcome import Failure, Garbled
+from producers.contract import Usage
+from workers.providers.base.call_outcome import Failure, MalformedResponse
+from workers.providers.base.dialect import Answer, Delta, filtered_answer, truncated_stream
+from workers.providers.bedrock.event_stream import EventMessage, EventStreamParser
+from workers.providers.blocks.assembly import AnswerAssembly
+from workers.providers.errors.classification import ErrorReport, report_in_stream
 
 _REASONS: Final = {
     "end_turn": "stop",
@@ -25,15 +24,15 @@ _FILTERED: Final = {"guardrail_intervened", "content_filtered"}
 _MALFORMED: Final = {"malformed_model_output", "malformed_tool_use"}
 
 
-def answer_of(told: Mapping[str, Any]) -> Answer | Failure:
+def bedrock_answer(told: Mapping[str, Any]) -> Answer | Failure:
     """The answer in a Converse response."""
-    assembly = Assembly()
+    assembly = AnswerAssembly()
     for index, block in enumerate(told["output"]["message"]["content"]):
         _block(assembly, index, block)
-    return _ended(assembly, told["stopReason"], usage_of(told["usage"]), _tier(told))
+    return _ended(assembly, told["stopReason"], bedrock_usage(told["usage"]), _tier(told))
 
 
-def usage_of(told: Mapping[str, Any]) -> Usage:
+def bedrock_usage(told: Mapping[str, Any]) -> Usage:
     """Normalised usage: Bedrock counts cached tokens outside of `inputTokens`."""
     written = told.get("cacheWriteInputTokens") or 0
     details = told.get("cacheDetails") or ()
@@ -54,7 +53,7 @@ class BedrockReader:
         self.ended = False
         self.usage: Usage | None = None
         self._events = EventStreamParser()
-        self._assembly = Assembly()
+        self._assembly = AnswerAssembly()
         self._error: ErrorReport | None = None
         self._reason: str | None = None
         self._tier: str | None = None
@@ -69,7 +68,7 @@ class BedrockReader:
         if self._error is not None:
             return self._error
         if self._reason is None or self.usage is None:
-            return cut(self.usage)
+            return truncated_stream(self.usage)
         return _ended(self._assembly, self._reason, self.usage, self._tier)
 
     def _event(self, message: EventMessage) -> Delta | None:
@@ -87,7 +86,7 @@ class BedrockReader:
             case "messageStop":
                 self._reason = told["stopReason"]
             case "metadata":
-                self.usage, self.ended = usage_of(told["usage"]), True
+                self.usage, self.ended = bedrock_usage(told["usage"]), True
                 self._tier = _tier(told)
         return None
 
@@ -97,17 +96,19 @@ def _tier(told: Mapping[str, Any]) -> str | None:
     return found
 
 
-def _ended(assembly: Assembly, reason: str, usage: Usage, tier: str | None) -> Answer | Failure:
+def _ended(
+    assembly: AnswerAssembly, reason: str, usage: Usage, tier: str | None
+) -> Answer | Failure:
     if reason in _FILTERED:
-        return filtered(usage)
+        return filtered_answer(usage)
     if reason in _MALFORMED:
-        return Garbled(
+        return MalformedResponse(
             message=f"the model's answer is malformed: {reason}", status=200, usage=usage
         )
     return assembly.answer({"service_tier": tier}, _REASONS.get(reason, "stop"), usage)
 
 
-def _block(assembly: Assembly, index: int, block: Mapping[str, Any]) -> None:
+def _block(assembly: AnswerAssembly, index: int, block: Mapping[str, Any]) -> None:
     match block:
         case {"text": text}:
             assembly.text(text)
@@ -119,12 +120,12 @@ def _block(assembly: Assembly, index: int, block: Mapping[str, Any]) -> None:
             assembly.arguments(index, to_json(use["input"]).decode())
 
 
-def _start(assembly: Assembly, index: int, start: Mapping[str, Any]) -> Delta | None:
+def _start(assembly: AnswerAssembly, index: int, start: Mapping[str, Any]) -> Delta | None:
     use = start.get("toolUse")
     return assembly.tool(index, use["toolUseId"], use["name"]) if use else None
 
 
-def _delta(assembly: Assembly, index: int, delta: Mapping[str, Any]) -> Delta | None:
+def _delta(assembly: AnswerAssembly, index: int, delta: Mapping[str, Any]) -> Delta | None:
     match delta:
         case {"text": text}:
             return assembly.text(text)

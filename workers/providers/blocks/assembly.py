@@ -6,9 +6,8 @@ Anthropic and Bedrock both tell an answer as numbered blocks of text, thinking a
 from dataclasses import dataclass, field
 from typing import Any
 
-from producers.messages import Usage
-
-from .dialect import Answer, Delta
+from producers.contract import Usage
+from workers.providers.base.dialect import Answer, Delta
 
 
 @dataclass(slots=True)
@@ -25,7 +24,7 @@ class _Thought:
     signature: str = ""
 
 
-class Assembly:
+class AnswerAssembly:
     """Takes pieces by their block's index; each gives the OpenAI delta that tells it on."""
 
     def __init__(self) -> None:
@@ -67,7 +66,12 @@ class Assembly:
             "logprobs": None,
             "finish_reason": "stop" if refused else reason,
         }
-        body = {**head, "object": "chat.completion", "choices": [choice], "usage": told(usage)}
+        body = {
+            **head,
+            "object": "chat.completion",
+            "choices": [choice],
+            "usage": openai_usage_block(usage),
+        }
         return Answer(body, usage, reason)
 
     def _message(self, *, refused: bool) -> dict[str, Any]:
@@ -84,7 +88,7 @@ class Assembly:
         return message
 
 
-def told(usage: Usage) -> dict[str, Any]:
+def openai_usage_block(usage: Usage) -> dict[str, Any]:
     """Normalised usage in OpenAI's shape: cached tokens are a part of the prompt's."""
     return {
         "prompt_tokens": usage.input_total,

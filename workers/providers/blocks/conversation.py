@@ -17,14 +17,14 @@ _DATA_URL: Final = re.compile(r"data:(image/[\w.+-]+);base64,(.+)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class TextPart:
     """Words."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class Image:
+class ImagePart:
     """A picture in base64, such as `image/png`."""
 
     media_type: str
@@ -60,10 +60,10 @@ class ToolResult:
     """What the tool said."""
 
     id: str
-    content: tuple[Text | Image | LinkedImage, ...]
+    content: tuple[TextPart | ImagePart | LinkedImage, ...]
 
 
-Part: TypeAlias = Text | Image | LinkedImage | Thinking | ToolUse | ToolResult
+Part: TypeAlias = TextPart | ImagePart | LinkedImage | Thinking | ToolUse | ToolResult
 
 
 @dataclass(slots=True)
@@ -84,7 +84,7 @@ class Conversation:
     moved_system: bool
 
 
-class Unsayable(Exception):  # noqa: N818 - the reason is for the caller
+class UnsupportedContent(Exception):  # noqa: N818 - the reason is for the caller
     """A part that the dialect has no words for; the message says which and what to do."""
 
 
@@ -96,7 +96,7 @@ def conversation(messages: Sequence[Mapping[str, Any]]) -> Conversation:
     moved = False
     for index, message in enumerate(messages):
         if message["role"] in {"system", "developer"}:
-            system += [part.text for part in _content(message) if isinstance(part, Text)]
+            system += [part.text for part in _content(message) if isinstance(part, TextPart)]
             moved = moved or bool(turns)
             continue
         role: Literal["user", "assistant"] = (
@@ -123,7 +123,7 @@ def _parts(message: Mapping[str, Any]) -> Iterator[Part]:
         yield ToolUse(call.get("id", ""), function["name"], _arguments(function))
 
 
-def _content(message: Mapping[str, Any]) -> Iterator[Text | Image | LinkedImage]:
+def _content(message: Mapping[str, Any]) -> Iterator[TextPart | ImagePart | LinkedImage]:
     """The content's parts; empty texts are left out, since both dialects refuse them."""
     content = message.get("content")
     if isinstance(content, str):
@@ -133,24 +133,24 @@ def _content(message: Mapping[str, Any]) -> Iterator[Text | Image | LinkedImage]
             case "text" | "refusal":
                 text = part.get("text") or part.get("refusal")
                 if text:
-                    yield Text(text)
+                    yield TextPart(text)
             case "image_url":
                 yield _image(part["image_url"]["url"])
             case kind:
-                raise Unsayable(f"content of type {kind!r} is not known in this dialect")
+                raise UnsupportedContent(f"content of type {kind!r} is not known in this dialect")
 
 
-def _image(url: str) -> Image | LinkedImage:
+def _image(url: str) -> ImagePart | LinkedImage:
     told = _DATA_URL.fullmatch(url)
     if told is None:
         if url.startswith("https://"):
             return LinkedImage(url)
-        raise Unsayable("an image_url must be https:// or data:image/…;base64,…")
+        raise UnsupportedContent("an image_url must be https:// or data:image/…;base64,…")
     try:
         b64decode(told[2], validate=True)
     except binascii.Error:
-        raise Unsayable("an image_url holds no valid base64") from None
-    return Image(told[1], told[2])
+        raise UnsupportedContent("an image_url holds no valid base64") from None
+    return ImagePart(told[1], told[2])
 
 
 def _arguments(function: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any JSON value
@@ -158,4 +158,4 @@ def _arguments(function: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any JSON v
         return from_json(function.get("arguments") or "{}")
     except ValueError:
         name = function["name"]
-        raise Unsayable(f"the arguments of the call of {name!r} are not JSON") from None
+        raise UnsupportedContent(f"the arguments of the call of {name!r} are not JSON") from None

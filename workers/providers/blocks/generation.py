@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from .parameters import Applied
-from .provider import Call
+from workers.providers.base.parameters import AppliedParameters
+from workers.providers.base.provider import ProviderRequest
 
 JSON_IN_WORDS: Final = "Answer with one JSON object and nothing else: no prose, no code fence."
 _BUDGETS: Final = {"minimal": 1024, "low": 1024, "medium": 4096, "high": 16384, "xhigh": 32768}
@@ -30,7 +30,7 @@ class Sampling:
     top_k: int | None = None
 
 
-def sampling(call: Call, applied: Applied, *, thinks: bool) -> Sampling:
+def sampling(call: ProviderRequest, applied: AppliedParameters, *, thinks: bool) -> Sampling:
     """Randomness as the model takes it; what it doesn't take is dropped with a warning."""
     told = {name: applied.shaped.get(name) for name in ("temperature", "top_p", "top_k")}
     if "claude" in wire_model(call):
@@ -44,7 +44,9 @@ def sampling(call: Call, applied: Applied, *, thinks: bool) -> Sampling:
     return Sampling(**told)
 
 
-def _not_taken(call: Call, told: Mapping[str, Any], *, thinks: bool) -> list[tuple[str, str]]:
+def _not_taken(
+    call: ProviderRequest, told: Mapping[str, Any], *, thinks: bool
+) -> list[tuple[str, str]]:
     """(name, why) of each sampling parameter that Claude would answer with 400."""
     asked = [name for name, value in told.items() if value is not None]
     if not _SAMPLES.search(wire_model(call)):
@@ -55,12 +57,12 @@ def _not_taken(call: Call, told: Mapping[str, Any], *, thinks: bool) -> list[tup
     return [("top_p", "not taken beside temperature")] if both else []
 
 
-def wire_model(call: Call) -> str:
+def wire_model(call: ProviderRequest) -> str:
     """The model's name on the wire."""
     return call.deployment.wire_model or call.deployment.model
 
 
-def stops(applied: Applied) -> list[str] | None:
+def stops(applied: AppliedParameters) -> list[str] | None:
     """The stop sequences; None when there are none. Claude refuses those of white space only."""
     told = applied.shaped.get("stop")
     given = [told] if isinstance(told, str) else told or []
@@ -70,7 +72,7 @@ def stops(applied: Applied) -> list[str] | None:
     return kept or None
 
 
-def thinking(call: Call, applied: Applied, limit: int) -> dict[str, Any]:
+def thinking(call: ProviderRequest, applied: AppliedParameters, limit: int) -> dict[str, Any]:
     """The `thinking` field, and `effort` where the model adapts; empty when it is not to think."""
     effort = applied.shaped.get("reasoning_effort")
     if effort is None or effort == "none":
@@ -90,7 +92,7 @@ def thinking(call: Call, applied: Applied, limit: int) -> dict[str, Any]:
     return {"thinking": {"type": "enabled", "budget_tokens": budget}}
 
 
-def schema_of(applied: Applied) -> Mapping[str, Any] | None:
+def schema_of(applied: AppliedParameters) -> Mapping[str, Any] | None:
     """The `json_schema` of response_format, with its name; None when none is asked."""
     asked = applied.shaped.get("response_format") or {}
     if asked.get("type") != "json_schema":
@@ -99,7 +101,7 @@ def schema_of(applied: Applied) -> Mapping[str, Any] | None:
     return found
 
 
-def system_of(system: tuple[str, ...], applied: Applied) -> list[str]:
+def system_of(system: tuple[str, ...], applied: AppliedParameters) -> list[str]:
     """The system texts, with JSON mode in words: neither dialect has one without a schema."""
     asked = applied.shaped.get("response_format") or {}
     if asked.get("type") != "json_object":
@@ -108,13 +110,13 @@ def system_of(system: tuple[str, ...], applied: Applied) -> list[str]:
     return [*system, JSON_IN_WORDS]
 
 
-def output_limit(call: Call) -> int:
+def output_limit(call: ProviderRequest) -> int:
     """Tokens of the answer at most: both dialects want it said, or have a low default."""
     body = call.body
     return body.max_completion_tokens or body.max_tokens or call.model.max_output
 
 
-def _forces_tool(applied: Applied) -> bool:
+def _forces_tool(applied: AppliedParameters) -> bool:
     choice = applied.shaped.get("tool_choice")
     return choice == "required" or isinstance(choice, Mapping)
 

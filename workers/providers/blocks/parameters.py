@@ -3,15 +3,22 @@
 from collections.abc import Mapping
 from typing import Final
 
-from .parameters import Dropped, Passed, Refused, Shaped, Table, Treatment
+from workers.providers.base.parameters import (
+    Dropped,
+    ParameterRefused,
+    ParameterTable,
+    Passed,
+    Shaped,
+    Treatment,
+)
 
 _REFUSED: Final[Mapping[str, Treatment]] = {
-    "n": Refused("this provider gives one answer a call"),
-    "audio": Refused("this provider answers in text only"),
-    "modalities": Refused("this provider answers in text only"),
-    "functions": Refused("use `tools`"),
-    "function_call": Refused("use `tool_choice`"),
-    "web_search_options": Refused("this provider searches through tools of its own only"),
+    "n": ParameterRefused("this provider gives one answer a call"),
+    "audio": ParameterRefused("this provider answers in text only"),
+    "modalities": ParameterRefused("this provider answers in text only"),
+    "functions": ParameterRefused("use `tools`"),
+    "function_call": ParameterRefused("use `tool_choice`"),
+    "web_search_options": ParameterRefused("this provider searches through tools of its own only"),
 }
 _NO_SUCH: Final = (
     "seed",
@@ -30,7 +37,7 @@ def _without(provider: str) -> dict[str, Treatment]:
     return dict.fromkeys(_NO_SUCH, Dropped(f"{provider} has no such parameter"))
 
 
-ANTHROPIC: Final = Table(
+ANTHROPIC: Final = ParameterTable(
     {
         **_REFUSED,
         **_without("Anthropic"),
@@ -59,7 +66,7 @@ ANTHROPIC: Final = Table(
     unlisted=Dropped("Anthropic has no such parameter and rejects unknown ones"),
 )
 
-BEDROCK: Final = Table(
+BEDROCK: Final = ParameterTable(
     {
         **_REFUSED,
         **_without("Bedrock"),

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 
 from pydantic_core import from_json
 
-from .outcome import (
+from workers.providers.base.call_outcome import (
     BadCredentials,
     ContentFiltered,
     ContextTooLong,
@@ -22,13 +22,13 @@ from .outcome import (
     QuotaExhausted,
     RampTooFast,
     RateLimited,
-    Rejected,
+    RequestRejected,
     ServerError,
     TimedOut,
     UnknownModel,
 )
-from .rate_headers import rate_limits, wait_hint
-from .waits import until
+from workers.providers.errors.rate_limit_headers import rate_limits, wait_hint
+from workers.providers.errors.retry_after import until
 
 LONGEST_MESSAGE: Final = 400
 
@@ -48,7 +48,7 @@ class ErrorReport:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class ErrorRule:
     """Matches when every part that is given matches."""
 
     kind: _Kind
@@ -72,7 +72,7 @@ _TOO_LONG: Final = (
 
 RULES: Final = (
     # the operator must act
-    Rule(
+    ErrorRule(
         QuotaExhausted,
         codes={
             "insufficient_quota",
@@ -83,14 +83,16 @@ RULES: Final = (
             "enforced_spend_limit_reached",
         },
     ),
-    Rule(QuotaExhausted, statuses={402}),
-    Rule(
+    ErrorRule(QuotaExhausted, statuses={402}),
+    ErrorRule(
         QuotaExhausted,
         statuses={400, 403, 429},
         words=r"regain access on|credit balance is too low|spend(ing)? limit|monthly (quota|limit)",
     ),
-    Rule(BadCredentials, codes={"invalid_api_key", "authentication_error", "permission_error"}),
-    Rule(
+    ErrorRule(
+        BadCredentials, codes={"invalid_api_key", "authentication_error", "permission_error"}
+    ),
+    ErrorRule(
         BadCredentials,
         codes={
             "AccessDeniedException",
@@ -101,7 +103,7 @@ RULES: Final = (
             "IncompleteSignatureException",
         },
     ),
-    Rule(
+    ErrorRule(
         UnknownModel,
         codes={
             "model_not_found",
@@ -112,23 +114,23 @@ RULES: Final = (
             "ResourceNotFoundException",
         },
     ),
-    Rule(
+    ErrorRule(
         UnknownModel,
         codes={"ValidationException"},
         words=r"model identifier is invalid|on-demand throughput isn",
     ),
     # the caller must act
-    Rule(ContextTooLong, codes={"context_length_exceeded", "request_too_large"}),
-    Rule(ContextTooLong, statuses={400, 413, 422}, words=_TOO_LONG),
-    Rule(ContextTooLong, statuses={413}),
-    Rule(
+    ErrorRule(ContextTooLong, codes={"context_length_exceeded", "request_too_large"}),
+    ErrorRule(ContextTooLong, statuses={400, 413, 422}, words=_TOO_LONG),
+    ErrorRule(ContextTooLong, statuses={413}),
+    ErrorRule(
         ContentFiltered, codes={"content_filter", "content_policy_violation", "moderation_blocked"}
     ),
-    Rule(ContentFiltered, statuses={400, 403}, words=r"content (management|filtering) policy"),
+    ErrorRule(ContentFiltered, statuses={400, 403}, words=r"content (management|filtering) policy"),
     # the provider must act
-    Rule(RampTooFast, codes={"slow_down"}),
-    Rule(RampTooFast, statuses={429}, words=r"slow down|acceleration limit|ramp"),
-    Rule(
+    ErrorRule(RampTooFast, codes={"slow_down"}),
+    ErrorRule(RampTooFast, statuses={429}, words=r"slow down|acceleration limit|ramp"),
+    ErrorRule(
         Overloaded,
         codes={
             "overloaded_error",
@@ -139,9 +141,9 @@ RULES: Final = (
             "ModelNotReadyException",
         },
     ),
-    Rule(Overloaded, statuses={429}, words=r"high demand|resource unavailable|overloaded"),
-    Rule(Overloaded, statuses={529, 503}),
-    Rule(
+    ErrorRule(Overloaded, statuses={429}, words=r"high demand|resource unavailable|overloaded"),
+    ErrorRule(Overloaded, statuses={529, 503}),
+    ErrorRule(
         RateLimited,
         codes={
             "rate_limit_exceeded",
@@ -151,15 +153,15 @@ RULES: Final = (
             "ServiceQuotaExceededException",
         },
     ),
-    Rule(RateLimited, statuses={429}),
-    Rule(TimedOut, codes={"timeout_error", "ModelTimeoutException"}),
-    Rule(TimedOut, statuses={408, 504}),
-    Rule(BadCredentials, statuses={401, 403}),
-    Rule(UnknownModel, statuses={404}),
-    Rule(ServerError, codes={"ModelErrorException", "ModelStreamErrorException", "api_error"}),
-    Rule(ServerError, statuses={409, 424}),
-    Rule(Rejected, statuses=range(400, 500)),
-    Rule(ServerError),
+    ErrorRule(RateLimited, statuses={429}),
+    ErrorRule(TimedOut, codes={"timeout_error", "ModelTimeoutException"}),
+    ErrorRule(TimedOut, statuses={408, 504}),
+    ErrorRule(BadCredentials, statuses={401, 403}),
+    ErrorRule(UnknownModel, statuses={404}),
+    ErrorRule(ServerError, codes={"ModelErrorException", "ModelStreamErrorException", "api_error"}),
+    ErrorRule(ServerError, statuses={409, 424}),
+    ErrorRule(RequestRejected, statuses=range(400, 500)),
+    ErrorRule(ServerError),
 )
 
 _IN_STREAM: Final[Mapping[str, int]] = {
@@ -182,7 +184,7 @@ _IN_STREAM: Final[Mapping[str, int]] = {
 """The status that an error told inside of a stream would have had."""
 
 
-def classify(report: ErrorReport, headers: Mapping[str, str], now: datetime) -> Failure:
+def classify_error(report: ErrorReport, headers: Mapping[str, str], now: datetime) -> Failure:
     """The failure that `report` is, with the provider's hints. headers: lower-case names."""
     kind = next(rule.kind for rule in RULES if rule.matches(report))
     told: dict[str, Any] = {

@@ -9,8 +9,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
-from .outcome import RateLimits, RateWindow
-from .waits import LONGEST_WINDOW_S, milliseconds_of, seconds_of, told_in
+from workers.providers.base.call_outcome import RateLimits, RateWindow
+from workers.providers.errors.retry_after import (
+    LONGEST_WINDOW_S,
+    milliseconds_of,
+    seconds_of,
+    told_in,
+)
 
 _UNTOLD: Final = RateLimits()
 

@@ -3,7 +3,14 @@
 from collections.abc import Mapping
 from typing import Final
 
-from .parameters import Dropped, Passed, Renamed, Shaped, Table, Treatment
+from workers.providers.base.parameters import (
+    Dropped,
+    ParameterTable,
+    Passed,
+    Renamed,
+    Shaped,
+    Treatment,
+)
 
 _SHAPED: Final[Mapping[str, Treatment]] = {
     "model": Shaped("the deployment's wire_model"),
@@ -14,9 +21,9 @@ _SHAPED: Final[Mapping[str, Treatment]] = {
     "prompt_cache_key": Passed(),
 }
 
-OPENAI: Final = Table(_SHAPED, unlisted=Passed())
+OPENAI: Final = ParameterTable(_SHAPED, unlisted=Passed())
 
-COMPATIBLE: Final = Table(
+COMPATIBLE: Final = ParameterTable(
     {
         **_SHAPED,
         "max_completion_tokens": Renamed("max_tokens"),
@@ -27,7 +34,7 @@ COMPATIBLE: Final = Table(
     unlisted=Passed(),
 )
 
-MISTRAL: Final = Table(
+MISTRAL: Final = ParameterTable(
     {
         **_SHAPED,
         "stream_options": Dropped("Mistral always reports usage at the end of a stream"),
@@ -62,5 +69,9 @@ MISTRAL: Final = Table(
     unlisted=Dropped("Mistral has no such parameter and rejects unknown ones"),
 )
 
-TABLES: Final[Mapping[str, Table]] = {"openai": OPENAI, "azure": OPENAI, "mistral": MISTRAL}
+TABLES: Final[Mapping[str, ParameterTable]] = {
+    "openai": OPENAI,
+    "azure": OPENAI,
+    "mistral": MISTRAL,
+}
 """By the deployment's provider; every other server is treated as COMPATIBLE."""

@@ -11,15 +11,14 @@ from typing import Any, Final
 
 from pydantic_core import from_json, to_json
 
-from workers.prompt_cache import CacheKey
-
-from .classify import ErrorReport
-from .dialect import Answer, WireRequest
-from .openai_answer import OpenAiReader, answer_of
-from .openai_parameters import COMPATIBLE, TABLES
-from .outcome import Failure, Rejected
-from .parameters import Applied, apply
-from .provider import Call
+from workers.prompt_cache.policy import CacheKey
+from workers.providers.base.call_outcome import Failure, RequestRejected
+from workers.providers.base.dialect import Answer, WireRequest
+from workers.providers.base.parameters import AppliedParameters, apply_parameters
+from workers.providers.base.provider import ProviderRequest
+from workers.providers.errors.classification import ErrorReport
+from workers.providers.openai.parameters import COMPATIBLE, TABLES
+from workers.providers.openai.response import OpenAiReader, openai_answer
 
 _MISTRAL_ID: Final = re.compile(r"[a-zA-Z0-9]{9}")
 
@@ -29,14 +28,16 @@ class OpenAiDialect:
 
     stream_type = "text/event-stream"
 
-    def request(self, call: Call, *, stream: bool) -> WireRequest | Rejected:
+    def request(self, call: ProviderRequest, *, stream: bool) -> WireRequest | RequestRejected:
         """The request on the wire, or why it can't be said in this dialect."""
         provider = call.deployment.provider
-        applied = apply(TABLES.get(provider, COMPATIBLE), call.body)
+        applied = apply_parameters(TABLES.get(provider, COMPATIBLE), call.body)
         if stream and call.body.model_extra and call.body.model_extra.get("n", 1) != 1:
             applied.refusals.append("n: several answers can't be streamed to one reply")
         if applied.refusals:
-            return Rejected(message="; ".join(applied.refusals), code="unsupported_parameter")
+            return RequestRejected(
+                message="; ".join(applied.refusals), code="unsupported_parameter"
+            )
         body = {"model": _wire_model(call), "messages": _messages(call), **applied.wire}
         body |= _limits(call, applied) | _streaming(provider, applied, stream=stream)
         if isinstance(call.prompt_cache, CacheKey) and _takes_cache_key(call):
@@ -45,23 +46,23 @@ class OpenAiDialect:
 
     def answer(self, payload: bytes) -> Answer | ErrorReport | Failure:
         """The answer in a 200 response. May raise one of MALFORMED."""
-        return answer_of(from_json(payload))
+        return openai_answer(from_json(payload))
 
     def reader(self) -> OpenAiReader:
         """A reader for one streamed response."""
         return OpenAiReader()
 
 
-def _wire_model(call: Call) -> str:
+def _wire_model(call: ProviderRequest) -> str:
     return call.deployment.wire_model or call.deployment.model
 
 
-def _takes_cache_key(call: Call) -> bool:
+def _takes_cache_key(call: ProviderRequest) -> bool:
     """Azure's dated versions reject parameters that are younger than they are."""
     return call.deployment.provider in TABLES and call.deployment.api_version is None
 
 
-def _path(call: Call) -> str:
+def _path(call: ProviderRequest) -> str:
     """Azure OpenAI names the deployment in the path; Foundry and Azure's v1 surface don't."""
     version = call.deployment.api_version
     if version is None:
@@ -71,7 +72,7 @@ def _path(call: Call) -> str:
     return f"/openai/deployments/{_wire_model(call)}/chat/completions?api-version={version}"
 
 
-def _messages(call: Call) -> list[Any]:
+def _messages(call: ProviderRequest) -> list[Any]:
     """The messages, with what older servers and Mistral don't know put into what they do."""
     messages = call.body.messages
     if call.deployment.provider not in TABLES:
@@ -103,7 +104,7 @@ def _mistral_id(name: str) -> str:
     return blake2b(name.encode(), digest_size=5).hexdigest()[:9]
 
 
-def _limits(call: Call, applied: Applied) -> dict[str, Any]:
+def _limits(call: ProviderRequest, applied: AppliedParameters) -> dict[str, Any]:
     """OpenAI's reasoning models refuse `max_tokens`."""
     limit = applied.shaped.get("max_tokens")
     if limit is None:
@@ -112,7 +113,7 @@ def _limits(call: Call, applied: Applied) -> dict[str, Any]:
     return {"max_completion_tokens" if thinks else "max_tokens": limit}
 
 
-def _streaming(provider: str, applied: Applied, *, stream: bool) -> dict[str, Any]:
+def _streaming(provider: str, applied: AppliedParameters, *, stream: bool) -> dict[str, Any]:
     if not stream:
         return {}
     if provider == "mistral":

@@ -5,30 +5,29 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from producers.messages import Usage
+from producers.contract import Usage
+from workers.providers.base.call_outcome import Failure
+from workers.providers.base.dialect import Answer, Delta, filtered_answer, truncated_stream
+from workers.providers.errors.classification import ErrorReport, report_in_stream
+from workers.providers.sse import SseParser
 
-from .classify import ErrorReport, report_in_stream
-from .dialect import Answer, Delta, cut, filtered
-from .outcome import Failure
-from .sse import SseParser
 
-
-def answer_of(body: dict[str, Any]) -> Answer | ErrorReport | Failure:
+def openai_answer(body: dict[str, Any]) -> Answer | ErrorReport | Failure:
     """The answer in a `chat.completion`; a filtered one is a failure that was billed.
 
     Some servers tell an error with status 200: it counts as the error that it is.
     """
     if body.get("error"):
         return report_in_stream(body)
-    usage = usage_of(body.get("usage") or {})
+    usage = openai_usage(body.get("usage") or {})
     first = body["choices"][0]
     reason = first.get("finish_reason") or "stop"
     if reason == "content_filter":
-        return filtered(usage)
+        return filtered_answer(usage)
     return Answer(body, usage, "refusal" if first["message"].get("refusal") else reason)
 
 
-def usage_of(told: Mapping[str, Any]) -> Usage:
+def openai_usage(told: Mapping[str, Any]) -> Usage:
     """Normalised usage: OpenAI counts cached tokens inside of `prompt_tokens`."""
     prompt = told.get("prompt_tokens_details") or {}
     output = told.get("completion_tokens_details") or {}
@@ -59,7 +58,7 @@ class OpenAiReader:
     @property
     def usage(self) -> Usage | None:
         """The provider tells usage in the last chunk, so a cut stream has none."""
-        return usage_of(self._told_usage) if self._told_usage else None
+        return openai_usage(self._told_usage) if self._told_usage else None
 
     def feed(self, received: bytes) -> list[Delta]:
         """The deltas that `received` completes; those without news are left out."""
@@ -76,8 +75,8 @@ class OpenAiReader:
         if self._error is not None:
             return self._error
         if self._reason is None or not (self.ended or self._told_usage):
-            return cut(self.usage)
-        return answer_of(self._whole())
+            return truncated_stream(self.usage)
+        return openai_answer(self._whole())
 
     def _chunk(self, chunk: dict[str, Any]) -> Delta | None:
         if "error" in chunk:

@@ -9,7 +9,7 @@ from cache.__main__ import main
 from cache.commands import common
 from cache.commands.common import CommandError
 from cache.settings import CacheSettings, EmbedderSettings
-from tests.unit.test_config_file import GOOD
+from tests.unit.runtime.config.test_config_file import GOOD
 
 
 def options(*, config: Path | None = None, redis: str | None = None) -> argparse.Namespace:

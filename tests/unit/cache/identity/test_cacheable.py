@@ -4,18 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cache.cacheable import (
+from cache.identity.cacheable import (
     ADDRESS,
     MINE,
     MOMENT,
     PERSON,
-    Sign,
+    TextSign,
     refuse_answer,
     refuse_question,
     refuse_request,
 )
-from cache.settings import Policy
-from producers.messages import CacheOutcome, ChatBody, Done, RouteTaken, Timings, Usage
+from cache.settings import CachePolicy
+from producers.contract import CacheOutcome, ChatBody, Done, RouteTaken, Timings, Usage
 
 ASKED = ChatBody(messages=[{"role": "user", "content": "x"}])
 
@@ -48,15 +48,15 @@ def done(cost: Decimal | None = None, finish: str | None = "stop", **message: ob
     ],
 )
 def test_questions_of_the_moment_or_of_one_person(text: str) -> None:
-    assert refuse_question(text, Policy()) is not None
-    assert refuse_question(text, Policy(allow_time_bound=True, allow_personal=True)) is None
+    assert refuse_question(text, CachePolicy()) is not None
+    assert refuse_question(text, CachePolicy(allow_time_bound=True, allow_personal=True)) is None
 
 
 @pytest.mark.parametrize(
     "text", ["What is a mutex?", "How do I reset my password?", "Name the 3 largest cities of 2016"]
 )
 def test_questions_for_everybody(text: str) -> None:
-    assert refuse_question(text, Policy()) is None
+    assert refuse_question(text, CachePolicy()) is None
 
 
 ASCII = st.characters(max_codepoint=127)
@@ -64,20 +64,22 @@ ASCII = st.characters(max_codepoint=127)
 
 @pytest.mark.parametrize("sign", [MOMENT, PERSON, MINE, ADDRESS])
 @given(st.data())
-def test_no_text_escapes_its_expression_for_want_of_a_word(sign: Sign, data: st.DataObject) -> None:
+def test_no_text_escapes_its_expression_for_want_of_a_word(
+    sign: TextSign, data: st.DataObject
+) -> None:
     text = data.draw(st.from_regex(sign.expression, alphabet=ASCII))
     assert sign.found_in(text, text.casefold())
 
 
 def test_varied_answers_are_wanted() -> None:
     varied = ASKED.model_copy(update={"temperature": 0.7})
-    assert refuse_request(varied, "x", Policy()) == "temperature 0.7 asks for varied answers"
-    assert refuse_request(varied, "x", Policy(allow_sampling=True)) is None
-    assert refuse_request(ASKED.model_copy(update={"temperature": 0.0}), "x", Policy()) is None
+    assert refuse_request(varied, "x", CachePolicy()) == "temperature 0.7 asks for varied answers"
+    assert refuse_request(varied, "x", CachePolicy(allow_sampling=True)) is None
+    assert refuse_request(ASKED.model_copy(update={"temperature": 0.0}), "x", CachePolicy()) is None
 
 
 def test_a_whole_answer_is_kept() -> None:
-    assert refuse_answer(done(), Policy()) is None
+    assert refuse_answer(done(), CachePolicy()) is None
 
 
 @pytest.mark.parametrize(
@@ -93,10 +95,10 @@ def test_a_whole_answer_is_kept() -> None:
     ],
 )
 def test_others_are_not(answer: Done) -> None:
-    assert refuse_answer(answer, Policy()) is not None
+    assert refuse_answer(answer, CachePolicy()) is not None
 
 
 def test_what_costs_too_little_is_not_worth_it() -> None:
-    policy = Policy(min_cost_micro_usd=Decimal(5))
+    policy = CachePolicy(min_cost_micro_usd=Decimal(5))
     assert refuse_answer(done(cost=Decimal(4)), policy) is not None
     assert refuse_answer(done(cost=Decimal(5)), policy) is None

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cache.key import NoQuestion, Question, ask
-from producers.messages import CacheControl, ChatBody, ChatMessage, Request, Route, Routing
+from cache.identity.key import NoQuestion, Question, question_of
+from producers.contract import CacheControl, ChatBody, ChatMessage, Request, Route, Routing
 
 SYSTEM: ChatMessage = {"role": "system", "content": "You are terse."}
 USER: ChatMessage = {"role": "user", "content": "What is a mutex?"}
@@ -23,7 +23,7 @@ def question(
 ) -> Question:
     body = ChatBody.model_validate({"messages": messages or [SYSTEM, USER], **parameters})
     routing = Routing(cache=CacheControl(scope=scope))
-    asked = ask(
+    asked = question_of(
         Request(id="r", tenant=tenant, body=body, routing=routing),
         route or Route(tier="economy"),
         knowledge=knowledge,
@@ -73,8 +73,8 @@ def test_what_has_no_part_in_the_answer_does_not_divide() -> None:
 @settings(deadline=None)
 @given(st.text(min_size=1), st.text(min_size=1))
 def test_no_text_of_one_tenant_has_the_key_of_another(one: str, other: str) -> None:
-    left = ask(_request("left", one), Route(tier="t"))
-    right = ask(_request("right", other), Route(tier="t"))
+    left = question_of(_request("left", one), Route(tier="t"))
+    right = question_of(_request("right", other), Route(tier="t"))
     assert isinstance(left, Question)
     assert isinstance(right, Question)
     assert {left.scope, left.exact, left.slot}.isdisjoint({right.scope, right.exact, right.slot})
@@ -107,7 +107,7 @@ def test_text_parts_are_text() -> None:
 
 
 def test_a_turn_of_somebody_else_is_no_question() -> None:
-    asked = ask(
+    asked = question_of(
         Request(
             id="r",
             tenant="acme",

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cache.text import canonical
+from cache.identity.normalisation import canonical
 
 
 @pytest.mark.parametrize(

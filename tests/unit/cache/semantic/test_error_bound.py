@@ -2,17 +2,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cache.promise import (
+from cache.semantic.error_bound import (
     MOST_OBSERVED,
     STRICTEST,
+    ErrorBound,
     Observation,
-    Promise,
-    believed,
-    bounds,
-    read_promise,
+    clopper_pearson,
+    posterior_score,
+    read_error_bound,
     read_record,
     shadow_chance,
-    write,
+    write_error_bound,
     write_record,
 )
 
@@ -24,19 +24,19 @@ from cache.promise import (
 def test_bounds_are_those_of_clopper_and_pearson(
     wrong: int, checked: int, least: float, most: float
 ) -> None:
-    assert bounds(wrong, checked) == pytest.approx((least, most), abs=1e-4)
+    assert clopper_pearson(wrong, checked) == pytest.approx((least, most), abs=1e-4)
 
 
 @settings(deadline=None)
 @given(st.integers(1, 300), st.data())
 def test_bounds_enclose_the_share(checked: int, data: st.DataObject) -> None:
     wrong = data.draw(st.integers(0, checked))
-    least, most = bounds(wrong, checked)
+    least, most = clopper_pearson(wrong, checked)
     assert 0 <= least <= wrong / checked <= most <= 1
 
 
 def test_a_broken_promise_halves_the_target_until_it_is_off() -> None:
-    promise, limit = Promise(), 0.05
+    promise, limit = ErrorBound(), 0.05
     for level in range(1, STRICTEST + 2):
         while promise.level < level:
             promise = promise.observed(right=False, limit=limit)
@@ -46,7 +46,7 @@ def test_a_broken_promise_halves_the_target_until_it_is_off() -> None:
 
 
 def test_a_kept_promise_needs_proof() -> None:
-    promise = Promise()
+    promise = ErrorBound()
     assert promise.standing(0.05) == "unproven"
     for _ in range(60):
         promise = promise.observed(right=True, limit=0.05)
@@ -56,21 +56,21 @@ def test_a_kept_promise_needs_proof() -> None:
 
 def test_what_was_observed_shifts_the_verifier() -> None:
     right, wrong = Observation(0.8, right=True), Observation(0.9, right=False)
-    assert believed(0.85, []) == pytest.approx(0.85)
-    assert believed(0.85, [right] * 6) > 0.9
-    assert believed(0.85, [wrong] * 2) < 0.7
+    assert posterior_score(0.85, []) == pytest.approx(0.85)
+    assert posterior_score(0.85, [right] * 6) > 0.9
+    assert posterior_score(0.85, [wrong] * 2) < 0.7
 
 
 def test_only_monotone_evidence_counts() -> None:
     right_above = Observation(0.95, right=True)
     wrong_below = Observation(0.6, right=False)
-    assert believed(0.8, [right_above, wrong_below]) == pytest.approx(0.8)
+    assert posterior_score(0.8, [right_above, wrong_below]) == pytest.approx(0.8)
 
 
 @settings(deadline=None)
 @given(st.floats(0, 1), st.lists(st.builds(Observation, st.floats(0, 1), right=st.booleans())))
 def test_it_stays_a_probability(score: float, record: list[Observation]) -> None:
-    assert 0 <= believed(score, record) <= 1
+    assert 0 <= posterior_score(score, record) <= 1
 
 
 def test_an_unknown_entry_is_checked_more_often() -> None:
@@ -82,12 +82,12 @@ def test_an_unknown_entry_is_checked_more_often() -> None:
 @settings(deadline=None)
 @given(st.integers(0, 9), st.integers(0, 999), st.integers(0, 999))
 def test_a_promise_is_read_back(level: int, checked: int, wrong: int) -> None:
-    promise = Promise(level, checked, min(wrong, checked))
-    assert read_promise(write(promise)) == promise
+    promise = ErrorBound(level, checked, min(wrong, checked))
+    assert read_error_bound(write_error_bound(promise)) == promise
 
 
 def test_damaged_records_are_new_ones() -> None:
-    assert read_promise("x") == read_promise(None) == Promise()
+    assert read_error_bound("x") == read_error_bound(None) == ErrorBound()
     assert read_record("+x") == read_record(None) == ()
 
 

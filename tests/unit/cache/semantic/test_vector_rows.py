@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cache.rows import RESCORED, Rows, Vector
+from cache.semantic.vector_rows import RESCORED, Vector, VectorRows
 
 WIDTH = 100
 
@@ -14,7 +14,7 @@ def vector(seed: int) -> Vector:
 
 
 def test_it_finds_among_many_what_a_full_comparison_finds() -> None:
-    rows, size = Rows(WIDTH), 10 * RESCORED
+    rows, size = VectorRows(WIDTH), 10 * RESCORED
     for seed in range(size):
         rows.put(f"e{seed}", vector(seed))
     for seed in range(0, size, 50):
@@ -28,7 +28,7 @@ def test_it_finds_among_many_what_a_full_comparison_finds() -> None:
 def test_after_any_changes_it_holds_what_a_dictionary_holds(
     changes: list[tuple[bool, int]],
 ) -> None:
-    rows, model = Rows(WIDTH), {}
+    rows, model = VectorRows(WIDTH), {}
     for at, (puts, entry) in enumerate(changes):
         if puts:
             rows.put(f"e{entry}", vector(at))

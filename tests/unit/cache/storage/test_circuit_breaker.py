@@ -1,8 +1,13 @@
-from cache.patience import FAILURES_TO_OPEN, FIRST_PAUSE_S, LONGEST_PAUSE_S, Patience
+from cache.storage.circuit_breaker import (
+    FAILURES_TO_OPEN,
+    FIRST_PAUSE_S,
+    LONGEST_PAUSE_S,
+    DependencyBreaker,
+)
 
 
-def opened() -> Patience:
-    patience = Patience()
+def opened() -> DependencyBreaker:
+    patience = DependencyBreaker()
     for _ in range(FAILURES_TO_OPEN):
         assert patience.may_ask(0)
         patience = patience.failed(0)
@@ -29,5 +34,5 @@ def test_a_failed_probe_doubles_the_pause_up_to_a_limit() -> None:
 
 
 def test_an_answer_closes_it() -> None:
-    assert opened().answered() == Patience()
-    assert Patience().failed(0).answered() == Patience()
+    assert opened().answered() == DependencyBreaker()
+    assert DependencyBreaker().failed(0).answered() == DependencyBreaker()

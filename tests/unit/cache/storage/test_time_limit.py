@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from cache.budget import within
+from cache.storage.time_limit import within_time_limit
 
 
 async def test_what_is_in_time_is_returned_and_what_it_raises_is_raised() -> None:
@@ -13,9 +13,9 @@ async def test_what_is_in_time_is_returned_and_what_it_raises_is_raised() -> Non
     async def fails() -> int:
         raise OSError("away")
 
-    assert await within(1, works()) == 7
+    assert await within_time_limit(1, works()) == 7
     with pytest.raises(OSError, match="away"):
-        await within(1, fails())
+        await within_time_limit(1, fails())
 
 
 async def test_what_never_ends_is_cancelled() -> None:
@@ -28,7 +28,7 @@ async def test_what_never_ends_is_cancelled() -> None:
             ended.set()
 
     with pytest.raises(TimeoutError):
-        await within(0.01, hangs())
+        await within_time_limit(0.01, hangs())
     await asyncio.wait_for(ended.wait(), 1)
 
 
@@ -44,7 +44,7 @@ async def test_an_answer_that_waited_for_a_late_loop_counts() -> None:
         arrived.set_result("in time")
 
     loop.call_soon(hog)
-    assert await within(0.01, asks()) == "in time"
+    assert await within_time_limit(0.01, asks()) == "in time"
 
 
 async def test_whoever_gives_up_takes_the_work_along() -> None:
@@ -57,7 +57,7 @@ async def test_whoever_gives_up_takes_the_work_along() -> None:
             cancelled.set()
             raise
 
-    caller = asyncio.create_task(within(60, hangs()))
+    caller = asyncio.create_task(within_time_limit(60, hangs()))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     caller.cancel()

@@ -2,12 +2,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cache.guard import differences
-from cache.words import read
+from cache.verification.lexical_guard import differences
+from cache.verification.tokenizer import tokenize_question
 
 
 def details(a: str, b: str) -> set[str]:
-    return {difference.detail for difference in differences(read(a), read(b))}
+    return {
+        difference.detail for difference in differences(tokenize_question(a), tokenize_question(b))
+    }
 
 
 @pytest.mark.parametrize(
@@ -46,7 +48,7 @@ def test_forms_of_the_same_details(a: str, b: str) -> None:
 
 
 def test_the_words_are_told() -> None:
-    (found,) = differences(read("Is 3 odd?"), read("Is 4 odd?"))
+    (found,) = differences(tokenize_question("Is 3 odd?"), tokenize_question("Is 4 odd?"))
     assert str(found) == "number: 3 against 4"
 
 

@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cache.align import ALIGNED
-from cache.features import LEXICAL
-from cache.verify import load
+from cache.verification.lexical_features import LEXICAL
+from cache.verification.token_alignment import ALIGNED
+from cache.verification.verifier import read_verifier
 from dev.train_verifier import fit, grow, learn
 
 WIDTH = len(LEXICAL) + len(ALIGNED)
-SHIPPED = Path("cache/verifier.npz")
+SHIPPED = Path("cache/semantic/verifier.npz")
 
 
 def test_the_exported_model_says_what_the_trained_one_says() -> None:
@@ -20,7 +20,7 @@ def test_the_exported_model_says_what_the_trained_one_says() -> None:
     products = random.standard_normal((600, 8)).astype(np.float32)
     same = (seen[:, 0] + products[:, 0] > 0).astype(int)
     about = {"embedder": np.array("test-1"), "projection": np.eye(8, 4, dtype=np.float16)}
-    model = load(fit(seen, products, same, about, rounds=20))
+    model = read_verifier(fit(seen, products, same, about, rounds=20))
     trees = grow(seen, same, rounds=20).decision_function(seen)
     scaler, network = learn(seen, products, same)
     shares = network.predict_proba(np.c_[products, scaler.transform(seen)])[:, 1]
@@ -31,7 +31,7 @@ def test_the_exported_model_says_what_the_trained_one_says() -> None:
 
 
 def test_the_shipped_model_is_whole() -> None:
-    model = load(np.load(SHIPPED))
+    model = read_verifier(np.load(SHIPPED))
     assert model.feature.max() < WIDTH
     assert model.mean.shape == model.scale.shape == (WIDTH,)
     assert model.embedder.startswith("all-MiniLM-L6-v2-")
@@ -39,7 +39,7 @@ def test_the_shipped_model_is_whole() -> None:
 
 
 def test_a_stricter_target_has_a_higher_bar() -> None:
-    model = load(np.load(SHIPPED))
+    model = read_verifier(np.load(SHIPPED))
     bars = [model.point(target) for target in (0.0005, 0.001, 0.01, 0.03, 0.05, 0.2)]
     assert bars == sorted(bars, reverse=True)
     assert 0 < bars[-1] < bars[0] < 1
@@ -49,4 +49,4 @@ def test_another_file_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "other.npz"
     np.savez(file, format=np.array("0"))
     with pytest.raises(ValueError, match="another version"):
-        load(np.load(file))
+        read_verifier(np.load(file))

@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 import observability.dashboards
-from observability.dashboards import DASHBOARDS, Dashboard, build
-from observability.metric_names import COUNTERS, GAUGES, HISTOGRAMS
+from observability.dashboards import DASHBOARDS, Dashboard, build_dashboard
+from observability.metrics.names import COUNTERS, GAUGES, HISTOGRAMS
 
 FOLDER = Path(observability.dashboards.__file__).parent
 KNOWN: dict[str, set[str]] = {
@@ -55,12 +55,14 @@ def test_every_metric_is_on_a_dashboard_or_alerted_on() -> None:
 @pytest.mark.parametrize("dashboard", DASHBOARDS, ids=lambda d: d.uid)
 def test_the_files_are_what_the_code_builds(dashboard: Dashboard) -> None:
     on_disk = json.loads((FOLDER / "grafana" / f"{dashboard.uid}.json").read_text())
-    assert on_disk == build(dashboard), "run: python -m observability.dashboards"
+    assert on_disk == build_dashboard(dashboard), "run: python -m observability.dashboards"
 
 
 def test_panels_do_not_overlap() -> None:
     for dashboard in DASHBOARDS:
-        places = [(p["gridPos"]["x"], p["gridPos"]["y"]) for p in build(dashboard)["panels"]]
+        places = [
+            (p["gridPos"]["x"], p["gridPos"]["y"]) for p in build_dashboard(dashboard)["panels"]
+        ]
         assert len(set(places)) == len(places)
 
 

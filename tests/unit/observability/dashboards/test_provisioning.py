@@ -13,7 +13,7 @@ import yaml
 import observability.dashboards
 from observability.settings import ObservabilitySettings
 
-ROOT: Final = Path(__file__).parents[3]
+ROOT: Final = Path(__file__).parents[4]
 FOLDER: Final = Path(observability.dashboards.__file__).parent
 COMPOSE: Final = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: Final[dict[str, dict[str, Any]]] = COMPOSE["services"]

@@ -5,16 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.groundedness import Labelled, flagged, labelled
-from observability.claims import Source
-from observability.groundedness import FLAGGED_SHARE, support
-from observability.spoken import in_words, says_month
+from observability.grounding.claim_lookup import ContextIndex
+from observability.grounding.groundedness import FLAGGED_SHARE, context_support
+from observability.grounding.number_words import in_words, says_month
 
 MADE_WITH = list(labelled("groundedness"))
 UNSEEN = list(labelled("groundedness_unseen"))
 
 
 def missing(answer: str, context: str) -> tuple[str, ...]:
-    return Source(context).lacks(answer)[1]
+    return ContextIndex(context).lacks(answer)[1]
 
 
 def test_the_figures_in_the_documentation_are_those_of_the_labelled_answers() -> None:
@@ -26,12 +26,12 @@ def test_the_figures_in_the_documentation_are_those_of_the_labelled_answers() ->
 
 @pytest.mark.parametrize("one", [a for a in MADE_WITH + UNSEEN if a.kind == "copy"])
 def test_what_is_copied_is_never_flagged(one: Labelled) -> None:
-    assert support(one.answer, one.context).ungrounded is False
+    assert context_support(one.answer, one.context).ungrounded is False
 
 
 @pytest.mark.parametrize("one", [a for a in MADE_WITH + UNSEEN if a.kind == "number"])
 def test_an_altered_number_is_always_flagged(one: Labelled) -> None:
-    assert support(one.answer, one.context).ungrounded is True
+    assert context_support(one.answer, one.context).ungrounded is True
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_german_nouns_are_no_names_but_full_names_are() -> None:
 
 
 def test_a_hostile_answer_costs_no_more_than_its_first_claims() -> None:
-    checked, found = Source("12 of 13").lacks(" ".join(str(n) for n in range(1000, 9000)))
+    checked, found = ContextIndex("12 of 13").lacks(" ".join(str(n) for n in range(1000, 9000)))
     assert (checked, len(found)) == (200, 200)
 
 
@@ -138,12 +138,12 @@ _PROSE = st.lists(
 
 @given(_PROSE | st.text(max_size=200), _PROSE | st.text(max_size=200))
 def test_the_fast_count_of_used_context_is_the_plain_one(context: str, answer: str) -> None:
-    assert support(answer, context).used_share == used_by_the_definition(context, answer)
+    assert context_support(answer, context).used_share == used_by_the_definition(context, answer)
 
 
 @given(_PROSE, _PROSE)
 def test_shares_are_shares(context: str, answer: str) -> None:
-    found = support(answer, context)
+    found = context_support(answer, context)
     share = found.unsupported_share
     assert share is None or 0 <= share <= 1
     assert found.ungrounded is (None if share is None else share > FLAGGED_SHARE)

@@ -2,16 +2,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from observability.groundedness import (
-    Verdict,
+from observability.grounding.groundedness import (
+    GroundednessVerdict,
     brought_of,
     context_of,
+    context_support,
+    is_judged,
     judge_prompt,
     read_verdict,
-    sampled,
-    support,
 )
-from producers.messages import ChatMessage
+from producers.contract import ChatMessage
 
 CONTEXT = """
 Acme Corporation was founded in 1987 by Maria Lindqvist in Gothenburg. In 2024 its revenue was
@@ -49,36 +49,38 @@ INVENTED = [
 
 @pytest.mark.parametrize("answer", SUPPORTED)
 def test_what_the_context_says_is_supported(answer: str) -> None:
-    assert support(answer, CONTEXT).unsupported == ()
+    assert context_support(answer, CONTEXT).unsupported == ()
 
 
 @pytest.mark.parametrize(("answer", "claim"), INVENTED)
 def test_what_was_invented_is_named(answer: str, claim: str) -> None:
-    assert support(answer, CONTEXT).unsupported == (claim,)
+    assert context_support(answer, CONTEXT).unsupported == (claim,)
 
 
 def test_the_share_is_of_what_could_be_checked() -> None:
-    found = support("In 2024 Acme had 9,999 employees in Gothenburg.", CONTEXT)
+    found = context_support("In 2024 Acme had 9,999 employees in Gothenburg.", CONTEXT)
     assert found.unsupported_share == pytest.approx(1 / found.checked)
-    assert support("Yes, it did.", CONTEXT).unsupported_share is None
+    assert context_support("Yes, it did.", CONTEXT).unsupported_share is None
 
 
 @given(st.text(max_size=300), st.text(max_size=300))
 def test_any_texts_give_a_share(answer: str, context: str) -> None:
-    found = support(answer, context)
+    found = context_support(answer, context)
     assert 0 <= (found.unsupported_share or 0) <= 1
     assert 0 <= found.used_share <= 1
 
 
 @given(st.text(max_size=200))
 def test_a_text_supports_itself(text: str) -> None:
-    assert support(text, text).unsupported == ()
+    assert context_support(text, text).unsupported == ()
 
 
 def test_passages_without_a_trace_in_the_answer_are_unused_context() -> None:
-    found = support("John O'Neill will open factories in Poland; margins are 18.5 %.", CONTEXT)
+    found = context_support(
+        "John O'Neill will open factories in Poland; margins are 18.5 %.", CONTEXT
+    )
     assert 0.2 < found.used_share < 0.7
-    assert support("Nothing of that.", CONTEXT).used_share == 0
+    assert context_support("Nothing of that.", CONTEXT).used_share == 0
 
 
 def test_a_short_prompt_is_no_context() -> None:
@@ -104,17 +106,17 @@ def test_instructions_are_no_unused_context_unless_they_hold_it_all() -> None:
     assert brought_of(alone) == context_of(alone)
     everything = context_of([system, user])
     assert everything is not None
-    found = support("Maria Lindqvist", everything, CONTEXT)
-    assert found.used_share == support("Maria Lindqvist", CONTEXT).used_share
+    found = context_support("Maria Lindqvist", everything, CONTEXT)
+    assert found.used_share == context_support("Maria Lindqvist", CONTEXT).used_share
     assert found.brought_share == pytest.approx(len(CONTEXT) / len(everything))
 
 
 def test_sampling_is_the_same_everywhere_and_of_the_right_size() -> None:
-    chosen = [n for n in range(20_000) if sampled(f"r{n}", 0.05)]
+    chosen = [n for n in range(20_000) if is_judged(f"r{n}", 0.05)]
     assert 850 < len(chosen) < 1150
-    assert chosen == [n for n in range(20_000) if sampled(f"r{n}", 0.05)]
-    assert not sampled("r", 0)
-    assert sampled("r", 1)
+    assert chosen == [n for n in range(20_000) if is_judged(f"r{n}", 0.05)]
+    assert not is_judged("r", 0)
+    assert is_judged("r", 1)
 
 
 def test_the_judges_data_cannot_end_its_own_mark() -> None:
@@ -126,15 +128,15 @@ def test_the_judges_data_cannot_end_its_own_mark() -> None:
 @pytest.mark.parametrize(
     ("reply", "verdict"),
     [
-        ('{"unsupported": []}', Verdict(supported=True)),
+        ('{"unsupported": []}', GroundednessVerdict(supported=True)),
         (
             '```json\n{"unsupported": ["founded in 1978"]}\n```',
-            Verdict(supported=False, claims=("founded in 1978",)),
+            GroundednessVerdict(supported=False, claims=("founded in 1978",)),
         ),
         ('{"unsupported": ["the moon is made of cheese"]}', None),
         (
             '{"unsupported": ["the moon is made of cheese", "It was founded in 1978!"]}',
-            Verdict(supported=False, claims=("It was founded in 1978!",)),
+            GroundednessVerdict(supported=False, claims=("It was founded in 1978!",)),
         ),
         ('{"unsupported": ["...", "", 7]}', None),
         ("I think it is fine.", None),
@@ -143,5 +145,7 @@ def test_the_judges_data_cannot_end_its_own_mark() -> None:
         ("[]", None),
     ],
 )
-def test_the_judges_reply_is_read_with_suspicion(reply: str, verdict: Verdict | None) -> None:
+def test_the_judges_reply_is_read_with_suspicion(
+    reply: str, verdict: GroundednessVerdict | None
+) -> None:
     assert read_verdict(reply, "Acme was founded in 1978.") == verdict

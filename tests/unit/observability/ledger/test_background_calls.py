@@ -8,18 +8,18 @@ import pytest
 import structlog
 from structlog.testing import CapturingLogger
 
-from observability import quality, report
-from observability.ledger import Batch, Ledger
-from observability.live_state import LiveState
-from observability.metrics import Metrics
-from observability.outcome import Outcomes
-from observability.period import Period
-from observability.stores import ledger_at
-from observability.waste_evidence import collect
-from producers.messages import Attempt, Judged, Purpose, Savings, Usage, UsageEvent
+from observability.ledger.ledger import Ledger, UsageBatch
+from observability.ledger.stores import ledger_at
+from observability.live_page.window import LiveWindow
+from observability.metrics.registry import MetricsRegistry
+from observability.metrics.usage_metrics import UsageMetrics
+from observability.reports import cost, quality
+from observability.reports.period import ReportPeriod
+from observability.reports.waste_evidence import collect_waste
+from producers.contract import Attempt, Judged, Purpose, Savings, Usage, UsageEvent
 from tests.unit.observability.usage_events import DAY_MS, START_MS, usage_event
 
-DAY = Period(START_MS, START_MS + DAY_MS)
+DAY = ReportPeriod(START_MS, START_MS + DAY_MS)
 REQUESTS = [
     usage_event(n).model_copy(update={"at_ms": START_MS, "model": "small", "task": "qa"})
     for n in range(120)
@@ -56,16 +56,16 @@ def booked(tmp_path: Path) -> Ledger:
 def _ledger(path: Path, events: Sequence[UsageEvent]) -> Ledger:
     ledger = ledger_at(path)
     ledger.create()
-    ledger.book(Batch(events, {}))
+    ledger.book(UsageBatch(events, {}))
     return ledger
 
 
 def test_their_cost_is_in_the_report_and_their_rows_are_not(booked: Ledger, tmp_path: Path) -> None:
     with booked.reading() as db:
-        total = report.make(db, [], DAY, DAY.end_ms - 1).total
-        by_model = {r.group: r for r in report.make(db, ["model"], DAY, DAY.end_ms - 1).rows}
+        total = cost.cost_report(db, [], DAY, DAY.end_ms - 1).total
+        by_model = {r.group: r for r in cost.cost_report(db, ["model"], DAY, DAY.end_ms - 1).rows}
     with _ledger(tmp_path / "without.duckdb", REQUESTS).reading() as db:
-        plain = report.make(db, [], DAY, DAY.end_ms - 1).total
+        plain = cost.cost_report(db, [], DAY, DAY.end_ms - 1).total
     assert (total.requests, total.answered, total.hits) == (120, 120, 0)
     assert total.cost == plain.cost + 40 * len(ASIDES)
     assert total.input_tokens == plain.input_tokens + 30 * len(ASIDES)
@@ -84,7 +84,7 @@ def test_a_verdict_is_of_the_model_that_answered_not_of_the_one_that_judged(
     booked: Ledger,
 ) -> None:
     with booked.reading() as db:
-        (measured,) = quality.measure(db, DAY)
+        (measured,) = quality.measure_quality(db, DAY)
     assert (measured.model, measured.task) == ("small", "qa")
     assert (measured.judged.count, measured.judged.of) == (30, 120)
     assert measured.truncated.of == 120
@@ -93,13 +93,13 @@ def test_a_verdict_is_of_the_model_that_answered_not_of_the_one_that_judged(
 
 def test_they_are_no_waste(booked: Ledger, tmp_path: Path) -> None:
     with booked.reading() as db:
-        found = list(collect(db, DAY))
+        found = list(collect_waste(db, DAY))
     with _ledger(tmp_path / "without.duckdb", REQUESTS).reading() as db:
-        assert found == list(collect(db, DAY))
+        assert found == list(collect_waste(db, DAY))
 
 
 def test_the_live_page_counts_their_money_only() -> None:
-    state = LiveState()
+    state = LiveWindow()
     state.add(REQUESTS[0])
     state.add(ASIDES[0])
     minute = state.minutes[START_MS // 60_000]
@@ -108,8 +108,8 @@ def test_the_live_page_counts_their_money_only() -> None:
 
 
 def test_metrics_count_their_tokens_money_and_attempts_only() -> None:
-    metrics, lines = Metrics(), CapturingLogger()
-    Outcomes(metrics, structlog.wrap_logger(lines)).record(ASIDES[0], exported=False)
+    metrics, lines = MetricsRegistry(), CapturingLogger()
+    UsageMetrics(metrics, structlog.wrap_logger(lines)).record(ASIDES[0], exported=False)
     place = {"tenant": REQUESTS[0].tenant, "deployment": "judge-place"}
     assert metrics.value("switchgear_cost_micro_usd_total", **place) == 40
     assert metrics.value("switchgear_tokens_total", **place, kind="output") == 10

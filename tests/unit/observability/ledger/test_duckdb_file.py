@@ -4,9 +4,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from observability.ledger import Batch, Ledger, LedgerError
-from observability.stores.duckdb_file import DuckDbFile
-from observability.stores.patience import Patience
+from observability.ledger.ledger import Ledger, LedgerError, UsageBatch
+from observability.ledger.stores.duckdb_file import DuckDbFile
+from observability.ledger.stores.store_retry import StoreRetry
 from tests.unit.observability.usage_events import usage_event
 
 OF_AN_EARLIER_VERSION = (
@@ -25,9 +25,9 @@ def store(tmp_path: Path) -> DuckDbFile:
 
 def test_a_ledger_waits_for_its_turn_and_then_says_who_was_in_the_way(store: DuckDbFile) -> None:
     waits: list[float] = []
-    impatient = DuckDbFile(store.path, Patience(wait_s=0, sleep=waits.append))
+    impatient = DuckDbFile(store.path, StoreRetry(wait_s=0, sleep=waits.append))
     with store.reading(), pytest.raises(LedgerError, match=r"ledger\.duckdb"):
-        impatient.book(Batch([usage_event(1)], {}))
+        impatient.book(UsageBatch([usage_event(1)], {}))
 
 
 def test_a_file_that_is_no_ledger_is_named(tmp_path: Path) -> None:
@@ -48,6 +48,6 @@ def test_a_file_of_an_earlier_version_is_told_apart_and_taken_over(tmp_path: Pat
     with pytest.raises(LedgerError, match="earlier version, without tier, zone, deployment"):
         ledger.totals()
     ledger.create()
-    ledger.book(Batch([usage_event(1), usage_event(2)], {}))
+    ledger.book(UsageBatch([usage_event(1), usage_event(2)], {}))
     assert ledger.totals().requests == 2
     assert ledger.totals().cost == Decimal("2.5") + (usage_event(2).cost_micro_usd or 0)

@@ -7,9 +7,9 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaTimeoutError
 
-from observability.ledger import Batch, Booked
-from observability.ledger_feed import Feed
-from observability.metrics import Metrics
+from observability.ledger.ingest import Feed
+from observability.ledger.ledger import Booked, UsageBatch
+from observability.metrics.registry import MetricsRegistry
 
 USAGE = TopicPartition("llm.usage", 0)
 
@@ -63,7 +63,7 @@ class Books:
     def positions(self) -> dict[tuple[str, int], int]:
         return {("llm.usage", 0): 120}
 
-    def book(self, _batch: Batch) -> Booked:
+    def book(self, _batch: UsageBatch) -> Booked:
         self.back.wait(10)
         return Booked(0, 0)
 
@@ -76,7 +76,7 @@ def books() -> Iterator[Books]:
 
 
 async def test_the_lag_is_seen_while_the_ledger_waits_for_its_store(books: Books) -> None:
-    metrics = Metrics()
+    metrics = MetricsRegistry()
     feed = Feed(cast("Any", Consumer()), cast("Any", books), metrics, measure_every_s=0.001)
     running = asyncio.create_task(feed.run())
     async with asyncio.timeout(5):
@@ -86,6 +86,6 @@ async def test_the_lag_is_seen_while_the_ledger_waits_for_its_store(books: Books
     running.cancel()
 
 
-async def lag_of(metrics: Metrics, wanted: int) -> None:
+async def lag_of(metrics: MetricsRegistry, wanted: int) -> None:
     while metrics.value("switchgear_ledger_lag", partition="0") != wanted:  # noqa: ASYNC110 - a gauge tells nobody
         await asyncio.sleep(0.001)

@@ -3,11 +3,11 @@ from decimal import Decimal
 import pytest
 from aiokafka import ConsumerRecord, TopicPartition
 
-from observability.ledger import Unreadable
-from observability.ledger_feed import batch_of
-from observability.ledger_schema import exact, problem_of
-from producers.codec import encode
-from producers.messages import Attempt, Usage, UsageEvent
+from observability.ledger.ingest import batch_of
+from observability.ledger.ledger import Unreadable
+from observability.ledger.schema import exact, problem_of
+from producers.contract import Attempt, Usage, UsageEvent
+from producers.contract.codec import encode
 from tests.unit.observability.usage_events import usage_event
 
 

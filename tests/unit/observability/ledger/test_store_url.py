@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from observability.ledger import Ledger, LedgerError
+from observability.ledger.ledger import Ledger, LedgerError
+from observability.ledger.stores import ledger_at
+from observability.ledger.stores.postgres import Postgres
+from observability.ledger.stores.store_retry import StoreRetry
+from observability.ledger.stores.store_url import parse_store_url
 from observability.settings import ObservabilitySettings
-from observability.stores import ledger_at
-from observability.stores.address import parse
-from observability.stores.patience import Patience
-from observability.stores.postgres import Postgres
 
 SECRET = "s3cr3tpassw0rd"
 
@@ -25,12 +25,16 @@ def test_every_user_password_and_database_can_be_written(
     def escaped(text: str) -> str:
         return "".join(f"%{byte:02x}" for byte in text.encode())
 
-    address = parse(f"postgresql://{escaped(user)}:{escaped(password)}@h:1/{escaped(database)}")
+    address = parse_store_url(
+        f"postgresql://{escaped(user)}:{escaped(password)}@h:1/{escaped(database)}"
+    )
     assert (address.user, address.password, address.database) == (user, password, database)
 
 
 def test_an_address_is_shown_without_its_password_and_options() -> None:
-    address = parse(f"postgresql://me:{SECRET}@[::1]:5433/usage?sslmode=require&password={SECRET}")
+    address = parse_store_url(
+        f"postgresql://me:{SECRET}@[::1]:5433/usage?sslmode=require&password={SECRET}"
+    )
     assert address.shown == "postgresql://me@[::1]:5433/usage"
     assert address.options["sslmode"] == "require"
     assert SECRET not in repr(address)
@@ -79,7 +83,7 @@ def test_an_unknown_store_is_refused_with_those_that_there_are() -> None:
 def test_a_store_whose_library_is_missing_says_what_to_install(
     url: str, module: str, library: str, package: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delitem(sys.modules, f"observability.stores.{module}", raising=False)
+    monkeypatch.delitem(sys.modules, f"observability.ledger.stores.{module}", raising=False)
     monkeypatch.setitem(sys.modules, library, None)
     with pytest.raises(LedgerError, match=re.escape(f"pip install '{package}'")):
         ledger_at(url)
@@ -94,8 +98,8 @@ def test_a_password_is_not_in_the_settings_as_they_are_printed(
 
 
 def test_a_server_that_does_not_answer_is_named_without_its_password() -> None:
-    address = parse(f"postgresql://me:{SECRET}@127.0.0.1:1/usage?password={SECRET}")
-    ledger = Ledger(Postgres(address, Patience(wait_s=0)))
+    address = parse_store_url(f"postgresql://me:{SECRET}@127.0.0.1:1/usage?password={SECRET}")
+    ledger = Ledger(Postgres(address, StoreRetry(wait_s=0)))
     with pytest.raises(LedgerError, match=r"postgresql://me@127\.0\.0\.1:1/usage") as away:
         ledger.totals()
     assert SECRET not in str(away.value)

@@ -3,10 +3,10 @@ import contextlib
 
 from aiohttp import ClientSession
 
-from observability.live_sources import Scraped, fold, follow_processes
-from observability.live_state import MINUTES, TRACES, LiveState
-from observability.metrics import Metrics
-from observability.scrape import scrape_endpoint
+from observability.live_page.sources import ProcessFigures, follow_processes, merge_scrape
+from observability.live_page.window import MINUTES, TRACES, LiveWindow
+from observability.metrics.prometheus_endpoint import scrape_endpoint
+from observability.metrics.registry import MetricsRegistry
 from tests.unit.observability.usage_events import START_MS, usage_event
 
 ONE = """
@@ -22,8 +22,8 @@ switchgear_in_flight{tier="economy"} 7
 
 
 def test_processes_add_up_and_the_worst_breaker_counts() -> None:
-    scraped = Scraped()
-    fold(scraped, {"a:1": ONE, "b:1": OTHER, "c:1": None})
+    scraped = ProcessFigures()
+    merge_scrape(scraped, {"a:1": ONE, "b:1": OTHER, "c:1": None})
     assert scraped.snapshot() == {
         "lag": {"llm.requests": 12},
         "in_flight": {"economy": 7},
@@ -33,7 +33,7 @@ def test_processes_add_up_and_the_worst_breaker_counts() -> None:
 
 
 async def test_a_real_process_is_scraped_and_an_absent_one_is_told() -> None:
-    metrics, scraped = Metrics(), Scraped()
+    metrics, scraped = MetricsRegistry(), ProcessFigures()
     metrics.set("switchgear_breaker_state", "d", to=1)
     with scrape_endpoint(metrics, 0, "127.0.0.1") as port:
         async with ClientSession() as session:
@@ -50,7 +50,7 @@ async def test_a_real_process_is_scraped_and_an_absent_one_is_told() -> None:
 
 
 def test_the_page_keeps_minutes_and_traces_in_constant_memory() -> None:
-    state = LiveState()
+    state = LiveWindow()
     for number in range(MINUTES + 20):
         state.add(usage_event(1).model_copy(update={"at_ms": START_MS + number * 60_000}))
     now_ms = START_MS + (MINUTES + 19) * 60_000

@@ -8,12 +8,12 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 )
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 
-from observability.metrics import Metrics
-from observability.otlp_metrics import encode, pushed
+from observability.metrics.otlp_push import encode_metrics, pushed
+from observability.metrics.registry import MetricsRegistry
 
 
-def counted() -> Metrics:
-    metrics = Metrics()
+def counted() -> MetricsRegistry:
+    metrics = MetricsRegistry()
     metrics.count("switchgear_tokens_total", "acme", "d", "input", by=120)
     metrics.set("switchgear_in_flight", "economy", to=3)
     for seconds in (0.002, 0.002, 0.2, 99):
@@ -27,7 +27,7 @@ def by_name(body: bytes) -> dict[str, Metric]:
 
 
 def test_counters_gauges_and_histograms_keep_their_numbers() -> None:
-    found = by_name(encode(counted(), "worker", 1, 2))
+    found = by_name(encode_metrics(counted(), "worker", 1, 2))
     (tokens,) = found["switchgear_tokens"].sum.data_points
     assert tokens.as_double == 120
     assert {a.key: a.value.string_value for a in tokens.attributes} == {

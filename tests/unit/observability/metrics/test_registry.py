@@ -3,7 +3,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from observability.metric_names import (
+from observability.metrics.names import (
     COUNTERS,
     GAUGES,
     HISTOGRAMS,
@@ -11,8 +11,8 @@ from observability.metric_names import (
     GaugeName,
     HistogramName,
 )
-from observability.metrics import MAX_SERIES, Metrics
-from observability.scrape import scrape_endpoint
+from observability.metrics.prometheus_endpoint import scrape_endpoint
+from observability.metrics.registry import MAX_SERIES, MetricsRegistry
 
 
 def test_every_name_has_its_specification() -> None:
@@ -30,7 +30,7 @@ def test_names_follow_prometheus_practice() -> None:
 
 
 def test_counts_gauges_and_histograms_are_read_back() -> None:
-    metrics = Metrics()
+    metrics = MetricsRegistry()
     metrics.count("switchgear_tokens_total", "acme", "d", "input", by=120)
     metrics.count("switchgear_tokens_total", "acme", "d", "input", by=30)
     metrics.set("switchgear_in_flight", "economy", to=3)
@@ -44,11 +44,11 @@ def test_counts_gauges_and_histograms_are_read_back() -> None:
 
 def test_a_wrong_number_of_labels_is_refused() -> None:
     with pytest.raises(ValueError, match="label"):
-        Metrics().count("switchgear_requests_total", "acme")
+        MetricsRegistry().count("switchgear_requests_total", "acme")
 
 
 def test_invented_tenants_cannot_fill_the_memory() -> None:
-    metrics = Metrics()
+    metrics = MetricsRegistry()
     for number in range(MAX_SERIES + 50):
         metrics.count("switchgear_rejected_total", f"tenant-{number}", "overloaded")
     assert metrics.value("switchgear_rejected_total", tenant="other", code="other") == 50
@@ -58,7 +58,7 @@ def test_invented_tenants_cannot_fill_the_memory() -> None:
 
 
 def test_a_gauge_can_be_forgotten() -> None:
-    metrics = Metrics()
+    metrics = MetricsRegistry()
     labels = ("workers", "llm.requests", "0")
     metrics.set("switchgear_consumer_lag", *labels, to=9)
     named = dict(zip(("group", "topic", "partition"), labels, strict=True))
@@ -68,7 +68,7 @@ def test_a_gauge_can_be_forgotten() -> None:
 
 
 def test_what_a_process_has_no_longer_is_not_shown() -> None:
-    metrics = Metrics()
+    metrics = MetricsRegistry()
     lag: GaugeName = "switchgear_consumer_lag"
     for partitions in ({"0": 7.0, "1": 3.0}, {"1": 4.0}):
         metrics.show(lag, {("g", "t", number): behind for number, behind in partitions.items()})
@@ -77,7 +77,7 @@ def test_what_a_process_has_no_longer_is_not_shown() -> None:
 
 
 def test_a_scrape_shows_values_and_exemplars() -> None:
-    metrics = Metrics()
+    metrics = MetricsRegistry()
     metrics.observe("switchgear_route_seconds", value=0.002, trace_id="ab" * 16)
     openmetrics = {"Accept": "application/openmetrics-text; version=1.0.0"}
     with scrape_endpoint(metrics, 0, "127.0.0.1") as port:

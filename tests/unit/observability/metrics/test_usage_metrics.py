@@ -3,17 +3,17 @@ from decimal import Decimal
 import structlog
 from structlog.testing import CapturingLogger
 
-from observability.metrics import Metrics
-from observability.outcome import Outcomes
-from producers.messages import Attempt, CacheOutcome, Savings, Timings, Usage, UsageEvent
+from observability.metrics.registry import MetricsRegistry
+from observability.metrics.usage_metrics import UsageMetrics
+from producers.contract import Attempt, CacheOutcome, Savings, Timings, Usage, UsageEvent
 
 
-def outcomes() -> tuple[Outcomes, Metrics, CapturingLogger]:
-    metrics, lines = Metrics(), CapturingLogger()
+def outcomes() -> tuple[UsageMetrics, MetricsRegistry, CapturingLogger]:
+    metrics, lines = MetricsRegistry(), CapturingLogger()
     log = structlog.wrap_logger(
         lines, processors=[], wrapper_class=structlog.make_filtering_bound_logger("INFO")
     )
-    return Outcomes(metrics, log), metrics, lines
+    return UsageMetrics(metrics, log), metrics, lines
 
 
 ANSWERED = UsageEvent(

@@ -8,20 +8,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from observability.price_lists import genai_rates, load_price_book
-from observability.prices import (
+from observability.pricing.prices import (
     PriceBook,
     Priced,
     PriceKey,
     PriceOverride,
     PriceRow,
     Processing,
-    Rates,
+    TokenRates,
     Unpriced,
     charge,
     processing_of,
     rates_of,
 )
-from producers.messages import Usage
+from producers.contract import Usage
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 MILLION = Usage(input_uncached=1_000_000, output=1_000_000)
@@ -147,11 +147,11 @@ def test_a_named_region_goes_before_any_region() -> None:
 
 
 counts = st.integers(0, 10**9)
-rates = st.builds(Rates, *[st.decimals(0, 1000, places=4) for _ in range(5)])
+rates = st.builds(TokenRates, *[st.decimals(0, 1000, places=4) for _ in range(5)])
 
 
 @given(rates, counts, counts, counts, counts)
-def test_a_cost_is_the_sum_of_its_parts(rates: Rates, a: int, b: int, c: int, d: int) -> None:
+def test_a_cost_is_the_sum_of_its_parts(rates: TokenRates, a: int, b: int, c: int, d: int) -> None:
     whole = Usage(input_uncached=a, cache_read=b, cache_write_5m=c, output=d)
     parts = [Usage(input_uncached=a), Usage(cache_read=b), Usage(cache_write_5m=c), Usage(output=d)]
     assert charge(rates, whole) == sum(charge(rates, part) for part in parts)

@@ -4,7 +4,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from observability.forecast import DayCost, shares, to_month_end
+from observability.reports.forecast import DayCost, shares, to_month_end
 
 TODAY = date(2026, 3, 18)
 

@@ -1,6 +1,6 @@
 import pytest
 
-from observability.period import Period, moment, period
+from observability.reports.period import ReportPeriod, moment, period
 
 NOW = 1_772_323_200_000  # 2026-03-01T00:00:00Z
 DAY = 86_400_000
@@ -29,7 +29,7 @@ def test_a_typo_is_told_the_right_forms() -> None:
 
 
 def test_a_period_ends_now_unless_told() -> None:
-    assert period("1d", None, NOW) == Period(NOW - DAY, NOW)
+    assert period("1d", None, NOW) == ReportPeriod(NOW - DAY, NOW)
     assert period("2d", "1d", NOW).days == 1
     with pytest.raises(ValueError, match="empty"):
         period("1d", "2d", NOW)

@@ -2,14 +2,14 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from observability.groundedness import Verdict
-from observability.judging import Judge
-from observability.ledger import Batch
-from observability.metrics import Metrics
-from observability.period import Period
-from observability.quality import measure, to_json
-from observability.stores import ledger_at
+from observability.grounding.groundedness import GroundednessVerdict
+from observability.ledger.ledger import UsageBatch
+from observability.ledger.stores import ledger_at
+from observability.metrics.registry import MetricsRegistry
+from observability.reports.period import ReportPeriod
+from observability.reports.quality import measure_quality, quality_json
 from tests.unit.observability.usage_events import DAY_MS, START_MS, usage_event
+from workers.accounting.judge_prompt import GroundednessJudge
 
 
 def test_rates_by_model_and_task_with_intervals_worst_first(tmp_path: Path) -> None:
@@ -33,15 +33,15 @@ def test_rates_by_model_and_task_with_intervals_worst_first(tmp_path: Path) -> N
         for model, listed in shares.items()
         for n, share in enumerate(listed)
     ]
-    ledger.book(Batch(events, {}))
+    ledger.book(UsageBatch(events, {}))
     with ledger.reading() as db:
-        measured = measure(db, Period(START_MS, START_MS + DAY_MS))
+        measured = measure_quality(db, ReportPeriod(START_MS, START_MS + DAY_MS))
     assert [q.model for q in measured] == ["bad", "good", "blind"]
     assert measured[0].ungrounded.value == 0.5
     assert measured[1].ungrounded.low < 0.05 < measured[1].ungrounded.high
     assert measured[2].ungrounded.value is None
     assert measured[0].truncated.value == 0.1
-    assert json.loads(to_json(measured))[2]["ungrounded"]["rate"] is None
+    assert json.loads(quality_json(measured))[2]["ungrounded"]["rate"] is None
 
 
 async def test_what_a_judge_says_is_counted_by_the_model_that_answered() -> None:
@@ -51,9 +51,11 @@ async def test_what_a_judge_says_is_counted_by_the_model_that_answered() -> None
         asked.append(messages)
         return '{"unsupported": ["in 1978"]}'
 
-    metrics = Metrics()
-    verdict = await Judge(ask, metrics).look_at("m", "Founded in 1987.", "Founded in 1978.")
-    assert verdict == Verdict(supported=False, claims=("in 1978",))
+    metrics = MetricsRegistry()
+    verdict = await GroundednessJudge(ask, metrics).look_at(
+        "m", "Founded in 1987.", "Founded in 1978."
+    )
+    assert verdict == GroundednessVerdict(supported=False, claims=("in 1978",))
     assert "Founded in 1987." in asked[0][1]["content"]
     labels = {"model": "m", "by": "judge", "verdict": "unsupported"}
     assert metrics.value("switchgear_groundedness_checks_total", **labels) == 1
@@ -63,4 +65,4 @@ async def test_a_judge_without_an_answer_is_no_verdict() -> None:
     async def silent(_messages: list[dict[str, str]]) -> None:
         return None
 
-    assert await Judge(silent, Metrics()).look_at("m", "c", "a") is None
+    assert await GroundednessJudge(silent, MetricsRegistry()).look_at("m", "c", "a") is None

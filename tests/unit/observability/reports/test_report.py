@@ -10,47 +10,47 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from observability import report_html, report_text
 from observability.__main__ import main
-from observability.chargeback import bills
-from observability.ledger import Batch, Reading
-from observability.money import usd
-from observability.period import Period
-from observability.report import Report, UnknownDimensionError, make
-from observability.stores import ledger_at
-from producers.messages import CacheOutcome, Usage, UsageEvent
+from observability.ledger.ledger import LedgerReader, UsageBatch
+from observability.ledger.stores import ledger_at
+from observability.pricing.money import usd
+from observability.reports import render_html, render_text
+from observability.reports.chargeback import bills
+from observability.reports.cost import CostReport, UnknownDimensionError, cost_report
+from observability.reports.period import ReportPeriod
+from producers.contract import CacheOutcome, Usage, UsageEvent
 from tests.unit.observability.usage_events import DAY_MS, START_MS, usage_event
 
-MONTH = Period(START_MS, START_MS + 30 * DAY_MS)
+MONTH = ReportPeriod(START_MS, START_MS + 30 * DAY_MS)
 EVENTS = [usage_event(number * 1000) for number in range(500)]
 
 
 @pytest.fixture(scope="module")
-def db(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reading]:
+def db(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LedgerReader]:
     ledger = ledger_at(tmp_path_factory.mktemp("ledger") / "ledger.duckdb")
     ledger.create()
-    ledger.book(Batch(EVENTS, {}))
+    ledger.book(UsageBatch(EVENTS, {}))
     with ledger.reading() as connection:
         yield connection
 
 
-def report_of(db: Reading, *by: str) -> Report:
-    return make(db, by, MONTH, MONTH.end_ms - 1)
+def report_of(db: LedgerReader, *by: str) -> CostReport:
+    return cost_report(db, by, MONTH, MONTH.end_ms - 1)
 
 
 def cost_of(events: list[UsageEvent]) -> Decimal:
     return sum((e.cost_micro_usd for e in events if e.cost_micro_usd), Decimal(0))
 
 
-def one(tmp_path: Path, *events: UsageEvent) -> Report:
+def one(tmp_path: Path, *events: UsageEvent) -> CostReport:
     ledger = ledger_at(tmp_path / "one.duckdb")
     ledger.create()
-    ledger.book(Batch(events, {}))
+    ledger.book(UsageBatch(events, {}))
     with ledger.reading() as db:
-        return make(db, [], MONTH, MONTH.end_ms - 1)
+        return cost_report(db, [], MONTH, MONTH.end_ms - 1)
 
 
-def test_groups_add_up_to_the_events(db: Reading) -> None:
+def test_groups_add_up_to_the_events(db: LedgerReader) -> None:
     made = report_of(db, "tenant", "model", "tag:team")
     assert sum(row.requests for row in made.rows) == len(EVENTS)
     assert sum((row.cost for row in made.rows), Decimal(0)) == cost_of(EVENTS) == made.total.cost
@@ -60,12 +60,12 @@ def test_groups_add_up_to_the_events(db: Reading) -> None:
     assert [row.cost for row in made.rows] == sorted((r.cost for r in made.rows), reverse=True)
 
 
-def test_savings_add_up_to_baseline_less_cost(db: Reading) -> None:
+def test_savings_add_up_to_baseline_less_cost(db: LedgerReader) -> None:
     for row in report_of(db, "tenant").rows:
         assert row.saved_total == row.baseline - row.cost
 
 
-def test_days_add_up_to_the_total(db: Reading) -> None:
+def test_days_add_up_to_the_total(db: LedgerReader) -> None:
     made = report_of(db)
     assert sum((entry.cost for entry in made.days), Decimal(0)) == made.total.cost
 
@@ -114,25 +114,25 @@ def test_savings_that_nobody_split_are_not_lost(tmp_path: Path) -> None:
     assert total.saved_total == total.baseline - total.cost
 
 
-def test_an_unknown_dimension_is_told_the_known_ones(db: Reading) -> None:
+def test_an_unknown_dimension_is_told_the_known_ones(db: LedgerReader) -> None:
     with pytest.raises(UnknownDimensionError, match=r"'colour': choose from tenant.*tag:NAME"):
         report_of(db, "colour")
 
 
-def test_a_tags_name_cannot_become_sql(db: Reading) -> None:
+def test_a_tags_name_cannot_become_sql(db: LedgerReader) -> None:
     made = report_of(db, "tag:x') FROM usage; DROP TABLE usage; --")
     assert [row.group for row in made.rows] == [("(none)",)]
 
 
-def test_csv_holds_exact_money(db: Reading) -> None:
-    lines = list(csv.DictReader(io.StringIO(report_text.to_csv(report_of(db, "tenant")))))
+def test_csv_holds_exact_money(db: LedgerReader) -> None:
+    lines = list(csv.DictReader(io.StringIO(render_text.report_csv(report_of(db, "tenant")))))
     assert len(lines) == 3
     assert sum(Decimal(line["cost_micro_usd"]) for line in lines) == cost_of(EVENTS)
 
 
-def test_json_holds_rows_total_days_and_forecast(db: Reading) -> None:
+def test_json_holds_rows_total_days_and_forecast(db: LedgerReader) -> None:
     made = report_of(db, "tenant")
-    whole = json.loads(report_text.to_json(made, bills(made.rows, Decimal(10_000_000))))
+    whole = json.loads(render_text.report_json(made, bills(made.rows, Decimal(10_000_000))))
     assert Decimal(whole["total"]["cost_micro_usd"]) == cost_of(EVENTS)
     assert whole["period"]["start"] == "2026-03-01T00:00:00Z"
     cents = sum(bill["total_cents"] for bill in whole["chargeback"])
@@ -147,13 +147,13 @@ def test_payers_whose_names_read_alike_are_charged_apart(tmp_path: Path) -> None
     ]
     ledger = ledger_at(tmp_path / "alike.duckdb")
     ledger.create()
-    ledger.book(Batch(events, {}))
+    ledger.book(UsageBatch(events, {}))
     with ledger.reading() as db:
-        made = make(db, ["tag:a", "tag:b"], MONTH, MONTH.end_ms - 1)
+        made = cost_report(db, ["tag:a", "tag:b"], MONTH, MONTH.end_ms - 1)
     charged = bills(made.rows, Decimal(10_000_000))
-    whole = json.loads(report_text.to_json(made, charged))["chargeback"]
+    whole = json.loads(render_text.report_json(made, charged))["chargeback"]
     assert {(bill["tag:a"], bill["tag:b"]) for bill in whole} == {("x", "y / z"), ("x / y", "z")}
-    lines = list(csv.DictReader(io.StringIO(report_text.to_csv(made, charged))))
+    lines = list(csv.DictReader(io.StringIO(render_text.report_csv(made, charged))))
     in_csv = sum(int(line["total_cents"]) for line in lines)
     assert (
         in_csv == sum(bill["total_cents"] for bill in whole) == sum(b.total_cents for b in charged)
@@ -168,7 +168,7 @@ def test_a_tag_is_shown_as_it_was_written(
     ledger.create()
     tags = ({"a": "[/red]"}, {"a": "[bold]hi :smile:"})
     events = [usage_event(n).model_copy(update={"tags": told}) for n, told in enumerate(tags)]
-    ledger.book(Batch(events, {}))
+    ledger.book(UsageBatch(events, {}))
     asked = ["report", "--ledger", str(path), "--by", "tag:a", "--since", "2026-03-01"]
     assert main(asked) == 0
     shown = capsys.readouterr().out
@@ -185,10 +185,10 @@ def test_what_is_no_amount_is_refused_in_words(
     assert "is no amount: write it as 1200.50" in capsys.readouterr().err
 
 
-def test_the_terminal_shows_groups_savings_and_forecast(db: Reading) -> None:
+def test_the_terminal_shows_groups_savings_and_forecast(db: LedgerReader) -> None:
     console = Console(record=True, width=160, file=io.StringIO())
     made = report_of(db, "tenant", "model")
-    report_text.show(made, bills(made.rows, Decimal(0)), console, limit=5)
+    render_text.show_cost_report(made, bills(made.rows, Decimal(0)), console, limit=5)
     text = console.export_text()
     assert "acme" in text
     assert "- routing" in text
@@ -215,9 +215,9 @@ class Checked(HTMLParser):
         assert self.open.pop() == tag
 
 
-def test_the_page_is_well_formed_and_loads_nothing(db: Reading) -> None:
+def test_the_page_is_well_formed_and_loads_nothing(db: LedgerReader) -> None:
     made = report_of(db, "tenant", "tag")
-    page = report_html.to_html(made, bills(made.rows, Decimal(5)))
+    page = render_html.report_html(made, bills(made.rows, Decimal(5)))
     checked = Checked()
     checked.feed(page)
     assert checked.open == []
@@ -226,8 +226,8 @@ def test_the_page_is_well_formed_and_loads_nothing(db: Reading) -> None:
     assert "http" not in page
 
 
-def test_the_heading_of_a_number_is_marked_as_one(db: Reading) -> None:
-    page = report_html.to_html(report_of(db, "tenant", "tag"))
+def test_the_heading_of_a_number_is_marked_as_one(db: LedgerReader) -> None:
+    page = render_html.report_html(report_of(db, "tenant", "tag"))
     head, body = page.partition("<thead>")[2].split("</thead>")
     line = body.partition("<tr>")[2].partition("</tr>")[0]
     assert head.count('<th scope="col">') == line.count('<th scope="row">') == 2
@@ -238,13 +238,13 @@ def test_names_from_outside_are_escaped(tmp_path: Path) -> None:
     ledger = ledger_at(tmp_path / "x.duckdb")
     ledger.create()
     evil = usage_event(1).model_copy(update={"tags": {"team": "<script>alert(1)</script>"}})
-    ledger.book(Batch([evil], {}))
+    ledger.book(UsageBatch([evil], {}))
     with ledger.reading() as db:
-        page = report_html.to_html(make(db, ["tag:team"], MONTH, MONTH.end_ms - 1))
+        page = render_html.report_html(cost_report(db, ["tag:team"], MONTH, MONTH.end_ms - 1))
     assert "<script" not in page
 
 
-def test_bills_add_up_to_the_cent(db: Reading) -> None:
+def test_bills_add_up_to_the_cent(db: LedgerReader) -> None:
     made = report_of(db, "tenant")
     charged = bills(made.rows, Decimal(1_234_567))
     assert sum(b.shared_cents for b in charged) == 123
@@ -270,7 +270,7 @@ def test_an_empty_ledger_makes_an_empty_report(tmp_path: Path) -> None:
     made = one(tmp_path)
     assert made.total.requests == 0
     assert made.total.cost_per_1k is None
-    assert "$0.00" in report_html.to_html(made)
+    assert "$0.00" in render_html.report_html(made)
 
 
 def test_groups_that_read_alike_are_billed_apart(tmp_path: Path) -> None:
@@ -285,6 +285,6 @@ def test_groups_that_read_alike_are_billed_apart(tmp_path: Path) -> None:
 def test_days_without_cost_are_shown_between_those_with(tmp_path: Path) -> None:
     first = usage_event(1).model_copy(update={"at_ms": START_MS})
     third = usage_event(2).model_copy(update={"at_ms": START_MS + 2 * DAY_MS})
-    page = report_html.to_html(one(tmp_path, first, third))
+    page = render_html.report_html(one(tmp_path, first, third))
     assert "2026-03-02: $0.00" in page
     assert "2026-03-01 to 2026-03-03: $0.00 to " in page

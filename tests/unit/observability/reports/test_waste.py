@@ -2,33 +2,33 @@ from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 
-from observability.ledger import Batch
-from observability.period import Period
-from observability.prices import Rates
-from observability.stores import ledger_at
-from observability.waste import (
-    Evidence,
+from observability.ledger.ledger import UsageBatch
+from observability.ledger.stores import ledger_at
+from observability.pricing.prices import TokenRates
+from observability.reports.period import ReportPeriod
+from observability.reports.waste import (
     FailedAttempts,
     MissedDuplicate,
     OversizedLimit,
     RepeatedPrefix,
     Truncated,
     UnusedContext,
-    rank,
-    table,
+    WasteEvidence,
+    rank_waste,
+    waste_table,
 )
-from observability.waste_evidence import collect
-from producers.messages import Attempt, CacheOutcome, Usage, UsageEvent
+from observability.reports.waste_evidence import collect_waste
+from producers.contract import Attempt, CacheOutcome, Usage, UsageEvent
 from tests.unit.observability.usage_events import DAY_MS, START_MS, usage_event
 
-SPAN = Period(START_MS, START_MS + DAY_MS)
-RATES = Rates(
+SPAN = ReportPeriod(START_MS, START_MS + DAY_MS)
+RATES = TokenRates(
     input=Decimal(5), cache_read=Decimal("0.5"), cache_write_5m=Decimal("6.25"),
     cache_write_1h=Decimal(10), output=Decimal(25),
 )  # fmt: skip
 
 
-def priced(_provider: str, _model: str) -> Rates:
+def priced(_provider: str, _model: str) -> TokenRates:
     return RATES
 
 
@@ -48,12 +48,12 @@ def plain(number: int, **changes: object) -> UsageEvent:
     return usage_event(number).model_copy(update=sound | changes)
 
 
-def found(tmp_path: Path, events: Sequence[UsageEvent]) -> list[Evidence]:
+def found(tmp_path: Path, events: Sequence[UsageEvent]) -> list[WasteEvidence]:
     ledger = ledger_at(tmp_path / "ledger.duckdb")
     ledger.create()
-    ledger.book(Batch(events, {}))
+    ledger.book(UsageBatch(events, {}))
     with ledger.reading() as db:
-        return list(collect(db, SPAN))
+        return list(collect_waste(db, SPAN))
 
 
 def test_sound_traffic_has_no_findings(tmp_path: Path) -> None:
@@ -105,17 +105,17 @@ def test_a_token_limit_far_above_every_answer(tmp_path: Path) -> None:
 
 
 def test_findings_are_ranked_by_what_they_save_a_month() -> None:
-    evidence: list[Evidence] = [
+    evidence: list[WasteEvidence] = [
         OversizedLimit("acme", "m", 120, 4096, 100),
         Truncated("acme", "m", 3, 10, Decimal(300), 100),
         RepeatedPrefix("acme", "p", "m", repeats=600, bursts=10, tokens=1500),
         MissedDuplicate("acme", "guard", 3, Decimal(9_000)),
     ]
-    ranked = rank(evidence, priced, days=3)
+    ranked = rank_waste(evidence, priced, days=3)
     assert [f.kind for f in ranked] == ["prefix", "duplicate", "truncated", "max_tokens"]
     # (4.5 * 600 - 1.25 * 10) * 1500 tokens in 3 days, times 10
     assert ranked[0].saves == Decimal(40_312_500)
-    assert table(ranked)[0][:2] == (
+    assert waste_table(ranked)[0][:2] == (
         "Cache the prompt prefix that acme sends to m",
         "$40.31",
     )
@@ -123,10 +123,10 @@ def test_findings_are_ranked_by_what_they_save_a_month() -> None:
 
 def test_a_cache_that_would_cost_more_than_it_saves_is_not_advised() -> None:
     once_each = RepeatedPrefix("acme", "p", "m", repeats=3, bursts=100, tokens=1500)
-    assert rank([once_each], priced, days=1) == []
+    assert rank_waste([once_each], priced, days=1) == []
 
 
 def test_without_a_price_the_finding_stands_and_says_so() -> None:
-    (finding,) = rank([UnusedContext("acme", "p", "m", 5, 4000)], unpriced, days=1)
+    (finding,) = rank_waste([UnusedContext("acme", "p", "m", 5, 4000)], unpriced, days=1)
     assert finding.saves is None
-    assert table([finding])[0][1] == "no price known"
+    assert waste_table([finding])[0][1] == "no price known"

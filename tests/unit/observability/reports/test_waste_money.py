@@ -12,19 +12,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from observability.ledger import Batch
-from observability.period import Period
-from observability.prices import Rates, charge, rates_of
-from observability.stores import ledger_at
-from observability.waste import Finding, RepeatedPrefix, UnusedContext, rank
-from observability.waste_evidence import collect, observed_days
-from producers.messages import Attempt, CacheOutcome, Usage, UsageEvent
+from observability.ledger.ledger import UsageBatch
+from observability.ledger.stores import ledger_at
+from observability.pricing.prices import TokenRates, charge, rates_of
+from observability.reports.period import ReportPeriod
+from observability.reports.waste import RepeatedPrefix, UnusedContext, WasteFinding, rank_waste
+from observability.reports.waste_evidence import collect_waste, observed_days
+from producers.contract import Attempt, CacheOutcome, Usage, UsageEvent
 from tests.unit.observability.usage_events import DAY_MS, START_MS
 
-SPAN = Period(START_MS, START_MS + 10 * DAY_MS)
+SPAN = ReportPeriod(START_MS, START_MS + 10 * DAY_MS)
 MONTH = 3
 """Periods of ten days in a month of thirty."""
-RATES = Rates(
+RATES = TokenRates(
     input=Decimal(3), cache_read=Decimal("0.3"), cache_write_5m=Decimal("3.75"),
     cache_write_1h=Decimal(6), output=Decimal(15),
 )  # fmt: skip
@@ -56,14 +56,16 @@ def sound(number: int) -> UsageEvent:
     )  # fmt: skip
 
 
-def findings(tmp_path: Path, events: Sequence[UsageEvent]) -> list[Finding]:
+def findings(tmp_path: Path, events: Sequence[UsageEvent]) -> list[WasteFinding]:
     path = tmp_path / "ledger.duckdb"
     path.unlink(missing_ok=True)
     ledger = ledger_at(str(path))
     ledger.create()
-    ledger.book(Batch([*map(sound, range(150)), *events], {}))
+    ledger.book(UsageBatch([*map(sound, range(150)), *events], {}))
     with ledger.reading() as db:
-        return rank(collect(db, SPAN), lambda _provider, _model: RATES, observed_days(db, SPAN))
+        return rank_waste(
+            collect_waste(db, SPAN), lambda _provider, _model: RATES, observed_days(db, SPAN)
+        )
 
 
 def saved(before: Sequence[Usage], after: Sequence[Usage]) -> Decimal:
@@ -118,7 +120,7 @@ def test_a_prefix_estimated_longer_than_its_prompts_saves_no_more_than_they_cost
 
 def test_a_price_without_a_discount_makes_no_prefix_worth_caching() -> None:
     plain = rates_of(input=Decimal(2), output=Decimal(6))
-    assert rank([RepeatedPrefix("t", "p", "m", 90, 1, 2000)], lambda *_: plain, 30) == []
+    assert rank_waste([RepeatedPrefix("t", "p", "m", 90, 1, 2000)], lambda *_: plain, 30) == []
 
 
 @some
@@ -229,13 +231,13 @@ def test_a_month_is_scaled_from_what_the_ledger_has_seen(
     ledger = ledger_at(str(tmp_path / "ledger.duckdb"))
     ledger.create()
     at_ms = START_MS + int(first_day * DAY_MS)
-    ledger.book(Batch([call(0, Usage(), at_ms=at_ms)], {}))
+    ledger.book(UsageBatch([call(0, Usage(), at_ms=at_ms)], {}))
     with ledger.reading() as db:
         assert observed_days(db, SPAN) == pytest.approx(days)
-        empty = Period(START_MS - DAY_MS, START_MS - DAY_MS // 2)
+        empty = ReportPeriod(START_MS - DAY_MS, START_MS - DAY_MS // 2)
         assert observed_days(db, empty) == 0.5
 
 
 def test_without_a_price_unused_context_is_told_and_not_priced() -> None:
-    (finding,) = rank([UnusedContext("t", "p", "m", 9, 500, 100)], lambda *_: None, 30)
+    (finding,) = rank_waste([UnusedContext("t", "p", "m", 9, 500, 100)], lambda *_: None, 30)
     assert finding.saves is None

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from observability.confidence import wilson
+from observability.reports.wilson import wilson
 
 
 @pytest.mark.parametrize(

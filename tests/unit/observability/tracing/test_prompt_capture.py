@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from observability.content import MAX_TEXT, content_attributes
-from observability.semconv import INPUT_MESSAGES, OUTPUT_MESSAGES
+from observability.tracing.prompt_capture import MAX_TEXT, content_attributes
+from observability.tracing.semconv import INPUT_MESSAGES, OUTPUT_MESSAGES
 
 TEXT = {"type": "string"}
 

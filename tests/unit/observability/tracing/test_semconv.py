@@ -5,8 +5,8 @@ from opentelemetry.semconv._incubating.attributes import gen_ai_attributes as ge
 from opentelemetry.semconv._incubating.attributes import messaging_attributes as messaging
 from opentelemetry.semconv.attributes import error_attributes, http_attributes
 
-from observability import semconv
-from producers.messages import Attempt, CacheOutcome, Done, Route, RouteTaken, Timings, Usage
+from observability.tracing import semconv
+from producers.contract import Attempt, CacheOutcome, Done, Route, RouteTaken, Timings, Usage
 
 
 @pytest.mark.parametrize(
@@ -26,8 +26,8 @@ from producers.messages import Attempt, CacheOutcome, Done, Route, RouteTaken, T
         (semconv.OUTPUT_MESSAGES, gen_ai.GEN_AI_OUTPUT_MESSAGES),
         (semconv.MESSAGING_SYSTEM, messaging.MESSAGING_SYSTEM),
         (semconv.DESTINATION, messaging.MESSAGING_DESTINATION_NAME),
-        (semconv.PARTITION, messaging.MESSAGING_DESTINATION_PARTITION_ID),
-        (semconv.OFFSET, messaging.MESSAGING_KAFKA_OFFSET),
+        (semconv.PARTITION_ID, messaging.MESSAGING_DESTINATION_PARTITION_ID),
+        (semconv.MESSAGE_OFFSET, messaging.MESSAGING_KAFKA_OFFSET),
         (semconv.ERROR_TYPE, error_attributes.ERROR_TYPE),
         (semconv.HTTP_STATUS, http_attributes.HTTP_RESPONSE_STATUS_CODE),
     ],
@@ -87,5 +87,5 @@ def test_what_is_unknown_is_left_out() -> None:
 
 def test_a_queue_is_named_as_messaging_conventions_say() -> None:
     attributes = semconv.queue_attributes("llm.requests", 3, 17)
-    assert attributes[semconv.PARTITION] == "3"
-    assert attributes[semconv.OFFSET] == 17
+    assert attributes[semconv.PARTITION_ID] == "3"
+    assert attributes[semconv.MESSAGE_OFFSET] == 17

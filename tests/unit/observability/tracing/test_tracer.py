@@ -2,8 +2,15 @@ import time
 
 import pytest
 
-from observability.hop import MAX_STEPS
-from observability.tracing import Hop, Step, Tracer, TracingSettings, Waited, tracing
+from observability.tracing.request_trace import MAX_STEPS
+from observability.tracing.tracer import (
+    QueueWait,
+    RequestTrace,
+    SpanRecord,
+    Tracer,
+    TracingSettings,
+    tracing,
+)
 from tests.seen_spans import SeenSpans
 
 
@@ -11,16 +18,18 @@ def tracer_of(kept: SeenSpans, ratio: float = 1.0, per_s: int = 20) -> Tracer:
     return Tracer("test", kept, TracingSettings(sample_ratio=ratio, kept_per_s=per_s))
 
 
-def waited() -> Waited:
+def waited() -> QueueWait:
     now_ms = time.time() * 1000
-    return Waited(queue="llm.tier.economy", since_ms=now_ms - 50, submitted_ms=now_ms - 100)
+    return QueueWait(queue="llm.tier.economy", since_ms=now_ms - 50, submitted_ms=now_ms - 100)
 
 
-def work(hop: Hop) -> None:
+def work(hop: RequestTrace) -> None:
     with hop.span("cache lookup") as lookup, lookup.span("exact"):
         pass
     now = time.time_ns()
-    hop.add(Step("chat m", now, now + 5, lambda: {"a": 1}, events=(("first token", now + 2),)))
+    hop.add(
+        SpanRecord("chat m", now, now + 5, lambda: {"a": 1}, events=(("first token", now + 2),))
+    )
 
 
 def test_one_trace_over_two_hops_with_the_queue_as_its_own_span() -> None:
@@ -63,7 +72,7 @@ def test_an_unsampled_request_that_ends_well_exports_nothing_and_builds_nothing(
         pytest.fail("attributes were built for nothing")
 
     now = time.time_ns()
-    hop.add(Step("chat m", now, now, never))
+    hop.add(SpanRecord("chat m", now, now, never))
     hop.end(never)
     assert kept.spans == []
 
@@ -128,7 +137,7 @@ def test_an_exception_marks_its_step() -> None:
 
 def test_a_clock_behind_the_producers_makes_no_negative_wait() -> None:
     kept = SeenSpans()
-    ahead = Waited(queue="q", since_ms=time.time() * 1000 + 60_000)
+    ahead = QueueWait(queue="q", since_ms=time.time() * 1000 + 60_000)
     tracer_of(kept).hop("serve", waited=ahead).end()
     wait = kept.named("queue q")
     assert wait.start_time == wait.end_time
@@ -138,7 +147,7 @@ def test_steps_are_bounded() -> None:
     kept = SeenSpans()
     hop = tracer_of(kept).hop("serve")
     for _ in range(MAX_STEPS * 2):
-        hop.add(Step("chunk", 0, 0))
+        hop.add(SpanRecord("chunk", 0, 0))
     hop.end()
     assert len(kept.spans) == MAX_STEPS + 1
 

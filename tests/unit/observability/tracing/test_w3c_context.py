@@ -5,13 +5,13 @@ from opentelemetry.sdk.trace.sampling import Decision, TraceIdRatioBased
 from opentelemetry.trace import get_current_span
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from observability.trace_context import (
-    Carried,
+from observability.tracing.w3c_context import (
+    CarriedContext,
     TraceContext,
-    extract,
+    extract_context,
     in_ratio,
-    inject,
-    parse,
+    inject_context,
+    parse_traceparent,
     tenant_of,
     with_tenant,
 )
@@ -29,13 +29,13 @@ contexts = st.builds(
 
 @given(contexts)
 def test_what_is_injected_is_extracted(context: TraceContext) -> None:
-    headers: list[tuple[str, bytes | None]] = [*inject(context, "k=v")]
-    assert extract(headers) == Carried(context, "k=v")
+    headers: list[tuple[str, bytes | None]] = [*inject_context(context, "k=v")]
+    assert extract_context(headers) == CarriedContext(context, "k=v")
 
 
 @given(contexts)
 def test_opentelemetry_reads_what_we_write(context: TraceContext) -> None:
-    carrier = {key: value.decode() for key, value in inject(context)}
+    carrier = {key: value.decode() for key, value in inject_context(context)}
     theirs = get_current_span(TraceContextTextMapPropagator().extract(carrier)).get_span_context()
     assert theirs.trace_id == context.trace_id
     assert theirs.span_id == context.span_id
@@ -59,7 +59,7 @@ def test_opentelemetry_reads_what_we_write(context: TraceContext) -> None:
 def test_a_header_is_valid_for_us_if_it_is_valid_for_opentelemetry(text: str) -> None:
     carrier = {"traceparent": text}
     theirs = get_current_span(TraceContextTextMapPropagator().extract(carrier)).get_span_context()
-    ours = parse(text)
+    ours = parse_traceparent(text)
     assert (ours is not None) == theirs.is_valid
     if ours is not None:
         assert (ours.trace_id, ours.span_id) == (theirs.trace_id, theirs.span_id)
@@ -85,8 +85,8 @@ def test_baggage_that_grew_too_long_is_cut_to_the_tenant() -> None:
 
 
 def test_null_and_broken_headers_begin_a_new_trace() -> None:
-    assert extract([("traceparent", None), ("baggage", b"\xff")]).parent is None
-    assert extract([("traceparent", b"nonsense")]).parent is None
+    assert extract_context([("traceparent", None), ("baggage", b"\xff")]).parent is None
+    assert extract_context([("traceparent", b"nonsense")]).parent is None
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_null_and_broken_headers_begin_a_new_trace() -> None:
     ],
 )
 def test_headers_beyond_the_w3cs_limits_are_dropped(name: str, value: bytes) -> None:
-    carried = extract([("traceparent", VALID), (name, value)])
+    carried = extract_context([("traceparent", VALID), (name, value)])
     assert carried.parent is not None
     assert (carried.parent.tracestate, carried.baggage) == ("", "")
 
@@ -115,10 +115,10 @@ def test_headers_beyond_the_w3cs_limits_are_dropped(name: str, value: bytes) -> 
     ],
 )
 def test_headers_at_the_w3cs_limits_travel_on(name: str, value: bytes) -> None:
-    carried = extract([("traceparent", VALID), (name, value)])
+    carried = extract_context([("traceparent", VALID), (name, value)])
     assert carried.parent is not None
     assert carried.parent.tracestate + carried.baggage == value.decode()
 
 
 def test_an_endless_traceparent_begins_a_new_trace() -> None:
-    assert extract([("traceparent", b"01" + VALID[2:] + b"-x" * 50_000)]).parent is None
+    assert extract_context([("traceparent", b"01" + VALID[2:] + b"-x" * 50_000)]).parent is None

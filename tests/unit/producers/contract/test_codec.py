@@ -8,9 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers import codec
-from producers.codec import DecodeError
-from producers.messages import (
+from producers.contract import (
     Attempt,
     CacheOutcome,
     Chunk,
@@ -23,7 +21,9 @@ from producers.messages import (
     Timings,
     Usage,
     UsageEvent,
+    codec,
 )
+from producers.contract.codec import DecodeError
 
 SECRET = "the-patient-has-gout"
 NAMES = st.text("abcXYZ019_.:/@-é", min_size=1, max_size=20)

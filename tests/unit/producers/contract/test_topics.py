@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers import topics
-from producers.topics import may_reply_to
+from producers.contract import topics
+from producers.contract.topics import may_reply_to
 
 INTERNAL = [
     topics.REQUESTS,
@@ -14,7 +14,7 @@ INTERNAL = [
     topics.CACHE_INVALIDATIONS,
     topics.tier_topic("economy"),
     topics.tier_topic("economy", "eu"),
-    topics.retry_topic(1000),
+    topics.retry_topic_name(1000),
     "__consumer_offsets",
 ]
 

@@ -7,8 +7,8 @@ from typing import cast
 import pytest
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
-from producers.broker import Record
-from producers.kafka import _follow
+from producers.kafka.aiokafka_broker import _follow
+from producers.kafka.broker import Record
 
 
 class OnePoll:

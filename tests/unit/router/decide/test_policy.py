@@ -6,13 +6,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from producers.messages import Route
-from router import classifier, features, policy, settings
-from router.options import Basis
-from router.wishes import Rejected
+from producers.contract import Route
+from router.decide import policy, settings, success_model
+from router.decide.caller_overrides import RouteRejected
+from router.decide.tier_candidates import RoutingConfig
+from router.text import features
 from runtime.config.catalog import Catalog
-from tests.unit.routing_cases import catalog, decide, rejected, request, route
-from workers.eligibility import fitting_deployments
+from runtime.config.eligibility import fitting_deployments
+from tests.unit.router.routing_cases import catalog, decide, rejected, request, route
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=20),
@@ -75,9 +76,9 @@ def test_what_does_not_exist_is_refused_with_what_does(
 def test_a_stranger_is_refused_when_the_catalog_serves_none() -> None:
     book = catalog()
     closed = book.model_copy(update={"tenants": {"bank": book.tenants["bank"]}})
-    basis = Basis(closed, settings.PolicySettings(), lambda _name, _usage: None)
-    found = features.extract(request())
-    decision = policy.choose(request(), found, classifier.score(found), basis)
+    basis = RoutingConfig(closed, settings.PolicySettings(), lambda _name, _usage: None)
+    found = features.extract_features(request())
+    decision = policy.choose_route(request(), found, success_model.score_features(found), basis)
     assert not isinstance(decision, Route)
     assert decision.code == "unknown_tenant"
 
@@ -172,7 +173,7 @@ def test_checked_answers_may_cascade_when_that_is_cheaper() -> None:
 def test_an_undefined_tier_in_the_policy_is_refused_by_name() -> None:
     book = catalog(rules=[{"when": {}, "at_least": "platinum"}])
     with pytest.raises(ValueError, match=r"policy.rules.0.at_least: 'platinum' is not defined"):
-        settings.parse(book.policy, book)
+        settings.parse_policy(book.policy, book)
 
 
 def test_residency_and_self_hosting_bind_the_zone() -> None:
@@ -225,9 +226,9 @@ def test_data_never_leaves_its_zones_over_random_catalogs(
     book = _random_catalog(tiers, demand.imposed, order)
     routing = {"residency": demand.asked, "self_hosted_only": demand.own, "min_quality": quality}
     one = request("x", tenant="t", routing=routing)
-    found = features.extract(one)
-    basis = Basis(book, settings.PolicySettings(), lambda _name, _usage: None)
-    decision = policy.choose(one, found, classifier.score(found), basis)
+    found = features.extract_features(one)
+    basis = RoutingConfig(book, settings.PolicySettings(), lambda _name, _usage: None)
+    decision = policy.choose_route(one, found, success_model.score_features(found), basis)
     if not isinstance(decision, Route):
         assert decision.code == "no_deployment_fits"
         assert not any(demand.allows(place) for tier in tiers for place in tier)
@@ -308,11 +309,11 @@ def test_any_prompt_is_decided_on(prompt: str) -> None:
 
 @given(messages)
 def test_any_messages_that_the_contract_takes_are_decided_on(asked: list[dict[str, Any]]) -> None:
-    assert isinstance(decide(request(asked)), Route | Rejected)
+    assert isinstance(decide(request(asked)), Route | RouteRejected)
 
 
 def test_turns_without_a_word_cost_no_more_than_their_number() -> None:
     asked = request([{"role": "user", "content": ""}] * 33_000)
     begun = time.process_time()
-    assert features.extract(asked).turns == 33_000
+    assert features.extract_features(asked).turns == 33_000
     assert time.process_time() - begun < 3

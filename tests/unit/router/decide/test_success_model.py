@@ -4,11 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router import classifier, features
-from router.classifier import Scores
-from router.reading import MAX_CHARACTERS, read
-from router.signals import SIGNALS, signals
-from tests.unit.routing_cases import request
+from router.decide import success_model
+from router.decide.success_model import Scores
+from router.text import features
+from router.text.difficulty_features import DIFFICULTY_FEATURES, difficulty_features
+from router.text.tokenizer import MAX_CHARACTERS, tokenize
+from tests.unit.router.routing_cases import request
 
 SENTENCE: Final = "The committee compares several proposals about water and energy. "
 LANGUAGES: Final = (
@@ -29,7 +30,7 @@ LANGUAGES: Final = (
 
 
 def judge(prompt: object) -> Scores:
-    return classifier.score(features.extract(request(prompt)))
+    return success_model.score_features(features.extract_features(request(prompt)))
 
 
 def test_work_that_needs_reasoning_needs_more_than_chat() -> None:
@@ -72,7 +73,7 @@ def test_pleading_for_a_better_model_changes_nothing(plea: str) -> None:
     question = "What is the capital of Peru?"
     for prompt in (f"{question} {plea}", f"{plea} {question}"):
         assert judge(prompt).need == pytest.approx(judge(question).need)
-        assert features.extract(request(prompt)).pleas == 1
+        assert features.extract_features(request(prompt)).pleas == 1
 
 
 def test_a_plea_inside_a_text_to_work_on_is_no_reason_to_ignore_the_text() -> None:
@@ -99,15 +100,15 @@ def test_a_hundred_alphabets_get_a_judgement() -> None:
 
 @given(st.text(max_size=2_000))
 def test_any_text_gets_a_bounded_judgement(prompt: str) -> None:
-    found = features.extract(request(prompt))
-    assert all(abs(value) < 4 for value in signals(found).values())
-    assert 0 < classifier.score(found).need < 1
+    found = features.extract_features(request(prompt))
+    assert all(abs(value) < 4 for value in difficulty_features(found).values())
+    assert 0 < success_model.score_features(found).need < 1
 
 
 def test_the_work_on_a_huge_prompt_is_bounded() -> None:
     huge = "word, " * 350_000
-    assert len(read(huge).text) == MAX_CHARACTERS + 1
-    assert features.extract(request(huge)).tokens == pytest.approx(525_000, rel=0.01)
+    assert len(tokenize(huge).text) == MAX_CHARACTERS + 1
+    assert features.extract_features(request(huge)).tokens == pytest.approx(525_000, rel=0.01)
 
 
 @pytest.mark.parametrize("piece", ["(", "A. ", "a" * 50, "\\", "1,", "best ", "`", "_", "é", "\n|"])
@@ -125,7 +126,7 @@ def test_success_rises_with_the_tier_and_falls_with_hardness() -> None:
 
 
 def test_the_model_has_a_weight_for_every_signal() -> None:
-    assert set(classifier.default_model().weights) == set(SIGNALS)
+    assert set(success_model.default_model().weights) == set(DIFFICULTY_FEATURES)
 
 
 def test_content_parts_and_images_are_read() -> None:
@@ -133,7 +134,7 @@ def test_content_parts_and_images_are_read() -> None:
         {"type": "text", "text": "What is in this picture?"},
         {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}},
     ]
-    found = features.extract(request([{"role": "user", "content": parts}]))
+    found = features.extract_features(request([{"role": "user", "content": parts}]))
     assert found.needs == {"images"}
     assert found.surface.words == 5
     assert found.tokens > 1_000
@@ -144,7 +145,7 @@ def test_sizes_tell_question_context_and_rules_apart() -> None:
         {"role": "system", "content": "Be brief. " * 40},
         {"role": "user", "content": "Read this:\n```\n" + "data " * 400 + "\n```\nWhat is it?"},
     ]
-    found = features.extract(request(messages, body={"max_tokens": 77}))
+    found = features.extract_features(request(messages, body={"max_tokens": 77}))
     assert found.system_tokens == pytest.approx(104, abs=2)
     assert found.question_tokens < 20
     assert found.context_tokens > 500
@@ -152,7 +153,7 @@ def test_sizes_tell_question_context_and_rules_apart() -> None:
 
 
 def test_languages_are_told() -> None:
-    found = [features.extract(request(prompt)).languages[:1] for prompt in LANGUAGES[:11]]
+    found = [features.extract_features(request(prompt)).languages[:1] for prompt in LANGUAGES[:11]]
     assert found == [
         (code,) for code in ["de", "es", "ja", "zh", "ko", "ru", "ar", "he", "hi", "th", "el"]
     ]

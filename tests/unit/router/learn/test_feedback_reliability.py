@@ -7,15 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers.feedback import Feedback, Source
-from producers.messages import Route
-from router import classifier, features, policy, settings
-from router.classifier import Estimate
-from router.options import Basis
-from router.outcomes import MAX_HEARD, Key, Outcomes
-from router.settings import Learning
-from router.witnesses import WITNESSES, Witness
-from tests.unit.routing_cases import catalog, price_of, request
+from producers.contract import Route
+from producers.contract.feedback import Feedback, FeedbackSource
+from router.decide import policy, settings, success_model
+from router.decide.settings import Learning
+from router.decide.success_model import Estimate
+from router.decide.tier_candidates import RoutingConfig
+from router.learn.feedback_reliability import RELIABILITY, SourceReliability
+from router.learn.outcome_store import MAX_HEARD, Key, OutcomeStore
+from router.text import features
+from tests.unit.router.routing_cases import catalog, price_of, request
 
 RULES = Learning(enabled=True)
 PROMISED = 0.84
@@ -27,7 +28,11 @@ shares = st.floats(0.01, 0.99)
 
 
 def said(
-    number: int, good: float, source: Source = "lookup", task: str = "contracts", name: str = "r"
+    number: int,
+    good: float,
+    source: FeedbackSource = "lookup",
+    task: str = "contracts",
+    name: str = "r",
 ) -> Feedback:
     return Feedback(
         id=f"{name}{number}", tenant="acme", task=task, tier="economy", good=good, source=source,
@@ -35,7 +40,7 @@ def said(
     )  # fmt: skip
 
 
-def estimate(known: Outcomes, task: str = "contracts") -> float:
+def estimate(known: OutcomeStore, task: str = "contracts") -> float:
     key = ("acme", task, "economy")
     return known.believe(key, Estimate(PROMISED, 0.7, 0.9), RULES).mean
 
@@ -48,27 +53,29 @@ def refusals(ungrounded: float, false_alarms: float, seed: int) -> Iterator[floa
         yield float(chance.random() >= (CAUGHT if is_bad else false_alarms))
 
 
-def routed(known: Outcomes, task: str) -> Route:
+def routed(known: OutcomeStore, task: str) -> Route:
     tasks = {
         name: {"success": {"economy": PROMISED, "standard": 0.93}, "min_quality": 0.8}
         for name in ("contracts", "tickets")
     }
     book = catalog(tasks=tasks, learning=RULES.model_dump())
-    basis = Basis(book, settings.parse(book.policy, book), price_of, known.learned(RULES))
+    basis = RoutingConfig(
+        book, settings.parse_policy(book.policy, book), price_of, known.learned(RULES)
+    )
     asked = request("Sum up the text.", tenant="acme", routing={"task": task})
-    found = features.extract(asked)
-    route = policy.choose(asked, found, classifier.score(found), basis)
+    found = features.extract_features(asked)
+    route = policy.choose_route(asked, found, success_model.score_features(found), basis)
     assert isinstance(route, Route)
     return route
 
 
-def tier_of(known: Outcomes, task: str) -> str:
+def tier_of(known: OutcomeStore, task: str) -> str:
     return routed(known, task).tier
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_an_ungrounded_model_loses_its_task_and_an_honest_one_keeps_it(seed: int) -> None:
-    known, lost_after = Outcomes(), None
+    known, lost_after = OutcomeStore(), None
     honest = refusals(0.0, FALSE_ALARMS, seed)
     inventive = refusals(0.4, FALSE_ALARMS, seed + 100)
     first = routed(known, "contracts")
@@ -89,7 +96,7 @@ def test_an_ungrounded_model_loses_its_task_and_an_honest_one_keeps_it(seed: int
 
 @pytest.mark.parametrize("false_alarms", [0.0, FALSE_ALARMS, WORST_FALSE_ALARMS])
 def test_noise_alone_moves_an_honest_model_neither_down_nor_far_up(false_alarms: float) -> None:
-    known, honest = Outcomes(), refusals(0.0, false_alarms, 1)
+    known, honest = OutcomeStore(), refusals(0.0, false_alarms, 1)
     for number in range(3_000):
         known.take(said(number, next(honest)), RULES)
     assert PROMISED - 0.01 < estimate(known) < PROMISED + 0.09
@@ -99,37 +106,37 @@ def test_noise_alone_moves_an_honest_model_neither_down_nor_far_up(false_alarms:
 def test_a_witness_who_refuses_as_often_as_expected_teaches_nothing(
     promised: float, catches: float, false_alarms: float
 ) -> None:
-    witness = Witness(catches=catches, false_alarms=false_alarms)
+    witness = SourceReliability(catches=catches, false_alarms=false_alarms)
     refuses = promised * false_alarms + (1 - promised) * catches
     learned = refuses * witness.good(0, promised) + (1 - refuses) * witness.good(1, promised)
     assert learned == pytest.approx(promised)
 
 
-@given(shares, st.sampled_from([*WITNESSES]))
-def test_a_refusal_never_speaks_for_an_answer(promised: float, source: Source) -> None:
-    witness = WITNESSES[source]
+@given(shares, st.sampled_from([*RELIABILITY]))
+def test_a_refusal_never_speaks_for_an_answer(promised: float, source: FeedbackSource) -> None:
+    witness = RELIABILITY[source]
     assert witness.good(0, promised) <= promised <= witness.good(1, promised)
     assert 0 < witness.weight <= 1
 
 
 def test_a_persons_word_is_the_outcome_and_a_coin_toss_is_none() -> None:
-    assert Witness().good(0.3, 0.9) == pytest.approx(0.3)
-    assert Witness().weight == 1
-    assert Witness(catches=0.2, false_alarms=0.4).weight == 0
-    assert Witness(catches=0.0, false_alarms=0.0).good(1, 0.9) == pytest.approx(0.9)
+    assert SourceReliability().good(0.3, 0.9) == pytest.approx(0.3)
+    assert SourceReliability().weight == 1
+    assert SourceReliability(catches=0.2, false_alarms=0.4).weight == 0
+    assert SourceReliability(catches=0.0, false_alarms=0.0).good(1, 0.9) == pytest.approx(0.9)
 
 
-def total(known: Outcomes) -> tuple[float, float]:
+def total(known: OutcomeStore) -> tuple[float, float]:
     """(good, all) outcomes of the task."""
     evidence = dict(known.table()).get(KEY)
     return (0.0, 0.0) if evidence is None else (sum(evidence.good), evidence.total)
 
 
 def test_an_answer_counts_once_until_a_person_speaks() -> None:
-    known = Outcomes()
+    known = OutcomeStore()
     known.take(said(1, 0.0, "judge"), RULES)
     once = total(known)
-    assert once[1] == pytest.approx(WITNESSES["judge"].weight)
+    assert once[1] == pytest.approx(RELIABILITY["judge"].weight)
     for source in ("judge", "validator", "lookup"):
         known.take(said(1, 1.0, source), RULES)
     assert total(known) == once
@@ -141,7 +148,7 @@ def test_an_answer_counts_once_until_a_person_speaks() -> None:
 
 
 def test_another_answer_or_tier_counts_by_itself() -> None:
-    known = Outcomes()
+    known = OutcomeStore()
     for feedback in (said(1, 1.0, "user"), said(2, 1.0, "user")):
         known.take(feedback, RULES)
         known.take(feedback, RULES)
@@ -151,11 +158,11 @@ def test_another_answer_or_tier_counts_by_itself() -> None:
     assert len(list(known.table())) == 3
 
 
-@given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from([*WITNESSES]), st.floats(0, 1))))
+@given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from([*RELIABILITY]), st.floats(0, 1))))
 def test_whoever_speaks_in_whatever_order_counts_stay_counts(
-    heard: list[tuple[int, Source, float]],
+    heard: list[tuple[int, FeedbackSource, float]],
 ) -> None:
-    known = Outcomes()
+    known = OutcomeStore()
     for number, source, good in heard:
         known.take(said(number, good, source), RULES)
     good_ones, seen = total(known)
@@ -164,7 +171,7 @@ def test_whoever_speaks_in_whatever_order_counts_stay_counts(
 
 
 def test_what_was_heard_is_forgotten_in_bounded_memory() -> None:
-    known = Outcomes()
+    known = OutcomeStore()
     for number in range(MAX_HEARD + 1):
         known.take(said(number, 1.0, "user"), RULES)
     before = total(known)[1]
@@ -176,7 +183,7 @@ def test_an_operator_who_measured_a_witness_says_so() -> None:
     rules = Learning.model_validate(
         {"enabled": True, "witnesses": {"judge": {"catches": 0.9, "false_alarms": 0.1}}}
     )
-    known = Outcomes()
+    known = OutcomeStore()
     known.take(said(1, 1.0, "judge"), rules)
     assert total(known)[1] == pytest.approx(0.64)
     with pytest.raises(ValueError, match="oracle"):

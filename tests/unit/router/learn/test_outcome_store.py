@@ -5,27 +5,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers import codec
-from producers.feedback import Feedback
-from producers.messages import Route
-from router import classifier, features, policy, profiles, settings
-from router.calibration import Evidence
-from router.classifier import Estimate
-from router.options import Basis
-from router.outcomes import MAX_TASKS, MAX_TRACKS, Key, Outcome, Outcomes
-from router.settings import Learning, TaskProfile
-from tests.unit.routing_cases import catalog, price_of, request
+from producers.contract import Route, codec
+from producers.contract.feedback import Feedback
+from router.decide import policy, settings, success_model, task_profiles
+from router.decide.settings import Learning, TaskProfile
+from router.decide.success_model import Estimate
+from router.decide.tier_candidates import RoutingConfig
+from router.learn.calibration import OutcomeEvidence
+from router.learn.outcome_store import MAX_TASKS, MAX_TRACKS, Key, OutcomeStore, WeighedOutcome
+from router.text import features
+from tests.unit.router.routing_cases import catalog, price_of, request
 
 RULES = Learning(enabled=True, min_outcomes=20, max_shift=1)
 PRIOR = Estimate(0.7, 0.5, 0.85)
 KEY: Key = ("acme", "invoices", "economy")
 
 
-def taught(outcomes: int, share: float, rules: Learning = RULES) -> Outcomes:
+def taught(outcomes: int, share: float, rules: Learning = RULES) -> OutcomeStore:
     """What `outcomes` answers teach of which every one was as good as `share`."""
-    known = Outcomes()
+    known = OutcomeStore()
     for _ in range(outcomes):
-        known.record(KEY, Outcome(share, PRIOR.mean), rules)
+        known.record(KEY, WeighedOutcome(share, PRIOR.mean), rules)
     return known
 
 
@@ -44,20 +44,20 @@ def test_enough_outcomes_bring_the_estimate_to_what_they_show(share: float) -> N
 
 
 def test_a_request_harder_than_usual_stays_harder() -> None:
-    known = Outcomes()
+    known = OutcomeStore()
     for promised, share in ((0.5, 0.4), (0.7, 0.6), (0.9, 0.9)):
         for _ in range(200):
-            known.record(KEY, Outcome(share, promised), RULES)
+            known.record(KEY, WeighedOutcome(share, promised), RULES)
     means = [known.believe(KEY, Estimate(p, 0, 1), RULES).mean for p in (0.5, 0.7, 0.9)]
     assert means == sorted(means)
     assert means[2] - means[0] > 0.2
 
 
 def test_a_task_that_does_worse_than_the_others_is_told_apart() -> None:
-    known = Outcomes()
+    known = OutcomeStore()
     for _ in range(300):
-        known.record(("acme", "easy", "economy"), Outcome(0.95, 0.8), RULES)
-        known.record(("acme", "hard", "economy"), Outcome(0.55, 0.8), RULES)
+        known.record(("acme", "easy", "economy"), WeighedOutcome(0.95, 0.8), RULES)
+        known.record(("acme", "hard", "economy"), WeighedOutcome(0.55, 0.8), RULES)
     prior = Estimate(0.8, 0.6, 0.9)
     easy, hard = (known.believe(("acme", t, "economy"), prior, RULES) for t in ("easy", "hard"))
     assert easy.mean == pytest.approx(0.95, abs=0.05)
@@ -69,16 +69,16 @@ def test_no_outcomes_move_an_estimate_beyond_its_bound(
     share: float, promised: float, outcomes: int
 ) -> None:
     rules = Learning(enabled=True, min_outcomes=5, max_shift=0.2)
-    known = Outcomes()
+    known = OutcomeStore()
     for _ in range(outcomes):
-        known.record(KEY, Outcome(share, promised), rules)
+        known.record(KEY, WeighedOutcome(share, promised), rules)
     learned = known.believe(KEY, PRIOR, rules)
     assert abs(learned.mean - PRIOR.mean) <= 0.2 + 1e-9
     assert 0 <= learned.low <= learned.high <= 1
 
 
 def test_old_outcomes_fade() -> None:
-    evidence = Evidence()
+    evidence = OutcomeEvidence()
     for _ in range(1_000):
         evidence = evidence.after(0.0, 0.7, 50)
     for _ in range(500):
@@ -88,9 +88,9 @@ def test_old_outcomes_fade() -> None:
 
 
 def test_what_was_learned_can_be_seen_and_forgotten() -> None:
-    outcomes = Outcomes()
+    outcomes = OutcomeStore()
     for tenant, tier in (("acme", "economy"), ("acme", "premium"), ("bank", "economy")):
-        outcomes.record((tenant, "a", tier), Outcome(1.0, 0.7), RULES)
+        outcomes.record((tenant, "a", tier), WeighedOutcome(1.0, 0.7), RULES)
     assert [key for key, _ in outcomes.table()] == [
         ("acme", "a", "economy"),
         ("acme", "a", "premium"),
@@ -102,11 +102,11 @@ def test_what_was_learned_can_be_seen_and_forgotten() -> None:
 
 
 def test_what_is_kept_is_bounded() -> None:
-    outcomes = Outcomes()
+    outcomes = OutcomeStore()
     for number in range(MAX_TRACKS + 10):
-        outcomes.record((f"t{number}", "a", "economy"), Outcome(1.0, 0.7), RULES)
+        outcomes.record((f"t{number}", "a", "economy"), WeighedOutcome(1.0, 0.7), RULES)
     for number in range(MAX_TASKS + 10):
-        outcomes.record(("bank", f"task{number}", "economy"), Outcome(1.0, 0.7), RULES)
+        outcomes.record(("bank", f"task{number}", "economy"), WeighedOutcome(1.0, 0.7), RULES)
     tenants = {tenant for (tenant, _, _), _ in outcomes.table()}
     assert len(tenants) == MAX_TRACKS
     assert "t0" not in tenants
@@ -123,33 +123,35 @@ def test_feedback_travels_as_json_and_teaches() -> None:
         source="user",
         expected=0.7,
     )
-    outcomes = Outcomes()
+    outcomes = OutcomeStore()
     outcomes.take(Feedback.model_validate_json(codec.encode(sent)), RULES)
     outcomes.take(sent.model_copy(update={"expected": None}), RULES)
     assert dict(outcomes.table())[KEY].total == pytest.approx(1.0)
 
 
-def decide(outcomes: Outcomes, rules: Learning, request_id: str = "r1") -> Route:
+def decide(outcomes: OutcomeStore, rules: Learning, request_id: str = "r1") -> Route:
     asked = request("Sum up the invoice of May.", tenant="acme", routing={"task": "invoices"})
     asked = asked.model_copy(update={"id": request_id})
     book = catalog(
         tasks={"invoices": {"success": {"economy": 0.7}, "min_quality": 0.9}},
         learning=rules.model_dump(),
     )
-    basis = Basis(book, settings.parse(book.policy, book), price_of, outcomes.learned(rules))
-    found = features.extract(asked)
-    route = policy.choose(asked, found, classifier.score(found), basis)
+    basis = RoutingConfig(
+        book, settings.parse_policy(book.policy, book), price_of, outcomes.learned(rules)
+    )
+    found = features.extract_features(asked)
+    route = policy.choose_route(asked, found, success_model.score_features(found), basis)
     assert isinstance(route, Route)
     return route
 
 
 def test_learning_changes_the_route_and_says_so() -> None:
-    outcomes = Outcomes()
+    outcomes = OutcomeStore()
     before = decide(outcomes, RULES)
     assert before.tier != "economy"
     assert before.candidates[0].assumed is None
     for _ in range(400):
-        outcomes.record(KEY, Outcome(1.0, 0.8), RULES)
+        outcomes.record(KEY, WeighedOutcome(1.0, 0.8), RULES)
     after_learning = decide(outcomes, RULES)
     assert after_learning.tier == "economy"
     assert after_learning.candidates[0].assumed == before.candidates[0].success
@@ -160,10 +162,10 @@ def test_learning_changes_the_route_and_says_so() -> None:
 def test_exploration_takes_its_share_and_decides_a_redelivery_alike() -> None:
     rules = Learning(enabled=True, explore=0.1)
     ids = [f"r{number}" for number in range(400)]
-    explored = [name for name in ids if decide(Outcomes(), rules, name).tier == "economy"]
+    explored = [name for name in ids if decide(OutcomeStore(), rules, name).tier == "economy"]
     assert 0.05 < len(explored) / len(ids) < 0.16
-    assert all(decide(Outcomes(), rules, name).tier == "economy" for name in explored)
-    assert decide(Outcomes(), Learning(), explored[0]).tier != "economy"
+    assert all(decide(OutcomeStore(), rules, name).tier == "economy" for name in explored)
+    assert decide(OutcomeStore(), Learning(), explored[0]).tier != "economy"
 
 
 def test_profiles_are_learned_from_recorded_outcomes() -> None:
@@ -181,15 +183,17 @@ def test_profiles_are_learned_from_recorded_outcomes() -> None:
         for _ in range(400)
     ]
     lines += [json.dumps({"task": "rare", "tier": "economy", "good": True}), ""]
-    learned = profiles.learn(profiles.read(lines))
+    learned = task_profiles.learn_profiles(task_profiles.read_outcomes(lines))
     assert list(learned) == ["tickets"]
     assert learned["tickets"].success["economy"] == pytest.approx(0.9, abs=0.04)
     assert learned["tickets"].output_tokens == pytest.approx(100, abs=3)
-    assert "success:" in profiles.to_yaml(learned)
+    assert "success:" in task_profiles.profiles_yaml(learned)
 
 
 def test_a_profile_as_printed_can_be_read_back() -> None:
-    text = profiles.to_yaml({"t": TaskProfile(success={"economy": 0.91}, output_tokens=90)})
+    text = task_profiles.profiles_yaml(
+        {"t": TaskProfile(success={"economy": 0.91}, output_tokens=90)}
+    )
     assert "policy:\n  tasks:\n    t:" in text
 
 
@@ -202,5 +206,5 @@ def test_a_profile_as_printed_can_be_read_back() -> None:
     ],
 )
 def test_a_bad_line_of_the_record_is_named(line: str, problem: str) -> None:
-    with pytest.raises(profiles.BadRecord, match=problem):
-        profiles.read([line])
+    with pytest.raises(task_profiles.BadRecord, match=problem):
+        task_profiles.read_outcomes([line])

@@ -4,33 +4,33 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers.feedback import Feedback, Source
-from router.calibration import Evidence, fit
-from router.classifier import Estimate
-from router.outcomes import MAX_TASKS, MAX_TRACKS, Outcome, Outcomes
-from router.settings import Learning
+from producers.contract.feedback import Feedback, FeedbackSource
+from router.decide.settings import Learning
+from router.decide.success_model import Estimate
+from router.learn.calibration import OutcomeEvidence, fit_calibration
+from router.learn.outcome_store import MAX_TASKS, MAX_TRACKS, OutcomeStore, WeighedOutcome
 
 RULES = Learning(enabled=True, min_outcomes=1, memory=10)
 PRIOR = Estimate(0.8, 0.6, 0.9)
 
 
-def said(name: str, good: float, source: Source = "user", task: str = "a") -> Feedback:
+def said(name: str, good: float, source: FeedbackSource = "user", task: str = "a") -> Feedback:
     return Feedback(
         id=name, tenant="acme", task=task, tier="economy", good=good, source=source, expected=0.8
     )
 
 
-def evidence(known: Outcomes, task: str = "a") -> Evidence | None:
+def evidence(known: OutcomeStore, task: str = "a") -> OutcomeEvidence | None:
     return dict(known.table()).get(("acme", task, "economy"))
 
 
-def total(known: Outcomes, task: str = "a") -> float:
+def total(known: OutcomeStore, task: str = "a") -> float:
     found = evidence(known, task)
     return found.total if found else 0.0
 
 
 def test_a_task_whose_only_outcome_is_taken_back_goes() -> None:
-    known = Outcomes()
+    known = OutcomeStore()
     known.take(said("r1", 1.0, "validator", task="a"), RULES)
     known.take(said("r1", 1.0, "user", task="b"), RULES)
     assert evidence(known, "a") is None
@@ -39,14 +39,14 @@ def test_a_task_whose_only_outcome_is_taken_back_goes() -> None:
 
 
 def test_a_task_without_outcomes_says_nothing_of_the_fit() -> None:
-    everything = Evidence().after(1.0, 0.8, 10)
-    found = fit(everything, [everything, Evidence()])
-    assert found == fit(everything, [everything])
-    assert found.at(0.8, Evidence()) == pytest.approx(found.at(0.8, None))
+    everything = OutcomeEvidence().after(1.0, 0.8, 10)
+    found = fit_calibration(everything, [everything, OutcomeEvidence()])
+    assert found == fit_calibration(everything, [everything])
+    assert found.at(0.8, OutcomeEvidence()) == pytest.approx(found.at(0.8, None))
 
 
 def test_only_what_has_not_faded_is_taken_back() -> None:
-    known = Outcomes()
+    known = OutcomeStore()
     for number in range(60):
         known.take(said(f"old{number}", 0.0), RULES)
     for number in range(60):
@@ -61,7 +61,7 @@ def test_only_what_has_not_faded_is_taken_back() -> None:
 
 
 def test_a_second_word_leaves_what_one_word_would_have() -> None:
-    known, once = Outcomes(), Outcomes()
+    known, once = OutcomeStore(), OutcomeStore()
     known.take(said("r0", 0.0), RULES)
     for number in range(1, 6):
         known.take(said(f"r{number}", 1.0), RULES)
@@ -86,8 +86,8 @@ def test_a_second_word_leaves_what_one_word_would_have() -> None:
         max_size=80,
     )
 )
-def test_never_are_more_good_than_seen(words: list[tuple[int, str, Source, float]]) -> None:
-    known = Outcomes()
+def test_never_are_more_good_than_seen(words: list[tuple[int, str, FeedbackSource, float]]) -> None:
+    known = OutcomeStore()
     for number, task, source, good in words:
         known.take(said(f"r{number}", good, source, task), RULES)
         for _, found in known.table():
@@ -97,7 +97,7 @@ def test_never_are_more_good_than_seen(words: list[tuple[int, str, Source, float
 
 
 def test_a_late_word_takes_nothing_from_what_was_learned_since() -> None:
-    known = Outcomes()
+    known = OutcomeStore()
     known.take(said("old", 1.0), RULES)
     known.forget(tenant="acme")
     known.take(said("new", 1.0), RULES)
@@ -106,17 +106,17 @@ def test_a_late_word_takes_nothing_from_what_was_learned_since() -> None:
 
 
 def test_nor_after_its_tenant_made_room_for_others() -> None:
-    known = Outcomes()
+    known = OutcomeStore()
     known.take(said("old", 1.0), RULES)
     for number in range(MAX_TRACKS):
-        known.record((f"t{number}", "a", "economy"), Outcome(1.0, 0.8), RULES)
+        known.record((f"t{number}", "a", "economy"), WeighedOutcome(1.0, 0.8), RULES)
     known.take(said("new", 1.0), RULES)
     known.take(said("old", 1.0), RULES)
     assert total(known) == pytest.approx(1 + 0.5**0.1)
 
 
 def test_nor_after_its_task_did() -> None:
-    known = Outcomes()
+    known = OutcomeStore()
     known.take(said("old", 1.0), Learning(enabled=True))
     for number in range(MAX_TASKS):
         known.take(said(f"r{number}", 1.0, task=f"t{number}"), Learning(enabled=True))

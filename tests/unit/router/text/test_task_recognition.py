@@ -1,8 +1,8 @@
 import pytest
 
-from producers.messages import Request
-from router import features
-from tests.unit.routing_cases import request
+from producers.contract import Request
+from router.text import features
+from tests.unit.router.routing_cases import request
 
 PROMPTS = {
     "code": [
@@ -88,7 +88,9 @@ CASES = [(task, prompt) for task, prompts in PROMPTS.items() for prompt in promp
 
 
 def test_tasks_are_recognised_by_their_words() -> None:
-    found = [(task, features.extract(request(prompt)).task, prompt) for task, prompt in CASES]
+    found = [
+        (task, features.extract_features(request(prompt)).task, prompt) for task, prompt in CASES
+    ]
     wrong = [case for case in found if case[0] != case[1]]
     assert len(wrong) <= len(CASES) // 10, wrong
 
@@ -96,12 +98,12 @@ def test_tasks_are_recognised_by_their_words() -> None:
 @pytest.mark.parametrize("prompt", [prompt for _, prompt in CASES])
 def test_a_declared_task_stands_beside_the_recognised_one(prompt: str) -> None:
     asked: Request = request(prompt, routing={"task": "ours"})
-    assert features.extract(asked).declared_task == "ours"
+    assert features.extract_features(asked).declared_task == "ours"
 
 
 def test_tools_make_it_agent_work() -> None:
     tool = {"type": "function", "function": {"name": "f", "parameters": {}}}
-    assert features.extract(request("hi", body={"tools": [tool]})).task == "agent"
+    assert features.extract_features(request("hi", body={"tools": [tool]})).task == "agent"
 
 
 def test_a_short_turn_is_judged_by_what_it_follows() -> None:
@@ -111,4 +113,4 @@ def test_a_short_turn_is_judged_by_what_it_follows() -> None:
         {"role": "assistant", "content": "Shall I start with the residual graph?"},
         {"role": "user", "content": "yes"},
     ]
-    assert features.extract(request(turns)).task == "code"
+    assert features.extract_features(request(turns)).task == "code"

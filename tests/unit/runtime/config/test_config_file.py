@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.config.config_file import ConfigError, parse
+from runtime.config.config_file import ConfigError, parse_config
 
 GOOD = """\
 default_baseline: a
@@ -22,12 +22,12 @@ tiers:
 
 def problems_of(text: str) -> tuple[str, ...]:
     with pytest.raises(ConfigError) as caught:
-        parse(text)
+        parse_config(text)
     return caught.value.problems
 
 
 def test_a_good_file() -> None:
-    assert list(parse(GOOD).tiers) == ["economy"]
+    assert list(parse_config(GOOD).tiers) == ["economy"]
 
 
 @pytest.mark.parametrize(
@@ -65,4 +65,4 @@ def test_all_mistakes_are_told_at_once() -> None:
 @given(st.text(max_size=60))
 def test_no_text_gets_another_error(text: str) -> None:
     with pytest.raises(ConfigError):
-        parse(text)
+        parse_config(text)

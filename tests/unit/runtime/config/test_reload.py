@@ -6,8 +6,8 @@ import pytest
 
 from runtime.config.catalog import Catalog
 from runtime.config.config_file import ConfigError
-from tests.unit.test_config_file import GOOD
-from workers.live import Live
+from runtime.config.reload import ReloadedConfig
+from tests.unit.runtime.config.test_config_file import GOOD
 
 
 def first_model(catalog: Catalog) -> str:
@@ -22,7 +22,7 @@ SWAPPED = GOOD.replace("models:\n", "models:\n  n: {family: f, context_window: 9
 async def test_a_swap_of_one_line_is_in_force_between_two_looks(tmp_path: Path) -> None:
     path = tmp_path / "switchgear.yaml"
     path.write_text(GOOD)
-    live = Live(path, first_model)
+    live = ReloadedConfig(path, first_model)
     assert live() == "m"
     assert not await live.look()
     path.write_text(SWAPPED)
@@ -37,7 +37,7 @@ async def test_a_bad_file_is_refused_once_and_the_old_one_stays(
 ) -> None:
     path = tmp_path / "switchgear.yaml"
     path.write_text(GOOD)
-    live = Live(path, first_model)
+    live = ReloadedConfig(path, first_model)
     path.write_text(bad)
     with caplog.at_level(logging.ERROR):
         assert not await live.look()
@@ -57,7 +57,7 @@ async def test_a_file_that_is_gone_and_a_builder_that_breaks_change_nothing(tmp_
             raise KeyError("n")
         return first_model(catalog)
 
-    live = Live(path, build)
+    live = ReloadedConfig(path, build)
     path.write_text(SWAPPED)
     assert not await live.look()
     path.unlink()
@@ -68,7 +68,7 @@ async def test_a_file_that_is_gone_and_a_builder_that_breaks_change_nothing(tmp_
 async def test_who_follows_is_told(tmp_path: Path) -> None:
     path = tmp_path / "switchgear.yaml"
     path.write_text(GOOD)
-    live, told = Live(path, first_model), asyncio.Queue[str]()
+    live, told = ReloadedConfig(path, first_model), asyncio.Queue[str]()
     following = asyncio.create_task(live.follow(told.put_nowait, every_s=0.01))
     path.write_text(SWAPPED)
     assert await asyncio.wait_for(told.get(), 5) == "n"
@@ -79,4 +79,4 @@ def test_the_first_one_must_be_good(tmp_path: Path) -> None:
     path = tmp_path / "switchgear.yaml"
     path.write_text("")
     with pytest.raises(ConfigError):
-        Live(path, first_model)
+        ReloadedConfig(path, first_model)

@@ -4,10 +4,10 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.admission import BATCH_SHARE, Admission, Lane, Ticket
+from runtime.consuming.fair_queue import BATCH_SHARE, FairQueue, Lane, Ticket
 
 
-def taken(admission: Admission[str], number: int) -> list[str]:
+def taken(admission: FairQueue[str], number: int) -> list[str]:
     """The next `number` items, each finished before the next is taken."""
     items = []
     for _ in range(number):
@@ -20,7 +20,7 @@ def taken(admission: Admission[str], number: int) -> list[str]:
 
 
 def test_a_flood_of_one_tenant_doesnt_starve_the_other() -> None:
-    admission: Admission[str] = Admission()
+    admission: FairQueue[str] = FairQueue()
     for _ in range(10_000):
         admission.offer(Lane("flood"), "flood")
     for _ in range(100):
@@ -30,7 +30,7 @@ def test_a_flood_of_one_tenant_doesnt_starve_the_other() -> None:
 
 
 def test_who_comes_late_has_no_credit_for_the_time_before() -> None:
-    admission: Admission[str] = Admission()
+    admission: FairQueue[str] = FairQueue()
     for _ in range(300):
         admission.offer(Lane("early"), "early")
     taken(admission, 100)
@@ -40,7 +40,7 @@ def test_who_comes_late_has_no_credit_for_the_time_before() -> None:
 
 
 def test_weights_are_shares() -> None:
-    admission: Admission[str] = Admission()
+    admission: FairQueue[str] = FairQueue()
     for _ in range(400):
         admission.offer(Lane("heavy", weight=3), "heavy")
         admission.offer(Lane("light", weight=1), "light")
@@ -48,7 +48,7 @@ def test_weights_are_shares() -> None:
 
 
 def test_interactive_goes_first_and_batch_still_gets_its_share() -> None:
-    admission: Admission[str] = Admission()
+    admission: FairQueue[str] = FairQueue()
     for _ in range(1000):
         admission.offer(Lane("t"), "interactive")
         admission.offer(Lane("t", interactive=False), "batch")
@@ -57,14 +57,14 @@ def test_interactive_goes_first_and_batch_still_gets_its_share() -> None:
 
 
 def test_batch_gets_everything_when_nothing_else_waits() -> None:
-    admission: Admission[str] = Admission()
+    admission: FairQueue[str] = FairQueue()
     for _ in range(5):
         admission.offer(Lane("t", interactive=False), "batch")
     assert taken(admission, 9) == ["batch"] * 5
 
 
 def test_a_sequence_begins_one_at_a_time_and_holds_up_nobody_else() -> None:
-    admission: Admission[str] = Admission()
+    admission: FairQueue[str] = FairQueue()
     for item in ("a1", "a2"):
         admission.offer(Lane("t", sequence="a"), item)
     admission.offer(Lane("t"), "free")
@@ -79,14 +79,14 @@ def test_a_sequence_begins_one_at_a_time_and_holds_up_nobody_else() -> None:
 
 
 def test_the_same_sequence_of_two_tenants_is_two() -> None:
-    admission: Admission[str] = Admission()
+    admission: FairQueue[str] = FairQueue()
     for tenant in ("x", "y"):
         admission.offer(Lane(tenant, sequence="a"), tenant)
     assert {ticket.item for ticket in (admission.take(), admission.take()) if ticket} == {"x", "y"}
 
 
 def test_removing_the_head_of_a_sequence_frees_the_next() -> None:
-    admission: Admission[str] = Admission()
+    admission: FairQueue[str] = FairQueue()
     for item in ("lost", "lost", "kept"):
         admission.offer(Lane("t", sequence="a"), item)
     running = admission.take()
@@ -115,7 +115,7 @@ LANES = st.builds(
 def test_whatever_happens_each_comes_once_and_sequences_stay_in_order(
     lanes: list[Lane], steps: list[str], chance: Random
 ) -> None:
-    admission: Admission[int] = Admission()
+    admission: FairQueue[int] = FairQueue()
     for number, lane in enumerate(lanes):
         admission.offer(lane, number)
     running: list[Ticket[int]] = []

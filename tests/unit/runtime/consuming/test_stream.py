@@ -2,10 +2,10 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from producers.broker import Outgoing, Record
+from producers.kafka.broker import Outgoing, Record
+from runtime.consuming.fair_queue import Lane
+from runtime.consuming.stream import ConsumerStream, StreamSettings
 from tests.memory_broker import Member, MemoryBroker
-from workers.admission import Lane
-from workers.stream import Stream, StreamSettings
 
 FAST = StreamSettings(8, commit_every_s=0.01, revoke_grace_s=0.05, stop_grace_s=0.05)
 
@@ -48,7 +48,7 @@ class Stage:
 @asynccontextmanager
 async def running() -> AsyncIterator[Stage]:
     stage = Stage()
-    stream = Stream(stage.member, stage.handle, stage.bury, lambda _: Lane("t"), FAST)
+    stream = ConsumerStream(stage.member, stage.handle, stage.bury, lambda _: Lane("t"), FAST)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(stream.run(stage.stop))
         try:

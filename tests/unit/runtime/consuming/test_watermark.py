@@ -10,7 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from workers.watermark import Watermark
+from runtime.consuming.watermark import Watermark
 
 
 def test_only_the_contiguous_part_is_committed() -> None:

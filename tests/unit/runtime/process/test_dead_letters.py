@@ -3,11 +3,18 @@ import time
 
 import pytest
 
-from observability.period import moment
-from producers import codec, topics
-from producers.broker import Partition, Record
-from workers.dead_letters import Letters, Place, Wanted, dead_letter, read_letter, replayed
-from workers.dlq import add_commands
+from observability.reports.period import moment
+from producers.contract import codec, topics
+from producers.kafka.broker import Partition, Record
+from runtime.process.dead_letters import (
+    DeadLetterFilter,
+    DeadLetterIndex,
+    LetterOffset,
+    dead_letter,
+    read_dead_letter,
+    replay_records,
+)
+from workers.commands.dead_letters import add_commands
 
 REQUEST = Record(
     Partition("llm.tier.economy", 3),
@@ -16,7 +23,7 @@ REQUEST = Record(
     b'{"request": "the prompt"}',
     (
         (codec.CORRELATION_ID, b"r-1"),
-        (codec.TENANT, b"acme"),
+        (codec.TENANT_HEADER, b"acme"),
         (codec.REPLY_TO, b"llm.replies"),
         ("traceparent", b"00-1-2-01"),
         ("x-of-the-sender", b"kept"),
@@ -38,7 +45,7 @@ def buried(
 
 
 def test_a_letter_says_where_it_lay_and_why_it_failed() -> None:
-    letter = read_letter(buried())
+    letter = read_dead_letter(buried())
     assert (letter.reason, letter.detail) == ("internal_error", "it broke")
     assert letter.origin == "llm.tier.economy:3:77"
     assert (letter.tenant, letter.request_id) == ("acme", "r-1")
@@ -46,11 +53,11 @@ def test_a_letter_says_where_it_lay_and_why_it_failed() -> None:
 
 
 def test_a_replay_keeps_id_key_and_trace_and_begins_its_tries_anew() -> None:
-    again, _ = replayed(buried())
+    again, _ = replay_records(buried())
     assert (again.topic, again.key, again.value) == ("llm.tier.economy", b"key", REQUEST.value)
     assert dict(again.headers) == {
         codec.CORRELATION_ID: b"r-1",
-        codec.TENANT: b"acme",
+        codec.TENANT_HEADER: b"acme",
         codec.REPLY_TO: b"llm.replies",
         "traceparent": b"00-1-2-01",
         "x-of-the-sender": b"kept",
@@ -66,7 +73,7 @@ def test_what_waited_for_its_retry_goes_to_the_queue_it_waited_for() -> None:
         ((codec.TARGET, b"llm.tier.standard"), (codec.DUE, b"9")),
         1_000,
     )
-    again, _ = replayed(buried(waiting))
+    again, _ = replay_records(buried(waiting))
     assert (again.topic, list(again.headers)) == ("llm.tier.standard", [])
 
 
@@ -74,24 +81,26 @@ def test_what_waited_for_its_retry_goes_to_the_queue_it_waited_for() -> None:
 def test_a_letter_is_replayed_to_a_queue_only(topic: str) -> None:
     stray = Record(Partition(topic, 0), 0, None, b"", (), 0)
     with pytest.raises(ValueError, match=topic):
-        replayed(buried(stray))
+        replay_records(buried(stray))
 
 
 def test_a_replayed_letter_is_marked() -> None:
-    letters = Letters()
+    letters = DeadLetterIndex()
     first, second = buried(offset=0), buried(offset=1)
-    _, mark = replayed(first)
+    _, mark = replay_records(first)
     letters.add(first)
     letters.add(second)
     letters.add(Record(Partition(mark.topic, 0), 2, mark.key, mark.value, mark.headers, 9_000))
     assert [letter.replayed_ms for letter in letters.all()] == [9_000, None]
-    unplayed = Wanted(replayed=False)
-    assert [letter.place for letter in letters.all() if unplayed.fits(letter)] == [Place(0, 1)]
+    unplayed = DeadLetterFilter(replayed=False)
+    assert [letter.place for letter in letters.all() if unplayed.fits(letter)] == [
+        LetterOffset(0, 1)
+    ]
 
 
 def test_a_mark_is_no_letter_even_when_its_letter_is_gone() -> None:
-    letters = Letters()
-    _, mark = replayed(buried())
+    letters = DeadLetterIndex()
+    _, mark = replay_records(buried())
     letters.add(Record(Partition(mark.topic, 0), 2, mark.key, mark.value, mark.headers, 9_000))
     assert letters.all() == []
 
@@ -99,27 +108,30 @@ def test_a_mark_is_no_letter_even_when_its_letter_is_gone() -> None:
 @pytest.mark.parametrize(
     ("wanted", "fits"),
     [
-        (Wanted(), True),
-        (Wanted(reason="internal_error", tenant="acme"), True),
-        (Wanted(reason="invalid_request"), False),
-        (Wanted(tenant="other"), False),
-        (Wanted(since_ms=5_000, until_ms=5_001), True),
-        (Wanted(since_ms=5_001), False),
-        (Wanted(until_ms=5_000), False),
-        (Wanted(places=frozenset({Place(0, 0)})), True),
-        (Wanted(places=frozenset({Place(0, 1)})), False),
+        (DeadLetterFilter(), True),
+        (DeadLetterFilter(reason="internal_error", tenant="acme"), True),
+        (DeadLetterFilter(reason="invalid_request"), False),
+        (DeadLetterFilter(tenant="other"), False),
+        (DeadLetterFilter(since_ms=5_000, until_ms=5_001), True),
+        (DeadLetterFilter(since_ms=5_001), False),
+        (DeadLetterFilter(until_ms=5_000), False),
+        (DeadLetterFilter(places=frozenset({LetterOffset(0, 0)})), True),
+        (DeadLetterFilter(places=frozenset({LetterOffset(0, 1)})), False),
     ],
 )
-def test_letters_are_chosen_by_reason_tenant_time_and_place(wanted: Wanted, fits: bool) -> None:  # noqa: FBT001
-    assert wanted.fits(read_letter(buried())) is fits
+def test_letters_are_chosen_by_reason_tenant_time_and_place(
+    wanted: DeadLetterFilter,
+    fits: bool,  # noqa: FBT001
+) -> None:
+    assert wanted.fits(read_dead_letter(buried())) is fits
 
 
 def test_a_second_burial_tells_of_the_last_place_only() -> None:
-    again, _ = replayed(buried())
+    again, _ = replay_records(buried())
     record = Record(Partition(again.topic, 1), 99, again.key, again.value, again.headers, 6_000)
     names = [name for name, _ in buried(record).headers if name.startswith("x-dlq-")]
     assert len(names) == len(set(names))
-    assert read_letter(buried(record)).origin == "llm.tier.economy:1:99"
+    assert read_dead_letter(buried(record)).origin == "llm.tier.economy:1:99"
 
 
 def since(text: str) -> int:
@@ -152,8 +164,8 @@ def test_what_is_no_time_is_told_with_the_right_forms(capsys: pytest.CaptureFixt
 @pytest.mark.parametrize("text", ["", "0", "a:1", "0:-1", ":"])
 def test_a_place_is_a_partition_and_an_offset(text: str) -> None:
     with pytest.raises(ValueError, match="dead letter"):
-        Place.parse(text)
-    assert Place.parse("0:42") == Place(0, 42)
+        LetterOffset.parse(text)
+    assert LetterOffset.parse("0:42") == LetterOffset(0, 42)
 
 
 def test_queues_are_told_from_other_topics() -> None:

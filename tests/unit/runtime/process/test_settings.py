@@ -1,8 +1,8 @@
 import pytest
 
-from observability.tracing import TracingSettings
+from observability.tracing.tracer import TracingSettings
+from runtime.process.process import tracing_of
 from runtime.process.settings import ServiceSettings
-from workers.service_process import tracing_of
 
 TOLD = {
     "SWITCHGEAR_OTLP": "http://jaeger:4318",

@@ -1,7 +1,7 @@
 from typing import Any
 
-from producers.messages import ChatBody
-from workers.grounding import support_of
+from producers.contract import ChatBody
+from workers.accounting.grounding import support_of
 
 _REPORT = "The quarter closed with 4,310 orders from Lisbon and a margin of 12.5 percent. " * 12
 

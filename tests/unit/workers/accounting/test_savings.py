@@ -6,12 +6,12 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from observability.prices import PriceBook, PriceRow, Processing, rates_of, scaled
-from observability.savings import total
-from producers.messages import Attempt, Savings, Usage
+from observability.pricing.prices import PriceBook, PriceRow, Processing, rates_of, scaled_rates
+from observability.pricing.savings import total
+from producers.contract import Attempt, Savings, Usage
+from runtime.config.pricing import Pricing
 from tests.flow.stage import catalog
-from workers.pricing import Pricing
-from workers.saved import worth_of_call
+from workers.accounting.savings import savings_of_call
 
 FACTORS: dict[Processing, Decimal] = {
     "standard": Decimal(1),
@@ -39,7 +39,7 @@ def _row(provider: str, model: str, dollars: int) -> PriceRow:
         cache_write_5m=Decimal(dollars) * Decimal("1.25"),
         cache_write_1h=Decimal(dollars) * 2,
     )
-    rates = {processing: scaled(standard, factor) for processing, factor in FACTORS.items()}
+    rates = {processing: scaled_rates(standard, factor) for processing, factor in FACTORS.items()}
     return PriceRow(provider, (model,), "global", date(2020, 1, 1), rates)
 
 
@@ -51,7 +51,7 @@ def saved(usage: Usage, processing: Processing, used: str = "eco-b") -> tuple[Sa
     """The savings of one call, and the baseline less what it was billed."""
     paid = PRICING.price_of(catalog().deployments[used], usage, processing)
     good = Attempt(deployment=used, outcome="ok", usage=usage, cost_micro_usd=paid)
-    worth = worth_of_call(catalog(), "t", good, [], PRICING.price_of)
+    worth = savings_of_call(catalog(), "t", good, [], PRICING.price_of)
     assert worth.savings is not None
     assert worth.baseline is not None
     assert paid is not None

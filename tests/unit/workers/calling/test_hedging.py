@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from workers.hedging import Caller, Race, Voice
+from workers.calling.hedging import Caller, Race, Voice
 
 
 class Calls:

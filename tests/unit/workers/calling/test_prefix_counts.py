@@ -4,14 +4,14 @@ import math
 
 import pytest
 
-from workers.prefix_counts import LocalCounts
-from workers.prompt_cache import Uses
+from workers.calling.prefix_counts import LocalCounts
+from workers.prompt_cache.policy import PrefixUses
 
 
 def test_a_request_does_not_count_for_itself() -> None:
     counts = LocalCounts()
-    assert counts.seen_at(["p"], ["p"], 0) == {"p": Uses()}
-    assert counts.seen_at(["p"], ["p"], 0) == {"p": Uses(1, 1)}
+    assert counts.seen_at(["p"], ["p"], 0) == {"p": PrefixUses()}
+    assert counts.seen_at(["p"], ["p"], 0) == {"p": PrefixUses(1, 1)}
 
 
 def test_counts_decay_over_their_window() -> None:
@@ -33,4 +33,4 @@ def test_the_longest_unseen_are_forgotten() -> None:
     counts = LocalCounts()
     for n in range(20_001):
         counts.seen_at([], [str(n)], 0)
-    assert counts.seen_at(["0", "20000"], [], 0) == {"0": Uses(), "20000": Uses(1, 1)}
+    assert counts.seen_at(["0", "20000"], [], 0) == {"0": PrefixUses(), "20000": PrefixUses(1, 1)}

@@ -6,8 +6,15 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from producers.messages import ChatBody, Validator
-from workers.validators import Named, Problem, check, invalid, named_checks, repair
+from producers.contract import ChatBody, Validator
+from workers.calling.validators import (
+    CheckProblem,
+    NamedChecks,
+    failed_checks,
+    invalid_checks,
+    named_checks,
+    repair_request,
+)
 
 READ: TypeAdapter[Validator] = TypeAdapter(Validator)
 PERSON = {
@@ -25,12 +32,12 @@ def breaks(_: str) -> str | None:
     raise KeyError("secret")
 
 
-KNOWN: dict[str, Named] = {"no_digits": no_digits, "breaks": breaks}
+KNOWN: dict[str, NamedChecks] = {"no_digits": no_digits, "breaks": breaks}
 
 
 def problems(text: str, **told: Any) -> list[str]:  # noqa: ANN401 - a validator's fields
     answer = {"choices": [{"message": {"content": text}}]}
-    return [each.told for each in check([READ.validate_python(told)], answer, KNOWN)]
+    return [each.told for each in failed_checks([READ.validate_python(told)], answer, KNOWN)]
 
 
 @pytest.mark.parametrize(
@@ -85,7 +92,9 @@ def test_an_operator_s_broken_check_is_a_problem_not_a_crash() -> None:
 
 def test_a_tool_call_is_not_checked_yet() -> None:
     answer = {"choices": [{"message": {"content": None, "tool_calls": [{"id": "1"}]}}]}
-    assert check([READ.validate_python({"kind": "regex", "pattern": "x"})], answer, {}) == ()
+    assert (
+        failed_checks([READ.validate_python({"kind": "regex", "pattern": "x"})], answer, {}) == ()
+    )
 
 
 @pytest.mark.parametrize(
@@ -109,16 +118,18 @@ def test_a_tool_call_is_not_checked_yet() -> None:
 )
 def test_an_invalid_check_is_told_to_its_sender(told: dict[str, Any], words: str) -> None:
     good = READ.validate_python({"kind": "regex", "pattern": "x"})
-    message = invalid([good, READ.validate_python(told)], KNOWN)
+    message = invalid_checks([good, READ.validate_python(told)], KNOWN)
     assert message is not None
     assert message.startswith(f"validators.1 ({told['kind']}): {words}")
-    assert invalid([good], KNOWN) is None
+    assert invalid_checks([good], KNOWN) is None
 
 
 def test_a_repair_shows_the_model_its_answer_and_what_is_wrong() -> None:
     body = ChatBody.model_validate({"messages": [{"role": "user", "content": "Name one."}]})
     answer = {"choices": [{"message": {"content": "ada"}}]}
-    repaired = repair(body, answer, [Problem("regex", "the whole of it must match 'A.*'")])
+    repaired = repair_request(
+        body, answer, [CheckProblem("regex", "the whole of it must match 'A.*'")]
+    )
     assert [message["role"] for message in repaired.messages] == ["user", "assistant", "user"]
     assert repaired.messages[1].get("content") == "ada"
     assert "must match 'A.*'" in str(repaired.messages[2].get("content"))

@@ -3,10 +3,9 @@ from typing import Any
 
 import pytest
 
-from producers import codec
-from producers.broker import Outgoing, PublishFailedError
-from producers.messages import Chunk
-from workers.chunks import ChunkPump
+from producers.contract import Chunk, codec
+from producers.kafka.broker import Outgoing, PublishFailedError
+from workers.delivery.chunk_stream import ChunkPublisher
 
 
 class SlowTopic:
@@ -27,8 +26,8 @@ class SlowTopic:
             self.chunks.append(chunk)
 
 
-def pump_to(topic: SlowTopic) -> ChunkPump:
-    return ChunkPump(topic, "replies", "r", 7, [])
+def pump_to(topic: SlowTopic) -> ChunkPublisher:
+    return ChunkPublisher(topic, "replies", "r", 7, [])
 
 
 def text(content: str) -> dict[str, Any]:

@@ -6,19 +6,18 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers import codec
-from producers.messages import ChatBody, Request, Route, Tagged
-from router.partition_key import prefix_of
+from producers.contract import ChatBody, Request, Route, Tagged, codec
+from router.decide.partition_key import prefix_of
 from runtime.redis.key_names import joined
 from tests.flow.stage import catalog
-from tests.unit.test_decisions import job
-from workers.handover import Progress, handed_over
-from workers.identity import identity_of
-from workers.plan import Delay
-from workers.prefix_counts import LocalCounts
-from workers.prompt_cache import CacheKey
-from workers.prompt_caching import PromptCaching
-from workers.providers.provider import Call
+from tests.unit.workers.test_decisions import job
+from workers.calling.cached_call import PromptCaching
+from workers.calling.prefix_counts import LocalCounts
+from workers.delivery.request_identity import identity_of
+from workers.planning.next_step import Delay
+from workers.prompt_cache.policy import CacheKey
+from workers.providers.base.provider import ProviderRequest
+from workers.request.requeue import RequeueProgress, requeue_record
 
 NAMES = st.text("ab1:/.", min_size=1, max_size=5)
 """What tenants and ids may hold, and few enough letters that joined texts often meet."""
@@ -107,8 +106,8 @@ def _understood(body: dict[str, Any]) -> str:
 
 def test_a_delayed_record_is_the_same_request() -> None:
     before = job()
-    progress = Progress((), 1, 0)
-    record = handed_over(before, Delay(1, "busy"), progress, [], catalog())
+    progress = RequeueProgress((), 1, 0)
+    record = requeue_record(before, Delay(1, "busy"), progress, [], catalog())
     after = codec.decode_tagged(record.value).request
     assert identity_of(after) == identity_of(before.request)
 
@@ -121,7 +120,7 @@ async def test_a_prompts_prefix_has_another_name_for_every_tenant_and_account() 
     for tenant, account in places:
         changes = {"provider": "openai", "account": account}
         deployment = catalog().deployments["eco-a"].model_copy(update=changes)
-        call = Call(deployment, model, ChatBody.model_validate({"messages": long}), 5, 5)
+        call = ProviderRequest(deployment, model, ChatBody.model_validate({"messages": long}), 5, 5)
         planned = (await PromptCaching(LocalCounts(), lambda _: None).plan(tenant, call)).plan
         assert isinstance(planned, CacheKey)
         names.add(planned.key)

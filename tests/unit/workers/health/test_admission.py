@@ -1,22 +1,22 @@
 import asyncio
 from dataclasses import replace
 
-from producers.messages import Usage
+from producers.contract import Usage
 from runtime.config.catalog import Catalog
-from workers.breakers import Transition
-from workers.fleet import Fleet, Permit
-from workers.limits import ConcurrencyRules
-from workers.providers.outcome import (
+from workers.health.admission import CallPermit, DeploymentAdmission
+from workers.health.breaker_registry import Transition
+from workers.health.gate import NotNow, Ready
+from workers.health.limits import ConcurrencyRules
+from workers.providers.base.call_outcome import (
     BadCredentials,
     Completion,
     Overloaded,
     RampTooFast,
     RateLimited,
-    Rejected,
+    RequestRejected,
     ServerError,
     TimedOut,
 )
-from workers.situation import Ready, Shut
 
 ANSWER = Completion(body={}, usage=Usage(output=5), finish_reason="stop", first_token_s=0.2)
 
@@ -49,19 +49,19 @@ class Bench:
     def __init__(self) -> None:
         self.clock = Clock()
         self.heard: list[Transition] = []
-        self.fleet = Fleet(catalog(), self.clock, self.heard.append)
+        self.fleet = DeploymentAdmission(catalog(), self.clock, self.heard.append)
 
-    async def admitted(self, target: str) -> Permit:
+    async def admitted(self, target: str) -> CallPermit:
         permit = await self.fleet.admit(target, 100)
-        assert isinstance(permit, Permit)
+        assert isinstance(permit, CallPermit)
         return permit
 
 
 async def test_a_rate_limit_shuts_one_deployment_for_the_hinted_time() -> None:
     bench = Bench()
     bench.fleet.settle(await bench.admitted("a1"), RateLimited(message="", wait_s=3))
-    assert bench.fleet.gate("a1", 100) == Shut(103, "rate_limited")
-    assert await bench.fleet.admit("a1", 100) == Shut(103, "rate_limited")
+    assert bench.fleet.gate("a1", 100) == NotNow(103, "rate_limited")
+    assert await bench.fleet.admit("a1", 100) == NotNow(103, "rate_limited")
     assert bench.fleet.gate("a2", 100) == Ready()
     bench.clock.now = 103
     assert bench.fleet.gate("a1", 100) == Ready(probe=True)
@@ -77,7 +77,7 @@ async def test_a_rate_limit_shuts_one_deployment_for_the_hinted_time() -> None:
 async def test_an_overload_shuts_the_whole_provider() -> None:
     bench = Bench()
     bench.fleet.settle(await bench.admitted("a1"), Overloaded(message="", wait_s=2))
-    assert bench.fleet.gate("a2", 100) == Shut(102, "overloaded")
+    assert bench.fleet.gate("a2", 100) == NotNow(102, "overloaded")
     assert bench.fleet.gate("b", 100) == Ready()
 
 
@@ -86,7 +86,7 @@ async def test_a_cancelled_probe_leaves_its_place_to_the_next() -> None:
     bench.fleet.settle(await bench.admitted("b"), RateLimited(message="", wait_s=1))
     bench.clock.now += 1
     probe = await bench.admitted("b")
-    assert isinstance(await bench.fleet.admit("b", 100), Shut)
+    assert isinstance(await bench.fleet.admit("b", 100), NotNow)
     bench.fleet.abandon(probe)
     assert bench.fleet.gate("b", 100) == Ready(probe=True)
 
@@ -94,7 +94,7 @@ async def test_a_cancelled_probe_leaves_its_place_to_the_next() -> None:
 async def test_the_callers_mistakes_open_nothing() -> None:
     bench = Bench()
     for _ in range(50):
-        bench.fleet.settle(await bench.admitted("b"), Rejected(message=""))
+        bench.fleet.settle(await bench.admitted("b"), RequestRejected(message=""))
     assert bench.fleet.gate("b", 100) == Ready()
 
 
@@ -102,7 +102,7 @@ async def test_a_swapped_model_starts_with_a_fresh_breaker() -> None:
     bench = Bench()
     late = await bench.admitted("a1")
     bench.fleet.settle(await bench.admitted("a1"), BadCredentials(message=""))
-    assert isinstance(bench.fleet.gate("a1", 100), Shut)
+    assert isinstance(bench.fleet.gate("a1", 100), NotNow)
     bench.fleet.configure(catalog(model="n"))
     assert bench.fleet.gate("a1", 100) == Ready()
     bench.fleet.settle(late, BadCredentials(message=""))
@@ -141,21 +141,21 @@ async def test_a_call_overtaken_by_its_hedge_counts_as_slow() -> None:
     for _ in range(5):
         bench.fleet.abandon(await bench.admitted("b"), overdue=True)
     gate = bench.fleet.gate("b", 100)
-    assert isinstance(gate, Shut)
+    assert isinstance(gate, NotNow)
     assert gate.reason == "slow"
 
 
 async def test_concurrency_is_what_bounds_a_deployment_that_drops() -> None:
     bench = Bench()
-    bench.fleet = Fleet(
+    bench.fleet = DeploymentAdmission(
         catalog(), bench.clock, bench.heard.append, concurrency=ConcurrencyRules(most=4)
     )
     permits = [await bench.admitted("b") for _ in range(4)]
     gate = bench.fleet.gate("b", 100)
-    assert isinstance(gate, Shut)
+    assert isinstance(gate, NotNow)
     assert gate.reason == "concurrency"
     bench.fleet.settle(permits[0], RampTooFast(message=""))
-    assert isinstance(bench.fleet.gate("b", 100), Shut)
+    assert isinstance(bench.fleet.gate("b", 100), NotNow)
     bench.fleet.abandon(permits[1])
     assert bench.fleet.gate("b", 100) == Ready()
     assert {one.deployment: one.concurrency for one in bench.fleet.reports()}["b"] == 2
@@ -169,7 +169,7 @@ async def test_slow_is_measured_by_what_is_typical() -> None:
     for _ in range(5):
         bench.fleet.settle(await bench.admitted("b"), late)
     gate = bench.fleet.gate("b", 100)
-    assert isinstance(gate, Shut)
+    assert isinstance(gate, NotNow)
     assert gate.reason == "slow"
 
 
@@ -179,4 +179,4 @@ async def test_a_deployment_that_never_answers_is_left_even_if_nothing_is_known_
     bench.clock.now += 5
     for permit in permits:
         bench.fleet.settle(permit, TimedOut(message=""))
-    assert isinstance(bench.fleet.gate("b", 100), Shut)
+    assert isinstance(bench.fleet.gate("b", 100), NotNow)

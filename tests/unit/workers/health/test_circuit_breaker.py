@@ -4,14 +4,23 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
-from workers import breaker
-from workers.breaker import Admitted, Closed, ForcedOpen, HalfOpen, Open, Pass, Refused, State
-from workers.breaker_rules import (
+from workers.health import circuit_breaker
+from workers.health.circuit_breaker import (
+    Admitted,
+    BreakerPermit,
+    BreakerRefused,
+    Closed,
+    ForcedOpen,
+    HalfOpen,
+    Open,
+    State,
+)
+from workers.health.circuit_breaker_rules import (
     BreakerRules,
+    BreakerSignal,
     CallFailure,
     Ignored,
     Reason,
-    Signal,
     Succeeded,
     Tripped,
 )
@@ -19,34 +28,34 @@ from workers.breaker_rules import (
 RULES = BreakerRules()
 
 
-def ticket_of(state: State, now: float) -> tuple[State, Pass]:
-    answer = breaker.admit(state, now, RULES)
+def ticket_of(state: State, now: float) -> tuple[State, BreakerPermit]:
+    answer = circuit_breaker.admit_call(state, now, RULES)
     assert isinstance(answer, Admitted), answer
     return answer.state, answer.ticket
 
 
-def after(state: State, *signals: Signal, now: float = 0) -> State:
+def after(state: State, *signals: BreakerSignal, now: float = 0) -> State:
     for signal in signals:
         state, ticket = ticket_of(state, now)
-        state = breaker.report(state, ticket, signal, now, RULES)
+        state = circuit_breaker.report_call(state, ticket, signal, now, RULES)
     return state
 
 
 def test_opens_on_consecutive_failures_only() -> None:
-    four: list[Signal] = [CallFailure()] * 4
+    four: list[BreakerSignal] = [CallFailure()] * 4
     assert isinstance(after(Closed(), *four), Closed)
     assert isinstance(after(Closed(), *four, Succeeded(), *four), Closed)
     assert after(Closed(), *four, CallFailure(), now=7) == Open(1, 7.5, "failures", 1)
 
 
 def test_opens_on_the_failure_ratio_once_there_were_enough_calls() -> None:
-    alternating: list[Signal] = [CallFailure(), Succeeded()]
+    alternating: list[BreakerSignal] = [CallFailure(), Succeeded()]
     assert isinstance(after(Closed(), *alternating * 9), Closed)
     assert isinstance(after(Closed(), *alternating * 10), Open)
 
 
 def test_opens_when_most_calls_are_slow() -> None:
-    mixed: list[Signal] = [*[Succeeded(slow=True)] * 3, *[Succeeded()] * 2]
+    mixed: list[BreakerSignal] = [*[Succeeded(slow=True)] * 3, *[Succeeded()] * 2]
     state = after(Closed(), *mixed * 3, *mixed[:3], Succeeded())
     assert isinstance(state, Closed)
     opened = after(state, Succeeded(slow=True))
@@ -61,7 +70,7 @@ def test_opens_on_consecutive_slow_calls() -> None:
 
 
 def test_failures_older_than_the_window_are_forgotten() -> None:
-    alternating: list[Signal] = [CallFailure(), Succeeded()]
+    alternating: list[BreakerSignal] = [CallFailure(), Succeeded()]
     state = after(Closed(), *alternating * 9, now=100)
     state = after(state, *alternating * 2, now=100 + RULES.window_s + 3)
     assert isinstance(state, Closed)
@@ -77,33 +86,35 @@ def test_a_clock_that_steps_back_loses_no_call() -> None:
 def test_a_rate_limit_opens_for_exactly_the_hinted_time() -> None:
     state = after(Closed(), Tripped("rate_limited", 2.5), now=10)
     assert state == Open(1, 12.5, "rate_limited")
-    assert breaker.admit(state, 12.49, RULES) == Refused(12.5, "rate_limited")
-    assert isinstance(breaker.admit(state, 12.5, RULES), Admitted)
+    assert circuit_breaker.admit_call(state, 12.49, RULES) == BreakerRefused(12.5, "rate_limited")
+    assert isinstance(circuit_breaker.admit_call(state, 12.5, RULES), Admitted)
 
 
 def test_a_second_hint_only_ever_extends_the_first() -> None:
-    state = breaker.trip(Closed(), Tripped("rate_limited", 10), 0, RULES)
-    assert breaker.trip(state, Tripped("rate_limited", 3), 1, RULES) == state
-    longer = breaker.trip(state, Tripped("quota", 60), 1, RULES)
+    state = circuit_breaker.open_breaker(Closed(), Tripped("rate_limited", 10), 0, RULES)
+    assert circuit_breaker.open_breaker(state, Tripped("rate_limited", 3), 1, RULES) == state
+    longer = circuit_breaker.open_breaker(state, Tripped("quota", 60), 1, RULES)
     assert isinstance(longer, Open)
     assert (longer.until, longer.reason, longer.generation) == (61, "quota", state.generation)
 
 
 def test_a_throttled_deployment_is_probed_by_one_call_and_closes_on_its_success() -> None:
     state, probe = ticket_of(Open(1, 5, "rate_limited"), 5)
-    assert breaker.admit(state, 5, RULES) == Refused(5 + RULES.recheck_s, "rate_limited")
-    assert isinstance(breaker.report(state, probe, Succeeded(), 6, RULES), Closed)
+    assert circuit_breaker.admit_call(state, 5, RULES) == BreakerRefused(
+        5 + RULES.recheck_s, "rate_limited"
+    )
+    assert isinstance(circuit_breaker.report_call(state, probe, Succeeded(), 6, RULES), Closed)
 
 
 def test_half_open_admits_one_then_a_few_and_closes_after_enough_of_them() -> None:
     state, first = ticket_of(Open(1, 5, "failures"), 5)
-    assert isinstance(breaker.admit(state, 5, RULES), Refused)
-    state = breaker.report(state, first, Succeeded(), 5, RULES)
+    assert isinstance(circuit_breaker.admit_call(state, 5, RULES), BreakerRefused)
+    state = circuit_breaker.report_call(state, first, Succeeded(), 5, RULES)
     assert isinstance(state, HalfOpen)
     for _ in range(RULES.probes):
         state, probe = ticket_of(state, 5)
-    assert isinstance(breaker.admit(state, 5, RULES), Refused)
-    assert isinstance(breaker.report(state, probe, Succeeded(), 5, RULES), Closed)
+    assert isinstance(circuit_breaker.admit_call(state, 5, RULES), BreakerRefused)
+    assert isinstance(circuit_breaker.report_call(state, probe, Succeeded(), 5, RULES), Closed)
 
 
 def test_a_failed_probe_reopens_for_longer_each_time() -> None:
@@ -115,52 +126,56 @@ def test_a_failed_probe_reopens_for_longer_each_time() -> None:
         lengths.append(state.until - now)
         now = state.until
         state, probe = ticket_of(state, now)
-        state = breaker.report(state, probe, Tripped("overloaded"), now, RULES)
+        state = circuit_breaker.report_call(state, probe, Tripped("overloaded"), now, RULES)
     assert lengths == [1, 2, 4, 8, 8]
 
 
 def test_a_slow_probe_is_no_recovery() -> None:
     state, probe = ticket_of(Open(1, 5, "slow"), 5)
-    assert isinstance(breaker.report(state, probe, Succeeded(slow=True), 6, RULES), Open)
+    assert isinstance(
+        circuit_breaker.report_call(state, probe, Succeeded(slow=True), 6, RULES), Open
+    )
 
 
 def test_a_cancelled_probe_frees_its_place() -> None:
     state, probe = ticket_of(Open(1, 5, "rate_limited"), 5)
-    state = breaker.report(state, probe, Ignored(), 5.1, RULES)
+    state = circuit_breaker.report_call(state, probe, Ignored(), 5.1, RULES)
     assert isinstance(state, HalfOpen)
-    assert isinstance(breaker.admit(state, 5.1, RULES), Admitted)
+    assert isinstance(circuit_breaker.admit_call(state, 5.1, RULES), Admitted)
 
 
 def test_a_probe_that_never_reports_frees_its_place_when_its_lease_ends() -> None:
     state, _ = ticket_of(Open(1, 5, "rate_limited"), 5)
-    assert isinstance(breaker.admit(state, 5 + RULES.probe_lease_s - 0.1, RULES), Refused)
-    assert isinstance(breaker.admit(state, 5 + RULES.probe_lease_s, RULES), Admitted)
+    assert isinstance(
+        circuit_breaker.admit_call(state, 5 + RULES.probe_lease_s - 0.1, RULES), BreakerRefused
+    )
+    assert isinstance(circuit_breaker.admit_call(state, 5 + RULES.probe_lease_s, RULES), Admitted)
 
 
 def test_an_outcome_from_before_the_outage_changes_nothing() -> None:
     state, early = ticket_of(Closed(), 0)
     state = after(state, Tripped("overloaded", 5), now=1)
-    assert breaker.report(state, early, Succeeded(), 2, RULES) == state
+    assert circuit_breaker.report_call(state, early, Succeeded(), 2, RULES) == state
     half_open, _ = ticket_of(state, 6)
-    assert breaker.report(half_open, early, CallFailure(), 6, RULES) == half_open
-    assert breaker.report(half_open, early, Succeeded(), 6, RULES) == half_open
+    assert circuit_breaker.report_call(half_open, early, CallFailure(), 6, RULES) == half_open
+    assert circuit_breaker.report_call(half_open, early, Succeeded(), 6, RULES) == half_open
 
 
 def test_a_forced_breaker_obeys_nobody_but_the_operator() -> None:
-    held_open = breaker.force(Closed(), to_open=True)
-    assert breaker.admit(held_open, 1e9, RULES) == Refused(math.inf, "forced")
-    held_closed = breaker.force(Open(1, 100, "quota"), to_open=False)
-    signals: list[Signal] = [Tripped("quota", 99), *[CallFailure()] * 50]
+    held_open = circuit_breaker.force_breaker(Closed(), to_open=True)
+    assert circuit_breaker.admit_call(held_open, 1e9, RULES) == BreakerRefused(math.inf, "forced")
+    held_closed = circuit_breaker.force_breaker(Open(1, 100, "quota"), to_open=False)
+    signals: list[BreakerSignal] = [Tripped("quota", 99), *[CallFailure()] * 50]
     assert after(held_closed, *signals) == held_closed
-    assert breaker.trip(held_open, Tripped("quota", 9), 0, RULES) == held_open
-    assert isinstance(breaker.reset(held_open), Closed)
+    assert circuit_breaker.open_breaker(held_open, Tripped("quota", 9), 0, RULES) == held_open
+    assert isinstance(circuit_breaker.close_breaker(held_open), Closed)
 
 
 def test_an_open_breaker_ignores_reports_of_its_own_generation() -> None:
     state = Open(3, 9, "failures")
-    assert breaker.report(state, Pass(3), Succeeded(), 1, RULES) == state
+    assert circuit_breaker.report_call(state, BreakerPermit(3), Succeeded(), 1, RULES) == state
     forced = ForcedOpen(3)
-    assert breaker.report(forced, Pass(3), CallFailure(), 1, RULES) == forced
+    assert circuit_breaker.report_call(forced, BreakerPermit(3), CallFailure(), 1, RULES) == forced
 
 
 REASONS: list[Reason] = ["rate_limited", "overloaded", "quota", "misconfigured"]
@@ -181,18 +196,18 @@ class BreakerUnderConcurrency(RuleBasedStateMachine):
         super().__init__()
         self.now = 1000.0
         self.state: State = Closed()
-        self.probes: dict[Pass, float] = {}
+        self.probes: dict[BreakerPermit, float] = {}
 
     @rule(seconds=st.floats(0, 50))
     def time_passes(self, seconds: float) -> None:
         self.now += seconds
 
     @rule(target=calls)
-    def start(self) -> Pass | None:
+    def start(self) -> BreakerPermit | None:
         before = self.state
-        answer = breaker.admit(before, self.now, RULES)
+        answer = circuit_breaker.admit_call(before, self.now, RULES)
         match answer:
-            case Refused(until=until):
+            case BreakerRefused(until=until):
                 assert not isinstance(before, Closed)
                 assert until > self.now
                 return None
@@ -204,19 +219,21 @@ class BreakerUnderConcurrency(RuleBasedStateMachine):
                 return ticket
 
     @rule(ticket=consumes(calls), signal=SIGNALS)
-    def end(self, ticket: Pass | None, signal: Signal) -> None:
+    def end(self, ticket: BreakerPermit | None, signal: BreakerSignal) -> None:
         if ticket is None:
             return
         self.probes.pop(ticket, None)
         before = self.state
-        self.state = breaker.report(before, ticket, signal, self.now, RULES)
+        self.state = circuit_breaker.report_call(before, ticket, signal, self.now, RULES)
         stale = ticket.generation != before.generation
         assert not (stale and not isinstance(signal, Tripped) and self.state != before)
         assert self.state.generation >= before.generation
 
     @rule(to_open=st.booleans())
     def force_and_lift(self, *, to_open: bool) -> None:
-        self.state = breaker.reset(breaker.force(self.state, to_open=to_open))
+        self.state = circuit_breaker.close_breaker(
+            circuit_breaker.force_breaker(self.state, to_open=to_open)
+        )
 
     @invariant()
     def probes_in_flight_are_few(self) -> None:
@@ -234,7 +251,7 @@ class BreakerUnderConcurrency(RuleBasedStateMachine):
         later = self.now + RULES.probe_lease_s
         if isinstance(self.state, Open):
             later = max(later, self.state.until)
-        assert isinstance(breaker.admit(self.state, later, RULES), Admitted)
+        assert isinstance(circuit_breaker.admit_call(self.state, later, RULES), Admitted)
 
 
 TestBreakerUnderConcurrency = BreakerUnderConcurrency.TestCase

@@ -1,6 +1,11 @@
-from workers.breakers import StateName
-from workers.fleet_report import DeploymentReport, Line, WorkerReport, lines
-from workers.fleet_state import News
+from workers.health.breaker_registry import StateName
+from workers.health.shared_state import BreakerNews
+from workers.health.status_report import (
+    DeploymentReport,
+    DeploymentStatus,
+    WorkerReport,
+    fleet_status,
+)
 
 
 def report(worker: str, state: StateName = "closed", **seen: float) -> WorkerReport:
@@ -20,8 +25,8 @@ def report(worker: str, state: StateName = "closed", **seen: float) -> WorkerRep
 
 
 def test_what_the_workers_tell_adds_up() -> None:
-    (line,) = lines([report("w1", rpm=600, typical_s=0.4), report("w2", typical_s=0.7)], [])
-    assert line == Line(
+    (line,) = fleet_status([report("w1", rpm=600, typical_s=0.4), report("w2", typical_s=0.7)], [])
+    assert line == DeploymentStatus(
         deployment="a",
         breaker="acme/default/a/m",
         state="closed",
@@ -37,11 +42,11 @@ def test_what_the_workers_tell_adds_up() -> None:
 
 
 def test_the_fleets_word_beats_what_one_worker_saw() -> None:
-    opened = News("acme/default/a/m", "open", "w1", "rate_limited", 2.34)
-    (line,) = lines([report("w1"), report("w2", "half_open")], [opened])
+    opened = BreakerNews("acme/default/a/m", "open", "w1", "rate_limited", 2.34)
+    (line,) = fleet_status([report("w1"), report("w2", "half_open")], [opened])
     assert (line.state, line.held) == ("open", "rate_limited, 2.3 s left")
-    (line,) = lines([report("w1"), report("w2", "half_open")], [])
+    (line,) = fleet_status([report("w1"), report("w2", "half_open")], [])
     assert line.state == "half_open"
-    held = News("acme/global", "forced_open", "ann", "forced")
-    (line,) = lines([report("w1")], [held])
+    held = BreakerNews("acme/global", "forced_open", "ann", "forced")
+    (line,) = fleet_status([report("w1")], [held])
     assert (line.state, line.held) == ("forced_open", "forced, by ann")

@@ -6,22 +6,21 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workers.breaker_rules import Reason
-from workers.plan import Call, Delay, GiveUp, Hedge, Reroute, Step, Wait, next_step
-from workers.situation import (
-    Gate,
-    PlanRules,
-    Ready,
-    Shut,
-    Situation,
-    Soft,
-    Spent,
-    Standing,
-    Target,
-    Tried,
-    Within,
+from runtime.budgets.standing import BudgetStatus, Exhausted, OverSoftLimit, WithinBudget
+from workers.health.circuit_breaker_rules import Reason
+from workers.health.gate import Gate, NotNow, Ready
+from workers.health.outcome_policy import FollowUp
+from workers.planning.next_step import (
+    CallTarget,
+    Delay,
+    GiveUp,
+    Hedge,
+    NextStep,
+    Reroute,
+    Wait,
+    next_step,
 )
-from workers.verdict import Follow
+from workers.planning.request_state import PlanRules, RequestState, Target, TriedTarget
 
 NOW = 100.0
 A = Target("a", 8_000, Ready(), Decimal(10))
@@ -29,44 +28,44 @@ B = Target("b", 8_000, Ready(), Decimal(20))
 LONG = Target("long", 100_000, Ready(), Decimal(30))
 
 
-def plan(*targets: Target, **known: Any) -> Step:  # noqa: ANN401 -- fields of Situation
-    situation = Situation(targets=targets, deadline=NOW + 100, timeout_s=20)
+def plan(*targets: Target, **known: Any) -> NextStep:  # noqa: ANN401 -- fields of Situation
+    situation = RequestState(targets=targets, deadline=NOW + 100, timeout_s=20)
     return next_step(replace(situation, **known), NOW)
 
 
 def shut(target: Target, seconds: float, reason: Reason = "rate_limited") -> Target:
-    return replace(target, gate=Shut(NOW + seconds, reason))
+    return replace(target, gate=NotNow(NOW + seconds, reason))
 
 
-def tried(target: Target, follow: Follow = "again", at: float = NOW) -> tuple[Tried, ...]:
-    return (Tried(target.name, at, follow, "ServerError"),)
+def tried(target: Target, follow: FollowUp = "again", at: float = NOW) -> tuple[TriedTarget, ...]:
+    return (TriedTarget(target.name, at, follow, "ServerError"),)
 
 
 def test_calls_the_first_ready_target() -> None:
-    assert plan(A, B) == Call("a", 20)
-    assert plan(shut(A, 5), B) == Call("b", 20)
+    assert plan(A, B) == CallTarget("a", 20)
+    assert plan(shut(A, 5), B) == CallTarget("b", 20)
 
 
 def test_no_call_may_outlast_the_deadline() -> None:
-    assert plan(A, deadline=NOW + 3) == Call("a", 3)
+    assert plan(A, deadline=NOW + 3) == CallTarget("a", 3)
 
 
 def test_silence_leaves_time_for_another_target() -> None:
-    assert plan(A, B, deadline=NOW + 10) == Call("a", 6)
-    assert plan(A, deadline=NOW + 10) == Call("a", 10)
-    assert plan(A, B, deadline=NOW + 10, latency="batch") == Call("a", 10)
-    assert plan(replace(A, typical_s=4), B, deadline=NOW + 10) == Call("a", 8, Hedge("b", 4))
+    assert plan(A, B, deadline=NOW + 10) == CallTarget("a", 6)
+    assert plan(A, deadline=NOW + 10) == CallTarget("a", 10)
+    assert plan(A, B, deadline=NOW + 10, latency="batch") == CallTarget("a", 10)
+    assert plan(replace(A, typical_s=4), B, deadline=NOW + 10) == CallTarget("a", 8, Hedge("b", 4))
     begun = {"streams": True, "first_token_timeout_s": 30}
-    assert plan(A, B, deadline=NOW + 10, **begun) == Call("a", 10, first_token_s=6)
+    assert plan(A, B, deadline=NOW + 10, **begun) == CallTarget("a", 10, first_token_s=6)
 
 
 def test_after_a_failure_the_other_target_is_called_at_once() -> None:
-    assert plan(A, B, tried=tried(A)) == Call("b", 20)
+    assert plan(A, B, tried=tried(A)) == CallTarget("b", 20)
 
 
 def test_when_all_have_failed_the_first_is_tried_again_after_a_pause() -> None:
     assert plan(A, B, tried=tried(A) + tried(B)) == Wait(0.25)
-    assert plan(A, B, tried=tried(A, at=NOW - 1) + tried(B, at=NOW - 1)) == Call("a", 20)
+    assert plan(A, B, tried=tried(A, at=NOW - 1) + tried(B, at=NOW - 1)) == CallTarget("a", 20)
 
 
 def test_the_pause_doubles_and_is_jittered() -> None:
@@ -105,8 +104,8 @@ def test_what_cannot_be_answered_in_time_is_given_up_at_once() -> None:
 
 
 def test_a_prompt_too_long_goes_to_a_longer_window_only() -> None:
-    assert plan(A, B, LONG, tried=tried(A, "longer")) == Call("long", 20)
-    assert plan(A, LONG, prompt_tokens=9_000) == Call("long", 20)
+    assert plan(A, B, LONG, tried=tried(A, "longer")) == CallTarget("long", 20)
+    assert plan(A, LONG, prompt_tokens=9_000) == CallTarget("long", 20)
     assert isinstance(plan(A, B, tried=tried(A, "longer"), up="better"), Reroute)
     step = plan(A, B, tried=tried(A, "longer"))
     assert isinstance(step, GiveUp)
@@ -115,25 +114,25 @@ def test_a_prompt_too_long_goes_to_a_longer_window_only() -> None:
 
 def test_refusals_end_the_request_unless_the_rules_allow_another_opinion() -> None:
     codes = {"filtered": "content_filtered", "rejected": "provider_rejected"}
-    follows: list[Follow] = ["filtered", "rejected"]
+    follows: list[FollowUp] = ["filtered", "rejected"]
     for follow in follows:
         step = plan(A, B, tried=tried(A, follow))
         assert isinstance(step, GiveUp)
         assert (step.code, step.retryable) == (codes[follow], False)
     rules = PlanRules(elsewhere_after=frozenset({"filtered"}))
-    assert plan(A, B, tried=tried(A, "filtered"), rules=rules) == Call("b", 20)
+    assert plan(A, B, tried=tried(A, "filtered"), rules=rules) == CallTarget("b", 20)
 
 
 def test_bad_credentials_fall_to_the_next_target_and_are_named_when_they_are_all_there_is() -> None:
-    refused = (Tried("a", NOW, "elsewhere", "BadCredentials"),)
-    assert plan(A, B, tried=refused) == Call("b", 20)
+    refused = (TriedTarget("a", NOW, "elsewhere", "BadCredentials"),)
+    assert plan(A, B, tried=refused) == CallTarget("b", 20)
     step = plan(A, tried=refused)
     assert isinstance(step, GiveUp)
     assert step.code == "bad_credentials"
 
 
 def test_an_answer_that_fails_its_checks_goes_up_for_quality() -> None:
-    inadequate = (Tried("a", NOW, "inadequate", "Completion"),)
+    inadequate = (TriedTarget("a", NOW, "inadequate", "Completion"),)
     assert isinstance(plan(A, B, tried=inadequate, up="better"), Reroute)
     step = plan(A, B, tried=inadequate)
     assert isinstance(step, GiveUp)
@@ -147,18 +146,20 @@ def test_a_stream_the_caller_has_seen_is_never_restarted() -> None:
 
 
 def test_the_tenants_budget_sends_it_down_or_refuses_it() -> None:
-    assert isinstance(plan(A, budget=Soft("most is used"), down="cheap"), Reroute)
-    assert plan(A, budget=Soft("most is used")) == Call("a", 20)
-    assert plan(A, budget=Soft("most is used"), down="cheap", visited=("cheap",)) == Call("a", 20)
-    step = plan(A, budget=Spent("all is used"), down="cheap")
+    assert isinstance(plan(A, budget=OverSoftLimit("most is used"), down="cheap"), Reroute)
+    assert plan(A, budget=OverSoftLimit("most is used")) == CallTarget("a", 20)
+    assert plan(
+        A, budget=OverSoftLimit("most is used"), down="cheap", visited=("cheap",)
+    ) == CallTarget("a", 20)
+    step = plan(A, budget=Exhausted("all is used"), down="cheap")
     assert isinstance(step, GiveUp)
     assert step == GiveUp("budget_exceeded", "all is used", retryable=False)
 
 
 def test_the_requests_own_ceiling_counts_what_was_spent_and_refuses_the_unpriced() -> None:
-    assert plan(LONG, A, ceiling=Decimal(15)) == Call("a", 20)
+    assert plan(LONG, A, ceiling=Decimal(15)) == CallTarget("a", 20)
     unpriced = replace(A, cost=None)
-    assert plan(unpriced, B, ceiling=Decimal(25)) == Call("b", 20)
+    assert plan(unpriced, B, ceiling=Decimal(25)) == CallTarget("b", 20)
     assert isinstance(plan(A, ceiling=Decimal(15), spent=Decimal(6), down="cheap"), Reroute)
     step = plan(A, ceiling=Decimal(15), spent=Decimal(6))
     assert isinstance(step, GiveUp)
@@ -187,36 +188,40 @@ def test_a_tier_without_a_fitting_target_hands_over_or_says_so() -> None:
 
 def test_who_failed_once_is_not_sent_to_probe_while_another_is_ready() -> None:
     probed = replace(A, gate=Ready(probe=True))
-    assert plan(probed, B) == Call("a", 20)
-    assert plan(probed, B, LONG, tried=tried(LONG)) == Call("b", 20)
+    assert plan(probed, B) == CallTarget("a", 20)
+    assert plan(probed, B, LONG, tried=tried(LONG)) == CallTarget("b", 20)
 
 
 def test_hedges_an_interactive_call_after_its_typical_time() -> None:
     known = replace(A, typical_s=2.0)
-    assert plan(known, B) == Call("a", 20, Hedge("b", 2.0))
-    assert plan(known, B, latency="batch") == Call("a", 20)
-    assert plan(known, B, rules=PlanRules(hedge=False)) == Call("a", 20)
-    assert plan(known) == Call("a", 20)
+    assert plan(known, B) == CallTarget("a", 20, Hedge("b", 2.0))
+    assert plan(known, B, latency="batch") == CallTarget("a", 20)
+    assert plan(known, B, rules=PlanRules(hedge=False)) == CallTarget("a", 20)
+    assert plan(known) == CallTarget("a", 20)
 
 
 def test_never_hedges_on_a_throttled_or_recovering_target_nor_beyond_the_ceiling() -> None:
     known = replace(A, typical_s=2.0)
-    assert plan(known, shut(B, 5)) == Call("a", 20)
-    assert plan(known, replace(B, gate=Ready(probe=True))) == Call("a", 20)
-    assert plan(known, B, ceiling=Decimal(29)) == Call("a", 20)
-    assert plan(known, B, ceiling=Decimal(30)) == Call("a", 20, Hedge("b", 2.0))
+    assert plan(known, shut(B, 5)) == CallTarget("a", 20)
+    assert plan(known, replace(B, gate=Ready(probe=True))) == CallTarget("a", 20)
+    assert plan(known, B, ceiling=Decimal(29)) == CallTarget("a", 20)
+    assert plan(known, B, ceiling=Decimal(30)) == CallTarget("a", 20, Hedge("b", 2.0))
 
 
 def test_a_hedge_is_not_many_times_as_dear() -> None:
     known = replace(A, typical_s=2.0)
-    assert plan(known, replace(B, cost=Decimal(41))) == Call("a", 20)
-    assert plan(known, replace(B, cost=Decimal(41)), LONG) == Call("a", 20, Hedge("long", 2.0))
+    assert plan(known, replace(B, cost=Decimal(41))) == CallTarget("a", 20)
+    assert plan(known, replace(B, cost=Decimal(41)), LONG) == CallTarget(
+        "a", 20, Hedge("long", 2.0)
+    )
 
 
 # --------------------------------------------------------------------- whatever happens, it ends
 
-FOLLOWS: list[Follow] = ["again", "elsewhere", "longer", "filtered", "rejected"]
-STANDINGS: st.SearchStrategy[Standing] = st.sampled_from([Within(), Soft("s"), Spent("s")])
+FOLLOWS: list[FollowUp] = ["again", "elsewhere", "longer", "filtered", "rejected"]
+STANDINGS: st.SearchStrategy[BudgetStatus] = st.sampled_from(
+    [WithinBudget(), OverSoftLimit("s"), Exhausted("s")]
+)
 SHUTS: list[Reason] = ["rate_limited", "failures", "quota"]
 
 
@@ -238,7 +243,7 @@ def targets(draw: st.DrawFn) -> tuple[Target, ...]:
 @given(st.data())
 def test_every_request_comes_to_an_end_within_its_deadline(data: st.DataObject) -> None:
     draw = data.draw
-    s = Situation(
+    s = RequestState(
         targets=draw(targets()),
         deadline=NOW + draw(st.floats(0, 60)),
         timeout_s=20,
@@ -253,14 +258,15 @@ def test_every_request_comes_to_an_end_within_its_deadline(data: st.DataObject) 
     for _ in range(200):
         gates: list[Gate] = [
             draw(
-                st.just(Ready()) | st.builds(Shut, st.floats(now, now + 9), st.sampled_from(SHUTS))
+                st.just(Ready())
+                | st.builds(NotNow, st.floats(now, now + 9), st.sampled_from(SHUTS))
             )
             for _ in s.targets
         ]
         known = tuple(replace(t, gate=gate) for t, gate in zip(s.targets, gates, strict=True))
         s = replace(s, targets=known)
         match next_step(s, now):
-            case Call(name, timeout_s, hedge):
+            case CallTarget(name, timeout_s, hedge):
                 target = next(t for t in known if t.name == name)
                 assert isinstance(target.gate, Ready) or target.gate.until <= now
                 assert now + timeout_s <= s.deadline + 1e-9
@@ -271,7 +277,7 @@ def test_every_request_comes_to_an_end_within_its_deadline(data: st.DataObject) 
                 now += draw(st.floats(0, timeout_s))
                 if draw(st.booleans()):
                     return
-                ended = Tried(name, now, draw(st.sampled_from(FOLLOWS)), "ServerError")
+                ended = TriedTarget(name, now, draw(st.sampled_from(FOLLOWS)), "ServerError")
                 spent = s.spent + (target.cost or 0)
                 emitted = s.emitted or draw(st.booleans())
                 s = replace(s, tried=(*s.tried, ended), spent=spent, emitted=emitted)

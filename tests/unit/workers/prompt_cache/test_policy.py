@@ -7,23 +7,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from observability.prices import Rates, charge
-from producers.messages import ChatBody, Usage
-from workers.prompt_cache import (
+from observability.pricing.prices import TokenRates
+from producers.contract import ChatBody
+from workers.prompt_cache.policy import (
     Breakpoints,
     Prefix,
     Prefixes,
+    PrefixUses,
     Unmarked,
-    Uses,
-    decide,
+    decide_cache_plan,
     prefixes,
-    saved,
     saving_per_token,
     smallest_prefix,
 )
 
-SONNET = Rates(Decimal(3), Decimal("0.3"), Decimal("3.75"), Decimal(6), Decimal(15))
-NO_CACHE = Rates(Decimal(3), Decimal(3), Decimal(3), Decimal(3), Decimal(15))
+SONNET = TokenRates(Decimal(3), Decimal("0.3"), Decimal("3.75"), Decimal(6), Decimal(15))
+NO_CACHE = TokenRates(Decimal(3), Decimal(3), Decimal(3), Decimal(3), Decimal(15))
 SYSTEM = Prefix("system", "s", 2000)
 TURN = Prefix(4, "t", 3000)
 
@@ -33,45 +32,49 @@ def found(*marks: Prefix) -> Prefixes:
 
 
 def test_a_prefix_seen_for_the_first_time_is_not_marked() -> None:
-    assert isinstance(decide(found(SYSTEM), {}, SONNET, 1024).plan, Unmarked)
+    assert isinstance(decide_cache_plan(found(SYSTEM), {}, SONNET, 1024).plan, Unmarked)
 
 
 def test_the_second_use_within_minutes_is_marked() -> None:
-    decision = decide(found(SYSTEM), {"s": Uses(1, 1)}, SONNET, 1024)
+    decision = decide_cache_plan(found(SYSTEM), {"s": PrefixUses(1, 1)}, SONNET, 1024)
     assert decision.plan == Breakpoints(("system",), "5m")
     assert decision.prefix == "s"
     assert decision.micro_usd > 0
 
 
 def test_a_prefix_that_comes_every_ten_minutes_is_kept_for_an_hour() -> None:
-    decision = decide(found(SYSTEM), {"s": Uses(0.5, 6)}, SONNET, 1024)
+    decision = decide_cache_plan(found(SYSTEM), {"s": PrefixUses(0.5, 6)}, SONNET, 1024)
     assert decision.plan == Breakpoints(("system",), "1h")
 
 
 def test_a_prefix_that_comes_every_other_day_is_not_marked() -> None:
-    assert isinstance(decide(found(SYSTEM), {"s": Uses(0, 0.02)}, SONNET, 1024).plan, Unmarked)
+    assert isinstance(
+        decide_cache_plan(found(SYSTEM), {"s": PrefixUses(0, 0.02)}, SONNET, 1024).plan, Unmarked
+    )
 
 
 def test_a_prefix_below_the_model_s_minimum_is_not_marked() -> None:
-    plan = decide(found(SYSTEM), {"s": Uses(100, 1000)}, SONNET, 4096).plan
+    plan = decide_cache_plan(found(SYSTEM), {"s": PrefixUses(100, 1000)}, SONNET, 4096).plan
     assert plan == Unmarked("no prefix of 4096 tokens")
 
 
 def test_without_a_price_for_cached_tokens_nothing_is_marked() -> None:
-    decision = decide(found(SYSTEM), {"s": Uses(100, 1000)}, NO_CACHE, 1024)
+    decision = decide_cache_plan(found(SYSTEM), {"s": PrefixUses(100, 1000)}, NO_CACHE, 1024)
     assert isinstance(decision.plan, Unmarked)
 
 
 def test_the_end_of_a_conversation_is_marked_beside_its_system_prompt() -> None:
-    uses = {"s": Uses(50, 500), "t": Uses(1, 1)}
-    decision = decide(found(SYSTEM, TURN), uses, SONNET, 1024)
+    uses = {"s": PrefixUses(50, 500), "t": PrefixUses(1, 1)}
+    decision = decide_cache_plan(found(SYSTEM, TURN), uses, SONNET, 1024)
     assert decision.plan == Breakpoints(("system", 4), "5m")
 
 
 def test_a_prefix_inside_of_one_that_comes_as_often_needs_no_mark_of_its_own() -> None:
     tools = Prefix("tools", "t", 1500)
-    uses = {"t": Uses(9, 90), "s": Uses(9, 90)}
-    assert decide(found(tools, SYSTEM), uses, SONNET, 1024).plan == Breakpoints(("system",), "5m")
+    uses = {"t": PrefixUses(9, 90), "s": PrefixUses(9, 90)}
+    assert decide_cache_plan(found(tools, SYSTEM), uses, SONNET, 1024).plan == Breakpoints(
+        ("system",), "5m"
+    )
 
 
 @pytest.mark.parametrize(
@@ -103,22 +106,12 @@ def test_five_minutes_pay_from_the_break_even_hit_rate_on(probability: float) ->
 def test_a_mark_is_set_only_if_it_is_expected_to_save(
     tokens: int, short: float, long: float
 ) -> None:
-    decision = decide(found(Prefix("system", "s", tokens)), {"s": Uses(short, long)}, SONNET, 1024)
+    decision = decide_cache_plan(
+        found(Prefix("system", "s", tokens)), {"s": PrefixUses(short, long)}, SONNET, 1024
+    )
     assert isinstance(decision.plan, Breakpoints) is (decision.micro_usd > 0)
     best = tokens * (SONNET.input - SONNET.cache_read)
     assert decision.micro_usd <= best
-
-
-counts = st.integers(0, 10**6)
-
-
-@given(counts, counts, counts, counts)
-def test_what_was_saved_is_the_difference_to_a_call_without_a_cache(
-    plain: int, read: int, short: int, long: int
-) -> None:
-    usage = Usage(input_uncached=plain, cache_read=read, cache_write_5m=short, cache_write_1h=long)
-    without = Usage(input_uncached=usage.input_total)
-    assert saved(SONNET, usage) == charge(SONNET, without) - charge(SONNET, usage)
 
 
 def body(*texts: tuple[str, str], tools: bool = False) -> ChatBody:

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from producers.messages import ChatBody
+from producers.contract import ChatBody
 from runtime.config.catalog import Model, PromptAdaptation
-from workers.prompt_adaptation import adapt
+from workers.providers.prompt_adaptation import adapt_prompt
 
 SCHEMA = {"type": "object", "required": ["n"]}
 FORM = {"type": "json_schema", "json_schema": {"name": "n", "schema": SCHEMA}}
@@ -29,12 +29,12 @@ def body(*texts: tuple[str, Any], **more: Any) -> ChatBody:  # noqa: ANN401 - pa
 
 def test_a_model_that_needs_nothing_gets_the_very_same_body() -> None:
     asked = body(("user", "Hi"))
-    assert adapt(asked, model()).body is asked
+    assert adapt_prompt(asked, model()).body is asked
 
 
 def test_the_system_prompt_is_wrapped() -> None:
     asked = body(("system", "Be brief."), ("user", "Hi"))
-    adapted = adapt(asked, model(system_prefix="First.", system_suffix="Last.")).body
+    adapted = adapt_prompt(asked, model(system_prefix="First.", system_suffix="Last.")).body
     assert [message.get("content") for message in adapted.messages] == [
         "First.\n\nBe brief.\n\nLast.",
         "Hi",
@@ -44,9 +44,11 @@ def test_the_system_prompt_is_wrapped() -> None:
 
 def test_a_template_frames_the_system_prompt_and_nothing_else() -> None:
     framed = model(system_template="<rules>{system}</rules>")
-    adapted = adapt(body(("developer", [{"type": "text", "text": "{x}"}])), framed).body
+    adapted = adapt_prompt(body(("developer", [{"type": "text", "text": "{x}"}])), framed).body
     assert adapted.messages[0].get("content") == "<rules>{x}</rules>"
-    assert adapt(body(("user", "Hi")), framed).body.messages == [{"role": "user", "content": "Hi"}]
+    assert adapt_prompt(body(("user", "Hi")), framed).body.messages == [
+        {"role": "user", "content": "Hi"}
+    ]
 
 
 def test_a_template_without_the_prompt_is_a_mistake() -> None:
@@ -55,13 +57,13 @@ def test_a_template_without_the_prompt_is_a_mistake() -> None:
 
 
 def test_a_schema_is_put_into_words_for_a_model_without_schema_mode() -> None:
-    adapted = adapt(body(("user", "Count."), response_format=FORM), model())
+    adapted = adapt_prompt(body(("user", "Count."), response_format=FORM), model())
     assert '{"type":"object","required":["n"]}' in str(adapted.body.messages[0].get("content"))
     assert adapted.body.response_format is None
     assert len(adapted.warnings) == 1
 
 
 def test_a_model_with_schema_mode_keeps_the_schema() -> None:
-    adapted = adapt(body(("user", "Count."), response_format=FORM), model("json_schema"))
+    adapted = adapt_prompt(body(("user", "Count."), response_format=FORM), model("json_schema"))
     assert adapted.body.response_format == FORM
     assert adapted.warnings == ()

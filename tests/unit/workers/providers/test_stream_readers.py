@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from dev.simulator import anthropic_wire, bedrock_wire, openai_wire
 from dev.simulator.exchange import Answered, Asked, Counted, ToolCall
 from dev.simulator.wire import Wire
-from workers.providers.anthropic import AnthropicDialect
-from workers.providers.bedrock import BedrockDialect
-from workers.providers.classify import ErrorReport
-from workers.providers.dialect import MALFORMED, Answer, Dialect
-from workers.providers.openai import OpenAiDialect
-from workers.providers.outcome import ContentFiltered, CutStream
+from workers.providers.anthropic.request import AnthropicDialect
+from workers.providers.base.call_outcome import ContentFiltered, StreamTruncated
+from workers.providers.base.dialect import MALFORMED, Answer, Dialect
+from workers.providers.bedrock.request import BedrockDialect
+from workers.providers.errors.classification import ErrorReport
+from workers.providers.openai.request import OpenAiDialect
 
 PAIRS: dict[str, tuple[Dialect, Wire]] = {
     "openai": (OpenAiDialect(), openai_wire),
@@ -84,7 +84,7 @@ def test_a_cut_stream_is_never_taken_for_an_answer(
     dialect, wire = PAIRS[name]
     events = list(wire.events(asked(name), said, Counted(5, 5), 1))
     kept = data.draw(st.integers(0, len(events) - 3))
-    assert isinstance(read(dialect, b"".join(events[:kept]), 999), CutStream)
+    assert isinstance(read(dialect, b"".join(events[:kept]), 999), StreamTruncated)
 
 
 @pytest.mark.parametrize("name", PAIRS)

@@ -1,8 +1,8 @@
-from observability.tracing import Tracer
-from producers import codec, topics
-from producers.broker import Outgoing, Partition, Record
-from workers.dead_letters import REASON
-from workers.retries import return_when_due, wait_s
+from observability.tracing.tracer import Tracer
+from producers.contract import codec, topics
+from producers.kafka.broker import Outgoing, Partition, Record
+from runtime.process.dead_letters import REASON
+from workers.request.delayed_retry import return_when_due, wait_s
 
 
 class Sent(list[Outgoing]):
@@ -12,7 +12,7 @@ class Sent(list[Outgoing]):
 
 def record(due_ms: int, target: bytes = b"llm.tier.economy", delay_ms: int = 10_000) -> Record:
     headers = [(codec.DUE, str(due_ms).encode()), (codec.TARGET, target), ("mine", b"kept")]
-    return Record(Partition(topics.retry_topic(delay_ms), 0), 1, b"k", b"v", headers, 0)
+    return Record(Partition(topics.retry_topic_name(delay_ms), 0), 1, b"k", b"v", headers, 0)
 
 
 def test_a_record_waits_until_it_is_due() -> None:

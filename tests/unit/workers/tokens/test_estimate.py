@@ -8,12 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers.messages import ChatBody
-from workers.tokenizer_files import install
-from workers.tokens import (
+from producers.contract import ChatBody
+from workers.tokens.estimate import (
     FILES,
-    Learned,
-    Size,
+    LearnedTokenFactor,
+    PromptSize,
     TokenFactors,
     encoding_near_limit,
     encoding_of,
@@ -21,6 +20,7 @@ from workers.tokens import (
     exact_tokens,
     size_of,
 )
+from workers.tokens.tiktoken_files import install
 
 ENGLISH = "The queue holds every request until a worker has answered it. " * 40
 
@@ -41,13 +41,13 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def test_size_counts_what_becomes_tokens() -> None:
     picture = {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}
     size = size_of(body([{"type": "text", "text": "ü"}, picture]))
-    assert size == Size(text_bytes=2, images=1, messages=1)
+    assert size == PromptSize(text_bytes=2, images=1, messages=1)
     assert size_of(body("x", tools=[{"function": {"name": "f"}}])).text_bytes > 20
 
 
 @given(st.floats(1.5, 8), st.integers(1000, 100_000))
 def test_a_factor_comes_to_what_the_provider_bills(true_factor: float, text: int) -> None:
-    learned, size = Learned(4.0), Size(text, 0, 1)
+    learned, size = LearnedTokenFactor(4.0), PromptSize(text, 0, 1)
     billed = round(text / true_factor) + 4
     for _ in range(200):
         learned = learned.learn(size, billed)
@@ -56,17 +56,19 @@ def test_a_factor_comes_to_what_the_provider_bills(true_factor: float, text: int
 
 @given(st.integers(0, 10**6), st.integers(0, 10**6))
 def test_no_bill_drives_a_factor_out_of_reason(text: int, billed: int) -> None:
-    assert 0.5 <= Learned(4.0).learn(Size(text, 0, 1), billed).bytes_per_token <= 20
+    assert (
+        0.5 <= LearnedTokenFactor(4.0).learn(PromptSize(text, 0, 1), billed).bytes_per_token <= 20
+    )
 
 
 def test_pictures_and_tiny_prompts_teach_nothing() -> None:
-    learned = Learned(4.0)
-    assert learned.learn(Size(4000, 1, 1), 5000) is learned
-    assert learned.learn(Size(10, 0, 1), 900) is learned
+    learned = LearnedTokenFactor(4.0)
+    assert learned.learn(PromptSize(4000, 1, 1), 5000) is learned
+    assert learned.learn(PromptSize(10, 0, 1), 900) is learned
 
 
 def test_a_model_begins_with_its_family_and_learns_alone() -> None:
-    factors, size = TokenFactors(), Size(4000, 0, 1)
+    factors, size = TokenFactors(), PromptSize(4000, 0, 1)
     begin = factors.of("claude-opus-4-6", "claude").tokens(size)
     factors.learn("claude-opus-4-6", "claude", size, 2000)
     assert factors.of("claude-opus-4-6", "claude").tokens(size) > begin

@@ -9,9 +9,9 @@ from botocore.credentials import Credentials
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.providers.aws import AwsAuthoriser, authoriser
-from workers.providers.outcome import BadCredentials
-from workers.providers.sigv4 import AwsKeys, Scope, sign
+from workers.providers.auth.aws import AwsAuthorizer, aws_authorizer
+from workers.providers.auth.sigv4 import AwsKeys, SigningScope, sign
+from workers.providers.base.call_outcome import BadCredentials
 
 HOSTS = ("bedrock-runtime.eu-central-1.amazonaws.com", "127.0.0.1:8900", "example.org:443")
 printable = st.text("abcXYZ019/+=", min_size=1, max_size=40)
@@ -32,7 +32,7 @@ def test_botocore_signs_the_same(
     credentials = Credentials(keys.access_key, keys.secret_key, keys.token)
     SigV4Auth(credentials, "bedrock", region).add_auth(request)
     at = datetime.strptime(request.headers["X-Amz-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-    ours = sign(keys, Scope(region, "bedrock"), url, body, at)
+    ours = sign(keys, SigningScope(region, "bedrock"), url, body, at)
     assert ours["authorization"] == request.headers["Authorization"]
     assert ours.get("x-amz-security-token") == request.headers.get("X-Amz-Security-Token")
 
@@ -54,7 +54,7 @@ async def test_where_the_region_comes_from(
     address: str, region: str, environment: dict[str, str], expected: str
 ) -> None:
     keys = {"AWS_ACCESS_KEY_ID": "A", "AWS_SECRET_ACCESS_KEY": "S"}
-    headers = await authoriser(address, region, environment | keys).headers(address, b"{}")
+    headers = await aws_authorizer(address, region, environment | keys).headers(address, b"{}")
     assert not isinstance(headers, BadCredentials)
     assert f"/{expected}/bedrock/aws4_request" in headers["authorization"]
 
@@ -63,7 +63,7 @@ async def test_no_credentials_say_what_to_set() -> None:
     async def none() -> None:
         """The chain is empty."""
 
-    outcome = await AwsAuthoriser(none, "eu").headers("https://x/", b"")
+    outcome = await AwsAuthorizer(none, "eu").headers("https://x/", b"")
     assert isinstance(outcome, BadCredentials)
     assert "AWS_ACCESS_KEY_ID" in outcome.message
 
@@ -72,6 +72,6 @@ async def test_a_broken_chain_is_told_without_its_words() -> None:
     async def broken() -> AwsKeys:
         raise RuntimeError("secret")
 
-    outcome = await AwsAuthoriser(broken, "eu").headers("https://x/", b"")
+    outcome = await AwsAuthorizer(broken, "eu").headers("https://x/", b"")
     assert isinstance(outcome, BadCredentials)
     assert outcome.message == "the AWS credential chain failed: RuntimeError"

@@ -5,20 +5,27 @@ from typing import Any
 import pytest
 from pydantic_core import from_json
 
-from producers.messages import ChatBody
+from producers.contract import ChatBody
 from runtime.config.catalog import Deployment, Model
-from workers.prompt_cache import Breakpoints, CacheKey, CachePlan, Unmarked
-from workers.providers.anthropic import AnthropicDialect
-from workers.providers.bedrock import BedrockDialect
-from workers.providers.block_parameters import ANTHROPIC, BEDROCK
-from workers.providers.dialect import Dialect, WireRequest
-from workers.providers.openai import OpenAiDialect
-from workers.providers.openai_parameters import COMPATIBLE, MISTRAL, OPENAI
-from workers.providers.outcome import Rejected
-from workers.providers.parameters import Dropped, Passed, Refused, Renamed, Shaped, Table
-from workers.providers.provider import Call
+from workers.prompt_cache.policy import Breakpoints, CacheKey, CachePlan, Unmarked
+from workers.providers.anthropic.request import AnthropicDialect
+from workers.providers.base.call_outcome import RequestRejected
+from workers.providers.base.dialect import Dialect, WireRequest
+from workers.providers.base.parameters import (
+    Dropped,
+    ParameterRefused,
+    ParameterTable,
+    Passed,
+    Renamed,
+    Shaped,
+)
+from workers.providers.base.provider import ProviderRequest
+from workers.providers.bedrock.request import BedrockDialect
+from workers.providers.blocks.parameters import ANTHROPIC, BEDROCK
+from workers.providers.openai.parameters import COMPATIBLE, MISTRAL, OPENAI
+from workers.providers.openai.request import OpenAiDialect
 
-TABLES: dict[str, Table] = {
+TABLES: dict[str, ParameterTable] = {
     "openai": OPENAI,
     "mistral": MISTRAL,
     "self": COMPATIBLE,
@@ -68,17 +75,17 @@ def call(
     wire_model: str = "claude-haiku-4-5",
     capabilities: frozenset[Any] = CAPABLE,
     **parameters: Any,  # noqa: ANN401 - any parameter
-) -> Call:
+) -> ProviderRequest:
     chosen = Deployment(
         model="m", provider=provider, wire_model=wire_model, base_url="http://x", zone="eu"
     )
     messages = [{"role": "system", "content": "S"}, {"role": "user", "content": "Hello"}]
     body = ChatBody.model_validate({"messages": messages, **parameters})
     model = Model(family="f", context_window=9999, capabilities=capabilities)
-    return Call(chosen, model, body, 1, 1, plan or Unmarked())
+    return ProviderRequest(chosen, model, body, 1, 1, plan or Unmarked())
 
 
-def say(provider: str, *, stream: bool = False, **told: Any) -> WireRequest | Rejected:  # noqa: ANN401 - any parameter
+def say(provider: str, *, stream: bool = False, **told: Any) -> WireRequest | RequestRejected:  # noqa: ANN401 - any parameter
     return DIALECTS.get(provider, OpenAiDialect()).request(call(provider, **told), stream=stream)
 
 
@@ -107,8 +114,8 @@ def test_every_parameter_is_treated_as_its_table_says(provider: str, name: str) 
             assert isinstance(request, WireRequest)
             assert request.warnings == (f"{name} was dropped: {why}",)
             assert name not in from_json(request.body)
-        case Refused(why):
-            assert isinstance(request, Rejected)
+        case ParameterRefused(why):
+            assert isinstance(request, RequestRejected)
             assert request.message == f"{name}: {why}"
 
 
@@ -235,7 +242,7 @@ def test_an_anchor_that_is_not_there_is_skipped() -> None:
 def test_azure_s_three_addresses(api_version: str | None, base_url: str, path: str) -> None:
     asked = call("azure", wire_model="d")
     told = {"api_version": api_version, "base_url": base_url}
-    moved = Call(asked.deployment.model_copy(update=told), asked.model, asked.body, 1, 1)
+    moved = ProviderRequest(asked.deployment.model_copy(update=told), asked.model, asked.body, 1, 1)
     request = OpenAiDialect().request(moved, stream=False)
     assert isinstance(request, WireRequest)
     assert request.path == path

@@ -9,7 +9,7 @@ from botocore.eventstream import EventStreamBuffer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.providers.event_stream import EventMessage, EventStreamParser
+from workers.providers.bedrock.event_stream import EventMessage, EventStreamParser
 
 HEADERS = {":event-type": "contentBlockDelta", ":message-type": "event"}
 

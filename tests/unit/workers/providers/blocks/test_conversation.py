@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.providers.conversation import (
-    Image,
+from workers.providers.blocks.conversation import (
+    ImagePart,
     LinkedImage,
-    Text,
+    TextPart,
     Thinking,
     ToolResult,
     ToolUse,
-    Unsayable,
+    UnsupportedContent,
     conversation,
 )
 
@@ -37,7 +37,7 @@ def test_turns_alternate_and_nothing_that_was_said_is_lost(messages: list[dict[s
     roles = [turn.role for turn in said.turns]
     assert all(a != b for a, b in pairwise(roles))
     assert all(turn.parts for turn in said.turns)
-    spoken = [part.text for turn in said.turns for part in turn.parts if isinstance(part, Text)]
+    spoken = [part.text for turn in said.turns for part in turn.parts if isinstance(part, TextPart)]
     expected = [
         message["content"]
         for message in messages
@@ -71,9 +71,9 @@ def test_parallel_tool_results_and_the_next_question_are_one_turn() -> None:
     )
     assert said.turns[1].parts == [ToolUse("a", "f", {"x": 1}), ToolUse("b", "f", {"x": 1})]
     assert said.turns[2].parts == [
-        ToolResult("a", (Text("1"),)),
-        ToolResult("b", (Text("2"),)),
-        Text("And now?"),
+        ToolResult("a", (TextPart("1"),)),
+        ToolResult("b", (TextPart("2"),)),
+        TextPart("And now?"),
     ]
 
 
@@ -81,7 +81,7 @@ def test_thoughts_go_back_before_the_call_they_led_to() -> None:
     block = {"type": "thinking", "thinking": "hm", "signature": "s"}
     message = {"role": "assistant", "content": "Yes.", "thinking_blocks": [block]}
     (turn,) = conversation([message]).turns
-    assert turn.parts == [Thinking("hm", "s"), Text("Yes.")]
+    assert turn.parts == [Thinking("hm", "s"), TextPart("Yes.")]
 
 
 def test_pictures_come_as_data_or_as_a_link() -> None:
@@ -89,7 +89,7 @@ def test_pictures_come_as_data_or_as_a_link() -> None:
         content = [{"type": "image_url", "image_url": {"url": url}}]
         return list(conversation([{"role": "user", "content": content}]).turns[0].parts)
 
-    assert parts("data:image/png;base64,aGk=") == [Image("image/png", "aGk=")]
+    assert parts("data:image/png;base64,aGk=") == [ImagePart("image/png", "aGk=")]
     assert parts("https://example.org/a.png") == [LinkedImage("https://example.org/a.png")]
 
 
@@ -102,11 +102,11 @@ def test_pictures_come_as_data_or_as_a_link() -> None:
     ],
 )
 def test_what_cannot_be_said_is_explained(content: Any, words: str) -> None:  # noqa: ANN401 - JSON
-    with pytest.raises(Unsayable, match=words):
+    with pytest.raises(UnsupportedContent, match=words):
         conversation([{"role": "user", "content": content}])
 
 
 def test_arguments_that_are_not_json_are_explained() -> None:
     call = {"id": "a", "function": {"name": "f", "arguments": "{"}}
-    with pytest.raises(Unsayable, match="the arguments of the call of 'f' are not JSON"):
+    with pytest.raises(UnsupportedContent, match="the arguments of the call of 'f' are not JSON"):
         conversation([{"role": "assistant", "tool_calls": [call]}])

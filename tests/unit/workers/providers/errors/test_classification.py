@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.providers.classify import classify, read_error, report_in_stream
-from workers.providers.outcome import (
+from workers.providers.base.call_outcome import (
     BadCredentials,
     CallFailed,
     ContentFiltered,
@@ -18,12 +17,13 @@ from workers.providers.outcome import (
     QuotaExhausted,
     RampTooFast,
     RateLimited,
-    Rejected,
+    RequestRejected,
     ServerError,
     TimedOut,
     UnknownModel,
 )
-from workers.providers.waits import LONGEST_WAIT_S
+from workers.providers.errors.classification import classify_error, read_error, report_in_stream
+from workers.providers.errors.retry_after import LONGEST_WAIT_S
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -54,7 +54,7 @@ def anthropic(kind: str, message: str = "", **more: object) -> Any:  # noqa: ANN
         (400, openai("context_length_exceeded"), {}, ContextTooLong),
         (400, openai(None, "maximum context length is 8192 tokens"), {}, ContextTooLong),
         (400, openai("content_filter"), {}, ContentFiltered),
-        (400, openai("invalid_value"), {}, Rejected),
+        (400, openai("invalid_value"), {}, RequestRejected),
         (503, openai("server_is_overloaded"), {}, Overloaded),
         (500, openai(None, kind="server_error"), {}, ServerError),
         # Anthropic
@@ -88,7 +88,7 @@ def anthropic(kind: str, message: str = "", **more: object) -> Any:  # noqa: ANN
         (424, {}, {"x-amzn-errortype": "ModelErrorException"}, ServerError),
         (403, {}, {"x-amzn-errortype": "AccessDeniedException"}, BadCredentials),
         (404, {}, {"x-amzn-errortype": "ResourceNotFoundException"}, UnknownModel),
-        (400, {"message": "x"}, {"x-amzn-errortype": "ValidationException"}, Rejected),
+        (400, {"message": "x"}, {"x-amzn-errortype": "ValidationException"}, RequestRejected),
         (
             400,
             {"message": "The provided model identifier is invalid."},
@@ -97,7 +97,7 @@ def anthropic(kind: str, message: str = "", **more: object) -> Any:  # noqa: ANN
         ),
         (400, {"__type": "com.amazon#ThrottlingException"}, {}, RateLimited),
         # Mistral, vLLM, Ollama
-        (422, {"detail": [{"msg": "Extra inputs are not permitted"}]}, {}, Rejected),
+        (422, {"detail": [{"msg": "Extra inputs are not permitted"}]}, {}, RequestRejected),
         (401, {"message": "Unauthorized"}, {}, BadCredentials),
         (
             400,
@@ -116,14 +116,14 @@ def test_the_failure_follows_status_code_and_words(
     status: int, body: object, headers: dict[str, str], kind: type[CallFailed]
 ) -> None:
     payload = b"<html>" if body is None else json.dumps(body).encode()
-    failure = classify(read_error(status, payload, headers), headers, NOW)
+    failure = classify_error(read_error(status, payload, headers), headers, NOW)
     assert type(failure) is kind
     assert failure.status == status
 
 
 def test_a_throttle_brings_its_wait() -> None:
     report = read_error(429, json.dumps(openai("rate_limit_exceeded")).encode(), {})
-    failure = classify(report, {"retry-after-ms": "250"}, NOW)
+    failure = classify_error(report, {"retry-after-ms": "250"}, NOW)
     assert isinstance(failure, RateLimited)
     assert failure.wait_s == 0.25
 
@@ -141,7 +141,7 @@ def test_a_throttle_brings_its_wait() -> None:
 def test_a_spent_quota_brings_its_end(moment: str, seconds: float | None) -> None:
     message = f"You will regain access on {moment}."
     body = json.dumps(anthropic("invalid_request_error", message)).encode()
-    failure = classify(read_error(400, body, {}), {}, NOW)
+    failure = classify_error(read_error(400, body, {}), {}, NOW)
     assert isinstance(failure, QuotaExhausted)
     assert failure.until_s == seconds
 
@@ -158,12 +158,12 @@ def test_a_spent_quota_brings_its_end(moment: str, seconds: float | None) -> Non
 def test_an_error_inside_a_stream_has_the_status_it_would_have_had(
     event: dict[str, Any], kind: type[CallFailed]
 ) -> None:
-    assert type(classify(report_in_stream(event), {}, NOW)) is kind
+    assert type(classify_error(report_in_stream(event), {}, NOW)) is kind
 
 
 @given(st.integers(300, 599), st.binary(max_size=200))
 def test_any_body_is_some_failure(status: int, payload: bytes) -> None:
-    assert isinstance(classify(read_error(status, payload, {}), {}, NOW), CallFailed)
+    assert isinstance(classify_error(read_error(status, payload, {}), {}, NOW), CallFailed)
 
 
 json_values = st.recursive(
@@ -179,4 +179,4 @@ json_values = st.recursive(
 @given(json_values)
 def test_any_json_is_some_failure(body: object) -> None:
     payload = json.dumps(body).encode()
-    assert isinstance(classify(read_error(400, payload, {}), {}, NOW), CallFailed)
+    assert isinstance(classify_error(read_error(400, payload, {}), {}, NOW), CallFailed)

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.providers.outcome import RateLimits, RateWindow
-from workers.providers.rate_headers import rate_limits, wait_hint
-from workers.providers.waits import LONGEST_WAIT_S
+from workers.providers.base.call_outcome import RateLimits, RateWindow
+from workers.providers.errors.rate_limit_headers import rate_limits, wait_hint
+from workers.providers.errors.retry_after import LONGEST_WAIT_S
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from workers.providers.rate_headers import rate_limits, wait_hint
-from workers.providers.waits import (
+from workers.providers.errors.rate_limit_headers import rate_limits, wait_hint
+from workers.providers.errors.retry_after import (
     LONGEST_WAIT_S,
     LONGEST_WINDOW_S,
     bounded,

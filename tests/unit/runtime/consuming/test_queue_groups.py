@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers import topics
-from producers.broker import Outgoing, Record
+from producers.contract import topics
+from producers.kafka.broker import Outgoing, Record
+from runtime.consuming.fair_queue import Lane
+from runtime.consuming.queue_groups import group_of, queues_of, zones_of
+from runtime.consuming.slots import Slots
+from runtime.consuming.stream import ConsumerStream, StreamSettings
+from runtime.consuming.topics_admin import required_topics
 from tests.memory_broker import MemoryBroker
-from tests.unit.routing_cases import catalog
-from workers.admission import Lane
-from workers.queues import group_of, queues_of, zones_of
-from workers.slots import Slots
-from workers.stream import Stream, StreamSettings
-from workers.topics_admin import wanted
+from tests.unit.router.routing_cases import catalog
 
 CATALOG = catalog()
 
@@ -63,7 +63,7 @@ def test_a_pool_serves_what_it_was_told_and_nothing_else(pool: PoolOptions) -> N
     queues = pool.queues()
     assert set(queues) == expected
     assert len(queues) == len(expected)
-    assert expected <= {topic.name for topic in wanted(CATALOG)}
+    assert expected <= {topic.name for topic in required_topics(CATALOG)}
 
 
 def test_a_pool_for_each_zone_and_one_for_the_rest_leave_nothing_out() -> None:
@@ -92,14 +92,14 @@ class Crowd:
         self.running: Counter[int] = Counter()
         self.most: Counter[int] = Counter()
 
-    def streams(self, number: int, queues: list[str], concurrency: int) -> list[Stream]:
+    def streams(self, number: int, queues: list[str], concurrency: int) -> list[ConsumerStream]:
         """One pool's, as its process makes them."""
         slots = Slots(concurrency)
         settings = StreamSettings(
             concurrency, commit_every_s=0.01, revoke_grace_s=1, stop_grace_s=1, slots=slots
         )
         return [
-            Stream(
+            ConsumerStream(
                 self.broker.member([queue], group_of(queue)),
                 partial(self.serve, number),
                 self.bury,

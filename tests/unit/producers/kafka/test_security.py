@@ -11,12 +11,12 @@ import pytest
 from pydantic import ValidationError
 
 from observability.settings import ObservabilitySettings
-from producers.kafka import connection
+from producers.kafka.aiokafka_broker import connection
 from producers.settings import ClientSettings, KafkaSettings
 from runtime.process.settings import ServiceSettings
 from tests.rules.source import PACKAGES
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[4]
 ACCOUNT: dict[str, Any] = {"kafka_sasl_username": "me", "kafka_sasl_password": "s3cret"}
 MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 

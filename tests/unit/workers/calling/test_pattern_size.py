@@ -7,9 +7,9 @@ import sys
 import pytest
 from pydantic import TypeAdapter
 
-from producers.messages import Validator
-from workers.pattern_size import too_large
-from workers.validators import invalid
+from producers.contract import Validator
+from workers.calling.pattern_size import too_large
+from workers.calling.validators import invalid_checks
 
 READ: TypeAdapter[Validator] = TypeAdapter(Validator)
 BOMBS = [
@@ -62,7 +62,7 @@ def test_what_would_be_dear_to_compile_is_refused(pattern: str) -> None:
 
 @pytest.mark.parametrize("pattern", ORDINARY)
 def test_ordinary_patterns_are_taken(pattern: str) -> None:
-    assert invalid([READ.validate_python({"kind": "regex", "pattern": pattern})], {}) is None
+    assert invalid_checks([READ.validate_python({"kind": "regex", "pattern": pattern})], {}) is None
 
 
 def test_the_sender_is_told_before_anything_is_compiled() -> None:
@@ -71,7 +71,7 @@ def test_the_sender_is_told_before_anything_is_compiled() -> None:
         {"kind": "regex", "pattern": BOMBS[0]},
         {"kind": "json_schema", "schema": schema},
     ):
-        message = invalid([READ.validate_python(check)], {})
+        message = invalid_checks([READ.validate_python(check)], {})
         assert message is not None
         assert "at most 20,000 may be" in message
 
@@ -79,19 +79,20 @@ def test_the_sender_is_told_before_anything_is_compiled() -> None:
 def test_the_patterns_of_a_schema_count_together() -> None:
     schema = {"properties": {f"p{n}": {"pattern": "a{900}"} for n in range(40)}}
     assert (
-        invalid([READ.validate_python({"kind": "json_schema", "schema": schema})], {}) is not None
+        invalid_checks([READ.validate_python({"kind": "json_schema", "schema": schema})], {})
+        is not None
     )
 
 
 def test_a_wrong_pattern_in_a_schema_is_told() -> None:
     check = {"kind": "json_schema", "schema": {"pattern": "("}}
-    assert "'(' is not a 'regex'" in (invalid([READ.validate_python(check)], {}) or "")
+    assert "'(' is not a 'regex'" in (invalid_checks([READ.validate_python(check)], {}) or "")
 
 
 def test_a_request_has_so_many_checks_and_no_more() -> None:
     check = READ.validate_python({"kind": "max_length", "characters": 1})
-    assert invalid([check] * 32, {}) is None
-    assert invalid([check] * 33, {}) == "validators: there are 33 checks, at most 32 may be"
+    assert invalid_checks([check] * 32, {}) is None
+    assert invalid_checks([check] * 33, {}) == "validators: there are 33 checks, at most 32 may be"
 
 
 COMPILE_ALL = """
