@@ -85,7 +85,7 @@ def ours(session: ClientSession, address: str, *, stream: bool) -> dict[str, Onc
             """A stream's reader."""
 
         async def run() -> None:
-            outcome = await provider.call(call, emit if stream else None)
+            outcome = await provider.send(call, emit if stream else None)
             assert isinstance(outcome, Completion), outcome
 
         return run

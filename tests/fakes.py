@@ -86,7 +86,7 @@ class ScriptedProvider:
     calls: list[ProviderRequest]
     script: Script
 
-    async def call(self, call: ProviderRequest, emit: Emit | None = None) -> CallOutcome:
+    async def send(self, call: ProviderRequest, emit: Emit | None = None) -> CallOutcome:
         """As the script ends."""
         self.calls.append(call)
         return await self.script(call, emit)

@@ -77,7 +77,7 @@ def ours(
     async def send() -> None:
         async with ClientSession() as session:
             provider = provider_of(chosen, session, environment)
-            await provider.call(call, drop if stream else None)
+            await provider.send(call, drop if stream else None)
 
     asyncio.run(send())
     return recorder.take()

@@ -59,7 +59,7 @@ class PromptCaching:
             case CacheDecision(plan=Breakpoints(ttl=ttl), prefix=str(name)):
                 return await self._in_turn(name, SECONDS[ttl], provider, call, emit)
             case _:
-                return await provider.call(call, emit)
+                return await provider.send(call, emit)
 
     async def plan(self, tenant: str, call: ProviderRequest) -> CacheDecision:
         """What to mark; small prompts cost neither a hash nor a look at Redis."""
@@ -98,7 +98,7 @@ class PromptCaching:
                 await emit(delta)
 
         try:
-            outcome = await provider.call(call, None if emit is None else tell)
+            outcome = await provider.send(call, None if emit is None else tell)
         except BaseException:
             if first:
                 self._cold.failed(name)

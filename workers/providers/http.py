@@ -59,7 +59,7 @@ class HttpProvider:
         self._base_url = base_url.rstrip("/")
         self._authoriser = authoriser
 
-    async def call(self, call: ProviderRequest, emit: Emit | None = None) -> CallOutcome:
+    async def send(self, call: ProviderRequest, emit: Emit | None = None) -> CallOutcome:
         """The outcome; with `emit` the provider streams and each delta is passed on."""
         adapted = adapt_prompt(call.body, call.model)
         call = replace(call, body=adapted.body)

@@ -128,7 +128,7 @@ class Caller:
             first_token_timeout_s,
             **call,
         )
-        return await provider.call(made, keep if stream else None), deltas
+        return await provider.send(made, keep if stream else None), deltas
 
 
 @pytest.fixture

@@ -52,7 +52,7 @@ async def answers(address: str, chosen: str, *, stream: bool) -> list[Completion
         for asked in conversations.ALL:
             body = ChatBody.model_validate(asked)
             call = ProviderRequest(deployment, catalog.models[deployment.model], body, 10, 10)
-            outcome = await provider.call(call, drop if stream else None)
+            outcome = await provider.send(call, drop if stream else None)
             assert isinstance(outcome, Completion), (asked, outcome)
             found.append(outcome)
     return found

@@ -32,6 +32,6 @@ class ProviderRequest:
 class Provider(Protocol):
     """Speaks one wire dialect; never retries, never raises for what a provider can do to it."""
 
-    async def call(self, call: ProviderRequest, emit: Emit | None = None) -> CallOutcome:
+    async def send(self, call: ProviderRequest, emit: Emit | None = None) -> CallOutcome:
         """The outcome; with `emit` the provider streams and each delta is passed on."""
         ...
