@@ -20,6 +20,7 @@ from dev.train_router import ROUTERS, without_domain, without_source
 from observability.price_lists import load_price_book
 from router.decide import policy, success_model
 from router.decide.tier_candidates import RoutingConfig
+from router.serve.model_file import default_model
 from router.serve.process import routing_config
 from router.text import features
 from runtime.config.config_file import parse_config
@@ -95,7 +96,7 @@ def speed(rows: Sequence[Row], basis: RoutingConfig) -> dict[str, float]:
     for request in requests:
         started = time.perf_counter()
         found = features.extract_features(request)
-        policy.choose_route(request, found, success_model.score_features(found), basis)
+        policy.choose_route(request, found, success_model.score_features(found, basis.model), basis)
         took.append(time.perf_counter() - started)
     per_second = len(took) / (time.process_time() - cpu)
     p50, p99 = (float(np.percentile(took, q)) * 1e3 for q in (50, 99))
@@ -112,11 +113,13 @@ def main() -> None:
     rows = load(options.data)
     catalog = parse_config(options.config.read_text(encoding="utf-8"))
     pricing = Pricing(load_price_book())
-    basis = routing_config(catalog, pricing)
-    legal = routing_config(catalog.model_copy(update={"policy": LEGAL_RULE}), pricing)
+    basis = routing_config(catalog, pricing, default_model())
+    legal = routing_config(
+        catalog.model_copy(update={"policy": LEGAL_RULE}), pricing, default_model()
+    )
     results = {
         "rows": len(rows),
-        "model": success_model.default_model().version,
+        "model": basis.model.version,
         "speed": speed(rows, basis),
         "savings": savings(rows, basis, legal),
         "learning": calibration(rows),

@@ -13,12 +13,14 @@ import numpy as np
 
 from dev.routing_data import Floats, Row, apgr
 from router.decide import success_model
-from router.decide.settings import Learning
 from router.decide.success_model import Scores
+from router.learn.estimate import Estimate, logit
 from router.learn.outcome_store import OutcomeStore, WeighedOutcome
+from router.learn.settings import LearningSettings
+from router.serve.model_file import default_model
 from router.text import features
 
-RULES = Learning(enabled=True, max_shift=1.0)
+RULES = LearningSettings(enabled=True, max_shift=1.0)
 BINS = 10
 REPEATS = 5
 Which = Literal["weak", "strong"]
@@ -37,7 +39,7 @@ class Judged:
     scores: Scores
     task: str
 
-    def promised(self, which: Which) -> success_model.Estimate:
+    def promised(self, which: Which) -> Estimate:
         """The estimate for the cheapest or the strongest of three tiers."""
         return self.scores.success(RANK[which], TIERS)
 
@@ -50,7 +52,11 @@ def judge(rows: Sequence[Row], *, declared: bool = False) -> list[Judged]:
     """Every row judged; `declared`: its domain is what the caller declares as its task."""
     found = [(row, features.extract_features(row.request)) for row in rows]
     return [
-        Judged(row, success_model.score_features(f), row.domain if declared else f.task)
+        Judged(
+            row,
+            success_model.score_features(f, default_model()),
+            row.domain if declared else f.task,
+        )
         for row, f in found
     ]
 
@@ -113,7 +119,7 @@ def learned_apgr(judged: Sequence[Judged], outcomes: int, seed: int) -> float:
     rest = order[max(FED) :]
     if not outcomes:
         return apgr(np.array([one.scores.need for one in rest]), [one.row for one in rest])
-    need = [_gain(known, one) + TEXT_SHARE * success_model.logit(one.scores.need) for one in rest]
+    need = [_gain(known, one) + TEXT_SHARE * logit(one.scores.need) for one in rest]
     return apgr(np.array(need), [one.row for one in rest])
 
 

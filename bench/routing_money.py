@@ -169,7 +169,9 @@ def _ticket(rng: random.Random, *, legal: bool) -> Request:
 
 def _route(ticket: Request, basis: RoutingConfig) -> Route:
     found = features.extract_features(ticket)
-    route = policy.choose_route(ticket, found, success_model.score_features(found), basis)
+    route = policy.choose_route(
+        ticket, found, success_model.score_features(found, basis.model), basis
+    )
     assert isinstance(route, Route), route
     return route
 

@@ -4,7 +4,7 @@ Ridge regression of the strong model's gain, pulled towards hand-reasoned priors
 zero, and never beyond half or twice a prior: on kinds of prompts that training never saw, a free
 fit does worse than counting tokens. Each source counts the same, and only differences within a
 source count, as its base rates say nothing of the next one. Prints every figure on sources and on
-domains left out of the fit, beside the baselines, then writes `router/decide/difficulty.json`.
+domains left out of the fit, beside the baselines, then writes `router/serve/difficulty.json`.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import Ridge
 
 from dev.routing_data import Floats, Row, apgr, call_share, load, strong, weak
-from router.decide.success_model import MODEL_FILE
+from router.serve.model_file import MODEL_FILE
 from router.text import features
 from router.text.difficulty_features import (
     DIFFICULTY_FEATURES,

@@ -21,6 +21,7 @@ from observability.price_lists import load_price_book
 from router.decide import task_profiles
 from router.decide.tier_candidates import RoutingConfig
 from router.serve import commands
+from router.serve.model_file import default_model
 from router.serve.process import routing_config
 from router.serve.process import serve_router as run_router
 from runtime.config.config_file import ConfigError, parse_config
@@ -33,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         catalog = parse_config(Path(options.config).read_text(encoding="utf-8"))
-        basis = routing_config(catalog, Pricing(load_price_book()))
+        basis = routing_config(catalog, Pricing(load_price_book()), default_model())
         return int(options.run(options, basis))
     except (ConfigError, ValidationError, OSError, ValueError) as error:
         print(f"router: {error}", file=sys.stderr)

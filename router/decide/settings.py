@@ -7,8 +7,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import Field
 
 from producers.contract import Validator
-from producers.contract.feedback import FeedbackSource
-from router.learn.feedback_reliability import RELIABILITY, SourceReliability
+from router.learn.settings import LearningSettings
 from runtime.config.catalog import Catalog, Section
 
 PolicyShare: TypeAlias = Annotated[float, Field(ge=0, le=1)]
@@ -77,28 +76,6 @@ class CascadeSettings(Section):
     verifier_false_alarms: PolicyShare = 0.02
 
 
-class Learning(Section):
-    """Learning from outcomes; off until switched on, and then only with enough of them.
-
-    min_outcomes: of a tenant at a tier, below which the prior alone counts.
-    max_shift: the furthest that outcomes move a success estimate from its prior.
-    memory: outcomes after which older ones have faded to a half.
-    explore: share of a task's requests that may try another tier within its quality floor.
-    witnesses: how far a source of feedback is to be believed, where it was measured.
-    """
-
-    enabled: bool = False
-    min_outcomes: Annotated[int, Field(ge=1)] = 50
-    max_shift: PolicyShare = 0.5
-    memory: Annotated[int, Field(ge=10)] = 2_000
-    explore: Annotated[float, Field(ge=0, le=0.2)] = 0.0
-    witnesses: dict[FeedbackSource, SourceReliability] = Field(default_factory=dict)
-
-    def witness(self, source: FeedbackSource) -> SourceReliability:
-        """As the operator measured it, else as we assume."""
-        return self.witnesses.get(source, RELIABILITY[source])
-
-
 class PolicySettings(Section):
     """How the router chooses. min_quality: the floor where nobody states one.
 
@@ -115,7 +92,7 @@ class PolicySettings(Section):
     tasks: dict[str, TaskProfile] = Field(default_factory=dict)
     budget: BudgetPressure = BudgetPressure()
     cascade: CascadeSettings = CascadeSettings()
-    learning: Learning = Learning()
+    learning: LearningSettings = LearningSettings()
 
 
 def policy_problems(settings: PolicySettings, catalog: Catalog) -> tuple[str, ...]:

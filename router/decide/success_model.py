@@ -1,33 +1,19 @@
 """How likely is each tier to answer a request well, and how much does the strongest one add?
 
 A weighted sum of a few signals (`router/text/difficulty_features.py`), with weights from
-`router/decide/difficulty.json`: hand-reasoned priors that training moves only as far as the data
+`router/serve/difficulty.json`: hand-reasoned priors that training moves only as far as the data
 insists (`dev/train_router.py`). On unseen kinds of prompts, richer models did worse than counting
 tokens; the card, `docs/model-card-router.md`, has the figures.
 """
 
-import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Final
 
+from router.learn.estimate import Estimate, logit, sigmoid
 from router.text.difficulty_features import DifficultyFeature, difficulty_features
 from router.text.features import Features
 from router.text.task_cues import Task
-
-MODEL_FILE: Final = Path(__file__).with_name("difficulty.json")
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A probability of success; low..high is where it lies in nine cases of ten."""
-
-    mean: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +52,6 @@ class SuccessModel:
     version: str
     weights: Mapping[DifficultyFeature, float]
 
-    @classmethod
-    def load(cls, path: Path) -> "SuccessModel":
-        """The model of a file written by `dev/train_router.py`."""
-        read = json.loads(path.read_text(encoding="utf-8"))
-        return cls(read["version"], read["weights"])
-
 
 _AVERAGE: Final[Mapping[Task, tuple[float, float]]] = {
     "classify": (0.95, 0.98),
@@ -97,20 +77,11 @@ _SLOPE: Final = 0.5
 """Logits of success per unit of difficulty: 0.06 of gain per unit at the data's base rates."""
 
 _WIDTH: Final = 1.0
-_EPSILON: Final = 1e-3
-_BOUND: Final = 30.0
 _WORTH_SAYING: Final = 0.3
 
 
-@cache
-def default_model() -> SuccessModel:
-    """The model that ships with the router."""
-    return SuccessModel.load(MODEL_FILE)
-
-
-def score_features(features: Features, model: SuccessModel | None = None) -> Scores:
-    """The estimates from the features alone: no I/O but reading the model once, no embedding."""
-    model = model or default_model()
+def score_features(features: Features, model: SuccessModel) -> Scores:
+    """The estimates from the features alone: no embedding, no call."""
     found = difficulty_features(features)
     parts = {name: model.weights[name] * value for name, value in found.items()}
     difficulty = sum(parts.values())
@@ -135,14 +106,3 @@ def _in_words(features: Features, parts: Mapping[DifficultyFeature, float]) -> s
     heaviest = sorted(parts, key=lambda name: -abs(parts[name]))[:2]
     said = [f"{name} {parts[name]:+.1f}" for name in heaviest if abs(parts[name]) > _WORTH_SAYING]
     return f"looks like {features.task}" + (f" ({', '.join(said)})" if said else "")
-
-
-def sigmoid(value: float) -> float:
-    """The probability of a logit."""
-    return 1 / (1 + math.exp(-max(-_BOUND, min(_BOUND, value))))
-
-
-def logit(probability: float) -> float:
-    """The logit of a probability, kept away from certainty."""
-    inside = min(1 - _EPSILON, max(_EPSILON, probability))
-    return math.log(inside / (1 - inside))

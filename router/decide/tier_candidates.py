@@ -9,7 +9,8 @@ from producers.contract import Candidate, Demands, Request, Usage
 from router.decide.caller_overrides import CallerOverride
 from router.decide.demands import binds_zone, demands_of
 from router.decide.settings import PolicySettings, RoutingRule, TaskProfile
-from router.decide.success_model import Estimate, Scores
+from router.decide.success_model import Scores, SuccessModel
+from router.learn.estimate import Estimate, PosteriorSuccess, prior_only
 from router.text.features import Features
 from runtime.config.catalog import Catalog, Deployment, Tenant
 from runtime.config.eligibility import ineligibility, too_long
@@ -17,15 +18,7 @@ from runtime.config.eligibility import ineligibility, too_long
 PriceByName: TypeAlias = Callable[[str, Usage], Decimal | None]
 """(deployment, usage) → micro-USD; None = unpriced."""
 
-PosteriorSuccess: TypeAlias = Callable[[tuple[str, str, str], Estimate], Estimate]
-"""((tenant, task, tier), estimate so far) → the estimate after what outcomes have taught."""
-
 MICRO_USD_PER_USD: Final = Decimal(1_000_000)
-
-
-def nothing_learned(_key: tuple[str, str, str], estimate: Estimate) -> Estimate:
-    """The estimate as it is: what a router without outcomes knows."""
-    return estimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +28,8 @@ class RoutingConfig:
     catalog: Catalog
     settings: PolicySettings
     price_of: PriceByName
-    learned: PosteriorSuccess = nothing_learned
+    model: SuccessModel
+    posterior: PosteriorSuccess = prior_only
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +115,7 @@ def evaluate_tiers(case: RoutingInput) -> tuple[TierCandidate, ...]:
 
 def _option(case: RoutingInput, tier: str, demands: Demands, price: _Price) -> TierCandidate:
     assumed = _success(case, tier)
-    success = case.basis.learned((case.request.tenant, case.task, tier), assumed)
+    success = case.basis.posterior((case.request.tenant, case.task, tier), assumed)
     option = TierCandidate(tier, success, assumed=None if success == assumed else assumed.mean)
     closed = _closed(case, tier)
     if closed is not None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from router.decide.success_model import logit, sigmoid
+from router.learn.estimate import logit, sigmoid
 
 CENTRES: Final = tuple(-2 + 0.75 * number for number in range(10))
 """The logits of promised success that outcomes are counted at, from 12 % to 99 %."""

@@ -14,17 +14,13 @@ Visible: `Outcomes.table`, and a reason in every route that it changed. Off unti
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
 from producers.contract.feedback import Feedback
-from router.decide.settings import Learning
-from router.decide.success_model import Estimate, logit, sigmoid
-from router.decide.tier_candidates import PosteriorSuccess
 from router.learn.calibration import CalibrationFit, OutcomeEvidence, fit_calibration, spread
+from router.learn.estimate import Estimate, OutcomeKey, PosteriorSuccess, logit, sigmoid
 from router.learn.feedback_reliability import PERSONS
-
-Key: TypeAlias = tuple[str, str, str]
-"""(tenant, task, tier)."""
+from router.learn.settings import LearningSettings
 
 MAX_TRACKS: Final = 2_000
 MAX_TASKS: Final = 100
@@ -103,9 +99,9 @@ class OutcomeStore:
 
     def __init__(self) -> None:
         self._tracks: OrderedDict[tuple[str, str], Track] = OrderedDict()
-        self._heard: OrderedDict[Key, RecordedFeedback] = OrderedDict()
+        self._heard: OrderedDict[OutcomeKey, RecordedFeedback] = OrderedDict()
 
-    def take(self, feedback: Feedback, rules: Learning) -> None:
+    def take(self, feedback: Feedback, rules: LearningSettings) -> None:
         """Records a feedback; one that doesn't say what was expected teaches nothing."""
         answer = (feedback.tenant, feedback.id, feedback.tier)
         before = self._heard.get(answer)
@@ -123,15 +119,17 @@ class OutcomeStore:
             self._heard.popitem(last=False)
 
     def _weighed(
-        self, key: Key, feedback: Feedback, promised: float, rules: Learning
+        self, key: OutcomeKey, feedback: Feedback, promised: float, rules: LearningSettings
     ) -> WeighedOutcome:
-        witness = rules.witness(feedback.source)
+        witness = rules.reliability_of(feedback.source)
         known = self.believe(key, Estimate(promised, promised, promised), rules).mean
         return WeighedOutcome(
             witness.good(feedback.good, min(promised, known)), promised, witness.weight
         )
 
-    def record(self, key: Key, one: WeighedOutcome, rules: Learning) -> RecordedFeedback:
+    def record(
+        self, key: OutcomeKey, one: WeighedOutcome, rules: LearningSettings
+    ) -> RecordedFeedback:
         """Takes one outcome."""
         tenant, task, tier = key
         track = self._tracks.setdefault((tenant, tier), Track())
@@ -141,7 +139,7 @@ class OutcomeStore:
             self._drop({next(iter(self._tracks))})
         return heard
 
-    def believe(self, key: Key, prior: Estimate, rules: Learning) -> Estimate:
+    def believe(self, key: OutcomeKey, prior: Estimate, rules: LearningSettings) -> Estimate:
         """`prior` after what is known; `prior` itself while learning is off or knows too little."""
         tenant, task, tier = key
         track = self._tracks.get((tenant, tier))
@@ -152,7 +150,7 @@ class OutcomeStore:
         mean = max(prior.mean - rules.max_shift, min(prior.mean + rules.max_shift, found))
         return _around(mean, rules.min_outcomes + (own.total if own else 0))
 
-    def learned(self, rules: Learning) -> PosteriorSuccess:
+    def learned(self, rules: LearningSettings) -> PosteriorSuccess:
         """The estimates after what is known, as a `Basis` takes them."""
         return lambda key, prior: self.believe(key, prior, rules)
 
@@ -172,7 +170,7 @@ class OutcomeStore:
         for answer in [one for one in self._heard if (one[0], one[2]) in gone]:
             del self._heard[answer]
 
-    def table(self) -> Iterator[tuple[Key, OutcomeEvidence]]:
+    def table(self) -> Iterator[tuple[OutcomeKey, OutcomeEvidence]]:
         """Everything that is known, by key."""
         for (tenant, tier), track in sorted(self._tracks.items(), key=lambda item: item[0]):
             for task, evidence in sorted(track.tasks.items(), key=lambda item: item[0]):

@@ -36,7 +36,7 @@ def explain_request(
 ) -> tuple[Features, Scores, Route | RouteRejected]:
     """Everything the router thinks of `request`."""
     found = features.extract_features(request)
-    scores = success_model.score_features(found)
+    scores = success_model.score_features(found, basis.model)
     return found, scores, policy.choose_route(request, found, scores, basis)
 
 

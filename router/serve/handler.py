@@ -208,5 +208,5 @@ def _judge(
     request: Request, basis: RoutingConfig, budget_used: float
 ) -> tuple[Features, Route | RouteRejected]:
     features = extract_features(request)
-    scores = success_model.score_features(features)
+    scores = success_model.score_features(features, basis.model)
     return features, policy.choose_route(request, features, scores, basis, budget_used=budget_used)

@@ -17,10 +17,12 @@ from producers.kafka.broker import Record
 from router.decide import settings as policy_settings
 from router.decide.caller_overrides import RouteRejected
 from router.decide.partition_key import PrefixShares
+from router.decide.success_model import SuccessModel
 from router.decide.tier_candidates import RoutingConfig
 from router.learn.outcome_store import OutcomeStore
 from router.serve.budget_usage import BudgetUsage
 from router.serve.handler import RouterDependencies, bury_request, route_record
+from router.serve.model_file import default_model
 from runtime.budgets.reservations import BudgetLedger
 from runtime.config.catalog import Catalog
 from runtime.config.pricing import Pricing
@@ -46,9 +48,9 @@ async def serve_router(settings: ServiceSettings) -> None:
     """Routes until SIGTERM. Raises ConfigError or ValueError when it can't begin."""
     async with AsyncExitStack() as parts:
         process = await parts.enter_async_context(service_process(settings, "switchgear-router"))
-        pricing, outcomes = Pricing(load_price_book()), OutcomeStore()
+        pricing, model, outcomes = Pricing(load_price_book()), default_model(), OutcomeStore()
         live = ReloadedConfig(
-            settings.config, lambda catalog: routing_config(catalog, pricing, outcomes)
+            settings.config, lambda catalog: routing_config(catalog, pricing, model, outcomes)
         )
         parts.enter_context(background_task(live.follow(lambda _: None)))
         pressure = _pressure(parts, process, live)
@@ -95,7 +97,7 @@ def _stream(source: KafkaSource, router: RouterDependencies) -> ConsumerStream:
 
 
 def routing_config(
-    catalog: Catalog, pricing: Pricing, outcomes: OutcomeStore | None = None
+    catalog: Catalog, pricing: Pricing, model: SuccessModel, outcomes: OutcomeStore | None = None
 ) -> RoutingConfig:
     """What decisions rest on. Raises ValueError when the policy section is wrong."""
 
@@ -104,8 +106,9 @@ def routing_config(
 
     settings = policy_settings.parse_policy(catalog.policy, catalog)
     if outcomes is None:
-        return RoutingConfig(catalog, settings, price_of)
-    return RoutingConfig(catalog, settings, price_of, outcomes.learned(settings.learning))
+        return RoutingConfig(catalog, settings, price_of, model)
+    posterior = outcomes.learned(settings.learning)
+    return RoutingConfig(catalog, settings, price_of, model, posterior)
 
 
 def _learn(outcomes: OutcomeStore, live: ReloadedConfig[RoutingConfig], record: Record) -> None:

@@ -22,6 +22,7 @@ from router.decide import settings as policy_settings
 from router.decide.partition_key import PrefixShares
 from router.decide.tier_candidates import RoutingConfig
 from router.serve.handler import RouterDependencies, bury_request, route_record
+from router.serve.model_file import default_model
 from runtime.budgets.reservations import BudgetLedger
 from runtime.config.catalog import Catalog, Deployment
 from runtime.consuming.headers import lane_of
@@ -143,6 +144,7 @@ class Stage:
             self.catalog,
             policy_settings.parse_policy(self.catalog.policy, self.catalog),
             lambda name, usage: price_of(self.catalog.deployments[name], usage),
+            default_model(),
         )
         self.world = ConfigSnapshot(
             self.catalog,

@@ -8,6 +8,7 @@ from producers.contract import Request, Route, Usage
 from router.decide import policy, settings, success_model
 from router.decide.caller_overrides import RouteRejected
 from router.decide.tier_candidates import RoutingConfig
+from router.serve.model_file import default_model
 from router.text import features
 from runtime.config.catalog import Catalog
 
@@ -88,10 +89,14 @@ def decide(
 ) -> Route | RouteRejected:
     """What the router decides on `asked`, over the whole way."""
     book = catalog(**(policy_section or {}))
-    basis = RoutingConfig(book, settings.parse_policy(book.policy, book), price_of)
+    basis = RoutingConfig(book, settings.parse_policy(book.policy, book), price_of, default_model())
     found = features.extract_features(asked)
     return policy.choose_route(
-        asked, found, success_model.score_features(found), basis, budget_used=budget_used
+        asked,
+        found,
+        success_model.score_features(found, basis.model),
+        basis,
+        budget_used=budget_used,
     )
 
 

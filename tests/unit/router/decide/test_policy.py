@@ -10,6 +10,7 @@ from producers.contract import Route
 from router.decide import policy, settings, success_model
 from router.decide.caller_overrides import RouteRejected
 from router.decide.tier_candidates import RoutingConfig
+from router.serve.model_file import default_model
 from router.text import features
 from runtime.config.catalog import Catalog
 from runtime.config.eligibility import fitting_deployments
@@ -76,9 +77,13 @@ def test_what_does_not_exist_is_refused_with_what_does(
 def test_a_stranger_is_refused_when_the_catalog_serves_none() -> None:
     book = catalog()
     closed = book.model_copy(update={"tenants": {"bank": book.tenants["bank"]}})
-    basis = RoutingConfig(closed, settings.PolicySettings(), lambda _name, _usage: None)
+    basis = RoutingConfig(
+        closed, settings.PolicySettings(), lambda _name, _usage: None, default_model()
+    )
     found = features.extract_features(request())
-    decision = policy.choose_route(request(), found, success_model.score_features(found), basis)
+    decision = policy.choose_route(
+        request(), found, success_model.score_features(found, basis.model), basis
+    )
     assert not isinstance(decision, Route)
     assert decision.code == "unknown_tenant"
 
@@ -227,8 +232,12 @@ def test_data_never_leaves_its_zones_over_random_catalogs(
     routing = {"residency": demand.asked, "self_hosted_only": demand.own, "min_quality": quality}
     one = request("x", tenant="t", routing=routing)
     found = features.extract_features(one)
-    basis = RoutingConfig(book, settings.PolicySettings(), lambda _name, _usage: None)
-    decision = policy.choose_route(one, found, success_model.score_features(found), basis)
+    basis = RoutingConfig(
+        book, settings.PolicySettings(), lambda _name, _usage: None, default_model()
+    )
+    decision = policy.choose_route(
+        one, found, success_model.score_features(found, basis.model), basis
+    )
     if not isinstance(decision, Route):
         assert decision.code == "no_deployment_fits"
         assert not any(demand.allows(place) for tier in tiers for place in tier)

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from router.decide import success_model
 from router.decide.success_model import Scores
+from router.serve.model_file import default_model
 from router.text import features
 from router.text.difficulty_features import DIFFICULTY_FEATURES, difficulty_features
 from router.text.tokenizer import MAX_CHARACTERS, tokenize
@@ -30,7 +31,7 @@ LANGUAGES: Final = (
 
 
 def judge(prompt: object) -> Scores:
-    return success_model.score_features(features.extract_features(request(prompt)))
+    return success_model.score_features(features.extract_features(request(prompt)), default_model())
 
 
 def test_work_that_needs_reasoning_needs_more_than_chat() -> None:
@@ -102,7 +103,7 @@ def test_a_hundred_alphabets_get_a_judgement() -> None:
 def test_any_text_gets_a_bounded_judgement(prompt: str) -> None:
     found = features.extract_features(request(prompt))
     assert all(abs(value) < 4 for value in difficulty_features(found).values())
-    assert 0 < success_model.score_features(found).need < 1
+    assert 0 < success_model.score_features(found, default_model()).need < 1
 
 
 def test_the_work_on_a_huge_prompt_is_bounded() -> None:
@@ -126,7 +127,7 @@ def test_success_rises_with_the_tier_and_falls_with_hardness() -> None:
 
 
 def test_the_model_has_a_weight_for_every_signal() -> None:
-    assert set(success_model.default_model().weights) == set(DIFFICULTY_FEATURES)
+    assert set(default_model().weights) == set(DIFFICULTY_FEATURES)
 
 
 def test_content_parts_and_images_are_read() -> None:

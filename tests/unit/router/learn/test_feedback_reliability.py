@@ -10,17 +10,18 @@ from hypothesis import strategies as st
 from producers.contract import Route
 from producers.contract.feedback import Feedback, FeedbackSource
 from router.decide import policy, settings, success_model
-from router.decide.settings import Learning
-from router.decide.success_model import Estimate
 from router.decide.tier_candidates import RoutingConfig
+from router.learn.estimate import Estimate, OutcomeKey
 from router.learn.feedback_reliability import RELIABILITY, SourceReliability
-from router.learn.outcome_store import MAX_HEARD, Key, OutcomeStore
+from router.learn.outcome_store import MAX_HEARD, OutcomeStore
+from router.learn.settings import LearningSettings
+from router.serve.model_file import default_model
 from router.text import features
 from tests.unit.router.routing_cases import catalog, price_of, request
 
-RULES = Learning(enabled=True)
+RULES = LearningSettings(enabled=True)
 PROMISED = 0.84
-KEY: Key = ("acme", "contracts", "economy")
+KEY: OutcomeKey = ("acme", "contracts", "economy")
 CAUGHT, FALSE_ALARMS, WORST_FALSE_ALARMS = 0.91, 0.074, 0.16
 """What `bench.groundedness` measures on answers with two claims or more, and its upper bound."""
 
@@ -60,11 +61,17 @@ def routed(known: OutcomeStore, task: str) -> Route:
     }
     book = catalog(tasks=tasks, learning=RULES.model_dump())
     basis = RoutingConfig(
-        book, settings.parse_policy(book.policy, book), price_of, known.learned(RULES)
+        book,
+        settings.parse_policy(book.policy, book),
+        price_of,
+        default_model(),
+        known.learned(RULES),
     )
     asked = request("Sum up the text.", tenant="acme", routing={"task": task})
     found = features.extract_features(asked)
-    route = policy.choose_route(asked, found, success_model.score_features(found), basis)
+    route = policy.choose_route(
+        asked, found, success_model.score_features(found, basis.model), basis
+    )
     assert isinstance(route, Route)
     return route
 
@@ -180,11 +187,11 @@ def test_what_was_heard_is_forgotten_in_bounded_memory() -> None:
 
 
 def test_an_operator_who_measured_a_witness_says_so() -> None:
-    rules = Learning.model_validate(
+    rules = LearningSettings.model_validate(
         {"enabled": True, "witnesses": {"judge": {"catches": 0.9, "false_alarms": 0.1}}}
     )
     known = OutcomeStore()
     known.take(said(1, 1.0, "judge"), rules)
     assert total(known)[1] == pytest.approx(0.64)
     with pytest.raises(ValueError, match="oracle"):
-        Learning.model_validate({"witnesses": {"oracle": {}}})
+        LearningSettings.model_validate({"witnesses": {"oracle": {}}})

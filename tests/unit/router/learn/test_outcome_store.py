@@ -8,20 +8,22 @@ from hypothesis import strategies as st
 from producers.contract import Route, codec
 from producers.contract.feedback import Feedback
 from router.decide import policy, settings, success_model, task_profiles
-from router.decide.settings import Learning, TaskProfile
-from router.decide.success_model import Estimate
+from router.decide.settings import TaskProfile
 from router.decide.tier_candidates import RoutingConfig
 from router.learn.calibration import OutcomeEvidence
-from router.learn.outcome_store import MAX_TASKS, MAX_TRACKS, Key, OutcomeStore, WeighedOutcome
+from router.learn.estimate import Estimate, OutcomeKey
+from router.learn.outcome_store import MAX_TASKS, MAX_TRACKS, OutcomeStore, WeighedOutcome
+from router.learn.settings import LearningSettings
+from router.serve.model_file import default_model
 from router.text import features
 from tests.unit.router.routing_cases import catalog, price_of, request
 
-RULES = Learning(enabled=True, min_outcomes=20, max_shift=1)
+RULES = LearningSettings(enabled=True, min_outcomes=20, max_shift=1)
 PRIOR = Estimate(0.7, 0.5, 0.85)
-KEY: Key = ("acme", "invoices", "economy")
+KEY: OutcomeKey = ("acme", "invoices", "economy")
 
 
-def taught(outcomes: int, share: float, rules: Learning = RULES) -> OutcomeStore:
+def taught(outcomes: int, share: float, rules: LearningSettings = RULES) -> OutcomeStore:
     """What `outcomes` answers teach of which every one was as good as `share`."""
     known = OutcomeStore()
     for _ in range(outcomes):
@@ -30,7 +32,7 @@ def taught(outcomes: int, share: float, rules: Learning = RULES) -> OutcomeStore
 
 
 def test_nothing_is_learned_while_off_or_from_too_little() -> None:
-    assert taught(500, 1.0).believe(KEY, PRIOR, Learning()) == PRIOR
+    assert taught(500, 1.0).believe(KEY, PRIOR, LearningSettings()) == PRIOR
     assert taught(10, 1.0).believe(KEY, PRIOR, RULES) == PRIOR
     assert taught(500, 1.0).believe(("bank", "invoices", "economy"), PRIOR, RULES) == PRIOR
 
@@ -68,7 +70,7 @@ def test_a_task_that_does_worse_than_the_others_is_told_apart() -> None:
 def test_no_outcomes_move_an_estimate_beyond_its_bound(
     share: float, promised: float, outcomes: int
 ) -> None:
-    rules = Learning(enabled=True, min_outcomes=5, max_shift=0.2)
+    rules = LearningSettings(enabled=True, min_outcomes=5, max_shift=0.2)
     known = OutcomeStore()
     for _ in range(outcomes):
         known.record(KEY, WeighedOutcome(share, promised), rules)
@@ -129,7 +131,7 @@ def test_feedback_travels_as_json_and_teaches() -> None:
     assert dict(outcomes.table())[KEY].total == pytest.approx(1.0)
 
 
-def decide(outcomes: OutcomeStore, rules: Learning, request_id: str = "r1") -> Route:
+def decide(outcomes: OutcomeStore, rules: LearningSettings, request_id: str = "r1") -> Route:
     asked = request("Sum up the invoice of May.", tenant="acme", routing={"task": "invoices"})
     asked = asked.model_copy(update={"id": request_id})
     book = catalog(
@@ -137,10 +139,16 @@ def decide(outcomes: OutcomeStore, rules: Learning, request_id: str = "r1") -> R
         learning=rules.model_dump(),
     )
     basis = RoutingConfig(
-        book, settings.parse_policy(book.policy, book), price_of, outcomes.learned(rules)
+        book,
+        settings.parse_policy(book.policy, book),
+        price_of,
+        default_model(),
+        outcomes.learned(rules),
     )
     found = features.extract_features(asked)
-    route = policy.choose_route(asked, found, success_model.score_features(found), basis)
+    route = policy.choose_route(
+        asked, found, success_model.score_features(found, basis.model), basis
+    )
     assert isinstance(route, Route)
     return route
 
@@ -156,16 +164,16 @@ def test_learning_changes_the_route_and_says_so() -> None:
     assert after_learning.tier == "economy"
     assert after_learning.candidates[0].assumed == before.candidates[0].success
     assert any("outcomes moved" in reason for reason in after_learning.reasons)
-    assert decide(outcomes, Learning()).tier == before.tier
+    assert decide(outcomes, LearningSettings()).tier == before.tier
 
 
 def test_exploration_takes_its_share_and_decides_a_redelivery_alike() -> None:
-    rules = Learning(enabled=True, explore=0.1)
+    rules = LearningSettings(enabled=True, explore=0.1)
     ids = [f"r{number}" for number in range(400)]
     explored = [name for name in ids if decide(OutcomeStore(), rules, name).tier == "economy"]
     assert 0.05 < len(explored) / len(ids) < 0.16
     assert all(decide(OutcomeStore(), rules, name).tier == "economy" for name in explored)
-    assert decide(OutcomeStore(), Learning(), explored[0]).tier != "economy"
+    assert decide(OutcomeStore(), LearningSettings(), explored[0]).tier != "economy"
 
 
 def test_profiles_are_learned_from_recorded_outcomes() -> None:

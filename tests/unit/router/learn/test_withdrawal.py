@@ -5,12 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from producers.contract.feedback import Feedback, FeedbackSource
-from router.decide.settings import Learning
-from router.decide.success_model import Estimate
 from router.learn.calibration import OutcomeEvidence, fit_calibration
+from router.learn.estimate import Estimate
 from router.learn.outcome_store import MAX_TASKS, MAX_TRACKS, OutcomeStore, WeighedOutcome
+from router.learn.settings import LearningSettings
 
-RULES = Learning(enabled=True, min_outcomes=1, memory=10)
+RULES = LearningSettings(enabled=True, min_outcomes=1, memory=10)
 PRIOR = Estimate(0.8, 0.6, 0.9)
 
 
@@ -117,9 +117,9 @@ def test_nor_after_its_tenant_made_room_for_others() -> None:
 
 def test_nor_after_its_task_did() -> None:
     known = OutcomeStore()
-    known.take(said("old", 1.0), Learning(enabled=True))
+    known.take(said("old", 1.0), LearningSettings(enabled=True))
     for number in range(MAX_TASKS):
-        known.take(said(f"r{number}", 1.0, task=f"t{number}"), Learning(enabled=True))
-    known.take(said("new", 1.0), Learning(enabled=True))
-    known.take(said("old", 1.0), Learning(enabled=True))
+        known.take(said(f"r{number}", 1.0, task=f"t{number}"), LearningSettings(enabled=True))
+    known.take(said("new", 1.0), LearningSettings(enabled=True))
+    known.take(said("old", 1.0), LearningSettings(enabled=True))
     assert total(known) == pytest.approx(2, abs=1e-3)
