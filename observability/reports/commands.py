@@ -18,6 +18,7 @@ from observability.reports.chargeback import ChargebackBill, bills
 from observability.reports.cost import CostReport, cost_report
 from observability.reports.period import ReportPeriod, period
 from observability.reports.waste_evidence import collect_waste, observed_days
+from observability.terminal import cell
 
 _SHOWN: Final = 20
 Form: TypeAlias = Literal["table", "csv", "json", "html"]
@@ -105,7 +106,7 @@ def _findings_table(findings: Sequence[waste.WasteFinding]) -> Table:
     table.add_column("saves a month", justify="right", no_wrap=True)
     table.add_column("because", ratio=4)
     for line in waste.waste_table(findings):
-        table.add_row(*line)
+        table.add_row(*map(cell, line))
     return table
 
 

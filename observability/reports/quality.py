@@ -12,6 +12,7 @@ from observability.grounding.groundedness import FLAGGED_SHARE
 from observability.ledger.ledger import LedgerReader
 from observability.reports.period import IN_PERIOD, ReportPeriod
 from observability.reports.wilson import IntervalRate, wilson
+from observability.terminal import cell
 
 _COUNTS: Final = f"""
 SELECT coalesce(judged_model, model) AS answered_by, coalesce(task, '(none)') AS what,
@@ -72,8 +73,8 @@ def quality_table(measured: Sequence[ModelQuality]) -> Table:
         )
     for q in measured:
         rates = (q.ungrounded, q.judged, q.truncated)
-        cells = (cell for rate in rates for cell in (_interval(rate), f"{rate.of:,}"))
-        shown.add_row(q.model, q.task, *cells)
+        cells = (part for rate in rates for part in (_interval(rate), f"{rate.of:,}"))
+        shown.add_row(cell(q.model), cell(q.task), *cells)
     return shown
 
 

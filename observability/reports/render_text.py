@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -15,6 +16,7 @@ from rich.table import Table
 from observability.pricing.money import percent, usd
 from observability.reports.chargeback import ChargebackBill
 from observability.reports.cost import SAVINGS, CostReport, CostRow
+from observability.terminal import cell
 
 BASELINE_LABEL: Final = "the tenant's baseline model at list price, nothing cached, no batch"
 
@@ -35,15 +37,29 @@ def show_cost_report(
 
 
 def report_csv(report: CostReport, bills: Sequence[ChargebackBill] = ()) -> str:
-    """One line a group; money in micro-dollars, exact. bills: of the report's rows, in cents."""
+    """One line a group; money in micro-dollars, exact. bills: of the report's rows, in cents.
+
+    A spreadsheet takes a cell that begins with `=`, `+`, `-` or `@` for a formula, which may call
+    other programs and send the other cells away: what callers named gets a `'` before it.
+    """
     charged = {bill.payer: _cents(bill) for bill in bills}
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([*report.by, *_record(report.total), *(_CENTS if bills else ())])
+    heads = map(_inert, report.by)
+    writer.writerow([*heads, *_record(report.total), *(_CENTS if bills else ())])
     for row in report.rows:
         bill = charged.get(row.group, {})
-        writer.writerow([*row.group, *_record(row).values(), *bill.values()])
+        writer.writerow([*map(_inert, row.group), *_record(row).values(), *bill.values()])
     return out.getvalue()
+
+
+_FORMULA: Final = re.compile(r"[\s\x00]*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")
+"""How a formula begins, in the width of East Asian letters too; a tab or line break may begin a new
+cell."""
+
+
+def _inert(text: str) -> str:
+    return f"'{text}" if _FORMULA.match(text) else text
 
 
 def report_json(report: CostReport, bills: Sequence[ChargebackBill] = ()) -> str:
@@ -105,11 +121,11 @@ def _groups(report: CostReport, limit: int, columns: Sequence[str]) -> Table:
     start, end = _iso(report.period.start_ms)[:16], _iso(report.period.end_ms)[:16]
     table = Table(title=f"Cost from {start} to {end} UTC", box=box.SIMPLE_HEAD, padding=0)
     for name in report.by:
-        table.add_column(name, overflow="fold")
+        table.add_column(cell(name), overflow="fold")
     for name in columns:
         table.add_column(name, justify="right", no_wrap=True)
     for row in report.rows[:limit]:
-        table.add_row(*row.group, *(_cells(row)[name] for name in columns))
+        table.add_row(*map(cell, row.group), *(_cells(row)[name] for name in columns))
     table.add_section()
     blank = [""] * (len(report.by) - 1)
     names = ["total", *blank] if report.by else []
@@ -159,7 +175,7 @@ def _bills(bills: Sequence[ChargebackBill]) -> Table:
         table.add_column(name, justify="left" if name == "payer" else "right")
     for bill in bills:
         amounts = (bill.own_cents, bill.shared_cents, bill.total_cents)
-        table.add_row(bill.name, *(f"${amount / 100:,.2f}" for amount in amounts))
+        table.add_row(cell(bill.name), *(f"${amount / 100:,.2f}" for amount in amounts))
     return table
 
 

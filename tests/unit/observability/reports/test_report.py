@@ -8,6 +8,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.console import Console
 
 from observability.__main__ import main
@@ -16,13 +18,26 @@ from observability.ledger.stores import ledger_at
 from observability.pricing.money import usd
 from observability.reports import render_html, render_text
 from observability.reports.chargeback import bills
-from observability.reports.cost import CostReport, UnknownDimensionError, cost_report
+from observability.reports.cost import (
+    SAVINGS,
+    CostReport,
+    CostRow,
+    UnknownDimensionError,
+    cost_report,
+)
+from observability.reports.forecast import Forecast
 from observability.reports.period import ReportPeriod
 from producers.contract import CacheOutcome, Usage, UsageEvent
 from tests.unit.observability.usage_events import DAY_MS, START_MS, usage_event
 
 MONTH = ReportPeriod(START_MS, START_MS + 30 * DAY_MS)
 EVENTS = [usage_event(number * 1000) for number in range(500)]
+
+
+NOTHING = CostRow(
+    (), 0, 0, 0, 0, 0, 0, 0, Decimal(0), Decimal(0), None, dict.fromkeys(SAVINGS, Decimal(0))
+)
+EMPTY = CostReport((), MONTH, (), NOTHING, (), Forecast(*[Decimal(0)] * 4, 0))
 
 
 @pytest.fixture(scope="module")
@@ -174,6 +189,44 @@ def test_a_tag_is_shown_as_it_was_written(
     shown = capsys.readouterr().out
     assert "[/red]" in shown
     assert "[bold]hi :smile:" in shown
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_characters="\0")))
+def test_no_cell_of_a_spreadsheet_is_a_formula(name: str) -> None:
+    made = replace(EMPTY, by=("tag:a",), rows=(replace(EMPTY.total, group=(name,)),))
+    ((shown, *_),) = list(csv.reader(io.StringIO(render_text.report_csv(made), newline="")))[1:]
+    assert not shown.strip().startswith(
+        ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+    )
+    assert not shown.startswith(("\t", "\r", "\n"))
+    assert shown in {name, f"'{name}"}
+
+
+def test_money_in_a_spreadsheet_stays_a_number(db: LedgerReader) -> None:
+    made = report_of(db, "tenant")
+    saved = {**made.total.saved, "retries": Decimal("-1.5")}
+    costly = replace(made, rows=[replace(made.total, group=("acme",), saved=saved)])
+    (line,) = csv.DictReader(io.StringIO(render_text.report_csv(costly)))
+    assert line["saved_retries_micro_usd"] == "-1.5"
+
+
+def test_an_escape_sequence_in_a_tag_is_shown_and_not_obeyed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "escapes.duckdb"
+    ledger = ledger_at(path)
+    ledger.create()
+    evil = {"tags": {"a": "\x1b]0;owned\x07\u202e"}, "task": "\x1b[2J", "unsupported_share": 0.5}
+    events = [
+        usage_event(number).model_copy(update=evil | {"finish_reason": "length"})
+        for number in range(5)
+    ]
+    ledger.book(UsageBatch(events, {}))
+    for command in (["report", "--by", "tag:a,task"], ["waste"], ["quality"]):
+        assert main([*command, "--ledger", str(path), "--since", "2026-03-01"]) == 0
+        shown = capsys.readouterr().out
+        assert not {"\x1b", "\x07", "\u202e"} & set(shown)
+        assert command == ["waste"] or r"\x1b" in shown
 
 
 @pytest.mark.parametrize("amount", ["abc", "nan", "-inf"])

@@ -1,0 +1,50 @@
+import io
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+from rich.table import Table
+
+from observability.terminal import cell, plain
+
+OBEYED = {"Cc", "Cs", "Zl", "Zp"}
+DIRECTIONS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+
+
+@given(st.text(st.characters()))
+def test_nothing_is_left_that_a_terminal_obeys(text: str) -> None:
+    shown = plain(text)
+    assert not {unicodedata.category(letter) for letter in shown} & OBEYED
+    assert not {unicodedata.bidirectional(letter) for letter in shown} & DIRECTIONS
+    assert shown.encode().decode() == shown
+
+
+@given(st.text(st.characters(categories=["L", "N", "P", "S", "Zs"])))
+def test_text_that_is_only_text_stays_as_it_is(text: str) -> None:
+    assert plain(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\x1b]0;owned\x07", r"\x1b]0;owned\x07"),
+        ("a\r\nb\tc", r"a\r\nb\tc"),
+        ("\x9b31m", r"\x9b31m"),
+        ("user\u202egnp.exe", r"user\u202egnp.exe"),
+        ("\ud800", r"\ud800"),
+    ],
+)
+def test_what_is_obeyed_is_shown_as_its_escape(text: str, shown: str) -> None:
+    assert plain(text) == shown
+
+
+def test_a_cell_reads_neither_markup_nor_emoji_names() -> None:
+    console = Console(file=io.StringIO(), width=60, force_terminal=True)
+    table = Table()
+    table.add_column("tag")
+    table.add_row(cell("[bold]x[/] [/red] :smile: \x1b[31m"))
+    console.print(table)
+    printed = console.file.getvalue()  # type: ignore[attr-defined]
+    assert r"[bold]x[/] [/red] :smile: \x1b[31m" in printed
