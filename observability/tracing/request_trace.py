@@ -40,12 +40,12 @@ class Exporter(Protocol):
     """Decides on the traces that weren't sampled, and exports."""
 
     @property
-    def content(self) -> bool: ...  # noqa: D102
+    def content(self) -> bool: ...
     @property
-    def exports(self) -> bool: ...  # noqa: D102
-    def keeps(self, total_ms: float, error: str | None) -> Keep | None: ...  # noqa: D102
-    def has_room(self) -> bool: ...  # noqa: D102
-    def export(  # noqa: D102
+    def exports(self) -> bool: ...
+    def keeps(self, total_ms: float, error: str | None) -> Keep | None: ...
+    def has_room(self) -> bool: ...
+    def export(
         self,
         steps: Sequence[SpanRecord],
         context: TraceContext,

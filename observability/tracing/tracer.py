@@ -70,7 +70,7 @@ class TracingSettings:
 class SpanSink(Protocol):
     """Takes finished spans, never blocks, never raises (OpenTelemetry's span processors do so)."""
 
-    def on_end(self, span: ReadableSpan) -> None: ...  # noqa: D102
+    def on_end(self, span: ReadableSpan) -> None: ...
 
 
 class Tracer:

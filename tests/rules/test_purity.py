@@ -1,113 +1,38 @@
-"""Do the modules that decide stay free of everything that acts?"""
+"""Purity by place: every module of a pure room stays free of everything that acts."""
 
 import ast
+import tomllib
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
 from tests.rules import source
 
-DECIDE: Final = (
-    "producers/contract/codec.py",
-    "producers/contract/__init__.py",
-    "producers/contract/topics.py",
-    "observability/reports/forecast.py",
-    "observability/reports/chargeback.py",
-    "observability/grounding/claim_lookup.py",
-    "observability/grounding/number_matching.py",
-    "observability/grounding/groundedness.py",
-    "observability/pricing/money.py",
-    "observability/pricing/prices.py",
-    "observability/pricing/savings.py",
-    "observability/grounding/number_words.py",
-    "observability/reports/waste.py",
-    "cache/verification/accept.py",
-    "cache/verification/token_alignment.py",
-    "cache/identity/cacheable.py",
-    "cache/verification/accept.py",
-    "cache/verification/lexical_guard.py",
-    "cache/verification/verifier.py",
-    "cache/verification/antonyms.py",
-    "cache/verification/lexical_features.py",
-    "cache/verification/lexical_guard.py",
-    "cache/identity/key.py",
-    "cache/results/outcomes.py",
-    "cache/commands/pairs_file.py",
-    "cache/storage/circuit_breaker.py",
-    "cache/semantic/error_bound.py",
-    "cache/semantic/vector_rows.py",
-    "cache/verification/quantized_embedding.py",
-    "cache/identity/normalisation.py",
-    "cache/verification/verifier.py",
-    "cache/verification/vocabulary.py",
-    "cache/verification/tokenizer.py",
-    "workers/health/circuit_breaker.py",
-    "workers/accounting/reply_and_usage.py",
-    "runtime/consuming/fair_queue.py",
-    "workers/health/breaker_registry.py",
-    "workers/planning/request_state.py",
-    "workers/health/circuit_breaker_rules.py",
-    "runtime/budgets/budgets.py",
-    "runtime/config/catalog.py",
-    "workers/request/requeue.py",
-    "workers/delivery/work_item.py",
-    "workers/health/limits.py",
-    "workers/planning/next_step.py",
-    "workers/prompt_cache/policy.py",
-    "workers/health/outcome_policy.py",
-    "runtime/consuming/watermark.py",
-    "workers/providers/errors/classification.py",
-    "workers/providers/base/call_outcome.py",
-    "router/decide/demands.py",
-    "router/decide/cascade.py",
-    "router/learn/outcome_store.py",
-    "router/decide/partition_key.py",
-    "router/text/features.py",
-    "router/decide/tier_candidates.py",
-    "router/decide/policy.py",
-    "router/text/difficulty_features.py",
-    "router/text/task_recognition.py",
-    "router/learn/feedback_reliability.py",
-    "router/decide/caller_overrides.py",
-)
-ACT: Final = frozenset(
-    {
-        "aiobotocore",
-        "aiohttp",
-        "aiokafka",
-        "asyncio",
-        "duckdb",
-        "faststream",
-        "http",
-        "importlib",
-        "io",
-        "logging",
-        "onnxruntime",
-        "os",
-        "pathlib",
-        "pydantic_settings",
-        "random",
-        "redis",
-        "secrets",
-        "shutil",
-        "signal",
-        "socket",
-        "sqlite3",
-        "subprocess",
-        "tempfile",
-        "threading",
-        "time",
-        "urllib",
-        "uuid",
-    }
-)
 READ_THE_CLOCK: Final = frozenset({"now", "today", "utcnow"})
 
 
-@pytest.mark.parametrize("name", DECIDE)
-def test_a_module_that_decides_does_not_act(name: str) -> None:
-    assert list(actions(source.tree_of(source.ROOT / name))) == []
+def contract() -> dict[str, Any]:
+    """What import-linter holds of the pure rooms: which they are, and what they never import."""
+    settings = tomllib.loads((source.ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    contracts: list[dict[str, Any]] = settings["tool"]["importlinter"]["contracts"]
+    (pure,) = (each for each in contracts if each["name"].startswith("pure rooms"))
+    return pure
+
+
+ROOMS: Final[list[str]] = contract()["source_modules"]
+ACT: Final = frozenset(contract()["forbidden_modules"])
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_no_module_of_a_pure_room_acts(room: str) -> None:
+    modules = source.tracked(f"{room.replace('.', '/')}/*.py")
+    assert modules
+    assert {
+        source.named(path): deeds
+        for path in modules
+        if (deeds := list(actions(source.tree_of(path))))
+    } == {}
 
 
 def test_the_rule_sees_every_way_to_act() -> None:

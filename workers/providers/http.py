@@ -35,8 +35,9 @@ from workers.providers.base.dialect import (
     WireRequest,
     truncated_stream,
 )
+from workers.providers.base.error_report import ErrorReport
 from workers.providers.base.provider import Emit, ProviderRequest
-from workers.providers.errors.classification import ErrorReport, classify_error, read_error
+from workers.providers.errors.classification import classify_error, read_error
 from workers.providers.errors.rate_limit_headers import rate_limits
 from workers.providers.prompt_adaptation import adapt_prompt
 from workers.tokens.estimate import estimated_usage

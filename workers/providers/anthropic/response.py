@@ -8,8 +8,9 @@ from pydantic_core import from_json, to_json
 from producers.contract import Usage
 from workers.providers.base.call_outcome import Failure
 from workers.providers.base.dialect import Answer, Delta, truncated_stream
+from workers.providers.base.error_report import ErrorReport
 from workers.providers.blocks.assembly import AnswerAssembly
-from workers.providers.errors.classification import ErrorReport, report_in_stream
+from workers.providers.errors.classification import report_in_stream
 from workers.providers.sse import SseParser
 
 _REASONS: Final = {

@@ -12,8 +12,8 @@ from workers.providers.base.call_outcome import (
     RequestRejected,
     StreamTruncated,
 )
+from workers.providers.base.error_report import ErrorReport
 from workers.providers.base.provider import ProviderRequest
-from workers.providers.errors.classification import ErrorReport
 
 Delta: TypeAlias = dict[str, Any]
 

@@ -8,9 +8,10 @@ from pydantic_core import from_json, to_json
 from producers.contract import Usage
 from workers.providers.base.call_outcome import Failure, MalformedResponse
 from workers.providers.base.dialect import Answer, Delta, filtered_answer, truncated_stream
+from workers.providers.base.error_report import ErrorReport
 from workers.providers.bedrock.event_stream import EventMessage, EventStreamParser
 from workers.providers.blocks.assembly import AnswerAssembly
-from workers.providers.errors.classification import ErrorReport, report_in_stream
+from workers.providers.errors.classification import report_in_stream
 
 _REASONS: Final = {
     "end_turn": "stop",

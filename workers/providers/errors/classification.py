@@ -27,24 +27,13 @@ from workers.providers.base.call_outcome import (
     TimedOut,
     UnknownModel,
 )
+from workers.providers.base.error_report import ErrorReport
 from workers.providers.errors.rate_limit_headers import rate_limits, wait_hint
 from workers.providers.errors.retry_after import until
 
 LONGEST_MESSAGE: Final = 400
 
 _Kind: TypeAlias = type[Failure]
-
-
-@dataclass(frozen=True, slots=True)
-class ErrorReport:
-    """An error as a provider told it. status: of the response, or of the error inside a stream.
-
-    codes: every code and type that it names, the most exact first.
-    """
-
-    status: int
-    codes: tuple[str, ...]
-    message: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,9 @@ from pydantic_core import from_json, to_json
 from workers.prompt_cache.policy import CacheKey
 from workers.providers.base.call_outcome import Failure, RequestRejected
 from workers.providers.base.dialect import Answer, WireRequest
+from workers.providers.base.error_report import ErrorReport
 from workers.providers.base.parameters import AppliedParameters, apply_parameters
 from workers.providers.base.provider import ProviderRequest
-from workers.providers.errors.classification import ErrorReport
 from workers.providers.openai.parameters import COMPATIBLE, TABLES
 from workers.providers.openai.response import OpenAiReader, openai_answer
 

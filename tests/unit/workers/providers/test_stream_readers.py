@@ -14,8 +14,8 @@ from dev.simulator.wire import Wire
 from workers.providers.anthropic.request import AnthropicDialect
 from workers.providers.base.call_outcome import ContentFiltered, StreamTruncated
 from workers.providers.base.dialect import MALFORMED, Answer, Dialect
+from workers.providers.base.error_report import ErrorReport
 from workers.providers.bedrock.request import BedrockDialect
-from workers.providers.errors.classification import ErrorReport
 from workers.providers.openai.request import OpenAiDialect
 
 PAIRS: dict[str, tuple[Dialect, Wire]] = {
