@@ -114,7 +114,7 @@ class MemoryOnce:
         if key in self.recorded:
             return Recorded(self.recorded[key])
         self._leases[key] = asyncio.Event()
-        return Claimed(identity, b"", again=key in self.died)
+        return Claimed(identity, "", again=key in self.died)
 
     @asynccontextmanager
     async def holding(self, claim: Claim) -> AsyncIterator[None]:

@@ -6,15 +6,12 @@ leads. A leader whose answer can't serve others says so, and the followers ask f
 """
 
 import asyncio
-import secrets
-import time
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from cache.storage.batched_reads import BatchedReads
 from cache.storage.time_limit import within_time_limit
-from runtime.redis.errors import REDIS_UNAVAILABLE
-from runtime.redis.lua_files import lua
+from runtime.redis.lease import ExclusiveLeases, HeldElsewhere, Lease, RedisAway
 from runtime.redis.pipelining import PipelineLane
 
 _ALONE: Final = b"alone"
@@ -27,11 +24,9 @@ LONGEST_WAIT_S: Final = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Leader:
-    """This worker calls the provider; the lease `key` is its own by `token`, at most `until`."""
+    """This worker calls the provider, and holds the lease."""
 
-    key: str
-    token: str
-    until: float
+    lease: Lease
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,19 +50,14 @@ class SingleFlight:
     def __init__(
         self, trips: PipelineLane, reads: BatchedReads, *, lease_s: float, budget_s: float
     ) -> None:
-        self._trips = trips
         self._reads = reads
-        self._lease_ms = max(1, int(lease_s * 1000))
         self._budget_s = budget_s
-        self._leads: dict[str, Leader] = {}
+        self._leases = ExclusiveLeases(trips, life_s=lease_s, longest_s=LONGEST_LEAD_S)
         self._joining: set[str] = set()
-        self._renewal: asyncio.Task[None] | None = None
-        self._release = trips.script(lua("cache.storage", "release"))
-        self._renew = trips.script(lua("cache.storage", "renew"))
 
     async def join(self, key: str) -> Role:
         """Leads when nobody else does. Within the budget; never raises."""
-        if key in self._leads or key in self._joining:
+        if self._leases.held(key) or key in self._joining:
             return Follower()  # of this very process: no need to ask Redis
         self._joining.add(key)
         try:
@@ -76,20 +66,19 @@ class SingleFlight:
             self._joining.discard(key)
 
     async def _ask(self, key: str) -> Role:
-        token = secrets.token_hex(8)
         try:
-            held = await within_time_limit(self._budget_s, self._take(key, token))
-        except REDIS_UNAVAILABLE as error:
-            return NoLease(f"Redis: {type(error).__name__}")
-        if held == _ALONE:
-            return NoLease("the answer to this question can't be shared")
-        if held is not None:
-            return Follower()
-        lead = Leader(key, token, time.monotonic() + LONGEST_LEAD_S)
-        self._leads[key] = lead
-        if self._renewal is None or self._renewal.done():
-            self._renewal = asyncio.create_task(self._keep_renewing())
-        return lead
+            attempt = await within_time_limit(self._budget_s, self._leases.take(key))
+        except TimeoutError as error:
+            attempt = RedisAway(type(error).__name__)
+        match attempt:
+            case Lease():
+                return Leader(attempt)
+            case HeldElsewhere(mark) if mark == _ALONE:
+                return NoLease("the answer to this question can't be shared")
+            case HeldElsewhere():
+                return Follower()
+            case RedisAway(reason):
+                return NoLease(f"Redis: {reason}")
 
     async def wait(self, key: str, pause_s: float) -> Role:
         """After a pause, whether the leader still leads; whoever finds it gone takes its place.
@@ -104,33 +93,10 @@ class SingleFlight:
 
     async def land(self, lead: Leader, *, shared: bool) -> None:
         """The call ended. shared: its entry is there (or another may try); else each for itself."""
-        self._leads.pop(lead.key, None)
-        mark = "" if shared else _ALONE
-        try:
-            async with asyncio.timeout(1):
-                await self._release(keys=[lead.key], args=[lead.token, mark, _ALONE_MS])
-        except REDIS_UNAVAILABLE:
-            return  # the lease ends by itself
+        mark = "" if shared else _ALONE.decode()
+        # without Redis the lease ends by itself
+        await self._leases.release(lead.lease, mark=mark, mark_ms=_ALONE_MS)
 
     async def close(self) -> None:
         """Stops the renewal; leases still held end by themselves."""
-        if self._renewal is not None:
-            self._renewal.cancel()
-            await asyncio.gather(self._renewal, return_exceptions=True)
-
-    def _take(self, key: str, token: str) -> "asyncio.Future[bytes | None]":
-        """None: the lease is ours; else the token of who has it."""
-        return self._trips.send(
-            lambda pipe: pipe.set(key, token, nx=True, px=self._lease_ms, get=True)
-        )
-
-    async def _keep_renewing(self) -> None:
-        while self._leads:
-            await asyncio.sleep(self._lease_ms / 3000)
-            now = time.monotonic()
-            self._leads = {key: lead for key, lead in self._leads.items() if now < lead.until}
-            tokens = [lead.token for lead in self._leads.values()]
-            try:
-                await self._renew(keys=list(self._leads), args=[self._lease_ms, *tokens])
-            except REDIS_UNAVAILABLE:
-                continue
+        await self._leases.close()

@@ -11,13 +11,13 @@ same.
 
 import asyncio
 import logging
-import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from runtime.redis.errors import REDIS_UNAVAILABLE
+from runtime.redis.lease import LeaseRenewal, owner_token
 from runtime.redis.lua_files import lua
 from runtime.redis.pipelining import PipelineLane
 from workers.delivery.request_identity import Identity
@@ -40,14 +40,14 @@ class FinalRecords:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """The request is ours. token: the fencing token of this lease.
+    """The request is ours. token: the owner token of this lease.
 
     again: an earlier lease of this request lapsed, with nothing recorded and nobody told: its
     holder died, and may have spent money.
     """
 
     identity: Identity
-    token: bytes
+    token: str
     again: bool = False
 
 
@@ -100,8 +100,8 @@ class IdempotencyRecords:
         self._trips = trips
         self._settings = settings
         self._on_unguarded = on_unguarded
-        self._held: dict[bytes, Claimed] = {}
-        self._renewing: asyncio.Task[None] | None = None
+        # by token: of two claims of one request, only the later one's lease is still its own
+        self._renewal = LeaseRenewal[Claimed](settings.lease_s, self._renew_all)
         self._claim = trips.script(lua("workers.delivery", "claim"))
         self._record = trips.script(lua("workers.delivery", "record"))
         self._release = trips.script(lua("workers.delivery", "release"))
@@ -109,7 +109,7 @@ class IdempotencyRecords:
 
     async def claim(self, identity: Identity) -> Claim:
         """Waits while another worker holds it, until that one records, releases or dies."""
-        token = uuid.uuid4().bytes
+        token = owner_token()
         former, claim = await asyncio.gather(self._former(identity), self._try(identity, token))
         if former is not None:
             await self.release(claim)
@@ -125,13 +125,11 @@ class IdempotencyRecords:
         if not isinstance(claim, Claimed):
             yield
             return
-        self._held[claim.token] = claim
-        if self._renewing is None:
-            self._renewing = asyncio.create_task(self._keep_renewing())
+        self._renewal.start(claim.token, claim)
         try:
             yield
         finally:
-            self._held.pop(claim.token, None)
+            self._renewal.stop(claim.token)
 
     async def record(
         self, claim: Claimed | Unguarded, ending: FinalRecords
@@ -156,11 +154,11 @@ class IdempotencyRecords:
     async def release(self, claim: Claim | Busy) -> None:
         """The request goes elsewhere unanswered: whoever gets it may claim it at once."""
         if isinstance(claim, Claimed):
-            self._held.pop(claim.token, None)
+            self._renewal.stop(claim.token)
             args = [claim.token, self._keep_ms]
             await self._guarded(self._release(keys=[claim.identity.key], args=args))
 
-    async def _try(self, identity: Identity, token: bytes) -> Claim | Busy:
+    async def _try(self, identity: Identity, token: str) -> Claim | Busy:
         args = [identity.fingerprint, token, self._lease_ms, self._keep_ms]
         match await self._guarded(self._claim(keys=[identity.key], args=args)):
             case [b"claimed", again]:
@@ -191,18 +189,12 @@ class IdempotencyRecords:
     def _keep_ms(self) -> int:
         return int(self._settings.keep_s * 1000)
 
-    async def _keep_renewing(self) -> None:
-        """All leases of this process, until it holds none."""
-        try:
-            while self._held:
-                await asyncio.sleep(self._settings.lease_s / 3)
-                await asyncio.gather(*(self._renewed(claim) for claim in self._held.values()))
-        finally:
-            self._renewing = None
+    async def _renew_all(self, claims: Sequence[Claimed]) -> None:
+        await asyncio.gather(*(self._renewed(claim) for claim in claims))
 
     async def _renewed(self, claim: Claimed) -> None:
         # asked at the last moment: a lease renewed after its release keeps its request from all
-        if claim.token in self._held:
+        if self._renewal.get(claim.token) is not None:
             identity = claim.identity
             args = identity.fingerprint, claim.token, self._lease_ms, self._keep_ms
             # whole, not by its digest: so it keeps its turn before a release

@@ -16,6 +16,7 @@ from redis.asyncio.client import PubSub
 from runtime.redis.connection import RedisLink
 from runtime.redis.errors import REDIS_UNAVAILABLE
 from runtime.redis.key_names import named
+from runtime.redis.lease import CountingLeases, RedisAway
 from runtime.redis.lua_files import lua
 from workers.health.circuit_breaker_rules import Reason
 from workers.health.limits import BURST_S, LEASE_S, LeaseGrant, LeaseRequest, Quota
@@ -55,7 +56,7 @@ class SharedFleetState:
         self._outbox: asyncio.Queue[Callable[[], Awaitable[object]]] = asyncio.Queue()
         script = link.redis.register_script
         self._tell = script(lua("workers.health", "tell"))
-        self._probe = script(lua("workers.health", "probe"))
+        self._probes = CountingLeases(link, life_s=_PROBE_LEASE_S)
         self._report = script(lua("workers.health", "report"))
         self._lease = script(lua("workers.health", "lease"))
 
@@ -102,14 +103,13 @@ class SharedFleetState:
     async def take_probe(self, breaker: str, number: int, places: int) -> bool:
         """Whether the fleet has a place left for this worker's probe; yes when Redis is away."""
         key = named("probes", breaker)
-        args: list[str | float] = [places, _PROBE_LEASE_S, self._probe_id(number)]
-        taken: object = await self._run(lambda: self._probe([key], args))
-        return taken != 0
+        taken = await self._probes.take(key, self._probe_id(number), places)
+        return isinstance(taken, RedisAway) or taken
 
     def free_probe(self, breaker: str, number: int) -> None:
         """The probe has ended: its place is free as soon as the loop gets to it."""
         key, probe = named("probes", breaker), self._probe_id(number)
-        self._outbox.put_nowait(lambda: self._run(lambda: self._link.redis.zrem(key, probe)))
+        self._outbox.put_nowait(lambda: self._probes.release(key, probe))
 
     def _probe_id(self, number: int) -> str:
         return f"{self.worker}:{number}"
