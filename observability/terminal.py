@@ -4,6 +4,7 @@ A tenant, a tag or a dead letter may hold an escape sequence that moves the curs
 follows or sets the window's title, or `[red]`, which rich would take for markup.
 """
 
+import json
 import re
 from typing import Final
 
@@ -12,7 +13,8 @@ from rich.text import Text
 _UNSAFE: Final = re.compile(
     "[\x00-\x1f\x7f-\x9f"  # C0, DEL and C1, the escape sequences' beginnings among them
     "\u2028\u2029"  # line and paragraph separators
-    "\u202a-\u202e\u2066-\u2069"  # embedding, override and isolation of writing direction
+    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # marks, embedding, override, isolation of direction
+    "\u200b\u2060\ufeff\U000e0000-\U000e007f"  # invisible: two names that look alike
     "\ud800-\udfff]"  # surrogates, which no terminal's encoding has
 )
 
@@ -25,3 +27,19 @@ def plain(text: str) -> str:
 def cell(text: str) -> Text:
     """`plain` text as a cell of a rich table: neither markup nor emoji names are read in it."""
     return Text(plain(text))
+
+
+def readable_json(value: object) -> str:
+    """`value` as indented JSON whose letters of any language stay readable, and nothing is obeyed.
+
+    A program reads the same value from it: what a terminal would obey is escaped as JSON escapes.
+    """
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    return _UNSAFE.sub(lambda match: _json_escape(match[0]), text)
+
+
+def _json_escape(character: str) -> str:
+    if character == "\n":  # of the indentation: inside a string JSON has escaped it already
+        return character
+    units = character.encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))

@@ -68,7 +68,7 @@ async def topics(_options: argparse.Namespace, settings: ServiceSettings) -> Non
 async def status(options: argparse.Namespace, settings: ServiceSettings) -> None:
     """Shows the fleet."""
     catalog = parse_config(settings.config.read_text(encoding="utf-8"))
-    await show_status(settings.redis, settings, catalog, once=options.once)
+    await show_status(settings.redis, settings, catalog, once=options.once, as_json=options.json)
 
 
 async def breaker(options: argparse.Namespace, settings: ServiceSettings) -> None:
@@ -94,6 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     dead_letters.add_commands(commands)
     shown = commands.add_parser("status", help="what the fleet looks like now")
     shown.add_argument("--once", action="store_true", help="print it once")
+    shown.add_argument("--json", action="store_true", help="print it once, for a program")
     shown.set_defaults(run=status)
     held = commands.add_parser("breaker", help="hold a breaker open or closed")
     held.add_argument("action", choices=_HELD)

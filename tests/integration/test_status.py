@@ -1,5 +1,6 @@
 import asyncio
 import io
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ from runtime.config.config_file import parse_config
 from runtime.consuming.lag import consumer_lag
 from runtime.consuming.topics_admin import create_missing_topics
 from runtime.redis.connection import RedisLink, connect_redis
-from workers.commands.fleet_status import fleet_view, hold_breaker, render, show_status
+from workers.commands.fleet_status import fleet_tables, fleet_view, hold_breaker, show_status
 from workers.health.admission import CallPermit, DeploymentAdmission
 from workers.health.breaker_registry import Transition
 from workers.health.gate import NotNow, Ready
@@ -57,13 +58,16 @@ async def test_an_operator_sees_the_fleet_and_holds_a_breaker(
     async with asyncio.timeout(10):
         while not (view := await fleet_view(redis, settings, CATALOG)).workers:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
-    line = next(line for line in view.lines if line.deployment == NAME)
-    assert (line.state, line.held, line.calls) == ("forced_open", "forced, by ann", 1)
+    line = next(line for line in view.deployments if line.deployment == NAME)
+    assert (line.state, line.reason, line.calls) == ("forced_open", "forced, by ann", 1)
     console = Console(width=160, file=io.StringIO(), record=True)
-    console.print(render(view))
+    console.print(fleet_tables(view))
     assert "forced_open" in console.export_text()
     await show_status(redis_url, settings, CATALOG, once=True)
     assert "switchgear-economy" in capsys.readouterr().out
+    await show_status(redis_url, settings, CATALOG, once=True, as_json=True)
+    printed = json.loads(capsys.readouterr().out)["deployments"]
+    assert "forced_open" in {entry["state"] for entry in printed}
 
     await hold_breaker(redis_url, CATALOG, NAME, "closed", "ann")
     await until(lambda: fleet.gate(NAME, 10) == Ready())

@@ -1,23 +1,28 @@
-"""`python -m workers dlq`: what lies in the dead-letter topic, and sending it on its way again."""
+"""Dead-letter commands: list, show and replay what lies in the dead-letter topic.
+
+`dead_letters`, `dead_letter_contents` and `replay_dead_letters` return data, the functions below
+them render it, and `add_commands` mounts both under `python -m workers dlq`.
+"""
 
 import argparse
-import json
 import sys
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from rich.console import Console
 from rich.table import Table
 
 from observability.reports.period import moment
+from observability.terminal import cell, plain, readable_json
 from producers.contract import topics
 from producers.kafka.aiokafka_broker import KafkaBroker, connection, to_record
-from producers.kafka.broker import Publisher, Record
+from producers.kafka.broker import Record
+from producers.settings import KafkaSettings
 from runtime.process.dead_letters import (
     DeadLetter,
     DeadLetterFilter,
@@ -28,25 +33,104 @@ from runtime.process.dead_letters import (
 )
 from runtime.process.settings import ServiceSettings
 
+# -------------------------------------------------------------------------------------- the data
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetterContents:
+    """A dead letter with its record's key, headers and value (which may hold a prompt)."""
+
+    letter: DeadLetter
+    key: str | None
+    headers: Sequence[tuple[str, str | None]]
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """The letter lies in its queue again (after a dry run: it would)."""
+
+    letter: DeadLetter
+
+
+@dataclass(frozen=True, slots=True)
+class NotReplayed:
+    """The letter was left alone; `reason` is for a person."""
+
+    letter: DeadLetter
+    reason: str
+
+
+ReplayResult: TypeAlias = Replayed | NotReplayed
+
+
+async def dead_letters(settings: KafkaSettings, wanted: DeadLetterFilter) -> list[DeadLetter]:
+    """The letters that fit, oldest first, without their contents. Raises KafkaError."""
+    async with open_dead_letters(settings) as reader:
+        return [letter for letter in await reader.letters() if wanted.fits(letter)]
+
+
+async def dead_letter_contents(settings: KafkaSettings, place: LetterOffset) -> DeadLetterContents:
+    """One letter. Raises ValueError when it isn't there (any more), KafkaError."""
+    async with open_dead_letters(settings) as reader:
+        record = await reader.record_at(place)
+    return DeadLetterContents(
+        read_dead_letter(record),
+        _text(record.key),
+        tuple((name, _text(value)) for name, value in record.headers),
+        record.value.decode(errors="replace"),
+    )
+
+
+async def replay_dead_letters(
+    settings: KafkaSettings,
+    wanted: DeadLetterFilter,
+    *,
+    everything: bool = False,
+    dry_run: bool = False,
+) -> AsyncIterator[ReplayResult]:
+    """Send the letters that fit to where they belong, oldest first; each result as it happens.
+
+    Raises ValueError for a filter that chooses nothing unless `everything` is meant, KafkaError.
+    """
+    if wanted == DeadLetterFilter(replayed=wanted.replayed) and not everything:
+        raise ValueError("which ones? places such as 0:42, a filter, or --all")
+    async with (
+        open_dead_letters(settings) as reader,
+        KafkaBroker(settings, "switchgear-dlq") as broker,
+    ):
+        for letter in [letter for letter in await reader.letters() if wanted.fits(letter)]:
+            try:
+                records = replay_records(await reader.record_at(letter.place))
+            except ValueError as error:
+                yield NotReplayed(letter, str(error))
+                continue
+            if not dry_run:
+                for outgoing in records:
+                    await broker.publish(outgoing)
+            yield Replayed(letter)
+
 
 class DeadLetterReader:
-    """The dead-letter topic as it is now."""
+    """The dead-letter topic as it is now; `open_dead_letters` builds one."""
 
     def __init__(self, consumer: AIOKafkaConsumer) -> None:
-        """`reading` builds one."""
         self._consumer = consumer
 
-    async def all(self) -> list[DeadLetter]:
+    async def letters(self) -> list[DeadLetter]:
         """Every letter, oldest first."""
         partitions = self._consumer.assignment()
         await self._consumer.seek_to_beginning(*partitions)
-        ends = await self._consumer.end_offsets(partitions)
-        found = DeadLetterIndex()
-        async for record in self._until(ends):
-            found.add(record)
-        return found.all()
+        index = DeadLetterIndex()
+        # the ends are read once: letters that are buried meanwhile would keep the loop running
+        for partition, end in (await self._consumer.end_offsets(partitions)).items():
+            while await self._consumer.position(partition) < end:
+                polled = await self._consumer.getmany(partition, timeout_ms=1000)
+                for raw in polled.get(partition, ()):
+                    index.add(to_record(raw))
+        return index.all()
 
-    async def one(self, place: LetterOffset) -> Record:
+    async def record_at(self, place: LetterOffset) -> Record:
         """Raises ValueError when it isn't there (any more)."""
         partition = TopicPartition(topics.DEAD_LETTERS, place.partition)
         if partition not in self._consumer.assignment() or not await self._holds(partition, place):
@@ -55,23 +139,14 @@ class DeadLetterReader:
         return to_record(await self._consumer.getone(partition))
 
     async def _holds(self, partition: TopicPartition, place: LetterOffset) -> bool:
-        first = await self._consumer.beginning_offsets([partition])
-        end = await self._consumer.end_offsets([partition])
-        held: bool = first[partition] <= place.offset < end[partition]
-        return held
-
-    async def _until(self, ends: dict[TopicPartition, int]) -> AsyncIterator[Record]:
-        """The records below `ends`."""
-        for partition, end in ends.items():
-            while await self._consumer.position(partition) < end:
-                polled = await self._consumer.getmany(partition, timeout_ms=1000)
-                for raw in polled.get(partition, ()):
-                    yield to_record(raw)
+        first: int = (await self._consumer.beginning_offsets([partition]))[partition]
+        end: int = (await self._consumer.end_offsets([partition]))[partition]
+        return first <= place.offset < end
 
 
 @asynccontextmanager
-async def open_dead_letters(settings: ServiceSettings) -> AsyncIterator[DeadLetterReader]:
-    """A look at the dead-letter topic that belongs to no group and leaves no trace."""
+async def open_dead_letters(settings: KafkaSettings) -> AsyncIterator[DeadLetterReader]:
+    """A reader of the dead-letter topic that belongs to no group and commits nothing."""
     consumer = AIOKafkaConsumer(
         topics.DEAD_LETTERS,
         **connection(settings),
@@ -85,57 +160,84 @@ async def open_dead_letters(settings: ServiceSettings) -> AsyncIterator[DeadLett
         await consumer.stop()
 
 
-async def list_letters(options: argparse.Namespace, settings: ServiceSettings) -> None:
-    """Shows what lies there."""
-    async with open_dead_letters(settings) as dead:
-        found = [letter for letter in await dead.all() if filter_of(options).fits(letter)]
+# ---------------------------------------------------------------------------------- its renderers
+
+
+def dead_letters_table(letters: Iterable[DeadLetter]) -> Table:
+    """A row a letter. Tenant, request and origin are the sender's words: shown, never obeyed."""
+    table = Table("place", "buried (UTC)", "reason", "tenant", "request", "lay at", "replayed")
+    for letter in letters:
+        table.add_row(
+            str(letter.place),
+            _utc(letter.at_ms),
+            cell(letter.reason),
+            cell(letter.tenant or "-"),
+            cell(letter.request_id or "-"),
+            cell(letter.origin),
+            "" if letter.replayed_ms is None else _utc(letter.replayed_ms),
+        )
+    return table
+
+
+def dead_letters_json(letters: Iterable[DeadLetter]) -> str:
+    """A JSON array of the letters, for a program."""
+    return readable_json([_fields(letter) for letter in letters])
+
+
+def contents_json(contents: DeadLetterContents, *, with_value: bool) -> str:
+    """A JSON object of one letter; with_value: also what may hold a prompt."""
+    shown = _fields(contents.letter) | {"key": contents.key, "headers": contents.headers}
+    return readable_json(shown | ({"content": contents.value} if with_value else {}))
+
+
+def replay_line(result: ReplayResult) -> str:
+    """One line that says what became of a letter."""
+    letter = result.letter
+    if isinstance(result, NotReplayed):
+        return plain(f"left alone: {result.reason}")
+    return plain(f"{letter.place} {letter.reason} {letter.request_id or '-'} -> {letter.topic}")
+
+
+def _fields(letter: DeadLetter) -> dict[str, Any]:
+    return asdict(letter) | {"place": str(letter.place)}
+
+
+def _utc(milliseconds: int) -> str:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode(errors="replace")
+
+
+# ---------------------------------------------------------------------------- `python -m workers`
+
+
+async def run_list(options: argparse.Namespace, settings: ServiceSettings) -> None:
+    """`dlq list`."""
+    letters = await dead_letters(settings, filter_of(options))
     if options.json:
-        print(json.dumps([_as_json(letter) for letter in found], indent=2))
+        print(dead_letters_json(letters))
     else:
-        Console().print(_table(found))
-        print(f"{len(found)} dead letters")
+        Console().print(dead_letters_table(letters))
+        print(f"{len(letters)} dead letters")
 
 
-async def show_letter(options: argparse.Namespace, settings: ServiceSettings) -> None:
-    """Shows one letter; its content only when asked for: it may hold a prompt."""
-    async with open_dead_letters(settings) as dead:
-        record = await dead.one(options.place)
-    told = _as_json(read_dead_letter(record)) | {
-        "key": None if record.key is None else record.key.decode(errors="replace"),
-        "headers": [[name, _text(value)] for name, value in record.headers],
-    }
-    if options.content:
-        told["content"] = record.value.decode(errors="replace")
-    print(json.dumps(told, indent=2, ensure_ascii=False))
+async def run_show(options: argparse.Namespace, settings: ServiceSettings) -> None:
+    """`dlq show`: the content only when asked for, since it may hold a prompt."""
+    contents = await dead_letter_contents(settings, options.place)
+    print(contents_json(contents, with_value=options.content))
 
 
-async def replay_letters(options: argparse.Namespace, settings: ServiceSettings) -> None:
-    """Sends letters to where they belong. Those replayed before are left alone, unless --again."""
-    which = filter_of(options)
-    if which == DeadLetterFilter(replayed=which.replayed) and not options.all:
-        raise ValueError("which ones? places such as 0:42, a filter, or --all")
-    async with (
-        open_dead_letters(settings) as dead,
-        KafkaBroker(settings, "switchgear-dlq") as broker,
+async def run_replay(options: argparse.Namespace, settings: ServiceSettings) -> None:
+    """`dlq replay`: those replayed before are left alone, unless --again."""
+    count = 0
+    async for result in replay_dead_letters(
+        settings, filter_of(options), everything=options.all, dry_run=options.dry_run
     ):
-        found = [letter for letter in await dead.all() if which.fits(letter)]
-        for letter in found:
-            await _replay(dead, broker, letter, dry_run=options.dry_run)
-    print(f"{len(found)} {'would be replayed' if options.dry_run else 'replayed'}")
-
-
-async def _replay(
-    dead: DeadLetterReader, broker: Publisher, letter: DeadLetter, *, dry_run: bool
-) -> None:
-    try:
-        records = replay_records(await dead.one(letter.place))
-    except ValueError as error:
-        print(f"left alone: {error}", file=sys.stderr)
-        return
-    print(f"{letter.place} {letter.reason} {letter.request_id or '-'} -> {letter.topic}")
-    if not dry_run:
-        for outgoing in records:
-            await broker.publish(outgoing)
+        count += isinstance(result, Replayed)
+        print(replay_line(result), file=sys.stdout if isinstance(result, Replayed) else sys.stderr)
+    print(f"{count} {'would be replayed' if options.dry_run else 'replayed'}")
 
 
 def filter_of(options: argparse.Namespace) -> DeadLetterFilter:
@@ -162,23 +264,23 @@ def moment_ms(text: str) -> int:
 
 def add_commands(commands: Any) -> None:  # noqa: ANN401 argparse doesn't publish the type
     """`dlq` and what can be done with it."""
-    dlq = commands.add_parser("dlq", help="dead letters: list, show, replay", description=__doc__)
+    dlq = commands.add_parser("dlq", help="dead letters: list, show, replay")
     actions = dlq.add_subparsers(title="commands", required=True)
     listing = actions.add_parser("list", help="what lies there")
     _add_filters(listing)
     listing.add_argument("--json", action="store_true", help="for a program")
-    listing.set_defaults(run=list_letters, again=True)
-    one = actions.add_parser("show", help="one letter: its headers, its reason, its place")
-    one.add_argument("place", type=LetterOffset.parse, help="partition:offset, as in the list")
-    one.add_argument("--content", action="store_true", help="the content too; may hold a prompt")
-    one.set_defaults(run=show_letter)
-    again = actions.add_parser("replay", help="send them on their way again")
-    again.add_argument("places", nargs="*", type=LetterOffset.parse, help="partition:offset")
-    _add_filters(again)
-    again.add_argument("--all", action="store_true", help="every one not replayed yet")
-    again.add_argument("--again", action="store_true", help="also those replayed before")
-    again.add_argument("--dry-run", action="store_true", help="only say what would be done")
-    again.set_defaults(run=replay_letters)
+    listing.set_defaults(run=run_list, again=True)
+    showing = actions.add_parser("show", help="one letter: its headers, its reason, its place")
+    showing.add_argument("place", type=LetterOffset.parse, help="partition:offset, as in the list")
+    showing.add_argument("--content", action="store_true", help="also the content: maybe a prompt")
+    showing.set_defaults(run=run_show)
+    replay = actions.add_parser("replay", help="send them on their way again")
+    replay.add_argument("places", nargs="*", type=LetterOffset.parse, help="partition:offset")
+    _add_filters(replay)
+    replay.add_argument("--all", action="store_true", help="every one not replayed yet")
+    replay.add_argument("--again", action="store_true", help="also those replayed before")
+    replay.add_argument("--dry-run", action="store_true", help="only say what would be done")
+    replay.set_defaults(run=run_replay)
 
 
 def _add_filters(parser: argparse.ArgumentParser) -> None:
@@ -186,24 +288,3 @@ def _add_filters(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tenant")
     parser.add_argument("--since", type=moment_ms, help="90s, 2h, 7d, 2w ago, or an ISO 8601 time")
     parser.add_argument("--until", type=moment_ms, help="as --since")
-
-
-def _table(found: Iterable[DeadLetter]) -> Table:
-    table = Table("place", "buried (UTC)", "reason", "tenant", "request", "lay at", "replayed")
-    for letter in found:
-        replay = "" if letter.replayed_ms is None else _utc(letter.replayed_ms)
-        who = (letter.tenant or "-", letter.request_id or "-", letter.origin)
-        table.add_row(str(letter.place), _utc(letter.at_ms), letter.reason, *who, replay)
-    return table
-
-
-def _as_json(letter: DeadLetter) -> dict[str, Any]:
-    return asdict(letter) | {"place": str(letter.place)}
-
-
-def _utc(milliseconds: int) -> str:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
-
-
-def _text(value: bytes | None) -> str | None:
-    return None if value is None else value.decode(errors="replace")

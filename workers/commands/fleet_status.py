@@ -1,15 +1,20 @@
-"""What does an operator see of the fleet, and how does one hold a breaker open or closed?"""
+"""Fleet commands: the state of every deployment, and circuit breakers held by an operator.
+
+`fleet_view` and `hold_breaker` return data, `fleet_tables` and `fleet_json` render it.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import cast
 
 from redis.asyncio import Redis
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
+from observability.terminal import cell, readable_json
 from producers.settings import KafkaSettings
 from runtime.config.catalog import Catalog
 from runtime.consuming.lag import consumer_lag
@@ -31,11 +36,13 @@ _COLOURS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class FleetView:
-    """The fleet at one moment. lag: records waiting, by consumer group."""
+    """The fleet at one moment."""
 
     workers: Sequence[str]
-    lines: Sequence[DeploymentStatus]
+    """The names of those that have lately reported."""
+    deployments: Sequence[DeploymentStatus]
     lag: Mapping[str, int | None]
+    """Records that wait, by consumer group; None for a group that has committed nothing yet."""
 
 
 async def fleet_view(redis: Redis, settings: KafkaSettings, catalog: Catalog) -> FleetView:
@@ -48,39 +55,49 @@ async def fleet_view(redis: Redis, settings: KafkaSettings, catalog: Catalog) ->
     return FleetView(sorted(report.worker for report in reports), fleet_status(reports, news), lag)
 
 
-def render(view: FleetView) -> Group:
-    """The tables that `status` shows."""
+def fleet_tables(view: FleetView) -> Group:
+    """The deployments, and the consumer groups' lag."""
     columns = ("deployment", "breaker", "why", "in flight", "calls", "failed", "rpm", "tpm", "p95")
     fleet = Table(*columns, title=f"{len(view.workers)} workers")
-    for line in view.lines:
+    for status in view.deployments:
         fleet.add_row(
-            line.deployment,
-            f"[{_COLOURS.get(line.state, 'white')}]{line.state}[/]",
-            line.held,
-            f"{line.in_flight}/{line.concurrency}",
-            str(line.calls),
-            str(line.failures),
-            _number(line.rpm),
-            _number(line.tpm),
-            "-" if line.typical_s is None else f"{line.typical_s:.2f} s",
+            cell(status.deployment),
+            Text(status.state, style=_COLOURS.get(status.state, "white")),
+            cell(status.reason),
+            f"{status.in_flight}/{status.concurrency}",
+            str(status.calls),
+            str(status.failures),
+            _number(status.rpm),
+            _number(status.tpm),
+            "-" if status.typical_s is None else f"{status.typical_s:.2f} s",
         )
     waiting = Table("consumer group", "records waiting")
     for group, lag in view.lag.items():
-        waiting.add_row(group, "no commit yet" if lag is None else str(lag))
+        waiting.add_row(cell(group), "no commit yet" if lag is None else str(lag))
     return Group(fleet, waiting)
 
 
-async def show_status(url: str, settings: KafkaSettings, catalog: Catalog, *, once: bool) -> None:
-    """Print the view once, or keep it up to date until Ctrl-C."""
+def fleet_json(view: FleetView) -> str:
+    """The view as a JSON object, for a program."""
+    return readable_json(asdict(view))
+
+
+async def show_status(
+    url: str, settings: KafkaSettings, catalog: Catalog, *, once: bool, as_json: bool = False
+) -> None:
+    """Print the view once (as_json: for a program), or keep it up to date until Ctrl-C."""
     redis = connect_redis(url)
     try:
         view = await fleet_view(redis, settings, catalog)
-        if once:
-            Console().print(render(view))
+        if as_json:
+            print(fleet_json(view))
             return
-        with Live(render(view), auto_refresh=False) as live:
+        if once:
+            Console().print(fleet_tables(view))
+            return
+        with Live(fleet_tables(view), auto_refresh=False) as live:
             while True:
-                live.update(render(await fleet_view(redis, settings, catalog)), refresh=True)
+                live.update(fleet_tables(await fleet_view(redis, settings, catalog)), refresh=True)
                 await asyncio.sleep(_REFRESH_S)
     finally:
         await redis.aclose()
@@ -89,8 +106,9 @@ async def show_status(url: str, settings: KafkaSettings, catalog: Catalog, *, on
 async def hold_breaker(
     url: str, catalog: Catalog, name: str, state: SharedState, operator: str
 ) -> str:
-    """Force a deployment's or a breaker's state on the fleet, or lift it (`closed`); what was told.
+    """Force the state of a deployment's or a breaker on the fleet; `closed` lifts what was forced.
 
+    operator: who does it, for `status`. Returns a sentence for people.
     Raises ValueError for a name that is neither, RuntimeError when Redis is away.
     """
     breaker = _breaker(catalog, name)
@@ -105,7 +123,9 @@ async def hold_breaker(
 
 
 def _breaker(catalog: Catalog, name: str) -> str:
-    keys = {one: keys_of(one, entry) for one, entry in catalog.deployments.items()}
+    keys = {
+        deployment: keys_of(deployment, entry) for deployment, entry in catalog.deployments.items()
+    }
     if name in keys:
         return keys[name].deployment
     if any(name in pair for pair in keys.values()):

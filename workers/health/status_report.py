@@ -38,12 +38,12 @@ class WorkerReport(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class DeploymentStatus:
-    """One deployment for the whole fleet. held: why and for how long its breaker is open."""
+    """One deployment for the whole fleet. reason: of its breaker."""
 
     deployment: str
     breaker: str
     state: str
-    held: str
+    reason: str
     in_flight: int
     concurrency: int
     calls: int
@@ -76,7 +76,7 @@ def _line(
         deployment=name,
         breaker=first.breaker,
         state=news.state if news else "half_open" if half_open else "closed",
-        held=_held(news) if news else "",
+        reason=_reason(news) if news else "",
         in_flight=sum(one.in_flight for one in seen),
         concurrency=sum(one.concurrency for one in seen),
         calls=sum(one.calls for one in seen),
@@ -87,7 +87,7 @@ def _line(
     )
 
 
-def _held(news: BreakerNews) -> str:
+def _reason(news: BreakerNews) -> str:
     left = f", {news.for_s:.1f} s left" if news.state == "open" else f", by {news.by}"
     return news.reason + left
 

@@ -1,4 +1,5 @@
 import io
+import json
 import unicodedata
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 from rich.table import Table
 
-from observability.terminal import cell, plain
+from observability.terminal import cell, plain, readable_json
 
 OBEYED = {"Cc", "Cs", "Zl", "Zp"}
 DIRECTIONS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
@@ -48,3 +49,16 @@ def test_a_cell_reads_neither_markup_nor_emoji_names() -> None:
     console.print(table)
     printed = console.file.getvalue()  # type: ignore[attr-defined]
     assert r"[bold]x[/] [/red] :smile: \x1b[31m" in printed
+
+
+@given(st.dictionaries(st.text(st.characters(codec=None)), st.text(st.characters(codec=None))))
+def test_json_for_people_is_the_same_value_and_harmless(value: dict[str, str]) -> None:
+    text = readable_json(value)
+    assert json.loads(text) == value
+    assert not {unicodedata.category(c) for line in text.split("\n") for c in line} & OBEYED
+
+
+def test_json_for_people_keeps_their_letters() -> None:
+    assert readable_json(["Größe", "値", "\x9b\u202e\U000e0041"]) == (
+        '[\n  "Größe",\n  "値",\n  "\\u009b\\u202e\\udb40\\udc41"\n]'
+    )

@@ -30,7 +30,7 @@ def test_what_the_workers_tell_adds_up() -> None:
         deployment="a",
         breaker="acme/default/a/m",
         state="closed",
-        held="",
+        reason="",
         in_flight=4,
         concurrency=128,
         calls=20,
@@ -44,9 +44,9 @@ def test_what_the_workers_tell_adds_up() -> None:
 def test_the_fleets_word_beats_what_one_worker_saw() -> None:
     opened = BreakerNews("acme/default/a/m", "open", "w1", "rate_limited", 2.34)
     (line,) = fleet_status([report("w1"), report("w2", "half_open")], [opened])
-    assert (line.state, line.held) == ("open", "rate_limited, 2.3 s left")
+    assert (line.state, line.reason) == ("open", "rate_limited, 2.3 s left")
     (line,) = fleet_status([report("w1"), report("w2", "half_open")], [])
     assert line.state == "half_open"
     held = BreakerNews("acme/global", "forced_open", "ann", "forced")
     (line,) = fleet_status([report("w1")], [held])
-    assert (line.state, line.held) == ("forced_open", "forced, by ann")
+    assert (line.state, line.reason) == ("forced_open", "forced, by ann")
