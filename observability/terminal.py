@@ -13,7 +13,7 @@ from rich.text import Text
 _UNSAFE: Final = re.compile(
     "[\x00-\x1f\x7f-\x9f"  # C0, DEL and C1, the escape sequences' beginnings among them
     "\u2028\u2029"  # line and paragraph separators
-    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # marks, embedding, override, isolation of direction
+    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # what turns the writing direction
     "\u200b\u2060\ufeff\U000e0000-\U000e007f"  # invisible: two names that look alike
     "\ud800-\udfff]"  # surrogates, which no terminal's encoding has
 )
