@@ -20,6 +20,7 @@ from cache.semantic.error_bound import (
 )
 from cache.storage.store import EntryStore
 from cache.verification.tokenizer import tokenize_question
+from producers.contract import answer_text
 from runtime.redis.errors import REDIS_UNAVAILABLE
 from runtime.redis.lua_files import lua
 
@@ -103,13 +104,6 @@ class ShadowChecks:
             except REDIS_UNAVAILABLE:
                 return  # an observation lost
             await asyncio.sleep(0)
-
-
-def answer_text(body: dict[str, Any]) -> str | None:
-    """The text of an OpenAI `chat.completion`."""
-    choices = body.get("choices") or [{}]
-    content = (choices[0].get("message") or {}).get("content")
-    return content if isinstance(content, str) and content else None
 
 
 def _tell(tenant: str, group: str, before: ErrorBound, after: ErrorBound) -> None:

@@ -6,7 +6,7 @@ import json
 import sys
 
 from .client import RouterClient, chat
-from .contract import Chunk, Done, Failed
+from .contract import Chunk, Done, Failed, answer_text
 
 
 def main() -> int:
@@ -43,7 +43,7 @@ async def _send(options: argparse.Namespace) -> int:
 
 
 def _answer(done: Done, *, streamed: bool) -> str:
-    content = "" if streamed else done.body["choices"][0]["message"]["content"]
+    content = "" if streamed else (answer_text(done.body) or "")
     facts = {
         "tier": done.route.tier,
         "deployment": done.route.deployment,

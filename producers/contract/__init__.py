@@ -16,7 +16,18 @@ from .checks import (
     Validator,
 )
 from .message import Message, MicroUsd, Name
-from .reply import CacheOutcome, Chunk, Done, Failed, FailureCode, Reply, RouteTaken, Timings
+from .reply import (
+    CacheOutcome,
+    Chunk,
+    Done,
+    Failed,
+    FailureCode,
+    Reply,
+    RouteTaken,
+    Timings,
+    answer_message,
+    answer_text,
+)
 from .request import CacheControl, ChatBody, ChatMessage, Request, Routing
 from .route import Candidate, Demands, Route, Tagged
 from .usage_event import Judged, Purpose, Savings, UsageEvent
@@ -26,5 +37,5 @@ __all__ = [
     "ContainsCheck", "Demands", "Done", "Failed", "FailureCode", "JsonSchemaCheck", "Judged",
     "LanguageCheck", "MaxLengthCheck", "Message", "MicroUsd", "Name", "NamedCheck", "Purpose",
     "RegexCheck", "Reply", "Request", "Route", "RouteTaken", "Routing", "Savings", "Tagged",
-    "Timings", "Usage", "UsageEvent", "Validator",
+    "Timings", "Usage", "UsageEvent", "Validator", "answer_message", "answer_text",
 ]  # fmt: skip

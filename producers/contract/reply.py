@@ -1,5 +1,6 @@
 """What does a reply say?"""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field
@@ -110,6 +111,19 @@ class Failed(Message):
     retryable: bool
     attempts: tuple[Attempt, ...] = ()
     trace_id: str | None = None
+
+
+def answer_message(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The message of a `chat.completion`'s first choice; empty where there is none."""
+    choices = body.get("choices")
+    message: Mapping[str, Any] = (choices[0].get("message") if choices else None) or {}
+    return message
+
+
+def answer_text(body: Mapping[str, Any]) -> str | None:
+    """The text of a `chat.completion`; None for an answer without one, such as tool calls."""
+    content = answer_message(body).get("content")
+    return content if isinstance(content, str) and content else None
 
 
 Reply: TypeAlias = Annotated[Chunk | Done | Failed, Field(discriminator="type")]

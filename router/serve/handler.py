@@ -24,6 +24,7 @@ from router.decide.tier_candidates import RoutingConfig
 from router.serve.headers import RequestHeaders, read_request_headers
 from router.text.features import Features, extract_features
 from runtime.process.dead_letters import crash_detail, dead_letter
+from runtime.process.reply_records import failed_record
 
 _LARGE: Final = 32_768
 """Bytes from which looking at a prompt takes over a millisecond, so that it goes to a thread."""
@@ -179,29 +180,24 @@ class RoutingTask:
     async def refuse(self, code: FailureCode, message: str, *, retryable: bool) -> None:
         """Tells the sender, where the record says who that is."""
         if self.envelope.request_id is not None:
-            trace_id = self.hop.trace_id
             failed = Failed(
                 id=self.envelope.request_id,
                 code=code,
                 message=message,
                 retryable=retryable,
-                trace_id=trace_id,
+                trace_id=self.hop.trace_id,
             )
-            await self._reply(self.envelope.request_id, codec.encode(failed))
+            tenant, trace = self.envelope.tenant, self.hop.headers()
+            record = failed_record(failed, self._reply_topic(), tenant=tenant, trace=trace)
+            await self.router.publisher.publish(record)
         self.hop.end(error=code)
 
-    async def _reply(self, request_id: str, value: bytes) -> None:
-        """To the topic the sender named if it may be written to, else to the shared one."""
+    def _reply_topic(self) -> str:
+        """The topic the sender named if it may be written to, else the shared one."""
         tenant = self.router.basis().catalog.tenant(self.envelope.tenant or "")
         allowed = () if tenant is None else tenant.reply_topics
         asked = self.envelope.reply_to
-        topic = asked if asked and topics.may_reply_to(asked, allowed) else topics.REPLIES
-        headers = codec.to_headers(
-            {codec.CORRELATION_ID: request_id, codec.CONTENT_TYPE: "application/json"}
-        )
-        await self.router.publisher.publish(
-            Outgoing(topic, value, request_id.encode(), [*headers, *self.hop.headers()])
-        )
+        return asked if asked and topics.may_reply_to(asked, allowed) else topics.REPLIES
 
 
 def _judge(

@@ -10,7 +10,7 @@ from observability.grounding.groundedness import (
     context_of,
     context_support,
 )
-from producers.contract import ChatBody
+from producers.contract import ChatBody, answer_text
 
 _LARGE: Final = 6_000
 """Characters of both from which the look-up may take a millisecond: it goes to a thread."""
@@ -19,8 +19,8 @@ _LARGE: Final = 6_000
 async def support_of(body: ChatBody, answer: Mapping[str, Any]) -> ContextSupport | None:
     """None for a request that brings no context, or an answer without text."""
     context = context_of(body.messages)
-    text = answer["choices"][0]["message"].get("content")
-    if context is None or not isinstance(text, str):
+    text = answer_text(answer)
+    if context is None or text is None:
         return None
     brought = brought_of(body.messages)
     if len(context) + len(text) < _LARGE:

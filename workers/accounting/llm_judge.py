@@ -6,12 +6,12 @@ the request's data may see and the tenant may spend.
 
 import time
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 from observability.grounding.groundedness import GroundednessVerdict, context_of, is_judged
 from observability.metrics.registry import MetricsRegistry
 from observability.tracing.request_trace import RequestTrace
-from producers.contract import Attempt, ChatBody, Done, Judged
+from producers.contract import Attempt, ChatBody, Done, Judged, answer_text
 from runtime.budgets.reservations import BudgetLedger
 from runtime.budgets.standing import Exhausted, OverSoftLimit
 from runtime.config.catalog import Tenant
@@ -49,8 +49,8 @@ class LlmJudge:
         self, world: ConfigSnapshot, job: WorkItem, hop: RequestTrace, done: Done
     ) -> JudgeResult:
         """Says nothing when the answer has no context, wasn't sampled, or can't be judged."""
-        tenant, model, answer = _tenant(world, job), done.route.model, _text(done.body)
-        if model is None or not answer or not is_judged(job.request.id, tenant.judge_share):
+        tenant, model, answer = _tenant(world, job), done.route.model, answer_text(done.body)
+        if model is None or answer is None or not is_judged(job.request.id, tenant.judge_share):
             return JudgeResult()
         context = context_of(job.request.body.messages)
         if context is None:
@@ -92,7 +92,7 @@ class _Question:
             )
         if isinstance(called, NotNow) or not isinstance(called.outcome, Completion):
             return None
-        return _text(called.outcome.body)
+        return answer_text(called.outcome.body)
 
     def _whom(self) -> str | None:
         """Another model than the one that answered, where there is one: nobody judges himself."""
@@ -131,9 +131,3 @@ class _Question:
 
 def _tenant(world: ConfigSnapshot, job: WorkItem) -> Tenant:
     return world.catalog.tenant(job.request.tenant) or Tenant()
-
-
-def _text(body: dict[str, Any]) -> str | None:
-    """The answer's text, if it is one."""
-    content = body["choices"][0]["message"].get("content")
-    return content if isinstance(content, str) else None

@@ -31,6 +31,8 @@ from producers.contract import (
     NamedCheck,
     RegexCheck,
     Validator,
+    answer_message,
+    answer_text,
 )
 from workers.calling.pattern_size import too_large
 
@@ -76,10 +78,10 @@ def failed_checks(
     validators: Sequence[Validator], answer: Mapping[str, Any], known: Mapping[str, NamedChecks]
 ) -> tuple[CheckProblem, ...]:
     """Every problem of an answer, a `chat.completion`; may take milliseconds: not for the loop."""
-    message = answer["choices"][0]["message"]
-    if message.get("tool_calls") and not message.get("content"):
+    message, content = answer_message(answer), answer_text(answer)
+    if message.get("tool_calls") and content is None:
         return ()
-    text = message.get("content") or message.get("refusal") or ""
+    text = content or message.get("refusal") or ""
     found = ((validator.kind, _problem(validator, text, known)) for validator in validators)
     return tuple(CheckProblem(kind, told) for kind, told in found if told is not None)
 
@@ -90,9 +92,8 @@ def repair_request(
     """The request once more, with the answer that failed and what is wrong with it."""
     told = "\n".join(f"- {problem.told}" for problem in problems)
     asked = f"Your answer breaks these rules:\n{told}\nAnswer again, keeping all of them."
-    said = answer["choices"][0]["message"].get("content") or ""
     more: list[ChatMessage] = [
-        {"role": "assistant", "content": said},
+        {"role": "assistant", "content": answer_text(answer) or ""},
         {"role": "user", "content": asked},
     ]
     return body.model_copy(update={"messages": [*body.messages, *more]})

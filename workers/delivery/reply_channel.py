@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from observability.tracing.request_trace import RequestTrace
-from producers.contract import Failed, FailureCode, UsageEvent, codec, topics
+from producers.contract import Failed, FailureCode, UsageEvent, answer_message, codec, topics
 from producers.kafka.broker import Outgoing, Publisher
+from runtime.process.reply_records import failed_record, reply_headers
 from workers.delivery.chunk_stream import ChunkPublisher
 from workers.delivery.idempotency import FinalRecords
 from workers.delivery.work_item import WorkItem
@@ -39,7 +40,8 @@ class ReplyChannel:
         """Tells that the id is another request's. Without an account: that one has it."""
         name, code = self.job.request.id, _CODE
         failed = Failed(id=name, code=code, message=_TAKEN, retryable=False, trace_id=trace_id)
-        reply = Outgoing(self._topic, codec.encode(failed), name.encode(), self._headers())
+        tenant, trace = self.job.request.tenant, self.hop.headers()
+        reply = failed_record(failed, self._topic, tenant=tenant, trace=trace)
         with self.hop.span("reply", kind="producer"):
             await self.publisher.publish(reply)
         return code
@@ -57,7 +59,7 @@ class ReplyChannel:
     async def replay(self, body: Mapping[str, Any], run: int) -> None:
         """A whole answer, as the chunk that a caller who asked for a stream expects."""
         pump = self.pump(run)
-        message = body["choices"][0]["message"]
+        message = answer_message(body)
         await pump.emit({name: value for name, value in message.items() if value is not None})
         await pump.flush()
 
@@ -66,14 +68,5 @@ class ReplyChannel:
         return self.job.reply_to or topics.REPLIES
 
     def _headers(self) -> codec.Headers:
-        return [
-            *codec.to_headers(
-                {
-                    codec.CORRELATION_ID: self.job.request.id,
-                    codec.CONTENT_TYPE: "application/json",
-                    codec.TENANT_HEADER: self.job.request.tenant,
-                    codec.SCHEMA_HEADER: codec.SCHEMA,
-                }
-            ),
-            *self.hop.headers(),
-        ]
+        request = self.job.request
+        return reply_headers(request.id, request.tenant, self.hop.headers())

@@ -13,8 +13,9 @@ from observability.tracing.tracer import QueueWait
 from observability.tracing.w3c_context import TRACEPARENT
 from producers.contract import Failed, FailureCode, codec, topics
 from producers.contract.codec import DecodeError
-from producers.kafka.broker import Outgoing, Publisher, PublishFailedError, Record
+from producers.kafka.broker import Publisher, PublishFailedError, Record
 from runtime.process.dead_letters import crash_detail, dead_letter
+from runtime.process.reply_records import failed_record
 from workers.delivery.work_item import read_work_item
 from workers.request.dependencies import PoolDependencies
 from workers.request.lifecycle import RequestLifecycle
@@ -69,13 +70,11 @@ async def _refuse(publisher: Publisher, record: Record, why: Refusal) -> None:
     if request_id is None:
         return
     failed = Failed(id=request_id, code=why.code, message=why.message, retryable=False)
-    headers = codec.to_headers({codec.CORRELATION_ID: request_id})
     asked = codec.header(record.headers, codec.REPLY_TO) or topics.REPLIES
     # a reply topic that doesn't exist may be what broke the worker
     for topic in dict.fromkeys((asked, topics.REPLIES)):
-        reply = Outgoing(topic, codec.encode(failed), request_id.encode(), headers)
         try:
-            await publisher.publish(reply)
+            await publisher.publish(failed_record(failed, topic))
         except PublishFailedError as error:
             _log.warning("request %s: its sender can't be told: %s", request_id, error)
         else:
