@@ -92,7 +92,7 @@ async def keep_questions(lookup: CacheLookup) -> list[tuple[str, str]]:
     for kept, _ in pairs:
         found = await lookup.find(request(kept), ROUTE, 0)
         if isinstance(found, Miss):
-            await lookup.keep(found, answer())
+            await lookup.store_answer(found, answer())
     return pairs
 
 
@@ -100,7 +100,7 @@ async def fill(redis: Redis, lookup: CacheLookup, index: VectorIndex, entries: i
     """Entries of the same scope in random directions, as whole as any other."""
     model = await lookup.find(request("What fills a cache?"), ROUTE, 0)
     assert isinstance(model, Miss)
-    assert model.placed is not None
+    assert model.indexed is not None
     entry = encode_entry(new_entry(model, answer(), 10**9))
     random, scope = np.random.default_rng(0), model.question.scope
     prefix = f"{SETTINGS.key_prefix}:{{bench}}:e:{scope}."
@@ -108,9 +108,9 @@ async def fill(redis: Redis, lookup: CacheLookup, index: VectorIndex, entries: i
         names = [f"{at:032x}" for at in range(start, min(start + 500, entries))]
         await redis.mset({prefix + name: entry for name in names})
         for name in names:
-            vector = random.standard_normal(model.placed.vector.size).astype(np.float32)
+            vector = random.standard_normal(model.indexed.vector.size).astype(np.float32)
             unit = vector / np.float32(np.linalg.norm(vector))
-            await index.add(model.placed.space, f"{scope}.{name}", unit, 86_400)
+            await index.add(model.indexed.space, f"{scope}.{name}", unit, 86_400)
     await lookup.abandon(model)
 
 

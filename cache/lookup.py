@@ -22,11 +22,11 @@ from cache.semantic.embedder import Embedder
 from cache.semantic.semantic_search import NoMatch, SearchRequest, SemanticMatch, SemanticSearch
 from cache.semantic.vector_index import VectorIndex
 from cache.settings import CacheSettings
-from cache.shadow_checks import AlikeAnswers, AnswerComparison, ShadowChecks
+from cache.shadow_checks import AnswerComparison, AnswerSimilarity, ShadowChecks
 from cache.storage.batched_reads import BatchedReads, Unavailable
 from cache.storage.entry import CacheEntry, lifetime_ms
 from cache.storage.hit_accounting import HitAccounting
-from cache.storage.invalidation import Invalidation, carry_out_invalidation
+from cache.storage.invalidation import Invalidation, invalidate
 from cache.storage.single_flight import (
     FIRST_WAIT_S,
     LONGEST_WAIT_S,
@@ -78,7 +78,7 @@ class CacheLookup:
         if semantic is not None:
             parts = semantic.index, semantic.embedder, semantic.verifier
             self._neighbours = SemanticSearch(store, reads, *parts, budget_s=budget_s)
-            answers = semantic.answers or AlikeAnswers(semantic.embedder)
+            answers = semantic.answers or AnswerSimilarity(semantic.embedder)
             self._shadows = ShadowChecks(redis, store, answers)
 
     async def find(
@@ -95,7 +95,7 @@ class CacheLookup:
             _log.exception("cache lookup failed; the request goes to the provider")
             return Bypass(CacheOutcome(result="error", reason="internal error of the cache"))
 
-    async def keep(self, miss: Miss, done: Done) -> None:
+    async def store_answer(self, miss: Miss, done: Done) -> None:
         """Keeps the answer, if it may be, and lets those go who wait for it. Never raises."""
         kept = False
         try:
@@ -109,7 +109,7 @@ class CacheLookup:
         """The call failed: somebody else may try. Never raises."""
         await self._land(miss, shared=True)
 
-    async def follow(self, task: Refresh | ShadowCheck, done: Done) -> bool | None:
+    async def take_follow_up(self, task: Refresh | ShadowCheck, done: Done) -> bool | None:
         """The call that a hit's `follow_up` asked for has been made. Never raises.
 
         Whether the hit was right, where that was the question and can be told.
@@ -117,15 +117,15 @@ class CacheLookup:
         right: bool | None = None
         if isinstance(task, ShadowCheck) and self._shadows is not None:
             try:
-                right = await self._shadows.compare(task, done.body)
+                right = await self._shadows.check(task, done.body)
             except Exception:  # noqa: BLE001 - a sample lost must not cost more
                 _log.exception("an answer could not be compared")
-        await self.keep(task.miss, done)
+        await self.store_answer(task.miss, done)
         return right
 
-    async def forget(self, what: Invalidation) -> int:
+    async def invalidate(self, what: Invalidation) -> int:
         """Invalidates on all workers; how many entries. Raises REDIS_UNAVAILABLE."""
-        return await carry_out_invalidation(self._store, what)
+        return await invalidate(self._store, what)
 
     async def close(self) -> None:
         """Writes what is left and stops the background tasks."""
@@ -148,7 +148,7 @@ class CacheLookup:
             return bypass(refused)
         miss = blank_miss(request, route, question, policy, now_ms)
         with span.span("read"):
-            seen = await self._store.look(request.tenant, question.entry)
+            seen = await self._store.read(request.tenant, question.entry)
         if isinstance(seen, Unavailable):
             return replace(miss, outcome=CacheOutcome(result="error", reason=seen.reason))
         return await self._decide(request, miss, seen, span)
@@ -158,14 +158,14 @@ class CacheLookup:
     ) -> LookupResult:
         control = request.routing.cache
         if control.mode != "no-store":
-            miss = replace(miss, age=seen.age)
+            miss = replace(miss, version=seen.version)
         if control.mode != "no-cache" and (hit := await self._serve(miss, seen.entry, span)):
             return hit
         # asked late: what is never kept is never hit
         refused = refuse_question(miss.question.text, miss.policy)
         if refused is not None:
             return bypass(refused)
-        found = await self._near(miss, seen.age, span, fresh_only=control.mode == "no-cache")
+        found = await self._near(miss, seen.version, span, fresh_only=control.mode == "no-cache")
         if isinstance(found, Hit) or control.mode != "default" or not miss.policy.single_flight:
             return found
         with span.span(FLIGHT) as flight:
@@ -178,7 +178,7 @@ class CacheLookup:
         hit = hit_on(entry, miss, miss.question.entry)
         if (hit.outcome.score or 0) < (miss.min_confidence or 0):
             return None
-        self._credits.hit(miss.question.tenant, miss.question.entry, entry.cost_micro_usd)
+        self._credits.count_hit(miss.question.tenant, miss.question.entry, entry.cost_micro_usd)
         if miss.now_ms < entry.fresh_until_ms:
             return hit
         with span.span(FLIGHT) as flight:
@@ -186,13 +186,13 @@ class CacheLookup:
 
     async def _refresh(self, hit: Hit, miss: Miss, flight: OpenSpan) -> Hit:
         """One caller gets the task to renew a stale entry; all get the answer."""
-        if miss.age is None:
+        if miss.version is None:
             return hit
         role = await self._flights.join(self._flight_key(miss.question))
         flight.attributes = {CACHE_ROLE: type(role).__name__}
         if not isinstance(role, Leader):
             return hit
-        return replace(hit, follow_up=Refresh(replace(miss, lead=role)))
+        return replace(hit, follow_up=Refresh(replace(miss, lease=role)))
 
     async def _near(self, miss: Miss, age: str, span: OpenSpan, *, fresh_only: bool) -> Hit | Miss:
         """A hit in other words, else the miss, which knows now where its question lies."""
@@ -201,16 +201,16 @@ class CacheLookup:
             return miss
         if fresh_only:
             try:
-                return replace(miss, placed=await neighbours.place(question, age, span))
+                return replace(miss, indexed=await neighbours.embed_question(question, age, span))
             except REDIS_UNAVAILABLE:
                 return miss
         want = SearchRequest(question, miss.policy, age, miss.group, miss.now_ms)
-        found = await neighbours.nearest(want, span)
+        found = await neighbours.search(want, span)
         match found:
             case NoMatch(reason, placed):
-                return replace(miss, placed=placed, outcome=missed(reason))
+                return replace(miss, indexed=placed, outcome=missed(reason))
             case SemanticMatch(name, entry, score, shadow) if score >= (miss.min_confidence or 0):
-                self._credits.hit(question.tenant, name, entry.cost_micro_usd)
+                self._credits.count_hit(question.tenant, name, entry.cost_micro_usd)
                 hit = hit_on(entry, miss, name, score)
                 return replace(
                     hit, follow_up=ShadowCheck(miss, name, entry, score) if shadow else None
@@ -226,7 +226,7 @@ class CacheLookup:
         loop = asyncio.get_running_loop()
         until = loop.time() + miss.policy.wait_s
         while True:
-            seen = await self._store.look(question.tenant, question.entry)
+            seen = await self._store.read(question.tenant, question.entry)
             hit = (
                 await self._serve(miss, seen.entry, flight) if isinstance(seen, StoreRead) else None
             )
@@ -235,7 +235,7 @@ class CacheLookup:
                 return hit
             match role:
                 case Leader():
-                    return replace(miss, lead=role)
+                    return replace(miss, lease=role)
                 case NoLease(reason):
                     return replace(miss, outcome=missed(reason))
                 case Follower() if loop.time() >= until:
@@ -245,31 +245,31 @@ class CacheLookup:
                     pause_s = min(2 * pause_s, LONGEST_WAIT_S)
 
     async def _keep(self, miss: Miss, done: Done) -> bool:
-        if miss.age is None or refuse_answer(done, miss.policy) is not None:
+        if miss.version is None or refuse_answer(done, miss.policy) is not None:
             return False
         life_ms = lifetime_ms(miss.ttl_s, miss.policy.ttl_jitter)
         entry = new_entry(miss, done, life_ms)
-        kept = await self._store.keep(
+        kept = await self._store.write(
             miss.question.tenant,
             miss.question.entry,
             entry,
-            age=miss.age,
+            age=miss.version,
             ttl_ms=life_ms + int(miss.policy.stale_s * 1000),
             quota_bytes=int(miss.policy.quota_mb * 1_000_000),
             max_bytes=miss.policy.max_answer_bytes,
             tags=miss.tags,
         )
-        if isinstance(kept, Stored) and miss.placed is not None and self._neighbours is not None:
-            await self._neighbours.add(miss.placed, miss.question.entry, int(miss.ttl_s) + 1)
+        if isinstance(kept, Stored) and miss.indexed is not None and self._neighbours is not None:
+            await self._neighbours.add(miss.indexed, miss.question.entry, int(miss.ttl_s) + 1)
         return isinstance(kept, Stored)
 
     async def _land(self, miss: Miss, *, shared: bool) -> None:
-        if miss.lead is not None:
-            await self._flights.land(miss.lead, shared=shared)
+        if miss.lease is not None:
+            await self._flights.release(miss.lease, shared=shared)
 
     async def _give_back(self, role: Role) -> None:
         if isinstance(role, Leader):
-            await self._flights.land(role, shared=True)
+            await self._flights.release(role, shared=True)
 
     def _flight_key(self, question: Question) -> str:
         return self._store.key(question.tenant, "f", question.entry)

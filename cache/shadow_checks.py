@@ -13,10 +13,10 @@ from cache.semantic.embedder import Embedder
 from cache.semantic.error_bound import (
     ErrorBound,
     Observation,
-    read_error_bound,
-    read_record,
-    write_error_bound,
-    write_record,
+    decode_error_bound,
+    decode_record,
+    encode_error_bound,
+    encode_record,
 )
 from cache.storage.store import EntryStore
 from cache.verification.tokenizer import tokenize_question
@@ -24,10 +24,10 @@ from producers.contract import answer_text
 from runtime.redis.errors import REDIS_UNAVAILABLE
 from runtime.redis.lua_files import lua
 
-RECORD_S: Final = 30 * 86_400
-ALIKE: Final = 0.8
+RECORD_TTL_S: Final = 30 * 86_400
+SAME_ANSWER_COSINE: Final = 0.8
 """Cosine from which two answers in different words are taken to say the same."""
-TRIES: Final = 8
+MAX_TRIES: Final = 8
 
 _log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class AnswerComparison(Protocol):
         ...
 
 
-class AlikeAnswers:
+class AnswerSimilarity:
     """By the answers' words, then by their vectors; a short answer's numbers must agree."""
 
     def __init__(self, embedder: Embedder) -> None:
@@ -57,7 +57,7 @@ class AlikeAnswers:
             one, other = await self._embedder.embed(kept), await self._embedder.embed(new)
         except OSError:
             return None
-        return float(one.sentence @ other.sentence) >= ALIKE
+        return float(one.sentence @ other.sentence) >= SAME_ANSWER_COSINE
 
 
 class ShadowChecks:
@@ -69,9 +69,9 @@ class ShadowChecks:
         self._answers = answers
         self._swap = redis.register_script(lua("cache.storage", "swap"))
 
-    async def compare(self, shadow: ShadowCheck, body: dict[str, Any]) -> bool | None:
+    async def check(self, shadow: ShadowCheck, body: dict[str, Any]) -> bool | None:
         """Whether the kept answer was right; the records are written. None: it can't be told."""
-        kept, new = answer_text(shadow.served.body), answer_text(body)
+        kept, new = answer_text(shadow.entry.body), answer_text(body)
         right = await self._answers.same(kept, new) if kept and new else None
         if right is None:
             return None
@@ -82,24 +82,24 @@ class ShadowChecks:
         tenant, group = shadow.miss.question.tenant, shadow.miss.group
         seen = Observation(shadow.score, right)
         limit = shadow.miss.policy.max_wrong_hits
-        entry_key = self._store.key(tenant, "observed", shadow.neighbour)
-        await self._change(entry_key, lambda old: write_record([*read_record(old), seen]))
+        entry_key = self._store.key(tenant, "observed", shadow.entry_name)
+        await self._change(entry_key, lambda old: encode_record([*decode_record(old), seen]))
 
         def count(old: str) -> str:
-            before = read_error_bound(old)
-            after = before.observed(right=right, limit=limit)
+            before = decode_error_bound(old)
+            after = before.with_observation(right=right, limit=limit)
             _tell(tenant, group, before, after)
-            return write_error_bound(after)
+            return encode_error_bound(after)
 
         await self._change(self._store.key(tenant, "promise", group), count)
 
     async def _change(self, key: str, change: Callable[[str], str]) -> None:
         """Reads, changes and writes, unless another worker wrote in between: then again."""
-        for _ in range(TRIES):
+        for _ in range(MAX_TRIES):
             try:
                 value = cast("bytes | None", await self._redis.get(key))
                 old = "" if value is None else value.decode()
-                if await self._swap(keys=[key], args=[old, change(old), RECORD_S]):
+                if await self._swap(keys=[key], args=[old, change(old), RECORD_TTL_S]):
                     return
             except REDIS_UNAVAILABLE:
                 return  # an observation lost
@@ -108,7 +108,7 @@ class ShadowChecks:
 
 def _tell(tenant: str, group: str, before: ErrorBound, after: ErrorBound) -> None:
     if after.level > before.level:
-        done = "switched off" if after.off else "tightened"
+        done = "switched off" if after.is_off else "tightened"
         _log.warning(
             "semantic cache %s for tenant %s, %s: %d of %d hits checked were wrong",
             done, tenant, group, before.wrong + 1, before.checked + 1,

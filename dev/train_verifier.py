@@ -33,10 +33,10 @@ from threadpoolctl import threadpool_limits
 
 from cache.identity.normalisation import canonical
 from cache.semantic.embedder import Embedding, LocalEmbedder, OpenAiEmbedder, endpoint_version
-from cache.verification.lexical_features import LEXICAL
+from cache.verification.lexical_features import LEXICAL_FEATURES
 from cache.verification.quantized_embedding import QuantizedEmbedding, quantize
-from cache.verification.token_alignment import ALIGNED
-from cache.verification.verifier import FORMAT, EmbeddedText, Verifier, read_verifier, views
+from cache.verification.token_alignment import ALIGNMENT_FEATURES
+from cache.verification.verifier import FORMAT, EmbeddedText, Verifier, model_inputs, read_verifier
 from dev.figures import Scored, at_point, defaults, table
 
 Array: TypeAlias = NDArray[Any]
@@ -58,7 +58,9 @@ def read_pairs(path: Path) -> list[Pair]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-def sketches(texts: list[str], embed_all: EmbedAll) -> tuple[dict[str, QuantizedEmbedding], Array]:
+def quantized_embeddings(
+    texts: list[str], embed_all: EmbedAll
+) -> tuple[dict[str, QuantizedEmbedding], Array]:
     """Every text's sketch, and the projection of word pieces to their main directions."""
     sample = np.random.default_rng(NOISE_SEED).permutation(len(texts))[:4000]
     seen = np.concatenate([_unit(made.tokens) for made in embed_all([texts[at] for at in sample])])
@@ -109,7 +111,7 @@ def clusters(pairs: list[Pair]) -> Array:
     return np.array([numbers.setdefault(root(canonical(p["a"])), len(numbers)) for p in pairs])
 
 
-def grow(seen: Array, same: Array, rounds: int = ROUNDS) -> HistGradientBoostingClassifier:
+def fit_trees(seen: Array, same: Array, rounds: int = ROUNDS) -> HistGradientBoostingClassifier:
     """The trees."""
     trees = HistGradientBoostingClassifier(
         max_iter=rounds,
@@ -124,7 +126,7 @@ def grow(seen: Array, same: Array, rounds: int = ROUNDS) -> HistGradientBoosting
         return trees.fit(seen, same)
 
 
-def learn(seen: Array, products: Array, same: Array) -> tuple[StandardScaler, MLPClassifier]:
+def fit_network(seen: Array, products: Array, same: Array) -> tuple[StandardScaler, MLPClassifier]:
     """The network; strongly regularised, for it would learn the questions by heart."""
     scaler = StandardScaler().fit(seen)
     network = MLPClassifier(
@@ -139,7 +141,7 @@ def fit(
     seen: Array, products: Array, same: Array, about: dict[str, Any], rounds: int = ROUNDS
 ) -> dict[str, Array]:
     """The verifier's parts, without operating points unless `about` has them."""
-    trees, (scaler, network) = grow(seen, same, rounds), learn(seen, products, same)
+    trees, (scaler, network) = fit_trees(seen, same, rounds), fit_network(seen, products, same)
     parts = {
         "format": np.array(FORMAT),
         **_tree_arrays(trees),
@@ -197,7 +199,7 @@ def _tree_arrays(trees: HistGradientBoostingClassifier) -> dict[str, Array]:
 
 def _in_parts(model: Verifier, seen: Array, products: Array, size: int = 2000) -> Array:
     starts = range(0, len(seen), size)
-    parts = (model.score_views(seen[at : at + size], products[at : at + size]) for at in starts)
+    parts = (model.score_inputs(seen[at : at + size], products[at : at + size]) for at in starts)
     return np.concatenate(list(parts))
 
 
@@ -218,12 +220,12 @@ def main() -> None:
     began, pairs = time.monotonic(), read_pairs(options.pairs)
     version, embed_all = embedder_of(options)
     texts = list(dict.fromkeys(text for pair in pairs for text in (pair["a"], pair["b"])))
-    drawn, projection = sketches(texts, embed_all)
+    drawn, projection = quantized_embeddings(texts, embed_all)
     whole = [
         (EmbeddedText(p["a"], drawn[p["a"]]), EmbeddedText(p["b"], drawn[p["b"]])) for p in pairs
     ]
-    seen, products = views(whole)
-    assert seen.shape[1] == len(LEXICAL) + len(ALIGNED)
+    seen, products = model_inputs(whole)
+    assert seen.shape[1] == len(LEXICAL_FEATURES) + len(ALIGNMENT_FEATURES)
     same = np.array([pair["same"] for pair in pairs])
     sources = np.array([pair.get("source", "own") for pair in pairs])
     about = {
@@ -253,7 +255,7 @@ def main() -> None:
     print(f"{time.monotonic() - began:.0f} s")
 
 
-LEXICAL_WIDTH: Final = len(LEXICAL)
+LEXICAL_WIDTH: Final = len(LEXICAL_FEATURES)
 
 if __name__ == "__main__":
     main()

@@ -168,7 +168,7 @@ class MemoryAnswers:
         question = Question(request.tenant, route.tier, exact, exact, None)
         return Miss(CacheOutcome(result="miss"), question, CachePolicy(), now_ms, 60)
 
-    async def keep(self, miss: Miss, done: Done) -> None:
+    async def store_answer(self, miss: Miss, done: Done) -> None:
         """Whatever it is."""
         self.open -= 1
         self.kept[miss.question.exact] = done
@@ -177,12 +177,12 @@ class MemoryAnswers:
         """Counted."""
         self.open -= 1
 
-    async def follow(self, task: Refresh | ShadowCheck, done: Done) -> bool | None:
+    async def take_follow_up(self, task: Refresh | ShadowCheck, done: Done) -> bool | None:
         """Kept."""
         self.kept[task.miss.question.exact] = done
         return None
 
-    async def forget(self, what: Invalidation) -> int:  # noqa: ARG002 the seam's
+    async def invalidate(self, what: Invalidation) -> int:  # noqa: ARG002 the seam's
         """Everything."""
         gone = len(self.kept)
         self.kept.clear()

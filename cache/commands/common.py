@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import ValidationError
 from redis.asyncio import Redis
 
-from cache.commands.pairs_file import BadLine, Pair, PairLine, parse_pairs
+from cache.commands.pairs_file import BadLine, InputLine, Pair, parse_pairs
 from cache.semantic.embedder import LocalEmbedder, NoEmbedder
 from cache.semantic.verifier_file import NoVerifier, load_verifier
 from cache.settings import CacheSettings
@@ -72,7 +72,7 @@ def model_of(settings: CacheSettings) -> tuple[LocalEmbedder, Verifier]:
         raise CommandError(str(error)) from None
 
 
-def read_lines(path: Path) -> list[PairLine]:
+def read_lines(path: Path) -> list[InputLine]:
     """The lines of a file of pairs."""
     try:
         return list(parse_pairs(path.read_bytes().splitlines()))
@@ -80,7 +80,7 @@ def read_lines(path: Path) -> list[PairLine]:
         raise CommandError(f"{path}: {error.strerror}") from None
 
 
-def split(lines: list[PairLine]) -> tuple[list[Pair], list[BadLine]]:
+def split(lines: list[InputLine]) -> tuple[list[Pair], list[BadLine]]:
     """The pairs, and the lines that are none."""
     good = [line for line in lines if isinstance(line, Pair)]
     return good, [line for line in lines if isinstance(line, BadLine)]

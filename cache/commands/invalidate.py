@@ -5,7 +5,7 @@ import asyncio
 
 from cache.commands.common import CommandError, redis_of, settings_of
 from cache.storage.batched_reads import BatchedReads
-from cache.storage.invalidation import Invalidation, carry_out_invalidation
+from cache.storage.invalidation import Invalidation, invalidate
 from cache.storage.store import EntryStore
 from runtime.redis.errors import REDIS_UNAVAILABLE
 from runtime.redis.pipelining import PipelineLane
@@ -39,7 +39,7 @@ async def _run(options: argparse.Namespace) -> int:
     async with redis_of(options) as redis:
         store = EntryStore(PipelineLane(redis), BatchedReads(redis, 1), settings.key_prefix)
         try:
-            count = await carry_out_invalidation(store, what)
+            count = await invalidate(store, what)
         except REDIS_UNAVAILABLE as error:
             raise CommandError(f"Redis: {error}") from None
     print(f"{count} entries forgotten")

@@ -7,7 +7,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any, Final
 
-from cache.commands.pairs_file import BadLine, Pair, PairLine
+from cache.commands.pairs_file import BadLine, InputLine, Pair
 from cache.identity.normalisation import canonical
 from cache.semantic.embedder import LocalEmbedder
 from cache.verification.accept import PairAccepted, accept_texts
@@ -26,7 +26,7 @@ class PairJudge:
         self._target = target
         self._sketch = lru_cache(maxsize=20_000)(self._draw)
 
-    def judge(self, read: Iterable[PairLine], threads: int = 2) -> Iterator[dict[str, Any]]:
+    def judge(self, read: Iterable[InputLine], threads: int = 2) -> Iterator[dict[str, Any]]:
         """Each line's object with `score`, `hit` and `reason`, in order."""
         waiting = iter(read)
         with ThreadPoolExecutor(threads) as pool:

@@ -33,17 +33,17 @@ class BadLine:
     fields: dict[str, Any]
 
 
-PairLine: TypeAlias = Pair | BadLine
+InputLine: TypeAlias = Pair | BadLine
 
 
-def parse_pairs(lines: Iterable[str | bytes]) -> Iterator[PairLine]:
+def parse_pairs(lines: Iterable[str | bytes]) -> Iterator[InputLine]:
     """Each line that isn't blank, numbered from 1."""
     for number, line in enumerate(lines, start=1):
         if line.strip():
             yield _parse(number, line)
 
 
-def _parse(number: int, line: str | bytes) -> PairLine:
+def _parse(number: int, line: str | bytes) -> InputLine:
     try:
         fields = json.loads(line)
     except ValueError as error:

@@ -4,7 +4,7 @@ from typing import Any, cast
 
 from redis.asyncio import Redis
 
-from cache.semantic.error_bound import clopper_pearson, read_error_bound
+from cache.semantic.error_bound import clopper_pearson, decode_error_bound
 from cache.settings import CacheSettings
 from cache.storage.batched_reads import BatchedReads
 from cache.storage.store import EntryStore
@@ -33,10 +33,10 @@ async def tenant_stats(redis: Redis, settings: CacheSettings, tenant: str) -> di
 
 
 def _standing(value: bytes | None, limit: float) -> dict[str, Any]:
-    promise = read_error_bound(None if value is None else value.decode())
+    promise = decode_error_bound(None if value is None else value.decode())
     least, most = clopper_pearson(promise.wrong, promise.checked)
     return {
-        "standing": promise.standing(limit),
+        "standing": promise.status(limit),
         "tightened": promise.level,
         "checked": promise.checked,
         "wrong": promise.wrong,

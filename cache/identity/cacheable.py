@@ -13,7 +13,7 @@ from producers.contract import ChatBody, Done
 
 
 @dataclass(frozen=True, slots=True)
-class TextSign:
+class TextPattern:
     """An expression, and the words, in small letters, of which any text that it finds has one.
 
     Looking for the words first is 20 times cheaper, and most texts have none of them.
@@ -22,16 +22,16 @@ class TextSign:
     words: tuple[str, ...]
     expression: re.Pattern[str]
 
-    def found_in(self, text: str, folded: str) -> bool:
+    def matches(self, text: str, folded: str) -> bool:
         """folded: `text` in small letters."""
         return any(word in folded for word in self.words) and bool(self.expression.search(text))
 
 
-def _sign(words: str, expression: str) -> TextSign:
-    return TextSign(tuple(words.split("|")), re.compile(expression, re.IGNORECASE))
+def _sign(words: str, expression: str) -> TextPattern:
+    return TextPattern(tuple(words.split("|")), re.compile(expression, re.IGNORECASE))
 
 
-MOMENT: Final = _sign(
+TIME_BOUND: Final = _sign(
     "today|tonight|tomorrow|yesterday|now|moment|current|latest|newest|recent|breaking|so far this"
     "|this |next |last |time is|price|weather",
     r"\b(?:today|tonight|tomorrow|yesterday|right now|just now|at the moment|currently|latest"
@@ -45,14 +45,14 @@ _HOW_TO: Final = re.compile(
     r"|is it (?:possible|safe|ok|legal)|ways to|steps to|best way)\b",
     re.IGNORECASE,
 )
-MINE: Final = _sign("my|mine|our", r"\b(?:my|mine|our|ours)\b")
-PERSON: Final = _sign(
+POSSESSIVE: Final = _sign("my|mine|our", r"\b(?:my|mine|our|ours)\b")
+PERSONAL: Final = _sign(
     "my|i live |i am called|who am i|remember",
     r"\b(?:my name is|i live (?:in|at)|i am called|who am i|do you remember|remember (?:me|that i)"
     r"|my (?:order|account|invoice|balance|appointment|booking|ticket|subscription|bill|contract)"
     r" (?:number|id|status|history)|where is my|when (?:will|does) my|what (?:is|are|was) my)\b",
 )
-ADDRESS: Final = _sign("@", r"[\w.+-]+@[\w-]+\.\w{2,}")
+EMAIL_ADDRESS: Final = _sign("@", r"[\w.+-]+@[\w-]+\.\w{2,}")
 _DIGITS: Final = re.compile(r"\d{3}")
 _LONG_NUMBER: Final = re.compile(r"\b\d{7,}\b|\b\d{3}[ -]\d{3,4}[ -]\d{3,4}\b")
 
@@ -73,7 +73,7 @@ def refuse_question(text: str | None, policy: CachePolicy) -> str | None:
     if text is None:
         return None
     folded = text.casefold()
-    if not policy.allow_time_bound and MOMENT.found_in(text, folded):
+    if not policy.allow_time_bound and TIME_BOUND.matches(text, folded):
         return "about the moment"
     if not policy.allow_personal and _personal(text, folded):
         return "about the person who asks"
@@ -93,11 +93,11 @@ def refuse_answer(done: Done, policy: CachePolicy) -> str | None:
 
 
 def _personal(text: str, folded: str) -> bool:
-    if PERSON.found_in(text, folded) or ADDRESS.found_in(text, folded):
+    if PERSONAL.matches(text, folded) or EMAIL_ADDRESS.matches(text, folded):
         return True
     if _DIGITS.search(text) and _LONG_NUMBER.search(text):
         return True
-    return MINE.found_in(text, folded) and _HOW_TO.search(text) is None
+    return POSSESSIVE.matches(text, folded) and _HOW_TO.search(text) is None
 
 
 def _refuse_choice(choice: dict[str, Any]) -> str | None:

@@ -23,7 +23,7 @@ class IndexedQuestion:
 
     space: str
     vector: Vector = field(compare=False, repr=False)
-    sketch: QuantizedEmbedding = field(compare=False, repr=False)
+    quantized: QuantizedEmbedding = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +42,10 @@ class Miss:
     ttl_s: float
     min_confidence: float | None = None
     tags: tuple[str, ...] = ()
-    age: str | None = None
+    version: str | None = None
     group: str = ""
-    placed: IndexedQuestion | None = None
-    lead: Leader | None = None
+    indexed: IndexedQuestion | None = None
+    lease: Leader | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +63,8 @@ class ShadowCheck:
     """
 
     miss: Miss
-    neighbour: str
-    served: CacheEntry = field(repr=False)
+    entry_name: str
+    entry: CacheEntry = field(repr=False)
     score: float
 
 

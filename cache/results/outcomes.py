@@ -53,8 +53,8 @@ def new_entry(miss: Miss, done: Done, life_ms: int) -> CacheEntry:
     return CacheEntry(
         exact=miss.question.exact,
         text=miss.question.text,
-        sketch=None if miss.placed is None else encode_sketch(miss.placed.sketch),
-        epoch=(miss.age or "").partition(".")[0],
+        sketch=None if miss.indexed is None else encode_sketch(miss.indexed.quantized),
+        epoch=(miss.version or "").partition(".")[0],
         kept_ms=miss.now_ms,
         fresh_until_ms=miss.now_ms + life_ms,
         cost_micro_usd=done.cost_micro_usd,

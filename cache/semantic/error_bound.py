@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 CONFIDENCE: Final = 0.95
-STRICTEST: Final = 4
-PRIOR: Final = 6
-MOST_OBSERVED: Final = 24
+MAX_LEVEL: Final = 4
+PRIOR_WEIGHT: Final = 6
+MAX_OBSERVATIONS: Final = 24
 
 BoundStatus: TypeAlias = Literal["kept", "unproven", "off"]
 
@@ -31,23 +31,23 @@ class ErrorBound:
     wrong: int = 0
 
     @property
-    def off(self) -> bool:
+    def is_off(self) -> bool:
         """Whether the group's semantic step is switched off."""
-        return self.level > STRICTEST
+        return self.level > MAX_LEVEL
 
     def target(self, asked: float) -> float:
         """The target that is in force for the one the operator asked for."""
         return asked / (1 << self.level)
 
-    def observed(self, *, right: bool, limit: float) -> "ErrorBound":
+    def with_observation(self, *, right: bool, limit: float) -> "ErrorBound":
         """After one more observation. limit: the greatest share of wrong hits that is promised."""
         now = ErrorBound(self.level, self.checked + 1, self.wrong + (not right))
         least, _ = clopper_pearson(now.wrong, now.checked)
         return ErrorBound(self.level + 1) if least > limit else now
 
-    def standing(self, limit: float) -> BoundStatus:
+    def status(self, limit: float) -> BoundStatus:
         """What the observations allow to say."""
-        if self.off:
+        if self.is_off:
             return "off"
         return "kept" if clopper_pearson(self.wrong, self.checked)[1] <= limit else "unproven"
 
@@ -64,12 +64,12 @@ def posterior_score(score: float, record: Sequence[Observation]) -> float:
     """The verifier's score, shifted by what was observed on the entry."""
     speaks_for = sum(one.right and one.score <= score for one in record)
     against = sum(not one.right and one.score >= score for one in record)
-    return (score * PRIOR + speaks_for) / (PRIOR + speaks_for + against)
+    return (score * PRIOR_WEIGHT + speaks_for) / (PRIOR_WEIGHT + speaks_for + against)
 
 
 def shadow_chance(share: float, record: Sequence[Observation]) -> float:
     """How likely a hit is checked: likelier on an entry of which little is known."""
-    return min(1.0, share * 2 * PRIOR / (PRIOR + len(record)))
+    return min(1.0, share * 2 * PRIOR_WEIGHT / (PRIOR_WEIGHT + len(record)))
 
 
 def clopper_pearson(
@@ -84,12 +84,12 @@ def clopper_pearson(
     return least, most
 
 
-def write_error_bound(promise: ErrorBound) -> str:
+def encode_error_bound(promise: ErrorBound) -> str:
     """As text for Redis."""
     return f"{promise.level}.{promise.checked}.{promise.wrong}"
 
 
-def read_error_bound(text: str | None) -> ErrorBound:
+def decode_error_bound(text: str | None) -> ErrorBound:
     """A new record when there is none, or it is damaged."""
     parts = (text or "").split(".")
     if len(parts) != 3 or not all(part.isdecimal() for part in parts):  # noqa: PLR2004
@@ -98,13 +98,13 @@ def read_error_bound(text: str | None) -> ErrorBound:
     return ErrorBound(level, checked, min(wrong, checked))
 
 
-def write_record(record: Sequence[Observation]) -> str:
+def encode_record(record: Sequence[Observation]) -> str:
     """As text for Redis; the latest ones."""
-    latest = record[-MOST_OBSERVED:]
+    latest = record[-MAX_OBSERVATIONS:]
     return " ".join(f"{'+' if one.right else '-'}{one.score:.4f}" for one in latest)
 
 
-def read_record(text: str | None) -> tuple[Observation, ...]:
+def decode_record(text: str | None) -> tuple[Observation, ...]:
     """Empty when there is none, or it is damaged."""
     try:
         return tuple(Observation(float(one[1:]), one[0] == "+") for one in (text or "").split())

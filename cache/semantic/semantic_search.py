@@ -15,9 +15,9 @@ from cache.results.lookup_result import IndexedQuestion
 from cache.semantic.embedder import Embedder
 from cache.semantic.error_bound import (
     ErrorBound,
+    decode_error_bound,
+    decode_record,
     posterior_score,
-    read_error_bound,
-    read_record,
     shadow_chance,
 )
 from cache.semantic.vector_index import VectorIndex
@@ -25,10 +25,10 @@ from cache.settings import CachePolicy
 from cache.storage.batched_reads import BatchedReads, Unavailable
 from cache.storage.circuit_breaker import DependencyBreaker
 from cache.storage.entry import CacheEntry
-from cache.storage.store import EntryStore, store_read
+from cache.storage.store import EntryStore, decode_read
 from cache.storage.time_limit import within_time_limit
 from cache.verification import quantized_embedding as sketches
-from cache.verification.accept import STRICTER, PairAccepted, accept_pair
+from cache.verification.accept import GUARD_FACTOR, PairAccepted, accept_pair
 from cache.verification.lexical_guard import differences
 from cache.verification.quantized_embedding import QuantizedEmbedding, quantize
 from cache.verification.tokenizer import tokenize_question
@@ -46,10 +46,10 @@ LEAST_COSINE: Final = 0.6
 class SemanticMatch:
     """A kept question whose answer serves. shadow: check this hit against the model."""
 
-    name: str
+    entry_name: str
     entry: CacheEntry
     score: float
-    shadow: bool
+    is_sampled: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class NoMatch:
     """No such question: `reason`. placed: where this one belongs, if it was embedded."""
 
     reason: str
-    placed: IndexedQuestion | None = None
+    indexed: IndexedQuestion | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ class SemanticSearch:
         self._patience = DependencyBreaker()
         self._removals: set[asyncio.Task[None]] = set()
 
-    async def nearest(self, want: SearchRequest, span: OpenSpan) -> SearchResult:
+    async def search(self, want: SearchRequest, span: OpenSpan) -> SearchResult:
         """The kept question that is surest to share its answer. Never raises for what is away.
 
         span: gets the steps.
@@ -115,19 +115,19 @@ class SemanticSearch:
         text = want.question.text
         if text is None or len(text) > want.policy.max_semantic_chars:
             return NoMatch("too long or no text")
-        if not self._patience.may_ask(time.monotonic()):
+        if not self._patience.allows(time.monotonic()):
             return NoMatch("the search failed repeatedly; tried again soon")
-        self._patience = self._patience.asked(time.monotonic())
+        self._patience = self._patience.after_call(time.monotonic())
         placed: list[IndexedQuestion] = []
         try:
             found = await within_time_limit(self._budget_s, self._search(want, placed, span))
         except REDIS_UNAVAILABLE as error:
-            self._patience = self._patience.failed(time.monotonic())
+            self._patience = self._patience.after_failure(time.monotonic())
             return NoMatch(f"search: {type(error).__name__}", placed[0] if placed else None)
-        self._patience = self._patience.answered()
+        self._patience = self._patience.after_success()
         return found
 
-    async def place(self, question: Question, age: str, span: OpenSpan) -> IndexedQuestion:
+    async def embed_question(self, question: Question, age: str, span: OpenSpan) -> IndexedQuestion:
         """Where a question lies. May raise OSError. span: gets the step."""
         with span.span("embed"):
             made = await self._embedder.embed(question.text or "")
@@ -154,10 +154,10 @@ class SemanticSearch:
         self, want: SearchRequest, placed: list[IndexedQuestion], span: OpenSpan
     ) -> SearchResult:
         """`placed` gets what is known even if the time is up before the end."""
-        here = await self.place(want.question, want.age, span)
+        here = await self.embed_question(want.question, want.age, span)
         placed.append(here)
         with span.span("search") as searching:
-            near = await self._index.near(here.space, here.vector, CANDIDATES)
+            near = await self._index.nearest(here.space, here.vector, CANDIDATES)
             searching.attributes = {CACHE_COSINES: [one.cosine for one in near]}
         names = [one.entry for one in near if one.cosine >= LEAST_COSINE]
         if not names:
@@ -169,9 +169,9 @@ class SemanticSearch:
         promise, candidates = read_back
         self._forget(here.space, set(names) - {candidate.name for candidate in candidates})
         fresh = [one for one in candidates if want.now_ms < one.entry.fresh_until_ms]
-        if promise.off or not fresh:
-            return NoMatch("switched off: too many wrong hits" if promise.off else "gone", here)
-        asked = EmbeddedText(want.question.text or "", here.sketch)
+        if promise.is_off or not fresh:
+            return NoMatch("switched off: too many wrong hits" if promise.is_off else "gone", here)
+        asked = EmbeddedText(want.question.text or "", here.quantized)
         target = promise.target(want.policy.target_false_hits)
         with span.span("verify") as verifying:
             found = await asyncio.to_thread(self._choose, asked, here, fresh, target, want.policy)
@@ -191,11 +191,11 @@ class SemanticSearch:
         age, promise, *rest = values
         found = []
         for name, value, record in zip(names, rest, rest[len(names) :], strict=False):
-            entry = store_read(age, value).entry
+            entry = decode_read(age, value).entry
             drawn = sketches.decode_quantized(entry.sketch) if entry and entry.sketch else None
             if entry is not None and entry.text is not None and drawn is not None:
                 found.append(_Candidate(name, entry, drawn, _text(record)))
-        return read_error_bound(_text(promise)), found
+        return decode_error_bound(_text(promise)), found
 
     def _choose(
         self,
@@ -206,10 +206,13 @@ class SemanticSearch:
         policy: CachePolicy,
     ) -> SearchResult:
         """The nearest candidate that is good enough. Runs on a thread."""
-        bars = self._verifier.point(target), self._verifier.point(target / STRICTER)
+        bars = (
+            self._verifier.operating_point(target),
+            self._verifier.operating_point(target / GUARD_FACTOR),
+        )
         refusals = []
         for one in candidates:
-            kept, record = EmbeddedText(one.entry.text or "", one.sketch), read_record(one.record)
+            kept, record = EmbeddedText(one.entry.text or "", one.sketch), decode_record(one.record)
             sure = posterior_score(float(self._verifier.score([(asked, kept)])[0]), record)
             verdict = accept_pair(
                 sure,

@@ -33,7 +33,7 @@ class VectorIndex(Protocol):
         """Puts an entry in, or moves it."""
         ...
 
-    async def near(self, space: str, vector: Vector, count: int) -> list[NearestVector]:
+    async def nearest(self, space: str, vector: Vector, count: int) -> list[NearestVector]:
         """The nearest entries, nearest first."""
         ...
 
@@ -61,7 +61,7 @@ class RedisIndex:
             pipe.expire(space, ttl_s, gt=True)
             await pipe.execute()
 
-    async def near(self, space: str, vector: Vector, count: int) -> list[NearestVector]:
+    async def nearest(self, space: str, vector: Vector, count: int) -> list[NearestVector]:
         """By VSIM; empty when there is no such set."""
         blob = vector.astype(np.float32).tobytes()
         command = ("VSIM", space, "FP32", blob, "WITHSCORES", "COUNT", count)
@@ -101,7 +101,7 @@ class ProcessIndex:
         await self._tell({"op": "add", "space": space, "entry": entry, "vector": _pack(vector)})
         self._put(space, entry, vector)
 
-    async def near(self, space: str, vector: Vector, count: int) -> list[NearestVector]:
+    async def nearest(self, space: str, vector: Vector, count: int) -> list[NearestVector]:
         """By Hamming distance of sign bits, then by 8-bit products."""
         if self._following is None or self._following.done():
             self._following = asyncio.create_task(self._follow())
@@ -109,7 +109,7 @@ class ProcessIndex:
         if rows is None:
             return []
         if len(rows) < MANY_ROWS:
-            return rows.near(vector, count)
+            return rows.nearest(vector, count)
         return await asyncio.to_thread(self._locked_near, rows, vector, count)
 
     async def remove(self, space: str, entries: Iterable[str]) -> None:
@@ -156,7 +156,7 @@ class ProcessIndex:
 
     def _locked_near(self, rows: VectorRows, vector: Vector, count: int) -> list[NearestVector]:
         with self._lock:
-            return rows.near(vector, count)
+            return rows.nearest(vector, count)
 
     def _put(self, space: str, entry: str, vector: Vector) -> None:
         rows = self._spaces.pop(space, None) or VectorRows(vector.size)
@@ -170,7 +170,7 @@ class ProcessIndex:
         rows = self._spaces.get(space)
         if rows is not None:
             with self._lock:
-                rows.drop(entry)
+                rows.remove(entry)
 
 
 async def has_vector_sets(redis: Redis) -> bool:

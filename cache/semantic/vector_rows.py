@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Vector: TypeAlias = NDArray[np.float32]
-RESCORED: Final = 64
-FIRST_ROOM: Final = 16
+RERANKED: Final = 64
+INITIAL_CAPACITY: Final = 16
 MAX_ROWS: Final = 200_000
 
 
@@ -31,9 +31,9 @@ class VectorRows:
     """
 
     def __init__(self, width: int) -> None:
-        self._bits = np.zeros((-(-width // 64), FIRST_ROOM), dtype=np.uint64)
-        self._small = np.zeros((FIRST_ROOM, width), dtype=np.int8)
-        self._scale = np.zeros(FIRST_ROOM, dtype=np.float32)
+        self._bits = np.zeros((-(-width // 64), INITIAL_CAPACITY), dtype=np.uint64)
+        self._small = np.zeros((INITIAL_CAPACITY, width), dtype=np.int8)
+        self._scale = np.zeros(INITIAL_CAPACITY, dtype=np.float32)
         self._names: list[str] = []
         self._row: dict[str, int] = {}
 
@@ -45,14 +45,14 @@ class VectorRows:
         row = self._row.get(entry)
         if row is None:
             if len(self) >= MAX_ROWS:
-                self.drop(next(iter(self._row)))
+                self.remove(next(iter(self._row)))
             row = self._append(entry)
         scale = float(np.abs(vector).max()) / 127 or 1.0
         self._bits[:, row] = _signs(vector)
         self._small[row] = np.rint(vector / scale)
         self._scale[row] = scale
 
-    def drop(self, entry: str) -> None:
+    def remove(self, entry: str) -> None:
         """Removes an entry; the last row takes its place."""
         row = self._row.pop(entry, None)
         if row is None:
@@ -65,13 +65,13 @@ class VectorRows:
         self._small[row], self._scale[row] = self._small[at], self._scale[at]
         self._names[row], self._row[last] = last, row
 
-    def near(self, vector: Vector, count: int) -> list[NearestVector]:
+    def nearest(self, vector: Vector, count: int) -> list[NearestVector]:
         """The nearest entries, nearest first."""
         size = len(self)
         if size == 0:
             return []
         rows = np.arange(size)
-        if size > RESCORED:
+        if size > RERANKED:
             rows = _least(self._apart(size, _signs(vector)))
         cosines = (self._small[rows].astype(np.float32) @ vector) * self._scale[rows]
         best = np.argsort(-cosines)[:count]
@@ -98,8 +98,8 @@ class VectorRows:
 def _least(apart: NDArray[np.uint16]) -> NDArray[np.intp]:
     """The rows at the least distances; by counting, for a distance is one of a few hundred."""
     up_to = np.bincount(apart).cumsum()
-    rows = np.flatnonzero(apart <= np.searchsorted(up_to, RESCORED))
-    return rows[np.argsort(apart[rows], kind="stable")][: 4 * RESCORED]
+    rows = np.flatnonzero(apart <= np.searchsorted(up_to, RERANKED))
+    return rows[np.argsort(apart[rows], kind="stable")][: 4 * RERANKED]
 
 
 def _signs(vector: Vector) -> NDArray[np.uint64]:

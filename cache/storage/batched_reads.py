@@ -43,7 +43,7 @@ class BatchedReads:
     async def get(self, *keys: str) -> Values | Unavailable:
         """The values of `keys`, None where there is none."""
         loop = asyncio.get_running_loop()
-        if not self._patience.may_ask(time.monotonic()):
+        if not self._patience.allows(time.monotonic()):
             return Unavailable("Redis failed repeatedly; asked again soon")
         if not self._waiting:
             loop.call_soon(self._send)
@@ -62,15 +62,15 @@ class BatchedReads:
         return cast("Values", await self._redis.mget(keys))
 
     async def _fetch(self, batch: _Waiting) -> None:
-        self._patience = self._patience.asked(time.monotonic())
+        self._patience = self._patience.after_call(time.monotonic())
         try:
             unique = list(dict.fromkeys(key for keys, _ in batch for key in keys))
             values = await within_time_limit(self._budget_s, self._mget(unique))
         except REDIS_UNAVAILABLE as error:
-            self._patience = self._patience.failed(time.monotonic())
+            self._patience = self._patience.after_failure(time.monotonic())
             _settle(batch, Unavailable(f"Redis: {type(error).__name__}"))
         else:
-            self._patience = self._patience.answered()
+            self._patience = self._patience.after_success()
             found = dict(zip(unique, values, strict=True))
             for keys, answer in batch:
                 _settle([(keys, answer)], [found[key] for key in keys])

@@ -17,23 +17,23 @@ class DependencyBreaker:
     """failures in a row; until: ask nothing before; pause_s: the last pause; probing: one asks."""
 
     failures: int = 0
-    until: float = 0.0
+    open_until: float = 0.0
     pause_s: float = 0.0
     probing_until: float = 0.0
 
-    def may_ask(self, now: float) -> bool:
+    def allows(self, now: float) -> bool:
         """Whether a question may be put now."""
-        return self.pause_s == 0.0 or (now >= self.until and now >= self.probing_until)
+        return self.pause_s == 0.0 or (now >= self.open_until and now >= self.probing_until)
 
-    def asked(self, now: float) -> "DependencyBreaker":
+    def after_call(self, now: float) -> "DependencyBreaker":
         """A question was put: when it is the probe, the others wait for it."""
         return self if self.pause_s == 0.0 else replace(self, probing_until=now + FIRST_PAUSE_S)
 
-    def answered(self) -> "DependencyBreaker":
+    def after_success(self) -> "DependencyBreaker":
         """An answer came in time."""
         return _CALM if self != _CALM else self
 
-    def failed(self, now: float) -> "DependencyBreaker":
+    def after_failure(self, now: float) -> "DependencyBreaker":
         """Too late, or an error: after a few in a row, pauses that double."""
         failures = self.failures + 1
         if failures < FAILURES_TO_OPEN:

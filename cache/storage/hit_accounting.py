@@ -18,7 +18,7 @@ class HitAccounting:
         self._saved: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
         self._telling: asyncio.Task[None] | None = None
 
-    def hit(self, tenant: str, entry: str, saved: Decimal | None) -> None:
+    def count_hit(self, tenant: str, entry: str, saved: Decimal | None) -> None:
         """An entry was served."""
         self._saved[tenant][entry] += float(saved or 0)
         if self._telling is None or self._telling.done():
@@ -38,4 +38,4 @@ class HitAccounting:
     async def _tell(self) -> None:
         saved, self._saved = self._saved, defaultdict(lambda: defaultdict(float))
         for tenant, entries in saved.items():
-            await self._store.credit(tenant, entries)
+            await self._store.add_savings(tenant, entries)

@@ -27,11 +27,11 @@ class Invalidation(BaseModel):
         return self
 
 
-async def carry_out_invalidation(store: EntryStore, what: Invalidation) -> int:
+async def invalidate(store: EntryStore, what: Invalidation) -> int:
     """Carries it out; how many entries went. Raises REDIS_UNAVAILABLE: try again later."""
     if what.everything:
-        return await store.forget_all(what.tenant)
+        return await store.begin_epoch(what.tenant)
     if what.entry is not None:
-        return await store.forget(what.tenant, [what.entry])
+        return await store.delete(what.tenant, [what.entry])
     tag = f"scope:{what.scope}" if what.scope is not None else str(what.tag)
-    return len(await store.forget_tag(what.tenant, tag))
+    return len(await store.delete_tag(what.tenant, tag))

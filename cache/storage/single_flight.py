@@ -16,8 +16,8 @@ from runtime.redis.pipelining import PipelineLane
 
 _ALONE: Final = b"alone"
 _ALONE_MS: Final = 2_000
-LONGEST_LEAD_S: Final = 180.0
-"""A call that was forgotten (cancelled without `land`) must not hold its followers for ever."""
+MAX_LEASE_S: Final = 180.0
+"""A call that was forgotten (cancelled without `release`) must not hold its followers for ever."""
 FIRST_WAIT_S: Final = 0.01
 LONGEST_WAIT_S: Final = 0.1
 
@@ -52,7 +52,7 @@ class SingleFlight:
     ) -> None:
         self._reads = reads
         self._budget_s = budget_s
-        self._leases = ExclusiveLeases(trips, life_s=lease_s, longest_s=LONGEST_LEAD_S)
+        self._leases = ExclusiveLeases(trips, life_s=lease_s, longest_s=MAX_LEASE_S)
         self._joining: set[str] = set()
 
     async def join(self, key: str) -> Role:
@@ -91,7 +91,7 @@ class SingleFlight:
             return Follower()
         return await self.join(key)
 
-    async def land(self, lead: Leader, *, shared: bool) -> None:
+    async def release(self, lead: Leader, *, shared: bool) -> None:
         """The call ended. shared: its entry is there (or another may try); else each for itself."""
         mark = "" if shared else _ALONE.decode()
         # without Redis the lease ends by itself

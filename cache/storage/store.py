@@ -18,27 +18,27 @@ from runtime.redis.lua_files import lua
 from runtime.redis.pipelining import PipelineLane
 
 WRITE_BUDGET_S: Final = 2.0
-NEW: Final = "0.0"
+FIRST_VERSION: Final = "0.0"
 
 
 @dataclass(frozen=True, slots=True)
 class StoreRead:
     """What one read showed: the tenant's age (`epoch.generation`) and the entry, if it is valid."""
 
-    age: str
+    version: str
     entry: CacheEntry | None
 
     @property
     def epoch(self) -> str:
         """The part of the age that entries must share to be served."""
-        return self.age.partition(".")[0]
+        return self.version.partition(".")[0]
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
     """The entry is in the store; `dropped` had to go for it."""
 
-    dropped: tuple[str, ...]
+    evicted: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +64,14 @@ class EntryStore:
         """The Redis key of something of a tenant."""
         return ":".join((f"{self._prefix}:{{{tenant}}}", *parts))
 
-    async def look(self, tenant: str, entry: str) -> StoreRead | Unavailable:
+    async def read(self, tenant: str, entry: str) -> StoreRead | Unavailable:
         """The entry, and the age that a later `keep` must still find."""
         values = await self._reads.get(self.key(tenant, "age"), self.key(tenant, "e", entry))
         if isinstance(values, Unavailable):
             return values
-        return store_read(values[0], values[1])
+        return decode_read(values[0], values[1])
 
-    async def keep(  # noqa: PLR0913 - one record, spelled out
+    async def write(  # noqa: PLR0913 - one record, spelled out
         self,
         tenant: str,
         name: str,
@@ -108,7 +108,7 @@ class EntryStore:
             return NotStored(result.decode())
         return Stored(tuple(gone.decode() for gone in dropped))
 
-    async def credit(self, tenant: str, saved: dict[str, float]) -> None:
+    async def add_savings(self, tenant: str, saved: dict[str, float]) -> None:
         """Adds to what entries are worth: micro-dollars that their hits saved."""
         keys = [self.key(tenant, name) for name in ("sizes", "worth", "account")]
         args = [part for item in saved.items() for part in item]
@@ -118,7 +118,7 @@ class EntryStore:
         except REDIS_UNAVAILABLE:
             return  # it costs a little precision of the eviction
 
-    async def forget(self, tenant: str, entries: Iterable[str]) -> int:
+    async def delete(self, tenant: str, entries: Iterable[str]) -> int:
         """Removes entries; answers on their way are not kept. Raises when Redis is away."""
         names = list(entries)
         for start in range(0, max(1, len(names)), 500):
@@ -126,17 +126,17 @@ class EntryStore:
             await self._forget(keys=self._account_keys(tenant), args=batch)
         return len(names)
 
-    async def forget_tag(self, tenant: str, tag: str) -> list[str]:
+    async def delete_tag(self, tenant: str, tag: str) -> list[str]:
         """Removes what was kept under a tag; their names. Raises when Redis is away."""
         key = self.key(tenant, "tag", tag)
         found: set[bytes] = await self._trips.send(lambda pipe: pipe.smembers(key))
         members = [str(name, "utf-8") for name in found]
-        await self.forget(tenant, members)
+        await self.delete(tenant, members)
         if members:
             await self._trips.send(lambda pipe: pipe.srem(key, *members))
         return members
 
-    async def forget_all(self, tenant: str) -> int:
+    async def begin_epoch(self, tenant: str) -> int:
         """Begins a new epoch: nothing kept until now is served. Raises when Redis is away."""
         return int(await self._forget_all(keys=self._account_keys(tenant)[:5]))
 
@@ -145,9 +145,9 @@ class EntryStore:
         return [*(self.key(tenant, name) for name in names), self.key(tenant, "e", "")]
 
 
-def store_read(age: bytes | None, value: bytes | None) -> StoreRead:
+def decode_read(age: bytes | None, value: bytes | None) -> StoreRead:
     """What the values of `age` and of an entry's key mean together."""
-    current = NEW if age is None else age.decode()
+    current = FIRST_VERSION if age is None else age.decode()
     entry = None if value is None else decode_entry(value)
     found = StoreRead(current, entry)
     return found if entry is None or entry.epoch == found.epoch else StoreRead(current, None)

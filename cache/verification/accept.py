@@ -13,7 +13,7 @@ from cache.verification.lexical_guard import Difference, differences
 from cache.verification.tokenizer import tokenize_question
 from cache.verification.verifier import Verifier
 
-STRICTER: Final = 10
+GUARD_FACTOR: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def accept_pair(
 
 def accept_texts(score: float, a: str, b: str, verifier: Verifier, target: float) -> PairVerdict:
     """The same from the texts and the operator's target; the reason tells what differs."""
-    bars = verifier.point(target), verifier.point(target / STRICTER)
+    bars = verifier.operating_point(target), verifier.operating_point(target / GUARD_FACTOR)
     found = differences(tokenize_question(a), tokenize_question(b))
     verdict = accept_pair(score, *bars, found)
     if isinstance(verdict, PairAccepted) or not found:

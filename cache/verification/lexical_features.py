@@ -14,7 +14,7 @@ from cache.verification.lexical_guard import differences, one_sided_names
 from cache.verification.tokenizer import QuestionWords
 from cache.verification.vocabulary import FUNCTION_WORDS
 
-LEXICAL: Final = (
+LEXICAL_FEATURES: Final = (
     "tokens_fewer", "tokens_more", "tokens_ratio",
     "token_jaccard", "stem_jaccard", "stem_dice", "stem_within", "stem_covers",
     "trigram_jaccard", "bigram_jaccard", "order", "common_start", "common_end",

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cache.verification.quantized_embedding import QuantizedEmbedding, Vector
 
-SIDE: Final = (
+SIDE_FEATURES: Final = (
     "mean",
     "weighted",
     "least",
@@ -20,10 +20,10 @@ SIDE: Final = (
     "unshared_gap",
     "unshared_widest",
 )
-ALIGNED: Final = (
+ALIGNMENT_FEATURES: Final = (
     "cosine",
-    *(f"{name}_lower" for name in SIDE),
-    *(f"{name}_upper" for name in SIDE),
+    *(f"{name}_lower" for name in SIDE_FEATURES),
+    *(f"{name}_upper" for name in SIDE_FEATURES),
     "unshared_cosine",
     "unshared_best",
     "unshared_match",
@@ -40,7 +40,7 @@ def alignment_features(a: QuantizedEmbedding, b: QuantizedEmbedding) -> list[flo
     """The values of ALIGNED; symmetric in a and b."""
     cosine = float(a.sentence @ b.sentence)
     if not len(a.ids) or not len(b.ids):
-        return [cosine] + [0.0] * (len(ALIGNED) - 1)
+        return [cosine] + [0.0] * (len(ALIGNMENT_FEATURES) - 1)
     likeness = a.tokens @ b.tokens.T
     same = a.ids[:, None] == b.ids[None, :]
     new_a, new_b = ~same.any(axis=1), ~same.any(axis=0)

@@ -20,7 +20,7 @@ from cache.verification.tokenizer import tokenize_question
 
 Array: TypeAlias = NDArray[Any]
 FORMAT: Final = "1"
-WEIGHT: Final = 0.5
+PRODUCT_WEIGHT: Final = 0.5
 """Of one product of vectors against one feature; it is part of the trained model."""
 
 
@@ -29,7 +29,7 @@ class EmbeddedText:
     """A question and its sketch."""
 
     text: str
-    sketch: QuantizedEmbedding
+    embedding: QuantizedEmbedding
 
 
 @dataclass(frozen=True)
@@ -60,14 +60,14 @@ class Verifier:
         """The probability, 0..1, that one answer serves both, for each pair."""
         if not pairs:
             return np.zeros(0, np.float32)
-        return self.score_views(*views(pairs))
+        return self.score_inputs(*model_inputs(pairs))
 
-    def score_views(self, seen: Vector, products: Vector) -> Vector:
+    def score_inputs(self, seen: Vector, products: Vector) -> Vector:
         """The same, for what `views` gives."""
         odds = (self._grown(seen) + self._learned(seen, products)) / 2
         return np.asarray(1 / (1 + np.exp(-odds)), dtype=np.float32)
 
-    def point(self, target: float) -> float:
+    def operating_point(self, target: float) -> float:
         """The least score to accept, so that at most `target` of non-duplicates are accepted."""
         return float(np.interp(np.log(target), np.log(self.rates), self.points))
 
@@ -100,14 +100,14 @@ class Verifier:
         return np.asarray((value @ weights + bias)[:, 0])
 
 
-def views(pairs: Sequence[tuple[EmbeddedText, EmbeddedText]]) -> tuple[Vector, Vector]:
+def model_inputs(pairs: Sequence[tuple[EmbeddedText, EmbeddedText]]) -> tuple[Vector, Vector]:
     """What the model sees of pairs: their features, and products and gaps of their vectors."""
     seen = np.array([pair_features(a, b) for a, b in pairs], dtype=np.float32)
-    left = np.stack([a.sketch.sentence for a, _ in pairs])
-    right = np.stack([b.sketch.sentence for _, b in pairs])
+    left = np.stack([a.embedding.sentence for a, _ in pairs])
+    right = np.stack([b.embedding.sentence for _, b in pairs])
     width = left.shape[1]
-    products = left * right * np.float32(width * WEIGHT)
-    gaps = np.abs(left - right) * np.float32(width**0.5 * WEIGHT)
+    products = left * right * np.float32(width * PRODUCT_WEIGHT)
+    gaps = np.abs(left - right) * np.float32(width**0.5 * PRODUCT_WEIGHT)
     return seen, np.concatenate([products, gaps], axis=1)
 
 
@@ -115,7 +115,7 @@ def pair_features(a: EmbeddedText, b: EmbeddedText) -> list[float]:
     """The features of one pair, in the order of LEXICAL and ALIGNED."""
     return [
         *lexical_features(tokenize_question(a.text), tokenize_question(b.text)),
-        *alignment_features(a.sketch, b.sketch),
+        *alignment_features(a.embedding, b.embedding),
     ]
 
 

@@ -76,7 +76,7 @@ class AfterReply:
 
     async def follow(self, task: Refresh | ShadowCheck, done: Done) -> None:
         """What the cache makes of the answer to the call that it asked for."""
-        right = await self.pool.lookup.follow(task, done)
+        right = await self.pool.lookup.take_follow_up(task, done)
         if right is not None:
             self.pool.reporter.checked(right=right)
 

@@ -32,7 +32,7 @@ class AnswerCache(Protocol):
         """
         ...
 
-    async def keep(self, miss: Miss, done: Done) -> None:
+    async def store_answer(self, miss: Miss, done: Done) -> None:
         """Keeps the answer for the next asker. Never raises."""
         ...
 
@@ -40,14 +40,14 @@ class AnswerCache(Protocol):
         """There will be no answer. Never raises."""
         ...
 
-    async def follow(self, task: Refresh | ShadowCheck, done: Done) -> bool | None:
+    async def take_follow_up(self, task: Refresh | ShadowCheck, done: Done) -> bool | None:
         """Takes the answer to the call that a hit asked for. Never raises.
 
         Whether the hit was right, where that was the question and can be told.
         """
         ...
 
-    async def forget(self, what: Invalidation) -> int:
+    async def invalidate(self, what: Invalidation) -> int:
         """How many answers are gone. Raises REDIS_UNAVAILABLE."""
         ...
 

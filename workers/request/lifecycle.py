@@ -255,7 +255,7 @@ class RequestLifecycle:
         self.hop.end(lambda: done_attributes(done))
         if self.awaited is not None:
             miss, self.awaited = self.awaited, None
-            await self.pool.lookup.keep(miss, done)
+            await self.pool.lookup.store_answer(miss, done)
         with (
             logged_failures(self.job),
             self.pool.tracer.aside(self.hop, "second opinion") as self.hop,

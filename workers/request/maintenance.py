@@ -38,7 +38,7 @@ async def _forget(publisher: Publisher, lookup: AnswerCache, record: Record) -> 
         return
     while True:
         try:
-            forgotten = await lookup.forget(order)
+            forgotten = await lookup.invalidate(order)
         except REDIS_UNAVAILABLE as error:
             # a wrong answer that stays is worse than a chore that waits for Redis
             _log.warning("can't invalidate while Redis is away: %s", error)

@@ -97,7 +97,7 @@ def test_stats_and_invalidate(redis_url: str, capsys: pytest.CaptureFixture[str]
             lookup = CacheLookup(CacheSettings(budget_ms=5000), redis)
             found = await lookup.find(request("What is a mutex?", tags=("os",)), ROUTE, NOW)
             assert isinstance(found, Miss)
-            await lookup.keep(found, done())
+            await lookup.store_answer(found, done())
             again = await lookup.find(request("What is a mutex?"), ROUTE, NOW)
             assert isinstance(again, Hit)
             await lookup.close()

@@ -42,27 +42,27 @@ async def index(request: pytest.FixtureRequest, redis: Redis) -> AsyncIterator[V
 
 
 async def test_an_empty_space_has_no_neighbours(index: VectorIndex) -> None:
-    assert await index.near("s", vector(1), 3) == []
+    assert await index.nearest("s", vector(1), 3) == []
 
 
 async def test_the_nearest_come_first_with_their_cosine(index: VectorIndex) -> None:
     asked = vector(1)
     for entry, cosine in (("far", 0.5), ("nearest", 0.98), ("near", 0.9)):
         await index.add("s", entry, near(asked, cosine), 60)
-    found = await index.near("s", asked, 2)
+    found = await index.nearest("s", asked, 2)
     assert [one.entry for one in found] == ["nearest", "near"]
     assert [one.cosine for one in found] == pytest.approx([0.98, 0.9], abs=0.01)
 
 
 async def test_spaces_are_apart_even_at_cosine_one(index: VectorIndex) -> None:
     await index.add("one", "e", vector(1), 60)
-    assert await index.near("other", vector(1), 3) == []
+    assert await index.nearest("other", vector(1), 3) == []
 
 
 async def test_an_entry_added_again_moves(index: VectorIndex) -> None:
     await index.add("s", "e", vector(1), 60)
     await index.add("s", "e", vector(2), 60)
-    found = await index.near("s", vector(2), 3)
+    found = await index.nearest("s", vector(2), 3)
     assert [one.entry for one in found] == ["e"]
     assert found[0].cosine == pytest.approx(1, abs=0.01)
 
@@ -71,7 +71,7 @@ async def test_a_removed_entry_is_gone_and_the_others_stay(index: VectorIndex) -
     for seed in range(5):
         await index.add("s", f"e{seed}", vector(seed), 60)
     await index.remove("s", ["e1", "never there"])
-    found = {one.entry for one in await index.near("s", vector(1), 10)}
+    found = {one.entry for one in await index.nearest("s", vector(1), 10)}
     assert found == {"e0", "e2", "e3", "e4"}
 
 
@@ -79,7 +79,7 @@ async def test_the_right_one_of_many(index: VectorIndex) -> None:
     for seed in range(300):
         await index.add("s", f"e{seed}", vector(seed), 60)
     for seed in (0, 150, 299):
-        assert (await index.near("s", near(vector(seed), 0.9), 1))[0].entry == f"e{seed}"
+        assert (await index.nearest("s", near(vector(seed), 0.9), 1))[0].entry == f"e{seed}"
 
 
 async def test_another_worker_reads_what_was_before_it_and_what_comes(redis: Redis) -> None:
@@ -88,7 +88,7 @@ async def test_another_worker_reads_what_was_before_it_and_what_comes(redis: Red
     await first.add("s", "b", vector(2), 60)
     await first.remove("s", ["a"])
     async with asyncio.timeout(10):
-        while [one.entry for one in await second.near("s", vector(1), 5)] != ["b"]:  # noqa: ASYNC110 Redis tells nobody
+        while [one.entry for one in await second.nearest("s", vector(1), 5)] != ["b"]:  # noqa: ASYNC110 Redis tells nobody
             await asyncio.sleep(0.01)
     for index in (first, second):
         await index.close()

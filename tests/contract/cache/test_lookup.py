@@ -24,7 +24,7 @@ async def lookup(redis: Redis) -> AsyncIterator[CacheLookup]:
 async def keep(lookup: CacheLookup, asked: Request, answer: Done | None = None) -> None:
     found = await lookup.find(asked, ROUTE, NOW)
     assert isinstance(found, Miss)
-    await lookup.keep(found, answer or done())
+    await lookup.store_answer(found, answer or done())
 
 
 async def test_a_kept_answer_is_found_with_what_it_saved(lookup: CacheLookup) -> None:
@@ -67,7 +67,7 @@ async def test_an_answer_that_is_not_whole_is_not_kept(lookup: CacheLookup, fini
 async def test_controls(lookup: CacheLookup) -> None:
     absent = await lookup.find(request(mode="only-if-cached"), ROUTE, NOW)
     assert isinstance(absent, Miss)
-    assert absent.lead is None
+    assert absent.lease is None
     await keep(lookup, request(mode="no-store"))
     assert isinstance(await lookup.find(request(mode="only-if-cached"), ROUTE, NOW), Miss)
     await keep(lookup, request())
@@ -93,7 +93,7 @@ async def test_two_hundred_at_once_on_four_workers_make_one_call(redis: Redis) -
         if isinstance(found, Miss):
             calls += 1
             await asyncio.sleep(0.05)
-            await lookup.keep(found, done())
+            await lookup.store_answer(found, done())
             return "called"
         return answer_of(found)
 
@@ -107,13 +107,13 @@ async def test_two_hundred_at_once_on_four_workers_make_one_call(redis: Redis) -
 async def test_a_failed_leader_is_replaced_at_once(lookup: CacheLookup) -> None:
     first = await lookup.find(request(), ROUTE, NOW)
     assert isinstance(first, Miss)
-    assert first.lead is not None
+    assert first.lease is not None
     waiting = asyncio.create_task(lookup.find(request(), ROUTE, NOW))
     await asyncio.sleep(0)
     await lookup.abandon(first)
     second = await waiting
     assert isinstance(second, Miss)
-    assert second.lead is not None
+    assert second.lease is not None
 
 
 async def test_a_dead_leader_is_replaced_when_its_lease_ends(redis: Redis) -> None:
@@ -123,7 +123,7 @@ async def test_a_dead_leader_is_replaced_when_its_lease_ends(redis: Redis) -> No
     await dead.close()
     found = await alive.find(request(), ROUTE, NOW)
     assert isinstance(found, Miss)
-    assert found.lead is not None
+    assert found.lease is not None
     await alive.close()
 
 
@@ -131,9 +131,9 @@ async def test_an_answer_that_cannot_be_shared_sends_the_followers_off(lookup: C
     first = await lookup.find(request(), ROUTE, NOW)
     assert isinstance(first, Miss)
     waiting = [asyncio.create_task(lookup.find(request(), ROUTE, NOW)) for _ in range(5)]
-    await lookup.keep(first, done(finish="length"))
+    await lookup.store_answer(first, done(finish="length"))
     found = await asyncio.gather(*waiting)
-    assert all(isinstance(one, Miss) and one.lead is None for one in found)
+    assert all(isinstance(one, Miss) and one.lease is None for one in found)
 
 
 async def test_one_caller_refreshes_a_stale_entry(redis: Redis) -> None:
@@ -146,7 +146,7 @@ async def test_one_caller_refreshes_a_stale_entry(redis: Redis) -> None:
     assert isinstance(second, Hit)
     assert isinstance(first.follow_up, Refresh)
     assert second.follow_up is None
-    await lookup.keep(first.follow_up.miss, done("Renewed."))
+    await lookup.store_answer(first.follow_up.miss, done("Renewed."))
     assert answer_of(await lookup.find(request(), ROUTE, later)) == "Renewed."
     assert isinstance(await lookup.find(request(), ROUTE, later + 71_000), Miss)
     await lookup.close()

@@ -15,7 +15,7 @@ from cache.identity.key import Question
 from cache.lookup import CacheLookup, SemanticStep
 from cache.results.lookup_result import Hit, Miss, ShadowCheck
 from cache.semantic.embedder import LocalEmbedder
-from cache.semantic.error_bound import STRICTEST, ErrorBound, write_error_bound
+from cache.semantic.error_bound import MAX_LEVEL, ErrorBound, encode_error_bound
 from cache.semantic.vector_index import ProcessIndex, RedisIndex, VectorIndex
 from cache.semantic.verifier_file import load_verifier
 from cache.settings import CacheSettings
@@ -59,7 +59,7 @@ def open_with(
 async def keep(lookup: CacheLookup, asked: Request, answer: str = "Practise.") -> None:
     found = await lookup.find(asked, ROUTE, NOW)
     assert isinstance(found, Miss)
-    await lookup.keep(found, done(answer))
+    await lookup.store_answer(found, done(answer))
 
 
 async def test_the_same_question_in_other_words(lookup: CacheLookup) -> None:
@@ -112,7 +112,7 @@ async def test_forgotten_by_tag_scope_entry_and_whole_tenant(lookup: CacheLookup
         assert isinstance(hit, Hit)
         value = {"tag": "music", "scope": "docs", "entry": hit.outcome.entry, "everything": True}
         order = Invalidation.model_validate({"tenant": "acme", what: value[what]})
-        assert await lookup.forget(order) >= 1
+        assert await lookup.invalidate(order) >= 1
         only = request(f"{ASKED} ({what})", scope="docs", mode="only-if-cached")
         assert isinstance(await lookup.find(only, ROUTE, NOW), Miss)
 
@@ -121,8 +121,8 @@ async def test_an_answer_made_while_its_tag_was_forgotten_is_not_kept(lookup: Ca
     asked = request(ASKED, tags=("music",))
     found = await lookup.find(asked, ROUTE, NOW)
     assert isinstance(found, Miss)
-    await lookup.forget(Invalidation(tenant="acme", tag="music"))
-    await lookup.keep(found, done("Outdated."))
+    await lookup.invalidate(Invalidation(tenant="acme", tag="music"))
+    await lookup.store_answer(found, done("Outdated."))
     assert isinstance(await lookup.find(asked, ROUTE, NOW), Miss)
 
 
@@ -140,8 +140,8 @@ async def test_every_hit_can_be_checked_and_a_wrong_one_counts_against_its_entry
             break
         hits += 1
         assert isinstance(found.follow_up, ShadowCheck)
-        kept_nowhere = replace(found.follow_up.miss, age=None)
-        await lookup.follow(replace(found.follow_up, miss=kept_nowhere), done(wrong))
+        kept_nowhere = replace(found.follow_up.miss, version=None)
+        await lookup.take_follow_up(replace(found.follow_up, miss=kept_nowhere), done(wrong))
     assert 1 <= hits <= 3
     said = await tenant_stats(redis, CacheSettings.model_validate(always), "acme")
     (group,) = said["promise"].values()
@@ -156,7 +156,7 @@ async def test_a_group_that_broke_its_promise_gets_no_near_hits(
     store = EntryStore(PipelineLane(redis), None, CacheSettings().key_prefix)  # type: ignore[arg-type]
     await redis.set(
         store.key("acme", "promise", "tier:economy"),
-        write_error_bound(ErrorBound(level=STRICTEST + 1)),
+        encode_error_bound(ErrorBound(level=MAX_LEVEL + 1)),
     )
     found = await lookup.find(request(SAME), ROUTE, NOW)
     assert isinstance(found, Miss)
@@ -173,7 +173,7 @@ async def test_the_least_valuable_entries_go_when_the_tenant_is_full(
         asked = request(f"What is item {number} of the list?")
         found = await lookup.find(asked, ROUTE, NOW)
         assert isinstance(found, Miss)
-        await lookup.keep(found, done("x" * 500, cost="10000" if number == 3 else "1"))
+        await lookup.store_answer(found, done("x" * 500, cost="10000" if number == 3 else "1"))
     kept = [
         number
         for number in range(40)
@@ -200,7 +200,7 @@ async def test_without_redis_every_request_goes_on_soon(embedder: LocalEmbedder)
         found = await lookup.find(request(ASKED), ROUTE, NOW)
         assert isinstance(found, Miss)
         assert found.outcome.result == "error"
-        await lookup.keep(found, done())
+        await lookup.store_answer(found, done())
     assert time.monotonic() - began < 5
     await lookup.close()
     await nowhere.aclose()
@@ -221,7 +221,7 @@ async def test_redis_killed_mid_run_costs_no_request(
         found = await lookup.find(request(ASKED), ROUTE, NOW)
         results.append(found)
         if isinstance(found, Miss):
-            await lookup.keep(found, done())
+            await lookup.store_answer(found, done())
     assert all(isinstance(found, Hit) for found in results[:20])
     assert all(isinstance(found, Miss) for found in results[20:])
     server.start()

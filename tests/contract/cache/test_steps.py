@@ -43,7 +43,7 @@ def steps(seen: SeenSpans) -> list[str]:
 async def keep(lookup: CacheLookup, asked: Request) -> None:
     found = await lookup.find(asked, ROUTE, NOW)
     assert isinstance(found, Miss)
-    await lookup.keep(found, done())
+    await lookup.store_answer(found, done())
 
 
 async def test_the_very_words_take_one_read(redis: Redis) -> None:
@@ -93,7 +93,7 @@ async def test_the_wait_for_anothers_answer_is_a_step(redis: Redis) -> None:
         follower = asyncio.create_task(lookup.find(request(), ROUTE, NOW, span))
         while hop.empty:  # noqa: ASYNC110 - until it has read, and so asks who calls
             await asyncio.sleep(0)
-        await lookup.keep(leader, done())
+        await lookup.store_answer(leader, done())
         assert isinstance(await follower, Hit)
     hop.end()
     assert steps(seen) == ["read", FLIGHT]
@@ -102,9 +102,9 @@ async def test_the_wait_for_anothers_answer_is_a_step(redis: Redis) -> None:
 
 
 class StuckIndex(RedisIndex):
-    async def near(self, space: str, vector: Vector, count: int) -> list[NearestVector]:
+    async def nearest(self, space: str, vector: Vector, count: int) -> list[NearestVector]:
         await asyncio.Event().wait()
-        return await super().near(space, vector, count)
+        return await super().nearest(space, vector, count)
 
 
 async def test_a_search_that_takes_too_long_is_shown_as_what_took_the_time(

@@ -5,11 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cache.identity.cacheable import (
-    ADDRESS,
-    MINE,
-    MOMENT,
-    PERSON,
-    TextSign,
+    EMAIL_ADDRESS,
+    PERSONAL,
+    POSSESSIVE,
+    TIME_BOUND,
+    TextPattern,
     refuse_answer,
     refuse_question,
     refuse_request,
@@ -62,13 +62,13 @@ def test_questions_for_everybody(text: str) -> None:
 ASCII = st.characters(max_codepoint=127)
 
 
-@pytest.mark.parametrize("sign", [MOMENT, PERSON, MINE, ADDRESS])
+@pytest.mark.parametrize("sign", [TIME_BOUND, PERSONAL, POSSESSIVE, EMAIL_ADDRESS])
 @given(st.data())
 def test_no_text_escapes_its_expression_for_want_of_a_word(
-    sign: TextSign, data: st.DataObject
+    sign: TextPattern, data: st.DataObject
 ) -> None:
     text = data.draw(st.from_regex(sign.expression, alphabet=ASCII))
-    assert sign.found_in(text, text.casefold())
+    assert sign.matches(text, text.casefold())
 
 
 def test_varied_answers_are_wanted() -> None:

@@ -3,17 +3,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cache.semantic.error_bound import (
-    MOST_OBSERVED,
-    STRICTEST,
+    MAX_LEVEL,
+    MAX_OBSERVATIONS,
     ErrorBound,
     Observation,
     clopper_pearson,
+    decode_error_bound,
+    decode_record,
+    encode_error_bound,
+    encode_record,
     posterior_score,
-    read_error_bound,
-    read_record,
     shadow_chance,
-    write_error_bound,
-    write_record,
 )
 
 
@@ -37,20 +37,20 @@ def test_bounds_enclose_the_share(checked: int, data: st.DataObject) -> None:
 
 def test_a_broken_promise_halves_the_target_until_it_is_off() -> None:
     promise, limit = ErrorBound(), 0.05
-    for level in range(1, STRICTEST + 2):
+    for level in range(1, MAX_LEVEL + 2):
         while promise.level < level:
-            promise = promise.observed(right=False, limit=limit)
+            promise = promise.with_observation(right=False, limit=limit)
         assert promise.target(0.08) == 0.08 / 2**level
-    assert promise.off
-    assert promise.standing(limit) == "off"
+    assert promise.is_off
+    assert promise.status(limit) == "off"
 
 
 def test_a_kept_promise_needs_proof() -> None:
     promise = ErrorBound()
-    assert promise.standing(0.05) == "unproven"
+    assert promise.status(0.05) == "unproven"
     for _ in range(60):
-        promise = promise.observed(right=True, limit=0.05)
-    assert promise.standing(0.05) == "kept"
+        promise = promise.with_observation(right=True, limit=0.05)
+    assert promise.status(0.05) == "kept"
     assert promise.level == 0
 
 
@@ -83,14 +83,14 @@ def test_an_unknown_entry_is_checked_more_often() -> None:
 @given(st.integers(0, 9), st.integers(0, 999), st.integers(0, 999))
 def test_a_promise_is_read_back(level: int, checked: int, wrong: int) -> None:
     promise = ErrorBound(level, checked, min(wrong, checked))
-    assert read_error_bound(write_error_bound(promise)) == promise
+    assert decode_error_bound(encode_error_bound(promise)) == promise
 
 
 def test_damaged_records_are_new_ones() -> None:
-    assert read_error_bound("x") == read_error_bound(None) == ErrorBound()
-    assert read_record("+x") == read_record(None) == ()
+    assert decode_error_bound("x") == decode_error_bound(None) == ErrorBound()
+    assert decode_record("+x") == decode_record(None) == ()
 
 
 def test_a_record_keeps_the_latest() -> None:
     record = [Observation(round(at / 100, 4), right=at % 2 == 0) for at in range(40)]
-    assert list(read_record(write_record(record))) == record[-MOST_OBSERVED:]
+    assert list(decode_record(encode_record(record))) == record[-MAX_OBSERVATIONS:]

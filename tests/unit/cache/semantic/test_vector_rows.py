@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cache.semantic.vector_rows import RESCORED, Vector, VectorRows
+from cache.semantic.vector_rows import RERANKED, Vector, VectorRows
 
 WIDTH = 100
 
@@ -14,11 +14,11 @@ def vector(seed: int) -> Vector:
 
 
 def test_it_finds_among_many_what_a_full_comparison_finds() -> None:
-    rows, size = VectorRows(WIDTH), 10 * RESCORED
+    rows, size = VectorRows(WIDTH), 10 * RERANKED
     for seed in range(size):
         rows.put(f"e{seed}", vector(seed))
     for seed in range(0, size, 50):
-        (found,) = rows.near(vector(seed), 1)
+        (found,) = rows.nearest(vector(seed), 1)
         assert found.entry == f"e{seed}"
         assert found.cosine == pytest.approx(1, abs=0.01)
 
@@ -34,11 +34,11 @@ def test_after_any_changes_it_holds_what_a_dictionary_holds(
             rows.put(f"e{entry}", vector(at))
             model[f"e{entry}"] = vector(at)
         else:
-            rows.drop(f"e{entry}")
+            rows.remove(f"e{entry}")
             model.pop(f"e{entry}", None)
     assert len(rows) == len(model)
     asked = vector(999)
-    found = {near.entry: near.cosine for near in rows.near(asked, 100)}
+    found = {near.entry: near.cosine for near in rows.nearest(asked, 100)}
     assert found == pytest.approx(
         {entry: float(kept @ asked) for entry, kept in model.items()}, abs=0.02
     )

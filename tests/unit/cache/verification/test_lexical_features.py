@@ -4,14 +4,14 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cache.verification.lexical_features import LEXICAL, lexical_features
+from cache.verification.lexical_features import LEXICAL_FEATURES, lexical_features
 from cache.verification.quantized_embedding import (
     QuantizedEmbedding,
     decode_quantized,
     encode_quantized,
     quantize,
 )
-from cache.verification.token_alignment import ALIGNED, alignment_features
+from cache.verification.token_alignment import ALIGNMENT_FEATURES, alignment_features
 from cache.verification.tokenizer import tokenize_question
 
 WIDTH, NARROW = 32, 8
@@ -34,7 +34,7 @@ def test_lexical_features_are_symmetric_and_finite(a: str, b: str) -> None:
         lexical_features(tokenize_question(b), tokenize_question(a)),
     )
     assert one == other
-    assert len(one) == len(LEXICAL)
+    assert len(one) == len(LEXICAL_FEATURES)
     assert all(map(math.isfinite, one))
 
 
@@ -43,12 +43,14 @@ def test_lexical_features_are_symmetric_and_finite(a: str, b: str) -> None:
 def test_alignment_is_symmetric_and_finite(a: int, b: int, many: int, few: int) -> None:
     one = alignment_features(sketch(a, many), sketch(b, few))
     np.testing.assert_allclose(one, alignment_features(sketch(b, few), sketch(a, many)), atol=1e-5)
-    assert len(one) == len(ALIGNED)
+    assert len(one) == len(ALIGNMENT_FEATURES)
     assert np.isfinite(one).all()
 
 
 def test_a_question_is_wholly_aligned_with_itself() -> None:
-    found = dict(zip(ALIGNED, alignment_features(sketch(1, 5), sketch(1, 5)), strict=True))
+    found = dict(
+        zip(ALIGNMENT_FEATURES, alignment_features(sketch(1, 5), sketch(1, 5)), strict=True)
+    )
     for name in ("cosine", "mean_lower", "unshared_cosine", "first_piece", "last_piece"):
         assert abs(found[name] - 1) < 1e-5
     assert found["unshared_gap_upper"] == 0

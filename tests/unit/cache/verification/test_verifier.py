@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cache.verification.lexical_features import LEXICAL
-from cache.verification.token_alignment import ALIGNED
+from cache.verification.lexical_features import LEXICAL_FEATURES
+from cache.verification.token_alignment import ALIGNMENT_FEATURES
 from cache.verification.verifier import read_verifier
-from dev.train_verifier import fit, grow, learn
+from dev.train_verifier import fit, fit_network, fit_trees
 
-WIDTH = len(LEXICAL) + len(ALIGNED)
+WIDTH = len(LEXICAL_FEATURES) + len(ALIGNMENT_FEATURES)
 SHIPPED = Path("cache/semantic/verifier.npz")
 
 
@@ -21,12 +21,12 @@ def test_the_exported_model_says_what_the_trained_one_says() -> None:
     same = (seen[:, 0] + products[:, 0] > 0).astype(int)
     about = {"embedder": np.array("test-1"), "projection": np.eye(8, 4, dtype=np.float16)}
     model = read_verifier(fit(seen, products, same, about, rounds=20))
-    trees = grow(seen, same, rounds=20).decision_function(seen)
-    scaler, network = learn(seen, products, same)
+    trees = fit_trees(seen, same, rounds=20).decision_function(seen)
+    scaler, network = fit_network(seen, products, same)
     shares = network.predict_proba(np.c_[products, scaler.transform(seen)])[:, 1]
     odds = (trees + np.log(shares / (1 - shares))) / 2
     np.testing.assert_allclose(
-        model.score_views(seen, products), 1 / (1 + np.exp(-odds)), atol=2e-3
+        model.score_inputs(seen, products), 1 / (1 + np.exp(-odds)), atol=2e-3
     )
 
 
@@ -40,7 +40,7 @@ def test_the_shipped_model_is_whole() -> None:
 
 def test_a_stricter_target_has_a_higher_bar() -> None:
     model = read_verifier(np.load(SHIPPED))
-    bars = [model.point(target) for target in (0.0005, 0.001, 0.01, 0.03, 0.05, 0.2)]
+    bars = [model.operating_point(target) for target in (0.0005, 0.001, 0.01, 0.03, 0.05, 0.2)]
     assert bars == sorted(bars, reverse=True)
     assert 0 < bars[-1] < bars[0] < 1
 
