@@ -80,9 +80,11 @@ def calibrated(
     known = OutcomeStore()
     for one in order[:outcomes]:
         outcome = WeighedOutcome(one.good(which), one.promised(which).mean)
-        known.record(("new", one.task, which), outcome, RULES)
+        known.record_outcome(("new", one.task, which), outcome, RULES)
     rest = order[outcomes:]
-    promised = [known.believe(("new", o.task, which), o.promised(which), RULES).mean for o in rest]
+    promised = [
+        known.posterior(("new", o.task, which), o.promised(which), RULES).mean for o in rest
+    ]
     return np.array(promised), np.array([one.good(which) for one in rest])
 
 
@@ -115,7 +117,7 @@ def learned_apgr(judged: Sequence[Judged], outcomes: int, seed: int) -> float:
     for one in order[:outcomes]:
         which: Which = rng.choice(["weak", "strong"])
         outcome = WeighedOutcome(one.good(which), one.promised(which).mean)
-        known.record(("new", one.task, which), outcome, RULES)
+        known.record_outcome(("new", one.task, which), outcome, RULES)
     rest = order[max(FED) :]
     if not outcomes:
         return apgr(np.array([one.scores.need for one in rest]), [one.row for one in rest])
@@ -135,6 +137,6 @@ def _gain(known: OutcomeStore, one: Judged) -> float:
     """What the strong tier is believed to add."""
     sides: tuple[Which, Which] = ("strong", "weak")
     strong, weak = (
-        known.believe(("new", one.task, side), one.promised(side), RULES).mean for side in sides
+        known.posterior(("new", one.task, side), one.promised(side), RULES).mean for side in sides
     )
     return strong - weak

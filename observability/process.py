@@ -12,7 +12,7 @@ from observability.live_page.sources import ProcessFigures, follow_processes, fo
 from observability.live_page.window import LiveWindow
 from observability.settings import ObservabilitySettings
 from producers.contract.topics import USAGE
-from producers.kafka.aiokafka_broker import connection
+from producers.kafka.aiokafka_broker import connection_options
 
 
 async def usage_consumer(
@@ -21,7 +21,7 @@ async def usage_consumer(
     """A started consumer of every partition of the usage topic, without a group."""
     consumer = AIOKafkaConsumer(
         USAGE,
-        **connection(settings),
+        **connection_options(settings),
         client_id="switchgear-observability",
         auto_offset_reset=begin,
         enable_auto_commit=False,

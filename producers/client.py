@@ -149,7 +149,7 @@ class RouterClient:
         async for batch in self._broker.consume(topic or self._settings.reply_topic, group):
             for record in batch.records:
                 reply = _readable(record)
-                if isinstance(reply, Chunk) or (reply and recent.first_time(reply.id)):
+                if isinstance(reply, Chunk) or (reply and recent.add(reply.id)):
                     yield reply
             await batch.commit()
 

@@ -56,7 +56,7 @@ class RecentIds:
         self._capacity = capacity
         self._ids: OrderedDict[str, None] = OrderedDict()
 
-    def first_time(self, identifier: str) -> bool:
+    def add(self, identifier: str) -> bool:
         """True once per id, as long as it is among the last `capacity`."""
         if identifier in self._ids:
             return False

@@ -12,10 +12,10 @@ def _upper(value: object) -> object:
     return value.upper() if isinstance(value, str) else value
 
 
-Protocol: TypeAlias = Annotated[
+SecurityProtocol: TypeAlias = Annotated[
     Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"], BeforeValidator(_upper)
 ]
-Mechanism: TypeAlias = Annotated[
+SaslMechanism: TypeAlias = Annotated[
     Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"], BeforeValidator(_upper)
 ]
 
@@ -41,8 +41,8 @@ class KafkaSettings(BaseSettings):
     kafka: str = "localhost:9092"
     kafka_idempotence: bool = True
     kafka_fetch_max_wait_ms: Annotated[int, Field(ge=1)] = 500
-    kafka_security_protocol: Protocol = "PLAINTEXT"
-    kafka_sasl_mechanism: Mechanism = "PLAIN"
+    kafka_security_protocol: SecurityProtocol = "PLAINTEXT"
+    kafka_sasl_mechanism: SaslMechanism = "PLAIN"
     kafka_sasl_username: str | None = None
     kafka_sasl_password: Annotated[str | None, Field(repr=False)] = None
     kafka_ssl_ca: FilePath | None = None

@@ -29,13 +29,13 @@ from .reply import (
     answer_text,
 )
 from .request import CacheControl, ChatBody, ChatMessage, Request, Routing
-from .route import Candidate, Demands, Route, Tagged
-from .usage_event import Judged, Purpose, Savings, UsageEvent
+from .route import Candidate, Demands, Route, TaggedRequest
+from .usage_event import Judgement, Purpose, Savings, UsageEvent
 
 __all__ = [
     "Attempt", "CacheControl", "CacheOutcome", "Candidate", "ChatBody", "ChatMessage", "Chunk",
-    "ContainsCheck", "Demands", "Done", "Failed", "FailureCode", "JsonSchemaCheck", "Judged",
+    "ContainsCheck", "Demands", "Done", "Failed", "FailureCode", "JsonSchemaCheck", "Judgement",
     "LanguageCheck", "MaxLengthCheck", "Message", "MicroUsd", "Name", "NamedCheck", "Purpose",
-    "RegexCheck", "Reply", "Request", "Route", "RouteTaken", "Routing", "Savings", "Tagged",
+    "RegexCheck", "Reply", "Request", "Route", "RouteTaken", "Routing", "Savings", "TaggedRequest",
     "Timings", "Usage", "UsageEvent", "Validator", "answer_message", "answer_text",
 ]  # fmt: skip

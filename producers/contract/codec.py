@@ -12,7 +12,11 @@ from typing import Final, TypeAlias, TypeVar
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from . import Chunk, Done, Failed, Name, Reply, Request, Route, Tagged, UsageEvent
+from .message import Name
+from .reply import Chunk, Done, Failed, Reply
+from .request import Request
+from .route import Route, TaggedRequest
+from .usage_event import UsageEvent
 
 SCHEMA: Final = "switchgear/1"
 CORRELATION_ID: Final = "correlation_id"
@@ -87,17 +91,17 @@ def encode_tagged(route: Route, raw_request: bytes) -> bytes:
 
 def decode_request(raw: bytes) -> Request:
     """Raises DecodeError."""
-    return _decode(Request, raw)
+    return _decode(Request, "request", raw)
 
 
-def decode_tagged(raw: bytes) -> Tagged:
+def decode_tagged(raw: bytes) -> TaggedRequest:
     """Raises DecodeError."""
-    return _decode(Tagged, raw)
+    return _decode(TaggedRequest, "tagged", raw)
 
 
 def decode_usage(raw: bytes) -> UsageEvent:
     """Raises DecodeError."""
-    return _decode(UsageEvent, raw)
+    return _decode(UsageEvent, "usageevent", raw)
 
 
 def decode_reply(raw: bytes) -> Chunk | Done | Failed:
@@ -129,11 +133,11 @@ def to_headers(values: Mapping[str, str | int | None]) -> list[tuple[str, bytes]
     return [(key, str(value).encode()) for key, value in values.items() if value is not None]
 
 
-def _decode(kind: type[_M], raw: bytes) -> _M:
+def _decode(kind: type[_M], name: str, raw: bytes) -> _M:
     try:
         return kind.model_validate_json(raw)
     except ValidationError as error:
-        raise _explain(kind.__name__.lower(), raw, error) from None
+        raise _explain(name, raw, error) from None
 
 
 def _explain(message: str, raw: bytes, error: ValidationError) -> DecodeError:
@@ -165,7 +169,7 @@ _NUMBER: Final = re.compile(r"[0-9]{1,15}")
 """Longer ones overflow a float, or refuse to be parsed at all: a poison record, not a time."""
 
 
-def number(headers: Headers, name: str) -> int | None:
+def integer(headers: Headers, name: str) -> int | None:
     """The header's whole number; None when absent, not one, or beyond any time and count."""
     text = header(headers, name)
     return int(text) if text is not None and _NUMBER.fullmatch(text) else None

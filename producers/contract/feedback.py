@@ -4,7 +4,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
-from . import Message, Name
+from .message import Message, Name
 
 FeedbackSource: TypeAlias = Literal["user", "escalation", "validator", "judge", "lookup"]
 """Who says so.

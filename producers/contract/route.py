@@ -59,7 +59,7 @@ class Route(Message):
     learns: bool = False
 
 
-class Tagged(Message):
+class TaggedRequest(Message):
     """A request with its route, and the attempts of those who handed it over: a tier's record."""
 
     route: Route

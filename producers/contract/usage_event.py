@@ -35,7 +35,7 @@ class Savings(Message):
     judge: MicroUsd = Decimal(0)
 
 
-class Judged(Message):
+class Judgement(Message):
     """What a judge said of an answer. model: the one that had given it.
 
     supported: whether the answer's context supports all that it claims.
@@ -97,6 +97,6 @@ class UsageEvent(Message):
     context_tokens: int | None = None
     context_used_share: Annotated[float, Field(ge=0, le=1)] | None = None
     aside: Purpose | None = None
-    judged: Judged | None = None
+    judged: Judgement | None = None
     redelivered: bool = False
     trace_id: str | None = None

@@ -53,7 +53,7 @@ MAX_RECORD_BYTES = 8_388_608
 """Of a record that we write; `llm.requests` takes less, so there is room for what we add."""
 
 
-def connection(settings: KafkaSettings) -> dict[str, Any]:
+def connection_options(settings: KafkaSettings) -> dict[str, Any]:
     """The keyword arguments every aiokafka client takes to reach the cluster.
 
     Raises OSError (ssl.SSLError) for a certificate or key that can't be read.
@@ -98,7 +98,7 @@ class KafkaBroker:
     """One producer, and a consumer for each `tail` and `consume`. Use as a context manager."""
 
     def __init__(self, settings: KafkaSettings, client_id: str) -> None:
-        self._connection = connection(settings) | {"client_id": client_id}
+        self._connection = connection_options(settings) | {"client_id": client_id}
         self._idempotence = settings.kafka_idempotence
         self._fetch = {"fetch_max_wait_ms": settings.kafka_fetch_max_wait_ms}
         self._replacing = asyncio.Lock()

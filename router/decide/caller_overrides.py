@@ -23,7 +23,7 @@ class CallerOverride:
 
     tier: str | None = None
     model: str | None = None
-    because: str = ""
+    reason: str = ""
 
 
 def caller_override(
@@ -40,7 +40,7 @@ def caller_override(
     if named in catalog.tiers:
         tier = tier or named
     if tier is not None and named not in catalog.models:
-        return CallerOverride(tier, because=f"the caller named tier {tier}")
+        return CallerOverride(tier, reason=f"the caller named tier {tier}")
     if named == AUTO:
         return _one_queue(catalog, settings) if request.routing.ordered else CallerOverride()
     if named in catalog.models:
@@ -54,7 +54,7 @@ def _one_queue(catalog: Catalog, settings: PolicySettings) -> CallerOverride:
     tiers = list(catalog.tiers)
     tier = settings.ordered_tier or tiers[len(tiers) // 2]
     return CallerOverride(
-        tier, because=f"a conversation answered in order is served by {tier} alone"
+        tier, reason=f"a conversation answered in order is served by {tier} alone"
     )
 
 

@@ -27,7 +27,7 @@ class PrefixShares:
         self._counts: OrderedDict[str, float] = OrderedDict()
         self._total = 0.0
 
-    def seen(self, prefix: str | None) -> float:
+    def add(self, prefix: str | None) -> float:
         """The share (0..1) of `prefix` in the traffic, this request included."""
         self._total += 1
         if self._total > 2 * _HALF_LIFE_REQUESTS:
@@ -45,7 +45,7 @@ class PrefixShares:
         self._counts = OrderedDict((name, count / 2) for name, count in self._counts.items())
 
 
-def key_of(request: Request, prefix: str | None, share: float, partitions: int) -> bytes:
+def record_key(request: Request, prefix: str | None, share: float, partitions: int) -> bytes:
     """The record's key. share: of the traffic with this prefix; partitions: of the tier's topic."""
     if request.routing.ordered and request.routing.conversation is not None:
         return request.routing.conversation.encode()
@@ -55,7 +55,7 @@ def key_of(request: Request, prefix: str | None, share: float, partitions: int) 
     return f"{prefix}:{_spread(request.id, salts)}".encode()
 
 
-def prefix_of(request: Request, system_tokens: int) -> str | None:
+def prefix_hash(request: Request, system_tokens: int) -> str | None:
     """The tenant-scoped hash of the part that repeats, if it is long enough to be cached."""
     if system_tokens < MIN_PREFIX_TOKENS:
         return None

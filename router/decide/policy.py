@@ -66,10 +66,10 @@ class _Decision:
 
 
 def _decide(case: RoutingInput, open_: Sequence[TierCandidate]) -> _Decision:
-    if case.wish.tier is not None:
-        return _Decision(open_[0], (case.wish.because,))
-    if case.wish.model is not None:
-        return _Decision(_cheapest(open_), (case.wish.because,))
+    if case.override.tier is not None:
+        return _Decision(open_[0], (case.override.reason,))
+    if case.override.model is not None:
+        return _Decision(_cheapest(open_), (case.override.reason,))
     if case.budget_used >= 1:
         return _Decision(_cheapest(open_), ("the budget is spent: the cheapest tier only",))
     raised, why = _from(case, open_)
@@ -221,11 +221,11 @@ def _route(case: RoutingInput, options: Sequence[TierCandidate], decision: _Deci
     return Route(
         tier=decision.option.tier,
         zone=decision.option.zone,
-        model=case.wish.model,
+        model=case.override.model,
         demands=case.demands,
         task=case.task,
         reasons=(*decision.reasons, *_taught(decision.option), case.scores.reason),
-        candidates=tuple(option.candidate() for option in options),
+        candidates=tuple(option.as_candidate() for option in options),
         validators=() if case.request.routing.validators else case.profile.validators,
         cascade=decision.cascade,
         learns=case.settings.learning.enabled,

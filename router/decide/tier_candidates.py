@@ -39,26 +39,26 @@ class RoutingInput:
     request: Request
     features: Features
     scores: Scores
-    basis: RoutingConfig
+    config: RoutingConfig
     tenant: Tenant
-    wish: CallerOverride
+    override: CallerOverride
     rule: RoutingRule | None
     budget_used: float
 
     @property
     def catalog(self) -> Catalog:
         """The models, deployments and tiers there are."""
-        return self.basis.catalog
+        return self.config.catalog
 
     @property
     def settings(self) -> PolicySettings:
         """The operator's wishes."""
-        return self.basis.settings
+        return self.config.settings
 
     @property
     def demands(self) -> Demands:
         """What a deployment must meet."""
-        return demands_of(self.request, self.features, self.tenant, self.wish.model)
+        return demands_of(self.request, self.features, self.tenant, self.override.model)
 
     @property
     def task(self) -> str:
@@ -87,7 +87,7 @@ class TierCandidate:
     obstacle: Literal["not asked", "too long", "other"] | None = None
     assumed: float | None = None
 
-    def candidate(self) -> Candidate:
+    def as_candidate(self) -> Candidate:
         """The option as the reply shows it."""
         return Candidate(
             tier=self.tier,
@@ -108,14 +108,14 @@ def evaluate_tiers(case: RoutingInput) -> tuple[TierCandidate, ...]:
     usage = Usage(input_uncached=case.features.tokens, output=_answer_tokens(case))
 
     def price(deployment: str) -> Decimal | None:
-        return case.basis.price_of(deployment, usage)
+        return case.config.price_of(deployment, usage)
 
     return tuple(_option(case, tier, demands, price) for tier in case.catalog.tiers)
 
 
 def _option(case: RoutingInput, tier: str, demands: Demands, price: _Price) -> TierCandidate:
     assumed = _success(case, tier)
-    success = case.basis.posterior((case.request.tenant, case.task, tier), assumed)
+    success = case.config.posterior((case.request.tenant, case.task, tier), assumed)
     option = TierCandidate(tier, success, assumed=None if success == assumed else assumed.mean)
     closed = _closed(case, tier)
     if closed is not None:
@@ -146,8 +146,8 @@ def _measured(case: RoutingInput, tier: str) -> float | None:
 def _closed(case: RoutingInput, tier: str) -> str | None:
     """Why the whole tier is out of the question, whatever its deployments."""
     order = list(case.catalog.tiers)
-    if case.wish.tier is not None and tier != case.wish.tier:
-        return case.wish.because
+    if case.override.tier is not None and tier != case.override.tier:
+        return case.override.reason
     if case.profile.tiers and tier not in case.profile.tiers:
         return f"task {case.task} is served by {', '.join(case.profile.tiers)} only"
     ceiling = case.rule.at_most if case.rule else None

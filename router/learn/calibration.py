@@ -31,42 +31,42 @@ class OutcomeEvidence:
     age: half-lives of fading up to now, from `born` on.
     """
 
-    good: tuple[float, ...] = (0.0,) * len(CENTRES)
-    seen: tuple[float, ...] = (0.0,) * len(CENTRES)
+    good_counts: tuple[float, ...] = (0.0,) * len(CENTRES)
+    counts: tuple[float, ...] = (0.0,) * len(CENTRES)
     age: float = 0.0
-    born: float = 0.0
+    first_age: float = 0.0
 
     @property
     def total(self) -> float:
         """The weight of all outcomes."""
-        return sum(self.seen)
+        return sum(self.counts)
 
-    def after(
+    def with_outcome(
         self, share: float, promised: float, memory: int, weight: float = 1.0
     ) -> "OutcomeEvidence":
         """With one more outcome. share: how good it was, 0..1; memory: outcomes to half weight."""
         keep, place = 0.5 ** (weight / memory), _place(promised)
         return replace(
             self,
-            good=_faded(self.good, keep, place, share * weight),
-            seen=_faded(self.seen, keep, place, weight),
+            good_counts=_faded(self.good_counts, keep, place, share * weight),
+            counts=_faded(self.counts, keep, place, weight),
             age=self.age + weight / memory,
         )
 
-    def without(
+    def without_outcome(
         self, share: float, promised: float, weight: float, age: float
     ) -> "OutcomeEvidence":
         """With an outcome taken back, as far as it hasn't faded. age: ours once it was told."""
-        if age <= self.born:
+        if age <= self.first_age:
             return self
         place = _place(promised)
-        seen, good = self.seen[place], self.good[place]
+        seen, good = self.counts[place], self.good_counts[place]
         still = min(seen, weight * 0.5 ** (self.age - age))
         left = max(0.0, min(seen - still, good - share * still))
         return replace(
             self,
-            good=_faded(self.good, 1.0, place, left - good),
-            seen=_faded(self.seen, 1.0, place, -still),
+            good_counts=_faded(self.good_counts, 1.0, place, left - good),
+            counts=_faded(self.counts, 1.0, place, -still),
         )
 
 
@@ -77,7 +77,7 @@ class CalibrationLine:
     level: float
     slope: float
 
-    def at(self, promised_logit: float) -> float:
+    def predict(self, promised_logit: float) -> float:
         """The logit of success."""
         return self.level + self.slope * promised_logit
 
@@ -102,17 +102,17 @@ class CalibrationFit:
     line: CalibrationLine
     caution: float
 
-    def at(self, promised: float, task: OutcomeEvidence | None) -> float:
+    def predict(self, promised: float, task: OutcomeEvidence | None) -> float:
         """The success rate to expect where `promised` was promised, at a task with outcomes."""
-        centre = self.line.at(logit(promised))
-        return sigmoid(centre if task is None else centre + self.shift(task))
+        centre = self.line.predict(logit(promised))
+        return sigmoid(centre if task is None else centre + self.task_shift(task))
 
-    def shift(self, task: OutcomeEvidence) -> float:
+    def task_shift(self, task: OutcomeEvidence) -> float:
         """How much better (above 0) or worse a task does than the line says, in logits."""
         if not task.total:
             return 0.0
         expected = _expected(task, self.line)
-        weighted = sum(task.good) + self.caution * expected
+        weighted = sum(task.good_counts) + self.caution * expected
         return logit(weighted / (task.total + self.caution)) - logit(expected)
 
 
@@ -132,7 +132,7 @@ def _caution(line: CalibrationLine, tasks: Iterable[OutcomeEvidence]) -> float:
             continue
         expected = _expected(task, line)
         own = expected * (1 - expected)
-        excess = (sum(task.good) / task.total - expected) ** 2 - own / task.total
+        excess = (sum(task.good_counts) / task.total - expected) ** 2 - own / task.total
         noise += task.total * own
         spread_between += task.total * excess
         weight += task.total
@@ -143,8 +143,8 @@ def _caution(line: CalibrationLine, tasks: Iterable[OutcomeEvidence]) -> float:
 
 def _expected(task: OutcomeEvidence, line: CalibrationLine) -> float:
     """The success rate that the line says of the task's prompts."""
-    pairs = zip(CENTRES, task.seen, strict=True)
-    return sum(seen * sigmoid(line.at(centre)) for centre, seen in pairs) / task.total
+    pairs = zip(CENTRES, task.counts, strict=True)
+    return sum(seen * sigmoid(line.predict(centre)) for centre, seen in pairs) / task.total
 
 
 def _newton_step(evidence: OutcomeEvidence, level: float, slope: float) -> tuple[float, float]:
@@ -152,7 +152,7 @@ def _newton_step(evidence: OutcomeEvidence, level: float, slope: float) -> tuple
     by_level = -level / _LEVEL_SPREAD**2
     by_slope = -(slope - _SLOPE) / _SLOPE_SPREAD**2
     a, b, c = 1 / _LEVEL_SPREAD**2, 0.0, 1 / _SLOPE_SPREAD**2
-    for centre, good, seen in zip(CENTRES, evidence.good, evidence.seen, strict=True):
+    for centre, good, seen in zip(CENTRES, evidence.good_counts, evidence.counts, strict=True):
         expected = sigmoid(level + slope * centre)
         missing, weight = good - seen * expected, seen * expected * (1 - expected)
         by_level, by_slope = by_level + missing, by_slope + missing * centre
@@ -171,6 +171,6 @@ def _faded(counts: Sequence[float], keep: float, place: int, add: float) -> tupl
     )
 
 
-def spread(success: float, outcomes: float) -> float:
+def logit_standard_error(success: float, outcomes: float) -> float:
     """The standard deviation of a success rate after that many outcomes, in logits."""
     return 1 / math.sqrt(success * (1 - success) * outcomes + 1)

@@ -29,14 +29,14 @@ class SourceReliability(Section):
         """In outcomes; 0 for a witness who might as well toss a coin."""
         return max(0.0, self.catches - self.false_alarms) ** 2
 
-    def good(self, said: float, promised: float) -> float:
+    def probability_good(self, said: float, promised: float) -> float:
         """How likely the answer was good. said: 1 passed, 0 refused; promised: before it spoke."""
         passed = _share(promised * (1 - self.false_alarms), (1 - promised) * (1 - self.catches))
         refused = _share(promised * self.false_alarms, (1 - promised) * self.catches)
         return said * passed + (1 - said) * refused
 
 
-RELIABILITY: Final[Mapping[FeedbackSource, SourceReliability]] = {
+ASSUMED_RELIABILITY: Final[Mapping[FeedbackSource, SourceReliability]] = {
     "user": SourceReliability(),
     "escalation": SourceReliability(),
     "validator": SourceReliability(catches=0.8, false_alarms=0.02),
@@ -50,7 +50,7 @@ The look-up, on answers with two claims or more (`bench.groundedness`): 7 % fals
 The judge's figures are an assumption too; those of validators are the cascade's.
 """
 
-PERSONS: Final[frozenset[FeedbackSource]] = frozenset({"user", "escalation"})
+HUMAN_SOURCES: Final[frozenset[FeedbackSource]] = frozenset({"user", "escalation"})
 
 
 def _share(good: float, bad: float) -> float:

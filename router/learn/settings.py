@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from producers.contract.feedback import FeedbackSource
-from router.learn.feedback_reliability import RELIABILITY, SourceReliability
+from router.learn.feedback_reliability import ASSUMED_RELIABILITY, SourceReliability
 from runtime.config.catalog import Section
 
 
@@ -30,4 +30,4 @@ class LearningSettings(Section):
 
     def reliability_of(self, source: FeedbackSource) -> SourceReliability:
         """As the operator measured it, else as we assume."""
-        return self.witnesses.get(source, RELIABILITY[source])
+        return self.witnesses.get(source, ASSUMED_RELIABILITY[source])

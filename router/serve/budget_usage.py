@@ -34,7 +34,7 @@ class BudgetUsage:
         self._catalog = catalog
         self._used: OrderedDict[str, float] = OrderedDict()
 
-    def used(self, tenant: str) -> float:
+    def used_share(self, tenant: str) -> float:
         """The share (0..) of the tenant's tightest budget that is spent or reserved."""
         self._used.setdefault(tenant, 0.0)
         self._used.move_to_end(tenant)
@@ -42,7 +42,7 @@ class BudgetUsage:
             self._used.popitem(last=False)
         return self._used[tenant]
 
-    async def follow(self) -> None:
+    async def poll(self) -> None:
         """Keeps the shares up to date until cancelled."""
         while True:
             await asyncio.sleep(_EVERY_S)

@@ -19,7 +19,7 @@ from producers.contract.codec import DecodeError
 from producers.kafka.broker import Outgoing, Publisher, Record
 from router.decide import policy, success_model
 from router.decide.caller_overrides import RouteRejected
-from router.decide.partition_key import PrefixShares, key_of, prefix_of
+from router.decide.partition_key import PrefixShares, prefix_hash, record_key
 from router.decide.tier_candidates import RoutingConfig
 from router.serve.headers import RequestHeaders, read_request_headers
 from router.text.features import Features, extract_features
@@ -34,14 +34,14 @@ _LARGE: Final = 32_768
 class RouterDependencies:
     """What the routers of this process share. basis: the configuration in force, asked anew."""
 
-    basis: Callable[[], RoutingConfig]
+    config: Callable[[], RoutingConfig]
     publisher: Publisher
     tracer: Tracer
     partitions: int
-    shares: PrefixShares
+    prefix_shares: PrefixShares
     budget_used: Callable[[str], float]
     """The share of a tenant's tightest budget that is spent. Must not block."""
-    routed: Callable[[str, Route | RouteRejected, float], None]
+    report_decision: Callable[[str, Route | RouteRejected, float], None]
     """Takes every tenant's every decision and the seconds it took: metrics. Must not raise."""
 
 
@@ -51,7 +51,7 @@ async def route_record(router: RouterDependencies, record: Record) -> None:
     try:
         await routing.run()
     except Exception:
-        routing.hop.end(error="internal_error")
+        routing.trace.end(error="internal_error")
         raise
 
 
@@ -63,15 +63,15 @@ async def bury_request(router: RouterDependencies, record: Record, error: BaseEx
 
 
 def _routing(router: RouterDependencies, record: Record) -> "RoutingTask":
-    envelope = read_request_headers(record)
+    headers = read_request_headers(record)
     waited = QueueWait(
         queue=record.partition.topic,
         since_ms=record.timestamp_ms,
-        submitted_ms=envelope.submitted_ms,
+        submitted_ms=headers.submitted_ms,
         attributes=lambda: queue_attributes(*record.partition, record.offset),
     )
-    hop = router.tracer.hop("route", record.headers, tenant=envelope.tenant, waited=waited)
-    return RoutingTask(router, record, envelope, hop)
+    trace = router.tracer.hop("route", record.headers, tenant=headers.tenant, waited=waited)
+    return RoutingTask(router, record, headers, trace)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +80,8 @@ class RoutingTask:
 
     router: RouterDependencies
     record: Record
-    envelope: RequestHeaders
-    hop: RequestTrace
+    headers: RequestHeaders
+    trace: RequestTrace
 
     async def run(self) -> None:
         """Returns when the tagged request, or the reason against it, is with Kafka."""
@@ -94,20 +94,20 @@ class RoutingTask:
         except DecodeError as error:
             await self._bury("invalid_request", str(error))
             return
-        envelope = replace(self.envelope, request_id=request.id, tenant=request.tenant)
-        await replace(self, envelope=envelope).route(request)
+        headers = replace(self.headers, request_id=request.id, tenant=request.tenant)
+        await replace(self, headers=headers).route(request)
 
     async def route(self, request: Request) -> None:
-        """Checks what the envelope asks for, then decides."""
-        basis = self.router.basis()
+        """Checks what the headers ask for, then decides."""
+        basis = self.router.config()
         tenant = basis.catalog.tenant(request.tenant)
         if tenant is None:
             message = f"tenant {request.tenant!r} isn't served here"
             await self.refuse("unknown_tenant", message, retryable=False)
             return
         allowed = tenant.reply_topics
-        if self.envelope.reply_to and not topics.may_reply_to(self.envelope.reply_to, allowed):
-            shown = f"{self.envelope.reply_to!r} is not a reply topic of tenant {request.tenant!r}"
+        if self.headers.reply_to and not topics.may_reply_to(self.headers.reply_to, allowed):
+            shown = f"{self.headers.reply_to!r} is not a reply topic of tenant {request.tenant!r}"
             message = f"{shown}; allowed are: {', '.join(allowed) or 'none'}"
             await self._bury("reply_to_not_allowed", message)
             return
@@ -121,12 +121,12 @@ class RoutingTask:
         self, request: Request, basis: RoutingConfig, deadline_ms: int | None
     ) -> None:
         used, begun = self.router.budget_used(request.tenant), time.perf_counter()
-        with self.hop.span("decide") as span:
+        with self.trace.span("decide") as span:
             if len(self.record.value) < _LARGE:
                 features, decision = _judge(request, basis, used)
             else:
                 features, decision = await asyncio.to_thread(_judge, request, basis, used)
-            self.router.routed(request.tenant, decision, time.perf_counter() - begun)
+            self.router.report_decision(request.tenant, decision, time.perf_counter() - begun)
             if isinstance(decision, RouteRejected):
                 span.error = decision.code
                 await self.refuse(decision.code, decision.message, retryable=False)
@@ -137,17 +137,17 @@ class RoutingTask:
     async def _tag(
         self, request: Request, features: Features, route: Route, deadline_ms: int | None
     ) -> None:
-        prefix = prefix_of(request, features.system_tokens)
-        share = self.router.shares.seen(prefix)
+        prefix = prefix_hash(request, features.system_tokens)
+        share = self.router.prefix_shares.add(prefix)
         routing = request.routing
         headers = codec.to_headers(
             {
                 codec.CORRELATION_ID: request.id,
-                codec.REPLY_TO: self.envelope.reply_to,
+                codec.REPLY_TO: self.headers.reply_to,
                 codec.CONTENT_TYPE: "application/json",
                 codec.TENANT_HEADER: request.tenant,
                 codec.SCHEMA_HEADER: codec.SCHEMA,
-                codec.SUBMITTED: self.envelope.submitted_ms,
+                codec.SUBMITTED: self.headers.submitted_ms,
                 codec.DEADLINE: deadline_ms,
                 codec.LATENCY: routing.latency,
                 codec.SEQUENCE: routing.conversation if routing.ordered else None,
@@ -157,18 +157,18 @@ class RoutingTask:
             Outgoing(
                 topics.tier_topic(route.tier, route.zone),
                 codec.encode_tagged(route, self.record.value),
-                key_of(request, prefix, share, self.router.partitions),
-                [*self.envelope.foreign, *headers, *self.hop.headers()],
+                record_key(request, prefix, share, self.router.partitions),
+                [*self.headers.foreign, *headers, *self.trace.headers()],
             )
         )
-        self.hop.end(lambda: route_attributes(route))
+        self.trace.end(lambda: route_attributes(route))
 
     def _deadline_ms(self, request: Request) -> int | None:
         """The header's and the body's deadline, whichever comes first."""
         within_ms = request.routing.deadline_ms
         known = (
-            self.envelope.deadline_ms,
-            None if within_ms is None else self.envelope.submitted_ms + within_ms,
+            self.headers.deadline_ms,
+            None if within_ms is None else self.headers.submitted_ms + within_ms,
         )
         return min((deadline for deadline in known if deadline is not None), default=None)
 
@@ -179,24 +179,24 @@ class RoutingTask:
 
     async def refuse(self, code: FailureCode, message: str, *, retryable: bool) -> None:
         """Tells the sender, where the record says who that is."""
-        if self.envelope.request_id is not None:
+        if self.headers.request_id is not None:
             failed = Failed(
-                id=self.envelope.request_id,
+                id=self.headers.request_id,
                 code=code,
                 message=message,
                 retryable=retryable,
-                trace_id=self.hop.trace_id,
+                trace_id=self.trace.trace_id,
             )
-            tenant, trace = self.envelope.tenant, self.hop.headers()
+            tenant, trace = self.headers.tenant, self.trace.headers()
             record = failed_record(failed, self._reply_topic(), tenant=tenant, trace=trace)
             await self.router.publisher.publish(record)
-        self.hop.end(error=code)
+        self.trace.end(error=code)
 
     def _reply_topic(self) -> str:
         """The topic the sender named if it may be written to, else the shared one."""
-        tenant = self.router.basis().catalog.tenant(self.envelope.tenant or "")
+        tenant = self.router.config().catalog.tenant(self.headers.tenant or "")
         allowed = () if tenant is None else tenant.reply_topics
-        asked = self.envelope.reply_to
+        asked = self.headers.reply_to
         return asked if asked and topics.may_reply_to(asked, allowed) else topics.REPLIES
 
 

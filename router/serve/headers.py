@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from producers.contract import codec
-from producers.contract.codec import Headers, number
+from producers.contract.codec import Headers, integer
 from producers.kafka.broker import Record
 
 
@@ -25,7 +25,7 @@ class RequestHeaders:
 def read_request_headers(record: Record) -> RequestHeaders:
     """Never fails: what is absent or unreadable is None."""
     headers = record.headers
-    submitted_ms = number(headers, codec.SUBMITTED)
+    submitted_ms = integer(headers, codec.SUBMITTED)
     if submitted_ms is None or submitted_ms > record.timestamp_ms:
         submitted_ms = record.timestamp_ms
     return RequestHeaders(
@@ -33,6 +33,6 @@ def read_request_headers(record: Record) -> RequestHeaders:
         codec.header(headers, codec.TENANT_HEADER),
         codec.header(headers, codec.REPLY_TO),
         submitted_ms,
-        number(headers, codec.DEADLINE),
+        integer(headers, codec.DEADLINE),
         [pair for pair in headers if pair[0] not in codec.OWN_HEADERS],
     )

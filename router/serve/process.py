@@ -59,13 +59,13 @@ async def serve_router(settings: ServiceSettings) -> None:
             process.broker.tail(topics.FEEDBACK, learn, since_s=_LEARNS_FROM_S)
         )
         router = RouterDependencies(
-            basis=live,
+            config=live,
             publisher=process.publisher,
             tracer=process.tracer,
             partitions=settings.partitions,
-            shares=PrefixShares(),
-            budget_used=pressure.used,
-            routed=partial(_count, process.metrics),
+            prefix_shares=PrefixShares(),
+            budget_used=pressure.used_share,
+            report_decision=partial(_count, process.metrics),
         )
         source = KafkaSource(settings, [topics.REQUESTS], _GROUP, settings.session_timeout_s)
         stream = _stream(source, router)
@@ -82,7 +82,7 @@ def _pressure(
     parts.push_async_callback(link.redis.aclose)
     budgets = BudgetLedger(partial(datetime.now, UTC), link)
     pressure = BudgetUsage(budgets, link, lambda: live().catalog, process.metrics)
-    parts.enter_context(background_task(pressure.follow()))
+    parts.enter_context(background_task(pressure.poll()))
     return pressure
 
 
@@ -107,7 +107,7 @@ def routing_config(
     settings = policy_settings.parse_policy(catalog.policy, catalog)
     if outcomes is None:
         return RoutingConfig(catalog, settings, price_of, model)
-    posterior = outcomes.learned(settings.learning)
+    posterior = outcomes.posterior_with(settings.learning)
     return RoutingConfig(catalog, settings, price_of, model, posterior)
 
 
@@ -118,7 +118,7 @@ def _learn(outcomes: OutcomeStore, live: ReloadedConfig[RoutingConfig], record: 
     except ValidationError as error:
         _log.warning("skipped a feedback that can't be read: %s problems", error.error_count())
         return
-    outcomes.take(feedback, live().settings.learning)
+    outcomes.record_feedback(feedback, live().settings.learning)
 
 
 def _count(

@@ -13,7 +13,7 @@ from typing import Final
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
-from producers.kafka.aiokafka_broker import connection, to_record
+from producers.kafka.aiokafka_broker import connection_options, to_record
 from producers.kafka.broker import Partition, Record
 from producers.settings import KafkaSettings
 from runtime.consuming.stream import RebalanceListener
@@ -44,7 +44,7 @@ class KafkaSource:
     async def start(self, listener: RebalanceListener) -> None:
         """Joins the group; a new group begins at the oldest record."""
         self._consumer = AIOKafkaConsumer(
-            **connection(self._settings),
+            **connection_options(self._settings),
             client_id=self.group,
             group_id=self.group,
             # the default commits what was polled, done or not: a crash would lose it

@@ -6,7 +6,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 
-from producers.kafka.aiokafka_broker import connection
+from producers.kafka.aiokafka_broker import connection_options
 from producers.settings import KafkaSettings
 
 
@@ -17,8 +17,8 @@ async def consumer_lag(
 
     groups: consumer group → its topics; None for a group that has none of them yet.
     """
-    admin = AIOKafkaAdminClient(**connection(settings))
-    consumer = AIOKafkaConsumer(**connection(settings))
+    admin = AIOKafkaAdminClient(**connection_options(settings))
+    consumer = AIOKafkaConsumer(**connection_options(settings))
     await admin.start()
     await consumer.start()
     try:

@@ -7,7 +7,7 @@ from typing import Final
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from producers.contract import topics
-from producers.kafka.aiokafka_broker import MAX_RECORD_BYTES, connection
+from producers.kafka.aiokafka_broker import MAX_RECORD_BYTES, connection_options
 from producers.settings import KafkaSettings
 from runtime.config.catalog import Catalog
 from runtime.consuming.queue_groups import queues_of
@@ -54,7 +54,7 @@ async def create_missing_topics(
 
     Raises RuntimeError with the broker's words for a topic that can't be created.
     """
-    admin = AIOKafkaAdminClient(**connection(settings))
+    admin = AIOKafkaAdminClient(**connection_options(settings))
     await admin.start()
     try:
         new = [

@@ -184,13 +184,13 @@ class Stage:
     def router(self) -> RouterDependencies:
         """The router of this stage."""
         return RouterDependencies(
-            basis=lambda: self.basis,
+            config=lambda: self.basis,
             publisher=self.broker,
             tracer=self.tracer,
             partitions=self.broker.partitions,
-            shares=PrefixShares(),
+            prefix_shares=PrefixShares(),
             budget_used=lambda _tenant: 0.0,
-            routed=lambda _tenant, _decision, _took_s: None,
+            report_decision=lambda _tenant, _decision, _took_s: None,
         )
 
     def pool(self, tier: str) -> PoolDependencies:

@@ -4,7 +4,7 @@ import json
 from decimal import Decimal
 from typing import Any
 
-from producers.contract import Done, Judged, Savings, topics
+from producers.contract import Done, Judgement, Savings, topics
 from producers.contract.feedback import Feedback
 from runtime.config.catalog import Catalog
 from tests.fakes import answer
@@ -35,7 +35,7 @@ async def test_an_unsupported_claim_is_counted_accounted_for_and_teaches_the_rou
         event, aside = await stage.events(2)
         assert (event.id, aside.id) == (request.id, f"{request.id}:judge")
         assert (event.aside, aside.aside) == (None, "judge")
-        assert aside.judged == Judged(model="small", supported=False)
+        assert aside.judged == Judgement(model="small", supported=False)
         assert (aside.task, aside.deployment, aside.cost_micro_usd) == (
             "summarise",
             "eco-a",
@@ -101,7 +101,7 @@ async def test_the_account_names_the_judges_model_and_the_verdict_the_judged_one
             Decimal(200),
         )
         assert (aside.model, aside.tier, aside.cost_micro_usd) == ("small", "economy", Decimal(20))
-        assert aside.judged == Judged(model="medium", supported=False)
+        assert aside.judged == Judgement(model="medium", supported=False)
 
 
 async def test_a_judge_that_cannot_be_read_is_paid_all_the_same() -> None:

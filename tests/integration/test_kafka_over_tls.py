@@ -16,7 +16,7 @@ from aiokafka.errors import KafkaConnectionError
 
 from dev.broker import Listeners, apache_kafka
 from dev.processes import free_port
-from producers.kafka.aiokafka_broker import KafkaBroker, connection
+from producers.kafka.aiokafka_broker import KafkaBroker, connection_options
 from producers.kafka.broker import Outgoing, Partition, Record
 from runtime.consuming.kafka_source import KafkaSource
 from runtime.process.settings import ServiceSettings
@@ -73,7 +73,7 @@ def secure_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureKaf
 @pytest.mark.parametrize("listener", ["SSL", "SASL_SSL"])
 async def test_every_client_of_ours_gets_through(secure_kafka: SecureKafka, listener: str) -> None:
     settings, topic = secure_kafka.settings(listener), f"t-{uuid.uuid4().hex}"
-    admin = AIOKafkaAdminClient(**connection(settings))
+    admin = AIOKafkaAdminClient(**connection_options(settings))
     await admin.start()
     await admin.create_topics([NewTopic(topic, 1, 1)])
     await admin.close()

@@ -5,7 +5,7 @@ import uuid
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from producers.kafka.aiokafka_broker import KafkaBroker, connection
+from producers.kafka.aiokafka_broker import KafkaBroker, connection_options
 from producers.kafka.broker import Outgoing
 from producers.settings import KafkaSettings
 
@@ -15,7 +15,7 @@ async def test_a_tail_since_an_hour_ago_hears_what_came_before_and_what_comes_af
 ) -> None:
     topic = f"tail-{uuid.uuid4().hex}"
     settings = KafkaSettings(kafka=kafka)
-    admin = AIOKafkaAdminClient(**connection(settings))
+    admin = AIOKafkaAdminClient(**connection_options(settings))
     await admin.start()
     await admin.create_topics([NewTopic(topic, 2, 1)])
     await admin.close()

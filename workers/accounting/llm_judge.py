@@ -11,7 +11,7 @@ from typing import Final
 from observability.grounding.groundedness import GroundednessVerdict, context_of, is_judged
 from observability.metrics.registry import MetricsRegistry
 from observability.tracing.request_trace import RequestTrace
-from producers.contract import Attempt, ChatBody, Done, Judged, answer_text
+from producers.contract import Attempt, ChatBody, Done, Judgement, answer_text
 from runtime.budgets.reservations import BudgetLedger
 from runtime.budgets.standing import Exhausted, OverSoftLimit
 from runtime.config.catalog import Tenant
@@ -59,7 +59,7 @@ class LlmJudge:
         verdict = await GroundednessJudge(question.ask, self.metrics).look_at(
             model, context, answer
         )
-        judged = None if verdict is None else Judged(model=model, supported=verdict.supported)
+        judged = None if verdict is None else Judgement(model=model, supported=verdict.supported)
         return JudgeResult(verdict, question.account(judged))
 
 
@@ -108,7 +108,7 @@ class _Question:
         asked = {"id": f"{self.job.request.id}:judge", "body": body}
         return replace(self.job, request=self.job.request.model_copy(update=asked))
 
-    def account(self, judged: Judged | None) -> BackgroundCall | None:
+    def account(self, judged: Judgement | None) -> BackgroundCall | None:
         """What asking has cost; None when nobody was called."""
         if not self.attempts:
             return None

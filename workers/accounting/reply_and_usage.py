@@ -18,7 +18,7 @@ from producers.contract import (
     Done,
     Failed,
     FailureCode,
-    Judged,
+    Judgement,
     Purpose,
     RouteTaken,
     Savings,
@@ -64,7 +64,7 @@ class BackgroundCall:
     call: Attempt
     entry: Deployment
     attempts: tuple[Attempt, ...]
-    judged: Judged | None = None
+    judged: Judgement | None = None
 
 
 def done_reply(job: WorkItem, completion: Completion, facts: RequestAccount) -> Done:

@@ -20,7 +20,7 @@ from rich.table import Table
 from observability.reports.period import moment
 from observability.terminal import cell, plain, readable_json
 from producers.contract import topics
-from producers.kafka.aiokafka_broker import KafkaBroker, connection, to_record
+from producers.kafka.aiokafka_broker import KafkaBroker, connection_options, to_record
 from producers.kafka.broker import Record
 from producers.settings import KafkaSettings
 from runtime.process.dead_letters import (
@@ -149,7 +149,7 @@ async def open_dead_letters(settings: KafkaSettings) -> AsyncIterator[DeadLetter
     """A reader of the dead-letter topic that belongs to no group and commits nothing."""
     consumer = AIOKafkaConsumer(
         topics.DEAD_LETTERS,
-        **connection(settings),
+        **connection_options(settings),
         auto_offset_reset="earliest",
         enable_auto_commit=False,
     )

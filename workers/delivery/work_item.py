@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from producers.contract import Attempt, Request, Route, codec
-from producers.contract.codec import Headers, number
+from producers.contract.codec import Headers, integer
 from producers.kafka.broker import Record
 
 
@@ -51,10 +51,10 @@ def read_work_item(record: Record) -> WorkItem:
         tagged.route,
         tagged.attempts,
         codec.header(headers, codec.REPLY_TO),
-        number(headers, codec.SUBMITTED) or record.timestamp_ms,
-        number(headers, codec.DEADLINE),
+        integer(headers, codec.SUBMITTED) or record.timestamp_ms,
+        integer(headers, codec.DEADLINE),
         tuple(visited.split(",")) if visited else (),
-        number(headers, codec.ATTEMPT) or 0,
+        integer(headers, codec.ATTEMPT) or 0,
         headers,
         record,
     )

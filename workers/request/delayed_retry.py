@@ -10,7 +10,7 @@ import time
 from observability.tracing.semconv import queue_attributes
 from observability.tracing.tracer import QueueWait, Tracer
 from producers.contract import codec, topics
-from producers.contract.codec import number
+from producers.contract.codec import integer
 from producers.kafka.broker import Outgoing, Publisher, Record
 from runtime.process.dead_letters import dead_letter
 
@@ -42,5 +42,5 @@ def _waited(record: Record) -> QueueWait:
 
 def wait_s(record: Record, now: float) -> float:
     """Seconds until it is due; at most its topic's delay, whatever a stepped clock makes of it."""
-    due_s = (number(record.headers, codec.DUE) or 0) / 1000
+    due_s = (integer(record.headers, codec.DUE) or 0) / 1000
     return min(max(0.0, due_s - now), topics.retry_delay_ms(record.partition.topic) / 1000)

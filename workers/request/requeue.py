@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias, assert_never
 
-from producers.contract import Attempt, Tagged, codec, topics
+from producers.contract import Attempt, TaggedRequest, codec, topics
 from producers.kafka.broker import Outgoing
 from runtime.config.catalog import Catalog
 from runtime.config.eligibility import fitting_deployments
@@ -61,7 +61,7 @@ def requeue_record(
             }
         case _:
             assert_never(step)
-    tagged = Tagged(route=there.route, request=job.request, attempts=progress.attempts)
+    tagged = TaggedRequest(route=there.route, request=job.request, attempts=progress.attempts)
     return Outgoing(topic, codec.encode(tagged), job.record.key, _headers(job, trace, told))
 
 

@@ -15,7 +15,7 @@ from observability.reports import commands, quality
 from observability.reports import cost as report
 from observability.reports.period import ReportPeriod
 from observability.reports.waste_evidence import collect_waste
-from producers.contract import Attempt, CacheOutcome, Judged, Usage, UsageEvent
+from producers.contract import Attempt, CacheOutcome, Judgement, Usage, UsageEvent
 from tests.contract.ledger.places import Place, in_a_folder
 from tests.unit.observability.usage_events import DAY_MS, START_MS, usage_event
 
@@ -59,7 +59,7 @@ def changes(chance: random.Random, number: int) -> dict[str, object]:
         {"tags": {}},
         {"tags": {"team": "Ä", "feature": "'"}},
         {"zone": "eu", "latency": "batch", "redelivered": True},
-        {"aside": "judge", "judged": Judged(model="gpt-4o", supported=bool(number % 3))},
+        {"aside": "judge", "judged": Judgement(model="gpt-4o", supported=bool(number % 3))},
         {"aside": "cache", "cost_micro_usd": cost},
         {"prefix_hash": "same", "prefix_tokens": 1501, "tenant": "acme", "deployment": "d"},
     ]

@@ -39,11 +39,11 @@ def test_what_is_heard_only_goes_forward(parts: list[tuple[int, int]]) -> None:
 @given(st.lists(st.integers(0, 9).map(str), max_size=60))
 def test_recent_remembers_the_last_ids(ids: list[Any]) -> None:
     recent = RecentIds(capacity=10)
-    assert [recent.first_time(one) for one in ids] == [
+    assert [recent.add(one) for one in ids] == [
         one not in ids[:number] for number, one in enumerate(ids)
     ]
 
 
 def test_recent_forgets_the_oldest() -> None:
     recent = RecentIds(capacity=2)
-    assert [recent.first_time(one) for one in "abcab"] == [True, True, True, True, True]
+    assert [recent.add(one) for one in "abcab"] == [True, True, True, True, True]

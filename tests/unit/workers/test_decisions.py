@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from observability.pricing.savings import total
-from producers.contract import Attempt, Demands, Request, Route, Tagged, Usage, codec
-from producers.contract.codec import number
+from producers.contract import Attempt, Demands, Request, Route, TaggedRequest, Usage, codec
+from producers.contract.codec import integer
 from producers.kafka.broker import Partition, Record
-from router.decide.partition_key import PrefixShares, key_of
+from router.decide.partition_key import PrefixShares, record_key
 from runtime.config.catalog import Deployment, Model
 from runtime.config.eligibility import ineligibility
 from runtime.config.pricing import billed
@@ -67,7 +67,9 @@ def test_no_attempt_costs_nothing_and_one_without_tokens_neither() -> None:
 
 def job(**headers: str) -> WorkItem:
     asked = request(tenant="t")
-    tagged = Tagged(route=Route(tier="economy", zone="eu", reasons=("cheap",)), request=asked)
+    tagged = TaggedRequest(
+        route=Route(tier="economy", zone="eu", reasons=("cheap",)), request=asked
+    )
     named = {name.replace("_", "-"): text for name, text in headers.items()}
     pairs = codec.to_headers({"x-mine": "kept", "traceparent": "old", **named})
     partition = Partition("llm.tier.economy.eu", 3)
@@ -117,7 +119,7 @@ def test_the_retry_queue_is_the_shortest_that_is_long_enough(seconds: float) -> 
     [("5", 5), ("-5", None), ("5.0", None), ("\u0665", None), ("", None), ("1" * 16, None)],
 )
 def test_a_number_in_a_header(text: str, value: int | None) -> None:
-    assert number([("n", text.encode())], "n") == value
+    assert integer([("n", text.encode())], "n") == value
 
 
 # ----------------------------------------------------------------------------------------- keys
@@ -126,7 +128,7 @@ def test_a_number_in_a_header(text: str, value: int | None) -> None:
 def test_a_hot_prefix_is_spread_as_its_share_asks_and_a_cold_one_stays_together() -> None:
     def keys(share: float) -> Counter[bytes]:
         asked: list[Request] = [request().model_copy(update={"id": f"r{n}"}) for n in range(1000)]
-        return Counter(key_of(one, "prefix", share, 12) for one in asked)
+        return Counter(record_key(one, "prefix", share, 12) for one in asked)
 
     assert len(keys(0.01)) == 1
     half = keys(0.5)
@@ -137,17 +139,17 @@ def test_a_hot_prefix_is_spread_as_its_share_asks_and_a_cold_one_stays_together(
 def test_shares_follow_the_traffic_and_forget() -> None:
     shares = PrefixShares()
     for _ in range(5000):
-        shares.seen("old")
+        shares.add("old")
     for _ in range(40_000):
-        share = shares.seen("new")
+        share = shares.add("new")
     assert share > 0.98
-    assert shares.seen(None) == 0
+    assert shares.add(None) == 0
 
 
 def test_an_ordered_conversation_is_its_own_key() -> None:
     asked = request(routing={"conversation": "c", "ordered": True})
-    assert key_of(asked, "prefix", 1.0, 12) == b"c"
-    assert key_of(request(), None, 0, 12) == b"r1"
+    assert record_key(asked, "prefix", 1.0, 12) == b"c"
+    assert record_key(request(), None, 0, 12) == b"r1"
 
 
 # ---------------------------------------------------------------------------------- eligibility

@@ -16,7 +16,7 @@ from observability.metrics.usage_metrics import UsageMetrics
 from observability.reports import cost, quality
 from observability.reports.period import ReportPeriod
 from observability.reports.waste_evidence import collect_waste
-from producers.contract import Attempt, Judged, Purpose, Savings, Usage, UsageEvent
+from producers.contract import Attempt, Judgement, Purpose, Savings, Usage, UsageEvent
 from tests.unit.observability.usage_events import DAY_MS, START_MS, usage_event
 
 DAY = ReportPeriod(START_MS, START_MS + DAY_MS)
@@ -26,7 +26,7 @@ REQUESTS = [
 ]
 
 
-def aside(request: UsageEvent, purpose: Purpose, judged: Judged | None = None) -> UsageEvent:
+def aside(request: UsageEvent, purpose: Purpose, judged: Judgement | None = None) -> UsageEvent:
     """As a worker accounts for it: 40 micro-dollars at another model."""
     return UsageEvent(
         id=f"{request.id}:{purpose}", tenant=request.tenant, at_ms=request.at_ms, outcome="done",
@@ -40,7 +40,7 @@ def aside(request: UsageEvent, purpose: Purpose, judged: Judged | None = None) -
 
 ASIDES = [
     *(
-        aside(r, "judge", Judged(model="small", supported=n % 4 > 0))
+        aside(r, "judge", Judgement(model="small", supported=n % 4 > 0))
         for n, r in enumerate(REQUESTS)
     ),
     *(aside(r, "cache") for r in REQUESTS),

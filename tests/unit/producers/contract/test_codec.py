@@ -17,7 +17,7 @@ from producers.contract import (
     Request,
     Route,
     RouteTaken,
-    Tagged,
+    TaggedRequest,
     Timings,
     Usage,
     UsageEvent,
@@ -109,7 +109,7 @@ def test_a_tagged_request_comes_back_around_the_callers_own_bytes(
     request: Request, route: Route
 ) -> None:
     raw = codec.encode_request(request)
-    assert codec.decode_tagged(codec.encode_tagged(route, raw)) == Tagged(
+    assert codec.decode_tagged(codec.encode_tagged(route, raw)) == TaggedRequest(
         route=route, request=request
     )
 

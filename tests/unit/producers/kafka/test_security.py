@@ -11,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from observability.settings import ObservabilitySettings
-from producers.kafka.aiokafka_broker import connection
+from producers.kafka.aiokafka_broker import connection_options
 from producers.settings import ClientSettings, KafkaSettings
 from runtime.process.settings import ServiceSettings
 from tests.rules.source import PACKAGES
@@ -40,7 +40,7 @@ def pem(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("kind", [KafkaSettings, ClientSettings, ServiceSettings])
 @pytest.mark.parametrize("protocol", ["PLAINTEXT", "plaintext", "SSL", "ssl", "Ssl"])
 def test_a_protocol_without_account(kind: type[KafkaSettings], protocol: str) -> None:
-    told = connection(kind(kafka_security_protocol=protocol))
+    told = connection_options(kind(kafka_security_protocol=protocol))
     assert told["security_protocol"] == protocol.upper()
     assert (told["ssl_context"] is not None) == (protocol.upper() == "SSL")
     assert told["sasl_plain_username"] is None
@@ -50,7 +50,7 @@ def test_a_protocol_without_account(kind: type[KafkaSettings], protocol: str) ->
 @pytest.mark.parametrize("protocol", ["SASL_PLAINTEXT", "sasl_plaintext", "SASL_SSL", "sasl_ssl"])
 def test_a_protocol_with_account(protocol: str, mechanism: str) -> None:
     security = {"kafka_security_protocol": protocol, "kafka_sasl_mechanism": mechanism}
-    told = connection(KafkaSettings.model_validate(security | ACCOUNT))
+    told = connection_options(KafkaSettings.model_validate(security | ACCOUNT))
     assert told["security_protocol"] == protocol.upper()
     assert told["sasl_mechanism"] == mechanism.upper()
     assert (told["sasl_plain_username"], told["sasl_plain_password"]) == ("me", "s3cret")
@@ -139,11 +139,11 @@ def test_every_kafka_client_takes_the_one_mapping() -> None:
     ]
     assert len(calls) > 5
     for path, call in calls:
-        assert "**connection(" in call or "**self._connection" in call, path
+        assert "**connection_options(" in call or "**self._connection" in call, path
 
 
 def context(**told: object) -> ssl.SSLContext:
     settings = KafkaSettings.model_validate({"kafka_security_protocol": "SSL", **told})
-    made = connection(settings)["ssl_context"]
+    made = connection_options(settings)["ssl_context"]
     assert isinstance(made, ssl.SSLContext)
     return made

@@ -27,19 +27,19 @@ def taught(outcomes: int, share: float, rules: LearningSettings = RULES) -> Outc
     """What `outcomes` answers teach of which every one was as good as `share`."""
     known = OutcomeStore()
     for _ in range(outcomes):
-        known.record(KEY, WeighedOutcome(share, PRIOR.mean), rules)
+        known.record_outcome(KEY, WeighedOutcome(share, PRIOR.mean), rules)
     return known
 
 
 def test_nothing_is_learned_while_off_or_from_too_little() -> None:
-    assert taught(500, 1.0).believe(KEY, PRIOR, LearningSettings()) == PRIOR
-    assert taught(10, 1.0).believe(KEY, PRIOR, RULES) == PRIOR
-    assert taught(500, 1.0).believe(("bank", "invoices", "economy"), PRIOR, RULES) == PRIOR
+    assert taught(500, 1.0).posterior(KEY, PRIOR, LearningSettings()) == PRIOR
+    assert taught(10, 1.0).posterior(KEY, PRIOR, RULES) == PRIOR
+    assert taught(500, 1.0).posterior(("bank", "invoices", "economy"), PRIOR, RULES) == PRIOR
 
 
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.95])
 def test_enough_outcomes_bring_the_estimate_to_what_they_show(share: float) -> None:
-    learned = taught(2_000, share).believe(KEY, PRIOR, RULES)
+    learned = taught(2_000, share).posterior(KEY, PRIOR, RULES)
     assert learned.mean == pytest.approx(share, abs=0.02)
     assert learned.low < learned.mean < learned.high
     assert learned.high - learned.low < PRIOR.high - PRIOR.low
@@ -49,8 +49,8 @@ def test_a_request_harder_than_usual_stays_harder() -> None:
     known = OutcomeStore()
     for promised, share in ((0.5, 0.4), (0.7, 0.6), (0.9, 0.9)):
         for _ in range(200):
-            known.record(KEY, WeighedOutcome(share, promised), RULES)
-    means = [known.believe(KEY, Estimate(p, 0, 1), RULES).mean for p in (0.5, 0.7, 0.9)]
+            known.record_outcome(KEY, WeighedOutcome(share, promised), RULES)
+    means = [known.posterior(KEY, Estimate(p, 0, 1), RULES).mean for p in (0.5, 0.7, 0.9)]
     assert means == sorted(means)
     assert means[2] - means[0] > 0.2
 
@@ -58,10 +58,10 @@ def test_a_request_harder_than_usual_stays_harder() -> None:
 def test_a_task_that_does_worse_than_the_others_is_told_apart() -> None:
     known = OutcomeStore()
     for _ in range(300):
-        known.record(("acme", "easy", "economy"), WeighedOutcome(0.95, 0.8), RULES)
-        known.record(("acme", "hard", "economy"), WeighedOutcome(0.55, 0.8), RULES)
+        known.record_outcome(("acme", "easy", "economy"), WeighedOutcome(0.95, 0.8), RULES)
+        known.record_outcome(("acme", "hard", "economy"), WeighedOutcome(0.55, 0.8), RULES)
     prior = Estimate(0.8, 0.6, 0.9)
-    easy, hard = (known.believe(("acme", t, "economy"), prior, RULES) for t in ("easy", "hard"))
+    easy, hard = (known.posterior(("acme", t, "economy"), prior, RULES) for t in ("easy", "hard"))
     assert easy.mean == pytest.approx(0.95, abs=0.05)
     assert hard.mean == pytest.approx(0.55, abs=0.05)
 
@@ -73,8 +73,8 @@ def test_no_outcomes_move_an_estimate_beyond_its_bound(
     rules = LearningSettings(enabled=True, min_outcomes=5, max_shift=0.2)
     known = OutcomeStore()
     for _ in range(outcomes):
-        known.record(KEY, WeighedOutcome(share, promised), rules)
-    learned = known.believe(KEY, PRIOR, rules)
+        known.record_outcome(KEY, WeighedOutcome(share, promised), rules)
+    learned = known.posterior(KEY, PRIOR, rules)
     assert abs(learned.mean - PRIOR.mean) <= 0.2 + 1e-9
     assert 0 <= learned.low <= learned.high <= 1
 
@@ -82,37 +82,39 @@ def test_no_outcomes_move_an_estimate_beyond_its_bound(
 def test_old_outcomes_fade() -> None:
     evidence = OutcomeEvidence()
     for _ in range(1_000):
-        evidence = evidence.after(0.0, 0.7, 50)
+        evidence = evidence.with_outcome(0.0, 0.7, 50)
     for _ in range(500):
-        evidence = evidence.after(1.0, 0.7, 50)
-    assert sum(evidence.good) > 0.99 * evidence.total
+        evidence = evidence.with_outcome(1.0, 0.7, 50)
+    assert sum(evidence.good_counts) > 0.99 * evidence.total
     assert evidence.total < 80
 
 
 def test_what_was_learned_can_be_seen_and_forgotten() -> None:
     outcomes = OutcomeStore()
     for tenant, tier in (("acme", "economy"), ("acme", "premium"), ("bank", "economy")):
-        outcomes.record((tenant, "a", tier), WeighedOutcome(1.0, 0.7), RULES)
-    assert [key for key, _ in outcomes.table()] == [
+        outcomes.record_outcome((tenant, "a", tier), WeighedOutcome(1.0, 0.7), RULES)
+    assert [key for key, _ in outcomes.entries()] == [
         ("acme", "a", "economy"),
         ("acme", "a", "premium"),
         ("bank", "a", "economy"),
     ]
     assert outcomes.forget(tenant="acme", tier="premium") == 1
     assert outcomes.forget(tenant="acme") == 1
-    assert [key for key, _ in outcomes.table()] == [("bank", "a", "economy")]
+    assert [key for key, _ in outcomes.entries()] == [("bank", "a", "economy")]
 
 
 def test_what_is_kept_is_bounded() -> None:
     outcomes = OutcomeStore()
     for number in range(MAX_TRACKS + 10):
-        outcomes.record((f"t{number}", "a", "economy"), WeighedOutcome(1.0, 0.7), RULES)
+        outcomes.record_outcome((f"t{number}", "a", "economy"), WeighedOutcome(1.0, 0.7), RULES)
     for number in range(MAX_TASKS + 10):
-        outcomes.record(("bank", f"task{number}", "economy"), WeighedOutcome(1.0, 0.7), RULES)
-    tenants = {tenant for (tenant, _, _), _ in outcomes.table()}
+        outcomes.record_outcome(
+            ("bank", f"task{number}", "economy"), WeighedOutcome(1.0, 0.7), RULES
+        )
+    tenants = {tenant for (tenant, _, _), _ in outcomes.entries()}
     assert len(tenants) == MAX_TRACKS
     assert "t0" not in tenants
-    assert sum(tenant == "bank" for (tenant, _, _), _ in outcomes.table()) == MAX_TASKS
+    assert sum(tenant == "bank" for (tenant, _, _), _ in outcomes.entries()) == MAX_TASKS
 
 
 def test_feedback_travels_as_json_and_teaches() -> None:
@@ -126,9 +128,9 @@ def test_feedback_travels_as_json_and_teaches() -> None:
         expected=0.7,
     )
     outcomes = OutcomeStore()
-    outcomes.take(Feedback.model_validate_json(codec.encode(sent)), RULES)
-    outcomes.take(sent.model_copy(update={"expected": None}), RULES)
-    assert dict(outcomes.table())[KEY].total == pytest.approx(1.0)
+    outcomes.record_feedback(Feedback.model_validate_json(codec.encode(sent)), RULES)
+    outcomes.record_feedback(sent.model_copy(update={"expected": None}), RULES)
+    assert dict(outcomes.entries())[KEY].total == pytest.approx(1.0)
 
 
 def decide(outcomes: OutcomeStore, rules: LearningSettings, request_id: str = "r1") -> Route:
@@ -143,7 +145,7 @@ def decide(outcomes: OutcomeStore, rules: LearningSettings, request_id: str = "r
         settings.parse_policy(book.policy, book),
         price_of,
         default_model(),
-        outcomes.learned(rules),
+        outcomes.posterior_with(rules),
     )
     found = features.extract_features(asked)
     route = policy.choose_route(
@@ -159,7 +161,7 @@ def test_learning_changes_the_route_and_says_so() -> None:
     assert before.tier != "economy"
     assert before.candidates[0].assumed is None
     for _ in range(400):
-        outcomes.record(KEY, WeighedOutcome(1.0, 0.8), RULES)
+        outcomes.record_outcome(KEY, WeighedOutcome(1.0, 0.8), RULES)
     after_learning = decide(outcomes, RULES)
     assert after_learning.tier == "economy"
     assert after_learning.candidates[0].assumed == before.candidates[0].success

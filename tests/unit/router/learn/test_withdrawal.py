@@ -21,7 +21,7 @@ def said(name: str, good: float, source: FeedbackSource = "user", task: str = "a
 
 
 def evidence(known: OutcomeStore, task: str = "a") -> OutcomeEvidence | None:
-    return dict(known.table()).get(("acme", task, "economy"))
+    return dict(known.entries()).get(("acme", task, "economy"))
 
 
 def total(known: OutcomeStore, task: str = "a") -> float:
@@ -31,29 +31,29 @@ def total(known: OutcomeStore, task: str = "a") -> float:
 
 def test_a_task_whose_only_outcome_is_taken_back_goes() -> None:
     known = OutcomeStore()
-    known.take(said("r1", 1.0, "validator", task="a"), RULES)
-    known.take(said("r1", 1.0, "user", task="b"), RULES)
+    known.record_feedback(said("r1", 1.0, "validator", task="a"), RULES)
+    known.record_feedback(said("r1", 1.0, "user", task="b"), RULES)
     assert evidence(known, "a") is None
     for task in ("a", "b"):
-        assert 0 < known.believe(("acme", task, "economy"), PRIOR, RULES).mean < 1
+        assert 0 < known.posterior(("acme", task, "economy"), PRIOR, RULES).mean < 1
 
 
 def test_a_task_without_outcomes_says_nothing_of_the_fit() -> None:
-    everything = OutcomeEvidence().after(1.0, 0.8, 10)
+    everything = OutcomeEvidence().with_outcome(1.0, 0.8, 10)
     found = fit_calibration(everything, [everything, OutcomeEvidence()])
     assert found == fit_calibration(everything, [everything])
-    assert found.at(0.8, OutcomeEvidence()) == pytest.approx(found.at(0.8, None))
+    assert found.predict(0.8, OutcomeEvidence()) == pytest.approx(found.predict(0.8, None))
 
 
 def test_only_what_has_not_faded_is_taken_back() -> None:
     known = OutcomeStore()
     for number in range(60):
-        known.take(said(f"old{number}", 0.0), RULES)
+        known.record_feedback(said(f"old{number}", 0.0), RULES)
     for number in range(60):
-        known.take(said(f"new{number}", 1.0), RULES)
+        known.record_feedback(said(f"new{number}", 1.0), RULES)
     before = evidence(known)
     for number in range(10):
-        known.take(said(f"old{number}", 1.0), RULES)
+        known.record_feedback(said(f"old{number}", 1.0), RULES)
     after = evidence(known)
     assert before
     assert after
@@ -62,17 +62,17 @@ def test_only_what_has_not_faded_is_taken_back() -> None:
 
 def test_a_second_word_leaves_what_one_word_would_have() -> None:
     known, once = OutcomeStore(), OutcomeStore()
-    known.take(said("r0", 0.0), RULES)
+    known.record_feedback(said("r0", 0.0), RULES)
     for number in range(1, 6):
-        known.take(said(f"r{number}", 1.0), RULES)
-        once.take(said(f"r{number}", 1.0), RULES)
-    known.take(said("r0", 1.0), RULES)
-    once.take(said("r0", 1.0), RULES)
+        known.record_feedback(said(f"r{number}", 1.0), RULES)
+        once.record_feedback(said(f"r{number}", 1.0), RULES)
+    known.record_feedback(said("r0", 1.0), RULES)
+    once.record_feedback(said("r0", 1.0), RULES)
     left, expected = evidence(known), evidence(once)
     assert left
     assert expected
-    assert left.seen == pytest.approx(expected.seen)
-    assert left.good == pytest.approx(expected.good)
+    assert left.counts == pytest.approx(expected.counts)
+    assert left.good_counts == pytest.approx(expected.good_counts)
 
 
 @given(
@@ -89,37 +89,39 @@ def test_a_second_word_leaves_what_one_word_would_have() -> None:
 def test_never_are_more_good_than_seen(words: list[tuple[int, str, FeedbackSource, float]]) -> None:
     known = OutcomeStore()
     for number, task, source, good in words:
-        known.take(said(f"r{number}", good, source, task), RULES)
-        for _, found in known.table():
-            pairs = zip(found.good, found.seen, strict=True)
+        known.record_feedback(said(f"r{number}", good, source, task), RULES)
+        for _, found in known.entries():
+            pairs = zip(found.good_counts, found.counts, strict=True)
             assert all(-1e-9 <= good <= seen + 1e-9 for good, seen in pairs)
-        known.believe(("acme", "a", "economy"), PRIOR, RULES)
+        known.posterior(("acme", "a", "economy"), PRIOR, RULES)
 
 
 def test_a_late_word_takes_nothing_from_what_was_learned_since() -> None:
     known = OutcomeStore()
-    known.take(said("old", 1.0), RULES)
+    known.record_feedback(said("old", 1.0), RULES)
     known.forget(tenant="acme")
-    known.take(said("new", 1.0), RULES)
-    known.take(said("old", 1.0), RULES)
+    known.record_feedback(said("new", 1.0), RULES)
+    known.record_feedback(said("old", 1.0), RULES)
     assert total(known) == pytest.approx(1 + 0.5**0.1)
 
 
 def test_nor_after_its_tenant_made_room_for_others() -> None:
     known = OutcomeStore()
-    known.take(said("old", 1.0), RULES)
+    known.record_feedback(said("old", 1.0), RULES)
     for number in range(MAX_TRACKS):
-        known.record((f"t{number}", "a", "economy"), WeighedOutcome(1.0, 0.8), RULES)
-    known.take(said("new", 1.0), RULES)
-    known.take(said("old", 1.0), RULES)
+        known.record_outcome((f"t{number}", "a", "economy"), WeighedOutcome(1.0, 0.8), RULES)
+    known.record_feedback(said("new", 1.0), RULES)
+    known.record_feedback(said("old", 1.0), RULES)
     assert total(known) == pytest.approx(1 + 0.5**0.1)
 
 
 def test_nor_after_its_task_did() -> None:
     known = OutcomeStore()
-    known.take(said("old", 1.0), LearningSettings(enabled=True))
+    known.record_feedback(said("old", 1.0), LearningSettings(enabled=True))
     for number in range(MAX_TASKS):
-        known.take(said(f"r{number}", 1.0, task=f"t{number}"), LearningSettings(enabled=True))
-    known.take(said("new", 1.0), LearningSettings(enabled=True))
-    known.take(said("old", 1.0), LearningSettings(enabled=True))
+        known.record_feedback(
+            said(f"r{number}", 1.0, task=f"t{number}"), LearningSettings(enabled=True)
+        )
+    known.record_feedback(said("new", 1.0), LearningSettings(enabled=True))
+    known.record_feedback(said("old", 1.0), LearningSettings(enabled=True))
     assert total(known) == pytest.approx(2, abs=1e-3)

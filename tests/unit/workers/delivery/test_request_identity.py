@@ -6,8 +6,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers.contract import ChatBody, Request, Route, Tagged, codec
-from router.decide.partition_key import prefix_of
+from producers.contract import ChatBody, Request, Route, TaggedRequest, codec
+from router.decide.partition_key import prefix_hash
 from runtime.redis.key_names import joined
 from tests.flow.stage import catalog
 from tests.unit.workers.test_decisions import job
@@ -52,14 +52,14 @@ def test_joined_texts_differ_where_a_part_does(one: list[str], two: list[str]) -
 def test_a_prefix_is_its_tenants_however_name_and_prompt_meet() -> None:
     def prefix(tenant: str, system: str) -> str | None:
         body = ChatBody(messages=[{"role": "system", "content": system}])
-        return prefix_of(Request(id="r", tenant=tenant, body=body), 5000)
+        return prefix_hash(Request(id="r", tenant=tenant, body=body), 5000)
 
     assert prefix("t", "a") == prefix("t", "a")
     assert prefix("t", "a") != prefix("u", "a")
     two = ChatBody(
         messages=[{"role": "system", "content": "a"}, {"role": "system", "content": "b"}]
     )
-    assert prefix_of(Request(id="r", tenant="t", body=two), 5000) != prefix("t", "ab")
+    assert prefix_hash(Request(id="r", tenant="t", body=two), 5000) != prefix("t", "ab")
 
 
 JSON: Any = st.recursive(
@@ -87,7 +87,9 @@ def test_a_request_is_the_same_in_every_record_of_its_way(body: dict[str, Any]) 
     first = codec.decode_tagged(
         codec.encode_tagged(Route(tier="economy"), codec.encode_request(request))
     )
-    later = codec.decode_tagged(codec.encode(Tagged(route=first.route, request=first.request)))
+    later = codec.decode_tagged(
+        codec.encode(TaggedRequest(route=first.route, request=first.request))
+    )
     turned = asked(dict(reversed(body.items())))
     identities = {identity_of(one) for one in (request, first.request, later.request, turned)}
     assert identities == {identity_of(request)}
