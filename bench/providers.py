@@ -29,7 +29,7 @@ from dev.simulator.process import Running, running
 from producers.contract import ChatBody
 from runtime.config.catalog import Deployment, Model
 from workers.providers.base.call_outcome import Completion
-from workers.providers.base.provider import ProviderRequest
+from workers.providers.base.provider_request import ProviderRequest
 from workers.providers.registry import provider_of
 
 KEY = "bench-key"

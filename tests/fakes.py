@@ -18,7 +18,8 @@ from workers.delivery.idempotency import Claim, Claimed, Conflict, FinalRecords,
 from workers.delivery.request_identity import Identity
 from workers.prompt_cache.policy import PrefixUses
 from workers.providers.base.call_outcome import CallOutcome, Completion
-from workers.providers.base.provider import Emit, ProviderRequest
+from workers.providers.base.provider_request import ProviderRequest
+from workers.providers.provider import Emit
 
 Script: TypeAlias = Callable[[ProviderRequest, Emit | None], Awaitable[CallOutcome]]
 
@@ -86,10 +87,10 @@ class ScriptedProvider:
     calls: list[ProviderRequest]
     script: Script
 
-    async def send(self, call: ProviderRequest, emit: Emit | None = None) -> CallOutcome:
+    async def send(self, request: ProviderRequest, emit: Emit | None = None) -> CallOutcome:
         """As the script ends."""
-        self.calls.append(call)
-        return await self.script(call, emit)
+        self.calls.append(request)
+        return await self.script(request, emit)
 
 
 @dataclass

@@ -16,7 +16,8 @@ from workers.providers.base.call_outcome import (
     ServerError,
     StreamTruncated,
 )
-from workers.providers.base.provider import Emit, ProviderRequest
+from workers.providers.base.provider_request import ProviderRequest
+from workers.providers.provider import Emit
 
 BROKEN = ServerError(message="it broke", status=500)
 HASTY = PlanRules(patience_s=0.1, backoff_s=0.01, hedge=False)

@@ -11,7 +11,8 @@ from producers.kafka.broker import Outgoing
 from tests.fakes import answer
 from tests.flow.stage import Stage, ask, playing
 from workers.providers.base.call_outcome import CallOutcome
-from workers.providers.base.provider import Emit, ProviderRequest
+from workers.providers.base.provider_request import ProviderRequest
+from workers.providers.provider import Emit
 
 
 def request(**changes: object) -> bytes:

@@ -19,7 +19,8 @@ from workers.providers.base.call_outcome import (
     ContextTooLong,
     RateLimited,
 )
-from workers.providers.base.provider import Emit, ProviderRequest
+from workers.providers.base.provider_request import ProviderRequest
+from workers.providers.provider import Emit
 
 NO_STORE = {"cache": {"mode": "no-store"}}
 

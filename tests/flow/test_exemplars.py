@@ -14,7 +14,8 @@ from observability.tracing.tracer import TracingSettings
 from tests.fakes import answer
 from tests.flow.stage import ask, playing
 from workers.providers.base.call_outcome import CallOutcome, RequestRejected
-from workers.providers.base.provider import Emit, ProviderRequest
+from workers.providers.base.provider_request import ProviderRequest
+from workers.providers.provider import Emit
 
 NO_STORE = {"cache": {"mode": "no-store"}}
 REQUEST, ATTEMPT = "switchgear_request_seconds", "switchgear_attempt_seconds"

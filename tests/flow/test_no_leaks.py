@@ -29,7 +29,8 @@ from tests.seen_spans import SeenSpans
 from workers.calling.config_snapshot import ConfigSnapshot
 from workers.planning.request_state import PlanRules
 from workers.providers.base.call_outcome import CallOutcome
-from workers.providers.base.provider import Emit, ProviderRequest
+from workers.providers.base.provider_request import ProviderRequest
+from workers.providers.provider import Emit
 from workers.providers.registry import connect_providers
 
 KEYS = {

@@ -10,7 +10,8 @@ from runtime.config.catalog import Catalog
 from tests.fakes import answer
 from tests.flow.stage import ask, catalog, playing
 from workers.providers.base.call_outcome import CallOutcome
-from workers.providers.base.provider import Emit, ProviderRequest
+from workers.providers.base.provider_request import ProviderRequest
+from workers.providers.provider import Emit
 
 _CONTEXT = "The quarter closed with 4310 orders, most of them from Lisbon and from Porto. " * 6
 _CLAIM = "Returns fell to 977."

@@ -14,7 +14,8 @@ from tests.flow.stage import Stage, ask, playing
 from tests.seen_spans import said
 from workers.planning.request_state import PlanRules
 from workers.providers.base.call_outcome import BadCredentials, CallOutcome, RateLimited
-from workers.providers.base.provider import Emit, ProviderRequest
+from workers.providers.base.provider_request import ProviderRequest
+from workers.providers.provider import Emit
 
 ALL = TracingSettings(sample_ratio=1)
 NO_STORE = {"cache": {"mode": "no-store"}}

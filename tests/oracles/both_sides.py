@@ -14,7 +14,7 @@ from mistralai.client import errors as mistral_errors
 from producers.contract import ChatBody
 from runtime.config.catalog import Deployment, Model
 from workers.prompt_cache.policy import CachePlan, Unmarked
-from workers.providers.base.provider import ProviderRequest
+from workers.providers.base.provider_request import ProviderRequest
 from workers.providers.registry import provider_of
 
 from .conftest import KEY, Recorder, Sent

@@ -21,7 +21,8 @@ from workers.prompt_cache.policy import (
     smallest_prefix,
 )
 from workers.providers.base.call_outcome import CallOutcome, Completion
-from workers.providers.base.provider import Emit, Provider, ProviderRequest
+from workers.providers.base.provider_request import ProviderRequest
+from workers.providers.provider import Emit, Provider
 
 DeploymentRates: TypeAlias = Callable[[Deployment], TokenRates | None]
 """A deployment's rates now; None = unpriced, so nothing can be decided."""

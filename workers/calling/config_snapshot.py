@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from runtime.config.catalog import Catalog
 from workers.calling.validators import NamedChecks
-from workers.providers.base.provider import Provider
+from workers.providers.provider import Provider
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeAlias, TypeVar
 
-from workers.providers.base.provider import Emit
+from workers.providers.provider import Emit
 
 _T = TypeVar("_T")
 

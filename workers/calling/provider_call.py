@@ -25,8 +25,9 @@ from workers.health.admission import CallPermit, DeploymentAdmission, Note
 from workers.health.gate import NotNow
 from workers.health.outcome_policy import OutcomeVerdict
 from workers.providers.base.call_outcome import CallOutcome, Completion
-from workers.providers.base.provider import Emit, ProviderRequest
+from workers.providers.base.provider_request import ProviderRequest
 from workers.providers.errors.retry_after import bounded
+from workers.providers.provider import Emit
 from workers.tokens.estimate import TokenFactors, encoding_near_limit, exact_tokens, size_of
 
 

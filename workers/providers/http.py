@@ -36,10 +36,11 @@ from workers.providers.base.dialect import (
     truncated_stream,
 )
 from workers.providers.base.error_report import ErrorReport
-from workers.providers.base.provider import Emit, ProviderRequest
-from workers.providers.errors.classification import classify_error, read_error
+from workers.providers.base.provider_request import ProviderRequest
+from workers.providers.errors.classification import classify_error, error_of_response
 from workers.providers.errors.rate_limit_headers import rate_limits
 from workers.providers.prompt_adaptation import adapt_prompt
+from workers.providers.provider import Emit
 from workers.tokens.estimate import estimated_usage
 
 _END_OF_BODY_S: Final = 0.25
@@ -64,7 +65,7 @@ class HttpProvider:
         """The outcome; with `emit` the provider streams and each delta is passed on."""
         adapted = adapt_prompt(call.body, call.model)
         call = replace(call, body=adapted.body)
-        request = self._dialect.request(call, stream=emit is not None)
+        request = self._dialect.encode_request(call, stream=emit is not None)
         if isinstance(request, RequestRejected):
             return request
         outcome = await self._send(call, request, emit)
@@ -137,12 +138,12 @@ class _Attempt:
     async def read(self, response: ClientResponse, deadline: asyncio.Timeout) -> CallOutcome:
         """The outcome that `response` tells."""
         if response.status != HTTPStatus.OK:
-            report = read_error(response.status, await response.read(), response.headers)
+            report = error_of_response(response.status, await response.read(), response.headers)
             return self._failure(report, response)
         told: Answer | ErrorReport | Failure
         try:
             if self._emit is None:
-                told = self._dialect.answer(await response.read())
+                told = self._dialect.decode_answer(await response.read())
             else:
                 told = await self._stream(response, deadline, self._emit)
         except MALFORMED as error:
@@ -154,7 +155,7 @@ class _Attempt:
     ) -> Answer | ErrorReport | Failure:
         if response.content_type != self._dialect.stream_type:
             raise ValueError("not a stream")
-        reader = self._reader = self._dialect.reader()
+        reader = self._reader = self._dialect.stream_reader()
         async for received in response.content.iter_any():
             for delta in reader.feed(received):
                 if self._first_token_s is None and _says_something(delta):

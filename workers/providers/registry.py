@@ -8,12 +8,12 @@ from aiohttp import ClientSession
 from runtime.config.catalog import Catalog, Deployment
 from workers.providers.anthropic.request import AnthropicDialect
 from workers.providers.auth import aws
-from workers.providers.auth.api_key import Authorizer, api_key
+from workers.providers.auth.api_key import Authorizer, api_key_authorizer
 from workers.providers.base.dialect import Dialect
-from workers.providers.base.provider import Provider
 from workers.providers.bedrock.request import BedrockDialect
 from workers.providers.http import HttpProvider
 from workers.providers.openai.request import OpenAiDialect
+from workers.providers.provider import Provider
 
 DIALECTS: Final[Mapping[str, Dialect]] = {
     "openai": OpenAiDialect(),
@@ -47,5 +47,5 @@ def provider_of(
 
 def _authoriser(deployment: Deployment, address: str, environment: Mapping[str, str]) -> Authorizer:
     if deployment.dialect != "bedrock" or deployment.api_key_env is not None:
-        return api_key(deployment, environment)
+        return api_key_authorizer(deployment, environment)
     return aws.aws_authorizer(address, deployment.region, environment)

@@ -10,7 +10,7 @@ from dev.simulator.process import Running, running
 from producers.contract import ChatBody
 from runtime.config.catalog import Catalog, Deployment, Model
 from workers.providers.base.call_outcome import CallOutcome
-from workers.providers.base.provider import ProviderRequest
+from workers.providers.base.provider_request import ProviderRequest
 from workers.providers.registry import connect_providers
 
 KEY = "sk-planted-0123456789abcdef"

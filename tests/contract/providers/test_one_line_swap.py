@@ -12,7 +12,7 @@ from dev.simulator.process import Running
 from producers.contract import ChatBody
 from runtime.config.config_file import parse_config
 from workers.providers.base.call_outcome import Completion
-from workers.providers.base.provider import ProviderRequest
+from workers.providers.base.provider_request import ProviderRequest
 from workers.providers.registry import connect_providers
 
 from . import conversations

@@ -15,7 +15,7 @@ from runtime.config.catalog import Deployment
 from workers.calling.cached_call import PromptCaching
 from workers.calling.prefix_counts import LocalCounts
 from workers.providers.base.call_outcome import Completion
-from workers.providers.base.provider import ProviderRequest
+from workers.providers.base.provider_request import ProviderRequest
 from workers.providers.registry import provider_of
 
 from .conftest import AWS_SECRET, KEY, MODELS, deployment

@@ -10,7 +10,7 @@ from workers.providers.anthropic.response import AnthropicReader, anthropic_answ
 from workers.providers.base.call_outcome import Failure, RequestRejected
 from workers.providers.base.dialect import Answer, WireRequest
 from workers.providers.base.parameters import AppliedParameters, apply_parameters
-from workers.providers.base.provider import ProviderRequest
+from workers.providers.base.provider_request import ProviderRequest
 from workers.providers.blocks.conversation import (
     Conversation,
     ImagePart,
@@ -44,7 +44,9 @@ class AnthropicDialect:
 
     stream_type = "text/event-stream"
 
-    def request(self, call: ProviderRequest, *, stream: bool) -> WireRequest | RequestRejected:
+    def encode_request(
+        self, call: ProviderRequest, *, stream: bool
+    ) -> WireRequest | RequestRejected:
         """The request on the wire, or why it can't be said in this dialect."""
         applied = apply_parameters(ANTHROPIC, call.body)
         if applied.refusals:
@@ -60,11 +62,11 @@ class AnthropicDialect:
         headers = {"anthropic-version": _version(call, body)}
         return WireRequest("/v1/messages", to_json(body), headers, tuple(applied.warnings))
 
-    def answer(self, payload: bytes) -> Answer | Failure:
+    def decode_answer(self, payload: bytes) -> Answer | Failure:
         """The answer in a 200 response. May raise one of MALFORMED."""
         return anthropic_answer(from_json(payload))
 
-    def reader(self) -> AnthropicReader:
+    def stream_reader(self) -> AnthropicReader:
         """A reader for one streamed response."""
         return AnthropicReader()
 

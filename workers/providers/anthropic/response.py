@@ -10,7 +10,7 @@ from workers.providers.base.call_outcome import Failure
 from workers.providers.base.dialect import Answer, Delta, truncated_stream
 from workers.providers.base.error_report import ErrorReport
 from workers.providers.blocks.assembly import AnswerAssembly
-from workers.providers.errors.classification import report_in_stream
+from workers.providers.errors.classification import error_in_stream
 from workers.providers.sse import SseParser
 
 _REASONS: Final = {
@@ -33,7 +33,7 @@ def anthropic_answer(message: Mapping[str, Any]) -> Answer:
     for index, block in enumerate(message["content"]):
         _block(assembly, index, block)
     reason = _REASONS.get(message["stop_reason"], "stop")
-    return assembly.answer(_head(message), reason, anthropic_usage(message["usage"]))
+    return assembly.assemble(_head(message), reason, anthropic_usage(message["usage"]))
 
 
 def anthropic_usage(told: Mapping[str, Any]) -> Usage:
@@ -82,7 +82,7 @@ class AnthropicReader:
         if not self.ended or usage is None:
             return truncated_stream(usage)
         reason = _REASONS.get(self._reason or "end_turn", "stop")
-        return self._assembly.answer(self._head, reason, usage)
+        return self._assembly.assemble(self._head, reason, usage)
 
     def _event(self, event: Mapping[str, Any]) -> Delta | None:
         match event["type"]:
@@ -99,20 +99,20 @@ class AnthropicReader:
             case "message_stop":
                 self.ended = True
             case "error":
-                self._error, self.ended = report_in_stream(event), True
+                self._error, self.ended = error_in_stream(event), True
         return None
 
     def _delta(self, index: int, delta: Mapping[str, Any]) -> Delta | None:
         match delta["type"]:
             case "text_delta":
-                return self._assembly.text(delta["text"])
+                return self._assembly.add_text(delta["text"])
             case "input_json_delta":
                 piece = delta["partial_json"]
-                return self._assembly.arguments(index, piece) if piece else None
+                return self._assembly.add_arguments(index, piece) if piece else None
             case "thinking_delta":
-                return self._assembly.thinking(index, delta["thinking"])
+                return self._assembly.add_thinking(index, delta["thinking"])
             case "signature_delta":
-                self._assembly.signature(index, delta["signature"])
+                self._assembly.add_signature(index, delta["signature"])
         return None
 
     def _count(self, told: Mapping[str, Any]) -> None:
@@ -128,16 +128,16 @@ def _head(message: Mapping[str, Any]) -> dict[str, Any]:
 def _block(assembly: AnswerAssembly, index: int, block: Mapping[str, Any]) -> None:
     match block["type"]:
         case "text":
-            assembly.text(block["text"])
+            assembly.add_text(block["text"])
         case "thinking":
-            assembly.thinking(index, block["thinking"])
-            assembly.signature(index, block.get("signature") or "")
+            assembly.add_thinking(index, block["thinking"])
+            assembly.add_signature(index, block.get("signature") or "")
         case "tool_use":
-            assembly.tool(index, block["id"], block["name"])
-            assembly.arguments(index, to_json(block["input"]).decode())
+            assembly.begin_tool_call(index, block["id"], block["name"])
+            assembly.add_arguments(index, to_json(block["input"]).decode())
 
 
 def _start(assembly: AnswerAssembly, index: int, block: Mapping[str, Any]) -> Delta | None:
     if block["type"] == "tool_use":
-        return assembly.tool(index, block["id"], block["name"])
+        return assembly.begin_tool_call(index, block["id"], block["name"])
     return None

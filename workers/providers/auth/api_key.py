@@ -77,7 +77,9 @@ def key_headers(deployment: Deployment, key: str) -> dict[str, str]:
     return {"authorization": f"Bearer {key}"}
 
 
-def api_key(deployment: Deployment, environment: Mapping[str, str]) -> FixedHeaders | NoKey:
+def api_key_authorizer(
+    deployment: Deployment, environment: Mapping[str, str]
+) -> FixedHeaders | NoKey:
     """The authoriser of a deployment with an API key, or with none at all (self-hosted)."""
     if deployment.api_key_env is None:
         return FixedHeaders({})

@@ -57,10 +57,10 @@ def aws_authorizer(address: str, region: str, environment: Mapping[str, str]) ->
     told = host[1] if host[0].startswith("bedrock-runtime") and len(host) > 1 else None
     fallback = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION")
     own = region if region != "global" else None
-    return AwsAuthorizer(credentials(environment), told or own or fallback or "us-east-1")
+    return AwsAuthorizer(credential_source(environment), told or own or fallback or "us-east-1")
 
 
-def credentials(environment: Mapping[str, str]) -> CredentialSource:
+def credential_source(environment: Mapping[str, str]) -> CredentialSource:
     """Keys of the environment, else the credential chain."""
     access, secret = environment.get("AWS_ACCESS_KEY_ID"), environment.get("AWS_SECRET_ACCESS_KEY")
     if not access or not secret:

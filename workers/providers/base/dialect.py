@@ -13,7 +13,7 @@ from workers.providers.base.call_outcome import (
     StreamTruncated,
 )
 from workers.providers.base.error_report import ErrorReport
-from workers.providers.base.provider import ProviderRequest
+from workers.providers.base.provider_request import ProviderRequest
 
 Delta: TypeAlias = dict[str, Any]
 
@@ -67,15 +67,17 @@ class Dialect(Protocol):
         """The content type of a stream."""
         ...
 
-    def request(self, call: ProviderRequest, *, stream: bool) -> WireRequest | RequestRejected:
+    def encode_request(
+        self, call: ProviderRequest, *, stream: bool
+    ) -> WireRequest | RequestRejected:
         """The request on the wire, or why it can't be said in this dialect."""
         ...
 
-    def answer(self, payload: bytes) -> Answer | ErrorReport | Failure:
+    def decode_answer(self, payload: bytes) -> Answer | ErrorReport | Failure:
         """The answer, or error, in a 200 response. May raise one of MALFORMED."""
         ...
 
-    def reader(self) -> StreamReader:
+    def stream_reader(self) -> StreamReader:
         """A reader for one streamed response."""
         ...
 

@@ -10,7 +10,7 @@ from workers.prompt_cache.policy import Breakpoints
 from workers.providers.base.call_outcome import Failure, RequestRejected
 from workers.providers.base.dialect import Answer, WireRequest
 from workers.providers.base.parameters import AppliedParameters, apply_parameters
-from workers.providers.base.provider import ProviderRequest
+from workers.providers.base.provider_request import ProviderRequest
 from workers.providers.bedrock.response import BedrockReader, bedrock_answer
 from workers.providers.blocks.conversation import (
     Conversation,
@@ -44,7 +44,9 @@ class BedrockDialect:
 
     stream_type = "application/vnd.amazon.eventstream"
 
-    def request(self, call: ProviderRequest, *, stream: bool) -> WireRequest | RequestRejected:
+    def encode_request(
+        self, call: ProviderRequest, *, stream: bool
+    ) -> WireRequest | RequestRejected:
         """The request on the wire, or why it can't be said in this dialect."""
         applied = apply_parameters(BEDROCK, call.body)
         if applied.refusals:
@@ -59,11 +61,11 @@ class BedrockDialect:
         path = f"/model/{model}/{'converse-stream' if stream else 'converse'}"
         return WireRequest(path, to_json(body), {}, tuple(applied.warnings))
 
-    def answer(self, payload: bytes) -> Answer | Failure:
+    def decode_answer(self, payload: bytes) -> Answer | Failure:
         """The answer in a 200 response. May raise one of MALFORMED."""
         return bedrock_answer(from_json(payload))
 
-    def reader(self) -> BedrockReader:
+    def stream_reader(self) -> BedrockReader:
         """A reader for one streamed response."""
         return BedrockReader()
 

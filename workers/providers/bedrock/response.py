@@ -11,7 +11,7 @@ from workers.providers.base.dialect import Answer, Delta, filtered_answer, trunc
 from workers.providers.base.error_report import ErrorReport
 from workers.providers.bedrock.event_stream import EventMessage, EventStreamParser
 from workers.providers.blocks.assembly import AnswerAssembly
-from workers.providers.errors.classification import report_in_stream
+from workers.providers.errors.classification import error_in_stream
 
 _REASONS: Final = {
     "end_turn": "stop",
@@ -77,7 +77,7 @@ class BedrockReader:
         if headers[":message-type"] != "event":
             code = headers.get(":exception-type") or headers.get(":error-code") or ""
             exact = code[:1].upper() + code[1:]
-            self._error, self.ended = report_in_stream(told, exact), True
+            self._error, self.ended = error_in_stream(told, exact), True
             return None
         match headers[":event-type"]:
             case "contentBlockDelta":
@@ -106,34 +106,34 @@ def _ended(
         return MalformedResponse(
             message=f"the model's answer is malformed: {reason}", status=200, usage=usage
         )
-    return assembly.answer({"service_tier": tier}, _REASONS.get(reason, "stop"), usage)
+    return assembly.assemble({"service_tier": tier}, _REASONS.get(reason, "stop"), usage)
 
 
 def _block(assembly: AnswerAssembly, index: int, block: Mapping[str, Any]) -> None:
     match block:
         case {"text": text}:
-            assembly.text(text)
+            assembly.add_text(text)
         case {"reasoningContent": {"reasoningText": thought}}:
-            assembly.thinking(index, thought["text"])
-            assembly.signature(index, thought.get("signature") or "")
+            assembly.add_thinking(index, thought["text"])
+            assembly.add_signature(index, thought.get("signature") or "")
         case {"toolUse": use}:
-            assembly.tool(index, use["toolUseId"], use["name"])
-            assembly.arguments(index, to_json(use["input"]).decode())
+            assembly.begin_tool_call(index, use["toolUseId"], use["name"])
+            assembly.add_arguments(index, to_json(use["input"]).decode())
 
 
 def _start(assembly: AnswerAssembly, index: int, start: Mapping[str, Any]) -> Delta | None:
     use = start.get("toolUse")
-    return assembly.tool(index, use["toolUseId"], use["name"]) if use else None
+    return assembly.begin_tool_call(index, use["toolUseId"], use["name"]) if use else None
 
 
 def _delta(assembly: AnswerAssembly, index: int, delta: Mapping[str, Any]) -> Delta | None:
     match delta:
         case {"text": text}:
-            return assembly.text(text)
+            return assembly.add_text(text)
         case {"toolUse": {"input": piece}}:
-            return assembly.arguments(index, piece) if piece else None
+            return assembly.add_arguments(index, piece) if piece else None
         case {"reasoningContent": {"text": piece}}:
-            return assembly.thinking(index, piece)
+            return assembly.add_thinking(index, piece)
         case {"reasoningContent": {"signature": told}}:
-            assembly.signature(index, told)
+            assembly.add_signature(index, told)
     return None

@@ -32,32 +32,32 @@ class AnswerAssembly:
         self._calls: dict[int, _ToolCall] = {}
         self._thoughts: dict[int, _Thought] = {}
 
-    def text(self, piece: str) -> Delta:
+    def add_text(self, piece: str) -> Delta:
         """A piece of what the model says."""
         self._texts.append(piece)
         return {"content": piece}
 
-    def thinking(self, index: int, piece: str) -> Delta:
+    def add_thinking(self, index: int, piece: str) -> Delta:
         """A piece of what the model thinks."""
         self._thoughts.setdefault(index, _Thought()).text.append(piece)
         return {"reasoning_content": piece}
 
-    def signature(self, index: int, told: str) -> None:
+    def add_signature(self, index: int, told: str) -> None:
         """The provider's signature under a thought, which has to come back with it."""
         self._thoughts.setdefault(index, _Thought()).signature += told
 
-    def tool(self, index: int, call_id: str, name: str) -> Delta:
+    def begin_tool_call(self, index: int, call_id: str, name: str) -> Delta:
         """The begin of a tool call."""
         call = self._calls[index] = _ToolCall(call_id, name, len(self._calls))
         return _tool_delta({"name": name, "arguments": ""}, call.number, call_id)
 
-    def arguments(self, index: int, piece: str) -> Delta:
+    def add_arguments(self, index: int, piece: str) -> Delta:
         """A piece of a tool call's arguments."""
         call = self._calls[index]
         call.arguments.append(piece)
         return _tool_delta({"arguments": piece}, call.number)
 
-    def answer(self, head: dict[str, Any], reason: str, usage: Usage) -> Answer:
+    def assemble(self, head: dict[str, Any], reason: str, usage: Usage) -> Answer:
         """The whole answer. reason: `stop`, `length`, `tool_calls` or `refusal`."""
         refused = reason == "refusal"
         choice = {

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from workers.providers.base.parameters import AppliedParameters
-from workers.providers.base.provider import ProviderRequest
+from workers.providers.base.provider_request import ProviderRequest
 
 JSON_IN_WORDS: Final = "Answer with one JSON object and nothing else: no prose, no code fence."
 _BUDGETS: Final = {"minimal": 1024, "low": 1024, "medium": 4096, "high": 16384, "xhigh": 32768}

@@ -29,7 +29,7 @@ from workers.providers.base.call_outcome import (
 )
 from workers.providers.base.error_report import ErrorReport
 from workers.providers.errors.rate_limit_headers import rate_limits, wait_hint
-from workers.providers.errors.retry_after import until
+from workers.providers.errors.retry_after import seconds_until
 
 LONGEST_MESSAGE: Final = 400
 
@@ -189,7 +189,7 @@ def classify_error(report: ErrorReport, headers: Mapping[str, str], now: datetim
     return kind(**told)
 
 
-def read_error(status: int, payload: bytes, headers: Mapping[str, str]) -> ErrorReport:
+def error_of_response(status: int, payload: bytes, headers: Mapping[str, str]) -> ErrorReport:
     """The report in any provider's error body; a body that isn't one keeps the status alone."""
     try:
         body = from_json(payload)
@@ -198,10 +198,10 @@ def read_error(status: int, payload: bytes, headers: Mapping[str, str]) -> Error
     told = headers.get("x-amzn-errortype", "").partition(":")[0]
     if not isinstance(body, dict):
         return ErrorReport(status, _codes([told]), f"HTTP {status} without a readable error")
-    return report_of(status, body, told)
+    return error_of_body(status, body, told)
 
 
-def report_of(status: int, body: Mapping[str, Any], told: str = "") -> ErrorReport:
+def error_of_body(status: int, body: Mapping[str, Any], told: str = "") -> ErrorReport:
     """The report in a parsed error body: `{"error": {...}}`, or its fields at the top."""
     inner = body.get("error", body)
     if not isinstance(inner, Mapping):
@@ -213,9 +213,9 @@ def report_of(status: int, body: Mapping[str, Any], told: str = "") -> ErrorRepo
     return ErrorReport(status, codes, str(message))
 
 
-def report_in_stream(body: Mapping[str, Any], told: str = "") -> ErrorReport:
+def error_in_stream(body: Mapping[str, Any], told: str = "") -> ErrorReport:
     """The report of an error event inside of a stream that began with 200."""
-    found = report_of(500, body, told)
+    found = error_of_body(500, body, told)
     status = next((_IN_STREAM[code] for code in found.codes if code in _IN_STREAM), 500)
     return ErrorReport(status, found.codes, found.message)
 
@@ -234,4 +234,4 @@ def _until(message: str, now: datetime) -> float | None:
         at = datetime.fromisoformat(f"{told[1]}T{told[2] or '00:00'}").replace(tzinfo=UTC)
     except ValueError:
         return None
-    return until(at, now)
+    return seconds_until(at, now)

@@ -12,9 +12,9 @@ from typing import Final
 from workers.providers.base.call_outcome import RateLimits, RateWindow
 from workers.providers.errors.retry_after import (
     LONGEST_WINDOW_S,
-    milliseconds_of,
-    seconds_of,
-    told_in,
+    header_wait,
+    message_wait,
+    milliseconds_wait,
 )
 
 _UNTOLD: Final = RateLimits()
@@ -43,11 +43,11 @@ def rate_limits(headers: Mapping[str, str], now: datetime) -> RateLimits:
 
 def wait_hint(headers: Mapping[str, str], message: str, now: datetime) -> float | None:
     """Seconds to wait, from `retry-after-ms`, `retry-after` or the message ("try again in 20s")."""
-    milliseconds = milliseconds_of(headers.get("retry-after-ms", ""))
+    milliseconds = milliseconds_wait(headers.get("retry-after-ms", ""))
     if milliseconds is not None:
         return milliseconds
     after = headers.get("retry-after")
-    return told_in(message) if after is None else seconds_of(after, now)
+    return message_wait(message) if after is None else header_wait(after, now)
 
 
 def _window(
@@ -62,7 +62,7 @@ def _window(
 
 
 def _reset(text: str | None, now: datetime) -> float | None:
-    return None if text is None else seconds_of(text, now, LONGEST_WINDOW_S)
+    return None if text is None else header_wait(text, now, LONGEST_WINDOW_S)
 
 
 def _number(text: str | None) -> float | None:

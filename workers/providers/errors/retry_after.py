@@ -49,7 +49,7 @@ _RFC_3339: Final = re.compile(
 )
 
 
-def seconds_of(text: str, now: datetime, longest_s: float = LONGEST_WAIT_S) -> float | None:
+def header_wait(text: str, now: datetime, longest_s: float = LONGEST_WAIT_S) -> float | None:
     """Seconds from `now` that a header's value says, in 0..longest_s; None when it says no time."""
     text = text.strip() if len(text) <= _LONGEST_VALUE else ""
     if _NUMBER.fullmatch(text):
@@ -57,22 +57,22 @@ def seconds_of(text: str, now: datetime, longest_s: float = LONGEST_WAIT_S) -> f
     if _WHOLE_DURATION.fullmatch(text):
         return _clamped(_length(text), longest_s)
     at = _moment(text)
-    return None if at is None else until(at, now, longest_s)
+    return None if at is None else seconds_until(at, now, longest_s)
 
 
-def milliseconds_of(text: str) -> float | None:
+def milliseconds_wait(text: str) -> float | None:
     """Seconds that a plain number of milliseconds makes, bounded; None when it is no number."""
     text = text.strip() if len(text) <= _LONGEST_VALUE else ""
     return _clamped(float(text) / 1000, LONGEST_WAIT_S) if _NUMBER.fullmatch(text) else None
 
 
-def told_in(message: str) -> float | None:
+def message_wait(message: str) -> float | None:
     """Seconds in "Please try again in 1m2.5s.", bounded; None when the message tells none."""
     told = _IN_TEXT.search(message[:_LONGEST_MESSAGE])
     return _clamped(_length(told[1]), LONGEST_WAIT_S) if told else None
 
 
-def until(at: datetime, now: datetime, longest_s: float = LONGEST_WAIT_S) -> float:
+def seconds_until(at: datetime, now: datetime, longest_s: float = LONGEST_WAIT_S) -> float:
     """Seconds from `now` until `at` (UTC if it names no zone), in 0..longest_s."""
     aware = at if at.tzinfo else at.replace(tzinfo=UTC)
     return _clamped((aware - now).total_seconds(), longest_s)

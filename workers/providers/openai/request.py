@@ -16,7 +16,7 @@ from workers.providers.base.call_outcome import Failure, RequestRejected
 from workers.providers.base.dialect import Answer, WireRequest
 from workers.providers.base.error_report import ErrorReport
 from workers.providers.base.parameters import AppliedParameters, apply_parameters
-from workers.providers.base.provider import ProviderRequest
+from workers.providers.base.provider_request import ProviderRequest
 from workers.providers.openai.parameters import COMPATIBLE, TABLES
 from workers.providers.openai.response import OpenAiReader, openai_answer
 
@@ -28,7 +28,9 @@ class OpenAiDialect:
 
     stream_type = "text/event-stream"
 
-    def request(self, call: ProviderRequest, *, stream: bool) -> WireRequest | RequestRejected:
+    def encode_request(
+        self, call: ProviderRequest, *, stream: bool
+    ) -> WireRequest | RequestRejected:
         """The request on the wire, or why it can't be said in this dialect."""
         provider = call.deployment.provider
         applied = apply_parameters(TABLES.get(provider, COMPATIBLE), call.body)
@@ -44,11 +46,11 @@ class OpenAiDialect:
             body.setdefault("prompt_cache_key", call.prompt_cache.key)
         return WireRequest(_path(call), to_json(body), {}, tuple(applied.warnings))
 
-    def answer(self, payload: bytes) -> Answer | ErrorReport | Failure:
+    def decode_answer(self, payload: bytes) -> Answer | ErrorReport | Failure:
         """The answer in a 200 response. May raise one of MALFORMED."""
         return openai_answer(from_json(payload))
 
-    def reader(self) -> OpenAiReader:
+    def stream_reader(self) -> OpenAiReader:
         """A reader for one streamed response."""
         return OpenAiReader()
 

@@ -9,7 +9,7 @@ from producers.contract import Usage
 from workers.providers.base.call_outcome import Failure
 from workers.providers.base.dialect import Answer, Delta, filtered_answer, truncated_stream
 from workers.providers.base.error_report import ErrorReport
-from workers.providers.errors.classification import report_in_stream
+from workers.providers.errors.classification import error_in_stream
 from workers.providers.sse import SseParser
 
 
@@ -19,7 +19,7 @@ def openai_answer(body: dict[str, Any]) -> Answer | ErrorReport | Failure:
     Some servers tell an error with status 200: it counts as the error that it is.
     """
     if body.get("error"):
-        return report_in_stream(body)
+        return error_in_stream(body)
     usage = openai_usage(body.get("usage") or {})
     first = body["choices"][0]
     reason = first.get("finish_reason") or "stop"
@@ -81,7 +81,7 @@ class OpenAiReader:
 
     def _chunk(self, chunk: dict[str, Any]) -> Delta | None:
         if "error" in chunk:
-            self._error, self.ended = report_in_stream(chunk), True
+            self._error, self.ended = error_in_stream(chunk), True
             return None
         if not self._head and chunk.get("id"):
             self._head = {name: chunk.get(name) for name in ("id", "created", "model")}

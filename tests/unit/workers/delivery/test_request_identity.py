@@ -16,7 +16,7 @@ from workers.calling.prefix_counts import LocalCounts
 from workers.delivery.request_identity import identity_of
 from workers.planning.next_step import Delay
 from workers.prompt_cache.policy import CacheKey
-from workers.providers.base.provider import ProviderRequest
+from workers.providers.base.provider_request import ProviderRequest
 from workers.request.requeue import RequeueProgress, requeue_record
 
 NAMES = st.text("ab1:/.", min_size=1, max_size=5)

@@ -52,7 +52,7 @@ def message(answer: Answer) -> dict[str, Any]:
 
 
 def read(dialect: Dialect, stream: bytes, size: int) -> Any:  # noqa: ANN401 - any result
-    reader = dialect.reader()
+    reader = dialect.stream_reader()
     for n in range(0, len(stream), size):
         reader.feed(stream[n : n + size])
     return reader.result()
@@ -65,7 +65,7 @@ def test_a_stream_in_any_chunking_says_what_the_whole_says(
     name: str, said: Answered, counted: Counted, size: int
 ) -> None:
     dialect, wire = PAIRS[name]
-    whole = dialect.answer(wire.whole(asked(name), said, counted, 1))
+    whole = dialect.decode_answer(wire.whole(asked(name), said, counted, 1))
     stream = b"".join(wire.events(asked(name), said, counted, 1))
     streamed = read(dialect, stream, size)
     assert isinstance(whole, Answer)
@@ -100,7 +100,7 @@ def test_damage_is_one_of_the_errors_that_the_shell_knows(
     with suppress(*MALFORMED):
         read(dialect, stream[:at] + noise + stream[at + len(noise) :], 64)
     with suppress(*MALFORMED):
-        dialect.answer(whole[: at % len(whole)] + noise)
+        dialect.decode_answer(whole[: at % len(whole)] + noise)
 
 
 json_values = st.recursive(
@@ -121,12 +121,12 @@ json_values = st.recursive(
 @given(json_values)
 def test_any_json_is_an_answer_an_error_or_malformed(name: str, body: object) -> None:
     with suppress(*MALFORMED):
-        found = PAIRS[name][0].answer(json.dumps(body).encode())
+        found = PAIRS[name][0].decode_answer(json.dumps(body).encode())
         assert isinstance(found, Answer | ErrorReport | ContentFiltered)
 
 
 def test_an_error_told_with_status_200_is_an_error() -> None:
     told = b'{"error": {"code": "rate_limit_exceeded", "message": "slow"}}'
-    found = OpenAiDialect().answer(told)
+    found = OpenAiDialect().decode_answer(told)
     assert isinstance(found, ErrorReport)
     assert found.status == 429

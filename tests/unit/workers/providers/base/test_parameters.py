@@ -19,7 +19,7 @@ from workers.providers.base.parameters import (
     Renamed,
     Shaped,
 )
-from workers.providers.base.provider import ProviderRequest
+from workers.providers.base.provider_request import ProviderRequest
 from workers.providers.bedrock.request import BedrockDialect
 from workers.providers.blocks.parameters import ANTHROPIC, BEDROCK
 from workers.providers.openai.parameters import COMPATIBLE, MISTRAL, OPENAI
@@ -86,7 +86,9 @@ def call(
 
 
 def say(provider: str, *, stream: bool = False, **told: Any) -> WireRequest | RequestRejected:  # noqa: ANN401 - any parameter
-    return DIALECTS.get(provider, OpenAiDialect()).request(call(provider, **told), stream=stream)
+    return DIALECTS.get(provider, OpenAiDialect()).encode_request(
+        call(provider, **told), stream=stream
+    )
 
 
 def body(provider: str, **told: Any) -> dict[str, Any]:  # noqa: ANN401 - any parameter
@@ -243,6 +245,6 @@ def test_azure_s_three_addresses(api_version: str | None, base_url: str, path: s
     asked = call("azure", wire_model="d")
     told = {"api_version": api_version, "base_url": base_url}
     moved = ProviderRequest(asked.deployment.model_copy(update=told), asked.model, asked.body, 1, 1)
-    request = OpenAiDialect().request(moved, stream=False)
+    request = OpenAiDialect().encode_request(moved, stream=False)
     assert isinstance(request, WireRequest)
     assert request.path == path

@@ -22,7 +22,11 @@ from workers.providers.base.call_outcome import (
     TimedOut,
     UnknownModel,
 )
-from workers.providers.errors.classification import classify_error, read_error, report_in_stream
+from workers.providers.errors.classification import (
+    classify_error,
+    error_in_stream,
+    error_of_response,
+)
 from workers.providers.errors.retry_after import LONGEST_WAIT_S
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -116,13 +120,13 @@ def test_the_failure_follows_status_code_and_words(
     status: int, body: object, headers: dict[str, str], kind: type[CallFailed]
 ) -> None:
     payload = b"<html>" if body is None else json.dumps(body).encode()
-    failure = classify_error(read_error(status, payload, headers), headers, NOW)
+    failure = classify_error(error_of_response(status, payload, headers), headers, NOW)
     assert type(failure) is kind
     assert failure.status == status
 
 
 def test_a_throttle_brings_its_wait() -> None:
-    report = read_error(429, json.dumps(openai("rate_limit_exceeded")).encode(), {})
+    report = error_of_response(429, json.dumps(openai("rate_limit_exceeded")).encode(), {})
     failure = classify_error(report, {"retry-after-ms": "250"}, NOW)
     assert isinstance(failure, RateLimited)
     assert failure.wait_s == 0.25
@@ -141,7 +145,7 @@ def test_a_throttle_brings_its_wait() -> None:
 def test_a_spent_quota_brings_its_end(moment: str, seconds: float | None) -> None:
     message = f"You will regain access on {moment}."
     body = json.dumps(anthropic("invalid_request_error", message)).encode()
-    failure = classify_error(read_error(400, body, {}), {}, NOW)
+    failure = classify_error(error_of_response(400, body, {}), {}, NOW)
     assert isinstance(failure, QuotaExhausted)
     assert failure.until_s == seconds
 
@@ -158,12 +162,12 @@ def test_a_spent_quota_brings_its_end(moment: str, seconds: float | None) -> Non
 def test_an_error_inside_a_stream_has_the_status_it_would_have_had(
     event: dict[str, Any], kind: type[CallFailed]
 ) -> None:
-    assert type(classify_error(report_in_stream(event), {}, NOW)) is kind
+    assert type(classify_error(error_in_stream(event), {}, NOW)) is kind
 
 
 @given(st.integers(300, 599), st.binary(max_size=200))
 def test_any_body_is_some_failure(status: int, payload: bytes) -> None:
-    assert isinstance(classify_error(read_error(status, payload, {}), {}, NOW), CallFailed)
+    assert isinstance(classify_error(error_of_response(status, payload, {}), {}, NOW), CallFailed)
 
 
 json_values = st.recursive(
@@ -179,4 +183,4 @@ json_values = st.recursive(
 @given(json_values)
 def test_any_json_is_some_failure(body: object) -> None:
     payload = json.dumps(body).encode()
-    assert isinstance(classify_error(read_error(400, payload, {}), {}, NOW), CallFailed)
+    assert isinstance(classify_error(error_of_response(400, payload, {}), {}, NOW), CallFailed)

@@ -15,9 +15,9 @@ from workers.providers.errors.retry_after import (
     LONGEST_WAIT_S,
     LONGEST_WINDOW_S,
     bounded,
-    milliseconds_of,
-    seconds_of,
-    told_in,
+    header_wait,
+    message_wait,
+    milliseconds_wait,
 )
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -38,7 +38,7 @@ FORMS: tuple[Form, ...] = (
 def test_an_http_date_is_read_exactly(now: datetime, form: Form, ahead_s: int) -> None:
     text = form(now + timedelta(seconds=ahead_s))
     expected = min(max(0, ahead_s), LONGEST_WAIT_S)
-    assert seconds_of(text, now) == expected
+    assert header_wait(text, now) == expected
     assert wait_hint({"retry-after": text}, "", now) == expected
 
 
@@ -47,7 +47,7 @@ def test_an_http_date_is_read_exactly(now: datetime, form: Form, ahead_s: int) -
 @pytest.mark.parametrize("form", FORMS)
 def test_no_month_is_a_unit(form: Form, month: int, day: int) -> None:
     at = datetime(2026, month, day, 10, 0, 30, tzinfo=UTC)
-    assert seconds_of(form(at), at - timedelta(seconds=30)) == 30
+    assert header_wait(form(at), at - timedelta(seconds=30)) == 30
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_no_month_is_a_unit(form: Form, month: int, day: int) -> None:
     ],
 )
 def test_a_value_is_read_whole_or_not_at_all(text: str, seconds: float | None) -> None:
-    assert seconds_of(text, NOW) == pytest.approx(seconds)
+    assert header_wait(text, NOW) == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_a_value_is_read_whole_or_not_at_all(text: str, seconds: float | None) -
     ],
 )
 def test_an_error_text_tells_its_wait(message: str, seconds: float | None) -> None:
-    assert told_in(message) == pytest.approx(seconds)
+    assert message_wait(message) == pytest.approx(seconds)
 
 
 ODD = st.one_of(
@@ -130,10 +130,10 @@ ODD = st.one_of(
 def test_whatever_is_written_never_raises_and_never_lasts(text: str) -> None:
     message = f"Please try again in {text}"
     waits = (
-        seconds_of(text, NOW),
-        milliseconds_of(text),
-        told_in(text),
-        told_in(message),
+        header_wait(text, NOW),
+        milliseconds_wait(text),
+        message_wait(text),
+        message_wait(message),
         wait_hint({"retry-after": text}, message, NOW),
         wait_hint({"retry-after-ms": text}, message, NOW),
     )
