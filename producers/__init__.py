@@ -1,4 +1,7 @@
-"""Publish LLM requests to Kafka and await, stream or consume the replies."""
+"""Client of Switchgear: publish LLM requests to Kafka, and await, stream or consume the replies.
+
+Depends on aiokafka, pydantic and opentelemetry-api; on nothing else of this repository.
+"""
 
 from .client import (
     ClientOverloadedError,

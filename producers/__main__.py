@@ -1,4 +1,4 @@
-"""Send one prompt and print the reply: `python -m producers "What is Kafka?"`."""
+"""Command-line client: sends one prompt and prints the reply, `python -m producers "Hello"`."""
 
 import argparse
 import asyncio

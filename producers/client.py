@@ -1,4 +1,4 @@
-"""How does a backend service send a request and get its reply?
+"""Request-reply client over Kafka: submit, stream, publish, consume.
 
     async with RouterClient.connect() as client:
         reply = await client.submit(chat("Is this spam? …", tenant="support"))
@@ -30,6 +30,7 @@ from .settings import ClientSettings
 _tracer: Final = trace.get_tracer("switchgear.client")
 _log: Final = logging.getLogger(__name__)
 _REMEMBERED_REPLIES: Final = 100_000
+"""Final replies whose repetition a consumer recognises: about 20 MB."""
 
 
 class ClientOverloadedError(Exception):
@@ -87,10 +88,10 @@ class RouterClient:
     async def submit(self, request: Request, *, timeout: float | None = None) -> Done | Failed:
         """The reply. timeout in seconds; it becomes the request's deadline unless that has one."""
         with self._exchange(request) as (span, inbox):
-            deadline = await self._ask(request, span, timeout)
+            deadline = await self._publish_in_time(request, span, timeout)
             while isinstance(part := await self._next(request, inbox, deadline), Chunk):
                 pass
-            _describe(span, part)
+            _set_outcome(span, part)
             return part
 
     async def stream(
@@ -102,10 +103,10 @@ class RouterClient:
         over. Chunks that come twice are dropped.
         """
         with self._exchange(request) as (span, inbox):
-            deadline = await self._ask(request, span, timeout)
+            deadline = await self._publish_in_time(request, span, timeout)
             while isinstance(part := await self._next(request, inbox, deadline), Chunk):
                 yield part
-            _describe(span, part)
+            _set_outcome(span, part)
             yield part
 
     async def publish(self, request: Request, *, reply_to: str | None = None) -> None:
@@ -148,7 +149,7 @@ class RouterClient:
         recent = RecentIds(_REMEMBERED_REPLIES)
         async for batch in self._broker.consume(topic or self._settings.reply_topic, group):
             for record in batch.records:
-                reply = _readable(record)
+                reply = _decoded(record)
                 if isinstance(reply, Chunk) or (reply and recent.add(reply.id)):
                     yield reply
             await batch.commit()
@@ -162,7 +163,7 @@ class RouterClient:
         except DecodeError as error:
             inbox.put(error)
 
-    async def _ask(self, request: Request, span: Span, timeout: float | None) -> float:
+    async def _publish_in_time(self, request: Request, span: Span, timeout: float | None) -> float:
         """Publishes the request; returns the loop's time by which the reply must be here."""
         seconds = timeout or self._settings.timeout_s
         deadline = asyncio.get_running_loop().time() + seconds
@@ -232,7 +233,7 @@ def _sending(request: Request) -> Iterator[Span]:
         span.end()
 
 
-def _describe(span: Span, reply: Done | Failed) -> None:
+def _set_outcome(span: Span, reply: Done | Failed) -> None:
     if isinstance(reply, Failed):
         span.set_attribute("error.type", reply.code)
     elif span.is_recording():
@@ -262,7 +263,7 @@ def _headers(
     )
 
 
-def _readable(record: Record) -> Chunk | Done | Failed | None:
+def _decoded(record: Record) -> Chunk | Done | Failed | None:
     try:
         return codec.decode_reply(record.value)
     except DecodeError as error:

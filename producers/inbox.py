@@ -1,4 +1,4 @@
-"""Which of the replies that arrive for a request does its waiter get to see?
+"""Reply inbox and de-duplication: which of the parts that arrive does a waiter get to see?
 
 Delivery is at least once, so a part may come twice; a takeover restarts a stream with a higher run.
 """
@@ -22,6 +22,7 @@ class StreamProgress:
         """Whether the waiter is to see `part`; it counts as seen."""
         if not isinstance(part, Chunk):
             return True
+        # a lower run is what a dead worker still had under way: it must not mix with the new one
         if (part.run, part.seq) < (self.run, self.next_seq):
             return False
         self.run, self.next_seq = part.run, part.seq + 1
@@ -36,7 +37,7 @@ class Inbox:
         self._progress = StreamProgress()
 
     def put(self, part: Chunk | Done | Failed | DecodeError) -> None:
-        """Called for every record of the request."""
+        """Takes what arrived; a repeated or overtaken chunk is dropped."""
         if isinstance(part, DecodeError) or self._progress.accepts(part):
             self._queue.put_nowait(part)
 
@@ -57,7 +58,7 @@ class RecentIds:
         self._ids: OrderedDict[str, None] = OrderedDict()
 
     def add(self, identifier: str) -> bool:
-        """True once per id, as long as it is among the last `capacity`."""
+        """Whether `identifier` is new; an id is forgotten after `capacity` others."""
         if identifier in self._ids:
             return False
         self._ids[identifier] = None

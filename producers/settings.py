@@ -1,4 +1,4 @@
-"""Where is the broker, and how much may one client have under way?"""
+"""Client and Kafka settings from the environment: address, security, limits."""
 
 from typing import Annotated, Literal, Self, TypeAlias
 
@@ -23,13 +23,6 @@ SaslMechanism: TypeAlias = Annotated[
 class KafkaSettings(BaseSettings):
     """How to reach Kafka: the `SWITCHGEAR_…` environment variables, or arguments.
 
-    kafka: bootstrap servers, `host:port` separated by commas.
-    kafka_idempotence: off only for brokers that don't know it (the demo's embedded one).
-    kafka_fetch_max_wait_ms: how long the broker may hold an empty fetch. Kafka answers as soon as a
-    record is there; a broker that only looks again at the end needs a small value.
-    kafka_security_protocol, kafka_sasl_mechanism: in upper or lower case. kafka_ssl_…: PEM files;
-    ca: whom to trust in the place of the system's authorities; certificate, key: who we are (mTLS),
-    the key also in the certificate's file; check_hostname off: any host with a trusted certificate.
     Raises ValidationError for what would be ignored in silence, such as a password without SASL.
     """
 
@@ -39,22 +32,41 @@ class KafkaSettings(BaseSettings):
     )
 
     kafka: str = "localhost:9092"
+    """Bootstrap servers, `host:port` separated by commas."""
+
     kafka_idempotence: bool = True
+    """Idempotent producer; off only for brokers that don't know it (the demo's embedded one)."""
+
     kafka_fetch_max_wait_ms: Annotated[int, Field(ge=1)] = 500
+    """Milliseconds that the broker may hold an empty fetch. Kafka answers as soon as a record is
+    there; a broker that only looks again at the end needs a small value."""
+
     kafka_security_protocol: SecurityProtocol = "PLAINTEXT"
+    """In upper or lower case."""
+
     kafka_sasl_mechanism: SaslMechanism = "PLAIN"
+    """In upper or lower case; of effect with SASL_PLAINTEXT and SASL_SSL."""
+
     kafka_sasl_username: str | None = None
     kafka_sasl_password: Annotated[str | None, Field(repr=False)] = None
     kafka_ssl_ca: FilePath | None = None
+    """A PEM file: the authorities to trust in the place of the system's."""
+
     kafka_ssl_certificate: FilePath | None = None
+    """A PEM file: who we are (mTLS); may hold the key too."""
+
     kafka_ssl_key: FilePath | None = None
+    """A PEM file: the certificate's key."""
+
     kafka_ssl_key_password: Annotated[str | None, Field(repr=False)] = None
     kafka_ssl_check_hostname: bool = True
+    """Off: any host with a trusted certificate is taken."""
 
     @model_validator(mode="after")
-    def _no_security_in_vain(self) -> Self:
+    def _refuse_security_without_effect(self) -> Self:
         protocol = self.kafka_security_protocol
         account = (self.kafka_sasl_username, self.kafka_sasl_password)
+        # a half-made security section must fail here: aiokafka would connect without it
         if protocol.startswith("SASL_"):
             if not all(account):
                 raise ValueError(f"{protocol} needs kafka_sasl_username and kafka_sasl_password")
@@ -69,14 +81,19 @@ class KafkaSettings(BaseSettings):
 
 
 class ClientSettings(KafkaSettings):
-    """reply_topic: a topic of the client's own, or a shared one (records of others are skipped).
-
-    max_in_flight: requests awaiting a reply or the broker's acknowledgement; one more is refused.
-    timeout_s: how long `submit` and `stream` wait when the call doesn't say.
-    """
+    """What one client is called, where it writes and reads, and how much it has under way."""
 
     client_id: str = "switchgear-client"
+    """The name in the broker's logs and quotas."""
+
     request_topic: str = REQUESTS
+    """Where requests are published."""
+
     reply_topic: str = REPLIES
+    """A topic of the client's own, or a shared one: records of others are skipped."""
+
     max_in_flight: Annotated[int, Field(ge=1)] = 10_000
+    """Requests that await a reply or the broker's acknowledgement; one more is refused."""
+
     timeout_s: Annotated[float, Field(gt=0)] = 120
+    """Seconds that `submit` and `stream` wait when the call doesn't say."""

@@ -1,4 +1,4 @@
-"""What do a request, a reply and a usage event say? The whole contract, by name.
+"""Message contract: what a request, a reply, a route, a usage event and a feedback say.
 
 Every value is one JSON object. A reader ignores fields it doesn't know, so a newer writer never
 breaks an older reader. Times are Unix milliseconds, durations are milliseconds, money is Decimal

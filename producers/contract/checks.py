@@ -1,4 +1,4 @@
-"""What may a caller demand of an answer?"""
+"""Validators: the checks that a caller may demand of an answer."""
 
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -12,6 +12,7 @@ class JsonSchemaCheck(Message):
 
     kind: Literal["json_schema"]
     json_schema: Annotated[dict[str, Any], Field(alias="schema")]
+    """A JSON Schema, draft 2020-12; nothing is fetched for its references."""
 
 
 class RegexCheck(Message):
@@ -19,6 +20,7 @@ class RegexCheck(Message):
 
     kind: Literal["regex"]
     pattern: Annotated[str, Field(max_length=2_000)]
+    """A regular expression in Python's syntax; `.` matches line ends too."""
 
 
 class ContainsCheck(Message):
@@ -26,6 +28,7 @@ class ContainsCheck(Message):
 
     kind: Literal["contains"]
     texts: tuple[str, ...]
+    """Compared letter by letter."""
 
 
 class MaxLengthCheck(Message):
@@ -33,13 +36,15 @@ class MaxLengthCheck(Message):
 
     kind: Literal["max_length"]
     characters: Annotated[int, Field(ge=1)]
+    """Unicode code points, not tokens."""
 
 
 class LanguageCheck(Message):
-    """The answer is written in `language` (ISO 639-1)."""
+    """The answer is written in `language`."""
 
     kind: Literal["language"]
     language: Annotated[str, Field(pattern=r"^[a-z]{2}$")]
+    """An ISO 639-1 code, e.g. `de`."""
 
 
 class NamedCheck(Message):
@@ -47,6 +52,7 @@ class NamedCheck(Message):
 
     kind: Literal["named"]
     name: Name
+    """A key of the `validators` section of `switchgear.yaml`."""
 
 
 Validator: TypeAlias = Annotated[

@@ -1,4 +1,6 @@
-"""How do messages become Kafka records and back, and what does a bad record tell its sender?
+"""Record codec: messages of the contract to Kafka values and headers and back.
+
+A record that can't be read becomes a DecodeError, which says in the sender's terms what is wrong.
 
 Header names are FastStream's where it has them (`correlation_id`, `reply_to`, `content-type`), so
 any FastStream or plain Kafka client can take part.
@@ -49,8 +51,11 @@ OWN_HEADERS: Final = frozenset(
 MAX_REQUEST_BYTES: Final = 1_000_000
 """Kafka's default message limit less room for headers."""
 
-_MOST_WHERE: Final = 200
+_MAX_PATH_CHARACTERS: Final = 200
 """A path may hold keys that the sender made up, of any length."""
+
+_INTEGER: Final = re.compile(r"[0-9]{1,15}")
+"""Longer ones overflow a float, or refuse to be parsed at all: a poison record, not a time."""
 
 Headers: TypeAlias = Sequence[tuple[str, bytes]]
 _M = TypeVar("_M", bound=BaseModel)
@@ -60,15 +65,19 @@ _REPLY: Final[TypeAdapter[Chunk | Done | Failed]] = TypeAdapter(Reply)
 
 @dataclass(eq=False)
 class DecodeError(Exception):
-    """A record's value isn't the message it should be; `raw` keeps its bytes.
-
-    where: the field's path, e.g. `body.messages.0.role`; problem: what is wrong with it.
-    """
+    """A record's value isn't the message it should be."""
 
     raw: bytes = field(repr=False)
+    """The value as it came."""
+
     message: str
+    """The kind of message that was expected."""
+
     where: str
+    """The field's path, e.g. `body.messages.0.role`; empty for the record as a whole."""
+
     problem: str
+    """What is wrong with it, without quoting it."""
 
     def __str__(self) -> str:
         return f"{self.message}: {self.where or 'the record'}: {self.problem}"
@@ -120,6 +129,12 @@ def header(headers: Iterable[tuple[str, bytes]], name: str) -> str | None:
     return None
 
 
+def integer(headers: Headers, name: str) -> int | None:
+    """The header's whole number; None when absent, not one, or beyond any time and count."""
+    text = header(headers, name)
+    return int(text) if text is not None and _INTEGER.fullmatch(text) else None
+
+
 def request_id(headers: Iterable[tuple[str, bytes]]) -> str | None:
     """The request's id as its headers claim it; None when no request can have such an id."""
     try:
@@ -145,8 +160,8 @@ def _explain(message: str, raw: bytes, error: ValidationError) -> DecodeError:
     first = error.errors(include_url=False, include_input=False)[0]
     more = error.error_count() - 1
     problem = _problem(first) + (f" (and {more} more)" if more else "")
-    where = ".".join(str(step)[:_MOST_WHERE] for step in first["loc"])
-    return DecodeError(raw, message, where[:_MOST_WHERE], problem)
+    where = ".".join(str(step)[:_MAX_PATH_CHARACTERS] for step in first["loc"])
+    return DecodeError(raw, message, where[:_MAX_PATH_CHARACTERS], problem)
 
 
 def _problem(error: ErrorDetails) -> str:
@@ -163,13 +178,3 @@ def _text(value: bytes) -> str | None:
         return value.decode()
     except UnicodeDecodeError:
         return None
-
-
-_NUMBER: Final = re.compile(r"[0-9]{1,15}")
-"""Longer ones overflow a float, or refuse to be parsed at all: a poison record, not a time."""
-
-
-def integer(headers: Headers, name: str) -> int | None:
-    """The header's whole number; None when absent, not one, or beyond any time and count."""
-    text = header(headers, name)
-    return int(text) if text is not None and _NUMBER.fullmatch(text) else None

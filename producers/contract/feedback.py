@@ -1,4 +1,4 @@
-"""How good was an answer? The message that the router learns from."""
+"""Feedback message: how good an answer was, for the router to learn from."""
 
 from typing import Annotated, Literal, TypeAlias
 
@@ -16,17 +16,29 @@ numbers, names and quotations in its context.
 
 
 class Feedback(Message):
-    """How good an answer was, 0..1: what was said, not what follows from it.
+    """How good an answer was: what was said, not what follows from it.
 
-    id: the request's: an answer counts once, whoever speaks; a person's word replaces a check's.
-    tenant, task, tier: of the route that gave the answer; expected: the success that the route's
-    candidate for that tier was assumed to have. The router learns from it when that is switched on.
+    An answer counts once, whoever speaks; a person's word replaces a check's. The router learns
+    from it when that is switched on.
     """
 
     id: Name
+    """The id of the request that was answered."""
+
     tenant: Name
+    """The tenant of that request."""
+
     task: Name
+    """The task of the route that gave the answer."""
+
     tier: Name
+    """The tier of the route that gave the answer."""
+
     good: Annotated[float, Field(ge=0, le=1)]
+    """How good the answer was: 0 useless, 1 right."""
+
     source: FeedbackSource
+    """Who says so: a person (`user`, `escalation`) or a check (`validator`, `judge`, `lookup`)."""
+
     expected: Annotated[float, Field(ge=0, le=1)] | None = None
+    """The success that the route's candidate for that tier was assumed to have, 0..1."""

@@ -1,4 +1,4 @@
-"""What does a reply say?"""
+"""Reply messages: a chunk of a stream, the answer, or the reason why there is none."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeAlias
@@ -11,71 +11,125 @@ from .route import Candidate
 
 
 class CacheOutcome(Message):
-    """What the cache did; a hit says which step found it, how sure, how old, what it saved."""
+    """What the semantic cache did with the request."""
 
     result: Literal["hit", "miss", "bypass", "error"]
+    """`bypass`: the cache wasn't asked; `error`: it was, and could not answer."""
+
     step: Literal["exact", "canonical", "semantic"] | None = None
+    """Of a hit: the step of the search that found the entry."""
+
     score: float | None = None
+    """Of a hit: how sure it is that both ask the same, 0..1; 1 for the same words."""
+
     age_s: float | None = None
+    """Of a hit: the entry's age in seconds."""
+
     entry: str | None = None
+    """Of a hit: the entry's id, by which it can be invalidated."""
+
     saved_micro_usd: MicroUsd | None = None
+    """Of a hit: micro-dollars that the answer had cost when it was bought."""
+
     reason: str | None = None
+    """Why it was no hit, in words."""
 
 
 class RouteTaken(Message):
     """Where the answer came from, with every attempt on the way."""
 
     tier: Name
+    """The tier that answered."""
+
     task: Name | None = None
+    """The declared task, else the recognised one."""
+
     zone: Name | None = None
+    """The zone of the deployment that answered."""
+
     deployment: Name | None = None
+    """The deployment that answered; null for a hit of the cache."""
+
     provider: Name | None = None
+    """The provider of that deployment."""
+
     model: Name | None = None
+    """The model that answered."""
+
     reasons: tuple[str, ...] = ()
+    """Why this way was taken, in words, in the order of the decisions."""
+
     candidates: tuple[Candidate, ...] = ()
+    """What the router knew of each tier when it chose."""
+
     attempts: tuple[Attempt, ...] = ()
+    """Every provider call for this request, in order."""
 
 
 class Timings(Message):
-    """Milliseconds: waiting in Kafka, until the first token, and from submission to the reply."""
+    """How long the parts of the way took."""
 
     queued_ms: float = 0
+    """Milliseconds that the request waited in Kafka."""
+
     first_token_ms: float | None = None
+    """Milliseconds from submission to the answer's first token; null where no provider answered."""
+
     total_ms: float = 0
+    """Milliseconds from submission to the reply."""
 
 
 class Chunk(Message):
-    """A piece of a streamed answer; `delta` is an OpenAI chunk's delta. `seq` counts from 0.
-
-    run: rises when another worker takes the request over after a crash, or the next deployment
-    after a cut stream: what came with a lower run is void.
-    """
+    """A piece of a streamed answer."""
 
     type: Literal["chunk"] = "chunk"
     id: Name
+    """The request's id."""
+
     run: int = 0
+    """Rises when another worker takes the request over after a crash, or the next deployment
+    after a cut stream: what came with a lower run is void."""
+
     seq: int
+    """The chunk's number within its run, from 0."""
+
     delta: dict[str, Any]
+    """The `delta` of an OpenAI `chat.completion.chunk`."""
 
 
 class Done(Message):
-    """The answer: an OpenAI `chat.completion`, the way it took, and what it cost.
-
-    cost_micro_usd is None when no price is known ("unpriced", never 0); baseline_micro_usd is what
-    the tenant's baseline model would have cost for the same tokens.
-    """
+    """The answer, the way it took, and what it cost."""
 
     type: Literal["done"] = "done"
     id: Name
+    """The request's id."""
+
     body: dict[str, Any]
+    """An OpenAI `chat.completion`."""
+
     route: RouteTaken
+    """Where the answer came from."""
+
     cache: CacheOutcome
+    """What the semantic cache did."""
+
     usage: Usage
+    """The tokens of the call that answered; all 0 for a hit of the cache."""
+
     cost_micro_usd: MicroUsd | None = None
+    """What all attempts cost; null when no price is known ("unpriced", never 0); 0 for a hit."""
+
     baseline_micro_usd: MicroUsd | None = None
+    """What the tenant's baseline deployment would have cost for the same tokens."""
+
     timings: Timings
+    """How long the parts of the way took."""
+
     trace_id: str | None = None
+    """The W3C trace id of the request, 32 hexadecimal digits."""
+
     warnings: tuple[str, ...] = ()
+    """What the caller should know of the answer, such as numbers its context lacks."""
 
 
 FailureCode: TypeAlias = Literal[
@@ -102,15 +156,26 @@ FailureCode: TypeAlias = Literal[
 
 
 class Failed(Message):
-    """No answer: a code of a closed list, what happened and what to do, and whether to retry."""
+    """No answer: why, and what to do about it."""
 
     type: Literal["failed"] = "failed"
     id: Name
+    """The request's id."""
+
     code: FailureCode
+    """The kind of failure, of a closed list."""
+
     message: str
+    """What happened and what to do, for a person."""
+
     retryable: bool
+    """Whether the same request may succeed later."""
+
     attempts: tuple[Attempt, ...] = ()
+    """Every provider call for this request, in order."""
+
     trace_id: str | None = None
+    """The W3C trace id of the request, 32 hexadecimal digits."""
 
 
 def answer_message(body: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""What does a request for an LLM say?"""
+"""Request message: an OpenAI chat with its tenant and what the caller demands."""
 
 from decimal import Decimal
 from typing import Annotated, Any, Literal, NotRequired, Self
@@ -10,29 +10,39 @@ from .checks import Validator
 from .message import Message, Name
 
 
-@with_config(ConfigDict(extra="allow"))
+@with_config(ConfigDict(extra="allow", use_attribute_docstrings=True))
 class ChatMessage(TypedDict):
     """One message of an OpenAI chat; fields not named here pass through untouched."""
 
     role: Literal["system", "developer", "user", "assistant", "tool"]
     content: NotRequired[str | list[dict[str, Any]] | None]
+    """A text, or OpenAI's content parts."""
+
     tool_calls: NotRequired[list[dict[str, Any]]]
     tool_call_id: NotRequired[str]
 
 
 class ChatBody(BaseModel):
-    """The OpenAI Chat Completions request; `model` names a tier, a model, or `auto`.
+    """The OpenAI Chat Completions request.
 
     Parameters not named here pass through: the provider's dialect decides what it can take.
     """
 
-    model_config = ConfigDict(frozen=True, extra="allow")
+    model_config = ConfigDict(frozen=True, extra="allow", use_attribute_docstrings=True)
 
     model: str = "auto"
+    """A tier, a model, or `auto`: the router chooses."""
+
     messages: Annotated[list[ChatMessage], Field(min_length=1)]
     stream: bool = False
+    """Whether the answer also comes in chunks."""
+
     max_tokens: Annotated[int, Field(ge=1)] | None = None
+    """Tokens that the answer may have at most; OpenAI's older name."""
+
     max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
+    """Tokens that the answer may have at most; goes before `max_tokens`."""
+
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     tools: list[dict[str, Any]] | None = None
     response_format: dict[str, Any] | None = None
@@ -42,33 +52,63 @@ class CacheControl(Message):
     """How the semantic cache may serve this request; a caller may raise the bar, never lower it."""
 
     mode: Literal["default", "no-cache", "no-store", "only-if-cached"] = "default"
+    """`no-cache`: not answered from the cache, the new answer is kept. `no-store`: may be answered
+    from the cache, nothing is kept. `only-if-cached`: fails rather than call a provider."""
+
     ttl_s: Annotated[int, Field(ge=1)] | None = None
+    """Seconds that the answer may be served for, at most, and by default, the operator's."""
+
     scope: Name | None = None
+    """A part of the tenant's cache that shares no entry with the rest, e.g. a user's."""
+
     min_confidence: Annotated[float, Field(ge=0, le=1)] | None = None
+    """The least score of a hit: 1 the same words, 0.99 the canonical form too, less: near ones."""
+
     tags: tuple[Name, ...] = ()
+    """Labels of the entry, by which it can be invalidated."""
 
 
 class Routing(Message):
-    """What the caller demands or knows; everything is optional.
-
-    deadline_ms: time from submission within which an answer is still of use, at most a year.
-    residency: zones that may see the data, e.g. `["eu"]`; empty = any.
-    conversation: requests of one conversation share a partition; `ordered` answers them in order.
-    """
+    """What the caller demands or knows; everything is optional."""
 
     tier: Name | None = None
+    """The tier to serve this request, whatever the router thinks."""
+
     min_quality: Annotated[float, Field(ge=0, le=1)] | None = None
+    """The share of good answers that a tier must be expected to give, 0..1."""
+
     max_cost_usd: Annotated[Decimal, Field(gt=0, le=1_000_000)] | None = None
+    """US dollars that the answer may cost at most, by the router's estimate."""
+
     deadline_ms: Annotated[int, Field(ge=1, le=31_536_000_000)] | None = None
+    """Milliseconds from submission within which an answer is still of use; at most a year."""
+
     latency: Literal["interactive", "batch"] = "interactive"
+    """`batch`: may wait for cheaper processing, behind interactive requests."""
+
     residency: tuple[Name, ...] = ()
+    """The zones that may see the data, e.g. `["eu"]`; empty: any."""
+
     self_hosted_only: bool = False
+    """Whether only deployments that the operator runs may see the data."""
+
     task: Name | None = None
+    """The kind of work, where the caller knows it: a key of `policy.tasks`, or any other name."""
+
     cache: CacheControl = CacheControl()
+    """How the semantic cache may serve this request."""
+
     validators: tuple[Validator, ...] = ()
+    """Checks that the answer must pass; a failed one is repaired or escalated."""
+
     tags: Annotated[dict[Name, str], Field(max_length=20)] = Field(default_factory=dict)
+    """Labels for reports and rules, at most 20."""
+
     conversation: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    """Requests of one conversation share a partition."""
+
     ordered: bool = False
+    """Whether the requests of the conversation are answered in their order."""
 
     @model_validator(mode="after")
     def _order_of_something(self) -> Self:
@@ -81,6 +121,13 @@ class Request(Message):
     """One LLM request, as a backend service publishes it."""
 
     id: Name
+    """The caller's id of this request; sent again with the same id, it is answered once."""
+
     tenant: Name
+    """Who pays, and whose rules apply."""
+
     body: ChatBody
+    """The OpenAI Chat Completions request."""
+
     routing: Routing = Routing()
+    """What the caller demands or knows."""

@@ -1,4 +1,4 @@
-"""What has the router decided about a request?"""
+"""Route message: what the router decided about a request, and why."""
 
 from .attempt import Attempt
 from .checks import Validator
@@ -7,16 +7,22 @@ from .request import Request
 
 
 class Candidate(Message):
-    """What the router knew of one tier when it chose; `rejected`: the constraint against it.
-
-    assumed: the success it would have assumed had outcomes not taught it `success`.
-    """
+    """What the router knew of one tier when it chose."""
 
     tier: Name
+    """The tier."""
+
     success: float | None = None
+    """The share of good answers to expect of it, 0..1."""
+
     cost_micro_usd: MicroUsd | None = None
+    """The estimated price of the answer; null where no price is known."""
+
     rejected: str | None = None
+    """The constraint against the tier, in words; null: it could serve."""
+
     assumed: float | None = None
+    """The success it would have assumed had outcomes not taught it `success`; null: they didn't."""
 
     @property
     def expected(self) -> float | None:
@@ -25,43 +31,73 @@ class Candidate(Message):
 
 
 class Demands(Message):
-    """What a deployment must meet to see this request. zones: None = anywhere, empty = nowhere.
-
-    prompt_tokens and output_tokens are the router's estimates; max_output what the caller asks.
-    """
+    """What a deployment must meet to see this request."""
 
     zones: tuple[Name, ...] | None = None
+    """The zones that may see it; null: anywhere, empty: nowhere."""
+
     self_hosted_only: bool = False
+    """Whether only deployments that the operator runs may see it."""
+
     needs: tuple[str, ...] = ()
+    """The capabilities a model must have, e.g. `tools`."""
+
     prompt_tokens: int = 0
+    """The router's estimate of the prompt's tokens."""
+
     output_tokens: int = 0
+    """The router's estimate of the answer's tokens."""
+
     max_output: int | None = None
+    """Tokens that the caller allows the answer."""
+
     model: Name | None = None
+    """The model that the caller named."""
 
 
 class Route(Message):
-    """The router's decision: the tier, what binds the worker, and why, in words for a person.
-
-    validators: of the task's profile, for a request that brings none. cascade: this tier is tried
-    because it is cheap; an answer that fails its checks goes up at once, without a repair.
-    learns: the router learns from outcomes, so that it's worth telling it what is cheap to find.
-    """
+    """The router's decision: the tier, what binds the worker, and why."""
 
     tier: Name
+    """The tier that is to answer."""
+
     zone: Name | None = None
+    """The only zone whose worker pool may take the request; null: any."""
+
     model: Name | None = None
+    """The model that the caller named."""
+
     demands: Demands = Demands()
+    """What a deployment must meet."""
+
     task: Name | None = None
+    """The declared task, else the recognised one."""
+
     reasons: tuple[str, ...] = ()
+    """Why this tier, in words for a person."""
+
     candidates: tuple[Candidate, ...] = ()
+    """What the router knew of each tier."""
+
     validators: tuple[Validator, ...] = ()
+    """The checks of the task's profile, for a request that brings none."""
+
     cascade: bool = False
+    """This tier is tried because it is cheap: an answer that fails its checks goes up at once,
+    without a repair."""
+
     learns: bool = False
+    """The router learns from outcomes, so it's worth telling it what is cheap to find."""
 
 
 class TaggedRequest(Message):
-    """A request with its route, and the attempts of those who handed it over: a tier's record."""
+    """A request with its route: a record of a tier's queue."""
 
     route: Route
+    """The router's decision."""
+
     request: Request
+    """The caller's own request."""
+
     attempts: tuple[Attempt, ...] = ()
+    """The attempts of those who handed the request over."""

@@ -1,4 +1,4 @@
-"""Which Kafka topic carries what, and which reply topics may a tenant name?"""
+"""Topic names, and the guard on reply topics: which of them may a tenant name?"""
 
 import fnmatch
 import re

@@ -1,4 +1,4 @@
-"""How is the broker's seam kept by Apache Kafka (aiokafka)?"""
+"""Apache Kafka broker on aiokafka: one idempotent producer, a consumer for each reader."""
 
 import asyncio
 import logging
@@ -37,7 +37,7 @@ _PERMANENT = (
     TopicAuthorizationFailedError,
     UnknownTopicOrPartitionError,
 )
-_OUT_OF_STEP = (
+_SEQUENCE_ERRORS = (
     InvalidProducerEpoch,
     InvalidProducerIdMapping,
     OutOfOrderSequenceNumber,
@@ -119,12 +119,13 @@ class KafkaBroker:
         try:
             try:
                 await _write(producer, outgoing)
-            except _OUT_OF_STEP:
+            except _SEQUENCE_ERRORS:
+                # some may have been written: a reader takes a record twice better than never
                 await self._replace(producer)
                 await _write(self._producer, outgoing)
         except KafkaError as error:
             permanent = isinstance(error, _PERMANENT)
-            topics = ", ".join(dict.fromkeys(one.topic for one in outgoing))
+            topics = ", ".join(dict.fromkeys(record.topic for record in outgoing))
             raise PublishFailedError(topics, str(error), permanent=permanent) from error
 
     @asynccontextmanager
@@ -141,13 +142,13 @@ class KafkaBroker:
         await consumer.start()
         try:
             await _seek(consumer, since_s)
-            following = asyncio.create_task(_follow(consumer, receive))
+            reading = asyncio.create_task(_read_forever(consumer, receive))
             try:
                 yield
             finally:
-                following.cancel()
+                reading.cancel()
                 with suppress(asyncio.CancelledError):
-                    await following
+                    await reading
         finally:
             await consumer.stop()
 
@@ -166,7 +167,7 @@ class KafkaBroker:
             while True:
                 try:
                     polled = await consumer.getmany(timeout_ms=1000, max_records=500)
-                except Exception as error:  # noqa: BLE001 a member that ends helps nobody
+                except Exception as error:  # noqa: BLE001 whatever it is, the member must go on reading
                     _log.warning("reading %s failed, trying again: %s", topic, error)
                     await asyncio.sleep(_RETRY_S)
                     continue
@@ -206,8 +207,10 @@ class KafkaBroker:
 
 async def _write(producer: AIOKafkaProducer, outgoing: Sequence[Outgoing]) -> None:
     acknowledged = [
-        await producer.send(one.topic, value=one.value, key=one.key, headers=list(one.headers))
-        for one in outgoing
+        await producer.send(
+            record.topic, value=record.value, key=record.key, headers=list(record.headers)
+        )
+        for record in outgoing
     ]
     await asyncio.gather(*acknowledged)
 
@@ -219,17 +222,17 @@ async def _seek(consumer: AIOKafkaConsumer, since_s: float) -> None:
         await consumer.position(partition)
     if since_s:
         at_ms = int((time.time() - since_s) * 1000)
-        found = await consumer.offsets_for_times(dict.fromkeys(consumer.assignment(), at_ms))
-        for partition, place in found.items():
-            if place is not None:
-                consumer.seek(partition, place.offset)
+        offsets = await consumer.offsets_for_times(dict.fromkeys(consumer.assignment(), at_ms))
+        for partition, at in offsets.items():
+            if at is not None:
+                consumer.seek(partition, at.offset)
 
 
-async def _follow(consumer: AIOKafkaConsumer, receive: Callable[[Record], None]) -> None:
+async def _read_forever(consumer: AIOKafkaConsumer, receive: Callable[[Record], None]) -> None:
     while True:
         try:
             polled = await consumer.getmany(timeout_ms=60_000)
-        except Exception as error:  # noqa: BLE001 whatever it is, a client must not go deaf
+        except Exception as error:  # noqa: BLE001 whatever it is, the client must go on reading
             _log.warning("reading replies failed, trying again: %s", error)
             await asyncio.sleep(_RETRY_S)
             continue
@@ -238,7 +241,7 @@ async def _follow(consumer: AIOKafkaConsumer, receive: Callable[[Record], None])
                 try:
                     receive(to_record(raw))
                 except Exception as error:  # noqa: BLE001 one bad record must not end the rest
-                    reason = type(error).__name__  # its words may quote the record
+                    reason = type(error).__name__  # the message may quote the record
                     _log.warning("a record of %s was passed over: %s", raw.topic, reason)
 
 

@@ -1,6 +1,6 @@
-"""What do the client and the services need of a message broker?
+"""Broker seam: what the client and the services need of a message broker.
 
-Kafka implements this in `kafka.py`; the tests have one in memory, under the same contract tests.
+`aiokafka_broker.py` implements it; the tests have one in memory, under the same contract tests.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -20,23 +20,28 @@ class Partition(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A record as it lies in the log. A null value reads as empty."""
+    """A record as it lies in the log."""
 
     partition: Partition
     offset: int
     key: bytes | None
     value: bytes
+    """A null value reads as empty."""
+
     headers: Headers
     timestamp_ms: int
+    """Unix milliseconds, of the writer or of the log, as the topic is configured."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A record on its way to the log; the key decides the partition."""
+    """A record on its way to the log."""
 
     topic: str
     value: bytes
     key: bytes | None = None
+    """Records with one key share a partition; None: any."""
+
     headers: Headers = ()
 
 
@@ -52,7 +57,7 @@ class PublishFailedError(Exception):
 
 
 class Publisher(Protocol):
-    """Writes records."""
+    """A writer of records."""
 
     async def publish(self, *outgoing: Outgoing) -> None:
         """Returns once the broker has the records safely. Raises PublishFailedError.
@@ -64,10 +69,11 @@ class Publisher(Protocol):
 
 
 class RecordBatch(NamedTuple):
-    """Records of a consumer group's member, and how to say that they are done."""
+    """Records for one member of a consumer group."""
 
     records: Sequence[Record]
     commit: Callable[[], Awaitable[None]]
+    """Says that all of them are done; call it once they are. Never raises."""
 
 
 class Broker(Publisher, Protocol):

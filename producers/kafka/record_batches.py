@@ -1,4 +1,4 @@
-r"""Record batches as aiokafka reads them, and those with a record that it cannot decode.
+r"""Record batch decoding that survives a bad record, in the place of aiokafka's.
 
 aiokafka decodes the names of headers strictly, and gives up a whole fetch for one that isn't UTF-8:
 `getmany` then fails at the same place for ever. The broker checks no names, so any sender can write
@@ -101,6 +101,8 @@ class Batch:
         try:
             for record in self._batch:
                 if not offset < (offset := record.offset) < end:
+                    # an offset that doesn't rise, or leaves the batch, would move the position
+                    # backwards or past records that nobody has read
                     break
                 yield record
                 delivered += 1
@@ -108,6 +110,7 @@ class Batch:
                 return
         except Exception as error:  # noqa: BLE001 whatever it stumbles over, the others must be delivered
             _log.debug("aiokafka can't read a batch of %s: %r", self._partition, error)
+        # the second reading begins anew, so what the first one delivered is skipped
         yield from islice(_salvaged(self._data, self._partition), delivered, None)
 
 
@@ -173,6 +176,7 @@ def _read(batch: Any, body: bytes, *, after: int) -> tuple[Any, bool]:  # noqa: 
         escaped = escaped or readable.encode() != name
         headers.append((readable, content))
     offset = batch.base_offset + delta
+    # whatever the bytes were, a record must end where its length says and come in its turn
     if at != len(body) or not after < offset < batch.next_offset:
         raise ValueError("its length or its offset is wrong")
     timestamp = batch.max_timestamp if batch.timestamp_type else batch.first_timestamp + delta_ms
