@@ -133,7 +133,7 @@ async def _book(ledger: Ledger, settings: ObservabilitySettings, *, until_caught
     async with AsyncExitStack() as stack:
         if settings.metrics_port is not None:
             stack.enter_context(scrape_endpoint(metrics, settings.metrics_port))
-        consumer = await process.usage_consumer(stack, settings, "earliest")
+        consumer = await stack.enter_async_context(process.usage_consumer(settings, "earliest"))
         await Feed(consumer, ledger, metrics).run(until_caught_up=until_caught_up)
 
 

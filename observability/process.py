@@ -1,8 +1,8 @@
 """How are the processes put together that read usage events from Kafka?"""
 
 import asyncio
-from contextlib import AsyncExitStack
-from typing import Any, Literal
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from typing import Any
 
 from aiohttp import ClientSession, web
 from aiokafka import AIOKafkaConsumer
@@ -12,24 +12,14 @@ from observability.live_page.sources import ProcessFigures, follow_processes, fo
 from observability.live_page.window import LiveWindow
 from observability.settings import ObservabilitySettings
 from producers.contract.topics import USAGE
-from producers.kafka.aiokafka_broker import connection_options
+from producers.kafka.connection import Begin, consuming
 
 
-async def usage_consumer(
-    stack: AsyncExitStack, settings: ObservabilitySettings, begin: Literal["earliest", "latest"]
-) -> AIOKafkaConsumer:
+def usage_consumer(
+    settings: ObservabilitySettings, begin: Begin
+) -> AbstractAsyncContextManager[AIOKafkaConsumer]:
     """A started consumer of every partition of the usage topic, without a group."""
-    consumer = AIOKafkaConsumer(
-        USAGE,
-        **connection_options(settings),
-        client_id="switchgear-observability",
-        auto_offset_reset=begin,
-        enable_auto_commit=False,
-        fetch_max_wait_ms=settings.kafka_fetch_max_wait_ms,
-    )
-    await consumer.start()
-    stack.push_async_callback(consumer.stop)
-    return consumer
+    return consuming(settings, USAGE, begin=begin, client_id="switchgear-observability")
 
 
 async def serve_live(settings: ObservabilitySettings, host: str, port: int) -> None:
@@ -41,7 +31,7 @@ async def serve_live(settings: ObservabilitySettings, host: str, port: int) -> N
 
     addresses = [address.strip() for address in settings.scrape.split(",") if address.strip()]
     async with AsyncExitStack() as stack:
-        consumer = await usage_consumer(stack, settings, "latest")
+        consumer = await stack.enter_async_context(usage_consumer(settings, "latest"))
         session = await stack.enter_async_context(ClientSession())
         runner = web.AppRunner(application(snapshot), access_log=None, shutdown_timeout=1)
         await runner.setup()

@@ -2,11 +2,10 @@
 
 import asyncio
 import logging
-import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Any, Self
+from typing import Self
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.errors import (
@@ -24,10 +23,8 @@ from aiokafka.errors import (
 )
 
 from ..settings import KafkaSettings
-from . import record_batches
 from .broker import Outgoing, Partition, PublishFailedError, Record, RecordBatch
-
-record_batches.install()
+from .connection import connection_options, consuming
 
 _log = logging.getLogger(__name__)
 _PERMANENT = (
@@ -53,35 +50,6 @@ MAX_RECORD_BYTES = 8_388_608
 """Of a record that we write; `llm.requests` takes less, so there is room for what we add."""
 
 
-def connection_options(settings: KafkaSettings) -> dict[str, Any]:
-    """The keyword arguments every aiokafka client takes to reach the cluster.
-
-    Raises OSError (ssl.SSLError) for a certificate or key that can't be read.
-    """
-    protocol = settings.kafka_security_protocol
-    return {
-        "bootstrap_servers": settings.kafka,
-        "security_protocol": protocol,
-        "ssl_context": _ssl_context(settings) if protocol.endswith("SSL") else None,
-        "sasl_mechanism": settings.kafka_sasl_mechanism,
-        "sasl_plain_username": settings.kafka_sasl_username,
-        "sasl_plain_password": settings.kafka_sasl_password,
-    }
-
-
-def _ssl_context(settings: KafkaSettings) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=settings.kafka_ssl_ca)
-    context.check_hostname = settings.kafka_ssl_check_hostname
-    if settings.kafka_ssl_certificate is not None:
-        # without a password OpenSSL would ask for one on the terminal
-        context.load_cert_chain(
-            settings.kafka_ssl_certificate,
-            settings.kafka_ssl_key,
-            settings.kafka_ssl_key_password or "",
-        )
-    return context
-
-
 def to_record(raw: "ConsumerRecord[bytes | None, bytes | None]") -> Record:
     """Our record of aiokafka's."""
     return Record(
@@ -98,9 +66,8 @@ class KafkaBroker:
     """One producer, and a consumer for each `tail` and `consume`. Use as a context manager."""
 
     def __init__(self, settings: KafkaSettings, client_id: str) -> None:
-        self._connection = connection_options(settings) | {"client_id": client_id}
-        self._idempotence = settings.kafka_idempotence
-        self._fetch = {"fetch_max_wait_ms": settings.kafka_fetch_max_wait_ms}
+        self._settings = settings
+        self._client_id = client_id
         self._replacing = asyncio.Lock()
         self._retiring: set[asyncio.Task[None]] = set()
 
@@ -136,11 +103,9 @@ class KafkaBroker:
 
         since_s: begin with the records of so many seconds before, as far as they are kept.
         """
-        consumer = AIOKafkaConsumer(
-            topic, **self._connection, **self._fetch, auto_offset_reset="latest"
-        )
-        await consumer.start()
-        try:
+        async with consuming(
+            self._settings, topic, begin="latest", client_id=self._client_id
+        ) as consumer:
             await _seek(consumer, since_s)
             reading = asyncio.create_task(_read_forever(consumer, receive))
             try:
@@ -149,21 +114,12 @@ class KafkaBroker:
                 reading.cancel()
                 with suppress(asyncio.CancelledError):
                     await reading
-        finally:
-            await consumer.stop()
 
-    async def consume(self, topic: str, group: str) -> AsyncIterator[RecordBatch]:
+    async def consume(self, topic: str, group: str) -> AsyncGenerator[RecordBatch, None]:
         """Batches for this member of `group`, from the group's offsets, else the beginning."""
-        consumer = AIOKafkaConsumer(
-            topic,
-            **self._connection,
-            **self._fetch,
-            group_id=group,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-        )
-        await consumer.start()
-        try:
+        async with consuming(
+            self._settings, topic, begin="earliest", client_id=self._client_id, group=group
+        ) as consumer:
             while True:
                 try:
                     polled = await consumer.getmany(timeout_ms=1000, max_records=500)
@@ -173,16 +129,15 @@ class KafkaBroker:
                     continue
                 if polled:
                     yield _batch(consumer, polled)
-        finally:
-            await consumer.stop()
 
     async def _started(self) -> AIOKafkaProducer:
         # linger 0: a lone record leaves at once, and under load records gather by themselves
         # while the previous batch of their partition is under way
         producer = AIOKafkaProducer(
-            **self._connection,
+            **connection_options(self._settings),
+            client_id=self._client_id,
             acks="all",
-            enable_idempotence=self._idempotence,
+            enable_idempotence=self._settings.kafka_idempotence,
             linger_ms=0,
             max_batch_size=262_144,
             max_request_size=MAX_RECORD_BYTES,

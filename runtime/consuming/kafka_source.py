@@ -13,8 +13,9 @@ from typing import Final
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
-from producers.kafka.aiokafka_broker import connection_options, to_record
+from producers.kafka.aiokafka_broker import to_record
 from producers.kafka.broker import Partition, Record
+from producers.kafka.connection import start_consumer
 from producers.settings import KafkaSettings
 from runtime.consuming.stream import RebalanceListener
 
@@ -43,24 +44,17 @@ class KafkaSource:
 
     async def start(self, listener: RebalanceListener) -> None:
         """Joins the group; a new group begins at the oldest record."""
-        self._consumer = AIOKafkaConsumer(
-            **connection_options(self._settings),
+        self._consumer = await start_consumer(
+            self._settings,
+            *self._topics,
+            begin="earliest",
             client_id=self.group,
-            group_id=self.group,
-            # the default commits what was polled, done or not: a crash would lose it
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
+            group=self.group,
+            listener=_Listener(listener),
             session_timeout_ms=self._session_timeout_ms,
             heartbeat_interval_ms=self._session_timeout_ms // 4,
-            fetch_max_wait_ms=self._settings.kafka_fetch_max_wait_ms,
             max_partition_fetch_bytes=8_388_608,
         )
-        self._consumer.subscribe(self._topics, listener=_Listener(listener))
-        try:
-            await self._consumer.start()
-        except BaseException:
-            await self._consumer.stop()
-            raise
         self._joined = True
 
     async def poll(self, timeout_s: float) -> Sequence[Record]:

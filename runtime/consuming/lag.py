@@ -1,13 +1,16 @@
 """How many records wait in each tier's queues?"""
 
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 
-from producers.kafka.aiokafka_broker import connection_options
+from producers.kafka.connection import connection_options, consuming
 from producers.settings import KafkaSettings
+
+_CLIENT: Final = "switchgear-lag"
 
 
 async def consumer_lag(
@@ -18,13 +21,11 @@ async def consumer_lag(
     groups: consumer group → its topics; None for a group that has none of them yet.
     """
     admin = AIOKafkaAdminClient(**connection_options(settings))
-    consumer = AIOKafkaConsumer(**connection_options(settings))
     await admin.start()
-    await consumer.start()
     try:
-        return {name: await _lag(admin, consumer, name, set(groups[name])) for name in groups}
+        async with consuming(settings, begin="latest", client_id=_CLIENT) as consumer:
+            return {name: await _lag(admin, consumer, name, set(groups[name])) for name in groups}
     finally:
-        await consumer.stop()
         await admin.close()
 
 

@@ -7,7 +7,8 @@ from typing import Final
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from producers.contract import topics
-from producers.kafka.aiokafka_broker import MAX_RECORD_BYTES, connection_options
+from producers.kafka.aiokafka_broker import MAX_RECORD_BYTES
+from producers.kafka.connection import connection_options
 from producers.settings import KafkaSettings
 from runtime.config.catalog import Catalog
 from runtime.consuming.queue_groups import queues_of

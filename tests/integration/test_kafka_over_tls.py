@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import uuid
 from collections.abc import Collection, Iterator
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,9 @@ from aiokafka.errors import KafkaConnectionError
 
 from dev.broker import Listeners, apache_kafka
 from dev.processes import free_port
-from producers.kafka.aiokafka_broker import KafkaBroker, connection_options
+from producers.kafka.aiokafka_broker import KafkaBroker
 from producers.kafka.broker import Outgoing, Partition, Record
+from producers.kafka.connection import connection_options
 from runtime.consuming.kafka_source import KafkaSource
 from runtime.process.settings import ServiceSettings
 
@@ -88,9 +90,8 @@ async def test_every_client_of_ours_gets_through(secure_kafka: SecureKafka, list
         while not records:
             records += await source.poll(0.5)
         assert await source.commit({records[0].partition: 1})
-        async for batch in broker.consume(topic, "other"):
-            assert [record.value for record in batch.records] == [b"hello"]
-            break
+        async with aclosing(broker.consume(topic, "other")) as batches:
+            assert [record.value for record in (await anext(batches)).records] == [b"hello"]
     assert [record.value for record in records] == [b"hello"]
     await source.stop()
 

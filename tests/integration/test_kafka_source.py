@@ -1,14 +1,13 @@
 import asyncio
 import uuid
-from collections.abc import AsyncGenerator, Collection
+from collections.abc import Collection
 from contextlib import aclosing
-from typing import cast
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from producers.kafka.aiokafka_broker import KafkaBroker
-from producers.kafka.broker import Outgoing, Partition, Record, RecordBatch
+from producers.kafka.broker import Outgoing, Partition, Record
 from runtime.consuming.kafka_source import KafkaSource
 from runtime.process.settings import ServiceSettings
 from tests.kafka_batches import GZIP, LATIN, PLAIN, write
@@ -106,7 +105,7 @@ async def test_a_header_name_that_is_not_utf8_stops_no_reader(bootstrap: str, co
 
 async def consume(broker: KafkaBroker, topic: str, group: str, count: int) -> list[Record]:
     records: list[Record] = []
-    generator = cast("AsyncGenerator[RecordBatch, None]", broker.consume(topic, group))
+    generator = broker.consume(topic, group)
     async with asyncio.timeout(30), aclosing(generator) as batches:
         async for batch in batches:
             records += batch.records

@@ -5,8 +5,9 @@ import uuid
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from producers.kafka.aiokafka_broker import KafkaBroker, connection_options
+from producers.kafka.aiokafka_broker import KafkaBroker
 from producers.kafka.broker import Outgoing
+from producers.kafka.connection import connection_options
 from producers.settings import KafkaSettings
 
 

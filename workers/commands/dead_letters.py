@@ -20,8 +20,9 @@ from rich.table import Table
 from observability.reports.period import moment
 from observability.terminal import cell, plain, readable_json
 from producers.contract import topics
-from producers.kafka.aiokafka_broker import KafkaBroker, connection_options, to_record
+from producers.kafka.aiokafka_broker import KafkaBroker, to_record
 from producers.kafka.broker import Record
+from producers.kafka.connection import consuming
 from producers.settings import KafkaSettings
 from runtime.process.dead_letters import (
     DeadLetter,
@@ -147,17 +148,10 @@ class DeadLetterReader:
 @asynccontextmanager
 async def open_dead_letters(settings: KafkaSettings) -> AsyncIterator[DeadLetterReader]:
     """A reader of the dead-letter topic that belongs to no group and commits nothing."""
-    consumer = AIOKafkaConsumer(
-        topics.DEAD_LETTERS,
-        **connection_options(settings),
-        auto_offset_reset="earliest",
-        enable_auto_commit=False,
-    )
-    try:
-        await consumer.start()
+    async with consuming(
+        settings, topics.DEAD_LETTERS, begin="earliest", client_id="switchgear-dlq"
+    ) as consumer:
         yield DeadLetterReader(consumer)
-    finally:
-        await consumer.stop()
 
 
 # ---------------------------------------------------------------------------------- its renderers

@@ -14,7 +14,7 @@ from aiokafka.record.util import calc_crc32c
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers.kafka.aiokafka_broker import KafkaBroker
+from producers.kafka.connection import start_consumer
 from producers.kafka.record_batches import Batches
 from tests.kafka_batches import GZIP, LATIN, LZ4, PLAIN, SNAPPY, ZSTD, batch, built
 
@@ -38,7 +38,7 @@ def sealed(data: bytes) -> bytes:
 
 
 def test_every_consumer_reads_this_way() -> None:
-    assert KafkaBroker.__module__ == "producers.kafka.aiokafka_broker"
+    assert start_consumer.__module__ == "producers.kafka.connection"
     assert fetcher.MemoryRecords is Batches
 
 

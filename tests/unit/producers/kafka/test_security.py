@@ -11,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from observability.settings import ObservabilitySettings
-from producers.kafka.aiokafka_broker import connection_options
+from producers.kafka.connection import connection_options
 from producers.settings import ClientSettings, KafkaSettings
 from runtime.process.settings import ServiceSettings
 from tests.rules.source import PACKAGES
@@ -131,15 +131,17 @@ def test_secrets_are_not_shown() -> None:
 
 def test_every_kafka_client_takes_the_one_mapping() -> None:
     calls = [
-        (path, ast.unparse(call))
+        (path.relative_to(ROOT).as_posix(), ast.unparse(call))
         for room in PACKAGES
         for path in (ROOT / room).rglob("*.py")
         for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(call, ast.Call) and ast.unparse(call.func).startswith("AIOKafka")
     ]
-    assert len(calls) > 5
+    assert len(calls) > 3
     for path, call in calls:
-        assert "**connection_options(" in call or "**self._connection" in call, path
+        assert "**connection_options(" in call, path
+    consumers = [path for path, call in calls if call.startswith("AIOKafkaConsumer")]
+    assert consumers == ["producers/kafka/connection.py"]
 
 
 def context(**told: object) -> ssl.SSLContext:

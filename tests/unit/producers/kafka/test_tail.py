@@ -7,7 +7,7 @@ from typing import cast
 import pytest
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
-from producers.kafka.aiokafka_broker import _follow
+from producers.kafka.aiokafka_broker import _read_forever
 from producers.kafka.broker import Record
 
 
@@ -41,7 +41,7 @@ async def test_a_record_that_cannot_be_taken_is_passed_over(
 
     caplog.set_level(logging.WARNING)
     with pytest.raises(asyncio.CancelledError):
-        await _follow(cast("AIOKafkaConsumer", OnePoll(b"one", b"bad secret", b"two")), receive)
+        await _read_forever(cast("AIOKafkaConsumer", OnePoll(b"one", b"bad secret", b"two")), receive)
     assert taken == [b"one", b"two"]
     assert "a record of t was passed over: ValueError" in caplog.text
     assert "secret" not in caplog.text

@@ -1,0 +1,97 @@
+"""Kafka connection: the security settings mapped once, and consumers constructed in one way."""
+
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Literal, TypeAlias
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
+
+from ..settings import KafkaSettings
+from . import record_batches
+
+# before the first consumer of the process: a record that aiokafka can't read must not stop it
+record_batches.install()
+
+Begin: TypeAlias = Literal["earliest", "latest"]
+"""Where a consumer begins that has no committed offset."""
+
+
+def connection_options(settings: KafkaSettings) -> dict[str, Any]:
+    """The keyword arguments every aiokafka client takes to reach the cluster.
+
+    Raises OSError (ssl.SSLError) for a certificate or key that can't be read.
+    """
+    protocol = settings.kafka_security_protocol
+    return {
+        "bootstrap_servers": settings.kafka,
+        "security_protocol": protocol,
+        "ssl_context": _ssl_context(settings) if protocol.endswith("SSL") else None,
+        "sasl_mechanism": settings.kafka_sasl_mechanism,
+        "sasl_plain_username": settings.kafka_sasl_username,
+        "sasl_plain_password": settings.kafka_sasl_password,
+    }
+
+
+def _ssl_context(settings: KafkaSettings) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=settings.kafka_ssl_ca)
+    context.check_hostname = settings.kafka_ssl_check_hostname
+    if settings.kafka_ssl_certificate is not None:
+        # without a password OpenSSL would ask for one on the terminal
+        context.load_cert_chain(
+            settings.kafka_ssl_certificate,
+            settings.kafka_ssl_key,
+            settings.kafka_ssl_key_password or "",
+        )
+    return context
+
+
+async def start_consumer(
+    settings: KafkaSettings,
+    *topics: str,
+    begin: Begin,
+    client_id: str,
+    group: str | None = None,
+    listener: ConsumerRebalanceListener | None = None,
+    **tuning: int,
+) -> AIOKafkaConsumer:
+    """A consumer that has joined: of all partitions of `topics`, or as a member of `group`.
+
+    tuning: further options of aiokafka's. The caller stops it. Raises KafkaError.
+    """
+    consumer = AIOKafkaConsumer(
+        **connection_options(settings),
+        client_id=client_id,
+        group_id=group,
+        # the default commits what was polled, done or not: a crash would lose it
+        enable_auto_commit=False,
+        auto_offset_reset=begin,
+        fetch_max_wait_ms=settings.kafka_fetch_max_wait_ms,
+        **tuning,
+    )
+    if topics:
+        consumer.subscribe(topics, listener=listener)
+    try:
+        await consumer.start()
+    except BaseException:
+        await consumer.stop()
+        raise
+    return consumer
+
+
+@asynccontextmanager
+async def consuming(
+    settings: KafkaSettings,
+    *topics: str,
+    begin: Begin,
+    client_id: str,
+    group: str | None = None,
+) -> AsyncIterator[AIOKafkaConsumer]:
+    """As `start_consumer`, until the context is left."""
+    consumer = await start_consumer(
+        settings, *topics, begin=begin, client_id=client_id, group=group
+    )
+    try:
+        yield consumer
+    finally:
+        await consumer.stop()
