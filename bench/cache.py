@@ -25,9 +25,8 @@ import numpy as np
 from redis.asyncio import Redis
 
 from bench.machine import description
-from cache.lookup import CacheLookup, SemanticStep
+from cache.lookup import CacheLookup, SemanticStep, new_entry
 from cache.results.lookup_result import Hit, Miss
-from cache.results.outcomes import new_entry
 from cache.semantic.embedder import LocalEmbedder
 from cache.semantic.vector_index import ProcessIndex, RedisIndex, VectorIndex
 from cache.semantic.verifier_file import load_verifier
@@ -102,7 +101,7 @@ async def fill(redis: Redis, lookup: CacheLookup, index: VectorIndex, entries: i
     assert isinstance(model, Miss)
     assert model.indexed is not None
     entry = encode_entry(new_entry(model, answer(), 10**9))
-    random, scope = np.random.default_rng(0), model.question.scope
+    random, scope = np.random.default_rng(0), model.terms.question.scope
     prefix = f"{SETTINGS.key_prefix}:{{bench}}:e:{scope}."
     for start in range(0, entries, 500):
         names = [f"{at:032x}" for at in range(start, min(start + 500, entries))]

@@ -1,30 +1,31 @@
-"""Is there an answer to this request already, and how is a new one kept for the next asker?
+"""Cache look-up: exact, canonical, semantic, then single flight. Is there an answer already?
 
-`find` → Hit: serve it; Miss: call the provider, then `keep` or, when that failed, `abandon`;
-Bypass: call the provider. A hit's `follow_up` is a call in the background, then `follow`.
-Nothing here raises for what Redis or the embedder do: a request then goes to the provider. A
-request with `cache.mode` = `only-if-cached` that isn't a Hit is to be answered `not_in_cache`.
+`find` → Hit: serve it; Miss: call the provider, then `store_answer` or, when that failed,
+`abandon`; Bypass: call the provider. A hit's `follow_up` is a call in the background, whose answer
+`take_follow_up` gets. Nothing here raises for what Redis or the embedder do: a request then goes to
+the provider. A request with `cache.mode` = `only-if-cached` that isn't a Hit is to be answered
+`not_in_cache`.
 """
 
 import asyncio
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
 from redis.asyncio import Redis
 
-from cache.identity.cacheable import refuse_answer, refuse_question, refuse_request
-from cache.identity.key import NoQuestion, Question, question_of
+from cache.identity.cacheable import refuse_answer, refuse_question
+from cache.identity.key import NotCacheable
+from cache.identity.terms import LookupTerms, lookup_terms
 from cache.results.lookup_result import Bypass, Hit, LookupResult, Miss, Refresh, ShadowCheck
-from cache.results.outcomes import blank_miss, bypass, hit_on, is_expired, missed, new_entry
 from cache.semantic.embedder import Embedder
-from cache.semantic.semantic_search import NoMatch, SearchRequest, SemanticMatch, SemanticSearch
+from cache.semantic.semantic_search import NoMatch, SemanticMatch, SemanticSearch
 from cache.semantic.vector_index import VectorIndex
-from cache.settings import CacheSettings
+from cache.settings import CacheSettings, CacheStep
 from cache.shadow_checks import AnswerComparison, AnswerSimilarity, ShadowChecks
 from cache.storage.batched_reads import BatchedReads, Unavailable
-from cache.storage.entry import CacheEntry, lifetime_ms
+from cache.storage.entry import CacheEntry, entry_usage, lifetime_ms
 from cache.storage.hit_accounting import HitAccounting
 from cache.storage.invalidation import Invalidation, invalidate
 from cache.storage.single_flight import (
@@ -33,20 +34,21 @@ from cache.storage.single_flight import (
     Follower,
     Leader,
     NoLease,
-    Role,
     SingleFlight,
 )
 from cache.storage.store import EntryStore, Stored, StoreRead
+from cache.verification.quantized_embedding import encode_quantized
 from cache.verification.verifier import Verifier
 from observability.tracing.semconv import CACHE_ROLE
 from observability.tracing.tracer import OpenSpan, Tracer
 from producers.contract import CacheOutcome, Done, Request, Route
-from runtime.redis.errors import REDIS_UNAVAILABLE
 from runtime.redis.pipelining import PipelineLane
 
 _log = logging.getLogger(__name__)
 FLIGHT: Final = "single flight"
-"""The step that asks who calls the provider, and waits where another does."""
+"""The span of the step that asks who calls the provider, and waits where another worker does."""
+CANONICAL_SCORE: Final = 0.99
+"""Below the 1.0 of the very same words, so that a caller can ask for those alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,21 +74,21 @@ class CacheLookup:
         trips = PipelineLane(redis)
         self._store = store = EntryStore(trips, reads, settings.key_prefix)
         self._flights = SingleFlight(trips, reads, lease_s=settings.lease_s, budget_s=budget_s)
-        self._credits = HitAccounting(store)
-        self._neighbours: SemanticSearch | None = None
-        self._shadows: ShadowChecks | None = None
+        self._hit_accounting = HitAccounting(store)
+        self._semantic: SemanticSearch | None = None
+        self._shadow_checks: ShadowChecks | None = None
         if semantic is not None:
             parts = semantic.index, semantic.embedder, semantic.verifier
-            self._neighbours = SemanticSearch(store, reads, *parts, budget_s=budget_s)
+            self._semantic = SemanticSearch(store, reads, *parts, budget_s=budget_s)
             answers = semantic.answers or AnswerSimilarity(semantic.embedder)
-            self._shadows = ShadowChecks(redis, store, answers)
+            self._shadow_checks = ShadowChecks(redis, store, answers)
 
     async def find(
         self, request: Request, route: Route, now_ms: int, span: OpenSpan | None = None
     ) -> LookupResult:
         """What the cache has for a request. now_ms: Unix milliseconds. Never raises.
 
-        span: of the trace, gets the look's steps as its own.
+        span: of the trace, gets the look-up's steps as its own.
         """
         span = span or Tracer("cache", None).hop("find").span("cache lookup")
         try:
@@ -96,32 +98,32 @@ class CacheLookup:
             return Bypass(CacheOutcome(result="error", reason="internal error of the cache"))
 
     async def store_answer(self, miss: Miss, done: Done) -> None:
-        """Keeps the answer, if it may be, and lets those go who wait for it. Never raises."""
-        kept = False
+        """Stores the answer, if it may be, and lets those go who wait for it. Never raises."""
+        is_stored = False
         try:
-            kept = await self._keep(miss, done)
+            is_stored = await self._store_answer(miss, done)
         except Exception:  # noqa: BLE001 - the answer is already sent
             _log.exception("an answer could not be kept")
         finally:
-            await self._land(miss, shared=kept)
+            await self._release(miss.leader, shared=is_stored)
 
     async def abandon(self, miss: Miss) -> None:
         """The call failed: somebody else may try. Never raises."""
-        await self._land(miss, shared=True)
+        await self._release(miss.leader, shared=True)
 
     async def take_follow_up(self, task: Refresh | ShadowCheck, done: Done) -> bool | None:
         """The call that a hit's `follow_up` asked for has been made. Never raises.
 
         Whether the hit was right, where that was the question and can be told.
         """
-        right: bool | None = None
-        if isinstance(task, ShadowCheck) and self._shadows is not None:
+        is_right: bool | None = None
+        if isinstance(task, ShadowCheck) and self._shadow_checks is not None:
             try:
-                right = await self._shadows.check(task, done.body)
+                is_right = await self._shadow_checks.check(task, done.body)
             except Exception:  # noqa: BLE001 - a sample lost must not cost more
                 _log.exception("an answer could not be compared")
         await self.store_answer(task.miss, done)
-        return right
+        return is_right
 
     async def invalidate(self, what: Invalidation) -> int:
         """Invalidates on all workers; how many entries. Raises REDIS_UNAVAILABLE."""
@@ -130,146 +132,204 @@ class CacheLookup:
     async def close(self) -> None:
         """Writes what is left and stops the background tasks."""
         await self._flights.close()
-        await self._credits.close()
-        if self._neighbours is not None:
-            await self._neighbours.close()
+        await self._hit_accounting.close()
+        if self._semantic is not None:
+            await self._semantic.close()
 
     async def _find(
         self, request: Request, route: Route, now_ms: int, span: OpenSpan
     ) -> LookupResult:
+        """Cheapest step first: one read, then the embedding and the search, then the wait."""
         policy = self._policy(request.tenant, route.tier)
-        knowledge = self._settings.knowledge_version
-        by_canonical = "canonical" in policy.steps
-        question = question_of(request, route, knowledge=knowledge, by_canonical=by_canonical)
-        if isinstance(question, NoQuestion):
-            return bypass(question.reason)
-        refused = refuse_request(request.body, question.text, policy)
-        if refused is not None:
-            return bypass(refused)
-        miss = blank_miss(request, route, question, policy, now_ms)
+        terms = lookup_terms(request, route, policy, self._settings, now_ms)
+        if isinstance(terms, NotCacheable):
+            return _bypass(terms.reason)
         with span.span("read"):
-            seen = await self._store.read(request.tenant, question.entry)
-        if isinstance(seen, Unavailable):
-            return replace(miss, outcome=CacheOutcome(result="error", reason=seen.reason))
-        return await self._decide(request, miss, seen, span)
-
-    async def _decide(
-        self, request: Request, miss: Miss, seen: StoreRead, span: OpenSpan
-    ) -> LookupResult:
-        control = request.routing.cache
-        if control.mode != "no-store":
-            miss = replace(miss, version=seen.version)
-        if control.mode != "no-cache" and (hit := await self._serve(miss, seen.entry, span)):
+            read = await self._read(terms)
+        if isinstance(read, Unavailable):
+            return Miss(CacheOutcome(result="error", reason=read.reason), terms)
+        hit = await self._direct_hit(terms, read, span)
+        if hit is not None:
             return hit
-        # asked late: what is never kept is never hit
-        refused = refuse_question(miss.question.text, miss.policy)
-        if refused is not None:
-            return bypass(refused)
-        found = await self._near(miss, seen.version, span, fresh_only=control.mode == "no-cache")
-        if isinstance(found, Hit) or control.mode != "default" or not miss.policy.single_flight:
-            return found
-        with span.span(FLIGHT) as flight:
-            return await self._join(found, flight)
+        found = await self._semantic_hit(terms, read.version, span)
+        if isinstance(found, NoMatch):
+            return await self._lead_or_follow(terms, read.version, found, span)
+        return found
 
-    async def _serve(self, miss: Miss, entry: CacheEntry | None, span: OpenSpan) -> Hit | None:
+    async def _read(self, terms: LookupTerms) -> StoreRead | Unavailable:
+        return await self._store.read(terms.question.tenant, terms.question.entry)
+
+    async def _direct_hit(self, terms: LookupTerms, read: StoreRead, span: OpenSpan) -> Hit | None:
         """A hit by the very words or their canonical form."""
-        if entry is None or is_expired(entry, miss):
+        entry = read.entry
+        if entry is None or not terms.may_read or _is_expired(entry, terms):
             return None
-        hit = hit_on(entry, miss, miss.question.entry)
-        if (hit.outcome.score or 0) < (miss.min_confidence or 0):
+        step: Final = "exact" if entry.exact == terms.question.exact else "canonical"
+        score = 1.0 if step == "exact" else CANONICAL_SCORE
+        if score < terms.min_confidence:
             return None
-        self._credits.count_hit(miss.question.tenant, miss.question.entry, entry.cost_micro_usd)
-        if miss.now_ms < entry.fresh_until_ms:
-            return hit
+        name = terms.question.entry
+        self._hit_accounting.count_hit(terms.question.tenant, name, entry.cost_micro_usd)
+        is_stale = terms.now_ms >= entry.fresh_until_ms
+        follow_up = await self._refresh(terms, read.version, span) if is_stale else None
+        return _hit_on(_Found(step, name, entry, score), terms, follow_up)
+
+    async def _refresh(self, terms: LookupTerms, version: str, span: OpenSpan) -> Refresh | None:
+        """The task to renew a stale entry: for one caller, while all get the stale answer."""
+        if not terms.may_store:
+            return None
         with span.span(FLIGHT) as flight:
-            return await self._refresh(hit, miss, flight)
-
-    async def _refresh(self, hit: Hit, miss: Miss, flight: OpenSpan) -> Hit:
-        """One caller gets the task to renew a stale entry; all get the answer."""
-        if miss.version is None:
-            return hit
-        role = await self._flights.join(self._flight_key(miss.question))
-        flight.attributes = {CACHE_ROLE: type(role).__name__}
+            role = await self._flights.join(self._flight_key(terms))
+            flight.attributes = {CACHE_ROLE: type(role).__name__}
         if not isinstance(role, Leader):
-            return hit
-        return replace(hit, follow_up=Refresh(replace(miss, lease=role)))
+            return None
+        return Refresh(Miss(CacheOutcome(result="miss"), terms, version, leader=role))
 
-    async def _near(self, miss: Miss, age: str, span: OpenSpan, *, fresh_only: bool) -> Hit | Miss:
-        """A hit in other words, else the miss, which knows now where its question lies."""
-        question, neighbours = miss.question, self._neighbours
-        if neighbours is None or "semantic" not in miss.policy.steps:
-            return miss
-        if fresh_only:
-            try:
-                return replace(miss, indexed=await neighbours.embed_question(question, age, span))
-            except REDIS_UNAVAILABLE:
-                return miss
-        want = SearchRequest(question, miss.policy, age, miss.group, miss.now_ms)
-        found = await neighbours.search(want, span)
+    async def _semantic_hit(
+        self, terms: LookupTerms, version: str, span: OpenSpan
+    ) -> Hit | Bypass | NoMatch:
+        """A hit in other words; NoMatch knows where the question lies for those to come."""
+        # asked only now: an answer to such a question is never stored, so never hit
+        refusal = refuse_question(terms.question.text, terms.policy)
+        if refusal is not None:
+            return _bypass(refusal)
+        if self._semantic is None or "semantic" not in terms.policy.steps:
+            return NoMatch(None)
+        if not terms.may_read:
+            return NoMatch(None, await self._semantic.locate(terms, version, span))
+        found = await self._semantic.search(terms, version, span)
         match found:
-            case NoMatch(reason, placed):
-                return replace(miss, indexed=placed, outcome=missed(reason))
-            case SemanticMatch(name, entry, score, shadow) if score >= (miss.min_confidence or 0):
-                self._credits.count_hit(question.tenant, name, entry.cost_micro_usd)
-                hit = hit_on(entry, miss, name, score)
-                return replace(
-                    hit, follow_up=ShadowCheck(miss, name, entry, score) if shadow else None
-                )
-            case SemanticMatch(score=score):
-                return replace(miss, outcome=missed(f"score {score:.3f} below min_confidence"))
+            case SemanticMatch(score=score) if score < terms.min_confidence:
+                return NoMatch(f"score {score:.3f} below min_confidence")
+            case SemanticMatch():
+                return self._hit_on_match(terms, version, found)
+            case NoMatch():
+                return found
 
-    async def _join(self, miss: Miss, flight: OpenSpan) -> LookupResult:
+    def _hit_on_match(self, terms: LookupTerms, version: str, match: SemanticMatch) -> Hit:
+        name, entry = match.entry_name, match.entry
+        self._hit_accounting.count_hit(terms.question.tenant, name, entry.cost_micro_usd)
+        follow_up = None
+        if match.is_sampled:
+            miss = Miss(CacheOutcome(result="miss"), terms, _stored_version(terms, version))
+            follow_up = ShadowCheck(miss, name, entry, match.score)
+        return _hit_on(_Found("semantic", name, entry, match.score), terms, follow_up)
+
+    async def _lead_or_follow(
+        self, terms: LookupTerms, version: str, near: NoMatch, span: OpenSpan
+    ) -> Hit | Miss:
+        """The miss; where others may ask the same, after it is clear who calls the provider."""
+        role: Hit | Leader | NoLease | None = None
+        if terms.may_wait:
+            with span.span(FLIGHT) as flight:
+                role = await self._join(terms, flight)
+        if isinstance(role, Hit):
+            return role
+        reason = role.reason if isinstance(role, NoLease) else near.reason
+        return Miss(
+            CacheOutcome(result="miss", reason=reason),
+            terms,
+            version=_stored_version(terms, version),
+            indexed=near.indexed,
+            leader=role if isinstance(role, Leader) else None,
+        )
+
+    async def _join(self, terms: LookupTerms, flight: OpenSpan) -> Hit | Leader | NoLease:
         """Leads, or follows whoever leads until there is an answer, at most `wait_s`."""
-        key, question = self._flight_key(miss.question), miss.question
+        key, clock = self._flight_key(terms), asyncio.get_running_loop().time
         role, pause_s = await self._flights.join(key), FIRST_WAIT_S
         flight.attributes = {CACHE_ROLE: type(role).__name__}
-        loop = asyncio.get_running_loop()
-        until = loop.time() + miss.policy.wait_s
+        deadline = clock() + terms.policy.wait_s
         while True:
-            seen = await self._store.read(question.tenant, question.entry)
+            # also by a new leader: the last one may have stored its answer between our first
+            # read and its release of the lease
+            read = await self._read(terms)
             hit = (
-                await self._serve(miss, seen.entry, flight) if isinstance(seen, StoreRead) else None
+                await self._direct_hit(terms, read, flight) if isinstance(read, StoreRead) else None
             )
             if hit is not None:
-                await self._give_back(role)
+                await self._release(role, shared=True)
                 return hit
-            match role:
-                case Leader():
-                    return replace(miss, lease=role)
-                case NoLease(reason):
-                    return replace(miss, outcome=missed(reason))
-                case Follower() if loop.time() >= until:
-                    return replace(miss, outcome=missed("waited too long for another worker"))
-                case Follower():
-                    role = await self._flights.wait(key, pause_s)
-                    pause_s = min(2 * pause_s, LONGEST_WAIT_S)
+            if not isinstance(role, Follower):
+                return role
+            if clock() >= deadline:
+                return NoLease("waited too long for another worker")
+            role = await self._flights.wait(key, pause_s)
+            pause_s = min(2 * pause_s, LONGEST_WAIT_S)
 
-    async def _keep(self, miss: Miss, done: Done) -> bool:
-        if miss.version is None or refuse_answer(done, miss.policy) is not None:
+    async def _store_answer(self, miss: Miss, done: Done) -> bool:
+        terms = miss.terms
+        if miss.version is None or refuse_answer(done, terms.policy) is not None:
             return False
-        life_ms = lifetime_ms(miss.ttl_s, miss.policy.ttl_jitter)
-        entry = new_entry(miss, done, life_ms)
-        kept = await self._store.write(
-            miss.question.tenant,
-            miss.question.entry,
-            entry,
-            age=miss.version,
-            ttl_ms=life_ms + int(miss.policy.stale_s * 1000),
-            quota_bytes=int(miss.policy.quota_mb * 1_000_000),
-            max_bytes=miss.policy.max_answer_bytes,
-            tags=miss.tags,
+        life_ms = lifetime_ms(terms.ttl_s, terms.policy.ttl_jitter)
+        result = await self._store.write(
+            terms.question.tenant,
+            terms.question.entry,
+            new_entry(miss, done, life_ms),
+            version=miss.version,
+            ttl_ms=life_ms + int(terms.policy.stale_s * 1000),
+            quota_bytes=int(terms.policy.quota_mb * 1_000_000),
+            max_bytes=terms.policy.max_answer_bytes,
+            tags=terms.tags,
         )
-        if isinstance(kept, Stored) and miss.indexed is not None and self._neighbours is not None:
-            await self._neighbours.add(miss.indexed, miss.question.entry, int(miss.ttl_s) + 1)
-        return isinstance(kept, Stored)
+        is_stored = isinstance(result, Stored)
+        if is_stored and miss.indexed is not None and self._semantic is not None:
+            await self._semantic.add(miss.indexed, terms.question.entry, int(terms.ttl_s) + 1)
+        return is_stored
 
-    async def _land(self, miss: Miss, *, shared: bool) -> None:
-        if miss.lease is not None:
-            await self._flights.release(miss.lease, shared=shared)
-
-    async def _give_back(self, role: Role) -> None:
+    async def _release(self, role: object, *, shared: bool) -> None:
         if isinstance(role, Leader):
-            await self._flights.release(role, shared=True)
+            await self._flights.release(role, shared=shared)
 
-    def _flight_key(self, question: Question) -> str:
-        return self._store.key(question.tenant, "f", question.entry)
+    def _flight_key(self, terms: LookupTerms) -> str:
+        return self._store.key(terms.question.tenant, "f", terms.question.entry)
+
+
+def new_entry(miss: Miss, done: Done, life_ms: int) -> CacheEntry:
+    """What is stored of an answer, fresh for `life_ms`."""
+    question, indexed = miss.terms.question, miss.indexed
+    return CacheEntry(
+        exact=question.exact,
+        text=question.text,
+        sketch=None if indexed is None else encode_quantized(indexed.quantized),
+        epoch=(miss.version or "").partition(".")[0],
+        kept_ms=miss.terms.now_ms,
+        fresh_until_ms=miss.terms.now_ms + life_ms,
+        cost_micro_usd=done.cost_micro_usd,
+        usage=done.usage.model_dump(),
+        body=done.body,
+    )
+
+
+def _is_expired(entry: CacheEntry, terms: LookupTerms) -> bool:
+    """Whether an entry is too old even to be served while it is renewed."""
+    return terms.now_ms >= entry.fresh_until_ms + terms.policy.stale_s * 1000
+
+
+def _stored_version(terms: LookupTerms, version: str) -> str | None:
+    return version if terms.may_store else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    step: CacheStep
+    name: str
+    entry: CacheEntry
+    score: float
+
+
+def _hit_on(found: _Found, terms: LookupTerms, follow_up: Refresh | ShadowCheck | None) -> Hit:
+    entry = found.entry
+    outcome = CacheOutcome(
+        result="hit",
+        step=found.step,
+        score=found.score,
+        age_s=entry.age_s(terms.now_ms),
+        entry=found.name,
+        saved_micro_usd=entry.cost_micro_usd,
+    )
+    return Hit(entry.body, entry_usage(entry), outcome, follow_up)
+
+
+def _bypass(reason: str) -> Bypass:
+    return Bypass(CacheOutcome(result="bypass", reason=reason))

@@ -1,4 +1,4 @@
-"""Was a kept answer right? A sample of hits is compared with what the model says now."""
+"""Shadow checks: a sample of semantic hits also calls the model. Was the stored answer right?"""
 
 import asyncio
 import logging
@@ -33,10 +33,10 @@ _log = logging.getLogger(__name__)
 
 
 class AnswerComparison(Protocol):
-    """Says whether two answers to one question say the same; None: it can't tell."""
+    """Compares two answers to one question; a model that judges is one, too."""
 
     async def same(self, kept: str, new: str) -> bool | None:
-        """May be replaced by a model that judges."""
+        """Whether they say the same; None: it can't tell."""
         ...
 
 
@@ -54,14 +54,14 @@ class AnswerSimilarity:
         if short and tokenize_question(kept).numbers != tokenize_question(new).numbers:
             return False
         try:
-            one, other = await self._embedder.embed(kept), await self._embedder.embed(new)
+            left, right = await self._embedder.embed(kept), await self._embedder.embed(new)
         except OSError:
             return None
-        return float(one.sentence @ other.sentence) >= SAME_ANSWER_COSINE
+        return float(left.sentence @ right.sentence) >= SAME_ANSWER_COSINE
 
 
 class ShadowChecks:
-    """Keeps the records that `promise` reasons about: per entry and per group."""
+    """Writes the observations that `error_bound` reasons about: per entry and per group."""
 
     def __init__(self, redis: Redis, store: EntryStore, answers: AnswerComparison) -> None:
         self._redis = redis
@@ -70,25 +70,25 @@ class ShadowChecks:
         self._swap = redis.register_script(lua("cache.storage", "swap"))
 
     async def check(self, shadow: ShadowCheck, body: dict[str, Any]) -> bool | None:
-        """Whether the kept answer was right; the records are written. None: it can't be told."""
-        kept, new = answer_text(shadow.entry.body), answer_text(body)
-        right = await self._answers.same(kept, new) if kept and new else None
+        """Whether the stored answer was right; the records are written. None: it can't be told."""
+        stored, new = answer_text(shadow.entry.body), answer_text(body)
+        right = await self._answers.same(stored, new) if stored and new else None
         if right is None:
             return None
         await self._observe(shadow, right=right)
         return right
 
     async def _observe(self, shadow: ShadowCheck, *, right: bool) -> None:
-        tenant, group = shadow.miss.question.tenant, shadow.miss.group
-        seen = Observation(shadow.score, right)
-        limit = shadow.miss.policy.max_wrong_hits
+        terms = shadow.miss.terms
+        tenant, group, limit = terms.question.tenant, terms.group, terms.policy.max_wrong_hits
+        latest = Observation(shadow.score, right)
         entry_key = self._store.key(tenant, "observed", shadow.entry_name)
-        await self._change(entry_key, lambda old: encode_record([*decode_record(old), seen]))
+        await self._change(entry_key, lambda old: encode_record([*decode_record(old), latest]))
 
         def count(old: str) -> str:
             before = decode_error_bound(old)
             after = before.with_observation(right=right, limit=limit)
-            _tell(tenant, group, before, after)
+            _log_change(tenant, group, before, after)
             return encode_error_bound(after)
 
         await self._change(self._store.key(tenant, "promise", group), count)
@@ -106,10 +106,10 @@ class ShadowChecks:
             await asyncio.sleep(0)
 
 
-def _tell(tenant: str, group: str, before: ErrorBound, after: ErrorBound) -> None:
+def _log_change(tenant: str, group: str, before: ErrorBound, after: ErrorBound) -> None:
     if after.level > before.level:
-        done = "switched off" if after.is_off else "tightened"
+        change = "switched off" if after.is_off else "tightened"
         _log.warning(
             "semantic cache %s for tenant %s, %s: %d of %d hits checked were wrong",
-            done, tenant, group, before.wrong + 1, before.checked + 1,
+            change, tenant, group, before.wrong + 1, before.checked + 1,
         )  # fmt: skip

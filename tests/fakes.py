@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any, TypeAlias
 
 from cache.identity.key import Question
+from cache.identity.terms import LookupTerms
 from cache.results.lookup_result import Bypass, Hit, LookupResult, Miss, Refresh, ShadowCheck
 from cache.settings import CachePolicy
 from cache.storage.invalidation import Invalidation
@@ -167,12 +168,13 @@ class MemoryAnswers:
             return Hit(done.body, done.usage, _hit(done.cost_micro_usd))
         self.open += 1
         question = Question(request.tenant, route.tier, exact, exact, None)
-        return Miss(CacheOutcome(result="miss"), question, CachePolicy(), now_ms, 60)
+        terms = LookupTerms(question, CachePolicy(), now_ms, 60)
+        return Miss(CacheOutcome(result="miss"), terms)
 
     async def store_answer(self, miss: Miss, done: Done) -> None:
         """Whatever it is."""
         self.open -= 1
-        self.kept[miss.question.exact] = done
+        self.kept[miss.terms.question.exact] = done
 
     async def abandon(self, miss: Miss) -> None:  # noqa: ARG002 the seam's
         """Counted."""
@@ -180,7 +182,7 @@ class MemoryAnswers:
 
     async def take_follow_up(self, task: Refresh | ShadowCheck, done: Done) -> bool | None:
         """Kept."""
-        self.kept[task.miss.question.exact] = done
+        self.kept[task.miss.terms.question.exact] = done
         return None
 
     async def invalidate(self, what: Invalidation) -> int:  # noqa: ARG002 the seam's

@@ -1,57 +1,92 @@
-"""`calibrate`: which score keeps which false-hit rate on your own labelled pairs?"""
+"""Calibrate command: operating points from labelled pairs. Which score keeps which false-hit rate?
 
-import argparse
+A pair's label is `same`: 1 where one answer serves both questions, 0 where it doesn't.
+"""
+
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
-from cache.commands.common import CommandError, model_of, read_lines, settings_of, split
 from cache.commands.pair_judge import PairJudge
+from cache.commands.pairs_file import read_pairs_file, split_lines
+from cache.commands.surroundings import CommandError, load_model
 from cache.semantic.error_bound import clopper_pearson
+from cache.settings import CacheSettings
 from cache.verification.quantized_embedding import Vector
 
 RATES: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
-FEWEST: Final = 200
+LEAST_OTHERS: Final = 200
+"""Fewer pairs that need another answer say nothing of a rate of half a percent."""
 
 
-def declare(parser: argparse.ArgumentParser) -> None:
-    """The options."""
-    parser.add_argument("--input", type=Path, required=True, help='{"a", "b", "same": 0 or 1}')
-    parser.add_argument("--output", type=Path, default=Path("var/operating_points.json"))
+@dataclass(frozen=True, slots=True)
+class OperatingPoint:
+    """The score that keeps a false-hit rate, and what it does on the pairs it was read off."""
+
+    rate: float
+    score: float
+    recall: float
+    """Share of the pairs with one answer that reach the score."""
+    wrong_between: tuple[float, float]
+    """Clopper-Pearson interval of the pairs with two answers that reach it."""
 
 
-def run(options: argparse.Namespace) -> int:
-    """Writes the operating points, for `cache.operating_points`, and what they find."""
-    settings = settings_of(options)
-    pairs, bad = split(read_lines(options.input))
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """The operating points of an embedder's verifier on labelled pairs."""
+
+    embedder: str
+    points: tuple[OperatingPoint, ...]
+    pairs: int
+    unused_lines: int
+
+
+def calibrate(settings: CacheSettings, source: Path) -> Calibration:
+    """Reads the operating points off the pairs of a file. Raises CommandError."""
+    pairs, bad_lines = split_lines(read_pairs_file(source))
     labelled = [pair for pair in pairs if pair.fields.get("same") in (0, 1)]
     others = sum(pair.fields["same"] == 0 for pair in labelled)
-    if others < FEWEST:
-        raise CommandError(f"{options.input}: needs {FEWEST} pairs with same = 0, has {others}")
-    embedder, verifier = model_of(settings)
-    judged = list(
-        PairJudge(embedder, verifier, 0.01).judge(list(labelled), settings.embedder.threads)
-    )
-    scores = np.array([one["score"] for one in judged], dtype=np.float32)
-    same = np.array([one["same"] for one in judged])
-    points = {f"{rate:g}": _least(scores[same == 0], rate) for rate in RATES}
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    options.output.write_text(json.dumps({"embedder": embedder.version, "points": points}) + "\n")
-    for rate, least in points.items():
-        wrong = int((scores[same == 0] >= least).sum())
-        found = float((scores[same == 1] >= least).mean()) if (same == 1).any() else 0.0
-        low, high = clopper_pearson(wrong, others)
-        print(
-            f"target {rate:>5}: score {least:.4f}, finds {found:6.1%}, wrong {low:.2%}-{high:.2%}"
-        )
-    print(f"{len(labelled)} pairs, {len(pairs) - len(labelled) + len(bad)} lines without use")
-    print(f"written: {options.output}; name it in switchgear.yaml as cache.operating_points")
-    return 0
+    if others < LEAST_OTHERS:
+        raise CommandError(f"{source}: needs {LEAST_OTHERS} pairs with same = 0, has {others}")
+    embedder, verifier = load_model(settings)
+    verdicts = list(PairJudge(embedder, verifier, 0.01).judge(labelled, settings.embedder.threads))
+    scores = np.array([verdict["score"] for verdict in verdicts], dtype=np.float32)
+    same = np.array([verdict["same"] for verdict in verdicts])
+    points = tuple(_point(rate, scores[same == 0], scores[same == 1]) for rate in RATES)
+    unused = len(pairs) - len(labelled) + len(bad_lines)
+    return Calibration(embedder.version, points, len(labelled), unused)
 
 
-def _least(others: Vector, rate: float) -> float:
-    """The least score to accept; fewer pairs than the rate needs: none of them."""
+def write_operating_points(calibration: Calibration, output: Path) -> None:
+    """The file that `cache.operating_points` names. Raises CommandError."""
+    points = {f"{point.rate:g}": point.score for point in calibration.points}
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(json.dumps({"embedder": calibration.embedder, "points": points}) + "\n")
+    except OSError as error:
+        raise CommandError(f"{output}: {error.strerror}") from None
+
+
+def render_calibration(calibration: Calibration, output: Path) -> list[str]:
+    """A line for each operating point, then what was used and written."""
+    return [
+        *(
+            f"target {point.rate:>5}: score {point.score:.4f}, finds {point.recall:6.1%},"
+            f" wrong {point.wrong_between[0]:.2%}-{point.wrong_between[1]:.2%}"
+            for point in calibration.points
+        ),
+        f"{calibration.pairs} pairs, {calibration.unused_lines} lines without use",
+        f"written: {output}; name it in switchgear.yaml as cache.operating_points",
+    ]
+
+
+def _point(rate: float, others: Vector, same: Vector) -> OperatingPoint:
     ordered = np.sort(others)[::-1]
-    return float(np.nextafter(ordered[int(rate * len(ordered))], np.float32(2)))
+    # just above the first score that is one too many; fewer pairs than the rate needs: none passes
+    score = float(np.nextafter(ordered[int(rate * len(ordered))], np.float32(2)))
+    recall = float((same >= score).mean()) if len(same) else 0.0
+    wrong = int((others >= score).sum())
+    return OperatingPoint(rate, score, recall, clopper_pearson(wrong, len(others)))

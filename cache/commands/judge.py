@@ -1,38 +1,59 @@
-"""`judge`: would the cache serve one question's answer for the other?"""
+"""Judge command: the hit test on a file of pairs. Would one question's answer serve the other?"""
 
-import argparse
-import sys
+from dataclasses import dataclass
 from pathlib import Path
 
-from cache.commands.common import CommandError, model_of, read_lines, settings_of, split
 from cache.commands.pair_judge import PairJudge, verdict_lines
+from cache.commands.pairs_file import BadLine, read_pairs_file, split_lines
+from cache.commands.surroundings import CommandError, load_model
+from cache.settings import CacheSettings
+
+MAX_TARGET = 0.2
+"""The greatest false-hit rate that calibration covers."""
 
 
-def declare(parser: argparse.ArgumentParser) -> None:
-    """The options."""
-    parser.add_argument("--input", type=Path, required=True, help='JSON Lines of {"a", "b"}')
-    parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("--target", type=float, help="false-hit rate; default: the configured one")
+@dataclass(frozen=True, slots=True)
+class JudgeSummary:
+    """What was judged."""
+
+    input: Path
+    pairs: int
+    target: float
+    """The false-hit rate that the verdicts keep."""
+    bad_lines: tuple[BadLine, ...]
+    """Lines that are no pair: no hit, and their problem as the reason."""
 
 
-def run(options: argparse.Namespace) -> int:
-    """Writes one line for each of the input's: `score`, `hit`, `reason`; no hit for a bad one."""
-    settings = settings_of(options)
-    target = options.target or settings.defaults.target_false_hits
-    if not 0 < target <= 0.2:  # noqa: PLR2004 - the range that calibration covers
-        raise CommandError(f"--target must be above 0 and at most 0.2, not {target:g}")
-    read = read_lines(options.input)
-    pairs, bad = split(read)
-    if bad and not pairs:
-        raise CommandError(f"{options.input}:{bad[0].line}: {bad[0].problem}; no line is a pair")
-    embedder, verifier = model_of(settings)
-    judge = PairJudge(embedder, verifier, target)
+def judge_pairs(
+    settings: CacheSettings, source: Path, output: Path, target: float | None = None
+) -> JudgeSummary:
+    """Writes one line for each of the input's: `score`, `hit`, `reason`; no hit for a bad one.
+
+    target: the false-hit rate, by default the configured one. Raises CommandError.
+    """
+    target = target or settings.defaults.target_false_hits
+    if not 0 < target <= MAX_TARGET:
+        raise CommandError(f"--target must be above 0 and at most {MAX_TARGET}, not {target:g}")
+    lines = read_pairs_file(source)
+    pairs, bad_lines = split_lines(lines)
+    if bad_lines and not pairs:
+        first = bad_lines[0]
+        raise CommandError(f"{source}:{first.line}: {first.problem}; no line is a pair")
+    judge = PairJudge(*load_model(settings), target)
     try:
-        with options.output.open("w", encoding="utf-8") as output:
-            output.writelines(verdict_lines(judge.judge(read, settings.embedder.threads)))
+        with output.open("w", encoding="utf-8") as file:
+            file.writelines(verdict_lines(judge.judge(lines, settings.embedder.threads)))
     except OSError as error:
-        raise CommandError(f"{options.output}: {error.strerror}") from None
-    for line in bad:
-        print(f"{options.input}:{line.line}: {line.problem}; no hit", file=sys.stderr)
-    print(f"{len(pairs)} pairs judged at a target of {target:g}, {len(bad)} unusable lines")
-    return 0
+        raise CommandError(f"{output}: {error.strerror}") from None
+    return JudgeSummary(source, len(pairs), target, tuple(bad_lines))
+
+
+def render_problems(summary: JudgeSummary) -> list[str]:
+    """A line for each unusable one, for standard error."""
+    return [f"{summary.input}:{bad.line}: {bad.problem}; no hit" for bad in summary.bad_lines]
+
+
+def render_summary(summary: JudgeSummary) -> str:
+    """One line."""
+    bad = len(summary.bad_lines)
+    return f"{summary.pairs} pairs judged at a target of {summary.target:g}, {bad} unusable lines"

@@ -1,4 +1,4 @@
-"""What does the cache say of a file of pairs: would one's answer be served for the other?"""
+"""Pair judge: the hit test outside of a worker. Would one's answer be served for the other?"""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -18,17 +18,17 @@ CHUNK: Final = 256
 
 
 class PairJudge:
-    """The hit test outside of a worker: the same verifier, guard and operating points."""
+    """The same canonical form, verifier, guard and operating points as in the look-up."""
 
     def __init__(self, embedder: LocalEmbedder, verifier: Verifier, target: float) -> None:
         self._embedder = embedder
         self._verifier = verifier
         self._target = target
-        self._sketch = lru_cache(maxsize=20_000)(self._draw)
+        self._embedding = lru_cache(maxsize=20_000)(self._quantized)
 
-    def judge(self, read: Iterable[InputLine], threads: int = 2) -> Iterator[dict[str, Any]]:
+    def judge(self, lines: Iterable[InputLine], threads: int = 2) -> Iterator[dict[str, Any]]:
         """Each line's object with `score`, `hit` and `reason`, in order."""
-        waiting = iter(read)
+        waiting = iter(lines)
         with ThreadPoolExecutor(threads) as pool:
             while chunk := list(islice(waiting, CHUNK)):
                 pairs = [line for line in chunk if isinstance(line, Pair)]
@@ -38,11 +38,11 @@ class PairJudge:
                 for line in chunk:
                     match line:
                         case Pair():
-                            yield line.fields | self._say(line, float(next(scores)))
+                            yield line.fields | self._verdict(line, float(next(scores)))
                         case BadLine():
                             yield line.fields | _unusable(line)
 
-    def _say(self, pair: Pair, score: float) -> dict[str, Any]:
+    def _verdict(self, pair: Pair, score: float) -> dict[str, Any]:
         if canonical(pair.a) == canonical(pair.b):
             return {"score": 1.0, "hit": True, "reason": "the same words in another form"}
         verdict = accept_texts(score, pair.a, pair.b, self._verifier, self._target)
@@ -50,11 +50,13 @@ class PairJudge:
         return {"score": round(score, 6), "hit": hit, "reason": verdict.reason}
 
     def _text(self, text: str) -> EmbeddedText:
-        return EmbeddedText(text, self._sketch(text))
+        return EmbeddedText(text, self._embedding(text))
 
-    def _draw(self, text: str) -> QuantizedEmbedding:
-        made = self._embedder.embed_now(text)
-        return quantize(made.sentence, made.ids, made.tokens, self._verifier.projection)
+    def _quantized(self, text: str) -> QuantizedEmbedding:
+        embedding = self._embedder.embed_now(text)
+        return quantize(
+            embedding.sentence, embedding.ids, embedding.tokens, self._verifier.projection
+        )
 
 
 def _unusable(line: BadLine) -> dict[str, Any]:

@@ -56,13 +56,13 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class NoQuestion:
+class NotCacheable:
     """The request can't be looked up: `reason`."""
 
     reason: str
 
 
-QuestionResult: TypeAlias = Question | NoQuestion
+QuestionResult: TypeAlias = Question | NotCacheable
 
 
 def question_of(
@@ -71,7 +71,7 @@ def question_of(
     """The question in a request. by_canonical: one slot for all forms of the same words."""
     *history, last = request.body.messages
     if last["role"] != "user":
-        return NoQuestion("the last message isn't the user's")
+        return NotCacheable("the last message isn't the user's")
     text = text_of(last)
     scope = _digest(_ENCODE(_scope_parts(request, route, knowledge, history, last)))
     if text is None:

@@ -1,0 +1,1 @@
+"""Results: the values that a look-up ends with. Pure; imports identity, storage, verification."""

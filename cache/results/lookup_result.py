@@ -1,16 +1,15 @@
-"""What can a look into the cache end with?
+"""Results of a cache look-up: Hit, Miss or Bypass, and the call that a hit may ask for.
 
-Found
+LookupResult
 ├── Hit      an answer to serve; `follow_up` asks the worker for one more call in the background
-├── Miss     call the provider, then `Lookup.keep` or `Lookup.abandon`
+├── Miss     call the provider, then `CacheLookup.store_answer` or `CacheLookup.abandon`
 └── Bypass   the cache has no part in this request
 """
 
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from cache.identity.key import Question
-from cache.settings import CachePolicy
+from cache.identity.terms import LookupTerms
 from cache.storage.entry import CacheEntry
 from cache.storage.single_flight import Leader
 from cache.verification.quantized_embedding import QuantizedEmbedding, Vector
@@ -19,60 +18,53 @@ from producers.contract import CacheOutcome, Usage
 
 @dataclass(frozen=True, slots=True)
 class IndexedQuestion:
-    """Where a question lies: its space in the index, its vector, and its sketch for others."""
+    """A question's place in the vector index."""
 
     space: str
+    """The Redis key of the index: tenant, epoch, scope and embedder version."""
     vector: Vector = field(compare=False, repr=False)
+    """Of unit length."""
     quantized: QuantizedEmbedding = field(compare=False, repr=False)
+    """What is stored with the answer, so that the verifier can compare later questions."""
 
 
 @dataclass(frozen=True, slots=True)
 class Miss:
-    """Nothing to serve. What `keep` needs to make the next asker's request a hit.
-
-    age: of the tenant's entries when they were looked at; None: the answer isn't to be kept.
-    group: whose promise the request counts towards.
-    placed: where the question lies, for the near ones to come. lead: others wait for the answer.
-    """
+    """Nothing to serve; and what `store_answer` needs to make the next caller's request a hit."""
 
     outcome: CacheOutcome
-    question: Question
-    policy: CachePolicy
-    now_ms: int
-    ttl_s: float
-    min_confidence: float | None = None
-    tags: tuple[str, ...] = ()
+    terms: LookupTerms
     version: str | None = None
-    group: str = ""
+    """The tenant's `epoch.generation` at the look-up; None: the answer isn't to be stored."""
     indexed: IndexedQuestion | None = None
-    lease: Leader | None = None
+    leader: Leader | None = None
+    """This caller's lease, when others wait for its answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refresh:
-    """The entry served is stale: call the provider in the background, then `keep(miss, done)`."""
+    """The entry served is stale: call the provider in the background and store the answer."""
 
     miss: Miss
 
 
 @dataclass(frozen=True, slots=True)
 class ShadowCheck:
-    """A sample to measure the cache's promise: call the provider, then `compare(shadow, done)`.
-
-    neighbour: the entry served; score: how sure the verifier was.
-    """
+    """A sampled hit: call the provider in the background and compare its answer with the entry."""
 
     miss: Miss
     entry_name: str
     entry: CacheEntry = field(repr=False)
     score: float
+    """The verifier's, 0..1, with which the entry was served."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """An answer to serve. body: the OpenAI `chat.completion` as it was kept."""
+    """An answer to serve."""
 
     body: dict[str, Any]
+    """The OpenAI `chat.completion` as it was stored."""
     usage: Usage
     outcome: CacheOutcome
     follow_up: Refresh | ShadowCheck | None = None

@@ -1,4 +1,4 @@
-"""What does a text look like as a vector, so that near questions can be found?
+"""Text embedders: MiniLM in this process, or an OpenAI endpoint. What is a text as a vector?
 
 Vectors have unit length and carry the embedder's version; versions are never compared.
 """
@@ -9,7 +9,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, Protocol
 
 import aiohttp
 import numpy as np
@@ -17,7 +17,8 @@ import onnxruntime
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-Vector: TypeAlias = NDArray[np.float32]
+from cache.verification.quantized_embedding import Vector
+
 MAX_TOKENS: Final = 128
 OPENAI_TIMEOUT_S: Final = 5.0
 
@@ -34,15 +35,14 @@ class NoEmbedder(Exception):  # noqa: N818 - says what is the matter
 
 @dataclass(frozen=True, slots=True)
 class Embedding:
-    """A text as vectors. sentence: of unit length, for the search.
-
-    ids, tokens: its word pieces and their vectors in context, for the verifier; none from an
-    endpoint.
-    """
+    """A text as vectors."""
 
     sentence: Vector
+    """Of unit length, for the search; shape (width,)."""
     ids: NDArray[np.int64]
+    """Its word pieces, for the verifier; shape (pieces,), none from an endpoint."""
     tokens: Vector
+    """The pieces' vectors in context; shape (pieces, width)."""
 
 
 NO_IDS: Final[NDArray[np.int64]] = np.zeros(0, dtype=np.int64)
@@ -63,7 +63,7 @@ class Embedder(Protocol):
 
 
 class LocalEmbedder:
-    """MiniLM as int8 ONNX, about 2 ms a text, each on one thread of a small pool."""
+    """MiniLM as int8 ONNX: about 2 ms a text, each text on one thread of a small pool."""
 
     def __init__(self, directory: Path, threads: int = 2) -> None:
         """Raises NoEmbedder when the model isn't there or is damaged."""
@@ -80,6 +80,7 @@ class LocalEmbedder:
         One text at a time: int8 scales span a batch, so a text's vector would depend on the others.
         """
         ids = np.array([self._tokenizer.encode(text).ids], dtype=np.int64)
+        # the first and last piece are the model's own marks, no words
         feed = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
         sentence, tokens = self._session.run(["sentence", "tokens"], feed)
         return Embedding(sentence[0], ids[0, 1:-1], tokens[0, 1:-1])

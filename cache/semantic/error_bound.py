@@ -1,4 +1,4 @@
-"""Does the cache keep its promise, and what follows when it doesn't?
+"""Error bound: Clopper-Pearson interval of wrong hits a group. Is the promised share exceeded?
 
 A small share of the semantic hits also calls the model and compares: observations. Over a group of
 requests (a tenant's model class or named scope) they bound the share of wrong hits, after Clopper
@@ -16,18 +16,24 @@ from typing import Final, Literal, TypeAlias
 
 CONFIDENCE: Final = 0.95
 MAX_LEVEL: Final = 4
+"""Halvings of the target after which one more switches the semantic step off."""
 PRIOR_WEIGHT: Final = 6
+"""How many observations the verifier's own score counts for."""
 MAX_OBSERVATIONS: Final = 24
+_BISECTIONS: Final = 50
+"""Steps until the interval's ends are exact to a double's precision."""
 
 BoundStatus: TypeAlias = Literal["kept", "unproven", "off"]
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorBound:
-    """A group's record at its present strictness. level: how often the target was halved."""
+    """A group's observations at its present strictness."""
 
     level: int = 0
+    """How often the target was halved."""
     checked: int = 0
+    """Hits compared with the model since then."""
     wrong: int = 0
 
     @property
@@ -35,26 +41,27 @@ class ErrorBound:
         """Whether the group's semantic step is switched off."""
         return self.level > MAX_LEVEL
 
-    def target(self, asked: float) -> float:
-        """The target that is in force for the one the operator asked for."""
-        return asked / (1 << self.level)
+    def target(self, configured: float) -> float:
+        """The target in force, for the one that the operator configured."""
+        return configured / (1 << self.level)
 
     def with_observation(self, *, right: bool, limit: float) -> "ErrorBound":
         """After one more observation. limit: the greatest share of wrong hits that is promised."""
-        now = ErrorBound(self.level, self.checked + 1, self.wrong + (not right))
-        least, _ = clopper_pearson(now.wrong, now.checked)
-        return ErrorBound(self.level + 1) if least > limit else now
+        after = ErrorBound(self.level, self.checked + 1, self.wrong + (not right))
+        lowest, _ = clopper_pearson(after.wrong, after.checked)
+        return ErrorBound(self.level + 1) if lowest > limit else after
 
     def status(self, limit: float) -> BoundStatus:
-        """What the observations allow to say."""
+        """What the observations allow to say of the promise."""
         if self.is_off:
             return "off"
-        return "kept" if clopper_pearson(self.wrong, self.checked)[1] <= limit else "unproven"
+        _, highest = clopper_pearson(self.wrong, self.checked)
+        return "kept" if highest <= limit else "unproven"
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """One comparison on an entry: at which score, and whether the kept answer was right."""
+    """One comparison on an entry: at which score, and whether the stored answer was right."""
 
     score: float
     right: bool
@@ -62,8 +69,8 @@ class Observation:
 
 def posterior_score(score: float, record: Sequence[Observation]) -> float:
     """The verifier's score, shifted by what was observed on the entry."""
-    speaks_for = sum(one.right and one.score <= score for one in record)
-    against = sum(not one.right and one.score >= score for one in record)
+    speaks_for = sum(past.right and past.score <= score for past in record)
+    against = sum(not past.right and past.score >= score for past in record)
     return (score * PRIOR_WEIGHT + speaks_for) / (PRIOR_WEIGHT + speaks_for + against)
 
 
@@ -75,18 +82,24 @@ def shadow_chance(share: float, record: Sequence[Observation]) -> float:
 def clopper_pearson(
     wrong: int, checked: int, confidence: float = CONFIDENCE
 ) -> tuple[float, float]:
-    """The Clopper-Pearson interval of a share; one-sided at `confidence` on either side."""
+    """The Clopper-Pearson interval of a share; each end one-sided at `confidence`.
+
+    Equal to scipy's `binomtest(...).proportion_ci(method="exact")` (the tests compare them), which
+    would bring 100 MB to every worker for two roots of one function.
+    """
     slack = 1 - confidence
     if checked == 0:
         return 0.0, 1.0
-    least = 0.0 if wrong == 0 else _solve(lambda p: 1 - _at_most(wrong - 1, checked, p), slack)
-    most = 1.0 if wrong == checked else _solve(lambda p: -_at_most(wrong, checked, p), -slack)
-    return least, most
+    # The lower end is the share under which `wrong` or more are just as rare as `slack`, the upper
+    # end that under which `wrong` or fewer are. `_solve` wants rising functions: hence the minus.
+    lowest = 0.0 if wrong == 0 else _solve(lambda p: 1 - _at_most(wrong - 1, checked, p), slack)
+    highest = 1.0 if wrong == checked else _solve(lambda p: -_at_most(wrong, checked, p), -slack)
+    return lowest, highest
 
 
-def encode_error_bound(promise: ErrorBound) -> str:
+def encode_error_bound(bound: ErrorBound) -> str:
     """As text for Redis."""
-    return f"{promise.level}.{promise.checked}.{promise.wrong}"
+    return f"{bound.level}.{bound.checked}.{bound.wrong}"
 
 
 def decode_error_bound(text: str | None) -> ErrorBound:
@@ -101,40 +114,42 @@ def decode_error_bound(text: str | None) -> ErrorBound:
 def encode_record(record: Sequence[Observation]) -> str:
     """As text for Redis; the latest ones."""
     latest = record[-MAX_OBSERVATIONS:]
-    return " ".join(f"{'+' if one.right else '-'}{one.score:.4f}" for one in latest)
+    return " ".join(f"{'+' if past.right else '-'}{past.score:.4f}" for past in latest)
 
 
 def decode_record(text: str | None) -> tuple[Observation, ...]:
     """Empty when there is none, or it is damaged."""
     try:
-        return tuple(Observation(float(one[1:]), one[0] == "+") for one in (text or "").split())
+        return tuple(Observation(float(past[1:]), past[0] == "+") for past in (text or "").split())
     except ValueError:
         return ()
 
 
-def _at_most(most: int, trials: int, share: float) -> float:
-    """The binomial distribution function."""
+def _at_most(count: int, trials: int, share: float) -> float:
+    """The binomial distribution function: the chance of `count` or fewer in `trials`."""
     if share <= 0:
         return 1.0
     if share >= 1:
-        return float(most >= trials)
+        return float(count >= trials)
+    # by logarithms: the binomial coefficient of a few hundred trials overflows a double
     log_p, log_q = math.log(share), math.log1p(-share)
-    whole = math.lgamma(trials + 1)
+    log_factorial = math.lgamma(trials + 1)
     return sum(
         math.exp(
-            whole
+            log_factorial
             - math.lgamma(k + 1)
             - math.lgamma(trials - k + 1)
             + k * log_p
             + (trials - k) * log_q
         )
-        for k in range(most + 1)
+        for k in range(count + 1)
     )
 
 
 def _solve(rising: Callable[[float], float], aim: float) -> float:
+    """Where a rising function of 0..1 reaches `aim`, by bisection."""
     low, high = 0.0, 1.0
-    for _ in range(50):
+    for _ in range(_BISECTIONS):
         middle = (low + high) / 2
         low, high = (middle, high) if rising(middle) < aim else (low, middle)
     return (low + high) / 2

@@ -1,7 +1,7 @@
-"""Has a question been answered in other words, within the same scope?
+"""Semantic search: embed, find the nearest entries, verify. Was it asked in other words already?
 
-Embed, search, read the nearest entries, verify: all within one budget. Whatever is late or away
-makes a miss; nothing is served that the verifier has not accepted.
+All within one budget and one scope. Whatever is late or away makes a miss; nothing is served that
+the verifier has not accepted.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias, assert_never
 
 from cache.identity.key import Question
+from cache.identity.terms import LookupTerms
 from cache.results.lookup_result import IndexedQuestion
 from cache.semantic.embedder import Embedder
 from cache.semantic.error_bound import (
@@ -21,16 +22,18 @@ from cache.semantic.error_bound import (
     shadow_chance,
 )
 from cache.semantic.vector_index import VectorIndex
-from cache.settings import CachePolicy
 from cache.storage.batched_reads import BatchedReads, Unavailable
 from cache.storage.circuit_breaker import DependencyBreaker
 from cache.storage.entry import CacheEntry
 from cache.storage.store import EntryStore, decode_read
 from cache.storage.time_limit import within_time_limit
-from cache.verification import quantized_embedding as sketches
 from cache.verification.accept import GUARD_FACTOR, PairAccepted, accept_pair
 from cache.verification.lexical_guard import differences
-from cache.verification.quantized_embedding import QuantizedEmbedding, quantize
+from cache.verification.quantized_embedding import (
+    QuantizedEmbedding,
+    decode_quantized,
+    quantize,
+)
 from cache.verification.tokenizer import tokenize_question
 from cache.verification.verifier import EmbeddedText, Verifier
 from observability.tracing.semconv import CACHE_COSINES, CACHE_REASON, CACHE_SCORE, Attributes
@@ -38,51 +41,41 @@ from observability.tracing.tracer import OpenSpan
 from runtime.redis.errors import REDIS_UNAVAILABLE
 
 CANDIDATES: Final = 3
+INDEX_WRITE_S: Final = 1.0
 LEAST_COSINE: Final = 0.6
 """Below it lie 1.3 % of the duplicates of the training data: not worth reading and verifying."""
 
 
 @dataclass(frozen=True, slots=True)
 class SemanticMatch:
-    """A kept question whose answer serves. shadow: check this hit against the model."""
+    """A stored question whose answer serves."""
 
     entry_name: str
     entry: CacheEntry
     score: float
     is_sampled: bool
+    """Whether this hit is to be checked against the model."""
 
 
 @dataclass(frozen=True, slots=True)
 class NoMatch:
-    """No such question: `reason`. placed: where this one belongs, if it was embedded."""
+    """No such question."""
 
-    reason: str
+    reason: str | None
+    """None: it was not searched for."""
     indexed: IndexedQuestion | None = None
+    """Where this question belongs in the index, if it was embedded."""
+
+
+SearchResult: TypeAlias = SemanticMatch | NoMatch
 
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
     name: str
     entry: CacheEntry
-    sketch: QuantizedEmbedding
+    embedding: QuantizedEmbedding
     record: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class SearchRequest:
-    """A question, and under what terms it may be served.
-
-    age: of the tenant's entries; group: whose promise counts; now_ms: Unix milliseconds.
-    """
-
-    question: Question
-    policy: CachePolicy
-    age: str
-    group: str
-    now_ms: int
-
-
-SearchResult: TypeAlias = SemanticMatch | NoMatch
 
 
 class SemanticSearch:
@@ -104,44 +97,48 @@ class SemanticSearch:
         self._embedder = embedder
         self._verifier = verifier
         self._budget_s = budget_s
-        self._patience = DependencyBreaker()
+        self._breaker = DependencyBreaker()
         self._removals: set[asyncio.Task[None]] = set()
 
-    async def search(self, want: SearchRequest, span: OpenSpan) -> SearchResult:
-        """The kept question that is surest to share its answer. Never raises for what is away.
+    async def search(self, terms: LookupTerms, version: str, span: OpenSpan) -> SearchResult:
+        """The stored question that is surest to share its answer. Never raises for what is away.
 
-        span: gets the steps.
+        version: the tenant's, `epoch.generation`. span: gets the steps.
         """
-        text = want.question.text
-        if text is None or len(text) > want.policy.max_semantic_chars:
+        if not _is_searchable(terms):
             return NoMatch("too long or no text")
-        if not self._patience.allows(time.monotonic()):
+        if not self._breaker.allows(time.monotonic()):
             return NoMatch("the search failed repeatedly; tried again soon")
-        self._patience = self._patience.after_call(time.monotonic())
-        placed: list[IndexedQuestion] = []
+        self._breaker = self._breaker.after_call(time.monotonic())
+        # filled by the search as soon as the text is embedded: when the time is up later on, the
+        # answer can be indexed all the same
+        indexed: list[IndexedQuestion] = []
         try:
-            found = await within_time_limit(self._budget_s, self._search(want, placed, span))
+            result = await within_time_limit(
+                self._budget_s, self._search(terms, version, indexed, span)
+            )
         except REDIS_UNAVAILABLE as error:
-            self._patience = self._patience.after_failure(time.monotonic())
-            return NoMatch(f"search: {type(error).__name__}", placed[0] if placed else None)
-        self._patience = self._patience.after_success()
-        return found
+            self._breaker = self._breaker.after_failure(time.monotonic())
+            return NoMatch(f"search: {type(error).__name__}", indexed[0] if indexed else None)
+        self._breaker = self._breaker.after_success()
+        return result
 
-    async def embed_question(self, question: Question, age: str, span: OpenSpan) -> IndexedQuestion:
-        """Where a question lies. May raise OSError. span: gets the step."""
-        with span.span("embed"):
-            made = await self._embedder.embed(question.text or "")
-        drawn = quantize(made.sentence, made.ids, made.tokens, self._verifier.projection)
-        space = self._store.key(
-            question.tenant, "v", age.partition(".")[0], question.scope, self._embedder.version
-        )
-        return IndexedQuestion(space, made.sentence, drawn)
-
-    async def add(self, placed: IndexedQuestion, name: str, ttl_s: int) -> None:
-        """Makes a kept question findable; if that fails it is just not found."""
+    async def locate(
+        self, terms: LookupTerms, version: str, span: OpenSpan
+    ) -> IndexedQuestion | None:
+        """Where a question belongs in the index. None: it can't be embedded now, or never."""
+        if not _is_searchable(terms):
+            return None
         try:
-            async with asyncio.timeout(1):
-                await self._index.add(placed.space, name, placed.vector, ttl_s)
+            return await self._embed(terms.question, version, span)
+        except REDIS_UNAVAILABLE:
+            return None
+
+    async def add(self, indexed: IndexedQuestion, name: str, ttl_s: int) -> None:
+        """Makes a stored question findable; if that fails it is just not found."""
+        try:
+            async with asyncio.timeout(INDEX_WRITE_S):
+                await self._index.add(indexed.space, name, indexed.vector, ttl_s)
         except REDIS_UNAVAILABLE:
             return
 
@@ -150,78 +147,86 @@ class SemanticSearch:
         await asyncio.gather(*self._removals, return_exceptions=True)
         await self._index.close()
 
+    async def _embed(self, question: Question, version: str, span: OpenSpan) -> IndexedQuestion:
+        """Raises OSError when the embedder is away."""
+        with span.span("embed"):
+            embedding = await self._embedder.embed(question.text or "")
+        quantized = quantize(
+            embedding.sentence, embedding.ids, embedding.tokens, self._verifier.projection
+        )
+        epoch = version.partition(".")[0]
+        space = self._store.key(question.tenant, "v", epoch, question.scope, self._embedder.version)
+        return IndexedQuestion(space, embedding.sentence, quantized)
+
     async def _search(
-        self, want: SearchRequest, placed: list[IndexedQuestion], span: OpenSpan
+        self, terms: LookupTerms, version: str, indexed: list[IndexedQuestion], span: OpenSpan
     ) -> SearchResult:
-        """`placed` gets what is known even if the time is up before the end."""
-        here = await self.embed_question(want.question, want.age, span)
-        placed.append(here)
+        here = await self._embed(terms.question, version, span)
+        indexed.append(here)
         with span.span("search") as searching:
-            near = await self._index.nearest(here.space, here.vector, CANDIDATES)
-            searching.attributes = {CACHE_COSINES: [one.cosine for one in near]}
-        names = [one.entry for one in near if one.cosine >= LEAST_COSINE]
+            nearest = await self._index.nearest(here.space, here.vector, CANDIDATES)
+            searching.attributes = {CACHE_COSINES: [near.cosine for near in nearest]}
+        names = [near.entry for near in nearest if near.cosine >= LEAST_COSINE]
         if not names:
             return NoMatch("no near question in this scope", here)
         with span.span("read candidates"):
-            read_back = await self._candidates(want.question.tenant, names, want.group)
-        if isinstance(read_back, Unavailable):
-            return NoMatch(read_back.reason, here)
-        promise, candidates = read_back
+            read = await self._candidates(terms, names)
+        if isinstance(read, Unavailable):
+            return NoMatch(read.reason, here)
+        bound, candidates = read
         self._forget(here.space, set(names) - {candidate.name for candidate in candidates})
-        fresh = [one for one in candidates if want.now_ms < one.entry.fresh_until_ms]
-        if promise.is_off or not fresh:
-            return NoMatch("switched off: too many wrong hits" if promise.is_off else "gone", here)
-        asked = EmbeddedText(want.question.text or "", here.quantized)
-        target = promise.target(want.policy.target_false_hits)
+        fresh = [entry for entry in candidates if terms.now_ms < entry.entry.fresh_until_ms]
+        if bound.is_off or not fresh:
+            reason = "switched off: too many wrong hits" if bound.is_off else "gone"
+            return NoMatch(reason, here)
         with span.span("verify") as verifying:
-            found = await asyncio.to_thread(self._choose, asked, here, fresh, target, want.policy)
-            verifying.attributes = _verdict(found)
-        return found
+            # half a millisecond of numpy and Python: on a thread, the event loop serves others
+            result = await asyncio.to_thread(self._choose, terms, here, fresh, bound)
+            verifying.attributes = _verdict_attributes(result)
+        return result
 
     async def _candidates(
-        self, tenant: str, names: list[str], group: str
+        self, terms: LookupTerms, names: list[str]
     ) -> tuple[ErrorBound, list[_Candidate]] | Unavailable:
-        key = self._store.key
+        """The group's record of errors, and the entries that are there and can be compared."""
+        key, tenant = self._store.key, terms.question.tenant
         entries = (key(tenant, "e", name) for name in names)
         records = (key(tenant, "observed", name) for name in names)
-        first = (key(tenant, "age"), key(tenant, "promise", group))
+        first = (key(tenant, "age"), key(tenant, "promise", terms.group))
         values = await self._reads.get(*first, *entries, *records)
         if isinstance(values, Unavailable):
             return values
-        age, promise, *rest = values
-        found = []
+        version, bound, *rest = values
+        candidates = []
         for name, value, record in zip(names, rest, rest[len(names) :], strict=False):
-            entry = decode_read(age, value).entry
-            drawn = sketches.decode_quantized(entry.sketch) if entry and entry.sketch else None
-            if entry is not None and entry.text is not None and drawn is not None:
-                found.append(_Candidate(name, entry, drawn, _text(record)))
-        return decode_error_bound(_text(promise)), found
+            entry = decode_read(version, value).entry
+            sketch = decode_quantized(entry.sketch) if entry and entry.sketch else None
+            if entry is not None and entry.text is not None and sketch is not None:
+                candidates.append(_Candidate(name, entry, sketch, _text(record)))
+        return decode_error_bound(_text(bound)), candidates
 
     def _choose(
         self,
-        asked: EmbeddedText,
+        terms: LookupTerms,
         here: IndexedQuestion,
         candidates: list[_Candidate],
-        target: float,
-        policy: CachePolicy,
+        bound: ErrorBound,
     ) -> SearchResult:
         """The nearest candidate that is good enough. Runs on a thread."""
-        bars = (
-            self._verifier.operating_point(target),
-            self._verifier.operating_point(target / GUARD_FACTOR),
-        )
+        target = bound.target(terms.policy.target_false_hits)
+        bar = self._verifier.operating_point(target)
+        guard_bar = self._verifier.operating_point(target / GUARD_FACTOR)
+        asked = EmbeddedText(terms.question.text or "", here.quantized)
         refusals = []
-        for one in candidates:
-            kept, record = EmbeddedText(one.entry.text or "", one.sketch), decode_record(one.record)
-            sure = posterior_score(float(self._verifier.score([(asked, kept)])[0]), record)
-            verdict = accept_pair(
-                sure,
-                *bars,
-                differences(tokenize_question(asked.text), tokenize_question(kept.text)),
-            )
+        for candidate in candidates:
+            stored = EmbeddedText(candidate.entry.text or "", candidate.embedding)
+            record = decode_record(candidate.record)
+            score = posterior_score(float(self._verifier.score([(asked, stored)])[0]), record)
+            objections = differences(tokenize_question(asked.text), tokenize_question(stored.text))
+            verdict = accept_pair(score, bar, guard_bar, objections)
             if isinstance(verdict, PairAccepted):
-                shadow = random.random() < shadow_chance(policy.shadow_share, record)
-                return SemanticMatch(one.name, one.entry, verdict.score, shadow)
+                is_sampled = random.random() < shadow_chance(terms.policy.shadow_share, record)
+                return SemanticMatch(candidate.name, candidate.entry, verdict.score, is_sampled)
             refusals.append(verdict.reason)
         return NoMatch(refusals[0], here)
 
@@ -238,14 +243,19 @@ class SemanticSearch:
             return  # it is found and missed again, until it is removed
 
 
-def _verdict(found: SearchResult) -> Attributes:
-    match found:
+def _is_searchable(terms: LookupTerms) -> bool:
+    text = terms.question.text
+    return text is not None and len(text) <= terms.policy.max_semantic_chars
+
+
+def _verdict_attributes(result: SearchResult) -> Attributes:
+    match result:
         case SemanticMatch(score=score):
             return {CACHE_SCORE: score}
         case NoMatch(reason=reason):
-            return {CACHE_REASON: reason}
+            return {CACHE_REASON: reason or ""}
         case _:
-            assert_never(found)
+            assert_never(result)
 
 
 def _text(value: bytes | None) -> str | None:

@@ -1,4 +1,4 @@
-"""Which kept questions lie nearest to a new one, within one space?
+"""Vector index: Redis vector sets, or arrays in this process. Which questions are nearest?
 
 A space is a tenant's scope under one epoch and one embedder version: a hard partition. An index
 may name what is gone (the entry's own key decides) and may miss what is there (a miss, no harm).
@@ -7,18 +7,18 @@ may name what is gone (the entry's own key decides) and may miss what is there (
 import asyncio
 from collections.abc import Iterable
 from threading import Lock
-from typing import Final, Protocol, TypeAlias, cast
+from typing import Final, Protocol, cast
 
 import numpy as np
-from numpy.typing import NDArray
+from cachetools import LRUCache
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from cache.semantic.vector_rows import NearestVector, VectorRows
+from cache.verification.quantized_embedding import Vector
 from runtime.redis.errors import REDIS_UNAVAILABLE
 from runtime.redis.key_names import named
 
-Vector: TypeAlias = NDArray[np.float32]
 LOG_LENGTH: Final = 100_000
 RECONNECT_S: Final = 1.0
 MANY_ROWS: Final = 20_000
@@ -69,7 +69,6 @@ class RedisIndex:
         return sorted(_scored(reply), key=lambda near: -near.cosine)
 
     async def remove(self, space: str, entries: Iterable[str]) -> None:
-        """By VREM."""
         async with self._redis.pipeline(transaction=False) as pipe:
             for entry in entries:
                 pipe.execute_command("VREM", space, entry)
@@ -89,22 +88,23 @@ class ProcessIndex:
     def __init__(self, redis: Redis, log: str) -> None:
         self._redis = redis
         self._log = log
-        self._spaces: dict[str, VectorRows] = {}
+        # touched by the event loop alone; only the rows are read on threads, under the lock
+        self._spaces: LRUCache[str, VectorRows] = LRUCache(MAX_SPACES)
         self._lock = Lock()
         self._read_to = b"0"
-        self._following: asyncio.Task[None] | None = None
+        self._follower: asyncio.Task[None] | None = None
         self._closed = False
 
     async def add(self, space: str, entry: str, vector: Vector, ttl_s: int) -> None:
         """Here at once, on the other workers when they read the stream. The entry's TTL counts."""
         del ttl_s
-        await self._tell({"op": "add", "space": space, "entry": entry, "vector": _pack(vector)})
+        await self._publish({"op": "add", "space": space, "entry": entry, "vector": _pack(vector)})
         self._put(space, entry, vector)
 
     async def nearest(self, space: str, vector: Vector, count: int) -> list[NearestVector]:
         """By Hamming distance of sign bits, then by 8-bit products."""
-        if self._following is None or self._following.done():
-            self._following = asyncio.create_task(self._follow())
+        if self._follower is None or self._follower.done():
+            self._follower = asyncio.create_task(self._follow())
         rows = self._spaces.get(space)
         if rows is None:
             return []
@@ -116,16 +116,15 @@ class ProcessIndex:
         """Here at once, elsewhere when the stream is read."""
         for entry in entries:
             self._drop(space, entry)
-            await self._tell({"op": "remove", "space": space, "entry": entry})
+            await self._publish({"op": "remove", "space": space, "entry": entry})
 
     async def close(self) -> None:
-        """Stops reading the stream."""
         self._closed = True  # a cancelled read may end as a TimeoutError of redis-py
-        if self._following is not None:
-            self._following.cancel()
-            await asyncio.gather(self._following, return_exceptions=True)
+        if self._follower is not None:
+            self._follower.cancel()
+            await asyncio.gather(self._follower, return_exceptions=True)
 
-    async def _tell(self, change: dict[str, str | bytes]) -> None:
+    async def _publish(self, change: dict[str, str | bytes]) -> None:
         fields = [part for pair in change.items() for part in pair]
         await _execute(self._redis, "XADD", self._log, "MAXLEN", "~", LOG_LENGTH, "*", *fields)
 
@@ -159,10 +158,9 @@ class ProcessIndex:
             return rows.nearest(vector, count)
 
     def _put(self, space: str, entry: str, vector: Vector) -> None:
-        rows = self._spaces.pop(space, None) or VectorRows(vector.size)
-        self._spaces[space] = rows  # the last in the order: the latest used
-        if len(self._spaces) > MAX_SPACES:
-            self._spaces.pop(next(iter(self._spaces)))
+        rows = self._spaces.get(space)
+        if rows is None:
+            rows = self._spaces[space] = VectorRows(vector.size)
         with self._lock:
             rows.put(entry, vector)
 

@@ -1,4 +1,4 @@
-"""Which verifier and which operating points belong to an embedder, by the settings?"""
+"""Verifier file: the trained model beside its operating points. Which one fits the embedder?"""
 
 import json
 from dataclasses import dataclass, replace
@@ -42,11 +42,11 @@ def load_verifier(settings: CacheSettings, embedder: str) -> Verifier:
 def _with_points(verifier: Verifier, path: Path) -> Verifier:
     try:
         content = json.loads(path.read_text())
-        known = sorted((float(rate), float(score)) for rate, score in content["points"].items())
+        points = sorted((float(rate), float(score)) for rate, score in content["points"].items())
         made_for = content["embedder"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise NoVerifier(f"{path}: {error}; write it with: python -m cache calibrate") from None
-    if made_for != verifier.embedder or not known:
+    if made_for != verifier.embedder or not points:
         raise NoVerifier(f"{path} is for {made_for}: calibrate again: python -m cache calibrate")
-    rates, points = np.array(known, dtype=np.float32).T
-    return replace(verifier, rates=rates, points=points)
+    rates, scores = np.array(points, dtype=np.float32).T
+    return replace(verifier, rates=rates, points=scores)

@@ -1,4 +1,4 @@
-"""How do the reads of many concurrent requests share one round trip to Redis?
+"""Batched Redis reads: one MGET for all requests of a moment, within a time limit.
 
 Reads asked for in the same turn of the event loop leave as one MGET. A read of its own costs a
 worker 40 to 80 microseconds of CPU, one of 32 in an MGET about 5.
@@ -31,19 +31,19 @@ _Waiting: TypeAlias = list[tuple[Sequence[str], "asyncio.Future[Values | Unavail
 
 
 class BatchedReads:
-    """GETs, batched, within a budget; never raises. One per Redis client and event loop."""
+    """GETs, batched, within a time limit; never raises. One per Redis client and event loop."""
 
     def __init__(self, redis: Redis, budget_s: float) -> None:
         self._redis = redis
         self._budget_s = budget_s
         self._waiting: _Waiting = []
         self._running: set[asyncio.Task[None]] = set()
-        self._patience = DependencyBreaker()
+        self._breaker = DependencyBreaker()
 
     async def get(self, *keys: str) -> Values | Unavailable:
         """The values of `keys`, None where there is none."""
         loop = asyncio.get_running_loop()
-        if not self._patience.allows(time.monotonic()):
+        if not self._breaker.allows(time.monotonic()):
             return Unavailable("Redis failed repeatedly; asked again soon")
         if not self._waiting:
             loop.call_soon(self._send)
@@ -62,23 +62,23 @@ class BatchedReads:
         return cast("Values", await self._redis.mget(keys))
 
     async def _fetch(self, batch: _Waiting) -> None:
-        self._patience = self._patience.after_call(time.monotonic())
+        self._breaker = self._breaker.after_call(time.monotonic())
         try:
             unique = list(dict.fromkeys(key for keys, _ in batch for key in keys))
             values = await within_time_limit(self._budget_s, self._mget(unique))
         except REDIS_UNAVAILABLE as error:
-            self._patience = self._patience.after_failure(time.monotonic())
-            _settle(batch, Unavailable(f"Redis: {type(error).__name__}"))
+            self._breaker = self._breaker.after_failure(time.monotonic())
+            _resolve(batch, Unavailable(f"Redis: {type(error).__name__}"))
         else:
-            self._patience = self._patience.after_success()
-            found = dict(zip(unique, values, strict=True))
+            self._breaker = self._breaker.after_success()
+            value_of = dict(zip(unique, values, strict=True))
             for keys, answer in batch:
-                _settle([(keys, answer)], [found[key] for key in keys])
+                _resolve([(keys, answer)], [value_of[key] for key in keys])
         finally:
-            _settle(batch, Unavailable("cancelled"))
+            _resolve(batch, Unavailable("cancelled"))
 
 
-def _settle(batch: _Waiting, value: Values | Unavailable) -> None:
+def _resolve(batch: _Waiting, value: Values | Unavailable) -> None:
     for _, answer in batch:
         if not answer.done():
             answer.set_result(value)

@@ -1,7 +1,7 @@
-"""How long may the cache's helpers hold up a request, and when is it better not to ask them?
+"""Circuit breaker of Redis and the embedder: closed, open, half-open. May it be called now?
 
-Closed: ask. Open: don't, until `until`. Half open: one asks, the others don't. All transitions are
-in this file; `now` is in seconds.
+Closed: call. Open: don't, before `open_until`. Half-open: one caller probes, the others don't. All
+transitions are in this file; `now` is in seconds of a monotonic clock.
 """
 
 from dataclasses import dataclass, replace
@@ -14,24 +14,27 @@ LONGEST_PAUSE_S: Final = 15.0
 
 @dataclass(frozen=True, slots=True)
 class DependencyBreaker:
-    """failures in a row; until: ask nothing before; pause_s: the last pause; probing: one asks."""
+    """The state of one dependency."""
 
     failures: int = 0
+    """In a row."""
     open_until: float = 0.0
     pause_s: float = 0.0
+    """The last pause; 0: closed."""
     probing_until: float = 0.0
+    """Until then a probe is under way: nobody else calls."""
 
     def allows(self, now: float) -> bool:
-        """Whether a question may be put now."""
+        """Whether it may be called now."""
         return self.pause_s == 0.0 or (now >= self.open_until and now >= self.probing_until)
 
     def after_call(self, now: float) -> "DependencyBreaker":
-        """A question was put: when it is the probe, the others wait for it."""
+        """A call was made: when it is the probe, the others wait for it."""
         return self if self.pause_s == 0.0 else replace(self, probing_until=now + FIRST_PAUSE_S)
 
     def after_success(self) -> "DependencyBreaker":
         """An answer came in time."""
-        return _CALM if self != _CALM else self
+        return _CLOSED if self != _CLOSED else self
 
     def after_failure(self, now: float) -> "DependencyBreaker":
         """Too late, or an error: after a few in a row, pauses that double."""
@@ -42,4 +45,4 @@ class DependencyBreaker:
         return DependencyBreaker(failures, now + pause, pause)
 
 
-_CALM: Final = DependencyBreaker()
+_CLOSED: Final = DependencyBreaker()

@@ -1,6 +1,6 @@
-"""What is kept for one answered question, and how is it written in Redis?
+"""Cache entry: an answered question as one JSON value in Redis.
 
-An entry is one JSON value under one key, so that an exact hit costs one read.
+One value under one key, so that an exact hit costs one read.
 """
 
 import random
@@ -17,25 +17,28 @@ _VERSION: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class CacheEntry:
-    """An answer and what is needed to judge whether it may be served.
-
-    exact, text, sketch: the question it answers, for the verifier too.
-    epoch: the tenant's epoch when it was written.
-    kept_ms: when; fresh_until_ms: from then on it is stale. cost_micro_usd: what the call cost.
-    """
+    """An answer and what is needed to judge whether it may be served. The fields are the JSON's."""
 
     exact: str
+    """The digest of the question's very words."""
     text: str | None
+    """The question; None when it isn't only text."""
     sketch: str | None
+    """The question's quantized embedding, for the verifier; None when it wasn't embedded."""
     epoch: str
+    """The tenant's epoch when it was written."""
     kept_ms: int
+    """When the answer was asked for, in Unix milliseconds."""
     fresh_until_ms: int
+    """From then on it is stale."""
     cost_micro_usd: Decimal | None
+    """What the provider's call cost."""
     usage: dict[str, int]
     body: dict[str, Any]
+    """The OpenAI `chat.completion`."""
 
     def age_s(self, now_ms: int) -> float:
-        """Seconds since it was kept."""
+        """Seconds since it was stored."""
         return max(0.0, (now_ms - self.kept_ms) / 1000)
 
 
@@ -60,7 +63,7 @@ def decode_entry(raw: bytes) -> CacheEntry | None:
 
 
 def entry_usage(entry: CacheEntry) -> Usage:
-    """What the kept answer had cost in tokens."""
+    """What the stored answer had cost in tokens."""
     return Usage(**entry.usage)
 
 

@@ -1,4 +1,4 @@
-"""What must be forgotten? The message of `llm.cache.invalidate`, and how it is carried out."""
+"""Cache invalidation: the message of `llm.cache.invalidate`. Which entries are deleted?"""
 
 from typing import Self
 
@@ -9,7 +9,7 @@ from producers.contract import Name
 
 
 class Invalidation(BaseModel):
-    """One order, for one tenant: exactly one of tag, scope, entry, everything."""
+    """One tenant's entries to delete: by exactly one of tag, scope, entry, everything."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -22,13 +22,13 @@ class Invalidation(BaseModel):
     @model_validator(mode="after")
     def _one_thing(self) -> Self:
         given = [self.tag, self.scope, self.entry, self.everything or None]
-        if sum(one is not None for one in given) != 1:
+        if sum(name is not None for name in given) != 1:
             raise ValueError("name exactly one of tag, scope, entry, everything")
         return self
 
 
 async def invalidate(store: EntryStore, what: Invalidation) -> int:
-    """Carries it out; how many entries went. Raises REDIS_UNAVAILABLE: try again later."""
+    """How many entries were deleted. Raises REDIS_UNAVAILABLE: try again later."""
     if what.everything:
         return await store.begin_epoch(what.tenant)
     if what.entry is not None:

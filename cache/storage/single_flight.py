@@ -1,4 +1,4 @@
-"""Who asks the provider when many workers want the same answer at once?
+"""Single flight: one caller for a question that many workers ask at once. Who calls the provider?
 
 One leads: it holds a lease in Redis, renewed while its process lives. The others follow: they wait
 for its entry. A leader that fails gives the lease back, one that dies loses it; a follower then

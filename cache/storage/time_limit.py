@@ -1,4 +1,4 @@
-"""How is work given up that takes too long, without blaming it for a late event loop?"""
+"""Time limit with grace for a late event loop. Is the work late, or are we?"""
 
 import asyncio
 from collections.abc import Awaitable

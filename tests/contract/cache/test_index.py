@@ -10,10 +10,10 @@ from redis.asyncio import Redis
 from cache.semantic.vector_index import (
     ProcessIndex,
     RedisIndex,
-    Vector,
     VectorIndex,
     has_vector_sets,
 )
+from cache.verification.quantized_embedding import Vector
 
 pytestmark = pytest.mark.redis
 WIDTH = 384

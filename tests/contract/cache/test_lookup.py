@@ -67,7 +67,7 @@ async def test_an_answer_that_is_not_whole_is_not_kept(lookup: CacheLookup, fini
 async def test_controls(lookup: CacheLookup) -> None:
     absent = await lookup.find(request(mode="only-if-cached"), ROUTE, NOW)
     assert isinstance(absent, Miss)
-    assert absent.lease is None
+    assert absent.leader is None
     await keep(lookup, request(mode="no-store"))
     assert isinstance(await lookup.find(request(mode="only-if-cached"), ROUTE, NOW), Miss)
     await keep(lookup, request())
@@ -107,13 +107,13 @@ async def test_two_hundred_at_once_on_four_workers_make_one_call(redis: Redis) -
 async def test_a_failed_leader_is_replaced_at_once(lookup: CacheLookup) -> None:
     first = await lookup.find(request(), ROUTE, NOW)
     assert isinstance(first, Miss)
-    assert first.lease is not None
+    assert first.leader is not None
     waiting = asyncio.create_task(lookup.find(request(), ROUTE, NOW))
     await asyncio.sleep(0)
     await lookup.abandon(first)
     second = await waiting
     assert isinstance(second, Miss)
-    assert second.lease is not None
+    assert second.leader is not None
 
 
 async def test_a_dead_leader_is_replaced_when_its_lease_ends(redis: Redis) -> None:
@@ -123,7 +123,7 @@ async def test_a_dead_leader_is_replaced_when_its_lease_ends(redis: Redis) -> No
     await dead.close()
     found = await alive.find(request(), ROUTE, NOW)
     assert isinstance(found, Miss)
-    assert found.lease is not None
+    assert found.leader is not None
     await alive.close()
 
 
@@ -133,7 +133,7 @@ async def test_an_answer_that_cannot_be_shared_sends_the_followers_off(lookup: C
     waiting = [asyncio.create_task(lookup.find(request(), ROUTE, NOW)) for _ in range(5)]
     await lookup.store_answer(first, done(finish="length"))
     found = await asyncio.gather(*waiting)
-    assert all(isinstance(one, Miss) and one.lease is None for one in found)
+    assert all(isinstance(one, Miss) and one.leader is None for one in found)
 
 
 async def test_one_caller_refreshes_a_stale_entry(redis: Redis) -> None:

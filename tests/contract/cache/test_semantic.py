@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from cache.commands.tenant_stats import tenant_stats
+from cache.commands.stats import tenant_stats
 from cache.identity.key import Question
 from cache.lookup import CacheLookup, SemanticStep
 from cache.results.lookup_result import Hit, Miss, ShadowCheck
@@ -144,8 +144,8 @@ async def test_every_hit_can_be_checked_and_a_wrong_one_counts_against_its_entry
         await lookup.take_follow_up(replace(found.follow_up, miss=kept_nowhere), done(wrong))
     assert 1 <= hits <= 3
     said = await tenant_stats(redis, CacheSettings.model_validate(always), "acme")
-    (group,) = said["promise"].values()
-    assert group["tightened"] >= 1
+    (group,) = said.promise.values()
+    assert group.tightened >= 1
     await lookup.close()
 
 
@@ -188,7 +188,7 @@ async def test_the_least_valuable_entries_go_when_the_tenant_is_full(
     assert 39 in kept
     assert len(kept) < 40
     said = await tenant_stats(redis, CacheSettings.model_validate(small), "acme")
-    assert said["bytes"] <= said["quota_bytes"]
+    assert said.bytes <= said.quota_bytes
     await lookup.close()
 
 

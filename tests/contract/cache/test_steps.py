@@ -11,9 +11,10 @@ from redis.asyncio import Redis
 from cache.lookup import FLIGHT, CacheLookup
 from cache.results.lookup_result import Hit, Miss
 from cache.semantic.embedder import LocalEmbedder
-from cache.semantic.vector_index import RedisIndex, Vector
+from cache.semantic.vector_index import RedisIndex
 from cache.semantic.vector_rows import NearestVector
 from cache.settings import CacheSettings
+from cache.verification.quantized_embedding import Vector
 from observability.tracing.semconv import CACHE_COSINES, CACHE_REASON, CACHE_ROLE, CACHE_SCORE
 from observability.tracing.tracer import OpenSpan, Tracer, TracingSettings
 from producers.contract import Request

@@ -1,19 +1,13 @@
 """The cache's commands take file, Redis and embedder from where router and workers take them."""
 
-import argparse
 from pathlib import Path
 
 import pytest
 
 from cache.__main__ import main
-from cache.commands import common
-from cache.commands.common import CommandError
+from cache.commands.surroundings import CommandError, cache_settings, load_model, redis_client
 from cache.settings import CacheSettings, EmbedderSettings
 from tests.unit.runtime.config.test_config_file import GOOD
-
-
-def options(*, config: Path | None = None, redis: str | None = None) -> argparse.Namespace:
-    return argparse.Namespace(config=config, redis=redis)
 
 
 @pytest.fixture
@@ -24,9 +18,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_redis_is_the_one_of_the_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SWITCHGEAR_REDIS", "redis://fleet.example:6399/2")
-    kwargs = common.redis_of(options()).connection_pool.connection_kwargs
+    kwargs = redis_client().connection_pool.connection_kwargs
     assert (kwargs["host"], kwargs["port"], kwargs["db"]) == ("fleet.example", 6399, 2)
-    named = common.redis_of(options(redis="redis://other.example"))
+    named = redis_client("redis://other.example")
     assert named.connection_pool.connection_kwargs["host"] == "other.example"
 
 
@@ -40,18 +34,18 @@ def test_the_section_is_read_from_the_file_of_the_workers(
 ) -> None:
     (folder / "fleet.yaml").write_text(f"{GOOD}\ncache: {{key_prefix: fleet}}\n")
     monkeypatch.setenv("SWITCHGEAR_CONFIG", "fleet.yaml")
-    assert common.settings_of(options()).key_prefix == "fleet"
+    assert cache_settings().key_prefix == "fleet"
 
 
 def test_without_a_file_the_defaults_hold_unless_one_was_named(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert common.settings_of(options()) == CacheSettings()
+    assert cache_settings() == CacheSettings()
     with pytest.raises(CommandError, match=r"none\.yaml"):
-        common.settings_of(options(config=folder / "none.yaml"))
+        cache_settings(folder / "none.yaml")
     monkeypatch.setenv("SWITCHGEAR_CONFIG", "gone.yaml")
     with pytest.raises(CommandError, match=r"gone\.yaml"):
-        common.settings_of(options())
+        cache_settings()
 
 
 @pytest.mark.parametrize(
@@ -67,7 +61,7 @@ def test_without_a_file_the_defaults_hold_unless_one_was_named(
 def test_what_the_workers_refuse_is_refused(folder: Path, text: str, problem: str) -> None:
     (folder / "switchgear.yaml").write_text(text)
     with pytest.raises(CommandError, match=problem):
-        common.settings_of(options())
+        cache_settings()
 
 
 def test_a_missing_embedder_is_told_with_what_builds_it(folder: Path) -> None:
@@ -76,5 +70,5 @@ def test_a_missing_embedder_is_told_with_what_builds_it(folder: Path) -> None:
     (folder / "dev" / "build_embedder.py").write_text("open('built', 'w')")
     missing = CacheSettings(embedder=EmbedderSettings(directory="nowhere"))
     with pytest.raises(CommandError, match=r"(?s)make embedder.*cache\.embedder\.directory"):
-        common.model_of(missing)
+        load_model(missing)
     assert not (folder / "built").exists()

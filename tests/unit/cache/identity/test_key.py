@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cache.identity.key import NoQuestion, Question, question_of
+from cache.identity.key import NotCacheable, Question, question_of
 from producers.contract import CacheControl, ChatBody, ChatMessage, Request, Route, Routing
 
 SYSTEM: ChatMessage = {"role": "system", "content": "You are terse."}
@@ -115,7 +115,7 @@ def test_a_turn_of_somebody_else_is_no_question() -> None:
         ),
         Route(tier="t"),
     )
-    assert asked == NoQuestion("the last message isn't the user's")
+    assert asked == NotCacheable("the last message isn't the user's")
 
 
 def _request(tenant: str, text: str) -> Request:

@@ -1,6 +1,7 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import binomtest
 
 from cache.semantic.error_bound import (
     MAX_LEVEL,
@@ -94,3 +95,12 @@ def test_damaged_records_are_new_ones() -> None:
 def test_a_record_keeps_the_latest() -> None:
     record = [Observation(round(at / 100, 4), right=at % 2 == 0) for at in range(40)]
     assert list(decode_record(encode_record(record))) == record[-MAX_OBSERVATIONS:]
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(1, 400), st.sampled_from([0.9, 0.95, 0.99]), st.data())
+def test_bounds_are_those_of_scipy(checked: int, confidence: float, data: st.DataObject) -> None:
+    wrong = data.draw(st.integers(0, checked))
+    # an interval of two sides leaves half of what it leaves out on either side
+    exact = binomtest(wrong, checked).proportion_ci(2 * confidence - 1, method="exact")
+    assert clopper_pearson(wrong, checked, confidence) == pytest.approx(tuple(exact), abs=1e-8)

@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cache.semantic.vector_rows import RERANKED, Vector, VectorRows
+from cache.semantic.vector_rows import RERANKED, VectorRows
+from cache.verification.quantized_embedding import Vector
 
 WIDTH = 100
 

@@ -1,0 +1,70 @@
+"""Command surroundings: configuration file, Redis and model. What does a command run on?
+
+The same variables and the same file as router and workers read.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+from redis.asyncio import Redis
+
+from cache.semantic.embedder import LocalEmbedder, NoEmbedder
+from cache.semantic.verifier_file import NoVerifier, load_verifier
+from cache.settings import CacheSettings
+from cache.verification.verifier import Verifier
+from runtime.config.config_file import ConfigError, parse_config
+from runtime.process.settings import ServiceSettings
+
+
+@dataclass(frozen=True, slots=True)
+class CommandError(Exception):
+    """The command can't be carried out: what is the matter and what to do."""
+
+    problem: str
+
+    def __str__(self) -> str:
+        return self.problem
+
+
+def cache_settings(config: Path | None = None) -> CacheSettings:
+    """The `cache` section of the file `config`, by default the one that SWITCHGEAR_CONFIG names.
+
+    The defaults, when neither names one and there is no `switchgear.yaml` here. Raises CommandError
+    for a file that isn't there or that router and workers would refuse.
+    """
+    variables = _variables()
+    path = config or variables.config
+    is_named = config is not None or "config" in variables.model_fields_set
+    if not is_named and not path.exists():
+        return CacheSettings()
+    try:
+        return CacheSettings.model_validate(parse_config(path.read_text(encoding="utf-8")).cache)
+    except (OSError, UnicodeDecodeError, ConfigError) as error:
+        raise CommandError(f"{path}: {error}") from None
+    except ValidationError as error:
+        raise CommandError(f"{path}: cache: {error}") from None
+
+
+def redis_client(address: str | None = None) -> Redis:
+    """A client of the Redis at `address`, else SWITCHGEAR_REDIS. Raises CommandError."""
+    try:
+        return Redis.from_url(address or _variables().redis)
+    except ValueError as error:
+        raise CommandError(f"Redis: {error}") from None
+
+
+def load_model(settings: CacheSettings) -> tuple[LocalEmbedder, Verifier]:
+    """The embedder and the verifier that was trained on it. Raises CommandError without either."""
+    try:
+        embedder = LocalEmbedder(Path(settings.embedder.directory), settings.embedder.threads)
+        return embedder, load_verifier(settings, embedder.version)
+    except (NoEmbedder, NoVerifier) as error:
+        raise CommandError(str(error)) from None
+
+
+def _variables() -> ServiceSettings:
+    try:
+        return ServiceSettings()
+    except ValidationError as error:
+        raise CommandError(f"the environment: {error}") from None

@@ -1,0 +1,70 @@
+"""Look-up terms: a request's question and what holds for it. May the cache answer it at all?
+
+They are fixed before the first read and are the same for every step of the look-up.
+"""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from cache.identity.cacheable import refuse_request
+from cache.identity.key import NotCacheable, Question, model_class, question_of
+from cache.settings import CachePolicy, CacheSettings
+from producers.contract import Request, Route
+
+
+@dataclass(frozen=True, slots=True)
+class LookupTerms:
+    """What one request asks of the cache."""
+
+    question: Question
+    policy: CachePolicy
+    now_ms: int
+    """Unix milliseconds."""
+    ttl_s: float
+    """Life of the answer when it is stored: the policy's, or shorter if the caller asks so."""
+    min_confidence: float = 0.0
+    """The least score, 0..1, that the caller accepts."""
+    tags: tuple[str, ...] = ()
+    """Names by which the answer can be invalidated, once it is stored."""
+    group: str = ""
+    """The group of requests whose share of wrong hits is bounded together."""
+    may_read: bool = True
+    """Whether a stored answer may be served."""
+    may_store: bool = True
+    """Whether the answer may be stored."""
+    may_wait: bool = False
+    """Whether one of several callers with this question may call for all of them."""
+
+
+TermsResult: TypeAlias = LookupTerms | NotCacheable
+
+
+def lookup_terms(
+    request: Request, route: Route, policy: CachePolicy, settings: CacheSettings, now_ms: int
+) -> TermsResult:
+    """The terms of a request, or why the cache has no part in it. now_ms: Unix milliseconds."""
+    question = question_of(
+        request,
+        route,
+        knowledge=settings.knowledge_version,
+        by_canonical="canonical" in policy.steps,
+    )
+    if isinstance(question, NotCacheable):
+        return question
+    refusal = refuse_request(request.body, question.text, policy)
+    if refusal is not None:
+        return NotCacheable(refusal)
+    control, model = request.routing.cache, model_class(route)
+    scope = () if control.scope is None else (f"scope:{control.scope}",)
+    return LookupTerms(
+        question=question,
+        policy=policy,
+        now_ms=now_ms,
+        ttl_s=min(control.ttl_s or policy.ttl_s, policy.ttl_s),
+        min_confidence=control.min_confidence or 0.0,
+        tags=(*control.tags, *scope, model),
+        group=f"scope:{control.scope}" if control.scope else model,
+        may_read=control.mode != "no-cache",
+        may_store=control.mode != "no-store",
+        may_wait=control.mode == "default" and policy.single_flight,
+    )
