@@ -36,6 +36,7 @@ NAMES = ", ".join(column.name for column in COLUMNS)
 SYNTHETIC = {
     "id": "'r' || n",
     "tenant": "'tenant-' || (hash(n) % 20)",
+    "kind": "'request'",
     "at_ms": f"{START_MS} + (n * 30 * {DAY_MS}) // $events",
     "outcome": "if(hash(n, 1) % 50 = 0, 'providers_exhausted', 'done')",
     "tier": "list_element(['economy', 'standard', 'premium'], (hash(n, 2) % 3 + 1)::INT)",

@@ -1,8 +1,8 @@
-"""What did every request cost? One row a request, booked once in effect, in the store you choose.
+"""Usage ledger: one row a request, booked once in effect, in the store you choose.
 
-The request's id is the key, and a store moves its positions together with the events or after
-them: a ledger that is killed anywhere, replayed or fed twice holds the same sums. Which stores
-there are, and how one is named: `observability.stores`.
+What did every request cost? Tenant, id and kind are the key, and a store moves its positions
+together with the events or after them: a ledger that is killed anywhere, replayed or fed twice
+holds the same sums. Which stores there are, and how one is named: `observability.ledger.stores`.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Final, Protocol, TypeAlias
 
-from observability.ledger.schema import COLUMNS, Column, without_nul
+from observability.ledger.schema import COLUMNS, Column, event_key, without_nul
 from producers.contract import UsageEvent
 
 UsagePartition: TypeAlias = tuple[str, int]
@@ -97,11 +97,11 @@ class LedgerStore(Protocol):
         ...
 
     def create(self) -> None:
-        """Make the tables, and the columns that an earlier version hadn't."""
+        """Make the tables; migrate those of an earlier version to the present columns and key."""
         ...
 
     def book(self, batch: UsageBatch) -> int:
-        """Keep the batch, whose ids differ; the number of its events that were new."""
+        """Keep the batch, whose keys differ; the number of its events that were new."""
         ...
 
     def reading(self) -> AbstractContextManager[LedgerReader]:
@@ -133,8 +133,8 @@ class Ledger:
         return {(topic, part): offset for topic, part, offset in rows}
 
     def book(self, batch: UsageBatch) -> Booked:
-        """The batch and its positions. Of two events with one id, the first one counts."""
-        first = {event.id: event for event in reversed(batch.events)}
+        """The batch and its positions. Of two events with one key, the first one counts."""
+        first = {event_key(event): event for event in reversed(batch.events)}
         new = self.store.book(replace(batch, events=list(first.values())))
         return Booked(new, len(batch.events) - new)
 
@@ -163,8 +163,8 @@ class Ledger:
             names = ", ".join(column.name for column in missing)
             raise LedgerError(
                 f"{self.store.name} is of an earlier version, without {names}: {_HOW_TO_MAKE},"
-                " which adds them (older events have no value there), or replay the log into a new"
-                " one"
+                " which migrates it (older events have no value in a new column), or replay the log"
+                " into a new one"
             )
 
 

@@ -1,10 +1,12 @@
-"""Which columns does the ledger have, and how does a usage event fill them?
+"""Ledger schema: the columns of `usage` and its key. How does a usage event fill them?
 
-Money is DECIMAL(38,6) micro-dollars: exact sums, to a millionth of a micro-dollar.
+Money is DECIMAL(38,6) micro-dollars: exact sums, to a millionth of a micro-dollar. The key is
+(tenant, id, kind): ids are the callers' own, so two tenants may use the same one, and a caller may
+choose one that the call to judge another request has.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
 from typing import Final, TypeAlias
@@ -22,11 +24,29 @@ _NO_SAVINGS: Final = Savings()
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of `usage`. kind: its type as DuckDB calls it; a store may have its own name."""
+    """One column of `usage`."""
 
     name: str
-    kind: str
+    sql_type: str
+    """As DuckDB calls it; a store may have a name of its own."""
     of: Callable[[UsageEvent], Value]
+
+
+KEY: Final = ("tenant", "id", "kind")
+"""The columns of `usage` of which no two rows have the same."""
+REQUEST: Final = "request"
+"""The kind of a caller's own request; that of a background call is its purpose (`aside`)."""
+EventKey: TypeAlias = tuple[str, str, str]
+
+
+def event_key(event: UsageEvent) -> EventKey:
+    """The values of KEY: two events with the same ones are the same account, told twice."""
+    return event.tenant, event.id, event.aside or REQUEST
+
+
+def older_kind(present: Collection[str]) -> str:
+    """In SQL: the kind of a row booked when the id alone was the key. present: its columns."""
+    return f"coalesce(aside, '{REQUEST}')" if "aside" in present else f"'{REQUEST}'"
 
 
 def failed_cost(event: UsageEvent) -> Decimal:
@@ -73,6 +93,7 @@ def unsplit_saving(event: UsageEvent) -> Decimal:
 COLUMNS: Final[tuple[Column, ...]] = (
     Column("id", "VARCHAR", lambda e: e.id),
     Column("tenant", "VARCHAR", lambda e: e.tenant),
+    Column("kind", "VARCHAR", lambda e: e.aside or REQUEST),
     Column("at_ms", "BIGINT", lambda e: e.at_ms),
     Column("outcome", "VARCHAR", lambda e: e.outcome),
     Column("tier", "VARCHAR", lambda e: e.tier),
@@ -128,7 +149,7 @@ COLUMNS: Final[tuple[Column, ...]] = (
 )
 
 
-_NUMBERS: Final = tuple(c for c in COLUMNS if c.kind in {"BIGINT", "INTEGER", MONEY})
+_NUMBERS: Final = tuple(c for c in COLUMNS if c.sql_type in {"BIGINT", "INTEGER", MONEY})
 _TOO_MUCH: Final = Decimal(10**25)
 """Of ten million such sums the sum still has 38 digits."""
 _TOO_LARGE: Final = 2**53

@@ -97,7 +97,8 @@ def test_two_ledgers_that_book_at_once_count_once_and_the_first_wins(
     store: ClickHouse, db: Client
 ) -> None:
     """Each looks which ids are new before the other has inserted them."""
-    first, again = usage_event(1), usage_event(2).model_copy(update={"id": "r1"})
+    first = usage_event(1)
+    again = usage_event(2).model_copy(update={"id": first.id, "tenant": first.tenant})
     at(1_800_000_000_000_000_001, store).book(UsageBatch([again], {P0: 2}))
     db.command("CREATE TABLE other AS usage_rows")
     db.command("EXCHANGE TABLES usage_rows AND other")

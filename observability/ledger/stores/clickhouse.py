@@ -1,11 +1,12 @@
-"""How does ClickHouse keep the ledger? Without transactions: positions are written after the data.
+"""ClickHouse store of the ledger: without transactions, positions are written after the data.
 
 A crash between the two makes the records come again, and rows with one key are one row: the tables
 (`usage_rows` …) are ReplacingMergeTrees, read through views (`usage` …) that say FINAL. Of two
-events with one id the first one booked counts, because the version falls as time goes on; of two
+events with one key the first one booked counts, because the version falls as time goes on; of two
 positions the one written last.
 """
 
+import logging
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -25,7 +26,15 @@ from observability.ledger.ledger import (
     UsageBatch,
     missing_columns,
 )
-from observability.ledger.schema import COLUMNS, Column, columns_of
+from observability.ledger.schema import (
+    COLUMNS,
+    KEY,
+    Column,
+    EventKey,
+    columns_of,
+    event_key,
+    older_kind,
+)
 from observability.ledger.stores.store_retry import PATIENT, StoreRetry
 from observability.ledger.stores.store_url import StoreUrl
 
@@ -33,8 +42,9 @@ _TYPES: Final[Mapping[type, str]] = {int: "Int64", float: "Float64", str: "Strin
 _OPTIONS: Final = frozenset({"secure", "verify"})
 _LAST_VERSION: Final = 2**64 - 1
 _CONNECT_S: Final = 10
+_log: Final = logging.getLogger(__name__)
 _LARGE_QUERY: Final = 16 << 20
-"""Bytes: the ids of a batch are in one query."""
+"""Bytes: the keys of a batch are in one query."""
 
 CLICKHOUSE_DIALECT: Final = SqlDialect(
     member=lambda json, key: f"JSONExtract({json}, {key}, 'Nullable(String)')",
@@ -52,10 +62,12 @@ class _Table:
     key: Sequence[str]
     version: str
 
-    def create(self) -> str:
-        columns = ", ".join(f"{name} {kind}" for name, kind in self.columns.items())
+    def create(self, rows: str = "") -> str:
+        """rows: the name of the table that holds them, if it isn't the usual one."""
+        columns = [f"{name} {kind}" for name, kind in self.columns.items()]
+        columns.append(f"{self.version} UInt64")
         return (
-            f"CREATE TABLE IF NOT EXISTS {self.name}_rows ({columns}, {self.version} UInt64)"
+            f"CREATE TABLE IF NOT EXISTS {rows or f'{self.name}_rows'} ({', '.join(columns)})"
             f" ENGINE = ReplacingMergeTree({self.version}) ORDER BY ({', '.join(self.key)})"
         )
 
@@ -74,16 +86,13 @@ class _Table:
             )
 
 
-_KEY: Final = ("id",)
+def _type(column: Column) -> str:
+    if column.name in KEY:
+        return column.sql_type
+    return f"Nullable({'VARCHAR' if column.sql_type == 'JSON' else column.sql_type})"
 
 
-def _kind(column: Column) -> str:
-    if column.name in _KEY:
-        return column.kind
-    return f"Nullable({'VARCHAR' if column.kind == 'JSON' else column.kind})"
-
-
-_USAGE: Final = _Table("usage", {c.name: _kind(c) for c in COLUMNS}, _KEY, "earliness")
+_USAGE: Final = _Table("usage", {c.name: _type(c) for c in COLUMNS}, KEY, "earliness")
 _POSITIONS: Final = _Table(
     "positions",
     {"topic": "VARCHAR", "part": "INTEGER", "next_offset": "BIGINT"},
@@ -141,14 +150,18 @@ class ClickHouse:
         """Make what is missing; a user who may not is fine when nothing is."""
         with self._client() as client:
             missing = missing_columns(ClickHouseReading(client))
+            if not missing:
+                return
             if len(missing) == len(COLUMNS):
                 statements = [table.create() for table in _TABLES]
+            elif "kind" in {column.name for column in missing}:
+                _log.warning("the ledger in %s gets the key %s", self.name, ", ".join(KEY))
+                statements = list(_new_key(client))
             else:
-                added = (f"ADD COLUMN IF NOT EXISTS {c.name} {_kind(c)}" for c in missing)
+                added = (f"ADD COLUMN IF NOT EXISTS {c.name} {_type(c)}" for c in missing)
                 statements = [f"ALTER TABLE usage_rows {', '.join(added)}"]
-            if missing:
-                for statement in [*statements, *(table.view() for table in _TABLES)]:
-                    client.command(statement)
+            for statement in [*statements, *(table.view() for table in _TABLES)]:
+                client.command(statement)
 
     def book(self, batch: UsageBatch) -> int:
         """Data first, positions last: a crash anywhere books the batch again, to no effect."""
@@ -158,8 +171,8 @@ class ClickHouse:
     def _book(self, batch: UsageBatch) -> int:
         now = self.now_ns()
         with closing(self._connect()) as client:
-            known = _known(client, [event.id for event in batch.events])
-            new = [event for event in batch.events if event.id not in known]
+            known = _booked_keys(client, [event_key(event) for event in batch.events])
+            new = [event for event in batch.events if event_key(event) not in known]
             _USAGE.insert(client, columns_of(new), _LAST_VERSION - now)
             _UNREADABLE.insert(client, _turned(r.row for r in batch.unreadable), now)
             moves = ((*place, offset) for place, offset in batch.positions.items())
@@ -217,13 +230,53 @@ def _passes(error: Exception) -> bool:
     return isinstance(error, OperationalError)
 
 
-def _known(client: Client, ids: Sequence[str]) -> set[str]:
-    """Those of the ids that are booked already."""
-    if not ids:
+def _booked_keys(client: Client, keys: Sequence[EventKey]) -> set[EventKey]:
+    """Those of the keys that are booked already."""
+    if not keys:
         return set()
-    query = "SELECT DISTINCT id FROM usage_rows WHERE id IN %(ids)s"
-    found = client.query(query, {"ids": tuple(ids)}, settings={"max_query_size": _LARGE_QUERY})
-    return {id_ for (id_,) in found.result_rows}
+    names = ", ".join(KEY)
+    query = f"SELECT DISTINCT {names} FROM usage_rows WHERE ({names}) IN %(keys)s"  # noqa: S608
+    found = client.query(query, {"keys": tuple(keys)}, settings={"max_query_size": _LARGE_QUERY})
+    return {(tenant, id_, kind) for tenant, id_, kind in found.result_rows}
+
+
+_BY_ID: Final = "usage_rows_by_id"
+_BY_TENANT: Final = "usage_rows_by_tenant"
+
+
+def _new_key(client: Client) -> Iterator[str]:
+    """The statements that move the rows of a table whose key was the id alone into a new one.
+
+    There is no transaction, so each statement may be the last one before a crash, and the next
+    start begins again: the view `usage`, which is replaced last, lacks `kind` until all is done.
+    Copying twice does no harm, because rows with one key are one row. What another process books
+    between the copy and the exchange is copied by the second one.
+    """
+    present = _columns_in(client, "usage_rows")
+    if "kind" not in present:
+        yield _USAGE.create(_BY_TENANT)
+        yield _copy("usage_rows", present, _BY_TENANT)
+        yield f"RENAME TABLE usage_rows TO {_BY_ID}, {_BY_TENANT} TO usage_rows"
+    older = present if "kind" not in present else _columns_in(client, _BY_ID)
+    if older:
+        yield _copy(_BY_ID, older, "usage_rows")
+        yield f"DROP TABLE {_BY_ID}"
+
+
+def _copy(source: str, present: set[str], target: str) -> str:
+    names = [name for name in _USAGE.columns if name in present] + [_USAGE.version]
+    return (
+        f"INSERT INTO {target} ({', '.join(names)}, kind)"  # noqa: S608
+        f" SELECT {', '.join(names)}, assumeNotNull({older_kind(present)}) FROM {source}"
+    )
+
+
+def _columns_in(client: Client, table: str) -> set[str]:
+    """The names of its columns; none, if it isn't there."""
+    query = (
+        "SELECT name FROM system.columns WHERE database = currentDatabase() AND table = %(table)s"
+    )
+    return {name for (name,) in client.query(query, {"table": table}).result_rows}
 
 
 def _turned(rows: Iterable[Sequence[object]]) -> list[Sequence[object]]:

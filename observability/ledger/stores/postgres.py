@@ -1,13 +1,13 @@
-"""How does PostgreSQL keep the ledger? An event and its offset are one transaction.
+"""PostgreSQL store of the ledger: an event and its offset are one transaction.
 
 Any number of processes book and read at once. A report sees one moment (repeatable read).
 """
 
+import logging
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import Any, Final
 
 import psycopg
@@ -21,30 +21,38 @@ from observability.ledger.ledger import (
     UsageBatch,
     missing_columns,
 )
-from observability.ledger.schema import COLUMNS, Column, columns_of
+from observability.ledger.schema import (
+    COLUMNS,
+    KEY,
+    Column,
+    columns_of,
+    event_key,
+    older_kind,
+)
 from observability.ledger.stores.store_retry import PATIENT, StoreRetry
 from observability.ledger.stores.store_url import StoreUrl
 
-_KINDS: Final = {"VARCHAR": "TEXT", "JSON": "TEXT", "DOUBLE": "DOUBLE PRECISION"}
+_TYPES: Final = {"VARCHAR": "TEXT", "JSON": "TEXT", "DOUBLE": "DOUBLE PRECISION"}
 _CONNECT_S: Final = 10
+_log: Final = logging.getLogger(__name__)
 _PASSING: Final = ("starting up", "shutting down", "recovery", "too many")
 """What a server says that refuses a login for the time being."""
 _SCHEMA_LOCK: Final = 0x5377_6974_6368
 """Two processes that make the tables at once would make one of them fail."""
 
 
-def _kind(kind: str) -> str:
-    return _KINDS.get(kind, kind)
+def _type(sql_type: str) -> str:
+    return _TYPES.get(sql_type, sql_type)
 
 
 def _definition(column: Column) -> str:
     """Text is ordered by its bytes, as elsewhere, not by the database's language."""
-    return f"{column.name} {_kind(column.kind)}".replace("TEXT", 'TEXT COLLATE "C"')
+    return f"{column.name} {_type(column.sql_type)}".replace("TEXT", 'TEXT COLLATE "C"')
 
 
 _TABLES: Final = f"""
 CREATE TABLE IF NOT EXISTS usage (
-    {", ".join(_definition(c) for c in COLUMNS)}, PRIMARY KEY (id)
+    {", ".join(_definition(c) for c in COLUMNS)}, PRIMARY KEY ({", ".join(KEY)})
 );
 CREATE INDEX IF NOT EXISTS usage_at_ms ON usage USING brin (at_ms);
 CREATE TABLE IF NOT EXISTS positions (
@@ -55,9 +63,16 @@ CREATE TABLE IF NOT EXISTS unreadable (
     PRIMARY KEY (topic, part, record_offset)
 );
 """
+_NEW_KEY: Final = f"""
+UPDATE usage SET kind = {older_kind([c.name for c in COLUMNS])};
+ALTER TABLE usage DROP CONSTRAINT usage_pkey;
+ALTER TABLE usage ADD PRIMARY KEY ({", ".join(KEY)});
+"""  # noqa: S608
+"""Of a table whose key was the id alone: a primary key has no NULL in it."""
+
 _INSERT: Final = (
     f"INSERT INTO usage ({', '.join(c.name for c in COLUMNS)}) SELECT * FROM"  # noqa: S608
-    f" unnest({', '.join(f'%s::{_kind(c.kind)}[]' for c in COLUMNS)}) ON CONFLICT DO NOTHING"
+    f" unnest({', '.join(f'%s::{_type(c.sql_type)}[]' for c in COLUMNS)}) ON CONFLICT DO NOTHING"
 )
 _INSERT_UNREADABLE: Final = (
     "INSERT INTO unreadable VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING"
@@ -109,6 +124,9 @@ class Postgres:
                 return
             for column in missing:
                 db.execute(f"ALTER TABLE usage ADD COLUMN {_definition(column)}".encode())
+            if "kind" in {column.name for column in missing}:
+                _log.warning("the ledger in %s gets the key %s", self.name, ", ".join(KEY))
+                db.execute(_NEW_KEY.encode())
 
     def book(self, batch: UsageBatch) -> int:
         """All of the batch and its positions, or nothing of it."""
@@ -117,7 +135,7 @@ class Postgres:
 
     def _book(self, batch: UsageBatch) -> int:
         # in one order, so that two ledgers that book the same events never wait for each other
-        events = sorted(batch.events, key=attrgetter("id"))
+        events = sorted(batch.events, key=event_key)
         moves = sorted((*place, offset) for place, offset in batch.positions.items())
         with self._connect() as db, db.cursor() as cursor:
             cursor.execute(_INSERT.encode(), columns_of(events))

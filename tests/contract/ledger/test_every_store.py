@@ -46,9 +46,10 @@ def test_the_same_request_counts_once_within_and_across_batches(place: Place) ->
     assert ledger.totals().cost == sum_of(events(1, 2, 3))
 
 
-def test_of_two_events_with_one_id_the_first_counts(place: Place) -> None:
+def test_of_two_events_with_one_key_the_first_counts(place: Place) -> None:
     ledger = place.empty()
-    first, again = usage_event(1), usage_event(2).model_copy(update={"id": "r1"})
+    first = usage_event(1)
+    again = usage_event(2).model_copy(update={"id": first.id, "tenant": first.tenant})
     ledger.book(UsageBatch([first, again], {}))
     ledger.book(UsageBatch([again], {}))
     assert ledger.totals().cost == first.cost_micro_usd != again.cost_micro_usd

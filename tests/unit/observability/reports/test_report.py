@@ -37,7 +37,9 @@ EVENTS = [usage_event(number * 1000) for number in range(500)]
 NOTHING = CostRow(
     (), 0, 0, 0, 0, 0, 0, 0, Decimal(0), Decimal(0), None, dict.fromkeys(SAVINGS, Decimal(0))
 )
-EMPTY = CostReport((), MONTH, (), NOTHING, (), Forecast(*[Decimal(0)] * 4, 0))
+EMPTY = CostReport(
+    (), MONTH, (), NOTHING, (), Forecast(Decimal(0), Decimal(0), Decimal(0), Decimal(0), 0)
+)
 
 
 @pytest.fixture(scope="module")
