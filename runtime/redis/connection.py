@@ -1,11 +1,13 @@
-"""Is Redis here, and what does a command answer while it isn't?
+"""Redis connection behind a circuit breaker. What does a command answer while Redis is away?
 
 While the link is down every command answers None at once, without an attempt, so an outage costs a
-request nothing; `watch` finds out when it is back. Commands have a short deadline for the same
+request nothing; a `ping` finds out when it is back. Commands have a short deadline for the same
 reason.
 """
 
 import asyncio
+import math
+import time
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
@@ -13,6 +15,9 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from runtime.circuit_breaker.breaker import CircuitBreaker
+from runtime.circuit_breaker.rules import BreakerRules, CallFailure, Cooldown, Succeeded, Tripped
+from runtime.circuit_breaker.state_machine import BreakerRefused
 from runtime.redis.errors import REDIS_UNAVAILABLE
 from runtime.redis.pipelining import PipelineLane
 
@@ -21,6 +26,9 @@ COMMAND_TIMEOUT_S: Final = 1.0
 """Long enough that a busy event loop isn't taken for a lost Redis."""
 _CONNECTIONS: Final = 16
 """So that many requests at once wait their turn rather than open a connection each."""
+
+_LINK_RULES: Final = BreakerRules(consecutive=1, cooldown=Cooldown(math.inf, math.inf))
+"""One lost command opens it, and none is ever a probe: a request must not wait for a dead Redis."""
 
 
 def connect_redis(url: str) -> Redis:
@@ -43,21 +51,30 @@ class RedisLink:
     def __init__(self, redis: Redis) -> None:
         self.redis: Final = redis
         self.trips: Final = PipelineLane(redis, COMMAND_TIMEOUT_S)
-        self.up = True
+        self._breaker = CircuitBreaker(_LINK_RULES)
+
+    @property
+    def up(self) -> bool:
+        """Whether Redis answered last time."""
+        return self._breaker.closed
 
     async def run(self, command: Callable[[], Awaitable[_T]]) -> _T | None:
         """The command's answer, or None when Redis is away."""
-        if not self.up:
+        permit = self._breaker.admit(time.monotonic())
+        if isinstance(permit, BreakerRefused):
             return None
         try:
-            return await command()
+            answer = await command()
         except REDIS_UNAVAILABLE:
-            self.lose()
+            self._breaker.report(permit, CallFailure(), time.monotonic())
+            _raise_if_cancelled()
             return None
+        self._breaker.report(permit, Succeeded(), time.monotonic())
+        return answer
 
     def lose(self) -> None:
-        """A command has failed."""
-        self.up = False
+        """Something that isn't a command of `run` has failed, such as a subscription."""
+        self._breaker.open(Tripped("failures"), time.monotonic())
         _raise_if_cancelled()
 
     async def ping(self) -> bool:
@@ -67,7 +84,7 @@ class RedisLink:
         except REDIS_UNAVAILABLE:
             self.lose()
         else:
-            self.up = True
+            self._breaker.close()
             _raise_if_cancelled()
         return self.up
 

@@ -14,7 +14,7 @@ from runtime.redis.connection import RedisLink, connect_redis
 from workers.health.admission import CallPermit, DeploymentAdmission
 from workers.health.breaker_registry import Transition
 from workers.health.gate import NotNow, Ready
-from workers.health.limits import (
+from workers.health.limits.rate_budget import (
     BucketLevel,
     LeaseGrant,
     LeaseRequest,
@@ -193,9 +193,9 @@ async def test_a_hung_redis_delays_one_call_and_then_none(
 ASKS = [
     LeaseRequest(tokens=100),
     LeaseRequest(tokens=4000),
-    LeaseRequest(tokens=7000, back_requests=1, back_tokens=50),
-    LeaseRequest(tokens=10, left_requests=3),
-    LeaseRequest(tokens=10, back_tokens=-900, left_tokens=200),
+    LeaseRequest(tokens=7000, returned_requests=1, returned_tokens=50),
+    LeaseRequest(tokens=10, remaining_requests=3),
+    LeaseRequest(tokens=10, returned_tokens=-900, remaining_tokens=200),
     LeaseRequest(tokens=10),
     LeaseRequest(tokens=99_999),
 ]

@@ -14,6 +14,8 @@ from functools import partial
 from typing import Final, TypeAlias
 
 from producers.contract import Usage
+from runtime.circuit_breaker.rules import BreakerSignal, Ignored, Succeeded
+from runtime.circuit_breaker.state_machine import BreakerPermit, BreakerRefused
 from runtime.config.catalog import Catalog, Deployment
 from workers.health.breaker_registry import (
     BreakerRegistry,
@@ -23,11 +25,11 @@ from workers.health.breaker_registry import (
     name_of,
 )
 from workers.health.breaker_sync import announcement, apply_remote_state, resynchronise
-from workers.health.circuit_breaker import BreakerPermit, BreakerRefused
-from workers.health.circuit_breaker_rules import BreakerRules, BreakerSignal, Ignored, Succeeded
 from workers.health.deployment_state import BreakerKeys, DeploymentState
 from workers.health.gate import Gate, NotNow, Ready
-from workers.health.limits import Concurrency, ConcurrencyRules, Quota
+from workers.health.health_rules import HealthRules
+from workers.health.limits.concurrency_limit import Concurrency, ConcurrencyRules
+from workers.health.limits.rate_budget import Quota
 from workers.health.outcome_policy import OutcomeVerdict, judge_outcome
 from workers.health.rate_leases import RateLeases
 from workers.health.shared_state import BreakerNews, SharedFleetState
@@ -73,16 +75,16 @@ class DeploymentAdmission:
         clock: Clock,
         hear: OnTransition,
         *,
-        rules: BreakerRules | None = None,
+        rules: HealthRules | None = None,
         concurrency: ConcurrencyRules | None = None,
         state: SharedFleetState | None = None,
     ) -> None:
         self._clock = clock
         self._hear = hear
-        self._rules = rules or BreakerRules()
+        self._rules = rules or HealthRules()
         self._concurrency = concurrency or ConcurrencyRules()
         self._state = state
-        self._breakers = BreakerRegistry(self._rules, clock, self._heard)
+        self._breakers = BreakerRegistry(self._rules.breaker, clock, self._heard)
         self._rates = RateLeases(clock, None if state is None else state.lease)
         self._changed = asyncio.Event()
         self._numbers = itertools.count()
@@ -111,7 +113,7 @@ class DeploymentAdmission:
         if isinstance(passes, BreakerRefused):
             return NotNow(passes.until, passes.reason)
         if room.in_flight >= room.concurrency.limit:
-            return NotNow(self._clock() + self._rules.recheck_s, "concurrency")
+            return NotNow(self._clock() + self._rules.breaker.recheck_s, "concurrency")
         until = self._rates.shut_until(room.keys.deployment, tokens)
         if until is not None:
             return NotNow(until, "rate")
@@ -152,7 +154,7 @@ class DeploymentAdmission:
         now, self._note = self._clock(), note
         room = self._out.get(permit.number)
         slow_after_s = self._rules.slow_after_s if room is None else room.slow_after_s(self._rules)
-        verdict = judge_outcome(outcome, now - permit.at, slow_after_s, self._rules.patient_s)
+        verdict = judge_outcome(outcome, now - permit.at, slow_after_s, self._rules.fair_wait_s)
         if room is not None:
             used = _tokens(outcome.usage)
             self._rates.settle(permit.keys.deployment, permit.tokens, used, outcome.limits)
@@ -235,7 +237,7 @@ class DeploymentAdmission:
         try:
             for key in wanted:
                 if not await self._take_place(key, number):
-                    room.no_place_until = self._clock() + self._rules.recheck_s
+                    room.no_place_until = self._clock() + self._rules.breaker.recheck_s
                     return BreakerRefused(room.no_place_until, "failures")
             passes = self._breakers.admit(room.keys)
             if not isinstance(passes, BreakerRefused):
@@ -261,10 +263,9 @@ class DeploymentAdmission:
         if room is None:
             return
         room.in_flight -= 1
-        for key, ticket, signal in zip(
-            permit.keys, permit.passes, (deployment, provider), strict=True
-        ):
-            self._breakers.report(key, ticket, signal)
+        signals = (deployment, provider)
+        for key, breaker_permit, signal in zip(permit.keys, permit.passes, signals, strict=True):
+            self._breakers.report(key, breaker_permit, signal)
         self._free(permit.probing, permit.number)
 
     def _heard(self, transition: Transition) -> None:
@@ -296,7 +297,7 @@ def keys_of(name: str, deployment: Deployment) -> BreakerKeys:
 
 def _probed(keys: BreakerKeys, passes: Sequence[BreakerPermit]) -> Sequence[str]:
     pairs = zip(keys, passes, strict=True)
-    return [key for key, ticket in pairs if ticket.probe is not None]
+    return [key for key, permit in pairs if permit.probe is not None]
 
 
 def _tokens(usage: Usage | None) -> int:

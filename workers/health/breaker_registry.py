@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from workers.health import circuit_breaker
-from workers.health.circuit_breaker import (
+from runtime.circuit_breaker import state_machine
+from runtime.circuit_breaker.rules import BreakerRules, BreakerSignal, Reason, Tripped
+from runtime.circuit_breaker.state_machine import (
     Admitted,
     BreakerPermit,
     BreakerRefused,
@@ -14,7 +15,6 @@ from workers.health.circuit_breaker import (
     Open,
     State,
 )
-from workers.health.circuit_breaker_rules import BreakerRules, BreakerSignal, Reason, Tripped
 
 Clock: TypeAlias = Callable[[], float]
 TransitionOrigin: TypeAlias = Literal["here", "peer", "operator"]
@@ -59,7 +59,7 @@ class BreakerRegistry:
         admitted = self._admissions(keys)
         if isinstance(admitted, BreakerRefused):
             return admitted
-        return tuple(one.ticket for one in admitted)
+        return tuple(one.permit for one in admitted)
 
     def admit(self, keys: Sequence[str]) -> tuple[BreakerPermit, ...] | BreakerRefused:
         """One pass of each breaker for one call, or the refusal that lasts longest."""
@@ -68,19 +68,19 @@ class BreakerRegistry:
             return admitted
         for key, one in zip(keys, admitted, strict=True):
             self._keep(key, one.state, "here")
-        return tuple(one.ticket for one in admitted)
+        return tuple(one.permit for one in admitted)
 
     def places(self, key: str) -> int:
         """How many probes the breaker takes at once."""
         state = self.state(key)
-        return circuit_breaker.probe_limit(state, self._rules) if isinstance(state, HalfOpen) else 1
+        return state_machine.probe_limit(state, self._rules) if isinstance(state, HalfOpen) else 1
 
-    def report(self, key: str, ticket: BreakerPermit, signal: BreakerSignal) -> None:
-        """The call that `ticket` allowed has ended."""
+    def report(self, key: str, permit: BreakerPermit, signal: BreakerSignal) -> None:
+        """The call that `permit` allowed has ended."""
         now = self._clock()
         self._keep(
             key,
-            circuit_breaker.report_call(self.state(key), ticket, signal, now, self._rules),
+            state_machine.report_call(self.state(key), permit, signal, now, self._rules),
             "here",
         )
 
@@ -88,20 +88,20 @@ class BreakerRegistry:
         """Open it at once: somebody else was told to stay away."""
         now = self._clock()
         self._keep(
-            key, circuit_breaker.open_breaker(self.state(key), signal, now, self._rules), origin
+            key, state_machine.open_breaker(self.state(key), signal, now, self._rules), origin
         )
 
     def reset(self, key: str, origin: TransitionOrigin) -> None:
         """Close it: somebody else saw it recover, or an operator lifts a forced state."""
-        self._keep(key, circuit_breaker.close_breaker(self.state(key)), origin)
+        self._keep(key, state_machine.close_breaker(self.state(key)), origin)
 
     def force(self, key: str, *, to_open: bool, origin: TransitionOrigin) -> None:
         """Hold it open or closed until `reset`."""
-        self._keep(key, circuit_breaker.force_breaker(self.state(key), to_open=to_open), origin)
+        self._keep(key, state_machine.force_breaker(self.state(key), to_open=to_open), origin)
 
     def _admissions(self, keys: Sequence[str]) -> tuple[Admitted, ...] | BreakerRefused:
         now = self._clock()
-        answers = [circuit_breaker.admit_call(self.state(key), now, self._rules) for key in keys]
+        answers = [state_machine.admit_call(self.state(key), now, self._rules) for key in keys]
         refusals = [answer for answer in answers if isinstance(answer, BreakerRefused)]
         if refusals:
             return max(refusals, key=lambda refusal: refusal.until)
@@ -136,9 +136,9 @@ def name_of(state: State) -> StateName:
             return "open"
         case HalfOpen():
             return "half_open"
-        case circuit_breaker.ForcedOpen():
+        case state_machine.ForcedOpen():
             return "forced_open"
-        case circuit_breaker.ForcedClosed():
+        case state_machine.ForcedClosed():
             return "forced_closed"
 
 

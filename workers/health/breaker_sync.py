@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from typing import assert_never
 
+from runtime.circuit_breaker.rules import Tripped
+from runtime.circuit_breaker.state_machine import Closed, ForcedClosed, ForcedOpen, HalfOpen, Open
 from workers.health.breaker_registry import BreakerRegistry, Transition
-from workers.health.circuit_breaker import Closed, ForcedClosed, ForcedOpen, HalfOpen, Open
-from workers.health.circuit_breaker_rules import Tripped
 from workers.health.shared_state import BreakerNews
 
 

@@ -3,16 +3,15 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from workers.health.circuit_breaker_rules import BreakerRules
-from workers.health.limits import (
+from workers.health.health_rules import HealthRules
+from workers.health.limits.concurrency_limit import (
     Concurrency,
     ConcurrencyRules,
-    LatencyQuantile,
     limit_after_answer,
     limit_after_drop,
     limit_after_recovery,
-    quantile_after,
 )
+from workers.health.limits.latency_quantile import LatencyQuantile, quantile_after
 from workers.health.outcome_policy import OutcomeVerdict
 from workers.providers.base.call_outcome import CallOutcome, Completion
 
@@ -51,11 +50,11 @@ class DeploymentState:
         else:
             self.failures += 1
 
-    def slow_after_s(self, rules: BreakerRules) -> float:
+    def slow_after_s(self, rules: HealthRules) -> float:
         """The time to the first token that counts as slow here."""
         if self.typical.known_s is None:
             return rules.slow_after_s
-        often = max(rules.patient_s, rules.slow_factor * self.typical.known_s)
+        often = max(rules.fair_wait_s, rules.slow_factor * self.typical.known_s)
         return min(rules.slow_after_s, often)
 
     def restart(self, rules: ConcurrencyRules) -> None:

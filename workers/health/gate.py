@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from workers.health.circuit_breaker_rules import Reason
+from runtime.circuit_breaker.rules import Reason
 
 
 @dataclass(frozen=True, slots=True)

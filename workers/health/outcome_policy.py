@@ -6,7 +6,7 @@ Every kind of outcome is judged here and nowhere else.
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, assert_never
 
-from workers.health.circuit_breaker_rules import (
+from runtime.circuit_breaker.rules import (
     BreakerSignal,
     CallFailure,
     Ignored,
@@ -57,11 +57,11 @@ class OutcomeVerdict:
 
 
 def judge_outcome(  # noqa: C901, PLR0911, PLR0912 -- one exhaustive table reads better than its pieces
-    outcome: CallOutcome, took_s: float, slow_after_s: float, patient_s: float
+    outcome: CallOutcome, took_s: float, slow_after_s: float, fair_wait_s: float
 ) -> OutcomeVerdict:
     """The verdict on a call that took `took_s` seconds, when `slow_after_s` is unreasonably long.
 
-    A time-out before `patient_s` was the caller's short deadline, not the deployment's fault.
+    A time-out before `fair_wait_s` was the caller's short deadline, not the deployment's fault.
     """
     match outcome:
         case Completion(first_token_s=first_token_s):
@@ -84,7 +84,7 @@ def judge_outcome(  # noqa: C901, PLR0911, PLR0912 -- one exhaustive table reads
             return OutcomeVerdict("again", Tripped("rate_limited", wait_s), Succeeded(), "drop")
         case Overloaded(wait_s=wait_s):
             return OutcomeVerdict("again", Ignored(), Tripped("overloaded", wait_s), "drop")
-        case TimedOut() if took_s < patient_s:
+        case TimedOut() if took_s < fair_wait_s:
             return OutcomeVerdict("again", Ignored())
         case TimedOut():
             return OutcomeVerdict("again", CallFailure(), pressure="drop")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from workers.health.breaker_registry import Clock
-from workers.health.limits import (
+from workers.health.limits.rate_budget import (
     BucketLevel,
     LeaseGrant,
     LeaseRequest,
@@ -50,16 +50,18 @@ class _Account:
         return True
 
     def ask(self, tokens: float, now: float) -> LeaseRequest:
-        left_requests, left_tokens, told_at = self.left
-        back = (self.requests, self.tokens)
-        back_requests, back_tokens = (0 if math.isinf(amount) else amount for amount in back)
+        remaining_requests, remaining_tokens, told_at = self.left
+        unspent = (self.requests, self.tokens)
+        returned_requests, returned_tokens = (
+            0 if math.isinf(amount) else amount for amount in unspent
+        )
         age_s = now - told_at
         return LeaseRequest(
             tokens=tokens,
-            back_requests=back_requests,
-            back_tokens=back_tokens,
-            left_requests=brought_forward(left_requests, self.quota.rpm, age_s),
-            left_tokens=brought_forward(left_tokens, self.quota.tpm, age_s),
+            returned_requests=returned_requests,
+            returned_tokens=returned_tokens,
+            remaining_requests=brought_forward(remaining_requests, self.quota.rpm, age_s),
+            remaining_tokens=brought_forward(remaining_tokens, self.quota.tpm, age_s),
         )
 
     def hold(self, granted: LeaseGrant, now: float) -> None:

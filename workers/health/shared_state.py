@@ -13,13 +13,13 @@ from typing import Any, Final, Literal, TypeAlias, cast
 
 from redis.asyncio.client import PubSub
 
+from runtime.circuit_breaker.rules import Reason
 from runtime.redis.connection import RedisLink
 from runtime.redis.errors import REDIS_UNAVAILABLE
 from runtime.redis.key_names import named
 from runtime.redis.lease import CountingLeases, RedisAway
 from runtime.redis.lua_files import lua
-from workers.health.circuit_breaker_rules import Reason
-from workers.health.limits import BURST_S, LEASE_S, LeaseGrant, LeaseRequest, Quota
+from workers.health.limits.rate_budget import BURST_S, LEASE_S, LeaseGrant, LeaseRequest, Quota
 
 SharedState: TypeAlias = Literal["open", "closed", "forced_open", "forced_closed"]
 BREAKERS: Final = named("breakers")
@@ -118,8 +118,8 @@ class SharedFleetState:
         """As `limits.grant`, on the fleet's bucket; None when Redis is away."""
         args = [
             *(_number(limit) for limit in (quota.rpm, quota.tpm)),
-            *(BURST_S, LEASE_S, ask.tokens, ask.back_requests, ask.back_tokens),
-            *(_number(left) for left in (ask.left_requests, ask.left_tokens)),
+            *(BURST_S, LEASE_S, ask.tokens, ask.returned_requests, ask.returned_tokens),
+            *(_number(left) for left in (ask.remaining_requests, ask.remaining_tokens)),
         ]
         answer = await self._run(lambda: self._lease([named("rate", key)], args))
         return None if answer is None else _grant(quota, *map(float, answer))

@@ -1,6 +1,6 @@
--- workers/health/limits.py: grant(), on the fleet's bucket. A dimension without a limit is passed as -1.
+-- grant_lease() of workers/health/limits/rate_budget.py, on the fleet's bucket. A dimension without a limit is passed as -1.
 -- KEYS[1]: hash {requests, tokens, at}
--- ARGV: rpm, tpm, burst_s, lease_s, tokens, back_requests, back_tokens, left_requests, left_tokens
+-- ARGV: rpm, tpm, burst_s, lease_s, tokens, returned_requests, returned_tokens, remaining_requests, remaining_tokens
 -- Returns {requests, tokens, wait_s} as text, since Lua's numbers would lose their fractions.
 local rpm, tpm, burst_s, lease_s = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local wanted = tonumber(ARGV[5])

@@ -6,7 +6,7 @@ from runtime.config.catalog import Catalog
 from workers.health.admission import CallPermit, DeploymentAdmission
 from workers.health.breaker_registry import Transition
 from workers.health.gate import NotNow, Ready
-from workers.health.limits import ConcurrencyRules
+from workers.health.limits.concurrency_limit import ConcurrencyRules
 from workers.providers.base.call_outcome import (
     BadCredentials,
     Completion,

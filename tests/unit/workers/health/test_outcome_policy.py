@@ -3,7 +3,7 @@ from typing import get_args
 import pytest
 
 from producers.contract import Usage
-from workers.health.circuit_breaker_rules import (
+from runtime.circuit_breaker.rules import (
     BreakerSignal,
     CallFailure,
     Ignored,
@@ -59,7 +59,7 @@ TABLE: list[tuple[CallOutcome, FollowUp, BreakerSignal, BreakerSignal]] = [
 def test_every_outcome_is_judged(
     outcome: CallOutcome, follow: FollowUp, deployment: BreakerSignal, provider: BreakerSignal
 ) -> None:
-    verdict = judge_outcome(outcome, took_s=20, slow_after_s=20, patient_s=2)
+    verdict = judge_outcome(outcome, took_s=20, slow_after_s=20, fair_wait_s=2)
     assert (verdict.follow, verdict.deployment, verdict.provider) == (follow, deployment, provider)
 
 
@@ -69,7 +69,7 @@ def test_the_table_above_has_every_kind_of_failure() -> None:
 
 def test_a_timeout_set_by_the_callers_deadline_is_not_the_deployments_fault() -> None:
     assert (
-        judge_outcome(TimedOut(message="m"), took_s=1.9, slow_after_s=20, patient_s=2).deployment
+        judge_outcome(TimedOut(message="m"), took_s=1.9, slow_after_s=20, fair_wait_s=2).deployment
         == Ignored()
     )
 

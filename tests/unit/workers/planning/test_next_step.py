@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runtime.budgets.standing import BudgetStatus, Exhausted, OverSoftLimit, WithinBudget
-from workers.health.circuit_breaker_rules import Reason
+from runtime.circuit_breaker.rules import Reason
 from workers.health.gate import Gate, NotNow, Ready
 from workers.health.outcome_policy import FollowUp
 from workers.planning.next_step import (

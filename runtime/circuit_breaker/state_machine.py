@@ -1,21 +1,19 @@
-"""May this deployment be called now, and what does a call's end change about that?
+"""Circuit breaker state machine: closed, open, half-open. May this be called now?
 
     Closed ──failures, slow calls──► Open ──until──► HalfOpen ──enough probes succeed──► Closed
        └────────── tripped ────────► Open ◄──────────── a probe fails, or is tripped
 
-Rules: every transition of a breaker is in this file. A call ends in four ways: succeeded, failed,
-ignored (cancelled, or the caller's own mistake) or tripped (the provider said how long to stay
-away). An outcome counts only for the generation of the state that admitted it, so a late answer
-from before an outage neither closes nor reopens; a trip always counts. A probe holds a lease: one
-that never reports frees its place. The three endings of a call are those of Netflix's
-concurrency-limits; the window is that of resilience4j.
+Every transition is in this file; the rules are parameters. A call ends in four ways: succeeded,
+failed, ignored (cancelled, or the caller's own mistake) or tripped (somebody said to stay away, and
+maybe for how long). The three endings of a call are those of Netflix's concurrency-limits; the
+window is that of resilience4j.
 """
 
 import math
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias, assert_never
 
-from workers.health.circuit_breaker_rules import (
+from runtime.circuit_breaker.rules import (
     BreakerRules,
     BreakerSignal,
     CallFailure,
@@ -30,9 +28,10 @@ _BUCKETS: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """What happened in one tenth of the window; `index`: its number since the epoch."""
+    """What happened in one tenth of the window."""
 
     index: int
+    """Its number since the clock's zero."""
     calls: int = 0
     failures: int = 0
     slow: int = 0
@@ -40,33 +39,37 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """Calls pass. streak: bad calls since the last good one; window: oldest bucket first."""
+    """Calls pass."""
 
     generation: int = 0
     streak: int = 0
+    """Bad calls since the last good one."""
     window: tuple[Bucket, ...] = ()
+    """Oldest bucket first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """No call passes before `until`. trips: openings in a row without a recovery between."""
+    """No call passes before `until`."""
 
     generation: int
     until: float
     reason: Reason
-    trips: int = 1
+    openings: int = 1
+    """In a row, without a recovery between."""
 
 
 @dataclass(frozen=True, slots=True)
 class HalfOpen:
-    """A few probes pass. leases: probe number → when its place is free again whatever happens."""
+    """A few probes pass."""
 
     generation: int
     reason: Reason
-    trips: int
+    openings: int
     successes: int = 0
     next_probe: int = 0
     leases: tuple[tuple[int, float], ...] = ()
+    """Probe number, and when its place is free again whatever happens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +91,12 @@ State: TypeAlias = Closed | Open | HalfOpen | ForcedOpen | ForcedClosed
 
 @dataclass(frozen=True, slots=True)
 class BreakerPermit:
-    """The right to make one call: to be reported once. probe: its number, if it is one."""
+    """The right to make one call: to be reported once."""
 
     generation: int
+    """Of the state that gave it."""
     probe: int | None = None
+    """Its number, if it is a probe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +104,7 @@ class Admitted:
     """Go ahead, and keep `state`."""
 
     state: State
-    ticket: BreakerPermit
+    permit: BreakerPermit
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +125,7 @@ def admit_call(state: State, now: float, rules: BreakerRules) -> Admitted | Brea
         case Open() if now < state.until:
             return BreakerRefused(state.until, state.reason)
         case Open():
-            half_open = HalfOpen(state.generation + 1, state.reason, state.trips)
+            half_open = HalfOpen(state.generation + 1, state.reason, state.openings)
             return _admit_probe(half_open, now, rules)
         case HalfOpen():
             return _admit_probe(state, now, rules)
@@ -129,9 +134,9 @@ def admit_call(state: State, now: float, rules: BreakerRules) -> Admitted | Brea
 
 
 def report_call(
-    state: State, ticket: BreakerPermit, signal: BreakerSignal, now: float, rules: BreakerRules
+    state: State, permit: BreakerPermit, signal: BreakerSignal, now: float, rules: BreakerRules
 ) -> State:
-    """The state after the call that `ticket` allowed has ended."""
+    """The state after the call that `permit` allowed has ended."""
     match signal:
         case Tripped():
             return open_breaker(state, signal, now, rules)
@@ -139,13 +144,16 @@ def report_call(
             pass
         case _:
             assert_never(signal)
-    if ticket.generation != state.generation:
+    # An outcome counts only for the state that admitted its call: a late answer from before an
+    # outage neither closes the breaker nor reopens it, and of a burst that fails together only
+    # the part up to the opening counts. What was said outright (a trip, above) always counts.
+    if permit.generation != state.generation:
         return state
     match state:
         case Closed():
             return _count(state, signal, now, rules)
         case HalfOpen():
-            return _probed(_released(state, ticket), signal, now, rules)
+            return _probed(_released(state, permit), signal, now, rules)
         case Open() | ForcedOpen() | ForcedClosed():
             return state
         case _:
@@ -158,18 +166,19 @@ def open_breaker(state: State, signal: Tripped, now: float, rules: BreakerRules)
         case ForcedOpen() | ForcedClosed():
             return state
         case Open():
-            until = now + _stay_away_s(signal, state.trips, rules)
+            # the same outage: it neither counts as another opening nor starts a new generation
+            until = now + rules.stay_open_s(signal, state.openings)
             return (
                 replace(state, until=until, reason=signal.reason) if until > state.until else state
             )
         case Closed():
-            trips = 1
+            openings = 1
         case HalfOpen():
-            trips = state.trips + 1
+            openings = state.openings + 1
         case _:
             assert_never(state)
-    until = now + _stay_away_s(signal, trips, rules)
-    return Open(state.generation + 1, until, signal.reason, trips)
+    until = now + rules.stay_open_s(signal, openings)
+    return Open(state.generation + 1, until, signal.reason, openings)
 
 
 def close_breaker(state: State) -> State:
@@ -178,27 +187,28 @@ def close_breaker(state: State) -> State:
 
 
 def force_breaker(state: State, *, to_open: bool) -> State:
-    """Held open or closed until `reset`."""
+    """Held open or closed until `close_breaker`."""
     return (ForcedOpen if to_open else ForcedClosed)(state.generation + 1)
 
 
 def _admit_probe(state: HalfOpen, now: float, rules: BreakerRules) -> Admitted | BreakerRefused:
+    # a probe holds a lease rather than a place: one whose caller died would keep all others out
     alive = tuple(lease for lease in state.leases if lease[1] > now)
     if len(alive) >= probe_limit(state, rules):
         return BreakerRefused(now + rules.recheck_s, state.reason)
     number = state.next_probe
     leases = (*alive, (number, now + rules.probe_lease_s))
-    kept = replace(state, leases=leases, next_probe=number + 1)
-    return Admitted(kept, BreakerPermit(state.generation, number))
+    admitted = replace(state, leases=leases, next_probe=number + 1)
+    return Admitted(admitted, BreakerPermit(state.generation, number))
 
 
 def probe_limit(state: HalfOpen, rules: BreakerRules) -> int:
-    """Probes at once: one call tests the water, and only its success lets a few more follow."""
+    """Probes at once: one alone, and only after its success a few more."""
     return rules.probes if state.successes else 1
 
 
-def _released(state: HalfOpen, ticket: BreakerPermit) -> HalfOpen:
-    leases = tuple(lease for lease in state.leases if lease[0] != ticket.probe)
+def _released(state: HalfOpen, permit: BreakerPermit) -> HalfOpen:
+    leases = tuple(lease for lease in state.leases if lease[0] != permit.probe)
     return replace(state, leases=leases)
 
 
@@ -210,8 +220,8 @@ def _probed(
             return state
         case Succeeded(slow=False):
             successes = state.successes + 1
-            throttled = state.reason == "rate_limited"  # it has said when to come back
-            if throttled or successes >= rules.successes_to_close:
+            # one answer is enough after a rate limit: the provider had said when to come back
+            if state.reason == "rate_limited" or successes >= rules.successes_to_close:
                 return Closed(state.generation + 1)
             return replace(state, successes=successes)
         case Succeeded():
@@ -229,12 +239,16 @@ def _count(
         case Ignored():
             return state
         case Succeeded():
-            streak, failed, slow = (state.streak + 1 if signal.slow else 0), 0, int(signal.slow)
+            bad, failed, slow = signal.slow, 0, int(signal.slow)
         case CallFailure():
-            streak, failed, slow = state.streak + 1, 1, 0
+            bad, failed, slow = True, 1, 0
         case _:
             assert_never(signal)
-    window = _slide(state.window, int(now // (rules.window_s / _BUCKETS)), failed, slow)
+    streak, window = (state.streak + 1 if bad else 0), state.window
+    if rules.ratios is not None:
+        window = _slide(window, int(now // (rules.ratios.window_s / _BUCKETS)), failed, slow)
+    elif streak == state.streak:  # nothing to count, as with nearly every call: no new state
+        return state
     counted = Closed(state.generation, streak, window)
     reason = _why_open(counted, rules, "failures" if failed else "slow")
     return counted if reason is None else open_breaker(counted, Tripped(reason), now, rules)
@@ -244,7 +258,7 @@ def _slide(window: tuple[Bucket, ...], index: int, failed: int, slow: int) -> tu
     """The window with one more call in bucket `index`; a clock that steps back adds to the last."""
     last = window[-1] if window else Bucket(index)
     if last.index < index:
-        window = (*(kept for kept in window if kept.index > index - _BUCKETS), Bucket(index))
+        window = (*(b for b in window if b.index > index - _BUCKETS), Bucket(index))
         last = window[-1]
     grown = Bucket(last.index, last.calls + 1, last.failures + failed, last.slow + slow)
     return (*window[:-1], grown)
@@ -253,15 +267,13 @@ def _slide(window: tuple[Bucket, ...], index: int, failed: int, slow: int) -> tu
 def _why_open(state: Closed, rules: BreakerRules, latest: Reason) -> Reason | None:
     if state.streak >= rules.consecutive:
         return latest
-    calls = sum(bucket.calls for bucket in state.window)
-    if calls < rules.min_calls:
+    if rules.ratios is None:
         return None
-    if sum(bucket.failures for bucket in state.window) >= rules.failure_ratio * calls:
+    calls = sum(bucket.calls for bucket in state.window)
+    if calls < rules.ratios.min_calls:
+        return None
+    if sum(bucket.failures for bucket in state.window) >= rules.ratios.failed * calls:
         return "failures"
-    if sum(bucket.slow for bucket in state.window) >= rules.slow_ratio * calls:
+    if sum(bucket.slow for bucket in state.window) >= rules.ratios.slow * calls:
         return "slow"
     return None
-
-
-def _stay_away_s(signal: Tripped, trips: int, rules: BreakerRules) -> float:
-    return rules.cooldowns[signal.reason].after(trips) if signal.for_s is None else signal.for_s

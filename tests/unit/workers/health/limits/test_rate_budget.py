@@ -1,16 +1,12 @@
 import math
-import random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workers.health.limits import (
+from workers.health.limits.rate_budget import (
     BURST_S,
     BucketLevel,
-    Concurrency,
-    ConcurrencyRules,
-    LatencyQuantile,
     LeaseGrant,
     LeaseRequest,
     Quota,
@@ -18,15 +14,10 @@ from workers.health.limits import (
     effective_quota,
     full_buckets,
     grant_lease,
-    limit_after_answer,
-    limit_after_drop,
-    limit_after_recovery,
-    quantile_after,
 )
 from workers.providers.base.call_outcome import RateLimits, RateWindow
 
 QUOTA = Quota(rpm=600, tpm=60_000)
-RULES = ConcurrencyRules()
 
 
 def test_a_lease_is_a_quarter_second_of_the_rate() -> None:
@@ -52,7 +43,10 @@ def test_a_refusal_says_when_it_is_worth_asking_again() -> None:
 
 def test_what_is_given_back_is_there_for_others() -> None:
     level, _ = grant_lease(
-        BucketLevel(0, 0, 0), QUOTA, LeaseRequest(tokens=10, back_requests=5, back_tokens=400), 0
+        BucketLevel(0, 0, 0),
+        QUOTA,
+        LeaseRequest(tokens=10, returned_requests=5, returned_tokens=400),
+        0,
     )
     assert level.requests == 5 - 2
     assert level.tokens == 400 - 250
@@ -60,7 +54,7 @@ def test_what_is_given_back_is_there_for_others() -> None:
 
 def test_usage_beyond_the_estimate_is_a_debt() -> None:
     level, refused = grant_lease(
-        BucketLevel(50, 100, 0), QUOTA, LeaseRequest(tokens=10, back_tokens=-600), 0
+        BucketLevel(50, 100, 0), QUOTA, LeaseRequest(tokens=10, returned_tokens=-600), 0
     )
     assert level.tokens == -500
     assert refused.wait_s == pytest.approx(0.51)
@@ -68,11 +62,11 @@ def test_usage_beyond_the_estimate_is_a_debt() -> None:
 
 def test_the_providers_word_only_ever_lowers_the_level() -> None:
     level, _ = grant_lease(
-        BucketLevel(50, 5000, 0), QUOTA, LeaseRequest(tokens=10, left_requests=7), 0
+        BucketLevel(50, 5000, 0), QUOTA, LeaseRequest(tokens=10, remaining_requests=7), 0
     )
     assert level.requests == 7 - 2
     level, _ = grant_lease(
-        BucketLevel(50, 5000, 0), QUOTA, LeaseRequest(tokens=10, left_requests=70), 0
+        BucketLevel(50, 5000, 0), QUOTA, LeaseRequest(tokens=10, remaining_requests=70), 0
     )
     assert level.requests == 50 - 2
 
@@ -126,52 +120,3 @@ def test_a_daily_limit_is_spread_over_what_is_left_of_the_day() -> None:
 def test_a_remainder_grows_while_it_travels() -> None:
     assert brought_forward(0, 60, 2) == 2
     assert math.isinf(brought_forward(0, None, 2))
-
-
-def test_concurrency_grows_while_it_is_used_and_answers_come_as_usual() -> None:
-    c = Concurrency(8)
-    for _ in range(100):
-        c = limit_after_answer(c, 0.5, in_flight=int(c.limit), r=RULES)
-    assert c.limit > 50
-    idle = limit_after_answer(c, 0.5, in_flight=1, r=RULES)
-    assert idle.limit == c.limit
-
-
-def test_concurrency_shrinks_when_answers_get_slower() -> None:
-    c = Concurrency(100)
-    for _ in range(200):
-        c = limit_after_answer(c, 0.5, in_flight=100, r=RULES)
-    before = c.limit
-    for _ in range(20):
-        c = limit_after_answer(c, 5, in_flight=100, r=RULES)
-    assert c.limit < before / 2
-
-
-def test_the_drops_of_one_burst_cut_once() -> None:
-    c = Concurrency(100)
-    for _ in range(50):
-        c = limit_after_drop(c, 10, RULES)
-    assert c.limit == 70
-    assert limit_after_drop(c, 12, RULES).limit == pytest.approx(49)
-    low = Concurrency(1)
-    assert limit_after_drop(low, 10, RULES).limit == RULES.least
-
-
-def test_a_recovered_deployment_starts_small() -> None:
-    assert limit_after_recovery(Concurrency(100, 1, 9, 5), RULES) == Concurrency(RULES.restart)
-    assert limit_after_recovery(Concurrency(3), RULES) == Concurrency(3)
-
-
-def test_typical_settles_where_one_in_twenty_is_above() -> None:
-    draw = random.Random(7)
-    latencies = [draw.lognormvariate(0, 0.5) for _ in range(20_000)]
-    t = LatencyQuantile()
-    for latency in latencies:
-        t = quantile_after(t, latency)
-    above = sum(latency > (t.known_s or 0) for latency in latencies) / len(latencies)
-    assert 0.02 < above < 0.1
-
-
-def test_typical_is_unknown_at_first() -> None:
-    assert LatencyQuantile().known_s is None
-    assert quantile_after(LatencyQuantile(), 1).known_s is None

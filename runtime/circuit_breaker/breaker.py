@@ -1,0 +1,49 @@
+"""One circuit breaker: its rules, and its state as it moves on with every call.
+
+For a single thing that is called, such as Redis or an embedder. Whoever holds many breakers by name
+keeps the states and uses the state machine.
+"""
+
+from runtime.circuit_breaker import state_machine
+from runtime.circuit_breaker.rules import BreakerRules, BreakerSignal, Tripped
+from runtime.circuit_breaker.state_machine import (
+    Admitted,
+    BreakerPermit,
+    BreakerRefused,
+    Closed,
+    State,
+)
+
+
+class CircuitBreaker:
+    """Closed at first. `now`: seconds of one monotonic clock."""
+
+    def __init__(self, rules: BreakerRules) -> None:
+        self._rules = rules
+        self._state: State = Closed()
+
+    @property
+    def closed(self) -> bool:
+        """Whether calls pass without being probes."""
+        return isinstance(self._state, Closed)
+
+    def admit(self, now: float) -> BreakerPermit | BreakerRefused:
+        """A permit for one call, whose end is to be reported."""
+        admission = state_machine.admit_call(self._state, now, self._rules)
+        if isinstance(admission, Admitted):
+            self._state = admission.state
+            return admission.permit
+        return admission
+
+    def report(self, permit: BreakerPermit, signal: BreakerSignal, now: float) -> None:
+        """The call that `permit` allowed has ended."""
+        self._state = state_machine.report_call(self._state, permit, signal, now, self._rules)
+
+    def open(self, signal: Tripped, now: float) -> None:
+        """Open at once: somebody else found out."""
+        self._state = state_machine.open_breaker(self._state, signal, now, self._rules)
+
+    def close(self) -> None:
+        """Closed, and nothing counted: somebody else saw it recover."""
+        if not self.closed:
+            self._state = state_machine.close_breaker(self._state)
