@@ -23,7 +23,7 @@ from cache.semantic.error_bound import (
 )
 from cache.semantic.vector_index import VectorIndex
 from cache.storage.batched_reads import BatchedReads, Unavailable
-from cache.storage.circuit_breaker import DependencyBreaker
+from cache.storage.circuit_breaker import DEPENDENCY_RULES
 from cache.storage.entry import CacheEntry
 from cache.storage.store import EntryStore, decode_read
 from cache.storage.time_limit import within_time_limit
@@ -38,6 +38,9 @@ from cache.verification.tokenizer import tokenize_question
 from cache.verification.verifier import EmbeddedText, Verifier
 from observability.tracing.semconv import CACHE_COSINES, CACHE_REASON, CACHE_SCORE, Attributes
 from observability.tracing.tracer import OpenSpan
+from runtime.circuit_breaker.breaker import CircuitBreaker
+from runtime.circuit_breaker.rules import CallFailure, Succeeded
+from runtime.circuit_breaker.state_machine import BreakerRefused
 from runtime.redis.errors import REDIS_UNAVAILABLE
 
 CANDIDATES: Final = 3
@@ -97,7 +100,7 @@ class SemanticSearch:
         self._embedder = embedder
         self._verifier = verifier
         self._budget_s = budget_s
-        self._breaker = DependencyBreaker()
+        self._breaker = CircuitBreaker(DEPENDENCY_RULES)
         self._removals: set[asyncio.Task[None]] = set()
 
     async def search(self, terms: LookupTerms, version: str, span: OpenSpan) -> SearchResult:
@@ -107,9 +110,9 @@ class SemanticSearch:
         """
         if not _is_searchable(terms):
             return NoMatch("too long or no text")
-        if not self._breaker.allows(time.monotonic()):
+        permit = self._breaker.admit(time.monotonic())
+        if isinstance(permit, BreakerRefused):
             return NoMatch("the search failed repeatedly; tried again soon")
-        self._breaker = self._breaker.after_call(time.monotonic())
         # filled by the search as soon as the text is embedded: when the time is up later on, the
         # answer can be indexed all the same
         indexed: list[IndexedQuestion] = []
@@ -118,9 +121,9 @@ class SemanticSearch:
                 self._budget_s, self._search(terms, version, indexed, span)
             )
         except REDIS_UNAVAILABLE as error:
-            self._breaker = self._breaker.after_failure(time.monotonic())
+            self._breaker.report(permit, CallFailure(), time.monotonic())
             return NoMatch(f"search: {type(error).__name__}", indexed[0] if indexed else None)
-        self._breaker = self._breaker.after_success()
+        self._breaker.report(permit, Succeeded(), time.monotonic())
         return result
 
     async def locate(

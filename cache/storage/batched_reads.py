@@ -12,8 +12,11 @@ from typing import Final, TypeAlias, cast
 
 from redis.asyncio import Redis
 
-from cache.storage.circuit_breaker import DependencyBreaker
+from cache.storage.circuit_breaker import DEPENDENCY_RULES
 from cache.storage.time_limit import within_time_limit
+from runtime.circuit_breaker.breaker import CircuitBreaker
+from runtime.circuit_breaker.rules import CallFailure, Succeeded
+from runtime.circuit_breaker.state_machine import BreakerRefused
 from runtime.redis.errors import REDIS_UNAVAILABLE
 
 MAX_BATCH: Final = 256
@@ -26,6 +29,7 @@ class Unavailable:
     reason: str
 
 
+_REFUSED: Final = Unavailable("Redis failed repeatedly; asked again soon")
 Values: TypeAlias = list[bytes | None]
 _Waiting: TypeAlias = list[tuple[Sequence[str], "asyncio.Future[Values | Unavailable]"]]
 
@@ -38,13 +42,13 @@ class BatchedReads:
         self._budget_s = budget_s
         self._waiting: _Waiting = []
         self._running: set[asyncio.Task[None]] = set()
-        self._breaker = DependencyBreaker()
+        self._breaker = CircuitBreaker(DEPENDENCY_RULES)
 
     async def get(self, *keys: str) -> Values | Unavailable:
         """The values of `keys`, None where there is none."""
         loop = asyncio.get_running_loop()
-        if not self._breaker.allows(time.monotonic()):
-            return Unavailable("Redis failed repeatedly; asked again soon")
+        if self._breaker.refuses(time.monotonic()):
+            return _REFUSED
         if not self._waiting:
             loop.call_soon(self._send)
         answer: asyncio.Future[Values | Unavailable] = loop.create_future()
@@ -62,15 +66,18 @@ class BatchedReads:
         return cast("Values", await self._redis.mget(keys))
 
     async def _fetch(self, batch: _Waiting) -> None:
-        self._breaker = self._breaker.after_call(time.monotonic())
+        permit = self._breaker.admit(time.monotonic())
+        if isinstance(permit, BreakerRefused):  # another batch of this turn is the probe
+            _resolve(batch, _REFUSED)
+            return
         try:
             unique = list(dict.fromkeys(key for keys, _ in batch for key in keys))
             values = await within_time_limit(self._budget_s, self._mget(unique))
         except REDIS_UNAVAILABLE as error:
-            self._breaker = self._breaker.after_failure(time.monotonic())
+            self._breaker.report(permit, CallFailure(), time.monotonic())
             _resolve(batch, Unavailable(f"Redis: {type(error).__name__}"))
         else:
-            self._breaker = self._breaker.after_success()
+            self._breaker.report(permit, Succeeded(), time.monotonic())
             value_of = dict(zip(unique, values, strict=True))
             for keys, answer in batch:
                 _resolve([(keys, answer)], [value_of[key] for key in keys])

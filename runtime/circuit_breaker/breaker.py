@@ -27,6 +27,11 @@ class CircuitBreaker:
         """Whether calls pass without being probes."""
         return isinstance(self._state, Closed)
 
+    def refuses(self, now: float) -> bool:
+        """Whether `admit` would refuse now; takes no probe's place."""
+        admission = state_machine.admit_call(self._state, now, self._rules)
+        return isinstance(admission, BreakerRefused)
+
     def admit(self, now: float) -> BreakerPermit | BreakerRefused:
         """A permit for one call, whose end is to be reported."""
         admission = state_machine.admit_call(self._state, now, self._rules)

@@ -1,38 +1,36 @@
-from cache.storage.circuit_breaker import (
-    FAILURES_TO_OPEN,
-    FIRST_PAUSE_S,
-    LONGEST_PAUSE_S,
-    DependencyBreaker,
-)
+from cache.storage.circuit_breaker import DEPENDENCY_RULES
+from runtime.circuit_breaker.breaker import CircuitBreaker
+from runtime.circuit_breaker.rules import CallFailure, Succeeded
+from runtime.circuit_breaker.state_machine import BreakerPermit, BreakerRefused
 
 
-def opened() -> DependencyBreaker:
-    patience = DependencyBreaker()
-    for _ in range(FAILURES_TO_OPEN):
-        assert patience.allows(0)
-        patience = patience.after_failure(0)
-    return patience
+def fail(breaker: CircuitBreaker, now: float) -> None:
+    permit = breaker.admit(now)
+    assert isinstance(permit, BreakerPermit)
+    breaker.report(permit, CallFailure(), now)
 
 
-def test_a_few_failures_open_it_and_time_half_opens_it() -> None:
-    patience = opened()
-    assert not patience.allows(FIRST_PAUSE_S - 0.01)
-    assert patience.allows(FIRST_PAUSE_S)
+def test_five_failures_open_it_and_failed_probes_double_the_pause_up_to_a_limit() -> None:
+    breaker, now, pauses = CircuitBreaker(DEPENDENCY_RULES), 0.0, list[float]()
+    for _ in range(5):
+        assert breaker.closed
+        fail(breaker, now)
+    for _ in range(7):
+        refusal = breaker.admit(now)
+        assert isinstance(refusal, BreakerRefused)
+        pauses.append(refusal.until - now)
+        now = refusal.until
+        fail(breaker, now)
+    assert pauses == [0.5, 1, 2, 4, 8, 15, 15]
 
 
-def test_one_probes_and_the_others_wait_even_if_it_never_reports() -> None:
-    probing = opened().after_call(FIRST_PAUSE_S)
-    assert not probing.allows(FIRST_PAUSE_S)
-    assert probing.allows(2 * FIRST_PAUSE_S)
-
-
-def test_a_failed_probe_doubles_the_pause_up_to_a_limit() -> None:
-    patience = opened()
-    for _ in range(20):
-        patience = patience.after_failure(0)
-    assert patience.open_until == LONGEST_PAUSE_S
-
-
-def test_an_answer_closes_it() -> None:
-    assert opened().after_success() == DependencyBreaker()
-    assert DependencyBreaker().after_failure(0).after_success() == DependencyBreaker()
+def test_one_probes_for_half_a_second_and_its_answer_closes_it() -> None:
+    breaker = CircuitBreaker(DEPENDENCY_RULES)
+    for _ in range(5):
+        fail(breaker, 0)
+    probe = breaker.admit(0.5)
+    assert isinstance(probe, BreakerPermit)
+    assert breaker.refuses(0.99)
+    assert not breaker.refuses(1)
+    breaker.report(probe, Succeeded(), 1)
+    assert breaker.closed

@@ -41,7 +41,9 @@ async def test_a_record_that_cannot_be_taken_is_passed_over(
 
     caplog.set_level(logging.WARNING)
     with pytest.raises(asyncio.CancelledError):
-        await _read_forever(cast("AIOKafkaConsumer", OnePoll(b"one", b"bad secret", b"two")), receive)
+        await _read_forever(
+            cast("AIOKafkaConsumer", OnePoll(b"one", b"bad secret", b"two")), receive
+        )
     assert taken == [b"one", b"two"]
     assert "a record of t was passed over: ValueError" in caplog.text
     assert "secret" not in caplog.text

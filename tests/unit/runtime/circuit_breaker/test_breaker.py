@@ -36,6 +36,14 @@ def test_one_probes_and_the_others_wait_even_if_it_never_reports() -> None:
     permit(breaker, 1)
 
 
+def test_to_ask_takes_no_probes_place() -> None:
+    breaker = opened()
+    assert breaker.refuses(0.49)
+    assert [breaker.refuses(0.5) for _ in range(3)] == [False] * 3
+    permit(breaker, 0.5)
+    assert breaker.refuses(0.5)
+
+
 def test_a_failed_probe_doubles_the_pause_up_to_a_limit() -> None:
     breaker, now, pauses = opened(), 0.0, list[float]()
     for _ in range(7):
