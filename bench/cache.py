@@ -1,4 +1,4 @@
-"""How fast is a look into the cache with 100,000 entries, and how good is its hit test?
+"""Cache benchmark: latency and CPU of a look-up with 100,000 entries, and the hit test's quality.
 
     python -m bench.cache [--entries 100000] [--redis-entries 10000]
 

@@ -1,4 +1,4 @@
-"""Which parts does a worker's cache consist of, given its settings and what is there?"""
+"""Cache composition: embedder, verifier, index and look-up by the settings and what is there."""
 
 import logging
 from collections.abc import Mapping

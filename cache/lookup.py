@@ -103,7 +103,7 @@ class CacheLookup:
         try:
             is_stored = await self._store_answer(miss, done)
         except Exception:  # noqa: BLE001 - the answer is already sent
-            _log.exception("an answer could not be kept")
+            _log.exception("an answer could not be stored")
         finally:
             await self._release(miss.leader, shared=is_stored)
 
@@ -151,10 +151,10 @@ class CacheLookup:
         hit = await self._direct_hit(terms, read, span)
         if hit is not None:
             return hit
-        found = await self._semantic_hit(terms, read.version, span)
-        if isinstance(found, NoMatch):
-            return await self._lead_or_follow(terms, read.version, found, span)
-        return found
+        near = await self._semantic_hit(terms, read.version, span)
+        if isinstance(near, NoMatch):
+            return await self._lead_or_follow(terms, read.version, near, span)
+        return near
 
     async def _read(self, terms: LookupTerms) -> StoreRead | Unavailable:
         return await self._store.read(terms.question.tenant, terms.question.entry)
@@ -172,7 +172,7 @@ class CacheLookup:
         self._hit_accounting.count_hit(terms.question.tenant, name, entry.cost_micro_usd)
         is_stale = terms.now_ms >= entry.fresh_until_ms
         follow_up = await self._refresh(terms, read.version, span) if is_stale else None
-        return _hit_on(_Found(step, name, entry, score), terms, follow_up)
+        return _hit_on(_HitSource(step, name, entry, score), terms, follow_up)
 
     async def _refresh(self, terms: LookupTerms, version: str, span: OpenSpan) -> Refresh | None:
         """The task to renew a stale entry: for one caller, while all get the stale answer."""
@@ -197,14 +197,14 @@ class CacheLookup:
             return NoMatch(None)
         if not terms.may_read:
             return NoMatch(None, await self._semantic.locate(terms, version, span))
-        found = await self._semantic.search(terms, version, span)
-        match found:
+        result = await self._semantic.search(terms, version, span)
+        match result:
             case SemanticMatch(score=score) if score < terms.min_confidence:
                 return NoMatch(f"score {score:.3f} below min_confidence")
             case SemanticMatch():
-                return self._hit_on_match(terms, version, found)
+                return self._hit_on_match(terms, version, result)
             case NoMatch():
-                return found
+                return result
 
     def _hit_on_match(self, terms: LookupTerms, version: str, match: SemanticMatch) -> Hit:
         name, entry = match.entry_name, match.entry
@@ -213,7 +213,7 @@ class CacheLookup:
         if match.is_sampled:
             miss = Miss(CacheOutcome(result="miss"), terms, _stored_version(terms, version))
             follow_up = ShadowCheck(miss, name, entry, match.score)
-        return _hit_on(_Found("semantic", name, entry, match.score), terms, follow_up)
+        return _hit_on(_HitSource("semantic", name, entry, match.score), terms, follow_up)
 
     async def _lead_or_follow(
         self, terms: LookupTerms, version: str, near: NoMatch, span: OpenSpan
@@ -311,21 +311,21 @@ def _stored_version(terms: LookupTerms, version: str) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _HitSource:
     step: CacheStep
     name: str
     entry: CacheEntry
     score: float
 
 
-def _hit_on(found: _Found, terms: LookupTerms, follow_up: Refresh | ShadowCheck | None) -> Hit:
-    entry = found.entry
+def _hit_on(source: _HitSource, terms: LookupTerms, follow_up: Refresh | ShadowCheck | None) -> Hit:
+    entry = source.entry
     outcome = CacheOutcome(
         result="hit",
-        step=found.step,
-        score=found.score,
+        step=source.step,
+        score=source.score,
         age_s=entry.age_s(terms.now_ms),
-        entry=found.name,
+        entry=source.name,
         saved_micro_usd=entry.cost_micro_usd,
     )
     return Hit(entry.body, entry_usage(entry), outcome, follow_up)

@@ -1,4 +1,4 @@
-r"""How is the cache's verifier trained, and how good is it on questions it has never seen?
+r"""Training of the cache's verifier, cross-validated on questions it has never seen.
 
     python -m dev.train_verifier --pairs semantic_pairs.jsonl.gz
     OPENAI_API_KEY=... python -m dev.train_verifier --pairs mine.jsonl --output var/verifier.npz \

@@ -1,4 +1,4 @@
-"""May a request be answered from the cache, and may its answer be kept for others?
+"""Cacheability rules for requests, questions and answers. May this serve a second caller?
 
 A reason in words means no. Questions about the moment ("today", "latest") or about the person who
 asks ("my order") have no answer that serves a second asker.
@@ -14,24 +14,25 @@ from producers.contract import ChatBody, Done
 
 @dataclass(frozen=True, slots=True)
 class TextPattern:
-    """An expression, and the words, in small letters, of which any text that it finds has one.
-
-    Looking for the words first is 20 times cheaper, and most texts have none of them.
-    """
+    """A regular expression behind a cheap test for words."""
 
     words: tuple[str, ...]
+    """In small letters; any text that the expression finds has one of them.
+
+    Looking for them first is 20 times cheaper, and most texts have none.
+    """
     expression: re.Pattern[str]
 
     def matches(self, text: str, folded: str) -> bool:
-        """folded: `text` in small letters."""
+        """Whether the expression finds something. folded: `text` in small letters."""
         return any(word in folded for word in self.words) and bool(self.expression.search(text))
 
 
-def _sign(words: str, expression: str) -> TextPattern:
+def _pattern(words: str, expression: str) -> TextPattern:
     return TextPattern(tuple(words.split("|")), re.compile(expression, re.IGNORECASE))
 
 
-TIME_BOUND: Final = _sign(
+TIME_BOUND: Final = _pattern(
     "today|tonight|tomorrow|yesterday|now|moment|current|latest|newest|recent|breaking|so far this"
     "|this |next |last |time is|price|weather",
     r"\b(?:today|tonight|tomorrow|yesterday|right now|just now|at the moment|currently|latest"
@@ -45,14 +46,14 @@ _HOW_TO: Final = re.compile(
     r"|is it (?:possible|safe|ok|legal)|ways to|steps to|best way)\b",
     re.IGNORECASE,
 )
-POSSESSIVE: Final = _sign("my|mine|our", r"\b(?:my|mine|our|ours)\b")
-PERSONAL: Final = _sign(
+POSSESSIVE: Final = _pattern("my|mine|our", r"\b(?:my|mine|our|ours)\b")
+PERSONAL: Final = _pattern(
     "my|i live |i am called|who am i|remember",
     r"\b(?:my name is|i live (?:in|at)|i am called|who am i|do you remember|remember (?:me|that i)"
     r"|my (?:order|account|invoice|balance|appointment|booking|ticket|subscription|bill|contract)"
     r" (?:number|id|status|history)|where is my|when (?:will|does) my|what (?:is|are|was) my)\b",
 )
-EMAIL_ADDRESS: Final = _sign("@", r"[\w.+-]+@[\w-]+\.\w{2,}")
+EMAIL_ADDRESS: Final = _pattern("@", r"[\w.+-]+@[\w-]+\.\w{2,}")
 _DIGITS: Final = re.compile(r"\d{3}")
 _LONG_NUMBER: Final = re.compile(r"\b\d{7,}\b|\b\d{3}[ -]\d{3,4}[ -]\d{3,4}\b")
 

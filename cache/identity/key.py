@@ -1,4 +1,4 @@
-"""Which requests may share an answer: what is a request's scope, and what does it ask there?
+"""Cache key: a hard scope and the question within it. Which requests may share an answer?
 
 The scope is a hard partition: tenant, the caller's own scope, model class, knowledge version,
 system prompt, history, tools, response format and sampling. It is hashed into every key and is
@@ -37,17 +37,17 @@ _NO_PART_IN_ANSWER: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What one request asks. text: the last user turn, None when it isn't only text.
-
-    scope, exact, slot: hexadecimal digests. `exact` stands for the very words; `slot` is where the
-    answer is kept, the same for all texts with one canonical form when that step is on.
-    """
+    """What one request asks. The digests are hexadecimal, 32 digits."""
 
     tenant: str
     scope: str
+    """Digest of everything but the last user turn that has a part in the answer."""
     exact: str
+    """Digest of the very words in their scope."""
     slot: str
+    """Where the answer is stored: one for all texts of a canonical form, when that step is on."""
     text: str | None
+    """The last user turn; None when it isn't only text."""
 
     @property
     def entry(self) -> str:
@@ -57,9 +57,10 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class NotCacheable:
-    """The request can't be looked up: `reason`."""
+    """The cache has no part in the request."""
 
     reason: str
+    """For the reply; holds no word of the question."""
 
 
 QuestionResult: TypeAlias = Question | NotCacheable

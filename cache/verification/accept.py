@@ -1,8 +1,8 @@
-"""May the answer to one question be served for another, given how sure the verifier is?
+"""Acceptance rule: score, operating points and the guard's objections. May the answer be served?
 
 A score at or above the bar of the operator's target is accepted. Where the guard sees a changed
 number, negation, opposite or name, the bar is that of a target ten times as strict. What was
-observed on the entry itself shifts the verifier's word (see `promise.believed`).
+observed on the entry itself shifts the verifier's word (`error_bound.posterior_score`).
 """
 
 from collections.abc import Sequence

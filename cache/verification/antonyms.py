@@ -1,4 +1,4 @@
-"""Which words exclude each other? A question with one isn't answered by that with the other.
+"""Antonyms and exclusive groups of English words. Which words exclude each other?
 
 Opposites come as pairs, siblings as groups of which a question usually means exactly one.
 """
@@ -84,12 +84,12 @@ mb gb tb kb
 
 
 def _opposites() -> dict[str, frozenset[str]]:
-    found: dict[str, set[str]] = {}
+    opposites: dict[str, set[str]] = {}
     for pair in " ".join(_OPPOSITES.split()).split(", "):
-        one, other = pair.split(" ")
-        found.setdefault(one, set()).add(other)
-        found.setdefault(other, set()).add(one)
-    return {word: frozenset(others) for word, others in found.items()}
+        left, right = pair.split(" ")
+        opposites.setdefault(left, set()).add(right)
+        opposites.setdefault(right, set()).add(left)
+    return {word: frozenset(others) for word, others in opposites.items()}
 
 
 ANTONYM_PAIRS: Final = _opposites()

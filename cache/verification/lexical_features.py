@@ -1,6 +1,7 @@
-"""What does the verifier see of a pair of questions?
+"""Lexical features of a question pair. How alike are the words, and where do they differ?
 
-Every feature is symmetric: the pair (a, b) looks like (b, a). Overlaps are shares, 0..1.
+They are the trained model's input: a change of any needs a new `verifier.npz`. Every feature is
+symmetric: the pair (a, b) looks like (b, a). Overlaps are shares, 0..1.
 """
 
 import itertools
@@ -55,8 +56,8 @@ def lexical_features(a: QuestionWords, b: QuestionWords) -> list[float]:
     ]
 
 
-def _sorted(one: float, other: float) -> tuple[float, float]:
-    return (float(one), float(other)) if one <= other else (float(other), float(one))
+def _sorted(left: float, right: float) -> tuple[float, float]:
+    return (float(left), float(right)) if left <= right else (float(right), float(left))
 
 
 def _lengths(a: QuestionWords, b: QuestionWords) -> tuple[float, float, float]:
@@ -82,7 +83,7 @@ def _bigrams(tokens: tuple[str, ...]) -> set[tuple[str, str]]:
 
 
 def _order(a: tuple[str, ...], b: tuple[str, ...]) -> tuple[float, float, float]:
-    a, b = sorted((a, b))
+    a, b = sorted((a, b))  # SequenceMatcher isn't symmetric; a fixed order makes it so
     longest = max(len(a), len(b), 1)
     blocks = SequenceMatcher(None, a, b, autojunk=False).get_matching_blocks()
     start = next((at for at, pair in enumerate(zip(a, b, strict=False)) if pair[0] != pair[1]), -1)
@@ -115,7 +116,7 @@ def _rivals(only_a: AbstractSet[str], only_b: AbstractSet[str]) -> float:
     nothing: frozenset[object] = frozenset()
     opposed = (ANTONYM_PAIRS.get(word, nothing) & only_b for word in only_a)
     siblings = (EXCLUSIVE_GROUPS.get(word, nothing) & groups for word in only_a)
-    return float(sum(bool(one or other) for one, other in zip(opposed, siblings, strict=True)))
+    return float(sum(bool(left or right) for left, right in zip(opposed, siblings, strict=True)))
 
 
 def _apart(a: QuestionWords, b: QuestionWords) -> tuple[float, float, float, float]:

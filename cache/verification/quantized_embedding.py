@@ -1,4 +1,4 @@
-"""What of a question's embedding is kept beside its answer, so that a later one can be compared?
+"""Quantized embedding: a question's vectors in 8 bits. What is stored to compare it later?
 
 The sentence's vector in 8 bits, and each word piece's vector, projected to a few dimensions, in
 8 bits: about a kilobyte for a short question. All vectors have unit length, so no scale is kept.
@@ -13,31 +13,38 @@ from numpy.typing import NDArray
 
 Vector: TypeAlias = NDArray[np.float32]
 MAX_PIECES: Final = 96
+"""Word pieces that are stored of a question."""
 _TINY: Final = np.float32(1e-9)
 
 
 @dataclass(frozen=True, slots=True)
 class QuantizedEmbedding:
-    """A question for the verifier: its sentence, and one row for each of its word pieces."""
+    """A question for the verifier."""
 
     sentence: Vector = field(compare=False)
+    """Of unit length; shape (width,)."""
     ids: NDArray[np.int32] = field(compare=False)
+    """Its word pieces; shape (pieces,)."""
     tokens: Vector = field(compare=False)
+    """The pieces' projected vectors, of unit length; shape (pieces, dimensions)."""
 
 
 def quantize(
     sentence: Vector, ids: NDArray[np.int64], tokens: Vector, projection: Vector
 ) -> QuantizedEmbedding:
-    """The sketch of an embedding, exactly as it will be read back."""
+    """An embedding exactly as it will be read back.
+
+    sentence: (width,); ids: (pieces,); tokens: (pieces, width); projection: (width, dimensions).
+    """
     pieces = ids[:MAX_PIECES].astype(np.int32)
     width = projection.shape[1]
     rows = tokens[: len(pieces)] @ projection if len(pieces) else np.zeros((0, width), np.float32)
     return QuantizedEmbedding(_float(_small(sentence)), pieces, _float(_small(rows)))
 
 
-def encode_quantized(sketch: QuantizedEmbedding) -> str:
+def encode_quantized(embedding: QuantizedEmbedding) -> str:
     """As text, for the entry."""
-    parts = (_small(sketch.sentence), sketch.ids, _small(sketch.tokens))
+    parts = (_small(embedding.sentence), embedding.ids, _small(embedding.tokens))
     return ".".join(base64.b64encode(part.tobytes()).decode() for part in parts)
 
 
@@ -53,6 +60,7 @@ def decode_quantized(text: str) -> QuantizedEmbedding | None:
 
 
 def _small(vectors: Vector) -> NDArray[np.int8]:
+    # the largest component becomes 127: rows are of unit length, so no scale need be stored
     longest = np.abs(vectors).max(axis=-1, keepdims=True, initial=0) + _TINY
     return np.asarray(np.rint(vectors * (127 / longest)), dtype=np.int8)
 

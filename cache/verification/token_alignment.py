@@ -1,4 +1,4 @@
-"""How well does each word of one question find its counterpart in the other?
+"""Token alignment features: soft matching of word pieces. Has each word its counterpart?
 
 Word pieces are matched by their vectors in context. Rare pieces weigh more: WordPiece numbers its
 vocabulary by frequency, so the number itself tells how rare a piece is.
@@ -41,16 +41,18 @@ def alignment_features(a: QuantizedEmbedding, b: QuantizedEmbedding) -> list[flo
     cosine = float(a.sentence @ b.sentence)
     if not len(a.ids) or not len(b.ids):
         return [cosine] + [0.0] * (len(ALIGNMENT_FEATURES) - 1)
+    # cosines of every piece with every piece, (pieces of a, pieces of b)
     likeness = a.tokens @ b.tokens.T
     same = a.ids[:, None] == b.ids[None, :]
+    # pieces that the other question lacks: what differs is there, the rest agrees anyway
     new_a, new_b = ~same.any(axis=1), ~same.any(axis=0)
-    one = _side(likeness.max(axis=1), _rarity(a.ids), new_a)
-    other = _side(likeness.max(axis=0), _rarity(b.ids), new_b)
+    side_a = _side(likeness.max(axis=1), _rarity(a.ids), new_a)
+    side_b = _side(likeness.max(axis=0), _rarity(b.ids), new_b)
     shared = likeness[same] if same.any() else np.zeros(1, np.float32)
     return [
         cosine,
-        *np.minimum(one, other).tolist(),
-        *np.maximum(one, other).tolist(),
+        *np.minimum(side_a, side_b).tolist(),
+        *np.maximum(side_a, side_b).tolist(),
         *_unshared(a, b, likeness, new_a, new_b),
         float(shared.min()),
         float(shared.mean()),
@@ -60,6 +62,7 @@ def alignment_features(a: QuantizedEmbedding, b: QuantizedEmbedding) -> list[flo
 
 
 def _rarity(ids: NDArray[np.int32]) -> Vector:
+    """The weight of each piece: near 0 for function words, up to 3.8 for the rarest."""
     return np.maximum(np.log(ids.astype(np.float32)) - _COMMON, np.float32(0.05))
 
 

@@ -1,4 +1,8 @@
-"""What does a question say, word by word: its numbers, names, negations, its meaning words?"""
+"""Question tokenizer: words, stems, numbers, names, negations. What does a question say?
+
+Its tokens are the trained model's input: a change needs a new `verifier.npz`. What the guard reads
+more exactly stands in `exact_details`.
+"""
 
 import re
 from dataclasses import dataclass
@@ -36,21 +40,22 @@ _SHORTEST_STEM: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class QuestionWords:
-    """A question taken apart.
-
-    tokens: its words in order, in small letters; stems: of those that carry meaning.
-    numbers: as decimal texts, spelled ones included. names: capitalised inside a sentence.
-    negations: how many negating words. kind: its question word, "" when there is none.
-    trigrams: of letters, spaces included: what is left of likeness when words are misspelled.
-    """
+    """A question taken apart."""
 
     tokens: tuple[str, ...]
+    """Its words in order, in small letters."""
     stems: frozenset[str]
+    """Of the words that carry meaning."""
     numbers: tuple[str, ...]
+    """As decimal texts, spelled ones included, sorted."""
     names: frozenset[str]
+    """Words capitalised inside a sentence, in small letters."""
     negations: int
+    """How many negating words."""
     kind: str
+    """Its question word; empty when there is none."""
     trigrams: frozenset[str]
+    """Of letters, spaces included: what is left of likeness when words are misspelled."""
     sentences: int
 
 

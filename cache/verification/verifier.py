@@ -1,7 +1,7 @@
-"""How sure is it that one answer serves two questions?
+"""Verifier: gradient-boosted trees and a small network. Does one answer serve both questions?
 
-Gradient-boosted trees and a small neural network look at the words (`features`), at the alignment
-of their vectors (`align`) and at the sentences' vectors; their log-odds are averaged. Trained by
+The two look at the words (`lexical_features`), at the alignment of their vectors
+(`token_alignment`) and at the sentences' vectors; their log-odds are averaged. Trained by
 `dev/train_verifier.py`; what the model is good and bad at: docs/model-card-verifier.md.
 """
 
@@ -26,7 +26,7 @@ PRODUCT_WEIGHT: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedText:
-    """A question and its sketch."""
+    """A question and its quantized embedding."""
 
     text: str
     embedding: QuantizedEmbedding
@@ -34,27 +34,34 @@ class EmbeddedText:
 
 @dataclass(frozen=True)
 class Verifier:
-    """The model. embedder: the version of the embedder whose vectors it was trained on.
-
-    trees: one row a tree, one column a node: the feature asked, its threshold, the children, and at
-    a leaf (a child of itself) the value. layers: weights and biases of the network.
-    rates, points: the operating points, score against the share of false hits it leads to.
-    """
+    """The model. The trees' arrays have one row a tree, one column a node."""
 
     embedder: str
+    """The version of the embedder whose vectors it was trained on."""
     projection: Vector
+    """From word pieces' vectors to their main directions; shape (width, dimensions)."""
     feature: Array
+    """The feature that a node asks; shape (trees, nodes)."""
     threshold: Array
+    """At or below it the left child is next."""
     left: Array
     right: Array
+    """The children; a leaf is its own child."""
     value: Array
+    """A leaf's log-odds."""
     offset: float
+    """Log-odds before the first tree."""
     depth: int
+    """Levels of the deepest tree."""
     mean: Vector
     scale: Vector
+    """Standardise the features for the network."""
     layers: tuple[tuple[Vector, Vector], ...]
+    """The network's weights and biases."""
     rates: Vector
+    """Shares of false hits, rising."""
     points: Vector
+    """The score that keeps each rate: the operating points."""
 
     def score(self, pairs: Sequence[tuple[EmbeddedText, EmbeddedText]]) -> Vector:
         """The probability, 0..1, that one answer serves both, for each pair."""
@@ -63,36 +70,42 @@ class Verifier:
         return self.score_inputs(*model_inputs(pairs))
 
     def score_inputs(self, seen: Vector, products: Vector) -> Vector:
-        """The same, for what `views` gives."""
-        odds = (self._grown(seen) + self._learned(seen, products)) / 2
+        """The same, for what `model_inputs` gives. Shape (pairs,)."""
+        odds = (self._tree_log_odds(seen) + self._network_log_odds(seen, products)) / 2
         return np.asarray(1 / (1 + np.exp(-odds)), dtype=np.float32)
 
     def operating_point(self, target: float) -> float:
         """The least score to accept, so that at most `target` of non-duplicates are accepted."""
+        # between two calibrated rates: linear in the logarithm, for rates are a decade apart
         return float(np.interp(np.log(target), np.log(self.rates), self.points))
 
     @cached_property
     def _flat(self) -> tuple[Array, Array, Array]:
         """All trees in one row: features, thresholds, and each node's two children side by side."""
         trees, width = self.feature.shape
+        # children become positions in the one flat row, so a step down is a single lookup
         first = (np.arange(trees, dtype=np.int32) * width)[:, None]
         children = np.stack([self.right + first, self.left + first], axis=-1)
         return self.feature.ravel().astype(np.int32), self.threshold.ravel(), children.ravel()
 
-    def _grown(self, seen: Vector) -> Vector:
-        """The trees' log-odds: all trees of all pairs go down one level at a time."""
+    def _tree_log_odds(self, seen: Vector) -> Vector:
+        """The trees' log-odds: all trees of all pairs go down one level at a time.
+
+        A leaf leads to itself, so all trees take the same number of steps.
+        """
         feature, threshold, children = self._flat
         trees, width = self.feature.shape
         values, pairs = np.ascontiguousarray(seen).ravel(), len(seen)
         pair = np.repeat(np.arange(pairs, dtype=np.int32) * seen.shape[1], trees)
         node = np.tile(np.arange(trees, dtype=np.int32) * width, pairs)
         for _ in range(self.depth):
+            # `below` is 0 or 1 and picks the right or the left one of the node's two children
             below = values.take(pair + feature.take(node)) <= threshold.take(node)
             node = children.take(2 * node + below)
         leaves = self.value.ravel().take(node).reshape(pairs, trees)
         return np.asarray(leaves.sum(axis=1) + self.offset)
 
-    def _learned(self, seen: Vector, products: Vector) -> Vector:
+    def _network_log_odds(self, seen: Vector, products: Vector) -> Vector:
         value = np.concatenate([products, (seen - self.mean) * self.scale], axis=1)
         for weights, bias in self.layers[:-1]:
             value = np.maximum(value @ weights + bias, 0)
@@ -101,18 +114,22 @@ class Verifier:
 
 
 def model_inputs(pairs: Sequence[tuple[EmbeddedText, EmbeddedText]]) -> tuple[Vector, Vector]:
-    """What the model sees of pairs: their features, and products and gaps of their vectors."""
+    """What the model sees of pairs: their features, and products and gaps of their vectors.
+
+    Shapes (pairs, features) and (pairs, 2 x width).
+    """
     seen = np.array([pair_features(a, b) for a, b in pairs], dtype=np.float32)
     left = np.stack([a.embedding.sentence for a, _ in pairs])
     right = np.stack([b.embedding.sentence for _, b in pairs])
     width = left.shape[1]
+    # a component of a unit vector is about width**-0.5: both are scaled to about PRODUCT_WEIGHT
     products = left * right * np.float32(width * PRODUCT_WEIGHT)
     gaps = np.abs(left - right) * np.float32(width**0.5 * PRODUCT_WEIGHT)
     return seen, np.concatenate([products, gaps], axis=1)
 
 
 def pair_features(a: EmbeddedText, b: EmbeddedText) -> list[float]:
-    """The features of one pair, in the order of LEXICAL and ALIGNED."""
+    """The features of one pair, in the order of LEXICAL_FEATURES and ALIGNMENT_FEATURES."""
     return [
         *lexical_features(tokenize_question(a.text), tokenize_question(b.text)),
         *alignment_features(a.embedding, b.embedding),

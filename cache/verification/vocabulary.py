@@ -1,4 +1,7 @@
-"""Which English words have a job of their own: numbers, negations, function words?"""
+"""Vocabulary: English numbers, negations, function words. Which words have a job of their own?
+
+Part of the trained model's input: a change needs a new `verifier.npz`.
+"""
 
 from typing import Final
 
@@ -64,4 +67,8 @@ SPELLED: Final = {
     "double": "2",
     "triple": "3",
 }
-"""Numbers in words; `one` is left out: it is mostly a pronoun."""
+"""Numbers in words; `one` is left out: it is mostly a pronoun.
+
+No library makes this table: it is the words that the model was trained with, no more and no fewer
+(`sixty` isn't among them, `double` is).
+"""
