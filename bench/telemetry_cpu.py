@@ -18,6 +18,7 @@ from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.trace import ReadableSpan
 from structlog import make_filtering_bound_logger
 
+from observability.grounding.groundedness import FLAGGED_SHARE
 from observability.logs import logger, start_logging
 from observability.metrics.registry import MetricsRegistry
 from observability.metrics.usage_metrics import UsageMetrics
@@ -81,9 +82,9 @@ def traced(ratio: float) -> Callable[[], None]:
 def main() -> None:
     """Print microseconds a request, and the whole as a share of the pipeline's CPU."""
     start_logging("INFO", out=io.StringIO())
-    loud = UsageMetrics(MetricsRegistry(), logger(role="bench"))
+    loud = UsageMetrics(MetricsRegistry(), logger(role="bench"), flagged_share=FLAGGED_SHARE)
     mute = structlog.wrap_logger(None, wrapper_class=make_filtering_bound_logger("ERROR"))
-    silent = UsageMetrics(MetricsRegistry(), mute)
+    silent = UsageMetrics(MetricsRegistry(), mute, flagged_share=FLAGGED_SHARE)
     unsampled, sampled = _us(traced(0)), _us(traced(1))
     metrics = _us(lambda: silent.record(_EVENT, exported=False))
     line = _us(lambda: loud.record(_EVENT, exported=False)) - metrics

@@ -18,6 +18,7 @@ from redis.backoff import NoBackoff
 from cache.composition import open_lookup
 from cache.lookup import CacheLookup
 from cache.settings import CacheSettings
+from observability.grounding.groundedness import FLAGGED_SHARE
 from observability.logs import logger
 from observability.metrics.registry import MetricsRegistry
 from observability.metrics.usage_metrics import UsageMetrics
@@ -87,7 +88,7 @@ async def build_pool(
         tracer=process.tracer,
         rules=PlanRules(),
         opinion=LlmJudge(process.metrics, means, budgets),
-        reporter=UsageMetrics(process.metrics, logger(role="workers")),
+        reporter=UsageMetrics(process.metrics, logger(role="workers"), flagged_share=FLAGGED_SHARE),
     )
 
 

@@ -1,4 +1,4 @@
-"""How does one finished request enter the metrics and the log? From its usage event, once.
+"""Usage metrics: a finished request enters the metrics and the log from its usage event, once.
 
 A call that no caller asked for counts with its attempts, tokens and money; it is no request.
 """
@@ -7,7 +7,6 @@ from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
-from observability.grounding.groundedness import FLAGGED_SHARE
 from observability.metrics.registry import MetricsRegistry
 from producers.contract import Attempt, Savings, UsageEvent
 
@@ -17,9 +16,13 @@ _NONE: Final = "none"
 class UsageMetrics:
     """Where a worker reports its finished requests."""
 
-    def __init__(self, metrics: MetricsRegistry, log: FilteringBoundLogger) -> None:
+    def __init__(
+        self, metrics: MetricsRegistry, log: FilteringBoundLogger, *, flagged_share: float
+    ) -> None:
+        """flagged_share: an answer with a larger unsupported share counts as unsupported."""
         self._metrics = metrics
         self._log = log
+        self._flagged_share = flagged_share
         # a rate can't be told from a series' first sample: these are rare, and each one matters
         for verdict in ("same", "different"):
             metrics.count("switchgear_cache_checked_hits_total", verdict, by=0)
@@ -124,7 +127,9 @@ class UsageMetrics:
 
     def _count_support(self, event: UsageEvent) -> None:
         if event.unsupported_share is not None:
-            verdict = "unsupported" if event.unsupported_share > FLAGGED_SHARE else "supported"
+            verdict = (
+                "unsupported" if event.unsupported_share > self._flagged_share else "supported"
+            )
             model = event.model or _NONE
             self._metrics.count("switchgear_groundedness_checks_total", model, "lexical", verdict)
 

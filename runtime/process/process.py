@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from observability.logs import start_logging
-from observability.metrics.otlp_push import pushed
+from observability.metrics.otlp_push import push_metrics
 from observability.metrics.prometheus_endpoint import scrape_endpoint
 from observability.metrics.registry import MetricsRegistry
 from observability.tracing.tracer import Tracer, TracingSettings, tracing
@@ -43,7 +43,7 @@ async def service_process(settings: ServiceSettings, name: str) -> AsyncIterator
         if settings.metrics_port is not None:
             parts.enter_context(scrape_endpoint(metrics, settings.metrics_port))
         if settings.otlp_metrics is not None:
-            parts.enter_context(pushed(metrics, name, settings.otlp_metrics))
+            parts.enter_context(push_metrics(metrics, name, settings.otlp_metrics))
         tracer = parts.enter_context(tracing(name, tracing_of(settings)))
         broker = await parts.enter_async_context(KafkaBroker(settings, name))
         yield ServiceProcess(

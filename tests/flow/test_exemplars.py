@@ -7,6 +7,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from structlog import make_filtering_bound_logger, wrap_logger
 
+from observability.grounding.groundedness import FLAGGED_SHARE
 from observability.metrics.prometheus_endpoint import scrape_endpoint
 from observability.metrics.registry import MetricsRegistry
 from observability.metrics.usage_metrics import UsageMetrics
@@ -55,7 +56,9 @@ async def test_an_exemplar_is_a_trace_that_was_exported(
     metrics = MetricsRegistry()
     mute = wrap_logger(None, wrapper_class=make_filtering_bound_logger("CRITICAL"))
     async with playing(
-        {"eco-a": _mixed}, tracing=tracing, reporter=UsageMetrics(metrics, mute)
+        {"eco-a": _mixed},
+        tracing=tracing,
+        reporter=UsageMetrics(metrics, mute, flagged_share=FLAGGED_SHARE),
     ) as stage:
         replies = {p: await stage.client.submit(ask(p, routing=NO_STORE)) for p in ("good", "fail")}
         await stage.broker.until(lambda: len(stage.seen.all("serve ")) >= len(kept))

@@ -15,6 +15,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client import generate_latest
 
+from observability.grounding.groundedness import FLAGGED_SHARE
 from observability.logs import logger, start_logging
 from observability.metrics.registry import MetricsRegistry
 from observability.metrics.usage_metrics import UsageMetrics
@@ -132,7 +133,7 @@ async def listening(
         async with playing(
             catalog=chosen,
             tracing=TracingSettings(sample_ratio=1, content=content),
-            reporter=UsageMetrics(metrics, logger(role="workers")),
+            reporter=UsageMetrics(metrics, logger(role="workers"), flagged_share=FLAGGED_SHARE),
             rules=PlanRules(hedge=False, backoff_s=0.01),
             metrics=metrics,
         ) as stage:

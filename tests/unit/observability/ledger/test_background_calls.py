@@ -8,6 +8,7 @@ import pytest
 import structlog
 from structlog.testing import CapturingLogger
 
+from observability.grounding.groundedness import FLAGGED_SHARE
 from observability.ledger.ledger import Ledger, UsageBatch
 from observability.ledger.stores import ledger_at
 from observability.live_page.window import LiveWindow
@@ -109,7 +110,9 @@ def test_the_live_page_counts_their_money_only() -> None:
 
 def test_metrics_count_their_tokens_money_and_attempts_only() -> None:
     metrics, lines = MetricsRegistry(), CapturingLogger()
-    UsageMetrics(metrics, structlog.wrap_logger(lines)).record(ASIDES[0], exported=False)
+    UsageMetrics(metrics, structlog.wrap_logger(lines), flagged_share=FLAGGED_SHARE).record(
+        ASIDES[0], exported=False
+    )
     place = {"tenant": REQUESTS[0].tenant, "deployment": "judge-place"}
     assert metrics.value("switchgear_cost_micro_usd_total", **place) == 40
     assert metrics.value("switchgear_tokens_total", **place, kind="output") == 10

@@ -1,14 +1,17 @@
+import logging
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
+from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
 )
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 
-from observability.metrics.otlp_push import encode_metrics, pushed
+from observability.metrics.otlp_push import metrics_data, push_metrics
 from observability.metrics.registry import MetricsRegistry
 
 
@@ -27,7 +30,12 @@ def by_name(body: bytes) -> dict[str, Metric]:
 
 
 def test_counters_gauges_and_histograms_keep_their_numbers() -> None:
-    found = by_name(encode_metrics(counted(), "worker", 1, 2))
+    request = encode_metrics(metrics_data(counted(), "worker", 1, 2))
+    (resource,) = request.resource_metrics
+    assert {a.key: a.value.string_value for a in resource.resource.attributes} == {
+        "service.name": "worker"
+    }
+    found = by_name(request.SerializeToString())
     (tokens,) = found["switchgear_tokens"].sum.data_points
     assert tokens.as_double == 120
     assert {a.key: a.value.string_value for a in tokens.attributes} == {
@@ -38,6 +46,8 @@ def test_counters_gauges_and_histograms_keep_their_numbers() -> None:
     assert found["switchgear_in_flight"].gauge.data_points[0].as_double == 3
     (route,) = found["switchgear_route_seconds"].histogram.data_points
     assert (route.count, route.sum) == (4, pytest.approx(99.204))
+    assert not (route.HasField("min") or route.HasField("max"))
+    assert (route.start_time_unix_nano, route.time_unix_nano) == (1, 2)
     assert sum(route.bucket_counts) == 4
     assert len(route.bucket_counts) == len(route.explicit_bounds) + 1
     assert route.bucket_counts[-1] == 1
@@ -70,7 +80,7 @@ def test_leaving_pushes_the_last_numbers(
 ) -> None:
     address, got = collector
     metrics = counted()
-    with pushed(metrics, "worker", address, every_s=60):
+    with push_metrics(metrics, "worker", address, every_s=60):
         metrics.set("switchgear_in_flight", "economy", to=0)
     ((path, body),) = got
     assert path == "/v1/metrics"
@@ -78,6 +88,18 @@ def test_leaving_pushes_the_last_numbers(
 
 
 def test_a_collector_that_is_away_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:
-    with pushed(counted(), "worker", "http://127.0.0.1:9", every_s=60):
+    with push_metrics(counted(), "worker", "http://127.0.0.1:9", every_s=60):
         pass
-    assert "not pushed" in caplog.text
+    (line,) = caplog.records
+    assert line.name == "observability.metrics.otlp_push"
+    assert line.getMessage().startswith("metrics not pushed to http://127.0.0.1:9: ")
+    assert "no reason given" not in line.getMessage()
+
+
+def test_the_exporters_own_words_are_heard_again_afterwards(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with push_metrics(MetricsRegistry(), "worker", "http://127.0.0.1:9", every_s=60):
+        pass
+    logging.getLogger(OTLPMetricExporter.__module__).warning("heard")
+    assert caplog.messages[-1] == "heard"

@@ -3,6 +3,7 @@ from decimal import Decimal
 import structlog
 from structlog.testing import CapturingLogger
 
+from observability.grounding.groundedness import FLAGGED_SHARE
 from observability.metrics.registry import MetricsRegistry
 from observability.metrics.usage_metrics import UsageMetrics
 from producers.contract import Attempt, CacheOutcome, Savings, Timings, Usage, UsageEvent
@@ -13,7 +14,7 @@ def outcomes() -> tuple[UsageMetrics, MetricsRegistry, CapturingLogger]:
     log = structlog.wrap_logger(
         lines, processors=[], wrapper_class=structlog.make_filtering_bound_logger("INFO")
     )
-    return UsageMetrics(metrics, log), metrics, lines
+    return UsageMetrics(metrics, log, flagged_share=FLAGGED_SHARE), metrics, lines
 
 
 ANSWERED = UsageEvent(
