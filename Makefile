@@ -36,6 +36,25 @@ up: $(READY) $(EMBEDDER) ## the same stack, left running until Ctrl-C
 test: $(READY) $(EMBEDDER) ## every test but the long chaos part; Apache Kafka included
 	$(BIN)/python -m pytest -m "not chaos"
 
+unit: $(READY)   ## the unit tests and the rules: no server, within a minute
+	HYPOTHESIS_PROFILE=quick $(BIN)/python -m pytest tests/unit tests/rules -q -n auto
+
+coverage: $(READY) ## branch coverage of the unit tests; pure rooms must reach 95 %
+	HYPOTHESIS_PROFILE=quick $(BIN)/python -m pytest tests/unit tests/oracles -q -n auto --cov --cov-report=
+	$(BIN)/coverage report --skip-covered --skip-empty | tail -n 25
+	$(BIN)/python -m dev.pure_coverage
+
+mutants: $(READY) ## mutation tests of plan, breaker, watermark, limits and outcome policy (half an hour)
+	$(NICE) $(BIN)/python -m dev.mutants
+
+fmt: $(READY)    ## format, and mend what the linter can mend
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+
+docs: $(READY)   ## the pages that the code writes, and the site, strictly: var/site
+	$(BIN)/python -m dev.generated_docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
 check: $(READY)  ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -65,7 +84,7 @@ lock: $(READY)   ## compile requirements/*.txt from pyproject.toml (UPGRADE=--up
 	echo uv | $$compile --output-file requirements/bootstrap.txt -
 
 clean:           ## remove what setup, tests and demo made
-	rm -rf .venv var build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv var mutants build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup embedder demo up test check bench train chaos resilience lock clean
+.PHONY: help setup embedder demo up test unit coverage mutants fmt docs check bench train chaos resilience lock clean

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import redis
+from hypothesis import settings
 
 from dev import clickhouse
 from dev.broker import embedded
@@ -14,6 +15,11 @@ from dev.processes import Server
 from dev.redis_server import redis_server as redis_on_disk
 from dev.redis_server import url_of
 from tests.kafka_source import kafka_bootstrap
+
+# a busy machine is no bug, so no example has a deadline; pytest-timeout ends what hangs
+settings.register_profile("thorough", deadline=None)
+settings.register_profile("quick", settings.get_profile("thorough"), max_examples=20)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "thorough"))
 
 
 @pytest.fixture(scope="session")

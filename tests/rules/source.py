@@ -1,6 +1,7 @@
 """What does the source say of itself? The tree as the rules read it."""
 
 import ast
+import functools
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,7 +28,9 @@ def named(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
+@functools.cache
 def tree_of(path: Path) -> ast.Module:
+    """Parsed once a session: every rule reads every file."""
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
