@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from producers.contract import Request
-from router.serve.commands import request_of
+from router.serve.commands import request_to_explain
 
 Floats = NDArray[np.float64]
 _TIE_BREAKS = 3
@@ -36,7 +36,7 @@ class Row:
     @cached_property
     def request(self) -> Request:
         """The prompt as a request."""
-        return request_of(self.prompt)
+        return request_to_explain(self.prompt)
 
 
 def load(path: Path) -> list[Row]:

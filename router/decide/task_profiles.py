@@ -1,16 +1,14 @@
-"""What does recorded traffic say of a task: how good is each tier at it, how long are its answers?
+"""Task profiles from recorded outcomes: success by tier, and the usual length of an answer.
 
 Reads one JSON object a line: `task`, `tier`, `good` (true, false or 0..1), and optionally
-`output_tokens` and `error_cost_usd`. Gives the `policy.tasks` section of `switchgear.yaml`.
+`output_tokens`. Gives the `policy.tasks` section of `switchgear.yaml`.
 """
 
-import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from statistics import median
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from router.decide.settings import PolicyShare, TaskProfile
@@ -72,12 +70,3 @@ def _profile(rows: Sequence[RecordedOutcome]) -> TaskProfile:
         },
         output_tokens=round(median(lengths)) if lengths else None,
     )
-
-
-def profiles_yaml(profiles: Mapping[str, TaskProfile]) -> str:
-    """The section as text for `switchgear.yaml`."""
-    tasks: dict[str, Any] = {
-        task: json.loads(profile.model_dump_json(exclude_defaults=True))
-        for task, profile in profiles.items()
-    }
-    return yaml.safe_dump({"policy": {"tasks": tasks}}, sort_keys=False, allow_unicode=True)

@@ -1,25 +1,38 @@
-"""What would the router do with this prompt? The commands that need no Kafka.
+"""Router commands without Kafka: explain one decision, classify a file of prompts, learn profiles.
 
-`explain` shows one decision in full, `classify` judges a file of prompts.
+`explain_request`, `classified_prompts` and `learned_profiles` return data; the functions named
+`…_table`, `…_json` and `…_yaml` render it.
 """
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Final
 
+import yaml
 from pydantic import ValidationError
-from rich.console import Console
+from rich.console import Group
 from rich.table import Table
+from rich.text import Text
 
-from producers.contract import Request, Route
+from observability.price_lists import load_price_book
+from observability.terminal import cell, readable_json
+from producers.contract import Request, Route, Routing
 from router.decide import policy, success_model
 from router.decide.caller_overrides import RouteRejected
+from router.decide.settings import TaskProfile
 from router.decide.success_model import Scores
+from router.decide.task_profiles import learn_profiles, read_outcomes
 from router.decide.tier_candidates import RoutingConfig
+from router.serve.model_file import default_model
+from router.serve.process import routing_config
 from router.text import features
 from router.text.features import Features
+from runtime.config.config_file import parse_config
+from runtime.config.pricing import Pricing
 
+_NO_DEMANDS: Final = Routing()
 _SIZES: Final = (
     "tokens",
     "question_tokens",
@@ -30,94 +43,101 @@ _SIZES: Final = (
     "pleas",
 )
 
-
-def explain_request(
-    request: Request, basis: RoutingConfig
-) -> tuple[Features, Scores, Route | RouteRejected]:
-    """Everything the router thinks of `request`."""
-    found = features.extract_features(request)
-    scores = success_model.score_features(found, basis.model)
-    return found, scores, policy.choose_route(request, found, scores, basis)
+# -------------------------------------------------------------------------------------- the data
 
 
-def show_explanation(
-    console: Console, found: Features, scores: Scores, route: Route | RouteRejected
-) -> None:
-    """The explanation as tables for a person."""
-    languages = "/".join(found.languages) or "unknown language"
-    sizes = ", ".join(f"{name} {getattr(found, name)}" for name in _SIZES if getattr(found, name))
-    console.print(f"[bold]task[/] {found.declared_task or found.task} ({languages})")
-    console.print(f"[bold]sizes[/] {sizes}")
-    console.print(f"[bold]need[/] {scores.need:.2f}: {scores.reason}")
-    if isinstance(route, RouteRejected):
-        console.print(f"[bold red]rejected[/] {route.code}: {route.message}")
-        return
-    console.print(_table(route))
-    zone = f" in zone {route.zone}" if route.zone else ""
-    console.print(f"[bold green]{route.tier}[/]{zone}{' (cascade)' if route.cascade else ''}")
-    for reason in route.reasons:
-        console.print(f"  · {reason}")
+@dataclass(frozen=True, slots=True)
+class RouteExplanation:
+    """One decision with everything behind it."""
+
+    features: Features
+    scores: Scores
+    decision: Route | RouteRejected
 
 
-def _table(route: Route) -> Table:
-    table = Table("tier", "success", "cost, USD", "against it")
-    for candidate in route.candidates:
-        cost = candidate.cost_micro_usd
-        table.add_row(
-            candidate.tier,
-            "?" if candidate.success is None else f"{candidate.success:.0%}",
-            "unpriced" if cost is None else f"{cost / 1_000_000:.6f}",
-            candidate.rejected or "",
-        )
-    return table
+@dataclass(frozen=True, slots=True)
+class ClassifiedPrompt:
+    """A line of a file of prompts, judged."""
+
+    row: Mapping[str, Any]
+    """The line as it came."""
+
+    score: float
+    """How much the strongest tier is needed, 0..1."""
+
+    tier: str | None
+    """None: the request would be refused."""
+
+    reason: str
 
 
-def classify_lines(lines: Iterable[str], basis: RoutingConfig) -> Iterator[str]:
-    """Each line with `score` (0..1: how much the strong model is needed), `tier` and `reason`.
+@dataclass(frozen=True, slots=True)
+class UnreadablePrompt:
+    """A line that is no prompt; `error` says which and why."""
 
-    A line that is no prompt gets `error` in their place: one bad line doesn't end the run.
+    error: str
+
+
+def load_routing_config(path: Path) -> RoutingConfig:
+    """What decisions rest on, of a `switchgear.yaml`. Raises ConfigError, ValueError, OSError."""
+    catalog = parse_config(path.read_text(encoding="utf-8"))
+    return routing_config(catalog, Pricing(load_price_book()), default_model())
+
+
+def explain_request(request: Request, config: RoutingConfig) -> RouteExplanation:
+    """The decision that the router would take now, of a tenant whose budget is untouched."""
+    extracted = features.extract_features(request)
+    scores = success_model.score_features(extracted, config.model)
+    return RouteExplanation(
+        extracted, scores, policy.choose_route(request, extracted, scores, config)
+    )
+
+
+def request_to_explain(
+    prompt: object, tenant: str = "explain", routing: Routing = _NO_DEMANDS
+) -> Request:
+    """A request around a prompt: a text, a list of user turns, or a list of chat messages.
+
+    Raises TypeError when it is none of these, ValidationError for a message without a known role.
     """
+    messages = list(_messages(prompt)) or [{"role": "user", "content": ""}]
+    return Request.model_validate(
+        {"id": "explain", "tenant": tenant, "body": {"messages": messages}, "routing": routing}
+    )
+
+
+def classified_prompts(
+    lines: Iterable[str], config: RoutingConfig
+) -> Iterator[ClassifiedPrompt | UnreadablePrompt]:
+    """Each JSON line `{"prompt": …}` judged, in order; one bad line doesn't end the run."""
     for number, line in enumerate(lines, start=1):
         if line.strip():
-            yield json.dumps(_classified(number, line, basis), ensure_ascii=False)
+            yield _classified(number, line, config)
 
 
-def _classified(number: int, line: str, basis: RoutingConfig) -> dict[str, Any]:
+def learned_profiles(outcomes: Path) -> dict[str, TaskProfile]:
+    """The profiles that recorded outcomes speak for, by task. Raises BadRecord, OSError."""
+    with outcomes.open(encoding="utf-8") as lines:
+        return learn_profiles(read_outcomes(lines))
+
+
+def _classified(
+    number: int, line: str, config: RoutingConfig
+) -> ClassifiedPrompt | UnreadablePrompt:
     try:
         row = json.loads(line)
         if not isinstance(row, dict):
-            return {"error": f"line {number}: not a JSON object"}
-        request = request_of(row.get("prompt"))
+            return UnreadablePrompt(f"line {number}: not a JSON object")
+        request = request_to_explain(row.get("prompt"))
     except (json.JSONDecodeError, ValidationError, TypeError) as error:
-        return {"error": f"line {number}: {str(error).splitlines()[0]}"}
-    _, scores, route = explain_request(request, basis)
-    return {**row, "score": round(scores.need, 6), **_verdict(route)}
-
-
-def _verdict(route: Route | RouteRejected) -> dict[str, str | None]:
-    match route:
-        case Route():
-            return {"tier": route.tier, "reason": "; ".join(route.reasons)}
-        case RouteRejected():
-            return {"tier": None, "reason": f"{route.code}: {route.message}"}
-
-
-def as_json(found: Features, scores: Scores, route: Route | RouteRejected) -> dict[str, Any]:
-    """The explanation for a program."""
-    decision = route.model_dump(mode="json") if isinstance(route, Route) else asdict(route)
-    known = asdict(found) | {"needs": sorted(found.needs)}
-    return {"features": known, "need": scores.need, "reason": scores.reason, "decision": decision}
-
-
-def request_of(prompt: object, tenant: str = "explain", **routing: object) -> Request:
-    """A request around a prompt: a text, a list of user turns, or a list of chat messages.
-
-    Raises TypeError when it is none of these.
-    """
-    body = {"messages": list(_messages(prompt)) or [{"role": "user", "content": ""}]}
-    return Request.model_validate(
-        {"id": "explain", "tenant": tenant, "body": body, "routing": routing}
-    )
+        return UnreadablePrompt(f"line {number}: {str(error).splitlines()[0]}")
+    explanation = explain_request(request, config)
+    score = round(explanation.scores.need, 6)
+    match explanation.decision:
+        case Route() as route:
+            return ClassifiedPrompt(row, score, route.tier, "; ".join(route.reasons))
+        case RouteRejected(code=code, message=message):
+            return ClassifiedPrompt(row, score, None, f"{code}: {message}")
 
 
 def _messages(prompt: object) -> Iterator[dict[str, Any]]:
@@ -131,3 +151,98 @@ def _messages(prompt: object) -> Iterator[dict[str, Any]]:
             yield dict(turn)
         else:
             yield {"role": "user", "content": str(turn)}
+
+
+# --------------------------------------------------------------------------------- its rendering
+
+
+def explanation_table(explanation: RouteExplanation) -> Group:
+    """The explanation for a person."""
+    extracted, scores = explanation.features, explanation.scores
+    task = extracted.declared_task or extracted.task
+    languages = "/".join(extracted.languages) or "unknown language"
+    sizes = ((name, getattr(extracted, name)) for name in _SIZES)
+    head = (
+        _labelled("task", "bold", f"{task} ({languages})"),
+        _labelled("sizes", "bold", ", ".join(f"{name} {size}" for name, size in sizes if size)),
+        _labelled("need", "bold", f"{scores.need:.2f}: {scores.reason}"),
+    )
+    match explanation.decision:
+        case RouteRejected(code=code, message=message):
+            return Group(*head, _labelled("rejected", "bold red", f"{code}: {message}"))
+        case Route() as route:
+            zone = f" in zone {route.zone}" if route.zone else ""
+            cascade = " (cascade)" if route.cascade else ""
+            chosen = _labelled(route.tier, "bold green", f"{zone}{cascade}".strip())
+            reasons = (cell(f"  · {reason}") for reason in route.reasons)
+            return Group(*head, _candidates(route), chosen, *reasons)
+
+
+def explanation_json(explanation: RouteExplanation) -> str:
+    """The explanation as a JSON object, for a program."""
+    decision = explanation.decision
+    shown = decision.model_dump(mode="json") if isinstance(decision, Route) else asdict(decision)
+    return readable_json(
+        {
+            "features": asdict(explanation.features)
+            | {"needs": sorted(explanation.features.needs)},
+            "need": explanation.scores.need,
+            "reason": explanation.scores.reason,
+            "decision": shown,
+        }
+    )
+
+
+def classified_json(prompt: ClassifiedPrompt | UnreadablePrompt) -> str:
+    """One JSON line: the row with `score`, `tier` and `reason`, or `error` alone."""
+    match prompt:
+        case ClassifiedPrompt(row=row, score=score, tier=tier, reason=reason):
+            shown = {**row, "score": score, "tier": tier, "reason": reason}
+        case UnreadablePrompt(error=error):
+            shown = {"error": error}
+    return json.dumps(shown, ensure_ascii=False)
+
+
+def profiles_table(profiles: Mapping[str, TaskProfile]) -> Table:
+    """The profiles for a person."""
+    table = Table("task", "tier", "success", "output tokens")
+    for task, profile in profiles.items():
+        for tier, share in profile.success.items():
+            tokens = "" if profile.output_tokens is None else str(profile.output_tokens)
+            table.add_row(cell(task), cell(tier), f"{share:.1%}", tokens)
+    return table
+
+
+def profiles_json(profiles: Mapping[str, TaskProfile]) -> str:
+    """The section as a JSON object, for a program."""
+    return readable_json(_section(profiles))
+
+
+def profiles_yaml(profiles: Mapping[str, TaskProfile]) -> str:
+    """The section as text for `switchgear.yaml`."""
+    return yaml.safe_dump(_section(profiles), sort_keys=False, allow_unicode=True)
+
+
+def _section(profiles: Mapping[str, TaskProfile]) -> dict[str, Any]:
+    tasks = {
+        task: profile.model_dump(mode="json", exclude_defaults=True)
+        for task, profile in profiles.items()
+    }
+    return {"policy": {"tasks": tasks}}
+
+
+def _candidates(route: Route) -> Table:
+    table = Table("tier", "success", "cost, USD", "against it")
+    for candidate in route.candidates:
+        cost = candidate.cost_micro_usd
+        table.add_row(
+            cell(candidate.tier),
+            "?" if candidate.success is None else f"{candidate.success:.0%}",
+            "unpriced" if cost is None else f"{cost / 1_000_000:.6f}",
+            cell(candidate.rejected or ""),
+        )
+    return table
+
+
+def _labelled(label: str, style: str, text: str) -> Text:
+    return Text.assemble((cell(label).plain, style), " ", cell(text))

@@ -61,6 +61,11 @@ def test_profile_prints_a_section_or_says_why_not(
     outcomes.write_text('{"task": "a", "tier": "economy", "good": 1}\n' * 40, encoding="utf-8")
     assert run("profile", "--outcomes", str(outcomes)) == 0
     assert "economy: 0.976" in capsys.readouterr().out
+    assert run("profile", "--outcomes", str(outcomes), "--format", "json") == 0
+    section = json.loads(capsys.readouterr().out)
+    assert section["policy"]["tasks"]["a"]["success"] == {"economy": 0.976}
+    assert run("profile", "--outcomes", str(outcomes), "--format", "table") == 0
+    assert "97.6%" in capsys.readouterr().out
     outcomes.write_text('{"task": "a"}', encoding="utf-8")
     assert run("profile", "--outcomes", str(outcomes)) == 2
     assert "line 1: tier: Field required" in capsys.readouterr().err

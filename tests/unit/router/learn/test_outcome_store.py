@@ -14,6 +14,7 @@ from router.learn.calibration import OutcomeEvidence
 from router.learn.estimate import Estimate, OutcomeKey
 from router.learn.outcome_store import MAX_TASKS, MAX_TRACKS, OutcomeStore, WeighedOutcome
 from router.learn.settings import LearningSettings
+from router.serve import commands
 from router.serve.model_file import default_model
 from router.text import features
 from tests.unit.router.routing_cases import catalog, price_of, request
@@ -197,13 +198,11 @@ def test_profiles_are_learned_from_recorded_outcomes() -> None:
     assert list(learned) == ["tickets"]
     assert learned["tickets"].success["economy"] == pytest.approx(0.9, abs=0.04)
     assert learned["tickets"].output_tokens == pytest.approx(100, abs=3)
-    assert "success:" in task_profiles.profiles_yaml(learned)
+    assert "success:" in commands.profiles_yaml(learned)
 
 
 def test_a_profile_as_printed_can_be_read_back() -> None:
-    text = task_profiles.profiles_yaml(
-        {"t": TaskProfile(success={"economy": 0.91}, output_tokens=90)}
-    )
+    text = commands.profiles_yaml({"t": TaskProfile(success={"economy": 0.91}, output_tokens=90)})
     assert "policy:\n  tasks:\n    t:" in text
 
 
