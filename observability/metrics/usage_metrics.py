@@ -127,9 +127,8 @@ class UsageMetrics:
 
     def _count_support(self, event: UsageEvent) -> None:
         if event.unsupported_share is not None:
-            verdict = (
-                "unsupported" if event.unsupported_share > self._flagged_share else "supported"
-            )
+            flagged = event.unsupported_share > self._flagged_share
+            verdict = "unsupported" if flagged else "supported"
             model = event.model or _NONE
             self._metrics.count("switchgear_groundedness_checks_total", model, "lexical", verdict)
 
