@@ -9,6 +9,7 @@ from tests.rules import source
 
 CALLED_BY_OTHERS: Final = {
     "submit": "the client's users",
+    "filter": "logging",
     "replies": "the client's users",
     "on_partitions_revoked": "aiokafka",
     "on_partitions_assigned": "aiokafka",

@@ -40,7 +40,8 @@ def records() -> list[Path]:
 
 
 def test_every_yaml_and_json_file_parses() -> None:
-    documents = source.tracked("*.yaml", "*.yml")
+    # mkdocs.yml names a Python function, which only its own reader knows: `make docs` reads it
+    documents = [path for path in source.tracked("*.yaml", "*.yml") if path.name != "mkdocs.yml"]
     data = source.tracked("*.json")
     assert documents
     assert data
