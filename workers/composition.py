@@ -1,4 +1,4 @@
-"""What is the pool of a worker process built from?"""
+"""Composition root of a worker process: the pool and all that it is built from."""
 
 import asyncio
 import os
@@ -31,10 +31,11 @@ from runtime.process.process import ServiceProcess, background_task
 from runtime.redis.connection import RedisLink, connect_redis
 from runtime.redis.pipelining import PipelineLane
 from workers.accounting.llm_judge import LlmJudge
+from workers.calling.answer_source import AnswerSource
 from workers.calling.cached_call import PromptCaching
 from workers.calling.config_snapshot import ConfigSnapshot
 from workers.calling.prefix_counts import SharedCounts
-from workers.calling.provider_call import CallDependencies
+from workers.calling.provider_call import ProviderCaller
 from workers.calling.validators import named_checks
 from workers.delivery.cancellations import Cancellations
 from workers.delivery.idempotency import IdempotencyRecords, IdempotencySettings
@@ -70,24 +71,24 @@ async def build_pool(
     redis, link = _redis(parts, process.settings.redis)
     lookup = await _lookup(parts, catalog, redis, session, environment)
     pricing = Pricing(load_price_book())
-    fleet = _fleet(process, catalog, link)
-    follow = live.follow(lambda world: fleet.configure(world.catalog))
-    for work in (fleet.run(), update_health_gauges(fleet, process.metrics), follow):
+    admission = _admission(process, catalog, link)
+    follow = live.follow(lambda snapshot: admission.configure(snapshot.catalog))
+    for work in (admission.run(), update_health_gauges(admission, process.metrics), follow):
         parts.enter_context(background_task(work))
     budgets = BudgetLedger(partial(datetime.now, UTC), link)
-    means = _means(fleet, pricing, link, environment.get("TIKTOKEN_CACHE_DIR"))
+    caller = _caller(admission, pricing, link, environment.get("TIKTOKEN_CACHE_DIR"))
+    cancellations = Cancellations()
     return PoolDependencies(
         tier=tier,
-        world=live,
-        means=means,
-        budgets=budgets,
+        snapshot=live,
+        answers=AnswerSource(caller, admission, budgets, cancellations, PlanRules()),
+        price_of=pricing.price_of,
         lookup=lookup,
-        once=_once(process, redis),
-        cancellations=Cancellations(),
+        idempotency=_idempotency(process, redis),
+        cancellations=cancellations,
         publisher=process.publisher,
         tracer=process.tracer,
-        rules=PlanRules(),
-        opinion=LlmJudge(process.metrics, means, budgets),
+        judge=LlmJudge(process.metrics, caller, budgets),
         reporter=UsageMetrics(process.metrics, logger(role="workers"), flagged_share=FLAGGED_SHARE),
     )
 
@@ -105,15 +106,15 @@ async def _lookup(
     return lookup
 
 
-def _means(
-    fleet: DeploymentAdmission, pricing: Pricing, link: RedisLink, encodings: str | None
-) -> CallDependencies:
+def _caller(
+    admission: DeploymentAdmission, pricing: Pricing, link: RedisLink, encodings: str | None
+) -> ProviderCaller:
     caching = PromptCaching(SharedCounts(link), pricing.rates_of)
     files = None if encodings is None else Path(encodings)
-    return CallDependencies(fleet, pricing.price, caching, TokenFactors(), files)
+    return ProviderCaller(admission, pricing.price, caching, TokenFactors(), files)
 
 
-def _once(process: ServiceProcess, redis: Redis) -> IdempotencyRecords:
+def _idempotency(process: ServiceProcess, redis: Redis) -> IdempotencyRecords:
     unguarded = partial(process.metrics.count, "switchgear_shared_state_errors_total", "once")
     return IdempotencyRecords(PipelineLane(redis), IdempotencySettings(), unguarded)
 
@@ -132,7 +133,7 @@ def _redis(parts: AsyncExitStack, url: str) -> tuple[Redis, RedisLink]:
     return redis, link
 
 
-def _fleet(process: ServiceProcess, catalog: Catalog, link: RedisLink) -> DeploymentAdmission:
+def _admission(process: ServiceProcess, catalog: Catalog, link: RedisLink) -> DeploymentAdmission:
     state = SharedFleetState(link, f"{socket.gethostname()}:{os.getpid()}")
     now = asyncio.get_running_loop().time
     return DeploymentAdmission(catalog, now, partial(_heard, process.metrics), state=state)

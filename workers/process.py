@@ -1,4 +1,4 @@
-"""Which streams of records does the process of one worker pool handle?"""
+"""Worker process: the streams of records that one pool's process handles."""
 
 import asyncio
 from collections.abc import Mapping
@@ -49,7 +49,7 @@ async def serve_tier(
     async with AsyncExitStack() as parts:
         process = await parts.enter_async_context(service_process(settings, "switchgear-workers"))
         pool = await build_pool(parts, process, environment, tier)
-        queues = queues_of(pool.world().catalog, tier, share.zones, unbound=share.unbound)
+        queues = queues_of(pool.snapshot().catalog, tier, share.zones, unbound=share.unbound)
         await parts.enter_async_context(
             process.broker.tail(
                 topics.CANCELLATIONS, pool.cancellations.receive, since_s=_CANCELLED_BEFORE_S
@@ -62,7 +62,7 @@ async def serve_tier(
 
 async def _serve_queues(process: ServiceProcess, pool: PoolDependencies, queues: list[str]) -> None:
     """One stream a queue, for each has a group of its own; all share the tier's concurrency."""
-    concurrency = pool.world().catalog.tiers[pool.tier].concurrency
+    concurrency = pool.snapshot().catalog.tiers[pool.tier].concurrency
     backlog = max(concurrency, _BACKLOG // len(queues))
     settings = StreamSettings(concurrency, backlog=backlog, slots=Slots(concurrency))
     members = [_member(process, pool, queue, settings) for queue in queues]
@@ -81,7 +81,7 @@ def _member(
         source,
         partial(serve_one, pool),
         partial(dead_letter_request, process.publisher),
-        partial(lane_of, weight_of=lambda name: _weight(pool.world().catalog, name)),
+        partial(lane_of, weight_of=lambda name: _weight(pool.snapshot().catalog, name)),
         settings,
     )
     return Member(stream, source)

@@ -42,9 +42,10 @@ from tests.fakes import (
 from tests.memory_broker import MemoryBroker
 from tests.seen_spans import SeenSpans
 from workers.accounting.llm_judge import LlmJudge
+from workers.calling.answer_source import AnswerSource
 from workers.calling.cached_call import PromptCaching
 from workers.calling.config_snapshot import ConfigSnapshot
-from workers.calling.provider_call import CallDependencies
+from workers.calling.provider_call import ProviderCaller
 from workers.delivery.cancellations import Cancellations
 from workers.health.admission import DeploymentAdmission
 from workers.planning.request_state import PlanRules
@@ -195,8 +196,10 @@ class Stage:
 
     def pool(self, tier: str) -> PoolDependencies:
         """One more process's pool of `tier`: what the fleet shares is shared."""
-        means = CallDependencies(
-            DeploymentAdmission(self.catalog, asyncio.get_running_loop().time, lambda _: None),
+        clock = asyncio.get_running_loop().time
+        admission = DeploymentAdmission(self.catalog, clock, lambda _: None)
+        caller = ProviderCaller(
+            admission,
             price,
             PromptCaching(NoPrefixes(), lambda _: None),
             TokenFactors(),
@@ -204,16 +207,15 @@ class Stage:
         )
         return PoolDependencies(
             tier=tier,
-            world=lambda: self.world,
-            means=means,
-            opinion=LlmJudge(self.metrics, means, self.budgets),
-            budgets=self.budgets,
+            snapshot=lambda: self.world,
+            answers=AnswerSource(caller, admission, self.budgets, self.cancellations, self.rules),
+            price_of=price_of,
+            judge=LlmJudge(self.metrics, caller, self.budgets),
             lookup=self.answers,
-            once=self.once,
+            idempotency=self.once,
             cancellations=self.cancellations,
             publisher=self.broker,
             tracer=self.tracer,
-            rules=self.rules,
             reporter=self.reporter or self.reports,
         )
 

@@ -1,4 +1,4 @@
-"""What does the end of a request teach the router about its tier?
+"""Feedback for the router: what the end of a request says of its tier.
 
 An answer teaches once. What the judge says of it stands for the look-up, which asks the same in a
 cheaper way; a fault that either finds counts for more than that the answer passed its validators.
@@ -41,23 +41,23 @@ def _grounded(
     return AnswerRating(not support.ungrounded, "lookup")
 
 
-def feedback_record(job: WorkItem, found: AnswerRating) -> Outgoing | None:
+def feedback_record(item: WorkItem, rating: AnswerRating) -> Outgoing | None:
     """The record for the router to learn from.
 
     None when the request's task isn't known, and for a look-up's finding while nobody learns: there
     is one for nearly every answer with a context.
     """
-    task = job.request.routing.task or job.route.task
-    if task is None or (found.source == "lookup" and not job.route.learns):
+    task = item.request.routing.task or item.route.task
+    if task is None or (rating.source == "lookup" and not item.route.learns):
         return None
-    expected = (c.expected for c in job.route.candidates if c.tier == job.route.tier)
+    expected = (c.expected for c in item.route.candidates if c.tier == item.route.tier)
     feedback = Feedback(
-        id=job.request.id,
-        tenant=job.request.tenant,
+        id=item.request.id,
+        tenant=item.request.tenant,
         task=task,
-        tier=job.route.tier,
-        good=float(found.good),
-        source=found.source,
+        tier=item.route.tier,
+        good=float(rating.good),
+        source=rating.source,
         expected=next(expected, None),
     )
-    return Outgoing(topics.FEEDBACK, codec.encode(feedback), job.request.tenant.encode())
+    return Outgoing(topics.FEEDBACK, codec.encode(feedback), item.request.tenant.encode())

@@ -1,4 +1,4 @@
-"""How much of an answer does its context support?"""
+"""Groundedness of an answer: how much of it the request's own context supports."""
 
 import asyncio
 from collections.abc import Mapping

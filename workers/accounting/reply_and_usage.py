@@ -1,4 +1,4 @@
-"""What do a request's reply and its usage event say?
+"""Reply and usage event: what a request's caller and its ledger are told at its end.
 
 Money: cost is what all attempts were billed, baseline what the same tokens would have cost at the
 tenant's baseline deployment. A hit is billed nothing; its baseline counts the tokens it saved.
@@ -39,7 +39,6 @@ NOT_CACHED = CacheOutcome(result="bypass")
 class RequestAccount:
     """What is known of a request's end, besides the answer itself. Money: micro-dollars."""
 
-    tier: str
     trace_id: str
     timings: Timings
     attempts: tuple[Attempt, ...] = ()
@@ -54,142 +53,142 @@ class RequestAccount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackgroundCall:
-    """A call that no caller asked for: to renew or check the cache, to judge an answer.
-
-    call: the attempt that counts, at `entry`; attempts: all that it took.
-    """
+    """A call that no caller asked for: to renew or check the cache, to judge an answer."""
 
     purpose: Purpose
     tier: str
     call: Attempt
+    """The attempt that counts."""
     entry: Deployment
+    """That of the call."""
     attempts: tuple[Attempt, ...]
+    """All that it took, the call included."""
     judged: Judgement | None = None
 
 
-def done_reply(job: WorkItem, completion: Completion, facts: RequestAccount) -> Done:
+def done_reply(item: WorkItem, completion: Completion, account: RequestAccount) -> Done:
     """The reply to an answer from a provider."""
     return Done(
-        id=job.request.id,
+        id=item.request.id,
         body=completion.body,
-        route=_route_taken(job, facts),
-        cache=facts.cache,
+        route=_route_taken(item, account),
+        cache=account.cache,
         usage=completion.usage,
-        cost_micro_usd=billed(facts.attempts),
-        baseline_micro_usd=facts.worth.baseline,
-        timings=facts.timings,
-        trace_id=facts.trace_id,
-        warnings=(*completion.warnings, *facts.warnings),
+        cost_micro_usd=billed(account.attempts),
+        baseline_micro_usd=account.worth.baseline,
+        timings=account.timings,
+        trace_id=account.trace_id,
+        warnings=(*completion.warnings, *account.warnings),
     )
 
 
-def cached_reply(job: WorkItem, body: Mapping[str, Any], facts: RequestAccount) -> Done:
+def cached_reply(item: WorkItem, body: Mapping[str, Any], account: RequestAccount) -> Done:
     """The reply to a cache hit: nothing was billed."""
     return Done(
-        id=job.request.id,
+        id=item.request.id,
         body=dict(body),
-        route=_route_taken(job, facts),
-        cache=facts.cache,
+        route=_route_taken(item, account),
+        cache=account.cache,
         usage=Usage(),
         cost_micro_usd=Decimal(0),
-        baseline_micro_usd=facts.worth.baseline,
-        timings=facts.timings,
-        trace_id=facts.trace_id,
+        baseline_micro_usd=account.worth.baseline,
+        timings=account.timings,
+        trace_id=account.trace_id,
     )
 
 
 def failed_reply(
-    job: WorkItem, code: FailureCode, message: str, facts: RequestAccount, *, retryable: bool
+    item: WorkItem, code: FailureCode, message: str, account: RequestAccount, *, retryable: bool
 ) -> Failed:
     """The reply when there is no answer."""
     return Failed(
-        id=job.request.id,
+        id=item.request.id,
         code=code,
         message=message,
         retryable=retryable,
-        attempts=facts.attempts,
-        trace_id=facts.trace_id,
+        attempts=account.attempts,
+        trace_id=account.trace_id,
     )
 
 
 def usage_event(
-    job: WorkItem, reply: Done | Failed, facts: RequestAccount, at_ms: int
+    item: WorkItem, reply: Done | Failed, account: RequestAccount, at_ms: int
 ) -> UsageEvent:
     """The request's line in the ledger, without its text."""
-    body, routing = job.request.body, job.request.routing
-    entry = facts.catalog_entry
+    body, routing = item.request.body, item.request.routing
+    entry = account.catalog_entry
     done = reply if isinstance(reply, Done) else None
     return UsageEvent(
-        id=job.request.id,
-        tenant=job.request.tenant,
+        id=item.request.id,
+        tenant=item.request.tenant,
         at_ms=at_ms,
         outcome="done" if isinstance(reply, Done) else reply.code,
-        tier=facts.tier,
-        zone=job.route.zone,
-        deployment=facts.deployment,
+        tier=item.route.tier,
+        zone=item.route.zone,
+        deployment=account.deployment,
         provider=None if entry is None else entry.provider,
         model=None if entry is None else entry.model,
-        task=routing.task or job.route.task,
+        task=routing.task or item.route.task,
         tags=routing.tags,
         latency=routing.latency,
         stream=body.stream,
-        usage=_sum(attempt.usage for attempt in facts.attempts),
-        cost_micro_usd=billed(facts.attempts),
-        baseline_micro_usd=facts.worth.baseline,
-        savings=facts.worth.savings,
-        cache=facts.cache,
-        attempts=facts.attempts,
-        timings=facts.timings,
+        usage=_sum(attempt.usage for attempt in account.attempts),
+        cost_micro_usd=billed(account.attempts),
+        baseline_micro_usd=account.worth.baseline,
+        savings=account.worth.savings,
+        cache=account.cache,
+        attempts=account.attempts,
+        timings=account.timings,
         finish_reason=None if done is None else _finish_reason(done.body),
         max_tokens=body.max_completion_tokens or body.max_tokens,
-        **_fingerprints(job),
-        **_grounding(done, facts.support),
-        **_circumstances(facts),
+        **_fingerprints(item),
+        **_grounding(done, account.support),
+        **_circumstances(account),
     )
 
 
 def background_call_event(
-    job: WorkItem, aside: BackgroundCall, trace_id: str, at_ms: int
+    item: WorkItem, background: BackgroundCall, trace_id: str, at_ms: int
 ) -> UsageEvent:
     """Its line in the ledger. Nothing else would have cost it, so it lowers the savings."""
-    cost, routing = billed(aside.attempts), job.request.routing
+    cost, routing = billed(background.attempts), item.request.routing
     return UsageEvent(
-        id=f"{job.request.id}:{aside.purpose}",
-        tenant=job.request.tenant,
+        id=f"{item.request.id}:{background.purpose}",
+        tenant=item.request.tenant,
         at_ms=at_ms,
-        outcome="done" if aside.call.outcome == "ok" else "providers_exhausted",
-        tier=aside.tier,
-        zone=job.route.zone,
-        deployment=aside.call.deployment,
-        provider=aside.entry.provider,
-        model=aside.entry.model,
-        task=routing.task or job.route.task,
+        outcome="done" if background.call.outcome == "ok" else "providers_exhausted",
+        tier=background.tier,
+        zone=item.route.zone,
+        deployment=background.call.deployment,
+        provider=background.entry.provider,
+        model=background.entry.model,
+        task=routing.task or item.route.task,
         tags=routing.tags,
         latency=routing.latency,
-        usage=_sum(attempt.usage for attempt in aside.attempts),
+        usage=_sum(attempt.usage for attempt in background.attempts),
         cost_micro_usd=cost,
         baseline_micro_usd=Decimal(0),
-        savings=None if cost is None else Savings(**{aside.purpose: -cost}),
-        attempts=aside.attempts,
-        aside=aside.purpose,
-        judged=aside.judged,
-        price_version=_price_version(aside.attempts),
+        savings=None if cost is None else Savings(**{background.purpose: -cost}),
+        attempts=background.attempts,
+        aside=background.purpose,
+        judged=background.judged,
+        price_version=_price_version(background.attempts),
         trace_id=trace_id,
     )
 
 
-def _route_taken(job: WorkItem, facts: RequestAccount) -> RouteTaken:
-    entry = facts.catalog_entry
+def _route_taken(item: WorkItem, account: RequestAccount) -> RouteTaken:
+    entry = account.catalog_entry
     return RouteTaken(
-        tier=facts.tier,
-        task=job.request.routing.task or job.route.task,
-        zone=job.route.zone,
-        deployment=facts.deployment,
+        tier=item.route.tier,
+        task=item.request.routing.task or item.route.task,
+        zone=item.route.zone,
+        deployment=account.deployment,
         provider=None if entry is None else entry.provider,
         model=None if entry is None else entry.model,
-        reasons=job.route.reasons,
-        candidates=job.route.candidates,
-        attempts=facts.attempts,
+        reasons=item.route.reasons,
+        candidates=item.route.candidates,
+        attempts=account.attempts,
     )
 
 
@@ -217,12 +216,12 @@ def _grounding(done: Done | None, support: ContextSupport | None) -> dict[str, A
     }
 
 
-def _circumstances(facts: RequestAccount) -> dict[str, Any]:
+def _circumstances(account: RequestAccount) -> dict[str, Any]:
     """By which prices, whether for the first time, and in which trace."""
     return {
-        "price_version": _price_version(facts.attempts),
-        "redelivered": facts.redelivered,
-        "trace_id": facts.trace_id,
+        "price_version": _price_version(account.attempts),
+        "redelivered": account.redelivered,
+        "trace_id": account.trace_id,
     }
 
 
@@ -231,14 +230,14 @@ def _price_version(attempts: Iterable[Attempt]) -> str | None:
     return ",".join(sorted({version for version in versions if version})) or None
 
 
-def _fingerprints(job: WorkItem) -> dict[str, Any]:
+def _fingerprints(item: WorkItem) -> dict[str, Any]:
     """Tenant-scoped hashes of the prompt and of the part that repeats: waste shows without text."""
-    body = job.request.body
+    body = item.request.body
     shared = [message for message in body.messages if message["role"] in ("system", "developer")]
     prefix = _json([shared, body.tools])
     return {
-        "prompt_hash": _hash(job, _json([body.messages, body.tools, body.response_format])),
-        "prefix_hash": _hash(job, prefix) if shared else None,
+        "prompt_hash": _hash(item, _json([body.messages, body.tools, body.response_format])),
+        "prefix_hash": _hash(item, prefix) if shared else None,
         "prefix_tokens": len(prefix) // 4 if shared else None,
     }
 
@@ -247,6 +246,6 @@ def _json(value: Any) -> bytes:  # noqa: ANN401 (as it came)
     return json.dumps(value, sort_keys=True, ensure_ascii=False).encode(errors="surrogatepass")
 
 
-def _hash(job: WorkItem, text: bytes) -> str:
-    key = job.request.tenant.encode()[:64]
+def _hash(item: WorkItem, text: bytes) -> str:
+    key = item.request.tenant.encode()[:64]
     return hashlib.blake2b(text, digest_size=12, key=key).hexdigest()

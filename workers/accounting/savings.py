@@ -1,4 +1,4 @@
-"""What would a request have cost otherwise, and which of our means saved how much of it?"""
+"""Savings estimate: what a request would have cost otherwise, and what saved how much of it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -67,4 +67,4 @@ def _baseline(catalog: Catalog, tenant: str) -> Deployment:
 
 def _first_listed(catalog: Catalog, used: Deployment) -> Deployment:
     """The place where the model runs that the configuration names first."""
-    return next(one for one in catalog.deployments.values() if one.model == used.model)
+    return next(entry for entry in catalog.deployments.values() if entry.model == used.model)

@@ -1,4 +1,4 @@
-"""Does a request's answer pass its checks, and what is done with one that doesn't?"""
+"""Answer checks: the validators of one request, run off the event loop."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -16,26 +16,27 @@ class AnswerChecks:
     """The checks of one request: its own, or its task's."""
 
     validators: Sequence[Validator]
-    known: Mapping[str, NamedChecks]
+    named: Mapping[str, NamedChecks]
+    """The operator's own."""
 
     async def mistake(self) -> str | None:
         """What is wrong with the checks themselves, for the caller; None if nothing is."""
         if not self.validators:
             return None
-        return await asyncio.to_thread(invalid_checks, self.validators, self.known)
+        return await asyncio.to_thread(invalid_checks, self.validators, self.named)
 
     async def problems(
-        self, answer: Mapping[str, Any], hop: RequestTrace
+        self, answer: Mapping[str, Any], trace: RequestTrace
     ) -> tuple[CheckProblem, ...]:
         """What is wrong with an answer; on a thread, as patterns and schemas may be slow.
 
-        hop: gets a step that names the checks that failed.
+        trace: gets a step that names the checks that failed.
         """
         if not self.validators:
             return ()
-        with hop.span("validate") as span:
-            found = await asyncio.to_thread(failed_checks, self.validators, answer, self.known)
-            if found:
+        with trace.span("validate") as span:
+            problems = await asyncio.to_thread(failed_checks, self.validators, answer, self.named)
+            if problems:
                 span.error = "validation_failed"
-                span.attributes = {CHECKS_FAILED: [problem.check for problem in found]}
-        return found
+                span.attributes = {CHECKS_FAILED: [problem.check for problem in problems]}
+        return problems

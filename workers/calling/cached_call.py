@@ -1,11 +1,16 @@
-"""How does a call make use of its provider's prompt cache? The shell around `prompt_cache`."""
+"""Prompt caching: which plan makes a call use its provider's prompt cache for the least money?
+
+The shell around the decisions of `prompt_cache`. It makes no call: a caller takes the plan and, for
+a prefix that is marked, a turn; then it calls, and says how that went.
+"""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from typing import Any, Final, Protocol, TypeAlias
+from dataclasses import dataclass, field
+from typing import Final, Protocol, TypeAlias
 
 from observability.pricing.prices import TokenRates
+from producers.contract import ChatBody
 from runtime.config.catalog import Deployment
 from runtime.redis.key_names import joined
 from workers.calling.prefix_warm_up import PrefixWarmUp
@@ -20,9 +25,6 @@ from workers.prompt_cache.policy import (
     prefixes,
     smallest_prefix,
 )
-from workers.providers.base.call_outcome import CallOutcome, Completion
-from workers.providers.base.provider_request import ProviderRequest
-from workers.providers.provider import Emit, Provider
 
 DeploymentRates: TypeAlias = Callable[[Deployment], TokenRates | None]
 """A deployment's rates now; None = unpriced, so nothing can be decided."""
@@ -30,6 +32,7 @@ _BYTES_PER_TOKEN: Final = 4.0
 _KEYED: Final = {"openai", "azure", "mistral"}
 _KEY_FROM: Final = 1024
 """OpenAI's smallest cached prefix, in tokens."""
+_TOO_SMALL: Final = CacheDecision(Unmarked("too small to be cached"))
 
 
 class PrefixCounts(Protocol):
@@ -40,36 +43,51 @@ class PrefixCounts(Protocol):
         ...
 
 
+@dataclass(slots=True)
+class WarmUpTurn:
+    """A call's turn at a marked prefix: the first one warms it up, the others waited for that."""
+
+    prefixes: PrefixWarmUp
+    name: str
+    """Of the prefix."""
+    ttl_s: float
+    """For how long the provider keeps the prefix."""
+    first: bool
+    waited_s: float
+    _warm: bool = field(default=False)
+
+    def answer_begins(self) -> None:
+        """The first token came: from now on the prefix can be read. Further tokens say nothing."""
+        if not self._warm:
+            self._warm = True
+            self.prefixes.begun(self.name, asyncio.get_running_loop().time(), self.ttl_s)
+
+    def end(self, *, answered: bool) -> None:
+        """The call has ended, however it did: nobody waits for it any longer."""
+        if answered:
+            self.prefixes.begun(self.name, asyncio.get_running_loop().time(), self.ttl_s)
+        elif self.first:
+            self.prefixes.failed(self.name)
+
+
 class PromptCaching:
-    """Calls providers with the plan that saves most, one request first on a cold prefix."""
+    """The plan that saves most, and one request first on a cold prefix."""
 
     def __init__(
         self, counts: PrefixCounts, rates: DeploymentRates, patience_s: float = 2.0
     ) -> None:
+        """patience_s: how long a call waits, at most, for the one that warms its prefix up."""
         self._counts = counts
         self._rates = rates
         self._cold = PrefixWarmUp(patience_s)
 
-    async def call(
-        self, tenant: str, provider: Provider, call: ProviderRequest, emit: Emit | None = None
-    ) -> CallOutcome:
-        """The provider's outcome for `call`, which gets its cache plan here."""
-        decision = await self.plan(tenant, call)
-        call = replace(call, prompt_cache=decision.plan)
-        match decision:
-            case CacheDecision(plan=Breakpoints(ttl=ttl), prefix=str(name)):
-                return await self._in_turn(name, SECONDS[ttl], provider, call, emit)
-            case _:
-                return await provider.send(call, emit)
-
-    async def plan(self, tenant: str, call: ProviderRequest) -> CacheDecision:
+    async def plan(self, tenant: str, deployment: Deployment, body: ChatBody) -> CacheDecision:
         """What to mark; small prompts cost neither a hash nor a look at Redis."""
-        smallest = self._smallest(call)
-        if smallest is None or _bytes(call) < smallest * _BYTES_PER_TOKEN:
-            return CacheDecision(Unmarked("too small to be cached"))
-        deployment = call.deployment
+        smallest = _smallest(deployment)
+        if smallest is None or _bytes(body) < smallest * _BYTES_PER_TOKEN:
+            return _TOO_SMALL
         scope = joined(tenant, deployment.provider, deployment.account, deployment.model)
-        found = prefixes(call.body, scope, _BYTES_PER_TOKEN)
+        found = prefixes(body, scope, _BYTES_PER_TOKEN)
         if deployment.provider in _KEYED:
             return CacheDecision(
                 CacheKey(found.marks[0].name) if found.marks else Unmarked("no prefix")
@@ -80,47 +98,29 @@ class PromptCaching:
         uses = await self._counts.seen([prefix.name for prefix in found.marks], found.record)
         return decide_cache_plan(found, uses, rates, smallest)
 
-    async def _in_turn(
-        self, name: str, ttl_s: float, provider: Provider, call: ProviderRequest, emit: Emit | None
-    ) -> CallOutcome:
-        now = asyncio.get_running_loop().time
-        arrived = now()
-        first = await self._cold.take_turn(name, arrived)
-        left_s = max(0.001, call.timeout_s - (now() - arrived))
-        call = replace(call, timeout_s=left_s)
-        begun = False
-
-        async def tell(delta: dict[str, Any]) -> None:
-            nonlocal begun
-            if not begun:
-                begun = True
-                self._cold.begun(name, now(), ttl_s)
-            if emit is not None:
-                await emit(delta)
-
-        try:
-            outcome = await provider.send(call, None if emit is None else tell)
-        except BaseException:
-            if first:
-                self._cold.failed(name)
-            raise
-        if isinstance(outcome, Completion):
-            self._cold.begun(name, now(), ttl_s)
-        elif first:
-            self._cold.failed(name)
-        return outcome
-
-    @staticmethod
-    def _smallest(call: ProviderRequest) -> int | None:
-        if call.deployment.provider in _KEYED:
-            return _KEY_FROM
-        if call.deployment.dialect in {"anthropic", "bedrock"}:
-            return smallest_prefix(call.deployment.wire_model or call.deployment.model)
-        return None
+    async def take_turn(self, decision: CacheDecision) -> WarmUpTurn | None:
+        """Waits while another call warms the prefix up; None when none is marked. End it."""
+        match decision:
+            case CacheDecision(plan=Breakpoints(ttl=ttl), prefix=str(name)):
+                now = asyncio.get_running_loop().time
+                arrived = now()
+                first = await self._cold.take_turn(name, arrived)
+                return WarmUpTurn(self._cold, name, SECONDS[ttl], first, now() - arrived)
+            case _:
+                return None
 
 
-def _bytes(call: ProviderRequest) -> int:
+def _smallest(deployment: Deployment) -> int | None:
+    """The smallest prefix that its provider caches, in tokens; None when it caches nothing."""
+    if deployment.provider in _KEYED:
+        return _KEY_FROM
+    if deployment.dialect in {"anthropic", "bedrock"}:
+        return smallest_prefix(deployment.wire_model or deployment.model)
+    return None
+
+
+def _bytes(body: ChatBody) -> int:
     """About how large the prompt is: enough to leave the small ones alone."""
-    texts = (message.get("content") or "" for message in call.body.messages)
+    texts = (message.get("content") or "" for message in body.messages)
     size = sum(len(text) if isinstance(text, str) else len(str(text)) for text in texts)
-    return size + (len(str(call.body.tools)) if call.body.tools else 0)
+    return size + (len(str(body.tools)) if body.tools else 0)

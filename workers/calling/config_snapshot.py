@@ -1,17 +1,27 @@
-"""Which configuration is in force, with what was made of it?"""
+"""Configuration snapshot: the catalog in force, with what was made of it. One for each request."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from runtime.config.catalog import Catalog
+from runtime.config.catalog import Catalog, Deployment, Model
 from workers.calling.validators import NamedChecks
 from workers.providers.provider import Provider
 
 
 @dataclass(frozen=True, slots=True)
 class ConfigSnapshot:
-    """The catalog, a provider for each deployment, and the operator's own checks by name."""
+    """What a request begun now is served by; a reload makes a new one."""
 
     catalog: Catalog
     providers: Mapping[str, Provider]
+    """By the names of the deployments."""
     checks: Mapping[str, NamedChecks] = field(default_factory=dict)
+    """The operator's own, by name."""
+
+    def deployment(self, name: str) -> Deployment:
+        """Raises KeyError for a name that the catalog doesn't define."""
+        return self.catalog.deployments[name]
+
+    def model_of(self, name: str) -> Model:
+        """The model of deployment `name`. Raises KeyError as `deployment` does."""
+        return self.catalog.models[self.catalog.deployments[name].model]

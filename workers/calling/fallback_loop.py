@@ -1,23 +1,25 @@
-"""How is an answer got from the providers of a tier, step by step as the plan says?"""
+"""Fallback loop: one request's calls of its tier's deployments, step by step as the plan says."""
 
 import random
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
 from typing import Final, TypeAlias, assert_never
 
-from producers.contract import Attempt, ChatBody
+from producers.contract import Attempt
 from runtime.budgets.standing import BudgetStatus
 from runtime.config.catalog import AUTO
 from runtime.config.eligibility import fitting_deployments
 from workers.calling.answer_checks import AnswerChecks
-from workers.calling.hedging import Race, Voice
-from workers.calling.provider_call import Calls
+from workers.calling.hedging import HedgeBranch, HedgeRace
+from workers.calling.provider_call import CallContext, EndedCall, ProviderCaller
 from workers.calling.validators import repair_request
+from workers.health.admission import DeploymentAdmission
 from workers.health.gate import NotNow
 from workers.planning import next_step
+from workers.planning.next_step import CallTarget, Delay, GiveUp, Hedge, Reroute, Wait
 from workers.planning.request_state import PlanRules, RequestState, Target, TriedTarget
 from workers.providers.base.call_outcome import Completion
 
@@ -26,151 +28,145 @@ _NO_DEADLINE_S: Final = 24 * 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """An answer. attempt: the call that got it; with a hedge it needn't be the last one noted."""
+    """An answer that has passed its checks."""
 
     completion: Completion
     attempt: Attempt
+    """The call that got it; with a hedge it needn't be the last one recorded."""
 
 
-Result: TypeAlias = Answered | next_step.Reroute | next_step.Delay | next_step.GiveUp
+LoopResult: TypeAlias = Answered | Reroute | Delay | GiveUp
 
 
 @dataclass(slots=True)
-class Pursuit:
-    """One request's way through the deployments of `tier`. Times: monotonic seconds."""
+class FallbackLoop:
+    """One request's way through the deployments of its tier. Times: monotonic seconds."""
 
-    calls: Calls
-    tier: str
-    checks: AnswerChecks
-    standing: BudgetStatus
+    caller: ProviderCaller
+    admission: DeploymentAdmission
     rules: PlanRules
-    inadequate: int = 0
+    context: CallContext
+    checks: AnswerChecks
+    inadequate: bool = False
+    """Whether an answer of this tier has failed its checks."""
     _tried: list[TriedTarget] = field(default_factory=list)
     _waited_s: float = 0.0
     _prompt_tokens: int = 0
-    _known: dict[str, Decimal | None] = field(default_factory=dict)
+    _costs: dict[str, Decimal | None] = field(default_factory=dict)
 
     @property
     def estimate(self) -> Decimal | None:
         """Micro-dollars of a call of the deployment that would be called first."""
         return next((target.cost for target in self._targets()), None)
 
-    async def run(self) -> Result:
-        """Until there is an answer, or it is somebody else's turn, or hope is lost."""
+    async def run(self, budget: BudgetStatus) -> LoopResult:
+        """Ends with an answer, with the step that leaves this tier, or with a failure."""
         mistake = await self.checks.mistake()
         if mistake is not None:
-            return next_step.GiveUp("invalid_request", mistake, retryable=False)
-        self._prompt_tokens = await self.calls.prompt_tokens(self._eligible(self.tier))
-        while True:
-            match next_step.next_step(self._situation(), time.monotonic()):
-                case next_step.CallTarget() as call:
-                    answered = await self._call_one_or_two(call)
-                    if answered is not None:
-                        return answered
-                case next_step.Wait(seconds=seconds):
-                    await self._wait(seconds)
-                case (next_step.Reroute() | next_step.Delay() | next_step.GiveUp()) as step:
+            return GiveUp("invalid_request", mistake, retryable=False)
+        eligible = self._eligible(self.context.item.route.tier)
+        self._prompt_tokens = await self.caller.prompt_tokens(self.context, eligible)
+        answered: Answered | None = None
+        while answered is None:
+            match next_step.next_step(self._state(budget), time.monotonic()):
+                case CallTarget(hedge=hedge) as step:
+                    # a race stands on the stack only where a hedge is armed
+                    race = None if hedge is None else self._race(step, hedge)
+                    answered = await (self._try(step) if race is None else race.run())
+                case Wait(seconds=seconds):
+                    begun = time.monotonic()
+                    with self.context.trace.span("wait for a deployment"):
+                        await self.admission.wait(seconds)
+                    self._waited_s += time.monotonic() - begun
+                case (Reroute() | Delay() | GiveUp()) as step:
                     return step
                 case other:
                     assert_never(other)
+        return answered
 
-    async def _call_one_or_two(self, step: next_step.CallTarget) -> Answered | None:
-        """With a second call beside the first when that takes longer than usual."""
-        if step.hedge is None:
-            return await self._try(step.target, step)
-        return await Race(
-            partial(self._try, step.target, step),
-            partial(self._try, step.hedge.target, step),
-            step.hedge.after_s,
-            self.calls.means.fleet.may_hedge,
-        ).run()
+    def _race(self, step: CallTarget, hedge: Hedge) -> HedgeRace[Answered]:
+        other = replace(step, target=hedge.target)
+        return HedgeRace(
+            partial(self._try, step),
+            partial(self._try, other),
+            hedge.after_s,
+            self.admission.may_hedge,
+        )
 
-    async def _try(
-        self, name: str, step: next_step.CallTarget, voice: Voice | None = None
-    ) -> Answered | None:
+    async def _try(self, step: CallTarget, branch: HedgeBranch | None = None) -> Answered | None:
         """A call, and one more with what was wrong if the answer fails its checks."""
-        body = self.calls.job.request.body
-        answered = await self._call(name, body, step, voice)
+        context, checks = self.context, self.checks
+        body = context.item.request.body
+        answered = self._take(step, await self.caller.call(context, step, body, branch))
         if answered is None:
             return None
-        problems = await self.checks.problems(answered.completion.body, self.calls.hop)
+        problems = await checks.problems(answered.completion.body, context.trace)
         if problems and self._may_repair:
-            self.calls.refuse(answered.attempt)
-            better = repair_request(body, answered.completion.body, problems)
-            answered = await self._call(name, better, step, voice)
+            context.log.mark_inadequate(answered.attempt)
+            repair = repair_request(body, answered.completion.body, problems)
+            answered = self._take(step, await self.caller.call(context, step, repair, branch))
             if answered is None:
                 return None
-            problems = await self.checks.problems(answered.completion.body, self.calls.hop)
+            problems = await checks.problems(answered.completion.body, context.trace)
         if not problems:
             return answered
-        self.calls.refuse(answered.attempt)
-        self.inadequate += 1
+        context.log.mark_inadequate(answered.attempt)
+        self.inadequate = True
         kind = f"failed its checks: {', '.join(problem.check for problem in problems)}"
-        self._tried.append(TriedTarget(name, time.monotonic(), "inadequate", kind))
+        self._tried.append(TriedTarget(step.target, time.monotonic(), "inadequate", kind))
         return None
+
+    def _take(self, step: CallTarget, ended: EndedCall | NotNow) -> Answered | None:
+        """The answer, if the call has one; what was tried is remembered for the next step."""
+        if isinstance(ended, NotNow):
+            return None
+        outcome, kind = ended.outcome, type(ended.outcome).__name__
+        tried = TriedTarget(step.target, time.monotonic(), ended.verdict.follow, kind)
+        self._tried.append(tried)
+        return Answered(outcome, ended.attempt) if isinstance(outcome, Completion) else None
 
     @property
     def _may_repair(self) -> bool:
         """Not when the route says to go up at once, nor after the caller has seen the answer."""
-        return not self.calls.job.route.cascade and not self._emitted
+        return not self.context.item.route.cascade and not self._emitted
 
-    async def _call(
-        self, name: str, body: ChatBody, step: next_step.CallTarget, voice: Voice | None
-    ) -> Answered | None:
-        called = await self.calls.call(name, body, step.timeout_s, step.first_token_s, voice)
-        if isinstance(called, NotNow):
-            return None
-        outcome = called.outcome
-        tried = TriedTarget(name, time.monotonic(), called.verdict.follow, type(outcome).__name__)
-        self._tried.append(tried)
-        return Answered(outcome, called.attempt) if isinstance(outcome, Completion) else None
+    @property
+    def _emitted(self) -> bool:
+        chunks = self.context.chunks
+        return chunks is not None and chunks.emitted
 
-    async def _wait(self, seconds: float) -> None:
-        begun = time.monotonic()
-        with self.calls.hop.span("wait for a deployment"):
-            await self.calls.means.fleet.wait(seconds)
-        self._waited_s += time.monotonic() - begun
-
-    def _situation(self) -> RequestState:
-        job, tier = self.calls.job, self.calls.world.catalog.tiers[self.tier]
-        routing = job.request.routing
-        spent = (attempt.cost_micro_usd or Decimal(0) for attempt in self.calls.attempts)
+    def _state(self, budget: BudgetStatus) -> RequestState:
+        item = self.context.item
+        tier, routing = self.context.snapshot.catalog.tiers[item.route.tier], item.request.routing
+        spent = (attempt.cost_micro_usd or Decimal(0) for attempt in self.context.log.all)
+        # a caller who named a tier or a model gets no other tier
+        pinned = routing.tier is not None or item.request.body.model != AUTO
         return RequestState(
             targets=tuple(self._targets()),
             deadline=self._deadline(),
             timeout_s=tier.timeout_s,
             first_token_timeout_s=tier.first_token_timeout_s,
-            streams=job.request.body.stream,
+            streams=item.request.body.stream,
             prompt_tokens=self._prompt_tokens,
             tried=tuple(self._tried),
-            prior_attempts=job.attempts_here,
+            prior_attempts=item.attempts_here,
             waited_s=self._waited_s,
             spent=sum(spent, Decimal(0)),
             ceiling=None if routing.max_cost_usd is None else routing.max_cost_usd * 1_000_000,
             latency=routing.latency,
             emitted=self._emitted,
-            budget=self.standing,
-            up=None if self._pinned else self._above(),
-            down=None if self._pinned else self._below(),
-            visited=job.visited,
+            budget=budget,
+            up=None if pinned else self._above(),
+            down=None if pinned else self._below(),
+            visited=item.visited,
             jitter=random.random(),
             rules=self.rules,
         )
 
-    @property
-    def _emitted(self) -> bool:
-        return self.calls.pump is not None and self.calls.pump.emitted
-
-    @property
-    def _pinned(self) -> bool:
-        """Whether the caller named a tier or a model: then no other tier will do."""
-        request = self.calls.job.request
-        return request.routing.tier is not None or request.body.model != AUTO
-
     def _above(self) -> str | None:
         """The next tier up that has a deployment for this request."""
-        tiers, passed = self.calls.world.catalog.tiers, {self.tier}
-        above = tiers[self.tier].next
+        tier, tiers = self.context.item.route.tier, self.context.snapshot.catalog.tiers
+        passed, above = {tier}, tiers[tier].next
         while above is not None and above not in passed:
             if any(self._eligible(above)):
                 return above
@@ -180,35 +176,36 @@ class Pursuit:
 
     def _below(self) -> str | None:
         """The next cheaper tier, if it has a deployment that may and can serve this request."""
-        tiers = list(self.calls.world.catalog.tiers)
-        cheaper = tiers[: tiers.index(self.tier)]
+        tiers = list(self.context.snapshot.catalog.tiers)
+        cheaper = tiers[: tiers.index(self.context.item.route.tier)]
         return cheaper[-1] if cheaper and any(self._eligible(cheaper[-1])) else None
 
     def _targets(self) -> Iterator[Target]:
         """The tier's deployments that may and can serve this request, in order of preference."""
-        names = list(self._eligible(self.tier))
-        if self.calls.world.catalog.tiers[self.tier].order == "cheapest":
+        tier = self.context.item.route.tier
+        names = list(self._eligible(tier))
+        if self.context.snapshot.catalog.tiers[tier].order == "cheapest":
             # an unpriced deployment may cost anything: it goes last
             names.sort(key=lambda name: (self._cost(name) is None, self._cost(name) or 0))
         return (self._target(name) for name in names)
 
     def _target(self, name: str) -> Target:
-        catalog, fleet = self.calls.world.catalog, self.calls.means.fleet
-        demands = self.calls.job.route.demands
-        gate = fleet.gate(name, demands.prompt_tokens + demands.output_tokens)
-        window = catalog.models[catalog.deployments[name].model].context_window
-        return Target(name, window, gate, self._cost(name), fleet.typical_s(name))
+        demands = self.context.item.route.demands
+        gate = self.admission.gate(name, demands.prompt_tokens + demands.output_tokens)
+        window = self.context.snapshot.model_of(name).context_window
+        return Target(name, window, gate, self._cost(name), self.admission.typical_s(name))
 
     def _eligible(self, tier: str) -> Iterator[str]:
-        return fitting_deployments(self.calls.world.catalog, tier, self.calls.job.route.demands)
+        item, snapshot = self.context.item, self.context.snapshot
+        return fitting_deployments(snapshot.catalog, tier, item.route.demands)
 
     def _cost(self, name: str) -> Decimal | None:
-        if name not in self._known:
-            deployment = self.calls.world.catalog.deployments[name]
-            self._known[name] = self.calls.means.price_of(deployment, self.calls.estimate(name))
-        return self._known[name]
+        if name not in self._costs:
+            self._costs[name] = self.caller.expected_cost(self.context, name)
+        return self._costs[name]
 
     def _deadline(self) -> float:
-        if self.calls.job.deadline_ms is None:
-            return self.calls.begun + _NO_DEADLINE_S
-        return time.monotonic() + self.calls.job.deadline_ms / 1000 - time.time()
+        deadline_ms = self.context.item.deadline_ms
+        if deadline_ms is None:
+            return self.context.begun + _NO_DEADLINE_S
+        return time.monotonic() + deadline_ms / 1000 - time.time()

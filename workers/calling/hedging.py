@@ -1,52 +1,48 @@
-"""Which of two calls answers a request when the first takes longer than usual?
+"""Request hedging: a second call when the first takes longer than usual. Which of them answers?
 
 The second starts only if the first has neither ended nor shown a first token by then. The first to
-speak, or to end well, wins; the other is cancelled, and counts as overdue. So at most one of them
-is ever heard by the caller. (Dean and Barroso, "The Tail at Scale", 2013.)
+speak, or to end well, wins; the other is cancelled, and counts as slow. So at most one of them is
+ever heard by the caller. (Dean and Barroso, "The Tail at Scale", 2013.)
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeAlias, TypeVar
-
-from workers.providers.provider import Emit
 
 _T = TypeVar("_T")
 
 
 @dataclass(slots=True, eq=False)
-class Voice:
-    """One call's right to be heard. overdue: the other was faster."""
+class HedgeBranch:
+    """One of the two calls of a race."""
 
-    decide: Callable[["Voice"], bool]
-    overdue: bool = False
+    wins: Callable[["HedgeBranch"], bool]
+    lost_race: bool = False
+    """The other call was faster."""
 
-    def through(self, emit: Emit) -> Emit:
-        """`emit`, for the call that speaks first; the other waits to be cancelled."""
-
-        async def speak(delta: dict[str, Any]) -> None:
-            if not self.decide(self):
-                await asyncio.Event().wait()
-            await emit(delta)
-
-        return speak
+    async def may_speak(self) -> None:
+        """Returns for the call that speaks first; the other waits here to be cancelled."""
+        if not self.wins(self):
+            await asyncio.Event().wait()
 
 
-Caller: TypeAlias = Callable[[Voice], Awaitable[_T | None]]
+HedgedCall: TypeAlias = Callable[[HedgeBranch], Coroutine[Any, Any, _T | None]]
 """Makes one call: its answer, or None when it failed."""
 
 
 @dataclass(slots=True)
-class Race(Generic[_T]):
-    """Two calls for one request; `may_hedge` is asked when the second would start."""
+class HedgeRace(Generic[_T]):
+    """Two calls for one request."""
 
-    first: Caller[_T]
-    second: Caller[_T]
+    first: HedgedCall[_T]
+    second: HedgedCall[_T]
     after_s: float
+    """The second starts so many seconds after the first."""
     may_hedge: Callable[[], bool]
-    _winner: Voice | None = None
-    _running: dict[Voice, asyncio.Task[_T | None]] = field(default_factory=dict)
+    """Asked when the second would start."""
+    _winner: HedgeBranch | None = None
+    _running: dict[HedgeBranch, asyncio.Task[_T | None]] = field(default_factory=dict)
 
     async def run(self) -> _T | None:
         """The winner's answer; None when all that ran have failed."""
@@ -59,36 +55,34 @@ class Race(Generic[_T]):
         finally:
             await self._stop_all()
 
-    def _start(self, caller: Caller[_T]) -> asyncio.Task[_T | None]:
-        voice = Voice(self._decide)
-        self._running[voice] = asyncio.create_task(_run(caller, voice))
-        return self._running[voice]
+    def _start(self, call: HedgedCall[_T]) -> asyncio.Task[_T | None]:
+        branch = HedgeBranch(self._wins)
+        self._running[branch] = asyncio.create_task(call(branch))
+        return self._running[branch]
 
-    def _decide(self, voice: Voice) -> bool:
-        """Whether `voice` is the one that is heard; the first to ask is."""
+    def _wins(self, branch: HedgeBranch) -> bool:
+        """Whether `branch` is the one that is heard; the first to ask is."""
         if self._winner is None:
-            self._winner = voice
+            self._winner = branch
             for other, task in self._running.items():
-                if other is not voice:
-                    other.overdue = True
+                if other is not branch:
+                    # said before it is cancelled: its call is recorded as overtaken
+                    other.lost_race = True
                     task.cancel()
-        return self._winner is voice
+        return self._winner is branch
 
     async def _outcome(self) -> _T | None:
         waiting = set(self._running.values())
         while waiting:
             done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-            for voice, task in self._running.items():
+            for branch, task in self._running.items():
                 if task in done and not task.cancelled() and task.result() is not None:
-                    self._decide(voice)
+                    self._wins(branch)
                     return task.result()
         return None
 
     async def _stop_all(self) -> None:
+        """Waits for their ends, so that a call cut short is recorded before the race is over."""
         for task in self._running.values():
             task.cancel()
         await asyncio.gather(*self._running.values(), return_exceptions=True)
-
-
-async def _run(caller: Caller[_T], voice: Voice) -> _T | None:
-    return await caller(voice)

@@ -1,4 +1,4 @@
-"""How is one deployment called once for a request, and what is noted of the call?"""
+"""Provider call: one call of one deployment, admitted, sent, judged, priced and recorded."""
 
 import asyncio
 import math
@@ -8,22 +8,24 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from observability.pricing.prices import Price, Priced, Processing, processing_of
 from observability.tracing.request_trace import OpenSpan, RequestTrace
 from observability.tracing.semconv import FIRST_TOKEN
 from producers.contract import Attempt, ChatBody, Usage
-from runtime.config.catalog import Deployment, Model
-from workers.calling.cached_call import PromptCaching
+from runtime.config.catalog import Deployment
+from workers.calling.attempt_log import AttemptLog
+from workers.calling.cached_call import PromptCaching, WarmUpTurn
 from workers.calling.config_snapshot import ConfigSnapshot
-from workers.calling.hedging import Voice
+from workers.calling.hedging import HedgeBranch
 from workers.calling.span_attributes import call_attributes
 from workers.delivery.chunk_stream import ChunkPublisher
 from workers.delivery.work_item import WorkItem
-from workers.health.admission import CallPermit, DeploymentAdmission, Note
+from workers.health.admission import CallPermit, DeploymentAdmission
 from workers.health.gate import NotNow
 from workers.health.outcome_policy import OutcomeVerdict
+from workers.planning.next_step import CallTarget
 from workers.providers.base.call_outcome import CallOutcome, Completion
 from workers.providers.base.provider_request import ProviderRequest
 from workers.providers.errors.retry_after import bounded
@@ -42,17 +44,56 @@ class PriceList(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class CallDependencies:
-    """What calls need besides their request: the same for all requests of a process.
+class CallContext:
+    """The request that calls are made for."""
 
-    encodings: the folder of tiktoken's files, for exact counts near a limit; None = estimates only.
-    """
+    item: WorkItem
+    snapshot: ConfigSnapshot
+    trace: RequestTrace
+    log: AttemptLog
+    """Gets every call, however it ends."""
+    begun: float
+    """When the worker began with the request, monotonic seconds."""
+    chunks: ChunkPublisher | None = None
+    """For the pieces of a streamed answer; None = the caller gets it whole."""
 
-    fleet: DeploymentAdmission
+
+@dataclass(frozen=True, slots=True)
+class EndedCall:
+    """A call that its provider has answered, or failed."""
+
+    outcome: CallOutcome
+    verdict: OutcomeVerdict
+    attempt: Attempt
+
+
+@dataclass(slots=True)
+class Emitter:
+    """A call's deltas on their way to the caller."""
+
+    chunks: ChunkPublisher
+    turn: WarmUpTurn | None
+    branch: HedgeBranch | None
+
+    async def emit(self, delta: dict[str, Any]) -> None:
+        """Not before the call has won its race; a delta of the loser is never passed on."""
+        if self.turn is not None:
+            self.turn.answer_begins()
+        if self.branch is not None:
+            await self.branch.may_speak()
+        await self.chunks.emit(delta)
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderCaller:
+    """Calls the deployments: the same for all requests of a process."""
+
+    admission: DeploymentAdmission
     price: PriceList
     caching: PromptCaching
     factors: TokenFactors
     encodings: Path | None = None
+    """The folder of tiktoken's files, for exact counts near a limit; None = estimates only."""
 
     def price_of(
         self, deployment: Deployment, usage: Usage, processing: Processing = "standard"
@@ -61,170 +102,181 @@ class CallDependencies:
         price = self.price(deployment, usage, processing)
         return price.micro_usd if isinstance(price, Priced) else None
 
-
-@dataclass(frozen=True, slots=True)
-class Called:
-    """A call that has ended."""
-
-    outcome: CallOutcome
-    verdict: OutcomeVerdict
-    attempt: Attempt
-
-
-@dataclass(frozen=True, slots=True)
-class Calls:
-    """The calls of one request. begun: when its worker began with it, monotonic seconds."""
-
-    job: WorkItem
-    world: ConfigSnapshot
-    means: CallDependencies
-    hop: RequestTrace
-    pump: ChunkPublisher | None
-    attempts: list[Attempt]
-    begun: float
-
-    def estimate(self, name: str) -> Usage:
+    def expected_usage(self, context: CallContext, name: str) -> Usage:
         """What a call of deployment `name` is likely to be billed for."""
-        model = self._model(name)
-        factor = self.means.factors.of(self._deployment(name).model, model.family)
-        prompt = factor.tokens(size_of(self.job.request.body))
-        return Usage(input_uncached=prompt, output=self.job.route.demands.output_tokens)
+        item, snapshot = context.item, context.snapshot
+        factor = self.factors.of(snapshot.deployment(name).model, snapshot.model_of(name).family)
+        prompt = factor.tokens(size_of(item.request.body))
+        return Usage(input_uncached=prompt, output=item.route.demands.output_tokens)
 
-    async def prompt_tokens(self, names: Iterable[str]) -> int:
+    def expected_cost(self, context: CallContext, name: str) -> Decimal | None:
+        """Micro-dollars of a call of deployment `name`; None = unpriced."""
+        usage = self.expected_usage(context, name)
+        return self.price_of(context.snapshot.deployment(name), usage)
+
+    async def prompt_tokens(self, context: CallContext, names: Iterable[str]) -> int:
         """The router's estimate, or OpenAI's count where that is near the limit of its models.
 
         names: the deployments that may be called. Counting takes milliseconds: on a thread.
         """
-        estimate = self.job.route.demands.prompt_tokens
-        models = map(self._model, names)
+        item = context.item
+        estimate = item.route.demands.prompt_tokens
+        models = map(context.snapshot.model_of, names)
         encoding = encoding_near_limit(estimate, ((m.family, m.context_window) for m in models))
         if encoding is None:
             return estimate
-        body, files = self.job.request.body, self.means.encodings
-        exact = await asyncio.to_thread(exact_tokens, body, encoding, files)
+        exact = await asyncio.to_thread(exact_tokens, item.request.body, encoding, self.encodings)
         return estimate if exact is None else exact
 
     async def call(
-        self, name: str, body: ChatBody, timeout_s: float, first_token_s: float, voice: Voice | None
-    ) -> Called | NotNow:
-        """One call, noted in `attempts` and as a span; Shut when its gate has closed meanwhile."""
-        expected = self.estimate(name)
-        permit = await self.means.fleet.admit(name, expected.input_total + expected.output)
+        self,
+        context: CallContext,
+        step: CallTarget,
+        body: ChatBody,
+        branch: HedgeBranch | None = None,
+    ) -> EndedCall | NotNow:
+        """One call, recorded in the context's log; NotNow when its gate has shut meanwhile.
+
+        branch: the side of the race that the call is on, if it is hedged.
+        """
+        expected = self.expected_usage(context, step.target)
+        permit = await self.admission.admit(step.target, expected.input_total + expected.output)
         if isinstance(permit, NotNow):
             return permit
-        begun = time.monotonic()
-        with self.hop.span(f"chat {name}", kind="client") as span:
+        item, snapshot = context.item, context.snapshot
+        deployment, begun = snapshot.deployment(step.target), time.monotonic()
+        turn: WarmUpTurn | None = None
+        with context.trace.span(f"chat {step.target}", kind="client") as span:
             try:
-                outcome = await self._ask(name, body, timeout_s, first_token_s, voice)
+                tenant = item.request.tenant
+                decision = await self.caching.plan(tenant, deployment, body)
+                turn = await self.caching.take_turn(decision)
+                waited_s = 0.0 if turn is None else turn.waited_s
+                request = ProviderRequest(
+                    deployment,
+                    snapshot.model_of(step.target),
+                    body.model_copy(update={"model": deployment.model}),
+                    max(0.001, step.timeout_s - waited_s),
+                    min(step.timeout_s, step.first_token_s),
+                    decision.plan,
+                    item.request.id,
+                )
+                emit = _emit_of(context.chunks, turn, branch)
+                outcome = await snapshot.providers[step.target].send(request, emit)
             except BaseException:
-                overdue = voice is not None and voice.overdue
-                cut = self._cut(permit, expected, begun, overdue=overdue)
-                self._describe(span, cut, body)
+                # cancelled, or broken by a bug: what was sent is billed all the same
+                if turn is not None:
+                    turn.end(answered=False)
+                attempt = self._cut_short(context, permit, expected, begun, branch)
+                _describe(span, context, attempt, body)
                 raise
-            called = self._ended(
-                permit, outcome, begun, lambda told: span.event(told, time.monotonic() - begun)
-            )
+            if turn is not None:
+                turn.end(answered=isinstance(outcome, Completion))
+            ended = self._ended(context, permit, outcome, begun, span)
             answer = outcome if isinstance(outcome, Completion) else None
-            self._describe(span, called.attempt, body, answer)
+            _describe(span, context, ended.attempt, body, answer)
             if answer is not None:
-                self._learn(name, body, answer.usage)
+                family = request.model.family
+                self.factors.learn(
+                    deployment.model, family, size_of(body), answer.usage.input_total
+                )
                 span.event(FIRST_TOKEN, answer.first_token_s)
-        return called
+        return ended
 
-    def _describe(
-        self, span: OpenSpan, attempt: Attempt, body: ChatBody, answer: Completion | None = None
-    ) -> None:
-        span.error = None if attempt.outcome == "ok" else attempt.outcome
-        shown = body if self.hop.content else None
-        span.attributes = partial(
-            call_attributes, attempt, self._deployment(attempt.deployment), answer, shown
+    def _ended(
+        self,
+        context: CallContext,
+        permit: CallPermit,
+        outcome: CallOutcome,
+        begun: float,
+        span: OpenSpan,
+    ) -> EndedCall:
+        # recorded first: whatever breaks from here on, the call was paid for
+        attempt = self._attempt(context, permit.target, begun, outcome.usage, outcome)
+        context.log.record(attempt)
+        verdict = self.admission.settle(
+            permit, outcome, lambda change: span.event(change, time.monotonic() - begun)
         )
+        return EndedCall(outcome, verdict, attempt)
 
-    def refuse(self, attempt: Attempt) -> None:
-        """Notes that the answer failed its checks: it was paid for in vain."""
-        inadequate = attempt.model_copy(update={"outcome": "inadequate"})
-        self.attempts[:] = [inadequate if one is attempt else one for one in self.attempts]
-
-    async def _ask(
-        self, name: str, body: ChatBody, timeout_s: float, first_token_s: float, voice: Voice | None
-    ) -> CallOutcome:
-        deployment = self._deployment(name)
-        call = ProviderRequest(
-            deployment,
-            self._model(name),
-            body.model_copy(update={"model": deployment.model}),
-            timeout_s,
-            min(timeout_s, first_token_s),
-            request_id=self.job.request.id,
-        )
-        emit: Emit | None = None if self.pump is None else self.pump.emit
-        if emit is not None and voice is not None:
-            emit = voice.through(emit)
-        provider = self.world.providers[name]
-        return await self.means.caching.call(self.job.request.tenant, provider, call, emit)
-
-    def _ended(self, permit: CallPermit, outcome: CallOutcome, begun: float, note: Note) -> Called:
-        verdict = self.means.fleet.settle(permit, outcome, note)
-        kind, status = "ok", None
-        if not isinstance(outcome, Completion):
-            kind, status = type(outcome).__name__, outcome.status
-        attempt = self._attempt(permit.target, begun, kind, outcome.usage, _processing(outcome))
-        attempt = attempt.model_copy(update={"status": status, "wait_ms": _hint_ms(outcome)})
-        self.attempts.append(attempt)
-        return Called(outcome, verdict, attempt)
-
-    def _learn(self, name: str, body: ChatBody, usage: Usage) -> None:
-        size, model = size_of(body), self._model(name)
-        self.means.factors.learn(
-            self._deployment(name).model, model.family, size, usage.input_total
-        )
-
-    def _cut(self, permit: CallPermit, expected: Usage, begun: float, *, overdue: bool) -> Attempt:
+    def _cut_short(
+        self,
+        context: CallContext,
+        permit: CallPermit,
+        expected: Usage,
+        begun: float,
+        branch: HedgeBranch | None,
+    ) -> Attempt:
         """A call cut short is billed too: the prompt, and at the least what came of the answer."""
-        self.means.fleet.abandon(permit, overdue=overdue)
-        characters = 0 if self.pump is None else self.pump.characters
+        overtaken = branch is not None and branch.lost_race
+        characters = 0 if context.chunks is None else context.chunks.characters
         usage = expected.model_copy(update={"output": math.ceil(characters / 4)})
-        kind = "overtaken" if overdue else "cancelled"
-        attempt = self._attempt(permit.target, begun, kind, usage)
-        self.attempts.append(attempt)
+        kind = "overtaken" if overtaken else "cancelled"
+        attempt = self._attempt(context, permit.target, begun, usage, kind)
+        context.log.record(attempt)
+        self.admission.abandon(permit, overdue=overtaken)
         return attempt
 
     def _attempt(
         self,
+        context: CallContext,
         name: str,
         begun: float,
-        kind: str,
         usage: Usage | None,
-        processing: Processing = "standard",
+        ending: CallOutcome | str,
     ) -> Attempt:
+        """ending: the provider's outcome, or how the call was cut short."""
+        kind, status, wait_ms = (ending, None, None) if isinstance(ending, str) else _told(ending)
         price = None
         if usage is not None:
-            price = self.means.price(self._deployment(name), usage, processing)
+            deployment = context.snapshot.deployment(name)
+            price = self.price(deployment, usage, _processing(ending))
         priced = price if isinstance(price, Priced) else None
         return Attempt(
             deployment=name,
             outcome=kind,
-            started_ms=(begun - self.begun) * 1000,
+            status=status,
+            wait_ms=wait_ms,
+            started_ms=(begun - context.begun) * 1000,
             duration_ms=(time.monotonic() - begun) * 1000,
             usage=usage,
             cost_micro_usd=None if priced is None else priced.micro_usd,
             price_version=None if priced is None else priced.version,
         )
 
-    def _deployment(self, name: str) -> Deployment:
-        return self.world.catalog.deployments[name]
 
-    def _model(self, name: str) -> Model:
-        return self.world.catalog.models[self._deployment(name).model]
-
-
-def _processing(outcome: CallOutcome) -> Processing:
-    """As the provider says that it served the call, which is what it bills."""
-    told = outcome.body.get("service_tier") if isinstance(outcome, Completion) else None
-    return processing_of(told)
+def _emit_of(
+    chunks: ChunkPublisher | None, turn: WarmUpTurn | None, branch: HedgeBranch | None
+) -> Emit | None:
+    """None for an answer that isn't streamed. Most streams have nobody to tell on their way."""
+    if chunks is None:
+        return None
+    return chunks.emit if turn is None and branch is None else Emitter(chunks, turn, branch).emit
 
 
-def _hint_ms(outcome: CallOutcome) -> int | None:
-    """The provider's retry hint, whatever kind of failure carries one."""
+def _describe(
+    span: OpenSpan,
+    context: CallContext,
+    attempt: Attempt,
+    body: ChatBody,
+    answer: Completion | None = None,
+) -> None:
+    span.error = None if attempt.outcome == "ok" else attempt.outcome
+    shown = body if context.trace.content else None
+    deployment = context.snapshot.deployment(attempt.deployment)
+    span.attributes = partial(call_attributes, attempt, deployment, answer, shown)
+
+
+def _told(outcome: CallOutcome) -> tuple[str, int | None, int | None]:
+    """The outcome's kind, its HTTP status, and the retry hint of whatever failure carries one."""
+    if isinstance(outcome, Completion):
+        return "ok", None, None
     wait_s = getattr(outcome, "wait_s", None)
-    return None if wait_s is None else int(bounded(wait_s) * 1000)
+    hint_ms = None if wait_s is None else int(bounded(wait_s) * 1000)
+    return type(outcome).__name__, outcome.status, hint_ms
+
+
+def _processing(ending: CallOutcome | str) -> Processing:
+    """As the provider says that it served the call, which is what it bills."""
+    tier = ending.body.get("service_tier") if isinstance(ending, Completion) else None
+    return processing_of(tier)

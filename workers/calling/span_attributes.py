@@ -1,4 +1,4 @@
-"""What do the spans of a worker's steps say?"""
+"""Span attributes of a worker's steps: the cache lookup and the provider calls."""
 
 from cache.results.lookup_result import Hit, LookupResult
 from observability.tracing.prompt_capture import content_attributes
@@ -9,12 +9,12 @@ from workers.delivery.work_item import WorkItem
 from workers.providers.base.call_outcome import Completion
 
 
-def lookup_attributes(found: LookupResult, shown: WorkItem | None) -> Attributes:
+def lookup_attributes(result: LookupResult, shown: WorkItem | None) -> Attributes:
     """shown: the request, where spans may hold what a hit answers."""
-    about = cache_attributes(found.outcome)
-    if shown is None or not isinstance(found, Hit):
+    about = cache_attributes(result.outcome)
+    if shown is None or not isinstance(result, Hit):
         return about
-    return {**about, **content_attributes(shown.request.body.messages, found.body)}
+    return {**about, **content_attributes(shown.request.body.messages, result.body)}
 
 
 def call_attributes(
@@ -25,5 +25,5 @@ def call_attributes(
     about = attempt_attributes(attempt, deployment.provider, deployment.model, reason)
     if shown is None:
         return about
-    told = None if answer is None else answer.body
-    return {**about, **content_attributes(shown.messages, told)}
+    body = None if answer is None else answer.body
+    return {**about, **content_attributes(shown.messages, body)}

@@ -1,4 +1,4 @@
-"""How do a request's chunks, its final reply and its usage event reach their topics?"""
+"""Reply channel: a request's chunks, its final reply and its usage event on their topics."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,49 +24,49 @@ class ReplyChannel:
     """The way back to one request's caller."""
 
     publisher: Publisher
-    job: WorkItem
-    hop: RequestTrace
+    item: WorkItem
+    trace: RequestTrace
 
     async def publish(self, ending: FinalRecords) -> None:
         """Returns once Kafka has both records. The trace links to whoever else made them."""
-        self.hop.link(ending.trace)
-        tenant = self.job.request.tenant.encode()
-        reply = Outgoing(self._topic, ending.reply, self.job.request.id.encode(), self._headers())
-        with self.hop.span("reply", kind="producer"):
+        self.trace.link(ending.trace)
+        tenant = self.item.request.tenant.encode()
+        reply = Outgoing(self._topic, ending.reply, self.item.request.id.encode(), self._headers())
+        with self.trace.span("reply", kind="producer"):
             # the account first: it is written too when the reply never can be
             await self.publisher.publish(Outgoing(topics.USAGE, ending.usage, tenant), reply)
 
     async def refuse(self, trace_id: str) -> FailureCode:
         """Tells that the id is another request's. Without an account: that one has it."""
-        name, code = self.job.request.id, _CODE
+        name, code = self.item.request.id, _CODE
         failed = Failed(id=name, code=code, message=_TAKEN, retryable=False, trace_id=trace_id)
-        tenant, trace = self.job.request.tenant, self.hop.headers()
+        tenant, trace = self.item.request.tenant, self.trace.headers()
         reply = failed_record(failed, self._topic, tenant=tenant, trace=trace)
-        with self.hop.span("reply", kind="producer"):
+        with self.trace.span("reply", kind="producer"):
             await self.publisher.publish(reply)
         return code
 
-    async def account(self, event: UsageEvent) -> None:
+    async def publish_usage(self, event: UsageEvent) -> None:
         """Publishes a usage event alone, of a call that has no reply."""
         tenant = event.tenant.encode()
         await self.publisher.publish(Outgoing(topics.USAGE, codec.encode(event), tenant))
 
-    def pump(self, run: int) -> ChunkPublisher:
-        """For the chunks of a streamed answer; run: as in `Chunk`."""
-        request_id = self.job.request.id
+    def chunks(self, run: int) -> ChunkPublisher:
+        """For the pieces of a streamed answer; run: as in `Chunk`."""
+        request_id = self.item.request.id
         return ChunkPublisher(self.publisher, self._topic, request_id, run, self._headers())
 
     async def replay(self, body: Mapping[str, Any], run: int) -> None:
         """A whole answer, as the chunk that a caller who asked for a stream expects."""
-        pump = self.pump(run)
+        chunks = self.chunks(run)
         message = answer_message(body)
-        await pump.emit({name: value for name, value in message.items() if value is not None})
-        await pump.flush()
+        await chunks.emit({name: value for name, value in message.items() if value is not None})
+        await chunks.flush()
 
     @property
     def _topic(self) -> str:
-        return self.job.reply_to or topics.REPLIES
+        return self.item.reply_to or topics.REPLIES
 
     def _headers(self) -> codec.Headers:
-        request = self.job.request
-        return reply_headers(request.id, request.tenant, self.hop.headers())
+        request = self.item.request
+        return reply_headers(request.id, request.tenant, self.trace.headers())

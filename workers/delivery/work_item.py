@@ -1,30 +1,37 @@
-"""What does a worker know of a record from its tier's queue before it begins?"""
+"""Work item: a tagged request from a tier's queue, with what its record's headers say."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from producers.contract import Attempt, Request, Route, codec
+from producers.contract import Attempt, Request, Route, Validator, codec
 from producers.contract.codec import Headers, integer
 from producers.kafka.broker import Record
+from runtime.config.catalog import Catalog
+from runtime.config.eligibility import fitting_deployments
 
 
 @dataclass(frozen=True, slots=True)
 class WorkItem:
-    """A tagged request with what its headers say. Times: Unix milliseconds.
-
-    visited: the tiers that handed it over; attempts: all provider calls made for it before, of
-    which attempts_here were made in this tier.
-    """
+    """What a worker knows of a request before it begins. Times: Unix milliseconds."""
 
     request: Request
     route: Route
     attempts: tuple[Attempt, ...]
+    """All provider calls that other workers made for it."""
     reply_to: str | None
     submitted_ms: int
     deadline_ms: int | None
     visited: tuple[str, ...]
+    """The tiers that handed it over."""
     attempts_here: int
+    """How many of the attempts were made in this tier."""
     headers: Headers
     record: Record
+
+    @property
+    def validators(self) -> Sequence[Validator]:
+        """The checks of an answer: the request's own, else those of its task."""
+        return self.request.routing.validators or self.route.validators
 
     @property
     def tried_before(self) -> bool:
@@ -32,7 +39,7 @@ class WorkItem:
         return any(name in (codec.ATTEMPT, codec.VISITED) for name, _ in self.headers)
 
     def left_s(self, now_ms: float) -> float | None:
-        """Until its deadline; None = it has none."""
+        """Seconds until its deadline; None = it has none."""
         return None if self.deadline_ms is None else max(0.0, (self.deadline_ms - now_ms) / 1000)
 
     @property
@@ -58,3 +65,17 @@ def read_work_item(record: Record) -> WorkItem:
         headers,
         record,
     )
+
+
+def in_tier(item: WorkItem, tier: str, reason: str, catalog: Catalog) -> WorkItem:
+    """The request as it goes on in another tier; if a zone binds it, in one of that tier's.
+
+    reason: why, for the reply's route.
+    """
+    zone = item.route.zone
+    if zone is not None:
+        fitting = fitting_deployments(catalog, tier, item.route.demands)
+        zone = next((catalog.deployments[name].zone for name in fitting), zone)
+    reasons = (*item.route.reasons, reason)
+    route = item.route.model_copy(update={"tier": tier, "zone": zone, "reasons": reasons})
+    return replace(item, route=route, visited=(*item.visited, item.route.tier), attempts_here=0)

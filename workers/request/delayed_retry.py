@@ -1,4 +1,4 @@
-"""When does a delayed record go back to its queue?
+"""Delayed retry: a record on a retry topic goes back to its queue when it is due.
 
 Each retry topic holds records of one delay, so they come due nearly in the order they lie. A record
 that isn't due yet waits in its task; its offset is committed only when it is back on its queue.
@@ -23,12 +23,12 @@ async def return_when_due(publisher: Publisher, tracer: Tracer, record: Record) 
         await publisher.publish(dead_letter(record, "invalid_request", detail))
         return
     await asyncio.sleep(wait_s(record, time.time()))
-    hop = tracer.hop(f"return to {target}", record.headers, waited=_waited(record))
+    trace = tracer.hop(f"return to {target}", record.headers, waited=_waited(record))
     headers = [pair for pair in record.headers if pair[0] not in (codec.DUE, codec.TARGET)]
     await publisher.publish(Outgoing(target, record.value, record.key, headers))
     # a wait is slow by its nature: who serves the request decides whether its trace is kept
-    if hop.context.sampled:
-        hop.end()
+    if trace.context.sampled:
+        trace.end()
 
 
 def _waited(record: Record) -> QueueWait:

@@ -1,4 +1,4 @@
-"""What do the workers of one pool share?"""
+"""Pool dependencies: what the workers of one tier share in this process, and their seams."""
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
@@ -10,14 +10,13 @@ from cache.storage.invalidation import Invalidation
 from observability.tracing.tracer import OpenSpan, Tracer
 from producers.contract import Done, Request, Route, UsageEvent
 from producers.kafka.broker import Publisher
-from runtime.budgets.reservations import BudgetLedger
+from runtime.config.pricing import PriceOf
 from workers.accounting.llm_judge import LlmJudge
+from workers.calling.answer_source import AnswerSource
 from workers.calling.config_snapshot import ConfigSnapshot
-from workers.calling.provider_call import CallDependencies
 from workers.delivery.cancellations import Cancellations
 from workers.delivery.idempotency import Claim, Claimed, Conflict, FinalRecords, Unguarded
 from workers.delivery.request_identity import Identity
-from workers.planning.request_state import PlanRules
 
 
 class AnswerCache(Protocol):
@@ -116,20 +115,17 @@ class RequestReporter(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolDependencies:
-    """One tier's workers in this process.
-
-    world: the configuration in force, asked anew for every request.
-    """
+    """One tier's workers in this process."""
 
     tier: str
-    world: Callable[[], ConfigSnapshot]
-    means: CallDependencies
-    budgets: BudgetLedger
+    snapshot: Callable[[], ConfigSnapshot]
+    """The configuration in force, asked anew for every request."""
+    answers: AnswerSource
+    price_of: PriceOf
     lookup: AnswerCache
-    once: RequestClaims
+    idempotency: RequestClaims
     cancellations: Cancellations
     publisher: Publisher
     tracer: Tracer
-    rules: PlanRules
-    opinion: LlmJudge
+    judge: LlmJudge
     reporter: RequestReporter

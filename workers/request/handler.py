@@ -1,4 +1,4 @@
-"""How is one record of a tier's queue served?
+"""Record handler: one record of a tier's queue, from its bytes to its reply.
 
 cache → claim → providers → record → publish → keep. The reply and the usage event are with Kafka
 before the record counts as finished, so a crash at any point redelivers and loses nothing.
@@ -26,7 +26,7 @@ _log: Final = logging.getLogger(__name__)
 async def serve_one(pool: PoolDependencies, record: Record) -> None:
     """Returns when the record needs no redelivery."""
     try:
-        job = read_work_item(record)
+        item = read_work_item(record)
     except DecodeError as error:
         await _refuse(pool.publisher, record, Refusal("invalid_request", str(error), str(error)))
         return
@@ -35,18 +35,18 @@ async def serve_one(pool: PoolDependencies, record: Record) -> None:
     waited = QueueWait(
         queue=record.partition.topic,
         since_ms=record.timestamp_ms,
-        submitted_ms=job.submitted_ms,
+        submitted_ms=item.submitted_ms,
         attributes=lambda: queue_attributes(*record.partition, record.offset),
     )
-    earlier = codec.header(record.headers, TRACEPARENT) if job.tried_before else None
+    earlier = codec.header(record.headers, TRACEPARENT) if item.tried_before else None
     links = () if earlier is None else (earlier,)
-    hop = pool.tracer.hop(
-        f"serve {pool.tier}", record.headers, tenant=job.request.tenant, waited=waited, links=links
+    trace = pool.tracer.hop(
+        f"serve {pool.tier}", record.headers, tenant=item.request.tenant, waited=waited, links=links
     )
     try:
-        await RequestLifecycle(pool, job, hop, pool.world()).run()
+        await RequestLifecycle(pool, item, trace, pool.snapshot()).run()
     except Exception:
-        hop.end(error="internal_error")
+        trace.end(error="internal_error")
         raise
 
 
@@ -57,11 +57,13 @@ async def dead_letter_request(publisher: Publisher, record: Record, error: BaseE
 
 
 class Refusal(NamedTuple):
-    """Why a record isn't served. detail: for the operator; message: for the sender."""
+    """Why a record isn't served."""
 
     code: FailureCode
     detail: str
+    """For the operator."""
     message: str
+    """For the sender."""
 
 
 async def _refuse(publisher: Publisher, record: Record, why: Refusal) -> None:

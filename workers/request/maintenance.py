@@ -1,4 +1,4 @@
-"""What is done with the records that any worker may take?"""
+"""Maintenance records: due retries and cache invalidations, which any worker may take."""
 
 import asyncio
 import logging

@@ -52,8 +52,13 @@ class Asking:
     async def __call__(self, question: str, system: str = LONG, **more: Any) -> Completion:  # noqa: ANN401 - parts of a body
         messages = [{"role": "system", "content": system}, {"role": "user", "content": question}]
         body = ChatBody.model_validate({"messages": messages, **more})
-        call = ProviderRequest(self.deployment, MODELS[self.deployment.model], body, 5, 5)
-        outcome = await self.caching.call("tenant", self.provider, call)
+        decision = await self.caching.plan("tenant", self.deployment, body)
+        turn = await self.caching.take_turn(decision)
+        model = MODELS[self.deployment.model]
+        request = ProviderRequest(self.deployment, model, body, 5, 5, decision.plan)
+        outcome = await self.provider.send(request)
+        if turn is not None:
+            turn.end(answered=True)
         assert isinstance(outcome, Completion), outcome
         return outcome
 

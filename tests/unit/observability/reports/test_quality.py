@@ -9,7 +9,7 @@ from observability.metrics.registry import MetricsRegistry
 from observability.reports.period import ReportPeriod
 from observability.reports.quality import measure_quality, quality_json
 from tests.unit.observability.usage_events import DAY_MS, START_MS, usage_event
-from workers.accounting.judge_prompt import GroundednessJudge
+from workers.accounting.llm_judge import GroundednessJudge
 
 
 def test_rates_by_model_and_task_with_intervals_worst_first(tmp_path: Path) -> None:
@@ -52,7 +52,7 @@ async def test_what_a_judge_says_is_counted_by_the_model_that_answered() -> None
         return '{"unsupported": ["in 1978"]}'
 
     metrics = MetricsRegistry()
-    verdict = await GroundednessJudge(ask, metrics).look_at(
+    verdict = await GroundednessJudge(ask, metrics).judge(
         "m", "Founded in 1987.", "Founded in 1978."
     )
     assert verdict == GroundednessVerdict(supported=False, claims=("in 1978",))
@@ -65,4 +65,4 @@ async def test_a_judge_without_an_answer_is_no_verdict() -> None:
     async def silent(_messages: list[dict[str, str]]) -> None:
         return None
 
-    assert await GroundednessJudge(silent, MetricsRegistry()).look_at("m", "c", "a") is None
+    assert await GroundednessJudge(silent, MetricsRegistry()).judge("m", "c", "a") is None

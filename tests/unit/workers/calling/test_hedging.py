@@ -1,10 +1,9 @@
 import asyncio
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
-from workers.calling.hedging import Caller, Race, Voice
+from workers.calling.hedging import HedgeBranch, HedgedCall, HedgeRace
 
 
 class Calls:
@@ -12,21 +11,19 @@ class Calls:
 
     def __init__(self) -> None:
         self.said: list[str] = []
-        self.voices: dict[str, Voice] = {}
+        self.branches: dict[str, HedgeBranch] = {}
         self.cut: list[str] = []
-
-    async def _emit(self, delta: dict[str, Any]) -> None:
-        self.said.append(delta["content"])
 
     def call(
         self, name: str, *, answer_s: float, speaks: bool = False, fails: bool = False
-    ) -> Caller[str]:
-        async def run(voice: Voice) -> str | None:
-            self.voices[name] = voice
+    ) -> HedgedCall[str]:
+        async def run(branch: HedgeBranch) -> str | None:
+            self.branches[name] = branch
             try:
                 await asyncio.sleep(answer_s)
                 if speaks:
-                    await voice.through(self._emit)({"content": name})
+                    await branch.may_speak()
+                    self.said.append(name)
                     await asyncio.sleep(answer_s)
             except asyncio.CancelledError:
                 self.cut.append(name)
@@ -36,23 +33,25 @@ class Calls:
         return run
 
 
-def race(first: Caller[str], second: Caller[str], may_hedge: Callable[[], bool]) -> Race[str]:
-    return Race(first, second, after_s=0.02, may_hedge=may_hedge)
+def race(
+    first: HedgedCall[str], second: HedgedCall[str], may_hedge: Callable[[], bool]
+) -> HedgeRace[str]:
+    return HedgeRace(first, second, after_s=0.02, may_hedge=may_hedge)
 
 
 async def test_a_fast_call_is_alone() -> None:
     calls = Calls()
     won = await race(calls.call("a", answer_s=0), calls.call("b", answer_s=0), lambda: True).run()
     assert won == "a"
-    assert list(calls.voices) == ["a"]
+    assert list(calls.branches) == ["a"]
 
 
-async def test_a_slow_one_is_overtaken_and_counts_as_overdue() -> None:
+async def test_a_slow_one_is_overtaken_and_counts_as_slow() -> None:
     calls = Calls()
     won = await race(calls.call("a", answer_s=9), calls.call("b", answer_s=0), lambda: True).run()
     assert (won, calls.cut) == ("b", ["a"])
-    assert calls.voices["a"].overdue
-    assert not calls.voices["b"].overdue
+    assert calls.branches["a"].lost_race
+    assert not calls.branches["b"].lost_race
 
 
 async def test_the_first_may_still_win() -> None:
@@ -61,7 +60,7 @@ async def test_the_first_may_still_win() -> None:
         calls.call("a", answer_s=0.04), calls.call("b", answer_s=9), lambda: True
     ).run()
     assert (won, calls.cut) == ("a", ["b"])
-    assert not calls.voices["a"].overdue
+    assert not calls.branches["a"].lost_race
 
 
 async def test_only_one_is_ever_heard() -> None:
@@ -78,7 +77,7 @@ async def test_what_has_begun_to_speak_is_not_hedged() -> None:
     calls = Calls()
     slow_talker = calls.call("a", answer_s=0.015, speaks=True)
     await race(slow_talker, calls.call("b", answer_s=0), lambda: True).run()
-    assert (calls.said, list(calls.voices)) == (["a"], ["a"])
+    assert (calls.said, list(calls.branches)) == (["a"], ["a"])
 
 
 async def test_a_failure_waits_for_the_other() -> None:
@@ -98,7 +97,7 @@ async def test_no_hedge_beyond_the_allowance() -> None:
     won = await race(
         calls.call("a", answer_s=0.05), calls.call("b", answer_s=0), lambda: False
     ).run()
-    assert (won, list(calls.voices)) == ("a", ["a"])
+    assert (won, list(calls.branches)) == ("a", ["a"])
 
 
 async def test_cancelling_the_request_cuts_both() -> None:
@@ -106,7 +105,7 @@ async def test_cancelling_the_request_cuts_both() -> None:
     both = race(calls.call("a", answer_s=9), calls.call("b", answer_s=9), lambda: True)
     task = asyncio.create_task(both.run())
     async with asyncio.timeout(5):
-        while "b" not in calls.voices:  # noqa: ASYNC110 -- the call knows no event
+        while "b" not in calls.branches:  # noqa: ASYNC110 -- the call knows no event
             await asyncio.sleep(0.001)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -115,7 +114,7 @@ async def test_cancelling_the_request_cuts_both() -> None:
 
 
 async def test_a_bug_in_a_call_is_raised() -> None:
-    async def broken(_: Voice) -> str | None:
+    async def broken(_: HedgeBranch) -> str | None:
         raise RuntimeError("bug")
 
     calls = Calls()

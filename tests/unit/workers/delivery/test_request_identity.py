@@ -16,7 +16,6 @@ from workers.calling.prefix_counts import LocalCounts
 from workers.delivery.request_identity import identity_of
 from workers.planning.next_step import Delay
 from workers.prompt_cache.policy import CacheKey
-from workers.providers.base.provider_request import ProviderRequest
 from workers.request.requeue import RequeueProgress, requeue_record
 
 NAMES = st.text("ab1:/.", min_size=1, max_size=5)
@@ -116,14 +115,14 @@ def test_a_delayed_record_is_the_same_request() -> None:
 
 async def test_a_prompts_prefix_has_another_name_for_every_tenant_and_account() -> None:
     long = [{"role": "system", "content": "word " * 9000}, {"role": "user", "content": "?"}]
-    model = catalog().models["small"]
     places = [("a", "x/openai/y"), ("a/openai/x", "y")]
     names = set()
     for tenant, account in places:
         changes = {"provider": "openai", "account": account}
         deployment = catalog().deployments["eco-a"].model_copy(update=changes)
-        call = ProviderRequest(deployment, model, ChatBody.model_validate({"messages": long}), 5, 5)
-        planned = (await PromptCaching(LocalCounts(), lambda _: None).plan(tenant, call)).plan
+        body = ChatBody.model_validate({"messages": long})
+        caching = PromptCaching(LocalCounts(), lambda _: None)
+        planned = (await caching.plan(tenant, deployment, body)).plan
         assert isinstance(planned, CacheKey)
         names.add(planned.key)
     assert len(names) == len(places)

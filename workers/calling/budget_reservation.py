@@ -1,33 +1,30 @@
-"""How is a request held to its tenant's budgets?"""
+"""Budget reservation: a tenant's money, held while its request is served and settled at the end."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
 
-from producers.contract import Attempt
 from runtime.budgets.reservations import BudgetLedger, Reservation
 from runtime.budgets.standing import Exhausted
 from runtime.config.catalog import Tenant
 from runtime.config.pricing import billed
+from workers.calling.attempt_log import AttemptLog
 from workers.delivery.work_item import WorkItem
 
 
 @asynccontextmanager
 async def budget_reservation(
-    budgets: BudgetLedger,
-    job: WorkItem,
-    tenant: Tenant,
-    estimate: Decimal | None,
-    made: Sequence[Attempt],
+    budgets: BudgetLedger, item: WorkItem, tenant: Tenant, estimate: Decimal | None, log: AttemptLog
 ) -> AsyncIterator[Reservation | Exhausted]:
     """Reserves `estimate` micro-dollars before money is spent, and settles with what was.
 
-    made: the attempts; those added while the context is open are this reservation's.
+    log: opened for this reservation, so that what it holds at the end is what was spent, also when
+    the context is left by a cancellation or an error.
     """
-    request, before = job.request, len(made)
+    request = item.request
     held = await budgets.reserve(request.tenant, tenant, request.routing.tags, request.id, estimate)
     try:
         yield held
     finally:
         if isinstance(held, Reservation):
-            await budgets.settle(held, billed(made[before:]))
+            await budgets.settle(held, billed(log.made))

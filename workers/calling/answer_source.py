@@ -1,0 +1,158 @@
+"""Answer acquisition: budget, cancellation and fallback loop. What came of it is one value.
+
+What an answer is worth, what is told of it and to whom is the affair of `accounting`.
+"""
+
+import asyncio
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, replace
+from typing import Final, assert_never
+
+from observability.tracing.request_trace import RequestTrace
+from producers.contract import Attempt
+from runtime.budgets.reservations import BudgetLedger, Reservation
+from runtime.budgets.standing import Exhausted, OverSoftLimit, WithinBudget
+from runtime.config.catalog import Tenant
+from workers.calling.answer_checks import AnswerChecks
+from workers.calling.attempt_log import AttemptLog
+from workers.calling.budget_reservation import budget_reservation
+from workers.calling.config_snapshot import ConfigSnapshot
+from workers.calling.fallback_loop import Answered, FallbackLoop, LoopResult
+from workers.calling.provider_call import CallContext, ProviderCaller
+from workers.delivery.cancellations import Cancellations, RequestCancelled
+from workers.delivery.chunk_stream import ChunkPublisher
+from workers.delivery.work_item import WorkItem, in_tier
+from workers.health.admission import DeploymentAdmission
+from workers.planning.next_step import Delay, GiveUp, Reroute
+from workers.planning.request_state import PlanRules
+
+_CANCELLED: Final = GiveUp("cancelled", "the caller cancelled the request", retryable=False)
+_NOT_IN_CACHE: Final = GiveUp(
+    "not_in_cache", "only-if-cached was asked for, and no cached answer fits", retryable=False
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Obtained:
+    """What came of a request in this worker, with all that was called for it."""
+
+    result: LoopResult
+    item: WorkItem
+    """The request as it ended: one that must stay in its turn may have changed its tier."""
+    attempts: tuple[Attempt, ...]
+    """Of all workers; those of this one are `made`."""
+    made: tuple[Attempt, ...]
+    tries: int
+    """Calls in the item's tier, here and before a delay."""
+    warnings: tuple[str, ...] = ()
+    inadequate: tuple[WorkItem, ...] = ()
+    """The request in each tier that gave it answers, none of which passed its checks."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerSource:
+    """Gets answers from the deployments, for all requests of a process."""
+
+    caller: ProviderCaller
+    admission: DeploymentAdmission
+    budgets: BudgetLedger
+    cancellations: Cancellations
+    rules: PlanRules
+
+    async def obtain(
+        self,
+        item: WorkItem,
+        snapshot: ConfigSnapshot,
+        trace: RequestTrace,
+        begun: float,
+        chunks: ChunkPublisher | None,
+    ) -> Obtained:
+        """begun: of the worker with the request, monotonic seconds; chunks: if it is streamed."""
+        log = AttemptLog(item.attempts, item.attempts_here)
+        context = CallContext(item, snapshot, trace, log, begun, chunks)
+        loop, inadequate = self._loop(context), list[WorkItem]()
+        result: LoopResult
+        async with self._reservation(loop) as held:
+            if isinstance(held, Exhausted):
+                result = GiveUp("budget_exceeded", held.why, retryable=False)
+            elif item.request.routing.cache.mode == "only-if-cached":
+                result = _NOT_IN_CACHE
+            else:
+                try:
+                    with self.cancellations.stopping(item.request.id):
+                        result = await loop.run(held.standing)
+                        while item.ordered and isinstance(result, Reroute | Delay):
+                            if loop.inadequate:
+                                inadequate.append(context.item)
+                            context = await _stay(context, result)
+                            loop = self._loop(context)
+                            result = await loop.run(held.standing)
+                        if loop.inadequate and not isinstance(result, Answered):
+                            inadequate.append(context.item)
+                except RequestCancelled:
+                    result = _CANCELLED
+                finally:
+                    if chunks is not None:
+                        await chunks.flush()
+        over = held.standing if isinstance(held, Reservation) else None
+        warnings = (over.why,) if isinstance(over, OverSoftLimit) else ()
+        return _obtained(result, context, warnings, tuple(inadequate))
+
+    async def obtain_unasked(
+        self, item: WorkItem, snapshot: ConfigSnapshot, trace: RequestTrace, begun: float
+    ) -> Obtained | None:
+        """For the cache: no caller waits for it, or could cancel it. None: the budget is spent."""
+        log = AttemptLog(item.attempts, item.attempts_here)
+        context = CallContext(item, snapshot, trace, log, begun)
+        loop = self._loop(context)
+        async with self._reservation(loop) as held:
+            if isinstance(held, Exhausted):
+                return None
+            result = await loop.run(WithinBudget())
+        return _obtained(result, context)
+
+    def _loop(self, context: CallContext) -> FallbackLoop:
+        checks = AnswerChecks(context.item.validators, context.snapshot.checks)
+        return FallbackLoop(self.caller, self.admission, self.rules, context, checks)
+
+    def _reservation(
+        self, loop: FallbackLoop
+    ) -> AbstractAsyncContextManager[Reservation | Exhausted]:
+        context = loop.context
+        tenant = context.snapshot.catalog.tenant(context.item.request.tenant) or Tenant()
+        estimate = loop.estimate if tenant.has_budget else None
+        return budget_reservation(self.budgets, context.item, tenant, estimate, context.log)
+
+
+async def _stay(context: CallContext, step: Reroute | Delay) -> CallContext:
+    """A request that must be answered in its turn waits, and changes the tier, in place."""
+    item, log = context.item, context.log
+    match step:
+        case Delay(seconds=seconds):
+            await asyncio.sleep(seconds)
+            item = replace(item, attempts_here=log.tries)
+        case Reroute(tier=tier, reason=reason):
+            context.trace.keep("escalated")
+            log.change_tier()
+            item = in_tier(item, tier, reason, context.snapshot.catalog)
+        case _:
+            assert_never(step)
+    return replace(context, item=item)
+
+
+def _obtained(
+    result: LoopResult,
+    context: CallContext,
+    warnings: tuple[str, ...] = (),
+    inadequate: tuple[WorkItem, ...] = (),
+) -> Obtained:
+    """From here on nothing is called: what the log holds is what there is."""
+    return Obtained(
+        result=result,
+        item=context.item,
+        attempts=context.log.all,
+        made=context.log.made,
+        tries=context.log.tries,
+        warnings=warnings,
+        inadequate=inadequate,
+    )
