@@ -46,6 +46,7 @@ _SEQUENCE_ERRORS = (
 It happens when a record expires here during an outage: its sequence number is spent all the same.
 """
 _RETRY_S = 0.5
+"""Both loops poll again by hand: a retry library isn't worth a dependency of the client's wheel."""
 MAX_RECORD_BYTES = 8_388_608
 """Of a record that we write; `llm.requests` takes less, so there is room for what we add."""
 

@@ -65,6 +65,7 @@ class KafkaSource:
             )
         except Exception as error:  # noqa: BLE001 the next member would stumble over the same
             _log.warning("polling %s failed, trying again: %s", self._topics, error)
+            # no retry in here: between two polls the stream looks whether it is to stop
             await asyncio.sleep(_RETRY_S)
             return ()
         return [to_record(raw) for records in polled.values() for raw in records]

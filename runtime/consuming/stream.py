@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias
 
+from observability.retry import RetryPolicy
 from producers.kafka.broker import Partition, Record
 from runtime.consuming.fair_queue import FairQueue, Lane, Ticket
 from runtime.consuming.slots import Slots
@@ -21,8 +22,7 @@ from runtime.consuming.watermark import Watermark
 _log: Final = logging.getLogger(__name__)
 _IDLE_POLL_S: Final = 0.5
 _PAUSED_POLL_S: Final = 0.02
-_BURY_AGAIN_S: Final = 0.5
-_MOST_PAUSE_S: Final = 30.0
+_UNTIL_BURIED: Final = RetryPolicy(pause_s=0.5, longest_pause_s=30)
 _LEAVE_S: Final = 5.0
 
 Handler: TypeAlias = Callable[[Record], Awaitable[None]]
@@ -240,16 +240,14 @@ class ConsumerStream:
 
     async def _bury(self, record: Record, error: BaseException) -> None:
         """Until it succeeds: meanwhile the record isn't committed, so it can't be lost."""
-        pause_s = _BURY_AGAIN_S
-        while True:
-            try:
-                await self._on_crash(record, error)
-            except Exception:  # noqa: BLE001 tried again until it succeeds
-                _log.exception("can't bury %s offset %d", record.partition, record.offset)
-                await asyncio.sleep(pause_s)
-                pause_s = min(2 * pause_s, _MOST_PAUSE_S)
-            else:
-                return
+
+        def report(failure: Exception, _: float) -> None:
+            place = record.partition, record.offset
+            _log.error("can't bury %s offset %d", *place, exc_info=failure)
+
+        await _UNTIL_BURIED.run(
+            lambda: self._on_crash(record, error), transient=lambda _: True, on_retry=report
+        )
 
     async def _drain(self, grace_s: float) -> None:
         if self._running:

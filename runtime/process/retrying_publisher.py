@@ -5,15 +5,15 @@ so nothing is lost whichever ends first, the outage or the process. To write a r
 harmless, since every reader knows requests by their id.
 """
 
-import asyncio
 import logging
 from collections.abc import Callable
 from typing import Final
 
+from observability.retry import RetryPolicy
 from producers.kafka.broker import Outgoing, Publisher, PublishFailedError
 
 _log: Final = logging.getLogger(__name__)
-_PAUSE_S: Final = 0.5
+_WHILE_AWAY: Final = RetryPolicy(pause_s=0.5)
 
 
 class RetryingPublisher:
@@ -28,15 +28,16 @@ class RetryingPublisher:
 
     async def publish(self, *outgoing: Outgoing) -> None:
         """Raises PublishFailedError only when it is permanent."""
-        while True:
-            try:
-                await self._publisher.publish(*outgoing)
-            except PublishFailedError as error:
-                if error.permanent:
-                    raise
-                _log.warning("%s; trying again", error)
-                await asyncio.sleep(_PAUSE_S)
-            else:
-                for one in outgoing:
-                    self._written(one)
-                return
+        await _WHILE_AWAY.run(
+            lambda: self._publisher.publish(*outgoing), transient=_transient, on_retry=_report
+        )
+        for record in outgoing:
+            self._written(record)
+
+
+def _transient(error: Exception) -> bool:
+    return isinstance(error, PublishFailedError) and not error.permanent
+
+
+def _report(error: Exception, _: float) -> None:
+    _log.warning("%s; trying again", error)

@@ -1,12 +1,12 @@
 """Maintenance records: due retries and cache invalidations, which any worker may take."""
 
-import asyncio
 import logging
 from typing import Final
 
 from pydantic import ValidationError
 
 from cache.storage.invalidation import Invalidation
+from observability.retry import RetryPolicy
 from observability.tracing.tracer import Tracer
 from producers.contract import topics
 from producers.kafka.broker import Publisher, Record
@@ -16,7 +16,7 @@ from workers.request.delayed_retry import return_when_due
 from workers.request.dependencies import AnswerCache
 
 _log: Final = logging.getLogger(__name__)
-_PAUSE_S: Final = 1.0
+_WHILE_REDIS_IS_AWAY: Final = RetryPolicy(pause_s=1)
 
 
 async def handle_maintenance_record(
@@ -36,13 +36,16 @@ async def _forget(publisher: Publisher, lookup: AnswerCache, record: Record) -> 
         problems = "; ".join(problem["msg"] for problem in error.errors(include_input=False))
         await publisher.publish(dead_letter(record, "invalid_request", problems))
         return
-    while True:
-        try:
-            forgotten = await lookup.invalidate(order)
-        except REDIS_UNAVAILABLE as error:
-            # a wrong answer that stays is worse than a chore that waits for Redis
-            _log.warning("can't invalidate while Redis is away: %s", error)
-            await asyncio.sleep(_PAUSE_S)
-        else:
-            _log.info("forgot %d answers of %s", forgotten, order.tenant)
-            return
+    # a wrong answer that stays is worse than a chore that waits for Redis
+    forgotten = await _WHILE_REDIS_IS_AWAY.run(
+        lambda: lookup.invalidate(order), transient=_redis_is_away, on_retry=_report
+    )
+    _log.info("forgot %d answers of %s", forgotten, order.tenant)
+
+
+def _redis_is_away(error: Exception) -> bool:
+    return isinstance(error, REDIS_UNAVAILABLE)
+
+
+def _report(error: Exception, _: float) -> None:
+    _log.warning("can't invalidate while Redis is away: %s", error)

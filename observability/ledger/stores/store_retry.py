@@ -1,10 +1,12 @@
-"""How long is a store waited for that is locked or away?"""
+"""Ledger store retry: how long a store is waited for that is locked or away."""
 
 import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
+
+from observability.retry import RetryPolicy
 
 _T = TypeVar("_T")
 _log: Final = logging.getLogger(__name__)
@@ -23,18 +25,16 @@ class StoreRetry:
         self, name: str, act: Callable[[], _T], passes: Callable[[Exception], bool]
     ) -> _T:
         """What `act` returns. An error that doesn't pass, or not in time, is raised as it came."""
-        begun, told = time.monotonic(), False
-        while True:
-            try:
-                return act()
-            except Exception as error:
-                waited = time.monotonic() - begun
-                if not passes(error) or waited > self.wait_s:
-                    raise
-                if waited > _UNREMARKABLE_S and not told:
-                    _log.warning("waiting for the ledger in %s: %s", name, error)
-                    told = True
-                self.sleep(self.retry_s)
+        said = False
+
+        def report(error: Exception, waited_s: float) -> None:
+            nonlocal said
+            if waited_s > _UNREMARKABLE_S and not said:
+                _log.warning("waiting for the ledger in %s: %s", name, error)
+                said = True
+
+        policy = RetryPolicy(self.retry_s, give_up_after_s=self.wait_s)
+        return policy.run_blocking(act, transient=passes, on_retry=report, sleep=self.sleep)
 
 
 PATIENT: Final = StoreRetry()
