@@ -49,8 +49,8 @@ async def measure(url: str) -> None:
     shared = DeploymentAdmission(
         _catalog(rpm=6_000_000, tpm=600_000_000), time.monotonic, _ignore, state=state
     )
-    running = asyncio.create_task(shared.run())
-    await state.following.wait()
+    running = asyncio.create_task(shared.share_with_fleet())
+    await state.subscribed.wait()
     await _print("a bare Redis PING", link.ping)
     await _print("gate, admit, settle; no limits", lambda: _call(alone))
     await _print("gate, admit, settle; limits shared over Redis", lambda: _call(shared))
@@ -66,7 +66,7 @@ async def _call(fleet: DeploymentAdmission) -> None:
     fleet.gate("a", 100)
     permit = await fleet.admit("a", 100)
     assert isinstance(permit, CallPermit)
-    fleet.settle(permit, ANSWER)
+    fleet.report_outcome(permit, ANSWER)
 
 
 async def _spend(budgets: BudgetLedger) -> None:
@@ -88,14 +88,14 @@ async def _news(url: str, first: DeploymentAdmission) -> None:
     """From one worker's 429 until another worker's gate is shut."""
     state = SharedFleetState(RedisLink(connect_redis(url)), "other")
     second = DeploymentAdmission(_catalog(), time.monotonic, _ignore, state=state)
-    running = asyncio.create_task(second.run())
-    await state.following.wait()
+    running = asyncio.create_task(second.share_with_fleet())
+    await state.subscribed.wait()
     took = []
     for number in range(NEWS):
         permit = await first.admit(f"n{number}", 100)
         assert isinstance(permit, CallPermit)
         begun = time.perf_counter()
-        first.settle(permit, RateLimited(message="", wait_s=60))
+        first.report_outcome(permit, RateLimited(message="", wait_s=60))
         while not isinstance(second.gate(f"n{number}", 100), NotNow):  # noqa: ASYNC110
             await asyncio.sleep(0)
         took.append((time.perf_counter() - begun) * 1000)

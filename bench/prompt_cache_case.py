@@ -13,7 +13,13 @@ from decimal import Decimal
 
 from observability.pricing.prices import TokenRates
 from workers.calling.prefix_counts import LocalCounts
-from workers.prompt_cache.policy import SECONDS, Breakpoints, Prefix, Prefixes, decide_cache_plan
+from workers.prompt_cache.policy import (
+    TTL_SECONDS,
+    Breakpoints,
+    Prefix,
+    Prefixes,
+    decide_cache_plan,
+)
 
 RATES = TokenRates(Decimal(3), Decimal("0.3"), Decimal("3.75"), Decimal(6), Decimal(15))
 MONTH_S = 30 * 86_400
@@ -49,7 +55,7 @@ def replay(times: Iterator[float], tokens: int, smallest: int) -> tuple[Decimal,
         write = RATES.cache_write_1h if plan.ttl == "1h" else RATES.cache_write_5m
         cost += (RATES.cache_read if hit else write) * tokens
         writes, reads = writes + (not hit), reads + hit
-        warm_until = now + SECONDS[plan.ttl]
+        warm_until = now + TTL_SECONDS[plan.ttl]
     return cost, writes, reads
 
 

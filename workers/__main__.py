@@ -24,12 +24,12 @@ from runtime.consuming.topics_admin import create_missing_topics
 from runtime.process.settings import ServiceSettings
 from workers.commands import dead_letters
 from workers.commands.fleet_status import hold_breaker, show_status
-from workers.health.shared_state import SharedState
+from workers.health.shared_state import SharedBreakerState
 from workers.process import Share, serve_tier
 
 Command: TypeAlias = Callable[[argparse.Namespace, ServiceSettings], Coroutine[None, None, None]]
 _USAGE: Final = 2
-_HELD: Final[dict[str, SharedState]] = {
+_HELD: Final[dict[str, SharedBreakerState]] = {
     "open": "forced_open",
     "close": "forced_closed",
     "release": "closed",

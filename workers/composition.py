@@ -73,7 +73,11 @@ async def build_pool(
     pricing = Pricing(load_price_book())
     admission = _admission(process, catalog, link)
     follow = live.follow(lambda snapshot: admission.configure(snapshot.catalog))
-    for work in (admission.run(), update_health_gauges(admission, process.metrics), follow):
+    for work in (
+        admission.share_with_fleet(),
+        update_health_gauges(admission, process.metrics),
+        follow,
+    ):
         parts.enter_context(background_task(work))
     budgets = BudgetLedger(partial(datetime.now, UTC), link)
     caller = _caller(admission, pricing, link, environment.get("TIKTOKEN_CACHE_DIR"))

@@ -7,7 +7,7 @@ import pytest
 from producers.contract import Done, Failed, Request
 from runtime.config.catalog import Catalog
 from tests.flow.stage import ask, catalog, playing
-from workers.tokens.tiktoken_files import install
+from workers.tokens.tiktoken_files import install_encodings
 
 _SINGLE_LETTERS = "q z x j k v w y " * 22
 """352 bytes: 92 tokens by the estimate of 4 bytes each, 176 by OpenAI's count."""
@@ -28,7 +28,7 @@ def _tight() -> Request:
 async def test_a_prompt_that_only_seems_to_fit_is_not_sent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    list(install(tmp_path))
+    list(install_encodings(tmp_path))
     monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(tmp_path))
     async with playing(catalog=_with_a_window_of(105), encodings=tmp_path) as stage:
         reply = await stage.client.submit(_tight())

@@ -63,11 +63,11 @@ async def workers(url: str, count: int = 1, **limits: int) -> AsyncIterator[list
         for number in range(count):
             worker = Worker(f"w{number}-{time.monotonic_ns()}", url, catalog(**limits))
             stack.push_async_callback(worker.link.redis.aclose)
-            running = asyncio.create_task(worker.fleet.run())
+            running = asyncio.create_task(worker.fleet.share_with_fleet())
             stack.push_async_callback(_stopped, running)
             fleet.append(worker)
         async with asyncio.timeout(10):
-            await asyncio.gather(*(worker.state.following.wait() for worker in fleet))
+            await asyncio.gather(*(worker.state.subscribed.wait() for worker in fleet))
         yield fleet
 
 
@@ -89,18 +89,18 @@ def shut(worker: Worker, target: str = "a") -> bool:
 
 async def test_one_workers_429_protects_all_and_its_recovery_frees_all(redis_url: str) -> None:
     async with workers(redis_url, 3) as (first, second, third):
-        first.fleet.settle(await first.admitted(), RateLimited(message="", wait_s=0.3))
+        first.fleet.report_outcome(await first.admitted(), RateLimited(message="", wait_s=0.3))
         await until(lambda: shut(second) and shut(third))
         assert not shut(second, "b")
         assert [(one.after, one.origin) for one in second.heard] == [("open", "peer")]
         await until(lambda: second.fleet.gate("a", 10) == Ready(probe=True))
-        second.fleet.settle(await second.admitted(), ANSWER)
+        second.fleet.report_outcome(await second.admitted(), ANSWER)
         await until(lambda: all(w.fleet.gate("a", 10) == Ready() for w in (first, second, third)))
 
 
 async def test_a_worker_that_starts_later_knows_at_once(redis_url: str) -> None:
     async with workers(redis_url) as (first,):
-        first.fleet.settle(await first.admitted(), RateLimited(message="", wait_s=60))
+        first.fleet.report_outcome(await first.admitted(), RateLimited(message="", wait_s=60))
         await first.state.flush()
         async with workers(redis_url) as (late,):
             assert shut(late)
@@ -111,7 +111,9 @@ async def test_a_worker_that_starts_later_knows_at_once(redis_url: str) -> None:
 
 async def test_the_fleet_probes_with_few_calls_however_many_workers_ask(redis_url: str) -> None:
     async with workers(redis_url, 4) as fleet:
-        fleet[0].fleet.settle(await fleet[0].admitted(), RateLimited(message="", wait_s=0.2))
+        fleet[0].fleet.report_outcome(
+            await fleet[0].admitted(), RateLimited(message="", wait_s=0.2)
+        )
         await until(lambda: all(shut(worker) for worker in fleet))
         await until(lambda: not any(shut(worker) for worker in fleet))
         answers = await asyncio.gather(*(worker.fleet.admit("a", 10) for worker in fleet))
@@ -163,11 +165,11 @@ async def test_without_redis_each_worker_goes_on_alone_and_tells_when_it_is_back
     async with workers(redis_url, 2, rpm=6000) as (first, second):
         redis_server.kill()
         await until(lambda: not first.state.up and not second.state.up)
-        first.fleet.settle(await first.admitted(), RateLimited(message="", wait_s=60))
+        first.fleet.report_outcome(await first.admitted(), RateLimited(message="", wait_s=60))
         assert shut(first)
         assert not shut(second)
         for _ in range(5):
-            second.fleet.settle(await second.admitted("b"), ServerError(message=""))
+            second.fleet.report_outcome(await second.admitted("b"), ServerError(message=""))
         assert shut(second, "b")
         redis_server.start()
         await until(lambda: shut(second))
@@ -210,7 +212,7 @@ async def test_the_fleets_bucket_grants_what_the_pure_one_does(
     level: BucketLevel = full_buckets(quota, 0)
     for ask in ASKS:
         level, expected = grant_lease(level, quota, ask, 0)
-        granted = await state.lease("k", quota, ask)
+        granted = await state.lease_rate("k", quota, ask)
         assert granted is not None
         assert _close(granted, expected, time.monotonic() - started, quota)
     await link.redis.aclose()

@@ -47,10 +47,10 @@ async def test_an_operator_sees_the_fleet_and_holds_a_breaker(
     fleet = DeploymentAdmission(
         CATALOG, time.monotonic, ignore, state=SharedFleetState(RedisLink(redis), "w1")
     )
-    running = asyncio.create_task(fleet.run())
+    running = asyncio.create_task(fleet.share_with_fleet())
     permit = await fleet.admit(NAME, 10)
     assert isinstance(permit, CallPermit)
-    fleet.settle(permit, ANSWER)
+    fleet.report_outcome(permit, ANSWER)
 
     told = await hold_breaker(redis_url, CATALOG, NAME, "forced_open", "ann")
     assert told == "openai/default/openai-gpt-4o-mini/gpt-4o-mini: forced_open"

@@ -15,15 +15,15 @@ from runtime.config.catalog import Deployment
 from runtime.redis.key_names import joined
 from workers.calling.prefix_warm_up import PrefixWarmUp
 from workers.prompt_cache.policy import (
-    SECONDS,
+    TTL_SECONDS,
     Breakpoints,
     CacheDecision,
     CacheKey,
     PrefixUses,
     Unmarked,
     decide_cache_plan,
+    minimum_prefix_tokens,
     prefixes,
-    smallest_prefix,
 )
 
 DeploymentRates: TypeAlias = Callable[[Deployment], TokenRates | None]
@@ -90,12 +90,14 @@ class PromptCaching:
         found = prefixes(body, scope, _BYTES_PER_TOKEN)
         if deployment.provider in _KEYED:
             return CacheDecision(
-                CacheKey(found.marks[0].name) if found.marks else Unmarked("no prefix")
+                CacheKey(found.candidates[0].name) if found.candidates else Unmarked("no prefix")
             )
         rates = self._rates(deployment)
         if rates is None:
             return CacheDecision(Unmarked("unpriced"))
-        uses = await self._counts.seen([prefix.name for prefix in found.marks], found.record)
+        uses = await self._counts.seen(
+            [prefix.name for prefix in found.candidates], found.count_under
+        )
         return decide_cache_plan(found, uses, rates, smallest)
 
     async def take_turn(self, decision: CacheDecision) -> WarmUpTurn | None:
@@ -105,7 +107,7 @@ class PromptCaching:
                 now = asyncio.get_running_loop().time
                 arrived = now()
                 first = await self._cold.take_turn(name, arrived)
-                return WarmUpTurn(self._cold, name, SECONDS[ttl], first, now() - arrived)
+                return WarmUpTurn(self._cold, name, TTL_SECONDS[ttl], first, now() - arrived)
             case _:
                 return None
 
@@ -115,7 +117,7 @@ def _smallest(deployment: Deployment) -> int | None:
     if deployment.provider in _KEYED:
         return _KEY_FROM
     if deployment.dialect in {"anthropic", "bedrock"}:
-        return smallest_prefix(deployment.wire_model or deployment.model)
+        return minimum_prefix_tokens(deployment.wire_model or deployment.model)
     return None
 
 

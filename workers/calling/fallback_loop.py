@@ -76,7 +76,7 @@ class FallbackLoop:
                 case Wait(seconds=seconds):
                     begun = time.monotonic()
                     with self.context.trace.span("wait for a deployment"):
-                        await self.admission.wait(seconds)
+                        await self.admission.wait_for_change(seconds)
                     self._waited_s += time.monotonic() - begun
                 case (Reroute() | Delay() | GiveUp()) as step:
                     return step
@@ -90,7 +90,7 @@ class FallbackLoop:
             partial(self._try, step),
             partial(self._try, other),
             hedge.after_s,
-            self.admission.may_hedge,
+            self.admission.take_hedge,
         )
 
     async def _try(self, step: CallTarget, branch: HedgeBranch | None = None) -> Answered | None:
@@ -121,7 +121,7 @@ class FallbackLoop:
         if isinstance(ended, NotNow):
             return None
         outcome, kind = ended.outcome, type(ended.outcome).__name__
-        tried = TriedTarget(step.target, time.monotonic(), ended.verdict.follow, kind)
+        tried = TriedTarget(step.target, time.monotonic(), ended.verdict.follow_up, kind)
         self._tried.append(tried)
         return Answered(outcome, ended.attempt) if isinstance(outcome, Completion) else None
 

@@ -14,7 +14,7 @@ from typing import Final
 from runtime.redis.connection import RedisLink
 from runtime.redis.key_names import named
 from runtime.redis.lua_files import lua
-from workers.prompt_cache.policy import SECONDS, PrefixUses
+from workers.prompt_cache.policy import TTL_SECONDS, PrefixUses
 
 _KEPT: Final = 20_000
 
@@ -22,8 +22,8 @@ _KEPT: Final = 20_000
 def decayed(uses: PrefixUses, seconds: float) -> PrefixUses:
     """`uses` as they count after `seconds` without another one."""
     return PrefixUses(
-        uses.last_5m * math.exp(-seconds / SECONDS["5m"]),
-        uses.last_1h * math.exp(-seconds / SECONDS["1h"]),
+        uses.last_5m * math.exp(-seconds / TTL_SECONDS["5m"]),
+        uses.last_1h * math.exp(-seconds / TTL_SECONDS["1h"]),
     )
 
 

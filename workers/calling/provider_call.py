@@ -30,7 +30,7 @@ from workers.providers.base.call_outcome import CallOutcome, Completion
 from workers.providers.base.provider_request import ProviderRequest
 from workers.providers.errors.retry_after import bounded
 from workers.providers.provider import Emit
-from workers.tokens.estimate import TokenFactors, encoding_near_limit, exact_tokens, size_of
+from workers.tokens.estimate import TokenFactors, encoding_near_limit, exact_tokens, prompt_size
 
 
 class PriceList(Protocol):
@@ -105,8 +105,10 @@ class ProviderCaller:
     def expected_usage(self, context: CallContext, name: str) -> Usage:
         """What a call of deployment `name` is likely to be billed for."""
         item, snapshot = context.item, context.snapshot
-        factor = self.factors.of(snapshot.deployment(name).model, snapshot.model_of(name).family)
-        prompt = factor.tokens(size_of(item.request.body))
+        factor = self.factors.factor_of(
+            snapshot.deployment(name).model, snapshot.model_of(name).family
+        )
+        prompt = factor.estimate(prompt_size(item.request.body))
         return Usage(input_uncached=prompt, output=item.route.demands.output_tokens)
 
     def expected_cost(self, context: CallContext, name: str) -> Decimal | None:
@@ -178,7 +180,7 @@ class ProviderCaller:
             if answer is not None:
                 family = request.model.family
                 self.factors.learn(
-                    deployment.model, family, size_of(body), answer.usage.input_total
+                    deployment.model, family, prompt_size(body), answer.usage.input_total
                 )
                 span.event(FIRST_TOKEN, answer.first_token_s)
         return ended
@@ -194,7 +196,7 @@ class ProviderCaller:
         # recorded first: whatever breaks from here on, the call was paid for
         attempt = self._attempt(context, permit.target, begun, outcome.usage, outcome)
         context.log.record(attempt)
-        verdict = self.admission.settle(
+        verdict = self.admission.report_outcome(
             permit, outcome, lambda change: span.event(change, time.monotonic() - begun)
         )
         return EndedCall(outcome, verdict, attempt)
@@ -214,7 +216,7 @@ class ProviderCaller:
         kind = "overtaken" if overtaken else "cancelled"
         attempt = self._attempt(context, permit.target, begun, usage, kind)
         context.log.record(attempt)
-        self.admission.abandon(permit, overdue=overtaken)
+        self.admission.abandon(permit, overtaken=overtaken)
         return attempt
 
     def _attempt(

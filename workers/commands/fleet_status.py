@@ -20,8 +20,8 @@ from runtime.config.catalog import Catalog
 from runtime.consuming.lag import consumer_lag
 from runtime.consuming.queue_groups import group_of, queues_of
 from runtime.redis.connection import RedisLink, connect_redis
-from workers.health.admission import keys_of
-from workers.health.shared_state import REPORTS, BreakerNews, SharedFleetState, SharedState
+from workers.health.admission import breaker_keys
+from workers.health.shared_state import REPORTS, BreakerNews, SharedBreakerState, SharedFleetState
 from workers.health.status_report import DeploymentStatus, WorkerReport, fleet_status
 
 _REFRESH_S = 1.0
@@ -104,7 +104,7 @@ async def show_status(
 
 
 async def hold_breaker(
-    url: str, catalog: Catalog, name: str, state: SharedState, operator: str
+    url: str, catalog: Catalog, name: str, state: SharedBreakerState, operator: str
 ) -> str:
     """Force the state of a deployment's or a breaker on the fleet; `closed` lifts what was forced.
 
@@ -124,7 +124,8 @@ async def hold_breaker(
 
 def _breaker(catalog: Catalog, name: str) -> str:
     keys = {
-        deployment: keys_of(deployment, entry) for deployment, entry in catalog.deployments.items()
+        deployment: breaker_keys(deployment, entry)
+        for deployment, entry in catalog.deployments.items()
     }
     if name in keys:
         return keys[name].deployment

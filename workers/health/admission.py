@@ -22,7 +22,7 @@ from workers.health.breaker_registry import (
     Clock,
     OnTransition,
     Transition,
-    name_of,
+    state_name,
 )
 from workers.health.breaker_sync import announcement, apply_remote_state, resynchronise
 from workers.health.deployment_state import BreakerKeys, DeploymentState
@@ -52,15 +52,15 @@ class CallPermit:
 
     number: int
     target: str
-    at: float
+    admitted_at: float
     tokens: int
     keys: BreakerKeys
-    passes: tuple[BreakerPermit, ...]
+    breaker_permits: tuple[BreakerPermit, ...]
 
     @property
     def probing(self) -> Sequence[str]:
         """The breakers that are trying out with it whether they may close."""
-        return _probed(self.keys, self.passes)
+        return _probed(self.keys, self.breaker_permits)
 
 
 class DeploymentAdmission:
@@ -85,7 +85,7 @@ class DeploymentAdmission:
         self._concurrency = concurrency or ConcurrencyRules()
         self._state = state
         self._breakers = BreakerRegistry(self._rules.breaker, clock, self._heard)
-        self._rates = RateLeases(clock, None if state is None else state.lease)
+        self._rates = RateLeases(clock, None if state is None else state.lease_rate)
         self._changed = asyncio.Event()
         self._numbers = itertools.count()
         self._hedges = _HEDGE_BURST
@@ -101,7 +101,7 @@ class DeploymentAdmission:
         """
         old, self._rooms = self._rooms, dict(self._rooms)
         for name, deployment in catalog.deployments.items():
-            keys, known = keys_of(name, deployment), old.get(name)
+            keys, known = breaker_keys(name, deployment), old.get(name)
             fresh = DeploymentState(keys, Concurrency(self._concurrency.most))
             self._rooms[name] = known if known is not None and known.keys == keys else fresh
             self._rates.configure(keys.deployment, Quota(deployment.rpm, deployment.tpm))
@@ -109,42 +109,42 @@ class DeploymentAdmission:
     def gate(self, target: str, tokens: int) -> Gate:
         """Whether `admit` would let a call of about `tokens` tokens through now."""
         room = self._rooms[target]
-        passes = self._breakers.ask(room.keys)
+        passes = self._breakers.preview(room.keys)
         if isinstance(passes, BreakerRefused):
             return NotNow(passes.until, passes.reason)
         if room.in_flight >= room.concurrency.limit:
             return NotNow(self._clock() + self._rules.breaker.recheck_s, "concurrency")
-        until = self._rates.shut_until(room.keys.deployment, tokens)
+        until = self._rates.exhausted_until(room.keys.deployment, tokens)
         if until is not None:
             return NotNow(until, "rate")
         probe = bool(_probed(room.keys, passes))
-        if probe and self._clock() < room.no_place_until:
-            return NotNow(room.no_place_until, "failures")
+        if probe and self._clock() < room.probes_taken_until:
+            return NotNow(room.probes_taken_until, "failures")
         return Ready(probe=probe)
 
     def typical_s(self, target: str) -> float | None:
         """The time within which 95 % of the calls give their first token, once it is known."""
-        return self._rooms[target].typical.known_s
+        return self._rooms[target].latency.known_s
 
     async def admit(self, target: str, tokens: int) -> CallPermit | NotNow:
         """Take a place for one call of about `tokens` tokens (prompt and answer)."""
         gate, room = self.gate(target, tokens), self._rooms[target]
         if isinstance(gate, NotNow):
             return gate
-        until = await self._rates.take(room.keys.deployment, tokens)
+        until = await self._rates.reserve(room.keys.deployment, tokens)
         if until is not None:
             return NotNow(until, "rate")
         number = next(self._numbers)
         passes = await self._pass(room, number)
         if isinstance(passes, BreakerRefused):
-            self._rates.give_back(room.keys.deployment, tokens)
+            self._rates.cancel_reservation(room.keys.deployment, tokens)
             return NotNow(passes.until, passes.reason)
         room.in_flight += 1
         self._hedges = min(_HEDGE_BURST, self._hedges + _HEDGE_SHARE)
         self._out[number] = room
         return CallPermit(number, target, self._clock(), tokens, room.keys, passes)
 
-    def settle(
+    def report_outcome(
         self, permit: CallPermit, outcome: CallOutcome, note: Note | None = None
     ) -> OutcomeVerdict:
         """The call has ended with `outcome`; its verdict.
@@ -154,52 +154,60 @@ class DeploymentAdmission:
         now, self._note = self._clock(), note
         room = self._out.get(permit.number)
         slow_after_s = self._rules.slow_after_s if room is None else room.slow_after_s(self._rules)
-        verdict = judge_outcome(outcome, now - permit.at, slow_after_s, self._rules.fair_wait_s)
+        verdict = judge_outcome(
+            outcome, now - permit.admitted_at, slow_after_s, self._rules.fair_wait_s
+        )
         if room is not None:
             used = _tokens(outcome.usage)
-            self._rates.settle(permit.keys.deployment, permit.tokens, used, outcome.limits)
-            room.learn(outcome, verdict, now, self._concurrency)
+            self._rates.settle_reservation(
+                permit.keys.deployment, permit.tokens, used, outcome.limits
+            )
+            room.record_outcome(outcome, verdict, now, self._concurrency)
         try:
             self._leave(permit, verdict.deployment, verdict.provider)
         finally:
             self._note = None
         return verdict
 
-    def abandon(self, permit: CallPermit, *, overdue: bool = False) -> None:
+    def abandon(self, permit: CallPermit, *, overtaken: bool = False) -> None:
         """The call was cancelled; nothing happens when it was settled already.
 
-        overdue: because it took longer than usual and a hedge has won, which counts as slow.
+        overtaken: because it took longer than usual and a hedge has won, which counts as slow.
         """
-        self._leave(permit, Succeeded(slow=True) if overdue else Ignored(), Ignored())
+        self._leave(permit, Succeeded(slow=True) if overtaken else Ignored(), Ignored())
 
-    def may_hedge(self) -> bool:
+    def take_hedge(self) -> bool:
         """Whether one more call may be doubled: about one in ten is."""
         if self._hedges < 1:
             return False
         self._hedges -= 1
         return True
 
-    async def wait(self, seconds: float) -> None:
+    async def wait_for_change(self, seconds: float) -> None:
         """Sleep `seconds`, or less when a breaker changes meanwhile."""
         changed = self._changed
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await changed.wait()
 
-    async def run(self) -> None:
+    async def share_with_fleet(self) -> None:
         """Until cancelled: tell the fleet what is known here, and believe what it knows."""
         if self._state is None:
             return
         async with asyncio.TaskGroup() as group:
             group.create_task(
-                self._state.run(partial(apply_remote_state, breakers=self._breakers), self._meet)
+                self._state.exchange_news(
+                    partial(apply_remote_state, breakers=self._breakers), self._meet
+                )
             )
             group.create_task(self._report_in(self._state))
 
     async def _report_in(self, state: SharedFleetState) -> None:
         while True:
             report = WorkerReport(worker=state.worker, deployments=tuple(self.reports()))
-            size = await state.report_in(report.model_dump_json(), silent_s=3 * _REPORT_EVERY_S)
+            size = await state.publish_report(
+                report.model_dump_json(), silent_s=3 * _REPORT_EVERY_S
+            )
             self._rates.fleet_size = size or self._rates.fleet_size
             await asyncio.sleep(_REPORT_EVERY_S)
 
@@ -211,34 +219,34 @@ class DeploymentAdmission:
                 deployment=name,
                 breaker=room.keys.deployment,
                 provider_breaker=room.keys.provider,
-                state=name_of(self._breakers.state(room.keys.deployment)),
+                state=state_name(self._breakers.state(room.keys.deployment)),
                 in_flight=room.in_flight,
                 concurrency=int(room.concurrency.limit),
                 calls=room.calls,
                 failures=room.failures,
                 rpm=quota.rpm,
                 tpm=quota.tpm,
-                typical_s=room.typical.known_s,
+                typical_s=room.latency.known_s,
             )
 
     def _meet(self, known: Sequence[BreakerNews]) -> None:
         assert self._state is not None  # noqa: S101 -- only `run` hands this over
         for news in resynchronise(known, self._breakers, self._state.worker, self._clock()):
-            self._state.tell(news)
+            self._state.announce(news)
 
     async def _pass(
         self, room: DeploymentState, number: int
     ) -> tuple[BreakerPermit, ...] | BreakerRefused:
         """Through both breakers; a probe needs one of the fleet's few places first."""
-        asked = self._breakers.ask(room.keys)
+        asked = self._breakers.preview(room.keys)
         if isinstance(asked, BreakerRefused):
             return asked
         wanted, used = _probed(room.keys, asked), set[str]()
         try:
             for key in wanted:
                 if not await self._take_place(key, number):
-                    room.no_place_until = self._clock() + self._rules.breaker.recheck_s
-                    return BreakerRefused(room.no_place_until, "failures")
+                    room.probes_taken_until = self._clock() + self._rules.breaker.recheck_s
+                    return BreakerRefused(room.probes_taken_until, "failures")
             passes = self._breakers.admit(room.keys)
             if not isinstance(passes, BreakerRefused):
                 used.update(_probed(room.keys, passes))
@@ -249,7 +257,7 @@ class DeploymentAdmission:
     async def _take_place(self, breaker: str, number: int) -> bool:
         if self._state is None:
             return True
-        return await self._state.take_probe(breaker, number, self._breakers.places(breaker))
+        return await self._state.take_probe(breaker, number, self._breakers.probe_limit(breaker))
 
     def _free(self, breakers: Iterable[str], number: int) -> None:
         if self._state is not None:
@@ -264,8 +272,10 @@ class DeploymentAdmission:
             return
         room.in_flight -= 1
         signals = (deployment, provider)
-        for key, breaker_permit, signal in zip(permit.keys, permit.passes, signals, strict=True):
-            self._breakers.report(key, breaker_permit, signal)
+        for key, breaker_permit, signal in zip(
+            permit.keys, permit.breaker_permits, signals, strict=True
+        ):
+            self._breakers.report_call(key, breaker_permit, signal)
         self._free(permit.probing, permit.number)
 
     def _heard(self, transition: Transition) -> None:
@@ -274,7 +284,7 @@ class DeploymentAdmission:
         if transition.after == "closed":
             self._restart(transition.breaker)
         if self._state is not None and (news := announcement(transition, self._state.worker)):
-            self._state.tell(news)
+            self._state.announce(news)
         self._changed.set()
         self._changed = asyncio.Event()
         self._hear(transition)
@@ -286,7 +296,7 @@ class DeploymentAdmission:
                 room.restart(self._concurrency)
 
 
-def keys_of(name: str, deployment: Deployment) -> BreakerKeys:
+def breaker_keys(name: str, deployment: Deployment) -> BreakerKeys:
     """A model swapped in a deployment starts with a fresh breaker; a region fails on its own."""
     provider = deployment.provider
     return BreakerKeys(

@@ -50,11 +50,11 @@ class BreakerRegistry:
         """The breaker's state as last kept."""
         return self._states.get(key) or Closed()
 
-    def known(self) -> Sequence[str]:
+    def names(self) -> Sequence[str]:
         """Every breaker that has ever had an outcome."""
         return tuple(self._states)
 
-    def ask(self, keys: Sequence[str]) -> tuple[BreakerPermit, ...] | BreakerRefused:
+    def preview(self, keys: Sequence[str]) -> tuple[BreakerPermit, ...] | BreakerRefused:
         """What `admit` would answer now; changes nothing."""
         admitted = self._admissions(keys)
         if isinstance(admitted, BreakerRefused):
@@ -70,12 +70,12 @@ class BreakerRegistry:
             self._keep(key, one.state, "here")
         return tuple(one.permit for one in admitted)
 
-    def places(self, key: str) -> int:
+    def probe_limit(self, key: str) -> int:
         """How many probes the breaker takes at once."""
         state = self.state(key)
         return state_machine.probe_limit(state, self._rules) if isinstance(state, HalfOpen) else 1
 
-    def report(self, key: str, permit: BreakerPermit, signal: BreakerSignal) -> None:
+    def report_call(self, key: str, permit: BreakerPermit, signal: BreakerSignal) -> None:
         """The call that `permit` allowed has ended."""
         now = self._clock()
         self._keep(
@@ -84,14 +84,14 @@ class BreakerRegistry:
             "here",
         )
 
-    def trip(self, key: str, signal: Tripped, origin: TransitionOrigin) -> None:
+    def open(self, key: str, signal: Tripped, origin: TransitionOrigin) -> None:
         """Open it at once: somebody else was told to stay away."""
         now = self._clock()
         self._keep(
             key, state_machine.open_breaker(self.state(key), signal, now, self._rules), origin
         )
 
-    def reset(self, key: str, origin: TransitionOrigin) -> None:
+    def close(self, key: str, origin: TransitionOrigin) -> None:
         """Close it: somebody else saw it recover, or an operator lifts a forced state."""
         self._keep(key, state_machine.close_breaker(self.state(key)), origin)
 
@@ -116,7 +116,7 @@ class BreakerRegistry:
     def _transition(
         self, key: str, before: State, after: State, origin: TransitionOrigin
     ) -> Transition:
-        names = name_of(before), name_of(after)
+        names = state_name(before), state_name(after)
         match after:
             case Open():
                 for_s = after.until - self._clock()
@@ -127,7 +127,7 @@ class BreakerRegistry:
                 return Transition(key, *names, origin)
 
 
-def name_of(state: State) -> StateName:
+def state_name(state: State) -> StateName:
     """The state's name in logs, metrics and messages."""
     match state:
         case Closed():

@@ -14,11 +14,11 @@ def apply_remote_state(news: BreakerNews, breakers: BreakerRegistry) -> None:
     key, now = news.breaker, breakers.state(news.breaker)
     match news.state:
         case "open":
-            breakers.trip(key, Tripped(news.reason, news.for_s), "peer")
+            breakers.open(key, Tripped(news.reason, news.for_s), "peer")
         case "closed" if isinstance(now, ForcedOpen | ForcedClosed):
-            breakers.reset(key, "operator")
+            breakers.close(key, "operator")
         case "closed" if not isinstance(now, Closed):
-            breakers.reset(key, "peer")
+            breakers.close(key, "peer")
         case "closed":
             pass
         case "forced_open" if not isinstance(now, ForcedOpen):
@@ -54,12 +54,12 @@ def resynchronise(
     told = {news.breaker: news for news in known}
     for news in told.values():
         apply_remote_state(news, breakers)
-    unknown = [key for key in breakers.known() if key not in told]
+    unknown = [key for key in breakers.names() if key not in told]
     untold = []
     for key in unknown:
         match breakers.state(key):
             case ForcedOpen() | ForcedClosed():
-                breakers.reset(key, "operator")
+                breakers.close(key, "operator")
             case Open(until=until, reason=reason):
                 untold.append(BreakerNews(key, "open", worker, reason, until - now))
             case Closed() | HalfOpen():

@@ -29,32 +29,32 @@ class DeploymentState:
 
     keys: BreakerKeys
     concurrency: Concurrency
-    typical: LatencyQuantile = field(default_factory=LatencyQuantile)
+    latency: LatencyQuantile = field(default_factory=LatencyQuantile)
     in_flight: int = 0
     calls: int = 0
     failures: int = 0
-    no_place_until: float = 0
+    probes_taken_until: float = 0
 
-    def learn(
+    def record_outcome(
         self, outcome: CallOutcome, verdict: OutcomeVerdict, now: float, rules: ConcurrencyRules
     ) -> None:
         """What the end of a call says about how much may be sent, and when a call is overdue."""
         self.calls += 1
-        if verdict.pressure == "drop":
+        if verdict.load == "drop":
             self.concurrency = limit_after_drop(self.concurrency, now, rules)
         if isinstance(outcome, Completion):
             self.concurrency = limit_after_answer(
                 self.concurrency, outcome.first_token_s, self.in_flight, rules
             )
-            self.typical = quantile_after(self.typical, outcome.first_token_s)
+            self.latency = quantile_after(self.latency, outcome.first_token_s)
         else:
             self.failures += 1
 
     def slow_after_s(self, rules: HealthRules) -> float:
         """The time to the first token that counts as slow here."""
-        if self.typical.known_s is None:
+        if self.latency.known_s is None:
             return rules.slow_after_s
-        often = max(rules.fair_wait_s, rules.slow_factor * self.typical.known_s)
+        often = max(rules.fair_wait_s, rules.slow_factor * self.latency.known_s)
         return min(rules.slow_after_s, often)
 
     def restart(self, rules: ConcurrencyRules) -> None:

@@ -50,10 +50,10 @@ LoadSignal: TypeAlias = Literal["none", "drop"]
 class OutcomeVerdict:
     """One outcome, judged. deployment, provider: what their two breakers are told."""
 
-    follow: FollowUp
+    follow_up: FollowUp
     deployment: BreakerSignal
     provider: BreakerSignal = field(default_factory=Ignored)
-    pressure: LoadSignal = "none"
+    load: LoadSignal = "none"
 
 
 def judge_outcome(  # noqa: C901, PLR0911, PLR0912 -- one exhaustive table reads better than its pieces
@@ -87,7 +87,7 @@ def judge_outcome(  # noqa: C901, PLR0911, PLR0912 -- one exhaustive table reads
         case TimedOut() if took_s < fair_wait_s:
             return OutcomeVerdict("again", Ignored())
         case TimedOut():
-            return OutcomeVerdict("again", CallFailure(), pressure="drop")
+            return OutcomeVerdict("again", CallFailure(), load="drop")
         case ServerError() | MalformedResponse() | StreamTruncated():
             return OutcomeVerdict("again", CallFailure(), Succeeded())
         case ConnectionLost():

@@ -93,7 +93,7 @@ class RateLeases:
         """The limits that hold now: configured, or told by the provider."""
         return self._accounts[key].quota
 
-    def shut_until(self, key: str, tokens: float) -> float | None:
+    def exhausted_until(self, key: str, tokens: float) -> float | None:
         """When to ask again, if the budget is known to have no room for `tokens` now."""
         account, now = self._accounts[key], self._clock()
         if account.shut_until <= now:
@@ -101,7 +101,7 @@ class RateLeases:
         roomy = now < account.lease_ends and account.requests >= 1 and account.tokens >= tokens
         return None if roomy else account.shut_until
 
-    async def take(self, key: str, tokens: float) -> float | None:
+    async def reserve(self, key: str, tokens: float) -> float | None:
         """Reserve one request of `tokens` tokens: None, or when to ask again."""
         account = self._accounts[key]
         if not account.quota.known or account.spend(tokens, self._clock()):
@@ -113,7 +113,9 @@ class RateLeases:
                 await self._refill(key, account, tokens)
             return None if account.spend(tokens, self._clock()) else account.shut_until
 
-    def settle(self, key: str, reserved: float, used: float, limits: RateLimits) -> None:
+    def settle_reservation(
+        self, key: str, reserved: float, used: float, limits: RateLimits
+    ) -> None:
         """The call used `used` tokens (0: it never got there) and the response told `limits`."""
         account = self._accounts[key]
         account.tokens += reserved - used
@@ -127,7 +129,7 @@ class RateLeases:
                 self._clock(),
             )
 
-    def give_back(self, key: str, tokens: float) -> None:
+    def cancel_reservation(self, key: str, tokens: float) -> None:
         """The reserved call was never made."""
         account = self._accounts[key]
         account.requests += 1

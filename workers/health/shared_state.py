@@ -21,7 +21,7 @@ from runtime.redis.lease import CountingLeases, RedisAway
 from runtime.redis.lua_files import lua
 from workers.health.limits.rate_budget import BURST_S, LEASE_S, LeaseGrant, LeaseRequest, Quota
 
-SharedState: TypeAlias = Literal["open", "closed", "forced_open", "forced_closed"]
+SharedBreakerState: TypeAlias = Literal["open", "closed", "forced_open", "forced_closed"]
 BREAKERS: Final = named("breakers")
 NEWS: Final = named("breakers", "news")
 WORKERS: Final = named("workers")
@@ -36,7 +36,7 @@ class BreakerNews:
     """A breaker's state as one worker, or an operator, tells it. for_s: how long it stays open."""
 
     breaker: str
-    state: SharedState
+    state: SharedBreakerState
     by: str
     reason: Reason = "failures"
     for_s: float = 0
@@ -52,7 +52,7 @@ class SharedFleetState:
     def __init__(self, link: RedisLink, worker: str) -> None:
         self._link = link
         self.worker: Final = worker
-        self.following: Final = asyncio.Event()
+        self.subscribed: Final = asyncio.Event()
         self._outbox: asyncio.Queue[Callable[[], Awaitable[object]]] = asyncio.Queue()
         script = link.redis.register_script
         self._tell = script(lua("workers.health", "tell"))
@@ -65,7 +65,7 @@ class SharedFleetState:
         """Whether Redis answered last time."""
         return self._link.up
 
-    def tell(self, news: BreakerNews) -> None:
+    def announce(self, news: BreakerNews) -> None:
         """Send it as soon as the loop gets to it; lost when Redis is away."""
         self._outbox.put_nowait(lambda: self.publish(news))
 
@@ -73,7 +73,7 @@ class SharedFleetState:
         """Wait until all that was to be sent has been sent, or lost."""
         await self._outbox.join()
 
-    async def run(
+    async def exchange_news(
         self, hear: Callable[[BreakerNews], None], meet: Callable[[Sequence[BreakerNews]], None]
     ) -> None:
         """Until cancelled: `hear` gets the news, `meet` all there is after each (re)connect."""
@@ -114,7 +114,7 @@ class SharedFleetState:
     def _probe_id(self, number: int) -> str:
         return f"{self.worker}:{number}"
 
-    async def lease(self, key: str, quota: Quota, ask: LeaseRequest) -> LeaseGrant | None:
+    async def lease_rate(self, key: str, quota: Quota, ask: LeaseRequest) -> LeaseGrant | None:
         """As `limits.grant`, on the fleet's bucket; None when Redis is away."""
         args = [
             *(_number(limit) for limit in (quota.rpm, quota.tpm)),
@@ -124,7 +124,7 @@ class SharedFleetState:
         answer = await self._run(lambda: self._lease([named("rate", key)], args))
         return None if answer is None else _grant(quota, *map(float, answer))
 
-    async def report_in(self, report: str, silent_s: float) -> int | None:
+    async def publish_report(self, report: str, silent_s: float) -> int | None:
         """Leave this worker's report for `status`; how many workers have lately done so."""
         args: list[str | float] = [self.worker, report, silent_s]
         living: int | None = await self._run(lambda: self._report([WORKERS, REPORTS], args))
@@ -156,7 +156,7 @@ class SharedFleetState:
         async with self._link.redis.pubsub(ignore_subscribe_messages=True) as channel:
             await channel.subscribe(NEWS)
             meet(await self.all_news())
-            self.following.set()
+            self.subscribed.set()
             while await self._link.ping():
                 await self._hear_for(channel, hear, _PING_EVERY_S)
 

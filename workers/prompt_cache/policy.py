@@ -27,7 +27,7 @@ Anchor: TypeAlias = Literal["tools", "system"] | int
 
 _HOUR_MUST_SAVE: Final = Decimal("1.05")
 """Its first write is dearer, and a forecast is only a forecast: it must save a twentieth more."""
-SECONDS: Final[Mapping[Ttl, float]] = {"5m": 300.0, "1h": 3600.0}
+TTL_SECONDS: Final[Mapping[Ttl, float]] = {"5m": 300.0, "1h": 3600.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +68,8 @@ class Prefix:
 class Prefixes:
     """What can be marked, shortest first, and the names under which this request counts."""
 
-    marks: tuple[Prefix, ...]
-    record: tuple[str, ...]
+    candidates: tuple[Prefix, ...]
+    count_under: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +90,10 @@ class CacheDecision:
 
     plan: CachePlan
     prefix: str | None = None
-    micro_usd: Decimal = Decimal(0)
+    saving_micro_usd: Decimal = Decimal(0)
 
 
-def smallest_prefix(model: str) -> int:
+def minimum_prefix_tokens(model: str) -> int:
     """Tokens below which the provider silently caches nothing (Anthropic's table of models)."""
     return next((tokens for names, tokens in _SMALLEST if names.search(model)), 1024)
 
@@ -148,14 +148,18 @@ def decide_cache_plan(
     found: Prefixes, uses: Mapping[str, PrefixUses], rates: TokenRates, smallest: int
 ) -> CacheDecision:
     """Where to mark and for how long; `smallest`: see `smallest_prefix`."""
-    long_enough = [prefix for prefix in found.marks if prefix.tokens >= smallest]
+    long_enough = [prefix for prefix in found.candidates if prefix.tokens >= smallest]
     if not long_enough:
         return CacheDecision(Unmarked(f"no prefix of {smallest} tokens"))
     best = _marked(long_enough, uses, rates, "5m")
     if rates.cache_write_1h > rates.cache_write_5m:
         hour = _marked(long_enough, uses, rates, "1h")
-        best = hour if hour.micro_usd > best.micro_usd * _HOUR_MUST_SAVE else best
-    return best if best.micro_usd > 0 else CacheDecision(Unmarked("comes back too seldom to pay"))
+        best = hour if hour.saving_micro_usd > best.saving_micro_usd * _HOUR_MUST_SAVE else best
+    return (
+        best
+        if best.saving_micro_usd > 0
+        else CacheDecision(Unmarked("comes back too seldom to pay"))
+    )
 
 
 def _marked(

@@ -18,7 +18,7 @@ from pydantic_core import to_json
 from producers.contract import ChatBody, Usage
 
 Encoding: TypeAlias = Literal["o200k_base", "cl100k_base"]
-FILES: Final[Mapping[Encoding, str]] = {
+ENCODING_FILES: Final[Mapping[Encoding, str]] = {
     "o200k_base": "fb374d419588a4632f3f557e76b4b70aebbca790",
     "cl100k_base": "9b5ad71b2ce5302211f9c61530b329a4922fc6a4",
 }
@@ -55,7 +55,7 @@ class LearnedTokenFactor:
 
     bytes_per_token: float
 
-    def tokens(self, size: PromptSize) -> int:
+    def estimate(self, size: PromptSize) -> int:
         """The estimate for a prompt of `size`."""
         text = size.text_bytes / self.bytes_per_token
         return ceil(text + size.images * _IMAGE_TOKENS + size.messages * _PER_MESSAGE)
@@ -80,7 +80,7 @@ class TokenFactors:
     def __init__(self) -> None:
         self._learned: dict[str, LearnedTokenFactor] = {}
 
-    def of(self, model: str, family: str) -> LearnedTokenFactor:
+    def factor_of(self, model: str, family: str) -> LearnedTokenFactor:
         """The factor of `model`; of its family until it has been called."""
         return self._learned.get(model) or LearnedTokenFactor(
             BYTES_PER_TOKEN.get(family, _UNKNOWN_FAMILY)
@@ -88,10 +88,10 @@ class TokenFactors:
 
     def learn(self, model: str, family: str, size: PromptSize, billed: int) -> None:
         """Remember what a provider billed."""
-        self._learned[model] = self.of(model, family).learn(size, billed)
+        self._learned[model] = self.factor_of(model, family).learn(size, billed)
 
 
-def size_of(body: ChatBody) -> PromptSize:
+def prompt_size(body: ChatBody) -> PromptSize:
     """The size of everything that the provider turns into tokens."""
     text, images = 0, 0
     for message in body.messages:
@@ -113,7 +113,7 @@ def estimated_usage(body: ChatBody, answer: Mapping[str, Any]) -> Usage:
     learned = LearnedTokenFactor(_UNKNOWN_FAMILY)
     said = len(to_json([choice.get("message") for choice in answer["choices"]]))
     output = ceil(said / _UNKNOWN_FAMILY)
-    return Usage(input_uncached=learned.tokens(size_of(body)), output=output)
+    return Usage(input_uncached=learned.estimate(prompt_size(body)), output=output)
 
 
 def encoding_of(family: str) -> Encoding | None:
@@ -140,7 +140,7 @@ def encoding_near_limit(estimate: int, windows: Iterable[tuple[str, int]]) -> En
 def exact_tokens(body: ChatBody, encoding: Encoding, files: Path | None) -> int | None:
     """OpenAI's own count of the texts, with its overhead; None when the files aren't in place.
 
-    files: what the environment's TIKTOKEN_CACHE_DIR names, filled by `workers.tokenizer_files`.
+    files: what TIKTOKEN_CACHE_DIR names, filled by `workers.tokens.tiktoken_files`.
     Takes a millisecond per ten kilobytes: not for the event loop.
     """
     found = _encoder(encoding, files)
@@ -162,6 +162,6 @@ def _texts(message: Mapping[str, Any]) -> list[str]:
 @lru_cache(maxsize=8)
 def _encoder(encoding: Encoding, files: Path | None) -> tiktoken.Encoding | None:
     """The encoder, if its file is here: tiktoken would fetch a missing one from the network."""
-    if files is None or not (files / FILES[encoding]).is_file():
+    if files is None or not (files / ENCODING_FILES[encoding]).is_file():
         return None
     return tiktoken.get_encoding(encoding)

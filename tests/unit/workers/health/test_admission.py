@@ -59,13 +59,13 @@ class Bench:
 
 async def test_a_rate_limit_shuts_one_deployment_for_the_hinted_time() -> None:
     bench = Bench()
-    bench.fleet.settle(await bench.admitted("a1"), RateLimited(message="", wait_s=3))
+    bench.fleet.report_outcome(await bench.admitted("a1"), RateLimited(message="", wait_s=3))
     assert bench.fleet.gate("a1", 100) == NotNow(103, "rate_limited")
     assert await bench.fleet.admit("a1", 100) == NotNow(103, "rate_limited")
     assert bench.fleet.gate("a2", 100) == Ready()
     bench.clock.now = 103
     assert bench.fleet.gate("a1", 100) == Ready(probe=True)
-    bench.fleet.settle(await bench.admitted("a1"), ANSWER)
+    bench.fleet.report_outcome(await bench.admitted("a1"), ANSWER)
     assert bench.fleet.gate("a1", 100) == Ready()
     assert [(one.after, one.for_s) for one in bench.heard] == [
         ("open", 3),
@@ -76,14 +76,14 @@ async def test_a_rate_limit_shuts_one_deployment_for_the_hinted_time() -> None:
 
 async def test_an_overload_shuts_the_whole_provider() -> None:
     bench = Bench()
-    bench.fleet.settle(await bench.admitted("a1"), Overloaded(message="", wait_s=2))
+    bench.fleet.report_outcome(await bench.admitted("a1"), Overloaded(message="", wait_s=2))
     assert bench.fleet.gate("a2", 100) == NotNow(102, "overloaded")
     assert bench.fleet.gate("b", 100) == Ready()
 
 
 async def test_a_cancelled_probe_leaves_its_place_to_the_next() -> None:
     bench = Bench()
-    bench.fleet.settle(await bench.admitted("b"), RateLimited(message="", wait_s=1))
+    bench.fleet.report_outcome(await bench.admitted("b"), RateLimited(message="", wait_s=1))
     bench.clock.now += 1
     probe = await bench.admitted("b")
     assert isinstance(await bench.fleet.admit("b", 100), NotNow)
@@ -94,52 +94,54 @@ async def test_a_cancelled_probe_leaves_its_place_to_the_next() -> None:
 async def test_the_callers_mistakes_open_nothing() -> None:
     bench = Bench()
     for _ in range(50):
-        bench.fleet.settle(await bench.admitted("b"), RequestRejected(message=""))
+        bench.fleet.report_outcome(await bench.admitted("b"), RequestRejected(message=""))
     assert bench.fleet.gate("b", 100) == Ready()
 
 
 async def test_a_swapped_model_starts_with_a_fresh_breaker() -> None:
     bench = Bench()
     late = await bench.admitted("a1")
-    bench.fleet.settle(await bench.admitted("a1"), BadCredentials(message=""))
+    bench.fleet.report_outcome(await bench.admitted("a1"), BadCredentials(message=""))
     assert isinstance(bench.fleet.gate("a1", 100), NotNow)
     bench.fleet.configure(catalog(model="n"))
     assert bench.fleet.gate("a1", 100) == Ready()
-    bench.fleet.settle(late, BadCredentials(message=""))
+    bench.fleet.report_outcome(late, BadCredentials(message=""))
     assert bench.fleet.gate("a1", 100) == Ready()
 
 
 async def test_whoever_waits_is_woken_by_a_transition() -> None:
     bench = Bench()
     permits = [await bench.admitted("b") for _ in range(5)]
-    waiting = asyncio.create_task(bench.fleet.wait(3600))
+    waiting = asyncio.create_task(bench.fleet.wait_for_change(3600))
     await asyncio.sleep(0)
     for permit in permits:
-        bench.fleet.settle(permit, ServerError(message=""))
+        bench.fleet.report_outcome(permit, ServerError(message=""))
     async with asyncio.timeout(1):
         await waiting
 
 
 async def test_the_calls_span_is_told_what_its_end_changed() -> None:
     bench, noted = Bench(), list[str]()
-    bench.fleet.settle(await bench.admitted("b"), RateLimited(message="", wait_s=1), noted.append)
+    bench.fleet.report_outcome(
+        await bench.admitted("b"), RateLimited(message="", wait_s=1), noted.append
+    )
     assert noted == ["breaker other/default/b/m: closed to open"]
-    bench.fleet.settle(await bench.admitted("a1"), RateLimited(message="", wait_s=1))
+    bench.fleet.report_outcome(await bench.admitted("a1"), RateLimited(message="", wait_s=1))
     assert len(noted) == 1
 
 
 async def test_hedges_are_a_tenth_of_the_calls_after_a_burst() -> None:
     bench = Bench()
-    assert [bench.fleet.may_hedge() for _ in range(30)].count(True) == 20
+    assert [bench.fleet.take_hedge() for _ in range(30)].count(True) == 20
     for _ in range(30):
-        bench.fleet.settle(await bench.admitted("b"), ANSWER)
-    assert [bench.fleet.may_hedge() for _ in range(30)].count(True) in {2, 3}
+        bench.fleet.report_outcome(await bench.admitted("b"), ANSWER)
+    assert [bench.fleet.take_hedge() for _ in range(30)].count(True) in {2, 3}
 
 
 async def test_a_call_overtaken_by_its_hedge_counts_as_slow() -> None:
     bench = Bench()
     for _ in range(5):
-        bench.fleet.abandon(await bench.admitted("b"), overdue=True)
+        bench.fleet.abandon(await bench.admitted("b"), overtaken=True)
     gate = bench.fleet.gate("b", 100)
     assert isinstance(gate, NotNow)
     assert gate.reason == "slow"
@@ -154,7 +156,7 @@ async def test_concurrency_is_what_bounds_a_deployment_that_drops() -> None:
     gate = bench.fleet.gate("b", 100)
     assert isinstance(gate, NotNow)
     assert gate.reason == "concurrency"
-    bench.fleet.settle(permits[0], RampTooFast(message=""))
+    bench.fleet.report_outcome(permits[0], RampTooFast(message=""))
     assert isinstance(bench.fleet.gate("b", 100), NotNow)
     bench.fleet.abandon(permits[1])
     assert bench.fleet.gate("b", 100) == Ready()
@@ -164,10 +166,10 @@ async def test_concurrency_is_what_bounds_a_deployment_that_drops() -> None:
 async def test_slow_is_measured_by_what_is_typical() -> None:
     bench = Bench()
     for _ in range(20):
-        bench.fleet.settle(await bench.admitted("b"), ANSWER)
+        bench.fleet.report_outcome(await bench.admitted("b"), ANSWER)
     late = replace(ANSWER, first_token_s=2.5)
     for _ in range(5):
-        bench.fleet.settle(await bench.admitted("b"), late)
+        bench.fleet.report_outcome(await bench.admitted("b"), late)
     gate = bench.fleet.gate("b", 100)
     assert isinstance(gate, NotNow)
     assert gate.reason == "slow"
@@ -178,5 +180,5 @@ async def test_a_deployment_that_never_answers_is_left_even_if_nothing_is_known_
     permits = [await bench.admitted("b") for _ in range(5)]
     bench.clock.now += 5
     for permit in permits:
-        bench.fleet.settle(permit, TimedOut(message=""))
+        bench.fleet.report_outcome(permit, TimedOut(message=""))
     assert isinstance(bench.fleet.gate("b", 100), NotNow)

@@ -60,7 +60,11 @@ def test_every_outcome_is_judged(
     outcome: CallOutcome, follow: FollowUp, deployment: BreakerSignal, provider: BreakerSignal
 ) -> None:
     verdict = judge_outcome(outcome, took_s=20, slow_after_s=20, fair_wait_s=2)
-    assert (verdict.follow, verdict.deployment, verdict.provider) == (follow, deployment, provider)
+    assert (verdict.follow_up, verdict.deployment, verdict.provider) == (
+        follow,
+        deployment,
+        provider,
+    )
 
 
 def test_the_table_above_has_every_kind_of_failure() -> None:
@@ -76,7 +80,7 @@ def test_a_timeout_set_by_the_callers_deadline_is_not_the_deployments_fault() ->
 
 def test_what_asks_for_less_at_once_lowers_the_concurrency() -> None:
     drops: set[type[CallOutcome]] = {
-        type(row[0]) for row in TABLE if judge_outcome(row[0], 20, 20, 2).pressure == "drop"
+        type(row[0]) for row in TABLE if judge_outcome(row[0], 20, 20, 2).load == "drop"
     }
     assert sorted(kind.__name__ for kind in drops) == [
         "Overloaded",

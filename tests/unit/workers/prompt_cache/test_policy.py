@@ -16,9 +16,9 @@ from workers.prompt_cache.policy import (
     PrefixUses,
     Unmarked,
     decide_cache_plan,
+    minimum_prefix_tokens,
     prefixes,
     saving_per_token,
-    smallest_prefix,
 )
 
 SONNET = TokenRates(Decimal(3), Decimal("0.3"), Decimal("3.75"), Decimal(6), Decimal(15))
@@ -39,7 +39,7 @@ def test_the_second_use_within_minutes_is_marked() -> None:
     decision = decide_cache_plan(found(SYSTEM), {"s": PrefixUses(1, 1)}, SONNET, 1024)
     assert decision.plan == Breakpoints(("system",), "5m")
     assert decision.prefix == "s"
-    assert decision.micro_usd > 0
+    assert decision.saving_micro_usd > 0
 
 
 def test_a_prefix_that_comes_every_ten_minutes_is_kept_for_an_hour() -> None:
@@ -89,7 +89,7 @@ def test_a_prefix_inside_of_one_that_comes_as_often_needs_no_mark_of_its_own() -
     ],
 )
 def test_every_model_has_its_minimum(model: str, tokens: int) -> None:
-    assert smallest_prefix(model) == tokens
+    assert minimum_prefix_tokens(model) == tokens
 
 
 @given(st.floats(0, 1))
@@ -109,9 +109,9 @@ def test_a_mark_is_set_only_if_it_is_expected_to_save(
     decision = decide_cache_plan(
         found(Prefix("system", "s", tokens)), {"s": PrefixUses(short, long)}, SONNET, 1024
     )
-    assert isinstance(decision.plan, Breakpoints) is (decision.micro_usd > 0)
+    assert isinstance(decision.plan, Breakpoints) is (decision.saving_micro_usd > 0)
     best = tokens * (SONNET.input - SONNET.cache_read)
-    assert decision.micro_usd <= best
+    assert decision.saving_micro_usd <= best
 
 
 def body(*texts: tuple[str, str], tools: bool = False) -> ChatBody:
@@ -124,34 +124,34 @@ def body(*texts: tuple[str, str], tools: bool = False) -> ChatBody:
 def test_prefixes_are_named_in_the_order_that_is_cached() -> None:
     asked = body(("system", "S" * 400), ("user", "hello"), tools=True)
     made = prefixes(asked, "tenant", 4)
-    assert [mark.anchor for mark in made.marks] == ["tools", "system"]
-    assert made.record == tuple(mark.name for mark in made.marks)
-    assert made.marks[1].tokens > 100
+    assert [mark.anchor for mark in made.candidates] == ["tools", "system"]
+    assert made.count_under == tuple(mark.name for mark in made.candidates)
+    assert made.candidates[1].tokens > 100
 
 
 def test_the_same_prefix_has_the_same_name_and_another_tenant_s_has_not() -> None:
     one = prefixes(body(("system", "S"), ("user", "a")), "tenant", 4)
     two = prefixes(body(("system", "S"), ("user", "b")), "tenant", 4)
     other = prefixes(body(("system", "S"), ("user", "a")), "other", 4)
-    assert one.marks == two.marks
-    assert one.marks[0].name != other.marks[0].name
+    assert one.candidates == two.candidates
+    assert one.candidates[0].name != other.candidates[0].name
 
 
 def test_a_conversation_s_next_turn_finds_the_turn_before() -> None:
     turns = [("user", "one"), ("assistant", "1"), ("user", "two"), ("assistant", "2")]
     second = prefixes(body(*turns[:3]), "t", 4)
     third = prefixes(body(*turns, ("user", "three")), "t", 4)
-    assert third.marks[-1].name in second.record
-    assert third.marks[-1].anchor == 4
+    assert third.candidates[-1].name in second.count_under
+    assert third.candidates[-1].anchor == 4
 
 
 def test_single_questions_leave_no_name_behind() -> None:
-    assert prefixes(body(("user", "only")), "t", 4).record == ()
+    assert prefixes(body(("user", "only")), "t", 4).count_under == ()
 
 
 def test_many_messages_cost_no_more_than_their_number() -> None:
     rules = [("system", "S" * 20 + str(n)) for n in range(15_000)]
     asked = body(*rules, *(("user", str(n)) for n in range(15_000)))
     begun = time.process_time()
-    assert len(prefixes(asked, "t", 4).marks) == 2
+    assert len(prefixes(asked, "t", 4).candidates) == 2
     assert time.process_time() - begun < 3

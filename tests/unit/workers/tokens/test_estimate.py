@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from producers.contract import ChatBody
 from workers.tokens.estimate import (
-    FILES,
+    ENCODING_FILES,
     LearnedTokenFactor,
     PromptSize,
     TokenFactors,
@@ -18,9 +18,9 @@ from workers.tokens.estimate import (
     encoding_of,
     estimated_usage,
     exact_tokens,
-    size_of,
+    prompt_size,
 )
-from workers.tokens.tiktoken_files import install
+from workers.tokens.tiktoken_files import install_encodings
 
 ENGLISH = "The queue holds every request until a worker has answered it. " * 40
 
@@ -32,7 +32,7 @@ def body(content: Any, **more: Any) -> ChatBody:  # noqa: ANN401 - parts of a bo
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("tokenizers")
-    assert [path.name for path in install(folder)] == list(FILES.values())
+    assert [path.name for path in install_encodings(folder)] == list(ENCODING_FILES.values())
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TIKTOKEN_CACHE_DIR", str(folder))
         yield folder
@@ -40,9 +40,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 def test_size_counts_what_becomes_tokens() -> None:
     picture = {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}
-    size = size_of(body([{"type": "text", "text": "ü"}, picture]))
+    size = prompt_size(body([{"type": "text", "text": "ü"}, picture]))
     assert size == PromptSize(text_bytes=2, images=1, messages=1)
-    assert size_of(body("x", tools=[{"function": {"name": "f"}}])).text_bytes > 20
+    assert prompt_size(body("x", tools=[{"function": {"name": "f"}}])).text_bytes > 20
 
 
 @given(st.floats(1.5, 8), st.integers(1000, 100_000))
@@ -51,7 +51,7 @@ def test_a_factor_comes_to_what_the_provider_bills(true_factor: float, text: int
     billed = round(text / true_factor) + 4
     for _ in range(200):
         learned = learned.learn(size, billed)
-    assert learned.tokens(size) == pytest.approx(billed, rel=0.02)
+    assert learned.estimate(size) == pytest.approx(billed, rel=0.02)
 
 
 @given(st.integers(0, 10**6), st.integers(0, 10**6))
@@ -69,10 +69,10 @@ def test_pictures_and_tiny_prompts_teach_nothing() -> None:
 
 def test_a_model_begins_with_its_family_and_learns_alone() -> None:
     factors, size = TokenFactors(), PromptSize(4000, 0, 1)
-    begin = factors.of("claude-opus-4-6", "claude").tokens(size)
+    begin = factors.factor_of("claude-opus-4-6", "claude").estimate(size)
     factors.learn("claude-opus-4-6", "claude", size, 2000)
-    assert factors.of("claude-opus-4-6", "claude").tokens(size) > begin
-    assert factors.of("claude-haiku-4-5", "claude").tokens(size) == begin
+    assert factors.factor_of("claude-opus-4-6", "claude").estimate(size) > begin
+    assert factors.factor_of("claude-haiku-4-5", "claude").estimate(size) == begin
 
 
 @pytest.mark.parametrize(
@@ -121,4 +121,4 @@ def test_a_server_that_tells_no_usage_is_not_free() -> None:
 
 def test_installing_twice_is_installing_once(files: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in files.iterdir()}
-    assert {path: path.stat().st_mtime_ns for path in install(files)} == before
+    assert {path: path.stat().st_mtime_ns for path in install_encodings(files)} == before
