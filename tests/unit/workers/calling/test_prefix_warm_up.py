@@ -2,7 +2,12 @@
 
 import asyncio
 
+import pytest
+
+from tests.fakes import NoPrefixes
+from workers.calling.cached_call import PromptCaching, WarmUpTurn
 from workers.calling.prefix_warm_up import PrefixWarmUp
+from workers.prompt_cache.policy import Breakpoints, CacheDecision, CacheKey, Unmarked
 
 
 async def test_the_first_goes_and_the_others_follow_its_first_token() -> None:
@@ -43,3 +48,71 @@ async def test_other_prefixes_are_not_held_up() -> None:
     cold = PrefixWarmUp(patience_s=60)
     assert await cold.take_turn("p", 0)
     assert await cold.take_turn("q", 0)
+
+
+# ------------------------------------------------------------------------------------ turns
+
+
+MARKED = CacheDecision(Breakpoints(("system",)), prefix="p")
+
+
+def caching() -> PromptCaching:
+    return PromptCaching(NoPrefixes(), lambda _: None, patience_s=60)
+
+
+async def waiting(caching: PromptCaching) -> asyncio.Task[WarmUpTurn | None]:
+    """A second call, which waits for the first."""
+    second = asyncio.create_task(caching.take_turn(MARKED))
+    await asyncio.sleep(0)
+    assert not second.done()
+    return second
+
+
+async def test_nothing_marked_needs_no_turn() -> None:
+    assert await caching().take_turn(CacheDecision(Unmarked())) is None
+    assert await caching().take_turn(CacheDecision(CacheKey("k"), prefix="p")) is None
+
+
+async def test_the_first_token_ends_the_wait_of_the_others() -> None:
+    calls = caching()
+    first = await calls.take_turn(MARKED)
+    assert first is not None
+    assert first.first
+    second = await waiting(calls)
+    first.answer_begins()
+    first.answer_begins()
+    turn = await second
+    assert turn is not None
+    assert not turn.first
+
+
+@pytest.mark.parametrize("answered", [True, False])
+async def test_a_calls_end_ends_the_wait_of_the_others(*, answered: bool) -> None:
+    calls = caching()
+    first = await calls.take_turn(MARKED)
+    assert first is not None
+    second = await waiting(calls)
+    first.end(answered=answered)
+    assert await second is not None
+    third = await calls.take_turn(MARKED)
+    assert third is not None
+    assert third.first is not answered
+
+
+async def test_who_only_waited_ends_nobodys_wait() -> None:
+    calls = caching()
+    first = await calls.take_turn(MARKED)
+    assert first is not None
+    second = await waiting(calls)
+    first.end(answered=False)
+    other = await second
+    assert other is not None
+    again = await calls.take_turn(MARKED)
+    assert again is not None
+    assert again.first
+    third = await waiting(calls)
+    other.end(answered=False)
+    await asyncio.sleep(0)
+    assert not third.done()
+    again.end(answered=True)
+    await third

@@ -1,0 +1,106 @@
+"""One call, however it ends, is in the log of its request."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from functools import partial
+
+import pytest
+
+from producers.contract import Route, TaggedRequest, codec
+from producers.kafka.broker import Partition, Record
+from tests.fakes import Script, Waits, always_42, fails
+from tests.flow.stage import Stage, ask, catalog
+from workers.calling.attempt_log import AttemptLog
+from workers.calling.hedging import HedgeRace
+from workers.calling.provider_call import CallContext, EndedCall, ProviderCaller
+from workers.delivery.work_item import WorkItem, read_work_item
+from workers.health.gate import NotNow
+from workers.planning.next_step import CallTarget
+from workers.providers.base.call_outcome import BadCredentials, RateLimited
+
+
+def work_item() -> WorkItem:
+    tagged = TaggedRequest(route=Route(tier="economy"), request=ask())
+    record = Record(Partition("llm.tier.economy", 0), 0, None, codec.encode(tagged), [], 0)
+    return read_work_item(record)
+
+
+def calling(scripts: Mapping[str, Script]) -> tuple[ProviderCaller, CallContext]:
+    stage = Stage(scripts, catalog())
+    trace, log = stage.tracer.hop("serve", []), AttemptLog()
+    context = CallContext(work_item(), stage.world, trace, log, time.monotonic())
+    return stage.pool("economy").answers.caller, context
+
+
+def to(name: str) -> CallTarget:
+    return CallTarget(name, timeout_s=5)
+
+
+def ends(context: CallContext) -> list[tuple[str, str]]:
+    return [(attempt.deployment, attempt.outcome) for attempt in context.log.made]
+
+
+async def test_an_answer_is_recorded_with_its_price() -> None:
+    caller, context = calling({"eco-a": always_42})
+    ended = await caller.call(context, to("eco-a"), context.item.request.body)
+    assert isinstance(ended, EndedCall)
+    assert context.log.made == (ended.attempt,)
+    assert ended.attempt.outcome == "ok"
+    assert ended.attempt.cost_micro_usd == 20
+
+
+async def test_a_failure_is_recorded_with_its_status_and_hint() -> None:
+    limited = RateLimited(message="slow down", status=429, wait_s=1.5)
+    caller, context = calling({"eco-a": fails(limited)})
+    await caller.call(context, to("eco-a"), context.item.request.body)
+    (attempt,) = context.log.made
+    assert (attempt.outcome, attempt.status, attempt.wait_ms) == ("RateLimited", 429, 1500)
+    assert attempt.cost_micro_usd is None
+
+
+async def test_a_call_that_is_not_admitted_is_no_attempt() -> None:
+    caller, context = calling({"eco-a": fails(BadCredentials(message="no key"))})
+    body = context.item.request.body
+    assert isinstance(await caller.call(context, to("eco-a"), body), EndedCall)
+    assert isinstance(await caller.call(context, to("eco-a"), body), NotNow)
+    assert ends(context) == [("eco-a", "BadCredentials")]
+
+
+async def test_a_cancelled_call_is_recorded_before_the_cancellation_goes_on() -> None:
+    waits = Waits()
+    caller, context = calling({"eco-a": waits})
+    call = asyncio.create_task(caller.call(context, to("eco-a"), context.item.request.body))
+    await waits.begun.wait()
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    (attempt,) = context.log.made
+    assert attempt.outcome == "cancelled"
+    assert (attempt.cost_micro_usd or 0) > 0
+
+
+async def test_the_loser_of_a_race_is_recorded_when_the_race_is_over() -> None:
+    slow = Waits()
+    caller, context = calling({"eco-a": slow})
+    body = context.item.request.body
+    first, second = (partial(caller.call, context, to(name), body) for name in ("eco-a", "eco-b"))
+    race = HedgeRace(first, second, after_s=0.01, may_hedge=lambda: True)
+    assert isinstance(await race.run(), EndedCall)
+    assert slow.cut
+    assert ends(context) == [("eco-b", "ok"), ("eco-a", "overtaken")]
+    assert all((attempt.cost_micro_usd or 0) > 0 for attempt in context.log.made)
+
+
+async def test_both_calls_of_a_cancelled_race_are_recorded() -> None:
+    slow = [Waits(), Waits()]
+    caller, context = calling({"eco-a": slow[0], "eco-b": slow[1]})
+    body = context.item.request.body
+    first, second = (partial(caller.call, context, to(name), body) for name in ("eco-a", "eco-b"))
+    race = HedgeRace(first, second, after_s=0.01, may_hedge=lambda: True)
+    request = asyncio.create_task(race.run())
+    await slow[1].begun.wait()
+    request.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await request
+    assert sorted(ends(context)) == [("eco-a", "cancelled"), ("eco-b", "cancelled")]
