@@ -1,4 +1,4 @@
-"""Which provider answers for each deployment? One registry: a new dialect is one line here."""
+"""Provider registry: the provider of each deployment. A new dialect is one line here."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -41,11 +41,11 @@ def provider_of(
 ) -> Provider:
     """The provider of one deployment."""
     address = environment.get(deployment.base_url_env or "") or deployment.base_url
-    authoriser = _authoriser(deployment, address, environment)
-    return HttpProvider(session, DIALECTS[deployment.dialect], address, authoriser)
+    authorizer = _authorizer(deployment, address, environment)
+    return HttpProvider(session, DIALECTS[deployment.dialect], address, authorizer)
 
 
-def _authoriser(deployment: Deployment, address: str, environment: Mapping[str, str]) -> Authorizer:
+def _authorizer(deployment: Deployment, address: str, environment: Mapping[str, str]) -> Authorizer:
     if deployment.dialect != "bedrock" or deployment.api_key_env is not None:
         return api_key_authorizer(deployment, environment)
     return aws.aws_authorizer(address, deployment.region, environment)

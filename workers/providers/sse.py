@@ -1,23 +1,36 @@
-"""Which events do the bytes of a Server-Sent Events stream hold?
+"""Server-Sent Events parser: the data of each event, in any chunking.
 
-Only what LLM providers send: `data` lines (several are joined by a newline) and comments, in any
-chunking. `event`, `id` and `retry` lines are skipped: every provider repeats the type in its data.
+Only what LLM providers send: `data` lines (several are joined by a newline) and comments. `event`,
+`id` and `retry` lines are skipped: every provider repeats the type in its data.
 """
+
+from typing import Final
+
+_BOM: Final = b"\xef\xbb\xbf"
 
 
 class SseParser:
     """Feed it bytes as they arrive; it gives the data of every finished event."""
 
-    __slots__ = ("_data", "_rest")
+    __slots__ = ("_begun", "_data", "_rest")
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._begun = False
+        self._rest: list[bytes] = []
         self._data: list[bytes] = []
 
     def feed(self, received: bytes) -> list[bytes]:
         """The data of each event that `received` finishes."""
-        lines = (self._rest + received).split(b"\n")
-        self._rest = lines.pop()
+        # pieces of a line are joined once, when it ends: joining them as they come would cost the
+        # square of a long line's length
+        self._rest.append(received)
+        if b"\n" not in received:
+            return []
+        lines = b"".join(self._rest).split(b"\n")
+        self._rest = [lines.pop()]
+        if not self._begun:
+            self._begun = True
+            lines[0] = lines[0].removeprefix(_BOM)
         events = []
         for raw in lines:
             line = raw.removesuffix(b"\r")
@@ -27,3 +40,7 @@ class SseParser:
                 events.append(b"\n".join(self._data))
                 self._data.clear()
         return events
+
+    def close(self) -> list[bytes]:
+        """The data of an event whose end the server left out, as some do behind their last one."""
+        return self.feed(b"\n\n")

@@ -9,6 +9,7 @@ from workers.prompt_cache.policy import Breakpoints
 from workers.providers.anthropic.response import AnthropicReader, anthropic_answer
 from workers.providers.base.call_outcome import Failure, RequestRejected
 from workers.providers.base.dialect import Answer, WireRequest
+from workers.providers.base.error_report import ErrorReport
 from workers.providers.base.parameters import AppliedParameters, apply_parameters
 from workers.providers.base.provider_request import ProviderRequest
 from workers.providers.blocks.conversation import (
@@ -62,7 +63,7 @@ class AnthropicDialect:
         headers = {"anthropic-version": _version(call, body)}
         return WireRequest("/v1/messages", to_json(body), headers, tuple(applied.warnings))
 
-    def decode_answer(self, payload: bytes) -> Answer | Failure:
+    def decode_answer(self, payload: bytes) -> Answer | ErrorReport | Failure:
         """The answer in a 200 response. May raise one of MALFORMED."""
         return anthropic_answer(from_json(payload))
 

@@ -1,14 +1,17 @@
-"""What does an answer in Anthropic's dialect say, whole or streamed?"""
+"""Anthropic answers: a message, or the events of one, as an OpenAI answer."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
-from pydantic_core import from_json, to_json
+from pydantic_core import from_json
 
 from producers.contract import Usage
 from workers.providers.base.call_outcome import Failure
-from workers.providers.base.dialect import Answer, Delta, truncated_stream
+from workers.providers.base.dialect import MALFORMED, Answer, Delta, truncated_stream
 from workers.providers.base.error_report import ErrorReport
+from workers.providers.base.finish_reasons import weightier
+from workers.providers.base.token_counts import mapping_of, token_counts
 from workers.providers.blocks.assembly import AnswerAssembly
 from workers.providers.errors.classification import error_in_stream
 from workers.providers.sse import SseParser
@@ -27,28 +30,44 @@ _SERVICE_TIERS: Final = {"standard": "default", "priority": "priority"}
 """Anthropic's name for how it served the call → OpenAI's; its batches answer elsewhere."""
 
 
-def anthropic_answer(message: Mapping[str, Any]) -> Answer:
-    """The answer in a message."""
+def anthropic_answer(message: object) -> Answer | ErrorReport:
+    """The answer in a message, or the error in its place. Raises one of MALFORMED."""
+    if not isinstance(message, Mapping):
+        raise TypeError("not an object")
+    if message.get("error") or message.get("type") == "error":
+        return error_in_stream(message)
     assembly = AnswerAssembly()
-    for index, block in enumerate(message["content"]):
-        _block(assembly, index, block)
-    reason = _REASONS.get(message["stop_reason"], "stop")
-    return assembly.assemble(_head(message), reason, anthropic_usage(message["usage"]))
+    content = message["content"]
+    if isinstance(content, str):
+        content = [{"type": "text", "text": content}]
+    for index, block in enumerate(content):
+        _begin_block(assembly, index, block)
+    reason = _reason(message.get("stop_reason")) or "stop"
+    return assembly.assemble(_head(message), reason, anthropic_usage(message.get("usage")))
 
 
-def anthropic_usage(told: Mapping[str, Any]) -> Usage:
+def anthropic_usage(told: object) -> Usage:
     """Normalised usage: Anthropic counts cached tokens outside of `input_tokens`."""
-    written = told.get("cache_creation_input_tokens") or 0
-    by_ttl = told.get("cache_creation") or {}
-    hour = by_ttl.get("ephemeral_1h_input_tokens") or 0
-    thought = told.get("output_tokens_details") or {}
+    usage = mapping_of(told)
+    thought = mapping_of(usage.get("output_tokens_details"))
+    counts = token_counts(
+        usage.get("input_tokens"),
+        usage.get("output_tokens"),
+        usage.get("cache_read_input_tokens"),
+        usage.get("cache_creation_input_tokens"),
+        mapping_of(usage.get("cache_creation")).get("ephemeral_1h_input_tokens"),
+        thought.get("thinking_tokens") or thought.get("reasoning_tokens"),
+    )
+    if counts is None:
+        return Usage()
+    prompt, output, read, written, hour, reasoning = counts
     return Usage(
-        input_uncached=told.get("input_tokens") or 0,
-        cache_read=told.get("cache_read_input_tokens") or 0,
+        input_uncached=prompt,
+        cache_read=read,
         cache_write_5m=max(0, written - hour),
         cache_write_1h=hour,
-        output=told.get("output_tokens") or 0,
-        reasoning=thought.get("thinking_tokens") or thought.get("reasoning_tokens") or 0,
+        output=output,
+        reasoning=reasoning,
     )
 
 
@@ -60,84 +79,103 @@ class AnthropicReader:
         self._events = SseParser()
         self._assembly = AnswerAssembly()
         self._error: ErrorReport | None = None
-        self._head: dict[str, Any] = {}
-        self._told: dict[str, Any] = {}
+        self._head: dict[str, Any] = {"service_tier": None}
+        self._counts: dict[str, Any] = {}
         self._reason: str | None = None
 
     @property
     def usage(self) -> Usage | None:
         """The prompt's tokens are told at the start, so a cut stream has those at least."""
-        return anthropic_usage(self._told) if self._told else None
+        return anthropic_usage(self._counts) if self._counts else None
 
-    def feed(self, received: bytes) -> list[Delta]:
+    def feed(self, received: bytes) -> Iterator[Delta]:
         """The deltas that `received` completes."""
-        deltas = (self._event(from_json(event)) for event in self._events.feed(received))
-        return [delta for delta in deltas if delta is not None]
+        return self._read(self._events.feed(received))
+
+    def close(self) -> Iterator[Delta]:
+        """The deltas of a last event without its line's end; of a cut one there are none."""
+        with suppress(*MALFORMED):
+            yield from self._read(self._events.close())
 
     def result(self) -> Answer | ErrorReport | Failure:
-        """The answer, the error told in the stream, or a cut stream."""
+        """The answer, the error told in the stream, or a cut stream.
+
+        A stream without its end mark counts if its stop reason has come.
+        """
         if self._error is not None:
             return self._error
-        usage = self.usage
-        if not self.ended or usage is None:
-            return truncated_stream(usage)
-        reason = _REASONS.get(self._reason or "end_turn", "stop")
-        return self._assembly.assemble(self._head, reason, usage)
+        if self._reason is None and not self.ended:
+            return truncated_stream(self.usage)
+        return self._assembly.assemble(self._head, self._reason or "stop", self.usage or Usage())
+
+    def _read(self, events: Sequence[bytes]) -> Iterator[Delta]:
+        for event in events:
+            if event.strip() and (delta := self._event(from_json(event))) is not None:
+                yield delta
 
     def _event(self, event: Mapping[str, Any]) -> Delta | None:
-        match event["type"]:
+        match event.get("type"):
             case "content_block_delta":
-                return self._delta(event["index"], event["delta"])
+                return self._delta(event.get("index"), mapping_of(event.get("delta")))
             case "content_block_start":
-                return _start(self._assembly, event["index"], event["content_block"])
+                block = mapping_of(event.get("content_block"))
+                return _begin_block(self._assembly, event.get("index"), block)
             case "message_start":
-                self._head = _head(event["message"])
-                self._count(event["message"]["usage"])
+                message = mapping_of(event.get("message"))
+                self._head = _head(message)
+                self._count(message.get("usage"))
             case "message_delta":
-                self._reason = event["delta"].get("stop_reason") or self._reason
-                self._count(event.get("usage") or {})
+                reason = _reason(mapping_of(event.get("delta")).get("stop_reason"))
+                self._reason = weightier(self._reason, reason)
+                self._count(event.get("usage"))
             case "message_stop":
                 self.ended = True
             case "error":
                 self._error, self.ended = error_in_stream(event), True
+            case None if event.get("error"):
+                self._error, self.ended = error_in_stream(event), True
         return None
 
-    def _delta(self, index: int, delta: Mapping[str, Any]) -> Delta | None:
-        match delta["type"]:
+    def _delta(self, index: object, delta: Mapping[str, Any]) -> Delta | None:
+        match delta.get("type"):
             case "text_delta":
-                return self._assembly.add_text(delta["text"])
+                return self._assembly.add_text(delta.get("text"))
             case "input_json_delta":
-                piece = delta["partial_json"]
-                return self._assembly.add_arguments(index, piece) if piece else None
+                return self._assembly.add_arguments(index, delta.get("partial_json"))
             case "thinking_delta":
-                return self._assembly.add_thinking(index, delta["thinking"])
+                return self._assembly.add_thinking(index, delta.get("thinking"))
             case "signature_delta":
-                self._assembly.add_signature(index, delta["signature"])
+                self._assembly.add_signature(index, delta.get("signature"))
         return None
 
-    def _count(self, told: Mapping[str, Any]) -> None:
+    def _count(self, told: object) -> None:
         """Counts are cumulative: a later one replaces an earlier one."""
-        self._told |= {name: value for name, value in told.items() if value is not None}
+        self._counts |= {n: count for n, count in mapping_of(told).items() if count is not None}
+
+
+def _reason(told: object) -> str | None:
+    return _REASONS.get(told, "stop") if isinstance(told, str) else None
 
 
 def _head(message: Mapping[str, Any]) -> dict[str, Any]:
-    tier = _SERVICE_TIERS.get(message["usage"].get("service_tier"))
-    return {"id": message["id"], "model": message["model"], "service_tier": tier}
+    tier = mapping_of(message.get("usage")).get("service_tier")
+    head = {name: message[name] for name in ("id", "model") if message.get(name)}
+    served = _SERVICE_TIERS.get(tier) if isinstance(tier, str) else None
+    return {**head, "service_tier": served}
 
 
-def _block(assembly: AnswerAssembly, index: int, block: Mapping[str, Any]) -> None:
-    match block["type"]:
+def _begin_block(assembly: AnswerAssembly, index: object, block: Mapping[str, Any]) -> Delta | None:
+    """A block as far as it is told: whole in a message, mostly empty at its start in a stream."""
+    match block.get("type"):
         case "text":
-            assembly.add_text(block["text"])
+            return assembly.add_text(block.get("text"))
         case "thinking":
-            assembly.add_thinking(index, block["thinking"])
-            assembly.add_signature(index, block.get("signature") or "")
+            assembly.begin_thought(index)
+            assembly.add_signature(index, block.get("signature"))
+            return assembly.add_thinking(index, block.get("thinking"))
+        case "redacted_thinking":
+            assembly.add_redacted_thinking(index, block.get("data"))
         case "tool_use":
-            assembly.begin_tool_call(index, block["id"], block["name"])
-            assembly.add_arguments(index, to_json(block["input"]).decode())
-
-
-def _start(assembly: AnswerAssembly, index: int, block: Mapping[str, Any]) -> Delta | None:
-    if block["type"] == "tool_use":
-        return assembly.begin_tool_call(index, block["id"], block["name"])
+            given = block.get("input")
+            return assembly.begin_tool_call(index, block.get("id"), block.get("name"), given)
     return None

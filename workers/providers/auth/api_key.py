@@ -1,4 +1,4 @@
-"""Who are we to a provider? Turns a deployment's credentials into request headers.
+"""API key authorization: a deployment's credentials as request headers.
 
 A key is read once, from the environment variable that the deployment names. It goes nowhere but
 into headers: every text that leaves an adapter passes `redact` first.
@@ -27,13 +27,13 @@ class Authorizer(Protocol):
         ...
 
     def redact(self, text: str) -> str:
-        """`text` without any secret that this authoriser knows."""
+        """`text` without any secret that this authorizer knows."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class FixedHeaders:
-    """The same headers for every request: API keys, bearer tokens, or nothing at all."""
+    """The same headers for every request: an API key, a bearer token, or nothing at all."""
 
     values: Mapping[str, str] = field(repr=False)
     secrets: Sequence[str] = field(default=(), repr=False)
@@ -50,9 +50,10 @@ class FixedHeaders:
 
 @dataclass(frozen=True, slots=True)
 class NoKey:
-    """The deployment names an environment variable that isn't set."""
+    """The deployment names an environment variable that holds no key."""
 
     variable: str
+    why: str = "is not set"
 
     @property
     def source(self) -> str:
@@ -62,7 +63,7 @@ class NoKey:
     async def headers(self, url: str, body: bytes) -> Mapping[str, str] | BadCredentials:  # noqa: ARG002 - a signer needs them
         """Why there are no headers: the variable to set."""
         return BadCredentials(
-            message=f"the environment variable {self.variable} is not set", code="no_api_key"
+            message=f"the environment variable {self.variable} {self.why}", code="no_api_key"
         )
 
     def redact(self, text: str) -> str:
@@ -80,14 +81,23 @@ def key_headers(deployment: Deployment, key: str) -> dict[str, str]:
 def api_key_authorizer(
     deployment: Deployment, environment: Mapping[str, str]
 ) -> FixedHeaders | NoKey:
-    """The authoriser of a deployment with an API key, or with none at all (self-hosted)."""
+    """The authorizer of a deployment with an API key, or with none at all (self-hosted)."""
     if deployment.api_key_env is None:
         return FixedHeaders({})
     key = environment.get(deployment.api_key_env, "").strip()
     if not key:
         return NoKey(deployment.api_key_env)
+    if not fits_header(key):
+        # a line end, say, from a secret that was copied with one: no header can carry it
+        why = "holds a character that no key has, such as a line end"
+        return NoKey(deployment.api_key_env, why)
     source = f"the key in {deployment.api_key_env}"
     return FixedHeaders(key_headers(deployment, key), (key,), source)
+
+
+def fits_header(secret: str) -> bool:
+    """Whether a header can carry `secret`: printable ASCII only."""
+    return secret.isascii() and secret.isprintable()
 
 
 def redacted(secrets: Sequence[str], text: str) -> str:

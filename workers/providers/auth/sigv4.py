@@ -1,4 +1,4 @@
-"""How is a JSON POST to AWS signed? Signature Version 4, as AWS's reference describes it.
+"""AWS Signature Version 4 of a JSON POST, as AWS's reference describes it.
 
 Own code because botocore's takes a third of a call's CPU time; botocore's is the tests' oracle.
 """
@@ -18,11 +18,12 @@ _DEFAULT_PORT: Final = {"https": 443, "http": 80}
 
 @dataclass(frozen=True, slots=True)
 class AwsKeys:
-    """Credentials as they hold at this moment; token: of temporary ones."""
+    """Credentials as they hold at this moment."""
 
     access_key: str
     secret_key: str = field(repr=False)
     token: str | None = field(default=None, repr=False)
+    """The session token of temporary credentials."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,13 @@
-"""How can a call of a provider end?
+"""Call outcome: the closed union of ways in which a call of a provider ends.
 
-    Outcome
+    CallOutcome
     ├── Completion                the answer, its usage, what the provider says of its limits
     └── Failure
-        ├── the caller must act:  ContextTooLong · ContentFiltered · Rejected
-        ├── the operator must:    BadCredentials · QuotaExhausted · UnknownModel
-        ├── the provider must:    RateLimited · RampTooFast · Overloaded · ServerError
-        └── nobody knows who:     TimedOut · ConnectionLost · CutStream · Garbled
+        ├── the caller must act:      ContextTooLong · ContentFiltered · RequestRejected
+        ├── the operator must act:    BadCredentials · QuotaExhausted · UnknownModel
+        ├── the provider must act:    RateLimited · RampTooFast · Overloaded · ServerError
+        └── can't be told from here:  TimedOut · ConnectionLost · StreamTruncated
+                                      MalformedResponse
 
 A refusal by the model is a Completion (it is billed, with `finish_reason` = "refusal"), not a
 Failure.
@@ -20,16 +21,17 @@ from producers.contract import Usage
 
 @dataclass(frozen=True, slots=True)
 class RateWindow:
-    """One limit as the provider's headers tell it; None = not told. reset_s: seconds from now."""
+    """One limit as the provider's headers tell it; None = not told."""
 
     limit: int | None = None
     remaining: int | None = None
     reset_s: float | None = None
+    """Seconds from now."""
 
 
 @dataclass(frozen=True, slots=True)
 class RateLimits:
-    """What a response said of the account's budget, in the one shape all providers map to."""
+    """What a response's headers said of the account's limits, in one shape for all providers."""
 
     requests: RateWindow = RateWindow()
     tokens: RateWindow = RateWindow()
@@ -37,24 +39,41 @@ class RateLimits:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """A whole answer. body: an OpenAI `chat.completion`; first_token_s: seconds from the call."""
+    """A whole answer."""
 
     body: dict[str, Any]
+    """An OpenAI `chat.completion`, whatever the dialect."""
+
     usage: Usage
     finish_reason: str
+    """OpenAI's, or `refusal`."""
+
     first_token_s: float
+    """Seconds from the call; of an answer that wasn't streamed, until all of it was there."""
+
     warnings: tuple[str, ...] = ()
+    """What was dropped or changed to be said in this dialect, in words for the caller."""
+
     limits: RateLimits = RateLimits()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallFailed:
-    """What every failure tells. message: for people, no secrets; usage: tokens billed anyway."""
+    """What every failure tells."""
 
     message: str
+    """For people; holds no secrets."""
+
     status: int | None = None
+    """The HTTP status; None when the request was not sent, or nothing came back."""
+
     code: str | None = None
     usage: Usage | None = None
+    """Tokens that are billed anyway; None = none, or unknown."""
+
+    usage_estimated: bool = False
+    """`usage` is reckoned from the prompt and from what came: the provider didn't tell it all."""
+
     limits: RateLimits = field(default_factory=RateLimits)
 
 
@@ -85,16 +104,18 @@ class UnknownModel(CallFailed):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuotaExhausted(CallFailed):
-    """The account's money or monthly quota is spent. until_s: seconds until its reset, if told."""
+    """The account's money or monthly quota is spent."""
 
     until_s: float | None = None
+    """Seconds until its reset, if told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateLimited(CallFailed):
-    """Too many requests or tokens on this deployment. wait_s: the provider's hint, if any."""
+    """Too many requests or tokens on this deployment."""
 
     wait_s: float | None = None
+    """Seconds: the provider's hint, if any. The same in the next two."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,9 +139,10 @@ class ServerError(CallFailed):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimedOut(CallFailed):
-    """No answer in time. before_first_token: nothing had come yet."""
+    """No answer in time."""
 
     before_first_token: bool = True
+    """Nothing had come yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
-"""What must a wire dialect know? Pure translations; `http.py` does the talking."""
+"""Wire dialect protocol: pure translation between OpenAI's chat and one provider's wire format."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from struct import error as StructError  # noqa: N812 - the name of an exception
 from typing import Any, Final, Protocol, TypeAlias
@@ -16,15 +16,20 @@ from workers.providers.base.error_report import ErrorReport
 from workers.providers.base.provider_request import ProviderRequest
 
 Delta: TypeAlias = dict[str, Any]
+"""The `delta` of an OpenAI `chat.completion.chunk`."""
 
 
 @dataclass(frozen=True, slots=True)
 class WireRequest:
-    """What to POST. path: appended to the base URL; headers: the dialect's own, no credentials."""
+    """What to POST."""
 
     path: str
+    """Appended to the deployment's base URL."""
+
     body: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
+    """The dialect's own; no credentials."""
+
     warnings: tuple[str, ...] = ()
 
 
@@ -34,6 +39,8 @@ class Answer:
 
     body: dict[str, Any]
     usage: Usage
+    """`Usage()` when the provider told none that can be believed."""
+
     finish_reason: str
 
 
@@ -50,8 +57,12 @@ class StreamReader(Protocol):
         """What is known to be billed so far."""
         ...
 
-    def feed(self, received: bytes) -> list[Delta]:
-        """The OpenAI deltas that `received` completes."""
+    def feed(self, received: bytes) -> Iterator[Delta]:
+        """The OpenAI deltas that `received` completes, read as the iterator is asked for them."""
+        ...
+
+    def close(self) -> Iterator[Delta]:
+        """What is left when the body has ended: an event whose own end was left out."""
         ...
 
     def result(self) -> Answer | ErrorReport | Failure:
@@ -68,7 +79,7 @@ class Dialect(Protocol):
         ...
 
     def encode_request(
-        self, call: ProviderRequest, *, stream: bool
+        self, request: ProviderRequest, *, stream: bool
     ) -> WireRequest | RequestRejected:
         """The request on the wire, or why it can't be said in this dialect."""
         ...
@@ -83,7 +94,7 @@ class Dialect(Protocol):
 
 
 MALFORMED: Final = (ValueError, KeyError, IndexError, TypeError, AttributeError, StructError)
-"""What reading a payload of an unexpected shape raises; the shell turns them into `Garbled`."""
+"""What reading a payload of an unexpected shape raises; the shell makes MalformedResponse of it."""
 
 
 def filtered_answer(usage: Usage | None) -> ContentFiltered:

@@ -1,4 +1,4 @@
-"""What happens to each OpenAI chat parameter in a dialect that is not OpenAI's?
+"""Parameter tables: the treatment of each OpenAI chat parameter in another dialect.
 
 Every dialect has one table. A parameter is passed, renamed, shaped by the dialect's own code,
 dropped with a warning in the reply, or refused. A value that asks for nothing (`n: 1`,

@@ -9,6 +9,7 @@ from pydantic_core import from_json, to_json
 from workers.prompt_cache.policy import Breakpoints
 from workers.providers.base.call_outcome import Failure, RequestRejected
 from workers.providers.base.dialect import Answer, WireRequest
+from workers.providers.base.error_report import ErrorReport
 from workers.providers.base.parameters import AppliedParameters, apply_parameters
 from workers.providers.base.provider_request import ProviderRequest
 from workers.providers.bedrock.response import BedrockReader, bedrock_answer
@@ -61,7 +62,7 @@ class BedrockDialect:
         path = f"/model/{model}/{'converse-stream' if stream else 'converse'}"
         return WireRequest(path, to_json(body), {}, tuple(applied.warnings))
 
-    def decode_answer(self, payload: bytes) -> Answer | Failure:
+    def decode_answer(self, payload: bytes) -> Answer | ErrorReport | Failure:
         """The answer in a 200 response. May raise one of MALFORMED."""
         return bedrock_answer(from_json(payload))
 

@@ -1,14 +1,15 @@
-"""What does an answer in Bedrock's Converse dialect say, whole or streamed?"""
+"""Bedrock Converse answers: a response, or the events of a stream, as an OpenAI answer."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from pydantic_core import from_json, to_json
+from pydantic_core import from_json
 
 from producers.contract import Usage
 from workers.providers.base.call_outcome import Failure, MalformedResponse
 from workers.providers.base.dialect import Answer, Delta, filtered_answer, truncated_stream
 from workers.providers.base.error_report import ErrorReport
+from workers.providers.base.token_counts import mapping_of, token_counts
 from workers.providers.bedrock.event_stream import EventMessage, EventStreamParser
 from workers.providers.blocks.assembly import AnswerAssembly
 from workers.providers.errors.classification import error_in_stream
@@ -25,25 +26,45 @@ _FILTERED: Final = {"guardrail_intervened", "content_filtered"}
 _MALFORMED: Final = {"malformed_model_output", "malformed_tool_use"}
 
 
-def bedrock_answer(told: Mapping[str, Any]) -> Answer | Failure:
-    """The answer in a Converse response."""
+def bedrock_answer(response: object) -> Answer | ErrorReport | Failure:
+    """The answer in a Converse response, or the error in its place. Raises one of MALFORMED."""
+    if not isinstance(response, Mapping):
+        raise TypeError("not an object")
+    if "output" not in response and (response.get("message") or response.get("__type")):
+        return error_in_stream(response)
     assembly = AnswerAssembly()
-    for index, block in enumerate(told["output"]["message"]["content"]):
-        _block(assembly, index, block)
-    return _ended(assembly, told["stopReason"], bedrock_usage(told["usage"]), _tier(told))
+    for index, block in enumerate(response["output"]["message"]["content"]):
+        _add_block(assembly, index, block)
+    usage = bedrock_usage(response.get("usage"))
+    return _finished(assembly, response["stopReason"], usage, _tier(response))
 
 
-def bedrock_usage(told: Mapping[str, Any]) -> Usage:
+def bedrock_usage(told: object) -> Usage:
     """Normalised usage: Bedrock counts cached tokens outside of `inputTokens`."""
-    written = told.get("cacheWriteInputTokens") or 0
-    details = told.get("cacheDetails") or ()
-    hour = sum(each["inputTokens"] for each in details if each["ttl"] == "1h")
+    usage = mapping_of(told)
+    details = usage.get("cacheDetails")
+    hours = [
+        detail.get("inputTokens")
+        for detail in map(mapping_of, details if isinstance(details, list) else ())
+        if detail.get("ttl") == "1h"
+    ]
+    counts = token_counts(
+        usage.get("inputTokens"),
+        usage.get("outputTokens"),
+        usage.get("cacheReadInputTokens"),
+        usage.get("cacheWriteInputTokens"),
+        *hours,
+    )
+    if counts is None:
+        return Usage()
+    prompt, output, read, written, *by_hour = counts
+    hour = sum(by_hour)
     return Usage(
-        input_uncached=told.get("inputTokens") or 0,
-        cache_read=told.get("cacheReadInputTokens") or 0,
+        input_uncached=prompt,
+        cache_read=read,
         cache_write_5m=max(0, written - hour),
         cache_write_1h=hour,
-        output=told.get("outputTokens") or 0,
+        output=output,
     )
 
 
@@ -59,45 +80,59 @@ class BedrockReader:
         self._reason: str | None = None
         self._tier: str | None = None
 
-    def feed(self, received: bytes) -> list[Delta]:
+    def feed(self, received: bytes) -> Iterator[Delta]:
         """The deltas that `received` completes."""
-        deltas = (self._event(message) for message in self._events.feed(received))
-        return [delta for delta in deltas if delta is not None]
+        for message in self._events.feed(received):
+            if (delta := self._event(message)) is not None:
+                yield delta
+
+    def close(self) -> Iterator[Delta]:
+        """Nothing: an event tells its length, so a part of one is no event."""
+        return iter(())
 
     def result(self) -> Answer | ErrorReport | Failure:
-        """The answer, the error told in the stream, or a cut stream: usage comes last."""
+        """The answer, the error told in the stream, or a cut stream.
+
+        A stream that ends before its usage, which comes last, counts if its stop reason has come.
+        """
         if self._error is not None:
             return self._error
-        if self._reason is None or self.usage is None:
+        if self._reason is None:
             return truncated_stream(self.usage)
-        return _ended(self._assembly, self._reason, self.usage, self._tier)
+        return _finished(self._assembly, self._reason, self.usage or Usage(), self._tier)
 
     def _event(self, message: EventMessage) -> Delta | None:
-        headers, told = message.headers, from_json(message.payload)
+        headers, event = message.headers, from_json(message.payload)
         if headers[":message-type"] != "event":
             code = headers.get(":exception-type") or headers.get(":error-code") or ""
             exact = code[:1].upper() + code[1:]
-            self._error, self.ended = error_in_stream(told, exact), True
+            self._error, self.ended = error_in_stream(mapping_of(event), exact), True
             return None
         match headers[":event-type"]:
             case "contentBlockDelta":
-                return _delta(self._assembly, told["contentBlockIndex"], told["delta"])
+                index, delta = event.get("contentBlockIndex"), mapping_of(event.get("delta"))
+                return _add_delta(self._assembly, index, delta)
             case "contentBlockStart":
-                return _start(self._assembly, told["contentBlockIndex"], told["start"])
+                use = mapping_of(event.get("start")).get("toolUse")
+                if use:
+                    index = event.get("contentBlockIndex")
+                    return self._assembly.begin_tool_call(
+                        index, use.get("toolUseId"), use.get("name")
+                    )
             case "messageStop":
-                self._reason = told["stopReason"]
+                self._reason = event["stopReason"]
             case "metadata":
-                self.usage, self.ended = bedrock_usage(told["usage"]), True
-                self._tier = _tier(told)
+                self.usage, self.ended = bedrock_usage(event.get("usage")), True
+                self._tier = _tier(event)
         return None
 
 
-def _tier(told: Mapping[str, Any]) -> str | None:
-    found: str | None = (told.get("serviceTier") or {}).get("type")
-    return found
+def _tier(response: Mapping[str, Any]) -> str | None:
+    tier = mapping_of(response.get("serviceTier")).get("type")
+    return tier if isinstance(tier, str) else None
 
 
-def _ended(
+def _finished(
     assembly: AnswerAssembly, reason: str, usage: Usage, tier: str | None
 ) -> Answer | Failure:
     if reason in _FILTERED:
@@ -109,31 +144,31 @@ def _ended(
     return assembly.assemble({"service_tier": tier}, _REASONS.get(reason, "stop"), usage)
 
 
-def _block(assembly: AnswerAssembly, index: int, block: Mapping[str, Any]) -> None:
+def _add_block(assembly: AnswerAssembly, index: int, block: Mapping[str, Any]) -> None:
     match block:
         case {"text": text}:
             assembly.add_text(text)
-        case {"reasoningContent": {"reasoningText": thought}}:
-            assembly.add_thinking(index, thought["text"])
-            assembly.add_signature(index, thought.get("signature") or "")
-        case {"toolUse": use}:
-            assembly.begin_tool_call(index, use["toolUseId"], use["name"])
-            assembly.add_arguments(index, to_json(use["input"]).decode())
+        case {"reasoningContent": {"reasoningText": {**thought}}}:
+            assembly.begin_thought(index)
+            assembly.add_thinking(index, thought.get("text"))
+            assembly.add_signature(index, thought.get("signature"))
+        case {"reasoningContent": {"redactedContent": data}}:
+            assembly.add_redacted_thinking(index, data)
+        case {"toolUse": {**use}}:
+            given = use.get("input")
+            assembly.begin_tool_call(index, use.get("toolUseId"), use.get("name"), given)
 
 
-def _start(assembly: AnswerAssembly, index: int, start: Mapping[str, Any]) -> Delta | None:
-    use = start.get("toolUse")
-    return assembly.begin_tool_call(index, use["toolUseId"], use["name"]) if use else None
-
-
-def _delta(assembly: AnswerAssembly, index: int, delta: Mapping[str, Any]) -> Delta | None:
+def _add_delta(assembly: AnswerAssembly, index: object, delta: Mapping[str, Any]) -> Delta | None:
     match delta:
         case {"text": text}:
             return assembly.add_text(text)
         case {"toolUse": {"input": piece}}:
-            return assembly.add_arguments(index, piece) if piece else None
+            return assembly.add_arguments(index, piece)
         case {"reasoningContent": {"text": piece}}:
             return assembly.add_thinking(index, piece)
-        case {"reasoningContent": {"signature": told}}:
-            assembly.add_signature(index, told)
+        case {"reasoningContent": {"signature": piece}}:
+            assembly.add_signature(index, piece)
+        case {"reasoningContent": {"redactedContent": data}}:
+            assembly.add_redacted_thinking(index, data)
     return None

@@ -1,10 +1,14 @@
-"""How do content blocks, whole or piece by piece, become one OpenAI assistant message?
+"""Answer assembly: content blocks, whole or in pieces, become one OpenAI assistant message.
 
-Anthropic and Bedrock both tell an answer as numbered blocks of text, thinking and tool calls.
+Anthropic and Bedrock both tell an answer as numbered blocks of text, thinking and tool calls. The
+numbers are a hint: servers that imitate them leave them out or use one twice.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from pydantic_core import to_json
 
 from producers.contract import Usage
 from workers.providers.base.dialect import Answer, Delta
@@ -16,48 +20,90 @@ class _ToolCall:
     name: str
     number: int
     arguments: list[str] = field(default_factory=list)
+    whole: bool = False
+    """All arguments came with its beginning."""
 
 
 @dataclass(slots=True)
 class _Thought:
     text: list[str] = field(default_factory=list)
-    signature: str = ""
+    signature: list[str] = field(default_factory=list)
+    redacted: str | None = None
 
 
 class AnswerAssembly:
-    """Takes pieces by their block's index; each gives the OpenAI delta that tells it on."""
+    """Takes blocks and pieces in the order in which they come; each gives its OpenAI delta."""
 
     def __init__(self) -> None:
         self._texts: list[str] = []
-        self._calls: dict[int, _ToolCall] = {}
-        self._thoughts: dict[int, _Thought] = {}
+        self._calls: list[_ToolCall] = []
+        self._thoughts: list[_Thought] = []
+        self._call_at: dict[int, _ToolCall] = {}
+        self._thought_at: dict[int, _Thought] = {}
 
-    def add_text(self, piece: str) -> Delta:
-        """A piece of what the model says."""
+    def add_text(self, piece: object) -> Delta | None:
+        """A piece of what the model says; None when it holds nothing."""
+        if not isinstance(piece, str) or not piece:
+            return None
         self._texts.append(piece)
         return {"content": piece}
 
-    def add_thinking(self, index: int, piece: str) -> Delta:
+    def begin_thought(self, index: object) -> None:
+        """A block of thinking; what was at `index` before is another one."""
+        self._thoughts.append(_Thought())
+        if isinstance(index, int):
+            self._thought_at[index] = self._thoughts[-1]
+
+    def add_thinking(self, index: object, piece: object) -> Delta | None:
         """A piece of what the model thinks."""
-        self._thoughts.setdefault(index, _Thought()).text.append(piece)
+        if not isinstance(piece, str) or not piece:
+            return None
+        self._thought(index).text.append(piece)
         return {"reasoning_content": piece}
 
-    def add_signature(self, index: int, told: str) -> None:
+    def add_signature(self, index: object, piece: object) -> None:
         """The provider's signature under a thought, which has to come back with it."""
-        self._thoughts.setdefault(index, _Thought()).signature += told
+        if isinstance(piece, str) and piece:
+            self._thought(index).signature.append(piece)
 
-    def begin_tool_call(self, index: int, call_id: str, name: str) -> Delta:
-        """The begin of a tool call."""
-        call = self._calls[index] = _ToolCall(call_id, name, len(self._calls))
-        return _tool_delta({"name": name, "arguments": ""}, call.number, call_id)
+    def add_redacted_thinking(self, index: object, data: object) -> None:
+        """A thought that the provider encrypted: opaque, and it too has to come back."""
+        if isinstance(data, str) and data:
+            self._thoughts.append(_Thought(redacted=data))
+            if isinstance(index, int):
+                self._thought_at[index] = self._thoughts[-1]
 
-    def add_arguments(self, index: int, piece: str) -> Delta:
-        """A piece of a tool call's arguments."""
-        call = self._calls[index]
-        call.arguments.append(piece)
-        return _tool_delta({"arguments": piece}, call.number)
+    def begin_tool_call(
+        self, index: object, call_id: object, name: object, arguments: object = None
+    ) -> Delta:
+        """A tool call; what was at `index` before is another one. arguments: if all are known."""
+        number = len(self._calls)
+        own_id = call_id if isinstance(call_id, str) and call_id else f"call_{number}"
+        call = _ToolCall(own_id, name if isinstance(name, str) else "", number)
+        if arguments:
+            call.arguments.append(_text(arguments))
+            call.whole = True
+        self._calls.append(call)
+        if isinstance(index, int):
+            self._call_at[index] = call
+        return _tool_delta({"name": call.name, "arguments": "".join(call.arguments)}, call, own_id)
 
-    def assemble(self, head: dict[str, Any], reason: str, usage: Usage) -> Answer:
+    def add_arguments(self, index: object, piece: object) -> Delta | None:
+        """A piece of a tool call's arguments. Raises ValueError when no call has begun."""
+        if not piece:
+            return None
+        call = self._call_at.get(index) if isinstance(index, int) else None
+        if call is None:
+            if not self._calls:
+                raise ValueError("arguments before a tool call")
+            call = self._calls[-1]
+        if call.whole:
+            return None
+        text = _text(piece)
+        call.arguments.append(text)
+        return _tool_delta({"arguments": text}, call)
+
+    def assemble(self, head: Mapping[str, Any], reason: str, usage: Usage) -> Answer:
         """The whole answer. reason: `stop`, `length`, `tool_calls` or `refusal`."""
         refused = reason == "refusal"
         choice = {
@@ -74,17 +120,25 @@ class AnswerAssembly:
         }
         return Answer(body, usage, reason)
 
+    def _thought(self, index: object) -> _Thought:
+        thought = self._thought_at.get(index) if isinstance(index, int) else None
+        if thought is not None:
+            return thought
+        if isinstance(index, int) or not self._thoughts:
+            self.begin_thought(index)
+        return self._thoughts[-1]
+
     def _message(self, *, refused: bool) -> dict[str, Any]:
         text = "".join(self._texts) or None
         message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": None}
         if refused:
             message |= {"content": None, "refusal": text or "The model refused."}
         if self._calls:
-            message["tool_calls"] = [_whole(call) for call in self._calls.values()]
-        if self._thoughts:
-            blocks = [_thinking_block(thought) for thought in self._thoughts.values()]
-            message["reasoning_content"] = "".join(block["thinking"] for block in blocks)
-            message["thinking_blocks"] = blocks
+            message["tool_calls"] = [_whole(call) for call in self._calls]
+        blocks = [_thinking_block(thought) for thought in self._thoughts]
+        if blocks:
+            thoughts = "".join(block.get("thinking", "") for block in blocks)
+            message |= {"reasoning_content": thoughts, "thinking_blocks": blocks}
         return message
 
 
@@ -102,11 +156,15 @@ def openai_usage_block(usage: Usage) -> dict[str, Any]:
     }
 
 
-def _tool_delta(function: dict[str, str], number: int, call_id: str | None = None) -> Delta:
-    head = {"index": number, "function": function}
+def _tool_delta(function: dict[str, str], call: _ToolCall, call_id: str | None = None) -> Delta:
+    head = {"index": call.number, "function": function}
     return {
         "tool_calls": [head if call_id is None else {**head, "id": call_id, "type": "function"}]
     }
+
+
+def _text(arguments: object) -> str:
+    return arguments if isinstance(arguments, str) else to_json(arguments).decode()
 
 
 def _whole(call: _ToolCall) -> dict[str, Any]:
@@ -116,5 +174,7 @@ def _whole(call: _ToolCall) -> dict[str, Any]:
 
 
 def _thinking_block(thought: _Thought) -> dict[str, str]:
-    text = "".join(thought.text)
-    return {"type": "thinking", "thinking": text, "signature": thought.signature}
+    if thought.redacted is not None:
+        return {"type": "redacted_thinking", "data": thought.redacted}
+    signature = "".join(thought.signature)
+    return {"type": "thinking", "thinking": "".join(thought.text), "signature": signature}

@@ -1,4 +1,4 @@
-"""Which OpenAI parameters do Anthropic's messages and Bedrock's Converse take?"""
+"""Parameter tables of Anthropic's messages and Bedrock's Converse."""
 
 from collections.abc import Mapping
 from typing import Final

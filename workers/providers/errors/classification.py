@@ -1,4 +1,4 @@
-"""Which failure is an error response?
+"""Error classification: the failure that an error response, or an error inside a stream, is.
 
 Classified on (status, error code, words of the message), never on the status alone: the same 429
 means "wait 2 s", "slow the ramp" and "the money is spent until next month". Rules are data, read
@@ -7,7 +7,7 @@ in order, the first that matches decides; the sources are the providers' error r
 
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 
@@ -28,10 +28,16 @@ from workers.providers.base.call_outcome import (
     UnknownModel,
 )
 from workers.providers.base.error_report import ErrorReport
+from workers.providers.base.token_counts import mapping_of
 from workers.providers.errors.rate_limit_headers import rate_limits, wait_hint
 from workers.providers.errors.retry_after import seconds_until
 
 LONGEST_MESSAGE: Final = 400
+"""Characters of a provider's words that are passed on."""
+_LONGEST_READ: Final = 2_000
+"""Characters of them that the rules look at: their patterns must not cost a worker its loop."""
+_LONGEST_CODE: Final = 100
+_SERVER_ERROR: Final = 500
 
 _Kind: TypeAlias = type[Failure]
 
@@ -56,8 +62,16 @@ class ErrorRule:
 
 _TOO_LONG: Final = (
     r"context (length|window)|too many (input )?tokens|prompt is too long|input is too long"
-    r"|too large for model|maximum allowed (input )?length|exceeds? the (maximum )?model.* length"
+    r"|too large for model|maximum allowed (input )?length"
+    r"|exceeds? the (maximum )?model.{0,80} length"
 )
+_OUTPUT_TOO_LONG: Final = r"tokens you requested exceeds|\b(output|completion) tokens\b"
+_SOMETHING_TOO_LONG: Final = (
+    r"\b(context|tokens?|inputs?|prompt)\b.{0,80}"
+    r"(\bexceeds?\b|\blonger than\b|\btoo (long|large|many)\b|\bmust be <=)"
+    r"|\bexceeds?\b.{0,40}\b(context|tokens?|prompt)\b"
+)
+"""The net behind the wordings that are known: every server has its own."""
 
 RULES: Final = (
     # the operator must act
@@ -109,8 +123,13 @@ RULES: Final = (
         words=r"model identifier is invalid|on-demand throughput isn",
     ),
     # the caller must act
-    ErrorRule(ContextTooLong, codes={"context_length_exceeded", "request_too_large"}),
+    ErrorRule(
+        ContextTooLong,
+        codes={"context_length_exceeded", "request_too_large", "exceed_context_size_error"},
+    ),
     ErrorRule(ContextTooLong, statuses={400, 413, 422}, words=_TOO_LONG),
+    ErrorRule(RequestRejected, statuses={400, 422}, words=_OUTPUT_TOO_LONG),
+    ErrorRule(ContextTooLong, statuses={400, 422}, words=_SOMETHING_TOO_LONG),
     ErrorRule(ContextTooLong, statuses={413}),
     ErrorRule(
         ContentFiltered, codes={"content_filter", "content_policy_violation", "moderation_blocked"}
@@ -175,18 +194,19 @@ _IN_STREAM: Final[Mapping[str, int]] = {
 
 def classify_error(report: ErrorReport, headers: Mapping[str, str], now: datetime) -> Failure:
     """The failure that `report` is, with the provider's hints. headers: lower-case names."""
+    report = replace(report, message=report.message[:_LONGEST_READ])
     kind = next(rule.kind for rule in RULES if rule.matches(report))
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "message": report.message[:LONGEST_MESSAGE],
         "status": report.status,
         "code": report.codes[0] if report.codes else None,
         "limits": rate_limits(headers, now),
     }
     if kind in {RateLimited, RampTooFast, Overloaded}:
-        told["wait_s"] = wait_hint(headers, report.message, now)
+        fields["wait_s"] = wait_hint(headers, report.message, now)
     elif kind is QuotaExhausted:
-        told["until_s"] = _until(report.message, now)
-    return kind(**told)
+        fields["until_s"] = _until(report.message, now)
+    return kind(**fields)
 
 
 def error_of_response(status: int, payload: bytes, headers: Mapping[str, str]) -> ErrorReport:
@@ -195,43 +215,68 @@ def error_of_response(status: int, payload: bytes, headers: Mapping[str, str]) -
         body = from_json(payload)
     except ValueError:
         body = None
-    told = headers.get("x-amzn-errortype", "").partition(":")[0]
+    code = headers.get("x-amzn-errortype", "").partition(":")[0]
     if not isinstance(body, dict):
-        return ErrorReport(status, _codes([told]), f"HTTP {status} without a readable error")
-    return error_of_body(status, body, told)
+        return ErrorReport(status, _codes([code]), f"HTTP {status} without a readable error")
+    return error_of_body(status, body, code)
 
 
-def error_of_body(status: int, body: Mapping[str, Any], told: str = "") -> ErrorReport:
-    """The report in a parsed error body: `{"error": {...}}`, or its fields at the top."""
-    inner = body.get("error", body)
-    if not isinstance(inner, Mapping):
-        inner = {"message": inner}
-    details = inner.get("details")
-    exact = details.get("error_code") if isinstance(details, Mapping) else None
-    codes = _codes([exact, inner.get("code"), told, inner.get("type"), inner.get("__type")])
+def error_of_body(status: int, body: Mapping[str, Any], code: str = "") -> ErrorReport:
+    """The report in a parsed error body: `{"error": {...}}`, or its fields at the top.
+
+    code: what the response named outside of its body.
+    """
+    inner = _inner(body)
+    exact = mapping_of(inner.get("details")).get("error_code")
+    azure = mapping_of(inner.get("innererror")).get("code")
+    codes = _codes([exact, inner.get("code"), code, inner.get("type"), inner.get("__type"), azure])
     message = inner.get("message") or inner.get("Message") or inner.get("detail") or "no message"
     return ErrorReport(status, codes, str(message))
 
 
-def error_in_stream(body: Mapping[str, Any], told: str = "") -> ErrorReport:
-    """The report of an error event inside of a stream that began with 200."""
-    found = error_of_body(500, body, told)
-    status = next((_IN_STREAM[code] for code in found.codes if code in _IN_STREAM), 500)
-    return ErrorReport(status, found.codes, found.message)
+def error_in_stream(body: Mapping[str, Any], code: str = "") -> ErrorReport:
+    """The report of an error told after a 200: in a stream, or as the whole answer.
+
+    The status that it would have had is told as a number by some servers, by a name by others.
+    """
+    report = error_of_body(_SERVER_ERROR, body, code)
+    inner = _inner(body)
+    numbers = (inner.get("code"), inner.get("status"), inner.get("status_code"), body.get("code"))
+    told = next((status for status in map(_error_status, numbers) if status is not None), None)
+    named = next((_IN_STREAM[name] for name in report.codes if name in _IN_STREAM), None)
+    return replace(report, status=told or named or report.status)
+
+
+def _inner(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    inner = body.get("error") or body
+    return inner if isinstance(inner, Mapping) else {"message": inner}
+
+
+def _error_status(value: object) -> int | None:
+    """400..599, as a number or in digits."""
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        return None
+    digits = str(value)[:_LONGEST_CODE]
+    return int(digits) if re.fullmatch("[45][0-9]{2}", digits) else None
 
 
 def _codes(values: Iterable[object]) -> tuple[str, ...]:
-    """The values that are codes; a Smithy shape's name goes without its namespace."""
-    return tuple(str(value).rpartition("#")[2] for value in values if value and value != "error")
+    """The values that are names; a Smithy shape's goes without its namespace."""
+    names = [value[:_LONGEST_CODE] for value in values if isinstance(value, str)]
+    return tuple(
+        name.rpartition("#")[2]
+        for name in names
+        if name not in {"", "error"} and not name.isdigit()
+    )
 
 
 def _until(message: str, now: datetime) -> float | None:
     """Seconds until "You will regain access on 2026-12-01 at 00:00 UTC" comes true, bounded."""
-    told = re.search(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?: at ([0-9]{2}:[0-9]{2}) UTC)?", message)
-    if told is None:
+    date = re.search(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?: at ([0-9]{2}:[0-9]{2}) UTC)?", message)
+    if date is None:
         return None
     try:
-        at = datetime.fromisoformat(f"{told[1]}T{told[2] or '00:00'}").replace(tzinfo=UTC)
+        at = datetime.fromisoformat(f"{date[1]}T{date[2] or '00:00'}").replace(tzinfo=UTC)
     except ValueError:
         return None
     return seconds_until(at, now)

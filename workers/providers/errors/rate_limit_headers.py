@@ -1,4 +1,4 @@
-"""What do a response's headers say of the account's limits, and how long should we wait?
+"""Rate limit headers: the account's limits as a response tells them, and the wait it asks for.
 
 Sources: the official SDKs (retry-after-ms before retry-after), OpenAI's `x-ratelimit-*` ("6ms",
 "1m30s"), Anthropic's `anthropic-ratelimit-*` (RFC 3339), Mistral's `x-ratelimitbysize-*`. Readers

@@ -1,4 +1,4 @@
-"""Which parameters does each server that speaks OpenAI's dialect take?"""
+"""Parameter tables of the servers that speak OpenAI's dialect: OpenAI, Mistral, compatible ones."""
 
 from collections.abc import Mapping
 from typing import Final

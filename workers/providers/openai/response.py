@@ -1,44 +1,80 @@
-"""What does an answer in OpenAI's dialect say, whole or streamed?"""
+"""OpenAI answers: a `chat.completion`, or its chunks, whatever shape a server gives them.
 
-from collections.abc import Mapping
-from typing import Any
+Servers that speak OpenAI's dialect differ in what a careful client has to bear: content in parts,
+chunks without a delta, errors with status 200, streams without an end mark. All pieces are kept, in
+the order in which they came.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from itertools import chain
+from typing import Any, Final
 
 from pydantic_core import from_json
 
 from producers.contract import Usage
 from workers.providers.base.call_outcome import Failure
-from workers.providers.base.dialect import Answer, Delta, filtered_answer, truncated_stream
+from workers.providers.base.dialect import (
+    MALFORMED,
+    Answer,
+    Delta,
+    filtered_answer,
+    truncated_stream,
+)
 from workers.providers.base.error_report import ErrorReport
+from workers.providers.base.finish_reasons import openai_reason, weightier
+from workers.providers.base.token_counts import mapping_of, token_counts
 from workers.providers.errors.classification import error_in_stream
+from workers.providers.openai.tool_call_pieces import ToolCallPieces, arguments_text
 from workers.providers.sse import SseParser
 
+_DONE: Final = b"[DONE]"
+_SAID_ONCE: Final = {"id", "type", "name", "role", "index", "format"}
+"""Fields of an object in pieces that are names, not text."""
+_FAILED_ANSWER: Final = ErrorReport(500, ("error",), "the provider ended the answer with an error")
 
-def openai_answer(body: dict[str, Any]) -> Answer | ErrorReport | Failure:
+
+def openai_answer(body: object) -> Answer | ErrorReport | Failure:
     """The answer in a `chat.completion`; a filtered one is a failure that was billed.
 
     Some servers tell an error with status 200: it counts as the error that it is.
     """
-    if body.get("error"):
+    if not isinstance(body, dict):
+        raise TypeError("not an object")
+    if _tells_error(body):
         return error_in_stream(body)
-    usage = openai_usage(body.get("usage") or {})
-    first = body["choices"][0]
-    reason = first.get("finish_reason") or "stop"
+    choices = [_whole_choice(choice) for choice in body["choices"]]
+    usage = openai_usage(body.get("usage"))
+    reason, message = choices[0]["finish_reason"], choices[0]["message"]
     if reason == "content_filter":
         return filtered_answer(usage)
-    return Answer(body, usage, "refusal" if first["message"].get("refusal") else reason)
+    if reason == "error":
+        return _FAILED_ANSWER
+    refused = bool(message.get("refusal"))
+    return Answer(body | {"choices": choices}, usage, "refusal" if refused else reason)
 
 
-def openai_usage(told: Mapping[str, Any]) -> Usage:
+def openai_usage(told: object) -> Usage:
     """Normalised usage: OpenAI counts cached tokens inside of `prompt_tokens`."""
-    prompt = told.get("prompt_tokens_details") or {}
-    output = told.get("completion_tokens_details") or {}
-    read, written = prompt.get("cached_tokens") or 0, prompt.get("cache_write_tokens") or 0
+    usage = mapping_of(told)
+    prompt = mapping_of(usage.get("prompt_tokens_details"))
+    output = mapping_of(usage.get("completion_tokens_details"))
+    counts = token_counts(
+        usage.get("prompt_tokens"),
+        usage.get("completion_tokens"),
+        prompt.get("cached_tokens"),
+        prompt.get("cache_write_tokens"),
+        output.get("reasoning_tokens"),
+    )
+    if counts is None:
+        return Usage()
+    total, completion, read, written, reasoning = counts
     return Usage(
-        input_uncached=max(0, (told.get("prompt_tokens") or 0) - read - written),
+        input_uncached=max(0, total - read - written),
         cache_read=read,
         cache_write_5m=written,
-        output=told.get("completion_tokens") or 0,
-        reasoning=output.get("reasoning_tokens") or 0,
+        output=completion,
+        reasoning=reasoning,
     )
 
 
@@ -50,75 +86,83 @@ class OpenAiReader:
         self._events = SseParser()
         self._error: ErrorReport | None = None
         self._head: dict[str, Any] = {}
-        self._told_usage: dict[str, Any] | None = None
+        self._usage_block: Mapping[str, Any] | None = None
         self._reason: str | None = None
-        self._texts: dict[str, list[str]] = {}
-        self._tools: dict[int, dict[str, Any]] = {}
+        self._pieces: dict[str, list[Any]] = {}
+        self._calls = ToolCallPieces()
         self._logprobs: list[Any] = []
 
     @property
     def usage(self) -> Usage | None:
         """The provider tells usage in the last chunk, so a cut stream has none."""
-        return openai_usage(self._told_usage) if self._told_usage else None
+        return openai_usage(self._usage_block) if self._usage_block else None
 
-    def feed(self, received: bytes) -> list[Delta]:
+    def feed(self, received: bytes) -> Iterator[Delta]:
         """The deltas that `received` completes; those without news are left out."""
-        deltas = []
-        for event in self._events.feed(received):
-            if event == b"[DONE]":
-                self.ended = True
-            elif (delta := self._chunk(from_json(event))) is not None:
-                deltas.append(delta)
-        return deltas
+        return self._read(self._events.feed(received))
+
+    def close(self) -> Iterator[Delta]:
+        """The deltas of a last event without its line's end; of a cut one there are none."""
+        with suppress(*MALFORMED):
+            yield from self._read(self._events.close())
 
     def result(self) -> Answer | ErrorReport | Failure:
-        """The answer; a stream without its end mark counts if reason and usage have come."""
+        """The answer; a stream without its end mark counts if its finish reason has come."""
         if self._error is not None:
             return self._error
-        if self._reason is None or not (self.ended or self._told_usage):
+        if self._reason is None:
             return truncated_stream(self.usage)
         return openai_answer(self._whole())
 
+    def _read(self, events: Sequence[bytes]) -> Iterator[Delta]:
+        for event in events:
+            data = event.strip()
+            if data == _DONE:
+                self.ended = True
+            elif data and (delta := self._chunk(from_json(data))) is not None:
+                yield delta
+
     def _chunk(self, chunk: dict[str, Any]) -> Delta | None:
-        if "error" in chunk:
+        if _tells_error(chunk):
             self._error, self.ended = error_in_stream(chunk), True
             return None
         if not self._head and chunk.get("id"):
             self._head = {name: chunk.get(name) for name in ("id", "created", "model")}
         if chunk.get("service_tier"):
             self._head["service_tier"] = chunk["service_tier"]
-        if chunk.get("usage"):
-            self._told_usage = chunk["usage"]
-        return self._choice(chunk["choices"][0]) if chunk.get("choices") else None
+        if isinstance(usage := chunk.get("usage"), Mapping) and usage:
+            self._usage_block = usage
+        choices = chunk.get("choices")
+        return self._choice(choices[0]) if choices else None
 
-    def _choice(self, choice: dict[str, Any]) -> Delta | None:
-        self._reason = choice.get("finish_reason") or self._reason
-        if choice.get("logprobs"):
-            self._logprobs += choice["logprobs"].get("content") or ()
-        delta: Delta = {name: value for name, value in choice["delta"].items() if value is not None}
-        for name, value in delta.items():
+    def _choice(self, choice: Mapping[str, Any]) -> Delta | None:
+        self._reason = weightier(self._reason, openai_reason(choice.get("finish_reason")))
+        logprobs = mapping_of(choice.get("logprobs")).get("content")
+        self._logprobs += logprobs if isinstance(logprobs, list) else ()
+        # Azure's filter reports come in choices without a delta, or with null for one; a whole
+        # message in an event counts, unless it only repeats what came in pieces
+        delta = choice.get("delta")
+        if delta is None and not self._pieces:
+            delta = choice.get("message")
+        return self._delta(mapping_of(delta)) or None
+
+    def _delta(self, given: Mapping[str, Any]) -> Delta:
+        delta: Delta = {}
+        for name, value in plain_content(given).items():
+            if value is None:
+                continue
             if name == "tool_calls":
-                self._tool_calls(value)
+                value = self._calls.add(value)  # noqa: PLW2901 - the same pieces, numbered
             elif name != "role":
-                self._texts.setdefault(name, []).append(value)
-        return delta or None
-
-    def _tool_calls(self, pieces: list[dict[str, Any]]) -> None:
-        for piece in pieces:
-            made = self._tools.setdefault(
-                piece.get("index", len(self._tools)),
-                {"id": None, "type": "function", "function": {"name": "", "arguments": ""}},
-            )
-            made["id"] = piece.get("id") or made["id"]
-            function = piece.get("function") or {}
-            made["function"]["name"] += function.get("name") or ""
-            made["function"]["arguments"] += function.get("arguments") or ""
+                self._pieces.setdefault(name, []).append(value)
+            delta[name] = value
+        return delta
 
     def _whole(self) -> dict[str, Any]:
         message: dict[str, Any] = {"role": "assistant", "content": None}
-        message |= {name: _joined(pieces) for name, pieces in self._texts.items()}
-        if self._tools:
-            message["tool_calls"] = [self._tools[index] for index in sorted(self._tools)]
+        message |= {name: joined(pieces) for name, pieces in self._pieces.items()}
+        if calls := self._calls.whole():
+            message["tool_calls"] = calls
             message["content"] = message["content"] or None
         choice = {"index": 0, "message": message, "finish_reason": self._reason}
         if self._logprobs:
@@ -127,10 +171,82 @@ class OpenAiReader:
             **self._head,
             "object": "chat.completion",
             "choices": [choice],
-            "usage": self._told_usage or {},
+            "usage": self._usage_block or {},
         }
 
 
-def _joined(pieces: list[Any]) -> Any:  # noqa: ANN401 - text, or what a server's own field holds
-    """Text pieces as one text; anything else keeps its last value."""
-    return "".join(pieces) if all(isinstance(piece, str) for piece in pieces) else pieces[-1]
+def plain_content(message: Mapping[str, Any]) -> dict[str, Any]:
+    """`message` with its content as text: Mistral tells thoughts and texts as a list of parts."""
+    content = message.get("content")
+    if content is None or isinstance(content, str):
+        return dict(message)
+    texts, thoughts = _texts(content)
+    plain = {**message, "content": "".join(texts)}
+    if thoughts:
+        plain["reasoning_content"] = "".join(thoughts)
+        if not texts:
+            del plain["content"]
+    return plain
+
+
+def joined(pieces: Sequence[Any]) -> Any:  # noqa: ANN401 - whatever a server's own field holds
+    """The whole of a field that came in pieces: texts and lists in order, objects field by field.
+
+    Of what comes in no pieces, such as a number, the last counts.
+    """
+    if all(isinstance(piece, str) for piece in pieces):
+        return "".join(pieces)
+    if all(isinstance(piece, list) for piece in pieces):
+        return list(chain.from_iterable(pieces))
+    if all(isinstance(piece, Mapping) for piece in pieces):
+        fields: dict[str, list[Any]] = {}
+        for name, value in chain.from_iterable(piece.items() for piece in pieces):
+            if value is not None:
+                fields.setdefault(name, []).append(value)
+        return {
+            name: values[0] if name in _SAID_ONCE else joined(values)
+            for name, values in fields.items()
+        }
+    return pieces[-1]
+
+
+def _texts(content: object) -> tuple[list[str], list[str]]:
+    """(texts, thoughts) of content in parts; parts of other kinds have no place in an answer."""
+    texts: list[str] = []
+    thoughts: list[str] = []
+    for part in content if isinstance(content, list) else [content]:
+        match part:
+            case str(text) | {"type": "text" | "output_text", "text": str(text)}:
+                texts.append(text)
+            case {"type": "thinking", "thinking": str(text)}:
+                thoughts.append(text)
+            case {"type": "thinking", "thinking": list(inner)}:
+                thoughts += _texts(inner)[0]
+    return texts, thoughts
+
+
+def _whole_choice(choice: Mapping[str, Any]) -> dict[str, Any]:
+    """A choice as OpenAI would have told it. Raises one of MALFORMED when it has no message."""
+    message = plain_content(choice["message"])
+    calls = message.get("tool_calls")
+    if calls:
+        message["tool_calls"] = [_whole_call(n, call) for n, call in enumerate(calls)]
+    reason = openai_reason(choice.get("finish_reason")) or "stop"
+    return {**choice, "message": message, "finish_reason": reason}
+
+
+def _whole_call(number: int, call: Mapping[str, Any]) -> dict[str, Any]:
+    function = call.get("function")
+    if not isinstance(function, Mapping):  # a custom tool's call: its shape is its own
+        return dict(call)
+    arguments = arguments_text(function.get("arguments"))
+    identity = call.get("id") or f"call_{number}"
+    return {**call, "id": identity, "function": {**function, "arguments": arguments}}
+
+
+def _tells_error(body: Mapping[str, Any]) -> bool:
+    """`error: null` is no error; some servers tell one with its fields at the top."""
+    if body.get("error") or body.get("object") == "error":
+        return True
+    told = body.get("message") or body.get("detail")
+    return isinstance(told, str) and "choices" not in body

@@ -54,7 +54,8 @@ def message(answer: Answer) -> dict[str, Any]:
 def read(dialect: Dialect, stream: bytes, size: int) -> Any:  # noqa: ANN401 - any result
     reader = dialect.stream_reader()
     for n in range(0, len(stream), size):
-        reader.feed(stream[n : n + size])
+        list(reader.feed(stream[n : n + size]))
+    list(reader.close())
     return reader.result()
 
 

@@ -60,4 +60,4 @@ def test_a_flipped_bit_is_noticed(position: int) -> None:
     data = bytearray(frame(HEADERS, b'{"a":1}'))
     data[position] ^= 1
     with pytest.raises(ValueError, match=r"damaged|checksum"):
-        EventStreamParser().feed(bytes(data))
+        list(EventStreamParser().feed(bytes(data)))

@@ -22,6 +22,7 @@ from workers.providers.base.call_outcome import (
     TimedOut,
     UnknownModel,
 )
+from workers.providers.base.error_report import ErrorReport
 from workers.providers.errors.classification import (
     classify_error,
     error_in_stream,
@@ -184,3 +185,40 @@ json_values = st.recursive(
 def test_any_json_is_some_failure(body: object) -> None:
     payload = json.dumps(body).encode()
     assert isinstance(classify_error(error_of_response(400, payload, {}), {}, NOW), CallFailed)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "input length and `max_tokens` exceed context limit: 188240 + 21333 > 200000",
+        "The model returned errors: input length and `max_tokens` exceed context limit",
+        "The decoder prompt (length 5000) is longer than the maximum model length of 4096.",
+        "Input tokens exceed the configured limit of 272000 tokens.",
+        "Number of input tokens exceeds maximum length.",
+        "the request exceeds the available context size, try increasing it",
+        "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4096. Given: 5000",
+    ],
+)
+def test_every_server_has_its_words_for_a_prompt_too_long(words: str) -> None:
+    report = ErrorReport(400, ("invalid_request_error",), words)
+    assert isinstance(classify_error(report, {}, NOW), ContextTooLong)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "max_tokens: 8193 > 8192, which is the maximum allowed number of output tokens for m",
+        "max_tokens is too large: 99999. This model supports at most 16384 completion tokens",
+        "The maximum tokens you requested exceeds the model limit of 8192.",
+        "Invalid 'messages[1].tool_calls[0].id': string too long.",
+        "messages: text content blocks must be non-empty",
+    ],
+)
+def test_what_is_too_long_need_not_be_the_prompt(words: str) -> None:
+    report = ErrorReport(400, ("invalid_request_error",), words)
+    assert isinstance(classify_error(report, {}, NOW), RequestRejected)
+
+
+def test_the_rules_read_the_beginning_of_a_long_message_only() -> None:
+    report = ErrorReport(400, (), "x" * 5000 + " prompt is too long")
+    assert isinstance(classify_error(report, {}, NOW), RequestRejected)

@@ -1,0 +1,101 @@
+"""Streamed tool calls in OpenAI's dialect: pieces put together without trust in their index.
+
+OpenAI numbers the pieces of each call. Servers that imitate it leave the index out, send null, use
+one index for two calls, or repeat the name, or a fresh id, in every piece.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic_core import from_json, to_json
+
+from workers.providers.base.token_counts import mapping_of
+
+
+@dataclass(slots=True)
+class _ToolCall:
+    number: int
+    id: str
+    name: str = ""
+    arguments: list[str] = field(default_factory=list)
+
+    @property
+    def finished(self) -> bool:
+        """Its arguments are whole: what comes next without any mark belongs to another call."""
+        try:
+            return isinstance(from_json("".join(self.arguments)), dict)
+        except ValueError:
+            return False
+
+
+class ToolCallPieces:
+    """All calls of one answer, in the order in which they began."""
+
+    def __init__(self) -> None:
+        self._calls: list[_ToolCall] = []
+        self._by_index: dict[int, _ToolCall] = {}
+
+    def add(self, pieces: object) -> list[dict[str, Any]]:
+        """The pieces as OpenAI would have sent them: each with its call's index, names once."""
+        given = pieces if isinstance(pieces, list) else [pieces]
+        return [self._add(piece) for piece in given if isinstance(piece, Mapping)]
+
+    def whole(self) -> list[dict[str, Any]]:
+        """The calls, put together."""
+        return [
+            {
+                "id": call.id,
+                "type": "function",
+                "function": {"name": call.name, "arguments": "".join(call.arguments)},
+            }
+            for call in self._calls
+        ]
+
+    def _add(self, piece: Mapping[str, Any]) -> dict[str, Any]:
+        function = mapping_of(piece.get("function"))
+        name, call_id = _text(function.get("name")), _text(piece.get("id"))
+        index = piece.get("index")
+        number = index if isinstance(index, int) else None
+        call = self._open_call(number, call_id, name)
+        opened = call is None
+        if call is None:
+            call = _ToolCall(len(self._calls), call_id or f"call_{len(self._calls)}")
+            self._calls.append(call)
+        if number is not None:
+            self._by_index[number] = call
+        news: dict[str, str] = {}
+        if name and name != call.name:
+            call.name += name
+            news["name"] = name
+        arguments = arguments_text(function.get("arguments"))
+        call.arguments.append(arguments)
+        news["arguments"] = arguments
+        head = {"id": call.id, "type": "function"} if opened else {}
+        return {"index": call.number, **head, "function": news}
+
+    def _open_call(self, number: int | None, call_id: str, name: str) -> _ToolCall | None:
+        """The call that a piece goes on with; None when it begins one."""
+        last = self._calls[-1] if self._calls else None
+        call = self._by_index.get(number) if number is not None else last
+        if call is None:
+            # an index that is new, after pieces without one: only an id or a name begins a call
+            return None if call_id or name or last is None else last
+        if call_id and call_id != call.id:
+            same = next((each for each in self._calls if each.id == call_id), None)
+            # a fresh id in every piece is one server's fault; a fresh id with a name is a new call
+            return same or (None if name else call)
+        if number is None and name and not call_id and call.finished:
+            return None
+        return call
+
+
+def arguments_text(arguments: object) -> str:
+    """A call's arguments as OpenAI's JSON text; some servers send the object itself."""
+    if arguments is None:
+        return ""
+    return arguments if isinstance(arguments, str) else to_json(arguments).decode()
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else "" if value is None else str(value)

@@ -1,0 +1,312 @@
+"""Response reading: one HTTP response, whole or streamed, under a deadline and a size limit.
+
+What was asked for and what comes may differ: some servers answer a stream's request with one JSON
+body, or the other way round. The first bytes decide how a body is read, not its label alone.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from http import HTTPStatus
+from math import ceil
+from typing import Any, Final, TypeVar
+
+from aiohttp import ClientError, ClientResponse
+
+from producers.contract import Usage
+from workers.providers.base.call_outcome import (
+    CallFailed,
+    CallOutcome,
+    Completion,
+    ConnectionLost,
+    Failure,
+    MalformedResponse,
+    StreamTruncated,
+    TimedOut,
+)
+from workers.providers.base.dialect import (
+    MALFORMED,
+    Answer,
+    Delta,
+    Dialect,
+    StreamReader,
+    truncated_stream,
+)
+from workers.providers.base.error_report import ErrorReport
+from workers.providers.base.provider_request import ProviderRequest
+from workers.providers.errors.classification import classify_error, error_of_response
+from workers.providers.errors.rate_limit_headers import rate_limits
+from workers.providers.provider import Emit
+from workers.tokens.estimate import estimated_usage
+
+LONGEST_BODY: Final = 32 * 1024 * 1024
+"""Bytes of an answer, inflated: more than any model writes, less than hurts a worker."""
+LONGEST_ERROR: Final = 1024 * 1024
+"""Bytes of an error body that are read; the rest is left on the wire."""
+LONGEST_HEADER: Final = 64
+"""Characters of a header's value that are looked at: no limit, wait or id is longer."""
+
+_END_OF_BODY_S: Final = 0.25
+"""What an answer that is complete may wait for its connection's sake."""
+_BYTES_PER_TOKEN: Final = 4.0
+_SSE: Final = "text/event-stream"
+_SSE_FIELDS: Final = (b"data:", b"event:", b"id:", b"retry:", b":")
+_BLANK: Final = b" \t\r\n\xef\xbb\xbf"
+_ESTIMATED: Final = "the provider told no usage: tokens and cost are an estimate"
+
+_F = TypeVar("_F", bound=CallFailed)
+
+
+class ResponseReading:
+    """The reading of one response; its deadline is moved once the first token has come."""
+
+    def __init__(
+        self,
+        dialect: Dialect,
+        request: ProviderRequest,
+        emit: Emit | None,
+        redact: Callable[[str], str],
+    ) -> None:
+        self._dialect = dialect
+        self._request = request
+        self._emit = emit
+        self._redact = redact
+        self._loop = asyncio.get_running_loop()
+        self._began = self._loop.time()
+        self._first_token_s: float | None = None
+        self._received_bytes = 0
+        self._reader: StreamReader | None = None
+
+    @property
+    def first_wait_s(self) -> float:
+        """Seconds to wait at first: for the whole answer, or for a stream's first token."""
+        if self._emit is None:
+            return self._request.timeout_s
+        return min(self._request.first_token_timeout_s, self._request.timeout_s)
+
+    async def read(self, response: ClientResponse, deadline: asyncio.Timeout) -> CallOutcome:
+        """The outcome that `response` tells."""
+        headers = short_headers(response.headers)
+        if response.status != HTTPStatus.OK:
+            error = await ResponseBody(response).beginning(LONGEST_ERROR)
+            return self._failure(error_of_response(response.status, error, headers), headers)
+        body = ResponseBody(response)
+        try:
+            head = await body.next_chunk()
+            while head and not (head := head.lstrip(_BLANK)):  # some servers wait in blank lines
+                head = await body.next_chunk()
+            if is_event_stream(self._dialect.stream_type, response.content_type, head):
+                result = await self._stream(head, body, deadline)
+            else:
+                result = await self._whole(head, body, deadline)
+        except MalformedBodyError as error:
+            kind = headers.get("content-type", "no content type")
+            message = self._redact(f"the response ({kind}) isn't the dialect's: {error}")
+            failure = MalformedResponse(message=message, status=response.status)
+            return self._with_bill(failure)
+        match result:
+            case Answer():
+                return self._completion(result, headers)
+            case ErrorReport():
+                return self._failure(result, headers)
+            case _:
+                return self._with_bill(result)
+
+    async def _whole(
+        self, head: bytes, body: "ResponseBody", deadline: asyncio.Timeout
+    ) -> Answer | ErrorReport | Failure:
+        if self._emit is not None:  # a whole answer comes where a stream was asked for
+            deadline.reschedule(self._began + self._request.timeout_s)
+        pieces = [head]
+        while chunk := await body.next_chunk():
+            pieces.append(chunk)
+        with _malformed_body():
+            result = self._dialect.decode_answer(b"".join(pieces))
+            deltas = whole_deltas(result.body) if isinstance(result, Answer) else []
+        for delta in deltas:
+            await self._pass_on(delta, deadline)
+        return result
+
+    async def _stream(
+        self, chunk: bytes, body: "ResponseBody", deadline: asyncio.Timeout
+    ) -> Answer | ErrorReport | Failure:
+        reader = self._reader = self._dialect.stream_reader()
+        while chunk and not reader.ended:
+            for delta in _guarded(reader.feed(chunk)):
+                await self._pass_on(delta, deadline)
+            chunk = await body.end() if reader.ended else await body.next_chunk()
+        for delta in _guarded(reader.close()):
+            await self._pass_on(delta, deadline)
+        with _malformed_body():
+            return reader.result()
+
+    async def _pass_on(self, delta: Delta, deadline: asyncio.Timeout) -> None:
+        self._received_bytes += _size(delta)
+        if self._emit is None:
+            return
+        if self._first_token_s is None and _says_something(delta):
+            self._first_token_s = self._elapsed()
+            deadline.reschedule(self._began + self._request.timeout_s)
+        await self._emit(delta)
+
+    def _completion(self, answer: Answer, headers: Mapping[str, str]) -> Completion:
+        now = datetime.now(UTC)
+        first = self._elapsed() if self._first_token_s is None else self._first_token_s
+        usage, warnings = answer.usage, tuple[str, ...]()
+        if usage == Usage():
+            usage, warnings = estimated_usage(self._request.body, answer.body), (_ESTIMATED,)
+        return Completion(
+            self._missing_head(headers, now) | answer.body,
+            usage,
+            answer.finish_reason,
+            first,
+            warnings,
+            rate_limits(headers, now),
+        )
+
+    def _missing_head(self, headers: Mapping[str, str], now: datetime) -> dict[str, Any]:
+        """What OpenAI's body always has and not every dialect tells."""
+        answer_id = headers.get("x-amzn-requestid") or self._request.request_id or "unknown"
+        deployment = self._request.deployment
+        model = deployment.wire_model or deployment.model
+        return {"id": answer_id, "model": model, "created": int(now.timestamp())}
+
+    def _failure(self, report: ErrorReport, headers: Mapping[str, str]) -> Failure:
+        """The report's failure; what a provider says may quote a key."""
+        codes = tuple(map(self._redact, report.codes))
+        clean = replace(report, codes=codes, message=self._redact(report.message))
+        return self._with_bill(classify_error(clean, headers, datetime.now(UTC)))
+
+    def timed_out(self) -> TimedOut:
+        """The deadline passed; tokens that had come are billed."""
+        before = self._first_token_s is None
+        waited = f"{self._elapsed():.1f} s"
+        message = f"no token within {waited}" if before else f"the answer took over {waited}"
+        return self._with_bill(TimedOut(message=message, before_first_token=before))
+
+    def connection_lost(self, error: Exception) -> ConnectionLost | StreamTruncated:
+        """The connection broke, or never was; the exception's text may quote addresses."""
+        if self._first_token_s is not None:
+            return self._with_bill(truncated_stream(None))
+        return ConnectionLost(message=f"no connection to the provider: {type(error).__name__}")
+
+    def _with_bill(self, failure: _F) -> _F:
+        """`failure` with what it costs: the usage that was told, at the least what came.
+
+        Providers bill a broken stream for its prompt and for what they had written. OpenAI's tells
+        its usage in the last event only, Anthropic's the prompt's at the start: without an estimate
+        every broken call would be free in the ledger.
+        """
+        usage = failure.usage or (self._reader.usage if self._reader is not None else None)
+        if not self._received_bytes:
+            return replace(failure, usage=usage)
+        output = ceil(self._received_bytes / _BYTES_PER_TOKEN)
+        if usage is None or usage == Usage():
+            prompt = estimated_usage(self._request.body, {"choices": ()})
+            usage = prompt.model_copy(update={"output": output})
+        elif usage.output < output:
+            usage = usage.model_copy(update={"output": output})
+        else:
+            return replace(failure, usage=usage)
+        return replace(failure, usage=usage, usage_estimated=True)
+
+    def _elapsed(self) -> float:
+        return self._loop.time() - self._began
+
+
+class MalformedBodyError(Exception):
+    """A body that isn't in the dialect; the message says in what way, and quotes nothing of it."""
+
+
+@contextmanager
+def _malformed_body() -> Iterator[None]:
+    """Turns what reading a payload of an unexpected shape raises into MalformedBodyError."""
+    try:
+        yield
+    except MALFORMED as error:
+        raise MalformedBodyError(type(error).__name__) from None
+
+
+def _guarded(deltas: Iterator[Delta]) -> Iterator[Delta]:
+    """`deltas`, whose reading may fail halfway: those before have been passed on by then."""
+    with _malformed_body():
+        yield from deltas
+
+
+class ResponseBody:
+    """A response's body in chunks, inflated and bounded; aiohttp inflates in small steps."""
+
+    def __init__(self, response: ClientResponse) -> None:
+        self._content = response.content
+        self._size = 0
+
+    async def next_chunk(self) -> bytes:
+        """The next bytes, b"" at the end. Raises MalformedBodyError above LONGEST_BODY."""
+        chunk = await self._content.readany()
+        self._size += len(chunk)
+        if self._size > LONGEST_BODY:
+            raise MalformedBodyError(f"it is larger than {LONGEST_BODY >> 20} MiB")
+        return chunk
+
+    async def beginning(self, size: int) -> bytes:
+        """The first `size` bytes; what follows stays on the wire."""
+        pieces: list[bytes] = []
+        while self._size < size and (chunk := await self.next_chunk()):
+            pieces.append(chunk)
+        return b"".join(pieces)[:size]
+
+    async def end(self) -> bytes:
+        """Reads what is behind the dialect's end mark, so that the connection is reused: b""."""
+        with suppress(TimeoutError, ClientError, MalformedBodyError):
+            async with asyncio.timeout(_END_OF_BODY_S):
+                while not self._content.at_eof():
+                    await self.next_chunk()
+        return b""
+
+
+def short_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """`headers` by lower-case name, each value's beginning; of several of a name the first."""
+    short: dict[str, str] = {}
+    for name, value in headers.items():
+        short.setdefault(name.lower(), value[:LONGEST_HEADER])
+    return short
+
+
+def is_event_stream(stream_type: str, content_type: str, head: bytes) -> bool:
+    """Whether a body that begins with `head` is to be read as the dialect's stream.
+
+    A body that begins like JSON is JSON under any label; one that begins like Server-Sent Events
+    is a stream under any label, if the dialect streams in them.
+    """
+    start = head.lstrip(_BLANK)
+    if start.startswith((b"{", b"[")):
+        return False
+    return content_type == stream_type or (stream_type == _SSE and start.startswith(_SSE_FIELDS))
+
+
+def whole_deltas(body: Mapping[str, Any]) -> list[Delta]:
+    """A whole `chat.completion` as the deltas that a stream would have told."""
+    message = body["choices"][0]["message"]
+    delta: Delta = {name: value for name, value in message.items() if value is not None}
+    if "tool_calls" in delta:
+        calls = enumerate(delta["tool_calls"])
+        delta["tool_calls"] = [{**call, "index": index} for index, call in calls]
+    return [delta] if delta else []
+
+
+def _says_something(delta: Delta) -> bool:
+    """False for a delta that only announces the answer: the first token has not come yet."""
+    return any(value for name, value in delta.items() if name != "role")
+
+
+def _size(delta: Delta) -> int:
+    """Bytes of text in a delta: what a model wrote, without the names around it."""
+    content, calls = delta.get("content"), delta.get("tool_calls") or ()
+    size = sum(len(value.encode()) for value in (content, delta.get("reasoning_content")) if value)
+    functions = (call.get("function") or {} for call in calls)
+    return size + sum(
+        len(str(function.get("name") or "")) + len(str(function.get("arguments") or ""))
+        for function in functions
+    )
