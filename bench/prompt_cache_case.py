@@ -46,7 +46,7 @@ def replay(times: Iterator[float], tokens: int, smallest: int) -> tuple[Decimal,
     found = Prefixes((prefix,), ("p",))
     warm_until, cost, writes, reads = -1.0, Decimal(0), 0, 0
     for now in times:
-        uses = counts.seen_at(["p"], ["p"], now)
+        uses = counts.count_uses_at(["p"], ["p"], now)
         plan = decide_cache_plan(found, uses, RATES, smallest).plan
         if not isinstance(plan, Breakpoints):
             cost += RATES.input * tokens

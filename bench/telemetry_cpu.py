@@ -86,8 +86,8 @@ def main() -> None:
     mute = structlog.wrap_logger(None, wrapper_class=make_filtering_bound_logger("ERROR"))
     silent = UsageMetrics(MetricsRegistry(), mute, flagged_share=FLAGGED_SHARE)
     unsampled, sampled = _us(traced(0)), _us(traced(1))
-    metrics = _us(lambda: silent.record(_EVENT, exported=False))
-    line = _us(lambda: loud.record(_EVENT, exported=False)) - metrics
+    metrics = _us(lambda: silent.report_usage(_EVENT, exported=False))
+    line = _us(lambda: loud.report_usage(_EVENT, exported=False)) - metrics
     whole = unsampled * (1 - RATIO) + sampled * RATIO + metrics + line
     hit_us = json.loads(PIPELINE.read_text())["cache_hits"]["cpu_ms_per_request"] * 1000
     told = {

@@ -95,7 +95,7 @@ class ScriptedProvider:
 
 
 @dataclass
-class MemoryOnce:
+class MemoryIdempotency:
     """`workers.once.Once` within one process: leases end when their holder lets go.
 
     died: the keys of requests that a dead worker had begun.
@@ -126,13 +126,15 @@ class MemoryOnce:
         finally:
             await self.release(claim)
 
-    async def record(
+    async def store_final(
         self, claim: Claimed | Unguarded, ending: FinalRecords
     ) -> FinalRecords | Conflict:
         """The first one counts."""
-        return await self.settle(claim.identity, ending)
+        return await self.store_unclaimed(claim.identity, ending)
 
-    async def settle(self, identity: Identity, ending: FinalRecords) -> FinalRecords | Conflict:
+    async def store_unclaimed(
+        self, identity: Identity, ending: FinalRecords
+    ) -> FinalRecords | Conflict:
         """As `record`, without a claim."""
         if self._other(identity):
             return Conflict()
@@ -233,7 +235,7 @@ class Reports:
         """Noted."""
         self.heard.append(("delayed", tier))
 
-    def record(self, event: UsageEvent, *, exported: bool) -> None:  # noqa: ARG002 the seam's
+    def report_usage(self, event: UsageEvent, *, exported: bool) -> None:  # noqa: ARG002 the seam's
         """Noted."""
         self.events.append(event)
 
@@ -241,7 +243,9 @@ class Reports:
 class NoPrefixes:
     """Nobody has ever seen a prefix."""
 
-    async def seen(self, look: Sequence[str], record: Sequence[str]) -> Mapping[str, PrefixUses]:  # noqa: ARG002 the seam's
+    async def count_uses(
+        self, look: Sequence[str], record: Sequence[str]
+    ) -> Mapping[str, PrefixUses]:  # noqa: ARG002 the seam's
         """None."""
         return {}
 

@@ -55,7 +55,7 @@ class UsageMetrics:
         """A request waits on a retry topic until a deployment can take it."""
         self._metrics.count("switchgear_retries_total", tier, "no deployment ready")
 
-    def record(self, event: UsageEvent, *, exported: bool) -> None:
+    def report_usage(self, event: UsageEvent, *, exported: bool) -> None:
         """Count `event` and write its line. exported: its trace is, so it may be an exemplar."""
         trace_id = event.trace_id if exported else None
         if event.aside is None:

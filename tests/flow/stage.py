@@ -32,7 +32,7 @@ from runtime.consuming.slots import Slots
 from runtime.consuming.stream import ConsumerStream, StreamSettings
 from tests.fakes import (
     MemoryAnswers,
-    MemoryOnce,
+    MemoryIdempotency,
     NoPrefixes,
     Reports,
     Script,
@@ -120,7 +120,7 @@ class Stage:
     rules: PlanRules = field(default_factory=PlanRules)
     concurrency: int = 32
     broker: MemoryBroker = field(default_factory=MemoryBroker)
-    once: MemoryOnce = field(default_factory=MemoryOnce)
+    idempotency: MemoryIdempotency = field(default_factory=MemoryIdempotency)
     answers: MemoryAnswers = field(default_factory=MemoryAnswers)
     reports: Reports = field(default_factory=Reports)
     cancellations: Cancellations = field(default_factory=Cancellations)
@@ -147,7 +147,7 @@ class Stage:
             lambda name, usage: price_of(self.catalog.deployments[name], usage),
             default_model(),
         )
-        self.world = ConfigSnapshot(
+        self.snapshot = ConfigSnapshot(
             self.catalog,
             {
                 name: ScriptedProvider(self.calls, self.scripts.get(name, always_42))
@@ -207,12 +207,12 @@ class Stage:
         )
         return PoolDependencies(
             tier=tier,
-            snapshot=lambda: self.world,
+            snapshot=lambda: self.snapshot,
             answers=AnswerSource(caller, admission, self.budgets, self.cancellations, self.rules),
             price_of=price_of,
             judge=LlmJudge(self.metrics, caller, self.budgets),
             lookup=self.answers,
-            idempotency=self.once,
+            idempotency=self.idempotency,
             cancellations=self.cancellations,
             publisher=self.broker,
             tracer=self.tracer,

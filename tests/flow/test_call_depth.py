@@ -61,7 +61,7 @@ async def watched() -> AsyncIterator[tuple[Stage, WatchedSession]]:
         chosen = over_http(address)
         async with playing(catalog=chosen) as stage:
             providers = connect_providers(chosen, cast("ClientSession", spy), {})
-            stage.world = ConfigSnapshot(chosen, providers)
+            stage.snapshot = ConfigSnapshot(chosen, providers)
             yield stage, spy
 
 

@@ -106,7 +106,7 @@ async def test_a_request_that_a_dead_worker_had_begun_is_accounted_as_redelivere
         for died in (False, True):
             asked = ask(routing=NO_STORE)
             if died:
-                stage.once.died.add(identity_of(asked).key)
+                stage.idempotency.died.add(identity_of(asked).key)
             assert isinstance(await stage.client.submit(asked), Done)
         events = await stage.events(2)
         assert [event.redelivered for event in events] == [False, True]

@@ -139,7 +139,7 @@ async def listening(
         ) as stage:
             providers = connect_providers(chosen, session, KEYS)
             providers["broken"] = ScriptedProvider([], _breaks)
-            stage.world = ConfigSnapshot(chosen, providers)
+            stage.snapshot = ConfigSnapshot(chosen, providers)
             yield Heard(stage, client_spans, log, metrics)
 
 

@@ -56,13 +56,13 @@ async def claimed(once: IdempotencyRecords, identity: Identity = R) -> Claimed:
 async def test_who_comes_later_gets_what_was_recorded(redis: Redis) -> None:
     once = once_of(redis)
     claim = await claimed(once)
-    assert await once.record(claim, MINE) == MINE
+    assert await once.store_final(claim, MINE) == MINE
     assert await once.claim(R) == Recorded(MINE)
 
 
 async def test_another_tenants_request_of_the_same_id_is_another(redis: Redis) -> None:
     once = once_of(redis)
-    await once.record(await claimed(once), MINE)
+    await once.store_final(await claimed(once), MINE)
     assert isinstance(await once.claim(replace(R, key="switchgear:once:1:u1:r")), Claimed)
 
 
@@ -74,7 +74,7 @@ async def test_two_at_once_make_one_answer(redis: Redis) -> None:
         # longer than a lease: it is renewed as long as its holder lives
         done, _ = await asyncio.wait({waiting}, timeout=3 * QUICK.lease_s)
         assert not done
-        await one.record(claim, MINE)
+        await one.store_final(claim, MINE)
     assert await asyncio.wait_for(waiting, 10) == Recorded(MINE)
 
 
@@ -86,8 +86,8 @@ async def test_a_dead_holders_request_is_taken_over_and_the_first_to_record_wins
     assert not old.again
     new = await claimed(alive)  # once the lease has lapsed
     assert new.again
-    assert await alive.record(new, MINE) == MINE
-    assert await dead.record(old, OTHER) == MINE
+    assert await alive.store_final(new, MINE) == MINE
+    assert await dead.store_final(old, OTHER) == MINE
 
 
 async def test_what_is_released_may_be_claimed_at_once_and_only_by_its_holder(
@@ -113,7 +113,7 @@ async def test_without_redis_the_work_goes_on_and_is_counted() -> None:
     claim = await once.claim(R)
     assert isinstance(claim, Unguarded)
     async with once.holding(claim):
-        assert await once.record(claim, MINE) == MINE
+        assert await once.store_final(claim, MINE) == MINE
     await once.release(claim)
     assert counted.times == 1
     await client.aclose()
@@ -126,7 +126,7 @@ async def test_redis_that_goes_in_between_costs_no_answer(
     claim = await claimed(once)
     redis_server.stop()
     try:
-        assert await once.record(claim, MINE) == MINE
+        assert await once.store_final(claim, MINE) == MINE
     finally:
         redis_server.start()
 
@@ -149,12 +149,12 @@ async def test_another_request_under_the_same_id_is_told_so_and_records_nothing(
     once = once_of(redis)
     claim = await claimed(once)
     assert await once.claim(ELSE) == Conflict()
-    assert await once.settle(ELSE, OTHER) == Conflict()
+    assert await once.store_unclaimed(ELSE, OTHER) == Conflict()
     await once.release(claim)
     assert await once.claim(ELSE) == Conflict()
-    assert await once.record(await claimed(once), MINE) == MINE
+    assert await once.store_final(await claimed(once), MINE) == MINE
     assert await once.claim(ELSE) == Conflict()
-    assert await once.settle(ELSE, OTHER) == Conflict()
+    assert await once.store_unclaimed(ELSE, OTHER) == Conflict()
     assert await once.claim(R) == Recorded(MINE)
 
 
@@ -167,8 +167,8 @@ async def test_that_a_holder_died_is_known_after_a_hand_over_too(redis: Redis) -
 
 async def test_a_recorded_ending_keeps_its_trace(redis: Redis) -> None:
     once = once_of(redis)
-    assert await once.settle(R, OTHER) == OTHER
-    assert await once.settle(R, MINE) == OTHER
+    assert await once.store_unclaimed(R, OTHER) == OTHER
+    assert await once.store_unclaimed(R, MINE) == OTHER
     assert await once.claim(R) == Recorded(OTHER)
 
 
@@ -177,7 +177,7 @@ async def test_what_an_earlier_version_recorded_is_answered_from_its_record(redi
     await redis.set("sg:once:t:r", b"D5 00-trace\notherrest")
     recorded = FinalRecords(b"other", b"rest", "00-trace")
     assert await once.claim(upgraded) == Recorded(recorded)
-    assert await once.settle(upgraded, MINE) == recorded
+    assert await once.store_unclaimed(upgraded, MINE) == recorded
 
 
 async def test_a_lease_is_taken_back_when_redis_was_flushed(redis: Redis) -> None:

@@ -18,13 +18,13 @@ async def test_shared_counts_agree_with_local_ones_and_outlive_redis(tmp_path: P
     try:
         for counts in (shared, local):
             for _ in range(3):
-                await counts.seen(["p", "q"], ["p"])
-        told, alone = await other.seen(["p", "q"], []), await local.seen(["p", "q"], [])
+                await counts.count_uses(["p", "q"], ["p"])
+        told, alone = await other.count_uses(["p", "q"], []), await local.count_uses(["p", "q"], [])
         assert told["q"] == alone["q"]
         assert told["p"].last_5m == pytest.approx(alone["p"].last_5m, abs=0.05)
         assert told["p"].last_1h == pytest.approx(alone["p"].last_1h, abs=0.05)
         server.stop()
-        assert (await shared.seen(["p"], []))["p"].last_5m == pytest.approx(3, abs=0.05)
+        assert (await shared.count_uses(["p"], []))["p"].last_5m == pytest.approx(3, abs=0.05)
         assert not link.up
     finally:
         await link.redis.aclose()

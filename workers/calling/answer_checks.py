@@ -8,7 +8,7 @@ from typing import Any
 from observability.tracing.request_trace import RequestTrace
 from observability.tracing.semconv import CHECKS_FAILED
 from producers.contract import Validator
-from workers.calling.validators import CheckProblem, NamedChecks, failed_checks, invalid_checks
+from workers.calling.validators import CheckFunction, CheckProblem, failed_checks, invalid_checks
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class AnswerChecks:
     """The checks of one request: its own, or its task's."""
 
     validators: Sequence[Validator]
-    named: Mapping[str, NamedChecks]
+    named: Mapping[str, CheckFunction]
     """The operator's own."""
 
     async def mistake(self) -> str | None:

@@ -38,7 +38,9 @@ _TOO_SMALL: Final = CacheDecision(Unmarked("too small to be cached"))
 class PrefixCounts(Protocol):
     """How often prefixes came lately."""
 
-    async def seen(self, look: Sequence[str], record: Sequence[str]) -> Mapping[str, PrefixUses]:
+    async def count_uses(
+        self, look: Sequence[str], record: Sequence[str]
+    ) -> Mapping[str, PrefixUses]:
         """The uses of `look` before this request, which then counts for each of `record`."""
         ...
 
@@ -60,14 +62,14 @@ class WarmUpTurn:
         """The first token came: from now on the prefix can be read. Further tokens say nothing."""
         if not self._warm:
             self._warm = True
-            self.prefixes.begun(self.name, asyncio.get_running_loop().time(), self.ttl_s)
+            self.prefixes.mark_warm(self.name, asyncio.get_running_loop().time(), self.ttl_s)
 
     def end(self, *, answered: bool) -> None:
         """The call has ended, however it did: nobody waits for it any longer."""
         if answered:
-            self.prefixes.begun(self.name, asyncio.get_running_loop().time(), self.ttl_s)
+            self.prefixes.mark_warm(self.name, asyncio.get_running_loop().time(), self.ttl_s)
         elif self.first:
-            self.prefixes.failed(self.name)
+            self.prefixes.release_waiting(self.name)
 
 
 class PromptCaching:
@@ -95,7 +97,7 @@ class PromptCaching:
         rates = self._rates(deployment)
         if rates is None:
             return CacheDecision(Unmarked("unpriced"))
-        uses = await self._counts.seen(
+        uses = await self._counts.count_uses(
             [prefix.name for prefix in found.candidates], found.count_under
         )
         return decide_cache_plan(found, uses, rates, smallest)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from runtime.config.catalog import Catalog, Deployment, Model
-from workers.calling.validators import NamedChecks
+from workers.calling.validators import CheckFunction
 from workers.providers.provider import Provider
 
 
@@ -15,7 +15,7 @@ class ConfigSnapshot:
     catalog: Catalog
     providers: Mapping[str, Provider]
     """By the names of the deployments."""
-    checks: Mapping[str, NamedChecks] = field(default_factory=dict)
+    checks: Mapping[str, CheckFunction] = field(default_factory=dict)
     """The operator's own, by name."""
 
     def deployment(self, name: str) -> Deployment:

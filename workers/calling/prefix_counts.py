@@ -33,11 +33,13 @@ class LocalCounts:
     def __init__(self) -> None:
         self._uses: OrderedDict[str, tuple[PrefixUses, float]] = OrderedDict()
 
-    async def seen(self, look: Sequence[str], record: Sequence[str]) -> Mapping[str, PrefixUses]:
+    async def count_uses(
+        self, look: Sequence[str], record: Sequence[str]
+    ) -> Mapping[str, PrefixUses]:
         """The uses of `look` before this request, which then counts for each of `record`."""
-        return self.seen_at(look, record, time.monotonic())
+        return self.count_uses_at(look, record, time.monotonic())
 
-    def seen_at(
+    def count_uses_at(
         self, look: Sequence[str], record: Sequence[str], now: float
     ) -> dict[str, PrefixUses]:
         """As `seen`, at `now` in seconds."""
@@ -63,9 +65,11 @@ class SharedCounts:
         self._local = LocalCounts()
         self._script = link.trips.script(lua("workers.calling", "prefixes"))
 
-    async def seen(self, look: Sequence[str], record: Sequence[str]) -> Mapping[str, PrefixUses]:
+    async def count_uses(
+        self, look: Sequence[str], record: Sequence[str]
+    ) -> Mapping[str, PrefixUses]:
         """As LocalCounts.seen; without Redis, what this process has seen."""
-        local = await self._local.seen(look, record)
+        local = await self._local.count_uses(look, record)
         keys = [named("prefix", name) for name in (*look, *record)]
         told = await self._link.run(lambda: self._script(keys=keys, args=[len(look)]))
         if told is None:

@@ -43,14 +43,14 @@ class PrefixWarmUp:
             pass
         return False
 
-    def begun(self, name: str, now: float, ttl_s: float) -> None:
+    def mark_warm(self, name: str, now: float, ttl_s: float) -> None:
         """An answer has begun: its prefix can be read for `ttl_s` from now on."""
         prefix = self._prefixes.get(name)
         if prefix is not None:
             prefix.warm_until = now + ttl_s
             self._open(prefix)
 
-    def failed(self, name: str) -> None:
+    def release_waiting(self, name: str) -> None:
         """The first one got no answer: the others needn't wait for it."""
         prefix = self._prefixes.get(name)
         if prefix is not None:

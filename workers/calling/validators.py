@@ -43,7 +43,7 @@ REGEX_SECONDS: Final = 0.1
 _TOO_SHORT_TO_TELL: Final = 20
 """Letters below which a language can't be told."""
 
-NamedChecks: TypeAlias = Callable[[str], str | None]
+CheckFunction: TypeAlias = Callable[[str], str | None]
 """A check of the operator's own: what is wrong with the answer, or None."""
 
 
@@ -52,10 +52,10 @@ class CheckProblem:
     """What is wrong with an answer. check: the validator's kind; told in words to the model."""
 
     check: str
-    told: str
+    message: str
 
 
-def named_checks(entry_points: Mapping[str, str]) -> dict[str, NamedChecks]:
+def load_checks(entry_points: Mapping[str, str]) -> dict[str, CheckFunction]:
     """The functions behind the configuration's `name: package.module:function`.
 
     Raises ValueError that says which name can't be loaded and why.
@@ -63,7 +63,9 @@ def named_checks(entry_points: Mapping[str, str]) -> dict[str, NamedChecks]:
     return {name: _load(name, place) for name, place in entry_points.items()}
 
 
-def invalid_checks(validators: Sequence[Validator], known: Mapping[str, NamedChecks]) -> str | None:
+def invalid_checks(
+    validators: Sequence[Validator], known: Mapping[str, CheckFunction]
+) -> str | None:
     """What is wrong with the checks themselves, for the one who sent them; None if nothing is."""
     if len(validators) > MAX_CHECKS:
         return f"validators: there are {len(validators):,} checks, at most {MAX_CHECKS} may be"
@@ -75,7 +77,7 @@ def invalid_checks(validators: Sequence[Validator], known: Mapping[str, NamedChe
 
 
 def failed_checks(
-    validators: Sequence[Validator], answer: Mapping[str, Any], known: Mapping[str, NamedChecks]
+    validators: Sequence[Validator], answer: Mapping[str, Any], known: Mapping[str, CheckFunction]
 ) -> tuple[CheckProblem, ...]:
     """Every problem of an answer, a `chat.completion`; may take milliseconds: not for the loop."""
     message, content = answer_message(answer), answer_text(answer)
@@ -90,7 +92,7 @@ def repair_request(
     body: ChatBody, answer: Mapping[str, Any], problems: Sequence[CheckProblem]
 ) -> ChatBody:
     """The request once more, with the answer that failed and what is wrong with it."""
-    told = "\n".join(f"- {problem.told}" for problem in problems)
+    told = "\n".join(f"- {problem.message}" for problem in problems)
     asked = f"Your answer breaks these rules:\n{told}\nAnswer again, keeping all of them."
     more: list[ChatMessage] = [
         {"role": "assistant", "content": answer_text(answer) or ""},
@@ -99,7 +101,7 @@ def repair_request(
     return body.model_copy(update={"messages": [*body.messages, *more]})
 
 
-def _problem(validator: Validator, text: str, known: Mapping[str, NamedChecks]) -> str | None:
+def _problem(validator: Validator, text: str, known: Mapping[str, CheckFunction]) -> str | None:
     match validator:
         case JsonSchemaCheck(json_schema=schema):
             return _json_problem(schema, text)
@@ -148,14 +150,14 @@ def _language_problem(language: str, text: str) -> str | None:
     return None if told == language else f"it must be written in {language!r}, not in {told!r}"
 
 
-def _named_problem(name: str, test: NamedChecks, text: str) -> str | None:
+def _named_problem(name: str, test: CheckFunction, text: str) -> str | None:
     try:
         return test(text)
     except Exception as error:  # noqa: BLE001 - the operator's own code
         return f"the check {name!r} broke with {type(error).__name__}"
 
 
-def _wrong(validator: Validator, known: Mapping[str, NamedChecks]) -> str | None:
+def _wrong(validator: Validator, known: Mapping[str, CheckFunction]) -> str | None:
     match validator:
         case JsonSchemaCheck(json_schema=schema):
             return _wrong_schema(schema)
@@ -221,10 +223,10 @@ _Checked: Final[Any] = extend(  # type: ignore[no-untyped-call]
 )
 
 
-def _load(name: str, place: str) -> NamedChecks:
+def _load(name: str, place: str) -> CheckFunction:
     module, _, function = place.partition(":")
     try:
-        found: NamedChecks = getattr(importlib.import_module(module), function)
+        found: CheckFunction = getattr(importlib.import_module(module), function)
     except (ImportError, AttributeError, ValueError) as error:
         raise ValueError(f"validators.{name}: {place!r} can't be loaded: {error}") from error
     return found

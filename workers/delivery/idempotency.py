@@ -131,7 +131,7 @@ class IdempotencyRecords:
         finally:
             self._renewal.stop(claim.token)
 
-    async def record(
+    async def store_final(
         self, claim: Claimed | Unguarded, ending: FinalRecords
     ) -> FinalRecords | Conflict:
         """The ending to publish: ours, or the one that another worker recorded first."""
@@ -146,10 +146,12 @@ class IdempotencyRecords:
             case _:
                 return ending
 
-    async def settle(self, identity: Identity, ending: FinalRecords) -> FinalRecords | Conflict:
+    async def store_unclaimed(
+        self, identity: Identity, ending: FinalRecords
+    ) -> FinalRecords | Conflict:
         """As `record`, for an answer that cost nothing and so needed no claim."""
         former = await self._former(identity)
-        return await self.record(Unguarded(identity), ending) if former is None else former
+        return await self.store_final(Unguarded(identity), ending) if former is None else former
 
     async def release(self, claim: Claim | Busy) -> None:
         """The request goes elsewhere unanswered: whoever gets it may claim it at once."""

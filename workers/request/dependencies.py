@@ -62,13 +62,15 @@ class RequestClaims(Protocol):
         """The claim is ours as long as the context lasts and this process lives."""
         ...
 
-    async def record(
+    async def store_final(
         self, claim: Claimed | Unguarded, ending: FinalRecords
     ) -> FinalRecords | Conflict:
         """The ending to publish: ours, or the one that was recorded first."""
         ...
 
-    async def settle(self, identity: Identity, ending: FinalRecords) -> FinalRecords | Conflict:
+    async def store_unclaimed(
+        self, identity: Identity, ending: FinalRecords
+    ) -> FinalRecords | Conflict:
         """As `record`, for an answer that cost nothing and so needed no claim."""
         ...
 
@@ -108,7 +110,7 @@ class RequestReporter(Protocol):
         """A request waits on a retry topic."""
         ...
 
-    def record(self, event: UsageEvent, *, exported: bool) -> None:
+    def report_usage(self, event: UsageEvent, *, exported: bool) -> None:
         """exported: the request's trace is. Must not raise."""
         ...
 

@@ -114,7 +114,7 @@ class RequestLifecycle:
     async def _serve_hit(self, hit: Hit) -> None:
         messages = self._accounting().hit(self.item, hit, time.time() * 1000)
         ours = self._final_records(messages)
-        first = await self.pool.idempotency.settle(identity_of(self.item.request), ours)
+        first = await self.pool.idempotency.store_unclaimed(identity_of(self.item.request), ours)
         if self.item.request.body.stream and first == ours:
             await self.channel.replay(hit.body, int(self.begun_ms))
         if await self._publish(first):
@@ -148,7 +148,7 @@ class RequestLifecycle:
                 accounting = self._accounting(redelivered=_redelivered(claim))
                 messages = accounting.failed(obtained, failure, time.time() * 1000)
                 records = self._final_records(messages)
-                if await self._publish(await self.pool.idempotency.record(claim, records)):
+                if await self._publish(await self.pool.idempotency.store_final(claim, records)):
                     self.trace.end(error=failure.code)
             case (Reroute() | Delay()) as step:
                 await self._hand_over(claim, obtained, step)
@@ -165,7 +165,7 @@ class RequestLifecycle:
         accounting = self._accounting(redelivered=_redelivered(claim))
         messages = accounting.answered(obtained, answer, support, time.time() * 1000)
         records = self._final_records(messages)
-        if not await self._publish(await self.pool.idempotency.record(claim, records)):
+        if not await self._publish(await self.pool.idempotency.store_final(claim, records)):
             return
         done = messages.reply
         self.trace.end(lambda: done_attributes(done))
@@ -218,7 +218,7 @@ class RequestLifecycle:
     def _final_records(self, messages: FinalMessages[Done] | FinalMessages[Failed]) -> FinalRecords:
         reply, event = messages.reply, messages.event
         exported = self.trace.settle(reply.code if isinstance(reply, Failed) else None)
-        self.pool.reporter.record(event, exported=exported)
+        self.pool.reporter.report_usage(event, exported=exported)
         return FinalRecords(codec.encode(reply), codec.encode(event), self.trace.traceparent)
 
 

@@ -110,7 +110,7 @@ def test_the_live_page_counts_their_money_only() -> None:
 
 def test_metrics_count_their_tokens_money_and_attempts_only() -> None:
     metrics, lines = MetricsRegistry(), CapturingLogger()
-    UsageMetrics(metrics, structlog.wrap_logger(lines), flagged_share=FLAGGED_SHARE).record(
+    UsageMetrics(metrics, structlog.wrap_logger(lines), flagged_share=FLAGGED_SHARE).report_usage(
         ASIDES[0], exported=False
     )
     place = {"tenant": REQUESTS[0].tenant, "deployment": "judge-place"}

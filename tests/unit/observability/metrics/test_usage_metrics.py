@@ -34,7 +34,7 @@ ANSWERED = UsageEvent(
 
 def test_an_answer_counts_requests_tokens_money_attempts_and_times() -> None:
     recorder, metrics, lines = outcomes()
-    recorder.record(ANSWERED, exported=True)
+    recorder.report_usage(ANSWERED, exported=True)
     value = metrics.value
     assert value("switchgear_requests_total", tenant="acme", tier="economy", outcome="done") == 1
     tokens = {"tenant": "acme", "deployment": "d"}
@@ -53,7 +53,7 @@ def test_an_answer_counts_requests_tokens_money_attempts_and_times() -> None:
 
 def test_an_unknown_price_counts_as_unpriced_never_as_zero() -> None:
     recorder, metrics, _ = outcomes()
-    recorder.record(ANSWERED.model_copy(update={"cost_micro_usd": None}), exported=False)
+    recorder.report_usage(ANSWERED.model_copy(update={"cost_micro_usd": None}), exported=False)
     assert metrics.value("switchgear_unpriced_total", deployment="d") == 1
     cost = metrics.value("switchgear_cost_micro_usd_total", tenant="acme", deployment="d")
     assert cost is None
@@ -62,6 +62,6 @@ def test_an_unknown_price_counts_as_unpriced_never_as_zero() -> None:
 def test_a_failure_is_a_warning_and_not_unpriced() -> None:
     recorder, metrics, lines = outcomes()
     failed = UsageEvent(id="r", tenant="acme", at_ms=0, outcome="deadline_exceeded", tier="economy")
-    recorder.record(failed, exported=False)
+    recorder.report_usage(failed, exported=False)
     assert lines.calls[0].method_name == "warning"
     assert metrics.value("switchgear_unpriced_total", deployment="none") is None

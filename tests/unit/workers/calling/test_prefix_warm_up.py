@@ -16,7 +16,7 @@ async def test_the_first_goes_and_the_others_follow_its_first_token() -> None:
     others = [asyncio.create_task(cold.take_turn("p", 0)) for _ in range(3)]
     await asyncio.sleep(0)
     assert not any(other.done() for other in others)
-    cold.begun("p", 1, 300)
+    cold.mark_warm("p", 1, 300)
     assert await asyncio.gather(*others) == [False] * 3
     assert not await cold.take_turn("p", 100)
 
@@ -24,7 +24,7 @@ async def test_the_first_goes_and_the_others_follow_its_first_token() -> None:
 async def test_a_prefix_grows_cold_again() -> None:
     cold = PrefixWarmUp(patience_s=60)
     assert await cold.take_turn("p", 0)
-    cold.begun("p", 0, 300)
+    cold.mark_warm("p", 0, 300)
     assert await cold.take_turn("p", 301)
 
 
@@ -33,7 +33,7 @@ async def test_a_failure_lets_the_others_go() -> None:
     await cold.take_turn("p", 0)
     other = asyncio.create_task(cold.take_turn("p", 0))
     await asyncio.sleep(0)
-    cold.failed("p")
+    cold.release_waiting("p")
     assert not await other
     assert await cold.take_turn("p", 0)
 

@@ -29,7 +29,7 @@ def work_item() -> WorkItem:
 def calling(scripts: Mapping[str, Script]) -> tuple[ProviderCaller, CallContext]:
     stage = Stage(scripts, catalog())
     trace, log = stage.tracer.hop("serve", []), AttemptLog()
-    context = CallContext(work_item(), stage.world, trace, log, time.monotonic())
+    context = CallContext(work_item(), stage.snapshot, trace, log, time.monotonic())
     return stage.pool("economy").answers.caller, context
 
 

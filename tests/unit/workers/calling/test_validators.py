@@ -8,11 +8,11 @@ from pydantic import TypeAdapter
 
 from producers.contract import ChatBody, Validator
 from workers.calling.validators import (
+    CheckFunction,
     CheckProblem,
-    NamedChecks,
     failed_checks,
     invalid_checks,
-    named_checks,
+    load_checks,
     repair_request,
 )
 
@@ -32,12 +32,12 @@ def breaks(_: str) -> str | None:
     raise KeyError("secret")
 
 
-KNOWN: dict[str, NamedChecks] = {"no_digits": no_digits, "breaks": breaks}
+KNOWN: dict[str, CheckFunction] = {"no_digits": no_digits, "breaks": breaks}
 
 
 def problems(text: str, **told: Any) -> list[str]:  # noqa: ANN401 - a validator's fields
     answer = {"choices": [{"message": {"content": text}}]}
-    return [each.told for each in failed_checks([READ.validate_python(told)], answer, KNOWN)]
+    return [each.message for each in failed_checks([READ.validate_python(told)], answer, KNOWN)]
 
 
 @pytest.mark.parametrize(
@@ -136,6 +136,6 @@ def test_a_repair_shows_the_model_its_answer_and_what_is_wrong() -> None:
 
 
 def test_named_checks_are_loaded_by_their_place() -> None:
-    assert named_checks({"upper": "builtins:str"})["upper"] is str
+    assert load_checks({"upper": "builtins:str"})["upper"] is str
     with pytest.raises(ValueError, match=r"validators\.x: 'no\.such:f' can't be loaded"):
-        named_checks({"x": "no.such:f"})
+        load_checks({"x": "no.such:f"})
