@@ -244,8 +244,10 @@ class NoPrefixes:
     """Nobody has ever seen a prefix."""
 
     async def count_uses(
-        self, look: Sequence[str], record: Sequence[str]
-    ) -> Mapping[str, PrefixUses]:  # noqa: ARG002 the seam's
+        self,
+        look: Sequence[str],  # noqa: ARG002 the seam's
+        record: Sequence[str],  # noqa: ARG002 the seam's
+    ) -> Mapping[str, PrefixUses]:
         """None."""
         return {}
 
