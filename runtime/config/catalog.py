@@ -17,7 +17,10 @@ AUTO: Final = "auto"
 """The `model` of a caller who leaves the choice to the router."""
 
 Capability: TypeAlias = Literal["tools", "images", "json_schema", "logprobs", "reasoning"]
-DialectName: TypeAlias = Literal["openai", "anthropic", "bedrock"]
+DialectName: TypeAlias = (
+    Literal["openai", "anthropic", "bedrock"] | Annotated[str, Field(pattern=r"^[\w.]+:\w+$")]
+)
+"""A wire format: one of ours, or the place of the operator's own, `package.module:Class`."""
 EnvName: TypeAlias = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
 
 

@@ -1,4 +1,4 @@
-"""Can a stranger install the client beside a package called `cache`, and talk to Kafka with it?"""
+"""Client wheel: a stranger installs it beside a package called `cache`, and talks to Kafka."""
 
 import asyncio
 import shutil
@@ -19,6 +19,7 @@ from runtime.config.config_file import parse_config
 from runtime.consuming.topics_admin import create_missing_topics
 
 ROOT: Final = Path(__file__).parents[2]
+EXAMPLES: Final = ("submit.py", "stream.py", "bulk_consumer.py")
 
 FOREIGN_PROJECT: Final = """
 [build-system]
@@ -111,7 +112,8 @@ def test_a_type_checker_understands_the_client(strangers_python: Path, tmp_path:
     (tmp_path / "use.py").write_text(TYPED_USE)
     alone = ["--config-file=", f"--cache-dir={tmp_path / 'cache'}"]
     fresh = f"--python-executable={strangers_python}"
-    run(sys.executable, "-m", "mypy", "--strict", *alone, fresh, tmp_path / "use.py")
+    users = [tmp_path / "use.py", *(ROOT / "examples" / name for name in EXAMPLES)]
+    run(sys.executable, "-m", "mypy", "--strict", *alone, fresh, *users)
 
 
 @pytest.mark.kafka

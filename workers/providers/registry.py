@@ -1,5 +1,9 @@
-"""Provider registry: the provider of each deployment. A new dialect is one line here."""
+"""Provider registry: the adapter of each deployment, by the dialect that it names.
 
+A dialect of the operator's own is named by its place, `package.module:Class`.
+"""
+
+import importlib
 from collections.abc import Mapping
 from typing import Final
 
@@ -29,6 +33,7 @@ def connect_providers(
 
     Nothing is opened here. A key that is missing makes each call end as `BadCredentials` which
     names the environment variable; the other deployments work on.
+    Raises ValueError for a dialect that can't be loaded.
     """
     return {
         name: provider_of(deployment, session, environment)
@@ -42,7 +47,19 @@ def provider_of(
     """The provider of one deployment."""
     address = environment.get(deployment.base_url_env or "") or deployment.base_url
     authorizer = _authorizer(deployment, address, environment)
-    return HttpProvider(session, DIALECTS[deployment.dialect], address, authorizer)
+    return HttpProvider(session, dialect_of(deployment), address, authorizer)
+
+
+def dialect_of(deployment: Deployment) -> Dialect:
+    """One of ours, or an instance of the class at `package.module:Class`. Raises ValueError."""
+    if deployment.dialect in DIALECTS:
+        return DIALECTS[deployment.dialect]
+    module, _, name = deployment.dialect.partition(":")
+    try:
+        dialect: Dialect = getattr(importlib.import_module(module), name)()
+    except (ImportError, AttributeError, TypeError) as error:
+        raise ValueError(f"dialect {deployment.dialect!r} can't be loaded: {error}") from error
+    return dialect
 
 
 def _authorizer(deployment: Deployment, address: str, environment: Mapping[str, str]) -> Authorizer:
