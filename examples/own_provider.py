@@ -30,13 +30,13 @@ class OllamaReader:
 
     def feed(self, received: bytes) -> list[Delta]:
         *lines, self._rest = (self._rest + received).split(b"\n")
-        return [self._assembly.add_text(self._piece(json.loads(line))) for line in lines if line]
+        return [delta for line in lines if line and (delta := self._delta(json.loads(line)))]
 
-    def _piece(self, part: dict[str, Any]) -> str:
+    def _delta(self, part: dict[str, Any]) -> Delta | None:
         if part["done"]:
             self.ended, self._reason = True, part["done_reason"]
             self.usage = Usage(input_uncached=part["prompt_eval_count"], output=part["eval_count"])
-        return str(part["message"]["content"])
+        return self._assembly.add_text(part["message"]["content"])
 
     def result(self) -> Answer | Failure:
         if self.usage is None:
