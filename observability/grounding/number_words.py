@@ -1,4 +1,8 @@
-"""How are numbers from 11 to 99, and months, said in English, German and French?"""
+"""Number words: 11 to 99 spelled out in English, German and French, and the names of months.
+
+A test holds the numbers to the table that num2words 0.5.14 makes. Why that library isn't used:
+docs/adr/0018-libraries-kept-and-replaced.md.
+"""
 
 import re
 from typing import Final
@@ -81,6 +85,6 @@ def _french(number: int, tens: int, unit: int) -> str:
     if tens in {7, 9}:  # soixante-quinze is 60 and 15
         unit += 10
     if not unit:
-        return _FR_TENS[tens]
+        return "quatre-vingts" if tens == 8 else _FR_TENS[tens]  # noqa: PLR2004 (only 80 has an s)
     joiner = " et " if unit in {1, 11} and tens < 8 else "-"  # noqa: PLR2004 (quatre-vingt-un)
     return f"{_FR_TENS[tens]}{joiner}{_FR[unit]}"

@@ -1,50 +1,59 @@
-"""What do `report` and `waste` print?"""
+"""Report commands: read a ledger over a period and print cost, waste or quality in a form."""
 
-import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Final, Literal, TypeAlias, assert_never
+from typing import Literal, TypeAlias, assert_never
 
 from rich.console import Console
-from rich.table import Table
 
 from observability.ledger.ledger import Ledger
 from observability.price_lists import load_price_book
 from observability.pricing.prices import PriceKey, TokenRates
-from observability.reports import quality, render_html, render_text, waste
-from observability.reports.chargeback import ChargebackBill, bills
-from observability.reports.cost import CostReport, cost_report
+from observability.reports import quality, render_data, render_table, waste
+from observability.reports.chargeback import bills
+from observability.reports.cost import cost_report
 from observability.reports.period import ReportPeriod, period
 from observability.reports.waste_evidence import collect_waste, observed_days
-from observability.terminal import cell
 
-_SHOWN: Final = 20
-Form: TypeAlias = Literal["table", "csv", "json", "html"]
+ReportForm: TypeAlias = Literal["table", "csv", "json", "html"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReportOptions:
-    """What was asked for. shared_micro_usd: platform cost to charge back, None = no chargeback."""
+class ReportQuery:
+    """What a report is of, and how it is shown."""
 
-    since: str
+    since: str = "30d"
+    """As `period.moment` reads it."""
     until: str | None = None
-    form: Form = "table"
+    """The same; None: now."""
+    form: ReportForm = "table"
     by: tuple[str, ...] = ()
+    """The groups of a cost report, from `cost.DIMENSIONS` or `tag:NAME`."""
     shared_micro_usd: Decimal | None = None
+    """Platform cost to charge back by use; None: no chargeback."""
 
 
-def show_report(ledger: Ledger, wanted: ReportOptions, now_ms: int, console: Console) -> None:
+def show_cost(ledger: Ledger, query: ReportQuery, now_ms: int, console: Console) -> None:
     """Print cost and savings. ValueError for a time, UnknownDimensionError for a group."""
-    span = period(wanted.since, wanted.until, now_ms)
+    span = period(query.since, query.until, now_ms)
     with ledger.reading() as db:
-        made = cost_report(db, wanted.by, span, now_ms)
-    charged = [] if wanted.shared_micro_usd is None else bills(made.rows, wanted.shared_micro_usd)
-    if wanted.form == "table":
-        render_text.show_cost_report(made, charged, console)
-    else:
-        _plain(console, _document(made, charged, wanted.form))
+        report = cost_report(db, query.by, span, now_ms)
+    shared = query.shared_micro_usd
+    charged = [] if shared is None else bills(report.rows, shared)
+    match query.form:
+        case "table":
+            render_table.print_cost(report, charged, console)
+        case "csv":
+            _write(console, render_data.cost_csv(report, charged))
+        case "json":
+            _write(console, render_data.cost_json(report, charged))
+        case "html":
+            from observability.reports.render_html import cost_html  # noqa: PLC0415 (as below)
+
+            _write(console, cost_html(report, charged))
+        case _:
+            assert_never(query.form)
 
 
 def waste_findings(ledger: Ledger, span: ReportPeriod) -> list[waste.WasteFinding]:
@@ -54,41 +63,44 @@ def waste_findings(ledger: Ledger, span: ReportPeriod) -> list[waste.WasteFindin
     return waste.rank_waste(evidence, _rates_at(span.end_ms), days)
 
 
-def show_waste(ledger: Ledger, wanted: ReportOptions, now_ms: int, console: Console) -> None:
-    """Print what to change, and what that saves a month."""
-    findings = waste_findings(ledger, period(wanted.since, wanted.until, now_ms))
-    if wanted.form == "json":
-        _plain(console, _findings_json(findings))
-    elif findings:
-        console.print(_findings_table(findings[:_SHOWN]))
-        if len(findings) > _SHOWN:
-            console.print(f"… and {len(findings) - _SHOWN} more (--format json shows all)")
-    else:
-        console.print("Nothing found.")
-
-
-def show_quality(ledger: Ledger, wanted: ReportOptions, now_ms: int, console: Console) -> None:
-    """Print how often each model says what its context doesn't support."""
-    with ledger.reading() as db:
-        measured = quality.measure_quality(db, period(wanted.since, wanted.until, now_ms))
-    if wanted.form == "json":
-        _plain(console, quality.quality_json(measured))
-    else:
-        console.print(quality.quality_table(measured))
-
-
-def _document(
-    made: CostReport, charged: Sequence[ChargebackBill], form: Literal["csv", "json", "html"]
-) -> str:
-    match form:
+def show_waste(ledger: Ledger, query: ReportQuery, now_ms: int, console: Console) -> None:
+    """Print what to change, and what that saves a month. ValueError for a time."""
+    span = period(query.since, query.until, now_ms)
+    findings = waste_findings(ledger, span)
+    match query.form:
+        case "table":
+            render_table.print_waste(findings, console)
         case "csv":
-            return render_text.report_csv(made, charged)
+            _write(console, render_data.waste_csv(findings))
         case "json":
-            return render_text.report_json(made, charged)
+            _write(console, render_data.waste_json(findings))
         case "html":
-            return render_html.report_html(made, charged)
+            from observability.reports.render_html import waste_html  # noqa: PLC0415 (as below)
+
+            _write(console, waste_html(findings, span))
         case _:
-            assert_never(form)
+            assert_never(query.form)
+
+
+def show_quality(ledger: Ledger, query: ReportQuery, now_ms: int, console: Console) -> None:
+    """Print how often each model says what its context doesn't support. ValueError for a time."""
+    span = period(query.since, query.until, now_ms)
+    with ledger.reading() as db:
+        measured = quality.measure_quality(db, span)
+    match query.form:
+        case "table":
+            render_table.print_quality(measured, console)
+        case "csv":
+            _write(console, render_data.quality_csv(measured))
+        case "json":
+            _write(console, render_data.quality_json(measured))
+        case "html":
+            # the template engine takes a tenth of a second to import: only for a page
+            from observability.reports.render_html import quality_html  # noqa: PLC0415
+
+            _write(console, quality_html(measured, span))
+        case _:
+            assert_never(query.form)
 
 
 def _rates_at(at_ms: int) -> waste.ModelRates:
@@ -100,29 +112,6 @@ def _rates_at(at_ms: int) -> waste.ModelRates:
     return rates_of
 
 
-def _findings_table(findings: Sequence[waste.WasteFinding]) -> Table:
-    table = Table(title="Do this, save so much a month (findings overlap: don't add them up)")
-    table.add_column("do this", ratio=3)
-    table.add_column("saves a month", justify="right", no_wrap=True)
-    table.add_column("because", ratio=4)
-    for line in waste.waste_table(findings):
-        table.add_row(*map(cell, line))
-    return table
-
-
-def _findings_json(findings: Sequence[waste.WasteFinding]) -> str:
-    listed = [
-        {
-            "kind": f.kind,
-            "do": f.do,
-            "why": f.why,
-            "saves_micro_usd_a_month": None if f.saves is None else str(f.saves),
-        }
-        for f in findings
-    ]
-    return json.dumps(listed, indent=2)
-
-
-def _plain(console: Console, text: str) -> None:
+def _write(console: Console, text: str) -> None:
     """Unwrapped and unstyled."""
     console.file.write(text if text.endswith("\n") else text + "\n")

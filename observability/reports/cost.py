@@ -18,6 +18,8 @@ from observability.reports.period import IN_PERIOD, ReportPeriod
 _DAY_MS: Final = 86_400_000
 _HOUR_MS: Final = 3_600_000
 
+BASELINE_LABEL: Final = "the tenant's baseline model at list price, nothing cached, no batch"
+
 DIMENSIONS: Final[Mapping[str, str]] = {
     "tenant": "tenant",
     "model": "coalesce(model, '(cache)')",

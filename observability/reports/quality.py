@@ -1,19 +1,14 @@
 """How often does each model say what its context doesn't support, by task?"""
 
-import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
-
-from rich import box
-from rich.table import Table
 
 from observability.grounding.groundedness import FLAGGED_SHARE
 from observability.ledger.ledger import LedgerReader
 from observability.reports.period import IN_PERIOD, ReportPeriod
 from observability.reports.wilson import IntervalRate, wilson
-from observability.terminal import cell
 
+QUALITY_TITLE: Final = "Answers that their context doesn't support, and answers cut off"
 _COUNTS: Final = f"""
 SELECT coalesce(judged_model, model) AS answered_by, coalesce(task, '(none)') AS what,
     count(*) FILTER (WHERE aside IS NULL AND unsupported_share > $flagged),
@@ -59,42 +54,8 @@ def _quality(model: str, task: str, *counts: int) -> ModelQuality:
     )
 
 
-def quality_table(measured: Sequence[ModelQuality]) -> Table:
-    """Rates with their 95 % intervals."""
-    title = "Answers that their context doesn't support, and answers cut off"
-    shown = Table(title=title, box=box.SIMPLE_HEAD, padding=0)
-    for name in ("model", "task", "by look-up", "of", "by judge", "of", "cut off", "of"):
-        named = name in {"model", "task"}
-        shown.add_column(
-            name,
-            justify="left" if named else "right",
-            overflow="fold" if named else "ellipsis",
-            no_wrap=not named,
-        )
-    for q in measured:
-        rates = (q.ungrounded, q.judged, q.truncated)
-        cells = (part for rate in rates for part in (_interval(rate), f"{rate.of:,}"))
-        shown.add_row(cell(q.model), cell(q.task), *cells)
-    return shown
-
-
-def quality_json(measured: Sequence[ModelQuality]) -> str:
-    """For programs, such as one that sets the router's quality figures."""
-    return json.dumps(
-        [
-            {"model": q.model, "task": q.task, "ungrounded": _parts(q.ungrounded),
-             "judged_ungrounded": _parts(q.judged), "truncated": _parts(q.truncated)}
-            for q in measured
-        ],
-        indent=2,
-    )  # fmt: skip
-
-
-def _interval(rate: IntervalRate) -> str:
+def interval(rate: IntervalRate) -> str:
+    """A rate with its 95 % interval, for people; `-` of no sample."""
     if rate.value is None:
         return "-"
     return f"{rate.value:.1%} ({rate.low:.0%} to {rate.high:.0%})"
-
-
-def _parts(rate: IntervalRate) -> dict[str, float | int | None]:
-    return {"rate": rate.value, "low": rate.low, "high": rate.high, "of": rate.of}

@@ -1,69 +1,136 @@
-"""What does a report look like as one page that can be mailed? No script, nothing to load."""
+"""HTML pages of reports: one file that can be mailed, without a script, with nothing to load.
 
-from collections.abc import Iterable, Sequence
+The template escapes whatever is put into it; colours follow the reader's light or dark scheme.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from html import escape
 from pathlib import Path
 from typing import Final
 
-from observability.pricing.money import percent, usd
-from observability.reports.chargeback import ChargebackBill
-from observability.reports.cost import CostReport, CostRow
-from observability.reports.forecast import DayCost
-from observability.reports.render_text import BASELINE_LABEL
-from observability.reports.svg_charts import ChartBar, bar_chart, column_chart
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-_STYLE: Final = Path(__file__).with_name("report.css")
+from observability.pricing.money import percent, usd
+from observability.reports.bar_charts import BarChart, ChartBar, horizontal_bars, vertical_bars
+from observability.reports.chargeback import ChargebackBill
+from observability.reports.cost import BASELINE_LABEL, CostReport, CostRow
+from observability.reports.forecast import DayCost
+from observability.reports.period import ReportPeriod
+from observability.reports.quality import QUALITY_TITLE, ModelQuality, interval
+from observability.reports.waste import WASTE_TITLE, WasteFinding, saving
+
+_ENVIRONMENT: Final = Environment(
+    loader=FileSystemLoader(Path(__file__).with_name("page")),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
 _PLOTTED: Final = 15
 
 
-def report_html(report: CostReport, bills: Sequence[ChargebackBill] = ()) -> str:
-    """The page, complete."""
-    total, days = report.total, _days(report)
+@dataclass(frozen=True, slots=True)
+class PageTable:
+    """A table of a page; a line has its names, then its numbers."""
+
+    names: Sequence[str]
+    numbers: Sequence[str]
+    lines: Sequence[tuple[Sequence[str], Sequence[str]]]
+
+
+@dataclass(frozen=True, slots=True)
+class PageSection:
+    """A part of a page: a chart, a table or both under a heading."""
+
+    title: str
+    note: str = ""
+    chart: BarChart | None = None
+    table: PageTable | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PageFigure:
+    """A number that stands out above the sections."""
+
+    name: str
+    value: str
+    note: str
+
+
+def cost_html(report: CostReport, bills: Sequence[ChargebackBill] = ()) -> str:
+    """The cost report's page. bills: of its rows."""
     title = f"LLM cost by {', '.join(report.by)}" if report.by else "LLM cost"
-    start, end = _date(report.period.start_ms), _date(report.period.end_ms)
-    return "".join(
+    days = _days(report)
+    sections = [
+        PageSection(
+            "Cost of each day",
+            _range_of(days),
+            chart=vertical_bars("Cost of each day", _day_bars(days)),
+        ),
+        PageSection(
+            "From baseline to cost",
+            f"Baseline: {BASELINE_LABEL}.",
+            chart=horizontal_bars("From baseline to cost", _savings_bars(report.total)),
+        ),
+        PageSection("All groups" if report.by else "All requests", table=_group_table(report)),
+    ]
+    if report.by:
+        dearest = horizontal_bars("The dearest groups", _dearest(report))
+        sections.insert(2, PageSection("The dearest groups", chart=dearest))
+    if bills:
+        sections.append(PageSection("Chargeback", table=_bill_table(bills)))
+    return _page(title, report.period, sections, _figures(report))
+
+
+def waste_html(findings: Sequence[WasteFinding], period: ReportPeriod) -> str:
+    """What to change, and what that saves a month."""
+    lines = [((finding.do, finding.why), (saving(finding),)) for finding in findings]
+    table = PageTable(("do this", "because"), ("saves a month",), lines)
+    return _page("Waste", period, [PageSection(WASTE_TITLE, table=table)])
+
+
+def quality_html(measured: Sequence[ModelQuality], period: ReportPeriod) -> str:
+    """Rates with their 95 % intervals."""
+    lines = [
         (
-            '<!doctype html><html lang="en"><head><meta charset="utf-8">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>{escape(title)}</title><style>{_STYLE.read_text()}</style></head><body><main>",
-            f"<h1>{escape(title)}</h1><p>{start} to {end}, UTC</p>",
-            _figures(report),
-            _section(
-                "Cost of each day", column_chart("Cost of each day", _bars(days)), _range_of(days)
-            ),
-            _section(
-                "From baseline to cost",
-                bar_chart("From baseline to cost", _steps(total)),
-                f"Baseline: {escape(BASELINE_LABEL)}.",
-            ),
-            _section("The dearest groups", bar_chart("The dearest groups", _dearest(report)))
-            if report.by
-            else "",
-            _section("All groups" if report.by else "All requests", _group_table(report)),
-            _section("Chargeback", _bill_table(bills)) if bills else "",
-            "</main></body></html>\n",
+            (q.model, q.task),
+            [
+                text
+                for rate in (q.ungrounded, q.judged, q.truncated)
+                for text in (interval(rate), f"{rate.of:,}")
+            ],
         )
-    )
+        for q in measured
+    ]
+    heads = ("by look-up", "of", "by judge", "of", "cut off", "of")
+    table = PageTable(("model", "task"), heads, lines)
+    return _page("Quality", period, [PageSection(QUALITY_TITLE, table=table)])
 
 
-def _figures(report: CostReport) -> str:
+def _page(
+    title: str,
+    period: ReportPeriod,
+    sections: Sequence[PageSection],
+    figures: Sequence[PageFigure] = (),
+) -> str:
+    template = _ENVIRONMENT.get_template("report.html.jinja")
+    subtitle = f"{_date(period.start_ms)} to {_date(period.end_ms)}, UTC"
+    return template.render(title=title, subtitle=subtitle, figures=figures, parts=sections)
+
+
+def _figures(report: CostReport) -> list[PageFigure]:
     total, forecast = report.total, report.forecast
     saved = f"{percent(total.saved_total, total.baseline)} of {usd(total.baseline)}"
     month = f"{usd(forecast.low)} to {usd(forecast.high)} (90\u00a0%), {usd(forecast.spent)} so far"
-    figures = (
-        ("Cost", usd(total.cost), f"{total.requests:,} requests"),
-        ("Saved", usd(total.saved_total), saved),
-        ("Cost per 1,000 tokens", _per_1k(total), "weighted by response length"),
-        ("Month's end", usd(forecast.expected), month),
-        ("Unpriced", f"{total.unpriced:,}", "answers whose price is unknown"),
-    )
-    shown = (
-        f"<div><dt>{name}</dt><dd><b>{value}</b><span>{note}</span></dd></div>"
-        for name, value, note in figures
-    )
-    return f"<dl>{''.join(shown)}</dl>"
+    return [
+        PageFigure("Cost", usd(total.cost), f"{total.requests:,} requests"),
+        PageFigure("Saved", usd(total.saved_total), saved),
+        PageFigure("Cost per 1,000 tokens", _per_1k(total), "weighted by response length"),
+        PageFigure("Month's end", usd(forecast.expected), month),
+        PageFigure("Unpriced", f"{total.unpriced:,}", "answers whose price is unknown"),
+    ]
 
 
 def _days(report: CostReport) -> list[DayCost]:
@@ -76,7 +143,7 @@ def _days(report: CostReport) -> list[DayCost]:
     return [DayCost(day, costs.get(day, Decimal(0))) for day in days]
 
 
-def _bars(days: Sequence[DayCost]) -> list[ChartBar]:
+def _day_bars(days: Sequence[DayCost]) -> list[ChartBar]:
     return [ChartBar(str(entry.day), float(entry.cost), usd(entry.cost)) for entry in days]
 
 
@@ -89,7 +156,7 @@ def _range_of(days: Sequence[DayCost]) -> str:
     return f"{span}: {usd(min(costs))} to {usd(max(costs))} a day, {usd(mean)} on average."
 
 
-def _steps(total: CostRow) -> list[ChartBar]:
+def _savings_bars(total: CostRow) -> list[ChartBar]:
     saved = [
         ChartBar(means.replace("_", " "), float(amount), usd(amount), "saving")
         for means, amount in total.saved.items()
@@ -120,10 +187,10 @@ _HEADS: Final = (
 )
 
 
-def _group_table(report: CostReport) -> str:
+def _group_table(report: CostReport) -> PageTable:
     lines = [(row.group, _numbers(row)) for row in report.rows] if report.by else []
     names = ("total", *[""] * (len(report.by) - 1)) if report.by else ()
-    return _table(report.by, _HEADS, [*lines, (names, _numbers(report.total))])
+    return PageTable(report.by, _HEADS, [*lines, (names, _numbers(report.total))])
 
 
 def _numbers(row: CostRow) -> tuple[str, ...]:
@@ -132,39 +199,14 @@ def _numbers(row: CostRow) -> tuple[str, ...]:
     return (*(f"{count:,}" for count in counts), *money, f"{row.unpriced:,}")
 
 
-def _bill_table(bills: Sequence[ChargebackBill]) -> str:
-    lines = [((b.name,), _dollars(b)) for b in bills]
-    return _table(("payer",), ("own", "shared", "total"), lines)
+def _bill_table(bills: Sequence[ChargebackBill]) -> PageTable:
+    lines = [((bill.name,), _dollars(bill)) for bill in bills]
+    return PageTable(("payer",), ("own", "shared", "total"), lines)
 
 
 def _dollars(bill: ChargebackBill) -> tuple[str, ...]:
     amounts = (bill.own_cents, bill.shared_cents, bill.total_cents)
     return tuple(f"${amount / 100:,.2f}" for amount in amounts)
-
-
-def _table(
-    names: Iterable[str],
-    numbers: Iterable[str],
-    lines: Iterable[tuple[Sequence[str], Sequence[str]]],
-) -> str:
-    """names, numbers: the headings; a line has its names, then its numbers."""
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in names)
-    head += "".join(f'<th scope="col" class="number">{escape(name)}</th>' for name in numbers)
-    body = "".join(
-        "<tr>"
-        + "".join(f'<th scope="row">{escape(name)}</th>' for name in named)
-        + "".join(f"<td>{escape(number)}</td>" for number in counted)
-        + "</tr>"
-        for named, counted in lines
-    )
-    return (
-        f'<div class="wide" tabindex="0" role="region" aria-label="table"><table>'
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
-    )
-
-
-def _section(title: str, content: str, note: str = "") -> str:
-    return f"<section><h2>{escape(title)}</h2>{f'<p>{note}</p>' if note else ''}{content}</section>"
 
 
 def _per_1k(row: CostRow) -> str:

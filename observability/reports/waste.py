@@ -5,7 +5,7 @@ ranked. A saving is an upper bound where the sentence says "up to"; findings ove
 may also have been truncated), so they must not be added up.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, Literal, TypeAlias, assert_never
@@ -21,6 +21,7 @@ WasteKind: TypeAlias = Literal[
 ]
 
 MONTH_DAYS: Final = 30
+WASTE_TITLE: Final = "Do this, save so much a month (findings overlap: don't add them up)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +228,6 @@ def _roomy(tokens: int) -> int:
     return -(-2 * tokens // 64) * 64
 
 
-def waste_table(findings: Sequence[WasteFinding]) -> list[tuple[str, str, str]]:
-    """Do this, save so much a month, because."""
-    return [(f.do, "no price known" if f.saves is None else usd(f.saves), f.why) for f in findings]
+def saving(finding: WasteFinding) -> str:
+    """What it saves a month, for people."""
+    return "no price known" if finding.saves is None else usd(finding.saves)

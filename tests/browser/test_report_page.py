@@ -39,7 +39,7 @@ def page(tmp_path: Path) -> Path:
     with ledger.reading() as db:
         made = cost.cost_report(db, ["tenant", "model"], MONTH, MONTH.end_ms - 1)
     path = tmp_path / "report.html"
-    path.write_text(render_html.report_html(made, bills(made.rows, Decimal(9_000_000))))
+    path.write_text(render_html.cost_html(made, bills(made.rows, Decimal(9_000_000))))
     return path
 
 

@@ -122,8 +122,8 @@ def test_quality(here: Ledger, duckdb: Ledger) -> None:
 
 
 def test_what_the_commands_print(here: Ledger, duckdb: Ledger) -> None:
-    for command in (commands.show_report, commands.show_waste, commands.show_quality):
-        wanted = commands.ReportOptions(since="2026-03-01", form="json", by=("tenant", "tag:team"))
+    for command in (commands.show_cost, commands.show_waste, commands.show_quality):
+        wanted = commands.ReportQuery(since="2026-03-01", form="json", by=("tenant", "tag:team"))
         printed = []
         for ledger in (here, duckdb):
             console = Console(file=io.StringIO())

@@ -7,7 +7,8 @@ from observability.ledger.ledger import UsageBatch
 from observability.ledger.stores import ledger_at
 from observability.metrics.registry import MetricsRegistry
 from observability.reports.period import ReportPeriod
-from observability.reports.quality import measure_quality, quality_json
+from observability.reports.quality import measure_quality
+from observability.reports.render_data import quality_json
 from tests.unit.observability.usage_events import DAY_MS, START_MS, usage_event
 from workers.accounting.llm_judge import GroundednessJudge
 

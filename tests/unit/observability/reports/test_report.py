@@ -16,7 +16,7 @@ from observability.__main__ import main
 from observability.ledger.ledger import LedgerReader, UsageBatch
 from observability.ledger.stores import ledger_at
 from observability.pricing.money import usd
-from observability.reports import render_html, render_text
+from observability.reports import render_data, render_html, render_table
 from observability.reports.chargeback import bills
 from observability.reports.cost import (
     SAVINGS,
@@ -142,14 +142,14 @@ def test_a_tags_name_cannot_become_sql(db: LedgerReader) -> None:
 
 
 def test_csv_holds_exact_money(db: LedgerReader) -> None:
-    lines = list(csv.DictReader(io.StringIO(render_text.report_csv(report_of(db, "tenant")))))
+    lines = list(csv.DictReader(io.StringIO(render_data.cost_csv(report_of(db, "tenant")))))
     assert len(lines) == 3
     assert sum(Decimal(line["cost_micro_usd"]) for line in lines) == cost_of(EVENTS)
 
 
 def test_json_holds_rows_total_days_and_forecast(db: LedgerReader) -> None:
     made = report_of(db, "tenant")
-    whole = json.loads(render_text.report_json(made, bills(made.rows, Decimal(10_000_000))))
+    whole = json.loads(render_data.cost_json(made, bills(made.rows, Decimal(10_000_000))))
     assert Decimal(whole["total"]["cost_micro_usd"]) == cost_of(EVENTS)
     assert whole["period"]["start"] == "2026-03-01T00:00:00Z"
     cents = sum(bill["total_cents"] for bill in whole["chargeback"])
@@ -168,9 +168,9 @@ def test_payers_whose_names_read_alike_are_charged_apart(tmp_path: Path) -> None
     with ledger.reading() as db:
         made = cost_report(db, ["tag:a", "tag:b"], MONTH, MONTH.end_ms - 1)
     charged = bills(made.rows, Decimal(10_000_000))
-    whole = json.loads(render_text.report_json(made, charged))["chargeback"]
+    whole = json.loads(render_data.cost_json(made, charged))["chargeback"]
     assert {(bill["tag:a"], bill["tag:b"]) for bill in whole} == {("x", "y / z"), ("x / y", "z")}
-    lines = list(csv.DictReader(io.StringIO(render_text.report_csv(made, charged))))
+    lines = list(csv.DictReader(io.StringIO(render_data.cost_csv(made, charged))))
     in_csv = sum(int(line["total_cents"]) for line in lines)
     assert (
         in_csv == sum(bill["total_cents"] for bill in whole) == sum(b.total_cents for b in charged)
@@ -196,7 +196,7 @@ def test_a_tag_is_shown_as_it_was_written(
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\0")))
 def test_no_cell_of_a_spreadsheet_is_a_formula(name: str) -> None:
     made = replace(EMPTY, by=("tag:a",), rows=(replace(EMPTY.total, group=(name,)),))
-    ((shown, *_),) = list(csv.reader(io.StringIO(render_text.report_csv(made), newline="")))[1:]
+    ((shown, *_),) = list(csv.reader(io.StringIO(render_data.cost_csv(made), newline="")))[1:]
     assert not shown.strip().startswith(
         ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
     )
@@ -208,7 +208,7 @@ def test_money_in_a_spreadsheet_stays_a_number(db: LedgerReader) -> None:
     made = report_of(db, "tenant")
     saved = {**made.total.saved, "retries": Decimal("-1.5")}
     costly = replace(made, rows=[replace(made.total, group=("acme",), saved=saved)])
-    (line,) = csv.DictReader(io.StringIO(render_text.report_csv(costly)))
+    (line,) = csv.DictReader(io.StringIO(render_data.cost_csv(costly)))
     assert line["saved_retries_micro_usd"] == "-1.5"
 
 
@@ -231,6 +231,42 @@ def test_an_escape_sequence_in_a_tag_is_shown_and_not_obeyed(
         assert command == ["waste"] or r"\x1b" in shown
 
 
+@pytest.mark.parametrize("command", ["report", "waste", "quality"])
+@pytest.mark.parametrize("form", ["table", "csv", "json", "html"])
+def test_every_report_has_every_form_on_the_terminal_and_in_a_file(
+    command: str, form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, out = tmp_path / "forms.duckdb", tmp_path / "out"
+    ledger = ledger_at(path)
+    ledger.create()
+    cut = {"finish_reason": "length", "unsupported_share": 0.5, "tenant": "<i>&co", "model": "m"}
+    events = [usage_event(number).model_copy(update=cut) for number in range(5)]
+    ledger.book(UsageBatch(events, {}))
+    asked = [command, "--ledger", str(path), "--since", "2026-03-01", "--format", form]
+    assert main(asked) == 0
+    shown = capsys.readouterr().out
+    assert main([*asked, "--out", str(out)]) == 0
+    written = out.read_text()
+    match form:
+        case "table":
+            assert written
+        case "csv":
+            heads, *lines = csv.reader(io.StringIO(written))
+            assert lines
+            assert {len(line) for line in lines} == {len(heads)}
+        case "json":
+            assert json.loads(written)
+        case _:
+            checked = Checked()
+            checked.feed(written)
+            assert checked.open == []
+            assert checked.seen.count("table") >= 1
+            assert "<i>" not in written
+            assert not {"script", "link", "img"} & set(checked.seen)
+    if form in {"csv", "json"}:
+        assert shown.splitlines()[0] == written.splitlines()[0]
+
+
 @pytest.mark.parametrize("amount", ["abc", "nan", "-inf"])
 def test_what_is_no_amount_is_refused_in_words(
     amount: str, capsys: pytest.CaptureFixture[str]
@@ -243,7 +279,7 @@ def test_what_is_no_amount_is_refused_in_words(
 def test_the_terminal_shows_groups_savings_and_forecast(db: LedgerReader) -> None:
     console = Console(record=True, width=160, file=io.StringIO())
     made = report_of(db, "tenant", "model")
-    render_text.show_cost_report(made, bills(made.rows, Decimal(0)), console, limit=5)
+    render_table.print_cost(made, bills(made.rows, Decimal(0)), console, limit=5)
     text = console.export_text()
     assert "acme" in text
     assert "- routing" in text
@@ -272,7 +308,7 @@ class Checked(HTMLParser):
 
 def test_the_page_is_well_formed_and_loads_nothing(db: LedgerReader) -> None:
     made = report_of(db, "tenant", "tag")
-    page = render_html.report_html(made, bills(made.rows, Decimal(5)))
+    page = render_html.cost_html(made, bills(made.rows, Decimal(5)))
     checked = Checked()
     checked.feed(page)
     assert checked.open == []
@@ -282,7 +318,7 @@ def test_the_page_is_well_formed_and_loads_nothing(db: LedgerReader) -> None:
 
 
 def test_the_heading_of_a_number_is_marked_as_one(db: LedgerReader) -> None:
-    page = render_html.report_html(report_of(db, "tenant", "tag"))
+    page = render_html.cost_html(report_of(db, "tenant", "tag"))
     head, body = page.partition("<thead>")[2].split("</thead>")
     line = body.partition("<tr>")[2].partition("</tr>")[0]
     assert head.count('<th scope="col">') == line.count('<th scope="row">') == 2
@@ -295,7 +331,7 @@ def test_names_from_outside_are_escaped(tmp_path: Path) -> None:
     evil = usage_event(1).model_copy(update={"tags": {"team": "<script>alert(1)</script>"}})
     ledger.book(UsageBatch([evil], {}))
     with ledger.reading() as db:
-        page = render_html.report_html(cost_report(db, ["tag:team"], MONTH, MONTH.end_ms - 1))
+        page = render_html.cost_html(cost_report(db, ["tag:team"], MONTH, MONTH.end_ms - 1))
     assert "<script" not in page
 
 
@@ -325,7 +361,7 @@ def test_an_empty_ledger_makes_an_empty_report(tmp_path: Path) -> None:
     made = one(tmp_path)
     assert made.total.requests == 0
     assert made.total.cost_per_1k is None
-    assert "$0.00" in render_html.report_html(made)
+    assert "$0.00" in render_html.cost_html(made)
 
 
 def test_groups_that_read_alike_are_billed_apart(tmp_path: Path) -> None:
@@ -340,6 +376,6 @@ def test_groups_that_read_alike_are_billed_apart(tmp_path: Path) -> None:
 def test_days_without_cost_are_shown_between_those_with(tmp_path: Path) -> None:
     first = usage_event(1).model_copy(update={"at_ms": START_MS})
     third = usage_event(2).model_copy(update={"at_ms": START_MS + 2 * DAY_MS})
-    page = render_html.report_html(one(tmp_path, first, third))
+    page = render_html.cost_html(one(tmp_path, first, third))
     assert "2026-03-02: $0.00" in page
     assert "2026-03-01 to 2026-03-03: $0.00 to " in page

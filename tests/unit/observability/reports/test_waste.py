@@ -15,7 +15,7 @@ from observability.reports.waste import (
     UnusedContext,
     WasteEvidence,
     rank_waste,
-    waste_table,
+    saving,
 )
 from observability.reports.waste_evidence import collect_waste
 from producers.contract import Attempt, CacheOutcome, Usage, UsageEvent
@@ -115,10 +115,8 @@ def test_findings_are_ranked_by_what_they_save_a_month() -> None:
     assert [f.kind for f in ranked] == ["prefix", "duplicate", "truncated", "max_tokens"]
     # (4.5 * 600 - 1.25 * 10) * 1500 tokens in 3 days, times 10
     assert ranked[0].saves == Decimal(40_312_500)
-    assert waste_table(ranked)[0][:2] == (
-        "Cache the prompt prefix that acme sends to m",
-        "$40.31",
-    )
+    assert ranked[0].do == "Cache the prompt prefix that acme sends to m"
+    assert saving(ranked[0]) == "$40.31"
 
 
 def test_a_cache_that_would_cost_more_than_it_saves_is_not_advised() -> None:
@@ -129,4 +127,4 @@ def test_a_cache_that_would_cost_more_than_it_saves_is_not_advised() -> None:
 def test_without_a_price_the_finding_stands_and_says_so() -> None:
     (finding,) = rank_waste([UnusedContext("acme", "p", "m", 5, 4000)], unpriced, days=1)
     assert finding.saves is None
-    assert waste_table([finding])[0][1] == "no price known"
+    assert saving(finding) == "no price known"

@@ -1,13 +1,9 @@
-"""How is a report shown in a terminal, a spreadsheet, or to a program?"""
+"""Terminal tables of reports. Foreign text in them is neither markup nor an escape sequence."""
 
-import csv
-import io
-import json
-import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 from rich import box
 from rich.console import Console
@@ -15,13 +11,15 @@ from rich.table import Table
 
 from observability.pricing.money import percent, usd
 from observability.reports.chargeback import ChargebackBill
-from observability.reports.cost import SAVINGS, CostReport, CostRow
+from observability.reports.cost import BASELINE_LABEL, CostReport, CostRow
+from observability.reports.quality import QUALITY_TITLE, ModelQuality, interval
+from observability.reports.waste import WASTE_TITLE, WasteFinding, saving
 from observability.terminal import cell
 
-BASELINE_LABEL: Final = "the tenant's baseline model at list price, nothing cached, no batch"
+_SHOWN_FINDINGS: Final = 20
 
 
-def show_cost_report(
+def print_cost(
     report: CostReport, bills: Sequence[ChargebackBill], console: Console, limit: int = 40
 ) -> None:
     """Tables; groups beyond `limit` are summed up by a line that says how many there are."""
@@ -36,79 +34,35 @@ def show_cost_report(
         console.print(f"{report.total.unpriced} answers have no known price and count as nothing.")
 
 
-def report_csv(report: CostReport, bills: Sequence[ChargebackBill] = ()) -> str:
-    """One line a group; money in micro-dollars, exact. bills: of the report's rows, in cents.
-
-    A spreadsheet takes a cell that begins with `=`, `+`, `-` or `@` for a formula, which may call
-    other programs and send the other cells away: what callers named gets a `'` before it.
-    """
-    charged = {bill.payer: _cents(bill) for bill in bills}
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    heads = map(_inert, report.by)
-    writer.writerow([*heads, *_record(report.total), *(_CENTS if bills else ())])
-    for row in report.rows:
-        bill = charged.get(row.group, {})
-        writer.writerow([*map(_inert, row.group), *_record(row).values(), *bill.values()])
-    return out.getvalue()
-
-
-_FORMULA: Final = re.compile(r"[\s\x00]*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")
-"""How a formula begins, in the width of East Asian letters too; a tab or line break may begin a new
-cell."""
+def print_waste(findings: Sequence[WasteFinding], console: Console) -> None:
+    """The largest savings; a line says how many more there are."""
+    if not findings:
+        console.print("Nothing found.")
+        return
+    table = Table(title=WASTE_TITLE)
+    table.add_column("do this", ratio=3)
+    table.add_column("saves a month", justify="right", no_wrap=True)
+    table.add_column("because", ratio=4)
+    for finding in findings[:_SHOWN_FINDINGS]:
+        table.add_row(cell(finding.do), saving(finding), cell(finding.why))
+    console.print(table)
+    if len(findings) > _SHOWN_FINDINGS:
+        more = len(findings) - _SHOWN_FINDINGS
+        console.print(f"… and {more} more (--format json shows all)")
 
 
-def _inert(text: str) -> str:
-    return f"'{text}" if _FORMULA.match(text) else text
-
-
-def report_json(report: CostReport, bills: Sequence[ChargebackBill] = ()) -> str:
-    """The whole report; money is a string of micro-dollars, so that no reader rounds it."""
-    forecast = report.forecast
-    whole = {
-        "by": report.by,
-        "period": {"start": _iso(report.period.start_ms), "end": _iso(report.period.end_ms)},
-        "baseline": BASELINE_LABEL,
-        "rows": [
-            dict(zip(report.by, row.group, strict=True)) | _record(row) for row in report.rows
-        ],
-        "total": _record(report.total),
-        "days": {entry.day.isoformat(): str(entry.cost) for entry in report.days},
-        "forecast_micro_usd": {
-            "spent": str(forecast.spent),
-            "expected": str(forecast.expected),
-            "low": str(forecast.low),
-            "high": str(forecast.high),
-            "days_of_history": forecast.days,
-        },
-        "chargeback": [
-            dict(zip(report.by, bill.payer, strict=True)) | _cents(bill) for bill in bills
-        ],
-    }
-    return json.dumps(whole, indent=2)
-
-
-_CENTS: Final = ("own_cents", "shared_cents", "total_cents")
-
-
-def _cents(bill: ChargebackBill) -> dict[str, int]:
-    return {name: int(getattr(bill, name)) for name in _CENTS}
-
-
-def _record(row: CostRow) -> dict[str, Any]:
-    record = {
-        "requests": row.requests,
-        "answered": row.answered,
-        "cache_hits": row.hits,
-        "unpriced": row.unpriced,
-        "input_tokens": row.input_tokens,
-        "cached_tokens": row.cached_tokens,
-        "output_tokens": row.output_tokens,
-        "cost_micro_usd": str(row.cost),
-        "baseline_micro_usd": str(row.baseline),
-        "cost_per_1k_micro_usd": row.cost_per_1k,
-    }
-    return record | {f"saved_{means}_micro_usd": str(row.saved[means]) for means in SAVINGS}
+def print_quality(measured: Sequence[ModelQuality], console: Console) -> None:
+    """Rates with their 95 % intervals."""
+    table = Table(title=QUALITY_TITLE, box=box.SIMPLE_HEAD, padding=0)
+    for name in ("model", "task"):
+        table.add_column(name, overflow="fold")
+    for name in ("by look-up", "of", "by judge", "of", "cut off", "of"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for q in measured:
+        rates = (q.ungrounded, q.judged, q.truncated)
+        cells = (text for rate in rates for text in (interval(rate), f"{rate.of:,}"))
+        table.add_row(cell(q.model), cell(q.task), *cells)
+    console.print(table)
 
 
 _WIDE: Final = 120
