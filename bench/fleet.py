@@ -47,7 +47,7 @@ async def measure(url: str) -> None:
     state = SharedFleetState(link, "bench")
     alone = DeploymentAdmission(_catalog(), time.monotonic, _ignore)
     shared = DeploymentAdmission(
-        _catalog(rpm=6_000_000, tpm=600_000_000), time.monotonic, _ignore, state=state
+        _catalog(rpm=6_000_000, tpm=600_000_000), time.monotonic, _ignore, shared=state
     )
     running = asyncio.create_task(shared.share_with_fleet())
     await state.subscribed.wait()
@@ -87,7 +87,7 @@ async def _print(what: str, once: Callable[[], Awaitable[object]]) -> None:
 async def _news(url: str, first: DeploymentAdmission) -> None:
     """From one worker's 429 until another worker's gate is shut."""
     state = SharedFleetState(RedisLink(connect_redis(url)), "other")
-    second = DeploymentAdmission(_catalog(), time.monotonic, _ignore, state=state)
+    second = DeploymentAdmission(_catalog(), time.monotonic, _ignore, shared=state)
     running = asyncio.create_task(second.share_with_fleet())
     await state.subscribed.wait()
     took = []

@@ -140,7 +140,7 @@ def _redis(parts: AsyncExitStack, url: str) -> tuple[Redis, RedisLink]:
 def _admission(process: ServiceProcess, catalog: Catalog, link: RedisLink) -> DeploymentAdmission:
     state = SharedFleetState(link, f"{socket.gethostname()}:{os.getpid()}")
     now = asyncio.get_running_loop().time
-    return DeploymentAdmission(catalog, now, partial(_heard, process.metrics), state=state)
+    return DeploymentAdmission(catalog, now, partial(_heard, process.metrics), shared=state)
 
 
 def _session() -> ClientSession:

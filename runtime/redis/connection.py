@@ -67,7 +67,7 @@ class RedisLink:
             answer = await command()
         except REDIS_UNAVAILABLE:
             self._breaker.report(permit, CallFailure(), time.monotonic())
-            _raise_if_cancelled()
+            raise_if_cancelled()
             return None
         self._breaker.report(permit, Succeeded(), time.monotonic())
         return answer
@@ -75,7 +75,7 @@ class RedisLink:
     def lose(self) -> None:
         """Something that isn't a command of `run` has failed, such as a subscription."""
         self._breaker.open(Tripped("failures"), time.monotonic())
-        _raise_if_cancelled()
+        raise_if_cancelled()
 
     async def ping(self) -> bool:
         """Whether Redis answers now; if so, the link is up from then on."""
@@ -85,12 +85,16 @@ class RedisLink:
             self.lose()
         else:
             self._breaker.close()
-            _raise_if_cancelled()
+            raise_if_cancelled()
         return self.up
 
 
-def _raise_if_cancelled() -> None:
-    """Python 3.11's `wait_for`, with which the client sends, can swallow a cancellation."""
+def raise_if_cancelled() -> None:
+    """Python 3.11's `wait_for`, with which the client sends, can swallow a cancellation.
+
+    Call it in every loop of commands: one whose cancellation is lost would run for ever, and so
+    would whoever waits for its end.
+    """
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError

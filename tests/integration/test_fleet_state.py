@@ -48,7 +48,7 @@ class Worker:
         self.link = RedisLink(connect_redis(url))
         self.heard: list[Transition] = []
         self.state = SharedFleetState(self.link, name)
-        self.fleet = DeploymentAdmission(known, time.time, self.heard.append, state=self.state)
+        self.fleet = DeploymentAdmission(known, time.time, self.heard.append, shared=self.state)
 
     async def admitted(self, target: str = "a") -> CallPermit:
         permit = await self.fleet.admit(target, 10)

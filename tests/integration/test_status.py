@@ -45,7 +45,7 @@ async def test_an_operator_sees_the_fleet_and_holds_a_breaker(
     await create_missing_topics(settings, CATALOG, partitions=2, replication=1)
     redis = connect_redis(redis_url)
     fleet = DeploymentAdmission(
-        CATALOG, time.monotonic, ignore, state=SharedFleetState(RedisLink(redis), "w1")
+        CATALOG, time.monotonic, ignore, shared=SharedFleetState(RedisLink(redis), "w1")
     )
     running = asyncio.create_task(fleet.share_with_fleet())
     permit = await fleet.admit(NAME, 10)

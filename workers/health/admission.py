@@ -1,8 +1,8 @@
-"""May this worker call a deployment now, given all that the fleet knows of it?
+"""Admission of calls to deployments: breakers, concurrency limits and rate budgets together.
 
-`gate` answers for the plan, `admit` takes a place, `settle` or `abandon` gives it back. Nothing
-waits for the network, except for a new share of a rate budget and for a place to probe with.
-Without Redis each worker goes on alone.
+`gate` answers for the plan, `admit` takes a place, `report_outcome` or `abandon` gives it back.
+Nothing waits for the network, except for a new lease of a rate budget and for a place to probe
+with. Without Redis each worker goes on alone.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ from producers.contract import Usage
 from runtime.circuit_breaker.rules import BreakerSignal, Ignored, Succeeded
 from runtime.circuit_breaker.state_machine import BreakerPermit, BreakerRefused
 from runtime.config.catalog import Catalog, Deployment
+from runtime.redis.connection import raise_if_cancelled
 from workers.health.breaker_registry import (
     BreakerRegistry,
     Clock,
@@ -37,6 +38,7 @@ from workers.health.status_report import DeploymentReport, WorkerReport
 from workers.providers.base.call_outcome import CallOutcome
 
 Note: TypeAlias = Callable[[str], None]
+"""Takes a sentence for a call's span."""
 _REPORT_EVERY_S: Final = 1.0
 _HEDGE_SHARE: Final = 0.1
 _HEDGE_BURST: Final = 20.0
@@ -45,53 +47,52 @@ _HEDGE_BURST: Final = 20.0
 
 @dataclass(frozen=True, slots=True)
 class CallPermit:
-    """The right to make one call of `target` now: to be settled or abandoned.
-
-    at: when it was given; tokens: reserved; probing: the breakers for which it is a probe.
-    """
+    """The right to make one call of `target` now: its outcome is reported, or it is abandoned."""
 
     number: int
+    """No other permit of this process has it."""
     target: str
+    """The deployment's name."""
     admitted_at: float
+    """Seconds, of the admission's clock."""
     tokens: int
+    """Reserved of the rate budget."""
     keys: BreakerKeys
     breaker_permits: tuple[BreakerPermit, ...]
-
-    @property
-    def probing(self) -> Sequence[str]:
-        """The breakers that are trying out with it whether they may close."""
-        return _probed(self.keys, self.breaker_permits)
+    """One of each of `keys`."""
 
 
 class DeploymentAdmission:
-    """What this process knows of every deployment's health and room.
+    """What this process knows of every deployment's health and limits.
 
-    clock: seconds; hear: takes every breaker transition; state: what the fleet shares, if anything.
+    clock: seconds, monotonic; shared: what the fleet shares, if anything.
     """
 
     def __init__(  # noqa: PLR0913 -- the adapters and rules of the composition root
         self,
         catalog: Catalog,
         clock: Clock,
-        hear: OnTransition,
+        on_transition: OnTransition,
         *,
         rules: HealthRules | None = None,
         concurrency: ConcurrencyRules | None = None,
-        state: SharedFleetState | None = None,
+        shared: SharedFleetState | None = None,
     ) -> None:
         self._clock = clock
-        self._hear = hear
+        self._report_transition = on_transition
         self._rules = rules or HealthRules()
         self._concurrency = concurrency or ConcurrencyRules()
-        self._state = state
-        self._breakers = BreakerRegistry(self._rules.breaker, clock, self._heard)
-        self._rates = RateLeases(clock, None if state is None else state.lease_rate)
+        self._shared = shared
+        self._breakers = BreakerRegistry(self._rules.breaker, clock, self._on_transition)
+        self._rate_leases = RateLeases(clock, None if shared is None else shared.lease_rate)
         self._changed = asyncio.Event()
         self._numbers = itertools.count()
-        self._hedges = _HEDGE_BURST
+        self._hedge_tokens = _HEDGE_BURST
+        # set for the length of one `report_outcome`, which awaits nothing: transitions found
+        # meanwhile are that call's doing
         self._note: Note | None = None
-        self._out: dict[int, DeploymentState] = {}
-        self._rooms: dict[str, DeploymentState] = {}
+        self._admitted: dict[int, DeploymentState] = {}
+        self._states: dict[str, DeploymentState] = {}
         self.configure(catalog)
 
     def configure(self, catalog: Catalog) -> None:
@@ -99,50 +100,55 @@ class DeploymentAdmission:
 
         So do those that are gone: a request that began under the old catalog may still ask for one.
         """
-        old, self._rooms = self._rooms, dict(self._rooms)
+        old, self._states = self._states, dict(self._states)
         for name, deployment in catalog.deployments.items():
-            keys, known = breaker_keys(name, deployment), old.get(name)
-            fresh = DeploymentState(keys, Concurrency(self._concurrency.most))
-            self._rooms[name] = known if known is not None and known.keys == keys else fresh
-            self._rates.configure(keys.deployment, Quota(deployment.rpm, deployment.tpm))
+            keys, state = breaker_keys(name, deployment), old.get(name)
+            if state is None or state.keys != keys:
+                state = DeploymentState(keys, Concurrency(self._concurrency.most))
+            self._states[name] = state
+            self._rate_leases.configure(keys.deployment, Quota(deployment.rpm, deployment.tpm))
 
     def gate(self, target: str, tokens: int) -> Gate:
         """Whether `admit` would let a call of about `tokens` tokens through now."""
-        room = self._rooms[target]
-        passes = self._breakers.preview(room.keys)
-        if isinstance(passes, BreakerRefused):
-            return NotNow(passes.until, passes.reason)
-        if room.in_flight >= room.concurrency.limit:
+        state = self._states[target]
+        permits = self._breakers.preview(state.keys)
+        if isinstance(permits, BreakerRefused):
+            return NotNow(permits.until, permits.reason)
+        if state.in_flight >= state.concurrency.limit:
             return NotNow(self._clock() + self._rules.breaker.recheck_s, "concurrency")
-        until = self._rates.exhausted_until(room.keys.deployment, tokens)
+        until = self._rate_leases.exhausted_until(state.keys.deployment, tokens)
         if until is not None:
             return NotNow(until, "rate")
-        probe = bool(_probed(room.keys, passes))
-        if probe and self._clock() < room.probes_taken_until:
-            return NotNow(room.probes_taken_until, "failures")
+        probe = bool(_probed(state.keys, permits))
+        if probe and self._clock() < state.probes_taken_until:
+            return NotNow(state.probes_taken_until, "failures")
         return Ready(probe=probe)
 
     def typical_s(self, target: str) -> float | None:
         """The time within which 95 % of the calls give their first token, once it is known."""
-        return self._rooms[target].latency.known_s
+        return self._states[target].latency.known_s
 
     async def admit(self, target: str, tokens: int) -> CallPermit | NotNow:
         """Take a place for one call of about `tokens` tokens (prompt and answer)."""
-        gate, room = self.gate(target, tokens), self._rooms[target]
+        gate, state = self.gate(target, tokens), self._states[target]
         if isinstance(gate, NotNow):
             return gate
-        until = await self._rates.reserve(room.keys.deployment, tokens)
+        until = await self._rate_leases.reserve(state.keys.deployment, tokens)
         if until is not None:
             return NotNow(until, "rate")
         number = next(self._numbers)
-        passes = await self._pass(room, number)
-        if isinstance(passes, BreakerRefused):
-            self._rates.cancel_reservation(room.keys.deployment, tokens)
-            return NotNow(passes.until, passes.reason)
-        room.in_flight += 1
-        self._hedges = min(_HEDGE_BURST, self._hedges + _HEDGE_SHARE)
-        self._out[number] = room
-        return CallPermit(number, target, self._clock(), tokens, room.keys, passes)
+        try:
+            permits = await self._pass_breakers(state, number)
+        except BaseException:  # cancelled while Redis was asked: what was reserved goes back
+            self._rate_leases.cancel_reservation(state.keys.deployment, tokens)
+            raise
+        if isinstance(permits, BreakerRefused):
+            self._rate_leases.cancel_reservation(state.keys.deployment, tokens)
+            return NotNow(permits.until, permits.reason)
+        state.in_flight += 1
+        self._hedge_tokens = min(_HEDGE_BURST, self._hedge_tokens + _HEDGE_SHARE)
+        self._admitted[number] = state
+        return CallPermit(number, target, self._clock(), tokens, state.keys, permits)
 
     def report_outcome(
         self, permit: CallPermit, outcome: CallOutcome, note: Note | None = None
@@ -152,35 +158,37 @@ class DeploymentAdmission:
         note: takes what that changed in the breakers, in words, for the call's span.
         """
         now, self._note = self._clock(), note
-        room = self._out.get(permit.number)
-        slow_after_s = self._rules.slow_after_s if room is None else room.slow_after_s(self._rules)
+        state = self._admitted.get(permit.number)
+        slow_after_s = (
+            self._rules.slow_after_s if state is None else state.slow_after_s(self._rules)
+        )
         verdict = judge_outcome(
             outcome, now - permit.admitted_at, slow_after_s, self._rules.fair_wait_s
         )
-        if room is not None:
+        if state is not None:
             used = _tokens(outcome.usage)
-            self._rates.settle_reservation(
+            self._rate_leases.settle_reservation(
                 permit.keys.deployment, permit.tokens, used, outcome.limits
             )
-            room.record_outcome(outcome, verdict, now, self._concurrency)
+            state.record_outcome(outcome, verdict, now, self._concurrency)
         try:
-            self._leave(permit, verdict.deployment, verdict.provider)
+            self._end_call(permit, verdict.deployment, verdict.provider)
         finally:
             self._note = None
         return verdict
 
     def abandon(self, permit: CallPermit, *, overtaken: bool = False) -> None:
-        """The call was cancelled; nothing happens when it was settled already.
+        """The call was cancelled; nothing happens when its outcome was reported already.
 
         overtaken: because it took longer than usual and a hedge has won, which counts as slow.
         """
-        self._leave(permit, Succeeded(slow=True) if overtaken else Ignored(), Ignored())
+        self._end_call(permit, Succeeded(slow=True) if overtaken else Ignored(), Ignored())
 
     def take_hedge(self) -> bool:
         """Whether one more call may be doubled: about one in ten is."""
-        if self._hedges < 1:
+        if self._hedge_tokens < 1:
             return False
-        self._hedges -= 1
+        self._hedge_tokens -= 1
         return True
 
     async def wait_for_change(self, seconds: float) -> None:
@@ -192,108 +200,111 @@ class DeploymentAdmission:
 
     async def share_with_fleet(self) -> None:
         """Until cancelled: tell the fleet what is known here, and believe what it knows."""
-        if self._state is None:
+        if self._shared is None:
             return
         async with asyncio.TaskGroup() as group:
             group.create_task(
-                self._state.exchange_news(
-                    partial(apply_remote_state, breakers=self._breakers), self._meet
+                self._shared.exchange_news(
+                    partial(apply_remote_state, breakers=self._breakers), self._resynchronise
                 )
             )
-            group.create_task(self._report_in(self._state))
+            group.create_task(self._publish_reports(self._shared))
 
-    async def _report_in(self, state: SharedFleetState) -> None:
+    async def _publish_reports(self, shared: SharedFleetState) -> None:
         while True:
-            report = WorkerReport(worker=state.worker, deployments=tuple(self.reports()))
-            size = await state.publish_report(
+            report = WorkerReport(worker=shared.worker, deployments=tuple(self.reports()))
+            size = await shared.publish_report(
                 report.model_dump_json(), silent_s=3 * _REPORT_EVERY_S
             )
-            self._rates.fleet_size = size or self._rates.fleet_size
+            self._rate_leases.fleet_size = size or self._rate_leases.fleet_size
+            raise_if_cancelled()
             await asyncio.sleep(_REPORT_EVERY_S)
 
     def reports(self) -> Iterator[DeploymentReport]:
         """Every deployment as this worker sees it."""
-        for name, room in self._rooms.items():
-            quota = self._rates.quota(room.keys.deployment)
+        for name, state in self._states.items():
+            quota = self._rate_leases.quota(state.keys.deployment)
             yield DeploymentReport(
                 deployment=name,
-                breaker=room.keys.deployment,
-                provider_breaker=room.keys.provider,
-                state=state_name(self._breakers.state(room.keys.deployment)),
-                in_flight=room.in_flight,
-                concurrency=int(room.concurrency.limit),
-                calls=room.calls,
-                failures=room.failures,
+                breaker=state.keys.deployment,
+                provider_breaker=state.keys.provider,
+                state=state_name(self._breakers.state(state.keys.deployment)),
+                in_flight=state.in_flight,
+                concurrency=int(state.concurrency.limit),
+                calls=state.calls,
+                failures=state.failures,
                 rpm=quota.rpm,
                 tpm=quota.tpm,
-                typical_s=room.latency.known_s,
+                typical_s=state.latency.known_s,
             )
 
-    def _meet(self, known: Sequence[BreakerNews]) -> None:
-        assert self._state is not None  # noqa: S101 -- only `run` hands this over
-        for news in resynchronise(known, self._breakers, self._state.worker, self._clock()):
-            self._state.announce(news)
+    def _resynchronise(self, fleet: Sequence[BreakerNews]) -> None:
+        assert self._shared is not None  # noqa: S101 -- only `share_with_fleet` hands this over
+        for news in resynchronise(fleet, self._breakers, self._shared.worker, self._clock()):
+            self._shared.announce(news)
 
-    async def _pass(
-        self, room: DeploymentState, number: int
+    async def _pass_breakers(
+        self, state: DeploymentState, number: int
     ) -> tuple[BreakerPermit, ...] | BreakerRefused:
         """Through both breakers; a probe needs one of the fleet's few places first."""
-        asked = self._breakers.preview(room.keys)
-        if isinstance(asked, BreakerRefused):
-            return asked
-        wanted, used = _probed(room.keys, asked), set[str]()
+        preview = self._breakers.preview(state.keys)
+        if isinstance(preview, BreakerRefused):
+            return preview
+        # The breakers are asked twice: taking the fleet's places awaits Redis, and meanwhile
+        # another call of this worker may have become the probe, or the breaker may have moved on.
+        taken, used = _probed(state.keys, preview), set[str]()
         try:
-            for key in wanted:
-                if not await self._take_place(key, number):
-                    room.probes_taken_until = self._clock() + self._rules.breaker.recheck_s
-                    return BreakerRefused(room.probes_taken_until, "failures")
-            passes = self._breakers.admit(room.keys)
-            if not isinstance(passes, BreakerRefused):
-                used.update(_probed(room.keys, passes))
-            return passes
+            for key in taken:
+                if not await self._take_probe(key, number):
+                    state.probes_taken_until = self._clock() + self._rules.breaker.recheck_s
+                    return BreakerRefused(state.probes_taken_until, "failures")
+            permits = self._breakers.admit(state.keys)
+            if not isinstance(permits, BreakerRefused):
+                used.update(_probed(state.keys, permits))
+            return permits
         finally:  # also when this very request is cancelled meanwhile
-            self._free(set(wanted) - used, number)
+            self._release_probes(set(taken) - used, number)
 
-    async def _take_place(self, breaker: str, number: int) -> bool:
-        if self._state is None:
+    async def _take_probe(self, breaker: str, number: int) -> bool:
+        if self._shared is None:
             return True
-        return await self._state.take_probe(breaker, number, self._breakers.probe_limit(breaker))
+        return await self._shared.take_probe(breaker, number, self._breakers.probe_limit(breaker))
 
-    def _free(self, breakers: Iterable[str], number: int) -> None:
-        if self._state is not None:
+    def _release_probes(self, breakers: Iterable[str], number: int) -> None:
+        if self._shared is not None:
             for key in breakers:
-                self._state.free_probe(key, number)
+                self._shared.release_probe(key, number)
 
-    def _leave(
+    def _end_call(
         self, permit: CallPermit, deployment: BreakerSignal, provider: BreakerSignal
     ) -> None:
-        room = self._out.pop(permit.number, None)
-        if room is None:
+        state = self._admitted.pop(permit.number, None)
+        if state is None:
             return
-        room.in_flight -= 1
+        state.in_flight -= 1
         signals = (deployment, provider)
         for key, breaker_permit, signal in zip(
             permit.keys, permit.breaker_permits, signals, strict=True
         ):
             self._breakers.report_call(key, breaker_permit, signal)
-        self._free(permit.probing, permit.number)
+        self._release_probes(_probed(permit.keys, permit.breaker_permits), permit.number)
 
-    def _heard(self, transition: Transition) -> None:
+    def _on_transition(self, transition: Transition) -> None:
         if self._note is not None:
             self._note(f"breaker {transition.breaker}: {transition.before} to {transition.after}")
         if transition.after == "closed":
             self._restart(transition.breaker)
-        if self._state is not None and (news := announcement(transition, self._state.worker)):
-            self._state.announce(news)
+        if self._shared is not None and (news := announcement(transition, self._shared.worker)):
+            self._shared.announce(news)
         self._changed.set()
         self._changed = asyncio.Event()
-        self._hear(transition)
+        self._report_transition(transition)
 
     def _restart(self, breaker: str) -> None:
-        """What has recovered isn't hit by all that waited for it."""
-        for room in self._rooms.values():
-            if breaker in room.keys:
-                room.restart(self._concurrency)
+        """What has recovered isn't hit by all that waited for it: its limits start small."""
+        for state in self._states.values():
+            if breaker in state.keys:
+                state.restart(self._concurrency)
 
 
 def breaker_keys(name: str, deployment: Deployment) -> BreakerKeys:
@@ -305,8 +316,9 @@ def breaker_keys(name: str, deployment: Deployment) -> BreakerKeys:
     )
 
 
-def _probed(keys: BreakerKeys, passes: Sequence[BreakerPermit]) -> Sequence[str]:
-    pairs = zip(keys, passes, strict=True)
+def _probed(keys: BreakerKeys, permits: Sequence[BreakerPermit]) -> Sequence[str]:
+    """The breakers for which the call is a probe."""
+    pairs = zip(keys, permits, strict=True)
     return [key for key, permit in pairs if permit.probe is not None]
 
 

@@ -1,4 +1,7 @@
-"""Which breakers does this process hold, and who hears of their transitions?"""
+"""Circuit breaker registry: the states of one process's breakers, by name.
+
+Whoever builds it gets every transition.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,14 +26,17 @@ StateName: TypeAlias = Literal["closed", "open", "half_open", "forced_open", "fo
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """A breaker changed its state. origin: who found out; for_s: how long it stays open."""
+    """A breaker changed its state, or an open one stays open longer."""
 
     breaker: str
     before: StateName
     after: StateName
     origin: TransitionOrigin
+    """Who found out."""
     reason: Reason | None = None
+    """Of one that is open or half-open."""
     for_s: float | None = None
+    """How long it stays open, in seconds."""
 
 
 OnTransition: TypeAlias = Callable[[Transition], None]
@@ -38,16 +44,16 @@ OnTransition: TypeAlias = Callable[[Transition], None]
 
 
 class BreakerRegistry:
-    """The states of all breakers here, by key; an unknown key is a closed breaker."""
+    """The states of all breakers here; one of an unknown name is closed."""
 
-    def __init__(self, rules: BreakerRules, clock: Clock, hear: OnTransition) -> None:
+    def __init__(self, rules: BreakerRules, clock: Clock, on_transition: OnTransition) -> None:
         self._rules = rules
         self._clock = clock
-        self._hear = hear
+        self._on_transition = on_transition
         self._states: dict[str, State] = {}
 
     def state(self, key: str) -> State:
-        """The breaker's state as last kept."""
+        """The breaker's state, as of the last call or news: time may have half-opened it since."""
         return self._states.get(key) or Closed()
 
     def names(self) -> Sequence[str]:
@@ -56,19 +62,19 @@ class BreakerRegistry:
 
     def preview(self, keys: Sequence[str]) -> tuple[BreakerPermit, ...] | BreakerRefused:
         """What `admit` would answer now; changes nothing."""
-        admitted = self._admissions(keys)
-        if isinstance(admitted, BreakerRefused):
-            return admitted
-        return tuple(one.permit for one in admitted)
+        admissions = self._admit_all(keys)
+        if isinstance(admissions, BreakerRefused):
+            return admissions
+        return tuple(admission.permit for admission in admissions)
 
     def admit(self, keys: Sequence[str]) -> tuple[BreakerPermit, ...] | BreakerRefused:
-        """One pass of each breaker for one call, or the refusal that lasts longest."""
-        admitted = self._admissions(keys)
-        if isinstance(admitted, BreakerRefused):
-            return admitted
-        for key, one in zip(keys, admitted, strict=True):
-            self._keep(key, one.state, "here")
-        return tuple(one.permit for one in admitted)
+        """One permit of each breaker for one call, or the refusal that lasts longest."""
+        admissions = self._admit_all(keys)
+        if isinstance(admissions, BreakerRefused):
+            return admissions
+        for key, admission in zip(keys, admissions, strict=True):
+            self._move(key, admission.state, "here")
+        return tuple(admission.permit for admission in admissions)
 
     def probe_limit(self, key: str) -> int:
         """How many probes the breaker takes at once."""
@@ -78,7 +84,7 @@ class BreakerRegistry:
     def report_call(self, key: str, permit: BreakerPermit, signal: BreakerSignal) -> None:
         """The call that `permit` allowed has ended."""
         now = self._clock()
-        self._keep(
+        self._move(
             key,
             state_machine.report_call(self.state(key), permit, signal, now, self._rules),
             "here",
@@ -87,19 +93,19 @@ class BreakerRegistry:
     def open(self, key: str, signal: Tripped, origin: TransitionOrigin) -> None:
         """Open it at once: somebody else was told to stay away."""
         now = self._clock()
-        self._keep(
+        self._move(
             key, state_machine.open_breaker(self.state(key), signal, now, self._rules), origin
         )
 
     def close(self, key: str, origin: TransitionOrigin) -> None:
         """Close it: somebody else saw it recover, or an operator lifts a forced state."""
-        self._keep(key, state_machine.close_breaker(self.state(key)), origin)
+        self._move(key, state_machine.close_breaker(self.state(key)), origin)
 
     def force(self, key: str, *, to_open: bool, origin: TransitionOrigin) -> None:
-        """Hold it open or closed until `reset`."""
-        self._keep(key, state_machine.force_breaker(self.state(key), to_open=to_open), origin)
+        """Hold it open or closed until `close`."""
+        self._move(key, state_machine.force_breaker(self.state(key), to_open=to_open), origin)
 
-    def _admissions(self, keys: Sequence[str]) -> tuple[Admitted, ...] | BreakerRefused:
+    def _admit_all(self, keys: Sequence[str]) -> tuple[Admitted, ...] | BreakerRefused:
         now = self._clock()
         answers = [state_machine.admit_call(self.state(key), now, self._rules) for key in keys]
         refusals = [answer for answer in answers if isinstance(answer, BreakerRefused)]
@@ -107,11 +113,11 @@ class BreakerRegistry:
             return max(refusals, key=lambda refusal: refusal.until)
         return tuple(answer for answer in answers if isinstance(answer, Admitted))
 
-    def _keep(self, key: str, after: State, origin: TransitionOrigin) -> None:
+    def _move(self, key: str, after: State, origin: TransitionOrigin) -> None:
         before = self.state(key)
         self._states[key] = after
-        if type(before) is not type(after) or _moved(before, after):
-            self._hear(self._transition(key, before, after, origin))
+        if type(before) is not type(after) or _extended(before, after):
+            self._on_transition(self._transition(key, before, after, origin))
 
     def _transition(
         self, key: str, before: State, after: State, origin: TransitionOrigin
@@ -142,6 +148,6 @@ def state_name(state: State) -> StateName:
             return "forced_closed"
 
 
-def _moved(before: State, after: State) -> bool:
+def _extended(before: State, after: State) -> bool:
     """Whether an open breaker now stays open until another time."""
     return isinstance(before, Open) and isinstance(after, Open) and before.until != after.until

@@ -1,4 +1,4 @@
-"""What does the fleet's news change in this worker's breakers, and what of theirs is news to it?"""
+"""Breaker synchronisation: remote news applied here, local transitions announced to the fleet."""
 
 from collections.abc import Iterable
 from typing import assert_never
@@ -10,20 +10,20 @@ from workers.health.shared_state import BreakerNews
 
 
 def apply_remote_state(news: BreakerNews, breakers: BreakerRegistry) -> None:
-    """Believe a peer or an operator."""
-    key, now = news.breaker, breakers.state(news.breaker)
+    """Take over what a peer or an operator announced."""
+    key, state = news.breaker, breakers.state(news.breaker)
     match news.state:
         case "open":
             breakers.open(key, Tripped(news.reason, news.for_s), "peer")
-        case "closed" if isinstance(now, ForcedOpen | ForcedClosed):
+        case "closed" if isinstance(state, ForcedOpen | ForcedClosed):
             breakers.close(key, "operator")
-        case "closed" if not isinstance(now, Closed):
+        case "closed" if not isinstance(state, Closed):
             breakers.close(key, "peer")
         case "closed":
             pass
-        case "forced_open" if not isinstance(now, ForcedOpen):
+        case "forced_open" if not isinstance(state, ForcedOpen):
             breakers.force(key, to_open=True, origin="operator")
-        case "forced_closed" if not isinstance(now, ForcedClosed):
+        case "forced_closed" if not isinstance(state, ForcedClosed):
             breakers.force(key, to_open=False, origin="operator")
         case "forced_open" | "forced_closed":
             pass
@@ -48,20 +48,26 @@ def announcement(transition: Transition, worker: str) -> BreakerNews | None:
 
 
 def resynchronise(
-    known: Iterable[BreakerNews], breakers: BreakerRegistry, worker: str, now: float
+    fleet: Iterable[BreakerNews], breakers: BreakerRegistry, worker: str, now: float
 ) -> list[BreakerNews]:
-    """Believe all that the fleet knows after an absence; returned: what only this worker knows."""
-    told = {news.breaker: news for news in known}
-    for news in told.values():
+    """Take over all that the fleet knows, after an absence; returned: what only this worker knows.
+
+    fleet: every breaker there that isn't simply closed.
+    """
+    news_of = {news.breaker: news for news in fleet}
+    for news in news_of.values():
         apply_remote_state(news, breakers)
-    unknown = [key for key in breakers.names() if key not in told]
-    untold = []
-    for key in unknown:
-        match breakers.state(key):
+    announcements = []
+    for name in breakers.names():
+        if name in news_of:
+            continue
+        match breakers.state(name):
             case ForcedOpen() | ForcedClosed():
-                breakers.close(key, "operator")
+                # only operators force, and only by way of the fleet: it was lifted meanwhile
+                breakers.close(name, "operator")
             case Open(until=until, reason=reason):
-                untold.append(BreakerNews(key, "open", worker, reason, until - now))
+                # whether a peer closed it meanwhile can't be told: a probe will find out
+                announcements.append(BreakerNews(name, "open", worker, reason, until - now))
             case Closed() | HalfOpen():
                 pass
-    return untold
+    return announcements

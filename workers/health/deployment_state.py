@@ -1,4 +1,4 @@
-"""What does one worker know of one deployment, besides its breakers?"""
+"""Deployment state: what one worker knows of one deployment, besides its breakers."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -25,15 +25,17 @@ class BreakerKeys(NamedTuple):
 
 @dataclass(slots=True)
 class DeploymentState:
-    """no_place_until: the fleet's places for probes were taken; when to ask again."""
+    """Counters and estimates of one deployment, which change with every call."""
 
     keys: BreakerKeys
     concurrency: Concurrency
     latency: LatencyQuantile = field(default_factory=LatencyQuantile)
+    """Of the first tokens."""
     in_flight: int = 0
     calls: int = 0
     failures: int = 0
     probes_taken_until: float = 0
+    """The fleet's places for probes were taken: when to ask again, in seconds."""
 
     def record_outcome(
         self, outcome: CallOutcome, verdict: OutcomeVerdict, now: float, rules: ConcurrencyRules
@@ -54,9 +56,9 @@ class DeploymentState:
         """The time to the first token that counts as slow here."""
         if self.latency.known_s is None:
             return rules.slow_after_s
-        often = max(rules.fair_wait_s, rules.slow_factor * self.latency.known_s)
-        return min(rules.slow_after_s, often)
+        unusual_s = max(rules.fair_wait_s, rules.slow_factor * self.latency.known_s)
+        return min(rules.slow_after_s, unusual_s)
 
     def restart(self, rules: ConcurrencyRules) -> None:
-        """The deployment has recovered: it isn't hit by all that waited for it."""
+        """The deployment has recovered: its limit starts small and grows with every answer."""
         self.concurrency = limit_after_recovery(self.concurrency, rules)

@@ -1,4 +1,4 @@
-"""workers.health.gate."""
+"""Gate of a deployment: ready, or not now. What the plan knows of a deployment's health."""
 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -8,14 +8,15 @@ from runtime.circuit_breaker.rules import Reason
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """May be called now. probe: it is being tried again after an outage."""
+    """May be called now."""
 
     probe: bool = False
+    """It is being tried again after an outage."""
 
 
 @dataclass(frozen=True, slots=True)
 class NotNow:
-    """Not before `until`: its breaker is open, or its rate or concurrency limit is reached."""
+    """Not before `until` (seconds): its breaker is open, or one of its limits is reached."""
 
     until: float
     reason: Reason | Literal["rate", "concurrency"]

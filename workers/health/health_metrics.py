@@ -1,4 +1,4 @@
-"""What do the gauges say of each deployment, as this process sees it?"""
+"""Health gauges: each deployment's breaker and concurrency limit, as this process sees them."""
 
 import asyncio
 from collections.abc import Mapping
@@ -18,14 +18,14 @@ STATES: Final[Mapping[StateName, int]] = {
 _EVERY_S: Final = 1.0
 
 
-async def update_health_gauges(fleet: DeploymentAdmission, metrics: MetricsRegistry) -> None:
-    """Until cancelled."""
+async def update_health_gauges(admission: DeploymentAdmission, metrics: MetricsRegistry) -> None:
+    """Show them anew every second, until cancelled."""
     while True:
         states: dict[Labels, float] = {}
         limits: dict[Labels, float] = {}
-        for one in fleet.reports():
-            states[one.deployment,] = STATES[one.state]
-            limits[one.deployment,] = one.concurrency
+        for report in admission.reports():
+            states[report.deployment,] = STATES[report.state]
+            limits[report.deployment,] = report.concurrency
         metrics.show("switchgear_breaker_state", states)
         metrics.show("switchgear_concurrency_limit", limits)
         await asyncio.sleep(_EVERY_S)

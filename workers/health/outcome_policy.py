@@ -1,4 +1,4 @@
-"""What does the end of a call say: about its deployment, about its provider, and for the request?
+"""Outcome policy: what the end of a call says of its deployment, its provider and its request.
 
 Every kind of outcome is judged here and nowhere else.
 """
@@ -48,11 +48,13 @@ LoadSignal: TypeAlias = Literal["none", "drop"]
 
 @dataclass(frozen=True, slots=True)
 class OutcomeVerdict:
-    """One outcome, judged. deployment, provider: what their two breakers are told."""
+    """One outcome, judged."""
 
     follow_up: FollowUp
     deployment: BreakerSignal
+    """For the deployment's breaker."""
     provider: BreakerSignal = field(default_factory=Ignored)
+    """For the breaker of its provider's region."""
     load: LoadSignal = "none"
 
 
@@ -76,12 +78,14 @@ def judge_outcome(  # noqa: C901, PLR0911, PLR0912 -- one exhaustive table reads
             return OutcomeVerdict("elsewhere", Tripped("misconfigured"), Succeeded())
         case QuotaExhausted(until_s=until_s):
             return OutcomeVerdict("elsewhere", Tripped("quota", until_s), Succeeded())
+        # a limit is the account's at one deployment: the provider itself is well, and says so
         case RateLimited(wait_s=wait_s):
             return OutcomeVerdict("again", Tripped("rate_limited", wait_s), Succeeded(), "drop")
         case RampTooFast(wait_s=None):
             return OutcomeVerdict("again", Ignored(), Succeeded(), "drop")
         case RampTooFast(wait_s=wait_s):
             return OutcomeVerdict("again", Tripped("rate_limited", wait_s), Succeeded(), "drop")
+        # whoever is overloaded is it for all: the provider's breaker opens, in one region
         case Overloaded(wait_s=wait_s):
             return OutcomeVerdict("again", Ignored(), Tripped("overloaded", wait_s), "drop")
         case TimedOut() if took_s < fair_wait_s:
@@ -90,6 +94,7 @@ def judge_outcome(  # noqa: C901, PLR0911, PLR0912 -- one exhaustive table reads
             return OutcomeVerdict("again", CallFailure(), load="drop")
         case ServerError() | MalformedResponse() | StreamTruncated():
             return OutcomeVerdict("again", CallFailure(), Succeeded())
+        # a lost connection may be the way there: no word for or against the provider
         case ConnectionLost():
             return OutcomeVerdict("again", CallFailure())
         case _:

@@ -1,4 +1,4 @@
-"""Does this worker hold a share of a deployment's rate budget, and where does it get more?
+"""Rate leases: this worker's shares of the deployments' rate budgets.
 
 A share is leased from the fleet's bucket (or from this process's own, when Redis is away), spent
 without a round trip, and expires, so that an idle worker holds nothing back for long.
@@ -23,23 +23,28 @@ from workers.health.limits.rate_budget import (
 )
 from workers.providers.base.call_outcome import RateLimits
 
-Lease: TypeAlias = Callable[[str, Quota, LeaseRequest], Awaitable[LeaseGrant | None]]
-"""The fleet's bucket of a key; None when it can't be reached."""
+FleetBucket: TypeAlias = Callable[[str, Quota, LeaseRequest], Awaitable[LeaseGrant | None]]
+"""Leases from the fleet's bucket of a key; None when it can't be reached."""
 _LEASE_LASTS_S: Final = 1.0
 
 
 @dataclass(slots=True)
 class _Account:
-    """One deployment: its limits, this worker's share, the lowest remainder told, and when."""
+    """One deployment: its limits, and what this worker holds of its budget."""
 
     configured: Quota
     quota: Quota
+    """What holds now: configured, or lowered by the provider's word."""
     requests: float = 0
+    """Left of the lease; below zero when usage outran its estimate."""
     tokens: float = 0
     lease_ends: float = 0
-    shut_until: float = 0
-    left: tuple[float, float, float] = (math.inf, math.inf, 0)
-    own: BucketLevel | None = None
+    exhausted_until: float = 0
+    """The bucket had too little: when it is worth asking again."""
+    remaining: tuple[float, float, float] = (math.inf, math.inf, 0)
+    """The least requests and tokens left, as the provider said since the last lease; and when."""
+    local: BucketLevel | None = None
+    """The bucket of this process, for when the fleet's is away."""
     refill: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def spend(self, tokens: float, now: float) -> bool:
@@ -49,44 +54,48 @@ class _Account:
         self.tokens -= tokens
         return True
 
-    def ask(self, tokens: float, now: float) -> LeaseRequest:
-        remaining_requests, remaining_tokens, told_at = self.left
-        unspent = (self.requests, self.tokens)
-        returned_requests, returned_tokens = (
-            0 if math.isinf(amount) else amount for amount in unspent
+    def lease_request(self, tokens: float, now: float) -> LeaseRequest:
+        # All that is left of the old lease goes back, an expired one's too: it was taken out of the
+        # bucket, and no other worker can spend it. A debt goes back as well, which is how usage
+        # beyond its estimate reaches the fleet. An unlimited dimension has nothing to return, and
+        # infinity would fill the bucket once a limit becomes known.
+        requests, left_tokens = (
+            0 if math.isinf(amount) else amount for amount in (self.requests, self.tokens)
         )
-        age_s = now - told_at
+        # The provider's word is old by the time it is used: it is brought forward by the rate, so
+        # that a remainder of 0 from a minute ago doesn't stop a full bucket.
+        remaining_requests, remaining_tokens, said_at = self.remaining
+        age_s = now - said_at
         return LeaseRequest(
             tokens=tokens,
-            returned_requests=returned_requests,
-            returned_tokens=returned_tokens,
+            returned_requests=requests,
+            returned_tokens=left_tokens,
             remaining_requests=brought_forward(remaining_requests, self.quota.rpm, age_s),
             remaining_tokens=brought_forward(remaining_tokens, self.quota.tpm, age_s),
         )
 
-    def hold(self, granted: LeaseGrant, now: float) -> None:
-        self.requests, self.tokens = granted.requests, granted.tokens
+    def accept(self, grant: LeaseGrant, now: float) -> None:
+        self.requests, self.tokens = grant.requests, grant.tokens
         self.lease_ends = now + _LEASE_LASTS_S
-        self.shut_until = now + granted.wait_s if granted.wait_s > 0 else 0
-        self.left = (math.inf, math.inf, now)
+        self.exhausted_until = now + grant.wait_s if grant.wait_s > 0 else 0
+        # the bucket has heard the provider's word: said twice, it would hold back what was granted
+        self.remaining = (math.inf, math.inf, now)
 
 
 class RateLeases:
-    """The rate budgets of all deployments, as this worker may use them.
+    """The rate budgets of all deployments, as this worker may use them."""
 
-    fleet_size: how many workers share a budget while the fleet's bucket can't be reached.
-    """
-
-    def __init__(self, clock: Clock, lease: Lease | None = None) -> None:
+    def __init__(self, clock: Clock, lease: FleetBucket | None = None) -> None:
         self._clock = clock
         self._lease = lease
         self._accounts: dict[str, _Account] = {}
         self.fleet_size = 1
+        """How many workers share a budget while the fleet's bucket can't be reached."""
 
     def configure(self, key: str, configured: Quota) -> None:
         """The limits by configuration; what was learned is kept while they stay the same."""
-        known = self._accounts.get(key)
-        if known is None or known.configured != configured:
+        account = self._accounts.get(key)
+        if account is None or account.configured != configured:
             self._accounts[key] = _Account(configured, configured)
 
     def quota(self, key: str) -> Quota:
@@ -96,36 +105,39 @@ class RateLeases:
     def exhausted_until(self, key: str, tokens: float) -> float | None:
         """When to ask again, if the budget is known to have no room for `tokens` now."""
         account, now = self._accounts[key], self._clock()
-        if account.shut_until <= now:
+        if account.exhausted_until <= now:
             return None
-        roomy = now < account.lease_ends and account.requests >= 1 and account.tokens >= tokens
-        return None if roomy else account.shut_until
+        # one large call was refused: what is left of the lease may still do for a smaller one
+        fits = now < account.lease_ends and account.requests >= 1 and account.tokens >= tokens
+        return None if fits else account.exhausted_until
 
     async def reserve(self, key: str, tokens: float) -> float | None:
         """Reserve one request of `tokens` tokens: None, or when to ask again."""
         account = self._accounts[key]
         if not account.quota.known or account.spend(tokens, self._clock()):
             return None
+        # One call asks for all that wait: whoever gets the lock next spends what it got, or learns
+        # from it that there is nothing.
         async with account.refill:
             if account.spend(tokens, self._clock()):
                 return None
-            if account.shut_until <= self._clock():
+            if account.exhausted_until <= self._clock():
                 await self._refill(key, account, tokens)
-            return None if account.spend(tokens, self._clock()) else account.shut_until
+            return None if account.spend(tokens, self._clock()) else account.exhausted_until
 
     def settle_reservation(
         self, key: str, reserved: float, used: float, limits: RateLimits
     ) -> None:
-        """The call used `used` tokens (0: it never got there) and the response told `limits`."""
+        """The call used `used` tokens (0: it never got there) and the response said `limits`."""
         account = self._accounts[key]
         account.tokens += reserved - used
         account.quota = effective_quota(account.configured, account.quota, limits)
-        told = limits.requests.remaining, limits.tokens.remaining
-        if told != (None, None):
-            requests, tokens = (math.inf if one is None else one for one in told)
-            account.left = (
-                min(account.left[0], requests),
-                min(account.left[1], tokens),
+        remaining = limits.requests.remaining, limits.tokens.remaining
+        if remaining != (None, None):
+            requests, left_tokens = (math.inf if amount is None else amount for amount in remaining)
+            account.remaining = (
+                min(account.remaining[0], requests),
+                min(account.remaining[1], left_tokens),
                 self._clock(),
             )
 
@@ -136,17 +148,17 @@ class RateLeases:
         account.tokens += tokens
 
     async def _refill(self, key: str, account: _Account, tokens: float) -> None:
-        ask = account.ask(tokens, self._clock())
-        granted = None if self._lease is None else await self._lease(key, account.quota, ask)
-        if granted is None:
-            granted = self._own(account, ask)
-        account.hold(granted, self._clock())
+        request = account.lease_request(tokens, self._clock())
+        grant = None if self._lease is None else await self._lease(key, account.quota, request)
+        if grant is None:
+            grant = self._lease_locally(account, request)
+        account.accept(grant, self._clock())
 
-    def _own(self, account: _Account, ask: LeaseRequest) -> LeaseGrant:
+    def _lease_locally(self, account: _Account, request: LeaseRequest) -> LeaseGrant:
         """From a bucket of this process: its share of the whole, as large as the fleet last was."""
-        now, share = self._clock(), self.fleet_size
-        quota = Quota(
-            *(None if q is None else q / share for q in (account.quota.rpm, account.quota.tpm))
-        )
-        account.own, granted = grant_lease(account.own or full_buckets(quota, now), quota, ask, now)
-        return granted
+        now, size = self._clock(), self.fleet_size
+        limits = (account.quota.rpm, account.quota.tpm)
+        quota = Quota(*(None if limit is None else limit / size for limit in limits))
+        level = account.local or full_buckets(quota, now)
+        account.local, grant = grant_lease(level, quota, request, now)
+        return grant

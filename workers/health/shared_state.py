@@ -1,7 +1,7 @@
-"""What does the fleet share over Redis, and how does each worker hear of it?
+"""Shared health state in Redis: breaker news, places for probes, rate budgets, workers' reports.
 
-Breaker news, places for probes, and rate budgets. Everything here can be lost: a worker without
-Redis goes on with what it sees itself, and on the link's return both sides tell what they know.
+Everything here can be lost: a worker without Redis goes on with what it sees itself, and on the
+link's return both sides say what they know.
 Durations travel instead of instants, so that no two clocks need to agree.
 """
 
@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, TypeAlias, cast
 from redis.asyncio.client import PubSub
 
 from runtime.circuit_breaker.rules import Reason
-from runtime.redis.connection import RedisLink
+from runtime.redis.connection import RedisLink, raise_if_cancelled
 from runtime.redis.errors import REDIS_UNAVAILABLE
 from runtime.redis.key_names import named
 from runtime.redis.lease import CountingLeases, RedisAway
@@ -22,6 +22,7 @@ from runtime.redis.lua_files import lua
 from workers.health.limits.rate_budget import BURST_S, LEASE_S, LeaseGrant, LeaseRequest, Quota
 
 SharedBreakerState: TypeAlias = Literal["open", "closed", "forced_open", "forced_closed"]
+OnNews: TypeAlias = "Callable[[BreakerNews], None]"
 BREAKERS: Final = named("breakers")
 NEWS: Final = named("breakers", "news")
 WORKERS: Final = named("workers")
@@ -33,29 +34,30 @@ _UNLIMITED: Final = -1.0
 
 @dataclass(frozen=True, slots=True)
 class BreakerNews:
-    """A breaker's state as one worker, or an operator, tells it. for_s: how long it stays open."""
+    """A breaker's state as one worker, or an operator, announces it; the fields are the wire's."""
 
     breaker: str
     state: SharedBreakerState
     by: str
+    """The worker's or the operator's name."""
     reason: Reason = "failures"
     for_s: float = 0
+    """How long it stays open, in seconds."""
     force: bool = False
+    """An operator's word, which replaces an operator's word."""
 
 
 class SharedFleetState:
-    """One worker's side of what the fleet shares.
-
-    worker: a name that no other process has; following: set once it hears the fleet's news.
-    """
+    """One worker's side of what the fleet shares. worker: a name that no other process has."""
 
     def __init__(self, link: RedisLink, worker: str) -> None:
         self._link = link
         self.worker: Final = worker
         self.subscribed: Final = asyncio.Event()
+        """Set once this worker gets the fleet's news."""
         self._outbox: asyncio.Queue[Callable[[], Awaitable[object]]] = asyncio.Queue()
         script = link.redis.register_script
-        self._tell = script(lua("workers.health", "tell"))
+        self._publish = script(lua("workers.health", "publish_news"))
         self._probes = CountingLeases(link, life_s=_PROBE_LEASE_S)
         self._report = script(lua("workers.health", "report"))
         self._lease = script(lua("workers.health", "lease"))
@@ -74,30 +76,31 @@ class SharedFleetState:
         await self._outbox.join()
 
     async def exchange_news(
-        self, hear: Callable[[BreakerNews], None], meet: Callable[[Sequence[BreakerNews]], None]
+        self, on_news: OnNews, on_connect: Callable[[Sequence[BreakerNews]], None]
     ) -> None:
-        """Until cancelled: `hear` gets the news, `meet` all there is after each (re)connect."""
+        """Until cancelled. on_connect: gets all the news there is, after each (re)connect."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._send())
-            group.create_task(self._listen(hear, meet))
+            group.create_task(self._listen(on_news, on_connect))
 
     async def publish(self, news: BreakerNews) -> bool:
         """Send it now; False when Redis is away, or an operator holds the breaker."""
         args: list[str | float] = [NEWS, news.breaker, news.state, news.reason, news.for_s, news.by]
         args.append("1" if news.force else "0")
-        told: object = await self._run(lambda: self._tell([BREAKERS], args))
-        return told == 1
+        accepted: object = await self._run(lambda: self._publish([BREAKERS], args))
+        return accepted == 1
 
     async def all_news(self) -> Sequence[BreakerNews]:
         """Every breaker that isn't simply closed. Raises RedisError when Redis is away."""
         redis = self._link.redis
         seconds, micros = await redis.time()
-        kept = await cast("Awaitable[dict[str, str]]", redis.hgetall(BREAKERS))
+        stored = await cast("Awaitable[dict[str, str]]", redis.hgetall(BREAKERS))
         now = seconds + micros / 1e6
+        entries = ((breaker, json.loads(text)) for breaker, text in stored.items())
         return [
-            BreakerNews(key, one["state"], one["by"], one["reason"], one["ends"] - now)
-            for key, one in ((key, json.loads(text)) for key, text in kept.items())
-            if one["state"] != "open" or one["ends"] > now
+            BreakerNews(breaker, entry["state"], entry["by"], entry["reason"], entry["ends"] - now)
+            for breaker, entry in entries
+            if entry["state"] != "open" or entry["ends"] > now
         ]
 
     async def take_probe(self, breaker: str, number: int, places: int) -> bool:
@@ -106,29 +109,30 @@ class SharedFleetState:
         taken = await self._probes.take(key, self._probe_id(number), places)
         return isinstance(taken, RedisAway) or taken
 
-    def free_probe(self, breaker: str, number: int) -> None:
+    def release_probe(self, breaker: str, number: int) -> None:
         """The probe has ended: its place is free as soon as the loop gets to it."""
-        key, probe = named("probes", breaker), self._probe_id(number)
-        self._outbox.put_nowait(lambda: self._probes.release(key, probe))
+        key, holder = named("probes", breaker), self._probe_id(number)
+        self._outbox.put_nowait(lambda: self._probes.release(key, holder))
 
     def _probe_id(self, number: int) -> str:
         return f"{self.worker}:{number}"
 
-    async def lease_rate(self, key: str, quota: Quota, ask: LeaseRequest) -> LeaseGrant | None:
-        """As `limits.grant`, on the fleet's bucket; None when Redis is away."""
+    async def lease_rate(self, key: str, quota: Quota, request: LeaseRequest) -> LeaseGrant | None:
+        """As `grant_lease`, on the fleet's bucket; None when Redis is away."""
         args = [
             *(_number(limit) for limit in (quota.rpm, quota.tpm)),
-            *(BURST_S, LEASE_S, ask.tokens, ask.returned_requests, ask.returned_tokens),
-            *(_number(left) for left in (ask.remaining_requests, ask.remaining_tokens)),
+            *(BURST_S, LEASE_S),
+            *(request.tokens, request.returned_requests, request.returned_tokens),
+            *(_number(amount) for amount in (request.remaining_requests, request.remaining_tokens)),
         ]
         answer = await self._run(lambda: self._lease([named("rate", key)], args))
         return None if answer is None else _grant(quota, *map(float, answer))
 
     async def publish_report(self, report: str, silent_s: float) -> int | None:
-        """Leave this worker's report for `status`; how many workers have lately done so."""
+        """Leave this worker's report for `status`; how many workers did so within `silent_s`."""
         args: list[str | float] = [self.worker, report, silent_s]
-        living: int | None = await self._run(lambda: self._report([WORKERS, REPORTS], args))
-        return living
+        workers: int | None = await self._run(lambda: self._report([WORKERS, REPORTS], args))
+        return workers
 
     async def _run(self, command: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401 -- Lua's
         return await self._link.run(command)
@@ -138,31 +142,31 @@ class SharedFleetState:
             send = await self._outbox.get()
             await send()
             self._outbox.task_done()
+            raise_if_cancelled()
 
     async def _listen(
-        self, hear: Callable[[BreakerNews], None], meet: Callable[[Sequence[BreakerNews]], None]
+        self, on_news: OnNews, on_connect: Callable[[Sequence[BreakerNews]], None]
     ) -> None:
         while True:
             if await self._link.ping():
                 try:
-                    await self._subscribed(hear, meet)
+                    await self._listen_while_up(on_news, on_connect)
                 except REDIS_UNAVAILABLE:
                     self._link.lose()
             await asyncio.sleep(_PING_EVERY_S)
 
-    async def _subscribed(
-        self, hear: Callable[[BreakerNews], None], meet: Callable[[Sequence[BreakerNews]], None]
+    async def _listen_while_up(
+        self, on_news: OnNews, on_connect: Callable[[Sequence[BreakerNews]], None]
     ) -> None:
         async with self._link.redis.pubsub(ignore_subscribe_messages=True) as channel:
             await channel.subscribe(NEWS)
-            meet(await self.all_news())
+            # in this order: what is announced between the two arrives twice rather than never
+            on_connect(await self.all_news())
             self.subscribed.set()
             while await self._link.ping():
-                await self._hear_for(channel, hear, _PING_EVERY_S)
+                await self._receive(channel, on_news, _PING_EVERY_S)
 
-    async def _hear_for(
-        self, channel: PubSub, hear: Callable[[BreakerNews], None], seconds: float
-    ) -> None:
+    async def _receive(self, channel: PubSub, on_news: OnNews, seconds: float) -> None:
         loop = asyncio.get_running_loop()
         ends = loop.time() + seconds
         while (left_s := ends - loop.time()) > 0:
@@ -170,7 +174,7 @@ class SharedFleetState:
             if message is not None:
                 news = BreakerNews(**json.loads(message["data"]))
                 if news.by != self.worker:
-                    hear(news)
+                    on_news(news)
 
 
 def _number(limit: float | None) -> float:

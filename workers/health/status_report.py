@@ -1,6 +1,6 @@
-"""What does each worker tell `status`, and what does it add up to for the fleet?"""
+"""Status reports: what each worker reports of its deployments, and their sum over the fleet."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
@@ -10,7 +10,7 @@ from workers.health.shared_state import BreakerNews
 
 
 class DeploymentReport(BaseModel):
-    """One deployment as one worker sees it. Limits: None = no limit known."""
+    """One deployment as one worker sees it; the fields are those of the stored JSON."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -23,12 +23,15 @@ class DeploymentReport(BaseModel):
     calls: int
     failures: int
     rpm: float | None = None
+    """Requests a minute; None = no limit known."""
     tpm: float | None = None
+    """Tokens a minute; None = no limit known."""
     typical_s: float | None = None
+    """The time within which 95 % of the calls give their first token, once it is known."""
 
 
 class WorkerReport(BaseModel):
-    """All that one worker tells."""
+    """All that one worker reports."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -38,12 +41,13 @@ class WorkerReport(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class DeploymentStatus:
-    """One deployment for the whole fleet. reason: of its breaker."""
+    """One deployment for the whole fleet: counts are sums over its workers."""
 
     deployment: str
     breaker: str
     state: str
     reason: str
+    """Why its breaker is open, and for how long or by whom; empty when it isn't."""
     in_flight: int
     concurrency: int
     calls: int
@@ -57,39 +61,39 @@ def fleet_status(
     reports: Iterable[WorkerReport], news: Iterable[BreakerNews]
 ) -> list[DeploymentStatus]:
     """One line a deployment, by name; what the fleet was told of a breaker beats what one saw."""
-    seen: dict[str, list[DeploymentReport]] = {}
-    for report in reports:
-        for one in report.deployments:
-            seen.setdefault(one.deployment, []).append(one)
-    told = {one.breaker: one for one in news}
-    return [_line(name, seen[name], told) for name in sorted(seen)]
+    by_deployment: dict[str, list[DeploymentReport]] = {}
+    for worker in reports:
+        for report in worker.deployments:
+            by_deployment.setdefault(report.deployment, []).append(report)
+    news_of = {entry.breaker: entry for entry in news}
+    return [_sum(name, by_deployment[name], news_of) for name in sorted(by_deployment)]
 
 
-def _line(
-    name: str, seen: Sequence[DeploymentReport], told: dict[str, BreakerNews]
+def _sum(
+    name: str, reports: Sequence[DeploymentReport], news_of: Mapping[str, BreakerNews]
 ) -> DeploymentStatus:
-    first = seen[0]
-    news = told.get(first.breaker) or told.get(first.provider_breaker)
-    half_open = any(one.state == "half_open" for one in seen)
-    typical = [one.typical_s for one in seen if one.typical_s is not None]
+    first = reports[0]
+    news = news_of.get(first.breaker) or news_of.get(first.provider_breaker)
+    half_open = any(report.state == "half_open" for report in reports)
+    typical = [report.typical_s for report in reports if report.typical_s is not None]
     return DeploymentStatus(
         deployment=name,
         breaker=first.breaker,
         state=news.state if news else "half_open" if half_open else "closed",
         reason=_reason(news) if news else "",
-        in_flight=sum(one.in_flight for one in seen),
-        concurrency=sum(one.concurrency for one in seen),
-        calls=sum(one.calls for one in seen),
-        failures=sum(one.failures for one in seen),
-        rpm=_least(one.rpm for one in seen),
-        tpm=_least(one.tpm for one in seen),
+        in_flight=sum(report.in_flight for report in reports),
+        concurrency=sum(report.concurrency for report in reports),
+        calls=sum(report.calls for report in reports),
+        failures=sum(report.failures for report in reports),
+        rpm=_least(report.rpm for report in reports),
+        tpm=_least(report.tpm for report in reports),
         typical_s=max(typical) if typical else None,
     )
 
 
 def _reason(news: BreakerNews) -> str:
-    left = f", {news.for_s:.1f} s left" if news.state == "open" else f", by {news.by}"
-    return news.reason + left
+    detail = f"{news.for_s:.1f} s left" if news.state == "open" else f"by {news.by}"
+    return f"{news.reason}, {detail}"
 
 
 def _least(limits: Iterable[float | None]) -> float | None:
