@@ -30,7 +30,6 @@ from cache.results.lookup_result import Hit, Miss
 from cache.semantic.embedder import LocalEmbedder
 from cache.semantic.vector_index import ProcessIndex, RedisIndex, VectorIndex
 from cache.semantic.verifier_file import load_verifier
-from cache.settings import CacheSettings
 from cache.storage.entry import encode_entry
 from dev.redis_server import redis_server, url_of
 from producers.contract import (
@@ -43,6 +42,7 @@ from producers.contract import (
     Timings,
     Usage,
 )
+from runtime.config.sections.cache import CacheSettings
 
 RESULTS: Final = Path(__file__).with_name("results")
 ROUTE: Final = Route(tier="economy")

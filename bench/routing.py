@@ -25,12 +25,17 @@ from router.serve.process import routing_config
 from router.text import features
 from runtime.config.config_file import parse_config
 from runtime.config.pricing import Pricing
+from runtime.config.sections.policy import PolicySettings
 
 RESULTS = Path(__file__).with_name("results") / "routing.json"
-LEGAL_RULE = {
-    "rules": [{"when": {"tasks": ["legal"]}, "at_least": "premium", "because": "legal analysis"}],
-    "min_quality": 0.8,
-}
+LEGAL_RULE = PolicySettings.model_validate(
+    {
+        "rules": [
+            {"when": {"tasks": ["legal"]}, "at_least": "premium", "because": "legal analysis"}
+        ],
+        "min_quality": 0.8,
+    }
+)
 
 
 def ranking(rows: Sequence[Row]) -> dict[str, Any]:

@@ -16,9 +16,9 @@ from router.decide import success_model
 from router.decide.success_model import Scores
 from router.learn.estimate import Estimate, logit
 from router.learn.outcome_store import OutcomeStore, WeighedOutcome
-from router.learn.settings import LearningSettings
 from router.serve.model_file import default_model
 from router.text import features
+from runtime.config.sections.policy import LearningSettings
 
 RULES = LearningSettings(enabled=True, max_shift=1.0)
 BINS = 10

@@ -13,9 +13,9 @@ from dev.routing_data import Row
 from producers.contract import Request, Route, Usage
 from router.decide import policy, success_model
 from router.decide.cascade import expect
-from router.decide.settings import CascadeSettings
 from router.decide.tier_candidates import RoutingConfig
 from router.text import features
+from runtime.config.sections.policy import CascadeSettings
 
 CATCHES = (0.6, 0.8, 0.95)
 FALSE_ALARMS = 0.02

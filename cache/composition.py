@@ -11,7 +11,7 @@ from cache.lookup import CacheLookup, SemanticStep
 from cache.semantic.embedder import Embedder, LocalEmbedder, NoEmbedder, OpenAiEmbedder
 from cache.semantic.vector_index import ProcessIndex, RedisIndex, VectorIndex, has_vector_sets
 from cache.semantic.verifier_file import NoVerifier, load_verifier
-from cache.settings import CacheSettings
+from runtime.config.sections.cache import CacheSettings
 from runtime.redis.errors import REDIS_UNAVAILABLE
 
 _log = logging.getLogger(__name__)

@@ -22,7 +22,6 @@ from cache.results.lookup_result import Bypass, Hit, LookupResult, Miss, Refresh
 from cache.semantic.embedder import Embedder
 from cache.semantic.semantic_search import NoMatch, SemanticMatch, SemanticSearch
 from cache.semantic.vector_index import VectorIndex
-from cache.settings import CacheSettings, CacheStep
 from cache.shadow_checks import AnswerComparison, AnswerSimilarity, ShadowChecks
 from cache.storage.batched_reads import BatchedReads, Unavailable
 from cache.storage.entry import CacheEntry, entry_usage, lifetime_ms
@@ -42,6 +41,7 @@ from cache.verification.verifier import Verifier
 from observability.tracing.semconv import CACHE_ROLE
 from observability.tracing.tracer import OpenSpan, Tracer
 from producers.contract import CacheOutcome, Done, Request, Route
+from runtime.config.sections.cache import CacheSettings, CacheStep
 from runtime.redis.pipelining import PipelineLane
 
 _log = logging.getLogger(__name__)

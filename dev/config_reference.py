@@ -3,13 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from pydantic import BaseModel
 from pydantic_settings import BaseSettings
 
-from cache.settings import CacheSettings
 from observability.settings import ObservabilitySettings
 from producers.settings import ClientSettings
-from router.decide.settings import PolicySettings
 from runtime.config.catalog import Catalog
 from runtime.process.settings import ServiceSettings
 
@@ -21,10 +18,6 @@ mistake in a file, with its line.
 
 Secrets are never in the file: a deployment names the environment variables that hold them.
 """
-_OWN_READERS: Final[Mapping[str, type[BaseModel]]] = {
-    "policy": PolicySettings,
-    "cache": CacheSettings,
-}
 _PROCESSES: Final[Mapping[str, type[BaseSettings]]] = {
     "Router and workers": ServiceSettings,
     "Ledger, reports and live page": ObservabilitySettings,
@@ -36,10 +29,6 @@ def config_reference() -> str:
     """The page."""
     catalog = Catalog.model_json_schema()
     parts = [_HEAD, "## switchgear.yaml\n", *tables("", catalog, catalog.get("$defs", {}))]
-    for section, model in _OWN_READERS.items():
-        schema = model.model_json_schema()
-        parts.append(f"## The section `{section}`\n")
-        parts += tables(section, schema, schema.get("$defs", {}))
     parts.append("## Environment variables\n")
     for process, settings in _PROCESSES.items():
         parts += [f"### {process}\n", variables(settings)]
@@ -62,7 +51,7 @@ def table(properties: Mapping[str, Schema], required: set[str]) -> str:
     """One row for each key."""
     rows = ["| key | takes | default | |", "| --- | --- | --- | --- |"]
     for key, schema in properties.items():
-        default = "required" if key in required else code(schema.get("default", ""))
+        default = "required" if key in required else code(default_of(schema))
         words = " ".join(str(schema.get("description", "")).split())
         rows.append(f"| `{key}` | {cell(kind(schema))} | {default} | {cell(words)} |")
     return "\n".join([*rows, ""])
@@ -111,9 +100,20 @@ def description(schema: Schema) -> str:
     return f"{schema.get('description', '')}\n"
 
 
+def default_of(schema: Schema) -> object:
+    """Nothing for a section, whose defaults stand in its own table; a set in a fixed order."""
+    match schema.get("default", ""):
+        case dict():
+            return ""
+        case list() as items if schema.get("uniqueItems"):
+            return sorted(items)
+        case default:
+            return default
+
+
 def code(value: object) -> str:
     """A default as it would be written; nothing where there is none."""
-    return "" if value in ("", None, [], {}) else f"`{value}`"
+    return "" if value in ("", None, []) else f"`{value}`"
 
 
 def cell(text: str) -> str:

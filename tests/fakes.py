@@ -11,10 +11,10 @@ from typing import Any, TypeAlias
 from cache.identity.key import Question
 from cache.identity.terms import LookupTerms
 from cache.results.lookup_result import Bypass, Hit, LookupResult, Miss, Refresh, ShadowCheck
-from cache.settings import CachePolicy
 from cache.storage.invalidation import Invalidation
 from observability.tracing.tracer import OpenSpan
 from producers.contract import CacheOutcome, Done, Request, Route, Usage, UsageEvent
+from runtime.config.sections.cache import CachePolicy
 from workers.delivery.idempotency import Claim, Claimed, Conflict, FinalRecords, Recorded, Unguarded
 from workers.delivery.request_identity import Identity
 from workers.prompt_cache.policy import PrefixUses

@@ -17,7 +17,6 @@ from redis.backoff import NoBackoff
 
 from cache.composition import open_lookup
 from cache.lookup import CacheLookup
-from cache.settings import CacheSettings
 from observability.grounding.groundedness import FLAGGED_SHARE
 from observability.logs import logger
 from observability.metrics.registry import MetricsRegistry
@@ -72,7 +71,7 @@ async def build_pool(
     lookup = await _lookup(parts, catalog, redis, session, environment)
     pricing = Pricing(load_price_book())
     admission = _admission(process, catalog, link)
-    follow = live.follow(lambda snapshot: admission.configure(snapshot.catalog))
+    follow = live.watch(lambda snapshot: admission.configure(snapshot.catalog))
     for work in (
         admission.share_with_fleet(),
         update_health_gauges(admission, process.metrics),
@@ -104,8 +103,7 @@ async def _lookup(
     session: ClientSession,
     environment: Mapping[str, str],
 ) -> CacheLookup:
-    settings = CacheSettings.model_validate(catalog.cache)
-    lookup = await open_lookup(settings, redis, session=session, environment=environment)
+    lookup = await open_lookup(catalog.cache, redis, session=session, environment=environment)
     parts.push_async_callback(lookup.close)
     return lookup
 

@@ -14,8 +14,8 @@ from cache.commands.pair_judge import PairJudge
 from cache.commands.pairs_file import read_pairs_file, split_lines
 from cache.commands.surroundings import CommandError, load_model
 from cache.semantic.error_bound import clopper_pearson
-from cache.settings import CacheSettings
 from cache.verification.quantized_embedding import Vector
+from runtime.config.sections.cache import CacheSettings
 
 RATES: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 LEAST_OTHERS: Final = 200

@@ -3,10 +3,10 @@
 from redis.asyncio import Redis
 
 from cache.commands.surroundings import CommandError
-from cache.settings import CacheSettings
 from cache.storage.batched_reads import BatchedReads
 from cache.storage.invalidation import Invalidation, invalidate
 from cache.storage.store import EntryStore
+from runtime.config.sections.cache import CacheSettings
 from runtime.redis.errors import REDIS_UNAVAILABLE
 from runtime.redis.pipelining import PipelineLane
 

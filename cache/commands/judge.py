@@ -6,7 +6,7 @@ from pathlib import Path
 from cache.commands.pair_judge import PairJudge, verdict_lines
 from cache.commands.pairs_file import BadLine, read_pairs_file, split_lines
 from cache.commands.surroundings import CommandError, load_model
-from cache.settings import CacheSettings
+from runtime.config.sections.cache import CacheSettings
 
 MAX_TARGET = 0.2
 """The greatest false-hit rate that calibration covers."""

@@ -8,9 +8,9 @@ from redis.asyncio import Redis
 
 from cache.commands.surroundings import CommandError
 from cache.semantic.error_bound import BoundStatus, clopper_pearson, decode_error_bound
-from cache.settings import CacheSettings
 from cache.storage.batched_reads import BatchedReads
 from cache.storage.store import EntryStore
+from runtime.config.sections.cache import CacheSettings
 from runtime.redis.errors import REDIS_UNAVAILABLE
 from runtime.redis.pipelining import PipelineLane
 

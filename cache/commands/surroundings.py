@@ -11,9 +11,9 @@ from redis.asyncio import Redis
 
 from cache.semantic.embedder import LocalEmbedder, NoEmbedder
 from cache.semantic.verifier_file import NoVerifier, load_verifier
-from cache.settings import CacheSettings
 from cache.verification.verifier import Verifier
-from runtime.config.config_file import ConfigError, parse_config
+from runtime.config.config_file import ConfigError, read_config
+from runtime.config.sections.cache import CacheSettings
 from runtime.process.settings import ServiceSettings
 
 
@@ -39,11 +39,11 @@ def cache_settings(config: Path | None = None) -> CacheSettings:
     if not is_named and not path.exists():
         return CacheSettings()
     try:
-        return CacheSettings.model_validate(parse_config(path.read_text(encoding="utf-8")).cache)
-    except (OSError, UnicodeDecodeError, ConfigError) as error:
-        raise CommandError(f"{path}: {error}") from None
-    except ValidationError as error:
-        raise CommandError(f"{path}: cache: {error}") from None
+        return read_config(path).cache
+    except ConfigError as error:
+        raise CommandError(str(error)) from None
+    except OSError as error:
+        raise CommandError(f"{path}: {error.strerror}") from None
 
 
 def redis_client(address: str | None = None) -> Redis:

@@ -8,8 +8,8 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
-from cache.settings import CachePolicy
 from producers.contract import ChatBody, Done
+from runtime.config.sections.cache import CachePolicy
 
 
 @dataclass(frozen=True, slots=True)

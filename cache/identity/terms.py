@@ -8,8 +8,8 @@ from typing import TypeAlias
 
 from cache.identity.cacheable import refuse_request
 from cache.identity.key import NotCacheable, Question, model_class, question_of
-from cache.settings import CachePolicy, CacheSettings
 from producers.contract import Request, Route
+from runtime.config.sections.cache import CachePolicy, CacheSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from cache.settings import CacheSettings
 from cache.verification.verifier import Verifier, read_verifier
+from runtime.config.sections.cache import CacheSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from producers.contract import FailureCode, Request
-from router.decide.settings import PolicySettings
-from runtime.config.catalog import AUTO, Catalog
+from runtime.config.catalog import Catalog
+from runtime.config.references import AUTO
+from runtime.config.sections.policy import PolicySettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ enough, and safe when its check catches what it gets wrong.
 from dataclasses import dataclass
 from decimal import Decimal
 
-from router.decide.settings import CascadeSettings
 from router.decide.tier_candidates import TierCandidate
+from runtime.config.sections.policy import CascadeSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,6 @@ from hashlib import blake2b
 from producers.contract import Request, Route
 from router.decide import cascade
 from router.decide.caller_overrides import RouteRejected, caller_override
-from router.decide.settings import PolicySettings, RoutingRule, When
 from router.decide.success_model import Scores
 from router.decide.tier_candidates import (
     MICRO_USD_PER_USD,
@@ -28,6 +27,7 @@ from router.decide.tier_candidates import (
     evaluate_tiers,
 )
 from router.text.features import Features
+from runtime.config.sections.policy import PolicySettings, RoutingRule, When
 
 __all__ = ["RouteRejected", "RoutingConfig", "choose_route"]
 

@@ -11,7 +11,7 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from router.decide.settings import PolicyShare, TaskProfile
+from runtime.config.sections.policy import PolicyShare, TaskProfile
 
 MIN_OUTCOMES: Final = 30
 """Outcomes of a task at a tier below which nothing is said about it."""

@@ -8,12 +8,12 @@ from typing import Final, Literal, TypeAlias
 from producers.contract import Candidate, Demands, Request, Usage
 from router.decide.caller_overrides import CallerOverride
 from router.decide.demands import binds_zone, demands_of
-from router.decide.settings import PolicySettings, RoutingRule, TaskProfile
 from router.decide.success_model import Scores, SuccessModel
 from router.learn.estimate import Estimate, PosteriorSuccess, prior_only
 from router.text.features import Features
 from runtime.config.catalog import Catalog, Deployment, Tenant
 from runtime.config.eligibility import ineligibility, too_long
+from runtime.config.sections.policy import PolicySettings, RoutingRule, TaskProfile
 
 PriceByName: TypeAlias = Callable[[str, Usage], Decimal | None]
 """(deployment, usage) → micro-USD; None = unpriced."""

@@ -24,8 +24,8 @@ from router.learn.calibration import (
     logit_standard_error,
 )
 from router.learn.estimate import Estimate, OutcomeKey, PosteriorSuccess, logit, sigmoid
-from router.learn.feedback_reliability import HUMAN_SOURCES
-from router.learn.settings import LearningSettings
+from runtime.config.sections.feedback_reliability import HUMAN_SOURCES
+from runtime.config.sections.policy import LearningSettings
 
 MAX_TRACKS: Final = 2_000
 MAX_TASKS: Final = 100

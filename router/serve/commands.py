@@ -21,7 +21,6 @@ from observability.terminal import cell, readable_json
 from producers.contract import Request, Route, Routing
 from router.decide import policy, success_model
 from router.decide.caller_overrides import RouteRejected
-from router.decide.settings import TaskProfile
 from router.decide.success_model import Scores
 from router.decide.task_profiles import learn_profiles, read_outcomes
 from router.decide.tier_candidates import RoutingConfig
@@ -31,6 +30,7 @@ from router.text import features
 from router.text.features import Features
 from runtime.config.config_file import parse_config
 from runtime.config.pricing import Pricing
+from runtime.config.sections.policy import TaskProfile
 
 _NO_DEMANDS: Final = Routing()
 _SIZES: Final = (

@@ -14,7 +14,6 @@ from observability.price_lists import load_price_book
 from producers.contract import Route, Usage, topics
 from producers.contract.feedback import Feedback
 from producers.kafka.broker import Record
-from router.decide import settings as policy_settings
 from router.decide.caller_overrides import RouteRejected
 from router.decide.partition_key import PrefixShares
 from router.decide.success_model import SuccessModel
@@ -52,7 +51,7 @@ async def serve_router(settings: ServiceSettings) -> None:
         live = ReloadedConfig(
             settings.config, lambda catalog: routing_config(catalog, pricing, model, outcomes)
         )
-        parts.enter_context(background_task(live.follow(lambda _: None)))
+        parts.enter_context(background_task(live.watch(lambda _: None)))
         pressure = _pressure(parts, process, live)
         learn = partial(_learn, outcomes, live)
         await parts.enter_async_context(
@@ -99,12 +98,12 @@ def _stream(source: KafkaSource, router: RouterDependencies) -> ConsumerStream:
 def routing_config(
     catalog: Catalog, pricing: Pricing, model: SuccessModel, outcomes: OutcomeStore | None = None
 ) -> RoutingConfig:
-    """What decisions rest on. Raises ValueError when the policy section is wrong."""
+    """What decisions rest on."""
 
     def price_of(deployment: str, usage: Usage) -> Decimal | None:
         return pricing.price_of(catalog.deployments[deployment], usage)
 
-    settings = policy_settings.parse_policy(catalog.policy, catalog)
+    settings = catalog.policy
     if outcomes is None:
         return RoutingConfig(catalog, settings, price_of, model)
     posterior = outcomes.posterior_with(settings.learning)

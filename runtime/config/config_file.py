@@ -1,103 +1,140 @@
-"""Is a text a usable `switchgear.yaml`, and if not, which line must change to what?"""
+"""Configuration check: is a text a usable `switchgear.yaml`, and if not, which line must change?
 
-from collections.abc import Iterator, Sequence
+Router, workers, cache and the command `switchgear config check` accept exactly what `check_config`
+accepts. What depends on the machine (keys, addresses, importable validators) is checked where it is
+used.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Final
 
-import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from runtime.config.catalog import Catalog, IncoherentError
+from runtime.config.catalog import Catalog, UndefinedNamesError
+from runtime.config.config_schema import keys_at
+from runtime.config.references import ConfigPath, suggest_name, undefined_names
+from runtime.config.yaml_document import UnreadableYaml, YamlDocument, read_yaml
+
+MAX_PROBLEMS: Final = 100
+"""Of each kind; who mends a hundred sees the next hundred."""
+_EXPECTED: Final = re.compile(r"(?:Input|String) should (.*?)(?: or instance of \w+)?$")
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigProblem:
+    """A mistake and how to mend it."""
+
+    line: int | None
+    """From 1; None when the mistake has no place in the text."""
+    where: str
+    """The keys that lead there, joined by dots."""
+    what: str
+    fix: str
+
+    def __str__(self) -> str:
+        line = "" if self.line is None else f"line {self.line}: "
+        return f"{line}{self.where}: {self.what}; {self.fix}"
 
 
 @dataclass(eq=False)
 class ConfigError(Exception):
-    """The file can't be used. problems: one line each, with the number of the line to change."""
+    """The file can't be used. problems: in the order of their lines."""
 
-    problems: tuple[str, ...]
+    problems: tuple[ConfigProblem, ...]
+    file: Path = Path("switchgear.yaml")
 
     def __str__(self) -> str:
-        return "switchgear.yaml: " + "\n  ".join(self.problems)
+        return f"{self.file}: " + "\n  ".join(map(str, self.problems))
 
 
-def parse_config(text: str) -> Catalog:
-    """The catalog of a YAML text. Raises ConfigError."""
-    tree, value = _read(text)
-    if twice := tuple(_defined_twice(tree)):
-        raise ConfigError(twice)
+def read_config(path: Path) -> Catalog:
+    """The catalogue of a file. Raises ConfigError or OSError."""
     try:
-        return Catalog.model_validate(value)
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        problem = ConfigProblem(None, "the file", f"not UTF-8: {error.reason}", "save it as UTF-8")
+        raise ConfigError((problem,), path) from None
+    return parse_config(text, path)
+
+
+def parse_config(text: str, file: Path = Path("switchgear.yaml")) -> Catalog:
+    """The catalogue of a YAML text. Raises ConfigError, which names `file`."""
+    match check_config(text):
+        case Catalog() as catalog:
+            return catalog
+        case problems:
+            raise ConfigError(problems, file)
+
+
+def check_config(text: str) -> Catalog | tuple[ConfigProblem, ...]:
+    """The catalogue with every section checked, or every mistake in the order of its line."""
+    document = read_yaml(text)
+    if isinstance(document, UnreadableYaml):
+        return (ConfigProblem(document.line, "the file", document.what, document.fix),)
+    problems = [*_duplicate_keys(document), *_undefined_names(document)][:MAX_PROBLEMS]
+    try:
+        # the contract's models pass over keys of newer clients; in the file they are mistakes
+        catalog = Catalog.model_validate(document.data, extra="forbid")
     except ValidationError as error:
-        problems = (line for problem in error.errors() for line in _explain(tree, problem))
-        raise ConfigError(tuple(problems)) from None
+        problems += [
+            _refused_value(document, detail)
+            for detail in error.errors(include_url=False, include_input=False)[:MAX_PROBLEMS]
+            if not _reports_undefined_names(detail)
+        ]
+    else:
+        if not problems:
+            return catalog
+    return tuple(sorted(problems, key=lambda problem: problem.line or 0))
 
 
-def _read(text: str) -> tuple[yaml.Node | None, Any]:
-    try:
-        return yaml.compose(text, Loader=yaml.SafeLoader), yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        line = 1 if error.problem_mark is None else error.problem_mark.line + 1
-        raise ConfigError((f"line {line}: not YAML: {error.problem or error.context}",)) from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        # such as a date that doesn't exist: the reader knows no line
-        raise ConfigError((f"not YAML: {error}",)) from None
+def _duplicate_keys(document: YamlDocument) -> Iterator[ConfigProblem]:
+    for duplicate in document.duplicates:
+        what = f"also defined on line {duplicate.first_line}"
+        yield ConfigProblem(duplicate.line, ".".join(duplicate.path), what, "keep one")
 
 
-def _defined_twice(node: yaml.Node | None, within: str = "") -> Iterator[str]:
-    """YAML's readers take the last one without a word."""
-    if not isinstance(node, yaml.MappingNode):
-        return
-    seen: dict[str, int] = {}
-    for key, value in node.value:
-        line = key.start_mark.line + 1
-        if str(key.value) in seen:
-            first = seen[str(key.value)]
-            yield f"line {line}: {within}{key.value}: also defined on line {first}; keep one"
-        seen[str(key.value)] = line
-        yield from _defined_twice(value, f"{within}{key.value}.")
+def _undefined_names(document: YamlDocument) -> Iterator[ConfigProblem]:
+    if isinstance(document.data, Mapping):
+        for name in undefined_names(document.data):
+            line, what = document.line_of(name.path), f"{name.name!r} is not defined"
+            yield ConfigProblem(line, ".".join(name.path), what, name.suggestion)
 
 
-def _explain(tree: yaml.Node | None, problem: ErrorDetails) -> Iterator[str]:
-    error = problem.get("ctx", {}).get("error")
-    if isinstance(error, IncoherentError):
-        yield from (_at(tree, path, words) for path, words in error.problems)
-        return
-    yield _at(tree, [str(step) for step in problem["loc"]], _words(problem))
+def _reports_undefined_names(detail: ErrorDetails) -> bool:
+    """Whether the catalogue reports in one what `_undefined_names` reports with its lines."""
+    return isinstance(detail.get("ctx", {}).get("error"), UndefinedNamesError)
 
 
-def _words(problem: ErrorDetails) -> str:
-    match problem["type"]:
+def _refused_value(document: YamlDocument, detail: ErrorDetails) -> ConfigProblem:
+    path = tuple(str(step) for step in detail["loc"] if step != "[key]")
+    what, fix = _words(detail, path)
+    return ConfigProblem(document.line_of(path), ".".join(path) or "the file", what, fix)
+
+
+def _words(detail: ErrorDetails, path: ConfigPath) -> tuple[str, str]:
+    """(what is wrong, what to do) of a value that the section's model refused."""
+    message = detail["msg"].removeprefix("Value error, ")
+    match detail["type"]:
         case "extra_forbidden":
-            return "unknown key; remove it or mend its name"
+            return "unknown key", _key_fix(path)
         case "missing":
-            return "this key is missing; add it"
+            return "this key is missing", "add it"
+        case "value_error" if "; " in message:
+            what, _, fix = message.rpartition("; ")
+            return what, fix
+        case _ if expected := _EXPECTED.match(message):
+            return "this value can't be used", f"it should {expected[1]}"
         case _:
-            return problem["msg"].removeprefix("Value error, ")
+            return message, "change the value"
 
 
-def _at(tree: yaml.Node | None, path: Sequence[str], words: str) -> str:
-    return f"line {_line_of(tree, path)}: {'.'.join(path) or 'the file'}: {words}"
-
-
-def _line_of(node: yaml.Node | None, path: Sequence[str]) -> int:
-    """The line (from 1) of the deepest part of `path` that the text has."""
-    line = 1
-    for step in path:
-        found = _child(node, step)
-        if found is None:
-            break
-        line, node = found
-    return line
-
-
-def _child(node: yaml.Node | None, step: str) -> tuple[int, yaml.Node] | None:
-    match node:
-        case yaml.MappingNode():
-            pairs = (pair for pair in node.value if pair[0].value == step)
-            return next(((key.start_mark.line + 1, value) for key, value in pairs), None)
-        case yaml.SequenceNode() if step.isdigit() and int(step) < len(node.value):
-            child = node.value[int(step)]
-            return child.start_mark.line + 1, child
-        case _:
-            return None
+def _key_fix(path: ConfigPath) -> str:
+    keys = keys_at(path[:-1])
+    nearest = suggest_name(path[-1], keys)
+    if nearest is not None:
+        return f"did you mean {nearest!r}?"
+    return f"remove it; known are: {', '.join(keys)}" if keys else "remove it"

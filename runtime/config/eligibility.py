@@ -1,4 +1,4 @@
-"""May this deployment see this request, and can it serve it?
+"""Eligibility of a deployment: may it see this request, and can it serve it?
 
 Residency and self-hosting are promises to the tenant: nothing later weakens them.
 """
@@ -16,7 +16,7 @@ def ineligibility(deployment: Deployment, model: Model, demands: Demands) -> str
     if demands.self_hosted_only and not deployment.self_hosted:
         return "not self-hosted"
     if not _in_zone(deployment, demands.zones):
-        return f"in zone {deployment.zone}, data must stay in {_list(demands.zones)}"
+        return f"in zone {deployment.zone}, data must stay in {_alternatives(demands.zones)}"
     return _incapable(model, demands)
 
 
@@ -42,7 +42,7 @@ def _in_zone(deployment: Deployment, zones: tuple[str, ...] | None) -> bool:
 def _incapable(model: Model, demands: Demands) -> str | None:
     missing = frozenset(demands.needs) - model.capabilities
     if missing:
-        return f"can't do {_list(missing)}"
+        return f"can't do {_alternatives(missing)}"
     if too_long(model, demands):
         size = f"{demands.prompt_tokens} tokens and {demands.output_tokens} for the answer"
         return f"context window of {model.context_window} is too small for {size}"
@@ -51,5 +51,5 @@ def _incapable(model: Model, demands: Demands) -> str | None:
     return None
 
 
-def _list(names: Iterable[str] | None) -> str:
+def _alternatives(names: Iterable[str] | None) -> str:
     return " or ".join(sorted(names or ())) or "no zone: request and tenant exclude each other"

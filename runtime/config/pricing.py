@@ -1,4 +1,4 @@
-"""What does a call of a deployment cost today?"""
+"""Price of a deployment's call: what does it cost today?"""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime

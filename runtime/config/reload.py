@@ -1,7 +1,7 @@
-"""Which configuration is in force, and how does a new one take its place while requests are served?
+"""Hot reload of the configuration: the newest good file is in force, without a restart.
 
-The file is looked at every few seconds. A good one replaces the old one between two requests; a bad
-one is refused, with the line and the fix in the log, and the old one stays.
+The file is read every few seconds. A good one replaces the old one between two requests; a bad one
+is refused, with the line and the fix in the log, and the old one stays.
 """
 
 import asyncio
@@ -14,38 +14,39 @@ from runtime.config.catalog import Catalog
 from runtime.config.config_file import parse_config
 
 _log: Final = logging.getLogger(__name__)
-T = TypeVar("T")
+Snapshot = TypeVar("Snapshot")
 
 
-class ReloadedConfig(Generic[T]):
-    """What `build` makes of the file's catalog, always of the newest good one."""
+class ReloadedConfig(Generic[Snapshot]):
+    """What `build` makes of the file's catalogue, always of the newest good one."""
 
-    def __init__(self, path: Path, build: Callable[[Catalog], T]) -> None:
+    def __init__(self, path: Path, build: Callable[[Catalog], Snapshot]) -> None:
         """Raises ConfigError, OSError, or what `build` raises, when the first one isn't good."""
         self._path = path
         self._build = build
         self._text = path.read_text(encoding="utf-8")
-        self._current = build(parse_config(self._text))
+        self._current = build(parse_config(self._text, path))
 
-    def __call__(self) -> T:
-        """The one in force; take it once for a request, so that the request sees one world."""
+    def __call__(self) -> Snapshot:
+        """The one in force; take it once for a request, so that the request sees one snapshot."""
         return self._current
 
-    async def follow(self, changed: Callable[[T], None], every_s: float = 2.0) -> None:
-        """Applies changes until cancelled, and tells `changed` of each."""
+    async def watch(self, changed: Callable[[Snapshot], None], every_s: float = 2.0) -> None:
+        """Applies changes until cancelled, and calls `changed` with each new snapshot."""
         while True:
             await asyncio.sleep(every_s)
-            if await self.look():
+            if await self.reload():
                 changed(self._current)
 
-    async def look(self) -> bool:
+    async def reload(self) -> bool:
         """Whether a new configuration is in force now."""
         try:
             text = await asyncio.to_thread(self._path.read_text, encoding="utf-8")
             if text == self._text:
                 return False
             self._text = text
-            self._current = self._build(parse_config(text))
+            catalog = await asyncio.to_thread(parse_config, text, self._path)
+            self._current = self._build(catalog)
         except Exception as error:  # noqa: BLE001 whatever is wrong with it, the old one stays
             _log.error("the new configuration is refused, the old one stays: %s", error)
             return False

@@ -18,7 +18,6 @@ from producers.contract import Request, Usage, UsageEvent, codec, topics
 from producers.contract.codec import to_headers
 from producers.kafka.broker import Outgoing
 from producers.settings import ClientSettings
-from router.decide import settings as policy_settings
 from router.decide.partition_key import PrefixShares
 from router.decide.tier_candidates import RoutingConfig
 from router.serve.handler import RouterDependencies, bury_request, route_record
@@ -143,7 +142,7 @@ class Stage:
         self.tracer = Tracer("test", self.seen, self.tracing)
         self.basis = RoutingConfig(
             self.catalog,
-            policy_settings.parse_policy(self.catalog.policy, self.catalog),
+            self.catalog.policy,
             lambda name, usage: price_of(self.catalog.deployments[name], usage),
             default_model(),
         )

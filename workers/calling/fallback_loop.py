@@ -10,8 +10,8 @@ from typing import Final, TypeAlias, assert_never
 
 from producers.contract import Attempt
 from runtime.budgets.standing import BudgetStatus
-from runtime.config.catalog import AUTO
 from runtime.config.eligibility import fitting_deployments
+from runtime.config.references import AUTO
 from workers.calling.answer_checks import AnswerChecks
 from workers.calling.hedging import HedgeBranch, HedgeRace
 from workers.calling.provider_call import CallContext, EndedCall, ProviderCaller

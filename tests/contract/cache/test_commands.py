@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from cache.__main__ import main
 from cache.lookup import CacheLookup
 from cache.results.lookup_result import Hit, Miss
-from cache.settings import CacheSettings
+from runtime.config.sections.cache import CacheSettings
 from tests.contract.cache.asking import NOW, ROUTE, done, request
 
 USABLE = """

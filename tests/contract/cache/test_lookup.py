@@ -7,8 +7,8 @@ from redis.asyncio import Redis
 
 from cache.lookup import CacheLookup
 from cache.results.lookup_result import Bypass, Hit, Miss, Refresh
-from cache.settings import CacheSettings
 from producers.contract import CacheOutcome, Done, Request, Route, Usage
+from runtime.config.sections.cache import CacheSettings
 from tests.contract.cache.asking import NOW, ROUTE, answer_of, done, request
 
 pytestmark = pytest.mark.redis

@@ -18,11 +18,11 @@ from cache.semantic.embedder import LocalEmbedder
 from cache.semantic.error_bound import MAX_LEVEL, ErrorBound, encode_error_bound
 from cache.semantic.vector_index import ProcessIndex, RedisIndex, VectorIndex
 from cache.semantic.verifier_file import load_verifier
-from cache.settings import CacheSettings
 from cache.storage.invalidation import Invalidation
 from cache.storage.store import EntryStore
 from dev.redis_server import redis_server, url_of
 from producers.contract import ChatBody, Request, Route
+from runtime.config.sections.cache import CacheSettings
 from runtime.redis.pipelining import PipelineLane
 from tests.contract.cache.asking import NOW, ROUTE, answer_of, done, request
 

@@ -13,11 +13,11 @@ from cache.results.lookup_result import Hit, Miss
 from cache.semantic.embedder import LocalEmbedder
 from cache.semantic.vector_index import RedisIndex
 from cache.semantic.vector_rows import NearestVector
-from cache.settings import CacheSettings
 from cache.verification.quantized_embedding import Vector
 from observability.tracing.semconv import CACHE_COSINES, CACHE_REASON, CACHE_ROLE, CACHE_SCORE
 from observability.tracing.tracer import OpenSpan, Tracer, TracingSettings
 from producers.contract import Request
+from runtime.config.sections.cache import CacheSettings
 from tests.contract.cache.asking import NOW, ROUTE, done, request
 from tests.contract.cache.test_semantic import ASKED, PATIENT, SAME, open_with
 from tests.seen_spans import SeenSpans, said

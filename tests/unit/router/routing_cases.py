@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from producers.contract import Request, Route, Usage
-from router.decide import policy, settings, success_model
+from router.decide import policy, success_model
 from router.decide.caller_overrides import RouteRejected
 from router.decide.tier_candidates import RoutingConfig
 from router.serve.model_file import default_model
@@ -89,7 +89,7 @@ def decide(
 ) -> Route | RouteRejected:
     """What the router decides on `asked`, over the whole way."""
     book = catalog(**(policy_section or {}))
-    basis = RoutingConfig(book, settings.parse_policy(book.policy, book), price_of, default_model())
+    basis = RoutingConfig(book, book.policy, price_of, default_model())
     found = features.extract_features(asked)
     return policy.choose_route(
         asked,

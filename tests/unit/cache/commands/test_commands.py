@@ -6,7 +6,7 @@ import pytest
 
 from cache.__main__ import main
 from cache.commands.surroundings import CommandError, cache_settings, load_model, redis_client
-from cache.settings import CacheSettings, EmbedderSettings
+from runtime.config.sections.cache import CacheSettings, EmbedderSettings
 from tests.unit.runtime.config.test_config_file import GOOD
 
 

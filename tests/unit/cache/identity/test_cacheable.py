@@ -14,8 +14,8 @@ from cache.identity.cacheable import (
     refuse_question,
     refuse_request,
 )
-from cache.settings import CachePolicy
 from producers.contract import CacheOutcome, ChatBody, Done, RouteTaken, Timings, Usage
+from runtime.config.sections.cache import CachePolicy
 
 ASKED = ChatBody(messages=[{"role": "user", "content": "x"}])
 

@@ -7,13 +7,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from producers.contract import Route
-from router.decide import policy, settings, success_model
+from router.decide import policy, success_model
 from router.decide.caller_overrides import RouteRejected
 from router.decide.tier_candidates import RoutingConfig
 from router.serve.model_file import default_model
 from router.text import features
 from runtime.config.catalog import Catalog
 from runtime.config.eligibility import fitting_deployments
+from runtime.config.sections.policy import PolicySettings
 from tests.unit.router.routing_cases import catalog, decide, rejected, request, route
 
 json_values = st.recursive(
@@ -77,9 +78,7 @@ def test_what_does_not_exist_is_refused_with_what_does(
 def test_a_stranger_is_refused_when_the_catalog_serves_none() -> None:
     book = catalog()
     closed = book.model_copy(update={"tenants": {"bank": book.tenants["bank"]}})
-    basis = RoutingConfig(
-        closed, settings.PolicySettings(), lambda _name, _usage: None, default_model()
-    )
+    basis = RoutingConfig(closed, PolicySettings(), lambda _name, _usage: None, default_model())
     found = features.extract_features(request())
     decision = policy.choose_route(
         request(), found, success_model.score_features(found, basis.model), basis
@@ -176,9 +175,8 @@ def test_checked_answers_may_cascade_when_that_is_cheaper() -> None:
 
 
 def test_an_undefined_tier_in_the_policy_is_refused_by_name() -> None:
-    book = catalog(rules=[{"when": {}, "at_least": "platinum"}])
     with pytest.raises(ValueError, match=r"policy.rules.0.at_least: 'platinum' is not defined"):
-        settings.parse_policy(book.policy, book)
+        catalog(rules=[{"when": {}, "at_least": "platinum"}])
 
 
 def test_residency_and_self_hosting_bind_the_zone() -> None:
@@ -232,9 +230,7 @@ def test_data_never_leaves_its_zones_over_random_catalogs(
     routing = {"residency": demand.asked, "self_hosted_only": demand.own, "min_quality": quality}
     one = request("x", tenant="t", routing=routing)
     found = features.extract_features(one)
-    basis = RoutingConfig(
-        book, settings.PolicySettings(), lambda _name, _usage: None, default_model()
-    )
+    basis = RoutingConfig(book, PolicySettings(), lambda _name, _usage: None, default_model())
     decision = policy.choose_route(
         one, found, success_model.score_features(found, basis.model), basis
     )

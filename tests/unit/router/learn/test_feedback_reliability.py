@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 
 from producers.contract import Route
 from producers.contract.feedback import Feedback, FeedbackSource
-from router.decide import policy, settings, success_model
+from router.decide import policy, success_model
 from router.decide.tier_candidates import RoutingConfig
 from router.learn.estimate import Estimate, OutcomeKey
-from router.learn.feedback_reliability import ASSUMED_RELIABILITY, SourceReliability
 from router.learn.outcome_store import MAX_RECORDED_ANSWERS, OutcomeStore
-from router.learn.settings import LearningSettings
 from router.serve.model_file import default_model
 from router.text import features
+from runtime.config.sections.feedback_reliability import ASSUMED_RELIABILITY, SourceReliability
+from runtime.config.sections.policy import LearningSettings
 from tests.unit.router.routing_cases import catalog, price_of, request
 
 RULES = LearningSettings(enabled=True)
@@ -62,7 +62,7 @@ def routed(known: OutcomeStore, task: str) -> Route:
     book = catalog(tasks=tasks, learning=RULES.model_dump())
     basis = RoutingConfig(
         book,
-        settings.parse_policy(book.policy, book),
+        book.policy,
         price_of,
         default_model(),
         known.posterior_with(RULES),

@@ -7,16 +7,15 @@ from hypothesis import strategies as st
 
 from producers.contract import Route, codec
 from producers.contract.feedback import Feedback
-from router.decide import policy, settings, success_model, task_profiles
-from router.decide.settings import TaskProfile
+from router.decide import policy, success_model, task_profiles
 from router.decide.tier_candidates import RoutingConfig
 from router.learn.calibration import OutcomeEvidence
 from router.learn.estimate import Estimate, OutcomeKey
 from router.learn.outcome_store import MAX_TASKS, MAX_TRACKS, OutcomeStore, WeighedOutcome
-from router.learn.settings import LearningSettings
 from router.serve import commands
 from router.serve.model_file import default_model
 from router.text import features
+from runtime.config.sections.policy import LearningSettings, TaskProfile
 from tests.unit.router.routing_cases import catalog, price_of, request
 
 RULES = LearningSettings(enabled=True, min_outcomes=20, max_shift=1)
@@ -143,7 +142,7 @@ def decide(outcomes: OutcomeStore, rules: LearningSettings, request_id: str = "r
     )
     basis = RoutingConfig(
         book,
-        settings.parse_policy(book.policy, book),
+        book.policy,
         price_of,
         default_model(),
         outcomes.posterior_with(rules),

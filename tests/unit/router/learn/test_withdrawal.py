@@ -8,7 +8,7 @@ from producers.contract.feedback import Feedback, FeedbackSource
 from router.learn.calibration import OutcomeEvidence, fit_calibration
 from router.learn.estimate import Estimate
 from router.learn.outcome_store import MAX_TASKS, MAX_TRACKS, OutcomeStore, WeighedOutcome
-from router.learn.settings import LearningSettings
+from runtime.config.sections.policy import LearningSettings
 
 RULES = LearningSettings(enabled=True, min_outcomes=1, memory=10)
 PRIOR = Estimate(0.8, 0.6, 0.9)

@@ -8,9 +8,7 @@ from pydantic import ValidationError
 from rich.console import Console, RenderableType
 
 from producers.contract import Route, Routing
-from router.decide import settings
 from router.decide.caller_overrides import RouteRejected
-from router.decide.settings import TaskProfile
 from router.decide.tier_candidates import RoutingConfig
 from router.serve.commands import (
     ClassifiedPrompt,
@@ -25,10 +23,11 @@ from router.serve.commands import (
     request_to_explain,
 )
 from router.serve.model_file import default_model
+from runtime.config.sections.policy import TaskProfile
 from tests.unit.router.routing_cases import catalog, price_of
 
 BOOK = catalog()
-CONFIG = RoutingConfig(BOOK, settings.parse_policy(BOOK.policy, BOOK), price_of, default_model())
+CONFIG = RoutingConfig(BOOK, BOOK.policy, price_of, default_model())
 ESCAPE = "\x1b[31m"
 
 

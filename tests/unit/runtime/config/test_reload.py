@@ -24,10 +24,10 @@ async def test_a_swap_of_one_line_is_in_force_between_two_looks(tmp_path: Path) 
     path.write_text(GOOD)
     live = ReloadedConfig(path, first_model)
     assert live() == "m"
-    assert not await live.look()
+    assert not await live.reload()
     path.write_text(SWAPPED)
     assert live() == "m"
-    assert await live.look()
+    assert await live.reload()
     assert live() == "n"
 
 
@@ -40,12 +40,12 @@ async def test_a_bad_file_is_refused_once_and_the_old_one_stays(
     live = ReloadedConfig(path, first_model)
     path.write_text(bad)
     with caplog.at_level(logging.ERROR):
-        assert not await live.look()
-        assert not await live.look()
+        assert not await live.reload()
+        assert not await live.reload()
     assert live() == "m"
     assert caplog.text.count("refused") == 1
     path.write_text(SWAPPED)
-    assert await live.look()
+    assert await live.reload()
 
 
 async def test_a_file_that_is_gone_and_a_builder_that_breaks_change_nothing(tmp_path: Path) -> None:
@@ -59,19 +59,19 @@ async def test_a_file_that_is_gone_and_a_builder_that_breaks_change_nothing(tmp_
 
     live = ReloadedConfig(path, build)
     path.write_text(SWAPPED)
-    assert not await live.look()
+    assert not await live.reload()
     path.unlink()
-    assert not await live.look()
+    assert not await live.reload()
     assert live() == "m"
 
 
 async def test_who_follows_is_told(tmp_path: Path) -> None:
     path = tmp_path / "switchgear.yaml"
     path.write_text(GOOD)
-    live, told = ReloadedConfig(path, first_model), asyncio.Queue[str]()
-    following = asyncio.create_task(live.follow(told.put_nowait, every_s=0.01))
+    live, models = ReloadedConfig(path, first_model), asyncio.Queue[str]()
+    following = asyncio.create_task(live.watch(models.put_nowait, every_s=0.01))
     path.write_text(SWAPPED)
-    assert await asyncio.wait_for(told.get(), 5) == "n"
+    assert await asyncio.wait_for(models.get(), 5) == "n"
     following.cancel()
 
 

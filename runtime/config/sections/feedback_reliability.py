@@ -15,7 +15,7 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from producers.contract.feedback import FeedbackSource
-from runtime.config.catalog import Section
+from runtime.config.sections.section import Section
 
 
 class SourceReliability(Section):

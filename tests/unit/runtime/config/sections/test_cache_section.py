@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from cache.settings import CacheSettings
+from runtime.config.sections.cache import CacheSettings
 
 
 def test_a_tenant_beats_a_tier_beats_the_defaults() -> None:

@@ -1,0 +1,100 @@
+"""Cache section: which steps may answer, for how long, at which rate of false hits."""
+
+from decimal import Decimal
+from typing import Annotated, Literal, Self, TypeAlias
+
+from pydantic import Field, model_validator
+
+from runtime.config.sections.section import Section
+from runtime.redis.key_names import named
+
+CacheStep: TypeAlias = Literal["exact", "canonical", "semantic"]
+CacheShare: TypeAlias = Annotated[float, Field(ge=0, le=1)]
+Seconds: TypeAlias = Annotated[float, Field(gt=0)]
+
+
+class CachePolicy(Section):
+    """How the cache treats the requests of one tenant and tier."""
+
+    steps: frozenset[CacheStep] = frozenset({"exact", "canonical", "semantic"})
+    """Which may answer; empty switches the cache off. `canonical` and `semantic` need `exact`."""
+    target_false_hits: Annotated[float, Field(gt=0, le=0.2)] = 0.01
+    """Of the near questions that need another answer, the share that may be answered from the
+    cache all the same. Calibration turns it into an operating point."""
+    ttl_s: Seconds = 86_400
+    """Life of an entry."""
+    max_wrong_hits: Annotated[float, Field(gt=0, le=0.5)] = 0.05
+    """Of the semantic hits, the greatest share that may be wrong; shadow sampling measures it, and
+    tightens or switches off the semantic step where it is exceeded."""
+    ttl_jitter: Annotated[float, Field(ge=0, le=0.5)] = 0.1
+    """The life is shortened at random by up to this share."""
+    stale_s: Annotated[float, Field(ge=0)] = 0
+    """For so long after that, one caller refreshes the entry while the others still get it."""
+    shadow_share: CacheShare = 0.02
+    """Of the semantic hits, the share that also calls the model, to measure the promise."""
+    single_flight: bool = True
+    wait_s: Seconds = 30
+    """The longest that a request waits for another worker's answer to the same question."""
+    quota_mb: Annotated[float, Field(gt=0)] = 256
+    """What one tenant's entries may take in Redis; the least valuable go first."""
+    allow_sampling: bool = False
+    allow_time_bound: bool = False
+    allow_personal: bool = False
+    max_question_chars: Annotated[int, Field(ge=1)] = 8_000
+    max_semantic_chars: Annotated[int, Field(ge=1)] = 600
+    max_answer_bytes: Annotated[int, Field(ge=1)] = 200_000
+    min_cost_micro_usd: Annotated[Decimal, Field(ge=0)] = Decimal(0)
+
+    @model_validator(mode="after")
+    def _exact_comes_first(self) -> Self:
+        if self.steps and "exact" not in self.steps:
+            raise ValueError("steps: `canonical` and `semantic` need `exact`; add it")
+        return self
+
+
+class EmbedderSettings(Section):
+    """Where a question becomes a vector."""
+
+    kind: Literal["local", "openai", "none"] = "local"
+    """local: MiniLM in this process, from `directory`; openai: any such endpoint, as `model`."""
+    directory: str = "var/embedder"
+    threads: Annotated[int, Field(ge=1, le=16)] = 2
+    model: str = "text-embedding-3-small"
+    base_url_env: str = "OPENAI_BASE_URL"
+    """Environment variable that holds the endpoint's address."""
+    api_key_env: str = "OPENAI_API_KEY"
+    """Environment variable that holds the endpoint's key."""
+
+
+class CacheSettings(Section):
+    """The whole section."""
+
+    defaults: CachePolicy = CachePolicy()
+    tiers: dict[str, CachePolicy] = Field(default_factory=dict)
+    """What differs there; only the keys that are written count."""
+    tenants: dict[str, CachePolicy] = Field(default_factory=dict)
+    """The same by tenant, whose word beats a tier's."""
+    knowledge_version: str = ""
+    """Raise it when the facts behind the answers change; old entries are not found."""
+    key_prefix: Annotated[str, Field(pattern=r"^[\w:.-]+$")] = named("cache")
+    budget_ms: Annotated[float, Field(gt=0)] = 15
+    """How long Redis and the embedder together may hold up a request before it goes on."""
+    lease_s: Seconds = 5
+    """A leader that stops renewing is replaced after so long."""
+    index: Literal["auto", "redis", "process"] = "auto"
+    """Where near questions are searched; `auto` takes Redis vector sets when the server has them,
+    else an index in this process."""
+    embedder: EmbedderSettings = EmbedderSettings()
+    verifier: str | None = None
+    """File of your own training in place of ours."""
+    operating_points: str | None = None
+    """File of your own calibration in place of ours."""
+
+    def policy(self, tenant: str, tier: str) -> CachePolicy:
+        """The defaults, changed by the tier's section, changed by the tenant's."""
+        policy = self.defaults
+        for changes in (self.tiers.get(tier), self.tenants.get(tenant)):
+            if changes is not None:
+                written = {name: getattr(changes, name) for name in changes.model_fields_set}
+                policy = policy.model_copy(update=written)
+        return policy
