@@ -14,6 +14,7 @@ CALLED_BY_OTHERS: Final = {
     "on_partitions_revoked": "aiokafka",
     "on_partitions_assigned": "aiokafka",
     "size_in_bytes": "aiokafka",
+    "check_mapping_key": "ruamel.yaml",
     "has_next": "aiokafka",
     "next_batch": "aiokafka",
 }

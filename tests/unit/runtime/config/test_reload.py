@@ -43,7 +43,7 @@ async def test_a_bad_file_is_refused_once_and_the_old_one_stays(
         assert not await live.reload()
         assert not await live.reload()
     assert live() == "m"
-    assert caplog.text.count("refused") == 1
+    assert len(caplog.records) == 1
     path.write_text(SWAPPED)
     assert await live.reload()
 
