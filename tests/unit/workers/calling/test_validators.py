@@ -70,6 +70,13 @@ def test_a_few_words_are_in_any_language() -> None:
     assert problems("OK", kind="language", language="fr") == []
 
 
+def test_a_long_answer_is_in_the_language_of_its_beginning() -> None:
+    german = "Die Antwort steht in der ersten Zeile des Berichts. " * 20
+    english = "The answer stands in the first line of the report. " * 200
+    assert problems(german + english, kind="language", language="de") == []
+    assert len(problems(german + english, kind="language", language="en")) == 1
+
+
 def test_an_evil_pattern_costs_its_time_limit_and_no_more() -> None:
     begun = time.perf_counter()
     evil = "(a|aa)+$"
