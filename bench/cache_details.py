@@ -4,8 +4,8 @@
 
 A pair is joined when both texts have one canonical form, and accepted when, besides, the verifier
 and the guard would serve one's answer for the other, at the targets of 1 % and 5 % false hits.
-Pairs are JSON lines of `a`, `b`, `same`, `kind`, `language`. Writes bench/results/cache_details.json
-for the pairs of the repository. --wrong: also prints the pairs that come out wrong.
+Pairs are JSON lines of `a`, `b`, `same`, `kind`, `language`. Those of the repository are written to
+bench/results/cache_details.json. --wrong: also prints the pairs that come out wrong.
 """
 
 import argparse

@@ -31,11 +31,11 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from cache.identity.normalisation import canonical
 from cache.semantic.embedder import Embedding, LocalEmbedder, OpenAiEmbedder, endpoint_version
 from cache.verification.lexical_features import LEXICAL_FEATURES
 from cache.verification.quantized_embedding import QuantizedEmbedding, quantize
 from cache.verification.token_alignment import ALIGNMENT_FEATURES
+from cache.verification.tokenizer import tokenize_question
 from cache.verification.verifier import FORMAT, EmbeddedText, Verifier, model_inputs, read_verifier
 from dev.figures import Scored, at_point, defaults, table
 
@@ -106,9 +106,14 @@ def clusters(pairs: list[Pair]) -> Array:
         return text
 
     for pair in pairs:
-        parent[root(canonical(pair["a"]))] = root(canonical(pair["b"]))
+        parent[root(_words(pair["a"]))] = root(_words(pair["b"]))
     numbers: dict[str, int] = {}
-    return np.array([numbers.setdefault(root(canonical(p["a"])), len(numbers)) for p in pairs])
+    return np.array([numbers.setdefault(root(_words(p["a"])), len(numbers)) for p in pairs])
+
+
+def _words(text: str) -> str:
+    """A question without case and marks: forms of one question must not be in two folds."""
+    return " ".join(tokenize_question(text).tokens)
 
 
 def fit_trees(seen: Array, same: Array, rounds: int = ROUNDS) -> HistGradientBoostingClassifier:

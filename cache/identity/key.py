@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 from cache.identity.normalisation import canonical
 from producers.contract import ChatBody, ChatMessage, Request, Route
 
-_FORMAT: Final = "1"
+_FORMAT: Final = "2"
 """Changes whenever the meaning of a key does: old entries are then never found again."""
 
 _ENCODE: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode

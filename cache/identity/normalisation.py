@@ -1,8 +1,10 @@
-"""Which words does a text consist of, and what is left of it when its form is taken away?
+"""Canonical form of a text: one for all texts that can't have different answers in any language.
 
-Two texts with the same canonical form ask the same thing: letter case, spaces, quotation marks,
-end punctuation, greetings and thanks don't change an answer. A text in which case does carry
-meaning (code, several lines) or that is long keeps its own form.
+Taken away are the white space around a text and its Unicode composition; of a plain sentence, also
+what only a habit of writing adds: a second space, the full stop of a long sentence, the question
+mark behind a question word's sentence, and the capital with which it begins. Nothing else: letter
+case (US and us), marks (5! and 5), accents (año and ano), courtesy (what does thanks mean) all may
+be what a question is about. Whatever goes beyond is judged by guard and verifier.
 """
 
 import re
@@ -11,58 +13,79 @@ from functools import lru_cache
 from typing import Final
 
 MAX_CANONICAL_CHARS: Final = 2_000
+"""Longer texts are compared by their very words: no two people write them alike but for form."""
 
-_STRAIGHT: Final = str.maketrans({"\u2019": "'", "\u2018": "'", "\u201c": '"', "\u201d": '"'})
-_GREETING: Final = re.compile(
-    r"^(?:(?:hi|hello|hey|hi there|hello there|good (?:morning|afternoon|evening))\b[\s,.!:-]*)+"
+_AROUND: Final = " \t\r\n"
+_PLAIN: Final = re.compile(r"[^\W\d_][^\W_]*(?:[ '\u2019-][^\W_]+|, *[^\W_]+| {2,}[^\W_]+)*[.?]?")
+"""Words of letters and digits with single marks between them: no code, quotation, list, formula."""
+
+_QUESTION_WORDS: Final = """
+what how why which when where who whom whose is are does did should would
+was wie warum wieso weshalb wann wo wer wessen welche welcher welches woher wohin
+comment pourquoi quel quelle quels quelles quand où qui combien
+qué cuál cuáles cuándo cuánto cuántos dónde quién perché quale quali quando
+waarom waar wanneer welke
+"""
+_INTERROGATIVES: Final = frozenset(_QUESTION_WORDS.split())
+"""Words that begin a question, and that no name is made of but for the capital.
+
+So no `can`, `may`, `will`, `do` (a band, a month, a man, a note) and no `como` (a lake).
+"""
+_ABOUT_FORM: Final = re.compile(
+    r"\b(?:abbreviat|abk\u00fcrz|abr\u00e9v|abrevia|accent|akzent|ascii|asterisk|bracket|byte|capital"
+    r"|char|clave|colon|comma|dash|diacrit|dot\b|emoji|encod|escape|expression|full stop|glob\b"
+    r"|grammar|gro\u00df|hash|hyphen|komma|leerzeich|letter|lettre|letra|length|lower|majuscul"
+    r"|may\u00fascul|min\u00fascul|minuscul|operator|pattern|period|point|punctu|puntua|punkt|quot"
+    r"|regex|regexp|schreib|satzzeich|sentence|sign|space|spell|string|symbol|syntax|token|typ[eo]"
+    r"|unicode|upper|utf|whitespace|wildcard|writ|\u00e9cri|escrib|zeichen)",
+    re.IGNORECASE,
 )
-_PLEASE: Final = re.compile(
-    r"^(?:please tell me[\s,:]+|please[\s,]+"
-    r"|(?:(?:can|could|would|will) you(?: please)? (?:tell me|explain to me)[\s,:]+)"
-    r"|i (?:want|would like|'d like) to know[\s,:]+)+"
-)
-_THANKS: Final = re.compile(
-    r"(?:[\s,.!?;-]+(?:please|pls|thanks|thank you|thanks in advance|thank you in advance"
-    r"|many thanks|cheers|thx)(?: very much| so much| a lot)?)+[\s.!?]*$"
-)
-_THANKING: Final = ("please", "pls", "thank", "cheers", "thx")
-_OF_CODE: Final = "\n`{}<>\\=;"
-_NAMES_AND_CALLS: Final = re.compile(r"https?:|\w_\w|\w\.\w+\(")
-_CAPITALS: Final = re.compile(r"[A-Z]{2}")
-_ACRONYM: Final = re.compile(r"\b(?:US|IT|WHO|OR|IN|ME|AM|AS|AIDS|CAN|MAY|ARE|PA)\b")
-"""Words that mean something else in small letters; all others are the same word in capitals."""
-_END: Final = " \t?!.,;:\"'"
+"""Words of a question about writing itself: then nothing of its form is a mere habit."""
+_SHORT_FORMS: Final = """
+abbrev approx assoc assocs const contd corps encyc illus monet philos pseud theol trans transl
+"""
+_ABBREVIATIONS: Final = frozenset(_SHORT_FORMS.split())
+_LONG_SENTENCE: Final = 4
+"""Words; the last of fewer may be an abbreviation that somebody asks for."""
+_LONG_WORD: Final = 5
+"""Letters; shorter words before a full stop may be abbreviations."""
 
 
 def canonical(text: str) -> str:
-    """The text without what doesn't change its answer; the text itself when form may matter."""
-    stripped = text.strip()
+    """The text without what can't change its answer."""
+    stripped = _stripped(text)
     return stripped if len(stripped) > MAX_CANONICAL_CHARS else _canonical(stripped)
+
+
+def _stripped(text: str) -> str:
+    """Without the white space around it; the indentation of a first line among several stays."""
+    body = text.rstrip(_AROUND)
+    if "\n" not in body.lstrip(_AROUND):
+        return body.lstrip(_AROUND)
+    return re.sub(r"^(?:[ \t\r]*\n)+", "", body)
 
 
 @lru_cache(maxsize=2048)
 def _canonical(text: str) -> str:
-    if _case_matters(text):
-        return text
-    plain = text
-    if not plain.isascii():
-        plain = unicodedata.normalize("NFKC", plain).translate(_STRAIGHT)
-    if _CAPITALS.search(plain) and not plain.isupper():
-        plain = _ACRONYM.sub(r"\g<0>^", plain)
-    plain = " ".join(plain.casefold().split())
-    bare = _without_thanks(_GREETING.sub("", plain))
-    bare = _PLEASE.sub("", bare).strip(_END)
-    return bare or plain.strip(_END)
+    composed = text if text.isascii() else unicodedata.normalize("NFC", text)
+    if _PLAIN.fullmatch(composed) is None or _ABOUT_FORM.search(composed):
+        return composed
+    words = [word for word in composed.split(" ") if word]
+    first = words[0].lower()
+    asks = first in _INTERROGATIVES
+    if words[0] == first.capitalize() and asks:
+        words[0] = first
+    words[-1] = _without_end(words, asks=asks)
+    return " ".join(words)
 
 
-def _case_matters(text: str) -> bool:
-    """Whether it looks like code, an address, or several lines."""
-    if any(sign in text for sign in _OF_CODE):
-        return True
-    telling = "_" in text or "(" in text or ":" in text
-    return telling and _NAMES_AND_CALLS.search(text) is not None
-
-
-def _without_thanks(text: str) -> str:
-    """The expression tries every space, so it is kept for texts with such a word."""
-    return _THANKS.sub("", text) if any(word in text for word in _THANKING) else text
+def _without_end(words: list[str], *, asks: bool) -> str:
+    """The last word without the sentence's end mark, where the mark says nothing."""
+    last, word = words[-1], words[-1][:-1]
+    if not word or not word[-1].isalpha():
+        return last
+    if last.endswith("?"):
+        # without a question word the mark itself makes the question: "It is raining?"
+        return word if asks and len(words) > 1 else last
+    is_sentence = len(words) >= _LONG_SENTENCE and len(word) >= _LONG_WORD and word.islower()
+    return word if last.endswith(".") and is_sentence and word not in _ABBREVIATIONS else last

@@ -89,7 +89,7 @@ def test_the_border_between_history_and_question_counts(one: str, other: str) ->
 
 
 def test_forms_of_one_question_share_a_slot_but_not_the_exact_key() -> None:
-    form = question([SYSTEM, {"role": "user", "content": " what is a MUTEX  "}])
+    form = question([SYSTEM, {"role": "user", "content": " what is a  mutex  "}])
     assert form.slot == question().slot
     assert form.exact != question().exact
 
