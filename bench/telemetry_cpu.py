@@ -62,12 +62,12 @@ def traced(ratio: float) -> Callable[[], None]:
         waited = QueueWait(
             queue="q", since_ms=now_ms, attributes=lambda: queue_attributes("q", 1, 17)
         )
-        route = tracer.hop("route", tenant="acme", waited=waited)
+        route = tracer.begin_trace("route", tenant="acme", waited=waited)
         with route.span("decide"):
             pass
         headers = route.headers()
         route.end()
-        serve = tracer.hop("serve economy", headers, tenant="acme", waited=waited)
+        serve = tracer.begin_trace("serve economy", headers, tenant="acme", waited=waited)
         with serve.span("cache lookup") as looking, looking.span("read"):
             pass
         now = time.time_ns()

@@ -90,7 +90,7 @@ class CacheLookup:
 
         span: of the trace, gets the look-up's steps as its own.
         """
-        span = span or Tracer("cache", None).hop("find").span("cache lookup")
+        span = span or Tracer("cache", None).begin_trace("find").span("cache lookup")
         try:
             return await self._find(request, route, now_ms, span)
         except Exception:  # noqa: BLE001 - a bug here must not cost a request

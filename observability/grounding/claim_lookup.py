@@ -13,7 +13,7 @@ from typing import Final
 
 from observability.grounding.number_matching import (
     NUMBER,
-    Known,
+    NumberIndex,
     readings,
     scale_after,
     stands_alone,
@@ -64,10 +64,10 @@ class ContextIndex:
         return fold_text(self._text)
 
     @cached_property
-    def _known(self) -> Known:
-        return Known(self._text, self.folded)
+    def _known(self) -> NumberIndex:
+        return NumberIndex(self._text, self.folded)
 
-    def lacks(self, answer: str) -> tuple[int, tuple[str, ...]]:
+    def unsupported_claims(self, answer: str) -> tuple[int, tuple[str, ...]]:
         """How many claims of `answer` were looked up, and those that aren't here."""
         numbers = [n for n in NUMBER.finditer(answer) if not _is_small(n[0])][:_MOST]
         names, quotes = list(islice(_names(answer), _MOST)), _QUOTE.findall(answer)[:_MOST]
@@ -82,7 +82,7 @@ class ContextIndex:
         if stands_alone(number[0], self._text):
             return True
         scale = scale_after(number.string, number.end())
-        return self._known.bears_out(readings(number[0], scale))
+        return self._known.supports(readings(number[0], scale))
 
     def _has_name(self, name: str) -> bool:
         return all(map(self._has_word, fold_text(name).split()))

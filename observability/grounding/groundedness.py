@@ -76,7 +76,7 @@ def brought_of(messages: Sequence[ChatMessage]) -> str | None:
 
 def context_support(answer: str, context: str, brought: str | None = None) -> ContextSupport:
     """Look up the claims in `context`, and what of `brought` was used. Linear in all texts."""
-    checked, missing = ContextIndex(context).lacks(answer)
+    checked, missing = ContextIndex(context).unsupported_claims(answer)
     brought = brought or context
     share = min(1.0, len(brought) / max(1, len(context)))
     return ContextSupport(checked, missing, _used(brought, answer), share)

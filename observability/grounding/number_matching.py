@@ -67,14 +67,14 @@ def readings(number: str, scale: int = 1) -> Iterator[Figure]:
                 yield Figure(value * scale, half * scale, digits)
 
 
-class Known:
+class NumberIndex:
     """All values that a text's numbers may have, and the text in lower case."""
 
     def __init__(self, text: str, folded: str) -> None:
         self._values = sorted(set(_values(text)))
         self._folded = folded
 
-    def bears_out(self, wanted: Iterable[Figure]) -> bool:
+    def supports(self, wanted: Iterable[Figure]) -> bool:
         """Whether it does any reading of a number."""
         return any(
             self._equals(figure) or self._says(figure) or self._gives(figure) for figure in wanted

@@ -29,7 +29,7 @@ class Column:
     name: str
     sql_type: str
     """As DuckDB calls it; a store may have a name of its own."""
-    of: Callable[[UsageEvent], Value]
+    value_of: Callable[[UsageEvent], Value]
 
 
 KEY: Final = ("tenant", "id", "kind")
@@ -158,12 +158,12 @@ _TOO_LARGE: Final = 2**53
 
 def columns_of(events: Sequence[UsageEvent]) -> list[list[Value]]:
     """What the events put into each of COLUMNS."""
-    return [[_storable(column.of(event)) for event in events] for column in COLUMNS]
+    return [[_storable(column.value_of(event)) for event in events] for column in COLUMNS]
 
 
 def problem_of(event: UsageEvent) -> str | None:
     """Why no store can keep it, if it's so: an integer of 2**53 or more, money of 10**25."""
-    large = [column.name for column in _NUMBERS if not _fits(column.of(event))]
+    large = [column.name for column in _NUMBERS if not _fits(column.value_of(event))]
     large += ["attempts" for a in event.attempts if not _fits(a.cost_micro_usd)]
     name = next(iter(large), None)
     return None if name is None else f"usageevent: {name}: too large a number for the ledger"

@@ -77,7 +77,7 @@ class MetricsRegistry:
         """A gauge is now `to`."""
         self._gauges[name].child(labels).set(to)
 
-    def show(self, name: GaugeName, series: Mapping[Labels, float]) -> None:
+    def replace_series(self, name: GaugeName, series: Mapping[Labels, float]) -> None:
         """A gauge has these series now, and no others: what isn't ours any more must not stay."""
         for gone in self._gauges[name].children.keys() - series.keys():
             self.forget(name, *gone)

@@ -40,7 +40,7 @@ def build_spans(
     resource: Resource,
 ) -> Iterator[ReadableSpan]:
     """One finished span for each step, all marked as sampled; `kept` says why if they weren't."""
-    common = semconv.known({semconv.TENANT_ATTRIBUTE: tenant, semconv.KEPT: kept})
+    common = semconv.without_none({semconv.TENANT_ATTRIBUTE: tenant, semconv.KEPT: kept})
     for step in steps:
         yield _span(step, context, common, resource)
 

@@ -43,8 +43,8 @@ class Exporter(Protocol):
     def content(self) -> bool: ...
     @property
     def exports(self) -> bool: ...
-    def keeps(self, total_ms: float, error: str | None) -> Keep | None: ...
-    def has_room(self) -> bool: ...
+    def export_reason(self, total_ms: float, error: str | None) -> Keep | None: ...
+    def has_quota(self) -> bool: ...
     def export(
         self,
         steps: Sequence[SpanRecord],
@@ -65,7 +65,7 @@ class RequestTrace:
         "_start_ns",
         "_steps",
         "context",
-        "kept",
+        "forced_by",
     )
 
     def __init__(
@@ -78,7 +78,7 @@ class RequestTrace:
         self._steps: list[SpanRecord] = []
         self._ended = False
         self.context = context
-        self.kept: Keep | None = None
+        self.forced_by: Keep | None = None
 
     @property
     def trace_id(self) -> str:
@@ -109,10 +109,10 @@ class RequestTrace:
         """What a record needs for its reader to continue this trace: add it to your headers."""
         return inject_context(self.context, self._origin.carried.baggage)
 
-    def keep(self, reason: Keep) -> None:
+    def force_sampling(self, reason: Keep) -> None:
         """Export this hop although it wasn't sampled, and let the hops after it do so too."""
-        if not self.context.sampled and self._exporter.has_room():
-            self.kept = reason
+        if not self.context.sampled and self._exporter.has_quota():
+            self.forced_by = reason
             self.context = replace(self.context, sampled=True)
 
     def link(self, traceparent: str) -> None:
@@ -121,12 +121,12 @@ class RequestTrace:
         if earlier is not None and earlier.span_id != self.context.span_id:
             self._origin = replace(self._origin, links=(*self._origin.links, earlier))
 
-    def settle(self, error: str | None = None) -> bool:
+    def decide_export(self, error: str | None = None) -> bool:
         """Whether the hop is exported if it ends now: who needs to know may ask before `end`."""
         if not self.context.sampled:
-            reason = self._exporter.keeps(self._total_ms(time.time_ns()), error)
+            reason = self._exporter.export_reason(self._total_ms(time.time_ns()), error)
             if reason is not None:
-                self.keep(reason)
+                self.force_sampling(reason)
         return self.context.sampled and self._exporter.exports
 
     def add(self, step: SpanRecord) -> None:
@@ -145,11 +145,11 @@ class RequestTrace:
 
         Exports what is worth it, else forgets.
         """
-        if not self._ended and self.settle(error):
+        if not self._ended and self.decide_export(error):
             own = self._own(time.time_ns(), attributes, error)
             inside = (self._inside(step) for step in self._steps)
             steps = [*self._before(own.parent_id), own, *inside]
-            self._exporter.export(steps, self.context, self.tenant, self.kept)
+            self._exporter.export(steps, self.context, self.tenant, self.forced_by)
         self._ended = True
 
     def _inside(self, step: SpanRecord) -> SpanRecord:
@@ -186,7 +186,7 @@ class RequestTrace:
         wait = SpanRecord(
             name, since_ns, self._start_ns, waited.attributes, kind="consumer", parent_id=parent_id
         )
-        if self.kept is None or parent_id == 0:
+        if self.forced_by is None or parent_id == 0:
             return [wait]
         begun_ns = min(int((waited.submitted_ms or waited.since_ms) * 1e6), since_ns)
         return [SpanRecord("earlier hops (unsampled)", begun_ns, since_ns, span_id=parent_id), wait]

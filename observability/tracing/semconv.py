@@ -74,7 +74,7 @@ def queue_attributes(topic: str, partition: int, offset: int) -> Attributes:
 
 def route_attributes(route: Route) -> Attributes:
     """What the router decided, and why."""
-    return known({TIER: route.tier, ZONE: route.zone, ROUTE_REASONS: route.reasons or None})
+    return without_none({TIER: route.tier, ZONE: route.zone, ROUTE_REASONS: route.reasons or None})
 
 
 def attempt_attributes(
@@ -87,7 +87,7 @@ def attempt_attributes(
         PROVIDER: PROVIDERS.get(provider, provider),
         REQUEST_MODEL: model,
         DEPLOYMENT: attempt.deployment,
-        **known(
+        **without_none(
             {
                 ERROR_TYPE: attempt.outcome if failed else None,
                 HTTP_STATUS: attempt.status,
@@ -113,7 +113,7 @@ def usage_attributes(usage: Usage) -> Attributes:
 
 def cache_attributes(outcome: CacheOutcome) -> Attributes:
     """What the cache said, and why."""
-    return known(
+    return without_none(
         {
             CACHE_RESULT: outcome.result,
             CACHE_STEP: outcome.step,
@@ -126,7 +126,7 @@ def cache_attributes(outcome: CacheOutcome) -> Attributes:
 
 def done_attributes(done: Done) -> Attributes:
     """The whole request, on the span of the hop that answered it."""
-    return known(
+    return without_none(
         {
             REQUEST_ID: done.id,
             TIER: done.route.tier,
@@ -139,7 +139,7 @@ def done_attributes(done: Done) -> Attributes:
     ) | dict(usage_attributes(done.usage))
 
 
-def known(values: Mapping[str, AttributeValue | None]) -> dict[str, AttributeValue]:
+def without_none(values: Mapping[str, AttributeValue | None]) -> dict[str, AttributeValue]:
     """`values` without those that are None."""
     return {key: value for key, value in values.items() if value is not None}
 

@@ -85,7 +85,7 @@ class Tracer:
         self._second = 0
         self._kept = 0
 
-    def hop(
+    def begin_trace(
         self,
         name: str,
         headers: Iterable[tuple[str, bytes | None]] = (),
@@ -114,16 +114,16 @@ class Tracer:
         return self._sink is not None
 
     @contextmanager
-    def aside(self, hop: RequestTrace, name: str) -> Iterator[RequestTrace]:
+    def follow_up_trace(self, hop: RequestTrace, name: str) -> Iterator[RequestTrace]:
         """What is done for a request after its reply: a hop inside the first, if it has steps."""
-        further = self.hop(name, hop.headers())
+        further = self.begin_trace(name, hop.headers())
         try:
             yield further
         finally:
             if not further.empty:
                 further.end()
 
-    def keeps(self, total_ms: float, error: str | None) -> Keep | None:
+    def export_reason(self, total_ms: float, error: str | None) -> Keep | None:
         """Why an unsampled request that ended like this is exported, if it is."""
         if self._sink is None:
             return None
@@ -131,7 +131,7 @@ class Tracer:
             return "error"
         return "slow" if total_ms > self.settings.slow_ms else None
 
-    def has_room(self) -> bool:
+    def has_quota(self) -> bool:
         """Whether one more unsampled trace fits into this second."""
         second = int(time.monotonic())
         if second != self._second:

@@ -70,7 +70,7 @@ def _routing(router: RouterDependencies, record: Record) -> "RoutingTask":
         submitted_ms=headers.submitted_ms,
         attributes=lambda: queue_attributes(*record.partition, record.offset),
     )
-    trace = router.tracer.hop("route", record.headers, tenant=headers.tenant, waited=waited)
+    trace = router.tracer.begin_trace("route", record.headers, tenant=headers.tenant, waited=waited)
     return RoutingTask(router, record, headers, trace)
 
 

@@ -41,5 +41,5 @@ def _show_queues(metrics: MetricsRegistry, members: Sequence[Member]) -> None:
             behind[source.group, place.topic, str(place.number)] = max(
                 0, end - done.get(place, end)
             )
-    metrics.show("switchgear_queue_age_seconds", ages_s)
-    metrics.show("switchgear_consumer_lag", behind)
+    metrics.replace_series("switchgear_queue_age_seconds", ages_s)
+    metrics.replace_series("switchgear_consumer_lag", behind)

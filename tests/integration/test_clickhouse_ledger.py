@@ -152,7 +152,7 @@ def test_a_server_that_is_away_for_a_while_is_waited_for(
             clickhouse_server.start()
         waits.append(seconds)
 
-    ledger = Ledger(replace(store, patience=StoreRetry(sleep=sleep)))
+    ledger = Ledger(replace(store, retry=StoreRetry(sleep=sleep)))
     assert ledger.book(UsageBatch(EVENTS, {P0: 40})) == Booked(40, 0)
     assert waits
     assert PASSWORD not in caplog.text

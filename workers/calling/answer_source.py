@@ -132,7 +132,7 @@ async def _stay(context: CallContext, step: Reroute | Delay) -> CallContext:
             await asyncio.sleep(seconds)
             item = replace(item, attempts_here=log.tries)
         case Reroute(tier=tier, reason=reason):
-            context.trace.keep("escalated")
+            context.trace.force_sampling("escalated")
             log.change_tier()
             item = in_tier(item, tier, reason, context.snapshot.catalog)
         case _:

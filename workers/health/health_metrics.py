@@ -26,6 +26,6 @@ async def update_health_gauges(admission: DeploymentAdmission, metrics: MetricsR
         for report in admission.reports():
             states[report.deployment,] = STATES[report.state]
             limits[report.deployment,] = report.concurrency
-        metrics.show("switchgear_breaker_state", states)
-        metrics.show("switchgear_concurrency_limit", limits)
+        metrics.replace_series("switchgear_breaker_state", states)
+        metrics.replace_series("switchgear_concurrency_limit", limits)
         await asyncio.sleep(_EVERY_S)

@@ -87,5 +87,5 @@ class AfterReply:
     async def _account_for(self, call: BackgroundCall) -> None:
         now_ms = int(time.time() * 1000)
         event = background_call_event(self.item, call, self.trace.trace_id, now_ms)
-        self.pool.reporter.report_usage(event, exported=self.trace.settle())
+        self.pool.reporter.report_usage(event, exported=self.trace.decide_export())
         await ReplyChannel(self.pool.publisher, self.item, self.trace).publish_usage(event)

@@ -23,7 +23,7 @@ async def return_when_due(publisher: Publisher, tracer: Tracer, record: Record) 
         await publisher.publish(dead_letter(record, "invalid_request", detail))
         return
     await asyncio.sleep(wait_s(record, time.time()))
-    trace = tracer.hop(f"return to {target}", record.headers, waited=_waited(record))
+    trace = tracer.begin_trace(f"return to {target}", record.headers, waited=_waited(record))
     headers = [pair for pair in record.headers if pair[0] not in (codec.DUE, codec.TARGET)]
     await publisher.publish(Outgoing(target, record.value, record.key, headers))
     # a wait is slow by its nature: who serves the request decides whether its trace is kept

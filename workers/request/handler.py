@@ -40,7 +40,7 @@ async def serve_one(pool: PoolDependencies, record: Record) -> None:
     )
     earlier = codec.header(record.headers, TRACEPARENT) if item.tried_before else None
     links = () if earlier is None else (earlier,)
-    trace = pool.tracer.hop(
+    trace = pool.tracer.begin_trace(
         f"serve {pool.tier}", record.headers, tenant=item.request.tenant, waited=waited, links=links
     )
     try:

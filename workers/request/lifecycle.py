@@ -122,7 +122,7 @@ class RequestLifecycle:
 
     async def _follow_up(self, task: Refresh | ShadowCheck) -> None:
         """The call that the cache asked for, to renew or to check what it served."""
-        with self.pool.tracer.aside(self.trace, "follow up") as trace:
+        with self.pool.tracer.follow_up_trace(self.trace, "follow up") as trace:
             obtained = await self.pool.answers.obtain_unasked(
                 self.item, self.snapshot, trace, self.begun
             )
@@ -174,7 +174,7 @@ class RequestLifecycle:
             await self.pool.lookup.store_answer(miss, done)
         with (
             logged_failures(item),
-            self.pool.tracer.aside(self.trace, "second opinion") as trace,
+            self.pool.tracer.follow_up_trace(self.trace, "second opinion") as trace,
         ):
             after = AfterReply(self.pool, item, trace, self.snapshot)
             await after.judge(done, support, passed=bool(item.validators))
@@ -184,7 +184,7 @@ class RequestLifecycle:
         tier = item.route.tier
         match step:
             case Reroute(tier=to):
-                self.trace.keep("escalated")
+                self.trace.force_sampling("escalated")
                 direction = "up" if order.index(to) > order.index(tier) else "down"
                 self.pool.reporter.rerouted(tier, to, direction)
             case Delay():
@@ -217,7 +217,7 @@ class RequestLifecycle:
 
     def _final_records(self, messages: FinalMessages[Done] | FinalMessages[Failed]) -> FinalRecords:
         reply, event = messages.reply, messages.event
-        exported = self.trace.settle(reply.code if isinstance(reply, Failed) else None)
+        exported = self.trace.decide_export(reply.code if isinstance(reply, Failed) else None)
         self.pool.reporter.report_usage(event, exported=exported)
         return FinalRecords(codec.encode(reply), codec.encode(event), self.trace.traceparent)
 

@@ -35,7 +35,7 @@ from observability.ledger.schema import (
     event_key,
     older_kind,
 )
-from observability.ledger.stores.store_retry import PATIENT, StoreRetry
+from observability.ledger.stores.store_retry import SERVER_RETRY, StoreRetry
 from observability.ledger.stores.store_url import StoreUrl
 
 _TYPES: Final[Mapping[type, str]] = {int: "Int64", float: "Float64", str: "String"}
@@ -138,7 +138,7 @@ class ClickHouse:
     """The database at `address`. now_ns: tells which of two events or positions came first."""
 
     address: StoreUrl
-    patience: StoreRetry = PATIENT
+    retry: StoreRetry = SERVER_RETRY
     now_ns: Callable[[], int] = time.time_ns
 
     @property
@@ -166,7 +166,7 @@ class ClickHouse:
     def book(self, batch: UsageBatch) -> int:
         """Data first, positions last: a crash anywhere books the batch again, to no effect."""
         with self._told():
-            return self.patience.until_done(self.name, lambda: self._book(batch), _passes)
+            return self.retry.until_done(self.name, lambda: self._book(batch), _passes)
 
     def _book(self, batch: UsageBatch) -> int:
         now = self.now_ns()
@@ -189,7 +189,7 @@ class ClickHouse:
 
     @contextmanager
     def _client(self) -> Iterator[Client]:
-        connect = partial(self.patience.until_done, self.name, self._connect, _passes)
+        connect = partial(self.retry.until_done, self.name, self._connect, _passes)
         with self._told(), closing(connect()) as client:
             yield client
 

@@ -79,10 +79,10 @@ class DuckDbReading:
 
 @dataclass(frozen=True, slots=True)
 class DuckDbFile:
-    """The file at `path`. patience: with other processes that have it open."""
+    """The file at `path`. retry: for how long another process may have it open."""
 
     path: Path
-    patience: StoreRetry = _TAKING_TURNS
+    retry: StoreRetry = _TAKING_TURNS
 
     @property
     def name(self) -> str:
@@ -132,7 +132,7 @@ class DuckDbFile:
             return duckdb.connect(self.name, read_only=read_only)
 
         try:
-            return self.patience.until_done(self.name, connect, _is_lock)
+            return self.retry.until_done(self.name, connect, _is_lock)
         except (duckdb.IOException, duckdb.ConnectionException) as error:
             raise LedgerError(f"cannot open {self.path}: {error}") from error
 

@@ -29,7 +29,7 @@ from observability.ledger.schema import (
     event_key,
     older_kind,
 )
-from observability.ledger.stores.store_retry import PATIENT, StoreRetry
+from observability.ledger.stores.store_retry import SERVER_RETRY, StoreRetry
 from observability.ledger.stores.store_url import StoreUrl
 
 _TYPES: Final = {"VARCHAR": "TEXT", "JSON": "TEXT", "DOUBLE": "DOUBLE PRECISION"}
@@ -107,7 +107,7 @@ class Postgres:
     """The database at `address`; the URL's options are libpq's, such as `sslmode`."""
 
     address: StoreUrl
-    patience: StoreRetry = PATIENT
+    retry: StoreRetry = SERVER_RETRY
 
     @property
     def name(self) -> str:
@@ -131,7 +131,7 @@ class Postgres:
     def book(self, batch: UsageBatch) -> int:
         """All of the batch and its positions, or nothing of it."""
         with self._told():
-            return self.patience.until_done(self.name, lambda: self._book(batch), _passes)
+            return self.retry.until_done(self.name, lambda: self._book(batch), _passes)
 
     def _book(self, batch: UsageBatch) -> int:
         # in one order, so that two ledgers that book the same events never wait for each other
@@ -153,7 +153,7 @@ class Postgres:
     @contextmanager
     def _transaction(self, *, read_only: bool = False) -> "Iterator[Connection[tuple[Any, ...]]]":
         with self._told():
-            connection = self.patience.until_done(self.name, self._connect, _passes)
+            connection = self.retry.until_done(self.name, self._connect, _passes)
             if read_only:
                 connection.read_only = True
                 connection.isolation_level = IsolationLevel.REPEATABLE_READ

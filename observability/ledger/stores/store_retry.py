@@ -37,4 +37,4 @@ class StoreRetry:
         return policy.run_blocking(act, transient=passes, on_retry=report, sleep=self.sleep)
 
 
-PATIENT: Final = StoreRetry()
+SERVER_RETRY: Final = StoreRetry()

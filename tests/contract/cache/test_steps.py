@@ -28,7 +28,7 @@ pytestmark = pytest.mark.redis
 @contextmanager
 def traced(seen: SeenSpans) -> Iterator[OpenSpan]:
     """A look-up's span; `seen` has it and its steps when the context is left."""
-    hop = Tracer("test", seen, TracingSettings(sample_ratio=1)).hop("serve")
+    hop = Tracer("test", seen, TracingSettings(sample_ratio=1)).begin_trace("serve")
     with hop.span("cache lookup") as span:
         yield span
     hop.end()
@@ -89,7 +89,7 @@ async def test_the_wait_for_anothers_answer_is_a_step(redis: Redis) -> None:
     lookup, seen = CacheLookup(CacheSettings(budget_ms=500), redis), SeenSpans()
     leader = await lookup.find(request(), ROUTE, NOW)
     assert isinstance(leader, Miss)
-    hop = Tracer("test", seen, TracingSettings(sample_ratio=1)).hop("serve")
+    hop = Tracer("test", seen, TracingSettings(sample_ratio=1)).begin_trace("serve")
     with hop.span("cache lookup") as span:
         follower = asyncio.create_task(lookup.find(request(), ROUTE, NOW, span))
         while hop.empty:  # noqa: ASYNC110 - until it has read, and so asks who calls

@@ -58,8 +58,8 @@ def test_nothing_is_shown_as_nothing() -> None:
 def test_what_the_exporter_sends_is_read_back() -> None:
     kept = SeenSpans()
     tracer = Tracer("worker", kept, TracingSettings(sample_ratio=1))
-    first = tracer.hop("route", tenant="acme")
-    hop = tracer.hop("serve", first.headers(), links=[first.traceparent])
+    first = tracer.begin_trace("route", tenant="acme")
+    hop = tracer.begin_trace("serve", first.headers(), links=[first.traceparent])
     with hop.span("chat", {"gen_ai.response.finish_reasons": ("stop",)}) as chat:
         chat.event("first token", 0.001)
     hop.end(error="internal_error")

@@ -14,7 +14,7 @@ UNSEEN = list(labelled("groundedness_unseen"))
 
 
 def missing(answer: str, context: str) -> tuple[str, ...]:
-    return ContextIndex(context).lacks(answer)[1]
+    return ContextIndex(context).unsupported_claims(answer)[1]
 
 
 def test_the_figures_in_the_documentation_are_those_of_the_labelled_answers() -> None:
@@ -81,7 +81,9 @@ def test_german_nouns_are_no_names_but_full_names_are() -> None:
 
 
 def test_a_hostile_answer_costs_no_more_than_its_first_claims() -> None:
-    checked, found = ContextIndex("12 of 13").lacks(" ".join(str(n) for n in range(1000, 9000)))
+    checked, found = ContextIndex("12 of 13").unsupported_claims(
+        " ".join(str(n) for n in range(1000, 9000))
+    )
     assert (checked, len(found)) == (200, 200)
 
 

@@ -28,4 +28,4 @@ def test_other_numbers_have_no_words(number: int) -> None:
 
 def test_a_number_that_the_context_spells_out_is_borne_out() -> None:
     context = "Le contrat prévoit quatre-vingts jours de délai pour toutes les livraisons."
-    assert ContextIndex(context).lacks("Le délai est de 80 jours.")[1] == ()
+    assert ContextIndex(context).unsupported_claims("Le délai est de 80 jours.")[1] == ()

@@ -71,7 +71,9 @@ def test_what_a_process_has_no_longer_is_not_shown() -> None:
     metrics = MetricsRegistry()
     lag: GaugeName = "switchgear_consumer_lag"
     for partitions in ({"0": 7.0, "1": 3.0}, {"1": 4.0}):
-        metrics.show(lag, {("g", "t", number): behind for number, behind in partitions.items()})
+        metrics.replace_series(
+            lag, {("g", "t", number): behind for number, behind in partitions.items()}
+        )
     assert metrics.value(lag, group="g", topic="t", partition="0") is None
     assert metrics.value(lag, group="g", topic="t", partition="1") == 4
 

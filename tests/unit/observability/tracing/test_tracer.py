@@ -34,8 +34,8 @@ def work(hop: RequestTrace) -> None:
 
 def test_one_trace_over_two_hops_with_the_queue_as_its_own_span() -> None:
     kept = SeenSpans()
-    router = tracer_of(kept).hop("route", tenant="acme")
-    worker = tracer_of(kept).hop("serve", router.headers(), waited=waited())
+    router = tracer_of(kept).begin_trace("route", tenant="acme")
+    worker = tracer_of(kept).begin_trace("serve", router.headers(), waited=waited())
     work(worker)
     worker.end()
     router.end()
@@ -56,8 +56,8 @@ def test_one_trace_over_two_hops_with_the_queue_as_its_own_span() -> None:
 
 def test_the_tenant_travels_as_baggage_and_is_on_every_span() -> None:
     kept = SeenSpans()
-    router = tracer_of(kept).hop("route", tenant="acme")
-    worker = tracer_of(kept).hop("serve", router.headers())
+    router = tracer_of(kept).begin_trace("route", tenant="acme")
+    worker = tracer_of(kept).begin_trace("serve", router.headers())
     assert worker.tenant == "acme"
     work(worker)
     worker.end()
@@ -66,7 +66,7 @@ def test_the_tenant_travels_as_baggage_and_is_on_every_span() -> None:
 
 def test_an_unsampled_request_that_ends_well_exports_nothing_and_builds_nothing() -> None:
     kept = SeenSpans()
-    hop = tracer_of(kept, ratio=0).hop("serve")
+    hop = tracer_of(kept, ratio=0).begin_trace("serve")
 
     def never() -> dict[str, str]:
         pytest.fail("attributes were built for nothing")
@@ -80,9 +80,9 @@ def test_an_unsampled_request_that_ends_well_exports_nothing_and_builds_nothing(
 def test_an_unsampled_request_that_fails_is_kept_as_one_connected_tree() -> None:
     kept = SeenSpans()
     tracer = tracer_of(kept, ratio=0)
-    router = tracer.hop("route", tenant="acme")
+    router = tracer.begin_trace("route", tenant="acme")
     router.end()
-    worker = tracer.hop("serve", router.headers(), waited=waited())
+    worker = tracer.begin_trace("serve", router.headers(), waited=waited())
     work(worker)
     worker.end(error="providers_exhausted")
     tree = kept.tree()
@@ -98,7 +98,7 @@ def test_an_unsampled_request_that_fails_is_kept_as_one_connected_tree() -> None
 
 def test_a_slow_request_is_kept() -> None:
     kept = SeenSpans()
-    hop = Tracer("t", kept, TracingSettings(sample_ratio=0, slow_ms=80)).hop(
+    hop = Tracer("t", kept, TracingSettings(sample_ratio=0, slow_ms=80)).begin_trace(
         "serve", waited=waited()
     )
     hop.end()
@@ -108,9 +108,9 @@ def test_a_slow_request_is_kept() -> None:
 def test_after_an_escalation_the_next_hop_records_too() -> None:
     kept = SeenSpans()
     tracer = tracer_of(kept, ratio=0)
-    first = tracer.hop("serve economy")
-    first.keep("escalated")
-    second = tracer.hop("serve standard", first.headers(), links=[first.traceparent])
+    first = tracer.begin_trace("serve economy")
+    first.force_sampling("escalated")
+    second = tracer.begin_trace("serve standard", first.headers(), links=[first.traceparent])
     second.end()
     first.end()
     assert kept.tree() == {"serve economy": None, "serve standard": "serve economy"}
@@ -122,13 +122,13 @@ def test_in_an_outage_only_so_many_traces_a_second_are_kept() -> None:
     kept = SeenSpans()
     tracer = tracer_of(kept, ratio=0, per_s=3)
     for _ in range(100):
-        tracer.hop("serve").end(error="overloaded")
+        tracer.begin_trace("serve").end(error="overloaded")
     assert 3 <= len(kept.spans) <= 6  # two seconds, if the clock turned
 
 
 def test_an_exception_marks_its_step() -> None:
     kept = SeenSpans()
-    hop = tracer_of(kept).hop("serve")
+    hop = tracer_of(kept).begin_trace("serve")
     with pytest.raises(KeyError), hop.span("validate"):
         raise KeyError
     hop.end()
@@ -138,14 +138,14 @@ def test_an_exception_marks_its_step() -> None:
 def test_a_clock_behind_the_producers_makes_no_negative_wait() -> None:
     kept = SeenSpans()
     ahead = QueueWait(queue="q", since_ms=time.time() * 1000 + 60_000)
-    tracer_of(kept).hop("serve", waited=ahead).end()
+    tracer_of(kept).begin_trace("serve", waited=ahead).end()
     wait = kept.named("queue q")
     assert wait.start_time == wait.end_time
 
 
 def test_steps_are_bounded() -> None:
     kept = SeenSpans()
-    hop = tracer_of(kept).hop("serve")
+    hop = tracer_of(kept).begin_trace("serve")
     for _ in range(MAX_STEPS * 2):
         hop.add(SpanRecord("chunk", 0, 0))
     hop.end()
@@ -155,25 +155,25 @@ def test_steps_are_bounded() -> None:
 def test_a_collector_that_is_away_costs_nothing_but_spans() -> None:
     settings = TracingSettings(endpoint="http://127.0.0.1:9", sample_ratio=1)
     with tracing("test", settings) as tracer:
-        hop = tracer.hop("serve")
+        hop = tracer.begin_trace("serve")
         hop.end()
     assert len(hop.trace_id) == 32
 
 
 def test_without_an_endpoint_context_still_travels() -> None:
     with tracing("test", TracingSettings()) as tracer:
-        first = tracer.hop("route")
-        second = tracer.hop("serve", first.headers())
+        first = tracer.begin_trace("route")
+        second = tracer.begin_trace("serve", first.headers())
         second.end(error="internal_error")
     assert second.trace_id == first.trace_id
-    assert second.kept is None
+    assert second.forced_by is None
 
 
 def test_what_a_span_cannot_say_costs_the_trace_and_not_the_request(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     seen = SeenSpans()
-    hop = tracer_of(seen).hop("serve")
+    hop = tracer_of(seen).begin_trace("serve")
     hop.end(lambda: {"a": 1 // 0})
     assert seen.spans == []
     assert "could not be exported" in caplog.text
@@ -181,17 +181,17 @@ def test_what_a_span_cannot_say_costs_the_trace_and_not_the_request(
 
 def test_only_what_is_exported_may_be_an_exemplar() -> None:
     kept = SeenSpans()
-    assert tracer_of(kept).hop("serve").settle()
-    assert not tracer_of(kept, ratio=0).hop("serve").settle()
-    assert tracer_of(kept, ratio=0).hop("serve").settle("overloaded")
-    nowhere = Tracer("test", None, TracingSettings(sample_ratio=1)).hop("serve")
+    assert tracer_of(kept).begin_trace("serve").decide_export()
+    assert not tracer_of(kept, ratio=0).begin_trace("serve").decide_export()
+    assert tracer_of(kept, ratio=0).begin_trace("serve").decide_export("overloaded")
+    nowhere = Tracer("test", None, TracingSettings(sample_ratio=1)).begin_trace("serve")
     assert nowhere.context.sampled
-    assert not nowhere.settle("overloaded")
+    assert not nowhere.decide_export("overloaded")
 
 
 def test_a_hop_ends_once() -> None:
     kept = SeenSpans()
-    hop = tracer_of(kept).hop("serve")
+    hop = tracer_of(kept).begin_trace("serve")
     hop.end()
     hop.end(error="internal_error")
     assert len(kept.spans) == 1

@@ -28,7 +28,7 @@ def work_item() -> WorkItem:
 
 def calling(scripts: Mapping[str, Script]) -> tuple[ProviderCaller, CallContext]:
     stage = Stage(scripts, catalog())
-    trace, log = stage.tracer.hop("serve", []), AttemptLog()
+    trace, log = stage.tracer.begin_trace("serve", []), AttemptLog()
     context = CallContext(work_item(), stage.snapshot, trace, log, time.monotonic())
     return stage.pool("economy").answers.caller, context
 
