@@ -1,4 +1,4 @@
-"""Should a prompt's prefix be marked for the provider's prompt cache, where, and for how long?
+"""Prompt cache policy: which prefix of a prompt to mark for the provider's cache, and for how long.
 
 Writing a prefix costs more than plain input, reading it a tenth. What a mark is worth follows from
 how often the prefix comes back. If n requests with it came within the last T seconds, the next
@@ -57,19 +57,23 @@ CachePlan: TypeAlias = Unmarked | Breakpoints | CacheKey
 
 @dataclass(frozen=True, slots=True)
 class Prefix:
-    """The prompt up to `anchor`. name: a hash to count by; tokens: estimate."""
+    """The prompt up to `anchor`."""
 
     anchor: Anchor
     name: str
+    """A hash to count by."""
     tokens: int
+    """An estimate."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prefixes:
-    """What can be marked, shortest first, and the names under which this request counts."""
+    """What can be marked of one prompt, and what it counts as a use of."""
 
     candidates: tuple[Prefix, ...]
+    """What can be marked, shortest first."""
     count_under: tuple[str, ...]
+    """The names of the prefixes of which this request is a use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +90,13 @@ class PrefixUses:
 
 @dataclass(frozen=True, slots=True)
 class CacheDecision:
-    """The plan; prefix: the name of the longest one marked; micro_usd: the expected saving."""
+    """The plan, and what is expected of it."""
 
     plan: CachePlan
     prefix: str | None = None
+    """The name of the longest prefix that is marked."""
     saving_micro_usd: Decimal = Decimal(0)
+    """Expected, of one call."""
 
 
 def minimum_prefix_tokens(model: str) -> int:
@@ -114,52 +120,52 @@ def prefixes(body: ChatBody, scope: str, bytes_per_token: float) -> Prefixes:
     chain, size = blake2b(scope.encode(), digest_size=12), 0
     marks: list[Prefix] = []
     turns: list[Prefix] = []
-    for anchor, told in _pieces(body):
-        chain.update(told)
-        size += len(told)
+    for anchor, piece in _pieces(body):
+        chain.update(piece)
+        size += len(piece)
         prefix = Prefix(anchor, chain.hexdigest(), round(size / bytes_per_token))
         if isinstance(anchor, str):
             marks.append(prefix)
         elif body.messages[anchor]["role"] != "assistant":
             turns.append(prefix)
-    record = [prefix.name for prefix in marks]
+    count_under = [prefix.name for prefix in marks]
     if len(turns) > 1:
+        # The mark goes to the end of this turn, where the next turn will read it. How often it comes
+        # back is known of the turn before alone: nobody has seen this one yet.
         marks.append(Prefix(turns[-1].anchor, turns[-2].name, turns[-1].tokens))
-        record.append(turns[-1].name)
-    return Prefixes(tuple(marks), tuple(record))
+        count_under.append(turns[-1].name)
+    return Prefixes(tuple(marks), tuple(count_under))
 
 
 def _pieces(body: ChatBody) -> Sequence[tuple[Anchor, bytes]]:
-    system = [m for m in body.messages if _rules(m)]
+    system = [m for m in body.messages if _is_instruction(m)]
     pieces: list[tuple[Anchor, bytes]] = []
     if body.tools:
         pieces.append(("tools", to_json(body.tools)))
     if system:
         pieces.append(("system", to_json(system)))
-    pieces += [(n, to_json(m)) for n, m in enumerate(body.messages) if not _rules(m)]
+    pieces += [(n, to_json(m)) for n, m in enumerate(body.messages) if not _is_instruction(m)]
     return pieces
 
 
-def _rules(message: ChatMessage) -> bool:
+def _is_instruction(message: ChatMessage) -> bool:
     return message["role"] in {"system", "developer"}
 
 
 def decide_cache_plan(
-    found: Prefixes, uses: Mapping[str, PrefixUses], rates: TokenRates, smallest: int
+    prompt: Prefixes, uses: Mapping[str, PrefixUses], rates: TokenRates, smallest: int
 ) -> CacheDecision:
-    """Where to mark and for how long; `smallest`: see `smallest_prefix`."""
-    long_enough = [prefix for prefix in found.candidates if prefix.tokens >= smallest]
+    """Where to mark and for how long; `smallest`: see `minimum_prefix_tokens`."""
+    long_enough = [prefix for prefix in prompt.candidates if prefix.tokens >= smallest]
     if not long_enough:
         return CacheDecision(Unmarked(f"no prefix of {smallest} tokens"))
     best = _marked(long_enough, uses, rates, "5m")
     if rates.cache_write_1h > rates.cache_write_5m:
         hour = _marked(long_enough, uses, rates, "1h")
         best = hour if hour.saving_micro_usd > best.saving_micro_usd * _HOUR_MUST_SAVE else best
-    return (
-        best
-        if best.saving_micro_usd > 0
-        else CacheDecision(Unmarked("comes back too seldom to pay"))
-    )
+    if best.saving_micro_usd <= 0:
+        return CacheDecision(Unmarked("comes back too seldom to pay"))
+    return best
 
 
 def _marked(
@@ -169,6 +175,8 @@ def _marked(
     chosen: list[tuple[Prefix, float]] = []
     total, covered = Decimal(0), 0
     for prefix in marks:
+        # Prefixes are nested: each is judged by the tokens it adds to the longest that pays so far,
+        # since those before are read or written by that one's mark anyway.
         probability = uses.get(prefix.name, PrefixUses()).hit_probability(ttl)
         saving = saving_per_token(rates, probability, ttl) * (prefix.tokens - covered)
         if saving > 0:
@@ -176,6 +184,8 @@ def _marked(
             total, covered = total + saving, prefix.tokens
     if not chosen:
         return CacheDecision(Unmarked())
+    # A longer prefix that comes back just as often makes the shorter one's mark needless: a hit of
+    # the longer reads both. Marks are few (Anthropic takes four).
     needed = [a for (a, p), (_, q) in pairwise(chosen) if p > q] + [chosen[-1][0]]
     return CacheDecision(Breakpoints(tuple(p.anchor for p in needed), ttl), needed[-1].name, total)
 

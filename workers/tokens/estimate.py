@@ -1,4 +1,4 @@
-"""How many tokens is a prompt?
+"""Token estimate of a prompt, and OpenAI's exact count.
 
 An estimate, bytes times a factor that is learned per model from what providers bill, is good enough
 to route and to reserve (±20 %). Where a limit is near, OpenAI's own encoding counts exactly, from
@@ -42,7 +42,7 @@ _NEAR: Final = 0.8
 
 @dataclass(frozen=True, slots=True)
 class PromptSize:
-    """What a prompt holds: bytes of text, pictures, messages."""
+    """What of a prompt becomes tokens."""
 
     text_bytes: int
     images: int
@@ -68,14 +68,14 @@ class LearnedTokenFactor:
         text_tokens = billed - size.messages * _PER_MESSAGE
         if size.images or size.text_bytes < 400 or text_tokens <= 0:  # noqa: PLR2004 - 100 tokens
             return self
-        seen = min(max(size.text_bytes / text_tokens, 0.5), 20.0)
-        return LearnedTokenFactor(
-            self.bytes_per_token + _LEARNING_RATE * (seen - self.bytes_per_token)
-        )
+        # bounded: one wrong bill must not spoil the estimates of the next hundred calls
+        billed_factor = min(max(size.text_bytes / text_tokens, 0.5), 20.0)
+        step = _LEARNING_RATE * (billed_factor - self.bytes_per_token)
+        return LearnedTokenFactor(self.bytes_per_token + step)
 
 
 class TokenFactors:
-    """What was learned of every model."""
+    """The learned factors of all models, by the model's name."""
 
     def __init__(self) -> None:
         self._learned: dict[str, LearnedTokenFactor] = {}
@@ -103,17 +103,17 @@ def prompt_size(body: ChatBody) -> PromptSize:
             text += len(str(part.get("text") or "").encode())
         if message.get("tool_calls"):
             text += len(to_json(message.get("tool_calls")))
-    for told in (body.tools, body.response_format):
-        text += len(to_json(told)) if told else 0
+    for schema in (body.tools, body.response_format):
+        text += len(to_json(schema)) if schema else 0
     return PromptSize(text, images, len(body.messages))
 
 
 def estimated_usage(body: ChatBody, answer: Mapping[str, Any]) -> Usage:
-    """What a call was probably billed, where a server tells nothing: better than for free."""
-    learned = LearnedTokenFactor(_UNKNOWN_FAMILY)
-    said = len(to_json([choice.get("message") for choice in answer["choices"]]))
-    output = ceil(said / _UNKNOWN_FAMILY)
-    return Usage(input_uncached=learned.estimate(prompt_size(body)), output=output)
+    """What a call was probably billed, where a server reports no usage: better than for free."""
+    factor = LearnedTokenFactor(_UNKNOWN_FAMILY)
+    answered_bytes = len(to_json([choice.get("message") for choice in answer["choices"]]))
+    output = ceil(answered_bytes / _UNKNOWN_FAMILY)
+    return Usage(input_uncached=factor.estimate(prompt_size(body)), output=output)
 
 
 def encoding_of(family: str) -> Encoding | None:
@@ -143,12 +143,12 @@ def exact_tokens(body: ChatBody, encoding: Encoding, files: Path | None) -> int 
     files: what TIKTOKEN_CACHE_DIR names, filled by `workers.tokens.tiktoken_files`.
     Takes a millisecond per ten kilobytes: not for the event loop.
     """
-    found = _encoder(encoding, files)
-    if found is None:
+    encoder = _encoder(encoding, files)
+    if encoder is None:
         return None
     texts = [text for message in body.messages for text in _texts(message)]
-    texts += [to_json(told).decode() for told in (body.tools, body.response_format) if told]
-    counts = found.encode_ordinary_batch(texts, num_threads=1)
+    texts += [to_json(schema).decode() for schema in (body.tools, body.response_format) if schema]
+    counts = encoder.encode_ordinary_batch(texts, num_threads=1)
     return sum(map(len, counts)) + len(body.messages) * _PER_MESSAGE + 3
 
 

@@ -41,13 +41,13 @@ def install_encodings(folder: Path) -> Iterator[Path]:
 
 def _content(encoding: str) -> bytes:
     """The file out of the wheel, without importing its 72 MB library."""
-    wanted = f"{encoding}.tiktoken.gz"
-    found = next((each for each in files(_WHEEL) or () if each.name == wanted), None)
-    if found is None:
-        raise LookupError(f"the wheel {_WHEEL} has no {wanted}: install another version of it")
-    content = gzip.decompress(Path(str(found.locate())).read_bytes())
+    name = f"{encoding}.tiktoken.gz"
+    packed = next((file for file in files(_WHEEL) or () if file.name == name), None)
+    if packed is None:
+        raise LookupError(f"the wheel {_WHEEL} has no {name}: install another version of it")
+    content = gzip.decompress(Path(str(packed.locate())).read_bytes())
     if sha256(content).hexdigest() != _SHA256[encoding]:
-        raise ValueError(f"{wanted} is not the published encoding: its SHA-256 differs")
+        raise ValueError(f"{name} is not the published encoding: its SHA-256 differs")
     return content
 
 

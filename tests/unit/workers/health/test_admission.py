@@ -1,12 +1,17 @@
 import asyncio
 from dataclasses import replace
 
+from redis.asyncio import Redis
+
 from producers.contract import Usage
 from runtime.config.catalog import Catalog
+from runtime.redis.connection import RedisLink
 from workers.health.admission import CallPermit, DeploymentAdmission
 from workers.health.breaker_registry import Transition
 from workers.health.gate import NotNow, Ready
 from workers.health.limits.concurrency_limit import ConcurrencyRules
+from workers.health.limits.rate_budget import LeaseGrant, LeaseRequest, Quota
+from workers.health.shared_state import SharedFleetState
 from workers.providers.base.call_outcome import (
     BadCredentials,
     Completion,
@@ -29,7 +34,7 @@ class Clock:
         return self.now
 
 
-def catalog(model: str = "m") -> Catalog:
+def catalog(model: str = "m", rpm: float | None = None) -> Catalog:
     where = {"base_url": "http://localhost", "zone": "us"}
     return Catalog.model_validate(
         {
@@ -37,7 +42,7 @@ def catalog(model: str = "m") -> Catalog:
             "deployments": {
                 "a1": {"model": model, "provider": "acme", **where},
                 "a2": {"model": "m", "provider": "acme", **where},
-                "b": {"model": "m", "provider": "other", **where},
+                "b": {"model": "m", "provider": "other", "rpm": rpm, **where},
             },
             "tiers": {"only": {"deployments": ["a1", "a2", "b"]}},
             "default_baseline": "a1",
@@ -145,6 +150,42 @@ async def test_a_call_overtaken_by_its_hedge_counts_as_slow() -> None:
     gate = bench.fleet.gate("b", 100)
     assert isinstance(gate, NotNow)
     assert gate.reason == "slow"
+
+
+class SlowFleet(SharedFleetState):
+    """Gives two leases of one call each; who asks first for a probe's place gets no answer."""
+
+    def __init__(self) -> None:
+        super().__init__(RedisLink(Redis()), "w1")
+        self.asked = asyncio.Event()
+        self.leases = [LeaseGrant(1, 100), LeaseGrant(1, 100)]
+
+    async def lease_rate(self, key: str, quota: Quota, request: LeaseRequest) -> LeaseGrant:
+        assert (key, quota.rpm, request.tokens) == ("other/default/b/m", 60, 100)
+        return self.leases.pop() if self.leases else LeaseGrant(0, 0, wait_s=60)
+
+    async def take_probe(self, breaker: str, number: int, places: int) -> bool:
+        assert (breaker, number > 0, places) == ("other/default/b/m", True, 1)
+        if not self.asked.is_set():
+            self.asked.set()
+            await asyncio.Event().wait()
+        return True
+
+
+async def test_an_admission_that_is_cancelled_returns_what_it_reserved() -> None:
+    bench, shared = Bench(), SlowFleet()
+    bench.fleet = DeploymentAdmission(
+        catalog(rpm=60), bench.clock, bench.heard.append, shared=shared
+    )
+    bench.fleet.report_outcome(await bench.admitted("b"), RateLimited(message="", wait_s=0.5))
+    bench.clock.now += 0.5
+    waiting = asyncio.create_task(bench.fleet.admit("b", 100))
+    await shared.asked.wait()
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    assert waiting.cancelled()
+    assert shared.leases == []
+    await bench.admitted("b")
 
 
 async def test_concurrency_is_what_bounds_a_deployment_that_drops() -> None:
