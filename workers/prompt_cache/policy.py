@@ -130,8 +130,8 @@ def prefixes(body: ChatBody, scope: str, bytes_per_token: float) -> Prefixes:
             turns.append(prefix)
     count_under = [prefix.name for prefix in marks]
     if len(turns) > 1:
-        # The mark goes to the end of this turn, where the next turn will read it. How often it comes
-        # back is known of the turn before alone: nobody has seen this one yet.
+        # The mark goes to the end of this turn, where the next turn will read it. How often it is
+        # used is known of the turn before alone: nobody has seen this one yet.
         marks.append(Prefix(turns[-1].anchor, turns[-2].name, turns[-1].tokens))
         count_under.append(turns[-1].name)
     return Prefixes(tuple(marks), tuple(count_under))
