@@ -96,7 +96,7 @@ class ScriptedProvider:
 
 @dataclass
 class MemoryIdempotency:
-    """`workers.once.Once` within one process: leases end when their holder lets go.
+    """`idempotency.IdempotencyRecords` within one process: leases end when their holder lets go.
 
     died: the keys of requests that a dead worker had begun.
     """
@@ -135,7 +135,7 @@ class MemoryIdempotency:
     async def store_unclaimed(
         self, identity: Identity, ending: FinalRecords
     ) -> FinalRecords | Conflict:
-        """As `record`, without a claim."""
+        """As `store_final`, without a claim."""
         if self._other(identity):
             return Conflict()
         return self.recorded.setdefault(identity.key, ending)

@@ -229,7 +229,7 @@ async def test_it_stays_in_order_when_the_first_goes_to_another_tier() -> None:
 
 async def test_it_stays_in_order_when_the_first_must_wait() -> None:
     limited = [RateLimited(message="slow down", wait_s=0.3)] * 2
-    rules = PlanRules(patience_s=0.05, backoff_s=0.01, hops=0, hedge=False)
+    rules = PlanRules(patience_s=0.05, backoff_s=0.01, most_reroutes=0, hedge=False)
     scripts = _first_only(lambda: limited.pop() if limited else answer())
     async with playing(scripts, rules=rules) as stage:
         assert await in_order(stage) == ["economy"] * 3

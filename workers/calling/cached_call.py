@@ -89,18 +89,15 @@ class PromptCaching:
         if smallest is None or _bytes(body) < smallest * _BYTES_PER_TOKEN:
             return _TOO_SMALL
         scope = joined(tenant, deployment.provider, deployment.account, deployment.model)
-        found = prefixes(body, scope, _BYTES_PER_TOKEN)
+        prompt = prefixes(body, scope, _BYTES_PER_TOKEN)
+        names = [prefix.name for prefix in prompt.candidates]
         if deployment.provider in _KEYED:
-            return CacheDecision(
-                CacheKey(found.candidates[0].name) if found.candidates else Unmarked("no prefix")
-            )
+            return CacheDecision(CacheKey(names[0]) if names else Unmarked("no prefix"))
         rates = self._rates(deployment)
         if rates is None:
             return CacheDecision(Unmarked("unpriced"))
-        uses = await self._counts.count_uses(
-            [prefix.name for prefix in found.candidates], found.count_under
-        )
-        return decide_cache_plan(found, uses, rates, smallest)
+        uses = await self._counts.count_uses(names, prompt.count_under)
+        return decide_cache_plan(prompt, uses, rates, smallest)
 
     async def take_turn(self, decision: CacheDecision) -> WarmUpTurn | None:
         """Waits while another call warms the prefix up; None when none is marked. End it."""

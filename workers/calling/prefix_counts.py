@@ -1,4 +1,4 @@
-"""How often has a prompt's prefix come lately?
+"""Prefix counts: how often a prompt's prefix came lately.
 
 Counts decay exponentially over 5 minutes and over an hour: one number each, however many requests.
 The fleet counts in Redis; a worker that has lost it goes on with what it sees itself, which is
@@ -42,15 +42,15 @@ class LocalCounts:
     def count_uses_at(
         self, look: Sequence[str], record: Sequence[str], now: float
     ) -> dict[str, PrefixUses]:
-        """As `seen`, at `now` in seconds."""
-        found = {name: self._at(name, now) for name in look}
+        """As `count_uses`, at `now` in seconds."""
+        uses = {name: self._at(name, now) for name in look}
         for name in record:
             before = self._at(name, now)
             self._uses[name] = PrefixUses(before.last_5m + 1, before.last_1h + 1), now
             self._uses.move_to_end(name)
         while len(self._uses) > _KEPT:
             self._uses.popitem(last=False)
-        return found
+        return uses
 
     def _at(self, name: str, now: float) -> PrefixUses:
         uses, since = self._uses.get(name, (PrefixUses(), now))
@@ -68,11 +68,11 @@ class SharedCounts:
     async def count_uses(
         self, look: Sequence[str], record: Sequence[str]
     ) -> Mapping[str, PrefixUses]:
-        """As LocalCounts.seen; without Redis, what this process has seen."""
+        """As LocalCounts.count_uses; without Redis, what this process has seen."""
         local = await self._local.count_uses(look, record)
         keys = [named("prefix", name) for name in (*look, *record)]
-        told = await self._link.run(lambda: self._script(keys=keys, args=[len(look)]))
-        if told is None:
+        counts = await self._link.run(lambda: self._script(keys=keys, args=[len(look)]))
+        if counts is None:
             return local
-        pairs = zip(look, told, strict=True)
+        pairs = zip(look, counts, strict=True)
         return {name: PrefixUses(float(short), float(long)) for name, (short, long) in pairs}

@@ -1,4 +1,4 @@
-"""Who goes first when a burst of requests meets a cold prompt cache?
+"""Prefix warm-up: one request first when a burst of them meets a cold prompt cache.
 
 An entry can be read once the answer that wrote it has begun. So one request goes and the others
 with the same prefix wait for its first token, but never longer than `patience_s`: what is saved is

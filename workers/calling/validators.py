@@ -1,4 +1,4 @@
-"""Does an answer pass the checks that its request demands, and what is wrong if it doesn't?
+"""Validators: the checks of an answer that a request demands. What is wrong with this answer?
 
 Patterns and schemas come from callers, so they are run with care: regular expressions within a time
 limit, schemas without fetching anything. An answer that only calls tools isn't checked yet: the
@@ -40,8 +40,8 @@ MAX_CHECKS: Final = 32
 """Of one request."""
 
 REGEX_SECONDS: Final = 0.1
-_TOO_SHORT_TO_TELL: Final = 20
-"""Letters below which a language can't be told."""
+_LEAST_LETTERS: Final = 20
+"""Below which a language can't be told."""
 
 _LANGUAGE_SAMPLE: Final = 1_000
 """Characters that are looked at, 0.1 ms: an answer in two languages is judged by its beginning."""
@@ -52,10 +52,12 @@ CheckFunction: TypeAlias = Callable[[str], str | None]
 
 @dataclass(frozen=True, slots=True)
 class CheckProblem:
-    """What is wrong with an answer. check: the validator's kind; told in words to the model."""
+    """What is wrong with an answer."""
 
     check: str
+    """The validator's kind."""
     message: str
+    """For the model that is to mend it."""
 
 
 def load_checks(entry_points: Mapping[str, str]) -> dict[str, CheckFunction]:
@@ -67,44 +69,44 @@ def load_checks(entry_points: Mapping[str, str]) -> dict[str, CheckFunction]:
 
 
 def invalid_checks(
-    validators: Sequence[Validator], known: Mapping[str, CheckFunction]
+    validators: Sequence[Validator], named: Mapping[str, CheckFunction]
 ) -> str | None:
     """What is wrong with the checks themselves, for the one who sent them; None if nothing is."""
     if len(validators) > MAX_CHECKS:
         return f"validators: there are {len(validators):,} checks, at most {MAX_CHECKS} may be"
     for n, validator in enumerate(validators):
-        wrong = _wrong(validator, known)
+        wrong = _invalid_check(validator, named)
         if wrong is not None:
             return f"validators.{n} ({validator.kind}): {wrong}"
     return None
 
 
 def failed_checks(
-    validators: Sequence[Validator], answer: Mapping[str, Any], known: Mapping[str, CheckFunction]
+    validators: Sequence[Validator], answer: Mapping[str, Any], named: Mapping[str, CheckFunction]
 ) -> tuple[CheckProblem, ...]:
     """Every problem of an answer, a `chat.completion`; may take milliseconds: not for the loop."""
     message, content = answer_message(answer), answer_text(answer)
     if message.get("tool_calls") and content is None:
         return ()
     text = content or message.get("refusal") or ""
-    found = ((validator.kind, _problem(validator, text, known)) for validator in validators)
-    return tuple(CheckProblem(kind, told) for kind, told in found if told is not None)
+    messages = ((each.kind, _problem(each, text, named)) for each in validators)
+    return tuple(CheckProblem(kind, text) for kind, text in messages if text is not None)
 
 
 def repair_request(
     body: ChatBody, answer: Mapping[str, Any], problems: Sequence[CheckProblem]
 ) -> ChatBody:
     """The request once more, with the answer that failed and what is wrong with it."""
-    told = "\n".join(f"- {problem.message}" for problem in problems)
-    asked = f"Your answer breaks these rules:\n{told}\nAnswer again, keeping all of them."
+    rules = "\n".join(f"- {problem.message}" for problem in problems)
+    demand = f"Your answer breaks these rules:\n{rules}\nAnswer again, keeping all of them."
     more: list[ChatMessage] = [
         {"role": "assistant", "content": answer_text(answer) or ""},
-        {"role": "user", "content": asked},
+        {"role": "user", "content": demand},
     ]
     return body.model_copy(update={"messages": [*body.messages, *more]})
 
 
-def _problem(validator: Validator, text: str, known: Mapping[str, CheckFunction]) -> str | None:
+def _problem(validator: Validator, text: str, named: Mapping[str, CheckFunction]) -> str | None:
     match validator:
         case JsonSchemaCheck(json_schema=schema):
             return _json_problem(schema, text)
@@ -119,7 +121,7 @@ def _problem(validator: Validator, text: str, known: Mapping[str, CheckFunction]
         case LanguageCheck(language=language):
             return _language_problem(language, text)
         case NamedCheck(name=name):
-            return _named_problem(name, known[name], text)
+            return _named_problem(name, named[name], text)
         case _:
             assert_never(validator)
 
@@ -156,7 +158,7 @@ def _language_problem(language: str, text: str) -> str | None:
 @lru_cache(maxsize=512)
 def _language_of(sample: str) -> str | None:
     """The ISO 639-1 code of the likeliest language; None for a text too short to tell."""
-    if sum(map(str.isalpha, sample)) < _TOO_SHORT_TO_TELL:
+    if sum(map(str.isalpha, sample)) < _LEAST_LETTERS:
         return None
     return str(py3langid.classify(sample)[0])
 
@@ -168,14 +170,14 @@ def _named_problem(name: str, test: CheckFunction, text: str) -> str | None:
         return f"the check {name!r} broke with {type(error).__name__}"
 
 
-def _wrong(validator: Validator, known: Mapping[str, CheckFunction]) -> str | None:
+def _invalid_check(validator: Validator, named: Mapping[str, CheckFunction]) -> str | None:
     match validator:
         case JsonSchemaCheck(json_schema=schema):
             return _wrong_schema(schema)
         case RegexCheck(pattern=pattern):
             return _wrong_pattern(pattern)
-        case NamedCheck(name=name) if name not in known:
-            return f"no check is called {name!r}; there are: {', '.join(known) or 'none'}"
+        case NamedCheck(name=name) if name not in named:
+            return f"no check is called {name!r}; there are: {', '.join(named) or 'none'}"
         case _:
             return None
 
@@ -237,7 +239,7 @@ _Checked: Final[Any] = extend(  # type: ignore[no-untyped-call]
 def _load(name: str, place: str) -> CheckFunction:
     module, _, function = place.partition(":")
     try:
-        found: CheckFunction = getattr(importlib.import_module(module), function)
+        check: CheckFunction = getattr(importlib.import_module(module), function)
     except (ImportError, AttributeError, ValueError) as error:
         raise ValueError(f"validators.{name}: {place!r} can't be loaded: {error}") from error
-    return found
+    return check

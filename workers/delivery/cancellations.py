@@ -1,4 +1,4 @@
-"""Which requests have their callers given up, and what stops them?"""
+"""Cancellations: the requests that their callers gave up, and what stops their tasks."""
 
 import asyncio
 from collections import OrderedDict
@@ -33,7 +33,7 @@ class Cancellations:
 
     @contextmanager
     def stopping(self, request_id: str) -> Iterator[None]:
-        """Raises Cancelled inside, at once or whenever the caller cancels."""
+        """Raises RequestCancelled inside, at once or whenever the caller cancels."""
         if request_id in self._ids:
             raise RequestCancelled
         task = asyncio.current_task()

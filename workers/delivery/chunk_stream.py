@@ -1,4 +1,4 @@
-"""How do the pieces of a streamed answer reach the caller, in order and without a flood of records?
+"""Chunk stream: the pieces of a streamed answer, in order and without a flood of records.
 
 One record is under way at a time; what arrives meanwhile is merged into the next. So a slow broker
 makes larger chunks, never a longer queue, and a fast one passes every token on by itself.
@@ -42,15 +42,15 @@ class ChunkPublisher:
         self.characters += len(delta.get("content") or "")
         _append(self._pending, delta)
         if self._sending is None or self._sending.done():
-            await self._settled()
+            await self._sent()
             self._sending = asyncio.create_task(self._send())
 
     async def flush(self) -> None:
         """Returns once every delta is with the broker. Raises PublishFailedError."""
-        await self._settled()
+        await self._sent()
         await self._send()
 
-    async def _settled(self) -> None:
+    async def _sent(self) -> None:
         if self._sending is not None:
             await self._sending
 

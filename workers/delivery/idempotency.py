@@ -1,4 +1,4 @@
-"""Idempotency by leases: has this request been answered, is somebody at it, or is it ours?
+"""Idempotency records in Redis: is a request answered, in another worker's hands, or ours?
 
 At least once, with effects once: a request is claimed by its identity before money is spent, and
 its final reply is recorded before it is published. Whoever gets the request again answers with the
@@ -28,14 +28,12 @@ _DONE: Final = b"D"
 
 @dataclass(frozen=True, slots=True)
 class FinalRecords:
-    """The final records of a request, as they are published: the reply's and the usage event's.
-
-    trace: the traceparent of whoever made them.
-    """
+    """The final records of a request, as they are published."""
 
     reply: bytes
     usage: bytes
     trace: str = ""
+    """The traceparent of whoever made them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +78,16 @@ Claim: TypeAlias = Claimed | Recorded | Conflict | Unguarded
 
 @dataclass(frozen=True, slots=True)
 class IdempotencySettings:
-    """lease_s: how long a dead worker blocks its requests; keep_s: how long records are kept.
-
-    timeout_s: so long that a busy event loop isn't taken for a lost Redis: that costs double calls.
-    """
+    """Times of leases and records, in seconds."""
 
     lease_s: float = 10
+    """How long a dead worker blocks its requests."""
     keep_s: float = 3600
+    """How long a final record is kept."""
     timeout_s: float = 2.0
+    """So long that a busy event loop isn't taken for a lost Redis: that costs double calls."""
     look_every_s: float = 0.2
+    """Between two looks at another worker's lease."""
 
 
 class IdempotencyRecords:
@@ -136,8 +135,8 @@ class IdempotencyRecords:
     ) -> FinalRecords | Conflict:
         """The ending to publish: ours, or the one that another worker recorded first."""
         identity = claim.identity
-        told = ending.reply, ending.usage, ending.trace
-        args = [identity.fingerprint, self._keep_ms, *told]
+        records = ending.reply, ending.usage, ending.trace
+        args = [identity.fingerprint, self._keep_ms, *records]
         match await self._guarded(self._record(keys=[identity.key], args=args)):
             case [b"recorded", *parts]:
                 return _ending(parts)
@@ -149,7 +148,7 @@ class IdempotencyRecords:
     async def store_unclaimed(
         self, identity: Identity, ending: FinalRecords
     ) -> FinalRecords | Conflict:
-        """As `record`, for an answer that cost nothing and so needed no claim."""
+        """As `store_final`, for an answer that cost nothing and so needed no claim."""
         former = await self._former(identity)
         return await self.store_final(Unguarded(identity), ending) if former is None else former
 
@@ -180,8 +179,8 @@ class IdempotencyRecords:
         former = identity.former
         if former is None:
             return None
-        held = await self._guarded(self._trips.send(lambda pipe: pipe.get(former)))
-        return _unpack(held) if isinstance(held, bytes) and held.startswith(_DONE) else None
+        record = await self._guarded(self._trips.send(lambda pipe: pipe.get(former)))
+        return _unpack(record) if isinstance(record, bytes) and record.startswith(_DONE) else None
 
     @property
     def _lease_ms(self) -> int:

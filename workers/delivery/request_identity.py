@@ -16,15 +16,17 @@ from runtime.redis.key_names import joined, named
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """key: in Redis; fingerprint: hexadecimal; former: the key that earlier versions used.
-
-    former is None where that key could be another request's: it joined tenant and id by a colon,
-    which both may contain.
-    """
+    """Which request a record is, and what it asks."""
 
     key: str
+    """In Redis."""
     fingerprint: str
+    """Hexadecimal, of the body."""
     former: str | None = None
+    """The key that earlier versions used, which joined tenant and id by a colon.
+
+    None where both may contain one, so that it could be another request's.
+    """
 
 
 def identity_of(request: Request) -> Identity:
@@ -35,6 +37,6 @@ def identity_of(request: Request) -> Identity:
 
 
 def _fingerprint(body: ChatBody) -> str:
-    told = body.model_dump(mode="json", exclude_none=True)
-    text = json.dumps(told, sort_keys=True, separators=(",", ":"))
+    content = body.model_dump(mode="json", exclude_none=True)
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return blake2b(text.encode(), digest_size=16).hexdigest()

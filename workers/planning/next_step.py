@@ -1,4 +1,4 @@
-"""What is the next step for this request?
+"""Next step of a request: call, wait, reroute, delay or give up.
 
 Rules, in this order. A part of a stream that the caller has seen is never followed by another call.
 A spent budget ends the request, a soft one sends it down before the first call. An answer that
@@ -13,7 +13,7 @@ asking again comes to an end whatever the steps lead to.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, assert_never
 
@@ -25,7 +25,7 @@ from workers.planning.request_state import RequestState, Target, TriedTarget
 
 @dataclass(frozen=True, slots=True)
 class Hedge:
-    """If nothing has come after `after_s`, also call `target`: the first answer wins."""
+    """A second call, of `target`, if nothing has come after `after_s` seconds."""
 
     target: str
     after_s: float
@@ -33,12 +33,14 @@ class Hedge:
 
 @dataclass(frozen=True, slots=True)
 class CallTarget:
-    """Call `target`, for at most `timeout_s`, and for `first_token_s` until a stream begins."""
+    """Call a deployment now."""
 
     target: str
     timeout_s: float
+    """For the whole answer."""
     hedge: Hedge | None = None
     first_token_s: float = math.inf
+    """Until a stream begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ _KNOWN_WAITS: Final = frozenset({"rate", "concurrency", "rate_limited"})
 
 def next_step(s: RequestState, now: float) -> NextStep:
     """The step to take at `now`."""
-    settled = _settled(s, now)
+    settled = _foregone(s, now)
     if settled is not None:
         return settled
     usable = tuple(target for target in s.targets if _obstacle(target, s) is None)
@@ -92,7 +94,7 @@ def next_step(s: RequestState, now: float) -> NextStep:
     return _call(ready, s, now) if ready else _later(usable, s, now)
 
 
-def _settled(s: RequestState, now: float) -> NextStep | None:
+def _foregone(s: RequestState, now: float) -> NextStep | None:
     """What is decided without a look at the targets."""
     last = s.last
     if last is not None and s.emitted:
@@ -102,7 +104,7 @@ def _settled(s: RequestState, now: float) -> NextStep | None:
     if (
         isinstance(s.budget, OverSoftLimit)
         and last is None
-        and (down := _hop(s, s.down, s.budget.why))
+        and (down := _reroute(s, s.down, s.budget.why))
     ):
         return down
     if last is not None and (ended := _ended_by(last, s)):
@@ -126,7 +128,7 @@ def _ended_by(last: TriedTarget, s: RequestState) -> NextStep | None:
     match last.follow:
         case "inadequate":
             message = f"the answer of {last.target} failed the request's checks"
-            up = _hop(s, s.up, message)
+            up = _reroute(s, s.up, message)
             return up or GiveUp("validation_failed", message, retryable=False)
         case "filtered" if "filtered" not in s.rules.elsewhere_after:
             message = f"the content filter of {last.target} refused the request"
@@ -211,12 +213,12 @@ def _hedge(
     return Hedge(spare.name, chosen.typical_s)
 
 
-def _affords_both(one: Target, other: Target, s: RequestState) -> bool:
-    if one.cost and other.cost and other.cost > s.rules.hedge_cost * one.cost:
+def _affords_both(first: Target, other: Target, s: RequestState) -> bool:
+    if first.cost and other.cost and other.cost > s.rules.hedge_cost * first.cost:
         return False
     if s.ceiling is None:
         return True
-    return s.spent + (one.cost or 0) + (other.cost or 0) <= s.ceiling
+    return s.spent + (first.cost or 0) + (other.cost or 0) <= s.ceiling
 
 
 def _probing(target: Target) -> bool:
@@ -229,7 +231,7 @@ def _probing(target: Target) -> bool:
 def _later(usable: Sequence[Target], s: RequestState, now: float) -> NextStep:
     """Nobody may be called now: wait here, go up, come back later, or give up."""
     why = ", ".join(_state_of(target) for target in usable)
-    up = _hop(s, s.up, why)
+    up = _reroute(s, s.up, why)
     if up is not None and s.latency == "interactive":
         usable = [target for target in usable if _comes_back(target)]
     opens_at = min((_callable_from(target, s) for target in usable), default=math.inf)
@@ -258,32 +260,33 @@ def _nothing_usable(s: RequestState) -> NextStep:
     obstacles = {_obstacle(target, s) for target in s.targets}
     if not obstacles:
         message = "no deployment of the tier satisfies the request's constraints"
-        return _hop(s, s.up, message) or GiveUp("no_deployment_fits", message, retryable=False)
+        return _reroute(s, s.up, message) or GiveUp("no_deployment_fits", message, retryable=False)
     if "context" in obstacles:
         message = "the prompt is longer than every context window of the tier; shorten it"
-        return _hop(s, s.up, message) or GiveUp("context_too_long", message, retryable=False)
+        return _reroute(s, s.up, message) or GiveUp("context_too_long", message, retryable=False)
     if "cost" in obstacles:
         message = "every deployment left would exceed the request's max_cost_usd; raise it"
-        return _hop(s, s.down, message) or GiveUp("no_deployment_fits", message, retryable=False)
+        return _reroute(s, s.down, message) or GiveUp(
+            "no_deployment_fits", message, retryable=False
+        )
     if {tried.kind for tried in s.tried} == {"BadCredentials"}:
         message = (
             "every deployment of the tier refused its credentials; the operator must mend them"
         )
-        return _hop(s, s.up, message) or GiveUp("bad_credentials", message, retryable=False)
+        return _reroute(s, s.up, message) or GiveUp("bad_credentials", message, retryable=False)
     return _up_or_give_up(s, f"no deployment is left to try ({_history(s)})")
 
 
 def _up_or_give_up(s: RequestState, message: str) -> Reroute | GiveUp:
-    return _hop(s, s.up, message) or GiveUp("providers_exhausted", message, retryable=True)
+    return _reroute(s, s.up, message) or GiveUp("providers_exhausted", message, retryable=True)
 
 
-def _hop(s: RequestState, tier: str | None, reason: str) -> Reroute | None:
+def _reroute(s: RequestState, tier: str | None, reason: str) -> Reroute | None:
     """A way to `tier`, unless there is none, it was there already, or it has hopped enough."""
-    if tier is None or tier in s.visited or len(s.visited) >= s.rules.hops:
+    if tier is None or tier in s.visited or len(s.visited) >= s.rules.most_reroutes:
         return None
     return Reroute(tier, reason)
 
 
 def _history(s: RequestState) -> str:
-    told: Iterator[str] = (f"{tried.target}: {tried.kind}" for tried in s.tried)
-    return ", ".join(told) or "not tried"
+    return ", ".join(f"{tried.target}: {tried.kind}" for tried in s.tried) or "not tried"

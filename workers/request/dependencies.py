@@ -52,7 +52,7 @@ class AnswerCache(Protocol):
 
 
 class RequestClaims(Protocol):
-    """Who has which request (`once.Once`)."""
+    """Who has which request (`idempotency.IdempotencyRecords`)."""
 
     async def claim(self, identity: Identity) -> Claim:
         """Returns once the request is ours, answered, another one, or can't be guarded."""
@@ -71,7 +71,7 @@ class RequestClaims(Protocol):
     async def store_unclaimed(
         self, identity: Identity, ending: FinalRecords
     ) -> FinalRecords | Conflict:
-        """As `record`, for an answer that cost nothing and so needed no claim."""
+        """As `store_final`, for an answer that cost nothing and so needed no claim."""
         ...
 
     async def release(self, claim: Claim) -> None:

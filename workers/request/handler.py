@@ -72,9 +72,9 @@ async def _refuse(publisher: Publisher, record: Record, why: Refusal) -> None:
     if request_id is None:
         return
     failed = Failed(id=request_id, code=why.code, message=why.message, retryable=False)
-    asked = codec.header(record.headers, codec.REPLY_TO) or topics.REPLIES
+    reply_to = codec.header(record.headers, codec.REPLY_TO) or topics.REPLIES
     # a reply topic that doesn't exist may be what broke the worker
-    for topic in dict.fromkeys((asked, topics.REPLIES)):
+    for topic in dict.fromkeys((reply_to, topics.REPLIES)):
         try:
             await publisher.publish(failed_record(failed, topic))
         except PublishFailedError as error:
