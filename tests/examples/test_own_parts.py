@@ -10,12 +10,12 @@ from aiohttp import ClientSession, web
 
 from producers.contract import ChatBody, NamedCheck, Usage
 from runtime.config.catalog import Deployment, Model
-from workers.calling.validators import failed_checks, named_checks
+from workers.calling.validators import failed_checks, load_checks
 from workers.providers.base.call_outcome import Completion, StreamTruncated
 from workers.providers.base.provider_request import ProviderRequest
 from workers.providers.registry import provider_of
 
-CHECKS: Final = named_checks({"iban": "examples.own_validator:iban"})
+CHECKS: Final = load_checks({"iban": "examples.own_validator:iban"})
 PIECES: Final = ("It is ", "42.")
 LAST: Final = {"done": True, "done_reason": "stop", "prompt_eval_count": 9, "eval_count": 4}
 
@@ -32,7 +32,7 @@ LAST: Final = {"done": True, "done_reason": "stop", "prompt_eval_count": 9, "eva
 def test_an_operators_check_speaks_to_the_model(answer: str, problem: str | None) -> None:
     body = {"choices": [{"message": {"role": "assistant", "content": answer}}]}
     problems = failed_checks([NamedCheck(kind="named", name="iban")], body, CHECKS)
-    assert [each.told for each in problems] == ([] if problem is None else [problem])
+    assert [each.message for each in problems] == ([] if problem is None else [problem])
 
 
 def deployment(address: str, dialect: str = "examples.own_provider:OllamaDialect") -> Deployment:

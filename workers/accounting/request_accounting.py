@@ -75,7 +75,7 @@ class RequestAccounting:
             attempts=obtained.attempts,
             cache=self.cache,
             deployment=good.deployment,
-            catalog_entry=self.snapshot.catalog.deployments.get(good.deployment),
+            catalog_entry=self.snapshot.deployment(good.deployment),
             worth=worth,
             warnings=obtained.warnings,
             support=support,

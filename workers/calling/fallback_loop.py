@@ -10,12 +10,14 @@ from typing import Final, TypeAlias, assert_never
 
 from producers.contract import Attempt
 from runtime.budgets.standing import BudgetStatus
+from runtime.config.catalog import Catalog
 from runtime.config.eligibility import fitting_deployments
 from runtime.config.references import AUTO
 from workers.calling.answer_checks import AnswerChecks
 from workers.calling.hedging import HedgeBranch, HedgeRace
 from workers.calling.provider_call import CallContext, EndedCall, ProviderCaller
 from workers.calling.validators import repair_request
+from workers.delivery.work_item import WorkItem
 from workers.health.admission import DeploymentAdmission
 from workers.health.gate import NotNow
 from workers.planning import next_step
@@ -53,6 +55,12 @@ class FallbackLoop:
     _waited_s: float = 0.0
     _prompt_tokens: int = 0
     _costs: dict[str, Decimal | None] = field(default_factory=dict)
+    _item: WorkItem = field(init=False)
+    _catalog: Catalog = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._item = self.context.item
+        self._catalog = self.context.snapshot.catalog
 
     @property
     def estimate(self) -> Decimal | None:
@@ -64,7 +72,7 @@ class FallbackLoop:
         mistake = await self.checks.mistake()
         if mistake is not None:
             return GiveUp("invalid_request", mistake, retryable=False)
-        eligible = self._eligible(self.context.item.route.tier)
+        eligible = self._eligible(self._item.route.tier)
         self._prompt_tokens = await self.caller.prompt_tokens(self.context, eligible)
         answered: Answered | None = None
         while answered is None:
@@ -96,7 +104,7 @@ class FallbackLoop:
     async def _try(self, step: CallTarget, branch: HedgeBranch | None = None) -> Answered | None:
         """A call, and one more with what was wrong if the answer fails its checks."""
         context, checks = self.context, self.checks
-        body = context.item.request.body
+        body = self._item.request.body
         answered = self._take(step, await self.caller.call(context, step, body, branch))
         if answered is None:
             return None
@@ -128,7 +136,7 @@ class FallbackLoop:
     @property
     def _may_repair(self) -> bool:
         """Not when the route says to go up at once, nor after the caller has seen the answer."""
-        return not self.context.item.route.cascade and not self._emitted
+        return not self._item.route.cascade and not self._emitted
 
     @property
     def _emitted(self) -> bool:
@@ -136,8 +144,8 @@ class FallbackLoop:
         return chunks is not None and chunks.emitted
 
     def _state(self, budget: BudgetStatus) -> RequestState:
-        item = self.context.item
-        tier, routing = self.context.snapshot.catalog.tiers[item.route.tier], item.request.routing
+        item, tier = self._item, self._catalog.tiers[self._item.route.tier]
+        routing = item.request.routing
         spent = (attempt.cost_micro_usd or Decimal(0) for attempt in self.context.log.all)
         # a caller who named a tier or a model gets no other tier
         pinned = routing.tier is not None or item.request.body.model != AUTO
@@ -165,7 +173,7 @@ class FallbackLoop:
 
     def _above(self) -> str | None:
         """The next tier up that has a deployment for this request."""
-        tier, tiers = self.context.item.route.tier, self.context.snapshot.catalog.tiers
+        tier, tiers = self._item.route.tier, self._catalog.tiers
         passed, above = {tier}, tiers[tier].next
         while above is not None and above not in passed:
             if any(self._eligible(above)):
@@ -176,28 +184,27 @@ class FallbackLoop:
 
     def _below(self) -> str | None:
         """The next cheaper tier, if it has a deployment that may and can serve this request."""
-        tiers = list(self.context.snapshot.catalog.tiers)
-        cheaper = tiers[: tiers.index(self.context.item.route.tier)]
+        tiers = list(self._catalog.tiers)
+        cheaper = tiers[: tiers.index(self._item.route.tier)]
         return cheaper[-1] if cheaper and any(self._eligible(cheaper[-1])) else None
 
     def _targets(self) -> Iterator[Target]:
         """The tier's deployments that may and can serve this request, in order of preference."""
-        tier = self.context.item.route.tier
+        tier = self._item.route.tier
         names = list(self._eligible(tier))
-        if self.context.snapshot.catalog.tiers[tier].order == "cheapest":
+        if self._catalog.tiers[tier].order == "cheapest":
             # an unpriced deployment may cost anything: it goes last
             names.sort(key=lambda name: (self._cost(name) is None, self._cost(name) or 0))
         return (self._target(name) for name in names)
 
     def _target(self, name: str) -> Target:
-        demands = self.context.item.route.demands
+        demands = self._item.route.demands
         gate = self.admission.gate(name, demands.prompt_tokens + demands.output_tokens)
         window = self.context.snapshot.model_of(name).context_window
         return Target(name, window, gate, self._cost(name), self.admission.typical_s(name))
 
     def _eligible(self, tier: str) -> Iterator[str]:
-        item, snapshot = self.context.item, self.context.snapshot
-        return fitting_deployments(snapshot.catalog, tier, item.route.demands)
+        return fitting_deployments(self._catalog, tier, self._item.route.demands)
 
     def _cost(self, name: str) -> Decimal | None:
         if name not in self._costs:
@@ -205,7 +212,7 @@ class FallbackLoop:
         return self._costs[name]
 
     def _deadline(self) -> float:
-        deadline_ms = self.context.item.deadline_ms
+        deadline_ms = self._item.deadline_ms
         if deadline_ms is None:
             return self.context.begun + _NO_DEADLINE_S
         return time.monotonic() + deadline_ms / 1000 - time.time()

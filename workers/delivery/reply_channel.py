@@ -30,8 +30,9 @@ class ReplyChannel:
     async def publish(self, ending: FinalRecords) -> None:
         """Returns once Kafka has both records. The trace links to whoever else made them."""
         self.trace.link(ending.trace)
-        tenant = self.item.request.tenant.encode()
-        reply = Outgoing(self._topic, ending.reply, self.item.request.id.encode(), self._headers())
+        request = self.item.request
+        tenant = request.tenant.encode()
+        reply = Outgoing(self._topic, ending.reply, request.id.encode(), self._headers())
         with self.trace.span("reply", kind="producer"):
             # the account first: it is written too when the reply never can be
             await self.publisher.publish(Outgoing(topics.USAGE, ending.usage, tenant), reply)

@@ -81,7 +81,8 @@ class RequestLifecycle:
 
     def _chunks(self) -> ChunkPublisher | None:
         """An answer that must pass checks is streamed when it has passed, so not from here."""
-        if not self.item.request.body.stream or self.item.validators:
+        item = self.item
+        if not item.request.body.stream or item.validators:
             return None
         return self.channel.chunks(int(self.begun_ms))
 
@@ -112,10 +113,11 @@ class RequestLifecycle:
             return Bypass(CacheOutcome(result="bypass", reason="cancelled or out of time"))
 
     async def _serve_hit(self, hit: Hit) -> None:
+        request = self.item.request
         messages = self._accounting().hit(self.item, hit, time.time() * 1000)
         ours = self._final_records(messages)
-        first = await self.pool.idempotency.store_unclaimed(identity_of(self.item.request), ours)
-        if self.item.request.body.stream and first == ours:
+        first = await self.pool.idempotency.store_unclaimed(identity_of(request), ours)
+        if request.body.stream and first == ours:
             await self.channel.replay(hit.body, int(self.begun_ms))
         if await self._publish(first):
             self.trace.end(lambda: done_attributes(messages.reply))
