@@ -1,0 +1,1 @@
+"""Router: which tier serves a request, and why? serve → decide → text, learn; no arrow back."""

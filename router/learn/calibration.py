@@ -1,4 +1,4 @@
-"""How do the success rates that were promised compare with those that came, and what follows?
+"""Calibration of success estimates: how do the rates that came compare with those promised?
 
 A straight line in logits (Platt scaling) over all outcomes of a tenant at a tier, and a shift for
 each task. The line is pulled towards `_SLOPE`, because over our recorded prompts text alone
@@ -26,15 +26,19 @@ _LEAST_CAUTION, _MOST_CAUTION = 2.0, 200.0
 
 @dataclass(frozen=True, slots=True)
 class OutcomeEvidence:
-    """Outcomes so far, older ones faded: how many were good, and all, by what was promised.
-
-    age: half-lives of fading up to now, from `born` on.
-    """
+    """Outcomes so far, older ones faded, in bins by what was promised (`CENTRES`)."""
 
     good_counts: tuple[float, ...] = (0.0,) * len(CENTRES)
+    """Weight of the good outcomes, a bin each; a half-good one counts half."""
+
     counts: tuple[float, ...] = (0.0,) * len(CENTRES)
+    """Weight of all outcomes, a bin each."""
+
     age: float = 0.0
+    """Half-lives of fading up to now."""
+
     first_age: float = 0.0
+    """`age` before the first outcome: a task that begins late starts at the age of its tier."""
 
     @property
     def total(self) -> float:
@@ -45,7 +49,7 @@ class OutcomeEvidence:
         self, share: float, promised: float, memory: int, weight: float = 1.0
     ) -> "OutcomeEvidence":
         """With one more outcome. share: how good it was, 0..1; memory: outcomes to half weight."""
-        keep, place = 0.5 ** (weight / memory), _place(promised)
+        keep, place = 0.5 ** (weight / memory), _bin(promised)
         return replace(
             self,
             good_counts=_faded(self.good_counts, keep, place, share * weight),
@@ -56,17 +60,18 @@ class OutcomeEvidence:
     def without_outcome(
         self, share: float, promised: float, weight: float, age: float
     ) -> "OutcomeEvidence":
-        """With an outcome taken back, as far as it hasn't faded. age: ours once it was told."""
+        """With an outcome taken back, as far as it hasn't faded. age: ours after it was taken."""
         if age <= self.first_age:
             return self
-        place = _place(promised)
-        seen, good = self.counts[place], self.good_counts[place]
-        still = min(seen, weight * 0.5 ** (self.age - age))
-        left = max(0.0, min(seen - still, good - share * still))
+        place = _bin(promised)
+        count, good = self.counts[place], self.good_counts[place]
+        # what is left of it by now; rounding must not leave less than nothing, or more good than all
+        weight_left = min(count, weight * 0.5 ** (self.age - age))
+        good_left = max(0.0, min(count - weight_left, good - share * weight_left))
         return replace(
             self,
-            good_counts=_faded(self.good_counts, 1.0, place, left - good),
-            counts=_faded(self.counts, 1.0, place, -still),
+            good_counts=_faded(self.good_counts, 1.0, place, good_left - good),
+            counts=_faded(self.counts, 1.0, place, -weight_left),
         )
 
 
@@ -87,6 +92,8 @@ def fit_line(evidence: OutcomeEvidence) -> CalibrationLine:
     level, slope = 0.0, _SLOPE
     for _ in range(_STEPS):
         up, turn = _newton_step(evidence, level, slope)
+        # bounded: far from the maximum a full step overshoots. A slope below 0 would turn the
+        # ranking of prompts round.
         level += max(-_LONGEST_STEP, min(_LONGEST_STEP, up))
         slope = max(0.0, slope + max(-1.0, min(1.0, turn)))
     return CalibrationLine(level, slope)
@@ -94,13 +101,13 @@ def fit_line(evidence: OutcomeEvidence) -> CalibrationLine:
 
 @dataclass(frozen=True, slots=True)
 class CalibrationFit:
-    """What all outcomes of a tenant at a tier say.
-
-    caution: outcomes of a task that count as much as the line that all its tasks share.
-    """
+    """What all outcomes of a tenant at a tier say."""
 
     line: CalibrationLine
+    """Shared by all tasks."""
+
     caution: float
+    """How many outcomes of a task count as much as the line."""
 
     def predict(self, promised: float, task: OutcomeEvidence | None) -> float:
         """The success rate to expect where `promised` was promised, at a task with outcomes."""
@@ -126,6 +133,8 @@ def fit_calibration(
 
 def _caution(line: CalibrationLine, tasks: Iterable[OutcomeEvidence]) -> float:
     """Noise within a task over the spread between tasks, by the method of moments."""
+    # a task's rate lies off the line by chance, p(1-p)/n, and by the task's own nature: what is left
+    # of the squared distance once chance is taken off is the variance between tasks
     noise = spread_between = weight = 0.0
     for task in tasks:
         if not task.total:
@@ -144,24 +153,28 @@ def _caution(line: CalibrationLine, tasks: Iterable[OutcomeEvidence]) -> float:
 def _expected(task: OutcomeEvidence, line: CalibrationLine) -> float:
     """The success rate that the line says of the task's prompts."""
     pairs = zip(CENTRES, task.counts, strict=True)
-    return sum(seen * sigmoid(line.predict(centre)) for centre, seen in pairs) / task.total
+    return sum(count * sigmoid(line.predict(centre)) for centre, count in pairs) / task.total
 
 
 def _newton_step(evidence: OutcomeEvidence, level: float, slope: float) -> tuple[float, float]:
-    """The change of (level, slope) towards the maximum of the posterior."""
+    """The change of (level, slope) towards the maximum of the log posterior."""
+    # the gradient, and the negated Hessian ((a, b), (b, c)), begin with those of the normal priors:
+    # level around 0, slope around _SLOPE. The priors keep the determinant above 0.
     by_level = -level / _LEVEL_SPREAD**2
     by_slope = -(slope - _SLOPE) / _SLOPE_SPREAD**2
     a, b, c = 1 / _LEVEL_SPREAD**2, 0.0, 1 / _SLOPE_SPREAD**2
-    for centre, good, seen in zip(CENTRES, evidence.good_counts, evidence.counts, strict=True):
+    for centre, good, count in zip(CENTRES, evidence.good_counts, evidence.counts, strict=True):
+        # a bin is `count` Bernoulli trials: their residual and variance on the line as it is now
         expected = sigmoid(level + slope * centre)
-        missing, weight = good - seen * expected, seen * expected * (1 - expected)
+        missing, weight = good - count * expected, count * expected * (1 - expected)
         by_level, by_slope = by_level + missing, by_slope + missing * centre
         a, b, c = a + weight, b + weight * centre, c + weight * centre**2
+    # the inverse of a 2 × 2 matrix, times the gradient
     scale = a * c - b * b
     return (c * by_level - b * by_slope) / scale, (a * by_slope - b * by_level) / scale
 
 
-def _place(promised: float) -> int:
+def _bin(promised: float) -> int:
     return min(len(CENTRES) - 1, max(0, round((logit(promised) - CENTRES[0]) / _STEP)))
 
 
