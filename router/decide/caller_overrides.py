@@ -1,4 +1,4 @@
-"""Which tier or model does the caller name, and does it exist?"""
+"""Caller overrides: which tier or model does the caller name, and does it exist?"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,19 +12,21 @@ from runtime.config.sections.policy import PolicySettings
 
 @dataclass(frozen=True, slots=True)
 class RouteRejected:
-    """No route. message: what is wrong and what would be right, for the one who sent it."""
+    """No route: why the request is refused."""
 
     code: FailureCode
     message: str
+    """What is wrong and what would be right, for the one who sent it."""
 
 
 @dataclass(frozen=True, slots=True)
 class CallerOverride:
-    """What the caller names; None = the router's choice. because: why it binds, for the caller."""
+    """What the caller names; None = the router's choice."""
 
     tier: str | None = None
     model: str | None = None
     reason: str = ""
+    """Why it binds, in words for the caller."""
 
 
 def caller_override(

@@ -1,4 +1,4 @@
-"""Is it cheaper to try a cheap tier, check its answer and escalate, than to go up at once?
+"""Cascade: try a cheap tier, check its answer, escalate. Is that cheaper than to go up at once?
 
 After FrugalGPT (Chen, Zaharia, Zou 2023): a cheap attempt is worth its price when it passes often
 enough, and safe when its check catches what it gets wrong.
@@ -13,11 +13,16 @@ from runtime.config.sections.policy import CascadeSettings
 
 @dataclass(frozen=True, slots=True)
 class ExpectedOutcome:
-    """A plan's outcome on average: money in micro-USD, the share of good answers it ends with."""
+    """What a cascade brings on average."""
 
     cost: Decimal
+    """Micro-dollars."""
+
     success: float
+    """Share of good answers it ends with, 0..1."""
+
     escalated: float
+    """Share of requests that go on to the strong tier, 0..1."""
 
 
 def expect(

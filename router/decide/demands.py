@@ -1,4 +1,4 @@
-"""What do a request and its tenant demand of a deployment?
+"""Demands on a deployment: what do a request and its tenant ask for together?
 
 `runtime.config.eligibility` holds deployments against it: here to choose a tier, there to call one.
 """
@@ -27,8 +27,8 @@ def binds_zone(demands: Demands) -> bool:
     return demands.zones is not None or demands.self_hosted_only
 
 
-def _narrower(asked: tuple[str, ...], imposed: tuple[str, ...]) -> tuple[str, ...] | None:
+def _narrower(requested: tuple[str, ...], imposed: tuple[str, ...]) -> tuple[str, ...] | None:
     """The zones both allow; empty = none is left, which no deployment can meet."""
-    if not asked or not imposed:
-        return (asked or imposed) or None
-    return tuple(zone for zone in asked if zone in imposed)
+    if not requested or not imposed:
+        return (requested or imposed) or None
+    return tuple(zone for zone in requested if zone in imposed)

@@ -1,4 +1,4 @@
-"""Which key, and so which partition, does a request get on its tier's queue?
+"""Partition key: which partition of its tier's queue does a request get?
 
 Requests with the same long prefix share a partition, so that one worker and one account see them
 and the provider's prompt cache is warm. A hot prefix must not make a hot partition: its key is
@@ -30,6 +30,7 @@ class PrefixShares:
     def add(self, prefix: str | None) -> float:
         """The share (0..1) of `prefix` in the traffic, this request included."""
         self._total += 1
+        # shares need no exact window: halving all counts now and then costs less than a sliding one
         if self._total > 2 * _HALF_LIFE_REQUESTS:
             self._forget()
         if prefix is None:
@@ -51,6 +52,8 @@ def record_key(request: Request, prefix: str | None, share: float, partitions: i
         return request.routing.conversation.encode()
     if prefix is None:
         return request.id.encode()
+    # a prefix with a third of the traffic takes a third of the partitions; the request's id, not
+    # chance, picks the salt, so that a redelivered request gets the same key
     salts = max(1, math.ceil(share * partitions))
     return f"{prefix}:{_spread(request.id, salts)}".encode()
 

@@ -1,4 +1,4 @@
-"""Which tier serves this request, and why?
+"""Routing policy: which tier serves this request, and why?
 
 Rules of this file, in this order:
 1. Hard constraints: residency, self-hosting, capabilities, context, the caller's tier, model or
@@ -36,89 +36,91 @@ def choose_route(
     request: Request,
     features: Features,
     scores: Scores,
-    basis: RoutingConfig,
+    config: RoutingConfig,
     *,
     budget_used: float = 0.0,
 ) -> Route | RouteRejected:
     """The route of `request`. budget_used: share of the tenant's tightest budget that is spent."""
-    tenant = basis.catalog.tenant(request.tenant)
+    tenant = config.catalog.tenant(request.tenant)
     if tenant is None:
         return RouteRejected("unknown_tenant", f"tenant {request.tenant!r} isn't served here")
-    if budget_used >= 1 and basis.settings.budget.when_spent == "reject":
+    if budget_used >= 1 and config.settings.budget.when_spent == "reject":
         return RouteRejected("budget_exceeded", f"the budget of tenant {request.tenant!r} is spent")
-    wish = caller_override(request, basis.catalog, basis.settings)
-    if isinstance(wish, RouteRejected):
-        return wish
-    rule = _rule_for(request, features, basis.settings)
-    case = RoutingInput(request, features, scores, basis, tenant, wish, rule, budget_used)
-    options = evaluate_tiers(case)
-    open_ = [option for option in options if option.rejected is None]
-    if not open_:
-        return _nothing_fits(options)
-    return _route(case, options, _decide(case, open_))
+    override = caller_override(request, config.catalog, config.settings)
+    if isinstance(override, RouteRejected):
+        return override
+    rule = _rule_for(request, features, config.settings)
+    inputs = RoutingInput(request, features, scores, config, tenant, override, rule, budget_used)
+    candidates = evaluate_tiers(inputs)
+    eligible = [candidate for candidate in candidates if candidate.rejected is None]
+    if not eligible:
+        return _nothing_fits(candidates)
+    return _route(inputs, candidates, _decide(inputs, eligible))
 
 
 @dataclass(frozen=True, slots=True)
 class _Decision:
-    option: TierCandidate
+    candidate: TierCandidate
     reasons: tuple[str, ...]
     cascade: bool = False
 
 
-def _decide(case: RoutingInput, open_: Sequence[TierCandidate]) -> _Decision:
-    if case.override.tier is not None:
-        return _Decision(open_[0], (case.override.reason,))
-    if case.override.model is not None:
-        return _Decision(_cheapest(open_), (case.override.reason,))
-    if case.budget_used >= 1:
-        return _Decision(_cheapest(open_), ("the budget is spent: the cheapest tier only",))
-    raised, why = _from(case, open_)
-    decision = _or_cascade(case, raised, _by_quality(case, raised, why))
-    return decision if decision.cascade else _or_explore(case, raised, decision)
+def _decide(inputs: RoutingInput, eligible: Sequence[TierCandidate]) -> _Decision:
+    if inputs.override.tier is not None:
+        return _Decision(eligible[0], (inputs.override.reason,))
+    if inputs.override.model is not None:
+        return _Decision(_cheapest(eligible), (inputs.override.reason,))
+    if inputs.budget_used >= 1:
+        return _Decision(_cheapest(eligible), ("the budget is spent: the cheapest tier only",))
+    allowed, why = _at_least(inputs, eligible)
+    decision = _or_cascade(inputs, allowed, _by_quality(inputs, allowed, why))
+    return decision if decision.cascade else _or_explore(inputs, allowed, decision)
 
 
-def _from(
-    case: RoutingInput, open_: Sequence[TierCandidate]
+def _at_least(
+    inputs: RoutingInput, eligible: Sequence[TierCandidate]
 ) -> tuple[Sequence[TierCandidate], tuple[str, ...]]:
     """The tiers at or above the rule's lower bound; the highest there is when none fits."""
-    if case.rule is None or case.rule.at_least is None:
-        return open_, ()
-    order = list(case.catalog.tiers)
-    lowest = order.index(case.rule.at_least)
-    raised = [option for option in open_ if order.index(option.tier) >= lowest]
-    if raised:
-        return raised, (f"at least {case.rule.at_least}: {case.rule.because}",)
-    return open_[-1:], (f"nothing from {case.rule.at_least} up can serve; the highest that can",)
+    if inputs.rule is None or inputs.rule.at_least is None:
+        return eligible, ()
+    order = list(inputs.catalog.tiers)
+    lowest = order.index(inputs.rule.at_least)
+    allowed = [candidate for candidate in eligible if order.index(candidate.tier) >= lowest]
+    if allowed:
+        return allowed, (f"at least {inputs.rule.at_least}: {inputs.rule.because}",)
+    return eligible[-1:], (
+        f"nothing from {inputs.rule.at_least} up can serve; the highest that can",
+    )
 
 
 def _by_quality(
-    case: RoutingInput, options: Sequence[TierCandidate], why: tuple[str, ...]
+    inputs: RoutingInput, candidates: Sequence[TierCandidate], why: tuple[str, ...]
 ) -> _Decision:
     """Rule 2 of this file."""
-    floor, origin = _floor(case)
-    good = [option for option in options if option.success.mean >= floor]
-    if good and case.profile.error_cost_usd is not None:
-        return _least_total(case.profile.error_cost_usd * MICRO_USD_PER_USD, good, why)
+    floor, origin = _floor(inputs)
+    good = [candidate for candidate in candidates if candidate.success.mean >= floor]
+    if good and inputs.profile.error_cost_usd is not None:
+        return _least_total(inputs.profile.error_cost_usd * MICRO_USD_PER_USD, good, why)
     if good:
         best = _cheapest(good)
         words = f"cheapest expected to succeed: {best.success.mean:.0%}, floor {floor:.0%} {origin}"
         return _Decision(best, (*why, words))
-    top = max(option.success.mean for option in options)
-    near = [o for o in options if o.success.mean >= top - case.settings.indifference]
+    top = max(candidate.success.mean for candidate in candidates)
+    near = [each for each in candidates if each.success.mean >= top - inputs.settings.indifference]
     best = _cheapest(near)
     words = f"no tier reaches the floor of {floor:.0%} {origin}; this comes closest: {top:.0%}"
     return _Decision(best, (*why, words))
 
 
 def _least_total(
-    damage: Decimal, options: Sequence[TierCandidate], why: tuple[str, ...]
+    damage: Decimal, candidates: Sequence[TierCandidate], why: tuple[str, ...]
 ) -> _Decision:
     """Price plus expected damage; an unpriced tier counts as free of charge, not of damage."""
 
-    def total(option: TierCandidate) -> Decimal:
-        return (option.cost or Decimal(0)) + damage * Decimal(1 - option.success.mean)
+    def total(candidate: TierCandidate) -> Decimal:
+        return (candidate.cost or Decimal(0)) + damage * Decimal(1 - candidate.success.mean)
 
-    best = min(options, key=total)
+    best = min(candidates, key=total)
     words = (
         f"least expected total: {total(best) / MICRO_USD_PER_USD:.4f} USD with the cost of an error"
     )
@@ -126,15 +128,15 @@ def _least_total(
 
 
 def _or_explore(
-    case: RoutingInput, options: Sequence[TierCandidate], decision: _Decision
+    inputs: RoutingInput, candidates: Sequence[TierCandidate], decision: _Decision
 ) -> _Decision:
     """Rule 4 of this file. The request's id decides, so a redelivery is decided alike."""
-    learning = case.settings.learning
-    if not learning.enabled or _lot(case.request.id) >= learning.explore:
+    learning = inputs.settings.learning
+    if not learning.enabled or _lot(inputs.request.id) >= learning.explore:
         return decision
-    below = options[: options.index(decision.option)]
-    floor, _ = _floor(case)
-    promising = [option for option in below if option.success.high >= floor]
+    below = candidates[: candidates.index(decision.candidate)]
+    floor, _ = _floor(inputs)
+    promising = [candidate for candidate in below if candidate.success.high >= floor]
     if not promising:
         return decision
     words = f"one of the {learning.explore:.0%} of requests that explore a cheaper tier"
@@ -147,43 +149,43 @@ def _lot(request_id: str) -> float:
 
 
 def _or_cascade(
-    case: RoutingInput, options: Sequence[TierCandidate], direct: _Decision
+    inputs: RoutingInput, candidates: Sequence[TierCandidate], direct: _Decision
 ) -> _Decision:
     """Rule 3 of this file: the cheapest first step whose escalation is an open tier."""
-    checked = case.request.routing.validators or case.profile.validators
-    if not (checked and case.settings.cascade.enabled and case.profile.cascade):
+    checked = inputs.request.routing.validators or inputs.profile.validators
+    if not (checked and inputs.settings.cascade.enabled and inputs.profile.cascade):
         return direct
-    by_tier = {option.tier: option for option in options}
-    floor = min(_floor(case)[0], direct.option.success.mean - case.settings.indifference)
-    for first in options:
-        strong = by_tier.get(case.catalog.tiers[first.tier].next or "")
-        plan = cascade.plan_cascade(first, strong, direct.option, floor, case.settings.cascade)
+    by_tier = {candidate.tier: candidate for candidate in candidates}
+    floor = min(_floor(inputs)[0], direct.candidate.success.mean - inputs.settings.indifference)
+    for first in candidates:
+        strong = by_tier.get(inputs.catalog.tiers[first.tier].next or "")
+        plan = cascade.plan_cascade(first, strong, direct.candidate, floor, inputs.settings.cascade)
         if plan is not None:
             return _Decision(first, (*direct.reasons, plan), cascade=True)
     return direct
 
 
-def _floor(case: RoutingInput) -> tuple[float, str]:
+def _floor(inputs: RoutingInput) -> tuple[float, str]:
     """The highest floor that anyone states, less what a nearly spent budget takes."""
     stated = [
-        (case.request.routing.min_quality, "of the request"),
-        (case.profile.min_quality, f"of task {case.task}"),
-        (case.tenant.min_quality, "of the tenant"),
+        (inputs.request.routing.min_quality, "of the request"),
+        (inputs.profile.min_quality, f"of task {inputs.task}"),
+        (inputs.tenant.min_quality, "of the tenant"),
     ]
     known = [(value, origin) for value, origin in stated if value is not None]
-    floor, origin = max(known, default=(case.settings.min_quality, "by default"))
-    budget = case.settings.budget
-    pressure = max(0.0, min(1.0, case.budget_used) - budget.soft) / (1 - budget.soft)
+    floor, origin = max(known, default=(inputs.settings.min_quality, "by default"))
+    budget = inputs.settings.budget
+    pressure = max(0.0, min(1.0, inputs.budget_used) - budget.soft) / (1 - budget.soft)
     if pressure:
         return floor - budget.concession * pressure, f"{origin}, lowered as the budget runs out"
     return floor, origin
 
 
-def _cheapest(options: Sequence[TierCandidate]) -> TierCandidate:
+def _cheapest(candidates: Sequence[TierCandidate]) -> TierCandidate:
     """By price; in the catalog's order, cheapest first, when a price is unknown."""
-    if any(option.cost is None for option in options):
-        return options[0]
-    return min(options, key=lambda option: option.cost or Decimal(0))
+    if any(candidate.cost is None for candidate in candidates):
+        return candidates[0]
+    return min(candidates, key=lambda candidate: candidate.cost or Decimal(0))
 
 
 def _rule_for(request: Request, features: Features, settings: PolicySettings) -> RoutingRule | None:
@@ -203,30 +205,32 @@ def _holds(when: When, request: Request, features: Features) -> bool:
     )
 
 
-def _nothing_fits(options: Sequence[TierCandidate]) -> RouteRejected:
-    asked = [option for option in options if option.obstacle != "not asked"]
-    why = "; ".join(f"{option.tier}: {option.rejected}" for option in asked or options)
-    if asked and all(option.obstacle == "too long" for option in asked):
+def _nothing_fits(candidates: Sequence[TierCandidate]) -> RouteRejected:
+    asked = [candidate for candidate in candidates if candidate.obstacle != "not asked"]
+    why = "; ".join(f"{candidate.tier}: {candidate.rejected}" for candidate in asked or candidates)
+    if asked and all(candidate.obstacle == "too long" for candidate in asked):
         return RouteRejected("context_too_long", f"no model takes a prompt of this size. {why}")
     return RouteRejected("no_deployment_fits", f"nothing can serve this request. {why}")
 
 
-def _taught(option: TierCandidate) -> tuple[str, ...]:
-    if option.assumed is None:
+def _learned_reason(candidate: TierCandidate) -> tuple[str, ...]:
+    if candidate.assumed is None:
         return ()
-    return (f"outcomes moved its success from {option.assumed:.0%} to {option.success.mean:.0%}",)
+    return (
+        f"outcomes moved its success from {candidate.assumed:.0%} to {candidate.success.mean:.0%}",
+    )
 
 
-def _route(case: RoutingInput, options: Sequence[TierCandidate], decision: _Decision) -> Route:
+def _route(inputs: RoutingInput, candidates: Sequence[TierCandidate], decision: _Decision) -> Route:
     return Route(
-        tier=decision.option.tier,
-        zone=decision.option.zone,
-        model=case.override.model,
-        demands=case.demands,
-        task=case.task,
-        reasons=(*decision.reasons, *_taught(decision.option), case.scores.reason),
-        candidates=tuple(option.as_candidate() for option in options),
-        validators=() if case.request.routing.validators else case.profile.validators,
+        tier=decision.candidate.tier,
+        zone=decision.candidate.zone,
+        model=inputs.override.model,
+        demands=inputs.demands,
+        task=inputs.task,
+        reasons=(*decision.reasons, *_learned_reason(decision.candidate), inputs.scores.reason),
+        candidates=tuple(candidate.as_candidate() for candidate in candidates),
+        validators=() if inputs.request.routing.validators else inputs.profile.validators,
         cascade=decision.cascade,
-        learns=case.settings.learning.enabled,
+        learns=inputs.settings.learning.enabled,
     )

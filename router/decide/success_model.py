@@ -1,4 +1,4 @@
-"""How likely is each tier to answer a request well, and how much does the strongest one add?
+"""Success model: how likely is each tier to answer well, and how much does the strongest add?
 
 A weighted sum of a few signals (`router/text/difficulty_features.py`), with weights from
 `router/serve/difficulty.json`: hand-reasoned priors that training moves only as far as the data
@@ -18,18 +18,22 @@ from router.text.task_cues import Task
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """need: 0..1, how much the strongest tier adds; reason: why, in words.
-
-    average: success of the lowest and of the highest class of models on this kind of task;
-    hardness: how much harder than usual this prompt is, in logits; width: how far the truth may be
-    from the estimate, in logits, nine times of ten.
-    """
+    """What the text alone says of a request."""
 
     need: float
+    """How much the strongest tier adds, 0..1."""
+
     average: tuple[float, float]
+    """Success of the lowest and of the highest class of models on this kind of task."""
+
     hardness: float
+    """How much harder than usual this prompt is, in logits."""
+
     width: float
+    """How far the truth may be from the estimate, in logits, nine times of ten."""
+
     reason: str
+    """Why, in words."""
 
     def success(self, rank: int, tiers: int, measured: float | None = None) -> Estimate:
         """That of the tier at `rank` (0 = cheapest) of `tiers`.
@@ -38,6 +42,7 @@ class Scores:
         makes a prompt need the strong tier costs the cheap ones: over our recorded prompts, need
         goes with the weak model's failures (correlation 0.1), against the strong model's (-0.1).
         """
+        # between the two classes by rank; hardness counts in full for the cheapest, not for the top
         share = 1.0 if tiers == 1 else rank / (tiers - 1)
         low, high = map(logit, self.average)
         average = low + share * (high - low) if measured is None else logit(measured)
@@ -47,9 +52,11 @@ class Scores:
 
 @dataclass(frozen=True, slots=True)
 class SuccessModel:
-    """A trained model. version: the data and the code it came from."""
+    """A trained model."""
 
     version: str
+    """The data and the code it came from."""
+
     weights: Mapping[DifficultyFeature, float]
 
 
@@ -82,8 +89,8 @@ _WORTH_SAYING: Final = 0.3
 
 def score_features(features: Features, model: SuccessModel) -> Scores:
     """The estimates from the features alone: no embedding, no call."""
-    found = difficulty_features(features)
-    parts = {name: model.weights[name] * value for name, value in found.items()}
+    values = difficulty_features(features)
+    parts = {name: model.weights[name] * value for name, value in values.items()}
     difficulty = sum(parts.values())
     own = sum(value for name, value in parts.items() if name in _WITHIN_TASK)
     return Scores(
@@ -104,5 +111,7 @@ _WITHIN_TASK: Final[frozenset[DifficultyFeature]] = frozenset(
 def _in_words(features: Features, parts: Mapping[DifficultyFeature, float]) -> str:
     """The kind of work and the two signals that weigh most."""
     heaviest = sorted(parts, key=lambda name: -abs(parts[name]))[:2]
-    said = [f"{name} {parts[name]:+.1f}" for name in heaviest if abs(parts[name]) > _WORTH_SAYING]
-    return f"looks like {features.task}" + (f" ({', '.join(said)})" if said else "")
+    weighty = [
+        f"{name} {parts[name]:+.1f}" for name in heaviest if abs(parts[name]) > _WORTH_SAYING
+    ]
+    return f"looks like {features.task}" + (f" ({', '.join(weighty)})" if weighty else "")

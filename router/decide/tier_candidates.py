@@ -1,4 +1,4 @@
-"""What would each tier bring to this request: may it serve, how well, at what price?"""
+"""Tier candidates: may each tier serve this request, how well, at what price?"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -34,7 +34,7 @@ class RoutingConfig:
 
 @dataclass(frozen=True, slots=True)
 class RoutingInput:
-    """A request with everything that is known of it. budget_used: spent share of its budget."""
+    """A request with everything that its decision rests on."""
 
     request: Request
     features: Features
@@ -44,6 +44,7 @@ class RoutingInput:
     override: CallerOverride
     rule: RoutingRule | None
     budget_used: float
+    """Share of the tenant's tightest budget that is spent."""
 
     @property
     def catalog(self) -> Catalog:
@@ -52,7 +53,7 @@ class RoutingInput:
 
     @property
     def settings(self) -> PolicySettings:
-        """The operator's wishes."""
+        """The operator's policy."""
         return self.config.settings
 
     @property
@@ -73,22 +74,27 @@ class RoutingInput:
 
 @dataclass(frozen=True, slots=True)
 class TierCandidate:
-    """A tier as it was judged. rejected: the constraint against it; None = it can serve.
-
-    zone: the only zone whose pool may take the request, when one binds. assumed: what the success
-    was thought to be before outcomes moved it; None = they didn't.
-    """
+    """A tier as it was judged."""
 
     tier: str
     success: Estimate
     cost: Decimal | None = None
+    """Micro-dollars; None: no price is known."""
+
     zone: str | None = None
+    """The only zone whose pool may take the request; None: any."""
+
     rejected: str | None = None
+    """The constraint against the tier, in words; None: it can serve."""
+
     obstacle: Literal["not asked", "too long", "other"] | None = None
+    """The kind of that constraint, which decides the code of a refusal."""
+
     assumed: float | None = None
+    """The success before outcomes moved it; None: they didn't."""
 
     def as_candidate(self) -> Candidate:
-        """The option as the reply shows it."""
+        """The candidate as the reply shows it."""
         return Candidate(
             tier=self.tier,
             success=round(self.success.mean, 3),
@@ -102,78 +108,81 @@ _Price: TypeAlias = Callable[[str], Decimal | None]
 _Fit: TypeAlias = tuple[str, Deployment, Decimal | None]
 
 
-def evaluate_tiers(case: RoutingInput) -> tuple[TierCandidate, ...]:
+def evaluate_tiers(inputs: RoutingInput) -> tuple[TierCandidate, ...]:
     """Every tier of the catalog, in its order: the cheapest first."""
-    demands = case.demands
-    usage = Usage(input_uncached=case.features.tokens, output=_answer_tokens(case))
+    demands = inputs.demands
+    usage = Usage(input_uncached=inputs.features.tokens, output=_answer_tokens(inputs))
 
     def price(deployment: str) -> Decimal | None:
-        return case.config.price_of(deployment, usage)
+        return inputs.config.price_of(deployment, usage)
 
-    return tuple(_option(case, tier, demands, price) for tier in case.catalog.tiers)
+    return tuple(_candidate(inputs, tier, demands, price) for tier in inputs.catalog.tiers)
 
 
-def _option(case: RoutingInput, tier: str, demands: Demands, price: _Price) -> TierCandidate:
-    assumed = _success(case, tier)
-    success = case.config.posterior((case.request.tenant, case.task, tier), assumed)
-    option = TierCandidate(tier, success, assumed=None if success == assumed else assumed.mean)
-    closed = _closed(case, tier)
-    if closed is not None:
-        return replace(option, rejected=closed, obstacle="not asked")
-    fit = _first_fit(case, tier, demands, price)
+def _candidate(inputs: RoutingInput, tier: str, demands: Demands, price: _Price) -> TierCandidate:
+    assumed = _success(inputs, tier)
+    success = inputs.config.posterior((inputs.request.tenant, inputs.task, tier), assumed)
+    candidate = TierCandidate(tier, success, assumed=None if success == assumed else assumed.mean)
+    exclusion = _exclusion(inputs, tier)
+    if exclusion is not None:
+        return replace(candidate, rejected=exclusion, obstacle="not asked")
+    fit = _first_fit(inputs, tier, demands, price)
     if fit is None:
-        return _unfit(case, option, demands)
+        return _unfit(inputs, candidate, demands)
     _, deployment, cost = fit
     zone = deployment.zone if binds_zone(demands) else None
-    too_dear = _too_dear(case.request.routing.max_cost_usd, cost)
-    priced = replace(option, cost=cost, zone=zone)
+    too_dear = _too_dear(inputs.request.routing.max_cost_usd, cost)
+    priced = replace(candidate, cost=cost, zone=zone)
     return priced if too_dear is None else replace(priced, rejected=too_dear, obstacle="other")
 
 
-def _success(case: RoutingInput, tier: str) -> Estimate:
+def _success(inputs: RoutingInput, tier: str) -> Estimate:
     """The classifier's estimate, around the measured average of this task where there is one."""
-    tiers = list(case.catalog.tiers)
-    measured = case.profile.success.get(tier, _measured(case, tier))
-    return case.scores.success(tiers.index(tier), len(tiers), measured)
+    tiers = list(inputs.catalog.tiers)
+    measured = inputs.profile.success.get(tier, _measured(inputs, tier))
+    return inputs.scores.success(tiers.index(tier), len(tiers), measured)
 
 
-def _measured(case: RoutingInput, tier: str) -> float | None:
+def _measured(inputs: RoutingInput, tier: str) -> float | None:
     """The catalog's quality of the tier's preferred model at this task."""
-    _, deployment = next(case.catalog.deployments_of(tier))
-    return case.catalog.models[deployment.model].quality.get(case.task)
+    _, deployment = next(inputs.catalog.deployments_of(tier))
+    return inputs.catalog.models[deployment.model].quality.get(inputs.task)
 
 
-def _closed(case: RoutingInput, tier: str) -> str | None:
+def _exclusion(inputs: RoutingInput, tier: str) -> str | None:
     """Why the whole tier is out of the question, whatever its deployments."""
-    order = list(case.catalog.tiers)
-    if case.override.tier is not None and tier != case.override.tier:
-        return case.override.reason
-    if case.profile.tiers and tier not in case.profile.tiers:
-        return f"task {case.task} is served by {', '.join(case.profile.tiers)} only"
-    ceiling = case.rule.at_most if case.rule else None
+    order = list(inputs.catalog.tiers)
+    if inputs.override.tier is not None and tier != inputs.override.tier:
+        return inputs.override.reason
+    if inputs.profile.tiers and tier not in inputs.profile.tiers:
+        return f"task {inputs.task} is served by {', '.join(inputs.profile.tiers)} only"
+    ceiling = inputs.rule.at_most if inputs.rule else None
     if ceiling is not None and order.index(tier) > order.index(ceiling):
-        return f"above {ceiling}: {case.rule.because if case.rule else ''}"
+        return f"above {ceiling}: {inputs.rule.because if inputs.rule else ''}"
     return None
 
 
-def _first_fit(case: RoutingInput, tier: str, demands: Demands, price: _Price) -> _Fit | None:
+def _first_fit(inputs: RoutingInput, tier: str, demands: Demands, price: _Price) -> _Fit | None:
     """The deployment that the tier's order prefers among those that fit, with its price."""
     fits: Iterator[_Fit] = (
         (name, deployment, price(name))
-        for name, deployment in case.catalog.deployments_of(tier)
-        if ineligibility(deployment, case.catalog.models[deployment.model], demands) is None
+        for name, deployment in inputs.catalog.deployments_of(tier)
+        if ineligibility(deployment, inputs.catalog.models[deployment.model], demands) is None
     )
-    if case.catalog.tiers[tier].order == "listed":
+    if inputs.catalog.tiers[tier].order == "listed":
         return next(fits, None)
     return min(fits, key=lambda fit: (fit[2] is None, fit[2] or Decimal(0)), default=None)
 
 
-def _unfit(case: RoutingInput, option: TierCandidate, demands: Demands) -> TierCandidate:
+def _unfit(inputs: RoutingInput, candidate: TierCandidate, demands: Demands) -> TierCandidate:
     """Each obstacle once, in the order of the deployments."""
-    pairs = [(d, case.catalog.models[d.model]) for _, d in case.catalog.deployments_of(option.tier)]
+    pairs = [
+        (d, inputs.catalog.models[d.model])
+        for _, d in inputs.catalog.deployments_of(candidate.tier)
+    ]
     why = dict.fromkeys(ineligibility(d, model, demands) or "" for d, model in pairs)
     long = any(too_long(model, demands) for _, model in pairs)
-    return replace(option, rejected="; ".join(why), obstacle="too long" if long else "other")
+    return replace(candidate, rejected="; ".join(why), obstacle="too long" if long else "other")
 
 
 def _too_dear(limit_usd: Decimal | None, cost: Decimal | None) -> str | None:
@@ -188,7 +197,7 @@ def _too_dear(limit_usd: Decimal | None, cost: Decimal | None) -> str | None:
     return None
 
 
-def _answer_tokens(case: RoutingInput) -> int:
+def _answer_tokens(inputs: RoutingInput) -> int:
     """The task's usual length of an answer, within the caller's limit."""
-    usual = case.profile.output_tokens or case.features.output_tokens
-    return min(usual, case.features.output_tokens)
+    usual = inputs.profile.output_tokens or inputs.features.output_tokens
+    return min(usual, inputs.features.output_tokens)

@@ -65,7 +65,7 @@ class OutcomeEvidence:
             return self
         place = _bin(promised)
         count, good = self.counts[place], self.good_counts[place]
-        # what is left of it by now; rounding must not leave less than nothing, or more good than all
+        # what is left of it by now; rounding must leave no more good outcomes than outcomes
         weight_left = min(count, weight * 0.5 ** (self.age - age))
         good_left = max(0.0, min(count - weight_left, good - share * weight_left))
         return replace(
@@ -133,7 +133,7 @@ def fit_calibration(
 
 def _caution(line: CalibrationLine, tasks: Iterable[OutcomeEvidence]) -> float:
     """Noise within a task over the spread between tasks, by the method of moments."""
-    # a task's rate lies off the line by chance, p(1-p)/n, and by the task's own nature: what is left
+    # a task lies off the line by chance, p(1-p)/n, and by its own nature: what is left
     # of the squared distance once chance is taken off is the variance between tasks
     noise = spread_between = weight = 0.0
     for task in tasks:
@@ -169,7 +169,7 @@ def _newton_step(evidence: OutcomeEvidence, level: float, slope: float) -> tuple
         missing, weight = good - count * expected, count * expected * (1 - expected)
         by_level, by_slope = by_level + missing, by_slope + missing * centre
         a, b, c = a + weight, b + weight * centre, c + weight * centre**2
-    # the inverse of a 2 × 2 matrix, times the gradient
+    # the inverse of the symmetric matrix, times the gradient
     scale = a * c - b * b
     return (c * by_level - b * by_slope) / scale, (a * by_slope - b * by_level) / scale
 

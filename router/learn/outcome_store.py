@@ -1,13 +1,13 @@
-"""What have outcomes taught about a tenant's task at a tier, and how far is that to be believed?
+"""Outcome store: what have outcomes taught about a tenant's task at a tier?
 
-An answer counts once: what the first check says of it, until a person speaks. What an imperfect
-witness says counts as far as it can be believed (`witnesses`), taken together with what was
-promised, or what is known by now if that is less: silence of the checks proves nothing, while their
+An answer counts once: what the first check says of it, until a person speaks. A check's word counts
+as far as the check is reliable (`policy.learning.witnesses`), taken together with what was promised
+or, if that is less, with what is known by now: silence of the checks proves nothing, while their
 refusals add up.
 
-Bounded: an estimate never moves further than `max_shift`, old outcomes fade, and of too many tracks
-or tasks the one that was silent longest goes. Reversible: `forget`, or switch learning off.
-Visible: `Outcomes.table`, and a reason in every route that it changed. Off until a tenant has
+Bounded: an estimate never moves further than `max_shift`, old outcomes fade, and of too many
+tenants or tasks the one that was silent longest goes. Reversible: `forget`, or switch learning off.
+Visible: `OutcomeStore.entries`, and a reason in every route that it changed. Off until a tenant has
 `min_outcomes` at a tier.
 """
 
@@ -31,32 +31,43 @@ MAX_TRACKS: Final = 2_000
 MAX_TASKS: Final = 100
 MAX_RECORDED_ANSWERS: Final = 10_000
 _REFIT_SHARE: Final = 0.01
+"""Share of the outcomes that is new when the line is fitted again."""
+
 _NOTHING: Final = 1e-9
+"""Weight that only rounding leaves."""
+
 _LEAST_WIDTH: Final = 0.15
+"""Logits to either side of an estimate, however many outcomes it rests on."""
+
 _NINE_IN_TEN: Final = 1.645
 """Standard deviations to either side that hold nine cases of ten."""
 
 
 @dataclass(frozen=True, slots=True)
 class WeighedOutcome:
-    """What an answer counts for. share: how good it was, 0..1; promised: what was expected of it.
-
-    weight: 1 for what a person saw.
-    """
+    """What an answer counts for."""
 
     share: float
+    """How good it was, 0..1."""
+
     promised: float
+    """The success that was expected of it, 0..1."""
+
     weight: float = 1.0
+    """1 for what a person saw."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedFeedback:
-    """An outcome as it was told of a task, with the ages of the evidence once it held it."""
+    """An outcome as it was recorded, so that it can be taken back."""
 
     task: str
     outcome: WeighedOutcome
     age: float = 0.0
+    """Age of the tier's evidence after it was recorded."""
+
     task_age: float = 0.0
+    """Age of the task's evidence after it was recorded."""
 
 
 class TrackRecord:
@@ -66,36 +77,36 @@ class TrackRecord:
         self.everything = OutcomeEvidence()
         self.tasks: OrderedDict[str, OutcomeEvidence] = OrderedDict()
         self._fit: CalibrationFit | None = None
-        self._news = 0
+        self._unfitted = 0
 
-    def add(self, task: str, one: WeighedOutcome, memory: int) -> RecordedFeedback:
+    def add(self, task: str, outcome: WeighedOutcome, memory: int) -> RecordedFeedback:
         """Takes one outcome; what it returns takes it back."""
-        told = one.share, one.promised, memory, one.weight
-        # a task that comes back is younger than whatever was told of it before it went
-        begun = OutcomeEvidence(age=self.everything.age, first_age=self.everything.age)
-        self.everything = self.everything.with_outcome(*told)
-        self.tasks[task] = self.tasks.get(task, begun).with_outcome(*told)
+        arguments = outcome.share, outcome.promised, memory, outcome.weight
+        # a task that comes back is younger than whatever was recorded of it before it was dropped
+        fresh = OutcomeEvidence(age=self.everything.age, first_age=self.everything.age)
+        self.everything = self.everything.with_outcome(*arguments)
+        self.tasks[task] = self.tasks.get(task, fresh).with_outcome(*arguments)
         self.tasks.move_to_end(task)
         if len(self.tasks) > MAX_TASKS:
             self.tasks.popitem(last=False)
-        self._news += 1
-        return RecordedFeedback(task, one, self.everything.age, self.tasks[task].age)
+        self._unfitted += 1
+        return RecordedFeedback(task, outcome, self.everything.age, self.tasks[task].age)
 
-    def withdraw(self, heard: RecordedFeedback) -> None:
+    def withdraw(self, recorded: RecordedFeedback) -> None:
         """Takes an outcome back, as far as it hasn't faded; a task without any others goes."""
-        told = heard.outcome.share, heard.outcome.promised, heard.outcome.weight
-        self.everything = self.everything.without_outcome(*told, heard.age)
-        if heard.task in self.tasks:
-            left = self.tasks[heard.task].without_outcome(*told, heard.task_age)
-            self.tasks[heard.task] = left
-            if left.total < _NOTHING:
-                del self.tasks[heard.task]
+        outcome, task = recorded.outcome, recorded.task
+        arguments = outcome.share, outcome.promised, outcome.weight
+        self.everything = self.everything.without_outcome(*arguments, recorded.age)
+        if task in self.tasks:
+            self.tasks[task] = self.tasks[task].without_outcome(*arguments, recorded.task_age)
+            if self.tasks[task].total < _NOTHING:
+                del self.tasks[task]
 
     def fit(self) -> CalibrationFit:
-        """Anew once a hundredth of the outcomes is news: it is asked for with every request."""
-        if self._fit is None or self._news > _REFIT_SHARE * self.everything.total:
+        """Anew once a hundredth of the outcomes is new: it is asked for with every request."""
+        if self._fit is None or self._unfitted > _REFIT_SHARE * self.everything.total:
             self._fit = fit_calibration(self.everything, self.tasks.values())
-            self._news = 0
+            self._unfitted = 0
         return self._fit
 
 
@@ -104,49 +115,49 @@ class OutcomeStore:
 
     def __init__(self) -> None:
         self._tracks: OrderedDict[tuple[str, str], TrackRecord] = OrderedDict()
-        self._heard: OrderedDict[OutcomeKey, RecordedFeedback] = OrderedDict()
+        self._recorded: OrderedDict[tuple[str, str, str], RecordedFeedback] = OrderedDict()
+        """By (tenant, request id, tier)."""
 
     def record_feedback(self, feedback: Feedback, rules: LearningSettings) -> None:
         """Records a feedback; one that doesn't say what was expected teaches nothing."""
         answer = (feedback.tenant, feedback.id, feedback.tier)
-        before = self._heard.get(answer)
+        before = self._recorded.get(answer)
         if feedback.expected is None or (before and feedback.source not in HUMAN_SOURCES):
             return
         key = (feedback.tenant, feedback.task, feedback.tier)
-        one = self._weighed(key, feedback, feedback.expected, rules)
+        outcome = self._weighed(key, feedback, feedback.expected, rules)
         track = self._tracks.get((feedback.tenant, feedback.tier))
         if before is not None and track is not None:
             track.withdraw(before)
-        heard = (
-            self.record_outcome(key, one, rules)
-            if one.weight
-            else RecordedFeedback(feedback.task, one)
+        self._recorded[answer] = (
+            self.record_outcome(key, outcome, rules)
+            if outcome.weight
+            else RecordedFeedback(feedback.task, outcome)
         )
-        self._heard[answer] = heard
-        self._heard.move_to_end(answer)
-        if len(self._heard) > MAX_RECORDED_ANSWERS:
-            self._heard.popitem(last=False)
+        self._recorded.move_to_end(answer)
+        if len(self._recorded) > MAX_RECORDED_ANSWERS:
+            self._recorded.popitem(last=False)
 
     def _weighed(
         self, key: OutcomeKey, feedback: Feedback, promised: float, rules: LearningSettings
     ) -> WeighedOutcome:
-        witness = rules.reliability_of(feedback.source)
+        reliability = rules.reliability_of(feedback.source)
+        # a promise that outcomes have refuted must not vouch for the next answer
         known = self.posterior(key, Estimate(promised, promised, promised), rules).mean
-        return WeighedOutcome(
-            witness.probability_good(feedback.good, min(promised, known)), promised, witness.weight
-        )
+        share = reliability.probability_good(feedback.good, min(promised, known))
+        return WeighedOutcome(share, promised, reliability.weight)
 
     def record_outcome(
-        self, key: OutcomeKey, one: WeighedOutcome, rules: LearningSettings
+        self, key: OutcomeKey, outcome: WeighedOutcome, rules: LearningSettings
     ) -> RecordedFeedback:
         """Takes one outcome."""
         tenant, task, tier = key
         track = self._tracks.setdefault((tenant, tier), TrackRecord())
-        heard = track.add(task, one, rules.memory)
+        recorded = track.add(task, outcome, rules.memory)
         self._tracks.move_to_end((tenant, tier))
         if len(self._tracks) > MAX_TRACKS:
             self._drop({next(iter(self._tracks))})
-        return heard
+        return recorded
 
     def posterior(self, key: OutcomeKey, prior: Estimate, rules: LearningSettings) -> Estimate:
         """`prior` after what is known; `prior` itself while learning is off or knows too little."""
@@ -155,29 +166,29 @@ class OutcomeStore:
         if not rules.enabled or track is None or track.everything.total < rules.min_outcomes:
             return prior
         own = track.tasks.get(task)
-        found = track.fit().predict(prior.mean, own)
-        mean = max(prior.mean - rules.max_shift, min(prior.mean + rules.max_shift, found))
+        fitted = track.fit().predict(prior.mean, own)
+        mean = max(prior.mean - rules.max_shift, min(prior.mean + rules.max_shift, fitted))
         return _around(mean, rules.min_outcomes + (own.total if own else 0))
 
     def posterior_with(self, rules: LearningSettings) -> PosteriorSuccess:
-        """The estimates after what is known, as a `Basis` takes them."""
+        """`posterior` under fixed rules, as a RoutingConfig takes it."""
         return lambda key, prior: self.posterior(key, prior, rules)
 
     def forget(self, tenant: str | None = None, tier: str | None = None) -> int:
         """Drops what was learned: everything, or a tenant's, or a tier's whose model was swapped.
 
-        Returns how many tracks are gone.
+        Returns how many track records are gone.
         """
-        gone = {key for key in self._tracks if tenant in {None, key[0]} and tier in {None, key[1]}}
-        self._drop(gone)
-        return len(gone)
+        keys = {key for key in self._tracks if tenant in {None, key[0]} and tier in {None, key[1]}}
+        self._drop(keys)
+        return len(keys)
 
-    def _drop(self, gone: set[tuple[str, str]]) -> None:
-        """With what was heard: a later word must not take it from the track that comes after."""
-        for key in gone:
+    def _drop(self, keys: set[tuple[str, str]]) -> None:
+        for key in keys:
             del self._tracks[key]
-        for answer in [one for one in self._heard if (one[0], one[2]) in gone]:
-            del self._heard[answer]
+        # a later word on these answers must not be taken from the track record that comes after
+        for answer in [answer for answer in self._recorded if (answer[0], answer[2]) in keys]:
+            del self._recorded[answer]
 
     def entries(self) -> Iterator[tuple[OutcomeKey, OutcomeEvidence]]:
         """Everything that is known, by key."""

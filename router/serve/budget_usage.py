@@ -1,7 +1,7 @@
-"""How much of each tenant's budget is used, as the router last heard?
+"""Budget usage by tenant, polled: how much of each budget is spent or reserved?
 
-Looked up every second for the tenants seen lately, never on a request's way: pressure is a matter
-of minutes, and whoever spends more than a budget is stopped by the worker's reservation.
+Looked up every second for the tenants seen lately, never on a request's way: budgets run out
+over minutes, and whoever spends more than a budget is stopped by the worker's reservation.
 """
 
 import asyncio

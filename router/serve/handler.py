@@ -1,4 +1,4 @@
-"""How does a record of `llm.requests` find its tier's queue, or its sender the reason why not?
+"""Request handler: a record of `llm.requests` goes to its tier's queue, or is refused.
 
 A record that can't be read, or that asks to be answered where it may not, goes to the dead-letter
 topic as it is; whoever sent it gets a Failed reply wherever one may be sent. A request that the
@@ -26,18 +26,22 @@ from router.text.features import Features, extract_features
 from runtime.process.dead_letters import crash_detail, dead_letter
 from runtime.process.reply_records import failed_record
 
-_LARGE: Final = 32_768
-"""Bytes from which looking at a prompt takes over a millisecond, so that it goes to a thread."""
+_LARGE_BYTES: Final = 32_768
+"""From here looking at a prompt takes over a millisecond, so that it goes to a thread."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouterDependencies:
-    """What the routers of this process share. basis: the configuration in force, asked anew."""
+    """What the handlers of this process share."""
 
     config: Callable[[], RoutingConfig]
+    """The configuration in force, asked for with every request."""
+
     publisher: Publisher
     tracer: Tracer
     partitions: int
+    """Of each tier's topic."""
+
     prefix_shares: PrefixShares
     budget_used: Callable[[str], float]
     """The share of a tenant's tightest budget that is spent. Must not block."""
@@ -99,8 +103,8 @@ class RoutingTask:
 
     async def route(self, request: Request) -> None:
         """Checks what the headers ask for, then decides."""
-        basis = self.router.config()
-        tenant = basis.catalog.tenant(request.tenant)
+        config = self.router.config()
+        tenant = config.catalog.tenant(request.tenant)
         if tenant is None:
             message = f"tenant {request.tenant!r} isn't served here"
             await self.refuse("unknown_tenant", message, retryable=False)
@@ -115,17 +119,17 @@ class RoutingTask:
         if deadline_ms is not None and deadline_ms < time.time() * 1000:
             await self.refuse("deadline_exceeded", "expired before it was routed", retryable=True)
             return
-        await self._decide(request, basis, deadline_ms)
+        await self._decide(request, config, deadline_ms)
 
     async def _decide(
-        self, request: Request, basis: RoutingConfig, deadline_ms: int | None
+        self, request: Request, config: RoutingConfig, deadline_ms: int | None
     ) -> None:
         used, begun = self.router.budget_used(request.tenant), time.perf_counter()
         with self.trace.span("decide") as span:
-            if len(self.record.value) < _LARGE:
-                features, decision = _judge(request, basis, used)
+            if len(self.record.value) < _LARGE_BYTES:
+                features, decision = _decide_route(request, config, used)
             else:
-                features, decision = await asyncio.to_thread(_judge, request, basis, used)
+                features, decision = await asyncio.to_thread(_decide_route, request, config, used)
             self.router.report_decision(request.tenant, decision, time.perf_counter() - begun)
             if isinstance(decision, RouteRejected):
                 span.error = decision.code
@@ -166,11 +170,11 @@ class RoutingTask:
     def _deadline_ms(self, request: Request) -> int | None:
         """The header's and the body's deadline, whichever comes first."""
         within_ms = request.routing.deadline_ms
-        known = (
+        deadlines = (
             self.headers.deadline_ms,
             None if within_ms is None else self.headers.submitted_ms + within_ms,
         )
-        return min((deadline for deadline in known if deadline is not None), default=None)
+        return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
     async def _bury(self, code: FailureCode, message: str) -> None:
         """The record can't be served as it is: its bytes are kept, its sender is told."""
@@ -200,9 +204,9 @@ class RoutingTask:
         return asked if asked and topics.may_reply_to(asked, allowed) else topics.REPLIES
 
 
-def _judge(
-    request: Request, basis: RoutingConfig, budget_used: float
+def _decide_route(
+    request: Request, config: RoutingConfig, budget_used: float
 ) -> tuple[Features, Route | RouteRejected]:
     features = extract_features(request)
-    scores = success_model.score_features(features, basis.model)
-    return features, policy.choose_route(request, features, scores, basis, budget_used=budget_used)
+    scores = success_model.score_features(features, config.model)
+    return features, policy.choose_route(request, features, scores, config, budget_used=budget_used)

@@ -1,4 +1,4 @@
-"""What do a request's headers say, before its body is read?"""
+"""Request headers: what a record says of itself before its body is read."""
 
 from dataclasses import dataclass
 
@@ -9,23 +9,30 @@ from producers.kafka.broker import Record
 
 @dataclass(frozen=True, slots=True)
 class RequestHeaders:
-    """The headers of a request. Times: Unix milliseconds; foreign: the sender's own headers.
-
-    request_id, tenant: as claimed here, until the body is read.
-    """
+    """The headers of a request."""
 
     request_id: str | None
+    """As claimed here, until the body is read."""
+
     tenant: str | None
+    """As claimed here, until the body is read."""
+
     reply_to: str | None
     submitted_ms: int
+    """Unix milliseconds."""
+
     deadline_ms: int | None
+    """Unix milliseconds."""
+
     foreign: Headers
+    """The sender's own headers, which travel on."""
 
 
 def read_request_headers(record: Record) -> RequestHeaders:
     """Never fails: what is absent or unreadable is None."""
     headers = record.headers
     submitted_ms = integer(headers, codec.SUBMITTED)
+    # a clock that goes ahead must not make a request seem to have been sent in the future
     if submitted_ms is None or submitted_ms > record.timestamp_ms:
         submitted_ms = record.timestamp_ms
     return RequestHeaders(

@@ -1,4 +1,4 @@
-"""How is the router's process put together?"""
+"""Router process: its parts, put together and run until SIGTERM."""
 
 import logging
 from contextlib import AsyncExitStack
@@ -52,7 +52,7 @@ async def serve_router(settings: ServiceSettings) -> None:
             settings.config, lambda catalog: routing_config(catalog, pricing, model, outcomes)
         )
         parts.enter_context(background_task(live.watch(lambda _: None)))
-        pressure = _pressure(parts, process, live)
+        budget_usage = _budget_usage(parts, process, live)
         learn = partial(_learn, outcomes, live)
         await parts.enter_async_context(
             process.broker.tail(topics.FEEDBACK, learn, since_s=_LEARNS_FROM_S)
@@ -63,7 +63,7 @@ async def serve_router(settings: ServiceSettings) -> None:
             tracer=process.tracer,
             partitions=settings.partitions,
             prefix_shares=PrefixShares(),
-            budget_used=pressure.used_share,
+            budget_used=budget_usage.used_share,
             report_decision=partial(_count, process.metrics),
         )
         source = KafkaSource(settings, [topics.REQUESTS], _GROUP, settings.session_timeout_s)
@@ -74,15 +74,15 @@ async def serve_router(settings: ServiceSettings) -> None:
             await stream.run(process.stop)
 
 
-def _pressure(
+def _budget_usage(
     parts: AsyncExitStack, process: ServiceProcess, live: ReloadedConfig[RoutingConfig]
 ) -> BudgetUsage:
     link = RedisLink(connect_redis(process.settings.redis))
     parts.push_async_callback(link.redis.aclose)
     budgets = BudgetLedger(partial(datetime.now, UTC), link)
-    pressure = BudgetUsage(budgets, link, lambda: live().catalog, process.metrics)
-    parts.enter_context(background_task(pressure.poll()))
-    return pressure
+    usage = BudgetUsage(budgets, link, lambda: live().catalog, process.metrics)
+    parts.enter_context(background_task(usage.poll()))
+    return usage
 
 
 def _stream(source: KafkaSource, router: RouterDependencies) -> ConsumerStream:
@@ -111,7 +111,7 @@ def routing_config(
 
 
 def _learn(outcomes: OutcomeStore, live: ReloadedConfig[RoutingConfig], record: Record) -> None:
-    """Every router hears all feedback: their estimates stay alike without a store."""
+    """Every router reads all feedback: their estimates stay alike without a shared store."""
     try:
         feedback = Feedback.model_validate_json(record.value)
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""What in a request speaks for or against needing the strongest model?
+"""Difficulty features: what in a request speaks for or against needing the strongest model?
 
 Few, bounded and in one scale (about -2..3), so that no single oddity of a text decides, and so that
 each has a direction that a person can defend.
@@ -59,25 +59,25 @@ _BOUND: Final = 2.5
 
 def difficulty_features(features: Features) -> dict[DifficultyFeature, float]:
     """Every signal, 0 where it doesn't apply."""
-    found: dict[DifficultyFeature, float] = dict.fromkeys(DIFFICULTY_FEATURES, 0.0)
+    values: dict[DifficultyFeature, float] = dict.fromkeys(DIFFICULTY_FEATURES, 0.0)
     surface = features.surface
-    found["length"] = _bounded(math.log2((1 + surface.pieces) / _USUAL_PIECES) / _DOUBLINGS)
-    found["foreign"] = float(bool(features.languages) and "en" not in features.languages)
+    values["length"] = _bounded(math.log2((1 + surface.pieces) / _USUAL_PIECES) / _DOUBLINGS)
+    values["foreign"] = float(bool(features.languages) and "en" not in features.languages)
     if surface.options:
-        found["echoed"] = 4 * (surface.echoed - _USUAL_ECHO)
-        found["statements"] = float(surface.statements > 0)
+        values["echoed"] = 4 * (surface.echoed - _USUAL_ECHO)
+        values["statements"] = float(surface.statements > 0)
     if surface.options and surface.at_once:
-        found["numeric_options"] = surface.numeric_options
-        return found
+        values["numeric_options"] = surface.numeric_options
+        return values
     if surface.numbers > 1:
-        found["relations"] = _bounded(math.log1p(surface.relations))
-    found["constraints"] = _bounded(math.log1p(features.constraints))
+        values["relations"] = _bounded(math.log1p(surface.relations))
+    values["constraints"] = _bounded(math.log1p(features.constraints))
     kind: DifficultyFeature | None = (
         "math" if surface.numeric_options > _MOSTLY else _KIND.get(features.task)
     )
     if kind is not None:
-        found[kind] = 1.0
-    return found
+        values[kind] = 1.0
+    return values
 
 
 def _bounded(value: float) -> float:

@@ -1,4 +1,4 @@
-"""What is known of a request before any model sees it?
+"""Feature extraction: what is known of a request before any model sees it?
 
 Bounded: under 0.3 ms for 1 kB, and no more than a few milliseconds for any size. A `Features` holds
 nothing of the prompt: it can be logged.
@@ -36,24 +36,37 @@ _DEFAULT_OUTPUT: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """A request in figures. Sizes in tokens (estimated), shares 0..1.
-
-    question_tokens: the turn to answer; context_tokens: everything before it and quoted in it.
-    output_tokens: what the answer may take: the caller's limit, else a usual length.
-    pleas: sentences that argue for a better model; they are not judged.
-    """
+    """A request in figures. Sizes in tokens (estimated), shares 0..1."""
 
     task: Task
+    """The recognised kind of work."""
+
     declared_task: str | None
+    """The kind of work that the caller names."""
+
     languages: tuple[str, ...]
+    """ISO 639-1 codes, the likeliest first; empty: can't tell."""
+
     tokens: int
+    """Of the whole prompt."""
+
     system_tokens: int
     context_tokens: int
+    """Of everything before the turn to answer and quoted in it."""
+
     question_tokens: int
+    """Of the turn to answer."""
+
     output_tokens: int
+    """What the answer may take: the caller's limit, else a usual length."""
+
     turns: int
     constraints: int
+    """Words that limit the answer, such as "exactly"."""
+
     pleas: int
+    """Sentences that argue for a better model; they are not judged."""
+
     structure: Literal["text", "json", "json_schema"]
     needs: frozenset[Capability]
     surface: LexicalCounts
@@ -104,14 +117,14 @@ def _traits(text: str, *, tools: bool) -> _Traits:
 
 
 def _read_traits(text: str, tools: bool) -> _Traits:  # noqa: FBT001 (internal)
-    reading = tokenize(text)
-    surface = lexical_counts(reading)
+    tokenized = tokenize(text)
+    surface = lexical_counts(tokenized)
     return _Traits(
-        task=recognise_task(reading, surface, tools=tools),
-        languages=languages.detect_languages(reading),
-        question_tokens=token_estimate(_without_quotes(reading.text)),
-        constraints=sum(word in _CONSTRAINTS for word in reading.words),
-        pleas=reading.pleas,
+        task=recognise_task(tokenized, surface, tools=tools),
+        languages=languages.detect_languages(tokenized),
+        question_tokens=token_estimate(_without_quotes(tokenized.text)),
+        constraints=sum(word in _CONSTRAINTS for word in tokenized.words),
+        pleas=tokenized.pleas,
         surface=surface,
     )
 

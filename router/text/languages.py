@@ -1,4 +1,7 @@
-"""In which languages is a text written, as far as its letters and commonest words tell?"""
+"""Language detection by script and common words, in microseconds.
+
+A library that knows more doubles the time of a decision (docs/adr/0018).
+"""
 
 import re
 from typing import Final
@@ -30,13 +33,13 @@ _SAMPLE: Final = 2_000
 _MIN_LETTERS: Final = 5
 
 
-def detect_languages(reading: TokenizedText) -> tuple[str, ...]:
+def detect_languages(tokenized: TokenizedText) -> tuple[str, ...]:
     """ISO 639-1 codes, the likeliest first; `()` = can't tell."""
-    sample = reading.text[:_SAMPLE]
-    found = () if sample.isascii() else _by_script(sample)
-    hits = {code: len(common & reading.vocabulary) for code, common in _COMMON.items()}
+    sample = tokenized.text[:_SAMPLE]
+    codes = () if sample.isascii() else _by_script(sample)
+    hits = {code: len(common & tokenized.vocabulary) for code, common in _COMMON.items()}
     best = max(hits, key=hits.__getitem__)
-    return (*found, best) if hits[best] else found
+    return (*codes, best) if hits[best] else codes
 
 
 def _by_script(sample: str) -> tuple[str, ...]:
@@ -44,5 +47,5 @@ def _by_script(sample: str) -> tuple[str, ...]:
     counts = {code: len(script.findall(sample)) for code, script in _SCRIPTS.items()}
     if counts["ja"] >= _MIN_LETTERS:
         counts["zh"] = 0
-    found = (code for code, count in counts.items() if count >= _MIN_LETTERS)
-    return tuple(sorted(found, key=counts.__getitem__, reverse=True))
+    codes = (code for code, count in counts.items() if count >= _MIN_LETTERS)
+    return tuple(sorted(codes, key=counts.__getitem__, reverse=True))

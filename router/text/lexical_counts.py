@@ -1,4 +1,4 @@
-"""What does a text look like on its surface: how much of it, how many steps, code, mathematics?"""
+"""Lexical counts: how much text, how many sentences, figures, code, options to choose from?"""
 
 import re
 from collections.abc import Sequence
@@ -44,44 +44,52 @@ _Option: TypeAlias = tuple[int, str]
 
 @dataclass(frozen=True, slots=True)
 class LexicalCounts:
-    """Counts over a text.
-
-    relations: words that relate quantities ("twice", "each", "left"); statements: claims or
-    scenarios to judge. options: answers to choose from; numeric_options: share of those with a
-    digit; at_once: the text ends in "Answer:", which leaves no room to work anything out; echoed:
-    share of the options' words that the question uses itself. names: words with a capital within a
-    sentence, near the beginning.
-    """
+    """Counts over a text."""
 
     pieces: int = 0
+    """Near to a tokenizer's parts."""
+
     words: int = 0
     sentences: int = 0
     questions: int = 0
     numbers: int = 0
     relations: int = 0
+    """Words that relate quantities ("twice", "each", "left")."""
+
     statements: int = 0
+    """Words for claims or scenarios to judge."""
+
     math: int = 0
     code: int = 0
     options: int = 0
+    """Answers to choose from."""
+
     numeric_options: float = 0.0
+    """Share of those with a digit, 0..1."""
+
     at_once: bool = False
+    """The text ends in "Answer:", which leaves no room to work anything out."""
+
     echoed: float = 0.0
+    """Share of the options' words that the question uses itself, 0..1."""
+
     blanks: int = 0
     names: int = 0
+    """Words with a capital within a sentence, near the beginning."""
 
 
-def lexical_counts(reading: TokenizedText) -> LexicalCounts:
-    """The counts over a reading."""
-    text = reading.text
+def lexical_counts(tokenized: TokenizedText) -> LexicalCounts:
+    """The counts over a tokenized text."""
+    text = tokenized.text
     options = _options(text)
     return LexicalCounts(
-        pieces=len(reading.pieces),
-        words=len(reading.words),
+        pieces=len(tokenized.pieces),
+        words=len(tokenized.words),
         sentences=1 + _count(text.rstrip(), _SENTENCE_ENDS),
         questions=_count(text, _QUESTIONS),
-        numbers=sum(map(str.isdecimal, reading.pieces)) + _among(reading, _NUMBER_WORDS),
-        relations=_among(reading, _RELATIONS),
-        statements=_among(reading, _STATEMENTS),
+        numbers=sum(map(str.isdecimal, tokenized.pieces)) + _among(tokenized, _NUMBER_WORDS),
+        relations=_among(tokenized, _RELATIONS),
+        statements=_among(tokenized, _STATEMENTS),
         math=_count(text, _MATH),
         code=_count(text, _CODE),
         options=len(options),
@@ -97,16 +105,16 @@ def _count(text: str, marks: Sequence[str]) -> int:
     return sum(map(text.count, marks))
 
 
-def _among(reading: TokenizedText, wanted: frozenset[str]) -> int:
-    if not reading.vocabulary & wanted:
+def _among(tokenized: TokenizedText, wanted: frozenset[str]) -> int:
+    if not tokenized.vocabulary & wanted:
         return 0
-    return sum(word in wanted for word in reading.words)
+    return sum(word in wanted for word in tokenized.words)
 
 
 def _options(text: str) -> Sequence[_Option]:
     """(where it starts, its text) of the answers to choose from: lettered, two or more."""
-    found = [(match.start(), match[2]) for match in _OPTION.finditer(text)]
-    return found if len(found) >= _MIN_OPTIONS else ()
+    options = [(match.start(), match[2]) for match in _OPTION.finditer(text)]
+    return options if len(options) >= _MIN_OPTIONS else ()
 
 
 def _numeric(options: Sequence[_Option]) -> float:

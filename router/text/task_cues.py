@@ -1,4 +1,4 @@
-"""Which words tell which kind of work a prompt asks for?"""
+"""Task cues: the words that tell which kind of work a prompt asks for, in several languages."""
 
 from collections.abc import Mapping
 from typing import Final, Literal, TypeAlias

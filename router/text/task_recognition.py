@@ -1,4 +1,4 @@
-"""Which kind of work does a prompt ask for, by the words it asks with?
+"""Task recognition by cue words: which kind of work does a prompt ask for?
 
 A service that knows its task declares it (`routing.task`); this is for those that don't. A task is
 recognised by cue words; one in the opening or closing words of the text, where instructions stand,
@@ -34,68 +34,70 @@ _LOOKUP_WORDS: Final = 25
 _LOOKUP_OPENING: Final = 3
 
 
-def recognise_task(reading: TokenizedText, surface: LexicalCounts, *, tools: bool) -> Task:
+def recognise_task(tokenized: TokenizedText, surface: LexicalCounts, *, tools: bool) -> Task:
     """The kind of work; where nothing speaks for another: `lookup`, `question` or `chat`."""
     if tools:
         return "agent"
-    votes = _votes(reading)
-    _add_density(votes, reading, surface)
+    votes = _votes(tokenized)
+    _add_density(votes, tokenized, surface)
     best = max(votes, key=votes.__getitem__, default=None)
     if best is not None and votes[best] >= _EDGE_WEIGHT:
         return best
-    if _looks_up(reading, surface):
+    if _looks_up(tokenized, surface):
         return "lookup"
-    if _tells_a_case(reading, surface):
+    if _tells_a_case(tokenized, surface):
         return "reasoning"
     return "question" if surface.questions or surface.options or surface.blanks else "chat"
 
 
-def _votes(reading: TokenizedText) -> dict[Task, float]:
+def _votes(tokenized: TokenizedText) -> dict[Task, float]:
     """Each cue word counts once a text, at its heaviest place."""
-    edges = {*reading.words[:_EDGE], *reading.words[-_EDGE:]} - FAINT
+    edges = {*tokenized.words[:_EDGE], *tokenized.words[-_EDGE:]} - FAINT
     votes: dict[Task, float] = {}
-    for word in reading.vocabulary & _TASK_OF.keys():
+    for word in tokenized.vocabulary & _TASK_OF.keys():
         task = _TASK_OF[word]
         votes[task] = votes.get(task, 0) + (_EDGE_WEIGHT if word in edges else 1)
-    for cue, task in () if reading.text.isascii() else UNSPACED_CUES.items():
-        votes[task] = votes.get(task, 0) + _EDGE_WEIGHT * (cue in reading.text)
-    if reading.text.isascii() and not reading.vocabulary & _MAKING:
+    for cue, task in () if tokenized.text.isascii() else UNSPACED_CUES.items():
+        votes[task] = votes.get(task, 0) + _EDGE_WEIGHT * (cue in tokenized.text)
+    if tokenized.text.isascii() and not tokenized.vocabulary & _MAKING:
         votes.pop("creative", None)
     return votes
 
 
-def _add_density(votes: dict[Task, float], reading: TokenizedText, surface: LexicalCounts) -> None:
+def _add_density(
+    votes: dict[Task, float], tokenized: TokenizedText, surface: LexicalCounts
+) -> None:
     """Code, formulas and quantities speak for themselves."""
     size = max(20, surface.words)
     votes["code"] = votes.get("code", 0) + min(6, 60 * surface.code / size)
     votes["math"] = votes.get("math", 0) + min(5, 20 * surface.math / size)
-    if _word_problem(reading, surface):
+    if _word_problem(tokenized, surface):
         votes["math"] += 2 * _EDGE_WEIGHT
 
 
-def _word_problem(reading: TokenizedText, surface: LexicalCounts) -> bool:
+def _word_problem(tokenized: TokenizedText, surface: LexicalCounts) -> bool:
     """A question about quantities that a short story relates."""
     if surface.options or not surface.questions or surface.words > _STORY_WORDS:
         return False
-    asks = "how" in reading.vocabulary and surface.numbers + surface.relations > 1
+    asks = "how" in tokenized.vocabulary and surface.numbers + surface.relations > 1
     return asks or (surface.numbers > 1 and surface.relations > 0)
 
 
-def _tells_a_case(reading: TokenizedText, surface: LexicalCounts) -> bool:
+def _tells_a_case(tokenized: TokenizedText, surface: LexicalCounts) -> bool:
     """Facts first, then a question about them, and neither is about the writer or the reader."""
-    told = surface.sentences - surface.questions
+    statements = surface.sentences - surface.questions
     short = surface.words <= _STORY_WORDS and not surface.options
-    if not short or not told or not surface.questions or reading.vocabulary & _ADDRESS:
+    if not short or not statements or not surface.questions or tokenized.vocabulary & _ADDRESS:
         return False
     # a text may ask without a word: "??"
-    return bool(reading.words) and reading.words[0] not in _ASKING
+    return bool(tokenized.words) and tokenized.words[0] not in _ASKING
 
 
-def _looks_up(reading: TokenizedText, surface: LexicalCounts) -> bool:
+def _looks_up(tokenized: TokenizedText, surface: LexicalCounts) -> bool:
     """A short question for a name, a place, a date: who, when, where, or about someone named."""
     if not 0 < surface.words <= _LOOKUP_WORDS or surface.options or surface.math:
         return False
-    if reading.vocabulary & _SITUATION:
+    if tokenized.vocabulary & _SITUATION:
         return False
-    plain = not _PLAIN_LOOKUP.isdisjoint(reading.words[:_LOOKUP_OPENING])
-    return plain or (surface.names > 0 and not _LOOKUP.isdisjoint(reading.vocabulary))
+    plain = not _PLAIN_LOOKUP.isdisjoint(tokenized.words[:_LOOKUP_OPENING])
+    return plain or (surface.names > 0 and not _LOOKUP.isdisjoint(tokenized.vocabulary))

@@ -1,4 +1,4 @@
-"""How is a text read once, so that every feature of it comes from the same pass?
+"""Tokenizer of the features: a text is read once, so that they all come from the same pass.
 
 A text of megabytes is judged by its beginning and its end, where instructions stand.
 """
@@ -28,29 +28,30 @@ _PLEA: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class TokenizedText:
-    """A text, its parts and its words in lower case.
-
-    pieces: words, single characters of scripts without spaces, groups of digits, signs: near to a
-    tokenizer's parts (correlation 0.996 with cl100k over our 9,377 prompts). pleas: sentences
-    left out because they argue for a better model.
-    """
+    """A text, its parts and its words in lower case."""
 
     text: str
     pieces: list[str]
+    """Words, single characters of scripts without spaces, groups of digits, signs: near to a
+    tokenizer's parts (correlation 0.996 with cl100k over our 9,377 prompts)."""
+
     words: list[str]
     vocabulary: frozenset[str]
+    """The words, each once."""
+
     pleas: int = 0
+    """Sentences left out because they argue for a better model."""
 
 
 def tokenize(text: str) -> TokenizedText:
-    """The reading of `text`, without what pleads for a better model."""
-    reading = _read(excerpt(text))
-    if not reading.vocabulary & _PLEA_WORDS:
-        return reading
-    sentences = _SENTENCE.findall(reading.text)
-    kept = [sentence for sentence in sentences if _PLEA.search(sentence) is None]
-    pleas = len(sentences) - len(kept)
-    return _read("".join(kept), pleas) if pleas else reading
+    """`text` in parts, without what pleads for a better model."""
+    tokenized = _read(excerpt(text))
+    if not tokenized.vocabulary & _PLEA_WORDS:
+        return tokenized
+    sentences = _SENTENCE.findall(tokenized.text)
+    others = [sentence for sentence in sentences if _PLEA.search(sentence) is None]
+    pleas = len(sentences) - len(others)
+    return _read("".join(others), pleas) if pleas else tokenized
 
 
 def excerpt(text: str) -> str:
