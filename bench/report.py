@@ -21,8 +21,8 @@ from dev import clickhouse
 from dev.postgres_server import postgres, url_of
 from observability.ledger.ledger import Ledger, UsageBatch
 from observability.ledger.schema import COLUMNS
-from observability.ledger.stores import ledger_at
 from observability.ledger.stores.duckdb_file import DuckDbFile
+from observability.ledger.stores.selection import ledger_at
 from observability.reports import cost
 from observability.reports.period import ReportPeriod
 from producers.contract import Attempt, Usage, UsageEvent

@@ -19,7 +19,7 @@ from rich.console import Console
 from observability import process
 from observability.ledger.ingest import Feed
 from observability.ledger.ledger import Ledger, LedgerError
-from observability.ledger.stores import ledger_at
+from observability.ledger.stores.selection import ledger_at
 from observability.logs import start_logging
 from observability.metrics.prometheus_endpoint import scrape_endpoint
 from observability.metrics.registry import MetricsRegistry

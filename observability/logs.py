@@ -1,4 +1,4 @@
-"""What does a process write to its log? One JSON line per outcome; never a secret or a prompt.
+"""Structured logs: one JSON line per outcome; never a secret or a prompt.
 
 Standard-library loggers (aiokafka, aiohttp, opentelemetry) go the same way, so that a line of
 theirs is JSON as well.

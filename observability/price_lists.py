@@ -1,4 +1,4 @@
-"""Where do prices come from? Reads `prices.yaml` beside this file and the pinned `genai-prices`."""
+"""Price lists: `prices.yaml` beside this file, and the pinned `genai-prices` behind it."""
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time

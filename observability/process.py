@@ -1,4 +1,4 @@
-"""How are the processes put together that read usage events from Kafka?"""
+"""Processes that read usage events from Kafka: the ledger's consumer and the live page."""
 
 import asyncio
 from contextlib import AbstractAsyncContextManager, AsyncExitStack

@@ -1,4 +1,4 @@
-"""What do the ledger, the reports and the live page take from their environment?"""
+"""Settings of the ledger, the reports and the live page, from the environment."""
 
 from pydantic import SecretStr
 
@@ -6,16 +6,14 @@ from producers.settings import KafkaSettings
 
 
 class ObservabilitySettings(KafkaSettings):
-    """The `SWITCHGEAR_…` variables.
-
-    ledger: a DuckDB file or a store's URL, which may hold a password (`stores.ledger_at`).
-    metrics_port: of the Prometheus endpoint; without it there is none.
-    trace_url: where people look at a trace; `{trace_id}` is replaced.
-    scrape: the processes' metrics addresses for the live page, `host:port` separated by commas.
-    """
+    """The `SWITCHGEAR_…` variables."""
 
     ledger: SecretStr = SecretStr("var/ledger.duckdb")
+    """A DuckDB file or a store's URL, which may hold a password (`selection.ledger_at`)."""
     metrics_port: int | None = None
+    """Of the Prometheus endpoint; without it there is none."""
     log_level: str = "INFO"
     scrape: str = ""
+    """The processes' metrics addresses for the live page, `host:port` separated by commas."""
     trace_url: str = "http://localhost:16686/trace/{trace_id}"
+    """Where people look at a trace; `{trace_id}` is replaced."""

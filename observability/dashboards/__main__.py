@@ -1,9 +1,9 @@
-"""`python -m observability.dashboards`: build the dashboards' files."""
+"""Builder of the dashboards' files: `python -m observability.dashboards`."""
 
 import json
 from pathlib import Path
 
-from observability.dashboards import DASHBOARDS, build_dashboard
+from observability.dashboards.build import DASHBOARDS, build_dashboard
 
 
 def main() -> None:

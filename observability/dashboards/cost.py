@@ -1,4 +1,4 @@
-"""What does it cost, what does it save, and is the cheap answer a good one?"""
+"""Dashboard of cost, savings and the quality of cheap answers."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Does it work, how fast, and where does it wait?"""
+"""Dashboard of operations. Does it work, how fast, and where does it wait?"""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""What is a dashboard made of, and which forms do its queries have?"""
+"""Panels of a dashboard, and the forms of their PromQL queries."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,12 +6,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One graph. query: PromQL; legend: of each series; unit: Grafana's name of it."""
+    """One graph."""
 
     title: str
     query: str
+    """PromQL."""
     legend: str = ""
+    """Of each series; `{{label}}` is replaced."""
     unit: str = "short"
+    """As Grafana calls it."""
     kind: str = "timeseries"
     help: str = ""
 

@@ -1,0 +1,1 @@
+"""Groundedness: is what an answer says borne out by its context? Pure; imports `producers`."""

@@ -1,4 +1,4 @@
-"""Which of an answer's numbers, names and quotations does its context lack?
+"""Claim look-up: which of an answer's numbers, names and quotations does its context lack?
 
 Strict where that costs little, lenient where an honest answer writes a thing another way; the
 lenient ways are tried only on what the strict one didn't find. What an answer says in its own words

@@ -1,6 +1,6 @@
-"""Does an answer say only what its context supports, and what of the context did it use?
+"""Groundedness: does an answer say only what its context supports, and what of it did it use?
 
-Always, and cheap: the claims that can be looked up (`claims`). That finds invented facts, not
+Always, and cheap: the claims that can be looked up (`claim_lookup`). That finds invented facts, not
 wrong reasoning: so an LLM of the economy tier judges a sample (`judge_prompt`, `read_verdict`);
 both rates are kept apart.
 """
@@ -35,16 +35,16 @@ _MOST_CHARACTERS: Final = 200_000
 
 @dataclass(frozen=True, slots=True)
 class ContextSupport:
-    """checked: claims that were looked up; unsupported: those that the context lacks.
-
-    brought_share: of the caller's characters, those that are context, not instructions; used_share:
-    of these, those in passages with a trace in the answer.
-    """
+    """What the look-up found of one answer."""
 
     checked: int
+    """Claims that were looked up."""
     unsupported: tuple[str, ...]
+    """Those that the context lacks."""
     used_share: float
+    """Of the context's characters, those in passages with a trace in the answer."""
     brought_share: float = 1.0
+    """Of the caller's characters, those that are context, not instructions."""
 
     @property
     def unsupported_share(self) -> float | None:

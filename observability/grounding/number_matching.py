@@ -1,4 +1,4 @@
-"""Which values may a written number have, and do those of a text bear one out?
+"""Number matching: which values may a written number have, and does a text bear one out?
 
 It is borne out when it equals one of the text's, when it is one of them rounded as coarsely as it
 is written, when the text says it as a word, or when it is the sum, the difference or the

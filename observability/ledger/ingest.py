@@ -1,4 +1,4 @@
-"""How do usage events come from Kafka into the ledger?
+"""Ingest of usage events from Kafka into the ledger.
 
 The ledger's own positions are the truth, not a consumer group's: the consumer has no group, gets
 every partition, and reads from where the last booked transaction ended.

@@ -2,7 +2,7 @@
 
 What did every request cost? Tenant, id and kind are the key, and a store moves its positions
 together with the events or after them: a ledger that is killed anywhere, replayed or fed twice
-holds the same sums. Which stores there are, and how one is named: `observability.ledger.stores`.
+holds the same sums. Which stores there are, and how one is named: `stores.selection`.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -36,10 +36,11 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class UsageBatch:
-    """Records read together. positions: the offset after the last one of each partition."""
+    """Records read together."""
 
     events: Sequence[UsageEvent]
     positions: Mapping[UsagePartition, int]
+    """The offset after the last record of each partition."""
     unreadable: Sequence[Unreadable] = ()
 
 
@@ -63,16 +64,15 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class SqlDialect:
-    """What the stores don't say alike; all other SQL is of the part that each of them understands.
-
-    member: (a JSON object, its key) → the value as text, or NULL. schema: the present one.
-    attempts: what stands after FROM for a row of `usage` with each of its attempts, called
-    `attempt`, a JSON object.
-    """
+    """What the stores don't say alike; all other SQL is of the part that each understands."""
 
     member: Callable[[str, str], str]
+    """(a JSON object, its key) → the value as text, or NULL."""
     schema: str
+    """The present one."""
     attempts: str
+    """What stands after FROM for a row of `usage` with each of its attempts, called `attempt`, a
+    JSON object."""
 
 
 class LedgerReader(Protocol):

@@ -1,4 +1,4 @@
-"""How is the live page served? Static files, and one stream of server-sent events."""
+"""HTTP server of the live page: static files, and one stream of server-sent events."""
 
 import asyncio
 import json

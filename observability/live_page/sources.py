@@ -1,4 +1,4 @@
-"""Where do the live page's figures come from? Usage events from Kafka, the rest by scraping."""
+"""Sources of the live page's figures: usage events from Kafka, the rest by scraping."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""What does the live page show of the last minutes? Usage events, folded in constant memory."""
+"""Sliding window of the last minutes for the live page: usage events, folded in constant memory."""
 
 from collections import deque
 from collections.abc import Mapping, Sequence

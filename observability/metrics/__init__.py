@@ -1,0 +1,1 @@
+"""Metrics: how much of what, as Prometheus and OpenTelemetry collect it? Imports `producers`."""

@@ -1,4 +1,4 @@
-"""Which metrics are there, what does each mean, and what are its labels?
+"""Names, meanings and labels of all metrics.
 
 Dashboards, alerts and code use these names and no others; tests hold them to it. Counters end in
 `_total`, units are seconds, tokens and micro-dollars. `deployment`, `tier`, `zone` and `tenant` are

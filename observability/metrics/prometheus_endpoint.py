@@ -1,4 +1,4 @@
-"""How does Prometheus read a process's metrics?"""
+"""Prometheus endpoint: a process's `/metrics` over HTTP."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

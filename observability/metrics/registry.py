@@ -1,7 +1,7 @@
-"""Which metrics do our processes have, and how are they counted cheaply?
+"""Metrics registry: how are the metrics of a process counted cheaply?
 
-Every name is in `metric_names`; a name or label that isn't there doesn't type-check. Recording is a
-dictionary look-up and an addition (about 1 µs): the labelled child is found once.
+Every name is in `metrics.names`; a name or label that isn't there doesn't type-check. Recording is
+a dictionary look-up and an addition (about 1 µs): the labelled child is found once.
 """
 
 from collections.abc import Mapping

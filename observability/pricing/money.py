@@ -1,4 +1,4 @@
-"""How is an amount of micro-dollars shown to a person?"""
+"""Amounts of micro-dollars as people read them."""
 
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final

@@ -1,4 +1,4 @@
-"""What does a call cost, in micro-dollars?
+"""Price book: what does a call cost, in micro-dollars?
 
 Prices are data with validity dates. A deployment's own price comes first, then our table
 (`prices.yaml`), then the pinned `genai-prices`; else the call is `Unpriced`, which is shown as

@@ -1,4 +1,4 @@
-"""What was saved on one request, and by which of our means?
+"""Savings attribution: what was saved on one request, and by which of our means?
 
 Each means is credited with the step it makes from the price of the baseline model down to what was
 paid, always in the same order, so that the parts add up to the whole and nothing counts twice.
@@ -14,20 +14,21 @@ from producers.contract import MicroUsd, Savings
 class PriceSteps:
     """The price of one answer's tokens, micro-dollars, from the dearest way to the one taken.
 
-    baseline: the tenant's baseline model. reference: the model used, at its first-listed
-    deployment. listed: at the deployment used. All three with no input cached, at standard
-    processing.
-    cached: as listed, with the input that the provider's prompt cache discounted or surcharged.
-    paid: the invoice, so at the processing that served the call (batch, flex, priority) too.
-    failed: paid for attempts that gave no answer.
+    The first three with no input cached, at standard processing.
     """
 
     baseline: MicroUsd
+    """The tenant's baseline model."""
     reference: MicroUsd
+    """The model used, at its first-listed deployment."""
     listed: MicroUsd
+    """The model used, at the deployment used."""
     cached: MicroUsd
+    """As listed, with the input that the provider's prompt cache discounted or surcharged."""
     paid: MicroUsd
+    """The invoice, so at the processing that served the call (batch, flex, priority) too."""
     failed: MicroUsd = Decimal(0)
+    """Paid for attempts that gave no answer."""
 
 
 def call_savings(steps: PriceSteps) -> Savings:

@@ -1,4 +1,4 @@
-"""What does each tenant pay, if a platform's shared cost is split by use?"""
+"""Chargeback: what does each tenant pay, if a platform's shared cost is split by use?"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,15 +11,14 @@ from observability.reports.forecast import shares
 
 @dataclass(frozen=True, slots=True)
 class ChargebackBill:
-    """One payer's part, in cents that add up to the whole. unpriced: answers not yet in it.
-
-    payer: the report's group.
-    """
+    """One payer's part, in cents that add up to the whole."""
 
     payer: tuple[str, ...]
+    """The report's group."""
     own_cents: Decimal
     shared_cents: Decimal
     unpriced: int
+    """Answers whose cost isn't known, so not yet in it."""
 
     @property
     def name(self) -> str:

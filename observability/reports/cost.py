@@ -1,4 +1,4 @@
-"""What did it cost, by whom and for what, and what was saved?
+"""Cost report: what did it cost, by whom and for what, and what was saved?
 
 Sums are exact decimals. Every saving is stated against the tenant's baseline model at list price;
 the parts add up to baseline less cost. `cost_per_1k` is the mean of each request's cost per 1,000
@@ -60,7 +60,7 @@ _WITHOUT_TAG: Final = "(none)"
 
 @dataclass(frozen=True, slots=True)
 class CostRow:
-    """One group. Money: micro-dollars; unpriced: answers whose cost isn't known, so not in it.
+    """One group. Money: micro-dollars.
 
     Calls that nobody asked for (to check the cache, to judge) are in cost and tokens alone.
     """
@@ -70,6 +70,7 @@ class CostRow:
     answered: int
     hits: int
     unpriced: int
+    """Answers whose cost isn't known, so not in `cost`."""
     input_tokens: int
     cached_tokens: int
     output_tokens: int

@@ -1,4 +1,4 @@
-"""What will this month cost by its end, and who pays which part of it?"""
+"""Forecast of the month's cost (seasonal naive), and its split by largest remainders."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -23,16 +23,14 @@ class DayCost:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """Micro-dollars: spent this month, and at its end with a 90 % interval.
-
-    days: whole days that the forecast rests on; with fewer than 7 it is a guess.
-    """
+    """Micro-dollars: spent this month, and at its end with a 90 % interval."""
 
     spent: Decimal
     expected: Decimal
     low: Decimal
     high: Decimal
     days: int
+    """Whole days that the forecast rests on; with fewer than 7 it is a guess."""
 
 
 def to_month_end(history: Sequence[DayCost], spent_today: Decimal, today: date) -> Forecast:

@@ -1,4 +1,4 @@
-"""How often does each model say what its context doesn't support, by task?"""
+"""Quality report: how often does each model say what its context doesn't support, by task?"""
 
 from dataclasses import dataclass
 from typing import Final

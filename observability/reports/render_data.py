@@ -13,13 +13,15 @@ from observability.reports.cost import BASELINE_LABEL, SAVINGS, CostReport, Cost
 from observability.reports.quality import ModelQuality
 from observability.reports.waste import WasteFinding
 from observability.reports.wilson import IntervalRate
+from observability.terminal import plain
 
 
 def cost_csv(report: CostReport, bills: Sequence[ChargebackBill] = ()) -> str:
     """One line a group; money in micro-dollars, exact. bills: of the report's rows, in cents.
 
     A spreadsheet takes a cell that begins with `=`, `+`, `-` or `@` for a formula, which may call
-    other programs and send the other cells away: what callers named gets a `'` before it.
+    other programs and send the other cells away: what callers named gets a `'` before it, and its
+    control characters are shown as escapes. JSON has the names as they are.
     """
     charged = {bill.payer: _cents(bill) for bill in bills}
     out = io.StringIO()
@@ -32,13 +34,14 @@ def cost_csv(report: CostReport, bills: Sequence[ChargebackBill] = ()) -> str:
     return out.getvalue()
 
 
-_FORMULA: Final = re.compile(r"[\s\x00]*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")
-"""How a formula begins, in the width of East Asian letters too; a tab or line break may begin a new
-cell."""
+_FORMULA: Final = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
+"""How a formula begins, in the width of East Asian letters too."""
 
 
 def _inert(text: str) -> str:
-    return f"'{text}" if _FORMULA.match(text) else text
+    # without control characters: a tab may begin a cell, and csv leaves a lone \r unquoted
+    shown = plain(text)
+    return f"'{shown}" if _FORMULA.match(shown) else shown
 
 
 def cost_json(report: CostReport, bills: Sequence[ChargebackBill] = ()) -> str:

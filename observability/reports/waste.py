@@ -1,4 +1,4 @@
-"""Where does money go that nobody needed to spend, and what would stop it?
+"""Waste findings: where does money go that nobody needed to spend, and what would stop it?
 
 Evidence is counted by `waste_evidence`; here it is priced, put into words, scaled to a month and
 ranked. A saving is an upper bound where the sentence says "up to"; findings overlap (a duplicate

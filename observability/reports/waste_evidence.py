@@ -1,4 +1,4 @@
-"""Which waste does the ledger show? Counted by `waste.sql`; judged and priced by `waste`."""
+"""Waste evidence in the ledger: counted by `waste.sql`; judged and priced by `waste`."""
 
 import re
 from collections.abc import Iterator

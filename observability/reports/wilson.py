@@ -1,4 +1,4 @@
-"""How sure is a rate that was counted on a sample?"""
+"""Wilson score interval: how sure is a rate that was counted on a sample?"""
 
 import math
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Which OpenTelemetry spans do the noted steps of a hop become?"""
+"""OpenTelemetry spans built from the span records of a hop."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final

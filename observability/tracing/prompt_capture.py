@@ -1,4 +1,4 @@
-"""What of a prompt and its answer does a span carry, where the operator has switched that on?
+"""Prompt capture: what of a prompt and its answer does a span carry, if that is switched on?
 
 The JSON of OpenTelemetry's GenAI conventions: messages in their order, each with its parts. Of a
 long conversation the end is kept, and it stays valid JSON. What has the form of a key is redacted.

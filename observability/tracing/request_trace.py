@@ -1,4 +1,4 @@
-"""What did one process do for one request, and is that worth exporting?"""
+"""Request trace: what one process did for one request. Is it worth exporting?"""
 
 import random
 import time

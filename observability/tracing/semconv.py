@@ -1,4 +1,4 @@
-"""What are the attributes of our spans called, and how do they follow from a request's account?
+"""Semantic conventions: attributes of our spans, made of a request's account.
 
 GenAI and messaging names are OpenTelemetry's (semantic conventions 1.40+; a test compares them with
 the installed package); `switchgear.*` are our own.

@@ -1,4 +1,4 @@
-"""What is noted of a request while it is served, before anybody knows whether it is exported?"""
+"""Span records: what is noted of a request before anybody knows whether it is exported."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,22 +14,21 @@ LazyAttributes: TypeAlias = Attributes | Callable[[], Attributes] | None
 
 @dataclass(frozen=True, slots=True)
 class SpanRecord:
-    """One thing that a hop did. Times are Unix nanoseconds.
-
-    attributes: pass a function where building them costs: it is called at export only.
-    parent_id: the step that this one is a part of; 0 = the hop itself. span_id: 0 = any.
-    """
+    """One thing that a hop did. Times are Unix nanoseconds."""
 
     name: str
     start_ns: int
     end_ns: int
     attributes: LazyAttributes = None
+    """Pass a function where building them costs: it is called at export only."""
     error: str | None = None
     kind: SpanKindName = "internal"
     events: tuple[tuple[str, int], ...] = ()
     links: tuple[TraceContext, ...] = ()
     parent_id: int = 0
+    """The step that this one is a part of; 0: the hop itself."""
     span_id: int = 0
+    """0: any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

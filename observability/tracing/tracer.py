@@ -1,4 +1,4 @@
-"""How does a process trace requests, at a cost that nobody feels?
+"""Tracer: spans for what is exported, a few microseconds for what is not.
 
 A hop notes its steps as plain tuples; OpenTelemetry spans are built from them only at its end, and
 only if the trace was sampled at its head or the request ended badly, slowly or on another tier. So
@@ -52,19 +52,18 @@ _FLUSH_EVERY_MS: Final = 2000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TracingSettings:
-    """endpoint: an OTLP/HTTP base address, e.g. `http://jaeger:4318`; None exports nothing.
-
-    sample_ratio: share of the traces begun here that are recorded whatever happens.
-    slow_ms: from submission to the end of a hop; slower requests are kept.
-    kept_per_s: at most so many unsampled traces are kept a second: in an outage all end badly.
-    content: record prompts and answers (off: they may hold personal data).
-    """
+    """Which traces are exported, whereto, and with what in them."""
 
     endpoint: str | None = None
+    """An OTLP/HTTP base address, e.g. `http://jaeger:4318`; None exports nothing."""
     sample_ratio: float = 0.1
+    """Share of the traces begun here that are recorded whatever happens."""
     slow_ms: float = 10_000
+    """From submission to the end of a hop; slower requests are kept."""
     kept_per_s: int = 20
+    """At most so many unsampled traces are kept a second: in an outage all end badly."""
     content: bool = False
+    """Record prompts and answers (off: they may hold personal data)."""
 
 
 class SpanSink(Protocol):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from observability.ledger.ledger import UsageBatch
-from observability.ledger.stores import ledger_at
+from observability.ledger.stores.selection import ledger_at
 from observability.reports import cost, render_html
 from observability.reports.chargeback import bills
 from observability.reports.period import ReportPeriod

@@ -11,7 +11,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 from urllib.request import urlopen
 
-from observability.dashboards import DASHBOARDS
+from observability.dashboards.build import DASHBOARDS
 
 PATIENCE_S: Final = 120
 SERVICES: Final = {"router", "economy", "standard", "premium", "ledger"}

@@ -18,8 +18,8 @@ from observability.ledger.ledger import (
     UsageBatch,
     UsagePartition,
 )
-from observability.ledger.stores import ledger_at
 from observability.ledger.stores.clickhouse import ClickHouse
+from observability.ledger.stores.selection import ledger_at
 from observability.ledger.stores.store_retry import StoreRetry
 from observability.ledger.stores.store_url import parse_store_url
 from tests.unit.observability.usage_events import usage_event

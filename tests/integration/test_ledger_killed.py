@@ -21,7 +21,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from dev import clickhouse
 from dev.postgres_server import url_of
 from dev.processes import Server
-from observability.ledger.stores import ledger_at
+from observability.ledger.stores.selection import ledger_at
 from producers.contract import UsageEvent
 from producers.contract.codec import encode
 from producers.contract.topics import USAGE

@@ -10,8 +10,8 @@ import pytest
 from dev.postgres_server import PASSWORD, url_of
 from dev.processes import Server
 from observability.ledger.ledger import Booked, Ledger, LedgerError, UsageBatch
-from observability.ledger.stores import ledger_at
 from observability.ledger.stores.postgres import Postgres
+from observability.ledger.stores.selection import ledger_at
 from observability.ledger.stores.store_retry import StoreRetry
 from observability.ledger.stores.store_url import parse_store_url
 from tests.unit.observability.usage_events import usage_event

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 import observability.dashboards
-from observability.dashboards import DASHBOARDS
+from observability.dashboards.build import DASHBOARDS
 from observability.metrics.names import COUNTERS, GAUGES, HISTOGRAMS
 from producers.contract.reply import FailureCode
 

@@ -1,4 +1,7 @@
-"""Where is a store's server, by its URL? A password in it is never shown, not even in an error."""
+"""URL of a store's server. A password in it is never shown, not even in an error.
+
+Why no library parses it: docs/adr/0018-libraries-kept-and-replaced.md.
+"""
 
 import re
 from collections.abc import Mapping

@@ -12,7 +12,7 @@ from dev import clickhouse
 from dev.postgres_server import url_of
 from dev.processes import Server
 from observability.ledger.ledger import Ledger
-from observability.ledger.stores import ledger_at
+from observability.ledger.stores.selection import ledger_at
 
 _NUMBERS = count()
 

@@ -9,8 +9,8 @@ from clickhouse_connect.driver.httpclient import HttpClient
 from dev import clickhouse
 from dev.processes import Server
 from observability.ledger.ledger import Booked, Ledger, LedgerError, UsageBatch
-from observability.ledger.stores import ledger_at
 from observability.ledger.stores.clickhouse import ClickHouse
+from observability.ledger.stores.selection import ledger_at
 from observability.ledger.stores.store_url import parse_store_url
 from observability.reports.cost import cost_report
 from observability.reports.period import ReportPeriod

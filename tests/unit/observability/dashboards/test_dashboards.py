@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 import observability.dashboards
-from observability.dashboards import DASHBOARDS, Dashboard, build_dashboard
+from observability.dashboards.build import DASHBOARDS, Dashboard, build_dashboard
 from observability.metrics.names import COUNTERS, GAUGES, HISTOGRAMS
 
 FOLDER = Path(observability.dashboards.__file__).parent

@@ -10,7 +10,7 @@ from structlog.testing import CapturingLogger
 
 from observability.grounding.groundedness import FLAGGED_SHARE
 from observability.ledger.ledger import Ledger, UsageBatch
-from observability.ledger.stores import ledger_at
+from observability.ledger.stores.selection import ledger_at
 from observability.live_page.window import LiveWindow
 from observability.metrics.registry import MetricsRegistry
 from observability.metrics.usage_metrics import UsageMetrics

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from observability.ledger.ledger import Ledger, LedgerError
-from observability.ledger.stores import ledger_at
 from observability.ledger.stores.postgres import Postgres
+from observability.ledger.stores.selection import ledger_at
 from observability.ledger.stores.store_retry import StoreRetry
 from observability.ledger.stores.store_url import parse_store_url
 from observability.settings import ObservabilitySettings

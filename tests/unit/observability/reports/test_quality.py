@@ -4,7 +4,7 @@ from pathlib import Path
 
 from observability.grounding.groundedness import GroundednessVerdict
 from observability.ledger.ledger import UsageBatch
-from observability.ledger.stores import ledger_at
+from observability.ledger.stores.selection import ledger_at
 from observability.metrics.registry import MetricsRegistry
 from observability.reports.period import ReportPeriod
 from observability.reports.quality import measure_quality

@@ -3,7 +3,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from observability.ledger.ledger import UsageBatch
-from observability.ledger.stores import ledger_at
+from observability.ledger.stores.selection import ledger_at
 from observability.pricing.prices import TokenRates
 from observability.reports.period import ReportPeriod
 from observability.reports.waste import (

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from observability.ledger.ledger import UsageBatch
-from observability.ledger.stores import ledger_at
+from observability.ledger.stores.selection import ledger_at
 from observability.pricing.prices import TokenRates, charge, rates_of
 from observability.reports.period import ReportPeriod
 from observability.reports.waste import RepeatedPrefix, UnusedContext, WasteFinding, rank_waste
