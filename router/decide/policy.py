@@ -206,9 +206,11 @@ def _holds(when: When, request: Request, features: Features) -> bool:
 
 
 def _nothing_fits(candidates: Sequence[TierCandidate]) -> RouteRejected:
-    asked = [candidate for candidate in candidates if candidate.obstacle != "not asked"]
-    why = "; ".join(f"{candidate.tier}: {candidate.rejected}" for candidate in asked or candidates)
-    if asked and all(candidate.obstacle == "too long" for candidate in asked):
+    considered = [candidate for candidate in candidates if candidate.obstacle != "not asked"]
+    why = "; ".join(
+        f"{candidate.tier}: {candidate.rejected}" for candidate in considered or candidates
+    )
+    if considered and all(candidate.obstacle == "too long" for candidate in considered):
         return RouteRejected("context_too_long", f"no model takes a prompt of this size. {why}")
     return RouteRejected("no_deployment_fits", f"nothing can serve this request. {why}")
 

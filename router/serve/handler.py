@@ -200,8 +200,8 @@ class RoutingTask:
         """The topic the sender named if it may be written to, else the shared one."""
         tenant = self.router.config().catalog.tenant(self.headers.tenant or "")
         allowed = () if tenant is None else tenant.reply_topics
-        asked = self.headers.reply_to
-        return asked if asked and topics.may_reply_to(asked, allowed) else topics.REPLIES
+        wanted = self.headers.reply_to
+        return wanted if wanted and topics.may_reply_to(wanted, allowed) else topics.REPLIES
 
 
 def _decide_route(

@@ -89,13 +89,13 @@ def decide(
 ) -> Route | RouteRejected:
     """What the router decides on `asked`, over the whole way."""
     book = catalog(**(policy_section or {}))
-    basis = RoutingConfig(book, book.policy, price_of, default_model())
+    config = RoutingConfig(book, book.policy, price_of, default_model())
     found = features.extract_features(asked)
     return policy.choose_route(
         asked,
         found,
-        success_model.score_features(found, basis.model),
-        basis,
+        success_model.score_features(found, config.model),
+        config,
         budget_used=budget_used,
     )
 

@@ -78,10 +78,10 @@ def test_what_does_not_exist_is_refused_with_what_does(
 def test_a_stranger_is_refused_when_the_catalog_serves_none() -> None:
     book = catalog()
     closed = book.model_copy(update={"tenants": {"bank": book.tenants["bank"]}})
-    basis = RoutingConfig(closed, PolicySettings(), lambda _name, _usage: None, default_model())
+    config = RoutingConfig(closed, PolicySettings(), lambda _name, _usage: None, default_model())
     found = features.extract_features(request())
     decision = policy.choose_route(
-        request(), found, success_model.score_features(found, basis.model), basis
+        request(), found, success_model.score_features(found, config.model), config
     )
     assert not isinstance(decision, Route)
     assert decision.code == "unknown_tenant"
@@ -230,9 +230,9 @@ def test_data_never_leaves_its_zones_over_random_catalogs(
     routing = {"residency": demand.asked, "self_hosted_only": demand.own, "min_quality": quality}
     one = request("x", tenant="t", routing=routing)
     found = features.extract_features(one)
-    basis = RoutingConfig(book, PolicySettings(), lambda _name, _usage: None, default_model())
+    config = RoutingConfig(book, PolicySettings(), lambda _name, _usage: None, default_model())
     decision = policy.choose_route(
-        one, found, success_model.score_features(found, basis.model), basis
+        one, found, success_model.score_features(found, config.model), config
     )
     if not isinstance(decision, Route):
         assert decision.code == "no_deployment_fits"

@@ -60,7 +60,7 @@ def routed(known: OutcomeStore, task: str) -> Route:
         for name in ("contracts", "tickets")
     }
     book = catalog(tasks=tasks, learning=RULES.model_dump())
-    basis = RoutingConfig(
+    config = RoutingConfig(
         book,
         book.policy,
         price_of,
@@ -70,7 +70,7 @@ def routed(known: OutcomeStore, task: str) -> Route:
     asked = request("Sum up the text.", tenant="acme", routing={"task": task})
     found = features.extract_features(asked)
     route = policy.choose_route(
-        asked, found, success_model.score_features(found, basis.model), basis
+        asked, found, success_model.score_features(found, config.model), config
     )
     assert isinstance(route, Route)
     return route

@@ -140,7 +140,7 @@ def decide(outcomes: OutcomeStore, rules: LearningSettings, request_id: str = "r
         tasks={"invoices": {"success": {"economy": 0.7}, "min_quality": 0.9}},
         learning=rules.model_dump(),
     )
-    basis = RoutingConfig(
+    config = RoutingConfig(
         book,
         book.policy,
         price_of,
@@ -149,7 +149,7 @@ def decide(outcomes: OutcomeStore, rules: LearningSettings, request_id: str = "r
     )
     found = features.extract_features(asked)
     route = policy.choose_route(
-        asked, found, success_model.score_features(found, basis.model), basis
+        asked, found, success_model.score_features(found, config.model), config
     )
     assert isinstance(route, Route)
     return route
