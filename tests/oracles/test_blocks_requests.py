@@ -112,7 +112,9 @@ ANTHROPIC_CALLS: list[tuple[dict[str, Any], dict[str, Any], CachePlan]] = [
         {
             "max_tokens": 4096,
             "messages": [TEXT_HELLO],
-            "output_config": {"format": {"type": "json_schema", "schema": SCHEMA}},
+            "output_config": {
+                "format": {"type": "json_schema", "schema": anthropic.transform_schema(SCHEMA)}
+            },
             "thinking": {"type": "enabled", "budget_tokens": 1024},
         },
         Unmarked(),
@@ -209,7 +211,9 @@ BEDROCK_CALLS: list[tuple[dict[str, Any], Callable[[], dict[str, Any]], CachePla
                     "type": "json_schema",
                     "structure": {
                         "jsonSchema": {
-                            "schema": json.dumps(SCHEMA, separators=(",", ":")),
+                            "schema": json.dumps(
+                                anthropic.transform_schema(SCHEMA), separators=(",", ":")
+                            ),
                             "name": "place",
                         }
                     },

@@ -1,13 +1,14 @@
-"""What must a prompt say differently for this model, so that the output contract is kept?
+"""Prompt adaptation: a prompt in the words of one model, so that its answer keeps the form.
 
 Two things: what the configuration says a model family needs around the system prompt, and a JSON
 contract put into words for a model that has no JSON schema mode.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+
+from pydantic_core import to_json
 
 from producers.contract import ChatBody, ChatMessage
 from runtime.config.catalog import Model, PromptAdaptation
@@ -25,7 +26,7 @@ class AdaptedBody:
 
 def adapt_prompt(body: ChatBody, model: Model) -> AdaptedBody:
     """`body` as `model` needs it; the same object when nothing has to change."""
-    contract = _contract_in_words(body, model)
+    contract = _schema_in_words(body, model)
     if model.prompt == _NOTHING and contract is None:
         return AdaptedBody(body)
     changes: dict[str, Any] = {"messages": _with_system(body, model.prompt, contract)}
@@ -43,7 +44,7 @@ def _with_system(
     body: ChatBody, prompt: PromptAdaptation, contract: str | None
 ) -> list[ChatMessage]:
     """The messages with one system message first, which is the wrapped one of the caller."""
-    own = [_text(message) for message in body.messages if message["role"] in _SYSTEM_ROLES]
+    own = [_text_of(message) for message in body.messages if message["role"] in _SYSTEM_ROLES]
     others = [message for message in body.messages if message["role"] not in _SYSTEM_ROLES]
     parts = (prompt.system_prefix, *own, prompt.system_suffix, contract or "")
     text = "\n\n".join(part for part in parts if part)
@@ -51,20 +52,23 @@ def _with_system(
     return [{"role": "system", "content": system}, *others] if system else others
 
 
-def _text(message: Mapping[str, Any]) -> str:
-    content = message.get("content") or ""
+def _text_of(message: Mapping[str, Any]) -> str:
+    content = message.get("content")
     if isinstance(content, str):
         return content
-    return "\n".join(part.get("text", "") for part in content)
+    parts = content if isinstance(content, list) else ()
+    texts = (part.get("text") for part in parts if isinstance(part, Mapping))
+    return "\n".join(text for text in texts if isinstance(text, str))
 
 
-def _contract_in_words(body: ChatBody, model: Model) -> str | None:
+def _schema_in_words(body: ChatBody, model: Model) -> str | None:
     """The instruction that stands in for `response_format`, if the model needs one."""
-    asked = body.response_format or {}
-    if "json_schema" in model.capabilities or asked.get("type") != "json_schema":
+    form = body.response_format or {}
+    if "json_schema" in model.capabilities or form.get("type") != "json_schema":
         return None
-    schema = (asked.get("json_schema") or {}).get("schema") or {}
+    inner = form.get("json_schema")
+    schema = inner.get("schema") if isinstance(inner, Mapping) else inner
     return (
         "Answer with one JSON value that satisfies this JSON Schema, and with nothing else: "
-        "no prose, no code fence.\n" + json.dumps(schema, separators=(",", ":"))
+        "no prose, no code fence.\n" + to_json(schema or {}, inf_nan_mode="null").decode()
     )

@@ -1,39 +1,30 @@
-"""How does Anthropic's messages dialect say a call?"""
+"""Anthropic dialect: an OpenAI chat as a request of the messages API."""
 
 from collections.abc import Mapping
 from typing import Any, Final, assert_never
 
-from pydantic_core import from_json, to_json
+from pydantic_core import from_json
 
 from workers.prompt_cache.policy import Breakpoints
 from workers.providers.anthropic.response import AnthropicReader, anthropic_answer
 from workers.providers.base.call_outcome import Failure, RequestRejected
 from workers.providers.base.dialect import Answer, WireRequest
 from workers.providers.base.error_report import ErrorReport
-from workers.providers.base.parameters import AppliedParameters, apply_parameters
 from workers.providers.base.provider_request import ProviderRequest
 from workers.providers.blocks.conversation import (
     Conversation,
-    ImagePart,
-    LinkedImage,
     Part,
+    RedactedThinking,
     TextPart,
     Thinking,
     ToolResult,
     ToolUse,
-    UnsupportedContent,
-    conversation,
 )
-from workers.providers.blocks.generation import (
-    output_limit,
-    sampling,
-    schema_of,
-    stops,
-    system_of,
-    thinking,
-    wire_model,
-)
+from workers.providers.blocks.generation import Generation, wire_model
+from workers.providers.blocks.images import ImagePart, LinkedImage
 from workers.providers.blocks.parameters import ANTHROPIC
+from workers.providers.blocks.request import BlockRequest, encode_body
+from workers.providers.blocks.tools import AnyTool, ModelChooses, NamedTool, NoTool, ToolChoice
 
 NEWEST_VERSION: Final = "2026-10-21"
 SAMPLING_VERSION: Final = "2023-06-01"
@@ -46,22 +37,18 @@ class AnthropicDialect:
     stream_type = "text/event-stream"
 
     def encode_request(
-        self, call: ProviderRequest, *, stream: bool
+        self, request: ProviderRequest, *, stream: bool
     ) -> WireRequest | RequestRejected:
         """The request on the wire, or why it can't be said in this dialect."""
-        applied = apply_parameters(ANTHROPIC, call.body)
-        if applied.refusals:
-            return RequestRejected(
-                message="; ".join(applied.refusals), code="unsupported_parameter"
-            )
-        try:
-            body = _body(call, applied)
-        except UnsupportedContent as problem:
-            return RequestRejected(message=str(problem), code="unsupported_content")
-        if stream:
-            body["stream"] = True
-        headers = {"anthropic-version": _version(call, body)}
-        return WireRequest("/v1/messages", to_json(body), headers, tuple(applied.warnings))
+
+        def render(block_request: BlockRequest) -> dict[str, Any]:
+            return _body(block_request) | ({"stream": True} if stream else {})
+
+        body = encode_body(request, ANTHROPIC, render)
+        if isinstance(body, RequestRejected):
+            return body
+        headers = {"anthropic-version": _version(request, body.fields)}
+        return WireRequest("/v1/messages", body.wire, headers, body.warnings)
 
     def decode_answer(self, payload: bytes) -> Answer | ErrorReport | Failure:
         """The answer in a 200 response. May raise one of MALFORMED."""
@@ -72,88 +59,84 @@ class AnthropicDialect:
         return AnthropicReader()
 
 
-def _version(call: ProviderRequest, body: Mapping[str, Any]) -> str:
+def _version(request: ProviderRequest, body: Mapping[str, Any]) -> str:
     """The deployment's own, else the newest that takes what is asked."""
     samples = not body.keys().isdisjoint({"temperature", "top_p", "top_k"})
-    return call.deployment.api_version or (SAMPLING_VERSION if samples else NEWEST_VERSION)
+    return request.deployment.api_version or (SAMPLING_VERSION if samples else NEWEST_VERSION)
 
 
-def _body(call: ProviderRequest, applied: AppliedParameters) -> dict[str, Any]:
-    said = conversation(call.body.messages)
-    if said.moved_system:
-        applied.warnings.append("a system message inside the conversation was moved to its top")
-    system = [{"type": "text", "text": text} for text in system_of(said.system, applied)]
+def _body(asked: BlockRequest) -> dict[str, Any]:
+    system = [{"type": "text", "text": text} for text in asked.system]
     body: dict[str, Any] = {
-        "model": wire_model(call),
+        "model": wire_model(asked.request),
         "messages": [
             {"role": turn.role, "content": [_block(part) for part in turn.parts]}
-            for turn in said.turns
+            for turn in asked.said.turns
         ],
         **({"system": system} if system else {}),
-        **_tools(applied),
-        **_generation(call, applied),
-        **applied.wire,
+        **_tools(asked),
+        **_generation(asked.generation),
+        **asked.applied.wire,
     }
-    user = applied.shaped.get("safety_identifier") or applied.shaped.get("user")
-    if user:
+    shaped = asked.applied.shaped
+    user = shaped.get("safety_identifier") or shaped.get("user")
+    if isinstance(user, str):
         body["metadata"] = {"user_id": user}
-    if isinstance(call.prompt_cache, Breakpoints):
-        _mark(call.prompt_cache, body, said)
+    elif user:
+        asked.applied.warnings.append("user was dropped: it must be a text")
+    if asked.breakpoints is not None:
+        _mark(asked.breakpoints, body, asked.said)
     return body
 
 
-def _generation(call: ProviderRequest, applied: AppliedParameters) -> dict[str, Any]:
-    limit = output_limit(call)
-    thought = thinking(call, applied, limit)
-    effort, schema = thought.pop("effort", None), schema_of(applied)
-    random = sampling(call, applied, thinks=bool(thought))
-    config: dict[str, Any] = {"effort": effort} if effort else {}
-    if schema is not None:
-        config["format"] = {"type": "json_schema", "schema": schema.get("schema") or {}}
+def _generation(settings: Generation) -> dict[str, Any]:
+    config: dict[str, Any] = {}
+    if settings.thinking.effort:
+        config["effort"] = settings.thinking.effort
+    if settings.schema is not None:
+        config["format"] = {"type": "json_schema", "schema": settings.schema.schema}
     optional = {
-        "temperature": random.temperature,
-        "top_p": random.top_p,
-        "top_k": random.top_k,
-        "stop_sequences": stops(applied),
+        "thinking": settings.thinking.field,
+        "temperature": settings.sampling.temperature,
+        "top_p": settings.sampling.top_p,
+        "top_k": settings.sampling.top_k,
+        "stop_sequences": settings.stops,
         "output_config": config or None,
     }
-    told = {name: value for name, value in optional.items() if value is not None}
-    return {"max_tokens": limit, **thought, **told}
+    fields = {name: value for name, value in optional.items() if value is not None}
+    return {"max_tokens": settings.limit, **fields}
 
 
-def _tools(applied: AppliedParameters) -> dict[str, Any]:
-    tools = applied.shaped.get("tools")
+def _tools(asked: BlockRequest) -> dict[str, Any]:
+    tools = asked.tools.tools
     if not tools:
         return {}
-    told: dict[str, Any] = {"tools": [_tool(tool["function"]) for tool in tools]}
-    choice = _choice(applied.shaped.get("tool_choice"))
-    if applied.shaped.get("parallel_tool_calls") is False:
+    fields: dict[str, Any] = {
+        "tools": [{"name": t.name, "input_schema": t.schema, **t.optional} for t in tools]
+    }
+    choice = _choice(asked.tools.choice)
+    if asked.applied.shaped.get("parallel_tool_calls") is False:
         choice = {**(choice or {"type": "auto"}), "disable_parallel_tool_use": True}
-    if choice is not None:
-        told["tool_choice"] = choice
-    return told
+    return fields | ({"tool_choice": choice} if choice is not None else {})
 
 
-def _tool(function: Mapping[str, Any]) -> dict[str, Any]:
-    schema = function.get("parameters") or {"type": "object", "properties": {}}
-    tool = {"name": function["name"], "input_schema": schema}
-    kept = {name: function[name] for name in ("description", "strict") if function.get(name)}
-    return tool | kept
-
-
-def _choice(told: Any) -> dict[str, Any] | None:  # noqa: ANN401 - a word or an object
-    match told:
-        case "auto" | "none":
-            return {"type": told}
-        case "required":
+def _choice(choice: ToolChoice | None) -> dict[str, Any] | None:
+    match choice:
+        case None:
+            return None
+        case ModelChooses():
+            return {"type": "auto"}
+        case NoTool():
+            return {"type": "none"}
+        case AnyTool():
             return {"type": "any"}
-        case {"function": {"name": name}}:
+        case NamedTool(name):
             return {"type": "tool", "name": name}
         case _:
-            return None
+            assert_never(choice)
 
 
-def _block(part: Part) -> dict[str, Any]:
+def _block(part: Part) -> dict[str, Any]:  # noqa: PLR0911 - a case a part
     match part:
         case TextPart(text):
             return {"type": "text", "text": text}
@@ -164,10 +147,12 @@ def _block(part: Part) -> dict[str, Any]:
             return {"type": "image", "source": {"type": "url", "url": url}}
         case Thinking(text, signature):
             return {"type": "thinking", "thinking": text, "signature": signature}
+        case RedactedThinking(data):
+            return {"type": "redacted_thinking", "data": data}
         case ToolUse(call_id, name, given):
             return {"type": "tool_use", "id": call_id, "name": name, "input": given}
         case ToolResult(call_id, content):
-            blocks = [_block(each) for each in content]
+            blocks = [_block(inner) for inner in content]
             return {"type": "tool_result", "tool_use_id": call_id, "content": blocks}
         case _:
             assert_never(part)

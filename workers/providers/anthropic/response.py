@@ -11,7 +11,8 @@ from workers.providers.base.call_outcome import Failure
 from workers.providers.base.dialect import MALFORMED, Answer, Delta, truncated_stream
 from workers.providers.base.error_report import ErrorReport
 from workers.providers.base.finish_reasons import weightier
-from workers.providers.base.token_counts import mapping_of, token_counts
+from workers.providers.base.json_values import mapping_of
+from workers.providers.base.token_counts import token_counts
 from workers.providers.blocks.assembly import AnswerAssembly
 from workers.providers.errors.classification import error_in_stream
 from workers.providers.sse import SseParser

@@ -4,8 +4,7 @@ They become money. A count that is negative, no integer or beyond a billion is a
 provider or of a proxy before it, and the whole usage counts as untold: an estimate is closer.
 """
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 MOST_TOKENS: Final = 1_000_000_000
 
@@ -16,11 +15,6 @@ def token_counts(*told: object) -> tuple[int, ...] | None:
     if all(_believable(count) for count in counts):
         return tuple(int(count) for count in counts if isinstance(count, int | float))
     return None
-
-
-def mapping_of(value: object) -> Mapping[str, Any]:
-    """`value` if it is an object of JSON, else an empty one."""
-    return value if isinstance(value, Mapping) else {}
 
 
 def _believable(count: object) -> bool:

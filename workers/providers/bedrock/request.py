@@ -1,4 +1,4 @@
-"""How does AWS Bedrock's Converse dialect say a call?"""
+"""Bedrock dialect: an OpenAI chat as a request of the Converse API."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, assert_never
@@ -10,34 +10,33 @@ from workers.prompt_cache.policy import Breakpoints
 from workers.providers.base.call_outcome import Failure, RequestRejected
 from workers.providers.base.dialect import Answer, WireRequest
 from workers.providers.base.error_report import ErrorReport
-from workers.providers.base.parameters import AppliedParameters, apply_parameters
 from workers.providers.base.provider_request import ProviderRequest
+from workers.providers.base.shapes import UnsupportedContent
 from workers.providers.bedrock.response import BedrockReader, bedrock_answer
 from workers.providers.blocks.conversation import (
     Conversation,
-    ImagePart,
-    LinkedImage,
     Part,
+    RedactedThinking,
     TextPart,
     Thinking,
     ToolResult,
     ToolUse,
-    UnsupportedContent,
-    conversation,
 )
-from workers.providers.blocks.generation import (
-    output_limit,
-    sampling,
-    schema_of,
-    stops,
-    system_of,
-    thinking,
-    wire_model,
-)
+from workers.providers.blocks.generation import AnswerSchema, wire_model
+from workers.providers.blocks.images import ImagePart, LinkedImage
 from workers.providers.blocks.parameters import BEDROCK
+from workers.providers.blocks.request import BlockRequest, encode_body
+from workers.providers.blocks.tools import (
+    AnyTool,
+    ModelChooses,
+    NamedTool,
+    NoTool,
+    Tool,
+    ToolChoice,
+)
 
-_NO_INPUT: Final = {"type": "object", "properties": {}}
 _NO_LINKS: Final = "Bedrock takes images as data:image/…;base64,… only: it fetches no address"
+_TIERS: Final = ("default", "flex", "priority")
 
 
 class BedrockDialect:
@@ -46,21 +45,15 @@ class BedrockDialect:
     stream_type = "application/vnd.amazon.eventstream"
 
     def encode_request(
-        self, call: ProviderRequest, *, stream: bool
+        self, request: ProviderRequest, *, stream: bool
     ) -> WireRequest | RequestRejected:
         """The request on the wire, or why it can't be said in this dialect."""
-        applied = apply_parameters(BEDROCK, call.body)
-        if applied.refusals:
-            return RequestRejected(
-                message="; ".join(applied.refusals), code="unsupported_parameter"
-            )
-        try:
-            body = _body(call, applied)
-        except UnsupportedContent as problem:
-            return RequestRejected(message=str(problem), code="unsupported_content")
-        model = quote(wire_model(call), safe="")
+        body = encode_body(request, BEDROCK, _body)
+        if isinstance(body, RequestRejected):
+            return body
+        model = quote(wire_model(request), safe="")
         path = f"/model/{model}/{'converse-stream' if stream else 'converse'}"
-        return WireRequest(path, to_json(body), {}, tuple(applied.warnings))
+        return WireRequest(path, body.wire, {}, body.warnings)
 
     def decode_answer(self, payload: bytes) -> Answer | ErrorReport | Failure:
         """The answer in a 200 response. May raise one of MALFORMED."""
@@ -71,85 +64,107 @@ class BedrockDialect:
         return BedrockReader()
 
 
-def _body(call: ProviderRequest, applied: AppliedParameters) -> dict[str, Any]:
-    said = conversation(call.body.messages)
-    if said.moved_system:
-        applied.warnings.append("a system message inside the conversation was moved to its top")
+def _body(asked: BlockRequest) -> dict[str, Any]:
     messages = [
-        {"role": turn.role, "content": [_block(part) for part in turn.parts]} for turn in said.turns
+        {"role": turn.role, "content": [_block(part) for part in turn.parts]}
+        for turn in asked.said.turns
     ]
-    system = [{"text": text} for text in system_of(said.system, applied)]
-    tools = _tools(applied, said)
-    if isinstance(call.prompt_cache, Breakpoints):
-        _mark(call.prompt_cache, said, messages, system, tools)
-    optional = {"system": system, "toolConfig": tools, **_generation(call, applied)}
-    return {"messages": messages, **{name: told for name, told in optional.items() if told}}
+    system: list[dict[str, Any]] = [{"text": text} for text in asked.system]
+    tools = _tools(asked)
+    if asked.breakpoints is not None:
+        _mark(asked.breakpoints, asked.said, messages, system, tools)
+    optional = {"system": system, "toolConfig": tools, **_generation(asked)}
+    return {"messages": messages, **{name: value for name, value in optional.items() if value}}
 
 
-def _generation(call: ProviderRequest, applied: AppliedParameters) -> dict[str, Any]:
-    limit = output_limit(call)
-    thought = thinking(call, applied, limit)
-    effort, schema = thought.pop("effort", None), schema_of(applied)
-    random = sampling(call, applied, thinks=bool(thought))
+def _generation(asked: BlockRequest) -> dict[str, Any]:
+    settings, shaped = asked.generation, asked.applied.shaped
     inference = {
-        "maxTokens": limit,
-        "temperature": random.temperature,
-        "topP": random.top_p,
-        "stopSequences": stops(applied),
+        "maxTokens": settings.limit,
+        "temperature": settings.sampling.temperature,
+        "topP": settings.sampling.top_p,
+        "stopSequences": settings.stops,
     }
-    output: dict[str, Any] = {"effort": effort} if effort else {}
-    if schema is not None:
-        output["textFormat"] = {"type": "json_schema", "structure": _structure(schema)}
-    passed = {"top_k": random.top_k, "thinking": applied.shaped.get("thinking")}
-    tier = applied.shaped.get("service_tier")
+    output: dict[str, Any] = {}
+    if settings.thinking.effort:
+        output["effort"] = settings.thinking.effort
+    if settings.schema is not None:
+        structure = _structure(settings.schema)
+        output["textFormat"] = {"type": "json_schema", "structure": structure}
+    thinking = shaped.get("thinking")
+    passed = {
+        "thinking": settings.thinking.field if thinking is None else thinking,
+        "top_k": settings.sampling.top_k,
+    }
     return {
         "inferenceConfig": _set(inference),
         "outputConfig": output,
-        "additionalModelRequestFields": thought | _set(passed),
-        "requestMetadata": applied.shaped.get("metadata"),
-        "serviceTier": {"type": tier} if tier in {"default", "flex", "priority"} else None,
+        "additionalModelRequestFields": _set(passed),
+        "requestMetadata": _metadata(asked),
+        "serviceTier": _tier(asked),
     }
 
 
 def _set(fields: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: told for name, told in fields.items() if told is not None}
+    return {name: value for name, value in fields.items() if value is not None}
 
 
-def _structure(schema: Mapping[str, Any]) -> dict[str, Any]:
+def _metadata(asked: BlockRequest) -> Mapping[str, str] | None:
+    told = asked.applied.shaped.get("metadata")
+    if not told:
+        return None
+    if isinstance(told, Mapping) and all(isinstance(value, str) for value in told.values()):
+        return told
+    asked.applied.warnings.append("metadata was dropped: it must be an object of texts")
+    return None
+
+
+def _tier(asked: BlockRequest) -> dict[str, str] | None:
+    told = asked.applied.shaped.get("service_tier")
+    if told in _TIERS:
+        return {"type": told}
+    if told is not None and told != "auto":
+        asked.applied.warnings.append("service_tier was dropped: Bedrock has no such tier")
+    return None
+
+
+def _structure(schema: AnswerSchema) -> dict[str, Any]:
     """Converse wants the schema as a JSON text."""
-    named = {name: schema[name] for name in ("name", "description") if schema.get(name)}
-    return {"jsonSchema": {"schema": to_json(schema.get("schema") or {}).decode(), **named}}
+    return {"jsonSchema": {"schema": to_json(schema.schema).decode(), **schema.labels}}
 
 
-def _tools(applied: AppliedParameters, said: Conversation) -> dict[str, Any]:
-    """Converse can't forbid the tools it is told of, but it must know those in the history."""
-    tools, choice = applied.shaped.get("tools"), applied.shaped.get("tool_choice")
-    used = any(isinstance(part, ToolUse) for turn in said.turns for part in turn.parts)
-    if not tools or (choice == "none" and not used):
+def _tools(asked: BlockRequest) -> dict[str, Any]:
+    """Converse can't forbid the tools it is told of, but it must know of those in the history."""
+    tools, choice = asked.tools.tools, asked.tools.choice
+    used, warnings = asked.said.used_tools, asked.applied.warnings
+    if not used and (not tools or isinstance(choice, NoTool)):
         return {}
-    if choice == "none":
-        applied.warnings.append("tool_choice none was dropped: the conversation has used tools")
-    told: dict[str, Any] = {"tools": [{"toolSpec": _spec(tool["function"])} for tool in tools]}
+    if not tools:
+        warnings.append("the tools in the conversation were told again, since Bedrock wants them")
+        tools = tuple(Tool(name, {"type": "object"}, {}) for name in used)
+    elif isinstance(choice, NoTool):
+        warnings.append("tool_choice none was dropped: the conversation has used tools")
     chosen = _choice(choice)
-    return told | ({"toolChoice": chosen} if chosen else {})
+    config: dict[str, Any] = {"tools": [{"toolSpec": _spec(tool)} for tool in tools]}
+    return config | ({"toolChoice": chosen} if chosen and asked.tools.tools else {})
 
 
-def _spec(function: Mapping[str, Any]) -> dict[str, Any]:
-    schema = {"json": function.get("parameters") or _NO_INPUT}
-    spec = {"name": function["name"], "inputSchema": schema}
-    return spec | {name: function[name] for name in ("description", "strict") if function.get(name)}
+def _spec(tool: Tool) -> dict[str, Any]:
+    return {"name": tool.name, "inputSchema": {"json": tool.schema}, **tool.optional}
 
 
-def _choice(told: Any) -> dict[str, Any] | None:  # noqa: ANN401 - a word or an object
-    match told:
-        case "auto":
+def _choice(choice: ToolChoice | None) -> dict[str, Any] | None:
+    match choice:
+        case None | NoTool():
+            return None
+        case ModelChooses():
             return {"auto": {}}
-        case "required":
+        case AnyTool():
             return {"any": {}}
-        case {"function": {"name": name}}:
+        case NamedTool(name):
             return {"tool": {"name": name}}
         case _:
-            return None
+            assert_never(choice)
 
 
 def _block(part: Part) -> dict[str, Any]:
@@ -163,10 +178,12 @@ def _block(part: Part) -> dict[str, Any]:
             raise UnsupportedContent(_NO_LINKS)
         case Thinking(text, signature):
             return {"reasoningContent": {"reasoningText": {"text": text, "signature": signature}}}
+        case RedactedThinking(data):
+            return {"reasoningContent": {"redactedContent": data}}
         case ToolUse(call_id, name, given):
             return {"toolUse": {"toolUseId": call_id, "name": name, "input": given}}
         case ToolResult(call_id, content):
-            blocks = [_block(each) for each in content]
+            blocks = [_block(inner) for inner in content]
             return {"toolResult": {"toolUseId": call_id, "content": blocks}}
         case _:
             assert_never(part)

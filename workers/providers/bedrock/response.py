@@ -9,7 +9,8 @@ from producers.contract import Usage
 from workers.providers.base.call_outcome import Failure, MalformedResponse
 from workers.providers.base.dialect import Answer, Delta, filtered_answer, truncated_stream
 from workers.providers.base.error_report import ErrorReport
-from workers.providers.base.token_counts import mapping_of, token_counts
+from workers.providers.base.json_values import mapping_of
+from workers.providers.base.token_counts import token_counts
 from workers.providers.bedrock.event_stream import EventMessage, EventStreamParser
 from workers.providers.blocks.assembly import AnswerAssembly
 from workers.providers.errors.classification import error_in_stream

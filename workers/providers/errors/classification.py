@@ -28,7 +28,7 @@ from workers.providers.base.call_outcome import (
     UnknownModel,
 )
 from workers.providers.base.error_report import ErrorReport
-from workers.providers.base.token_counts import mapping_of
+from workers.providers.base.json_values import mapping_of
 from workers.providers.errors.rate_limit_headers import rate_limits, wait_hint
 from workers.providers.errors.retry_after import seconds_until
 

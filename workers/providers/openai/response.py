@@ -23,7 +23,8 @@ from workers.providers.base.dialect import (
 )
 from workers.providers.base.error_report import ErrorReport
 from workers.providers.base.finish_reasons import openai_reason, weightier
-from workers.providers.base.token_counts import mapping_of, token_counts
+from workers.providers.base.json_values import mapping_of
+from workers.providers.base.token_counts import token_counts
 from workers.providers.errors.classification import error_in_stream
 from workers.providers.openai.tool_call_pieces import ToolCallPieces, arguments_text
 from workers.providers.sse import SseParser

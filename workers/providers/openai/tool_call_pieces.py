@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
-from workers.providers.base.token_counts import mapping_of
+from workers.providers.base.json_values import mapping_of
 
 
 @dataclass(slots=True)

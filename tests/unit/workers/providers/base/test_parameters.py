@@ -248,3 +248,88 @@ def test_azure_s_three_addresses(api_version: str | None, base_url: str, path: s
     request = OpenAiDialect().encode_request(moved, stream=False)
     assert isinstance(request, WireRequest)
     assert request.path == path
+
+
+TOOL_LOOP: list[dict[str, Any]] = [
+    {"role": "user", "content": "Hi"},
+    {
+        "role": "assistant",
+        "content": None,
+        "tool_calls": [{"id": "a", "function": {"name": "f", "arguments": "{}"}}],
+    },
+    {"role": "tool", "tool_call_id": "a", "content": "Rain"},
+]
+
+
+@pytest.mark.parametrize("provider", ["anthropic", "aws"])
+def test_a_loop_that_another_provider_began_goes_on_without_thoughts(provider: str) -> None:
+    asked: dict[str, Any] = {"reasoning_effort": "high", "max_tokens": 9000}
+    asked["tools"] = VALUES["tools"]
+    request = say(provider, messages=TOOL_LOOP, **asked)
+    assert isinstance(request, WireRequest)
+    assert "thinking" not in str(request.body)
+    assert "without the model's own thoughts" in request.warnings[0]
+    block = {"type": "thinking", "thinking": "hm", "signature": "s"}
+    own = [TOOL_LOOP[0], {**TOOL_LOOP[1], "thinking_blocks": [block]}, TOOL_LOOP[2]]
+    request = say(provider, messages=own, **asked)
+    assert isinstance(request, WireRequest)
+    assert b"budget_tokens" in request.body
+    assert request.warnings == ()
+    adaptive = say(provider, messages=TOOL_LOOP, wire_model="claude-opus-4-6", **asked)
+    assert isinstance(adaptive, WireRequest)
+    assert b"adaptive" in adaptive.body
+
+
+@pytest.mark.parametrize("more", [{}, {"tools": []}])
+def test_bedrock_is_told_the_tools_of_the_history(more: dict[str, Any]) -> None:
+    request = say("aws", messages=TOOL_LOOP, **more)
+    assert isinstance(request, WireRequest)
+    (tool,) = from_json(request.body)["toolConfig"]["tools"]
+    assert tool["toolSpec"]["name"] == "f"
+    assert "told again" in request.warnings[0]
+
+
+@pytest.mark.parametrize(("mode", "choice"), [("required", "any"), ("auto", "auto")])
+def test_a_choice_among_some_tools_leaves_the_others_out(mode: str, choice: str) -> None:
+    tools = [{"type": "function", "function": {"name": name}} for name in "fgh"]
+    fields = {"mode": mode, "tools": [tools[0], {"type": "function", "name": "h"}]}
+    for told in ({"allowed_tools": fields}, fields):
+        asked = {"tools": tools, "tool_choice": {"type": "allowed_tools", **told}}
+        made = body("anthropic", **asked)
+        assert [tool["name"] for tool in made["tools"]] == ["f", "h"]
+        assert made["tool_choice"] == {"type": choice}
+        config = body("aws", **asked)["toolConfig"]
+        assert [tool["toolSpec"]["name"] for tool in config["tools"]] == ["f", "h"]
+        assert config["toolChoice"] == {choice: {}}
+
+
+@pytest.mark.parametrize("provider", ["anthropic", "aws"])
+@pytest.mark.parametrize(
+    ("told", "warning"),
+    [
+        ({"tools": VALUES["tools"], "tool_choice": {"type": "new"}}, "tool_choice was dropped"),
+        ({"response_format": {"type": "grammar"}}, "response_format was dropped"),
+        (
+            {
+                "response_format": {
+                    "type": "json_schema",
+                    "json_schema": {"name": "n", "schema": {"type": "integer", "minimum": 1}},
+                }
+            },
+            "minimum became words",
+        ),
+    ],
+)
+def test_what_has_no_like_is_dropped_aloud(
+    provider: str, told: dict[str, Any], warning: str
+) -> None:
+    request = say(provider, **told)
+    assert isinstance(request, WireRequest)
+    assert any(warning in each for each in request.warnings)
+
+
+def test_a_null_n_and_both_limits_are_no_trouble() -> None:
+    assert isinstance(say("openai", stream=True, n=None), WireRequest)
+    made = body("self", max_tokens=5, max_completion_tokens=7)
+    assert made["max_tokens"] == 7
+    assert "max_completion_tokens" not in made
