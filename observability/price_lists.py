@@ -33,7 +33,7 @@ _CONTEXT: Final[Mapping[Processing, Mapping[str, str]]] = {
 def load_price_book() -> PriceBook:
     """Our table over genai-prices. Reads a file of this package: once, at start."""
     document = yaml.safe_load(files(__package__).joinpath("prices.yaml").read_text("utf-8"))
-    rows = [_row(told) for told in document["rows"]]
+    rows = [_row(entry) for entry in document["rows"]]
     own, behind = f"own:{document['version']}", f"genai-prices:{version('genai-prices')}"
     return PriceBook(rows, own, genai_rates, behind)
 
@@ -50,31 +50,31 @@ def genai_rates(key: PriceKey, on: date, processing: Processing) -> TokenRates |
     return _genai(model.get_prices(datetime.combine(on, time(), UTC), context))
 
 
-def _row(told: Mapping[str, Any]) -> PriceRow:
-    standard = _rates(told)
+def _row(entry: Mapping[str, Any]) -> PriceRow:
+    standard = _rates(entry)
     rates: dict[Processing, TokenRates] = {"standard": standard}
-    for processing, price in told.get("processing", {}).items():
+    for processing, price in entry.get("processing", {}).items():
         own = isinstance(price, Mapping)
         rates[processing] = _rates(price) if own else scaled_rates(standard, _decimal(price))
-    models, region = tuple(told["models"]), told.get("region", "global")
-    return PriceRow(told["provider"], models, region, told["from"], rates)
+    models, region = tuple(entry["models"]), entry.get("region", "global")
+    return PriceRow(entry["provider"], models, region, entry["from"], rates)
 
 
-def _rates(told: Mapping[str, Any]) -> TokenRates:
+def _rates(entry: Mapping[str, Any]) -> TokenRates:
     names = ("cache_read", "cache_write", "cache_write_1h")
-    read, written, written_1h = (_decimal(told[name]) if name in told else None for name in names)
+    read, written, written_1h = (_decimal(entry[name]) if name in entry else None for name in names)
     return rates_of(
-        input=_decimal(told["input"]),
-        output=_decimal(told["output"]),
+        input=_decimal(entry["input"]),
+        output=_decimal(entry["output"]),
         cache_read=read,
         cache_write_5m=written,
         cache_write_1h=written_1h,
     )
 
 
-def _decimal(told: float) -> Decimal:
+def _decimal(number: float) -> Decimal:
     """The number as it is written in the file, not as binary floating point has it."""
-    return Decimal(str(told))
+    return Decimal(str(number))
 
 
 def _offers(model: ModelInfo, context: Mapping[str, str]) -> bool:

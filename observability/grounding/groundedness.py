@@ -118,12 +118,12 @@ def read_verdict(reply: str, answer: str) -> GroundednessVerdict | None:
 
     Such claims are dropped: judges invent too. One may be quoted loosely.
     """
-    found = re.search(r"\{.*\}", reply, re.DOTALL)
+    json_object = re.search(r"\{.*\}", reply, re.DOTALL)
     try:
-        told: Any = json.loads(found[0]) if found else None
+        verdict: Any = json.loads(json_object[0]) if json_object else None
     except (ValueError, RecursionError):
         return None
-    listed = told.get("unsupported") if isinstance(told, dict) else None
+    listed = verdict.get("unsupported") if isinstance(verdict, dict) else None
     if not isinstance(listed, list):
         return None
     claims = tuple(claim for claim in listed if isinstance(claim, str) and _makes(answer, claim))

@@ -47,8 +47,8 @@ class Figure:
 
 def _values(text: str) -> Iterator[float]:
     """Those of every number of `text`, in each way that it can be read."""
-    for found in NUMBER.finditer(text):
-        number, scale = found[0], scale_after(text, found.end())
+    for hit in NUMBER.finditer(text):
+        number, scale = hit[0], scale_after(text, hit.end())
         if number.isdecimal() and len(number) <= _MOST_DIGITS:  # most are: no need to look further
             yield float(number)
             yield float(number) * scale
@@ -114,8 +114,8 @@ def stands_alone(number: str, text: str) -> bool:
 
 def scale_after(text: str, at: int) -> int:
     """What the word after a number multiplies it by: 1 when that is no `million` or the like."""
-    found = _SCALE.match(text, at)
-    return 1 if found is None or found.lastindex is None else 1000**found.lastindex
+    hit = _SCALE.match(text, at)
+    return 1 if hit is None or hit.lastindex is None else 1000**hit.lastindex
 
 
 def _spellings(number: str) -> Iterator[str]:

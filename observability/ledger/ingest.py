@@ -56,9 +56,9 @@ class Feed:
 
     async def _seek(self) -> set[TopicPartition]:
         partitions = set(self.consumer.assignment())
-        known = await asyncio.to_thread(self.ledger.positions)
+        positions = await asyncio.to_thread(self.ledger.positions)
         for partition in partitions:
-            offset = known.get((partition.topic, partition.partition))
+            offset = positions.get((partition.topic, partition.partition))
             if offset is not None:
                 self.consumer.seek(partition, offset)
             self.booked[partition] = offset or 0

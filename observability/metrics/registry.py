@@ -35,8 +35,8 @@ class _Family(Generic[_Child]):
     children: dict[Labels, _Child]
 
     def child(self, labels: Labels) -> _Child:
-        found = self.children.get(labels)
-        return found if found is not None else self._new(labels)
+        child = self.children.get(labels)
+        return child if child is not None else self._new(labels)
 
     def _new(self, labels: Labels) -> _Child:
         if len(self.children) >= MAX_SERIES:

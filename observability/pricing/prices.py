@@ -98,7 +98,7 @@ Price: TypeAlias = Priced | Unpriced
 FallbackRates: TypeAlias = Callable[[PriceKey, date, Processing], TokenRates | None]
 """Another price list, asked where the table has no row."""
 
-_Found: TypeAlias = tuple[TokenRates, str] | Unpriced
+_RatesEntry: TypeAlias = tuple[TokenRates, str] | Unpriced
 
 
 class PriceBook:
@@ -118,7 +118,7 @@ class PriceBook:
         self._version = version
         self._fallback = fallback
         self._fallback_version = fallback_version
-        self._found: dict[tuple[PriceKey, date, Processing], _Found] = {}
+        self._entries: dict[tuple[PriceKey, date, Processing], _RatesEntry] = {}
 
     def cost(
         self,
@@ -131,27 +131,27 @@ class PriceBook:
         """The price of `usage` at `at` (aware); the override of its deployment comes first."""
         if override is not None:
             return _own(override, usage)
-        found = self._rates(key, at, processing)
-        if isinstance(found, Unpriced):
-            return found
-        rates, version = found
+        entry = self._rates(key, at, processing)
+        if isinstance(entry, Unpriced):
+            return entry
+        rates, version = entry
         return Priced(charge(rates, usage), version)
 
     def rates(
         self, key: PriceKey, at: datetime, processing: Processing = "standard"
     ) -> TokenRates | None:
         """The rates that hold at `at`, for whoever compares prices; None = unpriced."""
-        found = self._rates(key, at, processing)
-        return None if isinstance(found, Unpriced) else found[0]
+        entry = self._rates(key, at, processing)
+        return None if isinstance(entry, Unpriced) else entry[0]
 
-    def _rates(self, key: PriceKey, at: datetime, processing: Processing) -> _Found:
-        wanted = key, at.astimezone(UTC).date(), processing
-        found = self._found.get(wanted)
-        if found is None:
-            found = self._found[wanted] = self._find(*wanted)
-        return found
+    def _rates(self, key: PriceKey, at: datetime, processing: Processing) -> _RatesEntry:
+        lookup = key, at.astimezone(UTC).date(), processing
+        entry = self._entries.get(lookup)
+        if entry is None:
+            entry = self._entries[lookup] = self._find(*lookup)
+        return entry
 
-    def _find(self, key: PriceKey, on: date, processing: Processing) -> _Found:
+    def _find(self, key: PriceKey, on: date, processing: Processing) -> _RatesEntry:
         row = self._row(key, on)
         if row is not None and processing in row.rates:
             return row.rates[processing], self._version

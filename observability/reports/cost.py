@@ -125,8 +125,8 @@ def _expression(db: LedgerReader, dimension: str, parameter: str) -> str:
         return DIMENSIONS[dimension]
     if _tag_of(dimension):
         return f"coalesce({db.dialect.member('tags', f'${parameter}')}, '{_WITHOUT_TAG}')"
-    known = ", ".join([*DIMENSIONS, "tag:NAME"])
-    raise UnknownDimensionError(f"cannot group by {dimension!r}: choose from {known}")
+    choices = ", ".join([*DIMENSIONS, "tag:NAME"])
+    raise UnknownDimensionError(f"cannot group by {dimension!r}: choose from {choices}")
 
 
 def _tag_of(dimension: str) -> str:
@@ -166,8 +166,8 @@ def _rows(db: LedgerReader, by: Sequence[str], period: ReportPeriod) -> list[Cos
         f"SELECT {', '.join([*groups, *_MEASURES.values(), *_SAVED])}"  # noqa: S608
         f" FROM usage WHERE {IN_PERIOD}{' GROUP BY ' if groups else ''}{ordinals}"
     )
-    found = [_row(values, by) for values in db.rows(sql, tags | period.parameters)]
-    return sorted(found, key=lambda row: (-row.cost, row.group))
+    entries = [_row(values, by) for values in db.rows(sql, tags | period.parameters)]
+    return sorted(entries, key=lambda row: (-row.cost, row.group))
 
 
 def _row(values: Sequence[Any], by: Sequence[str]) -> CostRow:
@@ -196,8 +196,8 @@ def _by_day(db: LedgerReader, period: ReportPeriod) -> list[DayCost]:
 def _history(db: LedgerReader, today: date) -> tuple[list[DayCost], Decimal]:
     """Whole days from the first that has anything, five weeks at most, and what today cost yet."""
     start = today - timedelta(weeks=5)
-    found = _by_day(db, ReportPeriod(_ms(start), _ms(today + timedelta(days=1))))
-    costs = {entry.day: entry.cost for entry in found}
+    entries = _by_day(db, ReportPeriod(_ms(start), _ms(today + timedelta(days=1))))
+    costs = {entry.day: entry.cost for entry in entries}
     before = [day for day in costs if day < today]
     if not before:
         return [], costs.get(today, Decimal(0))

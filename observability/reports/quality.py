@@ -43,8 +43,8 @@ class ModelQuality:
 def measure_quality(db: LedgerReader, period: ReportPeriod) -> list[ModelQuality]:
     """By model and task, the surest bad ones first."""
     rows = db.rows(_COUNTS, {"flagged": FLAGGED_SHARE, **period.parameters})
-    found = [_quality(*row) for row in rows]
-    return sorted(found, key=lambda q: -max(q.ungrounded.low, q.judged.low))
+    rates = [_quality(*row) for row in rows]
+    return sorted(rates, key=lambda q: -max(q.ungrounded.low, q.judged.low))
 
 
 def _quality(model: str, task: str, *counts: int) -> ModelQuality:

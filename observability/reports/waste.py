@@ -114,8 +114,8 @@ def rank_waste(
 ) -> list[WasteFinding]:
     """Findings by falling saving. days: how long the evidence was gathered."""
     factor = Decimal(MONTH_DAYS) / Decimal(days)
-    found = (_finding(piece, rates_of, factor) for piece in evidence)
-    worth = [f for f in found if f.saves is None or f.saves > 0 or f.kind == "max_tokens"]
+    findings = (_finding(piece, rates_of, factor) for piece in evidence)
+    worth = [f for f in findings if f.saves is None or f.saves > 0 or f.kind == "max_tokens"]
     return sorted(worth, key=lambda f: f.saves or Decimal(0), reverse=True)
 
 

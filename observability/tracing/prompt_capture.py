@@ -25,10 +25,10 @@ def content_attributes(
     messages: Iterable[Mapping[str, Any]], answer: Mapping[str, Any] | None = None
 ) -> Attributes:
     """messages: OpenAI's; answer: a `chat.completion`, if there is one."""
-    asked = {INPUT_MESSAGES: _json(messages)}
+    inputs = {INPUT_MESSAGES: _json(messages)}
     if answer is None:
-        return asked
-    return {**asked, OUTPUT_MESSAGES: _json(map(_chosen, answer.get("choices") or ()))}
+        return inputs
+    return {**inputs, OUTPUT_MESSAGES: _json(map(_chosen, answer.get("choices") or ()))}
 
 
 def _chosen(choice: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -48,26 +48,26 @@ class _Room:
         room = max(0, self.left)
         # redacted before it is cut: half a key has no form to know it by
         seen = without_secrets(whole[: room + _LONGEST_KEY])
-        kept = seen[:room]
-        self.left -= len(kept) + _MESSAGE
-        if kept == seen and len(whole) <= room + _LONGEST_KEY:
-            return kept
-        return f"{kept} … of {len(whole):,} characters"
+        shown = seen[:room]
+        self.left -= len(shown) + _MESSAGE
+        if shown == seen and len(whole) <= room + _LONGEST_KEY:
+            return shown
+        return f"{shown} … of {len(whole):,} characters"
 
 
 def _json(messages: Iterable[Mapping[str, Any]]) -> str:
-    return json.dumps(_told(list(messages)), ensure_ascii=False)
+    return json.dumps(_rendered(list(messages)), ensure_ascii=False)
 
 
-def _told(messages: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    room, told = _Room(), []
+def _rendered(messages: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    room, rendered = _Room(), []
     for message in reversed(messages):
         if room.left <= 0:
             break
         named = (name for name in ("role", "name", "finish_reason") if name in message)
-        known = {name: _short(message[name]) for name in named}
-        told.append({"role": "assistant", **known, "parts": list(_parts(message, room))})
-    return told[::-1]
+        fields = {name: _short(message[name]) for name in named}
+        rendered.append({"role": "assistant", **fields, "parts": list(_parts(message, room))})
+    return rendered[::-1]
 
 
 def _parts(message: Mapping[str, Any], room: _Room) -> Iterator[_Part]:
@@ -119,12 +119,12 @@ def _part(part: object, room: _Room) -> _Part:
 def _tool_call(call: object, room: _Room) -> _Part:
     match call:
         case {"id": str(name), "function": {"name": str(function), "arguments": arguments}}:
-            told = room.text(arguments)
+            rendered = room.text(arguments)
             return {
                 "type": "tool_call",
                 "id": _short(name),
                 "name": _short(function),
-                "arguments": told,
+                "arguments": rendered,
             }
         case _:
             return {"type": "unknown"}

@@ -126,10 +126,10 @@ class ClickHouseReading:
         """As ClickHouse names parameters: `{name:Type}`."""
         given = dict(parameters or {})
 
-        def theirs(found: re.Match[str]) -> str:
-            return f"{{{found[1]}:{_TYPES[type(given[found[1]])]}}}"
+        def placeholder(name: re.Match[str]) -> str:
+            return f"{{{name[1]}:{_TYPES[type(given[name[1]])]}}}"
 
-        query = re.sub(r"\$(\w+)", theirs, sql)
+        query = re.sub(r"\$(\w+)", placeholder, sql)
         return list(self.client.query(query, given).result_rows)
 
 
@@ -165,14 +165,14 @@ class ClickHouse:
 
     def book(self, batch: UsageBatch) -> int:
         """Data first, positions last: a crash anywhere books the batch again, to no effect."""
-        with self._told():
+        with self._ledger_errors():
             return self.retry.until_done(self.name, lambda: self._book(batch), _passes)
 
     def _book(self, batch: UsageBatch) -> int:
         now = self.now_ns()
         with closing(self._connect()) as client:
-            known = _booked_keys(client, [event_key(event) for event in batch.events])
-            new = [event for event in batch.events if event_key(event) not in known]
+            booked = _booked_keys(client, [event_key(event) for event in batch.events])
+            new = [event for event in batch.events if event_key(event) not in booked]
             _USAGE.insert(client, columns_of(new), _LAST_VERSION - now)
             _UNREADABLE.insert(client, _turned(r.row for r in batch.unreadable), now)
             moves = ((*place, offset) for place, offset in batch.positions.items())
@@ -190,11 +190,11 @@ class ClickHouse:
     @contextmanager
     def _client(self) -> Iterator[Client]:
         connect = partial(self.retry.until_done, self.name, self._connect, _passes)
-        with self._told(), closing(connect()) as client:
+        with self._ledger_errors(), closing(connect()) as client:
             yield client
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _ledger_errors(self) -> Iterator[None]:
         try:
             yield
         except ClickHouseError as error:
@@ -220,8 +220,8 @@ def clickhouse_at(address: StoreUrl) -> ClickHouse:
     """ValueError for an option that we don't know."""
     unknown = address.options.keys() - _OPTIONS
     if unknown:
-        known = ", ".join(sorted(_OPTIONS))
-        raise ValueError(f"{address.shown} has no option {min(unknown)}: there are {known}")
+        options = ", ".join(sorted(_OPTIONS))
+        raise ValueError(f"{address.shown} has no option {min(unknown)}: there are {options}")
     return ClickHouse(address)
 
 
@@ -236,8 +236,8 @@ def _booked_keys(client: Client, keys: Sequence[EventKey]) -> set[EventKey]:
         return set()
     names = ", ".join(KEY)
     query = f"SELECT DISTINCT {names} FROM usage_rows WHERE ({names}) IN %(keys)s"  # noqa: S608
-    found = client.query(query, {"keys": tuple(keys)}, settings={"max_query_size": _LARGE_QUERY})
-    return {(tenant, id_, kind) for tenant, id_, kind in found.result_rows}
+    answer = client.query(query, {"keys": tuple(keys)}, settings={"max_query_size": _LARGE_QUERY})
+    return {(tenant, id_, kind) for tenant, id_, kind in answer.result_rows}
 
 
 _BY_ID: Final = "usage_rows_by_id"

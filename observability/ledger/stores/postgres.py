@@ -130,7 +130,7 @@ class Postgres:
 
     def book(self, batch: UsageBatch) -> int:
         """All of the batch and its positions, or nothing of it."""
-        with self._told():
+        with self._ledger_errors():
             return self.retry.until_done(self.name, lambda: self._book(batch), _passes)
 
     def _book(self, batch: UsageBatch) -> int:
@@ -152,7 +152,7 @@ class Postgres:
 
     @contextmanager
     def _transaction(self, *, read_only: bool = False) -> "Iterator[Connection[tuple[Any, ...]]]":
-        with self._told():
+        with self._ledger_errors():
             connection = self.retry.until_done(self.name, self._connect, _passes)
             if read_only:
                 connection.read_only = True
@@ -161,7 +161,7 @@ class Postgres:
                 yield connection
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _ledger_errors(self) -> Iterator[None]:
         try:
             yield
         except psycopg.Error as error:

@@ -36,8 +36,8 @@ class StoreUrl:
 
 def scheme_of(text: str) -> str | None:
     """In lower case; None: it's the path of a file."""
-    found = _SCHEME.match(text)
-    return None if found is None else found[1].lower()
+    prefix = _SCHEME.match(text)
+    return None if prefix is None else prefix[1].lower()
 
 
 def parse_store_url(url: str) -> StoreUrl:
