@@ -17,7 +17,7 @@ from runtime.config.sections.cache import CacheSettings
 from runtime.process.settings import ServiceSettings
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False)
 class CommandError(Exception):
     """The command can't be carried out: what is the matter and what to do."""
 

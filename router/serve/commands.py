@@ -28,7 +28,7 @@ from router.serve.model_file import default_model
 from router.serve.process import routing_config
 from router.text import features
 from router.text.features import Features
-from runtime.config.config_file import parse_config
+from runtime.config.config_file import read_config
 from runtime.config.pricing import Pricing
 from runtime.config.sections.policy import TaskProfile
 
@@ -80,7 +80,7 @@ class UnreadablePrompt:
 
 def load_routing_config(path: Path) -> RoutingConfig:
     """What decisions rest on, of a `switchgear.yaml`. Raises ConfigError, ValueError, OSError."""
-    catalog = parse_config(path.read_text(encoding="utf-8"))
+    catalog = read_config(path)
     return routing_config(catalog, Pricing(load_price_book()), default_model())
 
 

@@ -45,7 +45,7 @@ def test_classify_judges_every_line_and_names_the_bad_ones(tmp_path: Path) -> No
     lines += ["", '{"prompt": 3}', '["no object"]', "not json", '{"prompt": [{"role": "king"}]}']
     given, judged = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
     given.write_text("\n".join(lines), encoding="utf-8")
-    assert run("classify", "--input", str(given), "--output", str(judged)) == 0
+    assert run("classify", "--input", str(given), "--output", str(judged)) == 1
     rows = [json.loads(line) for line in judged.read_text(encoding="utf-8").splitlines()]
     assert [("error" in row) for row in rows] == [False] * 5 + [True] * 4
     assert rows[0]["id"] == 7

@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).parents[2]
-PACKAGES: Final = ("producers", "observability", "runtime", "cache", "workers", "router")
+PACKAGES: Final = (
+    "producers",
+    "observability",
+    "runtime",
+    "cache",
+    "workers",
+    "router",
+    "switchgear",
+)
 
 
 def tracked(*patterns: str) -> list[Path]:

@@ -4,7 +4,7 @@ import re
 
 from tests.rules import source
 
-PRODUCTION = ("producers", "observability", "runtime", "cache", "workers", "router")
+PRODUCTION = ("producers", "observability", "runtime", "cache", "workers", "router", "switchgear")
 FILES = [path for path in source.ours() if source.named(path).startswith(PRODUCTION)]
 
 

@@ -1,12 +1,9 @@
 """Dead-letter commands: list, show and replay what lies in the dead-letter topic.
 
 `dead_letters`, `dead_letter_contents` and `replay_dead_letters` return data, the functions below
-them render it, and `add_commands` mounts both under `python -m workers dlq`.
+them render it.
 """
 
-import argparse
-import sys
-import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
@@ -14,10 +11,8 @@ from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from rich.console import Console
 from rich.table import Table
 
-from observability.reports.period import moment
 from observability.terminal import cell, plain, readable_json
 from producers.contract import topics
 from producers.kafka.aiokafka_broker import KafkaBroker, to_record
@@ -32,7 +27,6 @@ from runtime.process.dead_letters import (
     read_dead_letter,
     replay_records,
 )
-from runtime.process.settings import ServiceSettings
 
 # -------------------------------------------------------------------------------------- the data
 
@@ -202,83 +196,3 @@ def _utc(milliseconds: int) -> str:
 
 def _text(value: bytes | None) -> str | None:
     return None if value is None else value.decode(errors="replace")
-
-
-# ---------------------------------------------------------------------------- `python -m workers`
-
-
-async def run_list(options: argparse.Namespace, settings: ServiceSettings) -> None:
-    """`dlq list`."""
-    letters = await dead_letters(settings, filter_of(options))
-    if options.json:
-        print(dead_letters_json(letters))
-    else:
-        Console().print(dead_letters_table(letters))
-        print(f"{len(letters)} dead letters")
-
-
-async def run_show(options: argparse.Namespace, settings: ServiceSettings) -> None:
-    """`dlq show`: the content only when asked for, since it may hold a prompt."""
-    contents = await dead_letter_contents(settings, options.place)
-    print(contents_json(contents, with_value=options.content))
-
-
-async def run_replay(options: argparse.Namespace, settings: ServiceSettings) -> None:
-    """`dlq replay`: those replayed before are left alone, unless --again."""
-    count = 0
-    async for result in replay_dead_letters(
-        settings, filter_of(options), everything=options.all, dry_run=options.dry_run
-    ):
-        count += isinstance(result, Replayed)
-        print(replay_line(result), file=sys.stdout if isinstance(result, Replayed) else sys.stderr)
-    print(f"{count} {'would be replayed' if options.dry_run else 'replayed'}")
-
-
-def filter_of(options: argparse.Namespace) -> DeadLetterFilter:
-    """The letters that the command line asks for."""
-    places = getattr(options, "places", None)
-    return DeadLetterFilter(
-        options.reason,
-        options.tenant,
-        options.since,
-        options.until,
-        frozenset(places) if places else None,
-        replayed=options.again,
-    )
-
-
-def moment_ms(text: str) -> int:
-    """An argparse type: the Unix milliseconds of a time, in the grammar of every `--since`."""
-    try:
-        return moment(text, time.time_ns() // 1_000_000)
-    except ValueError as error:
-        # argparse would hide a ValueError's message, which holds the right forms
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def add_commands(commands: Any) -> None:  # noqa: ANN401 argparse doesn't publish the type
-    """`dlq` and what can be done with it."""
-    dlq = commands.add_parser("dlq", help="dead letters: list, show, replay")
-    actions = dlq.add_subparsers(title="commands", required=True)
-    listing = actions.add_parser("list", help="what lies there")
-    _add_filters(listing)
-    listing.add_argument("--json", action="store_true", help="for a program")
-    listing.set_defaults(run=run_list, again=True)
-    showing = actions.add_parser("show", help="one letter: its headers, its reason, its place")
-    showing.add_argument("place", type=LetterOffset.parse, help="partition:offset, as in the list")
-    showing.add_argument("--content", action="store_true", help="also the content: maybe a prompt")
-    showing.set_defaults(run=run_show)
-    replay = actions.add_parser("replay", help="send them on their way again")
-    replay.add_argument("places", nargs="*", type=LetterOffset.parse, help="partition:offset")
-    _add_filters(replay)
-    replay.add_argument("--all", action="store_true", help="every one not replayed yet")
-    replay.add_argument("--again", action="store_true", help="also those replayed before")
-    replay.add_argument("--dry-run", action="store_true", help="only say what would be done")
-    replay.set_defaults(run=run_replay)
-
-
-def _add_filters(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--reason", help="a failure code, e.g. invalid_request")
-    parser.add_argument("--tenant")
-    parser.add_argument("--since", type=moment_ms, help="90s, 2h, 7d, 2w ago, or an ISO 8601 time")
-    parser.add_argument("--until", type=moment_ms, help="as --since")

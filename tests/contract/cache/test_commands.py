@@ -46,7 +46,7 @@ def test_judge_answers_each_line_in_order(
     source = write(tmp_path / "pairs.jsonl", [lines[0], "{oops", '{"a": 1}', "", *lines[1:]])
     output = tmp_path / "out.jsonl"
     arguments = ["judge", "--input", str(source), "--output", str(output), "--target", "0.05"]
-    assert main(arguments) == 0
+    assert main(arguments) == 1
     told = [json.loads(line) for line in output.read_text().splitlines()]
     assert [one["hit"] for one in told] == [True, False, False, False, True, False]
     assert told[0].items() >= PAIRS[0].items()

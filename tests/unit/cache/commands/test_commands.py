@@ -26,7 +26,7 @@ def test_redis_is_the_one_of_the_workers(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_an_address_that_is_none_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["stats", "--tenant", "acme", "--redis", "fleet.example:6399"]) == 2
-    assert "python -m cache stats: Redis: " in capsys.readouterr().err
+    assert "Error: Redis: " in capsys.readouterr().err
 
 
 def test_the_section_is_read_from_the_file_of_the_workers(

@@ -1,9 +1,5 @@
-import argparse
-import time
-
 import pytest
 
-from observability.reports.period import moment
 from producers.contract import codec, topics
 from producers.kafka.broker import Partition, Record
 from runtime.process.dead_letters import (
@@ -14,7 +10,6 @@ from runtime.process.dead_letters import (
     read_dead_letter,
     replay_records,
 )
-from workers.commands.dead_letters import add_commands
 
 REQUEST = Record(
     Partition("llm.tier.economy", 3),
@@ -132,33 +127,6 @@ def test_a_second_burial_tells_of_the_last_place_only() -> None:
     names = [name for name, _ in buried(record).headers if name.startswith("x-dlq-")]
     assert len(names) == len(set(names))
     assert read_dead_letter(buried(record)).origin == "llm.tier.economy:1:99"
-
-
-def since(text: str) -> int:
-    """What `dlq list --since` takes `text` for."""
-    parser = argparse.ArgumentParser()
-    add_commands(parser.add_subparsers())
-    at: int = parser.parse_args(["dlq", "list", "--since", text]).since
-    return at
-
-
-@pytest.mark.parametrize("unit", ["s", "m", "h", "d", "w"])
-def test_since_is_what_it_is_for_a_report(unit: str) -> None:
-    before = time.time_ns() // 1_000_000
-    at = since(f"3{unit}")
-    after = time.time_ns() // 1_000_000
-    assert moment(f"3{unit}", before) <= at <= moment(f"3{unit}", after)
-
-
-def test_a_time_of_the_calendar_is_utc_unless_it_says_otherwise() -> None:
-    assert since("1970-01-01T00:00:05") == 5_000
-    assert since("1970-01-01T01:00:05+01:00") == 5_000
-
-
-def test_what_is_no_time_is_told_with_the_right_forms(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        since("yesterday")
-    assert "'yesterday' is no time: write 45s, 90m" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("text", ["", "0", "a:1", "0:-1", ":"])

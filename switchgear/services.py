@@ -1,0 +1,63 @@
+"""Service commands: router, worker, ledger and live page run until they are told to stop."""
+
+from typing import Annotated
+
+import typer
+
+from switchgear.options import ConfigOption, service_settings
+
+
+def router(config: ConfigOption = None) -> None:
+    """Route requests to tiers."""
+    import uvloop
+
+    from router.serve.process import serve_router
+
+    uvloop.run(serve_router(service_settings(config)))
+
+
+def worker(
+    tier: Annotated[str, typer.Option(help="The tier to serve.")],
+    zone: Annotated[
+        list[str] | None,
+        typer.Option(help="Only the queue of this zone; may be repeated."),
+    ] = None,
+    unbound: Annotated[
+        bool, typer.Option("--unbound", help="Only the queue of what no zone binds.")
+    ] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Answer a tier's requests."""
+    import os
+
+    import uvloop
+
+    from workers.process import Share, serve_tier
+
+    share = Share(tuple(zone or ()), unbound)
+    uvloop.run(serve_tier(service_settings(config), os.environ, tier, share))
+
+
+def ledger(
+    once: Annotated[bool, typer.Option("--once", help="Stop when all events are booked.")] = False,
+    ledger: Annotated[
+        str | None,
+        typer.Option(
+            "--ledger", "--file", help="A DuckDB file or a store's URL; default: SWITCHGEAR_LEDGER."
+        ),
+    ] = None,
+) -> None:
+    """Book usage events into the ledger."""
+    from observability.commands import book_usage
+
+    book_usage(once=once, ledger=ledger)
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="The address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="0: any free one.")] = 8090,
+) -> None:
+    """Serve the live page."""
+    from observability.commands import serve_page
+
+    serve_page(host=host, port=port)

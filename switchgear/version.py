@@ -1,0 +1,5 @@
+"""Version of the service, as its wheel and `switchgear --version` say it."""
+
+from typing import Final
+
+VERSION: Final = "0.1.0"
