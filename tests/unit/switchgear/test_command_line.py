@@ -22,27 +22,15 @@ from tests.unit.runtime.config.test_config_file import GOOD
 from workers.process import Share
 
 COMMANDS: Final = [
-    "router",
-    "worker",
-    "ledger",
-    "serve",
-    "topics",
-    "status",
-    "breaker",
-    "dlq",
-    "cache",
-    "report",
-    "waste",
-    "quality",
-    "explain",
-    "classify",
-    "profile",
-    "config",
+    *("router", "worker", "ledger", "serve", "topics", "status", "breaker"),
+    *("report", "waste", "quality", "explain", "classify", "profile", "dlq", "cache", "config"),
 ]
 HEAVY: Final = {
     "pydantic", "aiokafka", "redis", "numpy", "duckdb", "onnxruntime", "genai_prices",
     "workers", "router", "cache", "observability", "runtime", "producers",
 }  # fmt: skip
+CONFIG: Final = "switchgear.yaml"
+SHARE: Final = Share(("a", "b"), unbound=True)
 
 
 def loaded_after(statement: str) -> set[str]:
@@ -180,17 +168,17 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 @pytest.mark.parametrize(
     ("entry", "arguments", "expected"),
     [
-        (main, "router", ("router", "switchgear.yaml")),
+        (main, "router", ("router", CONFIG)),
         (main, "router --config a.yaml", ("router", "a.yaml")),
         (main, "--config a.yaml router", ("router", "a.yaml")),
         (main, "--config a.yaml router --config b.yaml", ("router", "b.yaml")),
-        (router.__main__.main, "", ("router", "switchgear.yaml")),
-        (router.__main__.main, "serve", ("router", "switchgear.yaml")),
+        (router.__main__.main, "", ("router", CONFIG)),
+        (router.__main__.main, "serve", ("router", CONFIG)),
         (router.__main__.main, "--config a.yaml", ("router", "a.yaml")),
-        (main, "worker --tier t", ("t", Share(), "switchgear.yaml")),
-        (main, "worker --tier t --zone a --zone b --unbound", ("t", Share(("a", "b"), True), "switchgear.yaml")),
-        (workers.__main__.main, "--tier t", ("t", Share(), "switchgear.yaml")),
-        (workers.__main__.main, "--tier t --zone a --unbound", ("t", Share(("a",), True), "switchgear.yaml")),
+        (main, "worker --tier t", ("t", Share(), CONFIG)),
+        (main, "worker --tier t --zone a --zone b --unbound", ("t", SHARE, CONFIG)),
+        (workers.__main__.main, "--tier t", ("t", Share(), CONFIG)),
+        (workers.__main__.main, "--tier t --unbound --zone a --zone b", ("t", SHARE, CONFIG)),
     ],
 )  # fmt: skip
 def test_a_service_starts_as_it_was_told(
