@@ -3,7 +3,8 @@
     python -m dev.generated_docs           write them
     python -m dev.generated_docs --check   say which are stale, with status 1
 
-`docs/imports.md`: which room imports which. `docs/configuration.md`: what `switchgear.yaml` takes.
+`docs/asyncapi.json`: the topics, with the schemas of their records. `docs/imports.md`: which room
+imports which. `docs/configuration.md`: what `switchgear.yaml` takes.
 """
 
 import argparse
@@ -12,10 +13,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
+from dev.asyncapi import asyncapi_json
 from dev.config_reference import config_reference
 from dev.import_picture import import_picture
 
 PAGES: Final[Mapping[str, Callable[[], str]]] = {
+    "docs/asyncapi.json": asyncapi_json,
     "docs/imports.md": import_picture,
     "docs/configuration.md": config_reference,
 }

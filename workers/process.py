@@ -1,13 +1,14 @@
 """Worker process: the streams of records that one pool's process handles."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
 from producers.contract import topics
+from producers.kafka.broker import Record
 from runtime.config.catalog import Catalog
 from runtime.consuming.consumer_metrics import Member, update_consumer_gauges
 from runtime.consuming.headers import lane_of
@@ -16,6 +17,7 @@ from runtime.consuming.queue_groups import group_of, queues_of
 from runtime.consuming.retry_topics import DELAYS_MS
 from runtime.consuming.slots import Slots
 from runtime.consuming.stream import ConsumerStream, StreamSettings
+from runtime.process.control_topics import ControlTopics
 from runtime.process.process import ServiceProcess, background_task, service_process
 from runtime.process.settings import ServiceSettings
 from workers.composition import build_pool
@@ -50,14 +52,16 @@ async def serve_tier(
         process = await parts.enter_async_context(service_process(settings, "switchgear-workers"))
         pool = await build_pool(parts, process, environment, tier)
         queues = queues_of(pool.snapshot().catalog, tier, share.zones, unbound=share.unbound)
-        await parts.enter_async_context(
-            process.broker.tail(
-                topics.CANCELLATIONS, pool.cancellations.receive, since_s=_CANCELLED_BEFORE_S
-            )
-        )
+        declare_control(process.control, pool.cancellations.receive)
+        await parts.enter_async_context(process.control)
         async with asyncio.TaskGroup() as streams:
             streams.create_task(_serve_queues(process, pool, queues))
             streams.create_task(_chores_stream(process, pool).run(process.stop))
+
+
+def declare_control(control: ControlTopics, cancel: Callable[[Record], None]) -> None:
+    """Every worker hears all cancellations: only one of them knows that the request is its own."""
+    control.subscribe_raw(topics.CANCELLATIONS, cancel, since_s=_CANCELLED_BEFORE_S)
 
 
 async def _serve_queues(process: ServiceProcess, pool: PoolDependencies, queues: list[str]) -> None:

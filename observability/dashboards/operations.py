@@ -115,8 +115,9 @@ OPERATIONS_DASHBOARD: Final = Dashboard(
             "cps",
         ),
         Panel(
-            "Dead letters",
-            rate("switchgear_dead_letters_total", "topic, reason"),
+            "Dead letters and skipped messages",
+            f"{rate('switchgear_dead_letters_total', 'topic, reason')}"
+            f" or {rate('switchgear_control_skipped_total', 'topic')}",
             "{{topic}} {{reason}}",
             "cps",
         ),

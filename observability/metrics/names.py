@@ -22,6 +22,7 @@ CounterName: TypeAlias = Literal[
     "switchgear_cache_lookups_total",
     "switchgear_cache_checked_hits_total",
     "switchgear_dead_letters_total",
+    "switchgear_control_skipped_total",
     "switchgear_redeliveries_total",
     "switchgear_breaker_transitions_total",
     "switchgear_groundedness_checks_total",
@@ -106,6 +107,9 @@ COUNTERS: Final[dict[CounterName, Spec]] = {
     ),
     "switchgear_dead_letters_total": Spec(
         "Records sent to the dead-letter topic.", ("topic", "reason")
+    ),
+    "switchgear_control_skipped_total": Spec(
+        "Messages of control topics (feedback, cancellations) that couldn't be read.", ("topic",)
     ),
     "switchgear_redeliveries_total": Spec(
         "Records that came again; outcome: replayed (as they were answered) or "

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Self
@@ -97,17 +96,12 @@ class KafkaBroker:
             raise PublishFailedError(topics, str(error), permanent=permanent) from error
 
     @asynccontextmanager
-    async def tail(
-        self, topic: str, receive: Callable[[Record], None], *, since_s: float = 0
-    ) -> AsyncIterator[None]:
-        """Follows all partitions of `topic` from now on; survives a lost broker.
-
-        since_s: begin with the records of so many seconds before, as far as they are kept.
-        """
+    async def tail(self, topic: str, receive: Callable[[Record], None]) -> AsyncIterator[None]:
+        """Follows all partitions of `topic` from now on; survives a lost broker."""
         async with consuming(
             self._settings, topic, begin="latest", client_id=self._client_id
         ) as consumer:
-            await _seek(consumer, since_s)
+            await _seek_to_end(consumer)
             reading = asyncio.create_task(_read_forever(consumer, receive))
             try:
                 yield
@@ -171,17 +165,11 @@ async def _write(producer: AIOKafkaProducer, outgoing: Sequence[Outgoing]) -> No
     await asyncio.gather(*acknowledged)
 
 
-async def _seek(consumer: AIOKafkaConsumer, since_s: float) -> None:
+async def _seek_to_end(consumer: AIOKafkaConsumer) -> None:
     # positions are resolved now: a reply written right after this is not missed
     await consumer.seek_to_end()
     for partition in consumer.assignment():
         await consumer.position(partition)
-    if since_s:
-        at_ms = int((time.time() - since_s) * 1000)
-        offsets = await consumer.offsets_for_times(dict.fromkeys(consumer.assignment(), at_ms))
-        for partition, at in offsets.items():
-            if at is not None:
-                consumer.seek(partition, at.offset)
 
 
 async def _read_forever(consumer: AIOKafkaConsumer, receive: Callable[[Record], None]) -> None:

@@ -1,19 +1,17 @@
 """Router process: its parts, put together and run until SIGTERM."""
 
 import logging
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
 from typing import Final
 
-from pydantic import ValidationError
-
 from observability.metrics.registry import MetricsRegistry
 from observability.price_lists import load_price_book
 from producers.contract import Route, Usage, topics
 from producers.contract.feedback import Feedback
-from producers.kafka.broker import Record
 from router.decide.caller_overrides import RouteRejected
 from router.decide.partition_key import PrefixShares
 from router.decide.success_model import SuccessModel
@@ -30,6 +28,7 @@ from runtime.consuming.consumer_metrics import Member, update_consumer_gauges
 from runtime.consuming.headers import lane_of
 from runtime.consuming.kafka_source import KafkaSource
 from runtime.consuming.stream import ConsumerStream, StreamSettings
+from runtime.process.control_topics import ControlTopics
 from runtime.process.process import ServiceProcess, background_task, service_process
 from runtime.process.settings import ServiceSettings
 from runtime.redis.connection import RedisLink, connect_redis
@@ -53,10 +52,11 @@ async def serve_router(settings: ServiceSettings) -> None:
         )
         parts.enter_context(background_task(live.watch(lambda _: None)))
         budget_usage = _budget_usage(parts, process, live)
-        learn = partial(_learn, outcomes, live)
-        await parts.enter_async_context(
-            process.broker.tail(topics.FEEDBACK, learn, since_s=_LEARNS_FROM_S)
+        declare_control(
+            process.control,
+            lambda feedback: outcomes.record_feedback(feedback, live().settings.learning),
         )
+        await parts.enter_async_context(process.control)
         router = RouterDependencies(
             config=live,
             publisher=process.publisher,
@@ -110,14 +110,9 @@ def routing_config(
     return RoutingConfig(catalog, settings, price_of, model, posterior)
 
 
-def _learn(outcomes: OutcomeStore, live: ReloadedConfig[RoutingConfig], record: Record) -> None:
+def declare_control(control: ControlTopics, learn: Callable[[Feedback], None]) -> None:
     """Every router reads all feedback: their estimates stay alike without a shared store."""
-    try:
-        feedback = Feedback.model_validate_json(record.value)
-    except ValidationError as error:
-        _log.warning("skipped a feedback that can't be read: %s problems", error.error_count())
-        return
-    outcomes.record_feedback(feedback, live().settings.learning)
+    control.subscribe(topics.FEEDBACK, Feedback, learn, since_s=_LEARNS_FROM_S)
 
 
 def _count(

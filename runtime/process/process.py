@@ -17,6 +17,7 @@ from producers.contract import topics
 from producers.kafka.aiokafka_broker import KafkaBroker
 from producers.kafka.broker import Outgoing
 from runtime.process import dead_letters
+from runtime.process.control_topics import ControlTopics
 from runtime.process.retrying_publisher import RetryingPublisher
 from runtime.process.settings import ServiceSettings
 
@@ -31,6 +32,8 @@ class ServiceProcess:
     tracer: Tracer
     metrics: MetricsRegistry
     stop: asyncio.Event
+    control: ControlTopics
+    """Declared by the process, which then enters its context."""
 
 
 @asynccontextmanager
@@ -53,6 +56,7 @@ async def service_process(settings: ServiceSettings, name: str) -> AsyncIterator
             tracer,
             metrics,
             _stop_on_signals(),
+            ControlTopics(settings, name, partial(_count_skipped, metrics)),
         )
 
 
@@ -71,6 +75,10 @@ def _count_dead_letters(metrics: MetricsRegistry, written: Outgoing) -> None:
         told = dict(written.headers)
         labels = (told[name].decode() for name in (dead_letters.TOPIC, dead_letters.REASON))
         metrics.count("switchgear_dead_letters_total", *labels)
+
+
+def _count_skipped(metrics: MetricsRegistry, topic: str) -> None:
+    metrics.count("switchgear_control_skipped_total", topic)
 
 
 def _collect_garbage_less_often() -> None:

@@ -17,6 +17,8 @@ CALLED_BY_OTHERS: Final = {
     "check_mapping_key": "ruamel.yaml",
     "has_next": "aiokafka",
     "next_batch": "aiokafka",
+    "consume_scope": "FastStream",
+    "after_processed": "FastStream",
 }
 STARTED_BY_OTHERS: Final = {"workers.tokens.tiktoken_files": "the image's build"}
 
