@@ -11,6 +11,7 @@ The worker does the talking: deadlines, credentials, retries, limits, circuit br
 """
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from producers.contract import Usage
@@ -28,9 +29,14 @@ class OllamaReader:
         self.ended = False
         self.usage: Usage | None = None
 
-    def feed(self, received: bytes) -> list[Delta]:
+    def feed(self, received: bytes) -> Iterator[Delta]:
         *lines, self._rest = (self._rest + received).split(b"\n")
-        return [delta for line in lines if line and (delta := self._delta(json.loads(line)))]
+        for line in lines:
+            if line and (delta := self._delta(json.loads(line))):
+                yield delta
+
+    def close(self) -> Iterator[Delta]:
+        return iter(())  # a line without its end is a cut one
 
     def _delta(self, part: dict[str, Any]) -> Delta | None:
         if part["done"]:
@@ -49,12 +55,12 @@ class OllamaDialect:
 
     stream_type, stream_reader = "application/x-ndjson", OllamaReader
 
-    def encode_request(self, call: ProviderRequest, *, stream: bool) -> WireRequest:
-        name = call.deployment.wire_model or call.deployment.model
-        body = {"model": name, "messages": call.body.messages, "stream": stream}
+    def encode_request(self, request: ProviderRequest, *, stream: bool) -> WireRequest:
+        name = request.deployment.wire_model or request.deployment.model
+        body = {"model": name, "messages": request.body.messages, "stream": stream}
         return WireRequest("/api/chat", json.dumps(body).encode())
 
     def decode_answer(self, payload: bytes) -> Answer | Failure:
         reader = OllamaReader()  # a whole answer is a stream of one line
-        reader.feed(payload + b"\n")
+        list(reader.feed(payload + b"\n"))
         return reader.result()

@@ -93,11 +93,14 @@ class ResponseReading:
             error = await ResponseBody(response).beginning(LONGEST_ERROR)
             return self._failure(error_of_response(response.status, error, headers), headers)
         body = ResponseBody(response)
+        # some servers wait in blank lines before they answer; in a stream of bytes none is blank
+        stream_type = self._dialect.stream_type
+        blank = b"" if response.content_type == stream_type != _SSE else _BLANK
         try:
             head = await body.next_chunk()
-            while head and not (head := head.lstrip(_BLANK)):  # some servers wait in blank lines
+            while head and not (head := head.lstrip(blank)):
                 head = await body.next_chunk()
-            if is_event_stream(self._dialect.stream_type, response.content_type, head):
+            if is_event_stream(stream_type, response.content_type, head):
                 result = await self._stream(head, body, deadline)
             else:
                 result = await self._whole(head, body, deadline)
@@ -277,13 +280,15 @@ def short_headers(headers: Mapping[str, str]) -> dict[str, str]:
 def is_event_stream(stream_type: str, content_type: str, head: bytes) -> bool:
     """Whether a body that begins with `head` is to be read as the dialect's stream.
 
-    A body that begins like JSON is JSON under any label; one that begins like Server-Sent Events
-    is a stream under any label, if the dialect streams in them.
+    Other streams than Server-Sent Events are known by their label. Under any label a body that
+    begins like such events is one, and one that begins like JSON is JSON.
     """
+    if stream_type != _SSE:
+        return content_type == stream_type
     start = head.lstrip(_BLANK)
     if start.startswith((b"{", b"[")):
         return False
-    return content_type == stream_type or (stream_type == _SSE and start.startswith(_SSE_FIELDS))
+    return content_type == stream_type or start.startswith(_SSE_FIELDS)
 
 
 def whole_deltas(body: Mapping[str, Any]) -> list[Delta]:
