@@ -1,6 +1,5 @@
 """Router process: its parts, put together and run until SIGTERM."""
 
-import logging
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
@@ -33,7 +32,6 @@ from runtime.process.process import ServiceProcess, background_task, service_pro
 from runtime.process.settings import ServiceSettings
 from runtime.redis.connection import RedisLink, connect_redis
 
-_log: Final = logging.getLogger(__name__)
 _GROUP: Final = "switchgear-router"
 _LEARNS_FROM_S: Final = 30 * 86_400.0
 """The feedback that a router reads when it starts: all that the topic keeps."""
