@@ -72,7 +72,7 @@ async def _call(fleet: DeploymentAdmission) -> None:
 async def _spend(budgets: BudgetLedger) -> None:
     reservation = await budgets.reserve("t", TENANT, {}, f"{time.monotonic_ns()}", Decimal(100))
     assert isinstance(reservation, Reservation)
-    await budgets.settle(reservation, Decimal(90))
+    await budgets.settle_reservation(reservation, Decimal(90))
 
 
 async def _print(what: str, once: Callable[[], Awaitable[object]]) -> None:

@@ -1,0 +1,1 @@
+"""Budgets: has the tenant money left? May import config and redis."""

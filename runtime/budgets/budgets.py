@@ -1,4 +1,4 @@
-"""Which budgets bind a request, and does what they have left allow it?
+"""Budget rules. Which budgets bind a request, and does what they have left allow it?
 
 Rules: amounts are whole micro-dollars; days and months are UTC's; a budget is refused once spent,
 and before that refuses what would overdraw it; over its soft share a request still passes, with a
@@ -21,14 +21,21 @@ MICRO_USD_PER_USD: Final = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class BudgetLimit:
-    """One budget in one period. name: its counter's; micro-dollars; life_s: its counter's life."""
+    """One budget in one period; amounts are micro-dollars."""
 
     name: str
+    """Its counter's."""
+
     period: BudgetPeriod
     limit: int
     soft: int
+    """The amount over which a request passes with a warning."""
+
     life_s: int
+    """How long its counter is kept."""
+
     whose: str
+    """For messages to people."""
 
 
 def budget_limits(

@@ -1,4 +1,4 @@
-"""Has the tenant money left for this request, however many ask at once?
+"""Budget reservations in Redis. Has the tenant money left, however many ask at once?
 
 The estimate is reserved before the first call and settled with the real cost. Redis keeps the
 counters, and does both atomically; a reservation that is never settled is given back when its lease
@@ -32,17 +32,19 @@ _LEASE_S: Final = 3600
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """What a request may spend: to be settled once.
-
-    standing: within its budgets, or over a soft one; alone: only this worker has counted it.
-    """
+    """What a request may spend: to be settled once."""
 
     tenant: str
     request: str
-    caps: tuple[BudgetLimit, ...]
+    limits: tuple[BudgetLimit, ...]
     amount: int
-    standing: BudgetStatus
+    """Micro-dollars."""
+
+    status: BudgetStatus
+    """Within its budgets, or over a soft one."""
+
     alone: bool = False
+    """Whether only this worker has counted it, because Redis was away."""
 
 
 class BudgetLedger:
@@ -92,18 +94,18 @@ class BudgetLedger:
         pairs = zip(bound, counts, strict=True)
         return {cap.period: int(count or 0) / cap.limit for cap, count in pairs}
 
-    async def settle(self, reservation: Reservation, cost: Decimal | None) -> None:
+    async def settle_reservation(self, reservation: Reservation, cost: Decimal | None) -> None:
         """The request is over and cost `cost` micro-dollars; settling twice changes nothing."""
         spent = countable(cost)
-        if not reservation.caps:
+        if not reservation.limits:
             return
         if reservation.alone:
             self._count_alone(reservation, spent)
             return
         owed, self._owed = [*self._owed, (reservation, spent)], []
-        for one, amount in owed:
-            if not await self._settled(one, amount):
-                self._owed.append((one, amount))
+        for ended, amount in owed:
+            if not await self._settled(ended, amount):
+                self._owed.append((ended, amount))
 
     async def _reserved(
         self, name: str, bound: Sequence[BudgetLimit], request: str, amount: int
@@ -127,18 +129,22 @@ class BudgetLedger:
         self._remember(name, bound, [count + amount for count in counts])
         return Reservation(name, request, bound, amount, now, alone=True)
 
-    async def _settled(self, one: Reservation, cost: int) -> bool:
+    async def _settled(self, reservation: Reservation, cost: int) -> bool:
         """Whether Redis has counted it; if not, it stays owed."""
         assert self._link is not None  # noqa: S101 -- else the reservation would be alone
-        keys = _keys(one.tenant, one.caps)
-        answer = await self._link.run(lambda: self._settle(keys, [one.request, cost]))
+        keys = _keys(reservation.tenant, reservation.limits)
+        answer = await self._link.run(lambda: self._settle(keys, [reservation.request, cost]))
         return answer is not None
 
-    def _count_alone(self, one: Reservation, cost: int) -> None:
-        counts = [self._counts.get((one.tenant, cap.name), 0) for cap in one.caps]
-        self._remember(one.tenant, one.caps, [count + cost - one.amount for count in counts])
+    def _count_alone(self, reservation: Reservation, cost: int) -> None:
+        counts = [self._counts.get((reservation.tenant, cap.name), 0) for cap in reservation.limits]
+        self._remember(
+            reservation.tenant,
+            reservation.limits,
+            [count + cost - reservation.amount for count in counts],
+        )
         if self._link is not None:
-            self._alone.update({(one.tenant, cap): cost for cap in one.caps})
+            self._alone.update({(reservation.tenant, cap): cost for cap in reservation.limits})
 
     async def _repaid(self, link: RedisLink) -> bool:
         """Whether Redis knows all that was spent while it was away."""

@@ -1,4 +1,4 @@
-"""runtime.budgets.standing."""
+"""Budget status: within, over the soft limit, or exhausted."""
 
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -11,16 +11,18 @@ class WithinBudget:
 
 @dataclass(frozen=True, slots=True)
 class OverSoftLimit:
-    """A soft budget is reached: go down a tier if there is one. why: a warning for the caller."""
+    """A soft budget is reached: go down a tier if there is one."""
 
     why: str
+    """A warning for the caller."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exhausted:
-    """A budget is spent: refuse. why: which, and what can be done, for the caller."""
+    """A budget is spent: refuse."""
 
     why: str
+    """Which budget, and what can be done, for the caller."""
 
 
 BudgetStatus: TypeAlias = WithinBudget | OverSoftLimit | Exhausted

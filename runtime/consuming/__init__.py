@@ -1,0 +1,1 @@
+"""Consuming: how are many records handled at once, and none lost? May import config."""

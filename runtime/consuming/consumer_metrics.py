@@ -1,4 +1,4 @@
-"""How far behind is this process, and how much has it in hand?"""
+"""Consumer gauges: lag, queue age and records in flight of this process."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""Which of the waiting records is handled next, so that no tenant starves the others?
+"""Weighted fair queue of waiting records. Which is next, so that no tenant starves the others?
 
 Weighted fair queueing: each tenant's queue has a virtual finish time that advances by 1/weight for
 every record taken, and the queue with the earliest one is next (Demers, Keshav and Shenker, 1989).

@@ -1,4 +1,4 @@
-"""runtime.consuming.headers."""
+"""Queue lane of a record, read from its headers alone."""
 
 from collections.abc import Callable
 from typing import TypeAlias

@@ -84,8 +84,8 @@ class KafkaSource:
     def ends(self) -> Mapping[Partition, int]:
         """The end of each assigned partition's log, as the last fetch told it."""
         assigned = self._consumer.assignment() if self._joined else ()
-        told = ((Partition(*one), self._consumer.highwater(one)) for one in assigned)
-        return {partition: end for partition, end in told if end is not None}
+        ends = ((Partition(*place), self._consumer.highwater(place)) for place in assigned)
+        return {partition: end for partition, end in ends if end is not None}
 
     def pause(self) -> None:
         """No more records of what is assigned now."""

@@ -1,4 +1,4 @@
-"""How many records wait in each tier's queues?"""
+"""Consumer lag by group: the records between its commits and the end of its topics."""
 
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -37,7 +37,7 @@ async def _lag(
     except GroupCoordinatorNotAvailableError:  # a new cluster: nobody has committed anything
         return None
     ours: dict[TopicPartition, int] = {
-        where: told.offset for where, told in committed.items() if where.topic in topics
+        where: commit.offset for where, commit in committed.items() if where.topic in topics
     }
     if not ours:
         return None

@@ -27,12 +27,14 @@ def queues_of(
     """
     if tier not in catalog.tiers:
         raise ValueError(f"there is no tier {tier!r}; there are: {', '.join(catalog.tiers)}")
-    known = zones_of(catalog, tier)
+    zones_there = zones_of(catalog, tier)
     for zone in zones:
-        if zone not in known:
-            raise ValueError(f"tier {tier!r} has no deployment in zone {zone!r}, only in {known}")
+        if zone not in zones_there:
+            raise ValueError(
+                f"tier {tier!r} has no deployment in zone {zone!r}, only in {zones_there}"
+            )
     everything = not zones and not unbound
-    bound = known if everything else sorted(set(zones))
+    bound = zones_there if everything else sorted(set(zones))
     free = [topics.tier_topic(tier)] if unbound or everything else []
     return [*free, *(topics.tier_topic(tier, zone) for zone in bound)]
 

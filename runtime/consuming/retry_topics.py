@@ -1,4 +1,4 @@
-"""runtime.consuming.retry_topics."""
+"""Retry topics: the delays there are, and the one that fits a wait."""
 
 from typing import Final
 

@@ -1,8 +1,8 @@
-"""How does a consumer group's member handle many records at once without losing one?
+"""Consumer stream: a group's member that handles many records at once and loses none.
 
 Records are received, wait their turn (`admission`), run up to `concurrency` at a time, and are
 committed up to the contiguous watermark. A record whose handler returns is done; one whose handler
-raises is handed to `on_crash`, so that nothing ends in silence or in a crash loop. Slow records
+raises is handed to `on_crash`, so that no failure goes unseen or repeats for ever. Slow records
 block nobody: polling goes on, and a full backlog pauses the partitions instead of growing.
 """
 
@@ -71,19 +71,23 @@ class RecordSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StreamSettings:
-    """concurrency: records run at once. backlog: records that may wait; more pauses the partitions.
-
-    revoke_grace_s: how long a rebalance waits for running records; stop_grace_s: how long a stop
-    does. What isn't done by then is redelivered. slots: shared with other streams, in the place of
-    `concurrency` of the stream's own.
-    """
+    """Limits of one stream, in records and seconds. What a grace cuts off is redelivered."""
 
     concurrency: int
+    """Records that run at once."""
+
     backlog: int = 10_000
+    """Records that may wait; more pauses the partitions."""
+
     commit_every_s: float = 0.2
     revoke_grace_s: float = 2.0
+    """How long a rebalance waits for running records."""
+
     stop_grace_s: float = 20.0
+    """How long a stop waits for running records."""
+
     slots: Slots | None = None
+    """Shared with other streams, in the place of `concurrency` slots of the stream's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +163,7 @@ class ConsumerStream:
                 if committing.done():
                     committing.result()
         finally:
-            # commits go on meanwhile: whoever loses patience with us finds little to do again
+            # commits go on meanwhile: if we are killed during the grace, little is redelivered
             self._stopping = True
             await self._drain(self._settings.stop_grace_s)
             committing.cancel()
@@ -167,11 +171,11 @@ class ConsumerStream:
 
     async def assigned(self, partitions: Collection[Partition]) -> None:
         """What stays keeps its state; of what is lost, the waiting records are dropped."""
-        kept = set(partitions)
-        for work in self._admission.remove(lambda work: work.record.partition not in kept):
+        owned = set(partitions)
+        for work in self._admission.remove(lambda work: work.record.partition not in owned):
             self._in_hand.pop((work.record.partition, work.record.offset), None)
         self._watermarks = {
-            partition: self._watermarks.get(partition) or Watermark() for partition in kept
+            partition: self._watermarks.get(partition) or Watermark() for partition in owned
         }
         self._held = False
         self._paused = False

@@ -1,4 +1,4 @@
-"""Do all topics exist, with the partitions and the retention they need?"""
+"""Topic administration: creates what is missing, with its partitions and retention."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,11 +21,12 @@ _ALREADY_THERE: Final = 36
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One topic as it should be. partitions: None = as many as the installation's default."""
+    """One topic as it should be."""
 
     name: str
     retention_ms: int
     partitions: int | None = None
+    """None: as many as the installation's default."""
 
 
 def required_topics(catalog: Catalog) -> Iterator[Topic]:

@@ -1,4 +1,4 @@
-"""Up to which offset is everything of one partition done, so that it may be committed?
+"""Contiguous offset watermark of one partition. Up to which offset may be committed?
 
 Records finish out of order; the committed offset is the contiguous one. Offsets are taken as they
 are received, not assumed dense: compaction and transactions leave gaps (the idea is

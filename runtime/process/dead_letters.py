@@ -1,7 +1,7 @@
-"""What is kept of a record that can't be processed, and how does it get its second chance?
+"""Dead letters: what is kept of a record that can't be processed, and how it is replayed.
 
 Its bytes, its key, its headers, where it lay and why it failed: enough to mend and replay it. A log
-can't be changed, so that a letter was replayed is said by a later record, the mark.
+can't be changed: that a letter was replayed is written as a later record, the mark.
 """
 
 import traceback
@@ -48,17 +48,20 @@ class LetterOffset(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A dead letter without its content. at_ms: when it was buried; replayed_ms: when replayed.
-
-    topic: where it is to go again; origin: where it lay, as `topic:partition:offset`.
-    """
+    """A dead letter without its content. Times: Unix milliseconds."""
 
     place: LetterOffset
     at_ms: int
+    """When it was buried."""
+
     reason: str
     detail: str
     topic: str | None
+    """Where it is to go again."""
+
     origin: str
+    """Where it lay, as `topic:partition:offset`."""
+
     tenant: str | None
     request_id: str | None
     size: int
@@ -116,7 +119,7 @@ class DeadLetterIndex:
     """The letters among the records of the dead-letter topic; their contents aren't kept."""
 
     def __init__(self) -> None:
-        self._found: dict[LetterOffset, DeadLetter] = {}
+        self._letters: dict[LetterOffset, DeadLetter] = {}
         self._marks: dict[LetterOffset, int] = {}
 
     def add(self, record: Record) -> None:
@@ -124,7 +127,7 @@ class DeadLetterIndex:
         mark = codec.header(record.headers, REPLAYED)
         if mark is None:
             letter = read_dead_letter(record)
-            self._found[letter.place] = letter
+            self._letters[letter.place] = letter
         else:
             self._marks[LetterOffset.parse(mark)] = record.timestamp_ms
 
@@ -132,7 +135,7 @@ class DeadLetterIndex:
         """Oldest first."""
         letters = (
             replace(letter, replayed_ms=self._marks.get(place))
-            for place, letter in self._found.items()
+            for place, letter in self._letters.items()
         )
         return sorted(letters, key=lambda letter: (letter.at_ms, letter.place))
 
@@ -140,18 +143,18 @@ class DeadLetterIndex:
 def read_dead_letter(record: Record) -> DeadLetter:
     """What the record says of itself."""
 
-    def told(name: str) -> str | None:
+    def text(name: str) -> str | None:
         return codec.header(record.headers, name)
 
     return DeadLetter(
         LetterOffset(record.partition.number, record.offset),
         record.timestamp_ms,
-        told(REASON) or "unknown",
-        told(DETAIL) or "",
-        told(codec.TARGET) or told(TOPIC),
-        f"{told(TOPIC)}:{told(ORIGIN_PARTITION)}:{told(ORIGIN_OFFSET)}",
-        told(codec.TENANT_HEADER),
-        told(codec.CORRELATION_ID),
+        text(REASON) or "unknown",
+        text(DETAIL) or "",
+        text(codec.TARGET) or text(TOPIC),
+        f"{text(TOPIC)}:{text(ORIGIN_PARTITION)}:{text(ORIGIN_OFFSET)}",
+        text(codec.TENANT_HEADER),
+        text(codec.CORRELATION_ID),
         len(record.value),
     )
 

@@ -1,4 +1,4 @@
-"""What has every service process: a stop signal, a log, metrics, a broker, a tracer?"""
+"""Service process: the stop signal, log, metrics, broker and tracer that each one has."""
 
 import asyncio
 import gc
@@ -72,8 +72,8 @@ def tracing_of(settings: ServiceSettings) -> TracingSettings:
 
 def _count_dead_letters(metrics: MetricsRegistry, written: Outgoing) -> None:
     if written.topic == topics.DEAD_LETTERS:
-        told = dict(written.headers)
-        labels = (told[name].decode() for name in (dead_letters.TOPIC, dead_letters.REASON))
+        headers = dict(written.headers)
+        labels = (headers[name].decode() for name in (dead_letters.TOPIC, dead_letters.REASON))
         metrics.count("switchgear_dead_letters_total", *labels)
 
 

@@ -1,4 +1,4 @@
-"""How does a service publish when the broker is away for a while?
+"""Retrying publisher. How does a service publish when the broker is away for a while?
 
 It waits and tries again, for as long as it takes: the record it serves isn't committed meanwhile,
 so nothing is lost whichever ends first, the outage or the process. To write a record twice is

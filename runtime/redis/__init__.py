@@ -1,0 +1,1 @@
+"""Redis: how is it asked, and what if it is away? May import the circuit breaker."""

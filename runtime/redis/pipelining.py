@@ -1,4 +1,4 @@
-"""How do the commands of many concurrent requests share one round trip to Redis?
+"""Pipelining of Redis commands: those of many concurrent requests share one round trip.
 
 What is asked for while a pipeline is under way leaves together as the next one. A command of its
 own costs a worker about 85 microseconds of CPU, one of 64 in a pipeline about 20.
@@ -22,20 +22,20 @@ RedisCommand: TypeAlias = Callable[[Pipeline], object]
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _Waiting:
     """A command, who waits for its answer, and since when (the loop's seconds)."""
 
     command: RedisCommand
     answer: "asyncio.Future[Any]"
     at: float
 
-    def settle(self, told: object) -> None:
+    def resolve(self, result: object) -> None:
         if self.answer.done():
             return
-        if isinstance(told, BaseException):
-            self.answer.set_exception(told)
+        if isinstance(result, BaseException):
+            self.answer.set_exception(result)
         else:
-            self.answer.set_result(told)
+            self.answer.set_result(result)
 
 
 class PipelineLane:
@@ -45,7 +45,7 @@ class PipelineLane:
         """patience_s: what isn't answered by then fails, so that a hung Redis holds nobody up."""
         self._redis = redis
         self._patience_s = patience_s
-        self._waiting: list[_Asked] = []
+        self._waiting: list[_Waiting] = []
         self._sending: asyncio.Task[None] | None = None
 
     def send(self, command: RedisCommand) -> "asyncio.Future[Any]":
@@ -54,11 +54,11 @@ class PipelineLane:
         A caller that is cancelled doesn't call back a command that has left.
         """
         loop = asyncio.get_running_loop()
-        asked = _Asked(command, loop.create_future(), loop.time())
-        self._waiting.append(asked)
+        entry = _Waiting(command, loop.create_future(), loop.time())
+        self._waiting.append(entry)
         if self._sending is None:
             self._sending = asyncio.create_task(self._send_all())
-        return asked.answer
+        return entry.answer
 
     def script(self, lua: str) -> "Script":
         """A script by its text, to be called as often as it is needed."""
@@ -73,38 +73,38 @@ class PipelineLane:
             self._sending = None
             self._fail_all(TimeoutError("stopped"))
 
-    def _in_time(self, batch: Sequence[_Asked]) -> Iterator[_Asked]:
+    def _in_time(self, batch: Sequence[_Waiting]) -> Iterator[_Waiting]:
         """Without those who gave up meanwhile, and those who have waited too long."""
         oldest = asyncio.get_running_loop().time() - self._patience_s
-        for asked in batch:
-            if asked.at < oldest:
-                asked.settle(TimeoutError("Redis is slow"))
-            elif not asked.answer.done():
-                yield asked
+        for entry in batch:
+            if entry.at < oldest:
+                entry.resolve(TimeoutError("Redis is slow"))
+            elif not entry.answer.done():
+                yield entry
 
-    async def _exchange(self, batch: Sequence[_Asked]) -> None:
+    async def _exchange(self, batch: Sequence[_Waiting]) -> None:
         try:
             async with asyncio.timeout(self._patience_s):
                 pipe = self._redis.pipeline(transaction=False)
-                for asked in batch:
-                    asked.command(pipe)
+                for entry in batch:
+                    entry.command(pipe)
                 answers = await pipe.execute(raise_on_error=False)
         except BaseException as error:
             # whoever waits for the next one would only wait for the same
             failed = error if isinstance(error, Exception) else TimeoutError("stopped")
-            for asked in batch:
-                asked.settle(failed)
+            for entry in batch:
+                entry.resolve(failed)
             self._fail_all(failed)
             if not isinstance(error, Exception):
                 raise
         else:
-            for asked, answer in zip(batch, answers, strict=True):
-                asked.settle(answer)
+            for entry, answer in zip(batch, answers, strict=True):
+                entry.resolve(answer)
 
     def _fail_all(self, error: Exception) -> None:
         waiting, self._waiting = self._waiting, []
-        for asked in waiting:
-            asked.settle(error)
+        for entry in waiting:
+            entry.resolve(error)
 
 
 @dataclass(frozen=True, slots=True)

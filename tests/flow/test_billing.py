@@ -32,7 +32,7 @@ class WatchedBudgets(BudgetLedger):
     async def settle(self, reservation: Reservation, cost: Decimal | None) -> None:
         """As the ledger's."""
         self.settled.append(cost)
-        await super().settle(reservation, cost)
+        await super().settle_reservation(reservation, cost)
 
 
 def with_budget() -> Catalog:

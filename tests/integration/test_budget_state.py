@@ -50,7 +50,7 @@ async def test_500_at_once_never_overdraw(redis: Redis) -> None:
         await asyncio.sleep(draw.random() / 100)
         cost = int(estimate * draw.randint(50, 100) / 100)
         real += cost
-        await worker.settle(answer, Decimal(cost))
+        await worker.settle_reservation(answer, Decimal(cost))
         return True
 
     served: list[bool] = []
@@ -69,14 +69,14 @@ async def test_a_reservation_is_all_budgets_or_none(redis: Redis) -> None:
     tags = {"team": "search"}
     first = await budgets.reserve("acme", TENANT, tags, "a", Decimal(200_000))
     assert isinstance(first, Reservation)
-    assert first.standing == WithinBudget()
+    assert first.status == WithinBudget()
     second = await budgets.reserve("acme", TENANT, tags, "b", Decimal(150_000))
     assert isinstance(second, Exhausted)
     assert "team=search of tenant acme" in second.why
     assert int(await redis.get(DAY) or 0) == 200_000
     third = await budgets.reserve("acme", TENANT, tags, "c", Decimal(60_000))
     assert isinstance(third, Reservation)
-    assert isinstance(third.standing, OverSoftLimit)
+    assert isinstance(third.status, OverSoftLimit)
 
 
 async def test_a_redelivered_request_reserves_once_and_settling_twice_is_once(redis: Redis) -> None:
@@ -85,8 +85,8 @@ async def test_a_redelivered_request_reserves_once_and_settling_twice_is_once(re
         reservation = await budgets.reserve("acme", TENANT, {}, "same", Decimal(100_000))
     assert int(await redis.get(DAY) or 0) == 100_000
     assert isinstance(reservation, Reservation)
-    await budgets.settle(reservation, Decimal(40_000))
-    await budgets.settle(reservation, Decimal(40_000))
+    await budgets.settle_reservation(reservation, Decimal(40_000))
+    await budgets.settle_reservation(reservation, Decimal(40_000))
     assert int(await redis.get(DAY) or 0) == 40_000
 
 
@@ -107,15 +107,15 @@ async def test_without_redis_it_counts_on_and_tells_when_it_is_back(
     before = await budgets.reserve("acme", TENANT, {}, "a", Decimal(500_000))
     assert isinstance(before, Reservation)
     redis_server.stop()
-    await budgets.settle(before, Decimal(400_000))
+    await budgets.settle_reservation(before, Decimal(400_000))
     alone = await budgets.reserve("acme", TENANT, {}, "b", Decimal(300_000))
     assert isinstance(alone, Reservation)
     assert alone.alone
     assert isinstance(await budgets.reserve("acme", TENANT, {}, "c", Decimal(300_000)), Exhausted)
-    await budgets.settle(alone, Decimal(250_000))
+    await budgets.settle_reservation(alone, Decimal(250_000))
     redis_server.start()
     assert await link.ping()
     last = await budgets.reserve("acme", TENANT, {}, "d", Decimal(10_000))
     assert isinstance(last, Reservation)
-    await budgets.settle(last, Decimal(10_000))
+    await budgets.settle_reservation(last, Decimal(10_000))
     assert int(await redis.get(DAY) or 0) == 400_000 + 250_000 + 10_000

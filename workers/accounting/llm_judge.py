@@ -106,7 +106,7 @@ class LlmJudge:
         asking = replace(context, item=item)
         cost, tenant = self.caller.expected_cost(asking, name), _tenant(snapshot, item)
         async with budget_reservation(self.budgets, item, tenant, cost, context.log) as held:
-            if isinstance(held, Exhausted) or isinstance(held.standing, OverSoftLimit):
+            if isinstance(held, Exhausted) or isinstance(held.status, OverSoftLimit):
                 return None
             step = CallTarget(name, rules.timeout_s, first_token_s=rules.first_token_timeout_s)
             ended = await self.caller.call(asking, step, item.request.body)

@@ -80,13 +80,13 @@ class AnswerSource:
             else:
                 try:
                     with self.cancellations.stopping(item.request.id):
-                        result = await loop.run(held.standing)
+                        result = await loop.run(held.status)
                         while item.ordered and isinstance(result, Reroute | Delay):
                             if loop.inadequate:
                                 inadequate.append(context.item)
                             context = await _stay(context, result)
                             loop = self._loop(context)
-                            result = await loop.run(held.standing)
+                            result = await loop.run(held.status)
                         if loop.inadequate and not isinstance(result, Answered):
                             inadequate.append(context.item)
                 except RequestCancelled:
@@ -94,7 +94,7 @@ class AnswerSource:
                 finally:
                     if chunks is not None:
                         await chunks.flush()
-        over = held.standing if isinstance(held, Reservation) else None
+        over = held.status if isinstance(held, Reservation) else None
         warnings = (over.why,) if isinstance(over, OverSoftLimit) else ()
         return _obtained(result, context, warnings, tuple(inadequate))
 

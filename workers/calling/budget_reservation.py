@@ -27,4 +27,4 @@ async def budget_reservation(
         yield held
     finally:
         if isinstance(held, Reservation):
-            await budgets.settle(held, billed(log.made))
+            await budgets.settle_reservation(held, billed(log.made))
