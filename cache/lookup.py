@@ -29,7 +29,7 @@ from cache.storage.hit_accounting import HitAccounting
 from cache.storage.invalidation import Invalidation, invalidate
 from cache.storage.single_flight import (
     FIRST_WAIT_S,
-    LONGEST_WAIT_S,
+    LONGEST_FOLLOWER_WAIT_S,
     Follower,
     Leader,
     NoLease,
@@ -255,7 +255,7 @@ class CacheLookup:
             if clock() >= deadline:
                 return NoLease("waited too long for another worker")
             role = await self._flights.wait(key, pause_s)
-            pause_s = min(2 * pause_s, LONGEST_WAIT_S)
+            pause_s = min(2 * pause_s, LONGEST_FOLLOWER_WAIT_S)
 
     async def _store_answer(self, miss: Miss, done: Done) -> bool:
         terms = miss.terms

@@ -18,9 +18,9 @@ from cache.storage.invalidation import Invalidation
 from producers.contract import Reply, Request, TaggedRequest, UsageEvent, codec, topics
 from producers.contract.message import NAME_PATTERN
 from producers.settings import KafkaSettings
-from router.serve.process import declare_control as declare_router_control
+from router.serve.process import declare_router_control
 from runtime.process.control_topics import ControlTopics
-from workers.process import declare_control as declare_worker_control
+from workers.process import declare_worker_control
 
 
 @dataclass(frozen=True, slots=True)

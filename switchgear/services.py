@@ -32,9 +32,9 @@ def worker(
 
     import uvloop
 
-    from workers.process import Share, serve_tier
+    from workers.process import QueueShare, serve_tier
 
-    share = Share(tuple(zone or ()), unbound)
+    share = QueueShare(tuple(zone or ()), unbound)
     uvloop.run(serve_tier(service_settings(config), os.environ, tier, share))
 
 

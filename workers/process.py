@@ -34,7 +34,7 @@ _BACKLOG: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class QueueShare:
     """What a pool serves of its tier, as `queues_of` takes it."""
 
     zones: tuple[str, ...] = ()
@@ -42,7 +42,7 @@ class Share:
 
 
 async def serve_tier(
-    settings: ServiceSettings, environment: Mapping[str, str], tier: str, share: Share
+    settings: ServiceSettings, environment: Mapping[str, str], tier: str, share: QueueShare
 ) -> None:
     """Serves a tier, or a share of it, until SIGTERM. environment: keys and addresses.
 
@@ -52,14 +52,14 @@ async def serve_tier(
         process = await parts.enter_async_context(service_process(settings, "switchgear-workers"))
         pool = await build_pool(parts, process, environment, tier)
         queues = queues_of(pool.snapshot().catalog, tier, share.zones, unbound=share.unbound)
-        declare_control(process.control, pool.cancellations.receive)
+        declare_worker_control(process.control, pool.cancellations.receive)
         await parts.enter_async_context(process.control)
         async with asyncio.TaskGroup() as streams:
             streams.create_task(_serve_queues(process, pool, queues))
             streams.create_task(_chores_stream(process, pool).run(process.stop))
 
 
-def declare_control(control: ControlTopics, cancel: Callable[[Record], None]) -> None:
+def declare_worker_control(control: ControlTopics, cancel: Callable[[Record], None]) -> None:
     """Every worker hears all cancellations: only one of them knows that the request is its own."""
     control.subscribe_raw(topics.CANCELLATIONS, cancel, since_s=_CANCELLED_BEFORE_S)
 

@@ -19,7 +19,7 @@ _ALONE_MS: Final = 2_000
 MAX_LEASE_S: Final = 180.0
 """A call that was forgotten (cancelled without `release`) must not hold its followers for ever."""
 FIRST_WAIT_S: Final = 0.01
-LONGEST_WAIT_S: Final = 0.1
+LONGEST_FOLLOWER_WAIT_S: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-Snapshot = Callable[[int], dict[str, Any]]
+LiveSnapshot = Callable[[int], dict[str, Any]]
 """What the page shows at a time, Unix milliseconds."""
 
 _PAGE: Final = Path(__file__).with_name("page")
@@ -25,7 +25,7 @@ _POLICY: Final = (
 )
 
 
-def application(snapshot: Snapshot) -> web.Application:
+def application(snapshot: LiveSnapshot) -> web.Application:
     """The page at `/`, its data at `/events`, and `/healthz`."""
     app = web.Application()
     for path, (name, kind) in _FILES.items():
@@ -53,7 +53,7 @@ async def _healthy(_request: web.Request) -> web.Response:
     return web.Response(text="ok")
 
 
-async def _stream(request: web.Request, snapshot: Snapshot) -> web.StreamResponse:
+async def _stream(request: web.Request, snapshot: LiveSnapshot) -> web.StreamResponse:
     """A snapshot a second until the browser goes."""
     headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}
     response = web.StreamResponse(headers=headers)

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from hashlib import blake2b
 
+from observability.pricing.money import MICRO_USD
 from producers.contract import Request, Route
 from router.decide import cascade
 from router.decide.caller_overrides import RouteRejected, caller_override
 from router.decide.success_model import Scores
 from router.decide.tier_candidates import (
-    MICRO_USD_PER_USD,
     RoutingConfig,
     RoutingInput,
     TierCandidate,
@@ -100,7 +100,7 @@ def _by_quality(
     floor, origin = _floor(inputs)
     good = [candidate for candidate in candidates if candidate.success.mean >= floor]
     if good and inputs.profile.error_cost_usd is not None:
-        return _least_total(inputs.profile.error_cost_usd * MICRO_USD_PER_USD, good, why)
+        return _least_total(inputs.profile.error_cost_usd * MICRO_USD, good, why)
     if good:
         best = _cheapest(good)
         words = f"cheapest expected to succeed: {best.success.mean:.0%}, floor {floor:.0%} {origin}"
@@ -121,9 +121,7 @@ def _least_total(
         return (candidate.cost or Decimal(0)) + damage * Decimal(1 - candidate.success.mean)
 
     best = min(candidates, key=total)
-    words = (
-        f"least expected total: {total(best) / MICRO_USD_PER_USD:.4f} USD with the cost of an error"
-    )
+    words = f"least expected total: {total(best) / MICRO_USD:.4f} USD with the cost of an error"
     return _Decision(best, (*why, words))
 
 

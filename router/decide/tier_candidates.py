@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Final, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
+from observability.pricing.money import MICRO_USD
 from producers.contract import Candidate, Demands, Request, Usage
 from router.decide.caller_overrides import CallerOverride
 from router.decide.demands import binds_zone, demands_of
@@ -17,8 +18,6 @@ from runtime.config.sections.policy import PolicySettings, RoutingRule, TaskProf
 
 PriceByName: TypeAlias = Callable[[str, Usage], Decimal | None]
 """(deployment, usage) → micro-USD; None = unpriced."""
-
-MICRO_USD_PER_USD: Final = Decimal(1_000_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,10 +189,8 @@ def _too_dear(limit_usd: Decimal | None, cost: Decimal | None) -> str | None:
         return None
     if cost is None:
         return f"has no known price, so can't be held to {limit_usd} USD"
-    if cost > limit_usd * MICRO_USD_PER_USD:
-        return (
-            f"would cost about {cost / MICRO_USD_PER_USD:.6f} USD, at most {limit_usd} are allowed"
-        )
+    if cost > limit_usd * MICRO_USD:
+        return f"would cost about {cost / MICRO_USD:.6f} USD, at most {limit_usd} are allowed"
     return None
 
 

@@ -50,7 +50,7 @@ async def serve_router(settings: ServiceSettings) -> None:
         )
         parts.enter_context(background_task(live.watch(lambda _: None)))
         budget_usage = _budget_usage(parts, process, live)
-        declare_control(
+        declare_router_control(
             process.control,
             lambda feedback: outcomes.record_feedback(feedback, live().settings.learning),
         )
@@ -108,7 +108,7 @@ def routing_config(
     return RoutingConfig(catalog, settings, price_of, model, posterior)
 
 
-def declare_control(control: ControlTopics, learn: Callable[[Feedback], None]) -> None:
+def declare_router_control(control: ControlTopics, learn: Callable[[Feedback], None]) -> None:
     """Every router reads all feedback: their estimates stay alike without a shared store."""
     control.subscribe(topics.FEEDBACK, Feedback, learn, since_s=_LEARNS_FROM_S)
 

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-MAX_CHARACTERS: Final = 24_000
+MAX_PROMPT_CHARACTERS: Final = 24_000
 
 _UNSPACED: Final = r"\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
 _PIECE: Final = re.compile(rf"[^\W\d_{_UNSPACED}]+|\d{{1,3}}|[{_UNSPACED}]|[^\w\s]+|_+")
@@ -56,10 +56,10 @@ def tokenize(text: str) -> TokenizedText:
 
 def excerpt(text: str) -> str:
     """`text` itself, or its first two thirds and last third of `MAX_CHARACTERS`."""
-    if len(text) <= MAX_CHARACTERS:
+    if len(text) <= MAX_PROMPT_CHARACTERS:
         return text
-    tail = MAX_CHARACTERS // 3
-    return text[: MAX_CHARACTERS - tail] + "\n" + text[-tail:]
+    tail = MAX_PROMPT_CHARACTERS // 3
+    return text[: MAX_PROMPT_CHARACTERS - tail] + "\n" + text[-tail:]
 
 
 def token_estimate(text: str) -> int:

@@ -9,14 +9,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import ROUND_CEILING, Decimal
-from typing import Final, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
+from observability.pricing.money import MICRO_USD
 from runtime.budgets.standing import BudgetStatus, Exhausted, OverSoftLimit, WithinBudget
 from runtime.config.catalog import Tenant
 
 BudgetPeriod: TypeAlias = Literal["day", "month"]
 _Limits: TypeAlias = tuple[Decimal | None, Decimal | None]
-MICRO_USD_PER_USD: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ def _of(
     )
     for limit_usd, (period, label, life) in zip(usd, periods, strict=True):
         if limit_usd is not None:
-            limit = int(limit_usd * MICRO_USD_PER_USD)
+            limit = int(limit_usd * MICRO_USD)
             soft = int(limit * Decimal(str(tenant.budget_soft_share)))
             yield BudgetLimit(
                 f"{prefix}{label}", period, limit, soft, int(life.total_seconds()), whose
@@ -110,4 +110,4 @@ def _of(
 
 
 def _usd(micro_usd: int) -> str:
-    return f"${Decimal(micro_usd) / MICRO_USD_PER_USD:.4f}".rstrip("0").rstrip(".")
+    return f"${Decimal(micro_usd) / MICRO_USD:.4f}".rstrip("0").rstrip(".")

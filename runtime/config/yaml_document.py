@@ -13,7 +13,7 @@ from ruamel.yaml.scalarbool import ScalarBoolean
 
 from runtime.config.references import ConfigPath
 
-MAX_CHARACTERS: Final = 1_048_576
+MAX_FILE_CHARACTERS: Final = 1_048_576
 MAX_DEPTH: Final = 64
 MAX_BRACKETS: Final = 256
 """Open brackets, those in quoted text included. The scanner's time grows with their square."""
@@ -64,8 +64,8 @@ class YamlDocument:
 
 def read_yaml(text: str) -> YamlDocument | UnreadableYaml:
     """The document of `text`, by YAML 1.2: `no` is a word, `false` is a truth value."""
-    if len(text) > MAX_CHARACTERS:
-        size = f"{len(text):,} characters, {MAX_CHARACTERS:,} may be"
+    if len(text) > MAX_FILE_CHARACTERS:
+        size = f"{len(text):,} characters, {MAX_FILE_CHARACTERS:,} may be"
         return UnreadableYaml(None, f"too long: {size}", "split it or remove what is unused")
     if _bracket_depth(text) > MAX_BRACKETS:
         return UnreadableYaml(None, "not usable: nested too deeply", "write it flat")

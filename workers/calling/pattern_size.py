@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-MAX_CHARACTERS: Final = 2_000
+MAX_PATTERN_CHARACTERS: Final = 2_000
 MAX_SIZE: Final = 20_000
 """Nodes; one takes about half a microsecond and 300 bytes."""
 
@@ -38,8 +38,9 @@ def too_large(*patterns: str) -> str | None:
     """Why these patterns, of one check, must not be compiled; None if they may be."""
     total = 0
     for pattern in patterns:
-        if len(pattern) > MAX_CHARACTERS:
-            return f"a pattern has {len(pattern):,} characters, at most {MAX_CHARACTERS:,} may be"
+        if len(pattern) > MAX_PATTERN_CHARACTERS:
+            most = f"{MAX_PATTERN_CHARACTERS:,}"
+            return f"a pattern has {len(pattern):,} characters, at most {most} may be"
         if _HIDING.search(pattern):
             return "comments and the flag x aren't supported in patterns"
         size = _size(pattern)

@@ -19,7 +19,7 @@ from switchgear.__main__ import main
 from switchgear.invocation import is_expected
 from switchgear.version import VERSION
 from tests.unit.runtime.config.test_config_file import GOOD
-from workers.process import Share
+from workers.process import QueueShare
 
 COMMANDS: Final = [
     *("router", "worker", "ledger", "serve", "topics", "status", "breaker"),
@@ -30,7 +30,7 @@ HEAVY: Final = {
     "workers", "router", "cache", "observability", "runtime", "producers",
 }  # fmt: skip
 CONFIG: Final = "switchgear.yaml"
-SHARE: Final = Share(("a", "b"), unbound=True)
+SHARE: Final = QueueShare(("a", "b"), unbound=True)
 
 
 def loaded_after(statement: str) -> set[str]:
@@ -155,7 +155,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         started.append(("router", str(settings.config)))
 
     async def serve_tier(
-        settings: ServiceSettings, _environment: object, tier: str, share: Share
+        settings: ServiceSettings, _environment: object, tier: str, share: QueueShare
     ) -> None:
         await asyncio.sleep(0)
         started.append((tier, share, str(settings.config)))
@@ -175,9 +175,9 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         (router.__main__.main, "", ("router", CONFIG)),
         (router.__main__.main, "serve", ("router", CONFIG)),
         (router.__main__.main, "--config a.yaml", ("router", "a.yaml")),
-        (main, "worker --tier t", ("t", Share(), CONFIG)),
+        (main, "worker --tier t", ("t", QueueShare(), CONFIG)),
         (main, "worker --tier t --zone a --zone b --unbound", ("t", SHARE, CONFIG)),
-        (workers.__main__.main, "--tier t", ("t", Share(), CONFIG)),
+        (workers.__main__.main, "--tier t", ("t", QueueShare(), CONFIG)),
         (workers.__main__.main, "--tier t --unbound --zone a --zone b", ("t", SHARE, CONFIG)),
     ],
 )  # fmt: skip

@@ -161,7 +161,7 @@ class OpenAiReader:
 
     def _whole(self) -> dict[str, Any]:
         message: dict[str, Any] = {"role": "assistant", "content": None}
-        message |= {name: joined(pieces) for name, pieces in self._pieces.items()}
+        message |= {name: joined_texts(pieces) for name, pieces in self._pieces.items()}
         if calls := self._calls.whole():
             message["tool_calls"] = calls
             message["content"] = message["content"] or None
@@ -190,7 +190,7 @@ def plain_content(message: Mapping[str, Any]) -> dict[str, Any]:
     return plain
 
 
-def joined(pieces: Sequence[Any]) -> Any:  # noqa: ANN401 - whatever a server's own field holds
+def joined_texts(pieces: Sequence[Any]) -> Any:  # noqa: ANN401 - whatever a server's own field holds
     """The whole of a field that came in pieces: texts and lists in order, objects field by field.
 
     Of what comes in no pieces, such as a number, the last counts.
@@ -205,7 +205,7 @@ def joined(pieces: Sequence[Any]) -> Any:  # noqa: ANN401 - whatever a server's 
             if value is not None:
                 fields.setdefault(name, []).append(value)
         return {
-            name: values[0] if name in _SAID_ONCE else joined(values)
+            name: values[0] if name in _SAID_ONCE else joined_texts(values)
             for name, values in fields.items()
         }
     return pieces[-1]

@@ -9,7 +9,7 @@ from router.decide.success_model import Scores
 from router.serve.model_file import default_model
 from router.text import features
 from router.text.difficulty_features import DIFFICULTY_FEATURES, difficulty_features
-from router.text.tokenizer import MAX_CHARACTERS, tokenize
+from router.text.tokenizer import MAX_PROMPT_CHARACTERS, tokenize
 from tests.unit.router.routing_cases import request
 
 SENTENCE: Final = "The committee compares several proposals about water and energy. "
@@ -108,7 +108,7 @@ def test_any_text_gets_a_bounded_judgement(prompt: str) -> None:
 
 def test_the_work_on_a_huge_prompt_is_bounded() -> None:
     huge = "word, " * 350_000
-    assert len(tokenize(huge).text) == MAX_CHARACTERS + 1
+    assert len(tokenize(huge).text) == MAX_PROMPT_CHARACTERS + 1
     assert features.extract_features(request(huge)).tokens == pytest.approx(525_000, rel=0.01)
 
 

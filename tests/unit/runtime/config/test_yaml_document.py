@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.config.yaml_document import (
-    MAX_CHARACTERS,
+    MAX_FILE_CHARACTERS,
     DuplicateKey,
     UnreadableYaml,
     YamlDocument,
@@ -34,7 +34,7 @@ def refusal(text: str) -> UnreadableYaml:
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        ("#" * (MAX_CHARACTERS + 1), "too long"),
+        ("#" * (MAX_FILE_CHARACTERS + 1), "too long"),
         ("[" * 100_000, "nested too deeply"),
         ("{a: " * 100_000, "nested too deeply"),
         ("- " * 100_000, "nested too deeply"),

@@ -10,7 +10,12 @@ from hypothesis import strategies as st
 from producers.contract import Usage
 from workers.providers.base.dialect import Answer
 from workers.providers.base.error_report import ErrorReport
-from workers.providers.openai.response import OpenAiReader, joined, openai_answer, openai_usage
+from workers.providers.openai.response import (
+    OpenAiReader,
+    joined_texts,
+    openai_answer,
+    openai_usage,
+)
 
 
 def read(*chunks: dict[str, Any]) -> tuple[Any, list[dict[str, Any]]]:
@@ -68,9 +73,9 @@ def test_a_legacy_function_call_is_put_together() -> None:
 
 @given(st.lists(st.text(max_size=3), min_size=1), st.integers(0, 9))
 def test_pieces_of_any_kind_are_kept_in_order(pieces: list[str], number: int) -> None:
-    assert joined(pieces) == "".join(pieces)
-    assert joined([[piece] for piece in pieces]) == pieces
-    told = joined([{"id": "a", "text": piece, "n": number} for piece in pieces])
+    assert joined_texts(pieces) == "".join(pieces)
+    assert joined_texts([[piece] for piece in pieces]) == pieces
+    told = joined_texts([{"id": "a", "text": piece, "n": number} for piece in pieces])
     assert told == {"id": "a", "text": "".join(pieces), "n": number}
 
 
