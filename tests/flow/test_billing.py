@@ -29,7 +29,7 @@ class WatchedBudgets(BudgetLedger):
         super().__init__(partial(datetime.now, UTC), None)
         self.settled: list[Decimal | None] = []
 
-    async def settle(self, reservation: Reservation, cost: Decimal | None) -> None:
+    async def settle_reservation(self, reservation: Reservation, cost: Decimal | None) -> None:
         """As the ledger's."""
         self.settled.append(cost)
         await super().settle_reservation(reservation, cost)
