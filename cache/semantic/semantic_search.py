@@ -28,13 +28,12 @@ from cache.storage.entry import CacheEntry
 from cache.storage.store import EntryStore, decode_read
 from cache.storage.time_limit import within_time_limit
 from cache.verification.accept import GUARD_FACTOR, PairAccepted, accept_pair
-from cache.verification.lexical_guard import differences
+from cache.verification.detail_guard import objections
 from cache.verification.quantized_embedding import (
     QuantizedEmbedding,
     decode_quantized,
     quantize,
 )
-from cache.verification.tokenizer import tokenize_question
 from cache.verification.verifier import EmbeddedText, Verifier
 from observability.tracing.semconv import CACHE_COSINES, CACHE_REASON, CACHE_SCORE, Attributes
 from observability.tracing.tracer import OpenSpan
@@ -225,8 +224,8 @@ class SemanticSearch:
             stored = EmbeddedText(candidate.entry.text or "", candidate.embedding)
             record = decode_record(candidate.record)
             score = posterior_score(float(self._verifier.score([(asked, stored)])[0]), record)
-            objections = differences(tokenize_question(asked.text), tokenize_question(stored.text))
-            verdict = accept_pair(score, bar, guard_bar, objections)
+            differences = objections(asked.text, stored.text)
+            verdict = accept_pair(score, bar, guard_bar, differences)
             if isinstance(verdict, PairAccepted):
                 is_sampled = random.random() < shadow_chance(terms.policy.shadow_share, record)
                 return SemanticMatch(candidate.name, candidate.entry, verdict.score, is_sampled)

@@ -1,7 +1,7 @@
-"""Do two questions differ in a detail that changes the answer, however alike they read?
+"""Lexical guard: numbers, negations, opposites, names. Do two questions differ in a detail?
 
-Numbers, negations, opposites, and names of which one stands in the other's place: a sentence
-embedding hardly sees these. The guard knows nothing of meaning; the verifier judges the rest.
+A sentence embedding hardly sees these. The guard knows nothing of meaning; the verifier judges the
+rest. `differences` is an input of the trained model: a change needs a new `verifier.npz`.
 """
 
 from collections import Counter
@@ -12,30 +12,37 @@ from typing import Literal, TypeAlias
 from cache.verification.antonyms import ANTONYM_PAIRS, EXCLUSIVE_GROUPS
 from cache.verification.tokenizer import QuestionWords
 
-Detail: TypeAlias = Literal["number", "negation", "opposite", "name"]
+Detail: TypeAlias = Literal[
+    "number", "negation", "opposite", "name", "modality",
+    "sign", "invisible character", "exact number", "identifier", "unit", "letter case", "accent",
+    "apostrophe", "order", "person", "exact opposite", "spacing", "punctuation",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A detail in which two questions differ; `words`: what stands against what."""
+    """A detail in which two questions differ."""
 
     detail: Detail
     words: str
+    """What stands against what; may be empty."""
+    is_decisive: bool = False
+    """Whether no score outweighs it."""
 
     def __str__(self) -> str:
-        return f"{self.detail}: {self.words}"
+        return f"{self.detail}: {self.words}" if self.words else self.detail
 
 
 def differences(a: QuestionWords, b: QuestionWords) -> tuple[Difference, ...]:
     """Every such detail; empty: the guard has no objection."""
     only_a, only_b = set(a.tokens) - set(b.tokens), set(b.tokens) - set(a.tokens)
-    found = (
+    candidates = (
         _numbers(a, b),
         _negations(a, b),
         _opposites(only_a, only_b),
         _names(a, b, only_a, only_b),
     )
-    return tuple(difference for difference in found if difference is not None)
+    return tuple(difference for difference in candidates if difference is not None)
 
 
 def one_sided_names(a: QuestionWords, b: QuestionWords) -> tuple[int, int]:

@@ -1,0 +1,110 @@
+"""Detail guard: every objection to serving one question's answer for another.
+
+Decisive ones refuse, however sure the verifier is: it can't see what they see. The others ask for
+more certainty.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final
+
+from cache.verification.detail_vocabulary import EXACT_OPPOSITES, SIGNED_UNITS
+from cache.verification.exact_details import (
+    ExactDetails,
+    accent_differs,
+    case_differs,
+    differ_by_substitution,
+    exact_details,
+    is_contracted_otherwise,
+)
+from cache.verification.lexical_guard import Detail, Difference, differences
+from cache.verification.roles import modality_differs, order_differs, persons_swapped
+from cache.verification.tokenizer import QuestionWords, tokenize_question
+
+_UNTOLD: Final = ""
+"""A decisive objection names its kind, which is enough to find it in the texts."""
+
+
+def objections(a: str, b: str) -> tuple[Difference, ...]:
+    """Every objection; decisive ones first. Empty: the guard has none. Symmetric in a and b."""
+    words_a, words_b = tokenize_question(a), tokenize_question(b)
+    details_a, details_b = exact_details(a), exact_details(b)
+    exact = (*_of_signs(details_a, details_b), *_of_words(details_a, details_b))
+    roles = _of_roles(words_a, words_b)
+    decisive = dict.fromkeys((*exact, *roles, *_of_tokens(words_a, words_b, details_a, details_b)))
+    found = [Difference(detail, _UNTOLD, is_decisive=True) for detail in decisive]
+    if modality_differs(words_a, words_b):
+        found.append(Difference("modality", _UNTOLD))
+    return (*found, *differences(words_a, words_b))
+
+
+def _of_signs(a: ExactDetails, b: ExactDetails) -> Iterator[Detail]:
+    if a.signs != b.signs:
+        yield "sign"
+    if Counter(a.hidden) != Counter(b.hidden):
+        yield "invisible character"
+    if differ_by_substitution(a.numbers, b.numbers):
+        yield "exact number"
+    if differ_by_substitution(a.literals, b.literals) or _in_code(a.literals, b.literals):
+        yield "identifier"
+    if _units_differ(a, b):
+        yield "unit"
+
+
+def _of_words(a: ExactDetails, b: ExactDetails) -> Iterator[Detail]:
+    if case_differs(a, b):
+        yield "letter case"
+    if accent_differs(a, b):
+        yield "accent"
+    if is_contracted_otherwise(a, b):
+        yield "apostrophe"
+
+
+def _of_roles(a: QuestionWords, b: QuestionWords) -> Iterator[Detail]:
+    if order_differs(a, b):
+        yield "order"
+    if persons_swapped(a, b):
+        yield "person"
+
+
+def _of_tokens(
+    a: QuestionWords, b: QuestionWords, details_a: ExactDetails, details_b: ExactDetails
+) -> Iterator[Detail]:
+    only_a, only_b = set(a.tokens) - set(b.tokens), set(b.tokens) - set(a.tokens)
+    if any(frozenset({left, right}) in EXACT_OPPOSITES for left in only_a for right in only_b):
+        yield "exact opposite"
+    if a.tokens != b.tokens:
+        if "".join(a.tokens) == "".join(b.tokens) and details_a.words != details_b.words:
+            yield "spacing"
+        return
+    # of the very same words: here a comma, an end mark, or indentation may be the difference
+    if details_a.pauses != details_b.pauses:
+        yield "punctuation"
+    if details_a.end != details_b.end and (
+        details_a.is_about_writing or details_b.is_about_writing
+    ):
+        yield "sign"
+    has_lines = any("\n" in gap for gap in details_a.gaps)
+    if details_a.gaps != details_b.gaps and (details_a.signs or has_lines):
+        yield "spacing"
+
+
+def _in_code(a: tuple[str, ...], b: tuple[str, ...]) -> bool:
+    """Whether the same identifiers stand in another order, or only one text has a flag or call."""
+    if Counter(a) == Counter(b):
+        return a != b
+    left, right = Counter(a), Counter(b)
+    extra = (left - right) + (right - left)
+    return any(not literal[:1].isalnum() or not literal[-1:].isalnum() for literal in extra)
+
+
+def _units_differ(a: ExactDetails, b: ExactDetails) -> bool:
+    """Whether a number that both have is of another unit, or has lost a sign that is its unit."""
+    units_b = dict(b.quantities)
+    for number, unit in a.quantities:
+        other = units_b.get(number)
+        if other is None or unit == other:
+            continue
+        if (unit and other) or {unit, other} & SIGNED_UNITS:
+            return True
+    return False

@@ -1,0 +1,170 @@
+"""Vocabulary of the detail guard: units, capitonyms, persons, auxiliaries. Which words are exact?
+
+Nothing of it is an input of the trained model: it may grow without new training.
+"""
+
+import re
+from typing import Final
+
+_UNIT_WORDS: Final = """
+km kilometer kilometers kilometre kilometres | m meter meters metre metres | cm centimeter
+centimeters centimetre centimetres | mm millimeter millimeters millimetre millimetres | mile miles
+mi | ft foot feet | inch inches zoll | yard yards yd | kg kilo kilos kilogram kilograms | g gram
+grams gramm | mg milligram milligrams | µg μg mcg microgram micrograms | t ton tons tonne tonnes |
+lb lbs pound-weight | oz ounce ounces | l L liter liters litre litres | ml mL milliliter milliliters
+millilitre millilitres | gallon gallons | s sec secs second seconds | ms millisecond milliseconds |
+min mins minute minutes | h hr hrs hour hours | day days | week weeks | month months | year years |
+% percent percentage prozent pourcent | ‰ | $ USD dollar dollars | € EUR euro euros | £ GBP | ¥ JPY
+yen | ₹ INR rupee rupees rs | °C celsius | °F fahrenheit | K kelvin | am | pm
+"""
+_UNIT_SYMBOLS: Final = """
+M G k Mm W kW MW mW GW b B kb kB Kb KB Mb MB mb Gb GB gb Tb TB Pa pA kPa hPa MPa mPa A mA V mV kV
+MV Hz kHz MHz mHz GHz J kJ MJ mJ cal kcal mph km/h Mo Go ko Fuß AWG px pt rpm dB ° ' " \u2032 \u2033
+"""
+UNITS: Final[dict[str, str]] = {
+    **{unit: unit for unit in _UNIT_SYMBOLS.split()},
+    **{
+        name: group.split()[0]
+        for group in _UNIT_WORDS.split("|")
+        for name in group.replace("pound-weight", "").split()
+    },
+}
+"""A unit as it is written behind a number, and the name that stands for all its forms."""
+
+SIGNED_UNITS: Final = frozenset({"%", "‰", "°", "°C", "°F", "'", '"', "\u2032", "\u2033"})
+"""Units without which the number means something else."""
+
+_TENS: Final = "twenty thirty forty fifty sixty seventy eighty ninety"
+_ORDINAL_TENS: Final = (
+    "twentieth thirtieth fortieth fiftieth sixtieth seventieth eightieth ninetieth"
+)
+_CARDINALS: Final = """
+zero - two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
+seventeen eighteen nineteen
+"""
+_ORDINALS: Final = """
+- first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth
+fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth
+"""
+NUMBER_WORDS: Final[dict[str, int]] = {
+    **{word: value for value, word in enumerate(_CARDINALS.split()) if word != "-"},
+    **{word: value for value, word in enumerate(_ORDINALS.split()) if word != "-"},
+    **{word: 10 * tens for tens, word in enumerate(_TENS.split(), 2)},
+    **{word: 10 * tens for tens, word in enumerate(_ORDINAL_TENS.split(), 2)},
+    "hundred": 100,
+    "thousand": 1000,
+}
+"""English numbers in words; `one` is left out: it is mostly a pronoun."""
+
+_ACRONYMS: Final = """
+us it who or in me am as aids can may are pa pin un is at be do go he if on so to up we add age all
+art bat bit cat cop dot ham hip hit led lot map mad mat nap net now oh ok pan pet pot ram rest rip
+rum sad sat saw set sit spa tan tap tip van war was web
+"""
+ACRONYMS: Final = frozenset(_ACRONYMS.split())
+"""Words in small letters that name something else in capitals."""
+
+_CAPITONYMS: Final = """
+polish turkey china march may august job nice reading mobile mercury apple amazon bill mark will
+rose go swift rust python java ruby crystal scheme basic ada julia dart elixir lent lima cologne
+bath cork jordan guinea frank pat sue rob nick jack drew grant cliff dean hunter mason cook baker
+violet lily daisy iris olive hazel amber jasmine scotch swede dane catholic titanic sterling oracle
+excel word access outlook teams slack zoom square stripe shell gap target discover chase ford
+cardinals giants jets bears apache bing opera safari chrome edge windows office word sage nova
+dove puma jaguar galaxy pixel surface echo alexa siri hamlet slough hull deal battle wells sandwich
+natal pole finn czech slate dutch welsh concord champagne bordeaux lama mole jersey madras
+"""
+CAPITONYMS: Final = frozenset(_CAPITONYMS.split())
+"""Words that are another word with a capital."""
+
+_CODE: Final = """
+bash chmod cli curl docker flag grep identifier ls named pressing regex rename shell unix variable
+vi vim
+"""
+CODE_TOPICS: Final = frozenset(_CODE.split())
+"""Words of questions in which the case of any word may count."""
+
+_FOREIGN: Final = """
+der die das den dem des ein eine einen einem einer ist sind war und oder nicht kein wie was wer wo
+wann warum ich du er sie es wir ihr uns man wird kann muss darf soll von nach mit ohne für auf bei
+zum zur heißt bedeutet gibt hat haben viel alt
+le la les un une du est sont et ou pas que qui quoi quel quelle comment pourquoi je tu il elle nous
+vous ils elles de des dans sur avec sans pour veut dire ne ce cela où quand combien font
+el los las una es son y o no sí qué quién cómo cuál cuándo dónde por para con sin se significa del
+lo gli uno è sono che cosa chi perché di da per non più
+os um uma são não como quem quando significa ao
+het een van ik niet wat hoe waarom waar met zonder zijn
+ne demek nedir bu
+"""
+_ENGLISH_TOO: Final = "no do was war man die per so la as il van de o a sin alt es uno den"
+FOREIGN_WORDS: Final = frozenset(_FOREIGN.split()) - frozenset(_ENGLISH_TOO.split())
+"""Function words of other languages than English, and none of English."""
+
+_ARTICLES: Final = """
+a an the der die das den dem des ein eine einen einem einer le la les un une l d el los las una il
+lo gli i uno o os as um uma de het een
+"""
+ARTICLES: Final = frozenset(_ARTICLES.split())
+
+FIRST_PERSON: Final = frozenset(
+    ["i", "me", "my", "mine", "we", "us", "our", "ours", "myself", "ourselves"]
+)
+SECOND_PERSON: Final = frozenset({"you", "your", "yours", "yourself"})
+MASCULINE: Final = frozenset({"he", "him", "his", "himself"})
+FEMININE: Final = frozenset({"she", "her", "hers", "herself"})
+THIRD_PERSON: Final = (
+    MASCULINE | FEMININE | frozenset(["they", "them", "their", "theirs", "themselves"])
+)
+
+MODALITIES: Final[dict[str, str]] = {
+    **dict.fromkeys(("can", "could", "may", "might"), "ability"),
+    **dict.fromkeys(("must", "need"), "obligation"),
+    **dict.fromkeys(("should", "shall", "ought"), "advice"),
+    **dict.fromkeys(("will", "would"), "future"),
+    **dict.fromkeys(("did", "was", "were", "had"), "past"),
+    **dict.fromkeys(("do", "does", "is", "are", "has", "have"), "present"),
+}
+"""What an auxiliary that begins a question asks after."""
+INCOMPATIBLE_MODALITIES: Final = frozenset(
+    {
+        frozenset(pair)
+        for pair in (
+            ("ability", "obligation"),
+            ("ability", "advice"),
+            ("obligation", "advice"),
+            ("obligation", "present"),
+            ("past", "future"),
+            ("advice", "future"),
+            ("past", "present"),
+        )
+    }
+)
+
+_APART: Final = """
+weekday weekend, weekdays weekends, noon midnight, mean median, mode median, hypertension
+hypotension, intrastate interstate, boiling freezing, boil freeze, stationary stationery
+"""
+EXACT_OPPOSITES: Final[frozenset[frozenset[str]]] = frozenset(
+    frozenset(pair.split()) for pair in " ".join(_APART.split()).split(", ")
+)
+"""Pairs of words so alike in form or company that the model takes them for one."""
+
+CONTRACTIONS: Final[dict[str, str]] = {
+    "its": "it's",
+    "were": "we're",
+    "well": "we'll",
+    "hell": "he'll",
+    "shell": "she'll",
+    "ill": "i'll",
+    "id": "i'd",
+    "wed": "we'd",
+    "shed": "she'd",
+}
+"""Words that the apostrophe alone tells from a contraction."""
+
+ABOUT_WRITING: Final = re.compile(
+    r"\b(?:abbreviat|comma|glob\b|pattern|punctu|quot|regex|regular expression|satzzeich"
+    r"|stands? for|string|wildcard|zeichen)",
+    re.IGNORECASE,
+)
+"""Words of a question in which the end mark may belong to what is asked after."""

@@ -1,0 +1,349 @@
+"""Exact details of a text: signs, numbers, units, identifiers, case, accents. What do words hide?
+
+The tokenizer of the trained model drops what is read here: to the verifier two texts that differ
+only in it are the same. Whatever sign isn't known to be harmless counts.
+"""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from cache.verification.detail_vocabulary import (
+    ABOUT_WRITING,
+    ACRONYMS,
+    CAPITONYMS,
+    CODE_TOPICS,
+    CONTRACTIONS,
+    FOREIGN_WORDS,
+    NUMBER_WORDS,
+    UNITS,
+)
+from cache.verification.vocabulary import SCALES
+
+_WORD: Final = re.compile(r"(?<![^\W_])[^\W\d_]+(?:'[^\W\d_]+)*")
+_NUMBER: Final = re.compile(r"(?:(?<![^\s(\[])([-\u2212]))?(\d+(?:[.,:/]\d+)*)")
+_SCALE: Final = re.compile(r"\s?(k|lakhs?|crores?|million|billion|m|bn)\b", re.IGNORECASE)
+_UNIT: Final = re.compile(r"\s?([^\s\d,.?!;:)]+)")
+_THOUSANDS: Final = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
+_DAYTIME: Final = re.compile(r"(?<=\d)\s?([ap])\.?\s?m\b\.?", re.IGNORECASE)
+_ACRONYM: Final = re.compile(r"\b(?:[A-Za-z]\.)+[A-Za-z]\b\.?")
+_CURRENCY: Final = "$\u20ac\u00a3\u00a5\u20b9"
+_QUOTES: Final = "\"'\u201c\u201d\u2018\u201e\u201a\u00ab\u00bb\u2039\u203a"
+_SIGN: Final = re.compile(r"[^\w\s,;]|_")
+_HARMLESS: Final = frozenset(
+    "\u00bf\u00a1\u2026\u2022\u00b7\u2122\u00ae\u3001\u3002\uff1f\uff01\uff0c\u300c\u300d"
+)
+_PAUSE: Final = re.compile(r",\s|[.?]\s+(?=[a-z])")
+_GAP: Final = re.compile(r"\s\s+|[\t\n]")
+_EMOJI_STYLE: Final = "\ufe0f"
+_OPENING: Final = "\"'\u201c\u2018(\u00bf\u00a1\u00ab\u201e"
+_CLOSING: Final = ".,?!:;\"'\u201d\u2019)\u00bb\u2026"
+_LITERAL: Final = re.compile(
+    r"(?:--?|\+)[A-Za-z][\w-]*"  # a flag
+    r"|\w*_\w*"
+    r"|(?=\S*[A-Za-z])(?=\S*\d)[\w./:#-]+"  # letters and digits: E1021, a1.txt, CVE-2021-1
+    r"|[\w-]+(?:[.:]+[\w-]+)+"  # node.js, foo::bar
+    r"|\w+(?:\+\+|#)|[#@.]\w+"  # C++, F#, #include, .NET
+    r"|\S*(?:[{}\[\]<>\\`=|*^~]|\w\(|&&|&\w|\$[A-Za-z])\S*"  # code
+    r"|[B-HJ-Zb-hj-z]"  # a letter that is no word
+)
+_ORDINAL_OR_QUANTITY: Final = re.compile(
+    r"\d+(?:st|nd|rd|th|s|[ap]m)|[-\u2212]?\d+(?:[.,]\d+)*(\S{0,3})", re.IGNORECASE
+)
+_INSENSITIVE: Final = re.compile(r"[A-Za-z]+-?\d[\w-]*")
+"""Letters before digits: E1021 and e1021 name one thing."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExactDetails:
+    """What is exact in a text."""
+
+    signs: tuple[str, ...]
+    """In order: every sign that isn't known to be harmless, superscripts and emoji among them."""
+    pauses: tuple[int, ...]
+    """After how many words each comma, or mark that ends no sentence, stands in the text."""
+    hidden: tuple[str, ...]
+    """Characters that can't be seen."""
+    numbers: tuple[str, ...]
+    """In order, as texts: with sign and trailing zeros, without thousands separators."""
+    quantities: tuple[tuple[str, str], ...]
+    """Numbers with the unit that belongs to each."""
+    gaps: tuple[str, ...]
+    """White space of more than a blank inside the text: indentation, lines."""
+    literals: tuple[str, ...]
+    """Identifiers, flags, single letters, code."""
+    words: tuple[str, ...]
+    """With their case."""
+    is_foreign: bool
+    """Whether it is in another language than English, as far as function words tell."""
+    is_about_code: bool
+    is_about_writing: bool
+    end: str
+    """The last character."""
+
+
+@lru_cache(maxsize=4096)
+def exact_details(text: str) -> ExactDetails:
+    """Reads a text."""
+    plain = unicodedata.normalize("NFC", text).replace("\u2019", "'").replace(_EMOJI_STYLE, "")
+    plain = _DAYTIME.sub(lambda match: f" {match[1].lower()}m", plain)
+    plain = _ACRONYM.sub(lambda match: match[0].replace(".", ""), plain)
+    words = tuple(_WORD.findall(plain))
+    folded = {word.casefold() for word in words}
+    return ExactDetails(
+        signs=_signs(plain),
+        pauses=tuple(
+            len(_WORD.findall(plain, 0, match.start())) for match in _PAUSE.finditer(plain)
+        ),
+        hidden=() if plain.isascii() else tuple(filter(_is_hidden, plain)),
+        numbers=_numbers(plain),
+        quantities=_quantities(plain),
+        gaps=tuple(_GAP.findall(plain.strip())),
+        literals=_literals(plain),
+        words=words,
+        is_foreign=bool(folded & FOREIGN_WORDS) or _has_accents(plain),
+        is_about_code=bool(folded & CODE_TOPICS),
+        is_about_writing=ABOUT_WRITING.search(plain) is not None,
+        end=plain.rstrip()[-1:],
+    )
+
+
+def case_differs(a: ExactDetails, b: ExactDetails) -> bool:
+    """Whether a word's case differs that may make it another word."""
+    if _shouts(a.words) or _shouts(b.words):
+        return False
+    strict = a.is_foreign or b.is_foreign or a.is_about_code or b.is_about_code
+    forms_a, forms_b = _forms(a.words), _forms(b.words)
+    return any(
+        forms_a[word] != forms_b[word]
+        and (strict or _case_counts(word, forms_a[word] | forms_b[word]))
+        for word in forms_a.keys() & forms_b.keys()
+    ) or (strict and _sequence_of_case(a) != _sequence_of_case(b))
+
+
+def accent_differs(a: ExactDetails, b: ExactDetails) -> bool:
+    """Whether a word of one is a word of the other but for accents, or for ß."""
+    words_a = {word.lower() for word in a.words}
+    words_b = {word.lower() for word in b.words}
+    bare_b = {_bare(word) for word in words_b - words_a}
+    return any(_bare(word) in bare_b for word in words_a - words_b)
+
+
+def is_contracted_otherwise(a: ExactDetails, b: ExactDetails) -> bool:
+    """Whether an apostrophe makes a word of one another word: its and it's."""
+    words_a = {word.lower() for word in a.words}
+    words_b = {word.lower() for word in b.words}
+    return any(
+        (plain in words_a - words_b and short in words_b - words_a)
+        or (plain in words_b - words_a and short in words_a - words_b)
+        for plain, short in CONTRACTIONS.items()
+    )
+
+
+def _signs(text: str) -> tuple[str, ...]:
+    """Every sign that may mean something, then superscripts, subscripts and fractions."""
+    signs = (match[0] for match in _SIGN.finditer(text) if _may_mean(text, match.start()))
+    raised = () if text.isascii() else filter(_is_raised, text)
+    return (*signs, *raised)
+
+
+def _may_mean(text: str, at: int) -> bool:
+    """Whether the sign at a place may mean something there."""
+    char, before, after = text[at], text[at - 1 : at] if at else "", text[at + 1 : at + 2]
+    if char in _HARMLESS or unicodedata.category(char) in _NO_SIGNS or char in _QUOTES:
+        return False
+    rule = _RULES.get(char)
+    return True if rule is None else rule(text, at, before, after)
+
+
+def _joins(text: str, at: int, before: str, after: str) -> bool:
+    """A point or colon inside an identifier; those inside numbers are read as numbers."""
+    del text, at
+    return after.isalnum() and not (before.isdigit() and after.isdigit())
+
+
+def _opens_call(text: str, at: int, before: str, after: str) -> bool:
+    del text, at, after
+    return before.isalnum()
+
+
+def _never(text: str, at: int, before: str, after: str) -> bool:
+    del text, at, before, after
+    return False
+
+
+def _is_sigil(text: str, at: int, before: str, after: str) -> bool:
+    """A `$` or `%` that isn't beside a number, where it is read as its unit."""
+    del before, after
+    return not text[:at].rstrip()[-1:].isdigit() and not text[at + 1 :].lstrip()[:1].isdigit()
+
+
+def _asks_within(text: str, at: int, before: str, after: str) -> bool:
+    """A `?` that doesn't end a sentence."""
+    del text, at, before
+    return after.isalnum() or after == "."
+
+
+def _exclaims(text: str, at: int, before: str, after: str) -> bool:
+    """A `!` that is a factorial, a negation or a part of a name: it doesn't end a sentence."""
+    if before.isdigit() or before == ")":
+        return True
+    if after and not after.isspace() and after not in "!?\"'":
+        return True
+    # behind the first word it may greet: "Hello! what is"
+    return " " in text[:at].strip() and text[at + 1 :].lstrip()[:1].islower()
+
+
+def _subtracts(text: str, at: int, before: str, after: str) -> bool:
+    """A dash between operands or before one: not inside a word or a sentence."""
+    if before.isdigit() and after.isdigit():
+        return True
+    if before == after == " ":
+        left, right = text[:at].split()[-1:], text[at + 1 :].split()[:1]
+        return all(len(word.rstrip(".?!")) == 1 or word.isdigit() for word in (*left, *right))
+    return after.isalpha() and before in {"", " ", "("}
+
+
+def _divides(text: str, at: int, before: str, after: str) -> bool:
+    """A slash that isn't between two words or two digits."""
+    del text, at
+    return not (before.isalnum() and after.isalnum())
+
+
+def _is_operator(text: str, at: int, before: str, after: str) -> bool:
+    """An `&` that doesn't stand for "and"."""
+    del text, at
+    return not (before == after == " " or (before.isupper() and after.isupper()))
+
+
+_NO_SIGNS: Final = frozenset({"Mn", "Mc", "Cf", "Cc", "Zs"})
+_RULES: Final[dict[str, Callable[[str, int, str, str], bool]]] = {
+    ".": _joins,
+    ":": _joins,
+    "(": _opens_call,
+    ")": _never,
+    "?": _asks_within,
+    "!": _exclaims,
+    "/": _divides,
+    "&": _is_operator,
+    **dict.fromkeys("-\u2013\u2014\u2212", _subtracts),
+    **dict.fromkeys(_CURRENCY + "%\u2030\u00b0", _is_sigil),
+}
+"""When a sign means something, from the text, the sign's place, and what stands beside it.
+
+A sign without a rule always does.
+"""
+
+
+def _is_hidden(char: str) -> bool:
+    return unicodedata.category(char) in {"Cf", "Cc", "Co"} and char not in "\t\r\n"
+
+
+def _is_raised(char: str) -> bool:
+    """Whether it is a superscript, a subscript or a fraction."""
+    category = unicodedata.category(char)
+    return category == "No" or (category == "Lm" and unicodedata.normalize("NFKC", char) != char)
+
+
+def _numbers(text: str) -> tuple[str, ...]:
+    """Digits and English words, in order of their places."""
+    places: list[tuple[int, str]] = []
+    for match in _NUMBER.finditer(text):
+        scale = _SCALE.match(text, match.end())
+        number = _scaled(match[2], scale[1].lower() if scale else "")
+        places.append((match.start(), f"-{number}" if match[1] else number))
+    for match in re.finditer(r"[a-z]+", text.lower()):
+        value = NUMBER_WORDS.get(match[0])
+        if value is not None:
+            places.append((match.start(), str(value)))
+    return tuple(value for _, value in sorted(places))
+
+
+def _scaled(digits: str, scale: str) -> str:
+    plain = digits.replace(",", "") if _THOUSANDS.fullmatch(digits) else digits
+    if not scale or not re.fullmatch(r"\d+(?:\.\d+)?", plain):
+        return plain
+    return f"{float(plain) * SCALES[scale]:.15g}"
+
+
+def _quantities(text: str) -> tuple[tuple[str, str], ...]:
+    """The unit is empty where none is known."""
+    return tuple(
+        (_scaled(match[2], ""), _unit_of(text, match.start(), match.end()))
+        for match in _NUMBER.finditer(text)
+    )
+
+
+def _unit_of(text: str, start: int, end: int) -> str:
+    before = text[start - 1 : start] if start else ""
+    if before and before in _CURRENCY:
+        return UNITS[before]
+    match = _UNIT.match(text, end)
+    if match is None:
+        return ""
+    word = match[1]
+    if word in {"K", "k"} and text[end] == word:
+        return ""  # 15K and 15k are thousands
+    if word in UNITS or word[0].isalpha():
+        return UNITS.get(word, "")
+    # a sign that leads a word: 5%-ige, 30°C-warm
+    return UNITS.get(word[:2]) or UNITS.get(word[0], "")
+
+
+def _literals(text: str) -> tuple[str, ...]:
+    chunks = (chunk.lstrip(_OPENING).rstrip(_CLOSING) or chunk for chunk in text.split())
+    return tuple(
+        chunk.casefold() if _INSENSITIVE.fullmatch(chunk) else chunk
+        for chunk in chunks
+        if _LITERAL.fullmatch(chunk) and not _is_quantity(chunk)
+    )
+
+
+def _is_quantity(chunk: str) -> bool:
+    match = _ORDINAL_OR_QUANTITY.fullmatch(chunk)
+    return match is not None and (not match[1] or match[1] in UNITS or match[1].lower() in SCALES)
+
+
+def _forms(words: tuple[str, ...]) -> dict[str, frozenset[str]]:
+    """Each word but the first, which may have its capital from its place, in all its cases."""
+    forms: dict[str, set[str]] = {}
+    for word in words[1:]:
+        forms.setdefault(word.casefold(), set()).add(word)
+    return {word: frozenset(cases) for word, cases in forms.items()}
+
+
+def _case_counts(word: str, forms: frozenset[str]) -> bool:
+    if len(word) == 1:
+        return word not in {"i", "a"}
+    if word in CAPITONYMS or (word in ACRONYMS and any(form.isupper() for form in forms)):
+        return True
+    # camelCase against CamelCase, not against camelcase
+    return all(re.search(r"[a-z][A-Z]", form) for form in forms)
+
+
+def _sequence_of_case(details: ExactDetails) -> tuple[str, ...]:
+    """The words whose case is mixed, in order: myVar to MyVar isn't MyVar to myVar."""
+    return tuple(word for word in details.words if re.search(r"[a-z][A-Z]", word))
+
+
+def _shouts(words: tuple[str, ...]) -> bool:
+    return len(words) > 1 and all(word.isupper() for word in words)
+
+
+def _has_accents(text: str) -> bool:
+    return not text.isascii() and any(not char.isascii() and char.isalpha() for char in text)
+
+
+def _bare(word: str) -> str:
+    decomposed = unicodedata.normalize("NFKD", word.replace("\u00df", "ss").replace("\u0131", "i"))
+    return "".join(char for char in decomposed if not unicodedata.combining(char))
+
+
+def differ_by_substitution(a: tuple[str, ...], b: tuple[str, ...]) -> bool:
+    """Whether each has something that the other lacks."""
+    left, right = Counter(a), Counter(b)
+    return bool(left - right) and bool(right - left)

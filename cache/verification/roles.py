@@ -1,0 +1,112 @@
+"""Order and roles: who does what to whom, from where to where, by permission or duty.
+
+Bags of words and sentence vectors hardly see them: the same words in another order are to the
+verifier the same question.
+"""
+
+import itertools
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final
+
+from cache.verification.detail_vocabulary import (
+    ARTICLES,
+    FEMININE,
+    FIRST_PERSON,
+    INCOMPATIBLE_MODALITIES,
+    MASCULINE,
+    MODALITIES,
+    SECOND_PERSON,
+    THIRD_PERSON,
+)
+from cache.verification.tokenizer import QuestionWords
+
+_SYMMETRIC: Final = frozenset(
+    ["and", "or", "vs", "versus", "&", "und", "oder", "et", "ou", "y", "e", "o"]
+)
+"""Words whose two sides may change places."""
+_SOURCES: Final = frozenset({"from", "von"})
+_TARGETS: Final = frozenset({"to", "into", "nach", "\u00e0"})
+_STANDARDS: Final = frozenset({"than", "als"})
+
+
+def order_differs(a: QuestionWords, b: QuestionWords) -> bool:
+    """Whether the same words stand in an order that may swap their roles."""
+    left, right = _sides_sorted(a.tokens), _sides_sorted(b.tokens)
+    if left == right:
+        return False
+    only_a, only_b = Counter(left) - Counter(right), Counter(right) - Counter(left)
+    if not (only_a.keys() | only_b.keys()) - ARTICLES:
+        # nothing but articles differs: a word that isn't where it was has another role
+        return [word for word in left if word not in ARTICLES] != [
+            word for word in right if word not in ARTICLES
+        ]
+    return _directions_swapped(left, right)
+
+
+def persons_swapped(a: QuestionWords, b: QuestionWords) -> bool:
+    """Whether persons have changed places, or a man is asked for in place of a woman."""
+    # one person for another is no difference: "how do you" and "how do I" ask the same
+    persons = (FIRST_PERSON, SECOND_PERSON, THIRD_PERSON)
+    left, right = _sequence(a.tokens, persons), _sequence(b.tokens, persons)
+    if left != right and sorted(left) == sorted(right):
+        return True
+    genders = (MASCULINE, FEMININE)
+    left, right = _sequence(a.tokens, genders), _sequence(b.tokens, genders)
+    return left != right and len(left) == len(right)
+
+
+def modality_differs(a: QuestionWords, b: QuestionWords) -> bool:
+    """Whether questions that begin with an auxiliary ask for permission, duty, or another time."""
+    modes = {_modality(a.tokens), _modality(b.tokens)}
+    return frozenset(modes) in INCOMPATIBLE_MODALITIES
+
+
+def _sides_sorted(tokens: Sequence[str]) -> list[str]:
+    """The tokens with the two sides of each "and" and "or" in alphabetical order."""
+    ordered = list(tokens)
+    for at in range(1, len(ordered) - 1):
+        if ordered[at] in _SYMMETRIC and ordered[at - 1] > ordered[at + 1]:
+            ordered[at - 1], ordered[at + 1] = ordered[at + 1], ordered[at - 1]
+    return ordered
+
+
+def _directions_swapped(left: Sequence[str], right: Sequence[str]) -> bool:
+    """Whether source and target, or the two sides of a comparison, have changed places."""
+    ends_a, ends_b = _ends(left), _ends(right)
+    swapped = [word for word in ends_a.keys() & ends_b.keys() if ends_a[word] != ends_b[word]]
+    if len(swapped) > 1:
+        return True
+    standards_a, standards_b = _behind(left, _STANDARDS), _behind(right, _STANDARDS)
+    return bool(
+        standards_a
+        and standards_b
+        and standards_a.isdisjoint(standards_b)
+        and standards_a <= set(right)
+        and standards_b <= set(left)
+    )
+
+
+def _ends(tokens: Sequence[str]) -> dict[str, str]:
+    """The words that a conversion or a way begins and ends with."""
+    ends = dict.fromkeys(_behind(tokens, _SOURCES), "source")
+    for before, preposition, after in zip(tokens, tokens[1:], tokens[2:], strict=False):
+        if preposition in _TARGETS:
+            ends.setdefault(before, "source")
+            ends.setdefault(after, "target")
+    return ends
+
+
+def _behind(tokens: Sequence[str], prepositions: frozenset[str]) -> frozenset[str]:
+    pairs = itertools.pairwise(tokens)
+    return frozenset(after for preposition, after in pairs if preposition in prepositions)
+
+
+def _sequence(tokens: Sequence[str], groups: Sequence[frozenset[str]]) -> list[int]:
+    return [at for token in tokens for at, group in enumerate(groups) if token in group]
+
+
+def _modality(tokens: Sequence[str]) -> str:
+    if any(pair == ("have", "to") for pair in itertools.pairwise(tokens)):
+        return "obligation"
+    return MODALITIES.get(tokens[0], "") if tokens else ""

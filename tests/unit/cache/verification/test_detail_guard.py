@@ -1,0 +1,137 @@
+import unicodedata
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from cache.verification.detail_guard import objections
+
+NAMES = "engine garden teacher river window letter doctor planet kitchen bridge"
+NOUNS = NAMES.split()
+SENTENCES = st.lists(st.sampled_from(NOUNS), min_size=3, max_size=6, unique=True).map(
+    lambda words: f"How does the {' of the '.join(words)} work?"
+)
+
+
+def decisive(a: str, b: str) -> set[str]:
+    return {difference.detail for difference in objections(a, b) if difference.is_decisive}
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "detail"),
+    [
+        ("What is 5!?", "What is 5?", "sign"),
+        ("What is 2² plus 1?", "What is 2 plus 1?", "sign"),
+        ("What does 👍 mean?", "What does 👎 mean?", "sign"),
+        ("What does a && b do?", "What does a & b do?", "sign"),
+        ("What is >5?", "What is <5?", "sign"),
+        ("How much is 3-2?", "How much is 3+2?", "sign"),
+        (
+            "What strings does the pattern ab? find",
+            "What strings does the pattern ab find",
+            "punctuation",
+        ),
+        ("How long is ab?", "How long is a\u200bb?", "invisible character"),
+        ("Is 1,000,001 prime?", "Is 1,000,003 prime?", "exact number"),
+        ("Is 3.1 newer than 3.9?", "Is 3.10 newer than 3.9?", "exact number"),
+        ("How cold is -40?", "How cold is 40?", "exact number"),
+        ("How do I cook for sixty?", "How do I cook for seventy?", "exact number"),
+        ("How strong is 5 MW?", "How strong is 5 mW?", "unit"),
+        ("How tall is 6'?", 'How tall is 6"?', "unit"),
+        ("What is open at 8 am?", "What is open at 8 p.m.?", "unit"),
+        ("What is 5% of 80?", "What is 5 of 80?", "unit"),
+        ("What does rm -d do?", "What does rm -D do?", "identifier"),
+        ("What is error E1021?", "What is error E1012?", "identifier"),
+        ("Is C++ hard?", "Is C# hard?", "identifier"),
+        ("What is vitamin D good for?", "What is vitamin K good for?", "identifier"),
+        ("What does foo(a, b) do?", "What does foo(b, a) do?", "identifier"),
+        ("Who signed the US budget?", "Who signed the us budget?", "letter case"),
+        ("I like Polish art", "I like polish art", "letter case"),
+        ("Was ist ein Arm?", "Was ist ein arm?", "letter case"),
+        ("rename myVar to MyVar", "rename MyVar to myVar", "letter case"),
+        ("¿Qué significa año?", "¿Qué significa ano?", "accent"),
+        ("Was bedeutet Maße?", "Was bedeutet Masse?", "accent"),
+        ("Is its collar red?", "Is it's collar red?", "apostrophe"),
+        ("How do I get from Rome to Pisa?", "How do I get from Pisa to Rome?", "order"),
+        ("How to turn miles to feet", "What is the way to turn feet to miles", "order"),
+        ("Does lead weigh more than gold?", "Is gold heavier than lead?", "order"),
+        ("Jagt der Hund die Katze?", "Jagt die Katze den Hund?", "order"),
+        ("Can I open your account?", "Can you open my account?", "person"),
+        ("Who is he?", "Who is she?", "person"),
+        ("Is it open on weekdays?", "Is it open on weekends?", "exact opposite"),
+        ("What is a set up?", "What is a setup?", "spacing"),
+        ("if a:\n  b\nc", "if a:\n  b\n  c", "spacing"),
+        ("No, I want tea", "No I want tea", "punctuation"),
+    ],
+)
+def test_details_that_no_score_outweighs(a: str, b: str, detail: str) -> None:
+    assert detail in decisive(a, b)
+    assert detail in decisive(b, a)
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        ("What is photosynthesis?", "WHAT IS PHOTOSYNTHESIS"),
+        ("Who wrote War and Peace?", "who wrote war and peace"),
+        ("Is it 1,000 km?", "is it 1000 kilometers"),
+        ("Is it 3km?", "Is it 3 km?"),
+        ("At 8 am?", "At 8 a.m.?"),
+        ("Is 5 % much?", "Is 5 percent much?"),
+        ("Is $20 much?", "Is 20 dollars much?"),
+        ("What are the five laws?", "What are the 5 laws?"),
+        ("Who was the 3rd president?", "Who was the third president?"),
+        ("Is 10k enough?", "Is 10K enough?"),
+        ("TCP and UDP, which is faster?", "UDP and TCP, which is faster?"),
+        ("How do I become a pilot?", "How do you become a pilot?"),
+        ("What\u2019s inflation?", "What's inflation?"),
+        ("How do I sort a list in Python?", "How can I sort a Python list?"),
+        ("What are pros & cons?", "What are pros and cons?"),
+        ("Hello! What is a mutex?", "What is a mutex? Thanks!"),
+        ("How do I use an iPhone?", "how do i use an iphone"),
+        ("Is the U.S. big?", "Is the US big?"),
+    ],
+)
+def test_forms_of_the_same_details(a: str, b: str) -> None:
+    assert decisive(a, b) == set()
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [("Can I park here?", "Must I park here?"), ("Did he win it?", "Will he win it?")],
+)
+def test_another_modality_asks_for_more_certainty(a: str, b: str) -> None:
+    (difference,) = objections(a, b)
+    assert (difference.detail, difference.is_decisive) == ("modality", False)
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.text(max_size=60), st.text(max_size=60))
+def test_it_is_symmetric_and_silent_on_equal_texts(a: str, b: str) -> None:
+    assert {d.detail for d in objections(a, b)} == {d.detail for d in objections(b, a)}
+    assert objections(a, a) == ()
+
+
+@settings(deadline=None, max_examples=300)
+@given(SENTENCES, st.characters(categories=["Sm", "So", "Sk", "No", "Cf"]), st.data())
+def test_no_symbol_goes_unseen(text: str, symbol: str, data: st.DataObject) -> None:
+    assume(symbol not in "\u2122\u00ae" and unicodedata.normalize("NFC", symbol) == symbol)
+    at = data.draw(st.integers(0, len(text)))
+    assert decisive(text, text[:at] + symbol + text[at:])
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.integers(0, 10**15), st.integers(0, 10**15), st.sampled_from(["{}", "{:,}", "0.{}"]))
+def test_no_other_number_goes_unseen(one: int, other: int, form: str) -> None:
+    assume(one != other)
+    a, b = (f"Is {form.format(number)} a prime?" for number in (one, other))
+    assert "exact number" in decisive(a, b)
+
+
+@settings(deadline=None)
+@given(SENTENCES, st.data())
+def test_no_two_words_change_places_unseen(text: str, data: st.DataObject) -> None:
+    present = [word for word in NOUNS if f" {word} " in text]
+    one, other = data.draw(st.permutations(present))[:2]
+    swapped = text.replace(one, "#").replace(other, one).replace("#", other)
+    assert "order" in decisive(text, swapped)
