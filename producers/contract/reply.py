@@ -143,6 +143,7 @@ FailureCode: TypeAlias = Literal[
     "bad_credentials",
     "context_too_long",
     "content_filtered",
+    "unsupported_content",
     "provider_rejected",
     "providers_exhausted",
     "deadline_exceeded",

@@ -122,6 +122,38 @@ async def test_what_the_provider_rejects_is_not_tried_elsewhere() -> None:
             assert (reply.code, stage.called()) == (code, ["a"])
 
 
+async def test_a_refusal_of_our_translation_is_not_the_callers() -> None:
+    changed = ("top_k was dropped: no such parameter",)
+    ours = RequestRejected(message="system: odd", status=400, translated=True, warnings=changed)
+    async with playing({"eco-a": fails(ours)}) as stage:
+        reply = await stage.client.submit(ask())
+        assert isinstance(reply, Done)
+        assert stage.called() == ["a", "b"]
+        assert reply.warnings == (
+            f"eco-a was passed over: system: odd (changed for it: {changed[0]})",
+        )
+
+
+async def test_what_a_dialect_has_no_words_for_goes_to_one_that_has_even_a_tier_up() -> None:
+    unsaid = RequestRejected(message="n: one answer only", unsent=True)
+    async with playing(dict.fromkeys(["eco-a", "eco-b"], fails(unsaid))) as stage:
+        reply = await stage.client.submit(ask())
+        assert isinstance(reply, Done)
+        assert (reply.route.tier, stage.called()) == ("standard", ["a", "b", "c"])
+
+
+async def test_when_no_deployment_can_say_it_the_caller_is_told_the_field() -> None:
+    unsaid = RequestRejected(message="n: one answer only", unsent=True)
+    async with playing(dict.fromkeys(["eco-a", "eco-b", "std"], fails(unsaid))) as stage:
+        reply = await stage.client.submit(ask())
+        assert isinstance(reply, Failed)
+        assert (reply.code, reply.retryable) == ("unsupported_content", False)
+        assert "n: one answer only" in reply.message
+        (event,) = await stage.events()
+        assert event.outcome == "unsupported_content"
+        assert event.cost_micro_usd == 0
+
+
 async def test_a_batch_request_comes_back_after_its_delay() -> None:
     limited = [RateLimited(message="slow down", wait_s=0.4)] * 2
 

@@ -22,7 +22,7 @@ TRIED: Final = FOLDER / "alerts_test.yaml"
 OF_THE_CALLER: Final = {
     "invalid_request", "request_too_large", "unknown_tier", "unknown_model", "unknown_tenant",
     "reply_to_not_allowed", "no_deployment_fits", "context_too_long", "content_filtered",
-    "provider_rejected", "cancelled", "budget_exceeded", "not_in_cache",
+    "unsupported_content", "provider_rejected", "cancelled", "budget_exceeded", "not_in_cache",
 }  # fmt: skip
 """Failures that spend no error budget; all others do."""
 VALUES: Final = {

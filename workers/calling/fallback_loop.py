@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
@@ -23,7 +23,7 @@ from workers.health.gate import NotNow
 from workers.planning import next_step
 from workers.planning.next_step import CallTarget, Delay, GiveUp, Hedge, Reroute, Wait
 from workers.planning.request_state import PlanRules, RequestState, Target, TriedTarget
-from workers.providers.base.call_outcome import Completion
+from workers.providers.base.call_outcome import Completion, RequestRejected
 
 _NO_DEADLINE_S: Final = 24 * 3600.0
 
@@ -129,9 +129,15 @@ class FallbackLoop:
         if isinstance(ended, NotNow):
             return None
         outcome, kind = ended.outcome, type(ended.outcome).__name__
-        tried = TriedTarget(step.target, time.monotonic(), ended.verdict.follow_up, kind)
+        refusal = _refusal(outcome) if isinstance(outcome, RequestRejected) else ""
+        tried = TriedTarget(step.target, time.monotonic(), ended.verdict.follow_up, kind, refusal)
         self._tried.append(tried)
-        return Answered(outcome, ended.attempt) if isinstance(outcome, Completion) else None
+        if not isinstance(outcome, Completion):
+            return None
+        notes = _passed_over(self._tried)
+        if notes:
+            outcome = replace(outcome, warnings=(*outcome.warnings, *notes))
+        return Answered(outcome, ended.attempt)
 
     @property
     def _may_repair(self) -> bool:
@@ -216,3 +222,19 @@ class FallbackLoop:
         if deadline_ms is None:
             return self.context.begun + _NO_DEADLINE_S
         return time.monotonic() + deadline_ms / 1000 - time.time()
+
+
+def _refusal(outcome: RequestRejected) -> str:
+    """What was refused and what had been changed before, for the caller."""
+    if not outcome.warnings:
+        return outcome.message
+    return f"{outcome.message} (changed for it: {'; '.join(outcome.warnings)})"
+
+
+def _passed_over(tried: Sequence[TriedTarget]) -> tuple[str, ...]:
+    """Why another deployment answers than the one that was to: for the caller."""
+    return tuple(
+        f"{each.target} was passed over: {each.message}"
+        for each in tried
+        if each.follow in ("unsupported", "translation")
+    )

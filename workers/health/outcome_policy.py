@@ -38,6 +38,8 @@ FollowUp: TypeAlias = Literal[
     "elsewhere",  # this deployment can't serve the request, another may
     "longer",  # only a model with a longer context window
     "filtered",  # a filter refused it; another provider's might not
+    "unsupported",  # this dialect has no words for it, another's may
+    "translation",  # the provider refused what we made of it, not the caller's own words
     "rejected",  # the provider calls the request invalid
 ]
 """What the request may still try."""
@@ -72,6 +74,11 @@ def judge_outcome(  # noqa: C901, PLR0911, PLR0912 -- one exhaustive table reads
             return OutcomeVerdict("longer", Ignored(), Succeeded())
         case ContentFiltered():
             return OutcomeVerdict("filtered", Ignored(), Succeeded())
+        # nothing was sent: no word for or against anybody
+        case RequestRejected(unsent=True):
+            return OutcomeVerdict("unsupported", Ignored())
+        case RequestRejected(translated=True):
+            return OutcomeVerdict("translation", Ignored(), Succeeded())
         case RequestRejected():
             return OutcomeVerdict("rejected", Ignored(), Succeeded())
         case BadCredentials() | UnknownModel():

@@ -2,11 +2,12 @@
 
 Rules, in this order. A part of a stream that the caller has seen is never followed by another call.
 A spent budget ends the request, a soft one sends it down before the first call. An answer that
-failed its checks goes up a tier. A refusal that no other target can mend ends it. Of the targets
-that may be called now the least tried is called, then the first in the tier's order. A wait within
-the request's patience is waited (an interactive request that can go up waits only where the end of
-the wait is known). Then an interactive request goes up a tier rather than be delayed, a batch
-request is delayed rather than go up. What can't be answered in time is given up at once.
+failed its checks goes up a tier. A refusal of the caller's own words ends it; one of our
+translation leads to the targets that are left, each asked once, and then up. Of the targets that
+may be called now the least tried is called, then the first in the tier's order. A wait within the
+request's patience is waited (an interactive request that can go up waits only where the end of the
+wait is known). Then an interactive request goes up a tier rather than be delayed, a batch request
+is delayed rather than go up. What can't be answered in time is given up at once.
 
 So a target whose gate is shut is never called, no tier is visited twice, and taking the step and
 asking again comes to an end whatever the steps lead to.
@@ -77,6 +78,7 @@ class GiveUp:
 
 NextStep: TypeAlias = CallTarget | Wait | Reroute | Delay | GiveUp
 _LEAST_WAIT_S: Final = 0.02
+_LONGEST_MESSAGE: Final = 2_000
 _KNOWN_WAITS: Final = frozenset({"rate", "concurrency", "rate_limited"})
 
 
@@ -88,7 +90,8 @@ def next_step(s: RequestState, now: float) -> NextStep:
     usable = tuple(target for target in s.targets if _obstacle(target, s) is None)
     if not usable:
         return _nothing_usable(s)
-    if len(s.tried) + s.prior_attempts >= s.rules.attempts:
+    calls = sum(tried.follow != "unsupported" for tried in s.tried)
+    if calls + s.prior_attempts >= s.rules.attempts:
         return _up_or_give_up(s, f"no answer after {s.rules.attempts} attempts ({_history(s)})")
     ready = [target for target in usable if _callable_from(target, s) <= now]
     return _call(ready, s, now) if ready else _later(usable, s, now)
@@ -134,9 +137,17 @@ def _ended_by(last: TriedTarget, s: RequestState) -> NextStep | None:
             message = f"the content filter of {last.target} refused the request"
             return GiveUp("content_filtered", message, retryable=False)
         case "rejected" if "rejected" not in s.rules.elsewhere_after:
-            message = f"{last.target} calls the request invalid"
-            return GiveUp("provider_rejected", message, retryable=False)
-        case "answered" | "again" | "elsewhere" | "longer" | "filtered" | "rejected":
+            return GiveUp("provider_rejected", _refusal(last), retryable=False)
+        case (
+            "answered"
+            | "again"
+            | "elsewhere"
+            | "longer"
+            | "filtered"
+            | "unsupported"
+            | "translation"
+            | "rejected"
+        ):
             return None
         case _:
             assert_never(last.follow)
@@ -258,6 +269,8 @@ def _state_of(target: Target) -> str:
 def _nothing_usable(s: RequestState) -> NextStep:
     """Every target has an obstacle that time doesn't remove."""
     obstacles = {_obstacle(target, s) for target in s.targets}
+    if refused := _refused_by_all(s):
+        return refused
     if not obstacles:
         message = "no deployment of the tier satisfies the request's constraints"
         return _reroute(s, s.up, message) or GiveUp("no_deployment_fits", message, retryable=False)
@@ -275,6 +288,27 @@ def _nothing_usable(s: RequestState) -> NextStep:
         )
         return _reroute(s, s.up, message) or GiveUp("bad_credentials", message, retryable=False)
     return _up_or_give_up(s, f"no deployment is left to try ({_history(s)})")
+
+
+def _refused_by_all(s: RequestState) -> NextStep | None:
+    """Every target that could be asked has refused what we made of it, or had no words for it."""
+    refusals = [tried for tried in s.tried if tried.follow in ("unsupported", "translation")]
+    if not refusals:
+        return None
+    if up := _reroute(s, s.up, f"no deployment of the tier takes it ({_history(s)})"):
+        return up
+    message = "; ".join(map(_refusal, refusals))[:_LONGEST_MESSAGE]
+    sent = any(tried.follow == "translation" for tried in refusals)
+    code: FailureCode = "provider_rejected" if sent else "unsupported_content"
+    return GiveUp(code, message, retryable=False)
+
+
+def _refusal(tried: TriedTarget) -> str:
+    """What a target has against the request, with the field that it names."""
+    if tried.follow == "unsupported":
+        return f"{tried.target} can't be asked this: {tried.message or 'no words for it'}"
+    what = f"{tried.target} calls the request invalid"
+    return f"{what}: {tried.message}" if tried.message else what
 
 
 def _up_or_give_up(s: RequestState, message: str) -> Reroute | GiveUp:

@@ -36,6 +36,8 @@ class TriedTarget:
     """Its verdict, or `inadequate` for an answer that the request's validators refused."""
     kind: str
     """Its outcome's name, for people."""
+    message: str = ""
+    """Of a refused request: what is wrong with it, for its caller alone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ a value of `CallOutcome`.
 """
 
 import asyncio
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from aiohttp import ClientError, ClientSession
 from yarl import URL
@@ -24,6 +24,15 @@ from workers.providers.provider import Emit
 from workers.providers.response_reading import ResponseReading
 
 
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What became of the caller's request on its way onto the wire."""
+
+    warnings: tuple[str, ...]
+    any: bool
+    """Whether the provider read anything else than what the caller wrote."""
+
+
 class HttpProvider:
     """One deployment's provider: a dialect, an address and credentials."""
 
@@ -37,11 +46,12 @@ class HttpProvider:
 
     async def send(self, request: ProviderRequest, emit: Emit | None = None) -> CallOutcome:
         """The outcome; with `emit` the answer streams and each delta is passed on."""
-        adapted = adapt_prompt(request.body, request.model)
+        asked = request.body
+        adapted = adapt_prompt(asked, request.model)
         request = replace(request, body=adapted.body)
         wire = self._encode(request, stream=emit is not None)
         if isinstance(wire, RequestRejected):
-            return wire
+            return replace(wire, unsent=True)
         url = self._base_url + wire.path
         identity = await self._authorizer.headers(url, wire.body)
         if isinstance(identity, BadCredentials):
@@ -63,9 +73,18 @@ class HttpProvider:
             outcome = reading.timed_out()
         except (ClientError, OSError) as error:
             outcome = reading.connection_lost(error)
+        changed = Changes(
+            adapted.warnings + wire.warnings, wire.translated or adapted.body is not asked
+        )
+        return self._told(outcome, changed)
+
+    def _told(self, outcome: CallOutcome, changed: Changes) -> CallOutcome:
+        """`outcome` with what was changed on the way there."""
         match outcome:
             case Completion(warnings=warnings):
-                return replace(outcome, warnings=adapted.warnings + wire.warnings + warnings)
+                return replace(outcome, warnings=changed.warnings + warnings)
+            case RequestRejected():
+                return replace(outcome, translated=changed.any, warnings=changed.warnings)
             case BadCredentials(status=int(status), code=code):
                 # in our words: what a provider says of a refused key may quote parts of it
                 refusal = f"{self._authorizer.source} was refused: HTTP {status} {code}"

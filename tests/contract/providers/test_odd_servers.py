@@ -39,6 +39,7 @@ WHOLE = {
     ],
     "usage": {"prompt_tokens": 9, "completion_tokens": 2},
 }
+HI = {"role": "user", "content": "Hi"}
 
 
 @dataclass
@@ -233,6 +234,68 @@ async def test_an_error_with_status_200_is_the_error_that_it_is(
     if isinstance(error, dict):
         flat = await ask(event(object="error", **error), stream=stream)
         assert isinstance(flat.outcome, kind)
+
+
+@pytest.mark.parametrize(
+    ("provider", "asked", "translated"),
+    [
+        ("openai", {}, False),
+        ("openai", {"temperature": 1.5, "made_up": {"a": [1]}}, False),
+        ("openai", {"messages": [{"role": "assistant", "thinking_blocks": []}, HI]}, True),
+        ("self", {}, False),
+        ("self", {"max_completion_tokens": 5}, True),
+        ("mistral", {}, False),
+        ("mistral", {"seed": 1}, True),
+        ("mistral", {"messages": [{"role": "developer", "content": "x"}, HI]}, True),
+        ("anthropic", {}, True),
+    ],
+)
+async def test_a_refusal_tells_whose_words_were_refused(
+    server: OddServer,
+    provider: str,
+    asked: Mapping[str, Any],
+    translated: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    server.status, server.parts = 400, [json.dumps({"error": {"message": "stop is odd"}}).encode()]
+    dialect = "anthropic" if provider == "anthropic" else "openai"
+    place = Deployment.model_validate(
+        {
+            "model": "m",
+            "provider": provider,
+            "dialect": dialect,
+            "zone": "eu",
+            "base_url": server.address,
+        }
+    )
+    body = ChatBody.model_validate({"messages": [HI], **asked})
+    for prompt, changed in (({}, translated), ({"system_prefix": "Be brief."}, True)):
+        model = Model.model_validate({"family": "f", "context_window": 9999, "prompt": prompt})
+        async with ClientSession() as session:
+            adapter = provider_of(place, session, {})
+            outcome = await adapter.send(ProviderRequest(place, model, body, 20, 20))
+        assert isinstance(outcome, RequestRejected)
+        assert (outcome.message, outcome.translated) == ("stop is odd", changed)
+        assert not outcome.unsent
+
+
+async def test_what_a_dialect_has_no_words_for_is_not_sent(server: OddServer) -> None:
+    place = Deployment.model_validate(
+        {
+            "model": "m",
+            "provider": "anthropic",
+            "dialect": "anthropic",
+            "zone": "eu",
+            "base_url": server.address,
+        }
+    )
+    body = ChatBody.model_validate({"messages": [HI], "n": 2})
+    async with ClientSession() as session:
+        adapter = provider_of(place, session, {})
+        model = Model(family="f", context_window=9999)
+        outcome = await adapter.send(ProviderRequest(place, model, body, 20, 20))
+    assert isinstance(outcome, RequestRejected)
+    assert outcome.unsent
+    assert "n:" in outcome.message
 
 
 async def test_an_error_that_is_null_is_none(ask: Ask) -> None:

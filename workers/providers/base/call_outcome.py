@@ -89,7 +89,16 @@ class ContentFiltered(CallFailed):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestRejected(CallFailed):
-    """The provider calls the request invalid: sending it again changes nothing."""
+    """The request can't be said to this provider, or it calls it invalid: again changes nothing."""
+
+    unsent: bool = False
+    """The dialect has no words for it, so nothing was sent: the message names the field."""
+
+    translated: bool = False
+    """What was refused isn't what the caller wrote, but what was made of it for this provider."""
+
+    warnings: tuple[str, ...] = ()
+    """What was dropped or changed on the way, in words for the caller."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,6 +31,8 @@ class WireRequest:
     """The dialect's own; no credentials."""
 
     warnings: tuple[str, ...] = ()
+    translated: bool = True
+    """Whether it says anything in other words than the caller: a refusal may then be our doing."""
 
 
 @dataclass(frozen=True, slots=True)

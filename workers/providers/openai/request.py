@@ -5,10 +5,11 @@ the deployment's `provider` tells which of them is meant.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from pydantic_core import from_json
 
+from producers.contract import ChatBody
 from workers.prompt_cache.policy import CacheKey
 from workers.providers.base.call_outcome import Failure, RequestRejected
 from workers.providers.base.dialect import Answer, WireRequest
@@ -24,6 +25,9 @@ from workers.providers.openai.messages import (
 )
 from workers.providers.openai.parameters import COMPATIBLE, TABLES
 from workers.providers.openai.response import OpenAiReader, openai_answer
+
+_SET_BY_US: Final = {"model", "stream", "stream_options"}
+"""Fields whose value on the wire is the deployment's affair, whoever asks."""
 
 
 class OpenAiDialect:
@@ -49,7 +53,8 @@ class OpenAiDialect:
             if isinstance(request.prompt_cache, CacheKey) and _takes_cache_key(request):
                 body.setdefault("prompt_cache_key", request.prompt_cache.key)
             warnings = (*applied.warnings, *messages.warnings)
-            return WireRequest(_path(request), json_bytes(body), {}, warnings)
+            translated = bool(warnings) or _differs(body, request.body)
+            return WireRequest(_path(request), json_bytes(body), {}, warnings, translated)
         except UnsupportedContent as problem:
             return rejected(problem)
 
@@ -60,6 +65,15 @@ class OpenAiDialect:
     def stream_reader(self) -> OpenAiReader:
         """A reader for one streamed response."""
         return OpenAiReader()
+
+
+def _differs(body: Mapping[str, Any], asked: ChatBody) -> bool:
+    """Whether the wire says anything else than the caller, who speaks this dialect already."""
+    return any(
+        body.get(name) != value
+        for name, value in asked
+        if value is not None and name not in _SET_BY_US
+    )
 
 
 def _wire_model(request: ProviderRequest) -> str:

@@ -40,6 +40,8 @@ TABLE: list[tuple[CallOutcome, FollowUp, BreakerSignal, BreakerSignal]] = [
     (ContextTooLong(message="m"), "longer", Ignored(), Succeeded()),
     (ContentFiltered(message="m"), "filtered", Ignored(), Succeeded()),
     (RequestRejected(message="m"), "rejected", Ignored(), Succeeded()),
+    (RequestRejected(message="m", translated=True), "translation", Ignored(), Succeeded()),
+    (RequestRejected(message="m", unsent=True), "unsupported", Ignored(), Ignored()),
     (BadCredentials(message="m"), "elsewhere", Tripped("misconfigured"), Succeeded()),
     (UnknownModel(message="m"), "elsewhere", Tripped("misconfigured"), Succeeded()),
     (QuotaExhausted(message="m", until_s=90), "elsewhere", Tripped("quota", 90), Succeeded()),

@@ -123,6 +123,48 @@ def test_refusals_end_the_request_unless_the_rules_allow_another_opinion() -> No
     assert plan(A, B, tried=tried(A, "filtered"), rules=rules) == CallTarget("b", 20)
 
 
+def refused(target: Target, follow: FollowUp, message: str) -> TriedTarget:
+    return TriedTarget(target.name, NOW, follow, "RequestRejected", message)
+
+
+def test_a_refusal_of_our_translation_leads_to_the_next_target_each_once() -> None:
+    for follow in ("translation", "unsupported"):
+        first = refused(A, follow, "messages[0] is odd")
+        assert plan(A, B, tried=(first,)) == CallTarget("b", 20)
+        assert plan(B, A, tried=(first, refused(B, follow, "x")), up="better") == Reroute(
+            "better", "no deployment of the tier takes it (a: RequestRejected, b: RequestRejected)"
+        )
+
+
+def test_when_nobody_takes_it_the_caller_is_told_by_whom_and_which_field() -> None:
+    unsaid = refused(A, "unsupported", "tools[0].type is not known here")
+    step = plan(A, B, tried=(unsaid, refused(B, "unsupported", "n: one answer only")))
+    assert isinstance(step, GiveUp)
+    assert (step.code, step.retryable) == ("unsupported_content", False)
+    assert "tools[0].type is not known here" in step.message
+    assert "n: one answer only" in step.message
+    step = plan(A, B, tried=(unsaid, refused(B, "translation", "stop: too many")))
+    assert isinstance(step, GiveUp)
+    assert (step.code, step.retryable) == ("provider_rejected", False)
+    assert "b calls the request invalid: stop: too many" in step.message
+
+
+def test_a_refusal_of_the_callers_own_words_ends_it_although_another_could_be_asked() -> None:
+    ours = refused(A, "translation", "system is odd")
+    step = plan(A, B, LONG, tried=(ours, refused(B, "rejected", "messages is empty")), up="x")
+    assert step == GiveUp(
+        "provider_rejected", "b calls the request invalid: messages is empty", retryable=False
+    )
+
+
+def test_what_was_never_sent_takes_no_attempt() -> None:
+    unsaid = refused(A, "unsupported", "m")
+    rules = PlanRules(attempts=1)
+    assert plan(A, B, tried=(unsaid,), rules=rules) == CallTarget("b", 20)
+    sent = refused(A, "translation", "m")
+    assert isinstance(plan(A, B, tried=(sent,), rules=rules), GiveUp)
+
+
 def test_bad_credentials_fall_to_the_next_target_and_are_named_when_they_are_all_there_is() -> None:
     refused = (TriedTarget("a", NOW, "elsewhere", "BadCredentials"),)
     assert plan(A, B, tried=refused) == CallTarget("b", 20)
@@ -218,7 +260,15 @@ def test_a_hedge_is_not_many_times_as_dear() -> None:
 
 # --------------------------------------------------------------------- whatever happens, it ends
 
-FOLLOWS: list[FollowUp] = ["again", "elsewhere", "longer", "filtered", "rejected"]
+FOLLOWS: list[FollowUp] = [
+    "again",
+    "elsewhere",
+    "longer",
+    "filtered",
+    "unsupported",
+    "translation",
+    "rejected",
+]
 STANDINGS: st.SearchStrategy[BudgetStatus] = st.sampled_from(
     [WithinBudget(), OverSoftLimit("s"), Exhausted("s")]
 )
@@ -273,11 +323,12 @@ def test_every_request_comes_to_an_end_within_its_deadline(data: st.DataObject) 
                 assert hedge is None or hedge.target != name
                 assert not s.emitted or not s.tried
                 assert s.ceiling is None or s.spent + (target.cost or 0) <= s.ceiling
-                calls += 1
+                assert all(t.follow == "again" for t in s.tried if t.target == name)
                 now += draw(st.floats(0, timeout_s))
                 if draw(st.booleans()):
                     return
                 ended = TriedTarget(name, now, draw(st.sampled_from(FOLLOWS)), "ServerError")
+                calls += ended.follow != "unsupported"
                 spent = s.spent + (target.cost or 0)
                 emitted = s.emitted or draw(st.booleans())
                 s = replace(s, tried=(*s.tried, ended), spent=spent, emitted=emitted)
