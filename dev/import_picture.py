@@ -1,26 +1,29 @@
 """Import picture: the rooms of the house and who imports whom, drawn from the code as Mermaid."""
 
+import tomllib
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 import grimp
-
-from tests.rules.source import PACKAGES
 
 _HEAD: Final = """# Who imports whom
 
 Drawn from the code by `make docs`; a test holds it. An arrow says "imports"; a number on it, how
 many imports between modules it stands for. `make check` holds the direction: a room imports what
-is drawn below it, and nothing runs back up.
+is drawn below it, and nothing runs back up. The entry points (`python -m workers`) are left out: each
+starts the one command, which stands above them all.
 """
 
 
 def import_picture() -> str:
     """The page: the packages first, then the rooms of each."""
-    graph = grimp.build_graph(*PACKAGES)
-    sections = [_HEAD, "## The packages\n", diagram(arrows(graph, list(PACKAGES)))]
-    for package in PACKAGES:
+    settings = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))
+    packages: list[str] = settings["tool"]["importlinter"]["root_packages"]
+    graph = grimp.build_graph(*packages)
+    sections = [_HEAD, "## The packages\n", diagram(arrows(graph, packages))]
+    for package in packages:
         rooms = sorted(graph.find_children(package))
         inside = arrows(graph, rooms)
         if inside:
@@ -40,7 +43,9 @@ def arrows(graph: grimp.ImportGraph, rooms: list[str]) -> Counter[tuple[str, str
 
 def import_pairs(graph: grimp.ImportGraph) -> Iterator[tuple[str, str]]:
     """Each importing module with one that it imports."""
-    for importer in graph.modules:
+    for importer in sorted(graph.modules):
+        if importer.endswith(".__main__"):
+            continue
         for imported in graph.find_modules_directly_imported_by(importer):
             yield importer, imported
 

@@ -1,4 +1,4 @@
-"""How far is each source of feedback to be believed, and what does it then teach?
+"""Reliability of feedback sources: how far is each to be believed, and what does it then teach?
 
 A person's word is the outcome itself. Every other witness misses some bad answers and refuses some
 good ones, so what it says is turned by Bayes' rule into how likely the answer was good. An answer
