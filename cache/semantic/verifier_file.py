@@ -45,8 +45,8 @@ def _with_points(verifier: Verifier, path: Path) -> Verifier:
         points = sorted((float(rate), float(score)) for rate, score in content["points"].items())
         made_for = content["embedder"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise NoVerifier(f"{path}: {error}; write it with: python -m cache calibrate") from None
+        raise NoVerifier(f"{path}: {error}; write it with: switchgear cache calibrate") from None
     if made_for != verifier.embedder or not points:
-        raise NoVerifier(f"{path} is for {made_for}: calibrate again: python -m cache calibrate")
+        raise NoVerifier(f"{path} is for {made_for}: calibrate again: switchgear cache calibrate")
     rates, scores = np.array(points, dtype=np.float32).T
     return replace(verifier, rates=rates, points=scores)

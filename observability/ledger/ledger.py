@@ -113,7 +113,7 @@ class LedgerError(Exception):
     """The ledger can't be used as it is; the message says why, and what to do."""
 
 
-_HOW_TO_MAKE: Final = "run `python -m observability ledger --once`"
+_HOW_TO_MAKE: Final = "run `switchgear ledger --once`"
 
 
 @dataclass(frozen=True, slots=True)

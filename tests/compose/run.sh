@@ -53,5 +53,5 @@ docker ps --all --filter name=switchgear-check --format '{{.Names}}\t{{.Status}}
 "${compose[@]}" run --rm -T producer "hello"
 for number in 1 2 3; do "${compose[@]}" run --rm -T producer "hello $number" >/dev/null; done
 .venv/bin/python -m tests.compose.watched http://127.0.0.1:9090 http://127.0.0.1:8090
-"${compose[@]}" exec -T ledger python3 -m observability report --by tenant,deployment
+"${compose[@]}" exec -T ledger switchgear report --by tenant,deployment
 echo "compose: every service is healthy, the prompts were answered, and it can be seen"

@@ -1,4 +1,4 @@
-"""`python -m observability serve` shows what is published to the usage topic."""
+"""`switchgear serve` shows what is published to the usage topic."""
 
 import asyncio
 import json

@@ -112,7 +112,7 @@ class DuckDbFile:
     def reading(self) -> Iterator[DuckDbReading]:
         """Beside other readers; whoever wants to write waits."""
         if not self.path.exists():
-            raise LedgerError(f"there is no {self.path}: has `python -m observability ledger` run?")
+            raise LedgerError(f"there is no {self.path}: has `switchgear ledger` run?")
         with self.open(read_only=True) as db:
             yield DuckDbReading(db)
 

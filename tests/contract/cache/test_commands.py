@@ -1,4 +1,4 @@
-"""`python -m cache`, as a person runs it, with the real embedder, verifier and Redis."""
+"""`switchgear cache`, as a person runs it, with the real embedder, verifier and Redis."""
 
 import asyncio
 import json
