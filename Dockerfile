@@ -17,25 +17,32 @@ RUN python3 -m venv --without-pip /opt/convert \
 COPY dev/__init__.py dev/build_embedder.py dev/
 RUN /opt/convert/bin/python -m dev.build_embedder --output /embedder
 
-FROM python:3.11-slim-bookworm AS service
-ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
-RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin switchgear \
- && install --directory --owner switchgear /var/lib/switchgear
-COPY --from=packages /opt/venv /opt/venv
-WORKDIR /app
-COPY --from=embedder /embedder var/embedder
+# the project, as the wheel that anybody would build
+FROM packages AS installed
+COPY pyproject.toml README.md LICENSE ./
 COPY producers producers
 COPY observability observability
 COPY runtime runtime
 COPY cache cache
 COPY workers workers
 COPY router router
+COPY switchgear switchgear
+RUN /opt/uv/bin/uv build --quiet --wheel --no-build-isolation --python /opt/uv/bin/python --out-dir /wheel \
+ && /opt/uv/bin/uv pip install --quiet --no-cache --no-deps --no-index --compile-bytecode \
+        --python /opt/venv /wheel/*.whl
+
+FROM python:3.11-slim-bookworm AS service
+ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin switchgear \
+ && install --directory --owner switchgear /var/lib/switchgear
+COPY --from=installed /opt/venv /opt/venv
+WORKDIR /app
+COPY --from=embedder /embedder var/embedder
 COPY switchgear.yaml .
-RUN python3 -m workers.tokens.tiktoken_files /opt/encodings \
- && python3 -m compileall -q producers observability runtime cache workers router
+RUN python3 -m workers.tokens.tiktoken_files /opt/encodings
 ENV TIKTOKEN_CACHE_DIR=/opt/encodings
 USER 10001
-CMD ["python3", "-m", "router"]
+CMD ["switchgear", "router"]
 
 # what stands in for the providers on a development machine; not for production
 FROM service AS simulator

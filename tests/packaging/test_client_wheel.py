@@ -1,9 +1,10 @@
 """Client wheel: a stranger installs it beside a package called `cache`, and talks to Kafka."""
 
 import asyncio
+import re
 import shutil
-import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 from typing import Final
@@ -17,9 +18,10 @@ from producers.kafka.broker import Outgoing, Record
 from producers.settings import KafkaSettings
 from runtime.config.config_file import parse_config
 from runtime.consuming.topics_admin import create_missing_topics
+from tests.packaging.wheels import BUILT, ROOT, fresh_python, run, wheel_of
 
-ROOT: Final = Path(__file__).parents[2]
 EXAMPLES: Final = ("submit.py", "stream.py", "bulk_consumer.py")
+from tests.rules import source
 
 FOREIGN_PROJECT: Final = """
 [build-system]
@@ -58,23 +60,10 @@ async def read(client: RouterClient) -> None:
 """
 
 
-def run(*command: str | Path) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-def wheel_of(project: Path) -> Path:
-    run(sys.executable, "-m", "build", "--wheel", "--no-isolation", project)
-    (wheel,) = (project / "dist").glob("*.whl")
-    return wheel
-
-
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    project = tmp_path_factory.mktemp("client")
-    for name in ("pyproject.toml", "LICENSE", "README.md"):
-        shutil.copy(ROOT / name, project)
-    shutil.copytree(ROOT / "producers", project / "producers")
+    project = tmp_path_factory.mktemp("client") / "project"
+    shutil.copytree(ROOT / "producers", project, ignore=BUILT)
     return wheel_of(project)
 
 
@@ -92,11 +81,7 @@ def strangers_python(
     wheel: Path, foreign_wheel: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     """The interpreter of a fresh environment with the client and a foreign `cache`."""
-    place = tmp_path_factory.mktemp("stranger") / "venv"
-    uv = [sys.executable, "-m", "uv"]
-    run(*uv, "venv", "--quiet", "--python", sys.executable, place)
-    run(*uv, "pip", "install", "--quiet", "--python", place, wheel, foreign_wheel)
-    return place / "bin" / "python"
+    return fresh_python(tmp_path_factory.mktemp("stranger"), wheel, foreign_wheel)
 
 
 def test_the_wheel_holds_one_package_and_the_licence(wheel: Path) -> None:
@@ -106,6 +91,27 @@ def test_the_wheel_holds_one_package_and_the_licence(wheel: Path) -> None:
     }
     assert "switchgear_client/py.typed" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
+    held = {name.removeprefix("switchgear_client/") for name in names if ".dist-info/" not in name}
+    modules = source.tracked("producers/*.py")
+    expected = {str(path.relative_to(ROOT / "producers")) for path in modules}
+    assert held == expected | {"py.typed"}
+
+
+def test_the_licence_is_the_repositorys() -> None:
+    assert (ROOT / "producers" / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
+
+
+def test_the_clients_requirements_are_among_the_services() -> None:
+    projects = [ROOT / "producers" / "pyproject.toml", ROOT / "pyproject.toml"]
+    client, service = (
+        {re.split(r"[\[<>=]", requirement)[0]: requirement for requirement in dependencies}
+        for dependencies in (
+            tomllib.loads(project.read_text(encoding="utf-8"))["project"]["dependencies"]
+            for project in projects
+        )
+    )
+    for name, requirement in client.items():
+        assert re.sub(r"\[.*\]", "", service[name]) == requirement
 
 
 def test_a_type_checker_understands_the_client(strangers_python: Path, tmp_path: Path) -> None:
