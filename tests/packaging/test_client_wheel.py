@@ -19,9 +19,9 @@ from producers.settings import KafkaSettings
 from runtime.config.config_file import parse_config
 from runtime.consuming.topics_admin import create_missing_topics
 from tests.packaging.wheels import BUILT, ROOT, fresh_python, run, wheel_of
+from tests.rules import source
 
 EXAMPLES: Final = ("submit.py", "stream.py", "bulk_consumer.py")
-from tests.rules import source
 
 FOREIGN_PROJECT: Final = """
 [build-system]
