@@ -2,7 +2,9 @@
 
 import json
 from contextlib import suppress
+from struct import pack
 from typing import Any
+from zlib import crc32
 
 import pytest
 from hypothesis import given, settings
@@ -15,6 +17,7 @@ from workers.providers.anthropic.request import AnthropicDialect
 from workers.providers.base.call_outcome import ContentFiltered, StreamTruncated
 from workers.providers.base.dialect import MALFORMED, Answer, Dialect
 from workers.providers.base.error_report import ErrorReport
+from workers.providers.bedrock.event_stream import EventStreamParser
 from workers.providers.bedrock.request import BedrockDialect
 from workers.providers.openai.request import OpenAiDialect
 
@@ -40,6 +43,17 @@ counts = st.builds(Counted, *[st.integers(0, 10**6) for _ in range(5)])
 def asked(name: str) -> Asked:
     dialect: Any = name
     return Asked(dialect, name, "m", "k", (), "q", stream=True, include_usage=True)
+
+
+def frame(headers: dict[str, str], payload: bytes) -> bytes:
+    """One message of an AWS event stream."""
+    head = b"".join(
+        bytes([len(name)]) + name.encode() + b"\x07" + pack(">H", len(value)) + value.encode()
+        for name, value in headers.items()
+    )
+    prelude = pack(">II", 16 + len(head) + len(payload), len(head))
+    whole = prelude + pack(">I", crc32(prelude)) + head + payload
+    return whole + pack(">I", crc32(whole))
 
 
 def message(answer: Answer) -> dict[str, Any]:
@@ -104,18 +118,80 @@ def test_damage_is_one_of_the_errors_that_the_shell_knows(
         dialect.decode_answer(whole[: at % len(whole)] + noise)
 
 
+KEYS = [
+    *("choices", "message", "delta", "usage", "content", "type", "output", "error", "index"),
+    *("id", "function", "name", "arguments", "tool_calls", "finish_reason", "object", "code"),
+    *("text", "thinking", "content_block", "stop_reason", "partial_json", "contentBlockIndex"),
+    *("toolUse", "input", "stopReason", "prompt_tokens", "output_tokens", "signature", "data"),
+]
 json_values = st.recursive(
-    st.none() | st.integers() | st.text(max_size=4),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.sampled_from(["text", "stop", "tool_use", "error"])
+    | st.text(max_size=4),
     lambda inner: (
-        st.lists(inner, max_size=2)
-        | st.dictionaries(
-            st.sampled_from(["choices", "message", "usage", "content", "type", "output", "error"]),
-            inner,
-            max_size=3,
-        )
+        st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=4)
     ),
-    max_leaves=10,
+    max_leaves=12,
 )
+
+
+def events_of(name: str, said: Answered) -> list[Any]:
+    """The parsed events of a good stream: JSON, or for Bedrock (headers, JSON)."""
+    raw = list(PAIRS[name][1].events(asked(name), said, Counted(5, 5), 1))
+    if name == "bedrock":
+        messages = EventStreamParser().feed(b"".join(raw))
+        return [(dict(each.headers), json.loads(each.payload)) for each in messages]
+    data = (part for event in raw for part in event.split(b"\n") if part.startswith(b"data: {"))
+    return [json.loads(part[6:]) for part in data]
+
+
+def on_the_wire(name: str, event: Any) -> bytes:  # noqa: ANN401 - JSON
+    if name == "bedrock":
+        return frame(event[0], json.dumps(event[1]).encode())
+    return b"data: " + json.dumps(event).encode() + b"\n\n"
+
+
+def changed(data: st.DataObject, value: Any) -> Any:  # noqa: ANN401 - JSON
+    """`value` with other JSON in one place inside, or instead of all of it."""
+    names: list[Any] = []
+    if isinstance(value, dict | list):
+        names = list(value) if isinstance(value, dict) else list(range(len(value)))
+    if not names or data.draw(st.integers(0, 3)) == 0:
+        return data.draw(json_values)
+    name = data.draw(st.sampled_from(names))
+    copy = value.copy()
+    copy[name] = changed(data, value[name])
+    return copy
+
+
+@pytest.mark.parametrize("name", PAIRS)
+@given(answers, st.data())
+@settings(deadline=None, max_examples=150)
+def test_any_json_anywhere_in_a_stream_is_borne(
+    name: str, said: Answered, data: st.DataObject
+) -> None:
+    events = events_of(name, said)
+    at = data.draw(st.integers(0, len(events) - 1))
+    if name == "bedrock":
+        events[at] = (events[at][0], changed(data, events[at][1]))
+    else:
+        events[at] = changed(data, events[at])
+    reader = PAIRS[name][0].stream_reader()
+    deltas: list[Any] = []
+    with suppress(*MALFORMED):
+        for event in events:
+            for delta in reader.feed(on_the_wire(name, event)):
+                json.dumps(delta)
+                deltas.append(delta)
+        deltas += reader.close()
+        found = reader.result()
+        if isinstance(found, Answer):
+            text = found.body["choices"][0]["message"].get("content") or ""
+            assert text == "".join(delta.get("content") or "" for delta in deltas)
+    assert reader.usage is None or reader.usage.output >= 0
+    assert all(isinstance(delta.get("content", ""), str) for delta in deltas)
 
 
 @pytest.mark.parametrize("name", PAIRS)
