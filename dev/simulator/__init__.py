@@ -1,1 +1,1 @@
-"""Stands in for paid providers: real wire protocols over HTTP, answers that are made up."""
+"""Provider simulator: the real wire protocols over HTTP, with answers that are made up."""

@@ -1,4 +1,4 @@
-"""Which provider does a request's path mean, and whose key does it carry?
+"""Request address: the provider that a path means and the key that a request carries.
 
 Provider prefixes: `/openai`, `/mistral`, `/azure`, `/self`, `/anthropic`, `/bedrock`; a path
 without one belongs to the dialect's own provider.

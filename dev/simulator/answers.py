@@ -1,4 +1,4 @@
-"""What does the simulated model say?
+"""Simulated answers: what the model says.
 
 Deterministic for a seed and a request. A scripted answer wins, then a tool call, then JSON that
 satisfies the schema, then made-up prose which says that it comes from a simulator.

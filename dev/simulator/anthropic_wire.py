@@ -1,4 +1,4 @@
-"""How does Anthropic's messages API speak? JSON, SSE, errors, rate headers."""
+"""Anthropic's messages API, from the provider's side: JSON, SSE, errors, rate limit headers."""
 
 import json
 from collections.abc import Iterator, Mapping

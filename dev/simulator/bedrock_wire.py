@@ -1,4 +1,4 @@
-"""How does AWS Bedrock's Converse speak? JSON, event streams, exceptions; it tells no limits."""
+"""Bedrock's Converse API, from the provider's side: JSON, event streams, exceptions, no limits."""
 
 import json
 from collections.abc import Iterator, Mapping

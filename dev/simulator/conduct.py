@@ -1,4 +1,4 @@
-"""How do the simulated providers behave: how fast, within which limits, failing how often?
+"""Conduct of the simulated providers: latency, limits, faults.
 
 Settings belong to a target: a model's name on the wire, an API key (`key:…`), or `*`. They are set
 by `POST /control`, and the most exact target wins, setting by setting.

@@ -1,4 +1,4 @@
-"""What is asked of a provider and what does it answer, whatever the wire dialect?"""
+"""Exchange: what is asked of a provider and what it answers, whatever the wire dialect."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

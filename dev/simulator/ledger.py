@@ -1,4 +1,4 @@
-"""Which calls did the simulated providers get? What tests count paid calls by."""
+"""Call ledger: the calls that the simulated providers got, for tests that count paid calls."""
 
 from collections import deque
 from dataclasses import asdict, dataclass

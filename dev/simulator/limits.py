@@ -1,4 +1,4 @@
-"""How many requests and tokens has a key left on a model? Token buckets, refilled by the second."""
+"""Rate limits: token buckets of requests and tokens for each key and model."""
 
 from dataclasses import dataclass
 from typing import TypeAlias

@@ -1,4 +1,4 @@
-"""How do OpenAI, Azure, Mistral and self-hosted servers speak? JSON, SSE, errors, rate headers."""
+"""OpenAI's chat API and its accents, from the provider's side: JSON, SSE, errors, rate limits."""
 
 import json
 import re

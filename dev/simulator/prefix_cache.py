@@ -1,4 +1,4 @@
-"""Which part of a prompt has the provider cached?
+"""Prefix cache: the part of a prompt that the provider has cached.
 
 Anthropic and Bedrock: up to a breakpoint that an earlier request set, found within 20 blocks, not
 below the model's minimum, refreshed by every hit. OpenAI and Mistral: by themselves, from 1,024

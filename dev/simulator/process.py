@@ -1,4 +1,4 @@
-"""Runs the simulator as a process of its own, for tests and benchmarks."""
+"""Simulator process: the simulator on a free port, for tests and benchmarks."""
 
 import json
 import subprocess

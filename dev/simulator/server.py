@@ -1,4 +1,4 @@
-"""Serves the simulated providers over HTTP, and `/control` for whoever runs the test.
+"""Simulator server: the simulated providers over HTTP, and `/control` for whoever runs the test.
 
 `POST /control` sets conduct (see `conduct.py`), `{"reset": true}` forgets everything,
 `{"script": [...]}` adds answers; `GET /control/calls?since=N` tells the calls.

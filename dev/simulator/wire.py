@@ -1,4 +1,4 @@
-"""What must a simulated wire dialect know? Each module `*_wire` is one."""
+"""Simulated wire protocol: what each module `*_wire` must know of its dialect."""
 
 from collections.abc import Iterator, Mapping
 from typing import Protocol, TypeAlias

@@ -1,0 +1,4 @@
+"""Anthropic room (pure): the messages dialect.
+
+Imports base, blocks, errors and the SSE parser.
+"""

@@ -65,27 +65,27 @@ def _version(request: ProviderRequest, body: Mapping[str, Any]) -> str:
     return request.deployment.api_version or (SAMPLING_VERSION if samples else NEWEST_VERSION)
 
 
-def _body(asked: BlockRequest) -> dict[str, Any]:
-    system = [{"type": "text", "text": text} for text in asked.system]
+def _body(request: BlockRequest) -> dict[str, Any]:
+    system = [{"type": "text", "text": text} for text in request.system]
     body: dict[str, Any] = {
-        "model": wire_model(asked.request),
+        "model": wire_model(request.call),
         "messages": [
             {"role": turn.role, "content": [_block(part) for part in turn.parts]}
-            for turn in asked.said.turns
+            for turn in request.chat.turns
         ],
         **({"system": system} if system else {}),
-        **_tools(asked),
-        **_generation(asked.generation),
-        **asked.applied.wire,
+        **_tools(request),
+        **_generation(request.generation),
+        **request.applied.wire,
     }
-    shaped = asked.applied.shaped
+    shaped = request.applied.shaped
     user = shaped.get("safety_identifier") or shaped.get("user")
     if isinstance(user, str):
         body["metadata"] = {"user_id": user}
     elif user:
-        asked.applied.warnings.append("user was dropped: it must be a text")
-    if asked.breakpoints is not None:
-        _mark(asked.breakpoints, body, asked.said)
+        request.applied.warnings.append("user was dropped: it must be a text")
+    if request.breakpoints is not None:
+        _mark(request.breakpoints, body, request.chat)
     return body
 
 
@@ -107,15 +107,15 @@ def _generation(settings: Generation) -> dict[str, Any]:
     return {"max_tokens": settings.limit, **fields}
 
 
-def _tools(asked: BlockRequest) -> dict[str, Any]:
-    tools = asked.tools.tools
+def _tools(request: BlockRequest) -> dict[str, Any]:
+    tools = request.tools.tools
     if not tools:
         return {}
     fields: dict[str, Any] = {
         "tools": [{"name": t.name, "input_schema": t.schema, **t.optional} for t in tools]
     }
-    choice = _choice(asked.tools.choice)
-    if asked.applied.shaped.get("parallel_tool_calls") is False:
+    choice = _choice(request.tools.choice)
+    if request.applied.shaped.get("parallel_tool_calls") is False:
         choice = {**(choice or {"type": "auto"}), "disable_parallel_tool_use": True}
     return fields | ({"tool_choice": choice} if choice is not None else {})
 
@@ -158,14 +158,14 @@ def _block(part: Part) -> dict[str, Any]:  # noqa: PLR0911 - a case a part
             assert_never(part)
 
 
-def _mark(plan: Breakpoints, body: dict[str, Any], said: Conversation) -> None:
+def _mark(plan: Breakpoints, body: dict[str, Any], chat: Conversation) -> None:
     """Put the breakpoints on the last block before each anchor; one that isn't there is skipped."""
     mark = {"type": "ephemeral"} | ({"ttl": plan.ttl} if plan.ttl != "5m" else {})
     for anchor in plan.anchors:
         if isinstance(anchor, str):
             block = body[anchor][-1] if body.get(anchor) else None
         else:
-            place = said.ends.get(anchor)
+            place = chat.ends.get(anchor)
             block = body["messages"][place[0]]["content"][place[1]] if place else None
         if block is not None:
             block["cache_control"] = mark

@@ -47,9 +47,9 @@ def anthropic_answer(message: object) -> Answer | ErrorReport:
     return assembly.assemble(_head(message), reason, anthropic_usage(message.get("usage")))
 
 
-def anthropic_usage(told: object) -> Usage:
+def anthropic_usage(value: object) -> Usage:
     """Normalised usage: Anthropic counts cached tokens outside of `input_tokens`."""
-    usage = mapping_of(told)
+    usage = mapping_of(value)
     thought = mapping_of(usage.get("output_tokens_details"))
     counts = token_counts(
         usage.get("input_tokens"),
@@ -149,13 +149,13 @@ class AnthropicReader:
                 self._assembly.add_signature(index, delta.get("signature"))
         return None
 
-    def _count(self, told: object) -> None:
+    def _count(self, value: object) -> None:
         """Counts are cumulative: a later one replaces an earlier one."""
-        self._counts |= {n: count for n, count in mapping_of(told).items() if count is not None}
+        self._counts |= {n: count for n, count in mapping_of(value).items() if count is not None}
 
 
-def _reason(told: object) -> str | None:
-    return _REASONS.get(told, "stop") if isinstance(told, str) else None
+def _reason(value: object) -> str | None:
+    return _REASONS.get(value, "stop") if isinstance(value, str) else None
 
 
 def _head(message: Mapping[str, Any]) -> dict[str, Any]:

@@ -24,11 +24,11 @@ _WEIGHT: Final[Mapping[str, int]] = {
 }
 
 
-def openai_reason(told: object) -> str | None:
+def openai_reason(value: object) -> str | None:
     """OpenAI's word for a finish reason; None when none is told."""
-    if not isinstance(told, str) or not told:
+    if not isinstance(value, str) or not value:
         return None
-    return _OPENAI.get(told, told)
+    return _OPENAI.get(value, value)
 
 
 def weightier(first: str | None, second: str | None) -> str | None:

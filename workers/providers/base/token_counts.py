@@ -9,9 +9,9 @@ from typing import Final
 MOST_TOKENS: Final = 1_000_000_000
 
 
-def token_counts(*told: object) -> tuple[int, ...] | None:
+def token_counts(*values: object) -> tuple[int, ...] | None:
     """The counts, 0 for one that is None; None when one of them can't be believed."""
-    counts = tuple(0 if count is None else count for count in told)
+    counts = tuple(0 if count is None else count for count in values)
     if all(_believable(count) for count in counts):
         return tuple(int(count) for count in counts if isinstance(count, int | float))
     return None

@@ -47,9 +47,9 @@ class ToolCallIds:
     _times: Counter[str] = field(default_factory=Counter)
     _calls: int = 0
 
-    def of_call(self, told: object) -> str:
+    def of_call(self, value: object) -> str:
         """The id of the next call. One that is missing, or was given before, is made."""
-        name = _name(told)
+        name = _name(value)
         self._times[name] += 1
         if not name or self._times[name] > 1:
             wire = self.form.conform(f"{name} call {self._calls}")
@@ -59,9 +59,9 @@ class ToolCallIds:
         self._open.append((name, wire))
         return wire
 
-    def of_result(self, told: object, place: str) -> str:
+    def of_result(self, value: object, place: str) -> str:
         """The id of the call that a result answers; without one, the first that has no result."""
-        name = _name(told)
+        name = _name(value)
         for index, (given, wire) in enumerate(self._open):
             if given == name or not name:
                 del self._open[index]
@@ -71,7 +71,7 @@ class ToolCallIds:
         return self.form.conform(name)
 
 
-def _name(told: object) -> str:
-    if isinstance(told, str):
-        return told
-    return str(told) if isinstance(told, int) and not isinstance(told, bool) else ""
+def _name(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else ""

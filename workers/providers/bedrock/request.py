@@ -64,21 +64,21 @@ class BedrockDialect:
         return BedrockReader()
 
 
-def _body(asked: BlockRequest) -> dict[str, Any]:
+def _body(request: BlockRequest) -> dict[str, Any]:
     messages = [
         {"role": turn.role, "content": [_block(part) for part in turn.parts]}
-        for turn in asked.said.turns
+        for turn in request.chat.turns
     ]
-    system: list[dict[str, Any]] = [{"text": text} for text in asked.system]
-    tools = _tools(asked)
-    if asked.breakpoints is not None:
-        _mark(asked.breakpoints, asked.said, messages, system, tools)
-    optional = {"system": system, "toolConfig": tools, **_generation(asked)}
+    system: list[dict[str, Any]] = [{"text": text} for text in request.system]
+    tools = _tools(request)
+    if request.breakpoints is not None:
+        _mark(request.breakpoints, request.chat, messages, system, tools)
+    optional = {"system": system, "toolConfig": tools, **_generation(request)}
     return {"messages": messages, **{name: value for name, value in optional.items() if value}}
 
 
-def _generation(asked: BlockRequest) -> dict[str, Any]:
-    settings, shaped = asked.generation, asked.applied.shaped
+def _generation(request: BlockRequest) -> dict[str, Any]:
+    settings, shaped = request.generation, request.applied.shaped
     inference = {
         "maxTokens": settings.limit,
         "temperature": settings.sampling.temperature,
@@ -100,8 +100,8 @@ def _generation(asked: BlockRequest) -> dict[str, Any]:
         "inferenceConfig": _set(inference),
         "outputConfig": output,
         "additionalModelRequestFields": _set(passed),
-        "requestMetadata": _metadata(asked),
-        "serviceTier": _tier(asked),
+        "requestMetadata": _metadata(request),
+        "serviceTier": _tier(request),
     }
 
 
@@ -109,22 +109,22 @@ def _set(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _metadata(asked: BlockRequest) -> Mapping[str, str] | None:
-    told = asked.applied.shaped.get("metadata")
-    if not told:
+def _metadata(request: BlockRequest) -> Mapping[str, str] | None:
+    metadata = request.applied.shaped.get("metadata")
+    if not metadata:
         return None
-    if isinstance(told, Mapping) and all(isinstance(value, str) for value in told.values()):
-        return told
-    asked.applied.warnings.append("metadata was dropped: it must be an object of texts")
+    if isinstance(metadata, Mapping) and all(isinstance(v, str) for v in metadata.values()):
+        return metadata
+    request.applied.warnings.append("metadata was dropped: it must be an object of texts")
     return None
 
 
-def _tier(asked: BlockRequest) -> dict[str, str] | None:
-    told = asked.applied.shaped.get("service_tier")
-    if told in _TIERS:
-        return {"type": told}
-    if told is not None and told != "auto":
-        asked.applied.warnings.append("service_tier was dropped: Bedrock has no such tier")
+def _tier(request: BlockRequest) -> dict[str, str] | None:
+    tier = request.applied.shaped.get("service_tier")
+    if tier in _TIERS:
+        return {"type": tier}
+    if tier is not None and tier != "auto":
+        request.applied.warnings.append("service_tier was dropped: Bedrock has no such tier")
     return None
 
 
@@ -133,10 +133,10 @@ def _structure(schema: AnswerSchema) -> dict[str, Any]:
     return {"jsonSchema": {"schema": to_json(schema.schema).decode(), **schema.labels}}
 
 
-def _tools(asked: BlockRequest) -> dict[str, Any]:
+def _tools(request: BlockRequest) -> dict[str, Any]:
     """Converse can't forbid the tools it is told of, but it must know of those in the history."""
-    tools, choice = asked.tools.tools, asked.tools.choice
-    used, warnings = asked.said.used_tools, asked.applied.warnings
+    tools, choice = request.tools.tools, request.tools.choice
+    used, warnings = request.chat.used_tools, request.applied.warnings
     if not used and (not tools or isinstance(choice, NoTool)):
         return {}
     if not tools:
@@ -146,7 +146,7 @@ def _tools(asked: BlockRequest) -> dict[str, Any]:
         warnings.append("tool_choice none was dropped: the conversation has used tools")
     chosen = _choice(choice)
     config: dict[str, Any] = {"tools": [{"toolSpec": _spec(tool)} for tool in tools]}
-    return config | ({"toolChoice": chosen} if chosen and asked.tools.tools else {})
+    return config | ({"toolChoice": chosen} if chosen and request.tools.tools else {})
 
 
 def _spec(tool: Tool) -> dict[str, Any]:
@@ -191,14 +191,14 @@ def _block(part: Part) -> dict[str, Any]:
 
 def _mark(
     plan: Breakpoints,
-    said: Conversation,
+    chat: Conversation,
     messages: Sequence[Mapping[str, Any]],
     system: list[dict[str, Any]],
     tools: Mapping[str, Any],
 ) -> None:
     """Put a cache point behind each anchor, from the last to the first: places stay valid."""
     point = {"cachePoint": {"type": "default"} | ({"ttl": plan.ttl} if plan.ttl != "5m" else {})}
-    ends = [said.ends[at] for at in plan.anchors if isinstance(at, int) and at in said.ends]
+    ends = [chat.ends[at] for at in plan.anchors if isinstance(at, int) and at in chat.ends]
     for turn, part in sorted(ends, reverse=True):
         messages[turn]["content"].insert(part + 1, point)
     if "system" in plan.anchors and system:

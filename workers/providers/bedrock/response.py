@@ -40,9 +40,9 @@ def bedrock_answer(response: object) -> Answer | ErrorReport | Failure:
     return _finished(assembly, response["stopReason"], usage, _tier(response))
 
 
-def bedrock_usage(told: object) -> Usage:
+def bedrock_usage(value: object) -> Usage:
     """Normalised usage: Bedrock counts cached tokens outside of `inputTokens`."""
-    usage = mapping_of(told)
+    usage = mapping_of(value)
     details = usage.get("cacheDetails")
     hours = [
         detail.get("inputTokens")

@@ -162,9 +162,9 @@ def _parts(message: Mapping[str, Any], place: str, ids: ToolCallIds) -> Iterator
         yield _tool_use(call, f"{place}.tool_calls[{index}]", ids)
 
 
-def _thinking(told: object, place: str) -> Iterator[Part]:
+def _thinking(value: object, place: str) -> Iterator[Part]:
     """A thought; one without a signature is another provider's, and nobody would believe it."""
-    block = object_in(told, place)
+    block = object_in(value, place)
     if block.get("type") == "redacted_thinking":
         yield RedactedThinking(name_in(block.get("data"), f"{place}.data"))
     elif block.get("signature"):
@@ -172,8 +172,8 @@ def _thinking(told: object, place: str) -> Iterator[Part]:
         yield Thinking(text, text_in(block["signature"], f"{place}.signature"))
 
 
-def _tool_use(told: object, place: str, ids: ToolCallIds) -> ToolUse:
-    call = object_in(told, place)
+def _tool_use(value: object, place: str, ids: ToolCallIds) -> ToolUse:
+    call = object_in(value, place)
     function = object_in(call.get("function"), f"{place}.function")
     name = name_in(function.get("name"), f"{place}.function.name")
     arguments = _arguments(function.get("arguments"), name, f"{place}.function.arguments")
@@ -189,9 +189,9 @@ def _content(
         content = text_in(message["refusal"], f"{place}.refusal")
     if isinstance(content, str):
         content = [{"type": "text", "text": content}]
-    for index, told in enumerate(list_in(content, f"{place}.content")):
+    for index, value in enumerate(list_in(content, f"{place}.content")):
         field = f"{place}.content[{index}]"
-        part = object_in(told, field)
+        part = object_in(value, field)
         match part.get("type"):
             case "text" | "refusal" as kind:
                 text = text_in(part.get(kind), f"{field}.{kind}")
@@ -206,12 +206,12 @@ def _content(
                 raise UnsupportedContent(f"{field}: content of type {shown} is not known here")
 
 
-def _arguments(told: object, name: str, place: str) -> Mapping[str, Any]:
+def _arguments(value: object, name: str, place: str) -> Mapping[str, Any]:
     """A call's arguments, which both dialects want as an object; some servers tell them as one."""
-    if isinstance(told, str):
+    if isinstance(value, str):
         try:
-            told = from_json(told) if told.strip() else None
+            value = from_json(value) if value.strip() else None
         except ValueError:
             message = f"{place}: the arguments of the call of {name!r} are not JSON"
             raise UnsupportedContent(message) from None
-    return {} if told is None else object_in(told, place)
+    return {} if value is None else object_in(value, place)

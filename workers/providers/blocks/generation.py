@@ -74,13 +74,13 @@ class Generation:
 def generation_of(
     request: ProviderRequest,
     applied: AppliedParameters,
-    said: Conversation,
+    chat: Conversation,
     choice: ToolChoice | None,
 ) -> Generation:
     """The settings; what isn't taken leaves a warning. Raises UnsupportedContent."""
     limit = request.body.max_completion_tokens or request.body.max_tokens
     limit = limit or request.model.max_output
-    plan = _thinking(request, applied, limit, said, choice)
+    plan = _thinking(request, applied, limit, chat, choice)
     return Generation(
         limit=limit,
         sampling=_sampling(request, applied, thinks=plan.field is not None),
@@ -136,8 +136,8 @@ def _not_taken(
 
 def _stops(applied: AppliedParameters) -> list[str] | None:
     """The stop sequences; None when there are none. Claude refuses those of white space only."""
-    told = applied.shaped.get("stop")
-    given = [told] if isinstance(told, str) else list_in(told, "stop")
+    value = applied.shaped.get("stop")
+    given = [value] if isinstance(value, str) else list_in(value, "stop")
     texts = [text_in(stop, f"stop[{index}]") for index, stop in enumerate(given)]
     stops = [stop for stop in texts if stop.strip()]
     if len(stops) < len(texts):
@@ -149,7 +149,7 @@ def _thinking(
     request: ProviderRequest,
     applied: AppliedParameters,
     limit: int,
-    said: Conversation,
+    chat: Conversation,
     choice: ToolChoice | None,
 ) -> ThinkingPlan:
     effort = applied.shaped.get("reasoning_effort")
@@ -164,7 +164,7 @@ def _thinking(
         why = "not taken beside a forced tool call"
     elif budgeted and budget < _BUDGETS["minimal"]:
         why = "max_tokens leaves no room for it"
-    elif budgeted and _awaits_thoughts(said):
+    elif budgeted and _awaits_thoughts(chat):
         why = "the tool calls before came without the model's own thoughts"
     if why is not None:
         applied.warnings.append(f"reasoning_effort was dropped: {why}")
@@ -174,14 +174,14 @@ def _thinking(
     return ThinkingPlan({"type": "adaptive"}, "low" if effort == "minimal" else effort)
 
 
-def _awaits_thoughts(said: Conversation) -> bool:
+def _awaits_thoughts(chat: Conversation) -> bool:
     """Whether Claude would miss its thoughts: in a loop of tool calls it wants them back.
 
     A loop that another provider began has none, and Claude answers it with 400 when it is to think.
     """
-    if len(said.turns) < 2 or not isinstance(said.turns[-1].parts[0], ToolResult):  # noqa: PLR2004 - a call, a result
+    if len(chat.turns) < 2 or not isinstance(chat.turns[-1].parts[0], ToolResult):  # noqa: PLR2004 - a call, a result
         return False
-    turn = said.turns[-2]
+    turn = chat.turns[-2]
     called = any(isinstance(part, ToolUse) for part in turn.parts)
     return called and not isinstance(turn.parts[0], Thinking | RedactedThinking)
 
@@ -192,16 +192,16 @@ def _schema(applied: AppliedParameters) -> AnswerSchema | None:
     if form.get("type") != "json_schema":
         return None
     place = "response_format.json_schema"
-    told = object_in(form.get("json_schema") or {}, place)
+    value = object_in(form.get("json_schema") or {}, place)
     schema = claude_schema(
-        object_in(told.get("schema") or {}, f"{place}.schema"), f"{place}.schema"
+        object_in(value.get("schema") or {}, f"{place}.schema"), f"{place}.schema"
     )
     if schema.moved:
         names = ", ".join(sorted(schema.moved)[:10])
         applied.warnings.append(f"response_format: {names} became words, this provider has no such")
     labels = {
-        name: text_in(told[name], f"{place}.{name}")
+        name: text_in(value[name], f"{place}.{name}")
         for name in ("name", "description")
-        if told.get(name)
+        if value.get(name)
     }
     return AnswerSchema(schema.schema, labels)

@@ -39,10 +39,10 @@ class LinkedImage:
 
 def image_of(part: Mapping[str, Any], field: str) -> ImagePart | LinkedImage:
     """The picture in an `image_url` part; Mistral's clients write the address without an object."""
-    told = part.get("image_url")
-    if isinstance(told, str):
-        return _image(told, f"{field}.image_url")
-    url = object_in(told, f"{field}.image_url").get("url")
+    value = part.get("image_url")
+    if isinstance(value, str):
+        return _image(value, f"{field}.image_url")
+    url = object_in(value, f"{field}.image_url").get("url")
     return _image(text_in(url, f"{field}.image_url.url"), f"{field}.image_url.url")
 
 

@@ -35,14 +35,14 @@ class ClaudeSchema:
     moved: set[str] = field(default_factory=set)
 
 
-def claude_schema(told: object, place: str) -> ClaudeSchema:
-    """`told` in the keywords that are taken. Raises UnsupportedContent where it is no schema."""
+def claude_schema(value: object, place: str) -> ClaudeSchema:
+    """`value` in the keywords that are taken. Raises UnsupportedContent where it is no schema."""
     moved: set[str] = set()
-    return ClaudeSchema(_translated(told, place, moved), moved)
+    return ClaudeSchema(_translated(value, place, moved), moved)
 
 
-def _translated(told: object, place: str, moved: set[str]) -> dict[str, Any]:
-    rest = dict(object_in(told, place))
+def _translated(value: object, place: str, moved: set[str]) -> dict[str, Any]:
+    rest = dict(object_in(value, place))
     schema: dict[str, Any] = {}
     for name in _DEFINITIONS:
         if name in rest:

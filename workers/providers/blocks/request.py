@@ -22,8 +22,8 @@ from workers.providers.blocks.tools import ToolSet, tools_of
 class BlockRequest:
     """One request, ready to be rendered."""
 
-    request: ProviderRequest
-    said: Conversation
+    call: ProviderRequest
+    chat: Conversation
     system: list[str]
     tools: ToolSet
     generation: Generation
@@ -33,7 +33,7 @@ class BlockRequest:
     @property
     def breakpoints(self) -> Breakpoints | None:
         """Where the provider is to cache the prompt, if anywhere."""
-        plan = self.request.prompt_cache
+        plan = self.call.prompt_cache
         return plan if isinstance(plan, Breakpoints) else None
 
 
@@ -56,12 +56,12 @@ def encode_body(
     if applied.refusals:
         return RequestRejected(message="; ".join(applied.refusals), code="unsupported_parameter")
     try:
-        said = conversation(request.body.messages)
-        applied.warnings += said.warnings
+        chat = conversation(request.body.messages)
+        applied.warnings += chat.warnings
         tools = tools_of(applied)
-        generation = generation_of(request, applied, said, tools.choice)
-        system = system_of(said.system, applied)
-        fields = render(BlockRequest(request, said, system, tools, generation, applied))
+        generation = generation_of(request, applied, chat, tools.choice)
+        system = system_of(chat.system, applied)
+        fields = render(BlockRequest(request, chat, system, tools, generation, applied))
         return EncodedBody(json_bytes(fields), fields, tuple(applied.warnings))
     except UnsupportedContent as problem:
         return rejected(problem)

@@ -61,16 +61,16 @@ class ToolSet:
 
 def tools_of(applied: AppliedParameters) -> ToolSet:
     """The tools and the choice. Raises UnsupportedContent."""
-    told = list_in(applied.shaped.get("tools"), "tools")
-    tools = tuple(_tool(tool, f"tools[{index}]") for index, tool in enumerate(told))
+    value = list_in(applied.shaped.get("tools"), "tools")
+    tools = tuple(_tool(tool, f"tools[{index}]") for index, tool in enumerate(value))
     choice = applied.shaped.get("tool_choice")
     if isinstance(choice, Mapping) and choice.get("type") == "allowed_tools":
         return _allowed(choice, tools)
     return ToolSet(tools, _choice(choice, applied))
 
 
-def _choice(told: object, applied: AppliedParameters) -> ToolChoice | None:
-    match told:
+def _choice(value: object, applied: AppliedParameters) -> ToolChoice | None:
+    match value:
         case None:
             return None
         case "auto":
@@ -86,13 +86,13 @@ def _choice(told: object, applied: AppliedParameters) -> ToolChoice | None:
             return None
 
 
-def _allowed(told: Mapping[str, Any], tools: tuple[Tool, ...]) -> ToolSet:
+def _allowed(value: Mapping[str, Any], tools: tuple[Tool, ...]) -> ToolSet:
     """OpenAI's choice among some of the tools: neither dialect has it, so the others are left out.
 
     Newer clients put its fields into an object of their own.
     """
     place = "tool_choice.allowed_tools"
-    fields = object_in(told.get("allowed_tools", told), place)
+    fields = object_in(value.get("allowed_tools", value), place)
     names = set()
     for index, item in enumerate(list_in(fields.get("tools"), f"{place}.tools")):
         allowed = object_in(item, f"{place}.tools[{index}]")
@@ -104,8 +104,8 @@ def _allowed(told: Mapping[str, Any], tools: tuple[Tool, ...]) -> ToolSet:
     return ToolSet(chosen, AnyTool() if fields.get("mode") == "required" else ModelChooses())
 
 
-def _tool(told: object, place: str) -> Tool:
-    tool = object_in(told, place)
+def _tool(value: object, place: str) -> Tool:
+    tool = object_in(value, place)
     if tool.get("type", "function") != "function":
         kind = repr(tool["type"])[:60]
         raise UnsupportedContent(f"{place}.type {kind} is not known here: only functions are")

@@ -242,9 +242,9 @@ def error_in_stream(body: Mapping[str, Any], code: str = "") -> ErrorReport:
     report = error_of_body(_SERVER_ERROR, body, code)
     inner = _inner(body)
     numbers = (inner.get("code"), inner.get("status"), inner.get("status_code"), body.get("code"))
-    told = next((status for status in map(_error_status, numbers) if status is not None), None)
+    numbered = next((status for status in map(_error_status, numbers) if status is not None), None)
     named = next((_IN_STREAM[name] for name in report.codes if name in _IN_STREAM), None)
-    return replace(report, status=told or named or report.status)
+    return replace(report, status=numbered or named or report.status)
 
 
 def _inner(body: Mapping[str, Any]) -> Mapping[str, Any]:

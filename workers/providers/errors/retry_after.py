@@ -68,8 +68,8 @@ def milliseconds_wait(text: str) -> float | None:
 
 def message_wait(message: str) -> float | None:
     """Seconds in "Please try again in 1m2.5s.", bounded; None when the message tells none."""
-    told = _IN_TEXT.search(message[:_LONGEST_MESSAGE])
-    return _clamped(_length(told[1]), LONGEST_WAIT_S) if told else None
+    wait = _IN_TEXT.search(message[:_LONGEST_MESSAGE])
+    return _clamped(_length(wait[1]), LONGEST_WAIT_S) if wait else None
 
 
 def seconds_until(at: datetime, now: datetime, longest_s: float = LONGEST_WAIT_S) -> float:

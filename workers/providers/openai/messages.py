@@ -52,12 +52,12 @@ def mistral_messages(messages: Sequence[_Message]) -> WireMessages:
     dropped: dict[str, None] = {}
     for message in map(_without_developer, messages):
         fields = _MISTRAL_FIELDS[message["role"]]
-        said = {name: message[name] for name in fields if name in message}
-        if not said.get("content") and message.get("refusal"):
-            said["content"] = message["refusal"]
+        wire_message = {name: message[name] for name in fields if name in message}
+        if not wire_message.get("content") and message.get("refusal"):
+            wire_message["content"] = message["refusal"]
         names = message.keys() - {*fields, *_EMPTY_HANDED}
         dropped |= dict.fromkeys(sorted(name for name in names if message[name]))
-        wire.append(_plain_parts(_with_ids(said, ids)))
+        wire.append(_plain_parts(_with_ids(wire_message, ids)))
     warnings = (f"the messages' {name} was dropped: Mistral has no such field" for name in dropped)
     return WireMessages(wire, tuple(warnings))
 

@@ -117,6 +117,5 @@ def _streaming(provider: str, applied: AppliedParameters, *, stream: bool) -> di
         return {}
     if provider == "mistral":
         return {"stream": True}
-    options: Mapping[str, Any] = applied.shaped.get("stream_options") or {}
-    told = object_in(options, "stream_options")
-    return {"stream": True, "stream_options": {**told, "include_usage": True}}
+    options = object_in(applied.shaped.get("stream_options") or {}, "stream_options")
+    return {"stream": True, "stream_options": {**options, "include_usage": True}}

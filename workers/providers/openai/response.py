@@ -55,9 +55,9 @@ def openai_answer(body: object) -> Answer | ErrorReport | Failure:
     return Answer(body | {"choices": choices}, usage, "refusal" if refused else reason)
 
 
-def openai_usage(told: object) -> Usage:
+def openai_usage(block: object) -> Usage:
     """Normalised usage: OpenAI counts cached tokens inside of `prompt_tokens`."""
-    usage = mapping_of(told)
+    usage = mapping_of(block)
     prompt = mapping_of(usage.get("prompt_tokens_details"))
     output = mapping_of(usage.get("completion_tokens_details"))
     counts = token_counts(
@@ -249,5 +249,5 @@ def _tells_error(body: Mapping[str, Any]) -> bool:
     """`error: null` is no error; some servers tell one with its fields at the top."""
     if body.get("error") or body.get("object") == "error":
         return True
-    told = body.get("message") or body.get("detail")
-    return isinstance(told, str) and "choices" not in body
+    words = body.get("message") or body.get("detail")
+    return isinstance(words, str) and "choices" not in body
