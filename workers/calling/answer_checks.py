@@ -1,14 +1,21 @@
 """Answer checks: the validators of one request, run off the event loop."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, TypeVar
 
 from observability.tracing.request_trace import RequestTrace
 from observability.tracing.semconv import CHECKS_FAILED
 from producers.contract import Validator
 from workers.calling.validators import CheckFunction, CheckProblem, failed_checks, invalid_checks
+
+_T = TypeVar("_T")
+_THREADS: Final = ThreadPoolExecutor(2, thread_name_prefix="answer-checks")
+"""Their own: however many checks are slow, everything else that needs a thread goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +25,14 @@ class AnswerChecks:
     validators: Sequence[Validator]
     named: Mapping[str, CheckFunction]
     """The operator's own."""
+    deadline_ms: int | None = None
+    """Unix milliseconds; None = the request has none."""
 
     async def mistake(self) -> str | None:
         """What is wrong with the checks themselves, for the caller; None if nothing is."""
         if not self.validators:
             return None
-        return await asyncio.to_thread(invalid_checks, self.validators, self.named)
+        return await _on_thread(lambda: invalid_checks(self.validators, self.named))
 
     async def problems(
         self, answer: Mapping[str, Any], trace: RequestTrace
@@ -35,8 +44,19 @@ class AnswerChecks:
         if not self.validators:
             return ()
         with trace.span("validate") as span:
-            problems = await asyncio.to_thread(failed_checks, self.validators, answer, self.named)
+            problems = await _on_thread(
+                lambda: failed_checks(self.validators, answer, self.named, self._left_s)
+            )
             if problems:
                 span.error = "validation_failed"
                 span.attributes = {CHECKS_FAILED: [problem.check for problem in problems]}
         return problems
+
+    @property
+    def _left_s(self) -> float:
+        """Until the deadline, when the thread is free."""
+        return math.inf if self.deadline_ms is None else self.deadline_ms / 1000 - time.time()
+
+
+async def _on_thread(check: Callable[[], _T]) -> _T:
+    return await asyncio.get_running_loop().run_in_executor(_THREADS, check)

@@ -112,7 +112,8 @@ class AnswerSource:
         return _obtained(result, context)
 
     def _loop(self, context: CallContext) -> FallbackLoop:
-        checks = AnswerChecks(context.item.validators, context.snapshot.checks)
+        item = context.item
+        checks = AnswerChecks(item.validators, context.snapshot.checks, item.deadline_ms)
         return FallbackLoop(self.caller, self.admission, self.rules, context, checks)
 
     def _reservation(

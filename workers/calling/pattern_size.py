@@ -9,6 +9,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+import regex
+
 MAX_PATTERN_CHARACTERS: Final = 2_000
 MAX_SIZE: Final = 20_000
 """Nodes; one takes about half a microsecond and 300 bytes."""
@@ -49,6 +51,19 @@ def too_large(*patterns: str) -> str | None:
         total += size
     if total > MAX_SIZE:
         return f"its repeats make {total:,} parts when written out, at most {MAX_SIZE:,} may be"
+    return None
+
+
+def unusable_pattern(*patterns: str) -> str | None:
+    """Why these patterns, of one check, can't be used; None if they can."""
+    large = too_large(*patterns)
+    if large is not None:
+        return large
+    try:
+        for pattern in patterns:
+            regex.compile(pattern)
+    except (regex.error, RecursionError, OverflowError, MemoryError, ValueError) as error:
+        return f"the pattern is invalid: {error}"
     return None
 
 

@@ -6,20 +6,14 @@ answer to its results will be.
 """
 
 import importlib
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, TypeAlias, assert_never
 
 import py3langid
 import regex
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError, ValidationError
-from jsonschema.protocols import Validator as SchemaValidator
-from jsonschema.validators import extend
-from referencing import Registry
-from referencing.exceptions import Unresolvable
 
 from producers.contract import (
     ChatBody,
@@ -34,12 +28,11 @@ from producers.contract import (
     answer_message,
     answer_text,
 )
-from workers.calling.pattern_size import too_large
+from runtime import limits
+from workers.calling.pattern_size import unusable_pattern
+from workers.calling.schema_check import PATTERN_SECONDS, json_problem, wrong_schema
 
-MAX_CHECKS: Final = 32
-"""Of one request."""
-
-REGEX_SECONDS: Final = 0.1
+_LONGEST_S: Final = limits.CHECK_MS.value / 1000
 _LEAST_LETTERS: Final = 20
 """Below which a language can't be told."""
 
@@ -72,8 +65,9 @@ def invalid_checks(
     validators: Sequence[Validator], named: Mapping[str, CheckFunction]
 ) -> str | None:
     """What is wrong with the checks themselves, for the one who sent them; None if nothing is."""
-    if len(validators) > MAX_CHECKS:
-        return f"validators: there are {len(validators):,} checks, at most {MAX_CHECKS} may be"
+    refusal = limits.CHECKS.refusal(len(validators))
+    if refusal is not None:
+        return f"validators: {refusal}"
     for n, validator in enumerate(validators):
         wrong = _invalid_check(validator, named)
         if wrong is not None:
@@ -82,14 +76,21 @@ def invalid_checks(
 
 
 def failed_checks(
-    validators: Sequence[Validator], answer: Mapping[str, Any], named: Mapping[str, CheckFunction]
+    validators: Sequence[Validator],
+    answer: Mapping[str, Any],
+    named: Mapping[str, CheckFunction],
+    seconds: float = _LONGEST_S,
 ) -> tuple[CheckProblem, ...]:
-    """Every problem of an answer, a `chat.completion`; may take milliseconds: not for the loop."""
+    """Every problem of an answer, a `chat.completion`; may take milliseconds: not for the loop.
+
+    seconds: that all checks may take; those that can't be made in this time have failed.
+    """
+    ends = time.monotonic() + min(seconds, _LONGEST_S)
     message, content = answer_message(answer), answer_text(answer)
     if message.get("tool_calls") and content is None:
         return ()
     text = content or message.get("refusal") or ""
-    messages = ((each.kind, _problem(each, text, named)) for each in validators)
+    messages = ((each.kind, _problem_by(ends, each, text, named)) for each in validators)
     return tuple(CheckProblem(kind, text) for kind, text in messages if text is not None)
 
 
@@ -106,10 +107,22 @@ def repair_request(
     return body.model_copy(update={"messages": [*body.messages, *more]})
 
 
-def _problem(validator: Validator, text: str, named: Mapping[str, CheckFunction]) -> str | None:
+def _problem_by(
+    ends: float, validator: Validator, text: str, named: Mapping[str, CheckFunction]
+) -> str | None:
+    """ends: monotonic seconds by which it must be known."""
+    left_s = ends - time.monotonic()
+    return (
+        "it can't be checked in time" if left_s <= 0 else _problem(validator, text, named, left_s)
+    )
+
+
+def _problem(
+    validator: Validator, text: str, named: Mapping[str, CheckFunction], left_s: float
+) -> str | None:
     match validator:
         case JsonSchemaCheck(json_schema=schema):
-            return _json_problem(schema, text)
+            return json_problem(schema, text, left_s)
         case RegexCheck(pattern=pattern):
             return _regex_problem(pattern, text)
         case ContainsCheck(texts=texts):
@@ -126,23 +139,9 @@ def _problem(validator: Validator, text: str, named: Mapping[str, CheckFunction]
             assert_never(validator)
 
 
-def _json_problem(schema: Mapping[str, Any], text: str) -> str | None:
-    try:
-        value = json.loads(text)
-    except ValueError as error:
-        return f"it must be JSON alone: {error}"
-    try:
-        broken = next(_schema(json.dumps(schema)).iter_errors(value), None)
-    except (Unresolvable, TimeoutError, RecursionError) as failed:
-        return f"its JSON can't be checked: {type(failed).__name__}"
-    if broken is None:
-        return None
-    return f"its JSON breaks the schema at {broken.json_path}: {broken.message[:200]}"
-
-
 def _regex_problem(pattern: str, text: str) -> str | None:
     try:
-        fits = regex.fullmatch(pattern, text, regex.DOTALL, timeout=REGEX_SECONDS)
+        fits = regex.fullmatch(pattern, text, regex.DOTALL, timeout=PATTERN_SECONDS)
     except TimeoutError:
         return f"it can't be matched with {pattern!r} in time"
     return None if fits else f"the whole of it must match the pattern {pattern!r}"
@@ -173,67 +172,15 @@ def _named_problem(name: str, test: CheckFunction, text: str) -> str | None:
 def _invalid_check(validator: Validator, named: Mapping[str, CheckFunction]) -> str | None:
     match validator:
         case JsonSchemaCheck(json_schema=schema):
-            return _wrong_schema(schema)
+            return wrong_schema(schema)
         case RegexCheck(pattern=pattern):
-            return _wrong_pattern(pattern)
+            return unusable_pattern(pattern)
+        case ContainsCheck(texts=texts):
+            return limits.CONTAINED_TEXTS.refusal(len(texts))
         case NamedCheck(name=name) if name not in named:
             return f"no check is called {name!r}; there are: {', '.join(named) or 'none'}"
         case _:
             return None
-
-
-def _wrong_pattern(*patterns: str) -> str | None:
-    large = too_large(*patterns)
-    if large is not None:
-        return large
-    try:
-        for pattern in patterns:
-            regex.compile(pattern)
-    except (regex.error, RecursionError, OverflowError, MemoryError, ValueError) as error:
-        return f"the pattern is invalid: {error}"
-    return None
-
-
-def _wrong_schema(schema: Mapping[str, Any]) -> str | None:
-    try:
-        _Checked.check_schema(schema)
-    except SchemaError as error:
-        return f"the schema is invalid at {error.json_path}: {error.message[:200]}"
-    keywords = list(_keywords(schema))
-    if any(name == "patternProperties" for name, _ in keywords):
-        return "patternProperties isn't supported here"
-    patterns = (value for name, value in keywords if name == "pattern")
-    return _wrong_pattern(*(value for value in patterns if isinstance(value, str)))
-
-
-def _keywords(schema: object) -> Iterator[tuple[str, object]]:
-    if isinstance(schema, Mapping):
-        yield from schema.items()
-        for value in schema.values():
-            yield from _keywords(value)
-    elif isinstance(schema, list):
-        for value in schema:
-            yield from _keywords(value)
-
-
-@lru_cache(maxsize=512)
-def _schema(text: str) -> SchemaValidator:
-    """The schema, ready to check; with an empty registry no reference is ever fetched."""
-    checked: SchemaValidator = _Checked(json.loads(text), registry=Registry())
-    return checked
-
-
-def _pattern(
-    _: SchemaValidator, pattern: str, instance: object, __: Mapping[str, Any]
-) -> Iterator[ValidationError]:
-    """JSON Schema's `pattern`, within the time limit."""
-    if isinstance(instance, str) and not regex.search(pattern, instance, timeout=REGEX_SECONDS):
-        yield ValidationError(f"{instance!r} does not match {pattern!r}")
-
-
-_Checked: Final[Any] = extend(  # type: ignore[no-untyped-call]
-    Draft202012Validator, {"pattern": _pattern}
-)
 
 
 def _load(name: str, place: str) -> CheckFunction:

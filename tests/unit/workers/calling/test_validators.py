@@ -89,7 +89,7 @@ def test_an_evil_pattern_costs_its_time_limit_and_no_more() -> None:
 def test_a_schema_fetches_nothing() -> None:
     schema = {"$ref": "http://127.0.0.1:9/schema.json"}
     assert problems("{}", kind="json_schema", schema=schema) == [
-        "its JSON can't be checked: _WrappedReferencingError"
+        f"its JSON can't be checked: {schema['$ref']!r} is no place in it, and none is fetched"
     ]
 
 
@@ -117,6 +117,7 @@ def test_a_tool_call_is_not_checked_yet() -> None:
             {"kind": "json_schema", "schema": {"anyOf": [{"patternProperties": {"a": {}}}]}},
             "patternProperties isn't supported",
         ),
+        ({"kind": "contains", "texts": ["a"] * 101}, "texts of a contains check: 101 texts"),
         (
             {"kind": "named", "name": "missing"},
             "no check is called 'missing'; there are: no_digits",
