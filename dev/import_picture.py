@@ -12,8 +12,8 @@ _HEAD: Final = """# Who imports whom
 
 Drawn from the code by `make docs`; a test holds it. An arrow says "imports"; a number on it, how
 many imports between modules it stands for. `make check` holds the direction: a room imports what
-is drawn below it, and nothing runs back up. The entry points (`python -m workers`) are left out: each
-starts the one command, which stands above them all.
+is drawn below it, and nothing runs back up. The entry points (`python -m workers`) are left out:
+each starts the one command, which stands above them all.
 """
 
 
