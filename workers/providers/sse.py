@@ -23,11 +23,16 @@ class SseParser:
         """The data of each event that `received` finishes."""
         # pieces of a line are joined once, when it ends: joining them as they come would cost the
         # square of a long line's length
-        self._rest.append(received)
-        if b"\n" not in received:
+        if self._rest:
+            self._rest.append(received)
+            if b"\n" not in received:
+                return []
+            received = b"".join(self._rest)
+        lines = received.split(b"\n")
+        rest = lines.pop()
+        self._rest = [rest] if rest else []
+        if not lines:
             return []
-        lines = b"".join(self._rest).split(b"\n")
-        self._rest = [lines.pop()]
         if not self._begun:
             self._begun = True
             lines[0] = lines[0].removeprefix(_BOM)

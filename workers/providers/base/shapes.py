@@ -24,7 +24,7 @@ def rejected(problem: UnsupportedContent) -> RequestRejected:
 
 def object_in(value: object, field: str) -> Mapping[str, Any]:
     """`value`, which must be an object."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return value
     raise UnsupportedContent(f"{field} must be an object")
 

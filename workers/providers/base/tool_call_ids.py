@@ -5,7 +5,6 @@ first, and each provider has its own idea of what an id looks like.
 """
 
 import re
-from collections import Counter
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Final
@@ -44,13 +43,13 @@ class ToolCallIds:
     _open: list[tuple[str, str]] = field(default_factory=list)
     """(id as told, id on the wire) of the calls without a result so far."""
 
-    _times: Counter[str] = field(default_factory=Counter)
+    _times: dict[str, int] = field(default_factory=dict)
     _calls: int = 0
 
     def of_call(self, value: object) -> str:
         """The id of the next call. One that is missing, or was given before, is made."""
         name = _name(value)
-        self._times[name] += 1
+        self._times[name] = self._times.get(name, 0) + 1
         if not name or self._times[name] > 1:
             wire = self.form.conform(f"{name} call {self._calls}")
         else:

@@ -131,15 +131,17 @@ class OpenAiReader:
             self._head = {name: chunk.get(name) for name in ("id", "created", "model")}
         if chunk.get("service_tier"):
             self._head["service_tier"] = chunk["service_tier"]
-        if isinstance(usage := chunk.get("usage"), Mapping) and usage:
+        if usage := mapping_of(chunk.get("usage")):
             self._usage_block = usage
         choices = chunk.get("choices")
         return self._choice(choices[0]) if choices else None
 
     def _choice(self, choice: Mapping[str, Any]) -> Delta | None:
-        self._reason = weightier(self._reason, openai_reason(choice.get("finish_reason")))
-        logprobs = mapping_of(choice.get("logprobs")).get("content")
-        self._logprobs += logprobs if isinstance(logprobs, list) else ()
+        if (reason := choice.get("finish_reason")) is not None:
+            self._reason = weightier(self._reason, openai_reason(reason))
+        if (report := choice.get("logprobs")) is not None:
+            logprobs = mapping_of(report).get("content")
+            self._logprobs += logprobs if isinstance(logprobs, list) else ()
         # Azure's filter reports come in choices without a delta, or with null for one; a whole
         # message in an event counts, unless it only repeats what came in pieces
         delta = choice.get("delta")
@@ -148,8 +150,11 @@ class OpenAiReader:
         return self._delta(mapping_of(delta)) or None
 
     def _delta(self, given: Mapping[str, Any]) -> Delta:
+        content = given.get("content")
+        if content is not None and not isinstance(content, str):
+            given = plain_content(given)
         delta: Delta = {}
-        for name, value in plain_content(given).items():
+        for name, value in given.items():
             if value is None:
                 continue
             if name == "tool_calls":
@@ -249,5 +254,6 @@ def _tells_error(body: Mapping[str, Any]) -> bool:
     """`error: null` is no error; some servers tell one with its fields at the top."""
     if body.get("error") or body.get("object") == "error":
         return True
-    words = body.get("message") or body.get("detail")
-    return isinstance(words, str) and "choices" not in body
+    if "choices" in body:
+        return False
+    return isinstance(body.get("message") or body.get("detail"), str)
