@@ -61,6 +61,7 @@ check: $(READY)  ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
+	$(BIN)/python -m dev.generated_docs --check
 
 BENCH ?= bench.pipeline
 bench: $(READY) $(EMBEDDER) ## the pipeline beside its physical limit (BENCH=bench.cache: the cache ...)
