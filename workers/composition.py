@@ -26,7 +26,7 @@ from runtime.budgets.reservations import BudgetLedger
 from runtime.config.catalog import Catalog
 from runtime.config.pricing import Pricing
 from runtime.config.reload import ReloadedConfig
-from runtime.process.process import ServiceProcess, background_task
+from runtime.process.process import ServiceProcess
 from runtime.redis.connection import RedisLink, connect_redis
 from runtime.redis.pipelining import PipelineLane
 from workers.accounting.llm_judge import LlmJudge
@@ -71,13 +71,13 @@ async def build_pool(
     lookup = await _lookup(parts, catalog, redis, session, environment)
     pricing = Pricing(load_price_book())
     admission = _admission(process, catalog, link)
-    follow = live.watch(lambda snapshot: admission.configure(snapshot.catalog))
-    for work in (
-        admission.share_with_fleet(),
-        update_health_gauges(admission, process.metrics),
-        follow,
+    follow = partial(live.watch, lambda snapshot: admission.configure(snapshot.catalog))
+    for name, work in (
+        ("fleet state", admission.share_with_fleet),
+        ("health gauges", partial(update_health_gauges, admission, process.metrics)),
+        ("configuration", follow),
     ):
-        parts.enter_context(background_task(work))
+        parts.enter_context(process.background.running(name, work))
     budgets = BudgetLedger(partial(datetime.now, UTC), link)
     caller = _caller(admission, pricing, link, environment.get("TIKTOKEN_CACHE_DIR"))
     cancellations = Cancellations()
@@ -136,7 +136,10 @@ def _redis(parts: AsyncExitStack, url: str) -> tuple[Redis, RedisLink]:
 
 
 def _admission(process: ServiceProcess, catalog: Catalog, link: RedisLink) -> DeploymentAdmission:
-    state = SharedFleetState(link, f"{socket.gethostname()}:{os.getpid()}")
+    unreadable = partial(
+        process.metrics.count, "switchgear_shared_state_errors_total", "unreadable news"
+    )
+    state = SharedFleetState(link, f"{socket.gethostname()}:{os.getpid()}", unreadable)
     now = asyncio.get_running_loop().time
     return DeploymentAdmission(catalog, now, partial(_heard, process.metrics), shared=state)
 

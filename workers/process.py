@@ -18,7 +18,7 @@ from runtime.consuming.retry_topics import DELAYS_MS
 from runtime.consuming.slots import Slots
 from runtime.consuming.stream import ConsumerStream, StreamSettings
 from runtime.process.control_topics import ControlTopics
-from runtime.process.process import ServiceProcess, background_task, service_process
+from runtime.process.process import ServiceProcess, service_process
 from runtime.process.settings import ServiceSettings
 from workers.composition import build_pool
 from workers.request.dependencies import PoolDependencies
@@ -70,7 +70,8 @@ async def _serve_queues(process: ServiceProcess, pool: PoolDependencies, queues:
     backlog = max(concurrency, _BACKLOG // len(queues))
     settings = StreamSettings(concurrency, backlog=backlog, slots=Slots(concurrency))
     members = [_member(process, pool, queue, settings) for queue in queues]
-    with background_task(update_consumer_gauges(process.metrics, members, pool.tier)):
+    gauges = partial(update_consumer_gauges, process.metrics, members, pool.tier)
+    with process.background.running("consumer gauges", gauges):
         async with asyncio.TaskGroup() as running:
             for member in members:
                 running.create_task(member.stream.run(process.stop))

@@ -128,9 +128,10 @@ OPERATIONS_DASHBOARD: Final = Dashboard(
             "cps",
         ),
         Panel(
-            "Went on without Redis",
-            rate("switchgear_shared_state_errors_total", "operation"),
-            "{{operation}}",
+            "Went on without Redis, or without a background task",
+            f"{rate('switchgear_shared_state_errors_total', 'operation')}"
+            f" or {rate('switchgear_background_failures_total', 'task')}",
+            "{{operation}}{{task}}",
             "cps",
         ),
     ),

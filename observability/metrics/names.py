@@ -27,6 +27,7 @@ CounterName: TypeAlias = Literal[
     "switchgear_breaker_transitions_total",
     "switchgear_groundedness_checks_total",
     "switchgear_shared_state_errors_total",
+    "switchgear_background_failures_total",
     "switchgear_ledger_events_total",
 ]
 GaugeName: TypeAlias = Literal[
@@ -125,6 +126,9 @@ COUNTERS: Final[dict[CounterName, Spec]] = {
     ),
     "switchgear_shared_state_errors_total": Spec(
         "Operations that Redis failed and that we went on without.", ("operation",)
+    ),
+    "switchgear_background_failures_total": Spec(
+        "Background tasks that failed and were begun again.", ("task",)
     ),
     "switchgear_ledger_events_total": Spec(
         "Usage events read; result: booked, duplicate, unreadable.", ("result",)

@@ -28,7 +28,7 @@ from runtime.consuming.headers import lane_of
 from runtime.consuming.kafka_source import KafkaSource
 from runtime.consuming.stream import ConsumerStream, StreamSettings
 from runtime.process.control_topics import ControlTopics
-from runtime.process.process import ServiceProcess, background_task, service_process
+from runtime.process.process import ServiceProcess, service_process
 from runtime.process.settings import ServiceSettings
 from runtime.redis.connection import RedisLink, connect_redis
 
@@ -48,7 +48,8 @@ async def serve_router(settings: ServiceSettings) -> None:
         live = ReloadedConfig(
             settings.config, lambda catalog: routing_config(catalog, pricing, model, outcomes)
         )
-        parts.enter_context(background_task(live.watch(lambda _: None)))
+        watch = partial(live.watch, lambda _: None)
+        parts.enter_context(process.background.running("configuration", watch))
         budget_usage = _budget_usage(parts, process, live)
         declare_router_control(
             process.control,
@@ -66,9 +67,9 @@ async def serve_router(settings: ServiceSettings) -> None:
         )
         source = KafkaSource(settings, [topics.REQUESTS], _GROUP, settings.session_timeout_s)
         stream = _stream(source, router)
-        with background_task(
-            update_consumer_gauges(process.metrics, [Member(stream, source)], "router")
-        ):
+        members = [Member(stream, source)]
+        gauges = partial(update_consumer_gauges, process.metrics, members, "router")
+        with process.background.running("consumer gauges", gauges):
             await stream.run(process.stop)
 
 
@@ -79,7 +80,7 @@ def _budget_usage(
     parts.push_async_callback(link.redis.aclose)
     budgets = BudgetLedger(partial(datetime.now, UTC), link)
     usage = BudgetUsage(budgets, link, lambda: live().catalog, process.metrics)
-    parts.enter_context(background_task(usage.poll()))
+    parts.enter_context(process.background.running("budget usage", usage.poll))
     return usage
 
 

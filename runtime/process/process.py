@@ -3,8 +3,8 @@
 import asyncio
 import gc
 import signal
-from collections.abc import AsyncIterator, Coroutine, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -17,6 +17,7 @@ from producers.contract import topics
 from producers.kafka.aiokafka_broker import KafkaBroker
 from producers.kafka.broker import Outgoing
 from runtime.process import dead_letters
+from runtime.process.background_tasks import BackgroundTasks
 from runtime.process.control_topics import ControlTopics
 from runtime.process.retrying_publisher import RetryingPublisher
 from runtime.process.settings import ServiceSettings
@@ -34,6 +35,7 @@ class ServiceProcess:
     stop: asyncio.Event
     control: ControlTopics
     """Declared by the process, which then enters its context."""
+    background: BackgroundTasks
 
 
 @asynccontextmanager
@@ -49,14 +51,16 @@ async def service_process(settings: ServiceSettings, name: str) -> AsyncIterator
             parts.enter_context(push_metrics(metrics, name, settings.otlp_metrics))
         tracer = parts.enter_context(tracing(name, tracing_of(settings)))
         broker = await parts.enter_async_context(KafkaBroker(settings, name))
+        stop = _stop_on_signals()
         yield ServiceProcess(
             settings,
             broker,
             RetryingPublisher(broker, partial(_count_dead_letters, metrics)),
             tracer,
             metrics,
-            _stop_on_signals(),
+            stop,
             ControlTopics(settings, name, partial(_count_skipped, metrics)),
+            BackgroundTasks(stop, partial(_count_background_failure, metrics)),
         )
 
 
@@ -81,20 +85,14 @@ def _count_skipped(metrics: MetricsRegistry, topic: str) -> None:
     metrics.count("switchgear_control_skipped_total", topic)
 
 
+def _count_background_failure(metrics: MetricsRegistry, task: str) -> None:
+    metrics.count("switchgear_background_failures_total", task)
+
+
 def _collect_garbage_less_often() -> None:
     """Requests make no cycles to speak of: the default thresholds cost a sixth of the CPU."""
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
-
-
-@contextmanager
-def background_task(work: Coroutine[None, None, None]) -> Iterator[None]:
-    """`work` goes on beside until the context is left."""
-    task = asyncio.create_task(work)
-    try:
-        yield
-    finally:
-        task.cancel()
 
 
 def _stop_on_signals() -> asyncio.Event:

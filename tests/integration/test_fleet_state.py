@@ -1,4 +1,5 @@
 import asyncio
+import json
 import os
 import signal
 import time
@@ -22,7 +23,7 @@ from workers.health.limits.rate_budget import (
     full_buckets,
     grant_lease,
 )
-from workers.health.shared_state import BreakerNews, SharedFleetState
+from workers.health.shared_state import BREAKERS, NEWS, BreakerNews, SharedFleetState
 from workers.providers.base.call_outcome import Completion, RateLimited, ServerError
 
 pytestmark = pytest.mark.redis
@@ -47,8 +48,12 @@ class Worker:
     def __init__(self, name: str, url: str, known: Catalog) -> None:
         self.link = RedisLink(connect_redis(url))
         self.heard: list[Transition] = []
-        self.state = SharedFleetState(self.link, name)
+        self.skipped = 0
+        self.state = SharedFleetState(self.link, name, self._skip)
         self.fleet = DeploymentAdmission(known, time.time, self.heard.append, shared=self.state)
+
+    def _skip(self) -> None:
+        self.skipped += 1
 
     async def admitted(self, target: str = "a") -> CallPermit:
         permit = await self.fleet.admit(target, 10)
@@ -137,6 +142,47 @@ async def test_an_operator_holds_a_breaker_against_all_outcomes(redis_url: str) 
             BreakerNews(key, "closed", "operator", "forced", force=True)
         )
         await until(lambda: not shut(first) and not shut(second))
+
+
+KEY = "acme/default/a/m"
+JUNK: list[str | bytes] = [
+    *("{", "[]", "null", "{}", '"text"', "[" * 5_000),
+    *('{"breaker": 1}', '{"breaker":"b","state":"half","by":"x","reason":"new reason","for_s":1}'),
+    *(f'{{"breaker":"b","state":"open","by":"x","for_s":{n}}}' for n in ("1e999", "-1", '"a"')),
+    json.dumps({"breaker": "b" * 10_000, "state": "open", "by": "x"}),
+]
+
+
+async def test_junk_is_skipped_and_counted_and_the_operator_is_heard(redis_url: str) -> None:
+    async with workers(redis_url, 2) as (first, second):
+        redis = first.link.redis
+        for junk in JUNK:
+            assert await redis.publish(NEWS, junk) == 2
+        await until(lambda: first.skipped == second.skipped == len(JUNK))
+        # what isn't UTF-8 costs the subscription, which begins anew
+        await redis.publish(NEWS, b"\xff\xfe")
+        held = BreakerNews(KEY, "forced_open", "operator", "forced", force=True)
+        assert await first.state.publish(held)
+        await until(lambda: shut(first) and shut(second))
+        assert first.skipped == second.skipped == len(JUNK) + 1
+        newer = {"breaker": KEY, "state": "closed", "by": "o", "a field of a later version": [1]}
+        await redis.publish(NEWS, json.dumps(newer))
+        await until(lambda: not shut(first) and not shut(second))
+
+
+async def test_junk_entries_hide_no_breaker_and_are_replaced(redis_url: str) -> None:
+    async with workers(redis_url) as (first,):
+        await first.link.redis.hset(BREAKERS, mapping={f"j{n}": j for n, j in enumerate(JUNK)})
+        await first.link.redis.hset(BREAKERS, KEY, "{")
+        await first.link.redis.hset(BREAKERS, b"\xff", "{}")
+        held = BreakerNews(KEY, "forced_open", "operator", "forced", force=True)
+        other = BreakerNews("j5", "open", "w", "quota", 60)
+        assert await first.state.publish(held)
+        assert await first.state.publish(other)
+        async with workers(redis_url) as (late,):
+            assert shut(late)
+            assert {news.breaker for news in await late.state.all_news()} == {KEY, "j5"}
+            assert late.skipped >= len(JUNK)
 
 
 async def test_a_longer_opening_is_not_cut_short_by_a_shorter_one(redis_url: str) -> None:

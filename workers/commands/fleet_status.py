@@ -4,10 +4,12 @@
 """
 
 import asyncio
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import cast
 
+from pydantic import ValidationError
 from redis.asyncio import Redis
 from rich.console import Console, Group
 from rich.live import Live
@@ -48,11 +50,18 @@ class FleetView:
 async def fleet_view(redis: Redis, settings: KafkaSettings, catalog: Catalog) -> FleetView:
     """Raises RedisError or KafkaError when either is away: without them there is no view."""
     stored = await cast("Awaitable[dict[str, str]]", redis.hgetall(REPORTS))
-    reports = [WorkerReport.model_validate_json(text) for text in stored.values()]
+    reports = list(_readable(stored.values()))
     news = await SharedFleetState(RedisLink(redis), "status").all_news()
     queues = [queue for tier in catalog.tiers for queue in queues_of(catalog, tier)]
     lag = await consumer_lag(settings, {group_of(queue): [queue] for queue in queues})
     return FleetView(sorted(report.worker for report in reports), fleet_status(reports, news), lag)
+
+
+def _readable(reports: Iterable[str]) -> Iterator[WorkerReport]:
+    """Without those of other versions, which this one has no words for."""
+    for text in reports:
+        with suppress(ValidationError):
+            yield WorkerReport.model_validate_json(text)
 
 
 def fleet_tables(view: FleetView) -> Group:

@@ -6,12 +6,14 @@ Durations travel instead of instants, so that no two clocks need to agree.
 """
 
 import asyncio
-import json
-from collections.abc import Awaitable, Callable, Sequence
+import logging
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeAlias, cast
+from typing import Annotated, Any, Final, Literal, TypeAlias, cast
 
+from pydantic import Field, TypeAdapter, ValidationError
 from redis.asyncio.client import PubSub
+from redis.client import NEVER_DECODE
 
 from runtime.circuit_breaker.rules import Reason
 from runtime.redis.connection import RedisLink, raise_if_cancelled
@@ -27,6 +29,10 @@ BREAKERS: Final = named("breakers")
 NEWS: Final = named("breakers", "news")
 WORKERS: Final = named("workers")
 REPORTS: Final = named("workers", "reports")
+_log: Final = logging.getLogger(__name__)
+_LONGEST_OPEN_S: Final = 7 * 86_400.0
+_Seconds: TypeAlias = Annotated[float, Field(ge=0, le=_LONGEST_OPEN_S, allow_inf_nan=False)]
+_Name: TypeAlias = Annotated[str, Field(min_length=1, max_length=500)]
 _PING_EVERY_S: Final = 0.5
 _PROBE_LEASE_S: Final = 10.0
 _UNLIMITED: Final = -1.0
@@ -36,22 +42,44 @@ _UNLIMITED: Final = -1.0
 class BreakerNews:
     """A breaker's state as one worker, or an operator, announces it; the fields are the wire's."""
 
-    breaker: str
+    breaker: _Name
     state: SharedBreakerState
-    by: str
+    by: _Name
     """The worker's or the operator's name."""
     reason: Reason = "failures"
-    for_s: float = 0
+    for_s: _Seconds = 0
     """How long it stays open, in seconds."""
     force: bool = False
     """An operator's word, which replaces an operator's word."""
 
 
-class SharedFleetState:
-    """One worker's side of what the fleet shares. worker: a name that no other process has."""
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A breaker's state as `publish_news.lua` keeps it. ends: Unix seconds, of an open one."""
 
-    def __init__(self, link: RedisLink, worker: str) -> None:
+    state: SharedBreakerState
+    by: _Name
+    reason: Reason
+    ends: float
+
+
+_NEWS: Final[TypeAdapter[BreakerNews]] = TypeAdapter(BreakerNews)
+_KEPT: Final[TypeAdapter[_Kept]] = TypeAdapter(_Kept)
+
+
+class SharedFleetState:
+    """One worker's side of what the fleet shares."""
+
+    def __init__(
+        self, link: RedisLink, worker: str, report_unreadable: Callable[[], None] = lambda: None
+    ) -> None:
+        """worker: a name that no other process has.
+
+        report_unreadable: called for each message or entry that is skipped: other versions write
+        what this one doesn't know, and Redis may have other users.
+        """
         self._link = link
+        self._report_unreadable = report_unreadable
         self.worker: Final = worker
         self.subscribed: Final = asyncio.Event()
         """Set once this worker gets the fleet's news."""
@@ -94,14 +122,30 @@ class SharedFleetState:
         """Every breaker that isn't simply closed. Raises RedisError when Redis is away."""
         redis = self._link.redis
         seconds, micros = await redis.time()
-        stored = await cast("Awaitable[dict[str, str]]", redis.hgetall(BREAKERS))
-        now = seconds + micros / 1e6
-        entries = ((breaker, json.loads(text)) for breaker, text in stored.items())
-        return [
-            BreakerNews(breaker, entry["state"], entry["by"], entry["reason"], entry["ends"] - now)
-            for breaker, entry in entries
-            if entry["state"] != "open" or entry["ends"] > now
-        ]
+        # bytes: one entry that isn't UTF-8 must not hide the others
+        reading = redis.execute_command(  # type: ignore[no-untyped-call]
+            "HGETALL", BREAKERS, **{NEVER_DECODE: True}
+        )
+        stored = await cast("Awaitable[dict[bytes, bytes]]", reading)
+        return list(self._kept_news(stored, seconds + micros / 1e6))
+
+    def _kept_news(self, stored: Mapping[bytes, bytes], now: float) -> Iterator[BreakerNews]:
+        """now: Unix seconds, by Redis' clock."""
+        for breaker, text in stored.items():
+            try:
+                kept = _KEPT.validate_json(text)
+                for_s = max(0.0, kept.ends - now) if kept.state == "open" else 0.0
+                news = {"breaker": breaker.decode(), "state": kept.state, "by": kept.by}
+                entry = _NEWS.validate_python({**news, "reason": kept.reason, "for_s": for_s})
+            except (ValidationError, UnicodeDecodeError):
+                self._skip("an entry of a breaker")
+                continue
+            if entry.state != "open" or entry.for_s > 0:
+                yield entry
+
+    def _skip(self, what: str) -> None:
+        self._report_unreadable()
+        _log.warning("skipped in Redis: %s that can't be read", what)
 
     async def take_probe(self, breaker: str, number: int, places: int) -> bool:
         """Whether the fleet has a place left for this worker's probe; yes when Redis is away."""
@@ -153,6 +197,10 @@ class SharedFleetState:
                     await self._listen_while_up(on_news, on_connect)
                 except REDIS_UNAVAILABLE:
                     self._link.lose()
+                except UnicodeDecodeError:
+                    # of a message: the subscription's connection is left in the middle of it
+                    self._skip("news of a breaker")
+                    continue
             await asyncio.sleep(_PING_EVERY_S)
 
     async def _listen_while_up(
@@ -172,7 +220,11 @@ class SharedFleetState:
         while (left_s := ends - loop.time()) > 0:
             message = await channel.get_message(timeout=left_s)
             if message is not None:
-                news = BreakerNews(**json.loads(message["data"]))
+                try:
+                    news = _NEWS.validate_json(message["data"])
+                except ValidationError:
+                    self._skip("news of a breaker")
+                    continue
                 if news.by != self.worker:
                     on_news(news)
 

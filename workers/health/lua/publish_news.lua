@@ -6,7 +6,9 @@ local time = redis.call('TIME')
 local now = time[1] + time[2] / 1e6
 local kept = redis.call('HGET', KEYS[1], breaker)
 if kept and force == '0' then
-  local old = cjson.decode(kept)
+  local readable, old = pcall(cjson.decode, kept)
+  if not readable or type(old) ~= 'table' then old = {} end
+  old = {state = tostring(old.state), ends = tonumber(old.ends) or 0}
   if string.sub(old.state, 1, 6) == 'forced' then return 0 end
   if state == 'open' and old.ends > now + for_s then return 0 end
 end
