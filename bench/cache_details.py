@@ -4,7 +4,8 @@
 
 A pair is joined when both texts have one canonical form, and accepted when, besides, the verifier
 and the guard would serve one's answer for the other, at the targets of 1 % and 5 % false hits.
-Pairs are JSON lines of `a`, `b`, `same`, `kind`, `language`. Those of the repository are written to
+Pairs are JSON lines of `a`, `b`, `same`, `kind`, `language`, `split`: the guard was made with the
+`first` before its eyes, a later one was unseen when it was first scored. Results are written to
 bench/results/cache_details.json. --wrong: also prints the pairs that come out wrong.
 """
 
@@ -105,7 +106,15 @@ def main() -> None:
     pairs, bad_lines = split_lines(read_pairs_file(options.pairs))
     assert not bad_lines
     judged = judged_pairs(pairs)
-    figures = {"all": counts(judged), "by kind": by_group(judged)}
+    splits = sorted({str(pair.fields.get("split", "own")) for pair in judged})
+    figures = {
+        "all": counts(judged),
+        "by split": {
+            split: counts(pair for pair in judged if pair.fields.get("split", "own") == split)
+            for split in splits
+        },
+        "by kind": by_group(judged),
+    }
     if options.pairs == PAIRS:
         RESULTS.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n")
     print(json.dumps(figures["all"], indent=1))

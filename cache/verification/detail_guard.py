@@ -8,7 +8,12 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
-from cache.verification.detail_vocabulary import EXACT_OPPOSITES, SIGNED_UNITS
+from cache.verification.detail_vocabulary import (
+    EXACT_OPPOSITES,
+    KNOWN_UNITS,
+    NEGATING_PREFIXES,
+    SIGNED_UNITS,
+)
 from cache.verification.exact_details import (
     ExactDetails,
     accent_differs,
@@ -21,6 +26,8 @@ from cache.verification.lexical_guard import Detail, Difference, differences
 from cache.verification.roles import modality_differs, order_differs, persons_swapped
 from cache.verification.tokenizer import QuestionWords, tokenize_question
 
+_STEM: Final = 4
+"""Letters of the shortest word that a prefix negates."""
 _UNTOLD: Final = ""
 """A decisive objection names its kind, which is enough to find it in the texts."""
 
@@ -71,7 +78,7 @@ def _of_tokens(
     a: QuestionWords, b: QuestionWords, details_a: ExactDetails, details_b: ExactDetails
 ) -> Iterator[Detail]:
     only_a, only_b = set(a.tokens) - set(b.tokens), set(b.tokens) - set(a.tokens)
-    if any(frozenset({left, right}) in EXACT_OPPOSITES for left in only_a for right in only_b):
+    if any(_are_opposite(left, right) for left in only_a for right in only_b):
         yield "exact opposite"
     if a.tokens != b.tokens:
         if "".join(a.tokens) == "".join(b.tokens) and details_a.words != details_b.words:
@@ -85,14 +92,29 @@ def _of_tokens(
     ):
         yield "sign"
     has_lines = any("\n" in gap for gap in details_a.gaps)
-    if details_a.gaps != details_b.gaps and (details_a.signs or has_lines):
+    if details_a.gaps != details_b.gaps and (details_a.literals or has_lines):
         yield "spacing"
+
+
+def _are_opposite(left: str, right: str) -> bool:
+    """Whether two words are opposites by their form or by the list."""
+    short, long = sorted((left, right), key=len)
+    stem = left.removesuffix("less").removesuffix("ful")
+    return (
+        frozenset({left, right}) in EXACT_OPPOSITES
+        or (len(short) >= _STEM and long.endswith(short) and long in _negated(short))
+        or ({left, right} == {f"{stem}ful", f"{stem}less"})
+    )
+
+
+def _negated(word: str) -> set[str]:
+    return {prefix + word for prefix in NEGATING_PREFIXES}
 
 
 def _in_code(a: tuple[str, ...], b: tuple[str, ...]) -> bool:
     """Whether the same identifiers stand in another order, or only one text has a flag or call."""
     if Counter(a) == Counter(b):
-        return a != b
+        return a != b and any("(" in literal or literal[0] in "-+" for literal in a)
     left, right = Counter(a), Counter(b)
     extra = (left - right) + (right - left)
     return any(not literal[:1].isalnum() or not literal[-1:].isalnum() for literal in extra)
@@ -105,6 +127,8 @@ def _units_differ(a: ExactDetails, b: ExactDetails) -> bool:
         other = units_b.get(number)
         if other is None or unit == other:
             continue
-        if (unit and other) or {unit, other} & SIGNED_UNITS:
+        if {unit, other} <= KNOWN_UNITS or {unit, other} & SIGNED_UNITS:
             return True
+        if unit.casefold() == other.casefold():
+            return True  # 40 mA and 40 MA
     return False

@@ -31,6 +31,7 @@ UNITS: Final[dict[str, str]] = {
 }
 """A unit as it is written behind a number, and the name that stands for all its forms."""
 
+KNOWN_UNITS: Final = frozenset(UNITS.values())
 SIGNED_UNITS: Final = frozenset({"%", "‰", "°", "°C", "°F", "'", '"', "\u2032", "\u2033"})
 """Units without which the number means something else."""
 
@@ -57,9 +58,7 @@ NUMBER_WORDS: Final[dict[str, int]] = {
 """English numbers in words; `one` is left out: it is mostly a pronoun."""
 
 _ACRONYMS: Final = """
-us it who or in me am as aids can may are pa pin un is at be do go he if on so to up we add age all
-art bat bit cat cop dot ham hip hit led lot map mad mat nap net now oh ok pan pet pot ram rest rip
-rum sad sat saw set sit spa tan tap tip van war was web
+us it who or in me am as aids can may are pa pin cat ram sat led cop nap pet spa rip van dos
 """
 ACRONYMS: Final = frozenset(_ACRONYMS.split())
 """Words in small letters that name something else in capitals."""
@@ -106,6 +105,11 @@ lo gli i uno o os as um uma de het een
 """
 ARTICLES: Final = frozenset(_ARTICLES.split())
 
+_BEFORE_SUBJECTS: Final = """
+am is are was were be do does did can could may might must shall should will would has have had
+"""
+AUXILIARIES: Final = frozenset(_BEFORE_SUBJECTS.split())
+"""Words that stand before the subject in a question, behind it in a statement."""
 FIRST_PERSON: Final = frozenset(
     ["i", "me", "my", "mine", "we", "us", "our", "ours", "myself", "ourselves"]
 )
@@ -148,6 +152,7 @@ EXACT_OPPOSITES: Final[frozenset[frozenset[str]]] = frozenset(
     frozenset(pair.split()) for pair in " ".join(_APART.split()).split(", ")
 )
 """Pairs of words so alike in form or company that the model takes them for one."""
+NEGATING_PREFIXES: Final = ("un", "in", "im", "il", "ir", "dis", "non", "mis", "anti")
 
 CONTRACTIONS: Final[dict[str, str]] = {
     "its": "it's",

@@ -37,8 +37,14 @@ _SIGN: Final = re.compile(r"[^\w\s,;]|_")
 _HARMLESS: Final = frozenset(
     "\u00bf\u00a1\u2026\u2022\u00b7\u2122\u00ae\u3001\u3002\uff1f\uff01\uff0c\u300c\u300d"
 )
+_MIXED_CASE: Final = re.compile(r"[a-z][A-Z]")
+_COMMA: Final = re.compile(r",\s")
 _PAUSE: Final = re.compile(r",\s|[.?]\s+(?=[a-z])")
+"""Behind a full stop a careful writer goes on with a capital."""
 _GAP: Final = re.compile(r"\s\s+|[\t\n]")
+_SHORT_UNIT: Final = 3
+"""Letters of the longest word behind a number that may be a unit's symbol."""
+_MODEL_LETTERS: Final = frozenset("KkDdGgSs")
 _EMOJI_STYLE: Final = "\ufe0f"
 _OPENING: Final = "\"'\u201c\u2018(\u00bf\u00a1\u00ab\u201e"
 _CLOSING: Final = ".,?!:;\"'\u201d\u2019)\u00bb\u2026"
@@ -54,8 +60,8 @@ _LITERAL: Final = re.compile(
 _ORDINAL_OR_QUANTITY: Final = re.compile(
     r"\d+(?:st|nd|rd|th|s|[ap]m)|[-\u2212]?\d+(?:[.,]\d+)*(\S{0,3})", re.IGNORECASE
 )
-_INSENSITIVE: Final = re.compile(r"[A-Za-z]+-?\d[\w-]*")
-"""Letters before digits: E1021 and e1021 name one thing."""
+_INSENSITIVE: Final = re.compile(r"[A-Za-z]+-?\d[\w-]*|[\w-]+(?:\.[\w-]+)+|\w(?:\+\+|#)?|\.\w+")
+"""E1021 and e1021, ASP.NET and asp.net, C++ and c++ name one thing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +77,7 @@ class ExactDetails:
     numbers: tuple[str, ...]
     """In order, as texts: with sign and trailing zeros, without thousands separators."""
     quantities: tuple[tuple[str, str], ...]
-    """Numbers with the unit that belongs to each."""
+    """Numbers with the unit that belongs to each, or a short word that may be one."""
     gaps: tuple[str, ...]
     """White space of more than a blank inside the text: indentation, lines."""
     literals: tuple[str, ...]
@@ -97,7 +103,8 @@ def exact_details(text: str) -> ExactDetails:
     return ExactDetails(
         signs=_signs(plain),
         pauses=tuple(
-            len(_WORD.findall(plain, 0, match.start())) for match in _PAUSE.finditer(plain)
+            len(_WORD.findall(plain, 0, match.start()))
+            for match in (_PAUSE if plain[:1].isupper() else _COMMA).finditer(plain)
         ),
         hidden=() if plain.isascii() else tuple(filter(_is_hidden, plain)),
         numbers=_numbers(plain),
@@ -116,27 +123,35 @@ def case_differs(a: ExactDetails, b: ExactDetails) -> bool:
     """Whether a word's case differs that may make it another word."""
     if _shouts(a.words) or _shouts(b.words):
         return False
-    strict = a.is_foreign or b.is_foreign or a.is_about_code or b.is_about_code
     forms_a, forms_b = _forms(a.words), _forms(b.words)
-    return any(
-        forms_a[word] != forms_b[word]
-        and (strict or _case_counts(word, forms_a[word] | forms_b[word]))
+    changes = {
+        word: forms_a[word] ^ forms_b[word]
         for word in forms_a.keys() & forms_b.keys()
-    ) or (strict and _sequence_of_case(a) != _sequence_of_case(b))
+        if forms_a[word] != forms_b[word]
+    }
+    if a.is_foreign or b.is_foreign or a.is_about_code or b.is_about_code:
+        return bool(changes) or _mixed_case(a) != _mixed_case(b)
+    if any(_is_other_word(word, forms) for word, forms in changes.items()):
+        return True
+    if _folded(a.words) != _folded(b.words):
+        return False  # a writer's habit, beside what else differs
+    # careful writers, one capital apart: it is no habit of theirs, as that of all names would be
+    careful = all(details.words[:1] and details.words[0][0].isupper() for details in (a, b))
+    return (careful and len(changes) == 1) or any(
+        _is_other_form(word, forms) for word, forms in changes.items()
+    )
 
 
 def accent_differs(a: ExactDetails, b: ExactDetails) -> bool:
     """Whether a word of one is a word of the other but for accents, or for ß."""
-    words_a = {word.lower() for word in a.words}
-    words_b = {word.lower() for word in b.words}
+    words_a, words_b = Counter(_folded(a.words)), Counter(_folded(b.words))
     bare_b = {_bare(word) for word in words_b - words_a}
     return any(_bare(word) in bare_b for word in words_a - words_b)
 
 
 def is_contracted_otherwise(a: ExactDetails, b: ExactDetails) -> bool:
     """Whether an apostrophe makes a word of one another word: its and it's."""
-    words_a = {word.lower() for word in a.words}
-    words_b = {word.lower() for word in b.words}
+    words_a, words_b = set(_folded(a.words)), set(_folded(b.words))
     return any(
         (plain in words_a - words_b and short in words_b - words_a)
         or (plain in words_b - words_a and short in words_a - words_b)
@@ -203,21 +218,27 @@ def _subtracts(text: str, at: int, before: str, after: str) -> bool:
     if before.isdigit() and after.isdigit():
         return True
     if before == after == " ":
-        left, right = text[:at].split()[-1:], text[at + 1 :].split()[:1]
-        return all(len(word.rstrip(".?!")) == 1 or word.isdigit() for word in (*left, *right))
+        return _are_operands(text, at)
     return after.isalpha() and before in {"", " ", "("}
 
 
 def _divides(text: str, at: int, before: str, after: str) -> bool:
-    """A slash that isn't between two words or two digits."""
-    del text, at
-    return not (before.isalnum() and after.isalnum())
+    """A slash of numbers, a path or a comment, not one between two words."""
+    if before == after == " ":
+        return _are_operands(text, at)
+    return "/" in {before, after} or (after.isalnum() and not before.isalnum())
 
 
 def _is_operator(text: str, at: int, before: str, after: str) -> bool:
     """An `&` that doesn't stand for "and"."""
     del text, at
-    return not (before == after == " " or (before.isupper() and after.isupper()))
+    return before == "&" or not (after == " " or (before.isupper() and after.isupper()))
+
+
+def _are_operands(text: str, at: int) -> bool:
+    """Whether numbers or single letters stand on both sides of a place."""
+    beside = (*text[:at].split()[-1:], *text[at + 1 :].split()[:1])
+    return all(len(word.rstrip(".?!")) == 1 or word.rstrip(".?!").isdigit() for word in beside)
 
 
 _NO_SIGNS: Final = frozenset({"Mn", "Mc", "Cf", "Cc", "Zs"})
@@ -283,15 +304,16 @@ def _unit_of(text: str, start: int, end: int) -> str:
     if before and before in _CURRENCY:
         return UNITS[before]
     match = _UNIT.match(text, end)
-    if match is None:
+    word = match[1] if match else ""
+    # 15K and 15k are thousands; 3D, 4G, 6s are generations and models
+    if not word or (word in _MODEL_LETTERS and text[end] == word):
         return ""
-    word = match[1]
-    if word in {"K", "k"} and text[end] == word:
-        return ""  # 15K and 15k are thousands
-    if word in UNITS or word[0].isalpha():
-        return UNITS.get(word, "")
-    # a sign that leads a word: 5%-ige, 30°C-warm
-    return UNITS.get(word[:2]) or UNITS.get(word[0], "")
+    if word in UNITS:
+        return UNITS[word]
+    if word[0].isalpha():
+        return word if len(word) <= _SHORT_UNIT else ""
+    # a sign that leads a word: 5%-ige, 30°C-warm; but not 1980's
+    return "" if word[0] in _QUOTES else UNITS.get(word[:2]) or UNITS.get(word[0], "")
 
 
 def _literals(text: str) -> tuple[str, ...]:
@@ -316,18 +338,30 @@ def _forms(words: tuple[str, ...]) -> dict[str, frozenset[str]]:
     return {word: frozenset(cases) for word, cases in forms.items()}
 
 
-def _case_counts(word: str, forms: frozenset[str]) -> bool:
+def _is_other_word(word: str, forms: frozenset[str]) -> bool:
+    """Polish and polish, US and us."""
+    is_acronym = word in ACRONYMS and any(form.isupper() for form in forms)
+    return len(word) > 1 and (is_acronym or word in CAPITONYMS)
+
+
+def _is_other_form(word: str, forms: frozenset[str]) -> bool:
+    """MAC and Mac, Mb and mb, p and P; camelCase and CamelCase, but not camelcase."""
     if len(word) == 1:
         return word not in {"i", "a"}
-    if word in CAPITONYMS or (word in ACRONYMS and any(form.isupper() for form in forms)):
-        return True
-    # camelCase against CamelCase, not against camelcase
-    return all(re.search(r"[a-z][A-Z]", form) for form in forms)
+    return (
+        (any(form.isupper() for form in forms) and any(form.istitle() for form in forms))
+        or all(form in UNITS for form in forms)
+        or all(_MIXED_CASE.search(form) for form in forms)
+    )
 
 
-def _sequence_of_case(details: ExactDetails) -> tuple[str, ...]:
-    """The words whose case is mixed, in order: myVar to MyVar isn't MyVar to myVar."""
-    return tuple(word for word in details.words if re.search(r"[a-z][A-Z]", word))
+def _folded(words: tuple[str, ...]) -> list[str]:
+    return [word.lower() for word in words]
+
+
+def _mixed_case(details: ExactDetails) -> tuple[str, ...]:
+    """In order: from myVar to MyVar isn't from MyVar to myVar."""
+    return tuple(word for word in details.words if _MIXED_CASE.search(word))
 
 
 def _shouts(words: tuple[str, ...]) -> bool:

@@ -11,6 +11,7 @@ from typing import Final
 
 from cache.verification.detail_vocabulary import (
     ARTICLES,
+    AUXILIARIES,
     FEMININE,
     FIRST_PERSON,
     INCOMPATIBLE_MODALITIES,
@@ -32,15 +33,10 @@ _STANDARDS: Final = frozenset({"than", "als"})
 
 def order_differs(a: QuestionWords, b: QuestionWords) -> bool:
     """Whether the same words stand in an order that may swap their roles."""
-    left, right = _sides_sorted(a.tokens), _sides_sorted(b.tokens)
-    if left == right:
-        return False
-    only_a, only_b = Counter(left) - Counter(right), Counter(right) - Counter(left)
-    if not (only_a.keys() | only_b.keys()) - ARTICLES:
-        # nothing but articles differs: a word that isn't where it was has another role
-        return [word for word in left if word not in ARTICLES] != [
-            word for word in right if word not in ARTICLES
-        ]
+    left, right = _role_words(a), _role_words(b)
+    if Counter(left) == Counter(right):
+        # a word that isn't where it was has another role
+        return not _are_symmetric(left, right)
     return _directions_swapped(left, right)
 
 
@@ -58,17 +54,34 @@ def persons_swapped(a: QuestionWords, b: QuestionWords) -> bool:
 
 def modality_differs(a: QuestionWords, b: QuestionWords) -> bool:
     """Whether questions that begin with an auxiliary ask for permission, duty, or another time."""
-    modes = {_modality(a.tokens), _modality(b.tokens)}
-    return frozenset(modes) in INCOMPATIBLE_MODALITIES
+    if a.stems != b.stems:
+        return False
+    return frozenset({_modality(a.tokens), _modality(b.tokens)}) in INCOMPATIBLE_MODALITIES
 
 
-def _sides_sorted(tokens: Sequence[str]) -> list[str]:
-    """The tokens with the two sides of each "and" and "or" in alphabetical order."""
-    ordered = list(tokens)
-    for at in range(1, len(ordered) - 1):
-        if ordered[at] in _SYMMETRIC and ordered[at - 1] > ordered[at + 1]:
-            ordered[at - 1], ordered[at + 1] = ordered[at + 1], ordered[at - 1]
-    return ordered
+def _role_words(words: QuestionWords) -> list[str]:
+    """In order, without those whose place tells nothing: "why we should", "why should we"."""
+    return [word for word in words.tokens if word not in ARTICLES and word not in AUXILIARIES]
+
+
+def _are_symmetric(left: Sequence[str], right: Sequence[str]) -> bool:
+    """Whether nothing but the two sides of an "and" or "or" have changed places."""
+    if left == right:
+        return True
+    start = _common(left, right)
+    end = len(left) - _common(left[:start:-1], right[:start:-1])
+    middle_a, middle_b = left[start:end], right[start:end]
+    return any(
+        [*middle_a[at + 1 :], word, *middle_a[:at]] == middle_b
+        for at, word in enumerate(middle_a)
+        if word in _SYMMETRIC
+    )
+
+
+def _common(left: Sequence[str], right: Sequence[str]) -> int:
+    """How many words both begin with."""
+    pairs = enumerate(zip(left, right, strict=False))
+    return next((at for at, (one, other) in pairs if one != other), min(len(left), len(right)))
 
 
 def _directions_swapped(left: Sequence[str], right: Sequence[str]) -> bool:
@@ -107,6 +120,6 @@ def _sequence(tokens: Sequence[str], groups: Sequence[frozenset[str]]) -> list[i
 
 
 def _modality(tokens: Sequence[str]) -> str:
-    if any(pair == ("have", "to") for pair in itertools.pairwise(tokens)):
+    if ("have", "to") in itertools.pairwise(tokens) or (tokens[:1] == ("have",) and "to" in tokens):
         return "obligation"
     return MODALITIES.get(tokens[0], "") if tokens else ""
