@@ -1,8 +1,10 @@
 """Anthropic's messages API, from the provider's side: JSON, SSE, errors, rate limit headers."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Any, Final
 
 from pydantic_core import from_json, to_json
@@ -51,6 +53,8 @@ _FINISH: Final = {
     "content_filter": "refusal",
 }
 _VERSIONS: Final = ("2023-06-01", "2026-10-21")
+_TOOL_ID: Final = re.compile("[a-zA-Z0-9_-]+")
+_IMAGES: Final = ("image/jpeg", "image/png", "image/gif", "image/webp")
 _EFFORT_TAKEN: Final = {"adaptive", "enabled"}
 
 
@@ -162,7 +166,7 @@ def limit_headers(_provider: str, verdict: Verdict) -> dict[str, str]:
     return found
 
 
-def _strict(told: Mapping[str, Any], headers: Mapping[str, str]) -> None:
+def _strict(told: Mapping[str, Any], headers: Mapping[str, str]) -> None:  # noqa: C901 - a list of rules
     version = headers.get("anthropic-version")
     if version not in _VERSIONS:
         raise Unreadable("anthropic-version: header is required, and must be a known version")
@@ -186,9 +190,26 @@ def _strict(told: Mapping[str, Any], headers: Mapping[str, str]) -> None:
     }
     if unknown:
         raise Unreadable(f"{min(unknown)}: Extra inputs are not permitted")
+    for part in chain.from_iterable(map(_parts, told["messages"])):
+        _strict_part(part)
     marks = sum(1 for block in _blocks(told) if block.cached)
     if marks > 4:
         raise Unreadable("A maximum of 4 blocks with cache_control may be provided")
+
+
+def _strict_part(part: Mapping[str, Any]) -> None:
+    """What the reference refuses inside of a message."""
+    match part:
+        case {"type": "text", "text": str(text)} if not text.strip():
+            raise Unreadable("messages: text content blocks must contain non-whitespace text")
+        case {"type": "tool_use", "id": call_id} | {"type": "tool_result", "tool_use_id": call_id}:
+            if not isinstance(call_id, str) or not _TOOL_ID.fullmatch(call_id):
+                raise Unreadable("tool_use.id: String should match pattern '^[a-zA-Z0-9_-]+$'")
+    match part:
+        case {"type": "tool_use", "input": given} if not isinstance(given, dict):
+            raise Unreadable("tool_use.input: Input should be a valid dictionary")
+        case {"type": "image", "source": {"media_type": kind}} if kind not in _IMAGES:
+            raise Unreadable(f"source.media_type: Input should be one of {_IMAGES}")
 
 
 def _blocks(told: Mapping[str, Any]) -> Iterator[Block]:

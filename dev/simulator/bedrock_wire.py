@@ -1,6 +1,7 @@
 """Bedrock's Converse API, from the provider's side: JSON, event streams, exceptions, no limits."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from struct import pack
 from typing import Any, Final
@@ -55,6 +56,7 @@ _TAKES: Final = frozenset(
         "outputConfig",
     }
 )
+_TOOL_ID: Final = re.compile("[a-zA-Z0-9_.:-]{1,64}")
 
 
 def parse(address: Address, _headers: Mapping[str, str], body: bytes) -> Asked:
@@ -68,6 +70,7 @@ def parse(address: Address, _headers: Mapping[str, str], body: bytes) -> Asked:
     unknown = told.keys() - _TAKES
     if unknown:
         raise Unreadable(f"unknown: {sorted(unknown)}", code="ValidationException")
+    _strict(told)
     config, tools = told.get("inferenceConfig") or {}, told.get("toolConfig") or {}
     specs = [tool["toolSpec"] for tool in tools.get("tools") or () if "toolSpec" in tool]
     choice = tools.get("toolChoice") or {}
@@ -91,6 +94,19 @@ def parse(address: Address, _headers: Mapping[str, str], body: bytes) -> Asked:
         thinks="thinking" in more,
         service_tier=(told.get("serviceTier") or {}).get("type"),
     )
+
+
+def _strict(told: Mapping[str, Any]) -> None:
+    """What the reference refuses inside of a message."""
+    for part in (part for message in told["messages"] for part in message["content"]):
+        if "text" in part and not part["text"].strip():
+            raise Unreadable("the text field is blank", code="ValidationException")
+        call = part.get("toolUse") or part.get("toolResult")
+        if call and not told.get("toolConfig"):
+            problem = "toolConfig must be defined when using toolUse and toolResult blocks"
+            raise Unreadable(problem, code="ValidationException")
+        if call and not _TOOL_ID.fullmatch(call["toolUseId"]):
+            raise Unreadable("toolUseId must satisfy [a-zA-Z0-9_-]", code="ValidationException")
 
 
 def whole(asked: Asked, said: Answered, counted: Counted, number: int) -> bytes:

@@ -22,6 +22,16 @@ _MISTRAL_FIELDS: Final = (
     " reasoning_effort prompt_mode guardrails prompt_cache_key service_tier safe_prompt logprobs"
     " top_logprobs top_k min_tokens repetition_penalty"
 )
+_MISTRAL_MESSAGE: Final[Mapping[str, set[str]]] = {
+    "system": {"role", "content"},
+    "user": {"role", "content"},
+    "assistant": {"role", "content", "tool_calls", "prefix"},
+    "tool": {"role", "content", "tool_call_id", "name"},
+}
+_OPENAI_MESSAGE: Final = {
+    *("role", "content", "name", "refusal", "audio", "annotations"),
+    *("tool_calls", "tool_call_id", "function_call"),
+}
 _MISTRAL_TAKES: Final = frozenset(_MISTRAL_FIELDS.split())
 _MISTRAL_ID: Final = re.compile(r"[a-zA-Z0-9]{9}")
 
@@ -75,6 +85,8 @@ def parse(address: Address, _headers: Mapping[str, str], body: bytes) -> Asked:
         raise Unreadable("the body is not a chat completions request") from None
     if address.provider == "mistral":
         _strict(told)
+    if address.provider in {"openai", "azure"}:
+        _strict_messages(told)
     tools = {tool["function"]["name"]: tool["function"] for tool in told.get("tools") or ()}
     choice, form = told.get("tool_choice"), told.get("response_format") or {}
     stop = told.get("stop") or ()
@@ -202,6 +214,21 @@ def _strict(told: Mapping[str, Any]) -> None:
                 raise Unreadable(f"Tool call id was {name} but must be a-z, A-Z, 0-9, length 9")
         if message["role"] == "developer":
             raise Unreadable("role: input should be system, user, assistant or tool", 422)
+        extra = message.keys() - _MISTRAL_MESSAGE[message["role"]]
+        if extra or "cache_control" in json.dumps(message.get("content")):
+            raise Unreadable(f"Extra inputs are not permitted: {sorted(extra)}", 422)
+
+
+def _strict_messages(told: Mapping[str, Any]) -> None:
+    """OpenAI rejects message fields that it doesn't know, and long tool call ids."""
+    for index, message in enumerate(told["messages"]):
+        unknown = message.keys() - _OPENAI_MESSAGE
+        if unknown or "cache_control" in json.dumps(message.get("content")):
+            raise Unreadable(f"Unknown parameter: 'messages[{index}].{min(unknown, default='')}'")
+        made = [call["id"] for call in message.get("tool_calls") or ()]
+        for name in (*made, *([message["tool_call_id"]] if "tool_call_id" in message else ())):
+            if not isinstance(name, str) or not 0 < len(name) <= 40:
+                raise Unreadable(f"Invalid 'messages[{index}].tool_calls[0].id': string too long")
 
 
 def _blocks(told: Mapping[str, Any]) -> Iterator[Block]:

@@ -79,6 +79,30 @@ async def test_a_tool_is_called_and_answered(call: Caller, name: str, stream: bo
     assert completed(answered).finish_reason == "stop"
 
 
+@pytest.mark.parametrize("then", EVERYONE)
+@pytest.mark.parametrize("first", EVERYONE)
+@pytest.mark.parametrize("offered", [True, False])
+async def test_a_conversation_changes_over_in_the_middle_of_its_tool_calls(
+    call: Caller,
+    first: str,
+    then: str,
+    offered: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    question = {"role": "user", "content": "What is the weather?", "name": "Ann"}
+    asked, _ = await call(first, {"messages": [question], "tools": [TOOL]})
+    message = completed(asked).body["choices"][0]["message"]
+    if first in {"anthropic", "bedrock"}:  # as it came, had the model thought
+        thought = {"type": "thinking", "thinking": "hm", "signature": "c2ltdWxhdG9y"}
+        hidden = {"type": "redacted_thinking", "data": "YWJj"}
+        message |= {"reasoning_content": "hm", "thinking_blocks": [thought, hidden]}
+    blank = {"role": "assistant", "content": "\n\n"}
+    marked = {"type": "text", "text": "Rain.", "cache_control": {"type": "ephemeral"}}
+    told = {"role": "tool", "tool_call_id": message["tool_calls"][0]["id"], "content": [marked]}
+    body = {"messages": [question, blank, message, told]} | ({"tools": [TOOL]} if offered else {})
+    answered, _ = await call(then, body)
+    assert completed(answered).finish_reason == "stop"
+
+
 @pytest.mark.parametrize("name", ["openai", "azure", "mistral", "anthropic", "bedrock"])
 async def test_a_json_schema_is_kept(call: Caller, name: str) -> None:
     schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
