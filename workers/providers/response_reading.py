@@ -36,6 +36,7 @@ from workers.providers.base.dialect import (
 )
 from workers.providers.base.error_report import ErrorReport
 from workers.providers.base.provider_request import ProviderRequest
+from workers.providers.base.token_counts import plausible
 from workers.providers.errors.classification import classify_error, error_of_response
 from workers.providers.errors.rate_limit_headers import rate_limits
 from workers.providers.provider import Emit
@@ -54,7 +55,7 @@ _BYTES_PER_TOKEN: Final = 4.0
 _SSE: Final = "text/event-stream"
 _SSE_FIELDS: Final = (b"data:", b"event:", b"id:", b"retry:", b":")
 _BLANK: Final = b" \t\r\n\xef\xbb\xbf"
-_ESTIMATED: Final = "the provider told no usage: tokens and cost are an estimate"
+_ESTIMATED: Final = "the provider told no usage to believe: tokens and cost are an estimate"
 
 _F = TypeVar("_F", bound=CallFailed)
 
@@ -157,8 +158,8 @@ class ResponseReading:
     def _completion(self, answer: Answer, headers: Mapping[str, str]) -> Completion:
         now = datetime.now(UTC)
         first = self._elapsed() if self._first_token_s is None else self._first_token_s
-        usage, warnings = answer.usage, tuple[str, ...]()
-        if usage == Usage():
+        usage, warnings = self._believed(answer.usage), tuple[str, ...]()
+        if usage is None:
             usage, warnings = estimated_usage(self._request.body, answer.body), (_ESTIMATED,)
         return Completion(
             self._missing_head(headers, now) | answer.body,
@@ -202,11 +203,13 @@ class ResponseReading:
         its usage in the last event only, Anthropic's the prompt's at the start: without an estimate
         every broken call would be free in the ledger.
         """
-        usage = failure.usage or (self._reader.usage if self._reader is not None else None)
+        usage = self._believed(failure.usage)
+        if usage is None and self._reader is not None:
+            usage = self._believed(self._reader.usage)
         if not self._received_bytes:
             return replace(failure, usage=usage)
         output = ceil(self._received_bytes / _BYTES_PER_TOKEN)
-        if usage is None or usage == Usage():
+        if usage is None:
             prompt = estimated_usage(self._request.body, {"choices": ()})
             usage = prompt.model_copy(update={"output": output})
         elif usage.output < output:
@@ -214,6 +217,12 @@ class ResponseReading:
         else:
             return replace(failure, usage=usage)
         return replace(failure, usage=usage, usage_estimated=True)
+
+    def _believed(self, usage: Usage | None) -> Usage | None:
+        """`usage` if it says something that can be true of this model."""
+        if usage is None or usage == Usage():
+            return None
+        return usage if plausible(usage, self._request.model.context_window) else None
 
     def _elapsed(self) -> float:
         return self._loop.time() - self._began

@@ -6,7 +6,12 @@ provider or of a proxy before it, and the whole usage counts as untold: an estim
 
 from typing import Final
 
+from producers.contract import Usage
+
 MOST_TOKENS: Final = 1_000_000_000
+_MOST_WINDOWS: Final = 10
+"""Context windows of the model that one call may be billed at: a configured one may be too small,
+but not that much."""
 
 
 def token_counts(*values: object) -> tuple[int, ...] | None:
@@ -15,6 +20,11 @@ def token_counts(*values: object) -> tuple[int, ...] | None:
     if all(_believable(count) for count in counts):
         return tuple(int(count) for count in counts if isinstance(count, int | float))
     return None
+
+
+def plausible(usage: Usage, context_window: int) -> bool:
+    """Whether one call of a model with this window, in tokens, can have used so much."""
+    return max(usage.input_total, usage.output) <= _MOST_WINDOWS * context_window
 
 
 def _believable(count: object) -> bool:
