@@ -3,7 +3,9 @@ r"""Record batch decoding that survives a bad record, in the place of aiokafka's
 aiokafka decodes the names of headers strictly, and gives up a whole fetch for one that isn't UTF-8:
 `getmany` then fails at the same place for ever. The broker checks no names, so any sender can write
 one. Here such a name is read with escapes (`gr\xf6\xdfe`), and a record without a readable form
-is delivered as its raw bytes: its reader refuses it as it refuses any nonsense.
+is delivered as its raw bytes: its reader refuses it as it refuses any nonsense. A batch that can't
+be decompressed within bounds is delivered as one empty record in the place of all, with a header
+that says which offsets it stands for.
 
 The seam is private to aiokafka, so its version is bounded in pyproject.toml, and tests hold it.
 """
@@ -25,6 +27,8 @@ from aiokafka.record.legacy_records import LegacyRecordBatch
 from aiokafka.record.util import decode_varint
 from aiokafka.structs import TopicPartition
 
+from .inflation import InflationError, inflated
+
 _log: Final = logging.getLogger(__name__)
 _LENGTH: Final = struct.Struct(">i")
 _LENGTH_AT: Final = 8
@@ -32,6 +36,12 @@ _OVERHEAD: Final = 12
 """Bytes before those that a batch's length counts."""
 
 _MAGIC_AT: Final = 16
+_ATTRIBUTES_AT: Final = 21
+_ATTRIBUTES: Final = struct.Struct(">h")
+_CODEC_MASK: Final = 0b111
+_BODY_AT: Final = 61
+UNREADABLE: Final = "x-unreadable"
+"""The header of a record that stands for what couldn't be read: why, and in whose place it is."""
 _HEADERS_SINCE: Final = 2
 
 
@@ -99,7 +109,13 @@ class Batch:
     def __iter__(self) -> Iterator[Any]:
         delivered, offset, end = 0, self._batch.base_offset - 1, self._batch.next_offset
         try:
-            for record in self._batch:
+            plain = self._inflated()
+        except InflationError as error:
+            reason = f"its batch, up to offset {end - 1}, is left out: {error}"
+            yield _unreadable(self._batch, offset + 1, b"", self._partition, reason)
+            return
+        try:
+            for record in self._batch if plain is self._data else DefaultRecordBatch(plain):
                 if not offset < (offset := record.offset) < end:
                     # an offset that doesn't rise, or leaves the batch, would move the position
                     # backwards or past records that nobody has read
@@ -111,7 +127,19 @@ class Batch:
         except Exception as error:  # noqa: BLE001 whatever it stumbles over, the others must be delivered
             _log.debug("aiokafka can't read a batch of %s: %r", self._partition, error)
         # the second reading begins anew, so what the first one delivered is skipped
-        yield from islice(_salvaged(self._data, self._partition), delivered, None)
+        yield from islice(_salvaged(plain, self._partition), delivered, None)
+
+    def _inflated(self) -> bytes | memoryview:
+        """The batch as it would be without compression. Raises InflationError."""
+        codec = self._batch.compression_type
+        if not codec:
+            return self._data
+        body = inflated(codec, bytes(self._data[_BODY_AT:]))
+        head = bytearray(self._data[:_BODY_AT])
+        (attributes,) = _ATTRIBUTES.unpack_from(head, _ATTRIBUTES_AT)
+        _ATTRIBUTES.pack_into(head, _ATTRIBUTES_AT, attributes & ~_CODEC_MASK)
+        _LENGTH.pack_into(head, _LENGTH_AT, _BODY_AT + len(body) - _OVERHEAD)
+        return b"".join((head, body))
 
 
 class _PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aiokafka ships no types
@@ -122,17 +150,13 @@ class _PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aiok
         super().__init__(partition, batches, *more)
 
 
-def _salvaged(data: memoryview, partition: TopicPartition | None) -> Iterator[Any]:
-    """Every record of a batch, in one form or another; the log names those that have a fault."""
+def _salvaged(data: bytes | memoryview, partition: TopicPartition | None) -> Iterator[Any]:
+    """Every record of a batch, in one form or another; the log names those that have a fault.
+
+    data: of a batch that isn't compressed.
+    """
     batch = _DefaultRecordBatchPy(data)
-    try:
-        batch._maybe_uncompress()  # noqa: SLF001
-    except Exception as error:  # noqa: BLE001 each codec has errors of its own
-        last = batch.next_offset - 1
-        reason = f"its batch, up to offset {last}, can't be decompressed: {type(error).__name__}"
-        yield _unreadable(batch, batch.base_offset, b"", partition, reason)
-        return
-    body, at = bytes(batch._buffer), batch._pos  # noqa: SLF001
+    body, at = bytes(data), _BODY_AT
     offset = batch.base_offset - 1
     while at < len(body) and offset + 1 < batch.next_offset:
         start, end = _bounds(body, at)
@@ -201,7 +225,8 @@ def _unreadable(
 ) -> Any:  # noqa: ANN401
     _warn(partition, offset, f"it can't be decoded: {reason}")
     timestamp = batch.max_timestamp
-    return _DefaultRecordPy(offset, timestamp, batch.timestamp_type, None, body, [])
+    why = [(UNREADABLE, reason.encode())]
+    return _DefaultRecordPy(offset, timestamp, batch.timestamp_type, None, body, why)
 
 
 def _warn(partition: TopicPartition | None, offset: int, what: str) -> None:

@@ -23,7 +23,7 @@ from router.decide.partition_key import PrefixShares, prefix_hash, record_key
 from router.decide.tier_candidates import RoutingConfig
 from router.serve.headers import RequestHeaders, read_request_headers
 from router.text.features import Features, extract_features
-from runtime.process.dead_letters import crash_detail, dead_letter
+from runtime.process.dead_letters import bury, crash_detail
 from runtime.process.reply_records import failed_record
 
 _LARGE_BYTES: Final = 32_768
@@ -61,7 +61,7 @@ async def route_record(router: RouterDependencies, record: Record) -> None:
 
 async def bury_request(router: RouterDependencies, record: Record, error: BaseException) -> None:
     """What becomes of a request that broke the router: its bytes are kept, its sender is told."""
-    await router.publisher.publish(dead_letter(record, "internal_error", crash_detail(error)))
+    await bury(router.publisher, record, "internal_error", crash_detail(error))
     message = "the request broke the router; it lies in the dead-letter topic for the operator"
     await _routing(router, record).refuse("internal_error", message, retryable=False)
 
@@ -178,7 +178,7 @@ class RoutingTask:
 
     async def _bury(self, code: FailureCode, message: str) -> None:
         """The record can't be served as it is: its bytes are kept, its sender is told."""
-        await self.router.publisher.publish(dead_letter(self.record, code, message))
+        await bury(self.router.publisher, self.record, code, message)
         await self.refuse(code, message, retryable=False)
 
     async def refuse(self, code: FailureCode, message: str, *, retryable: bool) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final, NamedTuple, Self
 
 from producers.contract import codec, topics
-from producers.kafka.broker import Outgoing, Record
+from producers.kafka.broker import Outgoing, Publisher, PublishFailedError, Record
 
 REASON: Final = "x-dlq-reason"
 DETAIL: Final = "x-dlq-detail"
@@ -19,7 +19,12 @@ ORIGIN_PARTITION: Final = "x-dlq-partition"
 ORIGIN_OFFSET: Final = "x-dlq-offset"
 REPLAYED: Final = "x-dlq-replayed"
 """On a mark: the place of the letter that was replayed."""
+CUT: Final = "x-dlq-cut"
+"""On a letter that was too large for the topic: how much of its value isn't there."""
 _PREFIX: Final = "x-dlq-"
+_CUT_VALUE: Final = 1_000
+_CUT_HEADERS: Final = 50
+"""So many headers stay, and so many bytes of each, as of the key and the value."""
 _MOST_DETAIL: Final = 4000
 
 _OF_THE_FIRST_TRY: Final = frozenset(
@@ -106,6 +111,38 @@ def dead_letter(record: Record, reason: str, detail: str) -> Outgoing:
     return Outgoing(topics.DEAD_LETTERS, record.value, record.key, [*own, *why])
 
 
+async def bury(publisher: Publisher, record: Record, reason: str, detail: str) -> None:
+    """Writes the dead letter; without most of its value if the topic takes none so large.
+
+    A value that inflated on its way to us may be larger than any record that we may write. Raises
+    PublishFailedError.
+    """
+    letter = dead_letter(record, reason, detail)
+    try:
+        await publisher.publish(letter)
+    except PublishFailedError as error:
+        if not error.permanent:
+            raise
+        await publisher.publish(shortened(letter))
+
+
+def shortened(letter: Outgoing) -> Outgoing:
+    """The letter with the beginnings of its key, value and headers, and a note of what is missing.
+
+    The headers that say why it is here are its last ones, and stay.
+    """
+    own = [pair for pair in letter.headers if not pair[0].startswith(_PREFIX)][:_CUT_HEADERS]
+    why = [pair for pair in letter.headers if pair[0].startswith(_PREFIX)]
+    beginnings = [(name[:_CUT_VALUE], (value or b"")[:_CUT_VALUE]) for name, value in own]
+    size = f"the first {_CUT_VALUE:,} of {len(letter.value):,} bytes".encode()
+    return Outgoing(
+        letter.topic,
+        letter.value[:_CUT_VALUE],
+        None if letter.key is None else letter.key[:_CUT_VALUE],
+        [*beginnings, *why, (CUT, size)],
+    )
+
+
 def crash_detail(error: BaseException) -> str:
     """Where a handler broke: the frames, and the error's type. Its text may quote a prompt."""
     frames = traceback.extract_tb(error.__traceback__)
@@ -168,6 +205,8 @@ def replay_records(record: Record) -> Sequence[Outgoing]:
     letter = read_dead_letter(record)
     if letter.topic is None or not topics.is_queue(letter.topic):
         raise ValueError(f"{letter.place}: {letter.topic!r} is no queue that can be replayed to")
+    if codec.header(record.headers, CUT) is not None:
+        raise ValueError(f"{letter.place}: its value was too large to be kept")
     headers = [pair for pair in record.headers if _travels(pair[0])]
     again = Outgoing(letter.topic, record.value, record.key, headers)
     mark = codec.to_headers({REPLAYED: str(letter.place)})

@@ -8,9 +8,10 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from producers.kafka.aiokafka_broker import KafkaBroker
 from producers.kafka.broker import Outgoing, Partition, Record
+from producers.kafka.record_batches import UNREADABLE
 from runtime.consuming.kafka_source import KafkaSource
 from runtime.process.settings import ServiceSettings
-from tests.kafka_batches import GZIP, LATIN, PLAIN, write
+from tests.kafka_batches import GZIP, LATIN, PLAIN, ZSTD, bomb, write, write_raw
 
 pytestmark = pytest.mark.kafka
 
@@ -113,3 +114,20 @@ async def consume(broker: KafkaBroker, topic: str, group: str, count: int) -> li
             if len(records) >= count:
                 break
     return records
+
+
+@pytest.mark.parametrize("codec", [GZIP, ZSTD])
+async def test_a_compressed_bomb_is_passed_over(kafka: str, codec: int) -> None:
+    topic, group = f"t-{uuid.uuid4().hex}", f"g-{uuid.uuid4().hex}"
+    settings = ServiceSettings(kafka=kafka)
+    await create(kafka, topic)
+    await write_raw(kafka, topic, bomb(codec, 300), 2)
+    async with KafkaBroker(settings, "test") as broker:
+        await broker.publish(Outgoing(topic, b"next"))
+    source = KafkaSource(settings, [topic], group)
+    await source.start(Owner())
+    stand_in, following = await poll(source, 2)
+    await source.stop()
+    assert (stand_in.offset, stand_in.value) == (0, b"")
+    assert [name for name, _ in stand_in.headers] == [UNREADABLE]
+    assert (following.offset, following.value) == (2, b"next")

@@ -12,7 +12,7 @@ from observability.tracing.tracer import QueueWait, Tracer
 from producers.contract import codec, topics
 from producers.contract.codec import integer
 from producers.kafka.broker import Outgoing, Publisher, Record
-from runtime.process.dead_letters import dead_letter
+from runtime.process.dead_letters import bury
 
 
 async def return_when_due(publisher: Publisher, tracer: Tracer, record: Record) -> None:
@@ -20,7 +20,7 @@ async def return_when_due(publisher: Publisher, tracer: Tracer, record: Record) 
     target = codec.header(record.headers, codec.TARGET)
     if target is None or not topics.is_queue(target):
         detail = f"a record on {record.partition.topic} needs a queue in its header {codec.TARGET}"
-        await publisher.publish(dead_letter(record, "invalid_request", detail))
+        await bury(publisher, record, "invalid_request", detail)
         return
     await asyncio.sleep(wait_s(record, time.time()))
     trace = tracer.begin_trace(f"return to {target}", record.headers, waited=_waited(record))

@@ -14,7 +14,7 @@ from observability.tracing.w3c_context import TRACEPARENT
 from producers.contract import Failed, FailureCode, codec, topics
 from producers.contract.codec import DecodeError
 from producers.kafka.broker import Publisher, PublishFailedError, Record
-from runtime.process.dead_letters import crash_detail, dead_letter
+from runtime.process.dead_letters import bury, crash_detail
 from runtime.process.reply_records import failed_record
 from workers.delivery.work_item import read_work_item
 from workers.request.dependencies import PoolDependencies
@@ -67,7 +67,7 @@ class Refusal(NamedTuple):
 
 
 async def _refuse(publisher: Publisher, record: Record, why: Refusal) -> None:
-    await publisher.publish(dead_letter(record, why.code, why.detail))
+    await bury(publisher, record, why.code, why.detail)
     request_id = codec.request_id(record.headers)
     if request_id is None:
         return

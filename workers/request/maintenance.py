@@ -10,7 +10,7 @@ from observability.retry import RetryPolicy
 from observability.tracing.tracer import Tracer
 from producers.contract import topics
 from producers.kafka.broker import Publisher, Record
-from runtime.process.dead_letters import dead_letter
+from runtime.process.dead_letters import bury
 from runtime.redis.errors import REDIS_UNAVAILABLE
 from workers.request.delayed_retry import return_when_due
 from workers.request.dependencies import AnswerCache
@@ -34,7 +34,7 @@ async def _forget(publisher: Publisher, lookup: AnswerCache, record: Record) -> 
         order = Invalidation.model_validate_json(record.value)
     except ValidationError as error:
         problems = "; ".join(problem["msg"] for problem in error.errors(include_input=False))
-        await publisher.publish(dead_letter(record, "invalid_request", problems))
+        await bury(publisher, record, "invalid_request", problems)
         return
     # a wrong answer that stays is worse than a chore that waits for Redis
     forgotten = await _WHILE_REDIS_IS_AWAY.run(

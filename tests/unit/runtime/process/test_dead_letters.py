@@ -1,11 +1,15 @@
+from dataclasses import replace
+
 import pytest
 
 from producers.contract import codec, topics
-from producers.kafka.broker import Partition, Record
+from producers.kafka.broker import Outgoing, Partition, PublishFailedError, Record
 from runtime.process.dead_letters import (
+    CUT,
     DeadLetterFilter,
     DeadLetterIndex,
     LetterOffset,
+    bury,
     dead_letter,
     read_dead_letter,
     replay_records,
@@ -140,3 +144,48 @@ def test_queues_are_told_from_other_topics() -> None:
     assert topics.is_queue(topics.REQUESTS)
     assert topics.is_queue(topics.tier_topic("economy", "eu"))
     assert not topics.is_queue(topics.REPLIES)
+
+
+class SmallTopic:
+    """Takes no record of more than `most` bytes, headers included."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.letters: list[Outgoing] = []
+
+    async def publish(self, *outgoing: Outgoing) -> None:
+        for letter in outgoing:
+            headers = sum(len(name) + len(value or b"") for name, value in letter.headers)
+            if len(letter.value) + len(letter.key or b"") + headers > self.most:
+                raise PublishFailedError(letter.topic, "too large", permanent=True)
+            self.letters.append(letter)
+
+
+@pytest.mark.parametrize("large", ["value", "key", "headers"])
+async def test_a_letter_that_is_too_large_is_cut_and_says_so(large: str) -> None:
+    record = Record(
+        Partition("llm.requests", 1),
+        99,
+        b"k" * (2_000_000 if large == "key" else 1),
+        b"v" * (16_000_000 if large == "value" else 1),
+        [("n" * 9, b"h" * 9_000)] * (1_000 if large == "headers" else 1),
+        1,
+    )
+    topic = SmallTopic(100_000)
+    await bury(topic, record, "request_too_large", "why")
+    (letter,) = topic.letters
+    buried_record = Record(
+        Partition(letter.topic, 0), 5, letter.key, letter.value, letter.headers, 1
+    )
+    assert read_dead_letter(buried_record).origin == "llm.requests:1:99"
+    assert read_dead_letter(buried_record).reason == "request_too_large"
+    note = codec.header(letter.headers, CUT)
+    assert note == f"the first 1,000 of {len(record.value):,} bytes"
+    with pytest.raises(ValueError, match="too large to be kept"):
+        replay_records(replace(buried_record, headers=[*letter.headers, TO_A_QUEUE]))
+    await bury(topic, replace(record, key=None, value=b"small", headers=[]), "x", "why")
+    assert topic.letters[-1].value == b"small"
+    assert codec.header(topic.letters[-1].headers, CUT) is None
+
+
+TO_A_QUEUE = (codec.TARGET, b"llm.tier.economy")
