@@ -182,8 +182,9 @@ class Failed(Message):
 def answer_message(body: Mapping[str, Any]) -> Mapping[str, Any]:
     """The message of a `chat.completion`'s first choice; empty where there is none."""
     choices = body.get("choices")
-    message: Mapping[str, Any] = (choices[0].get("message") if choices else None) or {}
-    return message
+    first = choices[0] if isinstance(choices, list | tuple) and choices else None
+    message = first.get("message") if isinstance(first, Mapping) else None
+    return message if isinstance(message, Mapping) else {}
 
 
 def answer_text(body: Mapping[str, Any]) -> str | None:

@@ -16,7 +16,7 @@ from observability.tracing.tracer import Tracer, TracingSettings
 from producers import RouterClient, chat
 from producers.contract import Request, Usage, UsageEvent, codec, topics
 from producers.contract.codec import to_headers
-from producers.kafka.broker import Outgoing
+from producers.kafka.broker import Outgoing, Record
 from producers.settings import ClientSettings
 from router.decide.partition_key import PrefixShares
 from router.decide.tier_candidates import RoutingConfig
@@ -167,6 +167,10 @@ class Stage:
         """The usage events, once there are so many."""
         records = await self.broker.has(topics.USAGE, number)
         return [UsageEvent.model_validate_json(record.value) for record in records]
+
+    def events_written(self) -> list[Record]:
+        """The records of the usage topic so far."""
+        return self.broker.written(topics.USAGE)
 
     async def send(self, value: bytes, *, key: bytes = b"r1", **headers: str | int | None) -> None:
         """A raw record, as a foreign client may write it; _ in a header's name stands for -."""

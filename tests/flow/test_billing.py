@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
 
-from producers.contract import Attempt, Failed, Request, Usage, topics
+from producers.contract import Attempt, Done, Failed, Request, Usage, topics
 from runtime.budgets.reservations import BudgetLedger, Reservation
 from runtime.config.catalog import Catalog
 from runtime.config.pricing import billed
@@ -81,9 +81,13 @@ async def test_a_crash_in_the_second_call_is_settled_with_both() -> None:
         (settled,) = budgets.settled
         assert settled is not None
         assert settled > 7
+        (event,) = await stage.events()
+        assert event.outcome == "internal_error"
+        assert outcomes(event.attempts) == [("eco-a", "ServerError"), ("eco-b", "cancelled")]
+        assert event.cost_micro_usd == settled
 
 
-async def test_a_crash_in_the_checks_of_an_answer_is_settled_with_its_call() -> None:
+async def test_an_answer_without_a_message_fails_its_checks_and_is_paid_for() -> None:
     budgets = WatchedBudgets()
 
     async def nonsense(_call: ProviderRequest, _emit: Emit | None) -> CallOutcome:
@@ -93,9 +97,16 @@ async def test_a_crash_in_the_checks_of_an_answer_is_settled_with_its_call() -> 
     scripts = {"eco-a": nonsense}
     async with playing(scripts, catalog=with_budget(), budgets=budgets, rules=PATIENT) as stage:
         reply = await stage.client.submit(ask(routing=checks))
-        assert isinstance(reply, Failed)
-        assert reply.code == "internal_error"
-        assert budgets.settled == [20]
+        assert isinstance(reply, Done)
+        (event,) = await stage.events()
+        assert outcomes(event.attempts) == [
+            ("eco-a", "inadequate"),
+            ("eco-a", "inadequate"),
+            ("std", "ok"),
+        ]
+        assert event.cost_micro_usd == 40 + 200
+        # the worker that made the first two settled them, the next tier's the third
+        assert budgets.settled == [40, 200]
 
 
 @dataclass

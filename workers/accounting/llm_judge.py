@@ -4,6 +4,7 @@ Asked for the tenant's share of the answers that have a context, after the reply
 the request's data may see and the tenant may spend.
 """
 
+import logging
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -34,6 +35,7 @@ from workers.health.gate import NotNow
 from workers.planning.next_step import CallTarget
 from workers.providers.base.call_outcome import Completion
 
+_log: Final = logging.getLogger(__name__)
 _LONGEST_ANSWER: Final = 300
 """Tokens: a list of the claims that lack support."""
 
@@ -88,7 +90,11 @@ class LlmJudge:
             return JudgeResult()
         tier, log = next(iter(snapshot.catalog.tiers)), AttemptLog()
         ask = partial(self._ask, CallContext(item, snapshot, trace, log, time.monotonic()), model)
-        verdict = await GroundednessJudge(ask, self.metrics).judge(model, context, answer)
+        verdict: GroundednessVerdict | None = None
+        try:
+            verdict = await GroundednessJudge(ask, self.metrics).judge(model, context, answer)
+        except Exception:  # noqa: BLE001 - the call has a bill, whatever its answer broke
+            _log.exception("request %s: its judge failed", item.request.id)
         judged = None if verdict is None else Judgement(model=model, supported=verdict.supported)
         return JudgeResult(verdict, _background_call(snapshot, tier, log.made, judged))
 

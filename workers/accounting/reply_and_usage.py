@@ -201,9 +201,11 @@ def _sum(usages: Iterable[Usage | None]) -> Usage:
 
 
 def _finish_reason(body: Mapping[str, Any]) -> str | None:
-    choices = body.get("choices") or [{}]
-    reason = choices[0].get("finish_reason")
-    return None if reason is None else str(reason)
+    match body.get("choices"):
+        case [{"finish_reason": str(reason)}, *_]:
+            return reason
+        case _:
+            return None
 
 
 def _grounding(done: Done | None, support: ContextSupport | None) -> dict[str, Any]:

@@ -4,6 +4,7 @@ What an answer is worth, what is told of it and to whom is the affair of `accoun
 """
 
 import asyncio
+import logging
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from typing import Final, assert_never
@@ -26,17 +27,25 @@ from workers.health.admission import DeploymentAdmission
 from workers.planning.next_step import Delay, GiveUp, Reroute
 from workers.planning.request_state import PlanRules
 
+_log: Final = logging.getLogger(__name__)
 _CANCELLED: Final = GiveUp("cancelled", "the caller cancelled the request", retryable=False)
 _NOT_IN_CACHE: Final = GiveUp(
     "not_in_cache", "only-if-cached was asked for, and no cached answer fits", retryable=False
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Crashed:
+    """A bug ended it; what was called until then is paid for all the same."""
+
+    error: Exception
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Obtained:
     """What came of a request in this worker, with all that was called for it."""
 
-    result: LoopResult
+    result: LoopResult | Crashed
     item: WorkItem
     """The request as it ended: one that must stay in its turn may have changed its tier."""
     attempts: tuple[Attempt, ...]
@@ -70,6 +79,13 @@ class AnswerSource:
         """begun: of the worker with the request, monotonic seconds; chunks: if it is streamed."""
         log = AttemptLog(item.attempts, item.attempts_here)
         context = CallContext(item, snapshot, trace, log, begun, chunks)
+        try:
+            return await self._obtain(context)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the calls before it have a bill
+            return _obtained(Crashed(error), context)
+
+    async def _obtain(self, context: CallContext) -> Obtained:
+        item, chunks = context.item, context.chunks
         loop, inadequate = self._loop(context), list[WorkItem]()
         result: LoopResult
         async with self._reservation(loop) as held:
@@ -104,12 +120,15 @@ class AnswerSource:
         """For the cache: no caller waits for it, or could cancel it. None: the budget is spent."""
         log = AttemptLog(item.attempts, item.attempts_here)
         context = CallContext(item, snapshot, trace, log, begun)
-        loop = self._loop(context)
-        async with self._reservation(loop) as held:
-            if isinstance(held, Exhausted):
-                return None
-            result = await loop.run(WithinBudget())
-        return _obtained(result, context)
+        try:
+            loop = self._loop(context)
+            async with self._reservation(loop) as held:
+                if isinstance(held, Exhausted):
+                    return None
+                return _obtained(await loop.run(WithinBudget()), context)
+        except Exception as error:  # noqa: BLE001 - as in `obtain`
+            _log.exception("request %s: the call for the cache failed", item.request.id)
+            return _obtained(Crashed(error), context)
 
     def _loop(self, context: CallContext) -> FallbackLoop:
         item = context.item
@@ -142,7 +161,7 @@ async def _stay(context: CallContext, step: Reroute | Delay) -> CallContext:
 
 
 def _obtained(
-    result: LoopResult,
+    result: LoopResult | Crashed,
     context: CallContext,
     warnings: tuple[str, ...] = (),
     inadequate: tuple[WorkItem, ...] = (),

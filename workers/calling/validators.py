@@ -86,10 +86,15 @@ def failed_checks(
     seconds: that all checks may take; those that can't be made in this time have failed.
     """
     ends = time.monotonic() + min(seconds, _LONGEST_S)
-    message, content = answer_message(answer), answer_text(answer)
-    if message.get("tool_calls") and content is None:
+    message = answer_message(answer)
+    if not message:
+        return tuple(CheckProblem(each.kind, "there must be an answer") for each in validators)
+    content = message.get("content")
+    if message.get("tool_calls") and not content:
         return ()
     text = content or message.get("refusal") or ""
+    if not isinstance(text, str):
+        return tuple(CheckProblem(each.kind, "it must be a text") for each in validators)
     messages = ((each.kind, _problem_by(ends, each, text, named)) for each in validators)
     return tuple(CheckProblem(kind, text) for kind, text in messages if text is not None)
 
@@ -110,11 +115,18 @@ def repair_request(
 def _problem_by(
     ends: float, validator: Validator, text: str, named: Mapping[str, CheckFunction]
 ) -> str | None:
-    """ends: monotonic seconds by which it must be known."""
+    """ends: monotonic seconds by which it must be known.
+
+    An answer that breaks a check hasn't passed it: it is paid for by now, and two thousand brackets
+    must not cost more than themselves.
+    """
     left_s = ends - time.monotonic()
-    return (
-        "it can't be checked in time" if left_s <= 0 else _problem(validator, text, named, left_s)
-    )
+    if left_s <= 0:
+        return "it can't be checked in time"
+    try:
+        return _problem(validator, text, named, left_s)
+    except Exception as error:  # noqa: BLE001 - texts are whatever a model writes
+        return f"its check broke off: {type(error).__name__}"
 
 
 def _problem(

@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from typing import assert_never
 
 from cache.results.lookup_result import Bypass, Hit, LookupResult, Miss, Refresh, ShadowCheck
+from observability.grounding.groundedness import ContextSupport
 from observability.tracing.request_trace import OpenSpan, RequestTrace
 from observability.tracing.semconv import done_attributes
 from producers.contract import CacheOutcome, Done, Failed, codec
 from workers.accounting.grounding import support_of
 from workers.accounting.reply_and_usage import NOT_CACHED
 from workers.accounting.request_accounting import FinalMessages, RequestAccounting
-from workers.calling.answer_source import Obtained
+from workers.calling.answer_source import Crashed, Obtained
 from workers.calling.config_snapshot import ConfigSnapshot
 from workers.calling.fallback_loop import Answered
 from workers.calling.span_attributes import lookup_attributes
@@ -41,6 +42,8 @@ class RequestLifecycle:
     cache: CacheOutcome = NOT_CACHED
     awaited: Miss | None = None
     """The question whose answer others in the fleet may be waiting for."""
+    booked: bool = False
+    """Whether the calls are on their way to the ledger, or to the next worker."""
 
     @property
     def channel(self) -> ReplyChannel:
@@ -141,6 +144,22 @@ class RequestLifecycle:
     # ------------------------------------------------------------------------------------ the end
 
     async def _conclude(self, claim: Claimed | Unguarded, obtained: Obtained) -> None:
+        """What was called is booked, whatever breaks on the way to the reply."""
+        try:
+            await self._end(claim, obtained)
+        except Exception:
+            if not self.booked and obtained.made:
+                await self._book(obtained)
+            raise
+
+    async def _book(self, obtained: Obtained) -> None:
+        """The account of a request that broke its worker; its sender is told by the handler."""
+        failure = GiveUp("internal_error", "the request broke its worker", retryable=False)
+        messages = self._accounting().failed(obtained, failure, time.time() * 1000)
+        self._report(messages)
+        await self.channel.publish_usage(messages.event)
+
+    async def _end(self, claim: Claimed | Unguarded, obtained: Obtained) -> None:
         for item in obtained.inadequate:
             await AfterReply(self.pool, item, self.trace, self.snapshot).teach_inadequate()
         match obtained.result:
@@ -154,6 +173,8 @@ class RequestLifecycle:
                     self.trace.end(error=failure.code)
             case (Reroute() | Delay()) as step:
                 await self._hand_over(claim, obtained, step)
+            case Crashed(error=error):
+                raise error
             case other:
                 assert_never(other)
 
@@ -161,12 +182,14 @@ class RequestLifecycle:
         self, claim: Claimed | Unguarded, obtained: Obtained, answer: Answered
     ) -> None:
         item, body = obtained.item, answer.completion.body
-        support = await support_of(item.request.body, body)
-        if item.request.body.stream and item.validators:
-            await self.channel.replay(body, int(self.begun_ms))
+        support: ContextSupport | None = None
+        with logged_failures(item):
+            support = await support_of(item.request.body, body)
         accounting = self._accounting(redelivered=_redelivered(claim))
         messages = accounting.answered(obtained, answer, support, time.time() * 1000)
         records = self._final_records(messages)
+        if item.request.body.stream and item.validators:
+            await self.channel.replay(body, int(self.begun_ms))
         if not await self._publish(await self.pool.idempotency.store_final(claim, records)):
             return
         done = messages.reply
@@ -196,12 +219,14 @@ class RequestLifecycle:
         progress = RequeueProgress(obtained.attempts, obtained.tries, int(time.time() * 1000))
         record = requeue_record(item, step, progress, self.trace.headers(), self.snapshot.catalog)
         await self.pool.publisher.publish(record)
+        self.booked = True
         await self.pool.idempotency.release(claim)
         self.trace.end({"switchgear.handover": step.reason})
 
     async def _publish(self, first: FinalRecords | Conflict) -> bool:
         """Whether the request has its ending; if not, it is told that its id is taken."""
         if isinstance(first, FinalRecords):
+            self.booked = True
             await self.channel.publish(first)
             return True
         self.trace.end(error=await self.channel.refuse(self.trace.trace_id))
@@ -218,10 +243,17 @@ class RequestLifecycle:
         )
 
     def _final_records(self, messages: FinalMessages[Done] | FinalMessages[Failed]) -> FinalRecords:
-        reply, event = messages.reply, messages.event
-        exported = self.trace.decide_export(reply.code if isinstance(reply, Failed) else None)
-        self.pool.reporter.report_usage(event, exported=exported)
-        return FinalRecords(codec.encode(reply), codec.encode(event), self.trace.traceparent)
+        records = FinalRecords(
+            codec.encode(messages.reply), codec.encode(messages.event), self.trace.traceparent
+        )
+        self._report(messages)
+        return records
+
+    def _report(self, messages: FinalMessages[Done] | FinalMessages[Failed]) -> None:
+        reply = messages.reply
+        with logged_failures(self.item):
+            exported = self.trace.decide_export(reply.code if isinstance(reply, Failed) else None)
+            self.pool.reporter.report_usage(messages.event, exported=exported)
 
 
 def _redelivered(claim: Claimed | Unguarded) -> bool:

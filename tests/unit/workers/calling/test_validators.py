@@ -93,6 +93,33 @@ def test_a_schema_fetches_nothing() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "schema"),
+    [
+        ("[" * 2000, {"type": "object"}),
+        ("[" * 2000 + "]" * 2000, {"items": {"$ref": "#"}}),
+        ("1e999", {"multipleOf": 0.1}),
+        ("Infinity", {"type": "number"}),
+        ("NaN", {"type": "number"}),
+    ],
+)
+def test_an_answer_that_breaks_a_check_has_not_passed_it(text: str, schema: dict[str, Any]) -> None:
+    assert len(problems(text, kind="json_schema", schema=schema)) == 1
+
+
+@pytest.mark.parametrize("answer", [{}, {"choices": []}, {"choices": [3]}, {"choices": {"a": 1}}])
+def test_an_answer_without_a_message_fails_each_check(answer: dict[str, Any]) -> None:
+    check = READ.validate_python({"kind": "max_length", "characters": 5})
+    assert [each.check for each in failed_checks([check], answer, KNOWN)] == ["max_length"]
+
+
+@pytest.mark.parametrize("content", [3, ["x"], {"a": 1}, True])
+def test_an_answer_that_is_no_text_fails_each_check(content: object) -> None:
+    check = READ.validate_python({"kind": "max_length", "characters": 5})
+    answer = {"choices": [{"message": {"content": content}}]}
+    assert [each.check for each in failed_checks([check], answer, KNOWN)] == ["max_length"]
+
+
 def test_an_operator_s_broken_check_is_a_problem_not_a_crash() -> None:
     assert problems("x", kind="named", name="breaks") == ["the check 'breaks' broke with KeyError"]
 
