@@ -70,6 +70,13 @@ SCHEMA_EXPANSION: Final = Limit(
     "invalid_request",
     "References that double at each step make a million of twenty lines.",
 )
+LAPSED_CLAIMS: Final = Limit(
+    "workers that ended while they had the request",
+    4,
+    "workers",
+    "internal_error, and a dead letter",
+    "What kills a worker kills the next one too, and each may have paid for a call.",
+)
 CHECKED_JSON: Final = Limit(
     "size of an answer that a schema is to check",
     1_000_000,

@@ -105,6 +105,7 @@ class MemoryIdempotency:
     recorded: dict[str, FinalRecords] = field(default_factory=dict)
     fingerprints: dict[str, str] = field(default_factory=dict)
     died: set[str] = field(default_factory=set)
+    lapsed: dict[str, int] = field(default_factory=dict)
 
     async def claim(self, identity: Identity) -> Claim:
         """Waits while somebody else has it."""
@@ -116,7 +117,7 @@ class MemoryIdempotency:
         if key in self.recorded:
             return Recorded(self.recorded[key])
         self._leases[key] = asyncio.Event()
-        return Claimed(identity, "", again=key in self.died)
+        return Claimed(identity, "", again=key in self.died, lapsed=self.lapsed.get(key, 0))
 
     @asynccontextmanager
     async def holding(self, claim: Claim) -> AsyncIterator[None]:
@@ -144,6 +145,12 @@ class MemoryIdempotency:
         """Let go."""
         if isinstance(claim, Claimed) and claim.identity.key in self._leases:
             self._leases.pop(claim.identity.key).set()
+
+    async def forget(self, claim: Claimed) -> None:
+        """Nobody died over it."""
+        self.died.discard(claim.identity.key)
+        self.lapsed.pop(claim.identity.key, None)
+        await self.release(claim)
 
     def _other(self, identity: Identity) -> bool:
         first = self.fingerprints.setdefault(identity.key, identity.fingerprint)

@@ -9,6 +9,7 @@ import pytest
 from producers import ReplyTimeoutError
 from producers.contract import Chunk, Done, Failed, topics
 from producers.kafka.broker import Outgoing
+from runtime.limits import LAPSED_CLAIMS
 from tests.fakes import Script, Waits, answer, content, fails
 from tests.flow.stage import Stage, ask, catalog, playing
 from workers.delivery.request_identity import identity_of
@@ -114,6 +115,23 @@ async def test_a_request_that_a_dead_worker_had_begun_is_accounted_as_redelivere
         # what comes again once it is finished is no second account
         await twice(stage, "llm.tier.economy")
         assert (await stage.events(3))[2] == events[1]
+
+
+async def test_a_request_that_breaks_its_workers_is_put_aside_unpaid() -> None:
+    async with playing() as stage:
+        for workers in (LAPSED_CLAIMS.value, LAPSED_CLAIMS.value + 1):
+            asked = ask(routing=NO_STORE)
+            stage.idempotency.lapsed[identity_of(asked).key] = workers
+            reply = await stage.client.submit(asked)
+            calls = len(stage.calls)
+            assert calls == 1
+        assert isinstance(reply, Failed)
+        assert (reply.code, reply.retryable) == ("internal_error", False)
+        assert reply.message == "the request broke its worker 5 times"
+        assert [reason for _, reason in stage.dead_letters()] == ["internal_error"]
+        assert [event.outcome for event in await stage.events(2)] == ["done", "internal_error"]
+        # once the cause is mended, the operator sends it again
+        assert isinstance(await stage.client.submit(asked), Done)
 
 
 async def test_two_workers_with_one_id_make_one_call() -> None:

@@ -165,6 +165,24 @@ async def test_that_a_holder_died_is_known_after_a_hand_over_too(redis: Redis) -
     assert (await claimed(once)).again
 
 
+async def test_every_holder_that_died_is_counted_until_it_is_forgotten(redis: Redis) -> None:
+    once = once_of(redis, replace(QUICK, lease_s=0.02))
+    claims = [await claimed(once) for _ in range(6)]
+    assert [claim.lapsed for claim in claims] == [0, 1, 2, 3, 4, 5]
+    await once.release(claims[-1])  # or it has lapsed too
+    last = await claimed(once)
+    assert last.lapsed >= 5
+    await once.forget(last)
+    anew = await claimed(once)
+    assert (anew.again, anew.lapsed) == (False, 0)
+
+
+async def test_a_death_that_an_earlier_version_noted_counts(redis: Redis) -> None:
+    for name, value in (("state", "handed over"), ("fingerprint", "f"), ("again", "1")):
+        await redis.hset(R.key, name, value)
+    assert (await claimed(once_of(redis))).lapsed == 1
+
+
 async def test_a_recorded_ending_keeps_its_trace(redis: Redis) -> None:
     once = once_of(redis)
     assert await once.store_unclaimed(R, OTHER) == OTHER

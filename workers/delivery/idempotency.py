@@ -41,12 +41,13 @@ class Claimed:
     """The request is ours. token: the owner token of this lease.
 
     again: an earlier lease of this request lapsed, with nothing recorded and nobody told: its
-    holder died, and may have spent money.
+    holder died, and may have spent money. lapsed: how many did.
     """
 
     identity: Identity
     token: str
     again: bool = False
+    lapsed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,15 +156,22 @@ class IdempotencyRecords:
     async def release(self, claim: Claim | Busy) -> None:
         """The request goes elsewhere unanswered: whoever gets it may claim it at once."""
         if isinstance(claim, Claimed):
-            self._renewal.stop(claim.token)
-            args = [claim.token, self._keep_ms]
-            await self._guarded(self._release(keys=[claim.identity.key], args=args))
+            await self._let_go(claim, forget=False)
+
+    async def forget(self, claim: Claimed) -> None:
+        """As `release`; nothing counts against the request any more, should it be sent again."""
+        await self._let_go(claim, forget=True)
+
+    async def _let_go(self, claim: Claimed, *, forget: bool) -> None:
+        self._renewal.stop(claim.token)
+        args = [claim.token, self._keep_ms, int(forget)]
+        await self._guarded(self._release(keys=[claim.identity.key], args=args))
 
     async def _try(self, identity: Identity, token: str) -> Claim | Busy:
         args = [identity.fingerprint, token, self._lease_ms, self._keep_ms]
         match await self._guarded(self._claim(keys=[identity.key], args=args)):
-            case [b"claimed", again]:
-                return Claimed(identity, token, again == b"1")
+            case [b"claimed", again, lapsed]:
+                return Claimed(identity, token, again == b"1", int(lapsed))
             case [b"recorded", *parts]:
                 return Recorded(_ending(parts))
             case [b"other"]:

@@ -78,6 +78,10 @@ class RequestClaims(Protocol):
         """The request goes elsewhere unanswered."""
         ...
 
+    async def forget(self, claim: Claimed) -> None:
+        """As `release`; nothing counts against the request any more."""
+        ...
+
 
 class RequestReporter(Protocol):
     """Hears what happens to requests, for metrics and the log. Must not raise."""

@@ -10,6 +10,8 @@ from observability.grounding.groundedness import ContextSupport
 from observability.tracing.request_trace import OpenSpan, RequestTrace
 from observability.tracing.semconv import done_attributes
 from producers.contract import CacheOutcome, Done, Failed, codec
+from runtime import limits
+from runtime.process.dead_letters import bury
 from workers.accounting.grounding import support_of
 from workers.accounting.reply_and_usage import NOT_CACHED
 from workers.accounting.request_accounting import FinalMessages, RequestAccounting
@@ -52,7 +54,7 @@ class RequestLifecycle:
 
     async def run(self) -> None:
         """Returns when the reply, or the record that hands the request over, is with Kafka."""
-        item, idempotency = self.item, self.pool.idempotency
+        item = self.item
         try:
             cached = await self._look_up()
             if isinstance(cached, Hit):
@@ -61,26 +63,32 @@ class RequestLifecycle:
                     with logged_failures(item):
                         await self._follow_up(cached.follow_up)
                 return
-            match await idempotency.claim(identity_of(item.request)):
-                case Conflict() as conflict:
-                    await self._publish(conflict)
-                case Recorded(ending):
-                    await self._publish(ending)
-                    self.pool.reporter.replayed(item.record.partition.topic)
-                    self.trace.end({"switchgear.redelivered": True})
-                case (Claimed() | Unguarded()) as claim:
-                    if _redelivered(claim):
-                        self.pool.reporter.taken_over(item.record.partition.topic)
-                    async with idempotency.holding(claim):
-                        obtained = await self.pool.answers.obtain(
-                            item, self.snapshot, self.trace, self.begun, self._chunks()
-                        )
-                        await self._conclude(claim, obtained)
-                case other:
-                    assert_never(other)
+            await self._serve(await self.pool.idempotency.claim(identity_of(item.request)))
         finally:
             if self.awaited is not None:
                 await self.pool.lookup.abandon(self.awaited)
+
+    async def _serve(self, claim: Claim) -> None:
+        item, topic = self.item, self.item.record.partition.topic
+        match claim:
+            case Conflict() as conflict:
+                await self._publish(conflict)
+            case Recorded(ending):
+                await self._publish(ending)
+                self.pool.reporter.replayed(topic)
+                self.trace.end({"switchgear.redelivered": True})
+            case Claimed(lapsed=workers) if workers > limits.LAPSED_CLAIMS.value:
+                await self._bury(claim)
+            case Claimed() | Unguarded():
+                if _redelivered(claim):
+                    self.pool.reporter.taken_over(topic)
+                async with self.pool.idempotency.holding(claim):
+                    obtained = await self.pool.answers.obtain(
+                        item, self.snapshot, self.trace, self.begun, self._chunks()
+                    )
+                    await self._conclude(claim, obtained)
+            case other:
+                assert_never(other)
 
     def _chunks(self) -> ChunkPublisher | None:
         """An answer that must pass checks is streamed when it has passed, so not from here."""
@@ -222,6 +230,19 @@ class RequestLifecycle:
         self.booked = True
         await self.pool.idempotency.release(claim)
         self.trace.end({"switchgear.handover": step.reason})
+
+    async def _bury(self, claim: Claimed) -> None:
+        """One more try would pay for one more call, and end one more worker."""
+        item = self.item
+        message = f"the request broke its worker {claim.lapsed} times"
+        failure = GiveUp("internal_error", message, retryable=False)
+        nothing = Obtained(result=failure, item=item, attempts=item.attempts, made=(), tries=0)
+        messages = self._accounting(redelivered=True).failed(nothing, failure, time.time() * 1000)
+        await bury(self.pool.publisher, item.record, failure.code, message)
+        await self.channel.publish(self._final_records(messages))
+        # an operator who has mended the cause may send it again
+        await self.pool.idempotency.forget(claim)
+        self.trace.end(error=failure.code)
 
     async def _publish(self, first: FinalRecords | Conflict) -> bool:
         """Whether the request has its ending; if not, it is told that its id is taken."""

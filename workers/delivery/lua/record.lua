@@ -7,7 +7,7 @@ if whose and whose ~= fingerprint then return {'other'} end
 if state == 'recorded' then
   return {'recorded', unpack(redis.call('HMGET', key, 'reply', 'usage', 'trace'))}
 end
-redis.call('HDEL', key, 'token', 'ends_ms', 'again')
+redis.call('HDEL', key, 'token', 'ends_ms', 'again', 'lapsed')
 redis.call('HSET', key, 'state', 'recorded', 'fingerprint', fingerprint,
   'reply', ARGV[3], 'usage', ARGV[4], 'trace', ARGV[5])
 redis.call('PEXPIRE', key, keep_ms)
