@@ -18,6 +18,8 @@ _OURS: Final = {"thinking_blocks", "reasoning_content"}
 """Fields of other providers' answers that say nothing to this one."""
 _EMPTY_HANDED: Final = _OURS | {"refusal", "annotations", "audio", "function_call"}
 """Fields of an answer sent back as it came that are mostly empty, or told in another field too."""
+_CALL_FIELDS: Final = {"id", "type", "function", "custom"}
+"""Fields of a tool call; others, such as signatures, are for the provider that made it."""
 _MISTRAL_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "system": ("role", "content"),
     "user": ("role", "content"),
@@ -75,7 +77,10 @@ def _with_ids(message: dict[str, Any], ids: ToolCallIds) -> dict[str, Any]:
     calls = message.get("tool_calls")
     if isinstance(calls, list):
         message["tool_calls"] = [
-            {**call, "id": ids.of_call(call.get("id"))} if isinstance(call, Mapping) else call
+            {n: v for n, v in call.items() if n in _CALL_FIELDS}
+            | {"id": ids.of_call(call.get("id"))}
+            if isinstance(call, Mapping)
+            else call
             for call in calls
         ]
     if message["role"] == "tool":

@@ -7,7 +7,6 @@ the order in which they came.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from itertools import chain
 from typing import Any, Final
 
 from pydantic_core import from_json
@@ -26,12 +25,11 @@ from workers.providers.base.finish_reasons import openai_reason, weightier
 from workers.providers.base.json_values import mapping_of
 from workers.providers.base.token_counts import token_counts
 from workers.providers.errors.classification import error_in_stream
+from workers.providers.openai.field_pieces import joined_texts
 from workers.providers.openai.tool_call_pieces import ToolCallPieces, arguments_text
 from workers.providers.sse import SseParser
 
 _DONE: Final = b"[DONE]"
-_SAID_ONCE: Final = {"id", "type", "name", "role", "index", "format"}
-"""Fields of an object in pieces that are names, not text."""
 _FAILED_ANSWER: Final = ErrorReport(500, ("error",), "the provider ended the answer with an error")
 
 
@@ -193,27 +191,6 @@ def plain_content(message: Mapping[str, Any]) -> dict[str, Any]:
         if not texts:
             del plain["content"]
     return plain
-
-
-def joined_texts(pieces: Sequence[Any]) -> Any:  # noqa: ANN401 - whatever a server's own field holds
-    """The whole of a field that came in pieces: texts and lists in order, objects field by field.
-
-    Of what comes in no pieces, such as a number, the last counts.
-    """
-    if all(isinstance(piece, str) for piece in pieces):
-        return "".join(pieces)
-    if all(isinstance(piece, list) for piece in pieces):
-        return list(chain.from_iterable(pieces))
-    if all(isinstance(piece, Mapping) for piece in pieces):
-        fields: dict[str, list[Any]] = {}
-        for name, value in chain.from_iterable(piece.items() for piece in pieces):
-            if value is not None:
-                fields.setdefault(name, []).append(value)
-        return {
-            name: values[0] if name in _SAID_ONCE else joined_texts(values)
-            for name, values in fields.items()
-        }
-    return pieces[-1]
 
 
 def _texts(content: object) -> tuple[list[str], list[str]]:

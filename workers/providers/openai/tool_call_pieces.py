@@ -6,11 +6,14 @@ one index for two calls, or repeat the name, or a fresh id, in every piece.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from pydantic_core import from_json, to_json
 
 from workers.providers.base.json_values import mapping_of
+from workers.providers.openai.field_pieces import joined_texts
+
+_OWN: Final = {"index", "id", "type", "function"}
 
 
 @dataclass(slots=True)
@@ -19,6 +22,8 @@ class _ToolCall:
     id: str
     name: str = ""
     arguments: list[str] = field(default_factory=list)
+    others: dict[str, list[Any]] = field(default_factory=dict)
+    """Pieces of further fields, which have to come back with the call, such as signatures."""
 
     @property
     def finished(self) -> bool:
@@ -43,14 +48,7 @@ class ToolCallPieces:
 
     def whole(self) -> list[dict[str, Any]]:
         """The calls, put together."""
-        return [
-            {
-                "id": call.id,
-                "type": "function",
-                "function": {"name": call.name, "arguments": "".join(call.arguments)},
-            }
-            for call in self._calls
-        ]
+        return [_whole(call) for call in self._calls]
 
     def _add(self, piece: Mapping[str, Any]) -> dict[str, Any]:
         function = mapping_of(piece.get("function"))
@@ -71,8 +69,11 @@ class ToolCallPieces:
         arguments = arguments_text(function.get("arguments"))
         call.arguments.append(arguments)
         news["arguments"] = arguments
+        others = {n: v for n, v in piece.items() if n not in _OWN and v is not None}
+        for other, value in others.items():
+            call.others.setdefault(other, []).append(value)
         head = {"id": call.id, "type": "function"} if opened else {}
-        return {"index": call.number, **head, "function": news}
+        return {"index": call.number, **others, **head, "function": news}
 
     def _open_call(self, number: int | None, call_id: str, name: str) -> _ToolCall | None:
         """The call that a piece goes on with; None when it begins one."""
@@ -88,6 +89,12 @@ class ToolCallPieces:
         if number is None and name and not call_id and call.finished:
             return None
         return call
+
+
+def _whole(call: _ToolCall) -> dict[str, Any]:
+    others = {name: joined_texts(pieces) for name, pieces in call.others.items()}
+    function = {"name": call.name, "arguments": "".join(call.arguments)}
+    return {**others, "id": call.id, "type": "function", "function": function}
 
 
 def arguments_text(arguments: object) -> str:

@@ -64,3 +64,10 @@ def test_a_refusal_sent_back_is_what_mistral_said() -> None:
 def test_other_servers_get_the_chat_as_it_is_but_for_a_role_that_they_may_not_know() -> None:
     made = compatible_messages([{"role": "developer", "content": "Be good."}, CLAUDE_ANSWER])
     assert made.messages == [{"role": "system", "content": "Be good."}, CLAUDE_ANSWER]
+
+
+def test_marks_on_a_call_are_for_the_provider_that_made_it() -> None:
+    signed = {**CLAUDE_ANSWER, "tool_calls": [{**CALL, "extra_content": {"signature": "abc="}}]}
+    for made in (openai_messages([signed]), mistral_messages([signed])):
+        assert made.messages[0]["tool_calls"][0].keys() == {"id", "type", "function"}
+    assert compatible_messages([signed]).messages == [signed]

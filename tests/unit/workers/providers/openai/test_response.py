@@ -10,12 +10,8 @@ from hypothesis import strategies as st
 from producers.contract import Usage
 from workers.providers.base.dialect import Answer
 from workers.providers.base.error_report import ErrorReport
-from workers.providers.openai.response import (
-    OpenAiReader,
-    joined_texts,
-    openai_answer,
-    openai_usage,
-)
+from workers.providers.openai.field_pieces import joined_texts
+from workers.providers.openai.response import OpenAiReader, openai_answer, openai_usage
 
 
 def read(*chunks: dict[str, Any]) -> tuple[Any, list[dict[str, Any]]]:

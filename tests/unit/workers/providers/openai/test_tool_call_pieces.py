@@ -148,3 +148,14 @@ json_values = st.recursive(
 def test_any_pieces_at_all_are_borne(pieces: list[Any]) -> None:
     whole, told = put_together(pieces)
     assert rebuilt(told) == whole
+
+
+def test_further_fields_of_a_call_are_kept() -> None:
+    signature = {"google": {"thought_signature": "abc="}}
+    calls = ToolCallPieces()
+    (told,) = calls.add([piece("{}", "f", index=0, id="a", extra_content=signature, note="a")])
+    calls.add([piece("", index=0, note="b")])
+    assert told["extra_content"] == signature
+    (call,) = calls.whole()
+    assert call["extra_content"] == signature
+    assert call["note"] == "ab"
