@@ -50,7 +50,9 @@ def _of_signs(a: ExactDetails, b: ExactDetails) -> Iterator[Detail]:
         yield "sign"
     if Counter(a.hidden) != Counter(b.hidden):
         yield "invisible character"
-    if differ_by_substitution(a.numbers, b.numbers):
+    if differ_by_substitution(a.numbers, b.numbers) or (
+        a.is_foreign and b.is_foreign and Counter(a.foreign_numbers) != Counter(b.foreign_numbers)
+    ):
         yield "exact number"
     if differ_by_substitution(a.literals, b.literals) or _in_code(a.literals, b.literals):
         yield "identifier"
@@ -63,6 +65,8 @@ def _of_words(a: ExactDetails, b: ExactDetails) -> Iterator[Detail]:
         yield "letter case"
     if accent_differs(a, b):
         yield "accent"
+    if a.is_foreign and b.is_foreign and a.is_foreign_negated != b.is_foreign_negated:
+        yield "negation"
     if is_contracted_otherwise(a, b):
         yield "apostrophe"
 

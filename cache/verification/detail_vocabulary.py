@@ -6,6 +6,8 @@ Nothing of it is an input of the trained model: it may grow without new training
 import re
 from typing import Final
 
+from observability.grounding.number_words import in_words
+
 _UNIT_WORDS: Final = """
 km kilometer kilometers kilometre kilometres | m meter meters metre metres | cm centimeter
 centimeters centimetre centimetres | mm millimeter millimeters millimetre millimetres | mile miles
@@ -57,6 +59,44 @@ NUMBER_WORDS: Final[dict[str, int]] = {
 }
 """English numbers in words; `one` is left out: it is mostly a pronoun."""
 
+_FOREIGN_DIGITS: Final = """
+zwei drei vier fünf sechs sieben acht neun zehn
+deux trois quatre cinq six sept huit neuf dix
+dos tres cuatro cinco seis siete ocho nueve diez
+due tre quattro cinque sei sette otto nove dieci
+dois três quatro cinco seis sete oito nove dez
+twee drie vier vijf zes zeven acht negen tien
+два три четыре пять шесть семь восемь девять десять
+"""
+_FOREIGN_ORDINALS: Final = """
+zweite dritte vierte fünfte | deuxième troisième quatrième cinquième | segunda tercera cuarta quinta
+| второй третий четвёртый пятый
+"""
+FOREIGN_NUMBERS: Final[dict[str, int]] = {
+    **{words: number for number in range(11, 100) for words in in_words(number)},
+    **{
+        word: number
+        for line in _FOREIGN_DIGITS.strip().splitlines()
+        for number, word in enumerate(line.split(), 2)
+    },
+    **{
+        word: number
+        for group in _FOREIGN_ORDINALS.split("|")
+        for number, word in enumerate(group.split(), 2)
+    },
+}
+"""Numbers in words of other languages than English; read in texts of those alone."""
+
+_FOREIGN_NEGATIONS: Final = """
+nicht kein keine keinen keinem keiner nie niemals ohne pas jamais sans sin nunca non senza mai niet
+geen zonder nooit não sem nem не нет ни без никогда değil ikke inte nie bez nem nu fără ei
+"""
+FOREIGN_NEGATION: Final = re.compile(
+    rf"\b(?:{'|'.join(_FOREIGN_NEGATIONS.split())})\b|[不没沒無别]|ない|ません|なし|않|لا\b|नहीं",
+    re.IGNORECASE,
+)
+"""A negation in another language than English."""
+
 _ACRONYMS: Final = """
 us it who or in me am as aids can may are pa pin cat ram sat led cop nap pet spa rip van dos
 """
@@ -65,7 +105,7 @@ ACRONYMS: Final = frozenset(_ACRONYMS.split())
 
 _CAPITONYMS: Final = """
 polish turkey china march may august job nice reading mobile mercury apple amazon bill mark will
-rose go swift rust python java ruby crystal scheme basic ada julia dart elixir lent lima cologne
+rose go swift rust python java ruby crystal scheme basic dart elixir lent lima cologne
 bath cork jordan guinea frank pat sue rob nick jack drew grant cliff dean hunter mason cook baker
 violet lily daisy iris olive hazel amber jasmine scotch swede dane catholic titanic sterling oracle
 excel word access outlook teams slack zoom square stripe shell gap target discover chase ford
@@ -135,6 +175,7 @@ INCOMPATIBLE_MODALITIES: Final = frozenset(
         for pair in (
             ("ability", "obligation"),
             ("ability", "advice"),
+            ("ability", "future"),
             ("obligation", "advice"),
             ("obligation", "present"),
             ("past", "future"),
@@ -145,8 +186,10 @@ INCOMPATIBLE_MODALITIES: Final = frozenset(
 )
 
 _APART: Final = """
-weekday weekend, weekdays weekends, noon midnight, mean median, mode median, hypertension
-hypotension, intrastate interstate, boiling freezing, boil freeze, stationary stationery
+weekday weekend, weekdays weekends, noon midnight, mean median, mode median,
+hypertension hypotension, allowed required, permitted required, allowed obliged,
+optional mandatory, optional required, voluntary compulsory, allowed forbidden, allowed banned,
+permitted prohibited, intrastate interstate, boiling freezing, boil freeze, stationary stationery
 """
 EXACT_OPPOSITES: Final[frozenset[frozenset[str]]] = frozenset(
     frozenset(pair.split()) for pair in " ".join(_APART.split()).split(", ")

@@ -18,6 +18,8 @@ from cache.verification.detail_vocabulary import (
     CAPITONYMS,
     CODE_TOPICS,
     CONTRACTIONS,
+    FOREIGN_NEGATION,
+    FOREIGN_NUMBERS,
     FOREIGN_WORDS,
     NUMBER_WORDS,
     UNITS,
@@ -38,6 +40,7 @@ _HARMLESS: Final = frozenset(
     "\u00bf\u00a1\u2026\u2022\u00b7\u2122\u00ae\u3001\u3002\uff1f\uff01\uff0c\u300c\u300d"
 )
 _MIXED_CASE: Final = re.compile(r"[a-z][A-Z]")
+_FORMULA: Final = re.compile(r"[\w)] ?[*^=<>+\u00d7\u00f7] ?[\w(]")
 _COMMA: Final = re.compile(r",\s")
 _PAUSE: Final = re.compile(r",\s|[.?]\s+(?=[a-z])")
 """Behind a full stop a careful writer goes on with a capital."""
@@ -50,7 +53,7 @@ _OPENING: Final = "\"'\u201c\u2018(\u00bf\u00a1\u00ab\u201e"
 _CLOSING: Final = ".,?!:;\"'\u201d\u2019)\u00bb\u2026"
 _LITERAL: Final = re.compile(
     r"(?:--?|\+)[A-Za-z][\w-]*"  # a flag
-    r"|\w*_\w*"
+    r"|\w*_\w*|[A-Za-z]+(?:-[A-Za-z]+)+"
     r"|(?=\S*[A-Za-z])(?=\S*\d)[\w./:#-]+"  # letters and digits: E1021, a1.txt, CVE-2021-1
     r"|[\w-]+(?:[.:]+[\w-]+)+"  # node.js, foo::bar
     r"|\w+(?:\+\+|#)|[#@.]\w+"  # C++, F#, #include, .NET
@@ -76,6 +79,10 @@ class ExactDetails:
     """Characters that can't be seen."""
     numbers: tuple[str, ...]
     """In order, as texts: with sign and trailing zeros, without thousands separators."""
+    foreign_numbers: tuple[int, ...]
+    """Numbers in words, in order; none in an English text."""
+    is_foreign_negated: bool
+    """Whether a text in another language than English has a negation."""
     quantities: tuple[tuple[str, str], ...]
     """Numbers with the unit that belongs to each, or a short word that may be one."""
     gaps: tuple[str, ...]
@@ -100,6 +107,7 @@ def exact_details(text: str) -> ExactDetails:
     plain = _ACRONYM.sub(lambda match: match[0].replace(".", ""), plain)
     words = tuple(_WORD.findall(plain))
     folded = {word.casefold() for word in words}
+    is_foreign = bool(folded & FOREIGN_WORDS) or _has_accents(plain)
     return ExactDetails(
         signs=_signs(plain),
         pauses=tuple(
@@ -108,11 +116,13 @@ def exact_details(text: str) -> ExactDetails:
         ),
         hidden=() if plain.isascii() else tuple(filter(_is_hidden, plain)),
         numbers=_numbers(plain),
+        foreign_numbers=_foreign_numbers(plain) if is_foreign else (),
+        is_foreign_negated=is_foreign and FOREIGN_NEGATION.search(plain) is not None,
         quantities=_quantities(plain),
         gaps=tuple(_GAP.findall(plain.strip())),
         literals=_literals(plain),
         words=words,
-        is_foreign=bool(folded & FOREIGN_WORDS) or _has_accents(plain),
+        is_foreign=is_foreign,
         is_about_code=bool(folded & CODE_TOPICS),
         is_about_writing=ABOUT_WRITING.search(plain) is not None,
         end=plain.rstrip()[-1:],
@@ -181,14 +191,10 @@ def _joins(text: str, at: int, before: str, after: str) -> bool:
     return after.isalnum() and not (before.isdigit() and after.isdigit())
 
 
-def _opens_call(text: str, at: int, before: str, after: str) -> bool:
-    del text, at, after
-    return before.isalnum()
-
-
-def _never(text: str, at: int, before: str, after: str) -> bool:
-    del text, at, before, after
-    return False
+def _groups(text: str, at: int, before: str, after: str) -> bool:
+    """A parenthesis of a call or a formula, not one around an aside."""
+    is_call = text[at] == "(" and before.isalnum() and (after.isalnum() or after == ")")
+    return is_call or _FORMULA.search(text) is not None
 
 
 def _is_sigil(text: str, at: int, before: str, after: str) -> bool:
@@ -245,8 +251,7 @@ _NO_SIGNS: Final = frozenset({"Mn", "Mc", "Cf", "Cc", "Zs"})
 _RULES: Final[dict[str, Callable[[str, int, str, str], bool]]] = {
     ".": _joins,
     ":": _joins,
-    "(": _opens_call,
-    ")": _never,
+    **dict.fromkeys("()", _groups),
     "?": _asks_within,
     "!": _exclaims,
     "/": _divides,
@@ -282,6 +287,11 @@ def _numbers(text: str) -> tuple[str, ...]:
         if value is not None:
             places.append((match.start(), str(value)))
     return tuple(value for _, value in sorted(places))
+
+
+def _foreign_numbers(text: str) -> tuple[int, ...]:
+    words = re.findall(r"[^\W\d_]+(?:-[^\W\d_]+)*", text.casefold())
+    return tuple(FOREIGN_NUMBERS[word] for word in words if word in FOREIGN_NUMBERS)
 
 
 def _scaled(digits: str, scale: str) -> str:

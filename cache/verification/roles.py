@@ -26,6 +26,7 @@ _SYMMETRIC: Final = frozenset(
     ["and", "or", "vs", "versus", "&", "und", "oder", "et", "ou", "y", "e", "o"]
 )
 """Words whose two sides may change places."""
+_CAN_OR_MUST: Final = frozenset({"can", "could", "may", "might", "must"})
 _SOURCES: Final = frozenset({"from", "von"})
 _TARGETS: Final = frozenset({"to", "into", "nach", "\u00e0"})
 _STANDARDS: Final = frozenset({"than", "als"})
@@ -122,4 +123,8 @@ def _sequence(tokens: Sequence[str], groups: Sequence[frozenset[str]]) -> list[i
 def _modality(tokens: Sequence[str]) -> str:
     if ("have", "to") in itertools.pairwise(tokens) or (tokens[:1] == ("have",) and "to" in tokens):
         return "obligation"
-    return MODALITIES.get(tokens[0], "") if tokens else ""
+    if tokens and tokens[0] in MODALITIES:
+        return MODALITIES[tokens[0]]
+    # "how should I" and "how do I" ask the same, "when must I" and "when can I" don't
+    duty = next((token for token in tokens if token in _CAN_OR_MUST), "")
+    return MODALITIES.get(duty, "")

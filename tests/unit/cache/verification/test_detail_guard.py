@@ -62,6 +62,15 @@ def decisive(a: str, b: str) -> set[str]:
         ("What is a set up?", "What is a setup?", "spacing"),
         ("if a:\n  b\nc", "if a:\n  b\n  c", "spacing"),
         ("No, I want tea", "No I want tea", "punctuation"),
+        ("Explain (a + b) * c", "Explain a + (b * c)", "sign"),
+        ("What does get-item do?", "What does get-items do?", "identifier"),
+        ("Is 40 mA dangerous?", "Is 40 MA dangerous?", "unit"),
+        ("Was sind zwölf mal elf?", "Was sind zwölf mal zwölf?", "exact number"),
+        ("Combien font soixante et deux ?", "Combien font soixante-dix et deux ?", "exact number"),
+        ("Это вредно?", "Это не вредно?", "negation"),
+        ("Is he likely to win?", "Is he unlikely to win?", "exact opposite"),
+        ("Is it useful?", "Is it useless?", "exact opposite"),
+        ("What is a MAC address?", "What is a Mac address?", "letter case"),
     ],
 )
 def test_details_that_no_score_outweighs(a: str, b: str, detail: str) -> None:
@@ -90,6 +99,13 @@ def test_details_that_no_score_outweighs(a: str, b: str, detail: str) -> None:
         ("Hello! What is a mutex?", "What is a mutex? Thanks!"),
         ("How do I use an iPhone?", "how do i use an iphone"),
         ("Is the U.S. big?", "Is the US big?"),
+        ("Is a TV (set) heavy?", "Is a TV set heavy?"),
+        ("Why we should sleep", "Why should we sleep"),
+        (
+            "What is the difference between a virus and bacteria?",
+            "What is the difference between bacteria and a virus?",
+        ),
+        ("Is the 1980's music good?", "Is the 1980s music good?"),
     ],
 )
 def test_forms_of_the_same_details(a: str, b: str) -> None:
@@ -98,7 +114,11 @@ def test_forms_of_the_same_details(a: str, b: str) -> None:
 
 @pytest.mark.parametrize(
     ("a", "b"),
-    [("Can I park here?", "Must I park here?"), ("Did he win it?", "Will he win it?")],
+    [
+        ("Can I park here?", "Must I park here?"),
+        ("Did he win it?", "Will he win it?"),
+        ("When must I go?", "When can I go?"),
+    ],
 )
 def test_another_modality_asks_for_more_certainty(a: str, b: str) -> None:
     (difference,) = objections(a, b)
