@@ -44,11 +44,27 @@ class _Unwritable:
     """What JSON has no word for."""
 
 
-def nested(depth: int) -> Any:  # noqa: ANN401 - JSON
-    value: Any = 1
-    for _ in range(depth):
-        value = [value]
-    return value
+@dataclass(frozen=True)
+class _Nested:
+    """So many brackets; as a value of its own nobody could print it."""
+
+    depth: int
+
+
+def said(value: Any) -> Any:  # noqa: ANN401 - JSON
+    """`value` with its brackets written out."""
+    match value:
+        case _Nested(depth=depth):
+            inner: Any = 1
+            for _ in range(depth):
+                inner = [inner]
+            return inner
+        case dict():
+            return {name: said(inner) for name, inner in value.items()}
+        case list():
+            return [said(inner) for inner in value]
+        case _:
+            return value
 
 
 JSON = st.recursive(
@@ -63,7 +79,7 @@ JSON = st.recursive(
     ),
     max_leaves=6,
 )
-ODD = JSON | st.builds(nested, st.sampled_from([300, 3000])) | st.builds(_Unwritable)
+ODD = JSON | st.builds(_Nested, st.sampled_from([300, 3000])) | st.builds(_Unwritable)
 MESSAGES = st.fixed_dictionaries(
     {"role": st.just("assistant"), "content": st.sampled_from(ODD_TEXTS) | ODD},
     optional={"tool_calls": ODD, "refusal": ODD, "reasoning_content": ODD, "x": ODD},
@@ -85,7 +101,7 @@ SCHEMAS = st.sampled_from(
         {"properties": {"n": {"multipleOf": 3}}},
         {"items": {"$ref": "#"}},
         {"$defs": {"t": {"items": {"$ref": "#/$defs/t"}}}, "$ref": "#/$defs/t"},
-        {"$ref": "http://169.254.169.254/x"},
+        {"$ref": "#/nowhere"},
         {"uniqueItems": True, "type": "array"},
         {"enum": [1, {"a": 2}]},
     ]
@@ -142,7 +158,7 @@ class Odd:
         case = self.cases[call.request_id or ""]
         if case.raises:
             raise RecursionError
-        return replace(answer(), body=case.body)
+        return replace(answer(), body=said(case.body))
 
 
 @settings(
@@ -167,7 +183,8 @@ async def _serve(cases: list[Case], reports: Reports) -> None:
         for request, reply in zip(requests, replies, strict=True):
             calls = sum(call.request_id == request.id for call in stage.calls)
             event = events[request.id]
-            assert calls > 0
+            refused = isinstance(reply, Failed) and reply.code == "invalid_request"
+            assert (calls == 0) == refused
             assert len(event.attempts) == calls
             assert event.cost_micro_usd is not None
             assert event.cost_micro_usd >= 20 * sum(a.outcome == "ok" for a in event.attempts)
