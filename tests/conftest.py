@@ -18,7 +18,9 @@ from tests.kafka_source import kafka_bootstrap
 
 # a busy machine is no bug, so no example has a deadline; pytest-timeout ends what hangs
 settings.register_profile("thorough", deadline=None)
-settings.register_profile("quick", settings.get_profile("thorough"), max_examples=20)
+settings.register_profile(
+    "quick", settings.get_profile("thorough"), max_examples=20, derandomize=True
+)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "thorough"))
 
 
