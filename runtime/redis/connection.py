@@ -24,6 +24,8 @@ from runtime.redis.pipelining import PipelineLane
 _T = TypeVar("_T")
 COMMAND_TIMEOUT_S: Final = 1.0
 """Long enough that a busy event loop isn't taken for a lost Redis."""
+_NEAR_S: Final = 0.25
+"""Within which a ping brings back a link that was lost."""
 _CONNECTIONS: Final = 16
 """So that many requests at once wait their turn rather than open a connection each."""
 
@@ -78,13 +80,16 @@ class RedisLink:
         raise_if_cancelled()
 
     async def ping(self) -> bool:
-        """Whether Redis answers now; if so, the link is up from then on."""
+        """Whether the link is up: from then on, if Redis answers now, and soon."""
+        begun = time.monotonic()
         try:
             await self.redis.ping()
         except REDIS_UNAVAILABLE:
             self.lose()
         else:
-            self._breaker.close()
+            # one that is too far away would be lost again with the next command, which waits
+            if time.monotonic() - begun <= _NEAR_S:
+                self._breaker.close()
             raise_if_cancelled()
         return self.up
 

@@ -6,16 +6,27 @@ record; who asks something else under its id is refused. A claim is a lease, ren
 holder lives; the first to record wins, so that one request never has two different answers. A lease
 that lapsed leaves its trace: whoever claims the request next knows that it was begun. Without Redis
 the work goes on unguarded, and is counted; if Redis is back when it ends, it is recorded all the
-same.
+same. A circuit breaker stands before it: one that hangs costs the first request its wait, not each.
 """
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
+from runtime.circuit_breaker.breaker import CircuitBreaker
+from runtime.circuit_breaker.rules import (
+    BreakerRules,
+    BreakerSignal,
+    CallFailure,
+    Cooldown,
+    Ignored,
+    Succeeded,
+)
+from runtime.circuit_breaker.state_machine import BreakerRefused
 from runtime.redis.errors import REDIS_UNAVAILABLE
 from runtime.redis.lease import LeaseRenewal, owner_token
 from runtime.redis.lua_files import lua
@@ -24,6 +35,10 @@ from workers.delivery.request_identity import Identity
 
 _log: Final = logging.getLogger(__name__)
 _DONE: Final = b"D"
+_RULES: Final = BreakerRules(
+    consecutive=1, cooldown=Cooldown(first_s=0.5, most_s=15), probe_lease_s=5
+)
+"""One operation that isn't answered opens it, and one that is closes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +115,7 @@ class IdempotencyRecords:
         self._trips = trips
         self._settings = settings
         self._on_unguarded = on_unguarded
+        self._breaker = CircuitBreaker(_RULES)
         # by token: of two claims of one request, only the later one's lease is still its own
         self._renewal = LeaseRenewal[Claimed](settings.lease_s, self._renew_all)
         self._claim = trips.script(lua("workers.delivery", "claim"))
@@ -138,7 +154,7 @@ class IdempotencyRecords:
         identity = claim.identity
         records = ending.reply, ending.usage, ending.trace
         args = [identity.fingerprint, self._keep_ms, *records]
-        match await self._guarded(self._record(keys=[identity.key], args=args)):
+        match await self._guarded(lambda: self._record(keys=[identity.key], args=args)):
             case [b"recorded", *parts]:
                 return _ending(parts)
             case [b"other"]:
@@ -165,11 +181,11 @@ class IdempotencyRecords:
     async def _let_go(self, claim: Claimed, *, forget: bool) -> None:
         self._renewal.stop(claim.token)
         args = [claim.token, self._keep_ms, int(forget)]
-        await self._guarded(self._release(keys=[claim.identity.key], args=args))
+        await self._guarded(lambda: self._release(keys=[claim.identity.key], args=args))
 
     async def _try(self, identity: Identity, token: str) -> Claim | Busy:
         args = [identity.fingerprint, token, self._lease_ms, self._keep_ms]
-        match await self._guarded(self._claim(keys=[identity.key], args=args)):
+        match await self._guarded(lambda: self._claim(keys=[identity.key], args=args)):
             case [b"claimed", again, lapsed]:
                 return Claimed(identity, token, again == b"1", int(lapsed))
             case [b"recorded", *parts]:
@@ -187,7 +203,7 @@ class IdempotencyRecords:
         former = identity.former
         if former is None:
             return None
-        record = await self._guarded(self._trips.send(lambda pipe: pipe.get(former)))
+        record = await self._guarded(lambda: self._trips.send(lambda pipe: pipe.get(former)))
         return _unpack(record) if isinstance(record, bytes) and record.startswith(_DONE) else None
 
     @property
@@ -207,17 +223,28 @@ class IdempotencyRecords:
             identity = claim.identity
             args = identity.fingerprint, claim.token, self._lease_ms, self._keep_ms
             # whole, not by its digest: so it keeps its turn before a release
-            renewing = self._trips.send(lambda pipe: pipe.eval(self._renew, 1, identity.key, *args))
-            await self._guarded(renewing)
+            await self._guarded(
+                lambda: self._trips.send(
+                    lambda pipe: pipe.eval(self._renew, 1, identity.key, *args)
+                )
+            )
 
-    async def _guarded(self, operation: Awaitable[Any]) -> Any:  # noqa: ANN401
-        """The result, or None when Redis doesn't answer in time."""
+    async def _guarded(self, operation: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401
+        """The result, or None when Redis doesn't answer in time, or lately didn't."""
+        permit = self._breaker.admit(time.monotonic())
+        if isinstance(permit, BreakerRefused):
+            return None
+        signal: BreakerSignal = Ignored()
         try:
             async with asyncio.timeout(self._settings.timeout_s):
-                return await operation
+                result = await operation()
+            signal = Succeeded()
         except REDIS_UNAVAILABLE as error:
-            _log.warning("Redis did not answer: %s", error or type(error).__name__)
-            return None
+            _log.warning("Redis did not answer: %s", type(error).__name__)
+            signal, result = CallFailure(), None
+        finally:
+            self._breaker.report(permit, signal, time.monotonic())
+        return result
 
 
 def _ending(parts: Sequence[bytes]) -> FinalRecords:
