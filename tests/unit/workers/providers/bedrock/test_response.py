@@ -1,0 +1,112 @@
+"""Converse answers, whole and streamed: thoughts, tool calls, errors and filtered ends."""
+
+import json
+from typing import Any
+
+import pytest
+
+from producers.contract import Usage
+from workers.providers.base.call_outcome import ContentFiltered, MalformedResponse
+from workers.providers.base.dialect import Answer
+from workers.providers.base.error_report import ErrorReport
+from workers.providers.bedrock.response import BedrockReader, bedrock_answer, bedrock_usage
+
+from .test_event_stream import frame
+
+USAGE = {"inputTokens": 3, "outputTokens": 2, "totalTokens": 5}
+
+
+def whole(*blocks: dict[str, Any], reason: str = "end_turn") -> dict[str, Any]:
+    message = {"role": "assistant", "content": list(blocks)}
+    return {"output": {"message": message}, "stopReason": reason, "usage": USAGE}
+
+
+def event(kind: str, payload: dict[str, Any]) -> bytes:
+    headers = {":event-type": kind, ":message-type": "event"}
+    return frame(headers, json.dumps(payload).encode())
+
+
+def delta(piece: dict[str, Any], index: int = 0) -> bytes:
+    return event("contentBlockDelta", {"contentBlockIndex": index, "delta": piece})
+
+
+def read(*frames: bytes) -> object:
+    reader = BedrockReader()
+    for each in frames:
+        list(reader.feed(each))
+    assert list(reader.close()) == []
+    return reader.result()
+
+
+END = (event("messageStop", {"stopReason": "end_turn"}), event("metadata", {"usage": USAGE}))
+
+
+def test_text_thought_and_tool_call_are_the_same_whole_and_streamed() -> None:
+    thought = {"reasoningText": {"text": "hm", "signature": "s"}}
+    call = {"toolUseId": "t1", "name": "look", "input": {"a": 1}}
+    at_once = bedrock_answer(
+        whole({"reasoningContent": thought}, {"text": "Hi"}, {"toolUse": call}, reason="tool_use")
+    )
+    begun = {"contentBlockIndex": 2, "start": {"toolUse": {"toolUseId": "t1", "name": "look"}}}
+    streamed = read(
+        delta({"reasoningContent": {"text": "hm"}}),
+        delta({"reasoningContent": {"signature": "s"}}),
+        delta({"text": "Hi"}, 1),
+        event("contentBlockStart", begun),
+        delta({"toolUse": {"input": '{"a":'}}, 2),
+        delta({"toolUse": {"input": "1}"}}, 2),
+        event("messageStop", {"stopReason": "tool_use"}),
+        event("metadata", {"usage": USAGE}),
+    )
+    assert isinstance(at_once, Answer)
+    assert isinstance(streamed, Answer)
+    ours, theirs = (answer.body["choices"][0]["message"] for answer in (at_once, streamed))
+    assert ours["content"] == theirs["content"] == "Hi"
+    arguments = [m["tool_calls"][0]["function"]["arguments"] for m in (ours, theirs)]
+    assert [json.loads(each) for each in arguments] == [{"a": 1}, {"a": 1}]
+    assert at_once.usage == streamed.usage == Usage(input_uncached=3, output=2)
+
+
+def test_a_redacted_thought_is_kept_opaque() -> None:
+    hidden = {"reasoningContent": {"redactedContent": "c2VjcmV0"}}
+    at_once = bedrock_answer(whole(hidden, {"text": "Hi"}))
+    streamed = read(delta(hidden), delta({"text": "Hi"}, 1), *END)
+    for answer in (at_once, streamed):
+        assert isinstance(answer, Answer)
+        assert "c2VjcmV0" in json.dumps(answer.body)
+
+
+@pytest.mark.parametrize(
+    ("reason", "outcome"),
+    [("guardrail_intervened", ContentFiltered), ("malformed_model_output", MalformedResponse)],
+)
+def test_an_end_that_is_no_answer_is_a_failure_with_its_bill(
+    reason: str, outcome: type[ContentFiltered | MalformedResponse]
+) -> None:
+    failure = bedrock_answer(whole({"text": "x"}, reason=reason))
+    assert isinstance(failure, outcome)
+    assert failure.usage == Usage(input_uncached=3, output=2)
+
+
+def test_an_exception_in_a_stream_is_the_error_it_names() -> None:
+    headers = {":exception-type": "throttlingException", ":message-type": "exception"}
+    report = read(delta({"text": "Hi"}), frame(headers, b'{"message": "slow down"}'))
+    assert isinstance(report, ErrorReport)
+    assert "ThrottlingException" in report.codes
+    assert report.message == "slow down"
+
+
+def test_an_error_in_place_of_an_answer_is_an_error() -> None:
+    report = bedrock_answer({"__type": "ValidationException", "message": "no such field"})
+    assert isinstance(report, ErrorReport)
+    with pytest.raises(TypeError):
+        bedrock_answer([])
+
+
+def test_cached_tokens_are_counted_by_their_lifetime() -> None:
+    details = [{"ttl": "1h", "inputTokens": 4}, {"ttl": "5m", "inputTokens": 6}]
+    usage = bedrock_usage(
+        USAGE | {"cacheReadInputTokens": 9, "cacheWriteInputTokens": 10, "cacheDetails": details}
+    )
+    assert (usage.cache_read, usage.cache_write_5m, usage.cache_write_1h) == (9, 6, 4)
+    assert bedrock_usage({"inputTokens": "many"}) == Usage()
