@@ -6,6 +6,7 @@ more certainty.
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 from cache.verification.detail_vocabulary import (
@@ -82,7 +83,7 @@ def _of_tokens(
     a: QuestionWords, b: QuestionWords, details_a: ExactDetails, details_b: ExactDetails
 ) -> Iterator[Detail]:
     only_a, only_b = set(a.tokens) - set(b.tokens), set(b.tokens) - set(a.tokens)
-    if any(_are_opposite(left, right) for left in only_a for right in only_b):
+    if _has_opposites(only_a, only_b):
         yield "exact opposite"
     if a.tokens != b.tokens:
         if "".join(a.tokens) == "".join(b.tokens) and details_a.words != details_b.words:
@@ -100,19 +101,22 @@ def _of_tokens(
         yield "spacing"
 
 
-def _are_opposite(left: str, right: str) -> bool:
-    """Whether two words are opposites by their form or by the list."""
-    short, long = sorted((left, right), key=len)
-    stem = left.removesuffix("less").removesuffix("ful")
-    return (
-        frozenset({left, right}) in EXACT_OPPOSITES
-        or (len(short) >= _STEM and long.endswith(short) and long in _negated(short))
-        or ({left, right} == {f"{stem}ful", f"{stem}less"})
-    )
+def _has_opposites(only_a: set[str], only_b: set[str]) -> bool:
+    """Whether a word on one side has its opposite, by the list or by its form, on the other."""
+    return any(
+        not only_b.isdisjoint(EXACT_OPPOSITES.get(word, ()))
+        or not only_b.isdisjoint(_negated(word))
+        for word in only_a
+    ) or any(not only_a.isdisjoint(_negated(word)) for word in only_b)
 
 
-def _negated(word: str) -> set[str]:
-    return {prefix + word for prefix in NEGATING_PREFIXES}
+@lru_cache(maxsize=4096)
+def _negated(word: str) -> frozenset[str]:
+    """What a word would be with a prefix that negates it, or `less` for `ful`."""
+    if len(word) < _STEM:
+        return frozenset()
+    without = {f"{word.removesuffix('ful')}less"} if word.endswith("ful") else set()
+    return frozenset({prefix + word for prefix in NEGATING_PREFIXES} | without)
 
 
 def _in_code(a: tuple[str, ...], b: tuple[str, ...]) -> bool:

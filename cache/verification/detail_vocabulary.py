@@ -191,10 +191,13 @@ hypertension hypotension, allowed required, permitted required, allowed obliged,
 optional mandatory, optional required, voluntary compulsory, allowed forbidden, allowed banned,
 permitted prohibited, intrastate interstate, boiling freezing, boil freeze, stationary stationery
 """
-EXACT_OPPOSITES: Final[frozenset[frozenset[str]]] = frozenset(
-    frozenset(pair.split()) for pair in " ".join(_APART.split()).split(", ")
-)
-"""Pairs of words so alike in form or company that the model takes them for one."""
+_EXACT_PAIRS: Final = [pair.split() for pair in " ".join(_APART.split()).split(", ")]
+EXACT_OPPOSITES: Final[dict[str, frozenset[str]]] = {
+    word: frozenset(other for pair in _EXACT_PAIRS if word in pair for other in pair) - {word}
+    for pair in _EXACT_PAIRS
+    for word in pair
+}
+"""Words so alike in form or company that the model takes them for one."""
 NEGATING_PREFIXES: Final = ("un", "in", "im", "il", "ir", "dis", "non", "mis", "anti")
 
 CONTRACTIONS: Final[dict[str, str]] = {

@@ -154,6 +154,8 @@ def case_differs(a: ExactDetails, b: ExactDetails) -> bool:
 
 def accent_differs(a: ExactDetails, b: ExactDetails) -> bool:
     """Whether a word of one is a word of the other but for accents, or for ß."""
+    if all(word.isascii() for word in (*a.words, *b.words)):
+        return False
     words_a, words_b = Counter(_folded(a.words)), Counter(_folded(b.words))
     bare_b = {_bare(word) for word in words_b - words_a}
     return any(_bare(word) in bare_b for word in words_a - words_b)
@@ -383,6 +385,8 @@ def _has_accents(text: str) -> bool:
 
 
 def _bare(word: str) -> str:
+    if word.isascii():
+        return word
     decomposed = unicodedata.normalize("NFKD", word.replace("\u00df", "ss").replace("\u0131", "i"))
     return "".join(char for char in decomposed if not unicodedata.combining(char))
 
