@@ -112,7 +112,7 @@ CHANNELS: Final[Mapping[str, Channel]] = {
     topics.CANCELLATIONS: Channel(
         "receive",
         None,
-        "Requests that their callers have given up. The value is empty.",
+        "Requests that their callers have given up, by tenant (a header). The value is empty.",
         "The request's id.",
     ),
 }

@@ -117,9 +117,14 @@ class RouterClient:
         with self._slot(), _sending(request) as span:
             await self._send(request, span, None, reply_to or self._settings.reply_topic)
 
-    async def cancel(self, request_id: str) -> None:
-        """Asks the fleet to stop: what isn't begun is not called; a running stream is cut."""
-        await self._broker.publish(Outgoing(topics.CANCELLATIONS, b"", request_id.encode()))
+    async def cancel(self, request_id: str, *, tenant: str) -> None:
+        """Asks the fleet to stop: what isn't begun is not called; a running stream is cut.
+
+        tenant: of the request; another tenant's request with this id goes on.
+        """
+        headers = codec.to_headers({codec.TENANT_HEADER: tenant})
+        cancellation = Outgoing(topics.CANCELLATIONS, b"", request_id.encode(), headers)
+        await self._broker.publish(cancellation)
 
     async def rate(self, tenant: str, done: Done, good: float) -> None:
         """How good the answer was, 0..1: the router learns from it where that is switched on."""

@@ -80,7 +80,7 @@ async def build_pool(
         parts.enter_context(process.background.running(name, work))
     budgets = BudgetLedger(partial(datetime.now, UTC), link)
     caller = _caller(admission, pricing, link, environment.get("TIKTOKEN_CACHE_DIR"))
-    cancellations = Cancellations()
+    cancellations = Cancellations(without_tenant=process.settings.cancel_without_tenant)
     return PoolDependencies(
         tier=tier,
         snapshot=live,

@@ -143,6 +143,14 @@ def request_id(headers: Iterable[tuple[str, bytes]]) -> str | None:
         return None
 
 
+def read_name(raw: bytes | None) -> str | None:
+    """`raw` as a Name, such as an id or a tenant; None when it can't be one."""
+    try:
+        return None if raw is None else _NAME.validate_python(_text(raw))
+    except ValidationError:
+        return None
+
+
 def to_headers(values: Mapping[str, str | int | None]) -> list[tuple[str, bytes]]:
     """Kafka headers of `values`; None is left out."""
     return [(key, str(value).encode()) for key, value in values.items() if value is not None]

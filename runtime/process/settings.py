@@ -30,6 +30,10 @@ class ServiceSettings(KafkaSettings):
     metrics_port: int | None = None
     """Of the Prometheus endpoint; without it there is none, 0 takes any free one."""
 
+    cancel_without_tenant: bool = False
+    """Whether a cancellation that names no tenant stops any tenant's request with its id: for
+    clients of the first version, while they are being upgraded."""
+
     log_level: str = "INFO"
     session_timeout_s: Annotated[float, Field(gt=0)] = 10
     """After how long Kafka gives a silent member's partitions to others."""

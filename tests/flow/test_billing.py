@@ -52,7 +52,7 @@ async def test_cancelled_in_its_second_call_a_request_is_charged_for_both() -> N
         sent = ask(stream=True)
         going = asyncio.create_task(_last(stage, sent))
         await waits.begun.wait()
-        await stage.client.cancel(sent.id)
+        await stage.client.cancel(sent.id, tenant=sent.tenant)
         failed = await going
         assert failed.code == "cancelled"
         (event,) = await stage.events()

@@ -168,7 +168,7 @@ async def test_a_request_cancelled_before_its_turn_is_not_called() -> None:
         await waits.begun.wait()
         waiting = asyncio.create_task(stage.client.submit(second))
         await stage.broker.has("llm.tier.economy", 2)
-        await stage.client.cancel(second.id)
+        await stage.client.cancel(second.id, tenant=second.tenant)
         waits.let.set()
         assert isinstance(await going, Done)
         reply = await waiting
@@ -184,7 +184,7 @@ async def test_a_running_stream_is_stopped_and_what_came_is_paid_for() -> None:
         parts = stage.client.stream(sent)
         first = await anext(parts)
         assert isinstance(first, Chunk)
-        await stage.client.cancel(sent.id)
+        await stage.client.cancel(sent.id, tenant=sent.tenant)
         last = [part async for part in parts][-1]
         assert isinstance(last, Failed)
         assert last.code == "cancelled"

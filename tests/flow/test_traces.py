@@ -151,7 +151,7 @@ async def test_a_call_that_was_cut_says_what_it_was() -> None:
         request = ask()
         asking = asyncio.create_task(stage.client.submit(request))
         await slow.begun.wait()
-        await stage.client.cancel(request.id)
+        await stage.client.cancel(request.id, tenant=request.tenant)
         await asking
         await serves(stage, 1)
         (call,) = stage.seen.all("chat ")

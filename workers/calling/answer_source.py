@@ -95,7 +95,7 @@ class AnswerSource:
                 result = _NOT_IN_CACHE
             else:
                 try:
-                    with self.cancellations.stopping(item.request.id):
+                    with self.cancellations.stopping(item.request.tenant, item.request.id):
                         result = await loop.run(held.status)
                         while item.ordered and isinstance(result, Reroute | Delay):
                             if loop.inadequate:

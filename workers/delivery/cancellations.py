@@ -4,11 +4,14 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, TypeAlias
 
+from producers.contract import codec
 from producers.kafka.broker import Record
 
 _REMEMBERED: Final = 100_000
+_Key: TypeAlias = tuple[str | None, str]
+"""A tenant, None = any, and a request's id."""
 
 
 class RequestCancelled(Exception):  # noqa: N818 it is an answer, not an error
@@ -18,36 +21,51 @@ class RequestCancelled(Exception):  # noqa: N818 it is an answer, not an error
 class Cancellations:
     """The ids cancelled lately, and the tasks that serve a request now."""
 
-    def __init__(self) -> None:
-        self._ids: OrderedDict[str, None] = OrderedDict()
-        self._tasks: dict[str, set[asyncio.Task[object]]] = {}
+    def __init__(self, *, without_tenant: bool = False) -> None:
+        """without_tenant: a record that names no tenant counts for all: clients before 0.2."""
+        self._without_tenant = without_tenant
+        self._cancelled: OrderedDict[_Key, None] = OrderedDict()
+        self._tasks: dict[tuple[str, str], set[asyncio.Task[object]]] = {}
 
     def receive(self, record: Record) -> None:
-        """A record of the cancellation topic: its key is the request's id."""
-        request_id = (record.key or b"").decode(errors="replace")
-        self._ids[request_id] = None
-        if len(self._ids) > _REMEMBERED:
-            self._ids.popitem(last=False)
-        for task in self._tasks.get(request_id, ()):
-            task.cancel()
+        """A record of the cancellation topic: its key is the request's id.
+
+        Raises ValueError when it isn't one, or doesn't say whose request it is.
+        """
+        request_id = codec.read_name(record.key)
+        tenants = (value for name, value in record.headers if name == codec.TENANT_HEADER)
+        tenant = codec.read_name(next(tenants, None))
+        if request_id is None or (tenant is None and not self._without_tenant):
+            raise ValueError("a cancellation needs a request's id as its key, and its tenant")
+        self._cancelled[tenant, request_id] = None
+        if len(self._cancelled) > _REMEMBERED:
+            self._cancelled.popitem(last=False)
+        # in flight are some hundreds at most
+        for (owner, name), tasks in self._tasks.items():
+            if name == request_id and tenant in (None, owner):
+                for task in tasks:
+                    task.cancel()
 
     @contextmanager
-    def stopping(self, request_id: str) -> Iterator[None]:
+    def stopping(self, tenant: str, request_id: str) -> Iterator[None]:
         """Raises RequestCancelled inside, at once or whenever the caller cancels."""
-        if request_id in self._ids:
+        if self._is_cancelled(tenant, request_id):
             raise RequestCancelled
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 a worker serves in tasks
         # without Redis, two tasks of one process may serve the same request
-        tasks = self._tasks.setdefault(request_id, set())
+        tasks = self._tasks.setdefault((tenant, request_id), set())
         tasks.add(task)
         try:
             yield
         except asyncio.CancelledError:
-            if request_id in self._ids and task.uncancel() == 0:
+            if self._is_cancelled(tenant, request_id) and task.uncancel() == 0:
                 raise RequestCancelled from None
             raise
         finally:
             tasks.discard(task)
             if not tasks:
-                self._tasks.pop(request_id, None)
+                self._tasks.pop((tenant, request_id), None)
+
+    def _is_cancelled(self, tenant: str, request_id: str) -> bool:
+        return (tenant, request_id) in self._cancelled or (None, request_id) in self._cancelled

@@ -117,7 +117,7 @@ class RequestLifecycle:
         """A look may wait for another worker's answer: until the deadline or a cancellation."""
         item, now_ms = self.item, int(self.begun_ms)
         try:
-            with self.pool.cancellations.stopping(item.request.id):
+            with self.pool.cancellations.stopping(item.request.tenant, item.request.id):
                 async with asyncio.timeout(item.left_s(self.begun_ms)):
                     return await self.pool.lookup.find(item.request, item.route, now_ms, span)
         except (RequestCancelled, TimeoutError):

@@ -123,9 +123,10 @@ async def test_a_broker_that_does_not_take_it_is_told_as_what_it_is() -> None:
 
 async def test_cancelling_names_the_request() -> None:
     async with connected() as (client, broker):
-        await client.cancel("r7")
+        await client.cancel("r7", tenant="t")
         (record,) = broker.written(topics.CANCELLATIONS)
         assert record.key == b"r7"
+        assert record.headers == (("x-tenant", b"t"),)
 
 
 async def test_replies_of_others_and_late_ones_are_skipped() -> None:

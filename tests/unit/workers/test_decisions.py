@@ -183,8 +183,9 @@ def test_data_never_leaves_its_zones(deployment: Deployment, demands: Demands) -
 # --------------------------------------------------------------------------------- cancellations
 
 
-def cancelled(identifier: str) -> Record:
-    return Record(Partition("llm.cancellations", 0), 0, identifier.encode(), b"", (), 0)
+def cancelled(identifier: str, tenant: str | None = "t") -> Record:
+    headers = codec.to_headers({codec.TENANT_HEADER: tenant})
+    return Record(Partition("llm.cancellations", 0), 0, identifier.encode(), b"", headers, 0)
 
 
 async def test_two_tasks_with_one_id_are_both_stopped_and_leave_nothing() -> None:
@@ -192,7 +193,7 @@ async def test_two_tasks_with_one_id_are_both_stopped_and_leave_nothing() -> Non
 
     async def serve() -> str:
         try:
-            with cancellations.stopping("r"):
+            with cancellations.stopping("t", "r"):
                 begun.release()
                 await asyncio.Event().wait()
         except RequestCancelled:
@@ -203,22 +204,52 @@ async def test_two_tasks_with_one_id_are_both_stopped_and_leave_nothing() -> Non
     for _ in tasks:
         await begun.acquire()
     cancellations.receive(cancelled("other"))
+    cancellations.receive(cancelled("r", "u"))
     cancellations.receive(cancelled("r"))
     assert await asyncio.gather(*tasks) == ["cancelled"] * 2
     assert await serve() == "cancelled"  # it is known from now on
 
 
+async def test_one_tenant_cancels_no_request_of_another() -> None:
+    cancellations = Cancellations()
+    cancellations.receive(cancelled("r", "u"))
+    with cancellations.stopping("t", "r"):
+        pass
+    with pytest.raises(RequestCancelled), cancellations.stopping("u", "r"):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("key", "tenant"), [("r", None), ("", "t"), ("r" * 201, "t"), ("r", "x" * 900_000), ("r", "")]
+)
+async def test_a_cancellation_that_names_no_request_is_refused(
+    key: str, tenant: str | None
+) -> None:
+    cancellations = Cancellations()
+    with pytest.raises(ValueError, match="and its tenant"):
+        cancellations.receive(cancelled(key, tenant))
+    with cancellations.stopping("t", "r"):
+        pass
+
+
+async def test_one_without_a_tenant_counts_for_all_where_it_is_configured() -> None:
+    cancellations = Cancellations(without_tenant=True)
+    cancellations.receive(cancelled("r", None))
+    with pytest.raises(RequestCancelled), cancellations.stopping("t", "r"):
+        pass
+
+
 async def test_the_second_of_two_may_end_after_the_first() -> None:
     cancellations = Cancellations()
-    with cancellations.stopping("r"):
+    with cancellations.stopping("t", "r"):
         task = asyncio.create_task(_pass(cancellations))
         await task
-    with cancellations.stopping("r"):
+    with cancellations.stopping("t", "r"):
         pass
 
 
 async def _pass(cancellations: Cancellations) -> None:
-    with cancellations.stopping("r"):
+    with cancellations.stopping("t", "r"):
         await asyncio.sleep(0)
 
 
@@ -226,7 +257,7 @@ async def test_a_stop_of_the_process_is_no_cancellation_by_the_caller() -> None:
     cancellations = Cancellations()
 
     async def serve() -> None:
-        with cancellations.stopping("r"):
+        with cancellations.stopping("t", "r"):
             await asyncio.Event().wait()
 
     task = asyncio.create_task(serve())
