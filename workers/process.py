@@ -68,7 +68,12 @@ async def _serve_queues(process: ServiceProcess, pool: PoolDependencies, queues:
     """One stream a queue, for each has a group of its own; all share the tier's concurrency."""
     concurrency = pool.snapshot().catalog.tiers[pool.tier].concurrency
     backlog = max(concurrency, _BACKLOG // len(queues))
-    settings = StreamSettings(concurrency, backlog=backlog, slots=Slots(concurrency))
+    settings = StreamSettings(
+        concurrency,
+        backlog=backlog,
+        backlog_bytes=process.settings.backlog_mb << 20,
+        slots=Slots(concurrency),
+    )
     members = [_member(process, pool, queue, settings) for queue in queues]
     gauges = partial(update_consumer_gauges, process.metrics, members, pool.tier)
     with process.background.running("consumer gauges", gauges):
@@ -100,7 +105,12 @@ def _chores_stream(process: ServiceProcess, pool: PoolDependencies) -> ConsumerS
         partial(handle_maintenance_record, process.publisher, pool.tracer, pool.lookup),
         partial(dead_letter_request, process.publisher),
         partial(lane_of, weight_of=lambda _: 1),
-        StreamSettings(concurrency=_WAITING_RETRIES, revoke_grace_s=0, stop_grace_s=0),
+        StreamSettings(
+            concurrency=_WAITING_RETRIES,
+            backlog_bytes=process.settings.backlog_mb << 20,
+            revoke_grace_s=0,
+            stop_grace_s=0,
+        ),
     )
 
 

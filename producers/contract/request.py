@@ -1,13 +1,17 @@
 """Request message: an OpenAI chat with its tenant and what the caller demands."""
 
 from decimal import Decimal
-from typing import Annotated, Any, Literal, NotRequired, Self
+from typing import Annotated, Any, Final, Literal, NotRequired, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator, with_config
 from typing_extensions import TypedDict
 
 from .checks import Validator
 from .message import Message, Name
+
+MAX_TAGS: Final = 20
+MAX_TAG_CHARACTERS: Final = 500
+"""Tags are in each usage event, and each of a cache entry's is a key in Redis."""
 
 
 @with_config(ConfigDict(extra="allow", use_attribute_docstrings=True))
@@ -64,8 +68,8 @@ class CacheControl(Message):
     min_confidence: Annotated[float, Field(ge=0, le=1)] | None = None
     """The least score of a hit: 1 the same words, 0.99 the canonical form too, less: near ones."""
 
-    tags: tuple[Name, ...] = ()
-    """Labels of the entry, by which it can be invalidated."""
+    tags: Annotated[tuple[Name, ...], Field(max_length=MAX_TAGS)] = ()
+    """Labels of the entry, by which it can be invalidated, at most 20."""
 
 
 class Routing(Message):
@@ -101,8 +105,11 @@ class Routing(Message):
     validators: tuple[Validator, ...] = ()
     """Checks that the answer must pass; a failed one is repaired or escalated."""
 
-    tags: Annotated[dict[Name, str], Field(max_length=20)] = Field(default_factory=dict)
-    """Labels for reports and rules, at most 20."""
+    tags: Annotated[
+        dict[Name, Annotated[str, Field(max_length=MAX_TAG_CHARACTERS)]],
+        Field(max_length=MAX_TAGS),
+    ] = Field(default_factory=dict)
+    """Labels for reports and rules, at most 20; their values have at most 500 characters."""
 
     conversation: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     """Requests of one conversation share a partition."""

@@ -23,7 +23,7 @@ from aiokafka.errors import (
 
 from ..settings import KafkaSettings
 from .broker import Outgoing, Partition, PublishFailedError, Record, RecordBatch
-from .connection import connection_options, consuming
+from .connection import METADATA_MAX_AGE_MS, connection_options, consuming
 
 _log = logging.getLogger(__name__)
 _PERMANENT = (
@@ -136,6 +136,7 @@ class KafkaBroker:
             linger_ms=0,
             max_batch_size=262_144,
             max_request_size=MAX_RECORD_BYTES,
+            metadata_max_age_ms=METADATA_MAX_AGE_MS,
         )
         try:
             await producer.start()

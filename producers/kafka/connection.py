@@ -3,7 +3,7 @@
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
 
@@ -12,6 +12,9 @@ from . import record_batches
 
 # before the first consumer of the process: a record that aiokafka can't read must not stop it
 record_batches.install()
+
+METADATA_MAX_AGE_MS: Final = 30_000
+"""How long a partition that was added stays unseen; the library's default is five minutes."""
 
 Begin: TypeAlias = Literal["earliest", "latest"]
 """Where a consumer begins that has no committed offset."""
@@ -67,6 +70,7 @@ async def start_consumer(
         enable_auto_commit=False,
         auto_offset_reset=begin,
         fetch_max_wait_ms=settings.kafka_fetch_max_wait_ms,
+        metadata_max_age_ms=METADATA_MAX_AGE_MS,
         **tuning,
     )
     if topics:

@@ -66,7 +66,7 @@ async def serve_router(settings: ServiceSettings) -> None:
             report_decision=partial(_count, process.metrics),
         )
         source = KafkaSource(settings, [topics.REQUESTS], _GROUP, settings.session_timeout_s)
-        stream = _stream(source, router)
+        stream = _stream(source, router, settings.backlog_mb)
         members = [Member(stream, source)]
         gauges = partial(update_consumer_gauges, process.metrics, members, "router")
         with process.background.running("consumer gauges", gauges):
@@ -84,13 +84,13 @@ def _budget_usage(
     return usage
 
 
-def _stream(source: KafkaSource, router: RouterDependencies) -> ConsumerStream:
+def _stream(source: KafkaSource, router: RouterDependencies, backlog_mb: int) -> ConsumerStream:
     return ConsumerStream(
         source,
         partial(route_record, router),
         partial(bury_request, router),
         partial(lane_of, weight_of=lambda _: 1),
-        StreamSettings(concurrency=_CONCURRENCY),
+        StreamSettings(concurrency=_CONCURRENCY, backlog_bytes=backlog_mb << 20),
     )
 
 

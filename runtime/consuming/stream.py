@@ -79,6 +79,9 @@ class StreamSettings:
     backlog: int = 10_000
     """Records that may wait; more pauses the partitions."""
 
+    backlog_bytes: int = 268_435_456
+    """As `backlog`, of the keys, values and headers of all records in hand."""
+
     commit_every_s: float = 0.2
     revoke_grace_s: float = 2.0
     """How long a rebalance waits for running records."""
@@ -131,7 +134,8 @@ class ConsumerStream:
         self._watermarks: dict[Partition, Watermark] = {}
         self._running: set[asyncio.Task[None]] = set()
         self._committing = asyncio.Lock()
-        self._in_hand: dict[tuple[Partition, int], int] = {}
+        self._in_hand: dict[tuple[Partition, int], Record] = {}
+        self._bytes_in_hand = 0
         self._held = False
         self._stopping = False
         self._paused = False
@@ -149,7 +153,8 @@ class ConsumerStream:
     def oldest_ms(self) -> Mapping[str, int]:
         """By topic, the Unix milliseconds of the oldest record that waits or runs here."""
         oldest: dict[str, int] = {}
-        for (partition, _), at_ms in self._in_hand.items():
+        for (partition, _), record in self._in_hand.items():
+            at_ms = record.timestamp_ms
             oldest[partition.topic] = min(at_ms, oldest.get(partition.topic, at_ms))
         return oldest
 
@@ -173,7 +178,7 @@ class ConsumerStream:
         """What stays keeps its state; of what is lost, the waiting records are dropped."""
         owned = set(partitions)
         for work in self._admission.remove(lambda work: work.record.partition not in owned):
-            self._in_hand.pop((work.record.partition, work.record.offset), None)
+            self._put_down(work.record)
         self._watermarks = {
             partition: self._watermarks.get(partition) or Watermark() for partition in owned
         }
@@ -201,7 +206,9 @@ class ConsumerStream:
         if watermark.rewound(record.offset):
             watermark = self._watermarks[record.partition] = Watermark()
         if watermark.received(record.offset):
-            self._in_hand[record.partition, record.offset] = record.timestamp_ms
+            self._put_down(record)
+            self._in_hand[record.partition, record.offset] = record
+            self._bytes_in_hand += _size(record)
             self._admission.offer(self._lane_of(record), _Work(record, watermark))
 
     def _fill(self) -> None:
@@ -218,12 +225,17 @@ class ConsumerStream:
         self._running.discard(task)
         self._slots.release()
 
+    def _put_down(self, record: Record) -> None:
+        in_hand = self._in_hand.pop((record.partition, record.offset), None)
+        self._bytes_in_hand -= 0 if in_hand is None else _size(in_hand)
+
     def _balance(self) -> None:
-        waiting = len(self._admission)
-        if not self._paused and waiting >= self._settings.backlog:
+        most, most_bytes = self._settings.backlog, self._settings.backlog_bytes
+        waiting, held_bytes = len(self._admission), self._bytes_in_hand
+        if not self._paused and (waiting >= most or held_bytes >= most_bytes):
             self._source.pause()
             self._paused = True
-        elif self._paused and waiting < self._settings.backlog // 2:
+        elif self._paused and waiting < most // 2 and held_bytes < most_bytes // 2:
             self._source.resume()
             self._paused = False
 
@@ -239,7 +251,7 @@ class ConsumerStream:
                 await self._bury(record, error)
             ticket.item.watermark.finished(record.offset)
         finally:
-            self._in_hand.pop((record.partition, record.offset), None)
+            self._put_down(record)
             self._admission.finished(ticket)
 
     async def _bury(self, record: Record, error: BaseException) -> None:
@@ -286,3 +298,9 @@ class ConsumerStream:
             if offsets and await self._source.commit(offsets):
                 for partition, offset in offsets.items():
                     watermarks[partition].committed(offset)
+
+
+def _size(record: Record) -> int:
+    """Bytes of what the sender wrote."""
+    headers = sum(len(name) + len(value or b"") for name, value in record.headers)
+    return len(record.value) + len(record.key or b"") + headers

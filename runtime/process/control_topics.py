@@ -21,7 +21,7 @@ from pydantic import BaseModel
 
 from producers.kafka.aiokafka_broker import to_record
 from producers.kafka.broker import Record
-from producers.kafka.connection import connection_options
+from producers.kafka.connection import METADATA_MAX_AGE_MS, connection_options
 from producers.settings import KafkaSettings
 from runtime.process.dead_letters import crash_detail
 
@@ -50,6 +50,7 @@ class ControlTopics:
             options["bootstrap_servers"],
             security=framework_security(options),
             client_id=client_id,
+            metadata_max_age_ms=METADATA_MAX_AGE_MS,
             # neither a producer nor an admin client, so read rights are enough
             consumer_only=True,
             middlewares=[partial(_Guard, self)],

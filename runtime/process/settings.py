@@ -30,6 +30,9 @@ class ServiceSettings(KafkaSettings):
     metrics_port: int | None = None
     """Of the Prometheus endpoint; without it there is none, 0 takes any free one."""
 
+    backlog_mb: Annotated[int, Field(ge=16)] = 256
+    """Megabytes of records that may wait in a process's memory, for each queue it reads."""
+
     cancel_without_tenant: bool = False
     """Whether a cancellation that names no tenant stops any tenant's request with its id: for
     clients of the first version, while they are being upgraded."""

@@ -4,10 +4,12 @@ from collections.abc import Collection
 from contextlib import aclosing
 
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 
+from producers.kafka import connection
 from producers.kafka.aiokafka_broker import KafkaBroker
 from producers.kafka.broker import Outgoing, Partition, Record
+from producers.kafka.connection import METADATA_MAX_AGE_MS
 from producers.kafka.record_batches import UNREADABLE
 from runtime.consuming.kafka_source import KafkaSource
 from runtime.process.settings import ServiceSettings
@@ -131,3 +133,25 @@ async def test_a_compressed_bomb_is_passed_over(kafka: str, codec: int) -> None:
     assert (stand_in.offset, stand_in.value) == (0, b"")
     assert [name for name, _ in stand_in.headers] == [UNREADABLE]
     assert (following.offset, following.value) == (2, b"next")
+
+
+async def test_a_partition_that_is_added_is_read_soon(
+    kafka: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert METADATA_MAX_AGE_MS <= 30_000
+    monkeypatch.setattr(connection, "METADATA_MAX_AGE_MS", 500)
+    topic, group = f"t-{uuid.uuid4().hex}", f"g-{uuid.uuid4().hex}"
+    settings = ServiceSettings(kafka=kafka)
+    await create(kafka, topic)
+    source = KafkaSource(settings, [topic], group)
+    await source.start(Owner())
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await admin.start()
+    await admin.create_partitions({topic: NewPartitions(total_count=4)})
+    await admin.close()
+    async with KafkaBroker(settings, "test") as broker:
+        for number in range(40):
+            await broker.publish(Outgoing(topic, b"%d" % number, b"%d" % number))
+    records = await poll(source, 40)
+    await source.stop()
+    assert {record.partition.number for record in records} == {0, 1, 2, 3}

@@ -25,6 +25,10 @@ redis.call('HSET', sizes, id, size)
 redis.call('HINCRBY', account, 'bytes', size)
 redis.call('ZADD', worth, clock + cost / size, id)
 redis.call('ZADD', due, now + ttl, id)
+-- a tenant that nobody serves any more leaves nothing behind
+for _, key in ipairs({sizes, worth, due, account}) do
+  if redis.call('PTTL', key) < longest then redis.call('PEXPIRE', key, longest) end
+end
 for at = 7, #KEYS do
   redis.call('SADD', KEYS[at], id)
   redis.call('PEXPIRE', KEYS[at], longest)

@@ -40,5 +40,8 @@ if refusing == 0 then
   end
   redis.call('ZADD', open, now + lease_s, id)
   redis.call('HSET', held, id, cjson.encode({amount = amount, counters = counters}))
+  -- a tenant that asks no more leaves nothing behind
+  redis.call('EXPIRE', open, 2 * lease_s)
+  redis.call('EXPIRE', held, 2 * lease_s)
 end
 return {refusing, unpack(counts)}

@@ -24,6 +24,7 @@ from producers.contract import (
     codec,
 )
 from producers.contract.codec import DecodeError
+from producers.contract.request import MAX_TAG_CHARACTERS, MAX_TAGS
 
 SECRET = "the-patient-has-gout"
 NAMES = st.text("abcXYZ019_.:/@-é", min_size=1, max_size=20)
@@ -181,6 +182,27 @@ def test_what_is_wrong_is_named_and_not_quoted(where: str, change: dict[str, Any
     assert caught.value.where == where
     assert caught.value.raw == raw
     assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("routing", "where"),
+    [
+        ({"cache": {"tags": [f"t{n}" for n in range(MAX_TAGS + 1)]}}, "routing.cache.tags"),
+        ({"cache": {"tags": ["t" * 201]}}, "routing.cache.tags.0"),
+        ({"tags": {f"t{n}": "" for n in range(MAX_TAGS + 1)}}, "routing.tags"),
+        ({"tags": {"t": "x" * (MAX_TAG_CHARACTERS + 1)}}, "routing.tags.t"),
+    ],
+)
+def test_tags_are_few_and_short(routing: dict[str, Any], where: str) -> None:
+    body = {"messages": [{"role": "user", "content": "x"}]}
+    raw = json.dumps({"id": "r", "tenant": "t", "body": body, "routing": routing}).encode()
+    with pytest.raises(DecodeError) as caught:
+        codec.decode_request(raw)
+    assert caught.value.where == where
+    tags = {f"t{n}": "x" * MAX_TAG_CHARACTERS for n in range(MAX_TAGS)}
+    good = {"tags": tags, "cache": {"tags": list(tags)}}
+    raw = json.dumps({"id": "r", "tenant": "t", "body": body, "routing": good}).encode()
+    assert codec.decode_request(raw).routing.tags == tags
 
 
 @pytest.mark.parametrize(

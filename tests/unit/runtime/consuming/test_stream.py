@@ -1,6 +1,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from producers.kafka.broker import Outgoing, Record
 from runtime.consuming.fair_queue import Lane
@@ -23,6 +24,7 @@ class Stage:
         self.held = asyncio.Event()
         self.let = asyncio.Event()
         self.stop = asyncio.Event()
+        self.stream: ConsumerStream
 
     async def handle(self, record: Record) -> None:
         self.act(record)
@@ -46,9 +48,10 @@ class Stage:
 
 
 @asynccontextmanager
-async def running() -> AsyncIterator[Stage]:
+async def running(settings: StreamSettings = FAST) -> AsyncIterator[Stage]:
     stage = Stage()
-    stream = ConsumerStream(stage.member, stage.handle, stage.bury, lambda _: Lane("t"), FAST)
+    stream = ConsumerStream(stage.member, stage.handle, stage.bury, lambda _: Lane("t"), settings)
+    stage.stream = stream
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(stream.run(stage.stop))
         try:
@@ -132,3 +135,18 @@ async def test_a_member_that_was_expelled_commits_nothing_until_it_is_back() -> 
             assert stage.broker.committed("g")[partition] == 1
         await stage.committed(2)
         assert set(stage.handled) == {b"a", b"b"}
+
+
+async def test_large_records_pause_the_partitions_long_before_there_are_many() -> None:
+    small = replace(FAST, concurrency=1, backlog_bytes=50_000)
+    async with running(small) as stage:
+        stage.hold.add(b"first")
+        await stage.publish(b"first", *(b"%05d" % n * 2_000 for n in range(100)))
+        await stage.held.wait()
+        await stage.broker.until(lambda: stage.stream.state().paused)
+        assert stage.stream.state().waiting < 10
+        await stage.publish(b"last")
+        stage.let.set()
+        await stage.committed(102)
+        assert stage.handled[0] == b"first"
+        assert stage.handled[-1] == b"last"
