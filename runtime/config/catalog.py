@@ -14,16 +14,19 @@ from observability.pricing.prices import PriceOverride
 from runtime.config.references import UndefinedName, undefined_names
 from runtime.config.sections.cache import CacheSettings
 from runtime.config.sections.policy import PolicySettings
-from runtime.config.sections.section import Section
+from runtime.config.sections.section import EnvName, Section
+from runtime.config.tier_order import TierOrderMistake, tier_order_mistakes
 
 Capability: TypeAlias = Literal["tools", "images", "json_schema", "logprobs", "reasoning"]
 DialectName: TypeAlias = (
     Literal["openai", "anthropic", "bedrock"] | Annotated[str, Field(pattern=r"^[\w.]+:\w+$")]
 )
 """A wire format: one of ours, or the place of the operator's own, `package.module:Class`."""
-EnvName: TypeAlias = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
-
-
+TierName: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+"""A part of a topic's name; without a dot, which separates tier and zone there."""
+ZoneName: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+BaseUrl: TypeAlias = Annotated[str, Field(pattern=r"^https?://[^\s/@?#]+([/?#]\S*)?$")]
+"""Without user and password: secrets come from the environment."""
 EntryPoint: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
 Share: TypeAlias = Annotated[float, Field(ge=0, le=1)]
 
@@ -60,13 +63,13 @@ class Deployment(Section):
     dialect: DialectName = "openai"
     wire_model: str | None = None
     """The model's name on the wire, when it isn't the model's own."""
-    base_url: str
+    base_url: BaseUrl
     base_url_env: EnvName | None = None
     api_key_env: EnvName | None = None
     api_version: str | None = None
     account: str = "default"
     region: str = "global"
-    zone: str
+    zone: ZoneName
     """Where the data stays: `eu`, `us` …"""
     self_hosted: bool = False
     rpm: Annotated[int, Field(ge=1)] | None = None
@@ -128,11 +131,11 @@ class Tenant(Section):
 
 
 class Catalog(Section):
-    """The whole file, coherent: every name that is used is defined."""
+    """The whole file, coherent: every name is defined, no chain of tiers leads back."""
 
     models: dict[str, Model]
     deployments: dict[str, Deployment]
-    tiers: Annotated[dict[str, Tier], Field(min_length=1)]
+    tiers: Annotated[dict[TierName, Tier], Field(min_length=1)]
     """The cheapest first."""
     tenants: dict[str, Tenant] = Field(default_factory=lambda: {"*": Tenant()})
     """`*`: everybody who has no section of their own."""
@@ -145,9 +148,13 @@ class Catalog(Section):
 
     @model_validator(mode="after")
     def _coherent(self) -> Self:
-        names = tuple(undefined_names(self.model_dump()))
-        if names:
-            raise UndefinedNamesError(names)
+        document = self.model_dump()
+        mistakes: tuple[UndefinedName | TierOrderMistake, ...] = (
+            *undefined_names(document),
+            *tier_order_mistakes(document),
+        )
+        if mistakes:
+            raise IncoherentCatalogError(mistakes)
         return self
 
     def tenant(self, name: str) -> Tenant | None:
@@ -159,9 +166,9 @@ class Catalog(Section):
         return ((name, self.deployments[name]) for name in self.tiers[tier].deployments)
 
 
-class UndefinedNamesError(ValueError):
-    """Names are used that nothing defines."""
+class IncoherentCatalogError(ValueError):
+    """Names are used that nothing defines, or tiers stand in an order that can't be."""
 
-    def __init__(self, names: tuple[UndefinedName, ...]) -> None:
-        super().__init__("; ".join(map(str, names)))
-        self.names = names
+    def __init__(self, mistakes: tuple[UndefinedName | TierOrderMistake, ...]) -> None:
+        super().__init__("; ".join(map(str, mistakes)))
+        self.mistakes = mistakes

@@ -14,9 +14,10 @@ from typing import Final
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from runtime.config.catalog import Catalog, UndefinedNamesError
+from runtime.config.catalog import Catalog, IncoherentCatalogError
 from runtime.config.config_schema import keys_at
 from runtime.config.references import ConfigPath, suggest_name, undefined_names
+from runtime.config.tier_order import tier_order_mistakes
 from runtime.config.yaml_document import UnreadableYaml, YamlDocument, read_yaml
 
 MAX_PROBLEMS: Final = 100
@@ -75,7 +76,7 @@ def check_config(text: str) -> Catalog | tuple[ConfigProblem, ...]:
     document = read_yaml(text)
     if isinstance(document, UnreadableYaml):
         return (ConfigProblem(document.line, "the file", document.what, document.fix),)
-    problems = [*_duplicate_keys(document), *_undefined_names(document)][:MAX_PROBLEMS]
+    problems = [*_duplicate_keys(document), *_incoherences(document)][:MAX_PROBLEMS]
     try:
         # the contract's models pass over keys of newer clients; in the file they are mistakes
         catalog = Catalog.model_validate(document.data, extra="forbid")
@@ -83,7 +84,7 @@ def check_config(text: str) -> Catalog | tuple[ConfigProblem, ...]:
         problems += [
             _refused_value(document, detail)
             for detail in error.errors(include_url=False, include_input=False)[:MAX_PROBLEMS]
-            if not _reports_undefined_names(detail)
+            if not _reports_incoherences(detail)
         ]
     else:
         if not problems:
@@ -97,16 +98,19 @@ def _duplicate_keys(document: YamlDocument) -> Iterator[ConfigProblem]:
         yield ConfigProblem(duplicate.line, ".".join(duplicate.path), what, "keep one")
 
 
-def _undefined_names(document: YamlDocument) -> Iterator[ConfigProblem]:
+def _incoherences(document: YamlDocument) -> Iterator[ConfigProblem]:
     if isinstance(document.data, Mapping):
         for name in undefined_names(document.data):
             line, what = document.line_of(name.path), f"{name.name!r} is not defined"
             yield ConfigProblem(line, ".".join(name.path), what, name.suggestion)
+        for mistake in tier_order_mistakes(document.data):
+            line = document.line_of(mistake.path)
+            yield ConfigProblem(line, ".".join(mistake.path), mistake.what, mistake.fix)
 
 
-def _reports_undefined_names(detail: ErrorDetails) -> bool:
-    """Whether the catalogue reports in one what `_undefined_names` reports with its lines."""
-    return isinstance(detail.get("ctx", {}).get("error"), UndefinedNamesError)
+def _reports_incoherences(detail: ErrorDetails) -> bool:
+    """Whether the catalogue reports in one what `_incoherences` reports with its lines."""
+    return isinstance(detail.get("ctx", {}).get("error"), IncoherentCatalogError)
 
 
 def _refused_value(document: YamlDocument, detail: ErrorDetails) -> ConfigProblem:

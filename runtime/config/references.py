@@ -29,10 +29,13 @@ _REFERENCES: Final[Mapping[str, tuple[str, ...]]] = {
     "policy.rules.*.when.tenants.*": ("tenants",),
     "policy.tasks.*.tiers.*": ("tiers",),
     f"policy.tasks.*.success.{_KEYS}": ("tiers",),
+    "policy.tasks.*.validators.*.name": ("checks",),
     f"cache.tiers.{_KEYS}": ("tiers",),
     f"cache.tenants.{_KEYS}": ("tenants",),
 }
 """Where a name is used, and the sections that define it. `*`: every item; KEYS: the keys."""
+_MAY_BE_LEFT_OUT: Final[Mapping[str, Mapping[str, None]]] = {AUTO: {AUTO: None}, "checks": {}}
+"""What sections define that the file need not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +68,16 @@ def suggest_name(name: str, names: Iterator[str] | list[str]) -> str | None:
 
 def _suggestion(name: str, names: list[str]) -> str:
     nearest = suggest_name(name, names)
-    return f"defined are: {', '.join(names)}" if nearest is None else f"did you mean {nearest!r}?"
+    if nearest is not None:
+        return f"did you mean {nearest!r}?"
+    return f"defined are: {', '.join(names)}" if names else "none is defined"
 
 
 def _defined_names(document: Mapping[str, object], sections: tuple[str, ...]) -> list[str] | None:
     """The names that the sections define; None when any name will do."""
     names: list[str] = []
     for section in sections:
-        content = {AUTO: None} if section == AUTO else document.get(section)
+        content = document.get(section, _MAY_BE_LEFT_OUT.get(section))
         if not isinstance(content, Mapping):
             # without a `tenants` section all are served; anything else is a mistake of its own
             return None

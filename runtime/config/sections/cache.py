@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
-from runtime.config.sections.section import Section
+from runtime.config.sections.section import EnvName, Section
 from runtime.redis.key_names import named
 
 CacheStep: TypeAlias = Literal["exact", "canonical", "semantic"]
@@ -60,9 +60,9 @@ class EmbedderSettings(Section):
     directory: str = "var/embedder"
     threads: Annotated[int, Field(ge=1, le=16)] = 2
     model: str = "text-embedding-3-small"
-    base_url_env: str = "OPENAI_BASE_URL"
+    base_url_env: EnvName = "OPENAI_BASE_URL"
     """Environment variable that holds the endpoint's address."""
-    api_key_env: str = "OPENAI_API_KEY"
+    api_key_env: EnvName = "OPENAI_API_KEY"
     """Environment variable that holds the endpoint's key."""
 
 

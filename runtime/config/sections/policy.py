@@ -1,9 +1,9 @@
 """Routing policy section: rules, task profiles, cascades, budget pressure, learning."""
 
 from decimal import Decimal
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from producers.contract import Validator
 from producers.contract.feedback import FeedbackSource
@@ -20,10 +20,17 @@ class When(Section):
     tenants: frozenset[str] = frozenset()
     languages: frozenset[str] = frozenset()
     latency: frozenset[Literal["interactive", "batch"]] = frozenset()
-    min_tokens: int | None = None
-    max_tokens: int | None = None
+    min_tokens: Annotated[int, Field(ge=0)] | None = None
+    max_tokens: Annotated[int, Field(ge=0)] | None = None
     tags: dict[str, str] = Field(default_factory=dict)
     """Each must be present with this value."""
+
+    @model_validator(mode="after")
+    def _some_number_fits(self) -> Self:
+        smallest, largest = self.min_tokens, self.max_tokens
+        if smallest is not None and largest is not None and smallest > largest:
+            raise ValueError("min_tokens is above max_tokens; lower it")
+        return self
 
 
 class RoutingRule(Section):

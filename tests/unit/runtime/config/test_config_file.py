@@ -32,6 +32,7 @@ tiers:
     deployments: [a]
 """
 WHOLE: Final = f"""{GOOD}\
+    timeout_s: 9
 tenants:
   acme:
     residency: [eu]
@@ -45,13 +46,13 @@ policy:
   ordered_tier: economy
   aliases: {{gpt-4: auto}}
   rules:
-    - when: {{tasks: [legal], tenants: [acme], latency: [batch]}}
+    - when: {{tasks: [legal], tenants: [acme], latency: [batch], min_tokens: 5, max_tokens: 9}}
       at_least: economy
   tasks:
     legal:
       tiers: [economy]
       success: {{economy: 0.9}}
-      validators: [{{kind: contains, texts: [total]}}]
+      validators: [{{kind: contains, texts: [total]}}, {{kind: named, name: invoice}}]
   budget: {{soft: 0.5, when_spent: cheapest}}
   cascade: {{enabled: false}}
   learning:
@@ -61,9 +62,10 @@ cache:
   defaults: {{ttl_s: 60}}
   tiers: {{economy: {{ttl_s: 30}}}}
   tenants: {{acme: {{steps: [exact]}}}}
-  embedder: {{kind: none}}
+  embedder: {{kind: none, api_key_env: A_KEY}}
 """
 CHECK: Final = "policy.tasks.legal.validators.0"
+CHECK_BY_NAME: Final = "policy.tasks.legal.validators.1"
 
 
 def problems_of(text: str) -> tuple[ConfigProblem, ...]:
@@ -110,6 +112,13 @@ def test_every_mistake_has_its_line_and_its_fix(old: str, new: str, problem: str
 @pytest.mark.parametrize(
     ("old", "new", "where", "what", "fix"),
     [
+        # deployments and tiers
+        ("    zone: us", "    zone: u s", "deployments.a.zone", "", "match pattern"),
+        ("http://x", "x:8000", "deployments.a.base_url", "", "match pattern"),
+        ("http://x", "http://me:pw@x", "deployments.a.base_url", "", "match pattern"),
+        ("  economy:\n    d", "  eco.eu:\n    d", "tiers.eco.eu", "", "match pattern"),
+        ("timeout_s: 9", "timeout_s: .inf", "tiers.economy.timeout_s", "", "finite"),
+        ("    timeout_s: 9", "    next: economy", "tiers.economy.next", "leads back", "no `next`"),
         # tenants
         ("residency:", "residancy:", "tenants.acme.residancy", "unknown key", "'residency'?"),
         ("budget_usd_day: 5", "budget_usd_day: -5", "tenants.acme.budget_usd_day", "", "greater"),
@@ -126,6 +135,9 @@ def test_every_mistake_has_its_line_and_its_fix(old: str, new: str, problem: str
         ("tenants: [acme]", "tenants: [akme]", "policy.rules.0.when.tenants.0", "", "'acme'?"),
         ("latency: [batch]", "latency: [slow]", "policy.rules.0.when.latency.0", "", "'batch'"),
         ("at_least: economy", "at_least: top", "policy.rules.0.at_least", "not defined", "economy"),
+        ("min_tokens: 5", "min_tokens: -5", "policy.rules.0.when.min_tokens", "", "equal to 0"),
+        ("min_tokens: 5", "min_tokens: 50", "policy.rules.0.when", "above max_tokens", "lower it"),
+        ("name: invoice", "name: invoise", f"{CHECK_BY_NAME}.name", "not defined", "'invoice'?"),
         ("at_least: economy", "at_lest: economy", "policy.rules.0.at_lest", "unknown", "at_least"),
         ("tiers: [economy]", "tiers: [top]", "policy.tasks.legal.tiers.0", "not defined", "econ"),
         ("{economy: 0.9}", "{top: 0.9}", "policy.tasks.legal.success.top", "not defined", "econ"),
@@ -138,11 +150,13 @@ def test_every_mistake_has_its_line_and_its_fix(old: str, new: str, problem: str
         ("catches: 0.5", "catches: 5", "policy.learning.witnesses.judge.catches", "", "less than"),
         # cache
         ("{ttl_s: 60}", "{tll_s: 60}", "cache.defaults.tll_s", "unknown key", "'ttl_s'?"),
+        ("{ttl_s: 60}", "{ttl_s: .inf}", "cache.defaults.ttl_s", "", "finite"),
         ("{ttl_s: 30}", "{ttl_s: 0}", "cache.tiers.economy.ttl_s", "", "greater than 0"),
         ("{economy: {ttl_s", "{econmy: {ttl_s", "cache.tiers.econmy", "not defined", "'economy'?"),
         ("{acme: {steps", "{akme: {steps", "cache.tenants.akme", "not defined", "'acme'?"),
         ("steps: [exact]", "steps: [semantic]", "cache.tenants.acme", "need `exact`", "add it"),
         ("kind: none", "kind: nun", "cache.embedder.kind", "", "'local', 'openai' or 'none'"),
+        ("A_KEY", "sk-1234", "cache.embedder.api_key_env", "", "match pattern"),
         ("  embedder:", "  embeder:", "cache.embeder", "unknown key", "'embedder'?"),
         # the whole
         ("cache:\n", "cash:\n", "cash", "unknown key", "'cache'?"),
