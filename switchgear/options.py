@@ -1,6 +1,7 @@
 """Options that several commands share, and the readers of their values."""
 
 import time
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
@@ -29,6 +30,16 @@ def moment_ms(text: str) -> int:
 
     try:
         return moment(text, time.time_ns() // 1_000_000)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def usd(text: str) -> Decimal:
+    """Dollars as an option gives them."""
+    from observability.commands import dollars
+
+    try:
+        return dollars(text)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
 

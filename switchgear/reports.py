@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
 
+from switchgear.options import usd
+
 if TYPE_CHECKING:
     from observability.commands import ReportOptions
 
@@ -28,22 +30,13 @@ OutOption: TypeAlias = Annotated[
 ]
 
 
-def _dollars(text: str) -> Decimal:
-    from observability.commands import dollars
-
-    try:
-        return dollars(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
-
-
 def report(
     by: Annotated[
         str, typer.Option(help="Groups, separated by commas: tenant, model, day, tag:NAME …")
     ] = "tenant",
     shared_usd: Annotated[
         Decimal | None,
-        typer.Option(parser=_dollars, metavar="USD", help="Platform cost to charge back by use."),
+        typer.Option(parser=usd, metavar="USD", help="Platform cost to charge back by use."),
     ] = None,
     since: TimeOption = "30d",
     until: EndOption = None,

@@ -14,6 +14,8 @@ from tests.rules import source
 ADRS: Final = source.ROOT / "docs" / "adr"
 HEADINGS: Final = ["Context", "Decision", "Consequences", "Measured"]
 HOOKS: Final = ".pre-commit-config.yaml"
+NO_PLACES: Final = frozenset({"switchgear/1"})
+"""Words with a slash that name something else: the contract's version."""
 
 
 def yaml_of(name: str) -> Any:  # noqa: ANN401 (whatever the file says)
@@ -90,7 +92,29 @@ def test_decision_records_are_numbered_listed_and_of_one_form() -> None:
 
 
 def test_links_between_documents_lead_somewhere() -> None:
-    for path in [*source.tracked("docs/adr/*.md", "CONTRIBUTING.md", "SECURITY.md")]:
-        text = re.sub(r"```.*?```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    for path in documents():
+        text = re.sub(r"```.*?```|`[^`\n]*`", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
             assert (path.parent / target).exists(), f"{source.named(path)}: {target}"
+
+
+def test_files_and_folders_that_documents_name_are_there() -> None:
+    tops = {path.relative_to(source.ROOT).parts[0] for path in source.tracked("*/*")}
+    folders = "|".join(re.escape(top) for top in sorted(tops))
+    place = re.compile(rf"`((?:{folders})/[\w./*-]+)`")
+    names = [
+        (path, name)
+        for path in documents()
+        for name in place.findall(path.read_text(encoding="utf-8"))
+        if name not in NO_PLACES
+    ]
+    assert names
+    assert [
+        f"{source.named(path)}: {name}"
+        for path, name in names
+        if not any(any(folder.glob(name.rstrip("/"))) for folder in (source.ROOT, path.parent))
+    ] == []
+
+
+def documents() -> list[Path]:
+    return source.tracked("*.md")

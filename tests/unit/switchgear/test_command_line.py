@@ -77,6 +77,7 @@ def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["breaker", "shut", "a"], "'open', 'close', 'release'"),
         (["dlq", "list", "--since", "yesterday"], "'yesterday' is no time: write 45s, 90m"),
         (["dlq", "show", "here"], "'here' is no place of a dead letter; one looks like 0:42"),
+        (["explain", "hi", "--max-cost-usd", "much"], "'much' is no amount: write it as 1200.50"),
         (["report", "--shared-usd", "much"], "'much' is no amount: write it as 1200.50"),
         (["cache", "invalidate", "--tenant", "a"], "exactly one of --tag, --scope, --entry and"),
         (["cache", "invalidate", "--tenant", "a", "--all", "--tag", "b"], "exactly one of"),
