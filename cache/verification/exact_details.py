@@ -7,7 +7,6 @@ only in it are the same. Whatever sign isn't known to be harmless counts.
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -24,6 +23,7 @@ from cache.verification.detail_vocabulary import (
     NUMBER_WORDS,
     UNITS,
 )
+from cache.verification.meaningful_signs import CURRENCY, QUOTES, meaningful_signs
 from cache.verification.vocabulary import SCALES
 
 _WORD: Final = re.compile(r"(?<![^\W_])[^\W\d_]+(?:'[^\W\d_]+)*")
@@ -33,14 +33,7 @@ _UNIT: Final = re.compile(r"\s?([^\s\d,.?!;:)]+)")
 _THOUSANDS: Final = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 _DAYTIME: Final = re.compile(r"(?<=\d)\s?([ap])\.?\s?m\b\.?", re.IGNORECASE)
 _ACRONYM: Final = re.compile(r"\b(?:[A-Za-z]\.)+[A-Za-z]\b\.?")
-_CURRENCY: Final = "$\u20ac\u00a3\u00a5\u20b9"
-_QUOTES: Final = "\"'\u201c\u201d\u2018\u201e\u201a\u00ab\u00bb\u2039\u203a"
-_SIGN: Final = re.compile(r"[^\w\s,;]|_")
-_HARMLESS: Final = frozenset(
-    "\u00bf\u00a1\u2026\u2022\u00b7\u2122\u00ae\u3001\u3002\uff1f\uff01\uff0c\u300c\u300d"
-)
 _MIXED_CASE: Final = re.compile(r"[a-z][A-Z]")
-_FORMULA: Final = re.compile(r"[\w)] ?[*^=<>+\u00d7\u00f7] ?[\w(]")
 _COMMA: Final = re.compile(r",\s")
 _PAUSE: Final = re.compile(r",\s|[.?]\s+(?=[a-z])")
 """Behind a full stop a careful writer goes on with a capital."""
@@ -109,11 +102,8 @@ def exact_details(text: str) -> ExactDetails:
     folded = {word.casefold() for word in words}
     is_foreign = bool(folded & FOREIGN_WORDS) or _has_accents(plain)
     return ExactDetails(
-        signs=_signs(plain),
-        pauses=tuple(
-            len(_WORD.findall(plain, 0, match.start()))
-            for match in (_PAUSE if plain[:1].isupper() else _COMMA).finditer(plain)
-        ),
+        signs=meaningful_signs(plain),
+        pauses=_pauses(plain),
         hidden=() if plain.isascii() else tuple(filter(_is_hidden, plain)),
         numbers=_numbers(plain),
         foreign_numbers=_foreign_numbers(plain) if is_foreign else (),
@@ -171,110 +161,17 @@ def is_contracted_otherwise(a: ExactDetails, b: ExactDetails) -> bool:
     )
 
 
-def _signs(text: str) -> tuple[str, ...]:
-    """Every sign that may mean something, then superscripts, subscripts and fractions."""
-    signs = (match[0] for match in _SIGN.finditer(text) if _may_mean(text, match.start()))
-    raised = () if text.isascii() else filter(_is_raised, text)
-    return (*signs, *raised)
-
-
-def _may_mean(text: str, at: int) -> bool:
-    """Whether the sign at a place may mean something there."""
-    char, before, after = text[at], text[at - 1 : at] if at else "", text[at + 1 : at + 2]
-    if char in _HARMLESS or unicodedata.category(char) in _NO_SIGNS or char in _QUOTES:
-        return False
-    rule = _RULES.get(char)
-    return True if rule is None else rule(text, at, before, after)
-
-
-def _joins(text: str, at: int, before: str, after: str) -> bool:
-    """A point or colon inside an identifier; those inside numbers are read as numbers."""
-    del text, at
-    return after.isalnum() and not (before.isdigit() and after.isdigit())
-
-
-def _groups(text: str, at: int, before: str, after: str) -> bool:
-    """A parenthesis of a call or a formula, not one around an aside."""
-    is_call = text[at] == "(" and before.isalnum() and (after.isalnum() or after == ")")
-    return is_call or _FORMULA.search(text) is not None
-
-
-def _is_sigil(text: str, at: int, before: str, after: str) -> bool:
-    """A `$` or `%` that isn't beside a number, where it is read as its unit."""
-    del before, after
-    return not text[:at].rstrip()[-1:].isdigit() and not text[at + 1 :].lstrip()[:1].isdigit()
-
-
-def _asks_within(text: str, at: int, before: str, after: str) -> bool:
-    """A `?` that doesn't end a sentence."""
-    del text, at, before
-    return after.isalnum() or after == "."
-
-
-def _exclaims(text: str, at: int, before: str, after: str) -> bool:
-    """A `!` that is a factorial, a negation or a part of a name: it doesn't end a sentence."""
-    if before.isdigit() or before == ")":
-        return True
-    if after and not after.isspace() and after not in "!?\"'":
-        return True
-    # behind the first word it may greet: "Hello! what is"
-    return " " in text[:at].strip() and text[at + 1 :].lstrip()[:1].islower()
-
-
-def _subtracts(text: str, at: int, before: str, after: str) -> bool:
-    """A dash between operands or before one: not inside a word or a sentence."""
-    if before.isdigit() and after.isdigit():
-        return True
-    if before == after == " ":
-        return _are_operands(text, at)
-    return after.isalpha() and before in {"", " ", "("}
-
-
-def _divides(text: str, at: int, before: str, after: str) -> bool:
-    """A slash of numbers, a path or a comment, not one between two words."""
-    if before == after == " ":
-        return _are_operands(text, at)
-    return "/" in {before, after} or (after.isalnum() and not before.isalnum())
-
-
-def _is_operator(text: str, at: int, before: str, after: str) -> bool:
-    """An `&` that doesn't stand for "and"."""
-    del text, at
-    return before == "&" or not (after == " " or (before.isupper() and after.isupper()))
-
-
-def _are_operands(text: str, at: int) -> bool:
-    """Whether numbers or single letters stand on both sides of a place."""
-    beside = (*text[:at].split()[-1:], *text[at + 1 :].split()[:1])
-    return all(len(word.rstrip(".?!")) == 1 or word.rstrip(".?!").isdigit() for word in beside)
-
-
-_NO_SIGNS: Final = frozenset({"Mn", "Mc", "Cf", "Cc", "Zs"})
-_RULES: Final[dict[str, Callable[[str, int, str, str], bool]]] = {
-    ".": _joins,
-    ":": _joins,
-    **dict.fromkeys("()", _groups),
-    "?": _asks_within,
-    "!": _exclaims,
-    "/": _divides,
-    "&": _is_operator,
-    **dict.fromkeys("-\u2013\u2014\u2212", _subtracts),
-    **dict.fromkeys(_CURRENCY + "%\u2030\u00b0", _is_sigil),
-}
-"""When a sign means something, from the text, the sign's place, and what stands beside it.
-
-A sign without a rule always does.
-"""
+def _pauses(text: str) -> tuple[int, ...]:
+    pauses, words, start = [], 0, 0
+    for match in (_PAUSE if text[:1].isupper() else _COMMA).finditer(text):
+        words += len(_WORD.findall(text, start, match.start()))
+        start = match.end()
+        pauses.append(words)
+    return tuple(pauses)
 
 
 def _is_hidden(char: str) -> bool:
     return unicodedata.category(char) in {"Cf", "Cc", "Co"} and char not in "\t\r\n"
-
-
-def _is_raised(char: str) -> bool:
-    """Whether it is a superscript, a subscript or a fraction."""
-    category = unicodedata.category(char)
-    return category == "No" or (category == "Lm" and unicodedata.normalize("NFKC", char) != char)
 
 
 def _numbers(text: str) -> tuple[str, ...]:
@@ -313,7 +210,7 @@ def _quantities(text: str) -> tuple[tuple[str, str], ...]:
 
 def _unit_of(text: str, start: int, end: int) -> str:
     before = text[start - 1 : start] if start else ""
-    if before and before in _CURRENCY:
+    if before and before in CURRENCY:
         return UNITS[before]
     match = _UNIT.match(text, end)
     word = match[1] if match else ""
@@ -325,7 +222,7 @@ def _unit_of(text: str, start: int, end: int) -> str:
     if word[0].isalpha():
         return word if len(word) <= _SHORT_UNIT else ""
     # a sign that leads a word: 5%-ige, 30°C-warm; but not 1980's
-    return "" if word[0] in _QUOTES else UNITS.get(word[:2]) or UNITS.get(word[0], "")
+    return "" if word[0] in QUOTES else UNITS.get(word[:2]) or UNITS.get(word[0], "")
 
 
 def _literals(text: str) -> tuple[str, ...]:

@@ -1,3 +1,4 @@
+import time
 import unicodedata
 
 import pytest
@@ -155,3 +156,13 @@ def test_no_two_words_change_places_unseen(text: str, data: st.DataObject) -> No
     one, other = data.draw(st.permutations(present))[:2]
     swapped = text.replace(one, "#").replace(other, one).replace("#", other)
     assert "order" in decisive(text, swapped)
+
+
+@pytest.mark.parametrize(
+    "part", ["a - b ", "f(x) ", "a, b. c? d ", "a / b! ", "5 km - ", "(((", "$ "]
+)
+def test_a_long_text_is_read_in_linear_time(part: str) -> None:
+    text = part * (40_000 // len(part))
+    began = time.process_time()
+    objections(text, f"{text} x")
+    assert time.process_time() - began < 3
