@@ -1,4 +1,4 @@
 """Verification: tokens, guard, features, model. Does one answer serve two questions?
 
-Pure. Imports nothing of the cache outside of this room; the number words of observability.grounding.
+Pure. Of the cache it imports this room alone; number words come from observability.grounding.
 """
