@@ -1,6 +1,6 @@
 """AsyncAPI 3 document of the engine's topics, generated from FastStream's declarations.
 
-The control topics are those that router and workers serve (their own `declare_control`). The hot
+The control topics are those that router and workers serve (their own declarations). The hot
 topics are polled raw (docs/adr/0001), and a raw subscriber has no schema: they are declared here,
 with the models that the codec decodes them by, and never started. `docs/asyncapi.json` is written
 by `python -m dev.generated_docs`; a test holds it, and that no topic of the engine is missing.

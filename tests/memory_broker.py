@@ -1,4 +1,4 @@
-"""A broker in memory that keeps both seams: `producers.broker.Broker` and `workers.stream.Source`.
+"""A broker in memory that keeps both seams, `Broker` (producers) and `RecordSource` (runtime).
 
 Deterministic: a key always gets the same partition, partitions are dealt out in the order in which
 members joined, and nothing happens by time alone. What can go wrong with a real one is asked for:
@@ -88,7 +88,7 @@ class MemoryBroker:
     # ------------------------------------------------------------------------ for the consumer side
 
     def member(self, topics: Sequence[str], group: str) -> "Member":
-        """A member of `group` that hasn't joined yet: a `runtime.consuming.stream.Source`."""
+        """A member of `group` that hasn't joined yet: a `RecordSource`."""
         return Member(self, topics, self._groups.setdefault(group, _Group()))
 
     def committed(self, group: str) -> Mapping[Partition, int]:
@@ -206,7 +206,7 @@ class _Group:
 
 
 class Member:
-    """A `Source`: one member of one group."""
+    """A `RecordSource`: one member of one group."""
 
     def __init__(self, broker: MemoryBroker, topics: Sequence[str], group: _Group) -> None:
         self._broker = broker

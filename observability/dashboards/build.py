@@ -1,7 +1,7 @@
 """Grafana dashboards: written as code, built into `grafana/*.json`.
 
 `python -m observability.dashboards` builds them; a test holds the files to it, and every metric in
-them and in the alert rules to `metric_names`.
+them and in the alert rules to `observability.metrics.names`.
 """
 
 from typing import Any, Final

@@ -55,7 +55,7 @@ def tokenize(text: str) -> TokenizedText:
 
 
 def excerpt(text: str) -> str:
-    """`text` itself, or its first two thirds and last third of `MAX_CHARACTERS`."""
+    """`text` itself, or its first two thirds and last third of `MAX_PROMPT_CHARACTERS`."""
     if len(text) <= MAX_PROMPT_CHARACTERS:
         return text
     tail = MAX_PROMPT_CHARACTERS // 3

@@ -119,7 +119,7 @@ class Script:
     digest: str
 
     async def __call__(self, keys: Sequence[str], args: Sequence[Any] = ()) -> Any:  # noqa: ANN401
-        """The script's answer. Raises as `RoundTrips.send`."""
+        """The script's answer. Raises as `PipelineLane.send`."""
         try:
             return await self.trips.send(
                 lambda pipe: pipe.evalsha(self.digest, len(keys), *keys, *args)

@@ -20,7 +20,7 @@ from workers.delivery.request_identity import Identity
 
 
 class AnswerCache(Protocol):
-    """The cache (`cache.lookup.Lookup`)."""
+    """The cache (`cache.lookup.CacheLookup`)."""
 
     async def find(
         self, request: Request, route: Route, now_ms: int, span: OpenSpan

@@ -1,4 +1,4 @@
 """Anthropic room (pure): the messages dialect.
 
-Imports base, blocks, errors and the SSE parser.
+Imports base, blocks, errors, the SSE parser and the prompt cache policy.
 """

@@ -1,4 +1,4 @@
 """Bedrock room (pure): the Converse dialect and its event stream.
 
-Imports base, blocks and errors.
+Imports base, blocks, errors and the prompt cache policy.
 """

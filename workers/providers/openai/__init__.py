@@ -1,4 +1,4 @@
 """OpenAI room (pure): the chat completions dialect, with the accents of its many speakers.
 
-Imports base, errors and the SSE parser.
+Imports base, errors, the SSE parser and the prompt cache policy.
 """
