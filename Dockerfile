@@ -26,6 +26,7 @@ COPY runtime runtime
 COPY cache cache
 COPY workers workers
 COPY router router
+COPY gateway gateway
 COPY switchgear switchgear
 RUN /opt/uv/bin/uv build --quiet --wheel --no-build-isolation --python /opt/uv/bin/python --out-dir /wheel \
  && /opt/uv/bin/uv pip install --quiet --no-cache --no-deps --no-index --compile-bytecode \

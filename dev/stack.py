@@ -42,9 +42,12 @@ class Ports:
     broker: int | None = None
     redis: int | None = None
     simulator: int | None = None
+    gateway: int | None = None
 
 
-USUAL: Final = Ports(9092, 6379, 8900)
+USUAL: Final = Ports(9092, 6379, 8900, 8080)
+ANONYMOUS: Final = "demo"
+"""The tenant of HTTP callers: the gateway listens on this machine alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,8 @@ class Stack:
     environment: Mapping[str, str]
     children: tuple[Child, ...]
     tiers: tuple[str, ...]
+    gateway: str
+    """The base address of HTTP clients, without `/v1`."""
 
     def check(self) -> None:
         """`StartFailedError` with the end of its log, if one of the processes has ended."""
@@ -86,8 +91,10 @@ def stack(
         _start(running, redis, simulator, broker)
         _create_topics(environment)
         services = _services(folder, environment)
-        _start(running, *services)
-        yield Stack(environment, (broker, redis, simulator, *services), tuple(_catalog().tiers))
+        gateway = _gateway(folder, environment, ports.gateway)
+        _start(running, *services, gateway)
+        children = (broker, redis, simulator, *services, gateway)
+        yield Stack(environment, children, tuple(_catalog().tiers), f"http://{gateway.address}")
 
 
 def _environment(broker: Server, redis: Server, simulator: Server) -> dict[str, str]:
@@ -117,6 +124,13 @@ def _services(folder: Path, environment: Mapping[str, str]) -> list[Child]:
         Child(name, [sys.executable, "-m", *command], folder / f"{name}.log", environment)
         for name, command in commands.items()
     ]
+
+
+def _gateway(folder: Path, environment: Mapping[str, str], port: int | None) -> Server:
+    port = port or free_port()
+    command = ["gateway", "--port", str(port), "--anonymous", ANONYMOUS]
+    argv = [sys.executable, "-m", "switchgear", *command]
+    return Server("gateway", argv, folder / "gateway.log", environment, port=port)
 
 
 def _create_topics(environment: Mapping[str, str]) -> None:
@@ -177,6 +191,7 @@ def _greet(running: Stack, folder: Path) -> None:
     setting = " ".join(f"{name}={value}" for name, value in told.items())
     print(f"Running: {', '.join(child.name for child in running.children)}. Logs: {folder}")
     print(f"Ask it: {setting} .venv/bin/python -m producers 'What is Kafka?'")
+    print(f"Over HTTP: base_url={running.gateway}/v1, any api_key")
     print("Ctrl-C stops everything.", flush=True)
 
 

@@ -12,7 +12,7 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final, Self
 
@@ -96,7 +96,7 @@ class RouterClient:
 
     async def stream(
         self, request: Request, *, timeout: float | None = None
-    ) -> AsyncIterator[Chunk | Done | Failed]:
+    ) -> AsyncGenerator[Chunk | Done | Failed, None]:
         """Chunks as they come, then Done or Failed. Set `body.stream` to get chunks at all.
 
         A chunk whose `run` is higher than the last one's restarts the answer: another worker took

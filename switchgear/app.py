@@ -11,6 +11,7 @@ from switchgear import (
     configuration,
     dead_letters,
     fleet,
+    gateway_keys,
     reports,
     routing,
     services,
@@ -50,6 +51,7 @@ _SERVICES: Final[dict[str, Command]] = {
     "worker": services.worker,
     "ledger": services.ledger,
     "serve": services.serve,
+    "gateway": services.gateway,
 }
 
 
@@ -60,6 +62,7 @@ def switchgear_app() -> typer.Typer:
     app.add_typer(
         _app(_CACHE), name="cache", help="The cache: stats, invalidate, calibrate, judge."
     )
+    app.add_typer(_app({"create": gateway_keys.create}), name="key", help="Gateway keys: create.")
     app.add_typer(
         _app({"check": configuration.check}), name="config", help="The configuration file."
     )

@@ -1,4 +1,4 @@
-"""Service commands: router, worker, ledger and live page run until they are told to stop."""
+"""Service commands: router, worker, gateway, ledger and live page run until told to stop."""
 
 from typing import Annotated
 
@@ -36,6 +36,31 @@ def worker(
 
     share = QueueShare(tuple(zone or ()), unbound)
     uvloop.run(serve_tier(service_settings(config), os.environ, tier, share))
+
+
+def gateway(
+    host: Annotated[str, typer.Option(help="The address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65_535)] = 8080,
+    anonymous: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TENANT",
+            help="Serve callers without a key as this tenant: only on a network that you trust.",
+        ),
+    ] = None,
+    drain: Annotated[
+        float, typer.Option(min=0, help="Seconds from the stop signal to the closed port.")
+    ] = 0,
+    config: ConfigOption = None,
+) -> None:
+    """Serve OpenAI's and Anthropic's HTTP interfaces."""
+    import uvloop
+
+    from gateway.serve.http_limits import HttpLimits
+    from gateway.serve.process import serve_gateway
+
+    limits = HttpLimits(drain_s=drain)
+    uvloop.run(serve_gateway(service_settings(config), host, port, anonymous, limits))
 
 
 def ledger(

@@ -108,6 +108,18 @@ OPERATIONS_DASHBOARD: Final = Dashboard(
             "s",
         ),
         Panel(
+            "HTTP requests by status",
+            rate("switchgear_gateway_requests_total", "route, status"),
+            "{{route}} {{status}}",
+            "reqps",
+        ),
+        Panel(
+            "Time of an HTTP request, p95",
+            quantile(0.95, "switchgear_gateway_request_seconds", "route"),
+            "{{route}}",
+            "s",
+        ),
+        Panel(
             "Reroutes and retries",
             f"{rate('switchgear_reroutes_total', 'from_tier, to_tier')}"
             f" or {rate('switchgear_retries_total', 'tier')}",

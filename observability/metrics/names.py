@@ -29,6 +29,7 @@ CounterName: TypeAlias = Literal[
     "switchgear_shared_state_errors_total",
     "switchgear_background_failures_total",
     "switchgear_ledger_events_total",
+    "switchgear_gateway_requests_total",
 ]
 GaugeName: TypeAlias = Literal[
     "switchgear_consumer_lag",
@@ -46,6 +47,7 @@ HistogramName: TypeAlias = Literal[
     "switchgear_attempt_seconds",
     "switchgear_route_seconds",
     "switchgear_cache_lookup_seconds",
+    "switchgear_gateway_request_seconds",
 ]
 
 BREAKER_STATES: Final = {"closed": 0, "half_open": 1, "open": 2}
@@ -133,6 +135,10 @@ COUNTERS: Final[dict[CounterName, Spec]] = {
     "switchgear_ledger_events_total": Spec(
         "Usage events read; result: booked, duplicate, unreadable.", ("result",)
     ),
+    "switchgear_gateway_requests_total": Spec(
+        "HTTP requests; route: chat, messages, models, health, other; status 499: the caller left.",
+        ("route", "status"),
+    ),
 }
 
 GAUGES: Final[dict[GaugeName, Spec]] = {
@@ -166,5 +172,8 @@ HISTOGRAMS: Final[dict[HistogramName, HistogramSpec]] = {
     "switchgear_route_seconds": HistogramSpec("One routing decision.", (), _SHORT),
     "switchgear_cache_lookup_seconds": HistogramSpec(
         "One look-up of the semantic cache.", ("result",), _SHORT
+    ),
+    "switchgear_gateway_request_seconds": HistogramSpec(
+        "An HTTP request from its headers to the end of its response.", ("route",), _LONG
     ),
 }

@@ -135,6 +135,7 @@ class Done(Message):
 FailureCode: TypeAlias = Literal[
     "invalid_request",
     "request_too_large",
+    "id_reused",
     "unknown_tier",
     "unknown_model",
     "unknown_tenant",

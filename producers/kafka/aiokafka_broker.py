@@ -95,6 +95,15 @@ class KafkaBroker:
             topics = ", ".join(dict.fromkeys(record.topic for record in outgoing))
             raise PublishFailedError(topics, str(error), permanent=permanent) from error
 
+    async def reachable(self, within_s: float = 2.0) -> bool:
+        """Whether any broker answers in that time."""
+        try:
+            async with asyncio.timeout(within_s):
+                await self._producer.client.fetch_all_metadata()
+        except (KafkaError, OSError):  # a time-out is an OSError
+            return False
+        return True
+
     @asynccontextmanager
     async def tail(self, topic: str, receive: Callable[[Record], None]) -> AsyncIterator[None]:
         """Follows all partitions of `topic` from now on; survives a lost broker."""

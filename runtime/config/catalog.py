@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 from observability.pricing.prices import PriceOverride
 from runtime.config.references import UndefinedName, undefined_names
 from runtime.config.sections.cache import CacheSettings
+from runtime.config.sections.gateway import GatewaySettings
 from runtime.config.sections.policy import PolicySettings
 from runtime.config.sections.section import EnvName, Section
 from runtime.config.tier_order import TierOrderMistake, tier_order_mistakes
@@ -145,6 +146,7 @@ class Catalog(Section):
     """The operator's own validators, `name: package.module:function`."""
     policy: PolicySettings = PolicySettings()
     cache: CacheSettings = CacheSettings()
+    gateway: GatewaySettings = GatewaySettings()
 
     @model_validator(mode="after")
     def _coherent(self) -> Self:

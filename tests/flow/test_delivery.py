@@ -84,7 +84,7 @@ async def test_an_id_used_again_for_something_else_is_refused_and_not_paid_for(
         for _ in range(2):
             refused = await stage.client.submit(other)
             assert isinstance(refused, Failed)
-            assert refused.code == "invalid_request"
+            assert refused.code == "id_reused"
             assert "used before with another request" in refused.message
         assert isinstance(await stage.client.submit(first), Done)
         assert len(stage.calls) == 1

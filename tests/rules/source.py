@@ -15,6 +15,7 @@ PACKAGES: Final = (
     "cache",
     "workers",
     "router",
+    "gateway",
     "switchgear",
 )
 

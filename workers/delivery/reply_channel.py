@@ -12,7 +12,7 @@ from workers.delivery.chunk_stream import ChunkPublisher
 from workers.delivery.idempotency import FinalRecords
 from workers.delivery.work_item import WorkItem
 
-_CODE: Final[FailureCode] = "invalid_request"
+_CODE: Final[FailureCode] = "id_reused"
 _TAKEN: Final = (
     "this id was used before with another request: give each request an id of its own, and repeat "
     "an id only with the same body"

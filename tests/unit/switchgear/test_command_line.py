@@ -2,18 +2,24 @@
 
 import asyncio
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
+import yaml
 
 import cache.__main__
 import observability.__main__
 import router.__main__
 import workers.__main__
+from gateway.access.api_keys import Caller, identify
+from gateway.serve.http_limits import HttpLimits
+from runtime.config.sections.gateway import GatewaySettings
 from runtime.process.settings import ServiceSettings
 from switchgear.__main__ import main
 from switchgear.invocation import is_expected
@@ -22,12 +28,13 @@ from tests.unit.runtime.config.test_config_file import GOOD
 from workers.process import QueueShare
 
 COMMANDS: Final = [
-    *("router", "worker", "ledger", "serve", "topics", "status", "breaker"),
-    *("report", "waste", "quality", "explain", "classify", "profile", "dlq", "cache", "config"),
+    *("router", "worker", "ledger", "serve", "gateway", "topics", "status", "breaker"),
+    *("report", "waste", "quality", "explain", "classify", "profile", "dlq", "cache", "key"),
+    "config",
 ]
 HEAVY: Final = {
     "pydantic", "aiokafka", "redis", "numpy", "duckdb", "onnxruntime", "genai_prices",
-    "workers", "router", "cache", "observability", "runtime", "producers",
+    "workers", "router", "gateway", "cache", "observability", "runtime", "producers",
 }  # fmt: skip
 CONFIG: Final = "switchgear.yaml"
 SHARE: Final = QueueShare(("a", "b"), unbound=True)
@@ -62,6 +69,19 @@ def test_the_router_loads_no_worker_and_no_cache() -> None:
     loaded = loaded_after("import switchgear.app, router.serve.process")
     assert "router" in loaded
     assert not {"workers", "cache"} & loaded
+
+
+def test_a_key_that_was_made_opens_the_gateway(capsys: pytest.CaptureFixture[str]) -> None:
+    options = "--tenant t --scope chat --expires 2030-01-01 --rpm 60 --concurrency 2"
+    assert main(["key", "create", "team-a", *options.split()]) == 0
+    shown = capsys.readouterr().out
+    (key,) = re.findall(r"^sk-sg-\S+$", shown, re.MULTILINE)
+    section = yaml.safe_load(shown[shown.index("gateway:") :])["gateway"]
+    keys = GatewaySettings.model_validate(section).keys
+    caller = identify(key, keys, "chat", datetime(2029, 1, 1, tzinfo=UTC))
+    assert isinstance(caller, Caller)
+    assert caller.tenant == "t"
+    assert main(["key", "create", "Team A", "--tenant", "t"]) == 2
 
 
 def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
@@ -161,6 +181,13 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         await asyncio.sleep(0)
         started.append((tier, share, str(settings.config)))
 
+    async def serve_gateway(
+        settings: ServiceSettings, host: str, port: int, anonymous: str | None, limits: HttpLimits
+    ) -> None:
+        await asyncio.sleep(0)
+        started.append((host, port, anonymous, limits.drain_s, str(settings.config)))
+
+    monkeypatch.setattr("gateway.serve.process.serve_gateway", serve_gateway)
     monkeypatch.setattr("router.serve.process.serve_router", serve_router)
     monkeypatch.setattr("workers.process.serve_tier", serve_tier)
     return started
@@ -178,6 +205,8 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         (router.__main__.main, "--config a.yaml", ("router", "a.yaml")),
         (main, "worker --tier t", ("t", QueueShare(), CONFIG)),
         (main, "worker --tier t --zone a --zone b --unbound", ("t", SHARE, CONFIG)),
+        (main, "gateway", ("127.0.0.1", 8080, None, 0, CONFIG)),
+        (main, "gateway --port 81 --anonymous t --drain 5", ("127.0.0.1", 81, "t", 5, CONFIG)),
         (workers.__main__.main, "--tier t", ("t", QueueShare(), CONFIG)),
         (workers.__main__.main, "--tier t --unbound --zone a --zone b", ("t", SHARE, CONFIG)),
     ],

@@ -1,0 +1,1 @@
+"""Access: whose key is it, what may its holder do, and how much of it?"""

@@ -1,0 +1,182 @@
+"""Stream progress: what a caller already has of an answer, and what a chunk adds to it.
+
+An event that was sent can't be taken back. When another worker takes the stream over (a higher
+`run`), its answer is passed on only from where it goes beyond what was sent; if it says something
+else, the stream has to end with an error. The final reply is the truth: whatever of it no chunk has
+told is passed on at the end.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from producers.contract import Chunk
+
+TextKind: TypeAlias = Literal["content", "reasoning_content", "refusal"]
+
+
+@dataclass(frozen=True, slots=True)
+class TextPiece:
+    """Text to append, of one kind."""
+
+    kind: TextKind
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallBegin:
+    """A tool call begins. index: dense from 0."""
+
+    index: int
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallArguments:
+    """More of a begun tool call's arguments (JSON text)."""
+
+    index: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Diverged:
+    """The answer doesn't begin with what the caller already has."""
+
+
+Piece: TypeAlias = TextPiece | ToolCallBegin | ToolCallArguments
+
+
+@dataclass(slots=True)
+class _ToolCall:
+    id: str = ""
+    name: str = ""
+    arguments: str = ""
+
+
+@dataclass(slots=True)
+class _Answer:
+    content: str = ""
+    reasoning_content: str = ""
+    refusal: str = ""
+    tools: list[_ToolCall] = field(default_factory=list)
+    places: dict[int, _ToolCall] = field(default_factory=dict)
+    """The provider's numbering, which may have gaps or use a number twice."""
+
+    def text(self, kind: TextKind) -> str:
+        match kind:
+            case "content":
+                return self.content
+            case "reasoning_content":
+                return self.reasoning_content
+            case "refusal":
+                return self.refusal
+
+    def append(self, kind: TextKind, text: str) -> None:
+        match kind:
+            case "content":
+                self.content += text
+            case "reasoning_content":
+                self.reasoning_content += text
+            case "refusal":
+                self.refusal += text
+
+    def tool_at(self, place: object, call_id: str) -> _ToolCall:
+        call = self.places.get(place) if isinstance(place, int) else None
+        if call is None and not isinstance(place, int) and self.tools and not call_id:
+            call = self.tools[-1]
+        if call is None or (call_id and call.id and call.id != call_id):
+            call = _ToolCall()
+            self.tools.append(call)
+            if isinstance(place, int):
+                self.places[place] = call
+        return call
+
+
+_KINDS: tuple[TextKind, ...] = ("reasoning_content", "content", "refusal")
+
+
+class StreamProgress:
+    """One choice of one answer, as it reaches one caller."""
+
+    def __init__(self) -> None:
+        self._run: int | None = None
+        self._sent = _Answer()
+        self._said = _Answer()
+
+    def advance(self, chunk: Chunk) -> Sequence[Piece] | Diverged:
+        """What to pass on now that `chunk` has come."""
+        if self._run is not None and chunk.run > self._run:
+            self._said = _Answer()
+        self._run = chunk.run
+        _apply(self._said, chunk.delta)
+        return self._catch_up(final=False)
+
+    def finish(self, message: Mapping[str, Any]) -> Sequence[Piece] | Diverged:
+        """What is left to pass on of the final reply's `message`."""
+        self._said = _Answer()
+        calls = enumerate(message.get("tool_calls") or ())
+        numbered = [{**call, "index": number} for number, call in calls]
+        _apply(self._said, {**message, "tool_calls": numbered})
+        if self._sent.content and not self._said.content:
+            # told as content piece by piece, and as a refusal once it was known to be one
+            self._said.content, self._said.refusal = self._said.refusal, ""
+        return self._catch_up(final=True)
+
+    def _catch_up(self, *, final: bool) -> Sequence[Piece] | Diverged:
+        if _contradicts(self._sent, self._said, final=final):
+            return Diverged()
+        return list(_difference(self._sent, self._said))
+
+
+def whole_message(message: Mapping[str, Any]) -> Sequence[Piece]:
+    """All pieces of a message that nothing was sent of."""
+    pieces = StreamProgress().finish(message)
+    return () if isinstance(pieces, Diverged) else pieces
+
+
+def _apply(answer: _Answer, delta: Mapping[str, Any]) -> None:
+    for kind in _KINDS:
+        text = delta.get(kind)
+        if isinstance(text, str) and text:
+            answer.append(kind, text)
+    for call in delta.get("tool_calls") or ():
+        function = call.get("function") or {}
+        tool = answer.tool_at(call.get("index"), call.get("id") or "")
+        tool.id = tool.id or call.get("id") or ""
+        tool.name = tool.name or function.get("name") or ""
+        tool.arguments += function.get("arguments") or ""
+
+
+def _contradicts(sent: _Answer, said: _Answer, *, final: bool) -> bool:
+    """Whether `said` can't go on from `sent`. Reasoning is no part of the answer."""
+    pairs = [(sent.content, said.content), (sent.refusal, said.refusal)]
+    if final and len(said.tools) < len(sent.tools):
+        return True
+    for had, has in zip(sent.tools, said.tools, strict=False):
+        if had.name != has.name and (has.name or final):
+            return True
+        pairs.append((had.arguments, has.arguments))
+    return any(not has.startswith(had) and (final or not had.startswith(has)) for had, has in pairs)
+
+
+def _difference(sent: _Answer, said: _Answer) -> Iterator[Piece]:
+    """The pieces that make `sent` what `said` is, as far as it is ahead; `sent` becomes it."""
+    for kind in _KINDS:
+        text = said.text(kind)[len(sent.text(kind)) :]
+        if text and said.text(kind).startswith(sent.text(kind)):
+            sent.append(kind, text)
+            yield TextPiece(kind, text)
+    for index, tool in enumerate(said.tools):
+        if index == len(sent.tools):
+            if not tool.name:
+                return  # a call begins with its name
+            tool.id = tool.id or f"call_{index}"
+            sent.tools.append(_ToolCall(tool.id, tool.name))
+            yield ToolCallBegin(index, tool.id, tool.name)
+        had = sent.tools[index]
+        rest = tool.arguments[len(had.arguments) :]
+        if rest:
+            had.arguments += rest
+            yield ToolCallArguments(index, rest)

@@ -1,0 +1,47 @@
+"""Models listing: tiers and models as OpenAI's and Anthropic's `/v1/models` tell them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class ListedModel:
+    """A value that `model` may have."""
+
+    id: str
+    kind: str
+    """`router`, `tier` or `model`."""
+
+    capabilities: tuple[str, ...] = ()
+    context_window: int | None = None
+    """Tokens; None for a tier, whose models differ."""
+
+    tiers: tuple[str, ...] = ()
+    """The tiers that serve the model."""
+
+
+def openai_model(model: ListedModel, created: int) -> dict[str, Any]:
+    """The `model` object; what is ours stands under `switchgear`."""
+    return {
+        "id": model.id,
+        "object": "model",
+        "created": created,
+        "owned_by": "switchgear",
+        "switchgear": _ours(model),
+    }
+
+
+def openai_models(models: Sequence[ListedModel], created: int) -> dict[str, Any]:
+    """The list object."""
+    return {"object": "list", "data": [openai_model(model, created) for model in models]}
+
+
+def _ours(model: ListedModel) -> Mapping[str, Any]:
+    fields = {
+        "kind": model.kind,
+        "capabilities": list(model.capabilities),
+        "context_window": model.context_window,
+        "tiers": list(model.tiers),
+    }
+    return {name: value for name, value in fields.items() if value}

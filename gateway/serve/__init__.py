@@ -1,0 +1,1 @@
+"""Serving: the ASGI application, its connections, and the process around them."""

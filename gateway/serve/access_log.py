@@ -1,0 +1,82 @@
+"""Access log: a line and two metrics for each request, without prompts, answers and queries."""
+
+import logging
+import time
+import uuid
+from typing import Final
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway.answers.dialect import Dialect
+from gateway.errors.api_error import ApiError
+from gateway.serve.connection import ClientGone, RequestInfo
+from observability.metrics.registry import MetricsRegistry
+from runtime.process.dead_letters import crash_detail
+
+_log: Final = structlog.get_logger(__name__)
+_errors: Final = logging.getLogger(__name__)
+_CLIENT_CLOSED: Final = 499
+_LONGEST_PATH: Final = 120
+_DEFECT: Final = ApiError("internal", "internal_error", "an error of the gateway's own")
+
+
+class AccessLog:
+    """The outermost ASGI application: what leaves `app` as an exception ends here."""
+
+    def __init__(self, app: ASGIApp, dialect: Dialect, metrics: MetricsRegistry) -> None:
+        """dialect: in which a defect of ours is told."""
+        self._app = app
+        self._dialect = dialect
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request, or the server's lifespan."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun, status = time.monotonic(), 0
+        info = scope["switchgear"] = RequestInfo(uuid.uuid4().hex)
+
+        async def heard(message: Message) -> None:
+            nonlocal status
+            status = message.get("status", status)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, heard)
+        except ClientGone:
+            status, info.code = _CLIENT_CLOSED, "client_closed_request"
+        except Exception as error:
+            _errors.error("a request failed: %s", crash_detail(error))
+            info.code = _DEFECT.code
+            if status:
+                raise  # the server cuts the response: its status is out
+            await self._tell_defect(info, heard)
+        self._report(scope, info, status, time.monotonic() - begun)
+
+    async def _tell_defect(self, info: RequestInfo, send: Send) -> None:
+        body = self._dialect.error_body(_DEFECT, info.request_id)
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"x-request-id", info.request_id.encode()),
+        ]
+        status = self._dialect.error_status(_DEFECT).status
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    def _report(self, scope: Scope, info: RequestInfo, status: int, took_s: float) -> None:
+        self._metrics.count("switchgear_gateway_requests_total", info.route, str(status))
+        self._metrics.observe("switchgear_gateway_request_seconds", info.route, value=took_s)
+        if info.route != "health":
+            _log.info(
+                "http",
+                method=scope["method"],
+                path=scope["path"][:_LONGEST_PATH],
+                status=status,
+                ms=round(took_s * 1000, 1),
+                request_id=info.request_id,
+                tenant=info.tenant,
+                key=info.key,
+                code=info.code,
+            )

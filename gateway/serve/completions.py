@@ -1,0 +1,134 @@
+"""Completion endpoint: a dialect's POST, from the key over Kafka to the answer."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+
+from starlette.types import Receive, Scope, Send
+
+from gateway.access.api_keys import Caller, identify, presented_key
+from gateway.access.key_limits import KeyLimits
+from gateway.answers.dialect import AnswerContext, Dialect
+from gateway.errors.api_error import ApiError
+from gateway.serve.connection import ClientGone, Connection
+from gateway.serve.exchange import Exchange, Exchanges, Reader
+from gateway.serve.http_limits import HttpLimits
+from gateway.serve.responses import Response, send_error
+from gateway.serve.stop_signal import StopSignal
+from gateway.serve.submissions import Accepted, accept
+from observability.tracing.request_trace import RequestTrace
+from observability.tracing.tracer import Tracer
+from producers.contract import Done
+from runtime.config.catalog import Catalog
+from runtime.config.sections.gateway import KeyScope
+
+_BYTES_PER_TOKEN = 4
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayDependencies:
+    """What the endpoints share."""
+
+    config: Callable[[], Catalog]
+    exchanges: Exchanges
+    key_limits: KeyLimits
+    tracer: Tracer
+    stop: StopSignal
+    ready: Callable[[], bool]
+    """Whether the queue takes requests."""
+    limits: HttpLimits
+    anonymous: str | None = None
+    """The tenant of callers without a key; None refuses them."""
+
+    def identify(self, connection: Connection, scope: KeyScope) -> Caller | ApiError:
+        """Who asks."""
+        keys = self.config().gateway.keys
+        presented = presented_key(connection.headers)
+        caller = identify(presented, keys, scope, datetime.now(UTC), self.anonymous)
+        if isinstance(caller, Caller):
+            connection.info.tenant, connection.info.key = caller.tenant, caller.name
+        return caller
+
+
+class CompletionEndpoint:
+    """One dialect's route."""
+
+    def __init__(self, gateway: GatewayDependencies, dialect: Dialect) -> None:
+        self._gateway = gateway
+        self._dialect = dialect
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request. Raises ClientGone."""
+        connection = Connection(scope, receive, send, self._gateway.limits)
+        connection.info.route = self._dialect.name
+        caller = await self._admitted(connection)
+        if isinstance(caller, ApiError):
+            return await send_error(connection, self._dialect, caller)
+        raw = await connection.body()
+        if isinstance(raw, ApiError):
+            return await send_error(connection, self._dialect, raw)
+        headers = [(name, text.encode()) for name, text in connection.headers.items()]
+        trace = self._gateway.tracer.begin_trace(
+            f"gateway {self._dialect.name}", headers, tenant=caller.tenant
+        )
+        try:
+            await self._serve(connection, caller, raw, trace)
+        except ClientGone:
+            trace.end(error="client_closed_request")
+            raise
+        trace.end({"switchgear.tenant": caller.tenant}, error=connection.info.code)
+        return None
+
+    async def _admitted(self, connection: Connection) -> Caller | ApiError:
+        """Who asks, if anything may be asked now."""
+        if connection.method != "POST":
+            words = f"{connection.path} takes POST"
+            return ApiError("method_not_allowed", "method_not_allowed", words)
+        if self._gateway.stop.draining:
+            words = "this gateway stops: ask another one"
+            return ApiError("overloaded", "server_shutting_down", words, retry_after_s=1)
+        return self._gateway.identify(connection, self._dialect.name)
+
+    async def _serve(
+        self, connection: Connection, caller: Caller, raw: bytes, trace: RequestTrace
+    ) -> None:
+        begun_s = time.monotonic()
+        carrier = {name: value.decode() for name, value in trace.headers()}
+        accepted = accept(connection, self._dialect, caller, raw, carrier)
+        if isinstance(accepted, ApiError):
+            return await send_error(connection, self._dialect, accepted)
+        reader = self._reader(accepted, caller, len(raw) // _BYTES_PER_TOKEN)
+        if isinstance(reader, ApiError):
+            return await send_error(connection, self._dialect, reader)
+        request_id = connection.info.request_id = reader.exchange.submission.request.id
+        context = AnswerContext(accepted.call, request_id, int(time.time()))
+        gateway = self._gateway
+        response = Response(
+            connection, self._dialect, context, reader, gateway.stop, gateway.limits, begun_s
+        )
+        delivered = False
+        try:
+            await response.send()
+            delivered = True
+        finally:
+            gateway.exchanges.leave(reader, delivered=delivered)
+        return None
+
+    def _reader(self, accepted: Accepted, caller: Caller, tokens: int) -> Reader | ApiError:
+        """Of the request that this one repeats, else of a new one, if the key's limits allow it."""
+        gateway = self._gateway
+        joined = gateway.exchanges.join(accepted.submission)
+        if joined is not None:
+            return joined
+        refusal = gateway.key_limits.admit(caller, tokens, time.monotonic())
+        if refusal is not None:
+            return refusal
+        release = partial(self._release, caller, tokens)
+        return gateway.exchanges.begin(accepted.submission, release)
+
+    def _release(self, caller: Caller, tokens: int, exchange: Exchange) -> None:
+        final = exchange.final
+        used = final.usage.input_total + final.usage.output if isinstance(final, Done) else None
+        self._gateway.key_limits.release(caller, tokens, used)

@@ -1,0 +1,143 @@
+"""Connection: one HTTP request as it is served, from its headers to its caller's leaving.
+
+No ASGI server tells `send` that the caller has left: it has to be heard from `receive`, beside.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from starlette.types import Message, Receive, Scope, Send
+
+from gateway.errors.api_error import ApiError
+from gateway.serve.http_limits import HttpLimits
+
+
+class ClientGone(Exception):  # noqa: N818 it is an outcome, not an error
+    """The caller has left, or takes nothing any more."""
+
+
+@dataclass(slots=True)
+class RequestInfo:
+    """What the access log and the metrics say of a request; filled in on the way."""
+
+    request_id: str
+    route: str = "other"
+    tenant: str | None = None
+    key: str | None = None
+    code: str | None = None
+    """The error's code; None for an answer."""
+
+
+class Connection:
+    """Reads the body, hears the caller leave, writes the response."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, limits: HttpLimits) -> None:
+        self.scope = scope
+        self.method: str = scope["method"]
+        self.path: str = scope["path"]
+        self.headers = {
+            name.decode("latin-1").lower(): value.decode("latin-1")
+            for name, value in scope["headers"]
+        }
+        self.info: RequestInfo = scope["switchgear"]
+        self.gone = False
+        self.started = False
+        self._receive = receive
+        self._send = send
+        self._limits = limits
+        self._watching: asyncio.Task[None] | None = None
+
+    async def body(self) -> bytes | ApiError:
+        """The whole body, within its limits. Raises ClientGone."""
+        refusal = self._refused_headers()
+        if refusal is not None:
+            return refusal
+        parts: list[bytes] = []
+        size, more = 0, True
+        try:
+            async with asyncio.timeout(self._limits.body_timeout_s):
+                while more:
+                    message = await self._receive()
+                    if message["type"] == "http.disconnect":
+                        raise ClientGone
+                    parts.append(message.get("body", b""))
+                    size += len(parts[-1])
+                    if size > self._limits.body_bytes:
+                        return self._too_large()
+                    more = message.get("more_body", False)
+        except TimeoutError:
+            return ApiError("body_timeout", "request_timeout", "the body didn't come in time")
+        return b"".join(parts)
+
+    def watch(self, left: Callable[[], None]) -> None:
+        """From now on `left` is called when the caller leaves; call it once the body is read."""
+
+        async def hear() -> None:
+            while (await self._receive())["type"] != "http.disconnect":
+                pass
+            self.gone = True
+            left()
+
+        self._watching = asyncio.create_task(hear())
+
+    def unwatch(self) -> None:
+        """Nobody listens for the caller's leaving any more."""
+        if self._watching is not None:
+            self._watching.cancel()
+
+    async def start(self, status: int, headers: Mapping[str, str]) -> None:
+        """The status and the headers. Raises ClientGone."""
+        self.started = True
+        raw = [
+            (name.encode("latin-1"), value.encode("latin-1", "replace"))
+            for name, value in {**headers, **self._identity()}.items()
+        ]
+        await self._write({"type": "http.response.start", "status": status, "headers": raw})
+
+    async def write(self, body: bytes, *, more: bool) -> None:
+        """A part of the body. Raises ClientGone."""
+        await self._write({"type": "http.response.body", "body": body, "more_body": more})
+
+    async def respond(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        """A whole response in one go: a body that is cut is not retried by every SDK."""
+        if self.method == "HEAD":
+            body = b""
+        own = {"content-type": "application/json", "content-length": str(len(body))}
+        await self.start(status, {**own, **headers})
+        await self.write(body, more=False)
+
+    def _identity(self) -> dict[str, str]:
+        """OpenAI's SDKs read the first, Anthropic's the second."""
+        request_id = self.info.request_id
+        return {"x-request-id": request_id, "request-id": request_id}
+
+    async def _write(self, message: Message) -> None:
+        if self.gone:
+            raise ClientGone
+        try:
+            async with asyncio.timeout(self._limits.send_timeout_s):
+                await self._send(message)
+        except OSError:  # a time-out is one
+            self.gone = True
+            raise ClientGone from None
+
+    def _refused_headers(self) -> ApiError | None:
+        size = sum(len(name) + len(value) for name, value in self.scope["headers"])
+        if size > self._limits.header_bytes:
+            most = self._limits.header_bytes
+            words = f"the headers have {size:,} bytes; at most {most:,} are read"
+            return ApiError("headers_too_large", "headers_too_large", words)
+        encoding = self.headers.get("content-encoding", "identity")
+        if encoding != "identity":
+            words = "the body is compressed: send it as it is"
+            return ApiError("unsupported_media_type", "unsupported_encoding", words)
+        length = self.headers.get("content-length", "")
+        if length.isdecimal() and int(length[:18]) > self._limits.body_bytes:
+            return self._too_large()
+        return None
+
+    def _too_large(self) -> ApiError:
+        most = self._limits.body_bytes
+        words = f"the body is larger than {most:,} bytes: shorten it, or link to what is large"
+        return ApiError("request_too_large", "request_too_large", words)

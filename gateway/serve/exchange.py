@@ -1,0 +1,203 @@
+"""Exchanges: requests under way in this process, each with any number of readers of its reply.
+
+A repetition joins the request that it repeats: by its idempotency key, or, when an SDK says that it
+retries, by its content, if the first try's caller has left without the answer. A request without a
+key that nobody reads is cancelled after a short grace; one with a key goes on and is recorded.
+"""
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+from opentelemetry import context, propagate
+
+from gateway.errors.api_error import ApiError
+from gateway.errors.failure_codes import error_of
+from gateway.serve.http_limits import HttpLimits
+from producers import RouterClient
+from producers.client import ClientOverloadedError, ReplyTimeoutError, RequestTooLargeError
+from producers.contract import Chunk, Done, Failed, Request
+from producers.contract.codec import DecodeError
+from producers.kafka.broker import PublishFailedError
+
+_log: Final = logging.getLogger(__name__)
+Part: TypeAlias = Chunk | Done | ApiError
+_REUSED: Final = ApiError(
+    "unprocessable",
+    "idempotency_key_reused",
+    "this idempotency key was used with another request: give each request a key of its own, and "
+    "repeat a key only with the same body",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A request that may be published."""
+
+    request: Request
+    digest: bytes
+    """Equal for equal requests of one caller."""
+    keyed: bool
+    """The caller gave it an idempotency key."""
+    retry: bool
+    """The caller's SDK says that it repeats a request."""
+    trace: Mapping[str, str]
+    """Headers of the trace that it belongs to."""
+
+
+class Exchange:
+    """One request and what has come of it so far."""
+
+    def __init__(self, submission: Submission) -> None:
+        self.submission = submission
+        self.parts: list[Part] = []
+        self.readers: set[Reader] = set()
+
+    @property
+    def final(self) -> Done | ApiError | None:
+        """The last part; None while more is to come."""
+        last = self.parts[-1] if self.parts else None
+        return None if isinstance(last, Chunk) else last
+
+    def put(self, part: Part) -> None:
+        """One more part, for every reader."""
+        self.parts.append(part)
+        for reader in self.readers:
+            reader.wake()
+
+
+class Reader:
+    """One caller's place in an exchange."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self.exchange = exchange
+        self._position = 0
+        self._event = asyncio.Event()
+        exchange.readers.add(self)
+
+    def wake(self) -> None:
+        """Something has changed: a part has come, the caller has left, the process ends."""
+        self._event.set()
+
+    def take(self) -> list[Part]:
+        """The parts that have come since the last look."""
+        self._event.clear()
+        parts = self.exchange.parts[self._position :]
+        self._position += len(parts)
+        return parts
+
+    async def changed(self, within_s: float) -> bool:
+        """Whether something changed within that time."""
+        try:
+            async with asyncio.timeout(within_s):
+                await self._event.wait()
+        except TimeoutError:
+            return False
+        return True
+
+
+class Exchanges:
+    """All requests under way in this process."""
+
+    def __init__(self, client: RouterClient, limits: HttpLimits) -> None:
+        self._client = client
+        self._limits = limits
+        self._open: dict[str, Exchange] = {}
+        self._orphans: defaultdict[bytes, list[Exchange]] = defaultdict(list)
+        """Without a reader, their answer not delivered: a retry may join them."""
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def join(self, submission: Submission) -> Reader | ApiError | None:
+        """A reader of the request that this one repeats; None if it is a new one."""
+        exchange = self._open.get(submission.request.id)
+        if exchange is not None:
+            same = exchange.submission.digest == submission.digest
+            return Reader(exchange) if same else _REUSED
+        if submission.retry and not submission.keyed and self._orphans.get(submission.digest):
+            exchange = self._orphans[submission.digest][0]
+            self._adopt(exchange)
+            return Reader(exchange)
+        return None
+
+    def begin(self, submission: Submission, ended: Callable[[Exchange], None]) -> Reader:
+        """Publishes a new request. ended: called once, when nothing more comes."""
+        exchange = self._open[submission.request.id] = Exchange(submission)
+        self._start(self._run(exchange, ended))
+        return Reader(exchange)
+
+    def leave(self, reader: Reader, *, delivered: bool) -> None:
+        """The reader's caller has the whole answer, or is gone."""
+        exchange = reader.exchange
+        exchange.readers.discard(reader)
+        if not delivered and not exchange.readers and not exchange.submission.keyed:
+            self._orphans[exchange.submission.digest].append(exchange)
+            self._start(self._cancel_later(exchange))
+
+    async def close(self) -> None:
+        """Stops waiting for replies; the requests themselves go on in Kafka."""
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _run(self, exchange: Exchange, ended: Callable[[Exchange], None]) -> None:
+        request = exchange.submission.request
+        context.attach(propagate.extract(exchange.submission.trace))
+        deadline_ms = request.routing.deadline_ms
+        seconds = self._limits.request_timeout_s if deadline_ms is None else deadline_ms / 1000
+        try:
+            async with aclosing(self._client.stream(request, timeout=seconds)) as parts:
+                async for part in parts:
+                    exchange.put(error_of(part) if isinstance(part, Failed) else part)
+        except Exception as error:  # noqa: BLE001 whatever it is, the caller has to hear of it
+            exchange.put(_error(error))
+        finally:
+            del self._open[request.id]
+            ended(exchange)
+
+    async def _cancel_later(self, exchange: Exchange) -> None:
+        await asyncio.sleep(self._limits.cancel_grace_s)
+        if self._adopt(exchange) and exchange.final is None:
+            with suppress(PublishFailedError):
+                await self._client.cancel(exchange.submission.request.id)
+
+    def _adopt(self, exchange: Exchange) -> bool:
+        """Whether it was an orphan; it is none any more."""
+        digest = exchange.submission.digest
+        orphans = self._orphans.get(digest, [])
+        if exchange not in orphans:
+            return False
+        orphans.remove(exchange)
+        if not orphans:
+            del self._orphans[digest]
+        return True
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _error(error: Exception) -> ApiError:
+    match error:
+        case ClientOverloadedError():
+            words = "this gateway has too many requests under way: try again in a moment"
+            return ApiError("overloaded", "overloaded", words, retry_after_s=1)
+        case RequestTooLargeError():
+            words = "the request is larger than a record may be: shorten it"
+            return ApiError("request_too_large", "request_too_large", words)
+        case ReplyTimeoutError():
+            words = "no answer within the deadline"
+            return ApiError("timeout", "deadline_exceeded", words, may_retry=False)
+        case PublishFailedError():
+            words = "the queue doesn't take requests now: try again in a moment"
+            return ApiError("overloaded", "queue_unavailable", words, retry_after_s=2)
+        case DecodeError():
+            words = "the reply couldn't be read: this gateway is older than the workers"
+            return ApiError("upstream", "unreadable_reply", words, may_retry=False)
+        case _:
+            _log.error("a request failed: %s", type(error).__name__)
+            return ApiError("internal", "internal_error", "an error of the gateway's own")

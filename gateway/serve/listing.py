@@ -1,0 +1,118 @@
+"""Model, health and unknown paths: the endpoints that publish nothing."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from starlette.types import Receive, Scope, Send
+
+from gateway.answers.dialect import Dialect
+from gateway.errors.api_error import ApiError
+from gateway.openai_chat.models import ListedModel, openai_model, openai_models
+from gateway.serve.completions import GatewayDependencies
+from gateway.serve.connection import Connection
+from gateway.serve.responses import send_error
+from runtime.config.catalog import Catalog
+
+_JSON: Final[Mapping[str, str]] = {"cache-control": "no-store"}
+
+
+def listed_models(catalog: Catalog) -> list[ListedModel]:
+    """What `model` may say: `auto`, the tiers, the models that a tier serves."""
+    models = {
+        name: [
+            tier
+            for tier in catalog.tiers
+            if any(deployment.model == name for _, deployment in catalog.deployments_of(tier))
+        ]
+        for name in catalog.models
+    }
+    return [
+        ListedModel("auto", "router"),
+        *(ListedModel(tier, "tier") for tier in catalog.tiers),
+        *(
+            ListedModel(
+                name,
+                "model",
+                tuple(sorted(catalog.models[name].capabilities)),
+                catalog.models[name].context_window,
+                tuple(tiers),
+            )
+            for name, tiers in models.items()
+            if tiers
+        ),
+    ]
+
+
+class ModelsEndpoint:
+    """`/v1/models` and `/v1/models/{id}`."""
+
+    def __init__(self, gateway: GatewayDependencies, dialect: Dialect, created: int) -> None:
+        """created: Unix seconds, of every model: the file has no such date."""
+        self._gateway = gateway
+        self._dialect = dialect
+        self._created = created
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request. Raises ClientGone."""
+        connection = Connection(scope, receive, send, self._gateway.limits)
+        connection.info.route = "models"
+        answer = self._answer(connection, scope.get("path_params", {}).get("model_id"))
+        if isinstance(answer, ApiError):
+            await send_error(connection, self._dialect, answer)
+        else:
+            await connection.respond(200, _JSON, json.dumps(answer).encode())
+
+    def _answer(self, connection: Connection, model_id: str | None) -> dict[str, Any] | ApiError:
+        if connection.method not in {"GET", "HEAD"}:
+            words = f"{connection.path} takes GET"
+            return ApiError("method_not_allowed", "method_not_allowed", words)
+        caller = self._gateway.identify(connection, "models")
+        if isinstance(caller, ApiError):
+            return caller
+        models = listed_models(self._gateway.config())
+        if model_id is None:
+            return openai_models(models, self._created)
+        for model in models:
+            if model.id == model_id:
+                return openai_model(model, self._created)
+        words = "no such model: GET /v1/models lists them"
+        return ApiError("not_found", "model_not_found", words, "model")
+
+
+class HealthEndpoint:
+    """`/healthz`: the process lives. `/readyz`: it takes requests. `/`: the probe of some SDKs."""
+
+    def __init__(self, gateway: GatewayDependencies) -> None:
+        self._gateway = gateway
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request. Raises ClientGone."""
+        connection = Connection(scope, receive, send, self._gateway.limits)
+        connection.info.route = "health"
+        gateway = self._gateway
+        status, word = 200, "ok"
+        if connection.path == "/readyz" and gateway.stop.draining:
+            status, word = 503, "stopping"
+        elif connection.path == "/readyz" and not gateway.ready():
+            status, word = 503, "the queue is away"
+        body = json.dumps({"status": word, "service": "switchgear-gateway"}).encode()
+        await connection.respond(status, _JSON, body)
+
+
+class UnknownPath:
+    """Every other path: an error in the dialect's shape that names the right base address."""
+
+    def __init__(self, gateway: GatewayDependencies, dialect: Dialect) -> None:
+        self._gateway = gateway
+        self._dialect = dialect
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request. Raises ClientGone."""
+        connection = Connection(scope, receive, send, self._gateway.limits)
+        words = (
+            "no such path here: an OpenAI client's base_url ends in /v1, an Anthropic client's "
+            "base_url has no /v1"
+        )
+        error = ApiError("not_found", "unknown_path", words)
+        await send_error(connection, self._dialect, error)

@@ -1,0 +1,109 @@
+"""Gateway process: one Kafka client, the HTTP server, and their end in good order.
+
+uvicorn waits for open streams before its lifespan ends, so the stop signal is ours: not ready,
+then the port is closed, then the streams that are still open are told, then the process ends.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
+from typing import Final
+
+import uvicorn
+
+from gateway.access.key_limits import KeyLimits
+from gateway.serve.app import application
+from gateway.serve.completions import GatewayDependencies
+from gateway.serve.exchange import Exchanges
+from gateway.serve.http_limits import HttpLimits
+from gateway.serve.readiness import QueueProbe
+from gateway.serve.stop_signal import StopSignal
+from producers import ClientSettings, RouterClient
+from runtime.config.catalog import Catalog
+from runtime.config.reload import ReloadedConfig
+from runtime.process.process import ServiceProcess, background_task, service_process
+from runtime.process.settings import ServiceSettings
+
+_log: Final = logging.getLogger(__name__)
+_NAME: Final = "switchgear-gateway"
+
+
+async def serve_gateway(
+    settings: ServiceSettings, host: str, port: int, anonymous: str | None, limits: HttpLimits
+) -> None:
+    """Serves until SIGTERM. anonymous: the tenant of callers without a key; None refuses them.
+
+    Raises ConfigError, OSError when it can't begin.
+    """
+    async with AsyncExitStack() as parts:
+        config = ReloadedConfig(settings.config, _catalog)
+        process = await parts.enter_async_context(service_process(settings, _NAME))
+        parts.enter_context(background_task(config.watch(lambda _: None)))
+        client = RouterClient(process.broker, ClientSettings(client_id=_NAME))
+        await parts.enter_async_context(client.listening())
+        exchanges = Exchanges(client, limits)
+        parts.push_async_callback(exchanges.close)
+        probe, stop = QueueProbe(process.broker.reachable), StopSignal()
+        parts.enter_context(background_task(probe.run()))
+        gateway = GatewayDependencies(
+            config,
+            exchanges,
+            KeyLimits(),
+            process.tracer,
+            stop,
+            lambda: probe.reachable,
+            limits,
+            anonymous,
+        )
+        app = application(gateway, process.metrics)
+        await _serve(process, app, (host, port), stop, limits)
+
+
+async def _serve(
+    process: ServiceProcess,
+    app: "uvicorn._types.ASGIApplication | object",
+    address: tuple[str, int],
+    stop: StopSignal,
+    limits: HttpLimits,
+) -> None:
+    host, port = address
+    config = uvicorn.Config(
+        app,  # type: ignore[arg-type]
+        host=host,
+        port=port,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=int(limits.stop_grace_s) or None,
+    )
+    server = _Server(config)
+    with background_task(_stop_in_order(process.stop, server, stop, limits)):
+        await server.serve()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server; the signals are the process's."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """None of them."""
+        yield
+
+
+async def _stop_in_order(
+    asked: asyncio.Event, server: uvicorn.Server, stop: StopSignal, limits: HttpLimits
+) -> None:
+    await asked.wait()
+    stop.drain()
+    await asyncio.sleep(limits.drain_s)
+    server.should_exit = True  # closes the port, then waits for what is open
+    await asyncio.sleep(max(0.0, limits.stop_grace_s - limits.stop_notice_s))
+    stop.end()
+
+
+def _catalog(catalog: Catalog) -> Catalog:
+    return catalog

@@ -1,0 +1,100 @@
+"""Submissions: a caller's headers and body as a request of the contract, or what is wrong."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pydantic import ValidationError
+from pydantic_core import from_json
+
+from gateway.access.api_keys import Caller
+from gateway.answers.dialect import Dialect, DialectCall
+from gateway.demands.request_id import body_digest, keyed_request_id
+from gateway.demands.routing_demands import FIELD, PREFIX, routing_demands
+from gateway.errors.api_error import ApiError
+from gateway.serve.connection import Connection
+from gateway.serve.exchange import Submission
+from producers.contract import Request
+
+_LONGEST_KEY: Final = 255
+_LONGEST_PARAM: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What is published, and how its answer is to be told."""
+
+    submission: Submission
+    call: DialectCall
+
+
+def accept(
+    connection: Connection,
+    dialect: Dialect,
+    caller: Caller,
+    raw: bytes,
+    trace: Mapping[str, str],
+) -> Accepted | ApiError:
+    """The request in a body."""
+    body = parse_json(raw)
+    if isinstance(body, ApiError):
+        return body
+    routing = routing_demands(connection.headers, body.pop(FIELD, None))
+    if isinstance(routing, ApiError):
+        return routing
+    call = dialect.read(body)
+    if isinstance(call, ApiError):
+        return call
+    key = connection.headers.get("idempotency-key")
+    if key is not None and not 0 < len(key) <= _LONGEST_KEY:
+        words = f"idempotency-key: must have 1 to {_LONGEST_KEY} characters"
+        return ApiError("invalid_request", "invalid_request", words)
+    request_id = uuid.uuid4().hex if key is None else keyed_request_id(caller.tenant, key)
+    request = _validated(request_id, caller.tenant, call.body, routing)
+    if isinstance(request, ApiError):
+        return request
+    submission = Submission(
+        request, _digest(connection, caller, raw), key is not None, _is_retry(connection), trace
+    )
+    return Accepted(submission, call)
+
+
+def parse_json(raw: bytes) -> dict[str, Any] | ApiError:
+    """The object in a body."""
+    try:
+        body = from_json(raw, allow_inf_nan=False)
+    except ValueError:
+        # the parser's own words may quote the body
+        return ApiError("invalid_request", "invalid_json", "the body is not valid JSON")
+    if not isinstance(body, dict):
+        return ApiError("invalid_request", "invalid_json", "the body must be a JSON object")
+    return body
+
+
+def _validated(
+    request_id: str, tenant: str, body: Mapping[str, Any], routing: Mapping[str, Any]
+) -> Request | ApiError:
+    try:
+        return Request.model_validate(
+            {"id": request_id, "tenant": tenant, "body": body, "routing": routing}
+        )
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    room, *steps = (str(step)[:_LONGEST_PARAM] for step in first["loc"])
+    path = ".".join([FIELD, *steps] if room == "routing" else steps)[:_LONGEST_PARAM]
+    words = first["msg"].removeprefix("Value error, ")
+    return ApiError("invalid_request", "invalid_request", f"{path}: {words}", path)
+
+
+def _digest(connection: Connection, caller: Caller, raw: bytes) -> bytes:
+    demands = sorted(
+        f"{name}:{value}" for name, value in connection.headers.items() if name.startswith(PREFIX)
+    )
+    names = (caller.name, caller.tenant, connection.path, *demands)
+    return body_digest(*(name.encode("utf-8", "surrogateescape") for name in names), raw)
+
+
+def _is_retry(connection: Connection) -> bool:
+    count = connection.headers.get("x-stainless-retry-count", "0")
+    return count.isdecimal() and int(count[:9]) > 0

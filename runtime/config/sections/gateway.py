@@ -1,0 +1,42 @@
+"""Gateway section: the API keys of HTTP callers, hashed, with their tenants and limits."""
+
+from datetime import datetime
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import AwareDatetime, Field
+
+from runtime.config.sections.section import Section
+
+KeyScope: TypeAlias = Literal["chat", "messages", "models"]
+KeyName: TypeAlias = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
+Sha256: TypeAlias = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class ApiKey(Section):
+    """What a caller with this key may do. `switchgear key create` writes one."""
+
+    sha256: Sha256
+    """Of the whole key; the key itself is shown once, when it is made."""
+    tenant: str
+    """Who pays for its requests, and whose rules apply."""
+    scopes: frozenset[KeyScope] = frozenset({"chat", "messages", "models"})
+    """The interfaces that it opens."""
+    expires: AwareDatetime | None = None
+    """From then on it is refused."""
+    rpm: Annotated[int, Field(ge=1)] | None = None
+    """Requests per minute, of each gateway process."""
+    tpm: Annotated[int, Field(ge=1)] | None = None
+    """Tokens per minute, of each gateway process; estimated first, then as billed."""
+    concurrency: Annotated[int, Field(ge=1)] | None = None
+    """Requests under way at once, of each gateway process."""
+
+    def expired(self, now: datetime) -> bool:
+        """Whether its time is over."""
+        return self.expires is not None and now >= self.expires
+
+
+class GatewaySettings(Section):
+    """Who may ask over HTTP."""
+
+    keys: dict[KeyName, ApiKey] = Field(default_factory=dict)
+    """By name; the name is a part of the key."""

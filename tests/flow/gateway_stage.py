@@ -1,0 +1,72 @@
+"""The gateway on a port, in front of the flow in one process."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import uvicorn
+
+from dev.processes import free_port
+from gateway.access.key_limits import KeyLimits
+from gateway.serve.app import application
+from gateway.serve.completions import GatewayDependencies
+from gateway.serve.exchange import Exchanges
+from gateway.serve.http_limits import HttpLimits
+from gateway.serve.stop_signal import StopSignal
+from tests.fakes import Script
+from tests.flow.stage import Stage, playing
+
+PATIENCE_S: Final = 10
+
+
+@dataclass
+class Door:
+    """Where the gateway listens, and what a test may turn."""
+
+    address: str
+    stage: Stage
+    stop: StopSignal
+    queue: dict[str, bool] = field(default_factory=lambda: {"reachable": True})
+
+
+@asynccontextmanager
+async def door(
+    scripts: Mapping[str, Script] | None = None,
+    *,
+    anonymous: str | None = "t",
+    limits: HttpLimits | None = None,
+    **parts: Any,  # noqa: ANN401 as Stage's
+) -> AsyncIterator[Door]:
+    """A gateway whose callers without a key are tenant `t`."""
+    limits = limits or HttpLimits(cancel_grace_s=0.2)
+    async with playing(scripts, **parts) as stage:
+        exchanges, stop, port = Exchanges(stage.client, limits), StopSignal(), free_port()
+        opened = Door(f"http://127.0.0.1:{port}", stage, stop)
+        gateway = GatewayDependencies(
+            lambda: stage.catalog,
+            exchanges,
+            KeyLimits(),
+            stage.tracer,
+            stop,
+            lambda: opened.queue["reachable"],
+            limits,
+            anonymous,
+        )
+        app: Any = application(gateway, stage.metrics)
+        config = uvicorn.Config(
+            app, port=port, http="httptools", ws="none", lifespan="off", log_config=None,
+            access_log=False, timeout_graceful_shutdown=5,
+        )  # fmt: skip
+        server = uvicorn.Server(config)
+        serving = asyncio.create_task(server._serve())  # noqa: SLF001 `serve` would take the test's signals
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                while not server.started:  # noqa: ASYNC110 it has no event
+                    await asyncio.sleep(0.01)
+            yield opened
+        finally:
+            server.should_exit = True
+            await serving
+            await exchanges.close()

@@ -1,0 +1,375 @@
+"""Do OpenAI's own SDKs get what they need, by changing base_url?"""
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+import httpx2
+import openai
+import pytest
+from openai import AsyncOpenAI, OpenAI
+
+from gateway.access.api_keys import hash_of, make_key
+from gateway.serve.http_limits import HttpLimits
+from producers.contract import topics
+from tests.fakes import Waits, answer, fails, streams
+from tests.flow.gateway_stage import PATIENCE_S, Door, door
+from tests.flow.stage import catalog
+from workers.providers.base.call_outcome import Completion, RequestRejected
+
+
+def client_of(opened: Door, **options: Any) -> AsyncOpenAI:  # noqa: ANN401 the SDK's
+    options = {"api_key": "none", "max_retries": 0, **options}
+    return AsyncOpenAI(base_url=f"{opened.address}/v1", **options)
+
+
+ASKED: Any = [{"role": "user", "content": "What is the answer?"}]
+
+
+async def test_a_json_answer_with_what_came_of_it_in_its_headers() -> None:
+    async with door() as opened, client_of(opened) as client:
+        raw = await client.chat.completions.with_raw_response.create(
+            model="economy", messages=ASKED
+        )
+        completion = raw.parse()
+    assert completion.choices[0].message.content == "42"
+    assert completion.choices[0].finish_reason == "stop"
+    assert completion.usage is not None
+    assert completion.usage.total_tokens == 20
+    assert raw.headers["x-switchgear-tier"] == "economy"
+    assert raw.headers["x-switchgear-deployment"] == "eco-a"
+    assert raw.headers["x-switchgear-cache"] == "miss"
+    assert raw.headers["x-switchgear-cost-usd"] == "0.00002"
+    assert raw.headers["x-request-id"] == raw.headers["request-id"]
+    assert len(raw.headers["x-switchgear-trace-id"]) == 32
+
+
+async def test_the_synchronous_sdk() -> None:
+    async with door() as opened:
+
+        def ask() -> str | None:
+            with OpenAI(base_url=f"{opened.address}/v1", api_key="none") as client:
+                created = client.chat.completions.create(model="auto", messages=ASKED)
+                return created.choices[0].message.content
+
+        assert await asyncio.to_thread(ask) == "42"
+
+
+async def test_a_stream_and_its_usage() -> None:
+    async with door({"eco-a": streams("4", "2")}) as opened, client_of(opened) as client:
+        stream = await client.chat.completions.create(
+            model="economy",
+            messages=ASKED,
+            stream=True,
+            stream_options={"include_usage": True},
+        )
+        events = [event async for event in stream]
+    first, *middle, finish, usage = events
+    assert first.choices[0].delta.role == "assistant"
+    assert "".join(event.choices[0].delta.content or "" for event in middle) == "42"
+    assert finish.choices[0].finish_reason == "stop"
+    assert finish.choices[0].delta.model_dump(exclude_none=True) == {}
+    assert usage.choices == []
+    assert usage.usage is not None
+    assert len({(event.id, event.created, event.model) for event in events}) == 1
+
+
+async def test_the_accumulating_stream_helper_and_tools() -> None:
+    calls = [
+        {"id": f"c{n}", "type": "function", "function": {"name": name, "arguments": arguments}}
+        for n, (name, arguments) in enumerate([("ab", '{"x":1}'), ("cd", '{"y":2}')])
+    ]
+    message = {"role": "assistant", "content": None, "tool_calls": calls}
+    choice = {"index": 0, "message": message, "finish_reason": "tool_calls"}
+    body = {"id": "c", "object": "chat.completion", "choices": [choice]}
+    told = Completion(body, answer().usage, "tool_calls", 0.01)
+
+    async def script(_call: object, emit: Any) -> Completion:  # noqa: ANN401
+        for index, call in enumerate(calls):
+            function = call["function"]
+            assert isinstance(function, dict)
+            begin = {**call, "index": index, "function": {**function, "arguments": ""}}
+            await emit({"tool_calls": [begin]})
+            half = {"index": index, "function": {"arguments": function["arguments"]}}
+            await emit({"tool_calls": [half]})
+        return told
+
+    async with door({"eco-a": script}) as opened, client_of(opened) as client:
+        helper = client.chat.completions.stream(model="economy", messages=ASKED)
+        async with helper as stream:
+            async for _ in stream:
+                pass
+            final = await stream.get_final_completion()
+    made = final.choices[0].message.tool_calls
+    assert made is not None
+    assert [(c.id, c.function.name, c.function.arguments) for c in made] == [
+        ("c0", "ab", '{"x":1}'),
+        ("c1", "cd", '{"y":2}'),
+    ]
+
+
+async def test_what_fails_before_the_stream_has_its_own_status() -> None:
+    refused = fails(RequestRejected(message="too hot"))
+    async with door({"eco-a": refused}) as opened, client_of(opened) as client:
+        with pytest.raises(openai.BadRequestError) as caught:
+            await client.chat.completions.create(model="economy", messages=ASKED, stream=True)
+    assert caught.value.code == "provider_rejected"
+    assert caught.value.type == "invalid_request_error"
+
+
+async def test_json_chat_of_every_choice_and_their_probabilities_streams_whole() -> None:
+    told = [{"token": "a", "logprob": -0.1, "bytes": [97], "top_logprobs": []}]
+    choices = [
+        {
+            "index": 0,
+            "message": {"role": "assistant", "content": text},
+            "finish_reason": "stop",
+            "logprobs": {"content": told},
+        }
+        for text in ("a", "b")
+    ]
+    body = {"id": "c", "object": "chat.completion", "choices": choices}
+
+    async def script(_call: object, emit: Any) -> Completion:  # noqa: ANN401 the seam's
+        await emit({"content": "a"})
+        return Completion(body, answer().usage, "stop", 0.01)
+
+    models = {
+        name: {"family": "f", "context_window": 100_000, "capabilities": ["logprobs"]}
+        for name in ("small", "medium", "nobody-knows")
+    }
+    async with (
+        door({"eco-a": script}, catalog=catalog(models=models)) as opened,
+        client_of(opened) as client,
+        client.chat.completions.stream(
+            model="economy", messages=ASKED, n=2, logprobs=True
+        ) as stream,
+    ):
+        async for _ in stream:
+            pass
+        final = await stream.get_final_completion()
+    assert [choice.message.content for choice in final.choices] == ["a", "b"]
+    assert all(choice.logprobs and choice.logprobs.content for choice in final.choices)
+
+
+async def test_a_repeated_key_is_answered_with_the_record_and_paid_once() -> None:
+    async with door() as opened, client_of(opened) as client:
+
+        async def ask(prompt: str) -> str | None:
+            created = await client.chat.completions.create(
+                model="economy",
+                messages=[{"role": "user", "content": prompt}],
+                extra_headers={"Idempotency-Key": "order-7"},
+                extra_body={"switchgear": {"cache": {"mode": "no-store"}}},
+            )
+            return created.choices[0].message.content
+
+        first, beside = await asyncio.gather(ask("a"), ask("a"))
+        assert first == beside == await ask("a") == "42"
+        assert len(opened.stage.calls) == 1
+        with pytest.raises(openai.UnprocessableEntityError) as caught:
+            await ask("b")
+    assert caught.value.code == "idempotency_key_reused"
+
+
+async def test_one_key_of_two_tenants_is_two_requests() -> None:
+    keys = {name: make_key(name, "s" * 43) for name in ("one", "two")}
+    entries = {
+        name: {"sha256": hash_of(key), "tenant": "t" if name == "one" else "shut"}
+        for name, key in keys.items()
+    }
+    made = catalog(gateway={"keys": entries}, tenants={"t": {}, "shut": {}})
+    async with door(catalog=made, anonymous=None) as opened:
+        for key in keys.values():
+            async with client_of(opened, api_key=key) as client:
+                await client.chat.completions.create(
+                    model="economy", messages=ASKED, extra_headers={"Idempotency-Key": "same"}
+                )
+        assert len(opened.stage.calls) == 2
+
+
+async def test_keys_their_scope_their_end_and_their_limits() -> None:
+    keys = {name: make_key(name, "s" * 43) for name in ("good", "old", "narrow", "slow")}
+    entries: dict[str, dict[str, Any]] = {
+        name: {"sha256": hash_of(key), "tenant": "t"} for name, key in keys.items()
+    }
+    entries["old"]["expires"] = "2020-01-01T00:00:00Z"
+    entries["narrow"]["scopes"] = ["models"]
+    entries["slow"]["rpm"] = 1
+    made = catalog(gateway={"keys": entries})
+
+    async with door(catalog=made, anonymous=None) as opened:
+
+        async def ask(key: str) -> None:
+            async with client_of(opened, api_key=key) as client:
+                await client.chat.completions.create(model="economy", messages=ASKED)
+
+        await ask(keys["good"])
+        for wrong in (keys["old"], keys["good"] + "x", "sk-other", make_key("none", "s" * 43)):
+            with pytest.raises(openai.AuthenticationError):
+                await ask(wrong)
+        with pytest.raises(openai.PermissionDeniedError):
+            await ask(keys["narrow"])
+        await ask(keys["slow"])
+        with pytest.raises(openai.RateLimitError) as limited:
+            await ask(keys["slow"])
+        async with client_of(opened, api_key=keys["narrow"]) as client:
+            listed = [model.id async for model in client.models.list()]
+            one = await client.models.retrieve("small")
+            with pytest.raises(openai.NotFoundError):
+                await client.models.retrieve("a/b")
+    assert 1 <= int(limited.value.response.headers["retry-after"]) <= 60
+    assert listed[:3] == ["auto", "economy", "standard"]
+    assert one.id == "small"
+
+
+async def test_the_sdks_own_retry_joins_the_request_that_it_repeats() -> None:
+    waits = Waits()
+    async with (
+        door({"eco-a": waits}) as opened,
+        client_of(opened, max_retries=1, timeout=httpx2.Timeout(0.5, connect=5)) as client,
+    ):
+
+        async def let_go() -> None:
+            await waits.begun.wait()
+            await until(lambda: opened.stage.metrics.value(REQUESTS, route="chat", status="499"))
+            waits.let.set()
+
+        asked = client.chat.completions.create(model="economy", messages=ASKED)
+        completion, _ = await asyncio.gather(asked, let_go())
+        assert completion.choices[0].message.content == "42"
+        assert len(opened.stage.calls) == 1
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_caller_who_leaves_cancels_the_call(*, stream: bool) -> None:
+    waits = Waits(first="4")
+    async with door({"eco-a": waits}) as opened, client_of(opened) as client:
+
+        async def ask() -> None:
+            create = client.chat.completions.create
+            if not stream:
+                await create(model="economy", messages=ASKED)
+                return
+            async for _ in await create(model="economy", messages=ASKED, stream=True):
+                pass
+
+        task = asyncio.create_task(ask())
+        await waits.begun.wait()
+        task.cancel()
+        await until(lambda: waits.cut)
+        assert len(opened.stage.calls) == 1
+
+
+async def test_a_caller_with_a_key_may_leave_and_ask_again() -> None:
+    waits = Waits()
+    async with door({"eco-a": waits}) as opened, client_of(opened) as client:
+
+        async def ask() -> str | None:
+            created = await client.chat.completions.create(
+                model="economy", messages=ASKED, extra_headers={"Idempotency-Key": "k"}
+            )
+            return created.choices[0].message.content
+
+        task = asyncio.create_task(ask())
+        await waits.begun.wait()
+        task.cancel()
+        await until(lambda: opened.stage.metrics.value(REQUESTS, route="chat", status="499"))
+        waits.let.set()
+        assert await ask() == "42"
+        assert len(opened.stage.calls) == 1
+
+
+async def test_silence_is_filled_and_the_end_of_the_process_is_told() -> None:
+    waits = Waits()
+    limits = HttpLimits(hold_s=0.05, keep_alive_s=0.05, cancel_grace_s=0.2)
+    async with door({"eco-a": waits}, limits=limits) as opened, client_of(opened) as client:
+        stream = await client.chat.completions.create(model="economy", messages=ASKED, stream=True)
+        events = [await anext(stream) for _ in range(3)]
+        opened.stop.end()
+        with pytest.raises(openai.APIError) as caught:
+            [event async for event in stream]
+        assert caught.value.code == "server_shutting_down"
+        assert events[0].choices[0].delta.role == "assistant"
+        with pytest.raises(openai.InternalServerError):
+            await client.chat.completions.create(model="economy", messages=ASKED)
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "code"),
+    [
+        (b"{", 400, "invalid_json"),
+        (b"[]", 400, "invalid_json"),
+        (b'{"messages": []}', 400, "invalid_request"),
+        (b'{"messages": [{"role": "user"}], "n": 0}', 400, "invalid_request"),
+        (b'{"messages": [{"role": "user"}], "stream": 1}', 400, "invalid_request"),
+        (b'{"messages": [{"role": "user"}], "temperature": "hot"}', 400, "invalid_request"),
+        (b'{"messages": [{"role": "u"}], "switchgear": {"residencey": ["eu"]}}', 400, None),
+        (b'{"messages": [{"role": "user", "content": "x"}], "model": "none"}', 404, None),
+        (b" " * 1_000_001, 413, "request_too_large"),
+    ],
+)
+async def test_bad_bodies(sent: bytes, status: int, code: str | None) -> None:
+    async with door() as opened, httpx2.AsyncClient(base_url=opened.address) as client:
+        response = await client.post("/v1/chat/completions", content=sent)
+        error = response.json()["error"]
+        assert response.status_code == status
+        assert code is None or error["code"] == code
+        assert set(error) == {"message", "type", "param", "code"}
+        assert opened.stage.calls == []
+
+
+async def test_what_else_may_be_asked_of_the_port() -> None:
+    async with door() as opened, httpx2.AsyncClient(base_url=opened.address) as client:
+        path = "/v1/chat/completions"
+        sent = b'{"messages": [{"role": "user", "content": "x"}]}'
+
+        async def status(method: str, where: str, **options: Any) -> int:  # noqa: ANN401
+            return (await client.request(method, where, **options)).status_code
+
+        assert await status("GET", path) == 405
+        assert await status("GET", "/v2/none") == 404
+        assert await status("HEAD", "/") == 200
+        assert await status("POST", path, content=sent, headers={"x-switchgear-teir": "a"}) == 400
+        assert await status("POST", path, content=sent, headers={"content-encoding": "gzip"}) == 415
+        assert await status("POST", path, content=sent, headers={"x-long": "a" * 40_000}) == 431
+        assert await status("POST", path, content=sent, headers={"idempotency-key": ""}) == 400
+        assert await status("GET", "/healthz") == await status("GET", "/readyz") == 200
+        opened.queue["reachable"] = False
+        assert await status("GET", "/readyz") == 503
+        opened.queue["reachable"] = True
+        opened.stop.drain()
+        assert await status("GET", "/readyz") == 503
+        assert await status("POST", path, content=sent) == 503
+
+
+async def test_demands_and_the_callers_trace_reach_the_flow() -> None:
+    async with door() as opened, client_of(opened) as client:
+        await client.chat.completions.create(
+            model="auto",
+            messages=ASKED,
+            extra_headers={
+                "x-switchgear-tier": "standard",
+                "x-switchgear-tags": "team=mail",
+                "traceparent": f"00-{'a' * 32}-{'b' * 16}-01",
+            },
+            extra_body={"switchgear": {"task": "classify", "tier": "economy"}},
+        )
+        (record,) = opened.stage.broker.written(topics.REQUESTS)
+        routing = json.loads(record.value)["routing"]
+        headers = dict(record.headers)
+        assert routing == {"task": "classify", "tier": "standard", "tags": {"team": "mail"}}
+        assert "switchgear" not in json.loads(record.value)["body"]
+        assert headers["traceparent"].decode().split("-")[1] == "a" * 32
+        assert opened.stage.called() == ["c"]
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Returns when it holds."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not condition():  # noqa: ASYNC110 any condition
+            await asyncio.sleep(0.01)
+
+
+REQUESTS = "switchgear_gateway_requests_total"

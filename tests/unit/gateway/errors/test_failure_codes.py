@@ -1,0 +1,27 @@
+from typing import get_args
+
+import pytest
+
+from gateway.errors.api_error import ApiError, ErrorKind
+from gateway.errors.failure_codes import error_of
+from producers.contract import Failed, FailureCode
+
+
+@pytest.mark.parametrize("code", get_args(FailureCode))
+def test_each_failure_has_a_status_that_the_sdks_read_rightly(code: FailureCode) -> None:
+    failed = Failed(id="r", code=code, message="why", retryable=False)
+    error = error_of(failed)
+    assert "why" in error.message
+    retried = error.openai.status in {408, 409, 429} or error.openai.status >= 500
+    steered = error.headers()
+    if code not in {"overloaded", "providers_exhausted", "internal_error"}:
+        assert not retried or steered["x-should-retry"] == "false"
+    if error.retry_after_s is not None:
+        assert 1 <= error.retry_after_s <= 60
+
+
+@pytest.mark.parametrize("kind", get_args(ErrorKind))
+def test_no_kind_is_a_conflict_which_every_sdk_retries(kind: ErrorKind) -> None:
+    error = ApiError(kind, "c", "m")
+    assert 400 <= error.openai.status != 409
+    assert 400 <= error.anthropic.status != 409
