@@ -14,7 +14,7 @@ from typing import Final
 from gateway.errors.api_error import ApiError
 from runtime.config.sections.gateway import ApiKey, KeyScope
 
-PREFIX: Final = "sk-sg-"
+KEY_PREFIX: Final = "sk-sg-"
 _NOBODY: Final = "0" * 64
 """Compared with where there is no entry, so that a wrong name takes as long as a wrong secret."""
 
@@ -30,7 +30,7 @@ class Caller:
 
 def make_key(name: str, secret: str) -> str:
     """The key to give away. secret: at least 256 random bits, as URL-safe text."""
-    return f"{PREFIX}{name}_{secret}"
+    return f"{KEY_PREFIX}{name}_{secret}"
 
 
 def hash_of(key: str) -> str:
@@ -55,14 +55,14 @@ def identify(
     anonymous: str | None = None,
 ) -> Caller | ApiError:
     """Who it is. anonymous: the tenant of callers without a key of ours; None refuses them."""
-    ours = presented is not None and presented.startswith(PREFIX)
+    ours = presented is not None and presented.startswith(KEY_PREFIX)
     if not ours and anonymous is not None:
         return Caller("anonymous", anonymous, None)
     if presented is None:
         return _unauthenticated(
             "no API key: send one as `Authorization: Bearer …` or `x-api-key: …`"
         )
-    name, _, _ = presented.removeprefix(PREFIX).partition("_")
+    name, _, _ = presented.removeprefix(KEY_PREFIX).partition("_")
     key = keys.get(name)
     known = key.sha256 if key is not None else _NOBODY
     if not hmac.compare_digest(hash_of(presented), known) or key is None:

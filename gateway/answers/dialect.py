@@ -72,7 +72,7 @@ class StreamEncoder(Protocol):
         ...
 
 
-class Dialect(Protocol):
+class HttpDialect(Protocol):
     """One HTTP interface."""
 
     @property

@@ -97,7 +97,7 @@ class _Answer:
 _KINDS: tuple[TextKind, ...] = ("reasoning_content", "content", "refusal")
 
 
-class StreamProgress:
+class AnswerProgress:
     """One choice of one answer, as it reaches one caller."""
 
     def __init__(self) -> None:
@@ -132,7 +132,7 @@ class StreamProgress:
 
 def whole_message(message: Mapping[str, Any]) -> Sequence[Piece]:
     """All pieces of a message that nothing was sent of."""
-    pieces = StreamProgress().finish(message)
+    pieces = AnswerProgress().finish(message)
     return () if isinstance(pieces, Diverged) else pieces
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-from gateway.demands.routing_demands import PREFIX
+from gateway.demands.routing_demands import HEADER_PREFIX
 from producers.contract import Done
 
 _MICRO: Final = Decimal(1_000_000)
@@ -31,7 +31,7 @@ def outcome_of(done: Done, warnings: tuple[str, ...] = ()) -> dict[str, Any]:
 def outcome_headers(outcome: Mapping[str, Any]) -> dict[str, str]:
     """The same as response headers, without the warnings."""
     return {
-        PREFIX + name.replace("_", "-"): str(value)
+        HEADER_PREFIX + name.replace("_", "-"): str(value)
         for name, value in outcome.items()
         if name != "warnings"
     }

@@ -9,7 +9,7 @@ from typing import Any, Final
 from gateway.errors.api_error import ApiError
 from producers.contract import Routing
 
-PREFIX: Final = "x-switchgear-"
+HEADER_PREFIX: Final = "x-switchgear-"
 FIELD: Final = "switchgear"
 
 
@@ -55,10 +55,10 @@ def routing_demands(headers: Mapping[str, str], body: object) -> dict[str, Any] 
             return _unknown(f"{FIELD}.{str(name)[:60]}", f"not a routing demand; known are {known}")
     routing = dict(body)
     for name, text in headers.items():
-        if name.startswith(PREFIX):
-            demand = _HEADERS.get(name.removeprefix(PREFIX))
+        if name.startswith(HEADER_PREFIX):
+            demand = _HEADERS.get(name.removeprefix(HEADER_PREFIX))
             if demand is None:
-                known = ", ".join(PREFIX + known for known in _HEADERS)
+                known = ", ".join(HEADER_PREFIX + known for known in _HEADERS)
                 return _unknown(name[:80], f"not a known header; known are {known}")
             field, read = demand
             routing[field] = read(text)

@@ -10,9 +10,9 @@ from typing import Any, Final
 from gateway.answers.dialect import AnswerContext, stream_restarted
 from gateway.answers.sse import sse
 from gateway.answers.stream_progress import (
+    AnswerProgress,
     Diverged,
     Piece,
-    StreamProgress,
     TextPiece,
     ToolCallArguments,
     ToolCallBegin,
@@ -32,7 +32,7 @@ class ChatStream:
 
     def __init__(self, context: AnswerContext) -> None:
         self._context = context
-        self._progress = StreamProgress()
+        self._progress = AnswerProgress()
         self._begun = False
         self.ended = False
         self._head: dict[str, Any] = {

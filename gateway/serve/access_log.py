@@ -8,7 +8,7 @@ from typing import Final
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.answers.dialect import Dialect
+from gateway.answers.dialect import HttpDialect
 from gateway.errors.api_error import ApiError
 from gateway.serve.connection import ClientGone, RequestInfo
 from observability.metrics.registry import MetricsRegistry
@@ -24,7 +24,7 @@ _DEFECT: Final = ApiError("internal", "internal_error", "an error of the gateway
 class AccessLog:
     """The outermost ASGI application: what leaves `app` as an exception ends here."""
 
-    def __init__(self, app: ASGIApp, dialect: Dialect, metrics: MetricsRegistry) -> None:
+    def __init__(self, app: ASGIApp, dialect: HttpDialect, metrics: MetricsRegistry) -> None:
         """dialect: in which a defect of ours is told."""
         self._app = app
         self._dialect = dialect

@@ -12,7 +12,7 @@ from gateway.serve.listing import HealthEndpoint, ModelsEndpoint, UnknownPath
 from observability.metrics.registry import MetricsRegistry
 
 
-def application(gateway: GatewayDependencies, metrics: MetricsRegistry) -> ASGIApp:
+def gateway_application(gateway: GatewayDependencies, metrics: MetricsRegistry) -> ASGIApp:
     """Every path of the gateway."""
     chat = OpenAIChat()
     models = ModelsEndpoint(gateway, chat, int(time.time()))

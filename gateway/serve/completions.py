@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.access.api_keys import Caller, identify, presented_key
 from gateway.access.key_limits import KeyLimits
-from gateway.answers.dialect import AnswerContext, Dialect
+from gateway.answers.dialect import AnswerContext, HttpDialect
 from gateway.errors.api_error import ApiError
 from gateway.serve.connection import ClientGone, Connection
 from gateway.serve.exchange import Exchange, Exchanges, Reader
@@ -55,7 +55,7 @@ class GatewayDependencies:
 class CompletionEndpoint:
     """One dialect's route."""
 
-    def __init__(self, gateway: GatewayDependencies, dialect: Dialect) -> None:
+    def __init__(self, gateway: GatewayDependencies, dialect: HttpDialect) -> None:
         self._gateway = gateway
         self._dialect = dialect
 

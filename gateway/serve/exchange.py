@@ -25,7 +25,7 @@ from producers.contract.codec import DecodeError
 from producers.kafka.broker import PublishFailedError
 
 _log: Final = logging.getLogger(__name__)
-Part: TypeAlias = Chunk | Done | ApiError
+ReplyPart: TypeAlias = Chunk | Done | ApiError
 _REUSED: Final = ApiError(
     "unprocessable",
     "idempotency_key_reused",
@@ -54,7 +54,7 @@ class Exchange:
 
     def __init__(self, submission: Submission) -> None:
         self.submission = submission
-        self.parts: list[Part] = []
+        self.parts: list[ReplyPart] = []
         self.readers: set[Reader] = set()
 
     @property
@@ -63,7 +63,7 @@ class Exchange:
         last = self.parts[-1] if self.parts else None
         return None if isinstance(last, Chunk) else last
 
-    def put(self, part: Part) -> None:
+    def put(self, part: ReplyPart) -> None:
         """One more part, for every reader."""
         self.parts.append(part)
         for reader in self.readers:
@@ -83,7 +83,7 @@ class Reader:
         """Something has changed: a part has come, the caller has left, the process ends."""
         self._event.set()
 
-    def take(self) -> list[Part]:
+    def take(self) -> list[ReplyPart]:
         """The parts that have come since the last look."""
         self._event.clear()
         parts = self.exchange.parts[self._position :]

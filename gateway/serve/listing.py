@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from starlette.types import Receive, Scope, Send
 
-from gateway.answers.dialect import Dialect
+from gateway.answers.dialect import HttpDialect
 from gateway.errors.api_error import ApiError
 from gateway.openai_chat.models import ListedModel, openai_model, openai_models
 from gateway.serve.completions import GatewayDependencies
@@ -47,7 +47,7 @@ def listed_models(catalog: Catalog) -> list[ListedModel]:
 class ModelsEndpoint:
     """`/v1/models` and `/v1/models/{id}`."""
 
-    def __init__(self, gateway: GatewayDependencies, dialect: Dialect, created: int) -> None:
+    def __init__(self, gateway: GatewayDependencies, dialect: HttpDialect, created: int) -> None:
         """created: Unix seconds, of every model: the file has no such date."""
         self._gateway = gateway
         self._dialect = dialect
@@ -103,7 +103,7 @@ class HealthEndpoint:
 class UnknownPath:
     """Every other path: an error in the dialect's shape that names the right base address."""
 
-    def __init__(self, gateway: GatewayDependencies, dialect: Dialect) -> None:
+    def __init__(self, gateway: GatewayDependencies, dialect: HttpDialect) -> None:
         self._gateway = gateway
         self._dialect = dialect
 

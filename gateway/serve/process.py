@@ -8,12 +8,13 @@ import asyncio
 import logging
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
+from functools import partial
 from typing import Final
 
 import uvicorn
 
 from gateway.access.key_limits import KeyLimits
-from gateway.serve.app import application
+from gateway.serve.app import gateway_application
 from gateway.serve.completions import GatewayDependencies
 from gateway.serve.exchange import Exchanges
 from gateway.serve.http_limits import HttpLimits
@@ -22,7 +23,7 @@ from gateway.serve.stop_signal import StopSignal
 from producers import ClientSettings, RouterClient
 from runtime.config.catalog import Catalog
 from runtime.config.reload import ReloadedConfig
-from runtime.process.process import ServiceProcess, background_task, service_process
+from runtime.process.process import ServiceProcess, service_process
 from runtime.process.settings import ServiceSettings
 
 _log: Final = logging.getLogger(__name__)
@@ -39,13 +40,15 @@ async def serve_gateway(
     async with AsyncExitStack() as parts:
         config = ReloadedConfig(settings.config, _catalog)
         process = await parts.enter_async_context(service_process(settings, _NAME))
-        parts.enter_context(background_task(config.watch(lambda _: None)))
+        parts.enter_context(
+            process.background.running("configuration", partial(config.watch, lambda _: None))
+        )
         client = RouterClient(process.broker, ClientSettings(client_id=_NAME))
         await parts.enter_async_context(client.listening())
         exchanges = Exchanges(client, limits)
         parts.push_async_callback(exchanges.close)
         probe, stop = QueueProbe(process.broker.reachable), StopSignal()
-        parts.enter_context(background_task(probe.run()))
+        parts.enter_context(process.background.running("queue probe", probe.run))
         gateway = GatewayDependencies(
             config,
             exchanges,
@@ -56,7 +59,7 @@ async def serve_gateway(
             limits,
             anonymous,
         )
-        app = application(gateway, process.metrics)
+        app = gateway_application(gateway, process.metrics)
         await _serve(process, app, (host, port), stop, limits)
 
 
@@ -81,7 +84,8 @@ async def _serve(
         timeout_graceful_shutdown=int(limits.stop_grace_s) or None,
     )
     server = _Server(config)
-    with background_task(_stop_in_order(process.stop, server, stop, limits)):
+    in_order = partial(_stop_in_order, process.stop, server, stop, limits)
+    with process.background.running("stop", in_order):
         await server.serve()
 
 

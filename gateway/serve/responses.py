@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.answers.dialect import AnswerContext, Dialect, StreamEncoder
+from gateway.answers.dialect import AnswerContext, HttpDialect, StreamEncoder
 from gateway.demands.outcome import outcome_headers, outcome_of
 from gateway.errors.api_error import ApiError
 from gateway.serve.connection import ClientGone, Connection
-from gateway.serve.exchange import Part, Reader
+from gateway.serve.exchange import Reader, ReplyPart
 from gateway.serve.http_limits import HttpLimits
 from gateway.serve.stop_signal import StopSignal
 from producers.contract import Chunk, Done
@@ -33,7 +33,7 @@ class Response:
     """One response under way."""
 
     connection: Connection
-    dialect: Dialect
+    dialect: HttpDialect
     context: AnswerContext
     reader: Reader
     stop: StopSignal
@@ -85,7 +85,7 @@ class Response:
                 return None
             events = await self._next_events(encoder)
 
-    async def _first_parts(self) -> Sequence[Part]:
+    async def _first_parts(self) -> Sequence[ReplyPart]:
         until_s = time.monotonic() + self.limits.hold_s
         while not (parts := self.reader.take()):
             interrupted = self._interrupted()
@@ -98,7 +98,7 @@ class Response:
 
     async def _next_events(self, encoder: StreamEncoder) -> bytes:
         changed = await self.reader.changed(self.limits.keep_alive_s)
-        parts: Sequence[Part] = self.reader.take()
+        parts: Sequence[ReplyPart] = self.reader.take()
         if not parts:
             interrupted = self._interrupted()
             if interrupted is not None:
@@ -107,7 +107,7 @@ class Response:
                 return encoder.keep_alive()
         return self._encode(encoder, parts)
 
-    def _encode(self, encoder: StreamEncoder, parts: Sequence[Part]) -> bytes:
+    def _encode(self, encoder: StreamEncoder, parts: Sequence[ReplyPart]) -> bytes:
         """The events of what has come together, as one write."""
         events = []
         for part in parts:
@@ -133,7 +133,7 @@ class Response:
         return {"openai-processing-ms": str(int((time.monotonic() - self.begun_s) * 1000))}
 
 
-async def send_error(connection: Connection, dialect: Dialect, error: ApiError) -> None:
+async def send_error(connection: Connection, dialect: HttpDialect, error: ApiError) -> None:
     """The error with its status, in the dialect's own shape. Raises ClientGone."""
     connection.info.code = error.code
     body = dialect.error_body(error, connection.info.request_id)

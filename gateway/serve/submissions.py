@@ -9,9 +9,9 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from gateway.access.api_keys import Caller
-from gateway.answers.dialect import Dialect, DialectCall
+from gateway.answers.dialect import DialectCall, HttpDialect
 from gateway.demands.request_id import body_digest, keyed_request_id
-from gateway.demands.routing_demands import FIELD, PREFIX, routing_demands
+from gateway.demands.routing_demands import FIELD, HEADER_PREFIX, routing_demands
 from gateway.errors.api_error import ApiError
 from gateway.serve.connection import Connection
 from gateway.serve.exchange import Submission
@@ -31,7 +31,7 @@ class Accepted:
 
 def accept(
     connection: Connection,
-    dialect: Dialect,
+    dialect: HttpDialect,
     caller: Caller,
     raw: bytes,
     trace: Mapping[str, str],
@@ -89,7 +89,9 @@ def _validated(
 
 def _digest(connection: Connection, caller: Caller, raw: bytes) -> bytes:
     demands = sorted(
-        f"{name}:{value}" for name, value in connection.headers.items() if name.startswith(PREFIX)
+        f"{name}:{value}"
+        for name, value in connection.headers.items()
+        if name.startswith(HEADER_PREFIX)
     )
     names = (caller.name, caller.tenant, connection.path, *demands)
     return body_digest(*(name.encode("utf-8", "surrogateescape") for name in names), raw)

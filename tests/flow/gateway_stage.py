@@ -10,7 +10,7 @@ import uvicorn
 
 from dev.processes import free_port
 from gateway.access.key_limits import KeyLimits
-from gateway.serve.app import application
+from gateway.serve.app import gateway_application
 from gateway.serve.completions import GatewayDependencies
 from gateway.serve.exchange import Exchanges
 from gateway.serve.http_limits import HttpLimits
@@ -54,7 +54,7 @@ async def door(
             limits,
             anonymous,
         )
-        app: Any = application(gateway, stage.metrics)
+        app: Any = gateway_application(gateway, stage.metrics)
         config = uvicorn.Config(
             app, port=port, http="httptools", ws="none", lifespan="off", log_config=None,
             access_log=False, timeout_graceful_shutdown=5,

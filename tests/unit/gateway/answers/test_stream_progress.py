@@ -7,9 +7,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from gateway.answers.stream_progress import (
+    AnswerProgress,
     Diverged,
     Piece,
-    StreamProgress,
     TextPiece,
     ToolCallArguments,
     ToolCallBegin,
@@ -53,7 +53,7 @@ def test_any_way_of_telling_an_answer_gives_the_answer(
     data: st.DataObject, message: dict[str, Any]
 ) -> None:
     told = as_chunks(data.draw(deltas(message)))
-    progress = StreamProgress()
+    progress = AnswerProgress()
     pieces = [piece for chunk in told for piece in passed_on(progress.advance(chunk))]
     assert joined([*pieces, *passed_on(progress.finish(message))]) == expected(message)
     assert joined(whole_message(message)) == expected(message)
@@ -67,7 +67,7 @@ def test_a_takeover_that_says_the_same_is_not_seen(
     told = first[: data.draw(st.integers(0, len(first)))]
     told += as_chunks(data.draw(deltas(message)), run=2)
     told = told[: data.draw(st.integers(0, len(told)))]
-    progress = StreamProgress()
+    progress = AnswerProgress()
     pieces = [piece for chunk in told for piece in passed_on(progress.advance(chunk))]
     assert joined([*pieces, *passed_on(progress.finish(message))]) == expected(message)
 
@@ -82,7 +82,7 @@ def test_a_takeover_that_says_something_else_never_mixes_with_what_was_sent(
     first = as_chunks(data.draw(deltas(message)))
     told = first[: data.draw(st.integers(0, len(first)))]
     told += as_chunks(data.draw(deltas(other)), run=2)
-    progress = StreamProgress()
+    progress = AnswerProgress()
     pieces: list[Piece] = []
     for chunk in told:
         step = progress.advance(chunk)
@@ -98,7 +98,7 @@ def test_a_takeover_that_says_something_else_never_mixes_with_what_was_sent(
 
 
 def test_what_was_told_as_text_may_turn_out_to_be_a_refusal() -> None:
-    progress = StreamProgress()
+    progress = AnswerProgress()
     (chunk,) = as_chunks([{"content": "I can"}])
     passed_on(progress.advance(chunk))
     assert progress.finish({"content": None, "refusal": "I can't"}) == [TextPiece("content", "'t")]
