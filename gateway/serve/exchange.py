@@ -161,8 +161,9 @@ class Exchanges:
     async def _cancel_later(self, exchange: Exchange) -> None:
         await asyncio.sleep(self._limits.cancel_grace_s)
         if self._adopt(exchange) and exchange.final is None:
+            request = exchange.submission.request
             with suppress(PublishFailedError):
-                await self._client.cancel(exchange.submission.request.id)
+                await self._client.cancel(request.id, tenant=request.tenant)
 
     def _adopt(self, exchange: Exchange) -> bool:
         """Whether it was an orphan; it is none any more."""
