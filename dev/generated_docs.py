@@ -4,7 +4,8 @@
     python -m dev.generated_docs --check   say which are stale, with status 1
 
 `docs/asyncapi.json`: the topics, with the schemas of their records. `docs/imports.md`: which room
-imports which. `docs/configuration.md`: what `switchgear.yaml` takes.
+imports which. `docs/configuration.md`: what `switchgear.yaml` takes. `docs/limits.md`: how much
+others may send.
 """
 
 import argparse
@@ -16,11 +17,13 @@ from typing import Final
 from dev.asyncapi import asyncapi_json
 from dev.config_reference import config_reference
 from dev.import_picture import import_picture
+from dev.limits_reference import limits_reference
 
 PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "docs/asyncapi.json": asyncapi_json,
     "docs/imports.md": import_picture,
     "docs/configuration.md": config_reference,
+    "docs/limits.md": limits_reference,
 }
 
 

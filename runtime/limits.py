@@ -5,8 +5,13 @@ number, and tested at both sides. What the client needs too is defined in `produ
 here.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
+
+from producers.contract import codec, message, request
+from producers.kafka.aiokafka_broker import MAX_RECORD_BYTES
+from producers.kafka.inflation import MAX_INFLATED_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,83 @@ class Limit:
         return f"{self.name}: {amount:,} {self.unit}, at most {self.value:,} may be"
 
 
+BATCH: Final = Limit(
+    "size of a record batch, decompressed",
+    MAX_INFLATED_BYTES,
+    "bytes",
+    "left out: one empty record stands for all, and is dead-lettered",
+    "A batch of a megabyte on the wire may say that it is a gigabyte.",
+)
+RECORD: Final = Limit(
+    "size of a record that is written",
+    MAX_RECORD_BYTES,
+    "bytes",
+    "a dead letter is cut, with a note; an answer fails",
+    "The topics take no larger one.",
+)
+HEADERS: Final = Limit(
+    "headers of a request",
+    100,
+    "headers",
+    "invalid_request",
+    "The sender's own headers travel on with every record of the request.",
+)
+HEADER_BYTES: Final = Limit(
+    "size of a request's headers",
+    65_536,
+    "bytes",
+    "invalid_request",
+    "As for their number.",
+)
+REQUEST: Final = Limit(
+    "size of a request",
+    codec.MAX_REQUEST_BYTES,
+    "bytes",
+    "request_too_large",
+    "Kafka's default for a message, less room for headers.",
+)
+NAME: Final = Limit(
+    "length of a name: id, tenant, tag, tier, task, scope",
+    message.MAX_NAME_CHARACTERS,
+    "characters",
+    "invalid_request; a cancellation is skipped",
+    "Names are in keys, labels and rows.",
+)
+MESSAGES: Final = Limit(
+    "messages of a conversation",
+    request.MAX_MESSAGES,
+    "messages",
+    "invalid_request",
+    "Each is looked at several times.",
+)
+PARTS: Final = Limit(
+    "content parts of a message",
+    request.MAX_PARTS,
+    "parts",
+    "invalid_request",
+    "As for messages.",
+)
+TOOLS: Final = Limit(
+    "tools of a request",
+    request.MAX_TOOLS,
+    "tools",
+    "invalid_request",
+    "Each is translated for the provider.",
+)
+TAGS: Final = Limit(
+    "tags of a request, and of its cache entry",
+    request.MAX_TAGS,
+    "tags",
+    "invalid_request",
+    "Each is a key in Redis, or a column of every usage event.",
+)
+TAG_VALUE: Final = Limit(
+    "length of a tag's value",
+    request.MAX_TAG_CHARACTERS,
+    "characters",
+    "invalid_request",
+    "Tags are in every usage event.",
+)
 CHECKS: Final = Limit(
     "checks of one request",
     32,
@@ -91,3 +173,100 @@ CHECK_MS: Final = Limit(
     "the check fails",
     "Or until the deadline, if that comes first.",
 )
+PATTERN: Final = Limit(
+    "length of a regular expression",
+    2_000,
+    "characters",
+    "invalid_request",
+    "What it compiles to grows with it.",
+)
+PATTERN_PARTS: Final = Limit(
+    "parts of a check's regular expressions, repeats written out",
+    20_000,
+    "parts",
+    "invalid_request",
+    "Forty characters of nested repeats can take all memory.",
+)
+PATTERN_DEPTH: Final = Limit(
+    "depth of a regular expression's groups",
+    50,
+    "levels",
+    "invalid_request",
+    "Its compiler is recursive.",
+)
+PATTERN_MS: Final = Limit(
+    "time for one match of a regular expression",
+    100,
+    "ms",
+    "the check fails",
+    "Backtracking can take for ever.",
+)
+PROVIDER_BODY: Final = Limit(
+    "size of a provider's answer, decompressed",
+    33_554_432,
+    "bytes",
+    "provider_error: the next deployment is tried",
+    "More than any model writes, less than hurts a worker.",
+)
+PROVIDER_ERROR: Final = Limit(
+    "size of a provider's error",
+    1_048_576,
+    "bytes",
+    "cut: the rest is left on the wire",
+    "It is searched for what went wrong.",
+)
+PROVIDER_HEADER: Final = Limit(
+    "length of a provider's header",
+    64,
+    "characters",
+    "cut",
+    "No limit, wait or id is longer, and numbers of thousands of digits are slow to read.",
+)
+PROVIDER_TOKENS: Final = Limit(
+    "tokens of one call",
+    1_000_000_000,
+    "tokens",
+    "not believed: usage is estimated",
+    "They become money.",
+)
+CONFIG_FILE: Final = Limit(
+    "size of the configuration file",
+    1_048_576,
+    "characters",
+    "refused: the former configuration stays",
+    "It is read again whenever it changes.",
+)
+CONFIG_VALUES: Final = Limit(
+    "values in the configuration, aliases written out",
+    200_000,
+    "values",
+    "refused: the former configuration stays",
+    "Aliases of aliases double at each line.",
+)
+CONFIG_DEPTH: Final = Limit(
+    "depth of the configuration",
+    64,
+    "levels",
+    "refused: the former configuration stays",
+    "Its reader is recursive.",
+)
+CANCELLATIONS: Final = Limit(
+    "cancellations that are remembered",
+    100_000,
+    "ids",
+    "the oldest is forgotten",
+    "A request may reach its worker after its cancellation.",
+)
+
+TABLE: Final[Mapping[str, tuple[Limit, ...]]] = {
+    "Records": (BATCH, RECORD, HEADERS, HEADER_BYTES),
+    "Requests": (REQUEST, NAME, MESSAGES, PARTS, TOOLS, TAGS, TAG_VALUE),
+    "Checks of answers": (
+        *(CHECKS, CONTAINED_TEXTS, PATTERN, PATTERN_PARTS, PATTERN_DEPTH, PATTERN_MS),
+        *(SCHEMA_CHARACTERS, SCHEMA_VALUES, SCHEMA_DEPTH, SCHEMA_EXPANSION),
+        *(CHECKED_JSON, CHECK_MS, LAPSED_CLAIMS),
+    ),
+    "Providers": (PROVIDER_BODY, PROVIDER_ERROR, PROVIDER_HEADER, PROVIDER_TOKENS),
+    "Operators": (CONFIG_FILE, CONFIG_VALUES, CONFIG_DEPTH, CANCELLATIONS),
+}
+"""Every limit, by whose bytes it bounds."""

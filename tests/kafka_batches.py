@@ -88,3 +88,9 @@ def _zeros(offset: int, megabytes: int) -> Iterator[bytes]:
     for _ in range(megabytes):
         yield million
     yield b"\0"
+
+
+def zipped_zeros(size: int) -> bytes:
+    """So many zero bytes, by gzip."""
+    gzip = zlib.compressobj(1, wbits=31)
+    return gzip.compress(bytes(size)) + gzip.flush()

@@ -9,7 +9,10 @@ MicroUsd: TypeAlias = Decimal
 """Micro-dollars (a millionth of a US dollar): exact, and a string in JSON."""
 
 NAME_PATTERN: Final = r"^[\w.:/@-]+$"
-Name: TypeAlias = Annotated[str, Field(min_length=1, max_length=200, pattern=NAME_PATTERN)]
+MAX_NAME_CHARACTERS: Final = 200
+Name: TypeAlias = Annotated[
+    str, Field(min_length=1, max_length=MAX_NAME_CHARACTERS, pattern=NAME_PATTERN)
+]
 """An identifier: letters, digits and `_ . : / @ -`, 1 to 200 characters."""
 
 

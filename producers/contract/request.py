@@ -9,6 +9,9 @@ from typing_extensions import TypedDict
 from .checks import Validator
 from .message import Message, Name
 
+MAX_MESSAGES: Final = 4_096
+MAX_PARTS: Final = 1_024
+MAX_TOOLS: Final = 512
 MAX_TAGS: Final = 20
 MAX_TAG_CHARACTERS: Final = 500
 """Tags are in each usage event, and each of a cache entry's is a key in Redis."""
@@ -19,7 +22,7 @@ class ChatMessage(TypedDict):
     """One message of an OpenAI chat; fields not named here pass through untouched."""
 
     role: Literal["system", "developer", "user", "assistant", "tool"]
-    content: NotRequired[str | list[dict[str, Any]] | None]
+    content: NotRequired[str | Annotated[list[dict[str, Any]], Field(max_length=MAX_PARTS)] | None]
     """A text, or OpenAI's content parts."""
 
     tool_calls: NotRequired[list[dict[str, Any]]]
@@ -37,7 +40,7 @@ class ChatBody(BaseModel):
     model: str = "auto"
     """A tier, a model, or `auto`: the router chooses."""
 
-    messages: Annotated[list[ChatMessage], Field(min_length=1)]
+    messages: Annotated[list[ChatMessage], Field(min_length=1, max_length=MAX_MESSAGES)]
     stream: bool = False
     """Whether the answer also comes in chunks."""
 
@@ -48,7 +51,7 @@ class ChatBody(BaseModel):
     """Tokens that the answer may have at most; goes before `max_tokens`."""
 
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
-    tools: list[dict[str, Any]] | None = None
+    tools: Annotated[list[dict[str, Any]], Field(max_length=MAX_TOOLS)] | None = None
     response_format: dict[str, Any] | None = None
 
 

@@ -23,6 +23,7 @@ from router.decide.partition_key import PrefixShares, prefix_hash, record_key
 from router.decide.tier_candidates import RoutingConfig
 from router.serve.headers import RequestHeaders, read_request_headers
 from router.text.features import Features, extract_features
+from runtime import limits
 from runtime.process.dead_letters import bury, crash_detail
 from runtime.process.reply_records import failed_record
 
@@ -92,6 +93,10 @@ class RoutingTask:
         if len(self.record.value) > codec.MAX_REQUEST_BYTES:
             size = f"{len(self.record.value):,} bytes, at most {codec.MAX_REQUEST_BYTES:,}"
             await self._bury("request_too_large", f"the request has {size}: shorten it")
+            return
+        crowded = crowded_headers(self.record)
+        if crowded is not None:
+            await self._bury("invalid_request", crowded)
             return
         try:
             request = codec.decode_request(self.record.value)
@@ -202,6 +207,13 @@ class RoutingTask:
         allowed = () if tenant is None else tenant.reply_topics
         wanted = self.headers.reply_to
         return wanted if wanted and topics.may_reply_to(wanted, allowed) else topics.REPLIES
+
+
+def crowded_headers(record: Record) -> str | None:
+    """What is too much about a record's headers; None if nothing is."""
+    size = sum(len(name.encode()) + len(value or b"") for name, value in record.headers)
+    number = limits.HEADERS.refusal(len(record.headers))
+    return number or limits.HEADER_BYTES.refusal(size)
 
 
 def _decide_route(

@@ -11,13 +11,14 @@ from ruamel.yaml.constructor import RoundTripConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.scalarbool import ScalarBoolean
 
+from runtime import limits
 from runtime.config.references import ConfigPath
 
-MAX_FILE_CHARACTERS: Final = 1_048_576
-MAX_DEPTH: Final = 64
+MAX_FILE_CHARACTERS: Final = limits.CONFIG_FILE.value
+MAX_DEPTH: Final = limits.CONFIG_DEPTH.value
 MAX_BRACKETS: Final = 256
 """Open brackets, those in quoted text included. The scanner's time grows with their square."""
-MAX_NODES: Final = 200_000
+MAX_NODES: Final = limits.CONFIG_VALUES.value
 """Values with every alias written out: a few lines of aliases can stand for billions."""
 
 _BRACKET: Final = re.compile(r"[\[\]{}]")

@@ -8,6 +8,7 @@ import pytest
 from producers.contract import Done, Failed, Request, topics
 from producers.contract.codec import DecodeError, to_headers
 from producers.kafka.broker import Outgoing
+from runtime.limits import HEADERS
 from tests.fakes import answer
 from tests.flow.stage import Stage, ask, playing
 from workers.providers.base.call_outcome import CallOutcome
@@ -185,3 +186,14 @@ async def test_an_answer_of_no_use_to_the_client_is_an_error_of_the_client() -> 
         sent.append(ask())
         with pytest.raises(DecodeError, match="reply: "):
             await stage.client.submit(sent[0])
+
+
+async def test_a_request_with_too_many_headers_is_kept_and_refused() -> None:
+    async with playing() as stage:
+        many: dict[str, Any] = {f"h{n}": "v" for n in range(HEADERS.value)}
+        await stage.send(request(), correlation_id="r1", **many)
+        (reply,) = await stage.replies()
+        assert isinstance(reply, Failed)
+        assert reply.code == "invalid_request"
+        assert reply.message == "headers of a request: 101 headers, at most 100 may be"
+        assert stage.dead_letters() == [(request(), "invalid_request")]

@@ -11,11 +11,13 @@ from typing import Final
 
 import regex
 
-MAX_PATTERN_CHARACTERS: Final = 2_000
-MAX_SIZE: Final = 20_000
+from runtime import limits
+
+MAX_PATTERN_CHARACTERS: Final = limits.PATTERN.value
+MAX_SIZE: Final = limits.PATTERN_PARTS.value
 """Nodes; one takes about half a microsecond and 300 bytes."""
 
-_MAX_DEPTH: Final = 50
+_MAX_DEPTH: Final = limits.PATTERN_DEPTH.value
 _HIDING: Final = re.compile(r"\(\?(?:#|[a-zA-Z0-9]*x)")
 _TOKEN: Final = re.compile(
     r"""(?P<atom>\\.|\[\^?(?:\\.|\].|[^\]\\])(?:\\.|[^\]\\])*\])

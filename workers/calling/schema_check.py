@@ -23,7 +23,7 @@ from runtime import limits
 from workers.calling.pattern_size import unusable_pattern
 from workers.calling.schema_size import SchemaRefusedError, patterns_of, usable_schema
 
-PATTERN_SECONDS: Final = 0.1
+PATTERN_SECONDS: Final = limits.PATTERN_MS.value / 1000
 _CACHED: Final = 64
 """Schemas kept ready, of at most `limits.SCHEMA_CHARACTERS` each."""
 

@@ -8,8 +8,9 @@ from typing import Final, TypeAlias
 
 from producers.contract import codec
 from producers.kafka.broker import Record
+from runtime import limits
 
-_REMEMBERED: Final = 100_000
+_REMEMBERED: Final = limits.CANCELLATIONS.value
 _Key: TypeAlias = tuple[str | None, str]
 """A tenant, None = any, and a request's id."""
 

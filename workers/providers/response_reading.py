@@ -16,6 +16,7 @@ from typing import Any, Final, TypeVar
 from aiohttp import ClientError, ClientResponse
 
 from producers.contract import Usage
+from runtime import limits
 from workers.providers.base.call_outcome import (
     CallFailed,
     CallOutcome,
@@ -42,11 +43,11 @@ from workers.providers.errors.rate_limit_headers import rate_limits
 from workers.providers.provider import Emit
 from workers.tokens.estimate import estimated_usage
 
-LONGEST_BODY: Final = 32 * 1024 * 1024
+LONGEST_BODY: Final = limits.PROVIDER_BODY.value
 """Bytes of an answer, inflated: more than any model writes, less than hurts a worker."""
-LONGEST_ERROR: Final = 1024 * 1024
+LONGEST_ERROR: Final = limits.PROVIDER_ERROR.value
 """Bytes of an error body that are read; the rest is left on the wire."""
-LONGEST_HEADER: Final = 64
+LONGEST_HEADER: Final = limits.PROVIDER_HEADER.value
 """Characters of a header's value that are looked at: no limit, wait or id is longer."""
 
 _END_OF_BODY_S: Final = 0.25

@@ -7,8 +7,9 @@ provider or of a proxy before it, and the whole usage counts as untold: an estim
 from typing import Final
 
 from producers.contract import Usage
+from runtime import limits
 
-MOST_TOKENS: Final = 1_000_000_000
+MOST_TOKENS: Final = limits.PROVIDER_TOKENS.value
 _MOST_WINDOWS: Final = 10
 """Context windows of the model that one call may be billed at: a configured one may be too small,
 but not that much."""

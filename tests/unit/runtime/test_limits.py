@@ -1,0 +1,160 @@
+"""Is exactly as much taken as the table of limits says, and is one more refused by its name?"""
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import TypeAdapter
+
+from producers.contract import Validator, codec
+from producers.contract.codec import DecodeError
+from producers.kafka.broker import Partition, Record
+from producers.kafka.inflation import InflationError, inflated
+from router.serve.handler import crowded_headers
+from runtime import limits
+from runtime.config.yaml_document import UnreadableYaml, read_yaml
+from runtime.limits import Limit
+from tests.kafka_batches import zipped_zeros
+from workers.calling.validators import failed_checks, invalid_checks
+from workers.delivery.cancellations import Cancellations, RequestCancelled
+from workers.providers.base.token_counts import token_counts
+
+Probe = Callable[[int], bool]
+"""Whether so much is taken."""
+READ: TypeAdapter[Validator] = TypeAdapter(Validator)
+
+
+def decodes(**changes: Any) -> bool:  # noqa: ANN401 whatever a request's field may hold
+    message = {"role": "user", "content": changes.pop("content", "x")}
+    body = {"messages": [message], **changes.pop("body", {})}
+    raw = json.dumps({"id": "r", "tenant": "t", "body": body, **changes}).encode()
+    try:
+        codec.decode_request(raw)
+    except DecodeError:
+        return False
+    return True
+
+
+def usable(**check: Any) -> bool:  # noqa: ANN401 a validator's fields
+    return invalid_checks([READ.validate_python(check)], {}) is None
+
+
+def schema(**keywords: object) -> bool:
+    return usable(kind="json_schema", schema=keywords)
+
+
+def nested_schema(levels: int) -> bool:
+    inner: dict[str, Any] = {}
+    for _ in range(levels - 1):
+        inner = {"not": inner}
+    return schema(**inner)
+
+
+def passes(text: str, **check: Any) -> bool:  # noqa: ANN401 a validator's fields
+    answer = {"choices": [{"message": {"content": text}}]}
+    return failed_checks([READ.validate_python(check)], answer, {}) == ()
+
+
+def headers(*pairs: tuple[str, bytes]) -> bool:
+    return crowded_headers(Record(Partition("t", 0), 0, None, b"", pairs, 0)) is None
+
+
+def inflates(size: int) -> bool:
+    try:
+        return len(inflated(1, zipped_zeros(size))) == size
+    except InflationError:
+        return False
+
+
+def remembers(number: int) -> bool:
+    async def first_is_cancelled() -> bool:
+        cancellations = Cancellations()
+        tenant = codec.to_headers({codec.TENANT_HEADER: "t"})
+        for name in range(number):
+            key = str(name).encode()
+            cancellations.receive(Record(Partition("c", 0), 0, key, b"", tenant, 0))
+        try:
+            with cancellations.stopping("t", "0"):
+                return False
+        except RequestCancelled:
+            return True
+
+    return asyncio.run(first_is_cancelled())
+
+
+def configured(text: str) -> bool:
+    return not isinstance(read_yaml(text), UnreadableYaml)
+
+
+def turns(number: int) -> dict[str, Any]:
+    return {"messages": [{"role": "user", "content": "x"}] * number}
+
+
+PROBES: Mapping[Limit, Probe] = {
+    limits.BATCH: inflates,
+    limits.HEADERS: lambda n: headers(*[("n", b"v")] * n),
+    limits.HEADER_BYTES: lambda n: headers(("n", b"v" * (n - 1))),
+    limits.NAME: lambda n: decodes(tenant="t" * n),
+    limits.MESSAGES: lambda n: decodes(body=turns(n)),
+    limits.PARTS: lambda n: decodes(content=[{"type": "text", "text": "x"}] * n),
+    limits.TOOLS: lambda n: decodes(body={"tools": [{}] * n}),
+    limits.TAGS: lambda n: decodes(routing={"tags": {f"t{m}": "" for m in range(n)}}),
+    limits.TAG_VALUE: lambda n: decodes(routing={"tags": {"t": "x" * n}}),
+    limits.CHECKS: lambda n: (
+        invalid_checks([READ.validate_python({"kind": "contains", "texts": []})] * n, {}) is None
+    ),
+    limits.CONTAINED_TEXTS: lambda n: usable(kind="contains", texts=["x"] * n),
+    limits.PATTERN_PARTS: lambda n: usable(kind="regex", pattern=f"x{{{n - 1}}}"),
+    limits.PATTERN_DEPTH: lambda n: usable(
+        kind="regex", pattern="(" * (n - 1) + "x" + ")" * (n - 1)
+    ),
+    limits.SCHEMA_CHARACTERS: lambda n: schema(title="x" * (n - len('{"title": ""}'))),
+    limits.SCHEMA_VALUES: lambda n: schema(enum=list(range(n - 2))),
+    limits.SCHEMA_DEPTH: nested_schema,
+    limits.SCHEMA_EXPANSION: lambda n: schema(anyOf=[True] * (n - 1)),
+    limits.CHECKED_JSON: lambda n: passes('"' + "x" * (n - 2) + '"', kind="json_schema", schema={}),
+    limits.PROVIDER_TOKENS: lambda n: token_counts(n) is not None,
+    limits.CONFIG_FILE: lambda n: configured("a: 1\n".ljust(n, "#")),
+    limits.CANCELLATIONS: remembers,
+}
+ELSEWHERE: Mapping[Limit, str] = {
+    limits.REQUEST: "tests/flow/test_bad_input.py",
+    limits.RECORD: "tests/unit/runtime/process/test_dead_letters.py",
+    limits.LAPSED_CLAIMS: "tests/flow/test_delivery.py",
+    limits.PATTERN: "tests/unit/workers/calling/test_pattern_size.py",
+    limits.PATTERN_MS: "tests/unit/workers/calling/test_validators.py",
+    limits.CHECK_MS: "tests/unit/workers/calling/test_schema_check.py",
+    limits.PROVIDER_BODY: "tests/contract/providers/test_odd_servers.py",
+    limits.PROVIDER_ERROR: "tests/contract/providers/test_odd_servers.py",
+    limits.PROVIDER_HEADER: "tests/contract/providers/test_odd_servers.py",
+    limits.CONFIG_VALUES: "tests/unit/runtime/config/test_yaml_document.py",
+    limits.CONFIG_DEPTH: "tests/unit/runtime/config/test_yaml_document.py",
+}
+"""Limits whose tests need a stage, a server or a clock."""
+
+
+def test_every_limit_has_a_test() -> None:
+    table = [limit for group in limits.TABLE.values() for limit in group]
+    assert set(table) == PROBES.keys() | ELSEWHERE.keys()
+    assert len(table) == len(PROBES) + len(ELSEWHERE)
+    assert all(Path(place).is_file() for place in ELSEWHERE.values())
+
+
+def test_every_limit_of_the_module_is_in_the_table() -> None:
+    defined = {each for each in vars(limits).values() if isinstance(each, Limit)}
+    assert defined == {limit for group in limits.TABLE.values() for limit in group}
+
+
+@pytest.mark.parametrize("limit", PROBES, ids=lambda limit: limit.name)
+def test_so_much_is_taken_and_no_more(limit: Limit) -> None:
+    taken = PROBES[limit]
+    assert taken(limit.value)
+    assert not taken(limit.value + 1)
+
+
+def test_a_refusal_has_the_name_and_both_numbers() -> None:
+    assert limits.CHECKS.refusal(32) is None
+    assert limits.CHECKS.refusal(33) == "checks of one request: 33 checks, at most 32 may be"
