@@ -65,6 +65,8 @@ def classify(
     """
     from router.serve import commands
 
+    if output.exists() and output.samefile(source):
+        raise typer.BadParameter(f"--output {output} is the input; name another file")
     routing_config = commands.load_routing_config(service_settings(config).config)
     unreadable = 0
     with (

@@ -71,6 +71,18 @@ def test_profile_prints_a_section_or_says_why_not(
     assert "line 1: tier: Field required" in capsys.readouterr().err
 
 
+def test_a_file_is_not_judged_onto_itself(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prompts, link = tmp_path / "prompts.jsonl", tmp_path / "link.jsonl"
+    prompts.write_text(line := json.dumps({"prompt": "hi"}) + "\n")
+    link.symlink_to(prompts)
+    for output in (prompts, link):
+        assert run("classify", "--input", str(prompts), "--output", str(output)) == 2
+        assert "is the input; name another file" in capsys.readouterr().err
+    assert prompts.read_text() == line
+
+
 @pytest.mark.parametrize(
     "arguments", [["classify", "--input", "/no/such", "--output", "/dev/null"], ["explain", ""]]
 )

@@ -244,7 +244,8 @@ async def test_the_second_of_two_may_end_after_the_first() -> None:
     with cancellations.stopping("t", "r"):
         task = asyncio.create_task(_pass(cancellations))
         await task
-    with cancellations.stopping("t", "r"):
+    cancellations.receive(cancelled("r", "t"))
+    with pytest.raises(RequestCancelled), cancellations.stopping("t", "r"):
         pass
 
 
