@@ -61,7 +61,7 @@ HEADER_BYTES: Final = Limit(
     "invalid_request",
     "As for their number.",
 )
-REQUEST: Final = Limit(
+REQUEST_SIZE: Final = Limit(
     "size of a request",
     codec.MAX_REQUEST_BYTES,
     "bytes",
@@ -250,7 +250,7 @@ CONFIG_DEPTH: Final = Limit(
     "refused: the former configuration stays",
     "Its reader is recursive.",
 )
-CANCELLATIONS: Final = Limit(
+REMEMBERED_CANCELLATIONS: Final = Limit(
     "cancellations that are remembered",
     100_000,
     "ids",
@@ -260,13 +260,13 @@ CANCELLATIONS: Final = Limit(
 
 TABLE: Final[Mapping[str, tuple[Limit, ...]]] = {
     "Records": (BATCH, RECORD, HEADERS, HEADER_BYTES),
-    "Requests": (REQUEST, NAME, MESSAGES, PARTS, TOOLS, TAGS, TAG_VALUE),
+    "Requests": (REQUEST_SIZE, NAME, MESSAGES, PARTS, TOOLS, TAGS, TAG_VALUE),
     "Checks of answers": (
         *(CHECKS, CONTAINED_TEXTS, PATTERN, PATTERN_PARTS, PATTERN_DEPTH, PATTERN_MS),
         *(SCHEMA_CHARACTERS, SCHEMA_VALUES, SCHEMA_DEPTH, SCHEMA_EXPANSION),
         *(CHECKED_JSON, CHECK_MS, LAPSED_CLAIMS),
     ),
     "Providers": (PROVIDER_BODY, PROVIDER_ERROR, PROVIDER_HEADER, PROVIDER_TOKENS),
-    "Operators": (CONFIG_FILE, CONFIG_VALUES, CONFIG_DEPTH, CANCELLATIONS),
+    "Operators": (CONFIG_FILE, CONFIG_VALUES, CONFIG_DEPTH, REMEMBERED_CANCELLATIONS),
 }
 """Every limit, by whose bytes it bounds."""

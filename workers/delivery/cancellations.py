@@ -10,7 +10,7 @@ from producers.contract import codec
 from producers.kafka.broker import Record
 from runtime import limits
 
-_REMEMBERED: Final = limits.CANCELLATIONS.value
+_REMEMBERED: Final = limits.REMEMBERED_CANCELLATIONS.value
 _Key: TypeAlias = tuple[str | None, str]
 """A tenant, None = any, and a request's id."""
 

@@ -118,10 +118,10 @@ PROBES: Mapping[Limit, Probe] = {
     limits.CHECKED_JSON: lambda n: passes('"' + "x" * (n - 2) + '"', kind="json_schema", schema={}),
     limits.PROVIDER_TOKENS: lambda n: token_counts(n) is not None,
     limits.CONFIG_FILE: lambda n: configured("a: 1\n".ljust(n, "#")),
-    limits.CANCELLATIONS: remembers,
+    limits.REMEMBERED_CANCELLATIONS: remembers,
 }
 ELSEWHERE: Mapping[Limit, str] = {
-    limits.REQUEST: "tests/flow/test_bad_input.py",
+    limits.REQUEST_SIZE: "tests/flow/test_bad_input.py",
     limits.RECORD: "tests/unit/runtime/process/test_dead_letters.py",
     limits.LAPSED_CLAIMS: "tests/flow/test_delivery.py",
     limits.PATTERN: "tests/unit/workers/calling/test_pattern_size.py",
