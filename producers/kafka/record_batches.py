@@ -40,6 +40,10 @@ _ATTRIBUTES_AT: Final = 21
 _ATTRIBUTES: Final = struct.Struct(">h")
 _CODEC_MASK: Final = 0b111
 _BODY_AT: Final = 61
+_OFFSET: Final = struct.Struct(">q")
+_LEGACY_ATTRIBUTES_AT: Final = 17
+_LEGACY_KEY_AT: Final = (18, 26)
+"""By format, 0 and 1."""
 UNREADABLE: Final = "x-unreadable"
 """The header of a record that stands for what couldn't be read: why, and in whose place it is."""
 _HEADERS_SINCE: Final = 2
@@ -70,7 +74,7 @@ class Batches:
         """Whether a whole batch is left."""
         return self._end() is not None
 
-    def next_batch(self) -> "Batch | LegacyRecordBatch | None":
+    def next_batch(self) -> "Batch | LegacyBatch | None":
         """The next batch; None when no whole one is left. Raises CorruptRecordException."""
         end = self._end()
         if end is None:
@@ -81,7 +85,7 @@ class Batches:
         self._at = end
         magic = data[_MAGIC_AT]
         if magic < _HEADERS_SINCE:
-            return LegacyRecordBatch(data, magic)
+            return LegacyBatch(data, magic, self.partition)
         return Batch(data, self.partition)
 
     def _end(self) -> int | None:
@@ -140,6 +144,39 @@ class Batch:
         _ATTRIBUTES.pack_into(head, _ATTRIBUTES_AT, attributes & ~_CODEC_MASK)
         _LENGTH.pack_into(head, _LENGTH_AT, _BODY_AT + len(body) - _OVERHEAD)
         return b"".join((head, body))
+
+
+class LegacyBatch:
+    """A record set in a format from before Kafka 0.11, which brokers take up to version 3."""
+
+    def __init__(self, data: memoryview, magic: int, partition: TopicPartition | None) -> None:
+        self._data = data
+        self._magic = magic
+        self._partition = partition
+        self._batch = LegacyRecordBatch(data, magic)
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 whatever aiokafka's has
+        return getattr(self._batch, name)
+
+    def __iter__(self) -> Iterator[Any]:
+        codec = self._data[_LEGACY_ATTRIBUTES_AT] & _CODEC_MASK
+        try:
+            if codec:
+                inflated(codec, self._compressed())
+        except (InflationError, struct.error) as error:
+            (offset,) = _OFFSET.unpack_from(self._data)
+            reason = f"its batch is left out: {error}"
+            yield _stand_in(offset, 0, 0, b"", self._partition, reason)
+            return
+        yield from self._batch
+
+    def _compressed(self) -> bytes:
+        """The value of the record that holds the others. Raises struct.error."""
+        at = _LEGACY_KEY_AT[self._magic]
+        for _ in ("key", "value"):
+            (length,) = _LENGTH.unpack_from(self._data, at)
+            at, start = at + _LENGTH.size + max(length, 0), at + _LENGTH.size
+        return bytes(self._data[start:at])
 
 
 class _PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aiokafka ships no types
@@ -223,10 +260,21 @@ def _unreadable(
     partition: TopicPartition | None,
     reason: str,
 ) -> Any:  # noqa: ANN401
+    when = batch.max_timestamp, batch.timestamp_type
+    return _stand_in(offset, *when, body, partition, reason)
+
+
+def _stand_in(  # noqa: PLR0913, PLR0917 a record, spelled out
+    offset: int,
+    timestamp: int,
+    timestamp_type: int,
+    body: bytes,
+    partition: TopicPartition | None,
+    reason: str,
+) -> Any:  # noqa: ANN401 aiokafka ships no types
     _warn(partition, offset, f"it can't be decoded: {reason}")
-    timestamp = batch.max_timestamp
     why = [(UNREADABLE, reason.encode())]
-    return _DefaultRecordPy(offset, timestamp, batch.timestamp_type, None, body, why)
+    return _DefaultRecordPy(offset, timestamp, timestamp_type, None, body, why)
 
 
 def _warn(partition: TopicPartition | None, offset: int, what: str) -> None:

@@ -9,13 +9,15 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.consumer import fetcher
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
+from aiokafka.record.legacy_records import _LegacyRecordBatchBuilderPy
 from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.record.util import calc_crc32c
 from hypothesis import given
 from hypothesis import strategies as st
 
 from producers.kafka.connection import start_consumer
-from producers.kafka.record_batches import Batches
+from producers.kafka.inflation import MAX_INFLATED_BYTES
+from producers.kafka.record_batches import UNREADABLE, Batches
 from tests.kafka_batches import GZIP, LATIN, LZ4, PLAIN, SNAPPY, ZSTD, batch, built
 
 PLACE = TopicPartition("t", 3)
@@ -109,3 +111,20 @@ def test_a_record_without_a_form_comes_as_its_bytes(caplog: pytest.LogCaptureFix
 def moved(data: bytes, offset: int) -> bytes:
     """The same batch further on in the log."""
     return struct.pack(">q", offset) + data[8:]
+
+
+@pytest.mark.parametrize("magic", [0, 1])
+@pytest.mark.parametrize("codec", [PLAIN, GZIP, SNAPPY])
+def test_formats_of_old_brokers_are_bounded_too(magic: int, codec: int) -> None:
+    def old(value: bytes, count: int) -> bytes:
+        builder = _LegacyRecordBatchBuilderPy(magic, codec, 1 << 30)
+        for offset in range(count):
+            builder.append(offset, 1_000, b"k", value)
+        return bytes(builder.build())
+
+    records, _ = read(old(b"value", 3))
+    assert [record.value for record in records] == [b"value"] * 3
+    if codec != PLAIN:
+        (stand_in,), _ = read(old(bytes(MAX_INFLATED_BYTES), 1))
+        assert stand_in.value == b""
+        assert [name for name, _ in stand_in.headers] == [UNREADABLE]
