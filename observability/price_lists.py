@@ -1,6 +1,7 @@
 """Price lists: `prices.yaml` beside this file, and the pinned `genai-prices` behind it."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from importlib.metadata import version
@@ -63,13 +64,32 @@ def _row(entry: Mapping[str, Any]) -> PriceRow:
 def _rates(entry: Mapping[str, Any]) -> TokenRates:
     names = ("cache_read", "cache_write", "cache_write_1h")
     read, written, written_1h = (_decimal(entry[name]) if name in entry else None for name in names)
-    return rates_of(
+    plain = rates_of(
         input=_decimal(entry["input"]),
         output=_decimal(entry["output"]),
         cache_read=read,
         cache_write_5m=written,
         cache_write_1h=written_1h,
     )
+
+    def own(name: str) -> Decimal | None:
+        return _decimal(entry[name]) if name in entry else None
+
+    searches = own("web_searches")
+    return replace(
+        plain,
+        input_audio=own("input_audio"),
+        input_audio_cached=own("input_audio_cached"),
+        input_image=own("input_image"),
+        output_audio=own("output_audio"),
+        web_search=None if searches is None else _per_search(searches),
+        surcharges={how: _decimal(factor) for how, factor in entry.get("served", {}).items()},
+    )
+
+
+def _per_search(usd_per_1000: Decimal) -> Decimal:
+    """Micro-dollars of one search."""
+    return usd_per_1000 * 1000
 
 
 def _decimal(number: float) -> Decimal:
@@ -90,9 +110,7 @@ def _genai(price: ModelPrice) -> TokenRates | None:
         return None
     above = [(start, _genai_at(price, start + 1)) for start in sorted(thresholds)]
     dearer = tuple((start, rates) for start, rates in above if rates is not None)
-    return TokenRates(
-        base.input, base.cache_read, base.cache_write_5m, base.cache_write_1h, base.output, dearer
-    )
+    return replace(base, above=dearer)
 
 
 def _tiered(price: ModelPrice) -> list[TieredPrices]:
@@ -110,10 +128,18 @@ def _genai_at(price: ModelPrice, tokens: int) -> TokenRates | None:
     plain, output = at("input_mtok"), at("output_mtok")
     if plain is None or output is None:
         return None
-    return rates_of(
+    rates = rates_of(
         input=plain,
         output=output,
         cache_read=at("cache_read_mtok"),
         cache_write_5m=at("cache_write_mtok"),
         cache_write_1h=at("cache_write_1h_mtok"),
+    )
+    searches = at("web_searches_kcount")
+    return replace(
+        rates,
+        input_audio=at("input_audio_mtok"),
+        input_audio_cached=at("cache_audio_read_mtok"),
+        output_audio=at("output_audio_mtok"),
+        web_search=None if searches is None else _per_search(searches),
     )

@@ -104,6 +104,9 @@ class UsageMetrics:
             ("input", usage.input_uncached),
             ("cache_read", usage.cache_read),
             ("cache_write", usage.cache_write_5m + usage.cache_write_1h),
+            ("input_audio", usage.input_audio + usage.input_audio_cached),
+            ("input_image", usage.input_image),
+            ("output_audio", usage.output_audio),
             ("output", usage.output - usage.reasoning),
             ("reasoning", usage.reasoning),
         )

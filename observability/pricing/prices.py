@@ -7,7 +7,7 @@ nothing to convert. Rates are looked up once per key and day: a cost is then a f
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Annotated, Literal, TypeAlias
@@ -63,6 +63,15 @@ class TokenRates:
     cache_write_1h: Decimal
     output: Decimal
     above: tuple[tuple[int, "TokenRates"], ...] = ()
+    input_audio: Decimal | None = None
+    """None = unpriced, as in the next four: never the price of text."""
+    input_audio_cached: Decimal | None = None
+    input_image: Decimal | None = None
+    output_audio: Decimal | None = None
+    web_search: Decimal | None = None
+    """Micro-dollars for one search."""
+    surcharges: Mapping[str, Decimal] = field(default_factory=dict)
+    """By how a call was served (`Usage.served`): the factor on the price of its tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +101,8 @@ class Unpriced:
     """No price is known; `reason` says what is missing."""
 
     reason: str
+    kinds: tuple[str, ...] = ()
+    """What was billed beside plain tokens, and has no price in the list."""
 
 
 Price: TypeAlias = Priced | Unpriced
@@ -135,6 +146,10 @@ class PriceBook:
         if isinstance(entry, Unpriced):
             return entry
         rates, version = entry
+        missing = unpriced_kinds(rates, usage)
+        if missing:
+            names = ", ".join(missing)
+            return Unpriced(f"{key.model} at {key.provider} has no price for {names}", missing)
         return Priced(charge(rates, usage), version)
 
     def rates(
@@ -170,17 +185,51 @@ class PriceBook:
 
 
 def charge(rates: TokenRates, usage: Usage) -> MicroUsd:
-    """Micro-dollars for `usage`; a prompt above a threshold pays its rates for every token."""
-    total = usage.input_total
-    for threshold, dearer in rates.above:
-        if total > threshold:
-            rates = dearer
-    return (
+    """Micro-dollars for `usage`; a prompt above a threshold pays its rates for every token.
+
+    Kinds without a price cost nothing here: ask `unpriced_kinds` first.
+    """
+    rates = _reached(rates, usage)
+    tokens = (
         rates.input * usage.input_uncached
         + rates.cache_read * usage.cache_read
         + rates.cache_write_5m * usage.cache_write_5m
         + rates.cache_write_1h * usage.cache_write_1h
         + rates.output * usage.output
+    )
+    apart = _kinds_apart(rates, usage)
+    tokens += sum((count * (rate or 0) for _, count, rate in apart), Decimal(0))
+    for served in usage.served:
+        tokens *= rates.surcharges.get(served, 1)
+    return tokens + usage.web_searches * (rates.web_search or 0)
+
+
+def unpriced_kinds(rates: TokenRates, usage: Usage) -> tuple[str, ...]:
+    """What `usage` holds that `rates` can't price: the price of another kind would be a guess."""
+    rates = _reached(rates, usage)
+    missing = [name for name, count, rate in _kinds_apart(rates, usage) if count and rate is None]
+    if usage.web_searches and rates.web_search is None:
+        missing.append("web_searches")
+    missing += [served for served in usage.served if served not in rates.surcharges]
+    return (*missing, *usage.unlisted)
+
+
+def _reached(rates: TokenRates, usage: Usage) -> TokenRates:
+    """The rates of the highest threshold that the prompt exceeds."""
+    total = usage.input_total
+    for threshold, dearer in rates.above:
+        if total > threshold:
+            rates = dearer
+    return rates
+
+
+def _kinds_apart(rates: TokenRates, usage: Usage) -> tuple[tuple[str, int, Decimal | None], ...]:
+    """(name, tokens, rate) of each kind of token that isn't text."""
+    return (
+        ("input_audio", usage.input_audio, rates.input_audio),
+        ("input_audio_cached", usage.input_audio_cached, rates.input_audio_cached),
+        ("input_image", usage.input_image, rates.input_image),
+        ("output_audio", usage.output_audio, rates.output_audio),
     )
 
 
@@ -188,13 +237,22 @@ def scaled_rates(rates: TokenRates, factor: Decimal) -> TokenRates:
     """`rates` times `factor`, thresholds included."""
     if factor == 1:
         return rates
-    return TokenRates(
-        rates.input * factor,
-        rates.cache_read * factor,
-        rates.cache_write_5m * factor,
-        rates.cache_write_1h * factor,
-        rates.output * factor,
-        tuple((threshold, scaled_rates(dearer, factor)) for threshold, dearer in rates.above),
+
+    def scaled(rate: Decimal | None) -> Decimal | None:
+        return None if rate is None else rate * factor
+
+    return replace(
+        rates,
+        input=rates.input * factor,
+        cache_read=rates.cache_read * factor,
+        cache_write_5m=rates.cache_write_5m * factor,
+        cache_write_1h=rates.cache_write_1h * factor,
+        output=rates.output * factor,
+        above=tuple((threshold, scaled_rates(dearer, factor)) for threshold, dearer in rates.above),
+        input_audio=scaled(rates.input_audio),
+        input_audio_cached=scaled(rates.input_audio_cached),
+        input_image=scaled(rates.input_image),
+        output_audio=scaled(rates.output_audio),
     )
 
 
@@ -232,11 +290,16 @@ def _own(override: PriceOverride, usage: Usage) -> Price:
         output=override.output_per_mtok or Decimal(0),
         cache_read=override.cache_read_per_mtok,
     )
-    return Priced(charge(rates, usage) + _gpu_time(override, usage), "own")
+    # an operator's price holds however the call was served; a GPU-hour, whatever it made
+    asked = usage.model_copy(update={"served": ()})
+    missing = unpriced_kinds(rates, asked) if by_token else ()
+    if missing:
+        return Unpriced(f"the deployment's `price` has none for {', '.join(missing)}", missing)
+    return Priced(charge(rates, asked) + _gpu_time(override, usage), "own")
 
 
 def _gpu_time(override: PriceOverride, usage: Usage) -> Decimal:
     if override.gpu_hour_usd is None or override.tokens_per_gpu_hour is None:
         return Decimal(0)
     per_token = override.gpu_hour_usd * 1_000_000 / override.tokens_per_gpu_hour
-    return per_token * (usage.input_total + usage.output)
+    return per_token * (usage.input_total + usage.output_total)

@@ -104,7 +104,7 @@ def usage_attributes(usage: Usage) -> Attributes:
     """Tokens; the convention's input_tokens includes the cached ones."""
     return {
         INPUT_TOKENS: usage.input_total,
-        OUTPUT_TOKENS: usage.output,
+        OUTPUT_TOKENS: usage.output_total,
         CACHE_READ_TOKENS: usage.cache_read,
         CACHE_WRITE_TOKENS: usage.cache_write_5m + usage.cache_write_1h,
         REASONING_TOKENS: usage.reasoning,

@@ -1,5 +1,7 @@
 """Provider call as the contract reports it: its tokens, its outcome, its cost."""
 
+from pydantic import Field
+
 from .message import Message, MicroUsd, Name
 
 
@@ -24,10 +26,37 @@ class Usage(Message):
     reasoning: int = 0
     """Of the output: tokens of reasoning."""
 
+    input_audio: int = 0
+    """Prompt tokens of sound, billed at the full price for sound."""
+
+    input_audio_cached: int = 0
+    """Prompt tokens of sound, served from the provider's prompt cache."""
+
+    input_image: int = 0
+    """Prompt tokens of pictures, where the provider counts them apart."""
+
+    output_audio: int = 0
+    """Generated tokens of sound."""
+
+    web_searches: int = 0
+    """Searches that the provider made for the answer."""
+
+    unlisted: dict[str, int] = Field(default_factory=dict)
+    """Billed kinds without a field here, by the provider's name: they make a call unpriced."""
+
+    served: tuple[str, ...] = ()
+    """How the call was served where that changes its price, such as `inference_geo=us`."""
+
     @property
     def input_total(self) -> int:
         """All tokens of the prompt, however billed."""
-        return self.input_uncached + self.cache_read + self.cache_write_5m + self.cache_write_1h
+        text = self.input_uncached + self.cache_read + self.cache_write_5m + self.cache_write_1h
+        return text + self.input_audio + self.input_audio_cached + self.input_image
+
+    @property
+    def output_total(self) -> int:
+        """All generated tokens."""
+        return self.output + self.output_audio
 
 
 class Attempt(Message):
@@ -53,6 +82,9 @@ class Attempt(Message):
 
     usage: Usage | None = None
     """The tokens billed; null where the provider reported none."""
+
+    usage_estimated: bool = False
+    """Whether the tokens are reckoned, because the provider told none that can be believed."""
 
     cost_micro_usd: MicroUsd | None = None
     """What the call cost in micro-dollars; null where no price is known or nothing was billed."""

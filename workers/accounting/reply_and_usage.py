@@ -6,6 +6,7 @@ tenant's baseline deployment. A hit is billed nothing; its baseline counts the t
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -193,11 +194,13 @@ def _route_taken(item: WorkItem, account: RequestAccount) -> RouteTaken:
 
 
 def _sum(usages: Iterable[Usage | None]) -> Usage:
-    total = dict.fromkeys(Usage.model_fields, 0)
+    total, unlisted, served = Counter[str](), Counter[str](), dict[str, None]()
     for usage in usages:
         if usage is not None:
-            total = {name: count + getattr(usage, name) for name, count in total.items()}
-    return Usage(**total)
+            total.update(usage.model_dump(exclude={"unlisted", "served"}))
+            unlisted.update(usage.unlisted)
+            served |= dict.fromkeys(usage.served)
+    return Usage.model_validate({**total, "unlisted": dict(unlisted), "served": tuple(served)})
 
 
 def _finish_reason(body: Mapping[str, Any]) -> str | None:

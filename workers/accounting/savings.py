@@ -55,8 +55,17 @@ def savings_of_hit(
 
 
 def _plain(usage: Usage) -> Usage:
-    """The same tokens with nothing of the prompt cached."""
-    return Usage(input_uncached=usage.input_total, output=usage.output)
+    """The same tokens with nothing of the prompt cached, served as usual."""
+    audio = usage.input_audio + usage.input_audio_cached
+    return Usage(
+        input_uncached=usage.input_total - audio - usage.input_image,
+        output=usage.output,
+        input_audio=audio,
+        input_image=usage.input_image,
+        output_audio=usage.output_audio,
+        web_searches=usage.web_searches,
+        unlisted=usage.unlisted,
+    )
 
 
 def _baseline(catalog: Catalog, tenant: str) -> Deployment:

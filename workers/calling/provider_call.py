@@ -4,13 +4,13 @@ import asyncio
 import math
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
-from observability.pricing.prices import Price, Priced, Processing, processing_of
+from observability.pricing.prices import Price, Priced, Processing, Unpriced, processing_of
 from observability.tracing.request_trace import OpenSpan, RequestTrace
 from observability.tracing.semconv import FIRST_TOKEN
 from producers.contract import Attempt, ChatBody, Usage
@@ -28,9 +28,14 @@ from workers.health.outcome_policy import OutcomeVerdict
 from workers.planning.next_step import CallTarget
 from workers.providers.base.call_outcome import CallOutcome, Completion
 from workers.providers.base.provider_request import ProviderRequest
+from workers.providers.base.token_counts import believable
 from workers.providers.errors.retry_after import bounded
 from workers.providers.provider import Emit
 from workers.tokens.estimate import TokenFactors, encoding_near_limit, exact_tokens, prompt_size
+
+_TIERS: Final = {"", "auto", "default", "standard", "scale", "batch", "flex", "priority"}
+"""Service tiers at the list's price, or at one that it has."""
+_LONGEST_TIER: Final = 40
 
 
 class PriceList(Protocol):
@@ -178,12 +183,14 @@ class ProviderCaller:
             answer = outcome if isinstance(outcome, Completion) else None
             _describe(span, context, ended.attempt, body, answer)
             if answer is not None:
-                family = request.model.family
-                self.factors.learn(
-                    deployment.model, family, prompt_size(body), answer.usage.input_total
-                )
+                if not ended.attempt.usage_estimated:
+                    self._learn(request, body, answer.usage)
                 span.event(FIRST_TOKEN, answer.first_token_s)
         return ended
+
+    def _learn(self, request: ProviderRequest, body: ChatBody, usage: Usage) -> None:
+        model, size = request.model, prompt_size(body)
+        self.factors.learn(request.deployment.model, model.family, size, usage.input_total)
 
     def _ended(
         self,
@@ -194,8 +201,13 @@ class ProviderCaller:
         span: OpenSpan,
     ) -> EndedCall:
         # recorded first: whatever breaks from here on, the call was paid for
-        attempt = self._attempt(context, permit.target, begun, outcome.usage, outcome)
+        if outcome.usage is not None and not believable(outcome.usage):
+            expected = self.expected_usage(context, permit.target)
+            outcome = replace(outcome, usage=expected, usage_estimated=True)
+        attempt, price = self._attempt(context, permit.target, begun, outcome.usage, outcome)
         context.log.record(attempt)
+        if isinstance(price, Unpriced) and price.kinds and isinstance(outcome, Completion):
+            outcome = replace(outcome, warnings=(*outcome.warnings, price.reason))
         verdict = self.admission.report_outcome(
             permit, outcome, lambda change: span.event(change, time.monotonic() - begun)
         )
@@ -214,7 +226,7 @@ class ProviderCaller:
         characters = 0 if context.chunks is None else context.chunks.characters
         usage = expected.model_copy(update={"output": math.ceil(characters / 4)})
         kind = "overtaken" if overtaken else "cancelled"
-        attempt = self._attempt(context, permit.target, begun, usage, kind)
+        attempt, _ = self._attempt(context, permit.target, begun, usage, kind)
         context.log.record(attempt)
         self.admission.abandon(permit, overtaken=overtaken)
         return attempt
@@ -226,15 +238,17 @@ class ProviderCaller:
         begun: float,
         usage: Usage | None,
         ending: CallOutcome | str,
-    ) -> Attempt:
+    ) -> tuple[Attempt, Price | None]:
         """ending: the provider's outcome, or how the call was cut short."""
         kind, status, wait_ms = (ending, None, None) if isinstance(ending, str) else _told(ending)
-        price = None
+        price: Price | None = None
         if usage is not None:
             deployment = context.snapshot.deployment(name)
-            price = self.price(deployment, usage, _processing(ending))
+            tier = ending.body.get("service_tier") if isinstance(ending, Completion) else None
+            usage = _served_by(usage, tier)
+            price = self.price(deployment, usage, processing_of(tier))
         priced = price if isinstance(price, Priced) else None
-        return Attempt(
+        attempt = Attempt(
             deployment=name,
             outcome=kind,
             status=status,
@@ -242,9 +256,11 @@ class ProviderCaller:
             started_ms=(begun - context.begun) * 1000,
             duration_ms=(time.monotonic() - begun) * 1000,
             usage=usage,
+            usage_estimated=isinstance(ending, str) or ending.usage_estimated,
             cost_micro_usd=None if priced is None else priced.micro_usd,
             price_version=None if priced is None else priced.version,
         )
+        return attempt, price
 
 
 def _emit_of(
@@ -278,7 +294,9 @@ def _told(outcome: CallOutcome) -> tuple[str, int | None, int | None]:
     return type(outcome).__name__, outcome.status, hint_ms
 
 
-def _processing(ending: CallOutcome | str) -> Processing:
-    """As the provider says that it served the call, which is what it bills."""
-    tier = ending.body.get("service_tier") if isinstance(ending, Completion) else None
-    return processing_of(tier)
+def _served_by(usage: Usage, tier: object) -> Usage:
+    """`usage` as it was served, where that is a tier whose price nobody here knows."""
+    if not isinstance(tier, str) or tier in _TIERS:
+        return usage
+    served = (*usage.served, f"service_tier={tier[:_LONGEST_TIER]}")
+    return usage.model_copy(update={"served": served})

@@ -323,4 +323,4 @@ def _probed(keys: BreakerKeys, permits: Sequence[BreakerPermit]) -> Sequence[str
 
 
 def _tokens(usage: Usage | None) -> int:
-    return 0 if usage is None else usage.input_total + usage.output
+    return 0 if usage is None else usage.input_total + usage.output_total

@@ -160,6 +160,7 @@ class ResponseReading:
         now = datetime.now(UTC)
         first = self._elapsed() if self._first_token_s is None else self._first_token_s
         usage, warnings = self._believed(answer.usage), tuple[str, ...]()
+        estimated = usage is None
         if usage is None:
             usage, warnings = estimated_usage(self._request.body, answer.body), (_ESTIMATED,)
         return Completion(
@@ -169,6 +170,7 @@ class ResponseReading:
             first,
             warnings,
             rate_limits(headers, now),
+            estimated,
         )
 
     def _missing_head(self, headers: Mapping[str, str], now: datetime) -> dict[str, Any]:

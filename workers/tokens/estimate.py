@@ -34,8 +34,13 @@ BYTES_PER_TOKEN: Final[Mapping[str, float]] = {
 _UNKNOWN_FAMILY: Final = 4.0
 _IMAGE_TOKENS: Final = 1_000
 """About what providers count for a picture of ordinary size."""
+_FILE_BYTES_PER_TOKEN: Final = 500.0
+"""Of a document or sound in base64: a guess, within a factor of a few."""
 _PER_MESSAGE: Final = 4
 _LEARNING_RATE: Final = 0.05
+_SAID_BESIDE: Final = ("tool_calls", "function_call", "refusal", "thinking_blocks")
+"""Fields of a message that go to the model like its content."""
+_LONGEST_ODD: Final = 10_000
 _NEAR: Final = 0.8
 """The share of a limit from which on an estimate isn't good enough."""
 
@@ -47,6 +52,8 @@ class PromptSize:
     text_bytes: int
     images: int
     messages: int
+    file_bytes: int = 0
+    """Of documents and sound, as they are encoded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +65,16 @@ class LearnedTokenFactor:
     def estimate(self, size: PromptSize) -> int:
         """The estimate for a prompt of `size`."""
         text = size.text_bytes / self.bytes_per_token
+        text += size.file_bytes / _FILE_BYTES_PER_TOKEN
         return ceil(text + size.images * _IMAGE_TOKENS + size.messages * _PER_MESSAGE)
 
     def learn(self, size: PromptSize, billed: int) -> "LearnedTokenFactor":
         """The factor after a call of `size` was billed at `billed` prompt tokens.
 
-        Prompts with pictures, and tiny ones that are mostly overhead, teach nothing.
+        Prompts with more than text, and tiny ones that are mostly overhead, teach nothing.
         """
         text_tokens = billed - size.messages * _PER_MESSAGE
-        if size.images or size.text_bytes < 400 or text_tokens <= 0:  # noqa: PLR2004 - 100 tokens
+        if size.images or size.file_bytes or size.text_bytes < 400 or text_tokens <= 0:  # noqa: PLR2004 - 100 tokens
             return self
         # bounded: one wrong bill must not spoil the estimates of the next hundred calls
         billed_factor = min(max(size.text_bytes / text_tokens, 0.5), 20.0)
@@ -93,19 +101,39 @@ class TokenFactors:
 
 def prompt_size(body: ChatBody) -> PromptSize:
     """The size of everything that the provider turns into tokens."""
-    text, images = 0, 0
+    text, images, files = 0, 0, 0
     for message in body.messages:
         content = message.get("content")
         if isinstance(content, str):
-            text += len(content.encode())
+            text += _bytes(content)
         for part in content if isinstance(content, list) else ():
-            images += part.get("type") == "image_url"
-            text += len(str(part.get("text") or "").encode())
-        if message.get("tool_calls"):
-            text += len(to_json(message.get("tool_calls")))
-    for schema in (body.tools, body.response_format):
-        text += len(to_json(schema)) if schema else 0
-    return PromptSize(text, images, len(body.messages))
+            match part:
+                case {"type": "image_url"}:
+                    images += 1
+                case {"text": str(words)}:
+                    text += _bytes(words)
+                case str():
+                    text += _bytes(part)
+                case _:
+                    files += _json_size(part)
+        beside = (value for name, value in message.items() if name in _SAID_BESIDE and value)
+        text += sum(map(_json_size, beside))
+    schemas = (body.tools, body.response_format, (body.model_extra or {}).get("functions"))
+    text += sum(_json_size(schema) for schema in schemas if schema)
+    return PromptSize(text, images, len(body.messages), files)
+
+
+def _bytes(text: str) -> int:
+    """In UTF-8; half a surrogate pair, which has no place there, counts as one sign."""
+    return len(text.encode(errors="replace"))
+
+
+def _json_size(value: object) -> int:
+    """About its bytes as JSON, whatever it is."""
+    try:
+        return len(to_json(value))
+    except (ValueError, TypeError, RecursionError):
+        return len(str(value)[:_LONGEST_ODD])
 
 
 def estimated_usage(body: ChatBody, answer: Mapping[str, Any]) -> Usage:

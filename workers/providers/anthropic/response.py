@@ -12,7 +12,7 @@ from workers.providers.base.dialect import MALFORMED, Answer, Delta, truncated_s
 from workers.providers.base.error_report import ErrorReport
 from workers.providers.base.finish_reasons import weightier
 from workers.providers.base.json_values import mapping_of
-from workers.providers.base.token_counts import token_counts
+from workers.providers.base.token_counts import token_counts, unlisted_counts
 from workers.providers.blocks.assembly import AnswerAssembly
 from workers.providers.errors.classification import error_in_stream
 from workers.providers.sse import SseParser
@@ -29,6 +29,26 @@ _REASONS: Final = {
 
 _SERVICE_TIERS: Final = {"standard": "default", "priority": "priority"}
 """Anthropic's name for how it served the call → OpenAI's; its batches answer elsewhere."""
+
+
+_KNOWN_COUNTS: Final = frozenset(
+    {
+        "input_tokens",
+        "output_tokens",
+        "cache_read_input_tokens",
+        "cache_creation_input_tokens",
+        "cache_creation.ephemeral_5m_input_tokens",
+        "cache_creation.ephemeral_1h_input_tokens",
+        "output_tokens_details.thinking_tokens",
+        "output_tokens_details.reasoning_tokens",
+        "server_tool_use.web_search_requests",
+        # costs nothing but the tokens that it brings
+        "server_tool_use.web_fetch_requests",
+    }
+)
+_USUAL: Final = {"inference_geo": {"", "global", "not_available"}, "speed": {"", "standard"}}
+"""The ways of being served that the list price is for."""
+_LONGEST_VALUE: Final = 40
 
 
 def anthropic_answer(message: object) -> Answer | ErrorReport:
@@ -58,10 +78,11 @@ def anthropic_usage(value: object) -> Usage:
         usage.get("cache_creation_input_tokens"),
         mapping_of(usage.get("cache_creation")).get("ephemeral_1h_input_tokens"),
         thought.get("thinking_tokens") or thought.get("reasoning_tokens"),
+        mapping_of(usage.get("server_tool_use")).get("web_search_requests"),
     )
     if counts is None:
         return Usage()
-    prompt, output, read, written, hour, reasoning = counts
+    prompt, output, read, written, hour, reasoning, searches = counts
     return Usage(
         input_uncached=prompt,
         cache_read=read,
@@ -69,6 +90,19 @@ def anthropic_usage(value: object) -> Usage:
         cache_write_1h=hour,
         output=output,
         reasoning=reasoning,
+        web_searches=searches,
+        unlisted=unlisted_counts(usage, _KNOWN_COUNTS),
+        served=_served(usage),
+    )
+
+
+def _served(usage: Mapping[str, Any]) -> tuple[str, ...]:
+    """Where and how fast the call was served, if not as usual: both have a price."""
+    told = ((name, usage.get(name)) for name in _USUAL)
+    return tuple(
+        f"{name}={value[:_LONGEST_VALUE]}"
+        for name, value in told
+        if isinstance(value, str) and value not in _USUAL[name]
     )
 
 

@@ -55,6 +55,8 @@ class Completion:
     """What was dropped or changed to be said in this dialect, in words for the caller."""
 
     limits: RateLimits = RateLimits()
+    usage_estimated: bool = False
+    """`usage` is reckoned from the prompt and the answer: the provider told none to be believed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

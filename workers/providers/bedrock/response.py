@@ -10,7 +10,7 @@ from workers.providers.base.call_outcome import Failure, MalformedResponse
 from workers.providers.base.dialect import Answer, Delta, filtered_answer, truncated_stream
 from workers.providers.base.error_report import ErrorReport
 from workers.providers.base.json_values import mapping_of
-from workers.providers.base.token_counts import token_counts
+from workers.providers.base.token_counts import token_counts, unlisted_counts
 from workers.providers.bedrock.event_stream import EventMessage, EventStreamParser
 from workers.providers.blocks.assembly import AnswerAssembly
 from workers.providers.errors.classification import error_in_stream
@@ -25,6 +25,11 @@ _REASONS: Final = {
 }
 _FILTERED: Final = {"guardrail_intervened", "content_filtered"}
 _MALFORMED: Final = {"malformed_model_output", "malformed_tool_use"}
+
+
+_KNOWN_COUNTS: Final = frozenset(
+    {"inputTokens", "outputTokens", "totalTokens", "cacheReadInputTokens", "cacheWriteInputTokens"}
+)
 
 
 def bedrock_answer(response: object) -> Answer | ErrorReport | Failure:
@@ -66,6 +71,7 @@ def bedrock_usage(value: object) -> Usage:
         cache_write_5m=max(0, written - hour),
         cache_write_1h=hour,
         output=output,
+        unlisted=unlisted_counts(usage, _KNOWN_COUNTS),
     )
 
 

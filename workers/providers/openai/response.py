@@ -23,10 +23,10 @@ from workers.providers.base.dialect import (
 from workers.providers.base.error_report import ErrorReport
 from workers.providers.base.finish_reasons import openai_reason, weightier
 from workers.providers.base.json_values import mapping_of
-from workers.providers.base.token_counts import token_counts
 from workers.providers.errors.classification import error_in_stream
 from workers.providers.openai.field_pieces import joined_texts
 from workers.providers.openai.tool_call_pieces import ToolCallPieces, arguments_text
+from workers.providers.openai.usage import openai_usage
 from workers.providers.sse import SseParser
 
 _DONE: Final = b"[DONE]"
@@ -51,30 +51,6 @@ def openai_answer(body: object) -> Answer | ErrorReport | Failure:
         return _FAILED_ANSWER
     refused = bool(message.get("refusal"))
     return Answer(body | {"choices": choices}, usage, "refusal" if refused else reason)
-
-
-def openai_usage(block: object) -> Usage:
-    """Normalised usage: OpenAI counts cached tokens inside of `prompt_tokens`."""
-    usage = mapping_of(block)
-    prompt = mapping_of(usage.get("prompt_tokens_details"))
-    output = mapping_of(usage.get("completion_tokens_details"))
-    counts = token_counts(
-        usage.get("prompt_tokens"),
-        usage.get("completion_tokens"),
-        prompt.get("cached_tokens"),
-        prompt.get("cache_write_tokens"),
-        output.get("reasoning_tokens"),
-    )
-    if counts is None:
-        return Usage()
-    total, completion, read, written, reasoning = counts
-    return Usage(
-        input_uncached=max(0, total - read - written),
-        cache_read=read,
-        cache_write_5m=written,
-        output=completion,
-        reasoning=reasoning,
-    )
 
 
 class OpenAiReader:

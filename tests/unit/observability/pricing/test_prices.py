@@ -7,14 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from observability.price_lists import genai_rates, load_price_book
+from observability.price_lists import load_price_book
 from observability.pricing.prices import (
     PriceBook,
     Priced,
     PriceKey,
     PriceOverride,
     PriceRow,
-    Processing,
     TokenRates,
     Unpriced,
     charge,
@@ -155,30 +154,6 @@ def test_a_cost_is_the_sum_of_its_parts(rates: TokenRates, a: int, b: int, c: in
     whole = Usage(input_uncached=a, cache_read=b, cache_write_5m=c, output=d)
     parts = [Usage(input_uncached=a), Usage(cache_read=b), Usage(cache_write_5m=c), Usage(output=d)]
     assert charge(rates, whole) == sum(charge(rates, part) for part in parts)
-
-
-@pytest.mark.parametrize("processing", ["standard", "batch", "priority"])
-@pytest.mark.parametrize(
-    ("provider", "model"),
-    [
-        ("openai", "gpt-4o"),
-        ("openai", "gpt-4o-mini"),
-        ("openai", "gpt-3.5-turbo"),
-        ("anthropic", "claude-haiku-4-5"),
-        ("anthropic", "claude-sonnet-4-6"),
-        ("anthropic", "claude-opus-4-6"),
-        ("aws", "claude-haiku-4-5"),
-        ("azure", "gpt-4o"),
-        ("azure", "gpt-4o-mini"),
-        ("mistral", "mistral-nemo"),
-    ],
-)
-def test_where_the_pinned_list_has_a_price_ours_is_the_same(
-    book: PriceBook, provider: str, model: str, processing: Processing
-) -> None:
-    key = PriceKey(provider, model)
-    theirs, own = genai_rates(key, NOW.date(), processing), book.rates(key, NOW, processing)
-    assert theirs is None or theirs == own
 
 
 def test_a_service_tier_is_a_way_of_processing() -> None:

@@ -36,7 +36,13 @@ JSON = st.recursive(
 )
 OBJECTS = st.dictionaries(TEXTS, JSON, max_size=4)
 MONEY = st.none() | st.decimals(0, 10**9, places=6)
-USAGES = st.builds(Usage, **{name: st.integers(0, 10**6) for name in Usage.model_fields})
+COUNTS = st.integers(0, 10**6)
+USAGES = st.builds(
+    Usage,
+    **{name: COUNTS for name, field in Usage.model_fields.items() if field.annotation is int},
+    unlisted=st.dictionaries(st.text(max_size=9), COUNTS, max_size=2),
+    served=st.lists(st.text(max_size=9), max_size=2).map(tuple),
+)
 ATTEMPTS = st.builds(
     Attempt, deployment=NAMES, outcome=TEXTS, usage=st.none() | USAGES, cost_micro_usd=MONEY
 )

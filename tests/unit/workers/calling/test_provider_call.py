@@ -3,13 +3,15 @@
 import asyncio
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 
 import pytest
 
-from producers.contract import Route, TaggedRequest, codec
+from observability.pricing.prices import Unpriced
+from producers.contract import Route, TaggedRequest, Usage, codec
 from producers.kafka.broker import Partition, Record
-from tests.fakes import Script, Waits, always_42, fails
+from tests.fakes import Script, Waits, always_42, answer, fails
 from tests.flow.stage import Stage, ask, catalog
 from workers.calling.attempt_log import AttemptLog
 from workers.calling.hedging import HedgeRace
@@ -17,7 +19,7 @@ from workers.calling.provider_call import CallContext, EndedCall, ProviderCaller
 from workers.delivery.work_item import WorkItem, read_work_item
 from workers.health.gate import NotNow
 from workers.planning.next_step import CallTarget
-from workers.providers.base.call_outcome import BadCredentials, RateLimited
+from workers.providers.base.call_outcome import BadCredentials, Completion, RateLimited
 
 
 def work_item() -> WorkItem:
@@ -48,6 +50,51 @@ async def test_an_answer_is_recorded_with_its_price() -> None:
     assert context.log.made == (ended.attempt,)
     assert ended.attempt.outcome == "ok"
     assert ended.attempt.cost_micro_usd == 20
+
+
+async def test_a_usage_that_nobody_can_mean_is_estimated_marked_and_not_learned_from() -> None:
+    for odd in (Usage(input_uncached=-5, output=3), Usage(output=10**10), Usage(cache_read=2**70)):
+        caller, context = calling({"eco-a": fails(replace(answer(), usage=odd))})
+        ended = await caller.call(context, to("eco-a"), context.item.request.body)
+        assert isinstance(ended, EndedCall)
+        assert ended.attempt.usage_estimated
+        assert ended.attempt.usage == caller.expected_usage(context, "eco-a")
+        assert (ended.attempt.cost_micro_usd or 0) > 0
+
+
+async def test_token_factors_learn_from_what_was_counted_alone() -> None:
+    told = replace(answer(tokens=5000), usage_estimated=True)
+    for outcome, learns in ((told, False), (answer(tokens=5000), True)):
+        caller, context = calling({"eco-a": fails(outcome)})
+        body = context.item.request.body.model_copy(
+            update={"messages": [{"role": "user", "content": "word " * 500}]}
+        )
+        before = caller.factors.factor_of("small", "f")
+        await caller.call(context, to("eco-a"), body)
+        assert (caller.factors.factor_of("small", "f") != before) is learns
+
+
+async def test_a_kind_without_a_price_makes_it_unpriced_and_the_reply_says_which() -> None:
+    caller, context = calling({"eco-a": always_42})
+    why = "small has no price for citation_tokens"
+    unpriced = replace(caller, price=lambda *_: Unpriced(why, ("citation_tokens",)))
+    ended = await unpriced.call(context, to("eco-a"), context.item.request.body)
+    assert isinstance(ended, EndedCall)
+    assert isinstance(ended.outcome, Completion)
+    assert ended.outcome.warnings == (why,)
+    assert ended.attempt.cost_micro_usd is None
+
+
+async def test_a_service_tier_that_nobody_knows_is_told_to_the_price_list() -> None:
+    for tier, served in (("fast", ("service_tier=fast",)), ("priority", ()), (None, ())):
+        outcome = answer()
+        caller, context = calling(
+            {"eco-a": fails(replace(outcome, body=outcome.body | {"service_tier": tier}))}
+        )
+        ended = await caller.call(context, to("eco-a"), context.item.request.body)
+        assert isinstance(ended, EndedCall)
+        assert ended.attempt.usage is not None
+        assert ended.attempt.usage.served == served
 
 
 async def test_a_failure_is_recorded_with_its_status_and_hint() -> None:

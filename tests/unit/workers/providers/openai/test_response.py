@@ -11,7 +11,8 @@ from producers.contract import Usage
 from workers.providers.base.dialect import Answer
 from workers.providers.base.error_report import ErrorReport
 from workers.providers.openai.field_pieces import joined_texts
-from workers.providers.openai.response import OpenAiReader, openai_answer, openai_usage
+from workers.providers.openai.response import OpenAiReader, openai_answer
+from workers.providers.openai.usage import openai_usage
 
 
 def read(*chunks: dict[str, Any]) -> tuple[Any, list[dict[str, Any]]]:
