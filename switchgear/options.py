@@ -34,7 +34,7 @@ def moment_ms(text: str) -> int:
         raise typer.BadParameter(str(error)) from None
 
 
-def usd(text: str) -> Decimal:
+def usd_amount(text: str) -> Decimal:
     """Dollars as an option gives them."""
     from observability.commands import dollars
 

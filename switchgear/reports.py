@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
 
-from switchgear.options import usd
+from switchgear.options import usd_amount
 
 if TYPE_CHECKING:
     from observability.commands import ReportOptions
@@ -36,7 +36,7 @@ def report(
     ] = "tenant",
     shared_usd: Annotated[
         Decimal | None,
-        typer.Option(parser=usd, metavar="USD", help="Platform cost to charge back by use."),
+        typer.Option(parser=usd_amount, metavar="USD", help="Platform cost to charge back by use."),
     ] = None,
     since: TimeOption = "30d",
     until: EndOption = None,

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from switchgear.invocation import PARTIAL
-from switchgear.options import ConfigOption, FormatOption, JsonFlag, service_settings, usd
+from switchgear.options import ConfigOption, FormatOption, JsonFlag, service_settings, usd_amount
 
 
 def explain(
@@ -18,7 +18,7 @@ def explain(
     task: Annotated[str | None, typer.Option(help="The task that the caller names.")] = None,
     min_quality: Annotated[float | None, typer.Option(help="0..1")] = None,
     max_cost_usd: Annotated[
-        Decimal | None, typer.Option(parser=usd, metavar="USD", help="Of one request.")
+        Decimal | None, typer.Option(parser=usd_amount, metavar="USD", help="Of one request.")
     ] = None,
     residency: Annotated[
         list[str] | None, typer.Option(help="A zone that may see the data; may be repeated.")
