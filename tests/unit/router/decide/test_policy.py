@@ -318,7 +318,9 @@ def test_any_messages_that_the_contract_takes_are_decided_on(asked: list[dict[st
 
 
 def test_turns_without_a_word_cost_no_more_than_their_number() -> None:
-    asked = request([{"role": "user", "content": ""}] * 33_000)
+    asked = request("x")
+    # more than the contract takes: what is counted here doesn't rest on its limit
+    asked.body.messages[:] = [{"role": "user", "content": ""}] * 33_000
     begun = time.process_time()
     assert features.extract_features(asked).turns == 33_000
     assert time.process_time() - begun < 3
