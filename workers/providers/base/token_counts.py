@@ -32,7 +32,7 @@ def token_counts(*values: object) -> tuple[int, ...] | None:
 
 def plausible(usage: Usage, context_window: int) -> bool:
     """Whether one call of a model with this window, in tokens, can have used so much."""
-    return max(usage.input_total, usage.output) <= _MOST_WINDOWS * context_window
+    return max(usage.input_total, usage.output_total) <= _MOST_WINDOWS * context_window
 
 
 def believable(usage: Usage) -> bool:
