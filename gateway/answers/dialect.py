@@ -28,6 +28,9 @@ class DialectCall:
     """The answers that are asked for (`n`)."""
 
     logprobs: bool = False
+    input_tokens: int = 0
+    """An estimate, for a dialect whose stream tells it first."""
+
     buffered: bool = False
     """The stream can't begin before the whole answer is there."""
 

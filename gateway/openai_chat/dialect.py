@@ -7,8 +7,8 @@ from pydantic_core import to_json
 
 from gateway.answers.dialect import AnswerContext, DialectCall, Scope, StreamEncoder
 from gateway.errors.api_error import ApiError, DialectError
-from gateway.openai_chat.error_body import error_object
-from gateway.openai_chat.request import read_request
+from gateway.openai_chat.error_body import openai_error_object
+from gateway.openai_chat.request import read_chat_request
 from gateway.openai_chat.response import completion
 from gateway.openai_chat.stream import ChatStream
 from producers.contract import Done
@@ -21,7 +21,7 @@ class OpenAIChat:
 
     def read(self, body: Mapping[str, Any]) -> DialectCall | ApiError:
         """The call in a body."""
-        return read_request(body)
+        return read_chat_request(body)
 
     def answer(self, context: AnswerContext, done: Done) -> bytes:
         """The `chat.completion`."""
@@ -37,4 +37,4 @@ class OpenAIChat:
 
     def error_body(self, error: ApiError, request_id: str) -> bytes:  # noqa: ARG002 the header has it
         """`{"error": {…}}`."""
-        return to_json({"error": error_object(error)})
+        return to_json({"error": openai_error_object(error)})

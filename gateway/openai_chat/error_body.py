@@ -5,7 +5,7 @@ from typing import Any
 from gateway.errors.api_error import ApiError
 
 
-def error_object(error: ApiError) -> dict[str, Any]:
+def openai_error_object(error: ApiError) -> dict[str, Any]:
     """The value of `error` in a body or an event."""
     return {
         "message": error.message,

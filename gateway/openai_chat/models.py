@@ -1,24 +1,9 @@
-"""Models listing: tiers and models as OpenAI's and Anthropic's `/v1/models` tell them."""
+"""Models listing: tiers and models as OpenAI's `/v1/models` tells them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-
-@dataclass(frozen=True, slots=True)
-class ListedModel:
-    """A value that `model` may have."""
-
-    id: str
-    kind: str
-    """`router`, `tier` or `model`."""
-
-    capabilities: tuple[str, ...] = ()
-    context_window: int | None = None
-    """Tokens; None for a tier, whose models differ."""
-
-    tiers: tuple[str, ...] = ()
-    """The tiers that serve the model."""
+from gateway.answers.listed_model import ListedModel
 
 
 def openai_model(model: ListedModel, created: int) -> dict[str, Any]:

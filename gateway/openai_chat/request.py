@@ -9,7 +9,7 @@ from gateway.errors.api_error import ApiError
 _MOST_CHOICES: Final = 128
 
 
-def read_request(body: Mapping[str, Any]) -> DialectCall | ApiError:
+def read_chat_request(body: Mapping[str, Any]) -> DialectCall | ApiError:
     """The call; what a body may hold else is checked by the contract and by the provider."""
     model, stream, choices = body.get("model"), body.get("stream"), body.get("n")
     options = body.get("stream_options")

@@ -20,7 +20,7 @@ from gateway.answers.stream_progress import (
 )
 from gateway.demands.outcome import outcome_of
 from gateway.errors.api_error import ApiError
-from gateway.openai_chat.error_body import error_object
+from gateway.openai_chat.error_body import openai_error_object
 from gateway.openai_chat.response import choices_of, completion_id, finish_reason, usage_of
 from producers.contract import Chunk, Done
 
@@ -69,7 +69,7 @@ class ChatStream:
     def error(self, error: ApiError) -> bytes:
         """The error object, and the end mark."""
         self.ended = True
-        return sse({"error": error_object(error)}) + _DONE
+        return sse({"error": openai_error_object(error)}) + _DONE
 
     def keep_alive(self) -> bytes:
         """An empty delta: comments don't reset the timers that count events."""

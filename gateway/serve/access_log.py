@@ -8,9 +8,9 @@ from typing import Final
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.answers.dialect import HttpDialect
 from gateway.errors.api_error import ApiError
 from gateway.serve.connection import ClientGone, RequestInfo
+from gateway.serve.spoken_dialect import spoken_dialect
 from observability.metrics.registry import MetricsRegistry
 from runtime.process.dead_letters import crash_detail
 
@@ -24,10 +24,8 @@ _DEFECT: Final = ApiError("internal", "internal_error", "an error of the gateway
 class AccessLog:
     """The outermost ASGI application: what leaves `app` as an exception ends here."""
 
-    def __init__(self, app: ASGIApp, dialect: HttpDialect, metrics: MetricsRegistry) -> None:
-        """dialect: in which a defect of ours is told."""
+    def __init__(self, app: ASGIApp, metrics: MetricsRegistry) -> None:
         self._app = app
-        self._dialect = dialect
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -52,18 +50,8 @@ class AccessLog:
             info.code = _DEFECT.code
             if status:
                 raise  # the server cuts the response: its status is out
-            await self._tell_defect(info, heard)
+            await _tell_defect(scope, info, heard)
         self._report(scope, info, status, time.monotonic() - begun)
-
-    async def _tell_defect(self, info: RequestInfo, send: Send) -> None:
-        body = self._dialect.error_body(_DEFECT, info.request_id)
-        headers = [
-            (b"content-type", b"application/json"),
-            (b"x-request-id", info.request_id.encode()),
-        ]
-        status = self._dialect.error_status(_DEFECT).status
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
 
     def _report(self, scope: Scope, info: RequestInfo, status: int, took_s: float) -> None:
         self._metrics.count("switchgear_gateway_requests_total", info.route, str(status))
@@ -80,3 +68,15 @@ class AccessLog:
                 key=info.key,
                 code=info.code,
             )
+
+
+async def _tell_defect(scope: Scope, info: RequestInfo, send: Send) -> None:
+    dialect = spoken_dialect(scope)
+    body = dialect.error_body(_DEFECT, info.request_id)
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"x-request-id", info.request_id.encode()),
+    ]
+    status = dialect.error_status(_DEFECT).status
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -5,23 +5,27 @@ import time
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp
 
-from gateway.openai_chat.dialect import OpenAIChat
 from gateway.serve.access_log import AccessLog
 from gateway.serve.completions import CompletionEndpoint, GatewayDependencies
 from gateway.serve.listing import HealthEndpoint, ModelsEndpoint, UnknownPath
+from gateway.serve.spoken_dialect import CHAT, MESSAGES
+from gateway.serve.token_count import TokenCountEndpoint
 from observability.metrics.registry import MetricsRegistry
 
 
 def gateway_application(gateway: GatewayDependencies, metrics: MetricsRegistry) -> ASGIApp:
     """Every path of the gateway."""
-    chat = OpenAIChat()
-    models = ModelsEndpoint(gateway, chat, int(time.time()))
+    models = ModelsEndpoint(gateway, int(time.time()))
+    messages, count = CompletionEndpoint(gateway, MESSAGES), TokenCountEndpoint(gateway)
     health = HealthEndpoint(gateway)
     routes = [
-        Route("/v1/chat/completions", CompletionEndpoint(gateway, chat)),
+        Route("/v1/chat/completions", CompletionEndpoint(gateway, CHAT)),
+        # some point Anthropic's clients at a folder of its own
+        *(Route(f"{base}/v1/messages", messages) for base in ("", "/anthropic")),
+        *(Route(f"{base}/v1/messages/count_tokens", count) for base in ("", "/anthropic")),
         Route("/v1/models", models),
         Route("/v1/models/{model_id:path}", models),
         *(Route(path, health) for path in ("/", "/healthz", "/readyz")),
     ]
-    router = Router(routes, redirect_slashes=False, default=UnknownPath(gateway, chat))
-    return AccessLog(router, chat, metrics)
+    router = Router(routes, redirect_slashes=False, default=UnknownPath(gateway))
+    return AccessLog(router, metrics)

@@ -6,12 +6,14 @@ from typing import Any, Final
 
 from starlette.types import Receive, Scope, Send
 
-from gateway.answers.dialect import HttpDialect
+from gateway.answers.listed_model import ListedModel
+from gateway.anthropic_messages.models import anthropic_model, anthropic_models
 from gateway.errors.api_error import ApiError
-from gateway.openai_chat.models import ListedModel, openai_model, openai_models
+from gateway.openai_chat.models import openai_model, openai_models
 from gateway.serve.completions import GatewayDependencies
 from gateway.serve.connection import Connection
 from gateway.serve.responses import send_error
+from gateway.serve.spoken_dialect import MESSAGES, spoken_dialect
 from runtime.config.catalog import Catalog
 
 _JSON: Final[Mapping[str, str]] = {"cache-control": "no-store"}
@@ -47,10 +49,9 @@ def listed_models(catalog: Catalog) -> list[ListedModel]:
 class ModelsEndpoint:
     """`/v1/models` and `/v1/models/{id}`."""
 
-    def __init__(self, gateway: GatewayDependencies, dialect: HttpDialect, created: int) -> None:
+    def __init__(self, gateway: GatewayDependencies, created: int) -> None:
         """created: Unix seconds, of every model: the file has no such date."""
         self._gateway = gateway
-        self._dialect = dialect
         self._created = created
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -59,7 +60,7 @@ class ModelsEndpoint:
         connection.info.route = "models"
         answer = self._answer(connection, scope.get("path_params", {}).get("model_id"))
         if isinstance(answer, ApiError):
-            await send_error(connection, self._dialect, answer)
+            await send_error(connection, spoken_dialect(scope), answer)
         else:
             await connection.respond(200, _JSON, json.dumps(answer).encode())
 
@@ -71,11 +72,14 @@ class ModelsEndpoint:
         if isinstance(caller, ApiError):
             return caller
         models = listed_models(self._gateway.config())
+        anthropic = spoken_dialect(connection.scope) is MESSAGES
         if model_id is None:
-            return openai_models(models, self._created)
+            listing = anthropic_models if anthropic else openai_models
+            return listing(models, self._created)
         for model in models:
             if model.id == model_id:
-                return openai_model(model, self._created)
+                one = anthropic_model if anthropic else openai_model
+                return one(model, self._created)
         words = "no such model: GET /v1/models lists them"
         return ApiError("not_found", "model_not_found", words, "model")
 
@@ -103,9 +107,8 @@ class HealthEndpoint:
 class UnknownPath:
     """Every other path: an error in the dialect's shape that names the right base address."""
 
-    def __init__(self, gateway: GatewayDependencies, dialect: HttpDialect) -> None:
+    def __init__(self, gateway: GatewayDependencies) -> None:
         self._gateway = gateway
-        self._dialect = dialect
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request. Raises ClientGone."""
@@ -115,4 +118,4 @@ class UnknownPath:
             "base_url has no /v1"
         )
         error = ApiError("not_found", "unknown_path", words)
-        await send_error(connection, self._dialect, error)
+        await send_error(connection, spoken_dialect(scope), error)

@@ -20,6 +20,13 @@ def test_each_failure_has_a_status_that_the_sdks_read_rightly(code: FailureCode)
         assert 1 <= error.retry_after_s <= 60
 
 
+def test_agents_know_by_its_words_that_a_prompt_is_too_long() -> None:
+    failed = Failed(id="r", code="context_too_long", message="9 tokens", retryable=False)
+    error = error_of(failed)
+    assert error.message == "prompt is too long: 9 tokens"
+    assert error.code == "context_length_exceeded"
+
+
 @pytest.mark.parametrize("kind", get_args(ErrorKind))
 def test_no_kind_is_a_conflict_which_every_sdk_retries(kind: ErrorKind) -> None:
     error = ApiError(kind, "c", "m")

@@ -1,0 +1,136 @@
+"""Messages request: as OpenAI's Chat Completions, which is what the contract carries."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from gateway.answers.dialect import DialectCall
+from gateway.anthropic_messages.conversation import chat_messages
+from gateway.anthropic_messages.token_estimate import estimated_tokens
+from gateway.anthropic_messages.unreadable import (
+    UnreadableRequest,
+    list_at,
+    object_at,
+    text_at,
+)
+from gateway.errors.api_error import ApiError
+
+_SAME: Final = ("model", "max_tokens", "temperature", "top_p", "top_k", "stream")
+_SHAPED: Final = frozenset(
+    {
+        *("messages", "system", "stop_sequences", "metadata", "tools", "tool_choice"),
+        *("thinking", "output_config"),
+    }
+)
+_REFUSED: Final = frozenset({"mcp_servers", "container"})
+"""What would change the answer without the caller's noticing that it is missing."""
+_EFFORTS: Final = frozenset({"low", "medium", "high"})
+_LOW_BUDGET: Final = 4_096
+_MEDIUM_BUDGET: Final = 16_384
+"""Tokens of thinking up to which an effort is called low, medium."""
+
+
+def read_messages_request(
+    body: Mapping[str, Any], *, counting: bool = False
+) -> DialectCall | ApiError:
+    """The call. counting: only its tokens are asked for, so nothing needs to be generated."""
+    try:
+        return _read(body, counting=counting)
+    except UnreadableRequest as problem:
+        return ApiError("invalid_request", "invalid_request", str(problem), problem.param)
+
+
+def _read(body: Mapping[str, Any], *, counting: bool) -> DialectCall:
+    for name in _REFUSED & body.keys():
+        raise UnreadableRequest(name, "isn't served here")
+    if not counting and body.get("max_tokens") is None:
+        raise UnreadableRequest("max_tokens", "is required")
+    model = text_at(body.get("model"), "model")
+    if not isinstance(body.get("stream") or False, bool):
+        raise UnreadableRequest("stream", "must be true or false")
+    given = {name: value for name, value in body.items() if value is not None}
+    dropped = sorted(given.keys() - _SHAPED - set(_SAME))
+    chat: dict[str, Any] = {name: given[name] for name in _SAME if name in given}
+    chat |= {"messages": chat_messages(body), **_tools(body), **_thinking(body)}
+    if stops := list_at(body.get("stop_sequences"), "stop_sequences"):
+        chat["stop"] = stops
+    user = object_at(body.get("metadata") or {}, "metadata").get("user_id")
+    if user is not None:
+        chat["user"] = text_at(user, "metadata.user_id")
+    return DialectCall(
+        body=chat,
+        model=model,
+        stream=bool(body.get("stream")),
+        # a thought's signature is known at the end, and has to stand before the text
+        buffered=_thinks(body),
+        input_tokens=estimated_tokens(body),
+        warnings=tuple(f"{name[:60]} was dropped: not known here" for name in dropped),
+    )
+
+
+def _thinks(body: Mapping[str, Any]) -> bool:
+    thinking = object_at(body.get("thinking") or {}, "thinking")
+    return thinking.get("type") in {"enabled", "adaptive"}
+
+
+def _thinking(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Effort and the form of the answer."""
+    config = object_at(body.get("output_config") or {}, "output_config")
+    chat: dict[str, Any] = {}
+    effort = config.get("effort")
+    if effort is not None:
+        # Anthropic knows efforts above OpenAI's highest
+        chat["reasoning_effort"] = effort if effort in _EFFORTS else "high"
+    elif _thinks(body):
+        chat["reasoning_effort"] = _effort(body["thinking"].get("budget_tokens"))
+    if config.get("format") is not None:
+        form = object_at(config["format"], "output_config.format")
+        if form.get("type") != "json_schema":
+            raise UnreadableRequest("output_config.format.type", "must be json_schema")
+        schema = {"name": "answer", "schema": form.get("schema"), "strict": True}
+        chat["response_format"] = {"type": "json_schema", "json_schema": schema}
+    return chat
+
+
+def _effort(budget: object) -> str:
+    if not isinstance(budget, int):
+        return "medium"
+    if budget <= _LOW_BUDGET:
+        return "low"
+    return "medium" if budget <= _MEDIUM_BUDGET else "high"
+
+
+def _tools(body: Mapping[str, Any]) -> dict[str, Any]:
+    tools = [_tool(n, tool) for n, tool in enumerate(list_at(body.get("tools"), "tools"))]
+    chat: dict[str, Any] = {"tools": tools} if tools else {}
+    if body.get("tool_choice") is None or not tools:
+        return chat
+    choice = object_at(body["tool_choice"], "tool_choice")
+    match choice.get("type"):
+        case "auto" | "none" as kind:
+            chat["tool_choice"] = kind
+        case "any":
+            chat["tool_choice"] = "required"
+        case "tool":
+            function = {"name": text_at(choice.get("name"), "tool_choice.name")}
+            chat["tool_choice"] = {"type": "function", "function": function}
+        case _:
+            raise UnreadableRequest("tool_choice.type", "must be auto, any, tool or none")
+    if choice.get("disable_parallel_tool_use"):
+        chat["parallel_tool_calls"] = False
+    return chat
+
+
+def _tool(number: int, told: object) -> dict[str, Any]:
+    place = f"tools.{number}"
+    tool = object_at(told, place)
+    if tool.get("type") not in {None, "custom"}:
+        kind = str(tool["type"])[:60]
+        raise UnreadableRequest(f"{place}.type", f"the server tool {kind!r} isn't served here")
+    function = {
+        "name": text_at(tool.get("name"), f"{place}.name"),
+        "parameters": object_at(tool.get("input_schema"), f"{place}.input_schema"),
+    }
+    optional = {
+        name: tool[name] for name in ("description", "strict") if tool.get(name) is not None
+    }
+    return {"type": "function", "function": {**function, **optional}}

@@ -1,0 +1,108 @@
+"""Messages answer: the reply's completion as a message with content blocks."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from pydantic_core import from_json
+
+from gateway.answers.dialect import AnswerContext
+from gateway.demands.outcome import outcome_of
+from producers.contract import Done, answer_message
+
+_REASONS: Final[Mapping[str, str]] = {
+    "length": "max_tokens",
+    "tool_calls": "tool_use",
+    "content_filter": "refusal",
+}
+
+
+def message_of(context: AnswerContext, done: Done) -> dict[str, Any]:
+    """The whole message, with the outcome under `switchgear`."""
+    return {
+        "id": message_id(context),
+        "type": "message",
+        "role": "assistant",
+        "model": done.route.model or context.call.model,
+        "content": list(content_blocks(answer_message(done.body))),
+        "stop_reason": stop_reason(done),
+        "stop_sequence": None,
+        "usage": message_usage(done),
+        "switchgear": outcome_of(done, context.call.warnings),
+    }
+
+
+def message_id(context: AnswerContext) -> str:
+    """The same in the whole message and in the stream's first event."""
+    return f"msg_{context.request_id}"
+
+
+def content_blocks(message: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Thoughts that are signed, then the text, then the tools. A signature is never made up."""
+    for thought in message.get("thinking_blocks") or ():
+        if thought.get("type") == "redacted_thinking":
+            yield {"type": "redacted_thinking", "data": thought.get("data") or ""}
+        elif thought.get("signature"):
+            told = {"thinking": thought.get("thinking") or "", "signature": thought["signature"]}
+            yield {"type": "thinking", **told}
+    text = message.get("content") or message.get("refusal")
+    if isinstance(text, str) and text:
+        yield {"type": "text", "text": text}
+    for number, call in enumerate(message.get("tool_calls") or ()):
+        function = call.get("function") or {}
+        yield {
+            "type": "tool_use",
+            "id": call.get("id") or f"call_{number}",
+            "name": function.get("name") or "",
+            "input": _arguments(function.get("arguments")),
+        }
+
+
+def stop_reason(done: Done) -> str:
+    """Why the answer ends."""
+    choices: Sequence[Mapping[str, Any]] = done.body.get("choices") or ({},)
+    message = choices[0].get("message") or {}
+    if message.get("refusal"):
+        return "refusal"
+    reason = _REASONS.get(choices[0].get("finish_reason") or "stop", "end_turn")
+    return "tool_use" if message.get("tool_calls") and reason == "end_turn" else reason
+
+
+def message_usage(done: Done) -> dict[str, int]:
+    """Tokens: `input_tokens` is without what the provider's cache served or took."""
+    usage = done.usage
+    if usage.input_total or usage.output:
+        return _counts(
+            usage.input_uncached,
+            usage.cache_read,
+            usage.cache_write_5m + usage.cache_write_1h,
+            usage.output,
+        )
+    # a hit of our cache: the counts of the call that it repeats
+    told = done.body.get("usage") or {}
+    details = told.get("prompt_tokens_details") or {}
+    read = details.get("cached_tokens") or 0
+    return _counts(
+        max(0, (told.get("prompt_tokens") or 0) - read),
+        read,
+        0,
+        told.get("completion_tokens") or 0,
+    )
+
+
+def _counts(fresh: int, read: int, written: int, output: int) -> dict[str, int]:
+    return {
+        "input_tokens": fresh,
+        "cache_read_input_tokens": read,
+        "cache_creation_input_tokens": written,
+        "output_tokens": output,
+    }
+
+
+def _arguments(told: object) -> Any:  # noqa: ANN401 JSON
+    """A call's arguments; those that a limit has cut are no JSON, and so none."""
+    if not isinstance(told, str):
+        return told or {}
+    try:
+        return from_json(told) if told.strip() else {}
+    except ValueError:
+        return {}

@@ -1,0 +1,19 @@
+"""Spoken dialect: which of them a caller expects where the path alone doesn't say."""
+
+from typing import Final
+
+from starlette.types import Scope
+
+from gateway.answers.dialect import HttpDialect
+from gateway.anthropic_messages.dialect import AnthropicMessages
+from gateway.openai_chat.dialect import OpenAIChat
+
+CHAT: Final = OpenAIChat()
+MESSAGES: Final = AnthropicMessages()
+
+
+def spoken_dialect(scope: Scope) -> HttpDialect:
+    """Anthropic's clients send their version with each request."""
+    if any(name.lower() == b"anthropic-version" for name, _ in scope["headers"]):
+        return MESSAGES
+    return MESSAGES if "/messages" in scope["path"] else CHAT

@@ -1,0 +1,40 @@
+"""Token count endpoint: an estimate, without asking a provider."""
+
+from starlette.types import Receive, Scope, Send
+
+from gateway.answers.dialect import DialectCall
+from gateway.anthropic_messages.request import read_messages_request
+from gateway.errors.api_error import ApiError
+from gateway.serve.completions import GatewayDependencies
+from gateway.serve.connection import Connection
+from gateway.serve.responses import send_error
+from gateway.serve.spoken_dialect import MESSAGES
+from gateway.serve.submissions import parse_json
+
+
+class TokenCountEndpoint:
+    """`/v1/messages/count_tokens`."""
+
+    def __init__(self, gateway: GatewayDependencies) -> None:
+        self._gateway = gateway
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request. Raises ClientGone."""
+        connection = Connection(scope, receive, send, self._gateway.limits)
+        connection.info.route = "messages"
+        call = await self._call(connection)
+        if isinstance(call, ApiError):
+            return await send_error(connection, MESSAGES, call)
+        body = b'{"input_tokens":%d}' % call.input_tokens
+        return await connection.respond(200, {"x-switchgear-estimate": "true"}, body)
+
+    async def _call(self, connection: Connection) -> DialectCall | ApiError:
+        if connection.method != "POST":
+            words = f"{connection.path} takes POST"
+            return ApiError("method_not_allowed", "method_not_allowed", words)
+        caller = self._gateway.identify(connection, "messages")
+        if isinstance(caller, ApiError):
+            return caller
+        raw = await connection.body()
+        body = raw if isinstance(raw, ApiError) else parse_json(raw)
+        return body if isinstance(body, ApiError) else read_messages_request(body, counting=True)

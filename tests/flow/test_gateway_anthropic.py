@@ -1,0 +1,172 @@
+"""Do Anthropic's own SDKs get what they need, by changing base_url?"""
+
+import asyncio
+from typing import Any
+
+import anthropic
+import httpx2
+import pytest
+from anthropic import Anthropic, AsyncAnthropic
+
+from gateway.access.api_keys import hash_of, make_key
+from tests.fakes import answer, fails, streams
+from tests.flow.gateway_stage import Door, door
+from tests.flow.stage import catalog
+from workers.providers.base.call_outcome import Completion, RequestRejected
+
+ASKED: Any = [{"role": "user", "content": "What is the answer?"}]
+CAPABLE = {
+    name: {"family": "f", "context_window": 100_000, "capabilities": ["tools", "reasoning"]}
+    for name in ("small", "medium", "nobody-knows")
+}
+
+
+def client_of(opened: Door, **options: Any) -> AsyncAnthropic:  # noqa: ANN401 the SDK's
+    options = {"api_key": "none", "max_retries": 0, **options}
+    return AsyncAnthropic(base_url=opened.address, **options)
+
+
+async def test_a_message_with_what_came_of_it_in_its_headers() -> None:
+    async with door() as opened, client_of(opened) as client:
+        raw = await client.messages.with_raw_response.create(
+            model="economy",
+            max_tokens=100,
+            system="Be brief.",
+            messages=ASKED,
+            stop_sequences=["END"],
+            metadata={"user_id": "u1"},
+        )
+        message = await raw.parse()
+        body = opened.stage.calls[0].body
+    (block,) = message.content
+    assert block.type == "text"
+    assert block.text == "42"
+    assert message.stop_reason == "end_turn"
+    assert (message.usage.input_tokens, message.usage.output_tokens) == (10, 10)
+    assert raw.headers["x-switchgear-tier"] == "economy"
+    assert [m["role"] for m in body.messages] == ["system", "user"]
+    assert body.model_extra == {"stop": ["END"], "user": "u1"}
+
+
+async def test_the_synchronous_sdk_streams() -> None:
+    async with door({"eco-a": streams("4", "2")}) as opened:
+
+        def ask() -> tuple[str, Any]:
+            with (
+                Anthropic(base_url=opened.address, api_key="none") as client,
+                client.messages.stream(model="economy", max_tokens=9, messages=ASKED) as stream,
+            ):
+                return "".join(stream.text_stream), stream.get_final_message()
+
+        text, final = await asyncio.to_thread(ask)
+    assert text == "42"
+    assert final.stop_reason == "end_turn"
+    assert (final.usage.input_tokens, final.usage.output_tokens) == (10, 10)
+
+
+async def test_tools_in_a_stream_and_their_results() -> None:
+    calls = [
+        {"id": f"c{n}", "type": "function", "function": {"name": name, "arguments": arguments}}
+        for n, (name, arguments) in enumerate([("ab", '{"x":1}'), ("cd", '{"y":2}')])
+    ]
+    told = {"role": "assistant", "content": "Let me see.", "tool_calls": calls}
+    choice = {"index": 0, "message": told, "finish_reason": "tool_calls"}
+    body = {"id": "c", "object": "chat.completion", "choices": [choice]}
+
+    async def script(call: Any, emit: Any) -> Completion:  # noqa: ANN401 the seam's
+        if call.body.messages[-1]["role"] == "tool":
+            return answer("It rains.")
+        await emit({"content": "Let me see."})
+        for index, made in enumerate(calls):
+            await emit({"tool_calls": [{**made, "index": index}]})
+        return Completion(body, answer().usage, "tool_calls", 0.01)
+
+    tools: Any = [{"name": name, "input_schema": {"type": "object"}} for name in ("ab", "cd")]
+    made = catalog(models=CAPABLE)
+    async with door({"eco-a": script}, catalog=made) as opened, client_of(opened) as client:
+        options: Any = {"model": "economy", "max_tokens": 99, "tools": tools}
+        async with client.messages.stream(**options, messages=ASKED) as stream:
+            final = await stream.get_final_message()
+        results: Any = [
+            {"type": "tool_result", "tool_use_id": "c0", "content": "rain"},
+            {"type": "tool_result", "tool_use_id": "c1", "content": "no", "is_error": True},
+        ]
+        turns: Any = [
+            *ASKED,
+            {"role": "assistant", "content": [block.to_dict() for block in final.content]},
+            {"role": "user", "content": results},
+        ]
+        last = await client.messages.create(**options, messages=turns)
+        sent = opened.stage.calls[-1].body.messages
+    assert [block.type for block in final.content] == ["text", "tool_use", "tool_use"]
+    assert [b.input for b in final.content if b.type == "tool_use"] == [{"x": 1}, {"y": 2}]
+    assert final.stop_reason == "tool_use"
+    assert [message["role"] for message in sent] == ["user", "assistant", "tool", "tool"]
+    assert sent[-1]["content"] == "Error:\nno"
+    assert last.content[0].type == "text"
+
+
+async def test_thoughts_keep_their_signatures_and_stand_first() -> None:
+    blocks = [{"type": "thinking", "thinking": "Hm.", "signature": "s1g"}]
+    told: dict[str, Any] = {"role": "assistant", "content": "42", "reasoning_content": "Hm."}
+    told |= {"thinking_blocks": blocks}
+    choice = {"index": 0, "message": told, "finish_reason": "stop"}
+    body = {"id": "c", "object": "chat.completion", "choices": [choice]}
+
+    async def script(_call: Any, emit: Any) -> Completion:  # noqa: ANN401 the seam's
+        await emit({"reasoning_content": "Hm."})
+        await emit({"content": "42"})
+        return Completion(body, answer().usage, "stop", 0.01)
+
+    made = catalog(models=CAPABLE)
+    async with door({"eco-a": script}, catalog=made) as opened, client_of(opened) as client:
+        async with client.messages.stream(
+            model="economy",
+            max_tokens=3_000,
+            messages=ASKED,
+            thinking={"type": "enabled", "budget_tokens": 2_000},
+        ) as stream:
+            final = await stream.get_final_message()
+        assert opened.stage.calls[0].body.model_extra == {"reasoning_effort": "low"}
+    assert [block.type for block in final.content] == ["thinking", "text"]
+    assert final.content[0].type == "thinking"
+    assert final.content[0].signature == "s1g"
+
+
+async def test_errors_have_their_status_and_type() -> None:
+    refused = fails(RequestRejected(message="too hot"))
+    async with door({"eco-a": refused}) as opened, client_of(opened) as client:
+        for stream in (False, True):
+            with pytest.raises(anthropic.BadRequestError) as caught:
+                await client.messages.create(
+                    model="economy", max_tokens=9, messages=ASKED, stream=stream
+                )
+            assert caught.value.type == "invalid_request_error"
+            assert "too hot" in caught.value.message
+        with pytest.raises(anthropic.NotFoundError):
+            await client.messages.create(model="nothing", max_tokens=9, messages=ASKED)
+
+
+async def test_keys_by_either_header_models_and_counts() -> None:
+    key = make_key("team-a", "s" * 43)
+    made = catalog(gateway={"keys": {"team-a": {"sha256": hash_of(key), "tenant": "t"}}})
+    async with door(catalog=made, anonymous=None) as opened:
+        async with client_of(opened, api_key=key) as client:
+            counted = await client.messages.count_tokens(model="economy", messages=ASKED)
+            listed = [model.id async for model in client.models.list()]
+            one = await client.models.retrieve("small")
+        async with client_of(opened) as stranger:
+            with pytest.raises(anthropic.AuthenticationError) as caught:
+                await stranger.messages.create(model="economy", max_tokens=9, messages=ASKED)
+        headers = {"x-api-key": key, "anthropic-version": "2023-06-01"}
+        async with httpx2.AsyncClient(base_url=opened.address, headers=headers) as raw:
+            sent: Any = {"model": "economy", "max_tokens": 9, "messages": ASKED}
+            old = await raw.post("/anthropic/v1/messages?beta=true", json=sent)
+            lost = await raw.get("/messages")
+    assert 5 <= counted.input_tokens <= 20
+    assert listed[:2] == ["auto", "economy"]
+    assert one.display_name == "small"
+    assert caught.value.type == "authentication_error"
+    assert old.json()["content"][0]["text"] == "42"
+    assert lost.status_code == 404
+    assert lost.json()["error"]["type"] == "not_found_error"
