@@ -8,7 +8,7 @@ from starlette.types import ASGIApp
 from gateway.serve.access_log import AccessLog
 from gateway.serve.completions import CompletionEndpoint, GatewayDependencies
 from gateway.serve.listing import HealthEndpoint, ModelsEndpoint, UnknownPath
-from gateway.serve.spoken_dialect import CHAT, MESSAGES
+from gateway.serve.spoken_dialect import CHAT_DIALECT, MESSAGES_DIALECT
 from gateway.serve.token_count import TokenCountEndpoint
 from observability.metrics.registry import MetricsRegistry
 
@@ -16,10 +16,10 @@ from observability.metrics.registry import MetricsRegistry
 def gateway_application(gateway: GatewayDependencies, metrics: MetricsRegistry) -> ASGIApp:
     """Every path of the gateway."""
     models = ModelsEndpoint(gateway, int(time.time()))
-    messages, count = CompletionEndpoint(gateway, MESSAGES), TokenCountEndpoint(gateway)
+    messages, count = CompletionEndpoint(gateway, MESSAGES_DIALECT), TokenCountEndpoint(gateway)
     health = HealthEndpoint(gateway)
     routes = [
-        Route("/v1/chat/completions", CompletionEndpoint(gateway, CHAT)),
+        Route("/v1/chat/completions", CompletionEndpoint(gateway, CHAT_DIALECT)),
         # some point Anthropic's clients at a folder of its own
         *(Route(f"{base}/v1/messages", messages) for base in ("", "/anthropic")),
         *(Route(f"{base}/v1/messages/count_tokens", count) for base in ("", "/anthropic")),

@@ -13,7 +13,7 @@ from gateway.openai_chat.models import openai_model, openai_models
 from gateway.serve.completions import GatewayDependencies
 from gateway.serve.connection import Connection
 from gateway.serve.responses import send_error
-from gateway.serve.spoken_dialect import MESSAGES, spoken_dialect
+from gateway.serve.spoken_dialect import MESSAGES_DIALECT, spoken_dialect
 from runtime.config.catalog import Catalog
 
 _JSON: Final[Mapping[str, str]] = {"cache-control": "no-store"}
@@ -72,7 +72,7 @@ class ModelsEndpoint:
         if isinstance(caller, ApiError):
             return caller
         models = listed_models(self._gateway.config())
-        anthropic = spoken_dialect(connection.scope) is MESSAGES
+        anthropic = spoken_dialect(connection.scope) is MESSAGES_DIALECT
         if model_id is None:
             listing = anthropic_models if anthropic else openai_models
             return listing(models, self._created)

@@ -8,12 +8,12 @@ from gateway.answers.dialect import HttpDialect
 from gateway.anthropic_messages.dialect import AnthropicMessages
 from gateway.openai_chat.dialect import OpenAIChat
 
-CHAT: Final = OpenAIChat()
-MESSAGES: Final = AnthropicMessages()
+CHAT_DIALECT: Final = OpenAIChat()
+MESSAGES_DIALECT: Final = AnthropicMessages()
 
 
 def spoken_dialect(scope: Scope) -> HttpDialect:
     """Anthropic's clients send their version with each request."""
     if any(name.lower() == b"anthropic-version" for name, _ in scope["headers"]):
-        return MESSAGES
-    return MESSAGES if "/messages" in scope["path"] else CHAT
+        return MESSAGES_DIALECT
+    return MESSAGES_DIALECT if "/messages" in scope["path"] else CHAT_DIALECT

@@ -8,7 +8,7 @@ from gateway.errors.api_error import ApiError
 from gateway.serve.completions import GatewayDependencies
 from gateway.serve.connection import Connection
 from gateway.serve.responses import send_error
-from gateway.serve.spoken_dialect import MESSAGES
+from gateway.serve.spoken_dialect import MESSAGES_DIALECT
 from gateway.serve.submissions import parse_json
 
 
@@ -24,7 +24,7 @@ class TokenCountEndpoint:
         connection.info.route = "messages"
         call = await self._call(connection)
         if isinstance(call, ApiError):
-            return await send_error(connection, MESSAGES, call)
+            return await send_error(connection, MESSAGES_DIALECT, call)
         body = b'{"input_tokens":%d}' % call.input_tokens
         return await connection.respond(200, {"x-switchgear-estimate": "true"}, body)
 
