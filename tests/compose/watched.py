@@ -14,7 +14,7 @@ from urllib.request import urlopen
 from observability.dashboards.build import DASHBOARDS
 
 PATIENCE_S: Final = 120
-SERVICES: Final = {"router", "economy", "standard", "premium", "ledger"}
+SERVICES: Final = {"router", "economy", "standard", "premium", "gateway", "ledger"}
 QUIET: Final = {
     "Failures by code", "Consumer lag", "Dead letters", "Redeliveries", "Reroutes and retries",
     "Went on without Redis", "Refused by the router", "Changes of circuit breakers", "Budget used",

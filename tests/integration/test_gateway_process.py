@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import anthropic
 import httpx2
 import openai
 import pytest
@@ -60,6 +61,22 @@ async def test_tools_and_structured_output(running: Stack) -> None:
     assert called.choices[0].finish_reason == "tool_calls"
     assert called.choices[0].message.tool_calls
     assert '"city"' in (shaped.choices[0].message.content or "")
+
+
+@pytest.mark.timeout(180)
+async def test_the_whole_stack_answers_anthropics_sdk(running: Stack) -> None:
+    options: Any = {"model": "premium", "max_tokens": 3_000, "messages": ASKED}
+    tool: Any = {"name": "weather", "input_schema": {"type": "object", "properties": {}}}
+    thinking: Any = {"type": "enabled", "budget_tokens": 1_024}
+    async with anthropic.AsyncAnthropic(base_url=running.gateway, api_key="none") as client:
+        async with client.messages.stream(**options) as stream:
+            said = await stream.get_final_message()
+        called = await client.messages.create(**options, tools=[tool], tool_choice={"type": "any"})
+        async with client.messages.stream(**options, thinking=thinking) as stream:
+            thought = await stream.get_final_message()
+    assert [block.type for block in said.content] == ["text"]
+    assert called.stop_reason == "tool_use"
+    assert [block.type for block in thought.content] == ["thinking", "text"]
 
 
 @pytest.mark.timeout(180)

@@ -104,7 +104,9 @@ def test_a_service_is_reachable_from_this_machine_alone_and_pinned(name: str) ->
         )
 
 
-@pytest.mark.parametrize("name", ["router", "economy", "ledger", "live", "prometheus", "grafana"])
+@pytest.mark.parametrize(
+    "name", ["router", "economy", "gateway", "ledger", "live", "prometheus", "grafana"]
+)
 def test_it_has_no_more_rights_than_it_needs(name: str) -> None:
     service = SERVICES[name]
     assert service["read_only"] is True
@@ -113,8 +115,8 @@ def test_it_has_no_more_rights_than_it_needs(name: str) -> None:
     assert service["healthcheck"]["test"][0] == "CMD"
 
 
-@pytest.mark.parametrize("name", ["ledger", "live", "prometheus", "grafana"])
-def test_what_only_watches_has_no_key_of_a_provider(name: str) -> None:
+@pytest.mark.parametrize("name", ["gateway", "ledger", "live", "prometheus", "grafana"])
+def test_what_calls_no_provider_has_no_key_of_one(name: str) -> None:
     assert not [key for key in SERVICES[name].get("environment", {}) if key.endswith("API_KEY")]
 
 
