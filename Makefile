@@ -57,6 +57,10 @@ coverage: $(READY) ## branch coverage of the unit tests; pure rooms must reach 9
 mutants: $(READY) ## mutation tests of plan, breaker, watermark, limits and outcome policy (half an hour)
 	$(NICE) $(BIN)/python -m dev.mutants
 
+FUZZ ?= --count 100000 --seed 1
+fuzz: $(READY)   ## damaged streams of every dialect against the laws of reading (FUZZ="--count 1000000")
+	$(NICE) $(BIN)/python -m dev.fuzz_streams $(FUZZ)
+
 fmt: $(READY)    ## format, and mend what the linter can mend
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
@@ -100,4 +104,4 @@ clean:           ## remove what setup, tests and demo made
 	rm -rf .venv var mutants build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup embedder model demo up test unit coverage mutants fmt docs check bench train chaos resilience lock clean
+.PHONY: help setup embedder model demo up test unit coverage mutants fuzz fmt docs check bench train chaos resilience lock clean

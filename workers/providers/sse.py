@@ -1,12 +1,14 @@
 """Server-Sent Events parser: the data of each event, in any chunking.
 
 Only what LLM providers send: `data` lines (several are joined by a newline) and comments. `event`,
-`id` and `retry` lines are skipped: every provider repeats the type in its data.
+`id` and `retry` lines are skipped: every provider repeats the type in its data. Any other line is
+taken for data that has lost its mark: as JSON it is read, as damage it is seen, not skipped.
 """
 
 from typing import Final
 
 _BOM: Final = b"\xef\xbb\xbf"
+_SKIPPED: Final = (b"event:", b":", b"id:", b"retry:")
 
 
 class SseParser:
@@ -36,6 +38,9 @@ class SseParser:
         if not self._begun:
             self._begun = True
             lines[0] = lines[0].removeprefix(_BOM)
+        return self._events(lines)
+
+    def _events(self, lines: list[bytes]) -> list[bytes]:
         events = []
         for raw in lines:
             line = raw.removesuffix(b"\r")
@@ -44,8 +49,17 @@ class SseParser:
             elif not line and self._data:
                 events.append(b"\n".join(self._data))
                 self._data.clear()
+            elif line and not _is_skipped(line):
+                self._data.append(line)
         return events
 
     def close(self) -> list[bytes]:
         """The data of an event whose end the server left out, as some do behind their last one."""
         return self.feed(b"\n\n")
+
+
+def _is_skipped(line: bytes) -> bool:
+    """Comments and fields that no provider needs, unless a lost line end has put data into them."""
+    if line.startswith(_SKIPPED):
+        return b"{" not in line or line[:1] == b":"
+    return line.isspace()

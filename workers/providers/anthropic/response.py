@@ -27,6 +27,7 @@ _REASONS: Final = {
     "refusal": "refusal",
 }
 
+_PIECES: Final = {"text_delta", "input_json_delta", "thinking_delta", "signature_delta"}
 _SERVICE_TIERS: Final = {"standard": "default", "priority": "priority"}
 """Anthropic's name for how it served the call → OpenAI's; its batches answer elsewhere."""
 
@@ -145,15 +146,17 @@ class AnthropicReader:
 
     def _read(self, events: Sequence[bytes]) -> Iterator[Delta]:
         for event in events:
+            if self.ended:  # how the bytes were split must not decide what counts
+                return
             if event.strip() and (delta := self._event(from_json(event))) is not None:
                 yield delta
 
     def _event(self, event: Mapping[str, Any]) -> Delta | None:
         match event.get("type"):
             case "content_block_delta":
-                return self._delta(event.get("index"), mapping_of(event.get("delta")))
+                return self._delta(event.get("index"), mapping_of(event["delta"]))
             case "content_block_start":
-                block = mapping_of(event.get("content_block"))
+                block = mapping_of(event["content_block"])
                 return _begin_block(self._assembly, event.get("index"), block)
             case "message_start":
                 message = mapping_of(event.get("message"))
@@ -165,22 +168,33 @@ class AnthropicReader:
                 self._count(event.get("usage"))
             case "message_stop":
                 self.ended = True
-            case "error":
-                self._error, self.ended = error_in_stream(event), True
-            case None if event.get("error"):
-                self._error, self.ended = error_in_stream(event), True
+            case _:
+                return self._odd_event(event)
+        return None
+
+    def _odd_event(self, event: Mapping[str, Any]) -> Delta | None:
+        """An error, or an event that is known by what it holds, whatever it is called."""
+        if event.get("type") == "error" or (event.get("type") is None and event.get("error")):
+            self._error, self.ended = error_in_stream(event), True
+        elif "delta" in event:
+            return self._delta(event.get("index"), mapping_of(event["delta"]))
+        elif "content_block" in event:
+            block = mapping_of(event["content_block"])
+            return _begin_block(self._assembly, event.get("index"), block)
         return None
 
     def _delta(self, index: object, delta: Mapping[str, Any]) -> Delta | None:
-        match delta.get("type"):
-            case "text_delta":
-                return self._assembly.add_text(delta.get("text"))
-            case "input_json_delta":
-                return self._assembly.add_arguments(index, delta.get("partial_json"))
-            case "thinking_delta":
-                return self._assembly.add_thinking(index, delta.get("thinking"))
-            case "signature_delta":
-                self._assembly.add_signature(index, delta.get("signature"))
+        """A piece is known by its field; a known type without its field is damage (KeyError)."""
+        if "text" in delta:
+            return self._assembly.add_text(delta["text"])
+        if "partial_json" in delta:
+            return self._assembly.add_arguments(index, delta["partial_json"])
+        if "thinking" in delta:
+            return self._assembly.add_thinking(index, delta["thinking"])
+        if "signature" in delta:
+            self._assembly.add_signature(index, delta["signature"])
+        elif delta.get("type") in _PIECES or delta.keys() == {"type"}:
+            raise ValueError("a piece without its field")
         return None
 
     def _count(self, value: object) -> None:
@@ -211,6 +225,16 @@ def _begin_block(assembly: AnswerAssembly, index: object, block: Mapping[str, An
         case "redacted_thinking":
             assembly.add_redacted_thinking(index, block.get("data"))
         case "tool_use":
-            given = block.get("input")
-            return assembly.begin_tool_call(index, block.get("id"), block.get("name"), given)
+            return _begin_call(assembly, index, block)
+        case str(kind) if kind.endswith(("tool_use", "tool_result")):  # of the provider's own tools
+            assembly.begin_other(index)
+        case _ if "name" in block and "input" in block:  # a call, whatever it is called
+            return _begin_call(assembly, index, block)
+        case _:
+            assembly.begin_other(index)
     return None
+
+
+def _begin_call(assembly: AnswerAssembly, index: object, block: Mapping[str, Any]) -> Delta:
+    given = block.get("input")
+    return assembly.begin_tool_call(index, block.get("id"), block.get("name"), given)

@@ -90,6 +90,8 @@ class BedrockReader:
     def feed(self, received: bytes) -> Iterator[Delta]:
         """The deltas that `received` completes."""
         for message in self._events.feed(received):
+            if self.ended:  # how the bytes were split must not decide what counts
+                return
             if (delta := self._event(message)) is not None:
                 yield delta
 
@@ -117,15 +119,10 @@ class BedrockReader:
             return None
         match headers[":event-type"]:
             case "contentBlockDelta":
-                index, delta = event.get("contentBlockIndex"), mapping_of(event.get("delta"))
+                index, delta = event.get("contentBlockIndex"), mapping_of(event["delta"])
                 return _add_delta(self._assembly, index, delta)
             case "contentBlockStart":
-                use = mapping_of(event.get("start")).get("toolUse")
-                if use:
-                    index = event.get("contentBlockIndex")
-                    return self._assembly.begin_tool_call(
-                        index, use.get("toolUseId"), use.get("name")
-                    )
+                return _begin_block(self._assembly, event)
             case "messageStop":
                 self._reason = event["stopReason"]
             case "metadata":
@@ -166,6 +163,20 @@ def _add_block(assembly: AnswerAssembly, index: int, block: Mapping[str, Any]) -
             assembly.begin_tool_call(index, use.get("toolUseId"), use.get("name"), given)
 
 
+def _begin_block(assembly: AnswerAssembly, event: Mapping[str, Any]) -> Delta | None:
+    """The start of a block: of a tool call it tells the name. It is known by that name."""
+    index = event.get("contentBlockIndex")
+    for start in event.values():
+        for kind, block in start.items() if isinstance(start, Mapping) else ():
+            use = mapping_of(block)
+            if "name" in use and use.get("type") != "server_tool_use":
+                return assembly.begin_tool_call(index, use.get("toolUseId"), use["name"])
+            if kind == "toolUse" and "name" not in use:
+                raise ValueError("a tool call without a name")
+            assembly.begin_other(index)
+    return None
+
+
 def _add_delta(assembly: AnswerAssembly, index: object, delta: Mapping[str, Any]) -> Delta | None:
     match delta:
         case {"text": text}:
@@ -178,4 +189,12 @@ def _add_delta(assembly: AnswerAssembly, index: object, delta: Mapping[str, Any]
             assembly.add_signature(index, piece)
         case {"reasoningContent": {"redactedContent": data}}:
             assembly.add_redacted_thinking(index, data)
+        case {"toolUse": _} | {"reasoningContent": _}:
+            raise ValueError("a piece without its field")
+        case _ if any(map(_says_something, delta.values())):
+            raise ValueError("a piece of a kind that isn't known")
     return None
+
+
+def _says_something(value: object) -> bool:
+    return isinstance(value, str) or not mapping_of(value).keys().isdisjoint({"text", "input"})

@@ -40,6 +40,7 @@ class AnswerAssembly:
         self._thoughts: list[_Thought] = []
         self._call_at: dict[int, _ToolCall] = {}
         self._thought_at: dict[int, _Thought] = {}
+        self._others: set[int] = set()
 
     def add_text(self, piece: object) -> Delta | None:
         """A piece of what the model says; None when it holds nothing."""
@@ -88,11 +89,19 @@ class AnswerAssembly:
             self._call_at[index] = call
         return _tool_delta({"name": call.name, "arguments": "".join(call.arguments)}, call, own_id)
 
+    def begin_other(self, index: object) -> None:
+        """A block that has no place in an answer, such as a tool that the provider runs itself."""
+        if isinstance(index, int):
+            self._others.add(index)
+            self._call_at.pop(index, None)
+
     def add_arguments(self, index: object, piece: object) -> Delta | None:
         """A piece of a tool call's arguments. Raises ValueError when no call has begun."""
         if not piece:
             return None
         call = self._call_at.get(index) if isinstance(index, int) else None
+        if call is None and index in self._others:
+            return None
         if call is None:
             if not self._calls:
                 raise ValueError("arguments before a tool call")
@@ -168,6 +177,8 @@ def _text(arguments: object) -> str:
 
 
 def _whole(call: _ToolCall) -> dict[str, Any]:
+    if not call.name:
+        raise ValueError("a tool call without a name")
     arguments = "".join(call.arguments) or "{}"
     function = {"name": call.name, "arguments": arguments}
     return {"id": call.id, "type": "function", "function": function}

@@ -30,6 +30,9 @@ from workers.providers.openai.usage import openai_usage
 from workers.providers.sse import SseParser
 
 _DONE: Final = b"[DONE]"
+_CHUNK: Final = "chat.completion.chunk"
+_REPORTS: Final = ("content_filter", "message", "logprobs")
+"""How the names of a choice's objects begin, when it has no delta."""
 _FAILED_ANSWER: Final = ErrorReport(500, ("error",), "the provider ended the answer with an error")
 
 
@@ -91,6 +94,8 @@ class OpenAiReader:
 
     def _read(self, events: Sequence[bytes]) -> Iterator[Delta]:
         for event in events:
+            if self.ended:  # how the bytes were split must not decide what counts
+                return
             data = event.strip()
             if data == _DONE:
                 self.ended = True
@@ -108,7 +113,11 @@ class OpenAiReader:
         if usage := mapping_of(chunk.get("usage")):
             self._usage_block = usage
         choices = chunk.get("choices")
-        return self._choice(choices[0]) if choices else None
+        if choices:
+            return self._choice(choices[0])
+        if choices is None and chunk.get("object") == _CHUNK:
+            raise ValueError("a chunk without choices")
+        return None
 
     def _choice(self, choice: Mapping[str, Any]) -> Delta | None:
         if (reason := choice.get("finish_reason")) is not None:
@@ -119,8 +128,10 @@ class OpenAiReader:
         # Azure's filter reports come in choices without a delta, or with null for one; a whole
         # message in an event counts, unless it only repeats what came in pieces
         delta = choice.get("delta")
-        if delta is None and not self._pieces:
-            delta = choice.get("message")
+        if delta is None:
+            _check_bare(choice)
+            if not self._pieces:
+                delta = choice.get("message")
         return self._delta(mapping_of(delta)) or None
 
     def _delta(self, given: Mapping[str, Any]) -> Delta:
@@ -142,6 +153,10 @@ class OpenAiReader:
         message: dict[str, Any] = {"role": "assistant", "content": None}
         message |= {name: joined_texts(pieces) for name, pieces in self._pieces.items()}
         if calls := self._calls.whole():
+            functions = [call["function"] for call in calls]
+            nameless = any(each["arguments"] and not each["name"] for each in functions)
+            if nameless or self._calls.unreadable:
+                raise ValueError("a tool call that came in part")
             message["tool_calls"] = calls
             message["content"] = message["content"] or None
         choice = {"index": 0, "message": message, "finish_reason": self._reason}
@@ -169,18 +184,36 @@ def plain_content(message: Mapping[str, Any]) -> dict[str, Any]:
     return plain
 
 
+def _check_bare(choice: Mapping[str, Any]) -> None:
+    """A choice without a delta holds reports. Raises ValueError for an object of another name.
+
+    It may be the delta, and an answer without it would be a shorter one.
+    """
+    for name, value in choice.items():
+        if isinstance(value, Mapping) and not name.startswith(_REPORTS):
+            raise ValueError("a choice without a delta")
+
+
 def _texts(content: object) -> tuple[list[str], list[str]]:
-    """(texts, thoughts) of content in parts; parts of other kinds have no place in an answer."""
+    """(texts, thoughts) of content in parts; parts of other kinds have no place in an answer.
+
+    A part is known by its field, whatever its type is called. Raises ValueError for a known type
+    without its field.
+    """
     texts: list[str] = []
     thoughts: list[str] = []
     for part in content if isinstance(content, list) else [content]:
         match part:
-            case str(text) | {"type": "text" | "output_text", "text": str(text)}:
+            case str(text) | {"text": str(text)}:
                 texts.append(text)
-            case {"type": "thinking", "thinking": str(text)}:
+            case {"thinking": str(text)}:
                 thoughts.append(text)
-            case {"type": "thinking", "thinking": list(inner)}:
+            case {"thinking": list(inner)}:
                 thoughts += _texts(inner)[0]
+            case {"type": "text" | "output_text" | "thinking", **rest} if not (
+                rest.keys() & {"text", "thinking"}
+            ):
+                raise ValueError("a part without its text")
     return texts, thoughts
 
 

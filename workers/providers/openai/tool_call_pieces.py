@@ -13,6 +13,7 @@ from pydantic_core import from_json, to_json
 from workers.providers.base.json_values import mapping_of
 from workers.providers.openai.field_pieces import joined_texts
 
+_FUNCTION: Final = {"name", "arguments"}
 _OWN: Final = {"index", "id", "type", "function"}
 
 
@@ -40,6 +41,8 @@ class ToolCallPieces:
     def __init__(self) -> None:
         self._calls: list[_ToolCall] = []
         self._by_index: dict[int, _ToolCall] = {}
+        self.unreadable = False
+        """A piece held neither a name nor arguments, but something else: the calls lack it."""
 
     def add(self, pieces: object) -> list[dict[str, Any]]:
         """The pieces as OpenAI would have sent them: each with its call's index, names once."""
@@ -52,6 +55,8 @@ class ToolCallPieces:
 
     def _add(self, piece: Mapping[str, Any]) -> dict[str, Any]:
         function = mapping_of(piece.get("function"))
+        if function and function.keys().isdisjoint(_FUNCTION):
+            self.unreadable = True
         name, call_id = _text(function.get("name")), _text(piece.get("id"))
         index = piece.get("index")
         number = index if isinstance(index, int) else None
