@@ -9,17 +9,25 @@ the provider. A request with `cache.mode` = `only-if-cached` that isn't a Hit is
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Final
+from typing import Final, assert_never
 
 from redis.asyncio import Redis
 
-from cache.identity.cacheable import refuse_answer, refuse_question
+from cache.identity.cacheable import (
+    DoNotKeep,
+    Keep,
+    KeepBriefly,
+    Retention,
+    refuse_answer,
+    retention_of,
+)
 from cache.identity.key import NotCacheable
 from cache.identity.terms import LookupTerms, lookup_terms
 from cache.results.lookup_result import Bypass, Hit, LookupResult, Miss, Refresh, ShadowCheck
 from cache.semantic.embedder import Embedder
+from cache.semantic.recogniser_file import load_recogniser
 from cache.semantic.semantic_search import NoMatch, SemanticMatch, SemanticSearch
 from cache.semantic.vector_index import VectorIndex
 from cache.shadow_checks import AnswerComparison, AnswerSimilarity, ShadowChecks
@@ -70,6 +78,7 @@ class CacheLookup:
         budget_s = settings.budget_ms / 1000
         reads = BatchedReads(redis, budget_s)
         self._settings = settings
+        self._recogniser = load_recogniser(settings.recogniser)
         self._policy = lru_cache(maxsize=4096)(settings.policy)
         trips = PipelineLane(redis)
         self._store = store = EntryStore(trips, reads, settings.key_prefix)
@@ -140,7 +149,7 @@ class CacheLookup:
         self, request: Request, route: Route, now_ms: int, span: OpenSpan
     ) -> LookupResult:
         """Cheapest step first: one read, then the embedding and the search, then the wait."""
-        policy = self._policy(request.tenant, route.tier)
+        policy = self._policy(request.tenant, route.tier, request.routing.task)
         terms = lookup_terms(request, route, policy, self._settings, now_ms)
         if isinstance(terms, NotCacheable):
             return _bypass(terms.reason)
@@ -151,10 +160,35 @@ class CacheLookup:
         hit = await self._direct_hit(terms, read, span)
         if hit is not None:
             return hit
-        near = await self._semantic_hit(terms, read.version, span)
+        return await self._miss_or_near_hit(terms, read.version, span)
+
+    async def _miss_or_near_hit(
+        self, terms: LookupTerms, version: str, span: OpenSpan
+    ) -> LookupResult:
+        """What there is beyond the very words, as far as the question's answer may be kept."""
+        # asked only now: an answer to a question that binds it is never stored, so never hit
+        retention = self._retention(terms)
+        match retention:
+            case DoNotKeep(reason=reason):
+                return _bypass(reason)
+            case KeepBriefly(reason=reason):
+                ttl_s = min(terms.ttl_s, terms.policy.unsure_ttl_s)
+                policy = terms.policy.model_copy(update={"stale_s": 0.0})
+                brief = replace(terms, ttl_s=ttl_s, policy=policy)
+                return await self._lead_or_follow(brief, version, NoMatch(reason), span)
+            case Keep():
+                near = await self._semantic_hit(terms, version, span)
+            case _:
+                assert_never(retention)
         if isinstance(near, NoMatch):
-            return await self._lead_or_follow(terms, read.version, near, span)
+            return await self._lead_or_follow(terms, version, near, span)
         return near
+
+    def _retention(self, terms: LookupTerms) -> Retention:
+        text, policy = terms.question.text, terms.policy
+        return retention_of(
+            text, policy, self._recogniser, about=terms.about, has_history=terms.has_history
+        )
 
     async def _read(self, terms: LookupTerms) -> StoreRead | Unavailable:
         return await self._store.read(terms.question.tenant, terms.question.entry)
@@ -167,6 +201,8 @@ class CacheLookup:
         step: Final = "exact" if entry.exact == terms.question.exact else "canonical"
         score = 1.0 if step == "exact" else CANONICAL_SCORE
         if score < terms.min_confidence:
+            return None
+        if step == "canonical" and not isinstance(self._retention(terms), Keep):
             return None
         name = terms.question.entry
         self._hit_accounting.count_hit(terms.question.tenant, name, entry.cost_micro_usd)
@@ -187,12 +223,8 @@ class CacheLookup:
 
     async def _semantic_hit(
         self, terms: LookupTerms, version: str, span: OpenSpan
-    ) -> Hit | Bypass | NoMatch:
+    ) -> Hit | NoMatch:
         """A hit in other words; NoMatch knows where the question lies for those to come."""
-        # asked only now: an answer to such a question is never stored, so never hit
-        refusal = refuse_question(terms.question.text, terms.policy)
-        if refusal is not None:
-            return _bypass(refusal)
         if self._semantic is None or "semantic" not in terms.policy.steps:
             return NoMatch(None)
         if not terms.may_read:

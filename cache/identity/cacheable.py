@@ -1,61 +1,50 @@
 """Cacheability rules for requests, questions and answers. May this serve a second caller?
 
-A reason in words means no. Questions about the moment ("today", "latest") or about the person who
-asks ("my order") have no answer that serves a second asker.
+A reason in words means no. Questions about the moment ("today", "latest"), about the person who
+asks ("my order") or about a conversation that isn't in the request have no answer that serves a
+second asker. What the caller declares comes first, then the signs of a person, then the recogniser.
 """
 
 import re
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias, assert_never
 
-from producers.contract import ChatBody, Done
+from cache.identity.recogniser import BOUND_KINDS, BoundKind, Recogniser
+from producers.contract import CacheSubject, ChatBody, Done
 from runtime.config.sections.cache import CachePolicy
+
+_DECLARED_ONLY: Final = "kept only when the caller declares what it is about"
+_EMAIL_ADDRESS: Final = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}\.\w{2,}")
+_CONTACT_NUMBER: Final = re.compile(r"\b\d{3}[ -]\d{3,4}[ -]\d{3,4}\b|\+\d[\d ()-]{7,18}\d")
+_LONG_NUMBER: Final = re.compile(r"\b\d(?:[ -]?\d){6,18}\b")
+_CARD_DIGITS: Final = range(13, 20)
+_REASONS: Final[dict[BoundKind, str]] = {
+    "moment": "about the moment",
+    "person": "about the person who asks",
+    "conversation": "about this conversation",
+}
 
 
 @dataclass(frozen=True, slots=True)
-class TextPattern:
-    """A regular expression behind a cheap test for words."""
-
-    words: tuple[str, ...]
-    """In small letters; any text that the expression finds has one of them.
-
-    Looking for them first is 20 times cheaper, and most texts have none.
-    """
-    expression: re.Pattern[str]
-
-    def matches(self, text: str, folded: str) -> bool:
-        """Whether the expression finds something. folded: `text` in small letters."""
-        return any(word in folded for word in self.words) and bool(self.expression.search(text))
+class Keep:
+    """The answer may serve others, by every step, for the policy's time to live."""
 
 
-def _pattern(words: str, expression: str) -> TextPattern:
-    return TextPattern(tuple(words.split("|")), re.compile(expression, re.IGNORECASE))
+@dataclass(frozen=True, slots=True)
+class KeepBriefly:
+    """It can't be told: the answer serves the very same words, for `unsure_ttl_s`."""
+
+    reason: str
 
 
-TIME_BOUND: Final = _pattern(
-    "today|tonight|tomorrow|yesterday|now|moment|current|latest|newest|recent|breaking|so far this"
-    "|this |next |last |time is|price|weather",
-    r"\b(?:today|tonight|tomorrow|yesterday|right now|just now|at the moment|currently|latest"
-    r"|newest|most recent|breaking news|so far this|(?:this|next|last) (?:week|weekend|month|"
-    r"morning|evening|monday|tuesday|wednesday|thursday|friday|saturday|sunday)"
-    r"|what time is it|current (?:time|date|price|weather|status|score)|(?:stock|share) price"
-    r"|weather (?:in|for|at|now)|price of (?:bitcoin|gold|oil))\b",
-)
-_HOW_TO: Final = re.compile(
-    r"\b(?:how (?:do|can|could|should|would|to)|what (?:is|are) the (?:best|easiest|right) way"
-    r"|is it (?:possible|safe|ok|legal)|ways to|steps to|best way)\b",
-    re.IGNORECASE,
-)
-POSSESSIVE: Final = _pattern("my|mine|our", r"\b(?:my|mine|our|ours)\b")
-PERSONAL: Final = _pattern(
-    "my|i live |i am called|who am i|remember",
-    r"\b(?:my name is|i live (?:in|at)|i am called|who am i|do you remember|remember (?:me|that i)"
-    r"|my (?:order|account|invoice|balance|appointment|booking|ticket|subscription|bill|contract)"
-    r" (?:number|id|status|history)|where is my|when (?:will|does) my|what (?:is|are|was) my)\b",
-)
-EMAIL_ADDRESS: Final = _pattern("@", r"[\w.+-]+@[\w-]+\.\w{2,}")
-_DIGITS: Final = re.compile(r"\d{3}")
-_LONG_NUMBER: Final = re.compile(r"\b\d{7,}\b|\b\d{3}[ -]\d{3,4}[ -]\d{3,4}\b")
+@dataclass(frozen=True, slots=True)
+class DoNotKeep:
+    """The answer serves no second asker: `reason`, which holds no word of the question."""
+
+    reason: str
+
+
+Retention: TypeAlias = Keep | KeepBriefly | DoNotKeep
 
 
 def refuse_request(body: ChatBody, text: str | None, policy: CachePolicy) -> str | None:
@@ -69,16 +58,80 @@ def refuse_request(body: ChatBody, text: str | None, policy: CachePolicy) -> str
     return None
 
 
-def refuse_question(text: str | None, policy: CachePolicy) -> str | None:
-    """Why no answer to this text can serve a second asker; to be asked before keeping one."""
-    if text is None:
-        return None
-    folded = text.casefold()
-    if not policy.allow_time_bound and TIME_BOUND.matches(text, folded):
-        return "about the moment"
-    if not policy.allow_personal and _personal(text, folded):
-        return "about the person who asks"
-    return None
+def retention_of(
+    text: str | None,
+    policy: CachePolicy,
+    recogniser: Recogniser,
+    *,
+    about: CacheSubject | None = None,
+    has_history: bool = False,
+) -> Retention:
+    """Whether an answer to this text may serve a second asker; to be asked before keeping one.
+
+    about: what the caller declares, which beats the recogniser. has_history: earlier turns are in
+    the request, so in the key too: then a question about them is one for all who had the same.
+    """
+    if about is not None:
+        return _declared(about, policy)
+    if policy.declared_only:
+        return DoNotKeep(_DECLARED_ONLY)
+    allowed = _allowed_kinds(policy, has_history=has_history)
+    if text is None or allowed == BOUND_KINDS:
+        return Keep()
+    return _recognised(text, BOUND_KINDS - allowed, recogniser)
+
+
+def _recognised(text: str, refused: frozenset[BoundKind], recogniser: Recogniser) -> Retention:
+    if "person" in refused and _names_a_person(text):
+        return DoNotKeep(_REASONS["person"])
+    recognition = recogniser.recognise(text)
+    shares = {kind: recognition.share(kind) for kind in refused}
+    bound, likeliest = sum(shares.values()), max(shares, key=shares.__getitem__)
+    if bound >= recognition.refuse:
+        return DoNotKeep(_REASONS[likeliest])
+    if bound >= recognition.doubt:
+        known = recognition.language is not None
+        return KeepBriefly(f"perhaps {_REASONS[likeliest]}" if known else "language not known")
+    if "person" in refused and _LONG_NUMBER.search(text):
+        return KeepBriefly("a long number may be somebody's")
+    return Keep()
+
+
+def _declared(about: CacheSubject, policy: CachePolicy) -> Retention:
+    match about:
+        case "everyone":
+            return Keep()
+        case "moment" if policy.allow_time_bound:
+            return Keep()
+        case "person" if policy.allow_personal:
+            return Keep()
+        case "moment" | "person" | "conversation":
+            return DoNotKeep(f"{_REASONS[about]}, as declared")
+        case _:
+            assert_never(about)
+
+
+def _allowed_kinds(policy: CachePolicy, *, has_history: bool) -> frozenset[BoundKind]:
+    allowed: dict[BoundKind, bool] = {
+        "moment": policy.allow_time_bound,
+        "person": policy.allow_personal,
+        "conversation": has_history,
+    }
+    return frozenset(kind for kind in BOUND_KINDS if allowed[kind])
+
+
+def _names_a_person(text: str) -> bool:
+    """An address, a telephone number or the number of a payment card."""
+    if ("@" in text and _EMAIL_ADDRESS.search(text)) or _CONTACT_NUMBER.search(text):
+        return True
+    return any(_is_card(found.group()) for found in _LONG_NUMBER.finditer(text))
+
+
+def _is_card(number: str) -> bool:
+    """By length and check digit (Luhn)."""
+    digits = [int(digit) for digit in number if digit.isdecimal()]
+    doubled = [digit * 2 - 9 * (digit > 4) for digit in digits[-2::-2]]  # noqa: PLR2004
+    return len(digits) in _CARD_DIGITS and (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
 
 
 def refuse_answer(done: Done, policy: CachePolicy) -> str | None:
@@ -91,14 +144,6 @@ def refuse_answer(done: Done, policy: CachePolicy) -> str | None:
         if done.cost_micro_usd is None or policy.min_cost_micro_usd <= done.cost_micro_usd
         else "cheaper than what is worth keeping"
     )
-
-
-def _personal(text: str, folded: str) -> bool:
-    if PERSONAL.matches(text, folded) or EMAIL_ADDRESS.matches(text, folded):
-        return True
-    if _DIGITS.search(text) and _LONG_NUMBER.search(text):
-        return True
-    return POSSESSIVE.matches(text, folded) and _HOW_TO.search(text) is None
 
 
 def _refuse_choice(choice: dict[str, Any]) -> str | None:

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from cache.identity.cacheable import refuse_request
 from cache.identity.key import NotCacheable, Question, model_class, question_of
-from producers.contract import Request, Route
+from producers.contract import CacheSubject, Request, Route
 from runtime.config.sections.cache import CachePolicy, CacheSettings
 
 
@@ -32,6 +32,10 @@ class LookupTerms:
     """Whether a stored answer may be served."""
     may_store: bool = True
     """Whether the answer may be stored."""
+    about: CacheSubject | None = None
+    """What the caller declares the question to be about."""
+    has_history: bool = False
+    """Whether earlier turns are part of the request, and so of its key."""
     may_wait: bool = False
     """Whether one of several callers with this question may call for all of them."""
 
@@ -66,5 +70,7 @@ def lookup_terms(
         group=f"scope:{control.scope}" if control.scope else model,
         may_read=control.mode != "no-cache",
         may_store=control.mode != "no-store",
+        about=control.about,
+        has_history=any(turn["role"] != "system" for turn in request.body.messages[:-1]),
         may_wait=control.mode == "default" and policy.single_flight,
     )

@@ -31,7 +31,8 @@ WHERE repeats >= 3
 ORDER BY repeats * tokens DESC, tenant, provider, model, prefix_hash LIMIT 20
 
 -- name: MissedDuplicate
--- Repeats of a prompt, in the same tier, within a day of its last answer.
+-- Repeats of a prompt, in the same tier, within a day of its last answer. What the cache left alone
+-- for safety, or on the caller's word, is no waste: another asker must not get that answer.
 WITH seen AS (
     SELECT tenant, coalesce(cache_reason, cache_result) AS reason, cache_result, cost,
         at_ms - max(at_ms) OVER (
@@ -45,6 +46,11 @@ missed AS (
     SELECT tenant, reason, count(*) AS repeats, sum(cost) AS paid
     FROM seen
     WHERE gap <= 86400000 AND cache_result <> 'hit' AND cost > 0
+        AND (reason IS NULL OR (
+            left(reason, 6) <> 'about ' AND left(reason, 14) <> 'perhaps about '
+            AND left(reason, 13) <> 'a long number' AND left(reason, 14) <> 'kept only when'
+            AND left(reason, 12) <> 'language not'
+        ))
     GROUP BY tenant, reason
 )
 SELECT tenant, reason, repeats, paid

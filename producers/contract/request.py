@@ -1,7 +1,7 @@
 """Request message: an OpenAI chat with its tenant and what the caller demands."""
 
 from decimal import Decimal
-from typing import Annotated, Any, Final, Literal, NotRequired, Self
+from typing import Annotated, Any, Final, Literal, NotRequired, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator, with_config
 from typing_extensions import TypedDict
@@ -55,6 +55,10 @@ class ChatBody(BaseModel):
     response_format: dict[str, Any] | None = None
 
 
+CacheSubject: TypeAlias = Literal["everyone", "moment", "person", "conversation"]
+"""Whom or what an answer depends on."""
+
+
 class CacheControl(Message):
     """How the semantic cache may serve this request; a caller may raise the bar, never lower it."""
 
@@ -70,6 +74,10 @@ class CacheControl(Message):
 
     min_confidence: Annotated[float, Field(ge=0, le=1)] | None = None
     """The least score of a hit: 1 the same words, 0.99 the canonical form too, less: near ones."""
+
+    about: CacheSubject | None = None
+    """What the question is about, where the caller knows it; beats what the cache would guess.
+    `everyone`: one answer serves all. `moment`, `person`, `conversation`: it isn't kept."""
 
     tags: Annotated[tuple[Name, ...], Field(max_length=MAX_TAGS)] = ()
     """Labels of the entry, by which it can be invalidated, at most 20."""

@@ -39,7 +39,14 @@ class CachePolicy(Section):
     """What one tenant's entries may take in Redis; the least valuable go first."""
     allow_sampling: bool = False
     allow_time_bound: bool = False
+    """Also keeps answers about the moment; give them a short `ttl_s`."""
     allow_personal: bool = False
+    """Also keeps answers about the person who asks; only where one tenant is one person."""
+    declared_only: bool = False
+    """Keeps only answers to requests that declare `cache.about`; nothing is guessed."""
+    unsure_ttl_s: Seconds = 300
+    """Life of an entry whose question may be about the moment or a person; it serves the very same
+    words only."""
     max_question_chars: Annotated[int, Field(ge=1)] = 8_000
     max_semantic_chars: Annotated[int, Field(ge=1)] = 600
     max_answer_bytes: Annotated[int, Field(ge=1)] = 200_000
@@ -74,6 +81,8 @@ class CacheSettings(Section):
     """What differs there; only the keys that are written count."""
     tenants: dict[str, CachePolicy] = Field(default_factory=dict)
     """The same by tenant, whose word beats a tier's."""
+    tasks: dict[str, CachePolicy] = Field(default_factory=dict)
+    """The same by `routing.task`, whose word beats a tenant's: what is known of a kind of work."""
     knowledge_version: str = ""
     """Raise it when the facts behind the answers change; old entries are not found."""
     key_prefix: Annotated[str, Field(pattern=r"^[\w:.-]+$")] = named("cache")
@@ -85,15 +94,18 @@ class CacheSettings(Section):
     """Where near questions are searched; `auto` takes Redis vector sets when the server has them,
     else an index in this process."""
     embedder: EmbedderSettings = EmbedderSettings()
+    recogniser: str | None = None
+    """File of your own training in place of ours."""
     verifier: str | None = None
     """File of your own training in place of ours."""
     operating_points: str | None = None
     """File of your own calibration in place of ours."""
 
-    def policy(self, tenant: str, tier: str) -> CachePolicy:
-        """The defaults, changed by the tier's section, changed by the tenant's."""
+    def policy(self, tenant: str, tier: str, task: str | None = None) -> CachePolicy:
+        """The defaults, changed by the tier's section, by the tenant's, then by the task's."""
         policy = self.defaults
-        for changes in (self.tiers.get(tier), self.tenants.get(tenant)):
+        sections = self.tiers.get(tier), self.tenants.get(tenant), self.tasks.get(task or "")
+        for changes in sections:
             if changes is not None:
                 written = {name: getattr(changes, name) for name in changes.model_fields_set}
                 policy = policy.model_copy(update=written)

@@ -150,3 +150,24 @@ async def test_one_caller_refreshes_a_stale_entry(redis: Redis) -> None:
     assert answer_of(await lookup.find(request(), ROUTE, later)) == "Renewed."
     assert isinstance(await lookup.find(request(), ROUTE, later + 71_000), Miss)
     await lookup.close()
+
+
+async def test_what_may_be_bound_serves_the_same_words_alone_and_for_minutes(
+    lookup: CacheLookup,
+) -> None:
+    unknown = "Какая столица Перу сегодня и всегда?"
+    await keep(lookup, request(unknown))
+    assert isinstance(await lookup.find(request(unknown), ROUTE, NOW + 60_000), Hit)
+    spaced = request(unknown.replace(" ", "  ", 1))
+    assert isinstance(await lookup.find(spaced, ROUTE, NOW + 60_000), Miss)
+    assert isinstance(await lookup.find(request(unknown), ROUTE, NOW + 301_000), Miss)
+
+
+async def test_a_bound_question_is_left_alone_unless_declared(lookup: CacheLookup) -> None:
+    bound = "Wo ist meine Bestellung?"
+    found = await lookup.find(request(bound), ROUTE, NOW)
+    assert isinstance(found, Bypass)
+    assert found.outcome.reason == "about the person who asks"
+    await keep(lookup, request(bound, about="everyone"))
+    timeless = await lookup.find(request("What is a lock?", about="moment"), ROUTE, NOW)
+    assert isinstance(timeless, Bypass)

@@ -1,20 +1,27 @@
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
 from cache.identity.cacheable import (
-    EMAIL_ADDRESS,
-    PERSONAL,
-    POSSESSIVE,
-    TIME_BOUND,
-    TextPattern,
+    DoNotKeep,
+    Keep,
+    KeepBriefly,
+    Retention,
     refuse_answer,
-    refuse_question,
     refuse_request,
+    retention_of,
 )
-from producers.contract import CacheOutcome, ChatBody, Done, RouteTaken, Timings, Usage
+from cache.semantic.recogniser_file import load_recogniser
+from producers.contract import (
+    CacheOutcome,
+    CacheSubject,
+    ChatBody,
+    Done,
+    RouteTaken,
+    Timings,
+    Usage,
+)
 from runtime.config.sections.cache import CachePolicy
 
 ASKED = ChatBody(messages=[{"role": "user", "content": "x"}])
@@ -34,41 +41,84 @@ def done(cost: Decimal | None = None, finish: str | None = "stop", **message: ob
     )
 
 
+RECOGNISER = load_recogniser()
+
+
+def kept(text: str | None, *, has_history: bool = False, **changes: object) -> Retention:
+    about = changes.pop("about", None)
+    policy = CachePolicy.model_validate(changes)
+    return retention_of(
+        text, policy, RECOGNISER, about=TypeAdapter(CacheSubject | None).validate_python(about),
+        has_history=has_history,
+    )  # fmt: skip
+
+
+BOUND = [
+    ("What is the weather in Paris today?", "moment"),
+    ("Wie wird das Wetter morgen in Berlin?", "moment"),
+    ("¿Cuáles son las últimas noticias?", "moment"),
+    ("今日の東京の天気は？", "moment"),
+    ("كم سعر الدولار اليوم؟", "moment"),
+    ("Where is my order?", "person"),
+    ("Où est mon colis ?", "person"),
+    ("Jakie jest moje saldo?", "person"),
+    ("我的订单到哪了？", "person"),
+    ("Siparişim nerede?", "person"),
+]
+
+
+@pytest.mark.parametrize(("text", "kind"), BOUND)
+def test_questions_of_the_moment_or_of_one_person(text: str, kind: str) -> None:
+    reason = {"moment": "about the moment", "person": "about the person who asks"}[kind]
+    assert kept(text) == DoNotKeep(reason)
+    assert kept(text, has_history=True, allow_time_bound=True, allow_personal=True) == Keep()
+
+
 @pytest.mark.parametrize(
     "text",
     [
-        "What is the weather in Paris?",
-        "Who won the match yesterday?",
-        "What is the latest version of Python?",
-        "Where is my order?",
-        "Summarise my last meeting",
-        "Write to jane@example.com",
-        "Is 4111111111111111 a card?",
-        "Who am I?",
+        "What is a mutex?",
+        "What is the capital of Peru?",
+        "How do I sort my list in Python?",
+        "Was bedeutet „Wo ist meine Bestellung?“ auf Englisch?",
+        "Qui a écrit Les Misérables ?",
+        "光合成とは何ですか",
     ],
 )
-def test_questions_of_the_moment_or_of_one_person(text: str) -> None:
-    assert refuse_question(text, CachePolicy()) is not None
-    assert refuse_question(text, CachePolicy(allow_time_bound=True, allow_personal=True)) is None
+def test_questions_for_everybody(text: str) -> None:
+    assert kept(text) == Keep()
 
 
 @pytest.mark.parametrize(
-    "text", ["What is a mutex?", "How do I reset my password?", "Name the 3 largest cities of 2016"]
+    "text", ["Write to jane@example.com", "Is 4111111111111111 a card?", "call +49 30 1234567"]
 )
-def test_questions_for_everybody(text: str) -> None:
-    assert refuse_question(text, CachePolicy()) is None
+def test_signs_of_one_person(text: str) -> None:
+    assert kept(text) == DoNotKeep("about the person who asks")
 
 
-ASCII = st.characters(max_codepoint=127)
+@pytest.mark.parametrize("about", ["moment", "person", "conversation"])
+def test_a_caller_may_declare_what_the_recogniser_does_not_see(about: str) -> None:
+    assert isinstance(kept("What is a mutex?", about=about), DoNotKeep)
 
 
-@pytest.mark.parametrize("sign", [TIME_BOUND, PERSONAL, POSSESSIVE, EMAIL_ADDRESS])
-@given(st.data())
-def test_no_text_escapes_its_expression_for_want_of_a_word(
-    sign: TextPattern, data: st.DataObject
-) -> None:
-    text = data.draw(st.from_regex(sign.expression, alphabet=ASCII))
-    assert sign.matches(text, text.casefold())
+@pytest.mark.parametrize(("text", "_kind"), BOUND)
+def test_a_caller_may_declare_that_one_answer_serves_all(text: str, _kind: str) -> None:
+    assert kept(text, about="everyone", declared_only=True) == Keep()
+
+
+def test_a_tenant_may_keep_what_is_declared_only() -> None:
+    assert isinstance(kept("What is a mutex?", declared_only=True), DoNotKeep)
+
+
+def test_earlier_turns_in_the_request_make_a_question_about_them_keepable() -> None:
+    text = "Translate your last answer into French"
+    assert kept(text) == DoNotKeep("about this conversation")
+    assert kept(text, has_history=True) == Keep()
+
+
+@pytest.mark.parametrize("text", ["Какая завтра погода в Москве?", "내일 서울 날씨는 어때요?"])
+def test_a_language_not_learned_is_kept_briefly(text: str) -> None:
+    assert isinstance(kept(text), KeepBriefly)
 
 
 def test_varied_answers_are_wanted() -> None:

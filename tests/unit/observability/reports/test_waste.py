@@ -2,6 +2,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
+
 from observability.ledger.ledger import UsageBatch
 from observability.ledger.stores.selection import ledger_at
 from observability.pricing.prices import TokenRates
@@ -69,6 +71,25 @@ def test_a_prefix_that_repeats_within_minutes_and_is_paid_in_full(tmp_path: Path
 def test_a_prefix_that_is_cached_already_is_no_waste(tmp_path: Path) -> None:
     cached = Usage(input_uncached=500, cache_read=1500, output=1)
     events = [plain(n, prefix_hash="x", prefix_tokens=1500, usage=cached) for n in range(5)]
+    assert found(tmp_path, events) == []
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "about the moment",
+        "about the person who asks",
+        "about this conversation",
+        "about the person who asks, as declared",
+        "perhaps about the moment",
+        "language not known",
+        "a long number may be somebody's",
+        "kept only when the caller declares what it is about",
+    ],
+)
+def test_what_the_cache_refused_for_safety_is_no_waste(tmp_path: Path, reason: str) -> None:
+    refused = CacheOutcome(result="bypass", reason=reason)
+    events = [plain(n, prompt_hash="same", cache=refused) for n in range(5)]
     assert found(tmp_path, events) == []
 
 

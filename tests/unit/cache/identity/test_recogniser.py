@@ -1,0 +1,49 @@
+import time
+from collections import defaultdict
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cache.identity.normalisation import canonical
+from cache.identity.question_features import MAX_CHARS, fold
+from cache.semantic.recogniser_file import load_recogniser
+from dev.recogniser.questions import FILE
+from dev.train_recogniser import read_questions
+
+RECOGNISER = load_recogniser()
+
+
+@given(st.text(max_size=3_000))
+def test_any_text_gets_shares_that_add_up(text: str) -> None:
+    recognition = RECOGNISER.recognise(text)
+    assert sum(recognition.shares) == pytest.approx(1, abs=1e-4)
+    assert len(fold(text)) <= MAX_CHARS + 1
+
+
+@pytest.mark.parametrize("piece", ['"', "`", "«a", "1 ", "a@", "'", "ا\u064b", "今日", "``` "])
+def test_the_work_is_bounded_for_any_length(piece: str) -> None:
+    text, began = piece * (2_000_000 // len(piece)), time.process_time()
+    RECOGNISER.recognise(text)
+    assert time.process_time() - began < 0.5
+
+
+@given(st.sampled_from(read_questions(FILE)))
+def test_canonical_forms_are_judged_alike(row: dict[str, str]) -> None:
+    text = row["text"]
+    assert fold(text) == fold(canonical(f"  {text} "))
+
+
+def test_the_questions_that_it_learned_are_recognised() -> None:
+    refused: dict[str, list[bool]] = defaultdict(list)
+    doubted: dict[str, list[bool]] = defaultdict(list)
+    for row in read_questions(FILE)[::7]:
+        recognition = RECOGNISER.recognise(row["text"])
+        bound, key = 1 - recognition.share("timeless"), f"{row['language']} {row['kind']}"
+        refused[key].append(bound >= recognition.refuse)
+        doubted[key].append(bound >= recognition.doubt)
+    assert len(refused) == 48
+    for key, values in refused.items():
+        wanted = key.endswith("timeless")
+        assert not wanted or sum(values) / len(values) <= 0.06, key
+        assert wanted or sum(doubted[key]) / len(values) >= 0.97, key
