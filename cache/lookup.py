@@ -17,8 +17,8 @@ from redis.asyncio import Redis
 
 from cache.identity.cacheable import (
     DoNotKeep,
-    Keep,
     KeepBriefly,
+    KeepForAll,
     Retention,
     refuse_answer,
     retention_of,
@@ -176,7 +176,7 @@ class CacheLookup:
                 policy = terms.policy.model_copy(update={"stale_s": 0.0})
                 brief = replace(terms, ttl_s=ttl_s, policy=policy)
                 return await self._lead_or_follow(brief, version, NoMatch(reason), span)
-            case Keep():
+            case KeepForAll():
                 near = await self._semantic_hit(terms, version, span)
             case _:
                 assert_never(retention)
@@ -202,7 +202,7 @@ class CacheLookup:
         score = 1.0 if step == "exact" else CANONICAL_SCORE
         if score < terms.min_confidence:
             return None
-        if step == "canonical" and not isinstance(self._retention(terms), Keep):
+        if step == "canonical" and not isinstance(self._retention(terms), KeepForAll):
             return None
         name = terms.question.entry
         self._hit_accounting.count_hit(terms.question.tenant, name, entry.cost_micro_usd)

@@ -26,7 +26,7 @@ _REASONS: Final[dict[BoundKind, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Keep:
+class KeepForAll:
     """The answer may serve others, by every step, for the policy's time to live."""
 
 
@@ -44,7 +44,7 @@ class DoNotKeep:
     reason: str
 
 
-Retention: TypeAlias = Keep | KeepBriefly | DoNotKeep
+Retention: TypeAlias = KeepForAll | KeepBriefly | DoNotKeep
 
 
 def refuse_request(body: ChatBody, text: str | None, policy: CachePolicy) -> str | None:
@@ -77,7 +77,7 @@ def retention_of(
         return DoNotKeep(_DECLARED_ONLY)
     allowed = _allowed_kinds(policy, has_history=has_history)
     if text is None or allowed == BOUND_KINDS:
-        return Keep()
+        return KeepForAll()
     return _recognised(text, BOUND_KINDS - allowed, recogniser)
 
 
@@ -94,17 +94,17 @@ def _recognised(text: str, refused: frozenset[BoundKind], recogniser: Recogniser
         return KeepBriefly(f"perhaps {_REASONS[likeliest]}" if known else "language not known")
     if "person" in refused and _LONG_NUMBER.search(text):
         return KeepBriefly("a long number may be somebody's")
-    return Keep()
+    return KeepForAll()
 
 
 def _declared(about: CacheSubject, policy: CachePolicy) -> Retention:
     match about:
         case "everyone":
-            return Keep()
+            return KeepForAll()
         case "moment" if policy.allow_time_bound:
-            return Keep()
+            return KeepForAll()
         case "person" if policy.allow_personal:
-            return Keep()
+            return KeepForAll()
         case "moment" | "person" | "conversation":
             return DoNotKeep(f"{_REASONS[about]}, as declared")
         case _:

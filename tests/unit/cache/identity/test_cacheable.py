@@ -5,8 +5,8 @@ from pydantic import TypeAdapter
 
 from cache.identity.cacheable import (
     DoNotKeep,
-    Keep,
     KeepBriefly,
+    KeepForAll,
     Retention,
     refuse_answer,
     refuse_request,
@@ -71,7 +71,7 @@ BOUND = [
 def test_questions_of_the_moment_or_of_one_person(text: str, kind: str) -> None:
     reason = {"moment": "about the moment", "person": "about the person who asks"}[kind]
     assert kept(text) == DoNotKeep(reason)
-    assert kept(text, has_history=True, allow_time_bound=True, allow_personal=True) == Keep()
+    assert kept(text, has_history=True, allow_time_bound=True, allow_personal=True) == KeepForAll()
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_questions_of_the_moment_or_of_one_person(text: str, kind: str) -> None:
     ],
 )
 def test_questions_for_everybody(text: str) -> None:
-    assert kept(text) == Keep()
+    assert kept(text) == KeepForAll()
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_a_caller_may_declare_what_the_recogniser_does_not_see(about: str) -> No
 
 @pytest.mark.parametrize(("text", "_kind"), BOUND)
 def test_a_caller_may_declare_that_one_answer_serves_all(text: str, _kind: str) -> None:
-    assert kept(text, about="everyone", declared_only=True) == Keep()
+    assert kept(text, about="everyone", declared_only=True) == KeepForAll()
 
 
 def test_a_tenant_may_keep_what_is_declared_only() -> None:
@@ -113,7 +113,7 @@ def test_a_tenant_may_keep_what_is_declared_only() -> None:
 def test_earlier_turns_in_the_request_make_a_question_about_them_keepable() -> None:
     text = "Translate your last answer into French"
     assert kept(text) == DoNotKeep("about this conversation")
-    assert kept(text, has_history=True) == Keep()
+    assert kept(text, has_history=True) == KeepForAll()
 
 
 @pytest.mark.parametrize("text", ["Какая завтра погода в Москве?", "내일 서울 날씨는 어때요?"])

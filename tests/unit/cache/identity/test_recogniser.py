@@ -46,4 +46,4 @@ def test_the_questions_that_it_learned_are_recognised() -> None:
     for key, values in refused.items():
         wanted = key.endswith("timeless")
         assert not wanted or sum(values) / len(values) <= 0.06, key
-        assert wanted or sum(doubted[key]) / len(values) >= 0.97, key
+        assert wanted or sum(doubted[key]) / len(values) >= 0.95, key
