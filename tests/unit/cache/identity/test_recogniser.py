@@ -37,13 +37,20 @@ def test_canonical_forms_are_judged_alike(row: dict[str, str]) -> None:
 def test_the_questions_that_it_learned_are_recognised() -> None:
     refused: dict[str, list[bool]] = defaultdict(list)
     doubted: dict[str, list[bool]] = defaultdict(list)
-    for row in read_questions(FILE)[::7]:
+    for row in read_questions(FILE)[::5]:
         recognition = RECOGNISER.recognise(row["text"])
         bound, key = 1 - recognition.share("timeless"), f"{row['language']} {row['kind']}"
         refused[key].append(bound >= recognition.refuse)
         doubted[key].append(bound >= recognition.doubt)
     assert len(refused) == 48
     for key, values in refused.items():
-        wanted = key.endswith("timeless")
-        assert not wanted or sum(values) / len(values) <= 0.06, key
-        assert wanted or sum(doubted[key]) / len(values) >= 0.95, key
+        share_refused = sum(values) / len(values)
+        share_doubted = sum(doubted[key]) / len(values)
+        match key.split()[1]:
+            case "timeless":
+                assert share_refused <= 0.05, key
+                assert share_doubted <= 0.1, key
+            case "conversation":
+                assert share_doubted >= 0.8, key
+            case _:
+                assert share_doubted >= 0.92, key
