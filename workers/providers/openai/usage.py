@@ -1,6 +1,7 @@
 """OpenAI usage: what a call was billed for, in the details that servers of this dialect tell."""
 
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from producers.contract import Usage
 from workers.providers.base.json_values import mapping_of
@@ -32,20 +33,7 @@ _KNOWN: Final = frozenset(
 def openai_usage(block: object) -> Usage:
     """Normalised usage: OpenAI counts cached, audio and image tokens inside of `prompt_tokens`."""
     usage = mapping_of(block)
-    prompt = mapping_of(usage.get("prompt_tokens_details"))
-    completion = mapping_of(usage.get("completion_tokens_details"))
-    counts = token_counts(
-        usage.get("prompt_tokens"),
-        usage.get("completion_tokens"),
-        usage.get("total_tokens"),
-        prompt.get("cached_tokens") or usage.get("prompt_cache_hit_tokens"),
-        prompt.get("cache_write_tokens"),
-        prompt.get("audio_tokens"),
-        mapping_of(prompt.get("cached_tokens_details")).get("audio_tokens"),
-        prompt.get("image_tokens"),
-        completion.get("reasoning_tokens") or usage.get("reasoning_tokens"),
-        completion.get("audio_tokens"),
-    )
+    counts = _counts(usage)
     if counts is None:
         return Usage()
     asked, answered, total, cached, written, audio, heard, images, reasoning, spoken = counts
@@ -64,4 +52,22 @@ def openai_usage(block: object) -> Usage:
         input_image=images,
         output_audio=spoken,
         unlisted=unlisted_counts(usage, _KNOWN),
+    )
+
+
+def _counts(usage: Mapping[str, Any]) -> Sequence[int] | None:
+    """Prompt, completion, total, cached, written, audio, cached audio, images, reasoning, sound."""
+    prompt = mapping_of(usage.get("prompt_tokens_details"))
+    completion = mapping_of(usage.get("completion_tokens_details"))
+    return token_counts(
+        usage.get("prompt_tokens"),
+        usage.get("completion_tokens"),
+        usage.get("total_tokens"),
+        prompt.get("cached_tokens") or usage.get("prompt_cache_hit_tokens"),
+        prompt.get("cache_write_tokens"),
+        prompt.get("audio_tokens"),
+        mapping_of(prompt.get("cached_tokens_details")).get("audio_tokens"),
+        prompt.get("image_tokens"),
+        completion.get("reasoning_tokens") or usage.get("reasoning_tokens"),
+        completion.get("audio_tokens"),
     )
