@@ -80,6 +80,7 @@ def apache_kafka(data: Path, port: int | None = None, secure: Listeners | None =
         argv=[*java, "-Xms256m", "-Xmx512m", "kafka.Kafka", str(config)],
         log=data.with_suffix(".log"),
         port=port,
+        further_ports=tuple(secure.ports.values()) if secure else (),
     )
 
 

@@ -106,10 +106,12 @@ class Child:
 class Server(Child):
     """A child that listens on a port of the loopback interface; `start` waits until it does.
 
-    answers: asked with a connection, whether it serves already.
+    answers: asked with a connection, whether it serves already. further_ports: of its other
+    listeners, which may open later than the first.
     """
 
     port: int = 0
+    further_ports: Sequence[int] = ()
     ready_within_s: float = 60
     answers: Callable[[socket.socket], bool] = lambda _: True
 
@@ -141,4 +143,12 @@ class Server(Child):
     def _listens(self) -> bool:
         with socket.socket() as probe:
             probe.settimeout(_PROBE_S)
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0 and self.answers(probe)
+            if probe.connect_ex(("127.0.0.1", self.port)) or not self.answers(probe):
+                return False
+        return all(map(_accepts, self.further_ports))
+
+
+def _accepts(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(_PROBE_S)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
