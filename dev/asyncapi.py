@@ -184,7 +184,8 @@ def _declare_hot_topics(broker: KafkaBroker) -> None:
 
 def _handler(model: type[Any]) -> Any:  # noqa: ANN401 of any model
     async def receive(body: Any) -> None:  # noqa: ANN401
-        raise NotImplementedError(f"{body} was declared, not served")
+        # the broker of the document is never started, so nothing can come
+        raise AssertionError(f"a {type(body).__name__} came to a broker that only declares")
 
     receive.__annotations__ = {"body": model, "return": None}
     return receive
