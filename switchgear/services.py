@@ -56,7 +56,7 @@ def gateway(
     """Serve OpenAI's and Anthropic's HTTP interfaces."""
     import uvloop
 
-    from gateway.serve.http_limits import HttpLimits
+    from gateway.connections.http_limits import HttpLimits
     from gateway.serve.process import serve_gateway
 
     limits = HttpLimits(drain_s=drain)

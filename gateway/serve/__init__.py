@@ -1,1 +1,1 @@
-"""Serving: the ASGI application, its connections, and the process around them."""
+"""Serving: the ASGI application with its access log, and the process around it."""

@@ -8,9 +8,9 @@ from typing import Final
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.connections.connection import ClientGone, RequestInfo
+from gateway.endpoints.spoken_dialect import spoken_dialect
 from gateway.errors.api_error import ApiError
-from gateway.serve.connection import ClientGone, RequestInfo
-from gateway.serve.spoken_dialect import spoken_dialect
 from observability.metrics.registry import MetricsRegistry
 from runtime.process.dead_letters import crash_detail
 

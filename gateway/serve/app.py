@@ -5,11 +5,12 @@ import time
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp
 
+from gateway.endpoints.completion import CompletionEndpoint
+from gateway.endpoints.dependencies import GatewayDependencies
+from gateway.endpoints.listing import HealthEndpoint, ModelsEndpoint, UnknownPath
+from gateway.endpoints.spoken_dialect import CHAT_DIALECT, MESSAGES_DIALECT
+from gateway.endpoints.token_count import TokenCountEndpoint
 from gateway.serve.access_log import AccessLog
-from gateway.serve.completions import CompletionEndpoint, GatewayDependencies
-from gateway.serve.listing import HealthEndpoint, ModelsEndpoint, UnknownPath
-from gateway.serve.spoken_dialect import CHAT_DIALECT, MESSAGES_DIALECT
-from gateway.serve.token_count import TokenCountEndpoint
 from observability.metrics.registry import MetricsRegistry
 
 

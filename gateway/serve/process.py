@@ -14,12 +14,12 @@ from typing import Final
 import uvicorn
 
 from gateway.access.key_limits import KeyLimits
+from gateway.connections.http_limits import HttpLimits
+from gateway.connections.stop_signal import StopSignal
+from gateway.endpoints.dependencies import GatewayDependencies
+from gateway.exchanges.exchange import Exchanges
 from gateway.serve.app import gateway_application
-from gateway.serve.completions import GatewayDependencies
-from gateway.serve.exchange import Exchanges
-from gateway.serve.http_limits import HttpLimits
 from gateway.serve.readiness import QueueProbe
-from gateway.serve.stop_signal import StopSignal
 from producers import ClientSettings, RouterClient
 from runtime.config.catalog import Catalog
 from runtime.config.reload import ReloadedConfig

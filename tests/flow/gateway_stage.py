@@ -10,11 +10,11 @@ import uvicorn
 
 from dev.processes import free_port
 from gateway.access.key_limits import KeyLimits
+from gateway.connections.http_limits import HttpLimits
+from gateway.connections.stop_signal import StopSignal
+from gateway.endpoints.dependencies import GatewayDependencies
+from gateway.exchanges.exchange import Exchanges
 from gateway.serve.app import gateway_application
-from gateway.serve.completions import GatewayDependencies
-from gateway.serve.exchange import Exchanges
-from gateway.serve.http_limits import HttpLimits
-from gateway.serve.stop_signal import StopSignal
 from tests.fakes import Script
 from tests.flow.stage import Stage, playing
 

@@ -11,7 +11,7 @@ import pytest
 from openai import AsyncOpenAI, OpenAI
 
 from gateway.access.api_keys import hash_of, make_key
-from gateway.serve.http_limits import HttpLimits
+from gateway.connections.http_limits import HttpLimits
 from producers.contract import topics
 from tests.fakes import Waits, answer, fails, streams
 from tests.flow.gateway_stage import PATIENCE_S, Door, door

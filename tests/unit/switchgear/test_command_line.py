@@ -18,7 +18,7 @@ import observability.__main__
 import router.__main__
 import workers.__main__
 from gateway.access.api_keys import Caller, identify
-from gateway.serve.http_limits import HttpLimits
+from gateway.connections.http_limits import HttpLimits
 from runtime.config.sections.gateway import GatewaySettings
 from runtime.process.settings import ServiceSettings
 from switchgear.__main__ import main

@@ -1,55 +1,22 @@
 """Completion endpoint: a dialect's POST, from the key over Kafka to the answer."""
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 
 from starlette.types import Receive, Scope, Send
 
-from gateway.access.api_keys import Caller, identify, presented_key
-from gateway.access.key_limits import KeyLimits
+from gateway.access.api_keys import Caller
 from gateway.answers.dialect import AnswerContext, HttpDialect
+from gateway.connections.connection import ClientGone, Connection
+from gateway.endpoints.dependencies import GatewayDependencies
+from gateway.endpoints.response_writing import Response, send_error
 from gateway.errors.api_error import ApiError
-from gateway.serve.connection import ClientGone, Connection
-from gateway.serve.exchange import Exchange, Exchanges, Reader
-from gateway.serve.http_limits import HttpLimits
-from gateway.serve.responses import Response, send_error
-from gateway.serve.stop_signal import StopSignal
-from gateway.serve.submissions import Accepted, accept
+from gateway.exchanges.exchange import Exchange, Reader
+from gateway.exchanges.submissions import Accepted, accept
 from observability.tracing.request_trace import RequestTrace
-from observability.tracing.tracer import Tracer
 from producers.contract import Done
-from runtime.config.catalog import Catalog
-from runtime.config.sections.gateway import KeyScope
 
 _BYTES_PER_TOKEN = 4
-
-
-@dataclass(frozen=True, slots=True)
-class GatewayDependencies:
-    """What the endpoints share."""
-
-    config: Callable[[], Catalog]
-    exchanges: Exchanges
-    key_limits: KeyLimits
-    tracer: Tracer
-    stop: StopSignal
-    ready: Callable[[], bool]
-    """Whether the queue takes requests."""
-    limits: HttpLimits
-    anonymous: str | None = None
-    """The tenant of callers without a key; None refuses them."""
-
-    def identify(self, connection: Connection, scope: KeyScope) -> Caller | ApiError:
-        """Who asks."""
-        keys = self.config().gateway.keys
-        presented = presented_key(connection.headers)
-        caller = identify(presented, keys, scope, datetime.now(UTC), self.anonymous)
-        if isinstance(caller, Caller):
-            connection.info.tenant, connection.info.key = caller.tenant, caller.name
-        return caller
 
 
 class CompletionEndpoint:

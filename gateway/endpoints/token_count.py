@@ -4,12 +4,12 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.answers.dialect import DialectCall
 from gateway.anthropic_messages.request import read_messages_request
+from gateway.connections.connection import Connection
+from gateway.endpoints.dependencies import GatewayDependencies
+from gateway.endpoints.response_writing import send_error
+from gateway.endpoints.spoken_dialect import MESSAGES_DIALECT
 from gateway.errors.api_error import ApiError
-from gateway.serve.completions import GatewayDependencies
-from gateway.serve.connection import Connection
-from gateway.serve.responses import send_error
-from gateway.serve.spoken_dialect import MESSAGES_DIALECT
-from gateway.serve.submissions import parse_json
+from gateway.exchanges.submissions import parse_json
 
 
 class TokenCountEndpoint:

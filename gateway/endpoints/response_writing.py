@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway.answers.dialect import AnswerContext, HttpDialect, StreamEncoder
+from gateway.connections.connection import ClientGone, Connection
+from gateway.connections.http_limits import HttpLimits
+from gateway.connections.stop_signal import StopSignal
 from gateway.demands.outcome import outcome_headers, outcome_of
 from gateway.errors.api_error import ApiError
-from gateway.serve.connection import ClientGone, Connection
-from gateway.serve.exchange import Reader, ReplyPart
-from gateway.serve.http_limits import HttpLimits
-from gateway.serve.stop_signal import StopSignal
+from gateway.exchanges.exchange import Reader, ReplyPart
 from producers.contract import Chunk, Done
 
 _STREAM_HEADERS: Final = {

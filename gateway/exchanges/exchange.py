@@ -15,9 +15,9 @@ from typing import Any, Final, TypeAlias
 
 from opentelemetry import context, propagate
 
+from gateway.connections.http_limits import HttpLimits
 from gateway.errors.api_error import ApiError
 from gateway.errors.failure_codes import error_of
-from gateway.serve.http_limits import HttpLimits
 from producers import RouterClient
 from producers.client import ClientOverloadedError, ReplyTimeoutError, RequestTooLargeError
 from producers.contract import Chunk, Done, Failed, Request

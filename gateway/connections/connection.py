@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from starlette.types import Message, Receive, Scope, Send
 
+from gateway.connections.http_limits import HttpLimits
 from gateway.errors.api_error import ApiError
-from gateway.serve.http_limits import HttpLimits
 
 
 class ClientGone(Exception):  # noqa: N818 it is an outcome, not an error

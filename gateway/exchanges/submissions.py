@@ -10,11 +10,11 @@ from pydantic_core import from_json
 
 from gateway.access.api_keys import Caller
 from gateway.answers.dialect import DialectCall, HttpDialect
+from gateway.connections.connection import Connection
 from gateway.demands.request_id import body_digest, keyed_request_id
 from gateway.demands.routing_demands import FIELD, HEADER_PREFIX, routing_demands
 from gateway.errors.api_error import ApiError
-from gateway.serve.connection import Connection
-from gateway.serve.exchange import Submission
+from gateway.exchanges.exchange import Submission
 from producers.contract import Request
 
 _LONGEST_KEY: Final = 255

@@ -8,12 +8,12 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.answers.listed_model import ListedModel
 from gateway.anthropic_messages.models import anthropic_model, anthropic_models
+from gateway.connections.connection import Connection
+from gateway.endpoints.dependencies import GatewayDependencies
+from gateway.endpoints.response_writing import send_error
+from gateway.endpoints.spoken_dialect import MESSAGES_DIALECT, spoken_dialect
 from gateway.errors.api_error import ApiError
 from gateway.openai_chat.models import openai_model, openai_models
-from gateway.serve.completions import GatewayDependencies
-from gateway.serve.connection import Connection
-from gateway.serve.responses import send_error
-from gateway.serve.spoken_dialect import MESSAGES_DIALECT, spoken_dialect
 from runtime.config.catalog import Catalog
 
 _JSON: Final[Mapping[str, str]] = {"cache-control": "no-store"}

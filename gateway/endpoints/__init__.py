@@ -1,0 +1,1 @@
+"""Endpoints: what does each path do?"""

@@ -1,0 +1,1 @@
+"""Exchanges: what does a caller's request become in Kafka, and who reads its reply?"""
