@@ -201,6 +201,34 @@ PATTERN_MS: Final = Limit(
     "the check fails",
     "Backtracking can take for ever.",
 )
+TOKEN: Final = Limit(
+    "size of a signed token",
+    8_192,
+    "bytes",
+    "forbidden",
+    "It is read before anybody knows who sent it.",
+)
+JWKS: Final = Limit(
+    "size of a set of token keys",
+    262_144,
+    "bytes",
+    "not taken: the former keys stay, for a while",
+    "It comes from another machine.",
+)
+TOKEN_KEYS: Final = Limit(
+    "keys in a set of token keys",
+    100,
+    "keys",
+    "not taken: the former keys stay, for a while",
+    "As for its size.",
+)
+VERIFIED_TOKENS: Final = Limit(
+    "verified tokens that are remembered",
+    10_000,
+    "tokens",
+    "the oldest is forgotten, and verified again",
+    "To verify one takes longer than to route a request.",
+)
 PROVIDER_BODY: Final = Limit(
     "size of a provider's answer, decompressed",
     33_554_432,
@@ -266,6 +294,7 @@ TABLE: Final[Mapping[str, tuple[Limit, ...]]] = {
         *(SCHEMA_CHARACTERS, SCHEMA_VALUES, SCHEMA_DEPTH, SCHEMA_EXPANSION),
         *(CHECKED_JSON, CHECK_MS, LAPSED_CLAIMS),
     ),
+    "Identity": (TOKEN, JWKS, TOKEN_KEYS, VERIFIED_TOKENS),
     "Providers": (PROVIDER_BODY, PROVIDER_ERROR, PROVIDER_HEADER, PROVIDER_TOKENS),
     "Operators": (CONFIG_FILE, CONFIG_VALUES, CONFIG_DEPTH, REMEMBERED_CANCELLATIONS),
 }

@@ -14,6 +14,7 @@ from observability.pricing.prices import PriceOverride
 from runtime.config.references import UndefinedName, undefined_names
 from runtime.config.sections.cache import CacheSettings
 from runtime.config.sections.gateway import GatewaySettings
+from runtime.config.sections.identity import IdentitySettings
 from runtime.config.sections.policy import PolicySettings
 from runtime.config.sections.section import EnvName, Section
 from runtime.config.tier_order import TierOrderMistake, tier_order_mistakes
@@ -147,6 +148,7 @@ class Catalog(Section):
     policy: PolicySettings = PolicySettings()
     cache: CacheSettings = CacheSettings()
     gateway: GatewaySettings = GatewaySettings()
+    identity: IdentitySettings = IdentitySettings()
 
     @model_validator(mode="after")
     def _coherent(self) -> Self:

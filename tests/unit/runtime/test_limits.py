@@ -16,6 +16,7 @@ from producers.kafka.inflation import InflationError, inflated
 from router.serve.handler import crowded_headers
 from runtime import limits
 from runtime.config.yaml_document import UnreadableYaml, read_yaml
+from runtime.identity.tokens.key_set import KeySetError, parse_jwks
 from runtime.limits import Limit
 from tests.kafka_batches import zipped_zeros
 from workers.calling.validators import failed_checks, invalid_checks
@@ -89,6 +90,15 @@ def configured(text: str) -> bool:
     return not isinstance(read_yaml(text), UnreadableYaml)
 
 
+def key_set(keys: int = 1, size: int = 0) -> bool:
+    listed = [{"kty": "OKP", "crv": "Ed25519", "x": "A" * 43, "kid": str(n)} for n in range(keys)]
+    text = json.dumps({"keys": listed}).encode()
+    try:
+        return bool(parse_jwks(text.ljust(size), {"EdDSA"}).keys)
+    except KeySetError:
+        return False
+
+
 def turns(number: int) -> dict[str, Any]:
     return {"messages": [{"role": "user", "content": "x"}] * number}
 
@@ -116,6 +126,8 @@ PROBES: Mapping[Limit, Probe] = {
     limits.SCHEMA_DEPTH: nested_schema,
     limits.SCHEMA_EXPANSION: lambda n: schema(anyOf=[True] * (n - 1)),
     limits.CHECKED_JSON: lambda n: passes('"' + "x" * (n - 2) + '"', kind="json_schema", schema={}),
+    limits.JWKS: lambda n: key_set(size=n),
+    limits.TOKEN_KEYS: lambda n: key_set(keys=n),
     limits.PROVIDER_TOKENS: lambda n: token_counts(n) is not None,
     limits.CONFIG_FILE: lambda n: configured("a: 1\n".ljust(n, "#")),
     limits.REMEMBERED_CANCELLATIONS: remembers,
@@ -130,6 +142,8 @@ ELSEWHERE: Mapping[Limit, str] = {
     limits.PROVIDER_BODY: "tests/contract/providers/test_odd_servers.py",
     limits.PROVIDER_ERROR: "tests/contract/providers/test_odd_servers.py",
     limits.PROVIDER_HEADER: "tests/contract/providers/test_odd_servers.py",
+    limits.TOKEN: "tests/unit/runtime/identity/test_verifier.py",
+    limits.VERIFIED_TOKENS: "tests/unit/runtime/identity/test_verifier.py",
     limits.CONFIG_VALUES: "tests/unit/runtime/config/test_yaml_document.py",
     limits.CONFIG_DEPTH: "tests/unit/runtime/config/test_yaml_document.py",
 }
