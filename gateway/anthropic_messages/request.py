@@ -23,7 +23,7 @@ _SHAPED: Final = frozenset(
 )
 _REFUSED: Final = frozenset({"mcp_servers", "container"})
 """What would change the answer without the caller's noticing that it is missing."""
-_EFFORTS: Final = frozenset({"low", "medium", "high"})
+_EFFORTS: Final = ("low", "medium", "high")
 _LOW_BUDGET: Final = 4_096
 _MEDIUM_BUDGET: Final = 16_384
 """Tokens of thinking up to which an effort is called low, medium."""
@@ -69,7 +69,7 @@ def _read(body: Mapping[str, Any], *, counting: bool) -> DialectCall:
 
 def _thinks(body: Mapping[str, Any]) -> bool:
     thinking = object_at(body.get("thinking") or {}, "thinking")
-    return thinking.get("type") in {"enabled", "adaptive"}
+    return thinking.get("type") in ("enabled", "adaptive")
 
 
 def _thinking(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -123,7 +123,7 @@ def _tools(body: Mapping[str, Any]) -> dict[str, Any]:
 def _tool(number: int, told: object) -> dict[str, Any]:
     place = f"tools.{number}"
     tool = object_at(told, place)
-    if tool.get("type") not in {None, "custom"}:
+    if tool.get("type") not in (None, "custom"):
         kind = str(tool["type"])[:60]
         raise UnreadableRequest(f"{place}.type", f"the server tool {kind!r} isn't served here")
     function = {

@@ -13,6 +13,8 @@ class HttpLimits:
     """Of a request: no larger one fits into a record."""
     header_bytes: int = 32_768
     """Of all headers of a request together."""
+    head_timeout_s: float = 20
+    """From a connection's begin, or a request's first byte, to the end of its headers."""
     body_timeout_s: float = 30
     """From the headers to the end of the body."""
     send_timeout_s: float = 30

@@ -10,7 +10,7 @@ from gateway.answers.dialect import AnswerContext, HttpDialect
 from gateway.connections.connection import ClientGone, Connection
 from gateway.endpoints.dependencies import GatewayDependencies
 from gateway.endpoints.response_writing import Response, send_error
-from gateway.errors.api_error import ApiError
+from gateway.errors.api_error import ApiError, wrong_method
 from gateway.exchanges.exchange import Exchange, Reader
 from gateway.exchanges.submissions import Accepted, accept
 from observability.tracing.request_trace import RequestTrace
@@ -51,8 +51,7 @@ class CompletionEndpoint:
     async def _admitted(self, connection: Connection) -> Caller | ApiError:
         """Who asks, if anything may be asked now."""
         if connection.method != "POST":
-            words = f"{connection.path} takes POST"
-            return ApiError("method_not_allowed", "method_not_allowed", words)
+            return wrong_method(connection.path, "POST")
         if self._gateway.stop.draining:
             words = "this gateway stops: ask another one"
             return ApiError("overloaded", "server_shutting_down", words, retry_after_s=1)

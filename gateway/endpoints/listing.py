@@ -12,7 +12,7 @@ from gateway.connections.connection import Connection
 from gateway.endpoints.dependencies import GatewayDependencies
 from gateway.endpoints.response_writing import send_error
 from gateway.endpoints.spoken_dialect import MESSAGES_DIALECT, spoken_dialect
-from gateway.errors.api_error import ApiError
+from gateway.errors.api_error import ApiError, wrong_method
 from gateway.openai_chat.models import openai_model, openai_models
 from runtime.config.catalog import Catalog
 
@@ -66,8 +66,7 @@ class ModelsEndpoint:
 
     def _answer(self, connection: Connection, model_id: str | None) -> dict[str, Any] | ApiError:
         if connection.method not in {"GET", "HEAD"}:
-            words = f"{connection.path} takes GET"
-            return ApiError("method_not_allowed", "method_not_allowed", words)
+            return wrong_method(connection.path, "GET, HEAD")
         caller = self._gateway.identify(connection, "models")
         if isinstance(caller, ApiError):
             return caller
@@ -95,13 +94,16 @@ class HealthEndpoint:
         connection = Connection(scope, receive, send, self._gateway.limits)
         connection.info.route = "health"
         gateway = self._gateway
+        if connection.method not in {"GET", "HEAD"}:
+            error = wrong_method(connection.path, "GET, HEAD")
+            return await send_error(connection, spoken_dialect(scope), error)
         status, word = 200, "ok"
         if connection.path == "/readyz" and gateway.stop.draining:
             status, word = 503, "stopping"
         elif connection.path == "/readyz" and not gateway.ready():
             status, word = 503, "the queue is away"
         body = json.dumps({"status": word, "service": "switchgear-gateway"}).encode()
-        await connection.respond(status, _JSON, body)
+        return await connection.respond(status, _JSON, body)
 
 
 class UnknownPath:

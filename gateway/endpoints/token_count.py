@@ -8,7 +8,7 @@ from gateway.connections.connection import Connection
 from gateway.endpoints.dependencies import GatewayDependencies
 from gateway.endpoints.response_writing import send_error
 from gateway.endpoints.spoken_dialect import MESSAGES_DIALECT
-from gateway.errors.api_error import ApiError
+from gateway.errors.api_error import ApiError, wrong_method
 from gateway.exchanges.submissions import parse_json
 
 
@@ -30,8 +30,7 @@ class TokenCountEndpoint:
 
     async def _call(self, connection: Connection) -> DialectCall | ApiError:
         if connection.method != "POST":
-            words = f"{connection.path} takes POST"
-            return ApiError("method_not_allowed", "method_not_allowed", words)
+            return wrong_method(connection.path, "POST")
         caller = self._gateway.identify(connection, "messages")
         if isinstance(caller, ApiError):
             return caller

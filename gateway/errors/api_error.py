@@ -84,6 +84,9 @@ class ApiError:
     may_retry: bool | None = None
     """`x-should-retry`; None leaves it to the status."""
 
+    allow: str | None = None
+    """Of a wrong method: the ones that the path takes."""
+
     @property
     def openai(self) -> DialectError:
         """How OpenAI's dialect tells it."""
@@ -99,6 +102,15 @@ class ApiError:
         headers: dict[str, str] = {}
         if self.retry_after_s is not None:
             headers["retry-after"] = str(self.retry_after_s)
+        if self.allow is not None:
+            headers["allow"] = self.allow
         if self.may_retry is not None:
             headers["x-should-retry"] = "true" if self.may_retry else "false"
         return headers
+
+
+def wrong_method(path: str, allowed: str) -> ApiError:
+    """The path is right, the method isn't. allowed: as the `allow` header lists them."""
+    first = allowed.partition(",")[0]
+    words = f"{path} takes {first}"
+    return ApiError("method_not_allowed", "method_not_allowed", words, allow=allowed)

@@ -39,8 +39,9 @@ def choices_of(done: Done) -> Sequence[Mapping[str, Any]]:
 def finish_reason(choice: Mapping[str, Any]) -> str:
     """One of OpenAI's own: the SDKs know no others."""
     reason = choice.get("finish_reason")
-    if reason in _REASONS:
+    if reason in _REASONS and reason != "stop":
         return str(reason)
+    # some servers say `stop` where a call was forced, and agents then don't make it
     return "tool_calls" if (choice.get("message") or {}).get("tool_calls") else "stop"
 
 

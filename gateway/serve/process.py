@@ -19,6 +19,7 @@ from gateway.connections.stop_signal import StopSignal
 from gateway.endpoints.dependencies import GatewayDependencies
 from gateway.exchanges.exchange import Exchanges
 from gateway.serve.app import gateway_application
+from gateway.serve.http_protocol import http_protocol
 from gateway.serve.readiness import QueueProbe
 from producers import ClientSettings, RouterClient
 from runtime.config.catalog import Catalog
@@ -75,7 +76,7 @@ async def _serve(
         app,  # type: ignore[arg-type]
         host=host,
         port=port,
-        http="httptools",
+        http=http_protocol(limits),  # type: ignore[arg-type]
         ws="none",
         lifespan="off",
         access_log=False,

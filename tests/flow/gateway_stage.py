@@ -15,6 +15,7 @@ from gateway.connections.stop_signal import StopSignal
 from gateway.endpoints.dependencies import GatewayDependencies
 from gateway.exchanges.exchange import Exchanges
 from gateway.serve.app import gateway_application
+from gateway.serve.http_protocol import http_protocol
 from tests.fakes import Script
 from tests.flow.stage import Stage, playing
 
@@ -55,8 +56,9 @@ async def door(
             anonymous,
         )
         app: Any = gateway_application(gateway, stage.metrics)
+        protocol: Any = http_protocol(limits)
         config = uvicorn.Config(
-            app, port=port, http="httptools", ws="none", lifespan="off", log_config=None,
+            app, port=port, http=protocol, ws="none", lifespan="off", log_config=None,
             access_log=False, timeout_graceful_shutdown=5,
         )  # fmt: skip
         server = uvicorn.Server(config)

@@ -16,6 +16,7 @@ CALLED_BY_OTHERS: Final = {
     "size_in_bytes": "aiokafka",
     "check_mapping_key": "ruamel.yaml",
     "has_next": "aiokafka",
+    "send_400_response": "uvicorn",
     "next_batch": "aiokafka",
     "consume_scope": "FastStream",
     "after_processed": "FastStream",

@@ -12,6 +12,7 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from gateway.answers.dialect import AnswerContext, DialectCall
 from gateway.errors.api_error import ApiError
 from gateway.openai_chat.dialect import OpenAIChat
+from gateway.openai_chat.response import finish_reason
 from gateway.openai_chat.stream import ChatStream
 from producers.contract import CacheOutcome, Done, RouteTaken, Timings, Usage
 from tests.unit.gateway.answers.answers import as_chunks, deltas, messages
@@ -92,3 +93,12 @@ def test_a_takeover_that_answers_otherwise_ends_the_stream_with_an_error() -> No
     text = stream.chunk(first) + stream.chunk(other)
     assert events_of(text)[-1]["error"]["code"] == "stream_restarted"
     assert stream.chunk(other) == b""
+
+
+def test_a_call_that_was_forced_is_a_reason_to_make_it() -> None:
+    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    assert finish_reason({"finish_reason": "stop", "message": {"tool_calls": [call]}}) == (
+        "tool_calls"
+    )
+    assert finish_reason({"finish_reason": "length", "message": {"tool_calls": [call]}}) == "length"
+    assert finish_reason({"finish_reason": "stop", "message": {"content": "x"}}) == "stop"

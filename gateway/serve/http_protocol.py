@@ -1,0 +1,130 @@
+"""HTTP protocol: uvicorn's, with limits for what comes before an application is called.
+
+uvicorn reads a request's head for as long and as large as a caller sends it, and answers what is
+no HTTP with a plain text. Here a head has a size and a time, an upload that nobody reads any more
+has a time, and the answer is an error object.
+"""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final, cast
+
+from starlette.types import Scope
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from gateway.connections.http_limits import HttpLimits
+from gateway.endpoints.spoken_dialect import spoken_dialect
+from gateway.errors.api_error import ApiError
+
+_MALFORMED: Final = ApiError(
+    "invalid_request", "invalid_http", "this is not a request of HTTP/1.1: nothing was read"
+)
+_REASONS: Final = {400: b"Bad Request", 408: b"Request Timeout", 431: b"Headers Too Large"}
+
+
+class LimitedHttpProtocol(HttpToolsProtocol):
+    """One connection of a caller."""
+
+    def __init__(self, limits: HttpLimits, **parts: Any) -> None:  # noqa: ANN401 uvicorn's
+        super().__init__(**parts)
+        self._limits = limits
+        self._head_bytes = 0
+        self._refusal = _MALFORMED
+        self._head_timer: asyncio.TimerHandle | None = None
+        self._upload_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The first head has to come in time."""
+        super().connection_made(cast("asyncio.Transport", transport))
+        self._head_begins()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing is awaited any more."""
+        self._stop_timers()
+        super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        """A head begins."""
+        self._head_bytes = 0
+        if self._head_timer is None:
+            self._head_begins()
+        super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        """A piece of the path."""
+        self._count(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One header."""
+        self._count(len(name) + len(value))
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """The application is called."""
+        self._stop_timers()
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The body is whole."""
+        if self._upload_timer is not None:
+            self._upload_timer.cancel()
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """What is still uploaded is thrown away, but not for ever."""
+        super().on_response_complete()
+        if self.cycle.more_body and not self.transport.is_closing():
+            self._upload_timer = self.loop.call_later(
+                self._limits.body_timeout_s, self.transport.close
+            )
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 uvicorn's
+        """The error object in place of uvicorn's text. It ends the connection."""
+        self._refuse(self._refusal)
+
+    def _head_begins(self) -> None:
+        self._head_timer = self.loop.call_later(self._limits.head_timeout_s, self._head_is_late)
+
+    def _head_is_late(self) -> None:
+        words = "the headers didn't come in time"
+        self._refuse(ApiError("body_timeout", "request_timeout", words))
+
+    def _count(self, size: int) -> None:
+        """Raises ValueError, which ends the parsing."""
+        self._head_bytes += size
+        # the application refuses what is somewhat too large, in its caller's own dialect
+        if self._head_bytes > 2 * self._limits.header_bytes:
+            most = self._limits.header_bytes
+            words = f"the path and the headers have more than {most:,} bytes"
+            self._refusal = ApiError("headers_too_large", "headers_too_large", words)
+            raise ValueError(words)
+
+    def _refuse(self, error: ApiError) -> None:
+        self._stop_timers()
+        if self.transport.is_closing():
+            return
+        scope = cast("Scope", self.scope or {})
+        dialect = spoken_dialect({"path": "", "headers": scope.get("headers", ())})
+        status, body = dialect.error_status(error).status, dialect.error_body(error, "none")
+        # an answer under way is cut: nothing may be written into it
+        if self.cycle is None or self.cycle.response_complete:
+            head = b"HTTP/1.1 %d %b\r\ncontent-type: application/json\r\n" % (
+                status,
+                _REASONS[status],
+            )
+            length = b"content-length: %d\r\nconnection: close\r\n\r\n" % len(body)
+            self.transport.write(head + length + body)
+        self.transport.close()
+
+    def _stop_timers(self) -> None:
+        for timer in (self._head_timer, self._upload_timer):
+            if timer is not None:
+                timer.cancel()
+        self._head_timer = self._upload_timer = None
+
+
+def http_protocol(limits: HttpLimits) -> Callable[..., LimitedHttpProtocol]:
+    """What `uvicorn.Config` takes as `http`."""
+    return partial(LimitedHttpProtocol, limits)
