@@ -45,9 +45,12 @@ class Channel:
 _TRACE: Final = ("traceparent", "tracestate", "baggage")
 _REPLY: Final = (
     *(codec.CORRELATION_ID, codec.CONTENT_TYPE, codec.TENANT_HEADER, codec.SCHEMA_HEADER),
+    codec.SPRING_CORRELATION,
     *_TRACE,
 )
-_REQUEST: Final = (*_REPLY, codec.REPLY_TO, codec.DEADLINE, codec.SUBMITTED, codec.SEQUENCE)
+_ADDRESS: Final = (codec.REPLY_TO, codec.REPLY_PARTITION, codec.REPLY_CHUNKS)
+_SPRING: Final = (codec.SPRING_REPLY_TOPIC, codec.SPRING_REPLY_PARTITION)
+_REQUEST: Final = (*_REPLY, *_ADDRESS, codec.DEADLINE, codec.SUBMITTED, codec.SEQUENCE)
 _TAGGED: Final = (*_REQUEST, codec.LATENCY, codec.ATTEMPT, codec.VISITED)
 CHANNELS: Final[Mapping[str, Channel]] = {
     topics.REQUESTS: Channel(
@@ -55,7 +58,7 @@ CHANNELS: Final[Mapping[str, Channel]] = {
         Request,
         "What callers ask: one record a request.",
         "The conversation's id, else the request's.",
-        _REQUEST,
+        (*_REQUEST, *_SPRING),
     ),
     topics.REPLIES: Channel(
         "send",
@@ -125,6 +128,16 @@ _DIGITS: Final = "^[0-9]{1,15}$"
 HEADERS: Final[Mapping[str, dict[str, str]]] = {
     codec.CORRELATION_ID: {"description": "The request's id.", "pattern": NAME_PATTERN},
     codec.REPLY_TO: {"description": "The topic for the reply; the tenant must be allowed it."},
+    codec.REPLY_PARTITION: {
+        "description": "The partition of the reply topic that the caller reads.",
+        "pattern": _DIGITS,
+    },
+    codec.REPLY_CHUNKS: {"description": "`true`: chunks too, for callers with Spring's headers."},
+    codec.SPRING_REPLY_TOPIC: {"description": "As `reply_to`, which goes before it."},
+    codec.SPRING_REPLY_PARTITION: {
+        "description": "As `x-reply-partition`, which goes before it; four bytes, big-endian."
+    },
+    codec.SPRING_CORRELATION: {"description": "Opaque bytes; each reply repeats them."},
     codec.CONTENT_TYPE: {"description": "Always `application/json`; not looked at."},
     codec.TENANT_HEADER: {"description": "The tenant, as in the body.", "pattern": NAME_PATTERN},
     codec.SCHEMA_HEADER: {"description": f"The contract's version: `{codec.SCHEMA}`."},

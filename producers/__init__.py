@@ -6,6 +6,7 @@ Depends on aiokafka, pydantic and opentelemetry-api; on nothing else of this rep
 from .client import (
     ClientOverloadedError,
     ReplyTimeoutError,
+    ReplyTopicError,
     RequestTooLargeError,
     RouterClient,
     chat,
@@ -23,6 +24,7 @@ __all__ = [
     "Failed",
     "Reply",
     "ReplyTimeoutError",
+    "ReplyTopicError",
     "Request",
     "RequestTooLargeError",
     "RouterClient",

@@ -5,11 +5,13 @@
         async for part in client.stream(chat("Tell me …", tenant="support")): ...
 
 `submit` and `stream` end in a value: `Done` or `Failed`. Raised are only what the caller's own side
-can mend: ClientOverloadedError, RequestTooLargeError, ReplyTimeoutError, PublishFailedError.
+can mend: ClientOverloadedError, RequestTooLargeError, ReplyTimeoutError, PublishFailedError; and
+ReplyTopicError, when the client begins.
 """
 
 import asyncio
 import logging
+import random
 import time
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
@@ -22,6 +24,7 @@ from opentelemetry.trace import Span, SpanKind, set_span_in_context
 from .contract import Chunk, Done, Failed, Request, codec, topics
 from .contract.codec import DecodeError
 from .contract.feedback import Feedback
+from .contract.reply_address import ReplyAddress
 from .inbox import Inbox, RecentIds
 from .kafka.aiokafka_broker import KafkaBroker
 from .kafka.broker import Broker, Outgoing, Record
@@ -39,6 +42,10 @@ class ClientOverloadedError(Exception):
 
 class RequestTooLargeError(Exception):
     """The request is larger than a Kafka record may be: shorten it, or send a reference."""
+
+
+class ReplyTopicError(Exception):
+    """The reply topic doesn't exist, or lacks the partition: `switchgear topics` creates it."""
 
 
 class ReplyTimeoutError(TimeoutError):
@@ -67,6 +74,7 @@ class RouterClient:
         self._settings = settings
         self._waiting: dict[bytes, Inbox] = {}
         self._in_flight = 0
+        self._reply_partition: int | None = None
 
     @classmethod
     @asynccontextmanager
@@ -81,9 +89,31 @@ class RouterClient:
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[Self]:
-        """This client, hearing replies from now on."""
-        async with self._broker.tail(self._settings.reply_topic, self._receive):
+        """This client, hearing replies from now on. Raises ReplyTopicError."""
+        self._reply_partition = partition = await self._own_partition()
+        async with self._broker.tail(self._settings.reply_topic, self._receive, partition):
             yield self
+
+    async def _own_partition(self) -> int | None:
+        """The partition that this client reads for as long as it runs; None: all of them.
+
+        A random one: who runs beside us isn't known, and partitions that are added later change
+        nothing. Two clients on one partition read each other's replies and drop them.
+        """
+        topic, wanted = self._settings.reply_topic, self._settings.reply_partition
+        at_least = wanted + 1 if isinstance(wanted, int) else 1
+        number = await self._broker.partitions_of(topic, at_least)
+        if number is None:
+            raise ReplyTopicError(f"the reply topic {topic} doesn't exist")
+        match wanted:
+            case "all":
+                return None
+            case "own":
+                return random.randrange(number)
+            case int() if wanted < number:
+                return wanted
+            case _:
+                raise ReplyTopicError(f"{topic} has {number} partitions, none with number {wanted}")
 
     async def submit(self, request: Request, *, timeout: float | None = None) -> Done | Failed:
         """The reply. timeout in seconds; it becomes the request's deadline unless that has one."""
@@ -115,7 +145,8 @@ class RouterClient:
         Read it there with `replies`. For throughput gather many: each waits for its own record.
         """
         with self._slot(), _sending(request) as span:
-            await self._send(request, span, None, reply_to or self._settings.reply_topic)
+            address = ReplyAddress(reply_to or self._settings.reply_topic)
+            await self._send(request, span, None, address)
 
     async def cancel(self, request_id: str, *, tenant: str) -> None:
         """Asks the fleet to stop: what isn't begun is not called; a running stream is cut.
@@ -174,7 +205,8 @@ class RouterClient:
         deadline = asyncio.get_running_loop().time() + seconds
         try:
             async with asyncio.timeout_at(deadline):
-                await self._send(request, span, seconds, self._settings.reply_topic)
+                address = ReplyAddress(self._settings.reply_topic, self._reply_partition)
+                await self._send(request, span, seconds, address)
         except TimeoutError:
             raise ReplyTimeoutError(f"{request.id}: not accepted by Kafka in time") from None
         return deadline
@@ -186,7 +218,7 @@ class RouterClient:
             raise ReplyTimeoutError(f"{request.id}: no reply in time") from None
 
     async def _send(
-        self, request: Request, span: Span, seconds: float | None, reply_to: str
+        self, request: Request, span: Span, seconds: float | None, address: ReplyAddress
     ) -> None:
         value = codec.encode_request(request)
         if len(value) > codec.MAX_REQUEST_BYTES:
@@ -194,7 +226,7 @@ class RouterClient:
                 f"{request.id}: {len(value):,} bytes; at most {codec.MAX_REQUEST_BYTES:,}"
             )
         key = request.routing.conversation or request.id
-        headers = _headers(request, span, seconds, reply_to)
+        headers = _headers(request, span, seconds, address)
         await self._broker.publish(
             Outgoing(self._settings.request_topic, value, key.encode(), headers)
         )
@@ -246,7 +278,7 @@ def _set_outcome(span: Span, reply: Done | Failed) -> None:
 
 
 def _headers(
-    request: Request, span: Span, seconds: float | None, reply_to: str
+    request: Request, span: Span, seconds: float | None, address: ReplyAddress
 ) -> list[tuple[str, bytes]]:
     now_ms = int(time.time() * 1000)
     within_ms = request.routing.deadline_ms or (None if seconds is None else int(seconds * 1000))
@@ -256,7 +288,8 @@ def _headers(
     return codec.to_headers(
         {
             codec.CORRELATION_ID: request.id,
-            codec.REPLY_TO: reply_to,
+            codec.REPLY_TO: address.topic,
+            codec.REPLY_PARTITION: address.partition,
             codec.CONTENT_TYPE: "application/json",
             codec.TENANT_HEADER: request.tenant,
             codec.SCHEMA_HEADER: codec.SCHEMA,

@@ -92,6 +92,10 @@ class ClientSettings(KafkaSettings):
     reply_topic: str = REPLIES
     """A topic of the client's own, or a shared one: records of others are skipped."""
 
+    reply_partition: Annotated[int, Field(ge=0)] | Literal["own", "all"] = "own"
+    """The partition of the reply topic that this client reads, and asks to be answered on. `own`:
+    one at random, for as long as it runs; `all`: every one, as an engine before 0.2 needs it."""
+
     max_in_flight: Annotated[int, Field(ge=1)] = 10_000
     """Requests that await a reply or the broker's acknowledgement; one more is refused."""
 

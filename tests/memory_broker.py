@@ -37,6 +37,8 @@ class MemoryBroker:
         self._turn = count()
         self.changed = asyncio.Event()
         self.closing = False
+        self.missing: set[str] = set()
+        """Topics that don't exist."""
 
     # --------------------------------------------------------------------- producers.broker.Broker
 
@@ -66,13 +68,24 @@ class MemoryBroker:
         self.wake()
 
     @asynccontextmanager
-    async def tail(self, topic: str, receive: Callable[[Record], None]) -> AsyncIterator[None]:
+    async def tail(
+        self, topic: str, receive: Callable[[Record], None], partition: int | None = None
+    ) -> AsyncIterator[None]:
         """Calls `receive` for every record written from now on."""
-        self._tails[topic].append(receive)
+
+        def hear(record: Record) -> None:
+            if partition in (None, record.partition.number):
+                receive(record)
+
+        self._tails[topic].append(hear)
         try:
             yield
         finally:
-            self._tails[topic].remove(receive)
+            self._tails[topic].remove(hear)
+
+    async def partitions_of(self, topic: str, at_least: int = 0) -> int | None:  # noqa: ARG002 nothing is old here
+        """As many as every topic has, unless the test says that it isn't there."""
+        return None if topic in self.missing else self.partitions
 
     async def consume(self, topic: str, group: str) -> AsyncIterator[RecordBatch]:
         """Batches for a new member of `group`."""
@@ -159,6 +172,8 @@ class MemoryBroker:
         self.wake()
 
     def _partition_of(self, outgoing: Outgoing) -> Partition:
+        if outgoing.partition is not None and outgoing.partition < self.partitions:
+            return Partition(outgoing.topic, outgoing.partition)
         number = next(self._turn) if outgoing.key is None else zlib.crc32(outgoing.key)
         return Partition(outgoing.topic, number % self.partitions)
 

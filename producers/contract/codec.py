@@ -23,6 +23,15 @@ from .usage_event import UsageEvent
 SCHEMA: Final = "switchgear/1"
 CORRELATION_ID: Final = "correlation_id"
 REPLY_TO: Final = "reply_to"
+REPLY_PARTITION: Final = "x-reply-partition"
+"""The partition of the reply topic that the caller reads, in digits."""
+REPLY_CHUNKS: Final = "x-reply-chunks"
+"""`true`: a caller with Spring's correlation id takes a streamed answer's chunks too."""
+SPRING_REPLY_TOPIC: Final = "kafka_replyTopic"
+SPRING_REPLY_PARTITION: Final = "kafka_replyPartition"
+"""Four bytes, big-endian."""
+SPRING_CORRELATION: Final = "kafka_correlationId"
+"""Opaque bytes."""
 CONTENT_TYPE: Final = "content-type"
 TENANT_HEADER: Final = "x-tenant"
 SCHEMA_HEADER: Final = "x-schema"
@@ -42,7 +51,8 @@ TARGET: Final = "x-target"
 OWN_HEADERS: Final = frozenset(
     {
         *(CORRELATION_ID, REPLY_TO, CONTENT_TYPE, TENANT_HEADER, SCHEMA_HEADER, ATTEMPT, DEADLINE),
-        *(SUBMITTED, SEQUENCE, LATENCY, VISITED, DUE, TARGET),
+        *(SUBMITTED, SEQUENCE, LATENCY, VISITED, DUE, TARGET, REPLY_PARTITION, REPLY_CHUNKS),
+        *(SPRING_REPLY_TOPIC, SPRING_REPLY_PARTITION, SPRING_CORRELATION),
         *("traceparent", "tracestate", "baggage"),
     }
 )

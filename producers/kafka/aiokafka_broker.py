@@ -24,6 +24,7 @@ from aiokafka.errors import (
 from ..settings import KafkaSettings
 from .broker import Outgoing, Partition, PublishFailedError, Record, RecordBatch
 from .connection import METADATA_MAX_AGE_MS, connection_options, consuming
+from .topic_sizes import ClusterTopics, TopicSizes
 
 _log = logging.getLogger(__name__)
 _PERMANENT = (
@@ -70,6 +71,7 @@ class KafkaBroker:
         self._client_id = client_id
         self._replacing = asyncio.Lock()
         self._retiring: set[asyncio.Task[None]] = set()
+        self._sizes = TopicSizes(self._all_topics)
 
     async def __aenter__(self) -> Self:
         self._producer = await self._started()
@@ -104,12 +106,24 @@ class KafkaBroker:
             return False
         return True
 
+    async def partitions_of(self, topic: str, at_least: int = 0) -> int | None:
+        """How many partitions `topic` has; None: no such topic. Raises PublishFailedError."""
+        try:
+            return await self._sizes.partitions_of(topic, at_least)
+        except (KafkaError, OSError) as error:
+            raise PublishFailedError(topic, str(error), permanent=False) from error
+
     @asynccontextmanager
-    async def tail(self, topic: str, receive: Callable[[Record], None]) -> AsyncIterator[None]:
-        """Follows all partitions of `topic` from now on; survives a lost broker."""
+    async def tail(
+        self, topic: str, receive: Callable[[Record], None], partition: int | None = None
+    ) -> AsyncIterator[None]:
+        """Follows one or all partitions of `topic` from now on; survives a lost broker."""
+        followed = (topic,) if partition is None else ()
         async with consuming(
-            self._settings, topic, begin="latest", client_id=self._client_id
+            self._settings, *followed, begin="latest", client_id=self._client_id
         ) as consumer:
+            if partition is not None:
+                consumer.assign([TopicPartition(topic, partition)])
             await _seek_to_end(consumer)
             reading = asyncio.create_task(_read_forever(consumer, receive))
             try:
@@ -133,6 +147,10 @@ class KafkaBroker:
                     continue
                 if polled:
                     yield _batch(consumer, polled)
+
+    async def _all_topics(self) -> ClusterTopics:
+        topics: ClusterTopics = await self._producer.client.fetch_all_metadata()
+        return topics
 
     async def _started(self) -> AIOKafkaProducer:
         # linger 0: a lone record leaves at once, and under load records gather by themselves
@@ -168,11 +186,25 @@ class KafkaBroker:
 async def _write(producer: AIOKafkaProducer, outgoing: Sequence[Outgoing]) -> None:
     acknowledged = [
         await producer.send(
-            record.topic, value=record.value, key=record.key, headers=list(record.headers)
+            record.topic,
+            value=record.value,
+            key=record.key,
+            headers=list(record.headers),
+            partition=None if record.partition is None else await _partition(producer, record),
         )
         for record in outgoing
     ]
     await asyncio.gather(*acknowledged)
+
+
+async def _partition(producer: AIOKafkaProducer, record: Outgoing) -> int | None:
+    """The record's, if the topic has it: aiokafka asserts it, on what it knew a while ago."""
+    if record.partition not in await producer.partitions_for(record.topic):
+        await producer.client.force_metadata_update()
+        if record.partition not in await producer.partitions_for(record.topic):
+            _log.warning("%s has no partition %d", record.topic, record.partition)
+            return None
+    return record.partition
 
 
 async def _seek_to_end(consumer: AIOKafkaConsumer) -> None:

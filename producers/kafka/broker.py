@@ -43,6 +43,8 @@ class Outgoing:
     """Records with one key share a partition; None: any."""
 
     headers: Headers = ()
+    partition: int | None = None
+    """Goes before the key. A partition that the topic doesn't have counts as none."""
 
 
 class PublishFailedError(Exception):
@@ -80,9 +82,20 @@ class Broker(Publisher, Protocol):
     """What a client needs: write, follow a topic from now on, take part in a consumer group."""
 
     def tail(
-        self, topic: str, receive: Callable[[Record], None]
+        self, topic: str, receive: Callable[[Record], None], partition: int | None = None
     ) -> AbstractAsyncContextManager[None]:
-        """Calls `receive` for every record written to `topic` after the context is entered."""
+        """Calls `receive` for every record written to `topic` after the context is entered.
+
+        partition: the only one to be read; None: all of them.
+        """
+        ...
+
+    async def partitions_of(self, topic: str, at_least: int = 0) -> int | None:
+        """How many partitions `topic` has; None: there is no such topic, or we may not see it.
+
+        at_least: fewer are believed only if they were counted just now. Raises PublishFailedError,
+        not permanent, when the broker is away.
+        """
         ...
 
     def consume(self, topic: str, group: str) -> AsyncIterator[RecordBatch]:

@@ -16,12 +16,14 @@ from observability.tracing.semconv import queue_attributes, route_attributes
 from observability.tracing.tracer import QueueWait, Tracer
 from producers.contract import Failed, FailureCode, Request, Route, codec, topics
 from producers.contract.codec import DecodeError
+from producers.contract.reply_address import ReplyAddress
 from producers.kafka.broker import Outgoing, Publisher, Record
 from router.decide import policy, success_model
 from router.decide.caller_overrides import RouteRejected
 from router.decide.partition_key import PrefixShares, prefix_hash, record_key
 from router.decide.tier_candidates import RoutingConfig
-from router.serve.headers import RequestHeaders, read_request_headers
+from router.serve.headers import RequestHeaders, claimed_id, read_request_headers
+from router.serve.reply_topics import PartitionsOf, unusable_address
 from router.text.features import Features, extract_features
 from runtime import limits
 from runtime.process.dead_letters import bury, crash_detail
@@ -42,6 +44,9 @@ class RouterDependencies:
     tracer: Tracer
     partitions: int
     """Of each tier's topic."""
+
+    partitions_of: PartitionsOf
+    """Of a reply topic."""
 
     prefix_shares: PrefixShares
     budget_used: Callable[[str], float]
@@ -114,11 +119,11 @@ class RoutingTask:
             message = f"tenant {request.tenant!r} isn't served here"
             await self.refuse("unknown_tenant", message, retryable=False)
             return
-        allowed = tenant.reply_topics
-        if self.headers.reply_to and not topics.may_reply_to(self.headers.reply_to, allowed):
-            shown = f"{self.headers.reply_to!r} is not a reply topic of tenant {request.tenant!r}"
-            message = f"{shown}; allowed are: {', '.join(allowed) or 'none'}"
-            await self._bury("reply_to_not_allowed", message)
+        unusable = await unusable_address(
+            self.headers.reply, request.tenant, tenant.reply_topics, self.router.partitions_of
+        )
+        if unusable is not None:
+            await self._bury("reply_to_not_allowed", unusable)
             return
         deadline_ms = self._deadline_ms(request)
         if deadline_ms is not None and deadline_ms < time.time() * 1000:
@@ -148,11 +153,13 @@ class RoutingTask:
     ) -> None:
         prefix = prefix_hash(request, features.system_tokens)
         share = self.router.prefix_shares.add(prefix)
-        routing = request.routing
+        routing, reply = request.routing, self.headers.reply
         headers = codec.to_headers(
             {
                 codec.CORRELATION_ID: request.id,
-                codec.REPLY_TO: self.headers.reply_to,
+                codec.REPLY_TO: reply.named_topic,
+                codec.REPLY_PARTITION: reply.partition,
+                codec.REPLY_CHUNKS: "true" if reply.echo and reply.chunks else None,
                 codec.CONTENT_TYPE: "application/json",
                 codec.TENANT_HEADER: request.tenant,
                 codec.SCHEMA_HEADER: codec.SCHEMA,
@@ -167,7 +174,7 @@ class RoutingTask:
                 topics.tier_topic(route.tier, route.zone),
                 codec.encode_tagged(route, self.record.value),
                 record_key(request, prefix, share, self.router.partitions),
-                [*self.headers.foreign, *headers, *self.trace.headers()],
+                [*self.headers.foreign, *reply.echo, *headers, *self.trace.headers()],
             )
         )
         self.trace.end(lambda: route_attributes(route))
@@ -188,25 +195,33 @@ class RoutingTask:
 
     async def refuse(self, code: FailureCode, message: str, *, retryable: bool) -> None:
         """Tells the sender, where the record says who that is."""
-        if self.headers.request_id is not None:
+        request_id = self.headers.request_id or claimed_id(self.record)
+        if request_id is not None:
             failed = Failed(
-                id=self.headers.request_id,
+                id=request_id,
                 code=code,
                 message=message,
                 retryable=retryable,
                 trace_id=self.trace.trace_id,
             )
             tenant, trace = self.headers.tenant, self.trace.headers()
-            record = failed_record(failed, self._reply_topic(), tenant=tenant, trace=trace)
+            address = await self._reply_address()
+            record = failed_record(failed, address, tenant=tenant, trace=trace)
             await self.router.publisher.publish(record)
         self.trace.end(error=code)
 
-    def _reply_topic(self) -> str:
-        """The topic the sender named if it may be written to, else the shared one."""
-        tenant = self.router.config().catalog.tenant(self.headers.tenant or "")
+    async def _reply_address(self) -> ReplyAddress:
+        """Where the sender wants it if that is a place to write to, else the shared topic."""
+        wanted, name = self.headers.reply, self.headers.tenant or ""
+        tenant = self.router.config().catalog.tenant(name)
         allowed = () if tenant is None else tenant.reply_topics
-        wanted = self.headers.reply_to
-        return wanted if wanted and topics.may_reply_to(wanted, allowed) else topics.REPLIES
+        asked = self.router.partitions_of
+        if await unusable_address(wanted, name, allowed, asked) is None:
+            return wanted
+        topic_alone = replace(wanted, partition=None)
+        if await unusable_address(topic_alone, name, allowed, asked) is None:
+            return topic_alone
+        return replace(topic_alone, named_topic=None)
 
 
 def crowded_headers(record: Record) -> str | None:

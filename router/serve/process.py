@@ -61,6 +61,7 @@ async def serve_router(settings: ServiceSettings) -> None:
             publisher=process.publisher,
             tracer=process.tracer,
             partitions=settings.partitions,
+            partitions_of=process.broker.partitions_of,
             prefix_shares=PrefixShares(),
             budget_used=budget_usage.used_share,
             report_decision=partial(_count, process.metrics),

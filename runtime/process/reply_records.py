@@ -2,10 +2,20 @@
 
 from producers.contract import Failed, codec
 from producers.contract.codec import Headers
+from producers.contract.reply_address import ReplyAddress
 from producers.kafka.broker import Outgoing
 
 
-def reply_headers(request_id: str, tenant: str | None, trace: Headers) -> Headers:
+def reply_record(
+    address: ReplyAddress, value: bytes, request_id: str, headers: Headers
+) -> Outgoing:
+    """A record of a reply where its caller reads it."""
+    return Outgoing(address.topic, value, request_id.encode(), headers, address.partition)
+
+
+def reply_headers(
+    request_id: str, tenant: str | None, trace: Headers, address: ReplyAddress
+) -> Headers:
     """Of a reply, or of a chunk of it. trace: the headers that continue the request's trace."""
     own = {
         codec.CORRELATION_ID: request_id,
@@ -13,15 +23,15 @@ def reply_headers(request_id: str, tenant: str | None, trace: Headers) -> Header
         codec.TENANT_HEADER: tenant,
         codec.SCHEMA_HEADER: codec.SCHEMA,
     }
-    return [*codec.to_headers(own), *trace]
+    return [*codec.to_headers(own), *address.echo, *trace]
 
 
 def failed_record(
-    failed: Failed, topic: str, *, tenant: str | None = None, trace: Headers = ()
+    failed: Failed, address: ReplyAddress, *, tenant: str | None = None, trace: Headers = ()
 ) -> Outgoing:
-    """The record on `topic` that tells a sender why there is no answer.
+    """The record that tells a sender why there is no answer.
 
     tenant: None where the record that failed doesn't say whose it is.
     """
-    headers = reply_headers(failed.id, tenant, trace)
-    return Outgoing(topic, codec.encode(failed), failed.id.encode(), headers)
+    headers = reply_headers(failed.id, tenant, trace, address)
+    return reply_record(address, codec.encode(failed), failed.id, headers)

@@ -192,6 +192,7 @@ class Stage:
             publisher=self.broker,
             tracer=self.tracer,
             partitions=self.broker.partitions,
+            partitions_of=self.broker.partitions_of,
             prefix_shares=PrefixShares(),
             budget_used=lambda _tenant: 0.0,
             report_decision=lambda _tenant, _decision, _took_s: None,

@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -19,6 +20,9 @@ from workers.providers.provider import Emit
 def request(**changes: object) -> bytes:
     body = {"messages": [{"role": "user", "content": "a secret prompt"}]}
     return json.dumps({"id": "r1", "tenant": "t", "body": body, **changes}).encode()
+
+
+SIXTEEN = bytes(range(16))
 
 
 async def refused(stage: Stage, value: bytes, reply_to: str | None = None) -> Failed:
@@ -61,9 +65,29 @@ async def test_five_megabytes_of_text() -> None:
         assert stage.dead_letters() == [(value, "request_too_large")]
 
 
+@pytest.mark.parametrize(
+    ("value", "key", "headers", "identifier"),
+    [
+        (b'{"id": "mine", "tenant": "t", "body": ', b"k", [], "mine"),
+        (request(id="mine", tenant=7), b"k", [], "mine"),
+        (b"not JSON", b"mine", [], "mine"),
+        (b"[" * 100_000, b"mine", [], "mine"),
+        (b"{}", b"\xff", [("kafka_correlationId", SIXTEEN)], str(UUID(bytes=SIXTEEN))),
+        (b"{}", None, [("kafka_correlationId", b"as-text")], "as-text"),
+    ],
+)
+async def test_an_id_is_found_wherever_it_is(
+    value: bytes, key: bytes | None, headers: list[tuple[str, bytes]], identifier: str
+) -> None:
+    async with playing() as stage:
+        await stage.broker.publish(Outgoing(topics.REQUESTS, value, key, headers))
+        (reply,) = await stage.replies()
+        assert (reply.id, reply.code) == (identifier, "invalid_request")
+
+
 async def test_who_sent_it_is_unknown_so_only_the_bytes_are_kept() -> None:
     async with playing() as stage:
-        await stage.send(b"not JSON")
+        await stage.send(b"not JSON", key=b"\xff")
         await stage.broker.has(topics.DEAD_LETTERS, 1)
         await stage.client.submit(ask())  # the router goes on
         assert stage.dead_letters() == [(b"not JSON", "invalid_request")]
@@ -110,7 +134,7 @@ async def test_headers_that_are_no_times_are_as_if_they_were_absent() -> None:
 
 async def test_an_id_that_no_request_can_have_stops_nobody() -> None:
     async with playing() as stage:
-        await stage.send(b"not JSON", correlation_id="²", x_deadline="9" * 5000)
+        await stage.send(b"not JSON", key=b"\xff", correlation_id="²", x_deadline="9" * 5000)
         await stage.broker.has(topics.DEAD_LETTERS, 1)
         await stage.broker.until(lambda: sum(stage.broker.committed("router").values()) == 1)
 
@@ -174,12 +198,31 @@ async def test_a_reply_topic_that_does_not_exist_is_told_on_the_shared_one() -> 
         assert len(stage.dead_letters()) == 1
 
 
+async def test_what_cannot_be_answered_is_refused_before_it_costs_anything() -> None:
+    async with playing() as stage:
+        stage.broker.missing.add("llm.replies.nowhere")
+        reply = await refused(stage, request(), reply_to="llm.replies.nowhere")
+        assert reply.code == "reply_to_not_allowed"
+        assert "'llm.replies.nowhere' doesn't exist" in reply.message
+        assert stage.dead_letters() == [(request(), "reply_to_not_allowed")]
+
+
+async def test_a_partition_that_is_not_there_is_told_on_the_topic() -> None:
+    async with playing() as stage:
+        await stage.send(request(), reply_to="llm.replies.mine", x_reply_partition=4)
+        (reply,) = await stage.replies(topic="llm.replies.mine")
+        assert isinstance(reply, Failed)
+        assert "has 4 partitions, so none with number 4" in reply.message
+        assert stage.calls == []
+
+
 async def test_an_answer_of_no_use_to_the_client_is_an_error_of_the_client() -> None:
     sent: list[Request] = []
 
     async def script(_call: ProviderRequest, _emit: Emit | None) -> CallOutcome:
-        poison = Outgoing(topics.REPLIES, b"{}", sent[0].id.encode())
-        await stage.broker.publish(poison)
+        for partition in range(stage.broker.partitions):
+            poison = Outgoing(topics.REPLIES, b"{}", sent[0].id.encode(), partition=partition)
+            await stage.broker.publish(poison)
         return answer()
 
     async with playing({"eco-a": script}) as stage:

@@ -139,8 +139,12 @@ async def test_the_installed_client_gets_its_reply(
             cwd=tmp_path,
             stdout=asyncio.subprocess.PIPE,
         )
-        request = codec.decode_request((await asked.get()).value)
+        record = await asked.get()
+        request = codec.decode_request(record.value)
+        partition = codec.integer(record.headers, codec.REPLY_PARTITION)
         refusal = Failed(id=request.id, code="overloaded", message="try later", retryable=True)
-        await broker.publish(Outgoing(REPLIES, codec.encode(refusal), request.id.encode()))
+        await broker.publish(
+            Outgoing(REPLIES, codec.encode(refusal), request.id.encode(), partition=partition)
+        )
         said, _ = await client.communicate()
     assert said.decode() == "somebody else failed try later\n"

@@ -10,7 +10,9 @@ from typing import Any, Final
 
 from producers.contract import Chunk, codec
 from producers.contract.codec import Headers
-from producers.kafka.broker import Outgoing, Publisher
+from producers.contract.reply_address import ReplyAddress
+from producers.kafka.broker import Publisher
+from runtime.process.reply_records import reply_record
 
 _MERGEABLE: Final = ("content", "reasoning_content")
 
@@ -19,11 +21,16 @@ class ChunkPublisher:
     """The chunks of one request on their way to its reply topic."""
 
     def __init__(
-        self, publisher: Publisher, topic: str, request_id: str, run: int, headers: Headers
+        self,
+        publisher: Publisher,
+        address: ReplyAddress,
+        request_id: str,
+        run: int,
+        headers: Headers,
     ) -> None:
         """run: as in `Chunk`; headers: those of every chunk's record."""
         self._publisher = publisher
-        self._topic = topic
+        self._address = address
         self._id = request_id
         self._run = run
         self._headers = headers
@@ -60,8 +67,8 @@ class ChunkPublisher:
             for delta in deltas:
                 chunk = Chunk(id=self._id, run=self._run, seq=self._seq, delta=delta)
                 self._seq += 1
-                value, key = codec.encode(chunk), self._id.encode()
-                await self._publisher.publish(Outgoing(self._topic, value, key, self._headers))
+                record = reply_record(self._address, codec.encode(chunk), self._id, self._headers)
+                await self._publisher.publish(record)
 
 
 def _append(pending: list[dict[str, Any]], delta: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from observability.tracing.request_trace import RequestTrace
 from producers.contract import Failed, FailureCode, UsageEvent, answer_message, codec, topics
 from producers.kafka.broker import Outgoing, Publisher
-from runtime.process.reply_records import failed_record, reply_headers
+from runtime.process.reply_records import failed_record, reply_headers, reply_record
 from workers.delivery.chunk_stream import ChunkPublisher
 from workers.delivery.idempotency import FinalRecords
 from workers.delivery.work_item import WorkItem
@@ -32,7 +32,7 @@ class ReplyChannel:
         self.trace.link(ending.trace)
         request = self.item.request
         tenant = request.tenant.encode()
-        reply = Outgoing(self._topic, ending.reply, request.id.encode(), self._headers())
+        reply = reply_record(self.item.reply, ending.reply, request.id, self._headers())
         with self.trace.span("reply", kind="producer"):
             # the account first: it is written too when the reply never can be
             await self.publisher.publish(Outgoing(topics.USAGE, ending.usage, tenant), reply)
@@ -42,7 +42,7 @@ class ReplyChannel:
         name, code = self.item.request.id, _CODE
         failed = Failed(id=name, code=code, message=_TAKEN, retryable=False, trace_id=trace_id)
         tenant, trace = self.item.request.tenant, self.trace.headers()
-        reply = failed_record(failed, self._topic, tenant=tenant, trace=trace)
+        reply = failed_record(failed, self.item.reply, tenant=tenant, trace=trace)
         with self.trace.span("reply", kind="producer"):
             await self.publisher.publish(reply)
         return code
@@ -55,7 +55,7 @@ class ReplyChannel:
     def chunks(self, run: int) -> ChunkPublisher:
         """For the pieces of a streamed answer; run: as in `Chunk`."""
         request_id = self.item.request.id
-        return ChunkPublisher(self.publisher, self._topic, request_id, run, self._headers())
+        return ChunkPublisher(self.publisher, self.item.reply, request_id, run, self._headers())
 
     async def replay(self, body: Mapping[str, Any], run: int) -> None:
         """A whole answer, as the chunk that a caller who asked for a stream expects."""
@@ -64,10 +64,6 @@ class ReplyChannel:
         await chunks.emit({name: value for name, value in message.items() if value is not None})
         await chunks.flush()
 
-    @property
-    def _topic(self) -> str:
-        return self.item.reply_to or topics.REPLIES
-
     def _headers(self) -> codec.Headers:
         request = self.item.request
-        return reply_headers(request.id, request.tenant, self.trace.headers())
+        return reply_headers(request.id, request.tenant, self.trace.headers(), self.item.reply)

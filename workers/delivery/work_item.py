@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from producers.contract import Attempt, Request, Route, Validator, codec
 from producers.contract.codec import Headers, integer
+from producers.contract.reply_address import ReplyAddress, read_reply_address
 from producers.kafka.broker import Record
 from runtime.config.catalog import Catalog
 from runtime.config.eligibility import fitting_deployments
@@ -18,7 +19,7 @@ class WorkItem:
     route: Route
     attempts: tuple[Attempt, ...]
     """All provider calls that other workers made for it."""
-    reply_to: str | None
+    reply: ReplyAddress
     submitted_ms: int
     deadline_ms: int | None
     visited: tuple[str, ...]
@@ -37,6 +38,11 @@ class WorkItem:
     def tried_before(self) -> bool:
         """Whether a worker has put it aside, or handed it over, before."""
         return any(name in (codec.ATTEMPT, codec.VISITED) for name, _ in self.headers)
+
+    @property
+    def streams(self) -> bool:
+        """Whether its caller takes the answer in pieces."""
+        return self.request.body.stream and self.reply.chunks
 
     def left_s(self, now_ms: float) -> float | None:
         """Seconds until its deadline; None = it has none."""
@@ -57,7 +63,7 @@ def read_work_item(record: Record) -> WorkItem:
         tagged.request,
         tagged.route,
         tagged.attempts,
-        codec.header(headers, codec.REPLY_TO),
+        read_reply_address(headers),
         integer(headers, codec.SUBMITTED) or record.timestamp_ms,
         integer(headers, codec.DEADLINE),
         tuple(visited.split(",")) if visited else (),

@@ -11,8 +11,9 @@ from typing import Final, NamedTuple
 from observability.tracing.semconv import queue_attributes
 from observability.tracing.tracer import QueueWait
 from observability.tracing.w3c_context import TRACEPARENT
-from producers.contract import Failed, FailureCode, codec, topics
+from producers.contract import Failed, FailureCode, codec
 from producers.contract.codec import DecodeError
+from producers.contract.reply_address import ReplyAddress, read_reply_address
 from producers.kafka.broker import Publisher, PublishFailedError, Record
 from runtime.process.dead_letters import bury, crash_detail
 from runtime.process.reply_records import failed_record
@@ -72,11 +73,12 @@ async def _refuse(publisher: Publisher, record: Record, why: Refusal) -> None:
     if request_id is None:
         return
     failed = Failed(id=request_id, code=why.code, message=why.message, retryable=False)
-    reply_to = codec.header(record.headers, codec.REPLY_TO) or topics.REPLIES
+    wanted = read_reply_address(record.headers)
+    shared = ReplyAddress(echo=wanted.echo)
     # a reply topic that doesn't exist may be what broke the worker
-    for topic in dict.fromkeys((reply_to, topics.REPLIES)):
+    for address in dict.fromkeys((wanted, shared)):
         try:
-            await publisher.publish(failed_record(failed, topic))
+            await publisher.publish(failed_record(failed, address))
         except PublishFailedError as error:
             _log.warning("request %s: its sender can't be told: %s", request_id, error)
         else:

@@ -93,7 +93,7 @@ class RequestLifecycle:
     def _chunks(self) -> ChunkPublisher | None:
         """An answer that must pass checks is streamed when it has passed, so not from here."""
         item = self.item
-        if not item.request.body.stream or item.validators:
+        if not item.streams or item.validators:
             return None
         return self.channel.chunks(int(self.begun_ms))
 
@@ -128,7 +128,7 @@ class RequestLifecycle:
         messages = self._accounting().hit(self.item, hit, time.time() * 1000)
         ours = self._final_records(messages)
         first = await self.pool.idempotency.store_unclaimed(identity_of(request), ours)
-        if request.body.stream and first == ours:
+        if self.item.streams and first == ours:
             await self.channel.replay(hit.body, int(self.begun_ms))
         if await self._publish(first):
             self.trace.end(lambda: done_attributes(messages.reply))
@@ -196,7 +196,7 @@ class RequestLifecycle:
         accounting = self._accounting(redelivered=_redelivered(claim))
         messages = accounting.answered(obtained, answer, support, time.time() * 1000)
         records = self._final_records(messages)
-        if item.request.body.stream and item.validators:
+        if item.streams and item.validators:
             await self.channel.replay(body, int(self.begun_ms))
         if not await self._publish(await self.pool.idempotency.store_final(claim, records)):
             return

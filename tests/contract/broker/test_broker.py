@@ -141,6 +141,33 @@ class TestBroker:
                 await all_here.wait()
         assert sorted(heard) == [value.encode() for value in named(20)]
 
+    async def test_one_partition_is_written_and_followed_alone(self, cluster: Cluster) -> None:
+        topic, heard = await cluster.topic(), list[Record]()
+        all_here = asyncio.Event()
+
+        def receive(record: Record) -> None:
+            heard.append(record)
+            if record.value == b"last":
+                all_here.set()
+
+        async with cluster.broker.tail(topic, receive, 2):
+            for number in range(4):
+                await cluster.broker.publish(Outgoing(topic, b"one", b"key", (), number))
+            await cluster.broker.publish(Outgoing(topic, b"last", b"key", (), 2))
+            async with asyncio.timeout(PATIENCE_S):
+                await all_here.wait()
+        assert [record.value for record in heard] == [b"one", b"last"]
+        assert {record.partition for record in heard} == {(topic, 2)}
+
+    async def test_a_partition_that_is_not_there_is_any(self, cluster: Cluster) -> None:
+        topic = await cluster.topic()
+        assert await cluster.broker.partitions_of(topic) == 4
+        await cluster.broker.publish(Outgoing(topic, b"value", b"key", (), 99))
+        batches = cluster.broker.consume(topic, f"g-{topic}")
+        async with asyncio.timeout(PATIENCE_S):
+            assert [record.value for record in (await anext(batches)).records] == [b"value"]
+        await batches.aclose()  # type: ignore[attr-defined]
+
     async def test_a_record_comes_as_it_was_written(self, cluster: Cluster) -> None:
         topic = await cluster.topic()
         headers = [("a", b"1"), ("a", b"\xff"), ("b", b"")]

@@ -11,6 +11,7 @@ from producers import (
     ClientSettings,
     Failed,
     ReplyTimeoutError,
+    ReplyTopicError,
     Request,
     RequestTooLargeError,
     RouterClient,
@@ -32,7 +33,8 @@ def failed(identifier: str) -> Failed:
 @asynccontextmanager
 async def connected(**settings: object) -> AsyncIterator[tuple[RouterClient, MemoryBroker]]:
     broker = MemoryBroker()
-    async with RouterClient(broker, ClientSettings.model_validate(settings)).listening() as client:
+    values = {"reply_partition": "all", **settings}
+    async with RouterClient(broker, ClientSettings.model_validate(values)).listening() as client:
         yield client, broker
 
 
@@ -183,3 +185,54 @@ def test_chat_takes_text_or_messages_and_any_parameter() -> None:
     messages = [{"role": "system", "content": "s"}, {"role": "user", "content": "u"}]
     assert chat(messages, tenant="t").body.messages == messages
     assert ask().id != ask().id
+
+
+async def test_each_client_is_answered_on_a_partition_of_its_own() -> None:
+    async with connected(reply_partition=2) as (client, broker):
+        waiting = asyncio.create_task(client.submit(ask()))
+        (record,) = await broker.has(topics.REQUESTS, 1)
+        assert dict(record.headers)["x-reply-partition"] == b"2"
+        sent = failed(codec.decode_request(record.value).id)
+        value, key = codec.encode(sent), sent.id.encode()
+        elsewhere = sent.model_copy(update={"message": "elsewhere"})
+        await broker.publish(
+            Outgoing(topics.REPLIES, codec.encode(elsewhere), key, partition=1),
+            Outgoing(topics.REPLIES, value, key, partition=2),
+        )
+        assert await waiting == sent
+
+
+async def test_without_a_choice_the_partition_is_one_that_there_is() -> None:
+    async with connected(reply_partition="own") as (client, broker):
+        with pytest.raises(ReplyTimeoutError):
+            await client.submit(ask(), timeout=0.01)
+        headers = dict(broker.written(topics.REQUESTS)[0].headers)
+        assert 0 <= int(headers["x-reply-partition"]) < broker.partitions
+
+
+async def test_all_partitions_are_read_and_none_is_asked_for() -> None:
+    async with connected() as (client, broker):
+        waiting = asyncio.create_task(client.submit(ask()))
+        (record,) = await broker.has(topics.REQUESTS, 1)
+        assert "x-reply-partition" not in dict(record.headers)
+        sent = failed(codec.decode_request(record.value).id)
+        await reply(broker, sent)
+        assert await waiting == sent
+
+
+@pytest.mark.parametrize(
+    ("settings", "missing", "words"),
+    [
+        ({"reply_topic": "llm.replies.gone"}, {"llm.replies.gone"}, "doesn't exist"),
+        ({"reply_partition": 4}, set[str](), "has 4 partitions, none with number 4"),
+    ],
+)
+async def test_a_reply_topic_of_no_use_is_told_at_the_start(
+    settings: dict[str, object], missing: set[str], words: str
+) -> None:
+    broker = MemoryBroker()
+    broker.missing |= missing
+    client = RouterClient(broker, ClientSettings.model_validate(settings))
+    with pytest.raises(ReplyTopicError, match=words):
+        async with client.listening():
+            pass

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from producers.contract import Chunk, codec
+from producers.contract.reply_address import ReplyAddress
 from producers.kafka.broker import Outgoing, PublishFailedError
 from workers.delivery.chunk_stream import ChunkPublisher
 
@@ -27,7 +28,7 @@ class SlowTopic:
 
 
 def pump_to(topic: SlowTopic) -> ChunkPublisher:
-    return ChunkPublisher(topic, "replies", "r", 7, [])
+    return ChunkPublisher(topic, ReplyAddress("replies"), "r", 7, [])
 
 
 def text(content: str) -> dict[str, Any]:

@@ -1,0 +1,56 @@
+import asyncio
+from dataclasses import dataclass, field
+
+from producers.kafka.topic_sizes import TopicSizes
+
+
+@dataclass
+class Cluster:
+    """What aiokafka's metadata says, and how often it was asked for."""
+
+    sizes: dict[str, int] = field(default_factory=dict)
+    asked: int = 0
+    now_s: float = 0.0
+
+    def topics(self) -> set[str]:
+        return set(self.sizes)
+
+    def partitions_for_topic(self, topic: str) -> set[int] | None:
+        return set(range(self.sizes[topic]))
+
+    async def fetch(self) -> "Cluster":
+        self.asked += 1
+        await asyncio.sleep(0)
+        return self
+
+    def clock(self) -> float:
+        return self.now_s
+
+
+async def test_a_flood_of_names_asks_once() -> None:
+    cluster = Cluster({"there": 3})
+    sizes = TopicSizes(cluster.fetch, cluster.clock)
+    answers = await asyncio.gather(
+        *(sizes.partitions_of(f"missing-{number}") for number in range(100)),
+        sizes.partitions_of("there"),
+    )
+    assert answers == [*[None] * 100, 3]
+    assert cluster.asked == 1
+
+
+async def test_a_topic_that_was_created_since_is_seen_a_second_later() -> None:
+    cluster = Cluster()
+    sizes = TopicSizes(cluster.fetch, cluster.clock)
+    assert await sizes.partitions_of("new") is None
+    cluster.sizes["new"] = 2
+    cluster.now_s = 1.1
+    assert await sizes.partitions_of("new") == 2
+
+
+async def test_a_larger_number_is_looked_for_sooner_than_a_known_one() -> None:
+    cluster = Cluster({"grows": 2})
+    sizes = TopicSizes(cluster.fetch, cluster.clock)
+    assert await sizes.partitions_of("grows") == 2
+    cluster.sizes["grows"], cluster.now_s = 8, 1.1
+    assert await sizes.partitions_of("grows") == 2
+    assert await sizes.partitions_of("grows", 8) == 8
