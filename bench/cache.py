@@ -25,7 +25,8 @@ import numpy as np
 from redis.asyncio import Redis
 
 from bench.machine import description
-from cache.lookup import CacheLookup, SemanticStep, new_entry
+from cache.lookup import CacheLookup, SemanticStep
+from cache.results.kept_answer import new_entry
 from cache.results.lookup_result import Hit, Miss
 from cache.semantic.embedder import LocalEmbedder
 from cache.semantic.vector_index import ProcessIndex, RedisIndex, VectorIndex

@@ -10,7 +10,15 @@ from typing import Any, TypeAlias
 
 from cache.identity.key import Question
 from cache.identity.terms import LookupTerms
-from cache.results.lookup_result import Bypass, Hit, LookupResult, Miss, Refresh, ShadowCheck
+from cache.results.lookup_result import (
+    AnswerCheck,
+    Bypass,
+    Hit,
+    LookupResult,
+    Miss,
+    Refresh,
+    ShadowCheck,
+)
 from cache.storage.invalidation import Invalidation
 from observability.tracing.tracer import OpenSpan
 from producers.contract import CacheOutcome, Done, Request, Route, Usage, UsageEvent
@@ -165,7 +173,12 @@ class MemoryAnswers:
     open: int = 0
 
     async def find(
-        self, request: Request, route: Route, now_ms: int, span: OpenSpan
+        self,
+        request: Request,
+        route: Route,
+        now_ms: int,
+        span: OpenSpan,
+        check: AnswerCheck | None = None,
     ) -> LookupResult:
         """Hit, or a miss to be kept or abandoned."""
         with span.span("read"):
@@ -173,7 +186,8 @@ class MemoryAnswers:
         if request.routing.cache.mode == "no-store":
             return Bypass(CacheOutcome(result="bypass"))
         exact = json.dumps([request.tenant, request.body.messages])
-        if (done := self.kept.get(exact)) is not None:
+        done = self.kept.get(exact)
+        if done is not None and (check is None or await check(done.body) is None):
             return Hit(done.body, done.usage, _hit(done.cost_micro_usd))
         self.open += 1
         question = Question(request.tenant, route.tier, exact, exact, None)

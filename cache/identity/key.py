@@ -1,8 +1,8 @@
 """Cache key: a hard scope and the question within it. Which requests may share an answer?
 
-The scope is a hard partition: tenant, the caller's own scope, model class, knowledge version,
-system prompt, history, tools, response format and sampling. It is hashed into every key and is
-never part of the text that is compared. What is asked is the last user turn alone.
+The scope is a hard partition: tenant, the caller's own scope, model class, residency, knowledge
+version, system prompt, history, tools, response format and sampling. It is hashed into every key
+and is never part of the text that is compared. What is asked is the last user turn alone.
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 from cache.identity.normalisation import canonical
 from producers.contract import ChatBody, ChatMessage, Request, Route
 
-_FORMAT: Final = "2"
+_FORMAT: Final = "3"
 """Changes whenever the meaning of a key does: old entries are then never found again."""
 
 _ENCODE: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
@@ -108,10 +108,17 @@ def _scope_parts(
         model_class(route),
         knowledge,
         route.zone,
+        _residency(route),
         history,
         {name: value for name, value in last.items() if name not in {"role", "content"}},
         _parameters(request.body),
     ]
+
+
+def _residency(route: Route) -> list[Any]:
+    """Where the answer may be made, and so be read: what is kept under one promise stays there."""
+    zones = route.demands.zones
+    return [None if zones is None else sorted(zones), route.demands.self_hosted_only]
 
 
 def _parameters(body: ChatBody) -> dict[str, Any]:

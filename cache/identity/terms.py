@@ -6,6 +6,7 @@ They are fixed before the first read and are the same for every step of the look
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from cache.identity.answer_limits import NO_LIMITS, AnswerLimits, limits_of
 from cache.identity.cacheable import refuse_request
 from cache.identity.key import NotCacheable, Question, model_class, question_of
 from producers.contract import CacheSubject, Request, Route
@@ -38,6 +39,10 @@ class LookupTerms:
     """Whether earlier turns are part of the request, and so of its key."""
     may_wait: bool = False
     """Whether one of several callers with this question may call for all of them."""
+    limits: AnswerLimits = NO_LIMITS
+    """What the body allows of an answer."""
+    tier: str | None = None
+    """The tier that is to answer; None: whichever does."""
 
 
 TermsResult: TypeAlias = LookupTerms | NotCacheable
@@ -73,4 +78,6 @@ def lookup_terms(
         about=control.about,
         has_history=any(turn["role"] != "system" for turn in request.body.messages[:-1]),
         may_wait=control.mode == "default" and policy.single_flight,
+        limits=limits_of(request.body),
+        tier=route.tier,
     )

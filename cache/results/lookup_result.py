@@ -6,6 +6,7 @@ LookupResult
 └── Bypass   the cache has no part in this request
 """
 
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -14,6 +15,12 @@ from cache.storage.entry import CacheEntry
 from cache.storage.single_flight import Leader
 from cache.verification.quantized_embedding import QuantizedEmbedding, Vector
 from producers.contract import CacheOutcome, Usage
+
+AnswerCheck: TypeAlias = Callable[[Mapping[str, Any]], Awaitable[str | None]]
+"""What the caller demands of an answer, a `chat.completion`, beyond the parameters in the key.
+
+Why it is none to this request, in words that follow "the kept answer"; None if it is one.
+"""
 
 
 @dataclass(frozen=True, slots=True)

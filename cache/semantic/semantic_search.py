@@ -57,6 +57,8 @@ class SemanticMatch:
     score: float
     is_sampled: bool
     """Whether this hit is to be checked against the model."""
+    indexed: IndexedQuestion
+    """Where this question belongs in the index."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +230,9 @@ class SemanticSearch:
             verdict = accept_pair(score, bar, guard_bar, differences)
             if isinstance(verdict, PairAccepted):
                 is_sampled = random.random() < shadow_chance(terms.policy.shadow_share, record)
-                return SemanticMatch(candidate.name, candidate.entry, verdict.score, is_sampled)
+                return SemanticMatch(
+                    candidate.name, candidate.entry, verdict.score, is_sampled, here
+                )
             refusals.append(verdict.reason)
         return NoMatch(refusals[0], here)
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from cache.results.lookup_result import Hit, LookupResult, Miss, Refresh
+from cache.results.lookup_result import AnswerCheck, Hit, LookupResult, Miss, Refresh
 from observability.tracing.tracer import OpenSpan
 from producers.contract import CacheOutcome, Done, Request, Route, Savings, Usage, topics
 from tests.fakes import MemoryAnswers, answer, fails
@@ -16,10 +16,15 @@ class StaleAnswers(MemoryAnswers):
     """Every answer is old: it is served, and asked for again."""
 
     async def find(
-        self, request: Request, route: Route, now_ms: int, span: OpenSpan
+        self,
+        request: Request,
+        route: Route,
+        now_ms: int,
+        span: OpenSpan,
+        check: AnswerCheck | None = None,
     ) -> LookupResult:
         """A hit with a call to make after it."""
-        miss = await super().find(request, route, now_ms, span)
+        miss = await super().find(request, route, now_ms, span, check)
         assert isinstance(miss, Miss)
         outcome = CacheOutcome(result="hit", step="exact", saved_micro_usd=Decimal(20))
         body = answer("old").body

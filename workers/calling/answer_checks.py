@@ -52,6 +52,14 @@ class AnswerChecks:
                 span.attributes = {CHECKS_FAILED: [problem.check for problem in problems]}
         return problems
 
+    async def refusal(self, answer: Mapping[str, Any], trace: RequestTrace) -> str | None:
+        """Why a stored answer doesn't serve, in words that follow "the kept answer"."""
+        if await self.mistake() is not None:
+            return "can't be checked: the request's checks are wrong"
+        problems = await self.problems(answer, trace)
+        kinds = ", ".join(problem.check for problem in problems)
+        return f"fails the request's checks: {kinds}" if problems else None
+
     @property
     def _left_s(self) -> float:
         """Until the deadline, when the thread is free."""

@@ -18,7 +18,7 @@ from workers.calling.answer_checks import AnswerChecks
 from workers.calling.attempt_log import AttemptLog
 from workers.calling.budget_reservation import budget_reservation
 from workers.calling.config_snapshot import ConfigSnapshot
-from workers.calling.fallback_loop import Answered, FallbackLoop, LoopResult
+from workers.calling.fallback_loop import Answered, FallbackLoop, LoopResult, wrong_checks
 from workers.calling.provider_call import CallContext, ProviderCaller
 from workers.delivery.cancellations import Cancellations, RequestCancelled
 from workers.delivery.chunk_stream import ChunkPublisher
@@ -89,10 +89,11 @@ class AnswerSource:
         loop, inadequate = self._loop(context), list[WorkItem]()
         result: LoopResult
         async with self._reservation(loop) as held:
-            if isinstance(held, Exhausted):
+            if item.request.routing.cache.mode == "only-if-cached":
+                mistake = await loop.checks.mistake()
+                result = _NOT_IN_CACHE if mistake is None else wrong_checks(mistake)
+            elif isinstance(held, Exhausted):
                 result = GiveUp("budget_exceeded", held.why, retryable=False)
-            elif item.request.routing.cache.mode == "only-if-cached":
-                result = _NOT_IN_CACHE
             else:
                 try:
                     with self.cancellations.stopping(item.request.tenant, item.request.id):

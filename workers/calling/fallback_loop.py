@@ -40,6 +40,11 @@ class Answered:
 LoopResult: TypeAlias = Answered | Reroute | Delay | GiveUp
 
 
+def wrong_checks(mistake: str) -> GiveUp:
+    """The end of a request whose checks can't be made: `mistake`."""
+    return GiveUp("invalid_request", mistake, retryable=False)
+
+
 @dataclass(slots=True)
 class FallbackLoop:
     """One request's way through the deployments of its tier. Times: monotonic seconds."""
@@ -71,7 +76,7 @@ class FallbackLoop:
         """Ends with an answer, with the step that leaves this tier, or with a failure."""
         mistake = await self.checks.mistake()
         if mistake is not None:
-            return GiveUp("invalid_request", mistake, retryable=False)
+            return wrong_checks(mistake)
         eligible = self._eligible(self._item.route.tier)
         self._prompt_tokens = await self.caller.prompt_tokens(self.context, eligible)
         answered: Answered | None = None

@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from cache.results.lookup_result import LookupResult, Miss, Refresh, ShadowCheck
+from cache.results.lookup_result import AnswerCheck, LookupResult, Miss, Refresh, ShadowCheck
 from cache.storage.invalidation import Invalidation
 from observability.tracing.tracer import OpenSpan, Tracer
 from producers.contract import Done, Request, Route, UsageEvent
@@ -23,11 +23,16 @@ class AnswerCache(Protocol):
     """The cache (`cache.lookup.CacheLookup`)."""
 
     async def find(
-        self, request: Request, route: Route, now_ms: int, span: OpenSpan
+        self,
+        request: Request,
+        route: Route,
+        now_ms: int,
+        span: OpenSpan,
+        check: AnswerCheck | None = None,
     ) -> LookupResult:
         """What there is for a request. now_ms: Unix milliseconds. Never raises.
 
-        span: of the trace, gets the look's steps.
+        span: of the trace, gets the look's steps. check: a stored answer must pass it.
         """
         ...
 

@@ -5,7 +5,15 @@ import time
 from dataclasses import dataclass, field
 from typing import assert_never
 
-from cache.results.lookup_result import Bypass, Hit, LookupResult, Miss, Refresh, ShadowCheck
+from cache.results.lookup_result import (
+    AnswerCheck,
+    Bypass,
+    Hit,
+    LookupResult,
+    Miss,
+    Refresh,
+    ShadowCheck,
+)
 from observability.grounding.groundedness import ContextSupport
 from observability.tracing.request_trace import OpenSpan, RequestTrace
 from observability.tracing.semconv import done_attributes
@@ -15,6 +23,7 @@ from runtime.process.dead_letters import bury
 from workers.accounting.grounding import support_of
 from workers.accounting.reply_and_usage import NOT_CACHED
 from workers.accounting.request_accounting import FinalMessages, RequestAccounting
+from workers.calling.answer_checks import AnswerChecks
 from workers.calling.answer_source import Crashed, Obtained
 from workers.calling.config_snapshot import ConfigSnapshot
 from workers.calling.fallback_loop import Answered
@@ -119,9 +128,19 @@ class RequestLifecycle:
         try:
             with self.pool.cancellations.stopping(item.request.tenant, item.request.id):
                 async with asyncio.timeout(item.left_s(self.begun_ms)):
-                    return await self.pool.lookup.find(item.request, item.route, now_ms, span)
+                    return await self.pool.lookup.find(
+                        item.request, item.route, now_ms, span, self._hit_check()
+                    )
         except (RequestCancelled, TimeoutError):
             return Bypass(CacheOutcome(result="bypass", reason="cancelled or out of time"))
+
+    def _hit_check(self) -> AnswerCheck | None:
+        """A hit is an answer: it passes the checks that any answer to this request must pass."""
+        item = self.item
+        if not item.validators:
+            return None
+        checks = AnswerChecks(item.validators, self.snapshot.checks, item.deadline_ms)
+        return lambda body: checks.refusal(body, self.trace)
 
     async def _serve_hit(self, hit: Hit) -> None:
         request = self.item.request

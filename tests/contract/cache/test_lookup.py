@@ -7,7 +7,7 @@ from redis.asyncio import Redis
 
 from cache.lookup import CacheLookup
 from cache.results.lookup_result import Bypass, Hit, Miss, Refresh
-from producers.contract import CacheOutcome, Done, Request, Route, Usage
+from producers.contract import CacheOutcome, Demands, Done, Request, Route, Usage
 from runtime.config.sections.cache import CacheSettings
 from tests.contract.cache.asking import NOW, ROUTE, answer_of, done, request
 
@@ -159,7 +159,9 @@ async def test_what_may_be_bound_serves_the_same_words_alone_and_for_minutes(
     await keep(lookup, request(unknown))
     assert isinstance(await lookup.find(request(unknown), ROUTE, NOW + 60_000), Hit)
     spaced = request(unknown.replace(" ", "  ", 1))
-    assert isinstance(await lookup.find(spaced, ROUTE, NOW + 60_000), Miss)
+    missed = await lookup.find(spaced, ROUTE, NOW + 60_000)
+    assert isinstance(missed, Miss)
+    await lookup.abandon(missed)
     assert isinstance(await lookup.find(request(unknown), ROUTE, NOW + 301_000), Miss)
 
 
@@ -171,3 +173,35 @@ async def test_a_bound_question_is_left_alone_unless_declared(lookup: CacheLooku
     await keep(lookup, request(bound, about="everyone"))
     timeless = await lookup.find(request("What is a lock?", about="moment"), ROUTE, NOW)
     assert isinstance(timeless, Bypass)
+
+
+async def test_an_answer_against_its_own_limits_is_not_kept(lookup: CacheLookup) -> None:
+    plain = request()
+    body = plain.body.model_copy(update={"max_tokens": 3})
+    asked = plain.model_copy(update={"body": body})
+    await keep(lookup, asked)
+    assert isinstance(await lookup.find(asked, ROUTE, NOW), Miss)
+
+
+async def test_an_answer_of_another_tier_is_not_kept_as_of_this_one(lookup: CacheLookup) -> None:
+    premium = Route(tier="premium")
+    found = await lookup.find(request(), premium, NOW)
+    assert isinstance(found, Miss)
+    await lookup.store_answer(found, done())
+    assert isinstance(await lookup.find(request(), premium, NOW), Miss)
+
+
+async def test_what_is_kept_under_one_residency_is_read_under_no_other(lookup: CacheLookup) -> None:
+    await keep(lookup, request())
+    for demands in (
+        Demands(zones=("eu",)),
+        Demands(zones=("eu", "us")),
+        Demands(self_hosted_only=True),
+    ):
+        bound = ROUTE.model_copy(update={"demands": demands})
+        found = await lookup.find(request(), bound, NOW)
+        assert isinstance(found, Miss)
+        await lookup.store_answer(found, done(demands.model_dump_json()))
+        again = await lookup.find(request(), bound, NOW)
+        assert answer_of(again) == demands.model_dump_json()
+    assert answer_of(await lookup.find(request(), ROUTE, NOW)) == "A lock."

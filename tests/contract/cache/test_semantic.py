@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -246,3 +246,35 @@ async def test_no_reason_tells_a_word_of_the_question(lookup: CacheLookup, asked
     reason = found.outcome.reason or ""
     assert reason
     assert not {"berlin", "paris", "today"} & set(reason.lower().replace("'", " ").split())
+
+
+async def test_a_near_answer_that_fails_its_check_is_a_miss_and_the_new_one_is_indexed(
+    lookup: CacheLookup,
+) -> None:
+    async def check(body: Mapping[str, Any]) -> str | None:
+        return "is too short" if body["choices"][0]["message"]["content"] == "Practise." else None
+
+    await keep(lookup, request(ASKED))
+    assert isinstance(await lookup.find(request(SAME), ROUTE, NOW), Hit)
+    found = await lookup.find(request(SAME), ROUTE, NOW, None, check)
+    assert isinstance(found, Miss)
+    assert found.outcome.reason == "the kept answer is too short"
+    assert found.indexed is not None
+    await lookup.store_answer(found, done("Practise daily."))
+    assert isinstance(await lookup.find(request(SAME), ROUTE, NOW, None, check), Hit)
+
+
+async def test_who_waits_for_an_answer_that_fails_its_check_calls_for_itself(
+    lookup: CacheLookup,
+) -> None:
+    async def check(body: Mapping[str, Any]) -> str | None:
+        return "is too short" if body["choices"][0]["message"]["content"] == "Practise." else None
+
+    leader = await lookup.find(request(ASKED), ROUTE, NOW)
+    assert isinstance(leader, Miss)
+    follower = asyncio.create_task(lookup.find(request(ASKED), ROUTE, NOW, None, check))
+    await asyncio.sleep(0)
+    await lookup.store_answer(leader, done("Practise."))
+    found = await follower
+    assert isinstance(found, Miss)
+    await lookup.abandon(found)
