@@ -65,7 +65,7 @@ class CompletionEndpoint:
         accepted = accept(connection, self._dialect, caller, raw, carrier)
         if isinstance(accepted, ApiError):
             return await send_error(connection, self._dialect, accepted)
-        reader = self._reader(accepted, caller, len(raw) // _BYTES_PER_TOKEN)
+        reader = await self._reader(accepted, caller, len(raw) // _BYTES_PER_TOKEN)
         if isinstance(reader, ApiError):
             return await send_error(connection, self._dialect, reader)
         request_id = connection.info.request_id = reader.exchange.submission.request.id
@@ -82,17 +82,17 @@ class CompletionEndpoint:
             gateway.exchanges.leave(reader, delivered=delivered)
         return None
 
-    def _reader(self, accepted: Accepted, caller: Caller, tokens: int) -> Reader | ApiError:
+    async def _reader(self, accepted: Accepted, caller: Caller, tokens: int) -> Reader | ApiError:
         """Of the request that this one repeats, else of a new one, if the key's limits allow it."""
         gateway = self._gateway
-        joined = gateway.exchanges.join(accepted.submission)
+        joined = await gateway.exchanges.join(accepted.submission)
         if joined is not None:
             return joined
         refusal = gateway.key_limits.admit(caller, tokens, time.monotonic())
         if refusal is not None:
             return refusal
         release = partial(self._release, caller, tokens)
-        return gateway.exchanges.begin(accepted.submission, release)
+        return await gateway.exchanges.begin(accepted.submission, release)
 
     def _release(self, caller: Caller, tokens: int, exchange: Exchange) -> None:
         final = exchange.final

@@ -2,15 +2,15 @@
 
 A repetition joins the request that it repeats: by its idempotency key, or, when an SDK says that it
 retries, by its content, if the first try's caller has left without the answer. A request without a
-key that nobody reads is cancelled after a short grace; one with a key goes on and is recorded.
+key that nobody reads is cancelled after a short grace, unless its retry has come to another
+process; one with a key goes on and is recorded.
 """
 
 import asyncio
 import logging
-from collections import defaultdict
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
 from opentelemetry import context, propagate
@@ -18,6 +18,7 @@ from opentelemetry import context, propagate
 from gateway.connections.http_limits import HttpLimits
 from gateway.errors.api_error import ApiError
 from gateway.errors.failure_codes import error_of
+from gateway.exchanges.attempts import Attempt, AttemptRecords
 from producers import RouterClient
 from producers.client import ClientOverloadedError, ReplyTimeoutError, RequestTooLargeError
 from producers.contract import Chunk, Done, Failed, Request
@@ -43,10 +44,21 @@ class Submission:
     """Equal for equal requests of one caller."""
     keyed: bool
     """The caller gave it an idempotency key."""
-    retry: bool
-    """The caller's SDK says that it repeats a request."""
+    retries: int | None
+    """How often the caller's SDK says that it has tried before; None: it doesn't say."""
     trace: Mapping[str, str]
     """Headers of the trace that it belongs to."""
+
+    def attempt(self) -> Attempt | None:
+        """As which try it can be joined, or joins; None: by its id alone."""
+        if self.keyed or self.retries is None:
+            return None
+        return Attempt(self.digest, self.retries)
+
+    def repeating(self, request_id: str) -> "Submission":
+        """The same under the id of what it repeats."""
+        request = self.request.model_copy(update={"id": request_id})
+        return replace(self, request=request)
 
 
 class Exchange:
@@ -56,6 +68,7 @@ class Exchange:
         self.submission = submission
         self.parts: list[ReplyPart] = []
         self.readers: set[Reader] = set()
+        self.attempt = submission.attempt()
 
     @property
     def final(self) -> Done | ApiError | None:
@@ -103,28 +116,40 @@ class Reader:
 class Exchanges:
     """All requests under way in this process."""
 
-    def __init__(self, client: RouterClient, limits: HttpLimits) -> None:
+    def __init__(self, client: RouterClient, limits: HttpLimits, attempts: AttemptRecords) -> None:
         self._client = client
         self._limits = limits
+        self._attempts = attempts
         self._open: dict[str, Exchange] = {}
-        self._orphans: defaultdict[bytes, list[Exchange]] = defaultdict(list)
-        """Without a reader, their answer not delivered: a retry may join them."""
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def join(self, submission: Submission) -> Reader | ApiError | None:
-        """A reader of the request that this one repeats; None if it is a new one."""
+    async def join(self, submission: Submission) -> Reader | ApiError | None:
+        """A reader of the request that this one repeats; None if it is a new one.
+
+        A request that another process has, or had, is published again under its id: the workers
+        answer it once.
+        """
+        attempt = submission.attempt()
+        claimed = await self._attempts.claim(attempt) if attempt and attempt.number else None
+        if claimed is not None:
+            submission = submission.repeating(claimed)
         exchange = self._open.get(submission.request.id)
         if exchange is not None:
-            same = exchange.submission.digest == submission.digest
-            return Reader(exchange) if same else _REUSED
-        if submission.retry and not submission.keyed and self._orphans.get(submission.digest):
-            exchange = self._orphans[submission.digest][0]
-            self._adopt(exchange)
+            if exchange.submission.digest != submission.digest:
+                return _REUSED
+            exchange.attempt = attempt
             return Reader(exchange)
-        return None
+        return None if claimed is None else self._publish(submission, lambda _: None)
 
-    def begin(self, submission: Submission, ended: Callable[[Exchange], None]) -> Reader:
+    async def begin(self, submission: Submission, ended: Callable[[Exchange], None]) -> Reader:
         """Publishes a new request. ended: called once, when nothing more comes."""
+        attempt = submission.attempt()
+        if attempt is not None:
+            # before it is published: what is paid must be found by its retry after a crash
+            await self._attempts.begin(attempt, submission.request.id)
+        return self._publish(submission, ended)
+
+    def _publish(self, submission: Submission, ended: Callable[[Exchange], None]) -> Reader:
         exchange = self._open[submission.request.id] = Exchange(submission)
         self._start(self._run(exchange, ended))
         return Reader(exchange)
@@ -133,9 +158,12 @@ class Exchanges:
         """The reader's caller has the whole answer, or is gone."""
         exchange = reader.exchange
         exchange.readers.discard(reader)
-        if not delivered and not exchange.readers and not exchange.submission.keyed:
-            self._orphans[exchange.submission.digest].append(exchange)
+        if exchange.readers or exchange.submission.keyed:
+            return
+        if not delivered:
             self._start(self._cancel_later(exchange))
+        elif exchange.attempt is not None:
+            self._start(self._settle(exchange.attempt, exchange.submission.request.id))
 
     async def close(self) -> None:
         """Stops waiting for replies; the requests themselves go on in Kafka."""
@@ -158,23 +186,21 @@ class Exchanges:
             del self._open[request.id]
             ended(exchange)
 
+    async def _settle(self, attempt: Attempt, request_id: str) -> None:
+        await self._attempts.leave(attempt, request_id)
+
     async def _cancel_later(self, exchange: Exchange) -> None:
+        request, attempt = exchange.submission.request, exchange.attempt
+        if attempt is not None:
+            await self._attempts.prefer(attempt, request.id)
         await asyncio.sleep(self._limits.cancel_grace_s)
-        if self._adopt(exchange) and exchange.final is None:
-            request = exchange.submission.request
+        if exchange.readers or exchange.attempt is not attempt:
+            return  # a retry has joined it here
+        if attempt is not None and not await self._attempts.leave(attempt, request.id):
+            return  # and this one elsewhere
+        if exchange.final is None:
             with suppress(PublishFailedError):
                 await self._client.cancel(request.id, tenant=request.tenant)
-
-    def _adopt(self, exchange: Exchange) -> bool:
-        """Whether it was an orphan; it is none any more."""
-        digest = exchange.submission.digest
-        orphans = self._orphans.get(digest, [])
-        if exchange not in orphans:
-            return False
-        orphans.remove(exchange)
-        if not orphans:
-            del self._orphans[digest]
-        return True
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

@@ -1,5 +1,6 @@
 """Submissions: a caller's headers and body as a request of the contract, or what is wrong."""
 
+import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from producers.contract import Request
 
 _LONGEST_KEY: Final = 255
 _LONGEST_PARAM: Final = 200
+_COUNT: Final = re.compile("[0-9]{1,3}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ def accept(
     if isinstance(request, ApiError):
         return request
     submission = Submission(
-        request, _digest(connection, caller, raw), key is not None, _is_retry(connection), trace
+        request, _digest(connection, caller, raw), key is not None, _retry_count(connection), trace
     )
     return Accepted(submission, call)
 
@@ -97,6 +99,6 @@ def _digest(connection: Connection, caller: Caller, raw: bytes) -> bytes:
     return body_digest(*(name.encode("utf-8", "surrogateescape") for name in names), raw)
 
 
-def _is_retry(connection: Connection) -> bool:
-    count = connection.headers.get("x-stainless-retry-count", "0")
-    return count.isdecimal() and int(count[:9]) > 0
+def _retry_count(connection: Connection) -> int | None:
+    count = connection.headers.get("x-stainless-retry-count", "")
+    return int(count) if _COUNT.fullmatch(count) else None

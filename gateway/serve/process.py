@@ -17,6 +17,7 @@ from gateway.access.key_limits import KeyLimits
 from gateway.connections.http_limits import HttpLimits
 from gateway.connections.stop_signal import StopSignal
 from gateway.endpoints.dependencies import GatewayDependencies
+from gateway.exchanges.attempts import SharedAttempts
 from gateway.exchanges.exchange import Exchanges
 from gateway.serve.app import gateway_application
 from gateway.serve.http_protocol import http_protocol
@@ -26,9 +27,11 @@ from runtime.config.catalog import Catalog
 from runtime.config.reload import ReloadedConfig
 from runtime.process.process import ServiceProcess, service_process
 from runtime.process.settings import ServiceSettings
+from runtime.redis.connection import RedisLink, connect_redis
 
 _log: Final = logging.getLogger(__name__)
 _NAME: Final = "switchgear-gateway"
+_PING_S: Final = 0.5
 
 
 async def serve_gateway(
@@ -46,7 +49,10 @@ async def serve_gateway(
         )
         client = RouterClient(process.broker, ClientSettings(client_id=_NAME))
         await parts.enter_async_context(client.listening())
-        exchanges = Exchanges(client, limits)
+        link = RedisLink(connect_redis(settings.redis))
+        parts.push_async_callback(link.redis.aclose)
+        parts.enter_context(process.background.running("redis", partial(_keep_link, link)))
+        exchanges = Exchanges(client, limits, SharedAttempts(link))
         parts.push_async_callback(exchanges.close)
         probe, stop = QueueProbe(process.broker.reachable), StopSignal()
         parts.enter_context(process.background.running("queue probe", probe.run))
@@ -108,6 +114,14 @@ async def _stop_in_order(
     server.should_exit = True  # closes the port, then waits for what is open
     await asyncio.sleep(max(0.0, limits.stop_grace_s - limits.stop_notice_s))
     stop.end()
+
+
+async def _keep_link(link: RedisLink) -> None:
+    """A command that fails closes the link; only a ping opens it again."""
+    while True:
+        if not link.up:
+            await link.ping()
+        await asyncio.sleep(_PING_S)
 
 
 def _catalog(catalog: Catalog) -> Catalog:

@@ -13,6 +13,7 @@ from gateway.access.key_limits import KeyLimits
 from gateway.connections.http_limits import HttpLimits
 from gateway.connections.stop_signal import StopSignal
 from gateway.endpoints.dependencies import GatewayDependencies
+from gateway.exchanges.attempts import LocalAttempts
 from gateway.exchanges.exchange import Exchanges
 from gateway.serve.app import gateway_application
 from gateway.serve.http_protocol import http_protocol
@@ -43,7 +44,11 @@ async def door(
     """A gateway whose callers without a key are tenant `t`."""
     limits = limits or HttpLimits(cancel_grace_s=0.2)
     async with playing(scripts, **parts) as stage:
-        exchanges, stop, port = Exchanges(stage.client, limits), StopSignal(), free_port()
+        exchanges, stop, port = (
+            Exchanges(stage.client, limits, LocalAttempts()),
+            StopSignal(),
+            free_port(),
+        )
         opened = Door(f"http://127.0.0.1:{port}", stage, stop)
         gateway = GatewayDependencies(
             lambda: stage.catalog,
