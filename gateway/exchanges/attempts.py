@@ -21,7 +21,7 @@ _WINDOW_MS: Final = 600_000
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class SdkAttempt:
     """One try of one call. Its request's id is another one unless it repeats a try."""
 
     digest: bytes
@@ -35,28 +35,28 @@ class Attempt:
         """Of its list in Redis."""
         return named("attempt", f"{self.digest.hex()}.{self.number}")
 
-    def earlier(self) -> "list[Attempt]":
+    def earlier(self) -> "list[SdkAttempt]":
         """The tries that this one may repeat, the latest first."""
         latest = min(self.number, MOST_RETRIES)
-        return [Attempt(self.digest, number) for number in reversed(range(latest))]
+        return [SdkAttempt(self.digest, number) for number in reversed(range(latest))]
 
 
 class AttemptRecords(Protocol):
     """The undelivered attempts of the fleet. No method raises."""
 
-    async def begin(self, attempt: Attempt, request_id: str) -> None:
+    async def begin(self, attempt: SdkAttempt, request_id: str) -> None:
         """From now on a retry may take it."""
         ...
 
-    async def claim(self, attempt: Attempt) -> str | None:
+    async def claim(self, attempt: SdkAttempt) -> str | None:
         """The id of the request that `attempt` repeats, begun as its own; None: of none."""
         ...
 
-    async def leave(self, attempt: Attempt, request_id: str) -> bool:
+    async def leave(self, attempt: SdkAttempt, request_id: str) -> bool:
         """It is answered or given up. False: a retry has taken it meanwhile."""
         ...
 
-    async def prefer(self, attempt: Attempt, request_id: str) -> None:
+    async def prefer(self, attempt: SdkAttempt, request_id: str) -> None:
         """Its caller has left: the next retry takes this one before its equals."""
         ...
 
@@ -65,13 +65,13 @@ class LocalAttempts:
     """The attempts of one process."""
 
     def __init__(self) -> None:
-        self._ids: defaultdict[Attempt, deque[str]] = defaultdict(deque)
+        self._ids: defaultdict[SdkAttempt, deque[str]] = defaultdict(deque)
 
-    async def begin(self, attempt: Attempt, request_id: str) -> None:
+    async def begin(self, attempt: SdkAttempt, request_id: str) -> None:
         """As the protocol says."""
         self._ids[attempt].append(request_id)
 
-    async def claim(self, attempt: Attempt) -> str | None:
+    async def claim(self, attempt: SdkAttempt) -> str | None:
         """As the protocol says."""
         for earlier in attempt.earlier():
             if earlier in self._ids:
@@ -81,16 +81,16 @@ class LocalAttempts:
                 return request_id
         return None
 
-    async def leave(self, attempt: Attempt, request_id: str) -> bool:
+    async def leave(self, attempt: SdkAttempt, request_id: str) -> bool:
         """As the protocol says."""
         return self.remove(attempt, request_id)
 
-    async def prefer(self, attempt: Attempt, request_id: str) -> None:
+    async def prefer(self, attempt: SdkAttempt, request_id: str) -> None:
         """As the protocol says."""
         if self.remove(attempt, request_id):
             self._ids[attempt].appendleft(request_id)
 
-    def remove(self, attempt: Attempt, request_id: str) -> bool:
+    def remove(self, attempt: SdkAttempt, request_id: str) -> bool:
         """Whether it was there."""
         ids = self._ids.get(attempt)
         if ids is None or request_id not in ids:
@@ -108,12 +108,12 @@ class SharedAttempts:
         self._link = link
         self._local = LocalAttempts()
 
-    async def begin(self, attempt: Attempt, request_id: str) -> None:
+    async def begin(self, attempt: SdkAttempt, request_id: str) -> None:
         """As the protocol says."""
         await self._local.begin(attempt, request_id)
         await self._push(attempt, request_id)
 
-    async def claim(self, attempt: Attempt) -> str | None:
+    async def claim(self, attempt: SdkAttempt) -> str | None:
         """As the protocol says."""
         for earlier in attempt.earlier():
             request_id = await self._run("lpop", earlier.key)
@@ -125,20 +125,20 @@ class SharedAttempts:
             await self._push(attempt, known)
         return known
 
-    async def leave(self, attempt: Attempt, request_id: str) -> bool:
+    async def leave(self, attempt: SdkAttempt, request_id: str) -> bool:
         """As the protocol says."""
         here = self._local.remove(attempt, request_id)
         removed = await self._run("lrem", attempt.key, 1, request_id)
         return here if removed is None else removed > 0
 
-    async def prefer(self, attempt: Attempt, request_id: str) -> None:
+    async def prefer(self, attempt: SdkAttempt, request_id: str) -> None:
         """As the protocol says."""
         await self._local.prefer(attempt, request_id)
         if await self._run("lrem", attempt.key, 1, request_id):
             await self._run("lpush", attempt.key, request_id)
             await self._run("pexpire", attempt.key, _WINDOW_MS)
 
-    async def _push(self, attempt: Attempt, request_id: str) -> None:
+    async def _push(self, attempt: SdkAttempt, request_id: str) -> None:
         await asyncio.gather(  # in one pipeline
             self._run("rpush", attempt.key, request_id),
             self._run("pexpire", attempt.key, _WINDOW_MS),

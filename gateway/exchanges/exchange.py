@@ -18,7 +18,7 @@ from opentelemetry import context, propagate
 from gateway.connections.http_limits import HttpLimits
 from gateway.errors.api_error import ApiError
 from gateway.errors.failure_codes import error_of
-from gateway.exchanges.attempts import Attempt, AttemptRecords
+from gateway.exchanges.attempts import SdkAttempt, AttemptRecords
 from producers import RouterClient
 from producers.client import ClientOverloadedError, ReplyTimeoutError, RequestTooLargeError
 from producers.contract import Chunk, Done, Failed, Request
@@ -49,11 +49,11 @@ class Submission:
     trace: Mapping[str, str]
     """Headers of the trace that it belongs to."""
 
-    def attempt(self) -> Attempt | None:
+    def attempt(self) -> SdkAttempt | None:
         """As which try it can be joined, or joins; None: by its id alone."""
         if self.keyed or self.retries is None:
             return None
-        return Attempt(self.digest, self.retries)
+        return SdkAttempt(self.digest, self.retries)
 
     def repeating(self, request_id: str) -> "Submission":
         """The same under the id of what it repeats."""
@@ -186,7 +186,7 @@ class Exchanges:
             del self._open[request.id]
             ended(exchange)
 
-    async def _settle(self, attempt: Attempt, request_id: str) -> None:
+    async def _settle(self, attempt: SdkAttempt, request_id: str) -> None:
         await self._attempts.leave(attempt, request_id)
 
     async def _cancel_later(self, exchange: Exchange) -> None:

@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator
 import pytest
 from redis.asyncio import Redis
 
-from gateway.exchanges.attempts import Attempt, SharedAttempts
+from gateway.exchanges.attempts import SdkAttempt, SharedAttempts
 from runtime.redis.connection import RedisLink, connect_redis
 
 pytestmark = pytest.mark.redis
-FIRST, SECOND = Attempt(b"d", 0), Attempt(b"d", 1)
+FIRST, SECOND = SdkAttempt(b"d", 0), SdkAttempt(b"d", 1)
 
 
 @pytest.fixture

@@ -1,15 +1,15 @@
 """Which request does an SDK's retry repeat, in this process and in another one?"""
 
-from gateway.exchanges.attempts import Attempt, LocalAttempts
+from gateway.exchanges.attempts import SdkAttempt, LocalAttempts
 
-FIRST, SECOND, THIRD = (Attempt(b"d", number) for number in range(3))
+FIRST, SECOND, THIRD = (SdkAttempt(b"d", number) for number in range(3))
 
 
 async def test_a_first_try_repeats_nothing() -> None:
     records = LocalAttempts()
     await records.begin(FIRST, "a")
-    assert await records.claim(Attempt(b"d", 0)) is None
-    assert await records.claim(Attempt(b"other", 1)) is None
+    assert await records.claim(SdkAttempt(b"d", 0)) is None
+    assert await records.claim(SdkAttempt(b"other", 1)) is None
 
 
 async def test_two_equal_calls_that_are_each_retried_stay_two() -> None:
@@ -35,7 +35,7 @@ async def test_a_try_that_never_arrived_is_stepped_over() -> None:
     await records.begin(FIRST, "a")
     assert await records.claim(THIRD) == "a"
     assert await records.leave(THIRD, "a")
-    assert await records.claim(Attempt(b"d", 10**9)) is None
+    assert await records.claim(SdkAttempt(b"d", 10**9)) is None
 
 
 async def test_what_was_answered_is_not_repeated() -> None:
