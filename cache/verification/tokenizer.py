@@ -21,7 +21,11 @@ from cache.verification.vocabulary import (
 _WORD: Final = re.compile(
     r"\d+(?:[.,:/]\d+)*|[^\W\d_]+(?:['\u2019][^\W\d_]+)*[+#]{0,2}|[+\-*/^=<>%$\u20ac\u00a3]"
 )
-_SUFFIXED: Final = re.compile(r"(\d+(?:[.,]\d+)*)\s?(k|lakhs?|crores?|million|billion|m|bn)\b")
+# from a number's beginning only, and all of it: thousands of digits are read once
+_SUFFIXED: Final = re.compile(
+    r"(?<!\d)(?<!\d[.,])(\d++(?:[.,]\d++)*+)\s?(k|lakhs?|crores?|million|billion|m|bn)\b"
+)
+_SENTENCE_END: Final = re.compile(r"(?<![.?!])[.?!]++(?:\s|$)")
 _ENDINGS: Final = (
     ("iest", "y"),
     ("ies", "y"),
@@ -73,7 +77,7 @@ def tokenize_question(text: str) -> QuestionWords:
         negations=sum(token in NEGATIONS for token in tokens),
         kind=next((token for token in tokens if token in QUESTION_WORDS), ""),
         trigrams=frozenset(joined[at : at + 3] for at in range(len(joined) - 2)),
-        sentences=len(re.findall(r"[.?!]+(?:\s|$)", text)) or 1,
+        sentences=len(_SENTENCE_END.findall(text)) or 1,
     )
 
 

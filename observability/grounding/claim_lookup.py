@@ -20,7 +20,7 @@ from observability.grounding.number_matching import (
 )
 from observability.grounding.number_words import month_of, says_month
 
-_QUOTE: Final = re.compile(r"[\"“„«]([^\"”“»\n]{12,300})[\"”“»]")
+_QUOTE: Final = re.compile(r"[\"“„«]([^\"“”„«»\n]{12,300})[\"”“»]")
 _CAPITAL: Final = "A-ZÀ-ÖØ-ÞĀĆČĐĘĞİŁŃŌŐŘŚŞŠŪŰŹŻŽ"
 _NAME: Final = re.compile(
     rf"\b[{_CAPITAL}][\w'\u2019-]*"

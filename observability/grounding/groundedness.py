@@ -118,9 +118,8 @@ def read_verdict(reply: str, answer: str) -> GroundednessVerdict | None:
 
     Such claims are dropped: judges invent too. One may be quoted loosely.
     """
-    json_object = re.search(r"\{.*\}", reply, re.DOTALL)
     try:
-        verdict: Any = json.loads(json_object[0]) if json_object else None
+        verdict: Any = json.loads(reply[reply.index("{") : reply.rindex("}") + 1])
     except (ValueError, RecursionError):
         return None
     listed = verdict.get("unsupported") if isinstance(verdict, dict) else None

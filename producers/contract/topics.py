@@ -35,6 +35,11 @@ def retry_delay_ms(topic: str) -> int:
     return int(topic.rpartition(".")[2])
 
 
+def is_retry_topic(topic: str) -> bool:
+    """Whether its records wait until they are due."""
+    return topic.startswith("llm.retry.")
+
+
 def is_queue(topic: str) -> bool:
     """Whether requests wait on `topic` for the engine."""
     return topic == REQUESTS or topic.startswith(("llm.tier.", "llm.retry."))

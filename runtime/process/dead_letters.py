@@ -6,6 +6,7 @@ can't be changed: that a letter was replayed is written as a later record, the m
 
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple, Self
 
@@ -165,7 +166,9 @@ class DeadLetterIndex:
         if mark is None:
             letter = read_dead_letter(record)
             self._letters[letter.place] = letter
-        else:
+            return
+        # whoever may write to the topic can write a mark that names no place: it marks nothing
+        with suppress(ValueError):
             self._marks[LetterOffset.parse(mark)] = record.timestamp_ms
 
     def all(self) -> list[DeadLetter]:
@@ -188,12 +191,22 @@ def read_dead_letter(record: Record) -> DeadLetter:
         record.timestamp_ms,
         text(REASON) or "unknown",
         text(DETAIL) or "",
-        text(codec.TARGET) or text(TOPIC),
+        _queue_of(text(TOPIC), text(codec.TARGET)),
         f"{text(TOPIC)}:{text(ORIGIN_PARTITION)}:{text(ORIGIN_OFFSET)}",
         text(codec.TENANT_HEADER),
         text(codec.CORRELATION_ID),
         len(record.value),
     )
+
+
+def _queue_of(topic: str | None, target: str | None) -> str | None:
+    """Where a letter belongs: where it lay, but from a retry topic to the queue before that.
+
+    Only workers write to the retry topics. On any other topic the header is the sender's own word.
+    """
+    if topic is not None and topics.is_retry_topic(topic):
+        return target
+    return topic
 
 
 def replay_records(record: Record) -> Sequence[Outgoing]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from producers.contract import Attempt, Request, Route, Validator, codec
+from producers.contract import Attempt, Request, Route, Validator, codec, topics
 from producers.contract.codec import Headers, integer
 from producers.contract.reply_address import ReplyAddress, read_reply_address
 from producers.kafka.broker import Record
@@ -71,6 +71,15 @@ def read_work_item(record: Record) -> WorkItem:
         headers,
         record,
     )
+
+
+def with_lawful_reply(item: WorkItem, catalog: Catalog) -> WorkItem:
+    """The item as it may be answered: the router has looked, but a replay comes past the router."""
+    tenant = catalog.tenant(item.request.tenant)
+    wanted = item.reply.named_topic
+    if wanted is None or (tenant is not None and topics.may_reply_to(wanted, tenant.reply_topics)):
+        return item
+    return replace(item, reply=ReplyAddress(echo=item.reply.echo, chunks=item.reply.chunks))
 
 
 def in_tier(item: WorkItem, tier: str, reason: str, catalog: Catalog) -> WorkItem:

@@ -11,13 +11,13 @@ from typing import Final, NamedTuple
 from observability.tracing.semconv import queue_attributes
 from observability.tracing.tracer import QueueWait
 from observability.tracing.w3c_context import TRACEPARENT
-from producers.contract import Failed, FailureCode, codec
+from producers.contract import Failed, FailureCode, codec, topics
 from producers.contract.codec import DecodeError
 from producers.contract.reply_address import ReplyAddress, read_reply_address
 from producers.kafka.broker import Publisher, PublishFailedError, Record
 from runtime.process.dead_letters import bury, crash_detail
 from runtime.process.reply_records import failed_record
-from workers.delivery.work_item import read_work_item
+from workers.delivery.work_item import read_work_item, with_lawful_reply
 from workers.request.dependencies import PoolDependencies
 from workers.request.lifecycle import RequestLifecycle
 
@@ -31,6 +31,8 @@ async def serve_one(pool: PoolDependencies, record: Record) -> None:
     except DecodeError as error:
         await _refuse(pool.publisher, record, Refusal("invalid_request", str(error), str(error)))
         return
+    snapshot = pool.snapshot()
+    item = with_lawful_reply(item, snapshot.catalog)
     waited_ms = max(0.0, time.time() * 1000 - record.timestamp_ms)
     pool.reporter.began(record.partition.topic, waited_ms / 1000)
     waited = QueueWait(
@@ -45,7 +47,7 @@ async def serve_one(pool: PoolDependencies, record: Record) -> None:
         f"serve {pool.tier}", record.headers, tenant=item.request.tenant, waited=waited, links=links
     )
     try:
-        await RequestLifecycle(pool, item, trace, pool.snapshot()).run()
+        await RequestLifecycle(pool, item, trace, snapshot).run()
     except Exception:
         trace.end(error="internal_error")
         raise
@@ -75,6 +77,8 @@ async def _refuse(publisher: Publisher, record: Record, why: Refusal) -> None:
     failed = Failed(id=request_id, code=why.code, message=why.message, retryable=False)
     wanted = read_reply_address(record.headers)
     shared = ReplyAddress(echo=wanted.echo)
+    if not topics.may_reply_to(wanted.topic, "*"):
+        wanted = shared
     # a reply topic that doesn't exist may be what broke the worker
     for address in dict.fromkeys((wanted, shared)):
         try:

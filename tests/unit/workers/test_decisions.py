@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from observability.pricing.savings import total
 from producers.contract import Attempt, Demands, Request, Route, TaggedRequest, Usage, codec
 from producers.contract.codec import integer
+from producers.contract.reply_address import ReplyAddress
 from producers.kafka.broker import Partition, Record
 from router.decide.partition_key import PrefixShares, record_key
 from runtime.config.catalog import Deployment, Model
@@ -21,7 +22,7 @@ from tests.flow.stage import catalog, price_of
 from tests.unit.router.routing_cases import request
 from workers.accounting.savings import savings_of_call
 from workers.delivery.cancellations import Cancellations, RequestCancelled
-from workers.delivery.work_item import WorkItem, read_work_item
+from workers.delivery.work_item import WorkItem, read_work_item, with_lawful_reply
 from workers.planning import next_step
 from workers.request.requeue import RequeueProgress, requeue_record
 
@@ -74,6 +75,16 @@ def job(**headers: str) -> WorkItem:
     pairs = codec.to_headers({"x-mine": "kept", "traceparent": "old", **named})
     partition = Partition("llm.tier.economy.eu", 3)
     return read_work_item(Record(partition, 7, b"key", codec.encode(tagged), pairs, 1000))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "kept"),
+    [("llm.replies.a", True), ("llm.usage", False), ("llm.tier.premium", False), ("other", False)],
+)
+def test_a_worker_answers_only_where_the_tenant_may_be_answered(wanted: str, *, kept: bool) -> None:
+    asked = ReplyAddress(wanted, partition=3, echo=(("mine", b"1"),))
+    lawful = with_lawful_reply(replace(job(), reply=asked), catalog()).reply
+    assert lawful == (asked if kept else ReplyAddress(echo=(("mine", b"1"),)))
 
 
 TRACE = [("traceparent", b"new")]

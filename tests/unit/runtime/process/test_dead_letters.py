@@ -6,6 +6,7 @@ from producers.contract import codec, topics
 from producers.kafka.broker import Outgoing, Partition, PublishFailedError, Record
 from runtime.process.dead_letters import (
     CUT,
+    REPLAYED,
     DeadLetterFilter,
     DeadLetterIndex,
     LetterOffset,
@@ -74,6 +75,23 @@ def test_what_waited_for_its_retry_goes_to_the_queue_it_waited_for() -> None:
     )
     again, _ = replay_records(buried(waiting))
     assert (again.topic, list(again.headers)) == ("llm.tier.standard", [])
+
+
+def test_a_senders_own_target_leads_no_replay_past_the_router() -> None:
+    headers = [*REQUEST.headers, (codec.TARGET, b"llm.tier.premium")]
+    for topic in ("llm.requests", "llm.tier.economy"):
+        letter = buried(replace(REQUEST, partition=Partition(topic, 0), headers=headers))
+        again, _ = replay_records(letter)
+        assert (again.topic, read_dead_letter(letter).topic) == (topic, topic)
+
+
+@pytest.mark.parametrize("mark", [b"junk", b"", b"0:", b"9" * 5_000 + b":1", b"\xff"])
+def test_a_mark_that_names_no_place_hides_no_letter(mark: bytes) -> None:
+    letters = DeadLetterIndex()
+    letters.add(replace(buried(), headers=[(REPLAYED, mark)]))
+    letters.add(buried(offset=1))
+    assert LetterOffset(0, 1) in {letter.place for letter in letters.all()}
+    assert all(letter.replayed_ms is None for letter in letters.all())
 
 
 @pytest.mark.parametrize("topic", ["llm.usage", "llm.dlq", "somewhere.else", "llm.replies"])
