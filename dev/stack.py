@@ -17,17 +17,13 @@ from typing import Final
 from dev.broker import apache_kafka, embedded
 from dev.processes import Child, Server, StartFailedError, free_port
 from dev.redis_server import redis_server, url_of
+from dev.simulator.process import simulated_providers
 from runtime.config.catalog import Catalog
 from runtime.config.config_file import parse_config
 from runtime.consuming.topics_admin import create_missing_topics
 from runtime.process.settings import ServiceSettings
 
 ROOT: Final = Path(__file__).parents[1]
-KEYS: Final = {
-    "OPENAI_API_KEY": "sk-simulated",
-    "ANTHROPIC_API_KEY": "sk-ant-simulated",
-    "MISTRAL_API_KEY": "simulated",
-}
 EMBEDDED: Final = {
     # it knows no idempotent producer, and looks for new records only when a fetch ends
     "SWITCHGEAR_KAFKA_IDEMPOTENCE": "false",
@@ -98,16 +94,11 @@ def stack(
 
 
 def _environment(broker: Server, redis: Server, simulator: Server) -> dict[str, str]:
-    providers = f"http://{simulator.address}"
     return {
         "SWITCHGEAR_KAFKA": broker.address,
         "SWITCHGEAR_REDIS": url_of(redis),
         "SWITCHGEAR_PARTITIONS": "4",
-        "OPENAI_BASE_URL": f"{providers}/openai/v1",
-        "ANTHROPIC_BASE_URL": f"{providers}/anthropic",
-        "MISTRAL_BASE_URL": f"{providers}/mistral/v1",
-        **KEYS,
-    }
+    } | simulated_providers(f"http://{simulator.address}", os.environ)
 
 
 def _simulator(folder: Path, port: int | None) -> Server:
@@ -152,7 +143,8 @@ def settings_of(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def _catalog() -> Catalog:
-    return parse_config((ROOT / "switchgear.yaml").read_text(encoding="utf-8"))
+    file = Path(os.environ.get("SWITCHGEAR_CONFIG") or ROOT / "switchgear.yaml")
+    return parse_config(file.read_text(encoding="utf-8"), file)
 
 
 def _start(running: contextlib.ExitStack, *children: Child) -> None:

@@ -12,6 +12,7 @@ from switchgear import (
     dead_letters,
     fleet,
     gateway_keys,
+    known_models,
     reports,
     routing,
     services,
@@ -63,6 +64,22 @@ def switchgear_app() -> typer.Typer:
         _app(_CACHE), name="cache", help="The cache: stats, invalidate, calibrate, judge."
     )
     app.add_typer(_app({"create": gateway_keys.create}), name="key", help="Gateway keys: create.")
+    app.add_typer(
+        _app(
+            {
+                "list": known_models.list_models,
+                "providers": known_models.list_providers,
+                "check": known_models.check_models,
+            }
+        ),
+        name="models",
+        help="Known models and provider presets: list, providers, check.",
+    )
+    app.add_typer(
+        _app({"list": known_models.list_prices, "check": known_models.check_prices}),
+        name="prices",
+        help="Prices of the deployments: list, check.",
+    )
     app.add_typer(
         _app({"check": configuration.check}), name="config", help="The configuration file."
     )

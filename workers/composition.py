@@ -44,6 +44,7 @@ from workers.health.health_metrics import update_health_gauges
 from workers.health.shared_state import SharedFleetState
 from workers.planning.request_state import PlanRules
 from workers.providers.registry import connect_providers
+from workers.providers.rotation import rotation_of
 from workers.request.dependencies import PoolDependencies
 from workers.tokens.estimate import TokenFactors
 
@@ -60,12 +61,7 @@ async def build_pool(
     Raises ConfigError or ValueError when the configuration can't be used.
     """
     session = await parts.enter_async_context(_session())
-    live = ReloadedConfig(
-        process.settings.config,
-        lambda c: ConfigSnapshot(
-            c, connect_providers(c, session, environment), load_checks(c.checks)
-        ),
-    )
+    live = ReloadedConfig(process.settings.config, partial(_snapshot, session, environment))
     catalog = live().catalog
     redis, link = _redis(parts, process.settings.redis)
     lookup = await _lookup(parts, catalog, redis, session, environment)
@@ -94,6 +90,17 @@ async def build_pool(
         judge=LlmJudge(process.metrics, caller, budgets),
         reporter=UsageMetrics(process.metrics, logger(role="workers"), flagged_share=FLAGGED_SHARE),
     )
+
+
+def _snapshot(
+    session: ClientSession, environment: Mapping[str, str], catalog: Catalog
+) -> ConfigSnapshot:
+    """What requests are served by from now on; what lacks a key or an address is told once."""
+    rotation = rotation_of(catalog, environment)
+    if rotation.missing:
+        logger(role="workers").warning("out of rotation", missing=dict(rotation.missing))
+    providers = connect_providers(catalog, session, environment)
+    return ConfigSnapshot(rotation.catalog, providers, load_checks(catalog.checks))
 
 
 async def _lookup(

@@ -3,11 +3,53 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 from urllib.request import Request, urlopen
+
+_PROVIDERS: Final[Mapping[str, tuple[Mapping[str, str], Mapping[str, str]]]] = {
+    "OPENAI_API_KEY": ({"OPENAI_BASE_URL": "openai/v1"}, {"OPENAI_API_KEY": "sk-simulated"}),
+    "ANTHROPIC_API_KEY": (
+        {"ANTHROPIC_BASE_URL": "anthropic"},
+        {"ANTHROPIC_API_KEY": "sk-ant-simulated"},
+    ),
+    "MISTRAL_API_KEY": ({"MISTRAL_BASE_URL": "mistral/v1"}, {"MISTRAL_API_KEY": "simulated"}),
+    "AZURE_OPENAI_API_KEY": (
+        {"AZURE_OPENAI_BASE_URL": "azure/openai/v1"},
+        {"AZURE_OPENAI_API_KEY": "simulated"},
+    ),
+    "AZURE_FOUNDRY_API_KEY": (
+        {
+            "AZURE_FOUNDRY_BASE_URL": "azure/openai/v1",
+            "AZURE_FOUNDRY_ANTHROPIC_BASE_URL": "azure/anthropic",
+        },
+        {"AZURE_FOUNDRY_API_KEY": "simulated"},
+    ),
+    "AWS_ACCESS_KEY_ID": (
+        {"BEDROCK_BASE_URL": "bedrock"},
+        {"AWS_ACCESS_KEY_ID": "AKIASIMULATED", "AWS_SECRET_ACCESS_KEY": "simulated"},
+    ),
+    "VLLM_BASE_URL": ({"VLLM_BASE_URL": "self/v1"}, {}),
+}
+"""By the variable that says that the operator has the real one: addresses here, and keys."""
+
+
+def simulated_providers(
+    simulator: str, own: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, str]:
+    """What sends the deployments of `switchgear.yaml` to a simulator, with keys that open nothing.
+
+    own: an environment. A provider that it has the key of is left to it.
+    """
+    environment: dict[str, str] = {}
+    for variable, (paths, keys) in _PROVIDERS.items():
+        if not own.get(variable):
+            environment |= {name: f"{simulator}/{path}" for name, path in paths.items()}
+            environment |= keys
+    return environment
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,14 +61,7 @@ class Running:
     @property
     def environment(self) -> dict[str, str]:
         """What sends the deployments of `switchgear.yaml` here, with keys that open nothing."""
-        return {
-            "OPENAI_BASE_URL": f"{self.address}/openai/v1",
-            "ANTHROPIC_BASE_URL": f"{self.address}/anthropic",
-            "MISTRAL_BASE_URL": f"{self.address}/mistral/v1",
-            "OPENAI_API_KEY": "sk-simulated",
-            "ANTHROPIC_API_KEY": "sk-ant-simulated",
-            "MISTRAL_API_KEY": "simulated",
-        }
+        return simulated_providers(self.address)
 
     def control(self, **told: Any) -> None:  # noqa: ANN401 - a control message
         """Send one control message; see `conduct.py`."""

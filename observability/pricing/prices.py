@@ -156,8 +156,14 @@ class PriceBook:
         self, key: PriceKey, at: datetime, processing: Processing = "standard"
     ) -> TokenRates | None:
         """The rates that hold at `at`, for whoever compares prices; None = unpriced."""
-        entry = self._rates(key, at, processing)
-        return None if isinstance(entry, Unpriced) else entry[0]
+        listed = self.listed(key, at, processing)
+        return None if isinstance(listed, Unpriced) else listed[0]
+
+    def listed(
+        self, key: PriceKey, at: datetime, processing: Processing = "standard"
+    ) -> tuple[TokenRates, str] | Unpriced:
+        """The rates that hold at `at`, and the version of the list that says so."""
+        return self._rates(key, at, processing)
 
     def _rates(self, key: PriceKey, at: datetime, processing: Processing) -> _RatesEntry:
         lookup = key, at.astimezone(UTC).date(), processing

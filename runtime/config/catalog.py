@@ -61,11 +61,13 @@ class Deployment(Section):
 
     model: str
     provider: str
-    """The price book's provider: openai, anthropic, mistral, aws, azure, self."""
+    """A preset that fills what the line doesn't say (`switchgear models providers` lists them), or
+    the price book's provider: openai, anthropic, mistral, aws, azure, google, self."""
     dialect: DialectName = "openai"
     wire_model: str | None = None
     """The model's name on the wire, when it isn't the model's own."""
-    base_url: BaseUrl
+    base_url: BaseUrl | None = None
+    """May be left out where `base_url_env` names the variable that holds it."""
     base_url_env: EnvName | None = None
     api_key_env: EnvName | None = None
     api_version: str | None = None
@@ -74,11 +76,22 @@ class Deployment(Section):
     zone: ZoneName
     """Where the data stays: `eu`, `us` …"""
     self_hosted: bool = False
+    on_request: bool = False
+    """Only for callers who name the model; the router never chooses it by itself."""
     rpm: Annotated[int, Field(ge=1)] | None = None
     """Requests per minute that the account is granted."""
     tpm: Annotated[int, Field(ge=1)] | None = None
     """Tokens per minute that the account is granted."""
     price: PriceOverride | None = None
+
+    @model_validator(mode="after")
+    def _addressed(self) -> Self:
+        if self.base_url is None and self.base_url_env is None:
+            raise ValueError(
+                "neither base_url nor base_url_env; add one, or name a provider that is known "
+                "(`switchgear models providers`)"
+            )
+        return self
 
 
 class Tier(Section):

@@ -7,7 +7,7 @@ used.
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +19,8 @@ from runtime.config.config_schema import keys_at
 from runtime.config.references import ConfigPath, suggest_name, undefined_names
 from runtime.config.tier_order import tier_order_mistakes
 from runtime.config.yaml_document import UnreadableYaml, YamlDocument, read_yaml
+from runtime.known.expansion import expand_document
+from runtime.known.tables import known_tables
 
 MAX_PROBLEMS: Final = 100
 """Of each kind; who mends a hundred sees the next hundred."""
@@ -76,6 +78,8 @@ def check_config(text: str) -> Catalog | tuple[ConfigProblem, ...]:
     document = read_yaml(text)
     if isinstance(document, UnreadableYaml):
         return (ConfigProblem(document.line, "the file", document.what, document.fix),)
+    if isinstance(document.data, Mapping):
+        document = replace(document, data=expand_document(document.data, known_tables()))
     problems = [*_duplicate_keys(document), *_incoherences(document)][:MAX_PROBLEMS]
     try:
         # the contract's models pass over keys of newer clients; in the file they are mistakes

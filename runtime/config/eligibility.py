@@ -13,6 +13,8 @@ def ineligibility(deployment: Deployment, model: Model, demands: Demands) -> str
     """What forbids `deployment`, in words; None when it may and can serve."""
     if demands.model is not None and deployment.model != demands.model:
         return f"doesn't serve {demands.model}"
+    if deployment.on_request and demands.model is None:
+        return f"serves {deployment.model} on request only"
     if demands.self_hosted_only and not deployment.self_hosted:
         return "not self-hosted"
     if not _in_zone(deployment, demands.zones):

@@ -5,7 +5,15 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Protocol
 
-from observability.pricing.prices import Price, PriceBook, Priced, PriceKey, Processing, TokenRates
+from observability.pricing.prices import (
+    Price,
+    PriceBook,
+    Priced,
+    PriceKey,
+    Processing,
+    TokenRates,
+    Unpriced,
+)
 from producers.contract import Attempt, MicroUsd, Usage
 from runtime.config.catalog import Deployment
 
@@ -33,6 +41,12 @@ class Pricing:
     def rates_of(self, deployment: Deployment) -> TokenRates | None:
         """Micro-dollars per token of each kind now; None = unpriced."""
         return self._book.rates(_key(deployment), datetime.now(UTC))
+
+    def listed(
+        self, deployment: Deployment, processing: Processing = "standard"
+    ) -> tuple[TokenRates, str] | Unpriced:
+        """Today's rates with the version of their list, whatever the deployment's own price is."""
+        return self._book.listed(_key(deployment), datetime.now(UTC), processing)
 
 
 def _key(deployment: Deployment) -> PriceKey:

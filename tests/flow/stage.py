@@ -55,6 +55,8 @@ from workers.tokens.estimate import TokenFactors
 
 PRICES = {"small": Decimal(1), "medium": Decimal(10)}
 """Micro-dollars per token; `nobody-knows` has none."""
+DEARER = {"dearer": Decimal(2), "dearest": Decimal(3)}
+"""Factors on them, by provider."""
 
 
 def catalog(**changes: object) -> Catalog:
@@ -95,6 +97,7 @@ def price_of(
     """By model; anything but the standard way is half as dear."""
     price = PRICES.get(deployment.model)
     share = 1 if processing == "standard" else Decimal("0.5")
+    share *= DEARER.get(deployment.provider, 1)
     return None if price is None else price * share * (usage.input_total + usage.output)
 
 

@@ -45,7 +45,7 @@ def provider_of(
     deployment: Deployment, session: ClientSession, environment: Mapping[str, str]
 ) -> Provider:
     """The provider of one deployment."""
-    address = environment.get(deployment.base_url_env or "") or deployment.base_url
+    address = environment.get(deployment.base_url_env or "") or deployment.base_url or ""
     authorizer = _authorizer(deployment, address, environment)
     return HttpProvider(session, dialect_of(deployment), address, authorizer)
 

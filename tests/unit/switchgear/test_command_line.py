@@ -30,7 +30,7 @@ from workers.process import QueueShare
 COMMANDS: Final = [
     *("router", "worker", "ledger", "serve", "gateway", "topics", "status", "breaker"),
     *("report", "waste", "quality", "explain", "classify", "profile", "dlq", "cache", "key"),
-    "config",
+    *("models", "prices", "config"),
 ]
 HEAVY: Final = {
     "pydantic", "aiokafka", "redis", "numpy", "duckdb", "onnxruntime", "genai_prices",

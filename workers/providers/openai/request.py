@@ -90,7 +90,7 @@ def _path(request: ProviderRequest) -> str:
     version = request.deployment.api_version
     if version is None:
         return "/chat/completions"
-    if request.deployment.base_url.rstrip("/").endswith("/models"):
+    if (request.deployment.base_url or "").rstrip("/").endswith("/models"):
         return f"/chat/completions?api-version={version}"
     return f"/openai/deployments/{_wire_model(request)}/chat/completions?api-version={version}"
 

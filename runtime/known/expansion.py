@@ -1,0 +1,108 @@
+"""Expansion of short lines: what do the tables add to a file's models and deployments?
+
+Works on plain data, before anything is checked, and adds only what is missing: whatever the file
+says stays, mistakes included, so that they are reported in the words of the file.
+"""
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+from runtime.known.tables import KnownModel, KnownTables, ProviderPreset
+
+Document: TypeAlias = dict[str, Any]
+
+
+def expand_document(document: Mapping[str, object], known: KnownTables) -> Document:
+    """`document` with its deployments' presets and its models' facts."""
+    expanded = dict(document)
+    deployments = document.get("deployments")
+    if isinstance(deployments, Mapping):
+        expanded["deployments"] = {
+            name: _deployment(entry, known) for name, entry in deployments.items()
+        }
+    models = document.get("models")
+    if models is None or isinstance(models, Mapping):
+        expanded["models"] = {
+            **_used_models(deployments, known),
+            **{name: _model(str(name), entry, known) for name, entry in (models or {}).items()},
+        }
+    return expanded
+
+
+def _used_models(deployments: object, known: KnownTables) -> Document:
+    """The known models of the deployments: the file need not repeat them."""
+    entries = deployments.values() if isinstance(deployments, Mapping) else ()
+    names = (entry.get("model") for entry in entries if isinstance(entry, Mapping))
+    return {
+        name: _facts(known.models[name])
+        for name in names
+        if isinstance(name, str) and name in known.models
+    }
+
+
+def _model(name: str, entry: object, known: KnownTables) -> object:
+    """The file's model over the table's; of one that isn't in the table, the stated defaults."""
+    if not isinstance(entry, Mapping | None):
+        return entry
+    if name in known.models:
+        return _facts(known.models[name]) | dict(entry or {})
+    unknown = known.unknown
+    assumed = {"context_window": unknown.context_window, "max_output": unknown.max_output}
+    return {"family": name} | assumed | dict(entry or {})
+
+
+def _facts(model: KnownModel) -> Document:
+    return {
+        "family": model.family,
+        "context_window": model.context_window,
+        "max_output": model.max_output,
+        "capabilities": list(model.capabilities),
+    }
+
+
+def _deployment(entry: object, known: KnownTables) -> object:
+    if not isinstance(entry, Mapping):
+        return entry
+    preset = known.providers.get(str(entry.get("provider")))
+    if preset is None:
+        return dict(entry)
+    model = known.models.get(str(entry.get("model")))
+    filled = _preset(entry, preset, model)
+    # the preset's name is the operator's word, the price book's the one that is kept
+    return filled | dict(entry) | {"provider": preset.price}
+
+
+def _preset(
+    entry: Mapping[str, object], preset: ProviderPreset, model: KnownModel | None
+) -> Document:
+    family = None if model is None else preset.by_family.get(model.family)
+    place = family or preset
+    region, account = str(entry.get("region", "global")), str(entry.get("account", "default"))
+    name = None if model is None else model.names.get(str(entry["provider"]))
+    profile = _profile(name, region, preset)
+    filled = {
+        "dialect": place.dialect,
+        "self_hosted": preset.self_hosted or None,
+        "zone": profile or _by_prefix(preset.zones, region),
+        "wire_model": f"{profile}.{name}" if profile else name,
+    }
+    if "base_url" not in entry:
+        # whoever names an address of their own says how to get in there, too
+        filled |= {
+            "base_url": place.base_url and place.base_url.format(region=region, account=account),
+            "base_url_env": place.base_url_env,
+            "api_key_env": preset.api_key_env,
+        }
+    return {key: value for key, value in filled.items() if value is not None}
+
+
+def _profile(name: str | None, region: str, preset: ProviderPreset) -> str | None:
+    """The inference profile by which Bedrock serves Anthropic's models from `region`."""
+    profiled = name is not None and name.startswith("anthropic.")
+    return _by_prefix(preset.profile, region) if profiled else None
+
+
+def _by_prefix(values: Mapping[str, str], region: str) -> str | None:
+    """The value of the longest beginning that `region` has; that of `*` when it has none."""
+    begun = [prefix for prefix in values if region.startswith(prefix)]
+    return values[max(begun, key=len)] if begun else values.get("*")

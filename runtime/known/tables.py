@@ -1,0 +1,97 @@
+"""Tables of known models and provider presets: the files of this package, read once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from importlib.resources import files
+from typing import Any, Final, Literal, TypeAlias
+
+import yaml
+from pydantic import BaseModel, ConfigDict
+
+QualityClass: TypeAlias = Literal["economy", "standard", "premium"]
+_FILES: Final = ("models.yaml", "providers.yaml")
+
+
+class _Row(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Retirement(_Row):
+    """The day on which a model's maker stopped serving it, and what it names instead."""
+
+    since: date
+    successor: str
+
+
+class KnownModel(_Row):
+    """Facts about a model that hold wherever it runs. Sizes in tokens."""
+
+    family: str
+    context_window: int
+    max_output: int
+    capabilities: tuple[str, ...] = ()
+    quality_class: QualityClass
+    batch: bool = False
+    cacheable_prefix: int | None = None
+    names: Mapping[str, str] = {}
+    retired: Mapping[str, Retirement] = {}
+
+
+class FamilyPreset(_Row):
+    """What differs at a provider for one family of models."""
+
+    dialect: str
+    base_url: str
+    base_url_env: str
+
+
+class ProviderPreset(_Row):
+    """What the line of a deployment at this provider need not say."""
+
+    price: str
+    dialect: str
+    base_url: str | None = None
+    base_url_env: str
+    api_key_env: str | None = None
+    self_hosted: bool = False
+    zones: Mapping[str, str] = {}
+    profile: Mapping[str, str] = {}
+    by_family: Mapping[str, FamilyPreset] = {}
+
+
+class AssumedModel(_Row):
+    """What is assumed of a model that neither the file nor the table describes."""
+
+    context_window: int
+    max_output: int
+
+
+@dataclass(frozen=True, slots=True)
+class KnownTables:
+    """Both tables. as_of: the day on which the facts were looked up."""
+
+    as_of: date
+    models: Mapping[str, KnownModel]
+    providers: Mapping[str, ProviderPreset]
+    unknown: AssumedModel
+
+
+@cache
+def known_tables() -> KnownTables:
+    """The tables of this package. Reads two files: once."""
+    models, providers = (_document(name) for name in _FILES)
+    return KnownTables(
+        as_of=date.fromisoformat(models["as_of"]),
+        models={name: KnownModel.model_validate(row) for name, row in models["models"].items()},
+        providers={
+            name: ProviderPreset.model_validate(row) for name, row in providers["providers"].items()
+        },
+        unknown=AssumedModel.model_validate(models["unknown"]),
+    )
+
+
+def _document(name: str) -> dict[str, Any]:
+    document: dict[str, Any] = yaml.safe_load(files(__package__).joinpath(name).read_text("utf-8"))
+    return document

@@ -1,0 +1,173 @@
+from typing import Any, Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from observability.price_lists import load_price_book
+from runtime.config.catalog import Catalog, Deployment
+from runtime.config.config_file import check_config
+from runtime.config.pricing import Pricing
+from runtime.known.expansion import expand_document
+from runtime.known.tables import known_tables
+
+KNOWN: Final = known_tables()
+ARTICLE: Final = [
+    *("gpt-4o", "gpt-4o-mini", "gpt-3.5-turbo"),
+    *("claude-3-5-sonnet", "claude-haiku-4-5", "claude-sonnet-4-6", "claude-opus-4-6"),
+    *("mistral-large-2", "mistral-small-3", "mistral-nemo", "mixtral-8x7b"),
+]
+"""The models that the source article names."""
+
+
+def file_of(line: str, models: str = "{}") -> str:
+    return f"""
+default_baseline: it
+models: {models}
+deployments:
+  it: {line}
+tiers: {{all: {{deployments: [it]}}}}
+"""
+
+
+def deployed(line: str, models: str = "{}") -> Deployment:
+    catalog = check_config(file_of(line, models))
+    assert isinstance(catalog, Catalog), catalog
+    return catalog.deployments["it"]
+
+
+@pytest.mark.parametrize("provider", KNOWN.providers)
+@pytest.mark.parametrize("model", KNOWN.models)
+def test_a_deployment_is_one_line(provider: str, model: str) -> None:
+    line = f"{{model: {model}, provider: {provider}, region: eu-central-1, zone: here}}"
+    deployment = deployed(line)
+    assert deployment.zone == "here"
+    assert deployment.provider == KNOWN.providers[provider].price
+    assert deployment.base_url or deployment.base_url_env
+
+
+@pytest.mark.parametrize("model", ARTICLE)
+def test_every_model_of_the_article_is_known_and_priced_somewhere(model: str) -> None:
+    pricing = Pricing(load_price_book())
+    places = [deployed(f"{{model: {model}, provider: {p}, zone: z}}") for p in KNOWN.providers]
+    assert any(pricing.rates_of(place) is not None for place in places)
+
+
+def test_what_a_line_says_goes_before_the_preset() -> None:
+    line = (
+        "{model: gpt-4o, provider: openai, zone: eu, base_url: 'http://mine', wire_model: other,"
+        " dialect: anthropic}"
+    )
+    deployment = deployed(line)
+    assert (deployment.zone, deployment.base_url, deployment.wire_model, deployment.dialect) == (
+        *("eu", "http://mine", "other", "anthropic"),
+    )
+    # an address of one's own: neither the provider's key nor its variable goes there
+    assert (deployment.api_key_env, deployment.base_url_env) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("region", "wire_model", "zone"),
+    [
+        ("eu-central-1", "eu.anthropic.claude-haiku-4-5-20251001-v1:0", "eu"),
+        # the European profile may compute in the union, so London isn't the zone
+        ("eu-west-2", "eu.anthropic.claude-haiku-4-5-20251001-v1:0", "eu"),
+        ("us-east-1", "us.anthropic.claude-haiku-4-5-20251001-v1:0", "us"),
+        ("ap-northeast-1", "apac.anthropic.claude-haiku-4-5-20251001-v1:0", "apac"),
+    ],
+)
+def test_bedrock_serves_anthropics_models_by_inference_profile(
+    region: str, wire_model: str, zone: str
+) -> None:
+    deployment = deployed(f"{{model: claude-haiku-4-5, provider: bedrock, region: {region}}}")
+    assert (deployment.wire_model, deployment.zone) == (wire_model, zone)
+    assert deployment.base_url == f"https://bedrock-runtime.{region}.amazonaws.com"
+
+
+def test_other_models_on_bedrock_stay_in_their_region() -> None:
+    deployment = deployed("{model: mixtral-8x7b, provider: bedrock, region: eu-west-2}")
+    assert (deployment.wire_model, deployment.zone) == ("mistral.mixtral-8x7b-instruct-v0:1", "uk")
+
+
+def test_azure_foundry_speaks_each_familys_dialect() -> None:
+    claude = deployed("{model: claude-haiku-4-5, provider: azure-foundry, account: acme, zone: us}")
+    mistral = deployed("{model: mistral-small-3, provider: azure-foundry, account: acme, zone: eu}")
+    assert (claude.dialect, mistral.dialect) == ("anthropic", "openai")
+    assert claude.base_url == "https://acme.services.ai.azure.com/anthropic"
+    assert mistral.base_url == "https://acme.services.ai.azure.com/openai/v1"
+
+
+@pytest.mark.parametrize("provider", ["azure", "azure-foundry", "vllm", "ollama", "llama.cpp"])
+def test_a_zone_that_nobody_can_know_must_be_said(provider: str) -> None:
+    problems = check_config(
+        file_of(f"{{model: gpt-4o, provider: {provider}, region: swedencentral}}")
+    )
+    assert isinstance(problems, tuple)
+    assert [problem.where for problem in problems] == ["deployments.it.zone"]
+
+
+def test_an_unknown_model_works_with_the_stated_defaults() -> None:
+    catalog = check_config(file_of("{model: mine, provider: vllm, zone: eu}", "{mine: {}}"))
+    assert isinstance(catalog, Catalog)
+    model = catalog.models["mine"]
+    assert (model.family, model.context_window, model.max_output) == ("mine", 8192, 4096)
+
+
+def test_a_misspelt_model_is_a_mistake_and_not_an_unknown_one() -> None:
+    problems = check_config(file_of("{model: gpt-4o-mimi, provider: openai}", "{gpt-4o-mini: {}}"))
+    assert isinstance(problems, tuple)
+    assert problems[0].fix == "did you mean 'gpt-4o-mini'?"
+
+
+def test_the_file_overrides_a_known_model_field_by_field() -> None:
+    catalog = check_config(
+        file_of("{model: gpt-4o, provider: openai}", "{gpt-4o: {context_window: 999}}")
+    )
+    assert isinstance(catalog, Catalog)
+    assert (catalog.models["gpt-4o"].context_window, catalog.models["gpt-4o"].family) == (
+        *(999, "gpt-4o"),
+    )
+
+
+def test_without_address_or_variable_the_mistake_says_what_to_do() -> None:
+    problems = check_config(
+        file_of("{model: m, provider: bedrok, zone: eu}", "{m: {family: f, context_window: 9}}")
+    )
+    assert isinstance(problems, tuple)
+    assert "switchgear models providers" in problems[0].fix
+
+
+_json: Final = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=8,
+)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["deployments", "models", "tiers", "x"]),
+        _json
+        | st.dictionaries(
+            st.sampled_from(["gpt-4o", "a"]),
+            _json
+            | st.dictionaries(
+                st.sampled_from(["model", "provider", "region", "account", "zone"]),
+                _json | st.sampled_from(["gpt-4o", "bedrock", "openai", "{region"]),
+            ),
+        ),
+    )
+)
+def test_whatever_the_file_holds_is_kept(document: dict[str, Any]) -> None:
+    expanded = expand_document(document, KNOWN)
+    for key, value in document.items():
+        if key not in ("deployments", "models"):
+            assert expanded[key] == value
+    for name, entry in _entries(document.get("deployments")):
+        for field, value in _entries(entry):
+            if field != "provider":
+                assert expanded["deployments"][name][field] == value
+
+
+def _entries(value: object) -> list[tuple[Any, Any]]:
+    return list(value.items()) if isinstance(value, dict) else []
