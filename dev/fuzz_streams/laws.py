@@ -17,7 +17,7 @@ def chunked(random: Random, stream: bytes) -> list[bytes]:
     most = random.choice(_SIZES)
     places = [0]
     while places[-1] < len(stream):
-        places.append(places[-1] + random.randint(1, most))
+        places.append(places[-1] + 1 + int(random.random() * most))
     return [stream[start:end] for start, end in pairwise(places)]
 
 

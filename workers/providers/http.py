@@ -48,7 +48,8 @@ class HttpProvider:
         """The outcome; with `emit` the answer streams and each delta is passed on."""
         asked = request.body
         adapted = adapt_prompt(asked, request.model)
-        request = replace(request, body=adapted.body)
+        if adapted.body is not asked:
+            request = replace(request, body=adapted.body)
         wire = self._encode(request, stream=emit is not None)
         if isinstance(wire, RequestRejected):
             return replace(wire, unsent=True)
@@ -81,6 +82,8 @@ class HttpProvider:
     def _told(self, outcome: CallOutcome, changed: Changes) -> CallOutcome:
         """`outcome` with what was changed on the way there."""
         match outcome:
+            case Completion() if not changed.warnings:
+                return outcome
             case Completion(warnings=warnings):
                 return replace(outcome, warnings=changed.warnings + warnings)
             case RequestRejected():

@@ -27,7 +27,7 @@ class AdaptedBody:
 def adapt_prompt(body: ChatBody, model: Model) -> AdaptedBody:
     """`body` as `model` needs it; the same object when nothing has to change."""
     contract = _schema_in_words(body, model)
-    if model.prompt == _NOTHING and contract is None:
+    if contract is None and (model.prompt is _NOTHING or model.prompt == _NOTHING):
         return AdaptedBody(body)
     changes: dict[str, Any] = {"messages": _with_system(body, model.prompt, contract)}
     if contract is None:

@@ -6,7 +6,7 @@ body, or the other way round. The first bytes decide how a body is read, not its
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -36,6 +36,7 @@ from workers.providers.base.dialect import (
     truncated_stream,
 )
 from workers.providers.base.error_report import ErrorReport
+from workers.providers.base.json_values import mapping_of
 from workers.providers.base.provider_request import ProviderRequest
 from workers.providers.base.token_counts import plausible
 from workers.providers.errors.classification import classify_error, error_of_response
@@ -56,6 +57,8 @@ _BYTES_PER_TOKEN: Final = 4.0
 _SSE: Final = "text/event-stream"
 _SSE_FIELDS: Final = (b"data:", b"event:", b"id:", b"retry:", b":")
 _BLANK: Final = b" \t\r\n\xef\xbb\xbf"
+_WRITTEN: Final = {"content", "reasoning_content"}
+_UNTOLD: Final = Usage()
 _ESTIMATED: Final = "the provider told no usage to believe: tokens and cost are an estimate"
 
 _F = TypeVar("_F", bound=CallFailed)
@@ -127,9 +130,11 @@ class ResponseReading:
         pieces = [head]
         while chunk := await body.next_chunk():
             pieces.append(chunk)
-        with _malformed_body():
-            result = self._dialect.decode_answer(b"".join(pieces))
-            deltas = whole_deltas(result.body) if isinstance(result, Answer) else []
+        with _MALFORMED_BODY:
+            result = self._dialect.decode_answer(b"".join(pieces) if len(pieces) > 1 else head)
+            if self._emit is None or not isinstance(result, Answer):
+                return result
+            deltas = whole_deltas(result.body)
         for delta in deltas:
             await self._pass_on(delta, deadline)
         return result
@@ -140,21 +145,26 @@ class ResponseReading:
         reader = self._reader = self._dialect.stream_reader()
         while chunk and not reader.ended:
             for delta in _guarded(reader.feed(chunk)):
-                await self._pass_on(delta, deadline)
+                self._count(delta, deadline)
+                if self._emit is not None:
+                    await self._emit(delta)
             chunk = await body.end() if reader.ended else await body.next_chunk()
         for delta in _guarded(reader.close()):
             await self._pass_on(delta, deadline)
-        with _malformed_body():
+        with _MALFORMED_BODY:
             return reader.result()
 
     async def _pass_on(self, delta: Delta, deadline: asyncio.Timeout) -> None:
+        self._count(delta, deadline)
+        if self._emit is not None:
+            await self._emit(delta)
+
+    def _count(self, delta: Delta, deadline: asyncio.Timeout) -> None:
+        """What has come so far; the first token that is passed on moves the deadline."""
         self._received_bytes += _size(delta)
-        if self._emit is None:
-            return
-        if self._first_token_s is None and _says_something(delta):
+        if self._first_token_s is None and self._emit is not None and _says_something(delta):
             self._first_token_s = self._elapsed()
             deadline.reschedule(self._began + self._request.timeout_s)
-        await self._emit(delta)
 
     def _completion(self, answer: Answer, headers: Mapping[str, str]) -> Completion:
         now = datetime.now(UTC)
@@ -223,7 +233,7 @@ class ResponseReading:
 
     def _believed(self, usage: Usage | None) -> Usage | None:
         """`usage` if it says something that can be true of this model."""
-        if usage is None or usage == Usage():
+        if usage is None or not (usage.output or usage.input_uncached or usage != _UNTOLD):
             return None
         return usage if plausible(usage, self._request.model.context_window) else None
 
@@ -235,19 +245,26 @@ class MalformedBodyError(Exception):
     """A body that isn't in the dialect; the message says in what way, and quotes nothing of it."""
 
 
-@contextmanager
-def _malformed_body() -> Iterator[None]:
+class _MalformedBody:
     """Turns what reading a payload of an unexpected shape raises into MalformedBodyError."""
-    try:
-        yield
-    except MALFORMED as error:
-        raise MalformedBodyError(type(error).__name__) from None
+
+    def __enter__(self) -> None:
+        """Nothing to do."""
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None and issubclass(kind, MALFORMED):
+            raise MalformedBodyError(kind.__name__) from None
+
+
+_MALFORMED_BODY: Final = _MalformedBody()
 
 
 def _guarded(deltas: Iterator[Delta]) -> Iterator[Delta]:
     """`deltas`, whose reading may fail halfway: those before have been passed on by then."""
-    with _malformed_body():
+    try:
         yield from deltas
+    except MALFORMED as error:
+        raise MalformedBodyError(type(error).__name__) from None
 
 
 class ResponseBody:
@@ -320,10 +337,13 @@ def _says_something(delta: Delta) -> bool:
 
 def _size(delta: Delta) -> int:
     """Bytes of text in a delta: what a model wrote, without the names around it."""
-    content, calls = delta.get("content"), delta.get("tool_calls") or ()
-    size = sum(len(value.encode()) for value in (content, delta.get("reasoning_content")) if value)
-    functions = (call.get("function") or {} for call in calls)
-    return size + sum(
-        len(str(function.get("name") or "")) + len(str(function.get("arguments") or ""))
-        for function in functions
-    )
+    size = 0
+    for name, value in delta.items():
+        if name in _WRITTEN and isinstance(value, str):
+            size += len(value) if value.isascii() else len(value.encode(errors="replace"))
+        elif name == "tool_calls" and isinstance(value, list):
+            for call in value:
+                function = mapping_of(mapping_of(call).get("function"))
+                size += len(str(function.get("name") or ""))
+                size += len(str(function.get("arguments") or ""))
+    return size

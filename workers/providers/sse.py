@@ -23,6 +23,9 @@ class SseParser:
 
     def feed(self, received: bytes) -> list[bytes]:
         """The data of each event that `received` finishes."""
+        if not (self._rest or self._data) and (event := _one_event(received)) is not None:
+            self._begun = True
+            return [event]
         # pieces of a line are joined once, when it ends: joining them as they come would cost the
         # square of a long line's length
         if self._rest:
@@ -56,6 +59,19 @@ class SseParser:
     def close(self) -> list[bytes]:
         """The data of an event whose end the server left out, as some do behind their last one."""
         return self.feed(b"\n\n")
+
+
+def _one_event(received: bytes) -> bytes | None:
+    """The data of exactly one event in its ordinary form, as servers send them; else None."""
+    if not received.endswith(b"}\n\n"):
+        return None
+    lines = received.count(b"\n")
+    if lines == 2 and received.startswith(b"data: "):  # noqa: PLR2004 - the data's, a blank one
+        return received[6:-2]
+    if lines != 3 or not received.startswith(b"event: "):  # noqa: PLR2004 - a name before them
+        return None
+    name, _, data = received.partition(b"\n")
+    return data[6:-2] if data.startswith(b"data: ") and b"{" not in name else None
 
 
 def _is_skipped(line: bytes) -> bool:

@@ -1,5 +1,6 @@
 """Anthropic answers: a message, or the events of one, as an OpenAI answer."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
@@ -28,6 +29,8 @@ _REASONS: Final = {
 }
 
 _PIECES: Final = {"text_delta", "input_json_delta", "thinking_delta", "signature_delta"}
+_OF_OWN_TOOLS: Final = re.compile("[a-z]+(_[a-z]+)*_tool_use|[a-z_]*tool_result")
+"""Types of the blocks that tell of tools which the provider runs itself."""
 _SERVICE_TIERS: Final = {"standard": "default", "priority": "priority"}
 """Anthropic's name for how it served the call → OpenAI's; its batches answer elsewhere."""
 
@@ -226,7 +229,7 @@ def _begin_block(assembly: AnswerAssembly, index: object, block: Mapping[str, An
             assembly.add_redacted_thinking(index, block.get("data"))
         case "tool_use":
             return _begin_call(assembly, index, block)
-        case str(kind) if kind.endswith(("tool_use", "tool_result")):  # of the provider's own tools
+        case str(kind) if _OF_OWN_TOOLS.fullmatch(kind):
             assembly.begin_other(index)
         case _ if "name" in block and "input" in block:  # a call, whatever it is called
             return _begin_call(assembly, index, block)

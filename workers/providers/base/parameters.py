@@ -45,7 +45,8 @@ class ParameterRefused:
     why: str
 
 
-Treatment: TypeAlias = Passed | Renamed | Shaped | Dropped | ParameterRefused
+_Changing: TypeAlias = Renamed | Dropped | ParameterRefused
+Treatment: TypeAlias = Passed | Shaped | _Changing
 
 ASKS_FOR_NOTHING: Final[Mapping[str, Any]] = {
     "n": 1,
@@ -84,25 +85,33 @@ class AppliedParameters:
     shaped: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
+    changed: bool = False
+    """A parameter goes out under another name, or not at all."""
 
 
 def apply_parameters(table: ParameterTable, body: ChatBody) -> AppliedParameters:
     """Treat every parameter that the caller set; None is as good as not set."""
     applied = AppliedParameters()
-    for name, value in body:
-        if value is not None:
-            _treat(applied, name, value, table.treatment(name))
+    rows, unlisted = table.rows, table.unlisted
+    for fields in (body.__dict__, body.model_extra or {}):
+        for name, value in fields.items():
+            if value is None:
+                continue
+            treatment = rows.get(name, unlisted)
+            if type(treatment) is Passed:
+                applied.wire[name] = value
+            elif type(treatment) is Shaped:
+                applied.shaped[name] = value
+            else:
+                _treat(applied, name, value, treatment)
     return applied
 
 
-def _treat(applied: AppliedParameters, name: str, value: object, treatment: Treatment) -> None:
+def _treat(applied: AppliedParameters, name: str, value: object, treatment: _Changing) -> None:
+    applied.changed = True
     match treatment:
-        case Passed():
-            applied.wire[name] = value
         case Renamed(to):
             applied.wire[to] = value
-        case Shaped():
-            applied.shaped[name] = value
         case Dropped(why):
             if not _asks_for_nothing(name, value):
                 applied.warnings.append(f"{name} was dropped: {why}")

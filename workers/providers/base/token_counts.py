@@ -24,10 +24,17 @@ but not that much."""
 
 def token_counts(*values: object) -> tuple[int, ...] | None:
     """The counts, 0 for one that is None; None when one of them can't be believed."""
-    counts = tuple(0 if count is None else count for count in values)
-    if all(_believable(count) for count in counts):
-        return tuple(int(count) for count in counts if isinstance(count, int | float))
-    return None
+    counts: list[int] = []
+    for value in values:
+        if value is None:
+            counts.append(0)
+        elif type(value) is int and 0 <= value <= MOST_TOKENS:  # nearly always
+            counts.append(value)
+        elif isinstance(value, float) and _believable(value):
+            counts.append(int(value))
+        else:
+            return None
+    return tuple(counts)
 
 
 def plausible(usage: Usage, context_window: int) -> bool:
@@ -47,11 +54,22 @@ def unlisted_counts(
     """The counts of a usage block that look billed and aren't among the `known`, by their path."""
     unlisted: dict[str, int] = {}
     for name, value in block.items():
-        path = f"{within}{name}"[:_LONGEST_NAME]
-        if isinstance(value, Mapping) and not within:
-            unlisted |= unlisted_counts(value, known, f"{name}.")
-        elif path not in known and _BILLED.search(path) and _believable(value) and value > 0:
+        if not value:  # asked first: most counts are 0, and what isn't billed needs no name
+            continue
+        if isinstance(value, dict):
+            if not within:
+                unlisted |= unlisted_counts(value, known, f"{name}.")
+            continue
+        path = f"{within}{name}"
+        if path in known:
+            continue
+        path = path[:_LONGEST_NAME]
+        if _BILLED.search(path) and _believable(value):
             unlisted[path] = int(value)
+    return unlisted if len(unlisted) <= _MOST_UNLISTED else _first(unlisted)
+
+
+def _first(unlisted: Mapping[str, int]) -> dict[str, int]:
     return dict(list(unlisted.items())[:_MOST_UNLISTED])
 
 

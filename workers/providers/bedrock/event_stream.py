@@ -42,8 +42,10 @@ class EventStreamParser:
 
     def feed(self, received: bytes) -> Iterator[EventMessage]:
         """The messages that `received` finishes."""
-        data = self._rest
-        data += received
+        data: bytes | bytearray = received
+        if self._rest:  # rarely: most chunks hold whole messages, which need no copy
+            self._rest += received
+            data = self._rest
         at = 0
         while len(data) - at >= _PRELUDE:
             total, headers, prelude_crc = unpack_from(">III", data, at)
@@ -55,7 +57,10 @@ class EventStreamParser:
                 break
             yield _message(bytes(data[at : at + total]), headers)
             at += total
-        del data[:at]
+        if data is received:
+            self._rest = bytearray(received[at:])
+        else:
+            del self._rest[:at]
 
 
 def _message(frame: bytes, headers: int) -> EventMessage:

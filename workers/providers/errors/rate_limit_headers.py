@@ -5,9 +5,9 @@ Sources: the official SDKs (retry-after-ms before retry-after), OpenAI's `x-rate
 are lenient: a value that can't be read is as good as absent. Names are lower case.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeAlias
 
 from workers.providers.base.call_outcome import RateLimits, RateWindow
 from workers.providers.errors.retry_after import (
@@ -19,17 +19,25 @@ from workers.providers.errors.retry_after import (
 
 _UNTOLD: Final = RateLimits()
 
+_Names: TypeAlias = tuple[str, str, str]
+"""The headers of a window's limit, of what remains of it, and of its reset."""
+
+
+def _names(pattern: str, reset: str) -> _Names:
+    return pattern.format("limit"), pattern.format("remaining"), reset
+
+
 _REQUESTS: Final = (
-    ("x-ratelimit-{}-requests", "x-ratelimit-reset-requests"),
-    ("anthropic-ratelimit-requests-{}", "anthropic-ratelimit-requests-reset"),
-    ("x-ratelimit-{}-req-minute", "x-ratelimit-reset-req-minute"),
+    _names("x-ratelimit-{}-requests", "x-ratelimit-reset-requests"),
+    _names("anthropic-ratelimit-requests-{}", "anthropic-ratelimit-requests-reset"),
+    _names("x-ratelimit-{}-req-minute", "x-ratelimit-reset-req-minute"),
 )
 _TOKENS: Final = (
-    ("x-ratelimit-{}-tokens", "x-ratelimit-reset-tokens"),
-    ("anthropic-ratelimit-tokens-{}", "anthropic-ratelimit-tokens-reset"),
-    ("anthropic-ratelimit-input-tokens-{}", "anthropic-ratelimit-input-tokens-reset"),
-    ("x-ratelimitbysize-{}-minute", "ratelimitbysize-reset"),
-    ("x-ratelimit-{}-tokens-minute", "x-ratelimit-reset-tokens-minute"),
+    _names("x-ratelimit-{}-tokens", "x-ratelimit-reset-tokens"),
+    _names("anthropic-ratelimit-tokens-{}", "anthropic-ratelimit-tokens-reset"),
+    _names("anthropic-ratelimit-input-tokens-{}", "anthropic-ratelimit-input-tokens-reset"),
+    _names("x-ratelimitbysize-{}-minute", "ratelimitbysize-reset"),
+    _names("x-ratelimit-{}-tokens-minute", "x-ratelimit-reset-tokens-minute"),
 )
 
 
@@ -51,11 +59,12 @@ def wait_hint(headers: Mapping[str, str], message: str, now: datetime) -> float 
 
 
 def _window(
-    names: tuple[tuple[str, str], ...], headers: Mapping[str, str], now: datetime
+    names: Sequence[_Names], headers: Mapping[str, str], now: datetime
 ) -> RateWindow | None:
-    for pattern, reset in names:
-        limit = _count(headers.get(pattern.format("limit")))
-        remaining = _count(headers.get(pattern.format("remaining")))
+    for limits, remains, reset in names:
+        if limits not in headers and remains not in headers:
+            continue
+        limit, remaining = _count(headers.get(limits)), _count(headers.get(remains))
         if limit is not None or remaining is not None:
             return RateWindow(limit, remaining, _reset(headers.get(reset), now))
     return None

@@ -1,6 +1,7 @@
 """Fields in pieces: what a server streams bit by bit, put together without knowing the field."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from itertools import chain
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ def joined_texts(pieces: Sequence[Any]) -> Any:  # noqa: ANN401 - whatever a ser
 
     Of what comes in no pieces, such as a number, the last counts.
     """
-    if all(isinstance(piece, str) for piece in pieces):
+    with suppress(TypeError):  # nearly always they are texts
         return "".join(pieces)
     if all(isinstance(piece, list) for piece in pieces):
         return list(chain.from_iterable(pieces))

@@ -5,7 +5,7 @@ the deployment's `provider` tells which of them is meant.
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from pydantic_core import from_json
 
@@ -25,9 +25,6 @@ from workers.providers.openai.messages import (
 )
 from workers.providers.openai.parameters import COMPATIBLE, TABLES
 from workers.providers.openai.response import OpenAiReader, openai_answer
-
-_SET_BY_US: Final = {"model", "stream", "stream_options"}
-"""Fields whose value on the wire is the deployment's affair, whoever asks."""
 
 
 class OpenAiDialect:
@@ -53,7 +50,7 @@ class OpenAiDialect:
             if isinstance(request.prompt_cache, CacheKey) and _takes_cache_key(request):
                 body.setdefault("prompt_cache_key", request.prompt_cache.key)
             warnings = (*applied.warnings, *messages.warnings)
-            translated = bool(warnings) or _differs(body, request.body)
+            translated = bool(warnings) or applied.changed or _differs(body, request.body)
             return WireRequest(_path(request), json_bytes(body), {}, warnings, translated)
         except UnsupportedContent as problem:
             return rejected(problem)
@@ -68,12 +65,11 @@ class OpenAiDialect:
 
 
 def _differs(body: Mapping[str, Any], asked: ChatBody) -> bool:
-    """Whether the wire says anything else than the caller, who speaks this dialect already."""
-    return any(
-        body.get(name) != value
-        for name, value in asked
-        if value is not None and name not in _SET_BY_US
-    )
+    """Whether the messages or the limit aren't the caller's, who speaks this dialect already.
+
+    model, stream and its options are the deployment's affair, whoever asks.
+    """
+    return body["messages"] != asked.messages or body.get("max_tokens") != asked.max_tokens
 
 
 def _wire_model(request: ProviderRequest) -> str:

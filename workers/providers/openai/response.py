@@ -238,7 +238,11 @@ def _whole_call(number: int, call: Mapping[str, Any]) -> dict[str, Any]:
 
 def _tells_error(body: Mapping[str, Any]) -> bool:
     """`error: null` is no error; some servers tell one with its fields at the top."""
-    if body.get("error") or body.get("object") == "error":
+    if body.get("error"):
+        return True
+    if body.get("choices"):
+        return False
+    if body.get("object") == "error":
         return True
     if "choices" in body:
         return False

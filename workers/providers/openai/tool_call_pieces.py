@@ -60,6 +60,8 @@ class ToolCallPieces:
         name, call_id = _text(function.get("name")), _text(piece.get("id"))
         index = piece.get("index")
         number = index if isinstance(index, int) else None
+        if isinstance(index, dict | list):  # what a damaged piece held of its call
+            self.unreadable = True
         call = self._open_call(number, call_id, name)
         opened = call is None
         if call is None:
