@@ -98,9 +98,9 @@ def apply_parameters(table: ParameterTable, body: ChatBody) -> AppliedParameters
             if value is None:
                 continue
             treatment = rows.get(name, unlisted)
-            if type(treatment) is Passed:
+            if isinstance(treatment, Passed):
                 applied.wire[name] = value
-            elif type(treatment) is Shaped:
+            elif isinstance(treatment, Shaped):
                 applied.shaped[name] = value
             else:
                 _treat(applied, name, value, treatment)
