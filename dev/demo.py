@@ -1,7 +1,7 @@
 """`make demo`: real prompts through all of Switchgear, what they cost, and one trace.
 
 Exit status 0 only if no request was lost. DEMO_BROKER=kafka takes Apache Kafka in place of the
-embedded broker.
+embedded broker, DEMO_MODEL=local a real small model in place of the simulated ones.
 """
 
 import asyncio
@@ -26,14 +26,14 @@ from rich.progress import Progress
 
 from dev.broker import NoKafkaError
 from dev.demo_report import summary, table
-from dev.demo_traffic import Answer, Seen, send_all, traffic, warm_up
+from dev.demo_traffic import Answer, Seen, local_traffic, send_all, traffic, warm_up
 from dev.processes import StartFailedError, free_port
 from dev.simulator.process import Running
 from dev.span_collector import SpanCollector, collecting
-from dev.stack import ROOT, Ports, Stack, settings_of, stack, stop_on_signals
+from dev.stack import ROOT, Choice, Ports, Stack, settings_of, stack, stop_on_signals
 from dev.trace_tree import SeenSpan, show
 from producers import ClientSettings, RouterClient
-from producers.contract import Done
+from producers.contract import Done, Request
 from producers.contract.topics import REPLIES
 from producers.kafka.aiokafka_broker import KafkaBroker
 
@@ -45,6 +45,8 @@ CONDUCT: Final[tuple[dict[str, Any], ...]] = (
     # so that the fallback to the tier's next deployment can be seen
     {"target": "gpt-4o-mini", "faults": {"rate_limited": 0.05}},
 )
+_SIMULATED: Final = "Answers by simulated providers, at the real providers' prices"
+_REAL: Final = "Answers by SmolLM2-135M under llama.cpp on this machine"
 _SERVICES: Final = 3  # client, router and workers, in a whole trace
 _TRACE_WITHIN_S: Final = 8
 
@@ -57,13 +59,15 @@ def main() -> int:
     console = Console()
     shutil.rmtree(FOLDER, ignore_errors=True)
     kafka = os.environ.get("DEMO_BROKER") == "kafka"
+    local = os.environ.get("DEMO_MODEL") == "local"
     ports, otlp = Ports(simulator=free_port()), free_port()
     settings = {"SWITCHGEAR_OTLP": f"http://127.0.0.1:{otlp}", "SWITCHGEAR_TRACE_RATIO": "1"}
     begun = time.monotonic()
     try:
-        with stack(FOLDER, ports, settings, kafka=kafka) as running:
-            _conduct(f"http://127.0.0.1:{ports.simulator}")
-            figures = uvloop.run(_demo(running, console, otlp))
+        with stack(FOLDER, ports, settings, Choice(kafka=kafka, local=local)) as running:
+            if not local:
+                _conduct(f"http://127.0.0.1:{ports.simulator}")
+            figures = uvloop.run(_demo(running, console, otlp, local=local))
     except (StartFailedError, NoKafkaError) as error:
         console.print(f"[red]make demo: {error}")
         return 1
@@ -80,7 +84,7 @@ def _conduct(address: str) -> None:
         Running(address).control(**told)
 
 
-async def _demo(running: Stack, console: Console, otlp_port: int) -> dict[str, Any]:
+async def _demo(running: Stack, console: Console, otlp_port: int, *, local: bool) -> dict[str, Any]:
     settings = ClientSettings.model_validate(settings_of(running.environment))
     async with contextlib.AsyncExitStack() as parts:
         collector = await parts.enter_async_context(collecting(otlp_port))
@@ -89,11 +93,17 @@ async def _demo(running: Stack, console: Console, otlp_port: int) -> dict[str, A
         broker = await parts.enter_async_context(KafkaBroker(settings, "demo-observer"))
         await parts.enter_async_context(broker.tail(REPLIES, seen.receive))
         client = await parts.enter_async_context(RouterClient.connect(settings))
-        answers, asked = await _ask_all(client, running.tiers, console)
+        requests = list(local_traffic() if local else traffic())
+        answers = await _ask_all(client, requests, running.tiers, console)
         spans = await _one_trace(collector, answers)
         running.check()
-    _present(console, answers, spans)
-    return summary(answers, asked, seen.finals) | {"trace_spans": len(spans)}
+    if local:
+        _show_answers(console, answers)
+    title = _REAL if local else _SIMULATED
+    console.print(table(answers, title))
+    console.print("One request's trace:")
+    console.print(show(spans), markup=False, highlight=False, soft_wrap=True)
+    return summary(answers, len(requests), seen.finals) | {"trace_spans": len(spans)}
 
 
 @contextlib.asynccontextmanager
@@ -110,15 +120,13 @@ async def _traced_client(endpoint: str) -> AsyncIterator[None]:
 
 
 async def _ask_all(
-    client: RouterClient, tiers: tuple[str, ...], console: Console
-) -> tuple[list[Answer], int]:
-    requests = list(traffic())
+    client: RouterClient, requests: list[Request], tiers: tuple[str, ...], console: Console
+) -> list[Answer]:
     with console.status("waiting for the router and the pools"):
         await warm_up(client, tiers)
     with Progress(console=console) as progress:
         task = progress.add_task(f"{len(requests)} requests", total=len(requests))
-        answers = await send_all(client, requests, lambda: progress.advance(task))
-    return answers, len(requests)
+        return await send_all(client, requests, lambda: progress.advance(task))
 
 
 async def _one_trace(collector: SpanCollector, answers: list[Answer]) -> list[SeenSpan]:
@@ -128,10 +136,13 @@ async def _one_trace(collector: SpanCollector, answers: list[Answer]) -> list[Se
     return await collector.trace(chosen.trace_id or "", _SERVICES, _TRACE_WITHIN_S)
 
 
-def _present(console: Console, answers: list[Answer], spans: list[SeenSpan]) -> None:
-    console.print(table(answers, "Answers by simulated providers, at the real providers' prices"))
-    console.print("One request's trace:")
-    console.print(show(spans), markup=False, highlight=False, soft_wrap=True)
+def _show_answers(console: Console, answers: list[Answer]) -> None:
+    """What the small model really said: it is no great mind, but nothing of it is made up by us."""
+    for answer in answers[:3]:
+        asked = str(answer.request.body.messages[-1]["content"])
+        said = answer.reply.body if isinstance(answer.reply, Done) else {}
+        text = said["choices"][0]["message"]["content"] if said else answer.reply
+        console.print(f"> {asked}\n{str(text).strip()}\n", markup=False, highlight=False)
 
 
 if __name__ == "__main__":

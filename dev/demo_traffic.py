@@ -22,6 +22,22 @@ AT_ONCE: Final = 32
 _EVERY_NTH_STREAMS: Final = 4
 _REPEATED: Final = 60
 _TIMEOUT_S: Final = 60
+_SHORT: Final = (
+    "What is the capital of France?",
+    "Name three colours of the rainbow.",
+    "What does a message queue do?",
+    "Write a sentence about the sea.",
+    "What is 7 times 6?",
+    "Say hello in Spanish.",
+    "Why is the sky blue?",
+    "What is a semantic cache?",
+    "List two uses of Redis.",
+    "What is Apache Kafka?",
+    "Translate 'good night' into French.",
+    "What is the opposite of hot?",
+)
+_REPEATED_SHORT: Final = 4
+_SHORT_TOKENS: Final = 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +71,13 @@ def traffic() -> Iterator[Request]:
     prompts = [json.loads(line)["prompt"] for line in lines]
     for number, prompt in enumerate(itertools.chain(prompts, prompts[:_REPEATED])):
         yield chat(prompt, tenant="demo", stream=number % _EVERY_NTH_STREAMS == 0)
+
+
+def local_traffic() -> Iterator[Request]:
+    """A few short questions, some of them twice, for a small model on a few cores."""
+    for number, prompt in enumerate(_SHORT + _SHORT[:_REPEATED_SHORT]):
+        stream = number % _EVERY_NTH_STREAMS == 0
+        yield chat(prompt, tenant="demo", stream=stream, max_tokens=_SHORT_TOKENS)
 
 
 async def warm_up(client: RouterClient, tiers: tuple[str, ...]) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from dev import llama_server
 from dev.broker import apache_kafka, embedded
 from dev.processes import Child, Server, StartFailedError, free_port
 from dev.redis_server import redis_server, url_of
@@ -42,8 +43,21 @@ class Ports:
 
 
 USUAL: Final = Ports(9092, 6379, 8900, 8080)
+LEDGER: Final = "ledger.duckdb"
 ANONYMOUS: Final = "demo"
 """The tenant of HTTP callers: the gateway listens on this machine alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What of the stack isn't as usual."""
+
+    kafka: bool = False
+    """Apache Kafka in place of the embedded broker."""
+    local: bool = False
+    """A real small model in place of the simulator."""
+    observed: bool = False
+    """The ledger and the live page too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,38 +81,58 @@ class Stack:
 
 @contextlib.contextmanager
 def stack(
-    folder: Path, ports: Ports, settings: Mapping[str, str], *, kafka: bool = False
+    folder: Path,
+    ports: Ports,
+    settings: Mapping[str, str],
+    choice: Choice | None = None,
 ) -> Iterator[Stack]:
     """Broker, Redis, simulator, router and a pool for each tier, until the context is left.
 
     folder: for logs and data; `settings` are added to the environment of all of ours.
-    kafka: Apache Kafka in place of the embedded broker.
     """
+    choice = choice or Choice()
     with contextlib.ExitStack() as running:
         broker = (
             apache_kafka(folder / "kafka", ports.broker)
-            if kafka
+            if choice.kafka
             else embedded(folder, ports.broker)
         )
         redis = redis_server(folder / "redis", ports.redis)
-        simulator = _simulator(folder, ports.simulator)
-        environment = _environment(broker, redis, simulator) | (EMBEDDED if not kafka else {})
+        models = (
+            llama_server.server(folder) if choice.local else _simulator(folder, ports.simulator)
+        )
+        environment = _environment(broker, redis) | ({} if choice.kafka else EMBEDDED)
+        environment |= _local_model(models) if choice.local else _simulated(models)
         environment |= settings
-        _start(running, redis, simulator, broker)
-        _create_topics(environment)
-        services = _services(folder, environment)
+        catalog = _catalog(environment)
+        _start(running, redis, models, broker)
+        _create_topics(environment, catalog)
+        services = _services(folder, environment, catalog)
+        services += _observers(folder, environment) if choice.observed else []
         gateway = _gateway(folder, environment, ports.gateway)
         _start(running, *services, gateway)
-        children = (broker, redis, simulator, *services, gateway)
-        yield Stack(environment, children, tuple(_catalog().tiers), f"http://{gateway.address}")
+        children = (broker, redis, models, *services, gateway)
+        yield Stack(environment, children, tuple(catalog.tiers), f"http://{gateway.address}")
 
 
-def _environment(broker: Server, redis: Server, simulator: Server) -> dict[str, str]:
+def _environment(broker: Server, redis: Server) -> dict[str, str]:
     return {
         "SWITCHGEAR_KAFKA": broker.address,
         "SWITCHGEAR_REDIS": url_of(redis),
         "SWITCHGEAR_PARTITIONS": "4",
-    } | simulated_providers(f"http://{simulator.address}", os.environ)
+    }
+
+
+def _simulated(simulator: Server) -> dict[str, str]:
+    """The operator's own file and keys, and the simulator for every provider without a key."""
+    config = os.environ.get("SWITCHGEAR_CONFIG") or str(ROOT / "switchgear.yaml")
+    providers = simulated_providers(f"http://{simulator.address}", os.environ)
+    return {"SWITCHGEAR_CONFIG": config} | providers
+
+
+def _local_model(server: Server) -> dict[str, str]:
+    config = str(ROOT / "dev" / "local_model.yaml")
+    return {"SWITCHGEAR_CONFIG": config, "LLAMACPP_BASE_URL": f"http://{server.address}/v1"}
 
 
 def _simulator(folder: Path, port: int | None) -> Server:
@@ -107,12 +141,22 @@ def _simulator(folder: Path, port: int | None) -> Server:
     return Server("simulator", argv, folder / "simulator.log", port=port)
 
 
-def _services(folder: Path, environment: Mapping[str, str]) -> list[Child]:
+def _services(folder: Path, environment: Mapping[str, str], catalog: Catalog) -> list[Child]:
     commands = {"router": ["router"]} | {
-        f"pool-{tier}": ["workers", "--tier", tier] for tier in _catalog().tiers
+        f"pool-{tier}": ["workers", "--tier", tier] for tier in catalog.tiers
     }
     return [
         Child(name, [sys.executable, "-m", *command], folder / f"{name}.log", environment)
+        for name, command in commands.items()
+    ]
+
+
+def _observers(folder: Path, environment: Mapping[str, str]) -> list[Child]:
+    """The ledger, in a file of this stack's own, and the live page on its usual port."""
+    own = {**environment, "SWITCHGEAR_LEDGER": str(folder / LEDGER)}
+    commands = {"ledger": ["ledger"], "live page": ["serve"]}
+    return [
+        Child(name, [sys.executable, "-m", "switchgear", *command], folder / f"{name}.log", own)
         for name, command in commands.items()
     ]
 
@@ -124,11 +168,9 @@ def _gateway(folder: Path, environment: Mapping[str, str], port: int | None) -> 
     return Server("gateway", argv, folder / "gateway.log", environment, port=port)
 
 
-def _create_topics(environment: Mapping[str, str]) -> None:
+def _create_topics(environment: Mapping[str, str], catalog: Catalog) -> None:
     settings = ServiceSettings.model_validate(settings_of(environment))
-    wanted = create_missing_topics(
-        settings, _catalog(), partitions=settings.partitions, replication=1
-    )
+    wanted = create_missing_topics(settings, catalog, partitions=settings.partitions, replication=1)
     asyncio.run(wanted)
 
 
@@ -142,8 +184,8 @@ def settings_of(environment: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _catalog() -> Catalog:
-    file = Path(os.environ.get("SWITCHGEAR_CONFIG") or ROOT / "switchgear.yaml")
+def _catalog(environment: Mapping[str, str]) -> Catalog:
+    file = Path(environment["SWITCHGEAR_CONFIG"])
     return parse_config(file.read_text(encoding="utf-8"), file)
 
 
@@ -165,7 +207,7 @@ def main() -> int:
     folder = ROOT / "var" / "stack"
     kafka = os.environ.get("DEMO_BROKER") == "kafka"
     try:
-        with stack(folder, USUAL, {}, kafka=kafka) as running:
+        with stack(folder, USUAL, {}, Choice(kafka=kafka, observed=True)) as running:
             _greet(running, folder)
             while True:
                 running.check()
@@ -184,6 +226,7 @@ def _greet(running: Stack, folder: Path) -> None:
     print(f"Running: {', '.join(child.name for child in running.children)}. Logs: {folder}")
     print(f"Ask it: {setting} .venv/bin/python -m producers 'What is Kafka?'")
     print(f"Over HTTP: base_url={running.gateway}/v1, any api_key")
+    print(f"Live page: http://127.0.0.1:8090. Cost: switchgear report --ledger {folder}/{LEDGER}")
     print("Ctrl-C stops everything.", flush=True)
 
 

@@ -18,7 +18,7 @@ from opentelemetry import context, propagate
 from gateway.connections.http_limits import HttpLimits
 from gateway.errors.api_error import ApiError
 from gateway.errors.failure_codes import error_of
-from gateway.exchanges.attempts import SdkAttempt, AttemptRecords
+from gateway.exchanges.attempts import AttemptRecords, SdkAttempt
 from producers import RouterClient
 from producers.client import ClientOverloadedError, ReplyTimeoutError, RequestTooLargeError
 from producers.contract import Chunk, Done, Failed, Request

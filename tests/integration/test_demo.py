@@ -42,3 +42,19 @@ def test_the_demo_answers_everything_once_and_leaves_nothing_behind() -> None:
         assert service in done.stdout
     assert "chat " in done.stdout
     assert marked_with(mark) == []
+
+
+@pytest.mark.model
+@pytest.mark.timeout(400)
+def test_with_a_real_model_no_answer_is_simulated() -> None:
+    RESULT.unlink(missing_ok=True)
+    demo = ["env", "DEMO_MODEL=local", sys.executable, "-m", "dev.demo"]
+    done = subprocess.run(demo, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    figures = json.loads(RESULT.read_text())
+    assert figures["requests"] == figures["replies"] == 16
+    assert (figures["lost"], figures["failed"], figures["duplicates"]) == (0, 0, 0)
+    # the model's own tokens at the price of its machine
+    assert figures["cost_usd"] > 0
+    assert "SmolLM2" in done.stdout
+    assert "simulat" not in done.stdout

@@ -1,6 +1,6 @@
 """Which request does an SDK's retry repeat, in this process and in another one?"""
 
-from gateway.exchanges.attempts import SdkAttempt, LocalAttempts
+from gateway.exchanges.attempts import LocalAttempts, SdkAttempt
 
 FIRST, SECOND, THIRD = (SdkAttempt(b"d", number) for number in range(3))
 
