@@ -19,6 +19,7 @@ from producers.contract import Reply, Request, TaggedRequest, UsageEvent, codec,
 from producers.contract.message import NAME_PATTERN
 from producers.settings import KafkaSettings
 from router.serve.process import declare_router_control
+from runtime.identity.record_guard import RecordGuard
 from runtime.process.control_topics import ControlTopics
 from workers.process import declare_worker_control
 
@@ -149,6 +150,13 @@ HEADERS: Final[Mapping[str, dict[str, str]]] = {
     codec.VISITED: {"description": "The tiers that handed the request over, by commas."},
     codec.DUE: {"description": "Unix milliseconds: not handed on before.", "pattern": _DIGITS},
     codec.TARGET: {"description": "The topic that the record belongs to."},
+    codec.TENANT_TOKEN: {
+        "description": "The sender's signed token (JWT), where the operator asks who it is; "
+        "with requests, cancellations, ratings and invalidations. It goes no further."
+    },
+    codec.SIGNATURE: {
+        "description": "Of what the engine's processes write for one another, by their key."
+    },
     "traceparent": {"description": "W3C trace context."},
     "tracestate": {"description": "W3C trace context."},
     "baggage": {"description": "W3C baggage."},
@@ -158,8 +166,8 @@ HEADERS: Final[Mapping[str, dict[str, str]]] = {
 def asyncapi_document() -> dict[str, Any]:
     """The whole document, as JSON."""
     control = ControlTopics(KafkaSettings.model_construct(), "switchgear", lambda _: None)
-    declare_router_control(control, lambda _: None)
-    declare_worker_control(control, lambda _: None)
+    declare_router_control(control, lambda _: None, RecordGuard())
+    declare_worker_control(control, lambda _: None, RecordGuard())
     _declare_hot_topics(control.broker)
     document: dict[str, Any] = (
         AsyncAPI(

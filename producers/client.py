@@ -14,9 +14,9 @@ import logging
 import random
 import time
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeAlias
 
 from opentelemetry import propagate, trace
 from opentelemetry.trace import Span, SpanKind, set_span_in_context
@@ -32,6 +32,8 @@ from .settings import ClientSettings
 
 _tracer: Final = trace.get_tracer("switchgear.client")
 _log: Final = logging.getLogger(__name__)
+TokenSource: TypeAlias = Callable[[], str | None]
+"""The newest signed token; it must not block. None: none is sent."""
 _REMEMBERED_REPLIES: Final = 100_000
 """Final replies whose repetition a consumer recognises: about 20 MB."""
 
@@ -68,22 +70,30 @@ def chat(prompt: str | Sequence[Mapping[str, Any]], *, tenant: str, **fields: ob
 class RouterClient:
     """Publishes requests and matches replies to their waiters; one for the whole process."""
 
-    def __init__(self, broker: Broker, settings: ClientSettings) -> None:
-        """`connect` builds one on Kafka; build it yourself on any other Broker."""
+    def __init__(
+        self, broker: Broker, settings: ClientSettings, token: TokenSource | None = None
+    ) -> None:
+        """`connect` builds one on Kafka; build it yourself on any other Broker.
+
+        token: the tenant's signed token, asked for with every message; None: the settings' one.
+        """
         self._broker = broker
         self._settings = settings
+        self._token = token or (lambda: settings.tenant_token)
         self._waiting: dict[bytes, Inbox] = {}
         self._in_flight = 0
         self._reply_partition: int | None = None
 
     @classmethod
     @asynccontextmanager
-    async def connect(cls, settings: ClientSettings | None = None) -> AsyncIterator[Self]:
+    async def connect(
+        cls, settings: ClientSettings | None = None, token: TokenSource | None = None
+    ) -> AsyncIterator[Self]:
         """A client on Kafka that hears its replies; without `settings` the environment's."""
         settings = settings or ClientSettings()
         async with (
             KafkaBroker(settings, settings.client_id) as broker,
-            cls(broker, settings).listening() as client,
+            cls(broker, settings, token).listening() as client,
         ):
             yield client
 
@@ -153,9 +163,9 @@ class RouterClient:
 
         tenant: of the request; another tenant's request with this id goes on.
         """
-        headers = codec.to_headers({codec.TENANT_HEADER: tenant})
-        cancellation = Outgoing(topics.CANCELLATIONS, b"", request_id.encode(), headers)
-        await self._broker.publish(cancellation)
+        headers = self._proof(tenant)
+        topic = self._topic(topics.CANCELLATIONS, tenant)
+        await self._broker.publish(Outgoing(topic, b"", request_id.encode(), headers))
 
     async def rate(self, tenant: str, done: Done, good: float) -> None:
         """How good the answer was, 0..1: the router learns from it where that is switched on."""
@@ -172,7 +182,9 @@ class RouterClient:
                 expected=next(expected, None),
             )
             value = codec.encode(feedback)
-            await self._broker.publish(Outgoing(topics.FEEDBACK, value, tenant.encode()))
+            topic = self._topic(topics.FEEDBACK, tenant)
+            headers = self._proof(tenant)
+            await self._broker.publish(Outgoing(topic, value, tenant.encode(), headers))
 
     async def replies(
         self, *, group: str, topic: str | None = None
@@ -226,10 +238,18 @@ class RouterClient:
                 f"{request.id}: {len(value):,} bytes; at most {codec.MAX_REQUEST_BYTES:,}"
             )
         key = request.routing.conversation or request.id
-        headers = _headers(request, span, seconds, address)
-        await self._broker.publish(
-            Outgoing(self._settings.request_topic, value, key.encode(), headers)
-        )
+        proof = self._proof(request.tenant)
+        headers = [*_headers(request, span, seconds, address), *proof]
+        topic = self._topic(self._settings.request_topic, request.tenant)
+        await self._broker.publish(Outgoing(topic, value, key.encode(), headers))
+
+    def _topic(self, shared: str, tenant: str) -> str:
+        """Raises ValueError for a tenant that can't have topics of its own."""
+        return topics.tenant_topic(shared, tenant) if self._settings.tenant_topics else shared
+
+    def _proof(self, tenant: str) -> list[tuple[str, bytes]]:
+        """The headers that say whose a message is."""
+        return codec.to_headers({codec.TENANT_HEADER: tenant, codec.TENANT_TOKEN: self._token()})
 
     @contextmanager
     def _exchange(self, request: Request) -> Iterator[tuple[Span, Inbox]]:
@@ -291,7 +311,6 @@ def _headers(
             codec.REPLY_TO: address.topic,
             codec.REPLY_PARTITION: address.partition,
             codec.CONTENT_TYPE: "application/json",
-            codec.TENANT_HEADER: request.tenant,
             codec.SCHEMA_HEADER: codec.SCHEMA,
             codec.SUBMITTED: now_ms,
             codec.DEADLINE: None if within_ms is None else now_ms + within_ms,

@@ -96,6 +96,13 @@ class ClientSettings(KafkaSettings):
     """The partition of the reply topic that this client reads, and asks to be answered on. `own`:
     one at random, for as long as it runs; `all`: every one, as an engine before 0.2 needs it."""
 
+    tenant_token: Annotated[str | None, Field(repr=False)] = None
+    """A signed token (JWT), sent with every message where the operator asks who the tenant is."""
+
+    tenant_topics: bool = False
+    """Whether requests, cancellations and ratings go to topics of the tenant's own, such as
+    `llm.requests.<tenant>`, where the operator tells tenants apart by them."""
+
     max_in_flight: Annotated[int, Field(ge=1)] = 10_000
     """Requests that await a reply or the broker's acknowledgement; one more is refused."""
 

@@ -10,6 +10,7 @@ from switchgear.options import FormatOption, JsonFlag, SinceOption, UntilOption,
 
 if TYPE_CHECKING:
     from runtime.process.dead_letters import DeadLetterFilter, LetterOffset
+    from workers.commands.dead_letters import ReplayOptions
 
 
 def _place(text: str) -> "LetterOffset":
@@ -78,30 +79,38 @@ def replay(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would be done.")
     ] = False,
+    past_router: Annotated[
+        bool,
+        typer.Option("--past-router", help="To the queue where each lay, without the router."),
+    ] = False,
+    unsigned: Annotated[
+        bool,
+        typer.Option("--unsigned", help="Also letters from before there was a router key."),
+    ] = False,
 ) -> None:
-    """Send letters on their way again.
+    """Send letters on their way again, through the router.
 
     Exit code 1 when some had to be left alone.
     """
     import asyncio
 
     from runtime.process.dead_letters import DeadLetterFilter
+    from workers.commands.dead_letters import ReplayOptions
 
     chosen = frozenset(map(_place, places or ()))
     wanted = DeadLetterFilter(reason, tenant, since, until, chosen or None, replayed=again)
-    left_alone = asyncio.run(_replay(wanted, everything=all, dry_run=dry_run))
+    options = ReplayOptions(all, dry_run, past_router, unsigned)
+    left_alone = asyncio.run(_replay(wanted, options))
     if left_alone:
         raise typer.Exit(PARTIAL)
 
 
-async def _replay(wanted: "DeadLetterFilter", *, everything: bool, dry_run: bool) -> int:
+async def _replay(wanted: "DeadLetterFilter", options: "ReplayOptions") -> int:
     """How many letters were left alone; a line for each as it happens."""
     from workers.commands.dead_letters import NotReplayed, replay_dead_letters, replay_line
 
     replayed = left_alone = 0
-    results = replay_dead_letters(
-        service_settings(None), wanted, everything=everything, dry_run=dry_run
-    )
+    results = replay_dead_letters(service_settings(None), wanted, options)
     async for result in results:
         if isinstance(result, NotReplayed):
             left_alone += 1
@@ -109,5 +118,5 @@ async def _replay(wanted: "DeadLetterFilter", *, everything: bool, dry_run: bool
         else:
             replayed += 1
             print(replay_line(result))
-    print(f"{replayed} {'would be replayed' if dry_run else 'replayed'}")
+    print(f"{replayed} {'would be replayed' if options.dry_run else 'replayed'}")
     return left_alone

@@ -9,11 +9,13 @@ from switchgear.options import ConfigOption, service_settings
 
 def router(config: ConfigOption = None) -> None:
     """Route requests to tiers."""
+    import os
+
     import uvloop
 
     from router.serve.process import serve_router
 
-    uvloop.run(serve_router(service_settings(config)))
+    uvloop.run(serve_router(service_settings(config), os.environ))
 
 
 def worker(

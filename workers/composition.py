@@ -26,6 +26,7 @@ from runtime.budgets.reservations import BudgetLedger
 from runtime.config.catalog import Catalog
 from runtime.config.pricing import Pricing
 from runtime.config.reload import ReloadedConfig
+from runtime.identity.opening import record_guard
 from runtime.process.process import ServiceProcess
 from runtime.redis.connection import RedisLink, connect_redis
 from runtime.redis.pipelining import PipelineLane
@@ -88,6 +89,9 @@ async def build_pool(
         publisher=process.publisher,
         tracer=process.tracer,
         judge=LlmJudge(process.metrics, caller, budgets),
+        guard=await parts.enter_async_context(
+            record_guard(catalog.identity, process.signer, environment)
+        ),
         reporter=UsageMetrics(process.metrics, logger(role="workers"), flagged_share=FLAGGED_SHARE),
     )
 

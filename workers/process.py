@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from producers.contract import topics
+from producers.contract import codec, topics
 from producers.kafka.broker import Record
-from runtime.config.catalog import Catalog
 from runtime.consuming.consumer_metrics import Member, update_consumer_gauges
-from runtime.consuming.headers import lane_of
+from runtime.consuming.headers import LaneRules
 from runtime.consuming.kafka_source import KafkaSource
 from runtime.consuming.queue_groups import group_of, queues_of
 from runtime.consuming.retry_topics import DELAYS_MS
 from runtime.consuming.slots import Slots
 from runtime.consuming.stream import ConsumerStream, StreamSettings
+from runtime.identity.record_guard import RecordGuard, of_tenant
 from runtime.process.control_topics import ControlTopics
 from runtime.process.process import ServiceProcess, service_process
 from runtime.process.settings import ServiceSettings
@@ -51,17 +51,28 @@ async def serve_tier(
     async with AsyncExitStack() as parts:
         process = await parts.enter_async_context(service_process(settings, "switchgear-workers"))
         pool = await build_pool(parts, process, environment, tier)
+        guard = pool.guard
         queues = queues_of(pool.snapshot().catalog, tier, share.zones, unbound=share.unbound)
-        declare_worker_control(process.control, pool.cancellations.receive)
+        declare_worker_control(process.control, pool.cancellations.receive, guard)
         await parts.enter_async_context(process.control)
         async with asyncio.TaskGroup() as streams:
             streams.create_task(_serve_queues(process, pool, queues))
             streams.create_task(_chores_stream(process, pool).run(process.stop))
 
 
-def declare_worker_control(control: ControlTopics, cancel: Callable[[Record], None]) -> None:
+def declare_worker_control(
+    control: ControlTopics, cancel: Callable[[Record], None], guard: RecordGuard
+) -> None:
     """Every worker hears all cancellations: only one of them knows that the request is its own."""
-    control.subscribe_raw(topics.CANCELLATIONS, cancel, since_s=_CANCELLED_BEFORE_S)
+    admit = partial(admit_cancellation, guard) if guard.strict else None
+    control.subscribe_raw(topics.CANCELLATIONS, cancel, since_s=_CANCELLED_BEFORE_S, admit=admit)
+
+
+async def admit_cancellation(guard: RecordGuard, record: Record) -> Record:
+    """The cancellation in its sender's name. Raises ForbiddenError."""
+    claimed = codec.header(record.headers, codec.TENANT_HEADER)
+    sender = await guard.require(record, topics.CANCELLATIONS, claimed)
+    return record if sender is None else of_tenant(record, sender.tenant)
 
 
 async def _serve_queues(process: ServiceProcess, pool: PoolDependencies, queues: list[str]) -> None:
@@ -91,7 +102,7 @@ def _member(
         source,
         partial(serve_one, pool),
         partial(dead_letter_request, process.publisher),
-        partial(lane_of, weight_of=lambda name: _weight(pool.snapshot().catalog, name)),
+        LaneRules(lambda: pool.snapshot().catalog).lane,
         settings,
     )
     return Member(stream, source)
@@ -101,10 +112,16 @@ def _chores_stream(process: ServiceProcess, pool: PoolDependencies) -> ConsumerS
     """What any pool does for all: retries that are due, answers to forget."""
     chores = [*(topics.retry_topic_name(delay) for delay in DELAYS_MS), topics.CACHE_INVALIDATIONS]
     return ConsumerStream(
-        KafkaSource(process.settings, chores, _CHORES_GROUP, process.settings.session_timeout_s),
-        partial(handle_maintenance_record, process.publisher, pool.tracer, pool.lookup),
+        KafkaSource(
+            process.settings,
+            chores,
+            _CHORES_GROUP,
+            process.settings.session_timeout_s,
+            by_tenant=pool.guard.strict,
+        ),
+        partial(handle_maintenance_record, pool),
         partial(dead_letter_request, process.publisher),
-        partial(lane_of, weight_of=lambda _: 1),
+        LaneRules(lambda: pool.snapshot().catalog).lane,
         StreamSettings(
             concurrency=_WAITING_RETRIES,
             backlog_bytes=process.settings.backlog_mb << 20,
@@ -112,8 +129,3 @@ def _chores_stream(process: ServiceProcess, pool: PoolDependencies) -> ConsumerS
             stop_grace_s=0,
         ),
     )
-
-
-def _weight(catalog: Catalog, name: str) -> int:
-    tenant = catalog.tenant(name)
-    return 1 if tenant is None else tenant.weight

@@ -1,5 +1,6 @@
 """Failure codes of the contract as API errors."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -44,6 +45,9 @@ _TABLE: Final[Mapping[FailureCode, _Told]] = {
     "cancelled": _Told("cancelled", may_retry=False),
     # the provider's key or our own configuration: a 401 would make callers change their key
     "bad_credentials": _Told("upstream", may_retry=False),
+    # the gateway speaks for its callers: what it may not say is its operator's affair
+    "forbidden": _Told("upstream", may_retry=False),
+    "rate_limited": _Told("rate_limited", "rate_limit_exceeded", retry_after_s=_RETRY_AFTER_S),
     "unknown_tenant": _Told("upstream", may_retry=False),
     "internal_error": _Told("internal"),
 }
@@ -56,6 +60,10 @@ def error_of(failed: Failed) -> ApiError:
         row.kind,
         row.code or failed.code,
         row.prefix + failed.message,
-        retry_after_s=row.retry_after_s,
+        retry_after_s=_whole_s(failed.retry_after_s) or row.retry_after_s,
         may_retry=row.may_retry,
     )
+
+
+def _whole_s(seconds: float | None) -> int | None:
+    return None if seconds is None else max(1, math.ceil(seconds))

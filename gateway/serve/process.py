@@ -27,6 +27,7 @@ from runtime.config.catalog import Catalog
 from runtime.config.reload import ReloadedConfig
 from runtime.process.process import ServiceProcess, service_process
 from runtime.process.settings import ServiceSettings
+from runtime.process.signing_publisher import SigningBroker
 from runtime.redis.connection import RedisLink, connect_redis
 
 _log: Final = logging.getLogger(__name__)
@@ -47,7 +48,9 @@ async def serve_gateway(
         parts.enter_context(
             process.background.running("configuration", partial(config.watch, lambda _: None))
         )
-        client = RouterClient(process.broker, ClientSettings(client_id=_NAME))
+        signer = process.signer
+        broker = process.broker if signer is None else SigningBroker(process.broker, signer)
+        client = RouterClient(broker, ClientSettings(client_id=_NAME))
         await parts.enter_async_context(client.listening())
         link = RedisLink(connect_redis(settings.redis))
         parts.push_async_callback(link.redis.aclose)

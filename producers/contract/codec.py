@@ -47,12 +47,17 @@ DUE: Final = "x-due"
 """Unix milliseconds before which a record on a retry topic isn't handed on."""
 TARGET: Final = "x-target"
 """The topic a retried or dead-lettered record belongs to."""
+TENANT_TOKEN: Final = "x-tenant-token"  # noqa: S105 the name of a header
+"""The sender's signed token (JWT), which says whose the record is. It goes no further."""
+SIGNATURE: Final = "x-signature"
+"""Of a record that a process of the engine wrote, by the key they share."""
 
 OWN_HEADERS: Final = frozenset(
     {
         *(CORRELATION_ID, REPLY_TO, CONTENT_TYPE, TENANT_HEADER, SCHEMA_HEADER, ATTEMPT, DEADLINE),
         *(SUBMITTED, SEQUENCE, LATENCY, VISITED, DUE, TARGET, REPLY_PARTITION, REPLY_CHUNKS),
         *(SPRING_REPLY_TOPIC, SPRING_REPLY_PARTITION, SPRING_CORRELATION),
+        *(TENANT_TOKEN, SIGNATURE),
         *("traceparent", "tracestate", "baggage"),
     }
 )

@@ -140,6 +140,8 @@ FailureCode: TypeAlias = Literal[
     "unknown_model",
     "unknown_tenant",
     "reply_to_not_allowed",
+    "forbidden",
+    "rate_limited",
     "no_deployment_fits",
     "bad_credentials",
     "context_too_long",
@@ -172,6 +174,9 @@ class Failed(Message):
 
     retryable: bool
     """Whether the same request may succeed later."""
+
+    retry_after_s: float | None = None
+    """Seconds after which to try again, where that is known."""
 
     attempts: tuple[Attempt, ...] = ()
     """Every provider call for this request, in order."""

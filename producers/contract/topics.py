@@ -13,11 +13,43 @@ CANCELLATIONS: Final = "llm.cancellations"
 FEEDBACK: Final = "llm.feedback"
 CACHE_INVALIDATIONS: Final = "llm.cache.invalidate"
 
+BY_TENANT: Final = (REQUESTS, CANCELLATIONS, FEEDBACK, CACHE_INVALIDATIONS)
+"""What tenants write. Each may have a topic of its own for a tenant, `<topic>.<tenant>`."""
+
 _LEGAL_NAME: Final = re.compile(r"[a-zA-Z0-9._-]{1,249}")
-_INTERNAL: Final = frozenset(
-    {REQUESTS, USAGE, DEAD_LETTERS, CANCELLATIONS, FEEDBACK, CACHE_INVALIDATIONS}
-)
-_INTERNAL_PREFIXES: Final = ("llm.tier.", "llm.retry.", "__")
+_TENANT_IN_TOPIC: Final = re.compile(r"[a-zA-Z0-9_-]{1,200}")
+_ENGINE: Final = "llm."
+"""Every topic of the engine begins so."""
+
+
+def tenant_topic(topic: str, tenant: str) -> str:
+    """The tenant's own topic beside a shared one. Raises ValueError for a name that can't be in it.
+
+    A dot would let tenant `a` into the topics of `a.b`, by the same rule of an ACL.
+    """
+    if _TENANT_IN_TOPIC.fullmatch(tenant) is None:
+        raise ValueError(
+            f"tenant {tenant!r} can't have topics of its own: letters, digits, _ and - only"
+        )
+    return f"{topic}.{tenant}"
+
+
+def tenant_of_topic(topic: str, shared: str) -> str | None:
+    """Whose own topic beside `shared` it is; None for another topic."""
+    tenant = topic.removeprefix(f"{shared}.")
+    return tenant if tenant != topic and _TENANT_IN_TOPIC.fullmatch(tenant) else None
+
+
+def is_beside(topic: str, shared: str) -> bool:
+    """Whether `topic` is the shared one, or lies beside it."""
+    return topic == shared or topic.startswith(f"{shared}.")
+
+
+def with_tenant_topics(*topics: str) -> str:
+    """A regular expression of `topics`, and of each tenant's own beside those of `BY_TENANT`."""
+    own = rf"(\.{_TENANT_IN_TOPIC.pattern})?"
+    names = (re.escape(topic) + (own if topic in BY_TENANT else "") for topic in topics)
+    return f"^({'|'.join(names)})$"
 
 
 def tier_topic(tier: str, zone: str | None = None) -> str:
@@ -42,7 +74,14 @@ def is_retry_topic(topic: str) -> bool:
 
 def is_queue(topic: str) -> bool:
     """Whether requests wait on `topic` for the engine."""
-    return topic == REQUESTS or topic.startswith(("llm.tier.", "llm.retry."))
+    shared = topic == REQUESTS or tenant_of_topic(topic, REQUESTS) is not None
+    return shared or topic.startswith(("llm.tier.", "llm.retry."))
+
+
+def is_engines(topic: str) -> bool:
+    """Whether `topic` belongs to the engine; those for replies are their readers'."""
+    for_replies = topic == REPLIES or topic.startswith(f"{REPLIES}.")
+    return topic.startswith(_ENGINE) and not for_replies
 
 
 def may_reply_to(topic: str, allowed: Iterable[str]) -> bool:
@@ -52,7 +91,7 @@ def may_reply_to(topic: str, allowed: Iterable[str]) -> bool:
     refused whatever the patterns say: otherwise whoever can publish a request could write into
     the usage ledger or another pool's queue.
     """
-    if topic in _INTERNAL or topic.startswith(_INTERNAL_PREFIXES):
+    if topic.startswith("__") or is_engines(topic):
         return False
     if _LEGAL_NAME.fullmatch(topic) is None or topic in {".", ".."}:
         return False

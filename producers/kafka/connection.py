@@ -49,16 +49,20 @@ def _ssl_context(settings: KafkaSettings) -> ssl.SSLContext:
     return context
 
 
-async def start_consumer(
+async def start_consumer(  # noqa: PLR0913 what a consumer can be told
     settings: KafkaSettings,
     *topics: str,
     begin: Begin,
     client_id: str,
     group: str | None = None,
     listener: ConsumerRebalanceListener | None = None,
+    pattern: str | None = None,
     **tuning: int,
 ) -> AIOKafkaConsumer:
     """A consumer that has joined: of all partitions of `topics`, or as a member of `group`.
+
+    pattern: a regular expression of topics in the place of names; a new one that fits is seen after
+    METADATA_MAX_AGE_MS.
 
     tuning: further options of aiokafka's. The caller stops it. Raises KafkaError.
     """
@@ -73,8 +77,8 @@ async def start_consumer(
         metadata_max_age_ms=METADATA_MAX_AGE_MS,
         **tuning,
     )
-    if topics:
-        consumer.subscribe(topics, listener=listener)
+    if topics or pattern is not None:
+        consumer.subscribe(topics, pattern=pattern, listener=listener)
     try:
         await consumer.start()
     except BaseException:

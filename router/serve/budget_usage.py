@@ -36,11 +36,12 @@ class BudgetUsage:
 
     def used_share(self, tenant: str) -> float:
         """The share (0..) of the tenant's tightest budget that is spent or reserved."""
-        self._used.setdefault(tenant, 0.0)
-        self._used.move_to_end(tenant)
+        account = self._catalog().account_of(tenant)
+        self._used.setdefault(account, 0.0)
+        self._used.move_to_end(account)
         if len(self._used) > _REMEMBERED:
             self._used.popitem(last=False)
-        return self._used[tenant]
+        return self._used[account]
 
     async def poll(self) -> None:
         """Keeps the shares up to date until cancelled."""

@@ -2,14 +2,15 @@
 
 A record that can't be read, or that asks to be answered where it may not, goes to the dead-letter
 topic as it is; whoever sent it gets a Failed reply wherever one may be sent. A request that the
-policy turns down gets its Failed reply and is done.
+policy turns down gets its Failed reply and is done. Where a record's word for its tenant doesn't
+count, whose it is comes first: nothing is kept of what is nobody's.
 """
 
 import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, assert_never
 
 from observability.tracing.request_trace import RequestTrace
 from observability.tracing.semconv import queue_attributes, route_attributes
@@ -26,6 +27,13 @@ from router.serve.headers import RequestHeaders, claimed_id, read_request_header
 from router.serve.reply_topics import PartitionsOf, unusable_address
 from router.text.features import Features, extract_features
 from runtime import limits
+from runtime.identity.record_guard import (
+    ProvenSender,
+    RecordGuard,
+    SenderRefused,
+    Unproven,
+    of_tenant,
+)
 from runtime.process.dead_letters import bury, crash_detail
 from runtime.process.reply_records import failed_record
 
@@ -53,13 +61,17 @@ class RouterDependencies:
     """The share of a tenant's tightest budget that is spent. Must not block."""
     report_decision: Callable[[str, Route | RouteRejected, float], None]
     """Takes every tenant's every decision and the seconds it took: metrics. Must not raise."""
+    guard: RecordGuard
+    """Whose a record is."""
 
 
 async def route_record(router: RouterDependencies, record: Record) -> None:
     """Returns when the record needs no redelivery."""
     routing = _routing(router, record)
     try:
-        await routing.run()
+        proven = await routing.proven()
+        if proven is not None:
+            await proven.run()
     except Exception:
         routing.trace.end(error="internal_error")
         raise
@@ -67,9 +79,12 @@ async def route_record(router: RouterDependencies, record: Record) -> None:
 
 async def bury_request(router: RouterDependencies, record: Record, error: BaseException) -> None:
     """What becomes of a request that broke the router: its bytes are kept, its sender is told."""
-    await bury(router.publisher, record, "internal_error", crash_detail(error))
+    routing = await _routing(router, record).proven()
+    if routing is None:
+        return
+    await bury(router.publisher, routing.record, "internal_error", crash_detail(error))
     message = "the request broke the router; it lies in the dead-letter topic for the operator"
-    await _routing(router, record).refuse("internal_error", message, retryable=False)
+    await routing.refuse("internal_error", message, retryable=False)
 
 
 def _routing(router: RouterDependencies, record: Record) -> "RoutingTask":
@@ -92,6 +107,31 @@ class RoutingTask:
     record: Record
     headers: RequestHeaders
     trace: RequestTrace
+    tenant: str | None = None
+    """Whose the record is proven to be; None where its word counts."""
+
+    async def proven(self) -> "RoutingTask | None":
+        """This, in its sender's name; None if nobody knows whose it is: then it was refused."""
+        sender = await self.router.guard.sender(self.record, topics.REQUESTS)
+        match sender:
+            case Unproven():
+                return self
+            case ProvenSender(tenant=tenant):
+                headers = replace(self.headers, tenant=tenant)
+                record = of_tenant(self.record, tenant)
+                return replace(self, record=record, headers=headers, tenant=tenant)
+            case SenderRefused(message=message, retryable=retryable):
+                # told where all are told: whoever wrote it may not choose whom else to tell
+                wanted = self.headers.reply
+                shared = wanted.topic == topics.REPLIES
+                reply = replace(wanted, named_topic=None) if shared else ReplyAddress()
+                headers = replace(self.headers, tenant=None, reply=reply)
+                await replace(self, headers=headers).refuse(
+                    "forbidden", message, retryable=retryable
+                )
+                return None
+            case _:
+                assert_never(sender)
 
     async def run(self) -> None:
         """Returns when the tagged request, or the reason against it, is with Kafka."""
@@ -107,6 +147,10 @@ class RoutingTask:
             request = codec.decode_request(self.record.value)
         except DecodeError as error:
             await self._bury("invalid_request", str(error))
+            return
+        if self.tenant not in (None, request.tenant):
+            message = f"the request says tenant {request.tenant!r}, its sender is {self.tenant!r}"
+            await self.refuse("forbidden", message, retryable=False)
             return
         headers = replace(self.headers, request_id=request.id, tenant=request.tenant)
         await replace(self, headers=headers).route(request)

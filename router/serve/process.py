@@ -1,6 +1,6 @@
 """Router process: its parts, put together and run until SIGTERM."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -11,6 +11,7 @@ from observability.metrics.registry import MetricsRegistry
 from observability.price_lists import load_price_book
 from producers.contract import Route, Usage, topics
 from producers.contract.feedback import Feedback
+from producers.kafka.broker import Record
 from router.decide.caller_overrides import RouteRejected
 from router.decide.partition_key import PrefixShares
 from router.decide.success_model import SuccessModel
@@ -24,9 +25,11 @@ from runtime.config.catalog import Catalog
 from runtime.config.pricing import Pricing
 from runtime.config.reload import ReloadedConfig
 from runtime.consuming.consumer_metrics import Member, update_consumer_gauges
-from runtime.consuming.headers import lane_of
+from runtime.consuming.headers import LaneRules
 from runtime.consuming.kafka_source import KafkaSource
 from runtime.consuming.stream import ConsumerStream, StreamSettings
+from runtime.identity.opening import record_guard
+from runtime.identity.record_guard import ForbiddenError, RecordGuard
 from runtime.process.control_topics import ControlTopics
 from runtime.process.process import ServiceProcess, service_process
 from runtime.process.settings import ServiceSettings
@@ -36,12 +39,18 @@ _GROUP: Final = "switchgear-router"
 _LEARNS_FROM_S: Final = 30 * 86_400.0
 """The feedback that a router reads when it starts: all that the topic keeps."""
 
+_OF_PEOPLE: Final = frozenset({"user", "escalation"})
+"""Who rates an answer from outside the engine."""
+
 _CONCURRENCY: Final = 512
 """A record waits for Kafka's acknowledgement most of its time here, so many may be under way."""
 
 
-async def serve_router(settings: ServiceSettings) -> None:
-    """Routes until SIGTERM. Raises ConfigError or ValueError when it can't begin."""
+async def serve_router(settings: ServiceSettings, environment: Mapping[str, str]) -> None:
+    """Routes until SIGTERM. environment: shared token keys.
+
+    Raises ConfigError, ValueError or OSError when it can't begin.
+    """
     async with AsyncExitStack() as parts:
         process = await parts.enter_async_context(service_process(settings, "switchgear-router"))
         pricing, model, outcomes = Pricing(load_price_book()), default_model(), OutcomeStore()
@@ -50,10 +59,13 @@ async def serve_router(settings: ServiceSettings) -> None:
         )
         watch = partial(live.watch, lambda _: None)
         parts.enter_context(process.background.running("configuration", watch))
+        identity = live().catalog.identity
+        guard = await parts.enter_async_context(record_guard(identity, process.signer, environment))
         budget_usage = _budget_usage(parts, process, live)
         declare_router_control(
             process.control,
             lambda feedback: outcomes.record_feedback(feedback, live().settings.learning),
+            guard,
         )
         await parts.enter_async_context(process.control)
         router = RouterDependencies(
@@ -65,8 +77,11 @@ async def serve_router(settings: ServiceSettings) -> None:
             prefix_shares=PrefixShares(),
             budget_used=budget_usage.used_share,
             report_decision=partial(_count, process.metrics),
+            guard=guard,
         )
-        source = KafkaSource(settings, [topics.REQUESTS], _GROUP, settings.session_timeout_s)
+        source = KafkaSource(
+            settings, [topics.REQUESTS], _GROUP, settings.session_timeout_s, by_tenant=True
+        )
         stream = _stream(source, router, settings.backlog_mb)
         members = [Member(stream, source)]
         gauges = partial(update_consumer_gauges, process.metrics, members, "router")
@@ -90,7 +105,7 @@ def _stream(source: KafkaSource, router: RouterDependencies, backlog_mb: int) ->
         source,
         partial(route_record, router),
         partial(bury_request, router),
-        partial(lane_of, weight_of=lambda _: 1),
+        LaneRules(lambda: router.config().catalog, router.guard.lane_tenant).lane,
         StreamSettings(concurrency=_CONCURRENCY, backlog_bytes=backlog_mb << 20),
     )
 
@@ -110,9 +125,22 @@ def routing_config(
     return RoutingConfig(catalog, settings, price_of, model, posterior)
 
 
-def declare_router_control(control: ControlTopics, learn: Callable[[Feedback], None]) -> None:
+def declare_router_control(
+    control: ControlTopics, learn: Callable[[Feedback], None], guard: RecordGuard
+) -> None:
     """Every router reads all feedback: their estimates stay alike without a shared store."""
-    control.subscribe(topics.FEEDBACK, Feedback, learn, since_s=_LEARNS_FROM_S)
+    admit = partial(admit_feedback, guard) if guard.strict else None
+    control.subscribe(topics.FEEDBACK, Feedback, learn, since_s=_LEARNS_FROM_S, admit=admit)
+
+
+async def admit_feedback(guard: RecordGuard, record: Record, feedback: Feedback) -> None:
+    """A tenant speaks for itself, as people do; a check's word is a worker's.
+
+    Raises ForbiddenError.
+    """
+    sender = await guard.require(record, topics.FEEDBACK, feedback.tenant)
+    if sender is not None and not sender.ours and feedback.source not in _OF_PEOPLE:
+        raise ForbiddenError("only workers say what a check has found")
 
 
 def _count(

@@ -6,7 +6,7 @@ environment variables that hold them.
 
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Annotated, Literal, Self, TypeAlias
+from typing import Annotated, Final, Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
@@ -30,6 +30,8 @@ ZoneName: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 BaseUrl: TypeAlias = Annotated[str, Field(pattern=r"^https?://[^\s/@?#]+([/?#]\S*)?$")]
 """Without user and password: secrets come from the environment."""
 EntryPoint: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
+STRANGERS: Final = "*"
+"""The section of all tenants that have none of their own. No tenant can be called so."""
 Share: TypeAlias = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -176,7 +178,11 @@ class Catalog(Section):
 
     def tenant(self, name: str) -> Tenant | None:
         """The tenant's own section, else that of `*`; None when strangers aren't served."""
-        return self.tenants.get(name) or self.tenants.get("*")
+        return self.tenants.get(name) or self.tenants.get(STRANGERS)
+
+    def account_of(self, name: str) -> str:
+        """Whose budgets, limits and turn it uses: its own, else those that all strangers share."""
+        return name if name in self.tenants else STRANGERS
 
     def deployments_of(self, tier: str) -> Iterator[tuple[str, Deployment]]:
         """(name, deployment) of a tier, in its order of preference."""

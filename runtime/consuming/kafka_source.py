@@ -13,6 +13,7 @@ from typing import Final
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
+from producers.contract.topics import with_tenant_topics
 from producers.kafka.aiokafka_broker import to_record
 from producers.kafka.broker import Partition, Record
 from producers.kafka.connection import start_consumer
@@ -33,10 +34,16 @@ class KafkaSource:
         topics: Sequence[str],
         group: str,
         session_timeout_s: float = 10,
+        *,
+        by_tenant: bool = False,
     ) -> None:
-        """session_timeout_s: after how long a member that died without a word is replaced."""
+        """session_timeout_s: after how long a member that died without a word is replaced.
+
+        by_tenant: also tenants' own topics beside these, as they are created.
+        """
         self._settings = settings
         self._topics = topics
+        self._pattern = with_tenant_topics(*topics) if by_tenant else None
         self.group = group
         self._session_timeout_ms = int(session_timeout_s * 1000)
         self._consumer: AIOKafkaConsumer
@@ -46,7 +53,8 @@ class KafkaSource:
         """Joins the group; a new group begins at the oldest record."""
         self._consumer = await start_consumer(
             self._settings,
-            *self._topics,
+            *(self._topics if self._pattern is None else ()),
+            pattern=self._pattern,
             begin="earliest",
             client_id=self.group,
             group=self.group,

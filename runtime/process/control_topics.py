@@ -7,7 +7,7 @@ skipped, counted and logged without its content. Nothing is committed and nothin
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final, Self, TypeAlias, TypeVar
@@ -19,6 +19,7 @@ from faststream.message import StreamMessage
 from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
 from pydantic import BaseModel
 
+from producers.contract.topics import is_beside
 from producers.kafka.aiokafka_broker import to_record
 from producers.kafka.broker import Record
 from producers.kafka.connection import METADATA_MAX_AGE_MS, connection_options
@@ -31,6 +32,10 @@ _framework_log: Final = logging.getLogger(f"{__name__}.faststream")
 _framework_log.setLevel(logging.ERROR)
 
 _M = TypeVar("_M", bound=BaseModel)
+Admit: TypeAlias = Callable[[Record, _M], Awaitable[None]]
+"""Raises ValueError for a message that its sender may not send."""
+AdmitRaw: TypeAlias = Callable[[Record], Awaitable[Record]]
+"""The record as it counts. Raises ValueError for one that its sender may not send."""
 _Raw: TypeAlias = ConsumerRecord[bytes | None, bytes | None]
 
 
@@ -60,36 +65,54 @@ class ControlTopics:
         """With the declarations of what runs: the AsyncAPI document is made from them."""
 
     def subscribe(
-        self, topic: str, message: type[_M], handle: Callable[[_M], None], *, since_s: float
+        self,
+        topic: str,
+        message: type[_M],
+        handle: Callable[[_M], None],
+        *,
+        since_s: float,
+        admit: Admit[_M] | None = None,
     ) -> None:
-        """Has `handle` called with each message of `topic`. since_s: see `subscribe_raw`."""
+        """Has `handle` called with each message of `topic`. since_s, admit: see `subscribe_raw`."""
 
         async def receive(body: Any) -> None:  # noqa: ANN401 `message`, which the document shows
             handle(body)
 
         async def decode(raw: StreamMessage[Any], _: object) -> _M:
             # whatever content-type the sender wrote: a value of the contract is JSON
-            return message.model_validate_json(raw.body)
+            decoded = message.model_validate_json(raw.body)
+            if admit is not None:
+                await admit(to_record(raw.raw_message), decoded)
+            return decoded
 
         receive.__annotations__ = {"body": message, "return": None}
-        self._declare(topic, since_s)(receive, decoder=decode)
+        for declaration in self._declare(topic, since_s, by_tenant=admit is not None):
+            declaration(receive, decoder=decode)
 
     def subscribe_raw(
-        self, topic: str, handle: Callable[[Record], None], *, since_s: float
+        self,
+        topic: str,
+        handle: Callable[[Record], None],
+        *,
+        since_s: float,
+        admit: AdmitRaw | None = None,
     ) -> None:
         """As `subscribe`, where the record's key says it all and its value is empty.
 
-        since_s: begin with the records of so many seconds before, as far as they are kept.
+        since_s: begin with the records of so many seconds before, as far as they are kept. admit:
+        looks at each record first, also at those of tenants' own topics; None takes all.
         """
 
         async def receive(message: KafkaMessage) -> None:
             assert isinstance(message.raw_message, ConsumerRecord)  # noqa: S101 no batch is declared
-            handle(to_record(message.raw_message))
+            record = to_record(message.raw_message)
+            handle(record if admit is None else await admit(record))
 
         async def decode(raw: StreamMessage[Any], _: object) -> object:
             return raw.body
 
-        self._declare(topic, since_s)(receive, decoder=decode)
+        for declaration in self._declare(topic, since_s, by_tenant=admit is not None):
+            declaration(receive, decoder=decode)
 
     async def __aenter__(self) -> Self:
         """Raises KafkaError."""
@@ -109,7 +132,8 @@ class ControlTopics:
 
         The consumer begins at the oldest record, since FastStream can't seek by time.
         """
-        oldest_ms = (self._begun_s - self._since_s[record.topic]) * 1000
+        shared = next(name for name in self._since_s if is_beside(record.topic, name))
+        oldest_ms = (self._begun_s - self._since_s[shared]) * 1000
         return bool(record.timestamp < oldest_ms)
 
     def skip(self, record: _Raw, error: Exception) -> None:
@@ -118,19 +142,24 @@ class ControlTopics:
         place = record.topic, record.partition, record.offset
         _log.warning("skipped %s, partition %d, offset %d: %s", *place, crash_detail(error))
 
-    def _declare(self, topic: str, since_s: float) -> Any:  # noqa: ANN401 FastStream's decorator
+    def _declare(self, topic: str, since_s: float, *, by_tenant: bool) -> Iterator[Any]:
+        """FastStream's decorators for a topic and, if wanted, for tenants' own beside it."""
         self._since_s[topic] = since_s
-        return self.broker.subscriber(
-            topic,
-            title=topic,
-            auto_offset_reset="earliest",
+        yield self.broker.subscriber(topic, title=topic, **self._options())
+        if by_tenant:
+            theirs = f"{topic}.{{tenant}}"
+            yield self.broker.subscriber(pattern=theirs, title=theirs, **self._options())
+
+    def _options(self) -> dict[str, Any]:
+        return {
+            "auto_offset_reset": "earliest",
             # the default policy commits what was polled
-            ack_policy=AckPolicy.MANUAL,
+            "ack_policy": AckPolicy.MANUAL,
             # a sender's `reply_to` header would have us write to any topic
-            no_reply=True,
-            parser=_parse,
-            fetch_max_wait_ms=self._fetch_max_wait_ms,
-        )
+            "no_reply": True,
+            "parser": _parse,
+            "fetch_max_wait_ms": self._fetch_max_wait_ms,
+        }
 
 
 class _Guard(BaseMiddleware[Any, Any]):

@@ -108,8 +108,13 @@ def dead_letter(record: Record, reason: str, detail: str) -> Outgoing:
             ORIGIN_OFFSET: record.offset,
         }
     )
-    own = [pair for pair in record.headers if not pair[0].startswith(_PREFIX)]
+    own = [pair for pair in record.headers if not _left_behind(pair[0])]
     return Outgoing(topics.DEAD_LETTERS, record.value, record.key, [*own, *why])
+
+
+def _left_behind(header: str) -> bool:
+    """What proved the sender to the first reader proves nothing to another; ours follow."""
+    return header.startswith(_PREFIX) or header in {codec.TENANT_TOKEN, codec.SIGNATURE}
 
 
 async def bury(publisher: Publisher, record: Record, reason: str, detail: str) -> None:
@@ -209,22 +214,38 @@ def _queue_of(topic: str | None, target: str | None) -> str | None:
     return topic
 
 
-def replay_records(record: Record) -> Sequence[Outgoing]:
-    """The request where it belongs, with its id, its key and its trace; then the mark.
+def replay_records(record: Record, *, past_router: bool = False) -> Sequence[Outgoing]:
+    """The request on its way again, with its id, its key and its trace; then the mark.
 
-    In this order: a crash in between costs a second replay, which finds the first one's answer.
-    Raises ValueError when the letter doesn't belong to a queue of the engine.
+    It goes to the router, which decides and checks anew; past_router: where it lay. In this order:
+    a crash in between costs a second replay, which finds the first one's answer. Raises ValueError
+    when the letter doesn't belong to a queue of the engine, or can't be sent again.
     """
     letter = read_dead_letter(record)
     if letter.topic is None or not topics.is_queue(letter.topic):
         raise ValueError(f"{letter.place}: {letter.topic!r} is no queue that can be replayed to")
     if codec.header(record.headers, CUT) is not None:
         raise ValueError(f"{letter.place}: its value was too large to be kept")
+    if letter.reason == "forbidden":
+        raise ValueError(f"{letter.place}: nobody knows whose it is")
+    topic, value = letter.topic, record.value
+    if not past_router:
+        topic, value = topics.REQUESTS, _request_of(letter, record)
     headers = [pair for pair in record.headers if _travels(pair[0])]
-    again = Outgoing(letter.topic, record.value, record.key, headers)
+    again = Outgoing(topic, value, record.key, headers)
     mark = codec.to_headers({REPLAYED: str(letter.place)})
     return again, Outgoing(topics.DEAD_LETTERS, b"", record.key, mark)
 
 
+def _request_of(letter: DeadLetter, record: Record) -> bytes:
+    """What the router once got: the request within a tagged one."""
+    if topics.is_beside(letter.topic or "", topics.REQUESTS):
+        return record.value
+    try:
+        return codec.encode_request(codec.decode_tagged(record.value).request)
+    except codec.DecodeError as error:
+        raise ValueError(f"{letter.place}: it holds no request for the router: {error}") from None
+
+
 def _travels(header: str) -> bool:
-    return header not in _OF_THE_FIRST_TRY and not header.startswith(_PREFIX)
+    return header not in _OF_THE_FIRST_TRY and not _left_behind(header)

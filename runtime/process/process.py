@@ -16,11 +16,13 @@ from observability.tracing.tracer import Tracer, TracingSettings, tracing
 from producers.contract import topics
 from producers.kafka.aiokafka_broker import KafkaBroker
 from producers.kafka.broker import Outgoing
+from runtime.identity.record_signature import RecordSigner
 from runtime.process import dead_letters
 from runtime.process.background_tasks import BackgroundTasks
 from runtime.process.control_topics import ControlTopics
 from runtime.process.retrying_publisher import RetryingPublisher
 from runtime.process.settings import ServiceSettings
+from runtime.process.signing_publisher import SigningPublisher
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,8 @@ class ServiceProcess:
     control: ControlTopics
     """Declared by the process, which then enters its context."""
     background: BackgroundTasks
+    signer: RecordSigner | None
+    """Of what this process writes for others of ours; None without a key."""
 
 
 @asynccontextmanager
@@ -51,17 +55,27 @@ async def service_process(settings: ServiceSettings, name: str) -> AsyncIterator
             parts.enter_context(push_metrics(metrics, name, settings.otlp_metrics))
         tracer = parts.enter_context(tracing(name, tracing_of(settings)))
         broker = await parts.enter_async_context(KafkaBroker(settings, name))
-        stop = _stop_on_signals()
+        stop, signer = _stop_on_signals(), signer_of(settings)
+        publisher = broker if signer is None else SigningPublisher(broker, signer)
         yield ServiceProcess(
             settings,
             broker,
-            RetryingPublisher(broker, partial(_count_dead_letters, metrics)),
+            RetryingPublisher(publisher, partial(_count_dead_letters, metrics)),
             tracer,
             metrics,
             stop,
             ControlTopics(settings, name, partial(_count_skipped, metrics)),
             BackgroundTasks(stop, partial(_count_background_failure, metrics)),
+            signer,
         )
+
+
+def signer_of(settings: ServiceSettings) -> RecordSigner | None:
+    """Raises ValueError for a key that is too short."""
+    if settings.router_key is None:
+        return None
+    keys = (settings.router_key, settings.router_key_previous)
+    return RecordSigner([key for key in keys if key is not None])
 
 
 def tracing_of(settings: ServiceSettings) -> TracingSettings:

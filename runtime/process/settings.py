@@ -33,6 +33,13 @@ class ServiceSettings(KafkaSettings):
     backlog_mb: Annotated[int, Field(ge=16)] = 256
     """Megabytes of records that may wait in a process's memory, for each queue it reads."""
 
+    router_key: Annotated[str | None, Field(repr=False)] = None
+    """By which the processes sign what they write for one another, at least 32 bytes; the same for
+    all of them. Needed unless `identity` is `trusted`."""
+
+    router_key_previous: Annotated[str | None, Field(repr=False)] = None
+    """Also believed, while `router_key` is being replaced."""
+
     cancel_without_tenant: bool = False
     """Whether a cancellation that names no tenant stops any tenant's request with its id: for
     clients of the first version, while they are being upgraded."""

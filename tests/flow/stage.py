@@ -1,7 +1,7 @@
 """The whole flow in one process: real client, router and pools; the broker is in memory."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ from observability.tracing.tracer import Tracer, TracingSettings
 from producers import RouterClient, chat
 from producers.contract import Request, Usage, UsageEvent, codec, topics
 from producers.contract.codec import to_headers
-from producers.kafka.broker import Outgoing, Record
+from producers.kafka.broker import Outgoing, Publisher, Record
 from producers.settings import ClientSettings
 from router.decide.partition_key import PrefixShares
 from router.decide.tier_candidates import RoutingConfig
@@ -24,11 +24,14 @@ from router.serve.handler import RouterDependencies, bury_request, route_record
 from router.serve.model_file import default_model
 from runtime.budgets.reservations import BudgetLedger
 from runtime.config.catalog import Catalog, Deployment
-from runtime.consuming.headers import lane_of
+from runtime.consuming.headers import LaneRules
 from runtime.consuming.queue_groups import group_of, queues_of
 from runtime.consuming.retry_topics import DELAYS_MS
 from runtime.consuming.slots import Slots
 from runtime.consuming.stream import ConsumerStream, StreamSettings
+from runtime.identity.record_guard import RecordGuard
+from runtime.identity.record_signature import RecordSigner
+from runtime.process.signing_publisher import SigningPublisher
 from tests.fakes import (
     MemoryAnswers,
     MemoryIdempotency,
@@ -135,12 +138,18 @@ class Stage:
     tracing: TracingSettings = field(default_factory=TracingSettings)
     seen: SeenSpans = field(default_factory=SeenSpans)
     reporter: RequestReporter | None = None
+    guard: RecordGuard = field(default_factory=RecordGuard)
+    signer: RecordSigner | None = None
+    request_topics: Sequence[str] = (topics.REQUESTS,)
 
     def __post_init__(self) -> None:
         judged = self.catalog.tenants["t"].model_copy(update={"judge_share": self.judge_share})
         tenants = {**self.catalog.tenants, "t": judged}
         self.catalog = self.catalog.model_copy(update={"tenants": tenants})
         self.calls: list[Any] = []
+        self.publisher: Publisher = (
+            self.broker if self.signer is None else SigningPublisher(self.broker, self.signer)
+        )
         self.client = RouterClient(self.broker, ClientSettings(timeout_s=10))
         self.tracer = Tracer("test", self.seen, self.tracing)
         self.basis = RoutingConfig(
@@ -192,13 +201,14 @@ class Stage:
         """The router of this stage."""
         return RouterDependencies(
             config=lambda: self.basis,
-            publisher=self.broker,
+            publisher=self.publisher,
             tracer=self.tracer,
             partitions=self.broker.partitions,
             partitions_of=self.broker.partitions_of,
             prefix_shares=PrefixShares(),
             budget_used=lambda _tenant: 0.0,
             report_decision=lambda _tenant, _decision, _took_s: None,
+            guard=self.guard,
         )
 
     def pool(self, tier: str) -> PoolDependencies:
@@ -221,9 +231,10 @@ class Stage:
             lookup=self.answers,
             idempotency=self.idempotency,
             cancellations=self.cancellations,
-            publisher=self.broker,
+            publisher=self.publisher,
             tracer=self.tracer,
             reporter=self.reporter or self.reports,
+            guard=self.guard,
         )
 
     def streams(self) -> list[ConsumerStream]:
@@ -231,13 +242,13 @@ class Stage:
         router = self.router()
         found = [
             self._stream(
-                [topics.REQUESTS],
+                list(self.request_topics),
                 "router",
                 partial(route_record, router),
                 partial(bury_request, router),
             )
         ]
-        buried = partial(dead_letter_request, self.broker)
+        buried = partial(dead_letter_request, self.publisher)
         for tier in self.catalog.tiers:
             served, slots = partial(serve_one, self.pool(tier)), Slots(self.concurrency)
             found += [
@@ -245,7 +256,8 @@ class Stage:
                 for queue in queues_of(self.catalog, tier)
             ]
         chores = [topics.retry_topic_name(delay) for delay in DELAYS_MS]
-        chore = partial(handle_maintenance_record, self.broker, self.tracer, self.answers)
+        chores += [topics.CACHE_INVALIDATIONS, f"{topics.CACHE_INVALIDATIONS}.acme"]
+        chore = partial(handle_maintenance_record, self.pool(next(iter(self.catalog.tiers))))
         found.append(self._stream(chores, "chores", chore, buried))
         return found
 
@@ -265,7 +277,7 @@ class Stage:
             stop_grace_s=0.2,
             slots=slots,
         )
-        lane = partial(lane_of, weight_of=lambda _: 1)
+        lane = LaneRules(lambda: self.catalog, self.guard.lane_tenant).lane
         return ConsumerStream(self.broker.member(queues, group), handle, crash, lane, settings)
 
 

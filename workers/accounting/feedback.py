@@ -60,4 +60,5 @@ def feedback_record(item: WorkItem, rating: AnswerRating) -> Outgoing | None:
         source=rating.source,
         expected=next(expected, None),
     )
-    return Outgoing(topics.FEEDBACK, codec.encode(feedback), item.request.tenant.encode())
+    headers = codec.to_headers({codec.TENANT_HEADER: item.request.tenant})
+    return Outgoing(topics.FEEDBACK, codec.encode(feedback), item.request.tenant.encode(), headers)

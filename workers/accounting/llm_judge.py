@@ -110,8 +110,8 @@ class LlmJudge:
             return None
         item = _question(judged, messages)
         asking = replace(context, item=item)
-        cost, tenant = self.caller.expected_cost(asking, name), _tenant(snapshot, item)
-        async with budget_reservation(self.budgets, item, tenant, cost, context.log) as held:
+        cost, catalog = self.caller.expected_cost(asking, name), snapshot.catalog
+        async with budget_reservation(self.budgets, item, catalog, cost, context.log) as held:
             if isinstance(held, Exhausted) or isinstance(held.status, OverSoftLimit):
                 return None
             step = CallTarget(name, rules.timeout_s, first_token_s=rules.first_token_timeout_s)

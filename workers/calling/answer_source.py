@@ -140,9 +140,10 @@ class AnswerSource:
         self, loop: FallbackLoop
     ) -> AbstractAsyncContextManager[Reservation | Exhausted]:
         context = loop.context
-        tenant = context.snapshot.catalog.tenant(context.item.request.tenant) or Tenant()
+        catalog = context.snapshot.catalog
+        tenant = catalog.tenant(context.item.request.tenant) or Tenant()
         estimate = loop.estimate if tenant.has_budget else None
-        return budget_reservation(self.budgets, context.item, tenant, estimate, context.log)
+        return budget_reservation(self.budgets, context.item, catalog, estimate, context.log)
 
 
 async def _stay(context: CallContext, step: Reroute | Delay) -> CallContext:

@@ -6,23 +6,31 @@ from decimal import Decimal
 
 from runtime.budgets.reservations import BudgetLedger, Reservation
 from runtime.budgets.standing import Exhausted
-from runtime.config.catalog import Tenant
+from runtime.config.catalog import STRANGERS, Catalog, Tenant
 from runtime.config.pricing import billed
+from runtime.redis.key_names import joined
 from workers.calling.attempt_log import AttemptLog
 from workers.delivery.work_item import WorkItem
 
 
 @asynccontextmanager
 async def budget_reservation(
-    budgets: BudgetLedger, item: WorkItem, tenant: Tenant, estimate: Decimal | None, log: AttemptLog
+    budgets: BudgetLedger,
+    item: WorkItem,
+    catalog: Catalog,
+    estimate: Decimal | None,
+    log: AttemptLog,
 ) -> AsyncIterator[Reservation | Exhausted]:
     """Reserves `estimate` micro-dollars before money is spent, and settles with what was.
 
     log: opened for this reservation, so that what it holds at the end is what was spent, also when
     the context is left by a cancellation or an error.
     """
-    request = item.request
-    held = await budgets.reserve(request.tenant, tenant, request.routing.tags, request.id, estimate)
+    request, account = item.request, catalog.account_of(item.request.tenant)
+    tenant, tags = catalog.tenant(request.tenant) or Tenant(), request.routing.tags
+    # those who share a budget may give their requests one id
+    place = joined(request.tenant, request.id) if account == STRANGERS else request.id
+    held = await budgets.reserve(account, tenant, tags, place, estimate)
     try:
         yield held
     finally:

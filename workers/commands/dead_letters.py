@@ -19,6 +19,7 @@ from producers.kafka.aiokafka_broker import KafkaBroker, to_record
 from producers.kafka.broker import Record
 from producers.kafka.connection import consuming
 from producers.settings import KafkaSettings
+from runtime.identity.record_signature import RecordSigner
 from runtime.process.dead_letters import (
     DeadLetter,
     DeadLetterFilter,
@@ -27,6 +28,9 @@ from runtime.process.dead_letters import (
     read_dead_letter,
     replay_records,
 )
+from runtime.process.process import signer_of
+from runtime.process.settings import ServiceSettings
+from runtime.process.signing_publisher import SigningPublisher
 
 # -------------------------------------------------------------------------------------- the data
 
@@ -56,6 +60,19 @@ class NotReplayed:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class ReplayOptions:
+    """How letters are sent again."""
+
+    everything: bool = False
+    """Also without any filter."""
+    dry_run: bool = False
+    past_router: bool = False
+    """To the queue where each lay, as it was tagged there."""
+    unsigned: bool = False
+    """Also what doesn't bear our signature: from before there was a key."""
+
+
 ReplayResult: TypeAlias = Replayed | NotReplayed
 
 
@@ -78,32 +95,46 @@ async def dead_letter_contents(settings: KafkaSettings, place: LetterOffset) -> 
 
 
 async def replay_dead_letters(
-    settings: KafkaSettings,
+    settings: ServiceSettings,
     wanted: DeadLetterFilter,
-    *,
-    everything: bool = False,
-    dry_run: bool = False,
+    options: ReplayOptions,
 ) -> AsyncIterator[ReplayResult]:
-    """Send the letters that fit to where they belong, oldest first; each result as it happens.
+    """Send the letters that fit on their way again, oldest first; each result as it happens.
 
-    Raises ValueError for a filter that chooses nothing unless `everything` is meant, KafkaError.
+    With a router key, only letters that bear its signature, and in its name: whoever may write to
+    the dead-letter topic could otherwise have any request sent in any tenant's name. Raises
+    ValueError for a filter that chooses nothing unless everything is meant, KafkaError.
     """
+    everything, dry_run, signer = options.everything, options.dry_run, signer_of(settings)
     if wanted == DeadLetterFilter(replayed=wanted.replayed) and not everything:
         raise ValueError("which ones? places such as 0:42, a filter, or --all")
     async with (
         open_dead_letters(settings) as reader,
         KafkaBroker(settings, "switchgear-dlq") as broker,
     ):
+        publisher = broker if signer is None else SigningPublisher(broker, signer)
         for letter in [letter for letter in await reader.letters() if wanted.fits(letter)]:
             try:
-                records = replay_records(await reader.record_at(letter.place))
+                record = await reader.record_at(letter.place)
+                if not options.unsigned:
+                    require_signature(record, signer)
+                records = replay_records(record, past_router=options.past_router)
             except ValueError as error:
                 yield NotReplayed(letter, str(error))
                 continue
             if not dry_run:
                 for outgoing in records:
-                    await broker.publish(outgoing)
+                    await publisher.publish(outgoing)
             yield Replayed(letter)
+
+
+def require_signature(letter: Record, signer: RecordSigner | None) -> None:
+    """Raises ValueError for a letter that none of our processes wrote, where that can be told."""
+    if signer is not None and not signer.genuine(letter):
+        place = LetterOffset(letter.partition.number, letter.offset)
+        raise ValueError(
+            f"{place}: it doesn't bear our signature; --unsigned for those before there was a key"
+        )
 
 
 class DeadLetterReader:

@@ -11,6 +11,7 @@ from observability.tracing.tracer import OpenSpan, Tracer
 from producers.contract import Done, Request, Route, UsageEvent
 from producers.kafka.broker import Publisher
 from runtime.config.pricing import PriceOf
+from runtime.identity.record_guard import RecordGuard
 from workers.accounting.llm_judge import LlmJudge
 from workers.calling.answer_source import AnswerSource
 from workers.calling.config_snapshot import ConfigSnapshot
@@ -140,3 +141,5 @@ class PoolDependencies:
     tracer: Tracer
     judge: LlmJudge
     reporter: RequestReporter
+    guard: RecordGuard
+    """Whether a record was written by one of our processes."""

@@ -22,10 +22,15 @@ from workers.request.dependencies import PoolDependencies
 from workers.request.lifecycle import RequestLifecycle
 
 _log: Final = logging.getLogger(__name__)
+FORGED: Final = "it lay where only our processes write, without their signature"
 
 
 async def serve_one(pool: PoolDependencies, record: Record) -> None:
     """Returns when the record needs no redelivery."""
+    if not pool.guard.genuine(record):
+        # nobody is told: the reply would go where whoever forged it wants it to
+        await bury(pool.publisher, record, "forbidden", FORGED)
+        return
     try:
         item = read_work_item(record)
     except DecodeError as error:

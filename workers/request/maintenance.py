@@ -7,38 +7,43 @@ from pydantic import ValidationError
 
 from cache.storage.invalidation import Invalidation
 from observability.retry import RetryPolicy
-from observability.tracing.tracer import Tracer
 from producers.contract import topics
-from producers.kafka.broker import Publisher, Record
+from producers.kafka.broker import Record
+from runtime.identity.record_guard import ForbiddenError
 from runtime.process.dead_letters import bury
 from runtime.redis.errors import REDIS_UNAVAILABLE
 from workers.request.delayed_retry import return_when_due
-from workers.request.dependencies import AnswerCache
+from workers.request.dependencies import PoolDependencies
+from workers.request.handler import FORGED
 
 _log: Final = logging.getLogger(__name__)
 _WHILE_REDIS_IS_AWAY: Final = RetryPolicy(pause_s=1)
 
 
-async def handle_maintenance_record(
-    publisher: Publisher, tracer: Tracer, lookup: AnswerCache, record: Record
-) -> None:
+async def handle_maintenance_record(pool: PoolDependencies, record: Record) -> None:
     """Returns when the record needs no redelivery."""
-    if record.partition.topic == topics.CACHE_INVALIDATIONS:
-        await _forget(publisher, lookup, record)
+    if topics.is_beside(record.partition.topic, topics.CACHE_INVALIDATIONS):
+        await _forget(pool, record)
+    elif pool.guard.genuine(record):
+        await return_when_due(pool.publisher, pool.tracer, record)
     else:
-        await return_when_due(publisher, tracer, record)
+        await bury(pool.publisher, record, "forbidden", FORGED)
 
 
-async def _forget(publisher: Publisher, lookup: AnswerCache, record: Record) -> None:
+async def _forget(pool: PoolDependencies, record: Record) -> None:
     try:
         order = Invalidation.model_validate_json(record.value)
+        await pool.guard.require(record, topics.CACHE_INVALIDATIONS, order.tenant)
     except ValidationError as error:
         problems = "; ".join(problem["msg"] for problem in error.errors(include_input=False))
-        await bury(publisher, record, "invalid_request", problems)
+        await bury(pool.publisher, record, "invalid_request", problems)
+        return
+    except ForbiddenError as error:
+        await bury(pool.publisher, record, "forbidden", str(error))
         return
     # a wrong answer that stays is worse than a chore that waits for Redis
     forgotten = await _WHILE_REDIS_IS_AWAY.run(
-        lambda: lookup.invalidate(order), transient=_redis_is_away, on_retry=_report
+        lambda: pool.lookup.invalidate(order), transient=_redis_is_away, on_retry=_report
     )
     _log.info("forgot %d answers of %s", forgotten, order.tenant)
 

@@ -14,7 +14,7 @@ def test_each_failure_has_a_status_that_the_sdks_read_rightly(code: FailureCode)
     assert "why" in error.message
     retried = error.openai.status in {408, 409, 429} or error.openai.status >= 500
     steered = error.headers()
-    if code not in {"overloaded", "providers_exhausted", "internal_error"}:
+    if code not in {"overloaded", "providers_exhausted", "internal_error", "rate_limited"}:
         assert not retried or steered["x-should-retry"] == "false"
     if error.retry_after_s is not None:
         assert 1 <= error.retry_after_s <= 60

@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import pytest
@@ -53,7 +54,7 @@ def test_a_letter_says_where_it_lay_and_why_it_failed() -> None:
 
 
 def test_a_replay_keeps_id_key_and_trace_and_begins_its_tries_anew() -> None:
-    again, _ = replay_records(buried())
+    again, _ = replay_records(buried(), past_router=True)
     assert (again.topic, again.key, again.value) == ("llm.tier.economy", b"key", REQUEST.value)
     assert dict(again.headers) == {
         codec.CORRELATION_ID: b"r-1",
@@ -73,7 +74,7 @@ def test_what_waited_for_its_retry_goes_to_the_queue_it_waited_for() -> None:
         ((codec.TARGET, b"llm.tier.standard"), (codec.DUE, b"9")),
         1_000,
     )
-    again, _ = replay_records(buried(waiting))
+    again, _ = replay_records(buried(waiting), past_router=True)
     assert (again.topic, list(again.headers)) == ("llm.tier.standard", [])
 
 
@@ -81,7 +82,7 @@ def test_a_senders_own_target_leads_no_replay_past_the_router() -> None:
     headers = [*REQUEST.headers, (codec.TARGET, b"llm.tier.premium")]
     for topic in ("llm.requests", "llm.tier.economy"):
         letter = buried(replace(REQUEST, partition=Partition(topic, 0), headers=headers))
-        again, _ = replay_records(letter)
+        again, _ = replay_records(letter, past_router=True)
         assert (again.topic, read_dead_letter(letter).topic) == (topic, topic)
 
 
@@ -94,17 +95,56 @@ def test_a_mark_that_names_no_place_hides_no_letter(mark: bytes) -> None:
     assert all(letter.replayed_ms is None for letter in letters.all())
 
 
+def test_a_senders_word_for_its_queue_counts_nowhere() -> None:
+    """Only on a retry topic is `x-target` ours."""
+    steered = replace(REQUEST, headers=[*REQUEST.headers, (codec.TARGET, b"llm.tier.frontier")])
+    assert read_dead_letter(buried(steered)).topic == "llm.tier.economy"
+    sent = replace(steered, partition=Partition(topics.REQUESTS, 0))
+    for past_router in (True, False):
+        assert replay_records(buried(sent), past_router=past_router)[0].topic == topics.REQUESTS
+
+
+def test_a_replay_goes_through_the_router_without_the_route_it_had() -> None:
+    request = {"id": "r-1", "tenant": "acme", "body": {"messages": [{"role": "user"}], "x": 1}}
+    route: dict[str, object] = {
+        "tier": "frontier",
+        "task": None,
+        "difficulty": 0,
+        "reasons": [],
+        "candidates": [],
+    }
+    tagged = json.dumps({"route": route, "request": request}).encode()
+    again, _ = replay_records(buried(replace(REQUEST, value=tagged)))
+    assert again.topic == topics.REQUESTS
+    assert json.loads(again.value) == request
+    own = replace(REQUEST, partition=Partition("llm.requests.acme", 1))
+    assert replay_records(buried(own))[0].value == REQUEST.value
+
+
+def test_what_holds_no_request_goes_past_the_router_or_nowhere() -> None:
+    with pytest.raises(ValueError, match="no request"):
+        replay_records(buried())
+
+
+def test_what_is_nobodys_is_never_replayed_and_proofs_stay_behind() -> None:
+    with pytest.raises(ValueError, match="whose it is"):
+        replay_records(buried(reason="forbidden"), past_router=True)
+    proven = [*REQUEST.headers, (codec.TENANT_TOKEN, b"ey.."), (codec.SIGNATURE, b"ab")]
+    names = {name for name, _ in buried(replace(REQUEST, headers=proven)).headers}
+    assert not names & {codec.TENANT_TOKEN, codec.SIGNATURE}
+
+
 @pytest.mark.parametrize("topic", ["llm.usage", "llm.dlq", "somewhere.else", "llm.replies"])
 def test_a_letter_is_replayed_to_a_queue_only(topic: str) -> None:
     stray = Record(Partition(topic, 0), 0, None, b"", (), 0)
     with pytest.raises(ValueError, match=topic):
-        replay_records(buried(stray))
+        replay_records(buried(stray), past_router=True)
 
 
 def test_a_replayed_letter_is_marked() -> None:
     letters = DeadLetterIndex()
     first, second = buried(offset=0), buried(offset=1)
-    _, mark = replay_records(first)
+    _, mark = replay_records(first, past_router=True)
     letters.add(first)
     letters.add(second)
     letters.add(Record(Partition(mark.topic, 0), 2, mark.key, mark.value, mark.headers, 9_000))
@@ -117,7 +157,7 @@ def test_a_replayed_letter_is_marked() -> None:
 
 def test_a_mark_is_no_letter_even_when_its_letter_is_gone() -> None:
     letters = DeadLetterIndex()
-    _, mark = replay_records(buried())
+    _, mark = replay_records(buried(), past_router=True)
     letters.add(Record(Partition(mark.topic, 0), 2, mark.key, mark.value, mark.headers, 9_000))
     assert letters.all() == []
 
@@ -144,7 +184,7 @@ def test_letters_are_chosen_by_reason_tenant_time_and_place(
 
 
 def test_a_second_burial_tells_of_the_last_place_only() -> None:
-    again, _ = replay_records(buried())
+    again, _ = replay_records(buried(), past_router=True)
     record = Record(Partition(again.topic, 1), 99, again.key, again.value, again.headers, 6_000)
     names = [name for name, _ in buried(record).headers if name.startswith("x-dlq-")]
     assert len(names) == len(set(names))

@@ -1,0 +1,21 @@
+"""Opening of a process's record guard, with the token keys that it needs."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+from runtime.config.sections.identity import IdentitySettings
+from runtime.identity.key_source import token_verifier
+from runtime.identity.record_guard import RecordGuard
+from runtime.identity.record_signature import RecordSigner
+
+
+@asynccontextmanager
+async def record_guard(
+    identity: IdentitySettings, signer: RecordSigner | None, environment: Mapping[str, str]
+) -> AsyncIterator[RecordGuard]:
+    """The guard that `identity` asks for. Raises ValueError or OSError when it lacks a key."""
+    if identity.mode != "signed" or identity.tokens is None:
+        yield RecordGuard(identity.mode, signer)
+        return
+    async with token_verifier(identity.tokens, environment) as verifier:
+        yield RecordGuard(identity.mode, signer, verifier)
