@@ -173,6 +173,13 @@ CHECK_MS: Final = Limit(
     "the check fails",
     "Or until the deadline, if that comes first.",
 )
+CHECK_MEMORY: Final = Limit(
+    "memory for the pattern or the schema of one check",
+    536_870_912,
+    "bytes",
+    "the check fails",
+    "It runs in a process of its own, which is killed when it takes more or takes too long.",
+)
 PATTERN: Final = Limit(
     "length of a regular expression",
     2_000,
@@ -292,7 +299,7 @@ TABLE: Final[Mapping[str, tuple[Limit, ...]]] = {
     "Checks of answers": (
         *(CHECKS, CONTAINED_TEXTS, PATTERN, PATTERN_PARTS, PATTERN_DEPTH, PATTERN_MS),
         *(SCHEMA_CHARACTERS, SCHEMA_VALUES, SCHEMA_DEPTH, SCHEMA_EXPANSION),
-        *(CHECKED_JSON, CHECK_MS, LAPSED_CLAIMS),
+        *(CHECKED_JSON, CHECK_MS, CHECK_MEMORY, LAPSED_CLAIMS),
     ),
     "Identity": (TOKEN, JWKS, TOKEN_KEYS, VERIFIED_TOKENS),
     "Providers": (PROVIDER_BODY, PROVIDER_ERROR, PROVIDER_HEADER, PROVIDER_TOKENS),

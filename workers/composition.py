@@ -36,7 +36,7 @@ from workers.calling.cached_call import PromptCaching
 from workers.calling.config_snapshot import ConfigSnapshot
 from workers.calling.prefix_counts import SharedCounts
 from workers.calling.provider_call import ProviderCaller
-from workers.calling.validators import load_checks
+from workers.checks.validators import load_checks
 from workers.delivery.cancellations import Cancellations
 from workers.delivery.idempotency import IdempotencyRecords, IdempotencySettings
 from workers.health.admission import DeploymentAdmission

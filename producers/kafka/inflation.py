@@ -19,6 +19,10 @@ MAX_INFLATED_BYTES: Final = 16_777_216
 
 _GZIP: Final = 1
 _GZIP_WINDOW: Final = 31
+_MOST_MEMBERS: Final = 16
+"""Of gzip; clients write one. What is behind each is copied once more."""
+_MOST_BLOCKS: Final = 16_384
+"""Of snappy; Java's have 32 kB each."""
 _GUESS: Final = 20
 """Times the compressed size: tried first, so that an ordinary batch takes a small buffer."""
 
@@ -61,6 +65,8 @@ def _gzip(data: bytes, limit: int) -> bytes:
         size += len(part)
         if size > limit:
             raise _TooLargeError
+        if len(parts) > _MOST_MEMBERS:
+            raise InflationError(f"it has more than {_MOST_MEMBERS} gzip members")
         if not member.eof:
             raise InflationError("it can't be decompressed: it ends too early")
         data = member.unused_data.lstrip(b"\0")
@@ -78,6 +84,8 @@ def _snappy(data: bytes, limit: int) -> bytes:
             raise InflationError("it can't be decompressed: a block beyond its end")
         block = _snappy_block(data[at : at + length], limit - size)
         blocks.append(block)
+        if len(blocks) > _MOST_BLOCKS:
+            raise InflationError(f"it has more than {_MOST_BLOCKS:,} blocks")
         size += len(block)
         at += length
     return b"".join(blocks)

@@ -10,7 +10,7 @@ from aiohttp import ClientSession, web
 
 from producers.contract import ChatBody, NamedCheck, Usage
 from runtime.config.catalog import Deployment, Model
-from workers.calling.validators import failed_checks, load_checks
+from workers.checks.validators import failed_checks, load_checks
 from workers.providers.base.call_outcome import Completion, StreamTruncated
 from workers.providers.base.provider_request import ProviderRequest
 from workers.providers.registry import provider_of

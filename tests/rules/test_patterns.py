@@ -19,7 +19,7 @@ _CPU_S: Final = 0.15
 BOUNDED: Final[Mapping[str, int]] = {
     "workers.providers.errors.retry_after._WHOLE_DURATION": 64,
     "workers.providers.errors.retry_after._PART": 2_000,
-    "workers.calling.pattern_size._TOKEN": 2_000,
+    "workers.checks.pattern_size._TOKEN": 2_000,
     "cache.identity.question_features._QUOTED": 4_001,
 }
 """Characters of the longest text that reaches a pattern, where its caller cuts it."""

@@ -1,5 +1,5 @@
-"""Calling room: budget reservation, fallback loop, provider call, hedging, prompt caching, checks.
+"""Calling room: budget reservation, fallback loop, provider call, hedging, prompt caching.
 
 How is an answer got from a tier's deployments? Imports planning, health, providers, prompt_cache,
-tokens and delivery.
+tokens, delivery and checks.
 """

@@ -14,12 +14,12 @@ from producers.contract import Attempt
 from runtime.budgets.reservations import BudgetLedger, Reservation
 from runtime.budgets.standing import Exhausted, OverSoftLimit, WithinBudget
 from runtime.config.catalog import Tenant
-from workers.calling.answer_checks import AnswerChecks
 from workers.calling.attempt_log import AttemptLog
 from workers.calling.budget_reservation import budget_reservation
 from workers.calling.config_snapshot import ConfigSnapshot
 from workers.calling.fallback_loop import Answered, FallbackLoop, LoopResult, wrong_checks
 from workers.calling.provider_call import CallContext, ProviderCaller
+from workers.checks.answer_checks import AnswerChecks
 from workers.delivery.cancellations import Cancellations, RequestCancelled
 from workers.delivery.chunk_stream import ChunkPublisher
 from workers.delivery.work_item import WorkItem, in_tier

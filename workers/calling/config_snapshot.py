@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from runtime.config.catalog import Catalog, Deployment, Model
-from workers.calling.validators import CheckFunction
+from workers.checks.validators import CheckFunction
 from workers.providers.provider import Provider
 
 

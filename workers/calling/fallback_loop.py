@@ -13,10 +13,10 @@ from runtime.budgets.standing import BudgetStatus
 from runtime.config.catalog import Catalog
 from runtime.config.eligibility import fitting_deployments
 from runtime.config.references import AUTO
-from workers.calling.answer_checks import AnswerChecks
 from workers.calling.hedging import HedgeBranch, HedgeRace
 from workers.calling.provider_call import CallContext, EndedCall, ProviderCaller
-from workers.calling.validators import repair_request
+from workers.checks.answer_checks import AnswerChecks
+from workers.checks.validators import repair_request
 from workers.delivery.work_item import WorkItem
 from workers.health.admission import DeploymentAdmission
 from workers.health.gate import NotNow

@@ -23,11 +23,11 @@ from runtime.process.dead_letters import bury
 from workers.accounting.grounding import support_of
 from workers.accounting.reply_and_usage import NOT_CACHED
 from workers.accounting.request_accounting import FinalMessages, RequestAccounting
-from workers.calling.answer_checks import AnswerChecks
 from workers.calling.answer_source import Crashed, Obtained
 from workers.calling.config_snapshot import ConfigSnapshot
 from workers.calling.fallback_loop import Answered
 from workers.calling.span_attributes import lookup_attributes
+from workers.checks.answer_checks import AnswerChecks
 from workers.delivery.cancellations import RequestCancelled
 from workers.delivery.chunk_stream import ChunkPublisher
 from workers.delivery.idempotency import Claim, Claimed, Conflict, FinalRecords, Recorded, Unguarded

@@ -19,7 +19,7 @@ from runtime.config.yaml_document import UnreadableYaml, read_yaml
 from runtime.identity.tokens.key_set import KeySetError, parse_jwks
 from runtime.limits import Limit
 from tests.kafka_batches import zipped_zeros
-from workers.calling.validators import failed_checks, invalid_checks
+from workers.checks.validators import failed_checks, invalid_checks
 from workers.delivery.cancellations import Cancellations, RequestCancelled
 from workers.providers.base.token_counts import token_counts
 
@@ -136,9 +136,10 @@ ELSEWHERE: Mapping[Limit, str] = {
     limits.REQUEST_SIZE: "tests/flow/test_bad_input.py",
     limits.RECORD: "tests/unit/runtime/process/test_dead_letters.py",
     limits.LAPSED_CLAIMS: "tests/flow/test_delivery.py",
-    limits.PATTERN: "tests/unit/workers/calling/test_pattern_size.py",
-    limits.PATTERN_MS: "tests/unit/workers/calling/test_validators.py",
-    limits.CHECK_MS: "tests/unit/workers/calling/test_schema_check.py",
+    limits.PATTERN: "tests/unit/workers/checks/test_pattern_size.py",
+    limits.PATTERN_MS: "tests/unit/workers/checks/test_validators.py",
+    limits.CHECK_MEMORY: "tests/unit/workers/checks/test_checking_process.py",
+    limits.CHECK_MS: "tests/unit/workers/checks/test_schema_check.py",
     limits.PROVIDER_BODY: "tests/contract/providers/test_odd_servers.py",
     limits.PROVIDER_ERROR: "tests/contract/providers/test_odd_servers.py",
     limits.PROVIDER_HEADER: "tests/contract/providers/test_odd_servers.py",

@@ -282,7 +282,7 @@ async def test_a_stop_of_the_process_is_no_cancellation_by_the_caller() -> None:
 def test_a_job_without_headers_is_readable() -> None:
     plain = replace(job().record, headers=())
     read = read_work_item(plain)
-    assert (read.reply_to, read.deadline_ms, read.visited, read.attempts_here) == (
+    assert (read.reply.named_topic, read.deadline_ms, read.visited, read.attempts_here) == (
         None,
         None,
         (),

@@ -40,6 +40,15 @@ def test_junk_is_an_inflation_error(codec: int, junk: bytes) -> None:
     assert size <= 1_000
 
 
+def test_a_batch_in_thousands_of_parts_is_left_out() -> None:
+    with pytest.raises(InflationError, match="more than 16 gzip members"):
+        inflated(GZIP, gzip_encode(b"") * 20_000)
+    block = bytes(cramjam.snappy.compress_raw(b""))
+    blocks = (struct.pack(">i", len(block)) + block) * 20_000
+    with pytest.raises(InflationError, match=r"more than 16,384 blocks"):
+        inflated(SNAPPY, b"\x82SNAPPY\x00" + bytes(8) + blocks)
+
+
 def test_members_of_gzip_and_raw_snappy() -> None:
     assert inflated(GZIP, gzip_encode(b"a") + gzip_encode(b"b")) == b"ab"
     assert inflated(SNAPPY, bytes(cramjam.snappy.compress_raw(b"ab"))) == b"ab"

@@ -1,7 +1,7 @@
 """Validators: the checks of an answer that a request demands. What is wrong with this answer?
 
-Patterns and schemas come from callers, so they are run with care: regular expressions within a time
-limit, schemas without fetching anything. An answer that only calls tools isn't checked yet: the
+Patterns and schemas come from callers, so they are run with care: within limits of size, time and
+memory, and without fetching anything. An answer that only calls tools isn't checked yet: the
 answer to its results will be.
 """
 
@@ -13,7 +13,6 @@ from functools import lru_cache
 from typing import Any, Final, TypeAlias, assert_never
 
 import py3langid
-import regex
 
 from producers.contract import (
     ChatBody,
@@ -29,8 +28,7 @@ from producers.contract import (
     answer_text,
 )
 from runtime import limits
-from workers.calling.pattern_size import unusable_pattern
-from workers.calling.schema_check import PATTERN_SECONDS, json_problem, wrong_schema
+from workers.checks.foreign_check import ForeignCheck, RunForeign, run_here
 
 _LONGEST_S: Final = limits.CHECK_MS.value / 1000
 _LEAST_LETTERS: Final = 20
@@ -41,6 +39,9 @@ _LANGUAGE_SAMPLE: Final = 1_000
 
 CheckFunction: TypeAlias = Callable[[str], str | None]
 """A check of the operator's own: what is wrong with the answer, or None."""
+
+_Means: TypeAlias = tuple[Mapping[str, CheckFunction], RunForeign]
+"""The operator's own checks, and how the others are run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +63,21 @@ def load_checks(entry_points: Mapping[str, str]) -> dict[str, CheckFunction]:
 
 
 def invalid_checks(
-    validators: Sequence[Validator], named: Mapping[str, CheckFunction]
+    validators: Sequence[Validator],
+    named: Mapping[str, CheckFunction],
+    run: RunForeign = run_here,
+    seconds: float = _LONGEST_S,
 ) -> str | None:
-    """What is wrong with the checks themselves, for the one who sent them; None if nothing is."""
+    """What is wrong with the checks themselves, for the one who sent them; None if nothing is.
+
+    run, seconds: see `failed_checks`.
+    """
+    ends = time.monotonic() + min(seconds, _LONGEST_S)
     refusal = limits.CHECKS.refusal(len(validators))
     if refusal is not None:
         return f"validators: {refusal}"
     for n, validator in enumerate(validators):
-        wrong = _invalid_check(validator, named)
+        wrong = _invalid_check(validator, named, run, ends)
         if wrong is not None:
             return f"validators.{n} ({validator.kind}): {wrong}"
     return None
@@ -80,10 +88,12 @@ def failed_checks(
     answer: Mapping[str, Any],
     named: Mapping[str, CheckFunction],
     seconds: float = _LONGEST_S,
+    run: RunForeign = run_here,
 ) -> tuple[CheckProblem, ...]:
     """Every problem of an answer, a `chat.completion`; may take milliseconds: not for the loop.
 
-    seconds: that all checks may take; those that can't be made in this time have failed.
+    seconds: that all checks may take; those that can't be made in this time have failed. run: how
+    the patterns and schemas of senders are run.
     """
     ends = time.monotonic() + min(seconds, _LONGEST_S)
     message = answer_message(answer)
@@ -95,7 +105,7 @@ def failed_checks(
     text = content or message.get("refusal") or ""
     if not isinstance(text, str):
         return tuple(CheckProblem(each.kind, "it must be a text") for each in validators)
-    messages = ((each.kind, _problem_by(ends, each, text, named)) for each in validators)
+    messages = ((each.kind, _problem_by(ends, each, text, (named, run))) for each in validators)
     return tuple(CheckProblem(kind, text) for kind, text in messages if text is not None)
 
 
@@ -112,9 +122,7 @@ def repair_request(
     return body.model_copy(update={"messages": [*body.messages, *more]})
 
 
-def _problem_by(
-    ends: float, validator: Validator, text: str, named: Mapping[str, CheckFunction]
-) -> str | None:
+def _problem_by(ends: float, validator: Validator, text: str, means: _Means) -> str | None:
     """ends: monotonic seconds by which it must be known.
 
     An answer that breaks a check hasn't passed it: it is paid for by now, and two thousand brackets
@@ -124,19 +132,18 @@ def _problem_by(
     if left_s <= 0:
         return "it can't be checked in time"
     try:
-        return _problem(validator, text, named, left_s)
+        return _problem(validator, text, means, left_s)
     except Exception as error:  # noqa: BLE001 - texts are whatever a model writes
         return f"its check broke off: {type(error).__name__}"
 
 
-def _problem(
-    validator: Validator, text: str, named: Mapping[str, CheckFunction], left_s: float
-) -> str | None:
+def _problem(validator: Validator, text: str, means: _Means, left_s: float) -> str | None:
+    named, run = means
     match validator:
         case JsonSchemaCheck(json_schema=schema):
-            return json_problem(schema, text, left_s)
+            return run(ForeignCheck("schema", schema, text), left_s)
         case RegexCheck(pattern=pattern):
-            return _regex_problem(pattern, text)
+            return run(ForeignCheck("pattern", pattern, text), left_s)
         case ContainsCheck(texts=texts):
             missing = [each for each in texts if each not in text]
             return f"it must contain {', '.join(map(repr, missing))}" if missing else None
@@ -149,14 +156,6 @@ def _problem(
             return _named_problem(name, named[name], text)
         case _:
             assert_never(validator)
-
-
-def _regex_problem(pattern: str, text: str) -> str | None:
-    try:
-        fits = regex.fullmatch(pattern, text, regex.DOTALL, timeout=PATTERN_SECONDS)
-    except TimeoutError:
-        return f"it can't be matched with {pattern!r} in time"
-    return None if fits else f"the whole of it must match the pattern {pattern!r}"
 
 
 def _language_problem(language: str, text: str) -> str | None:
@@ -181,12 +180,15 @@ def _named_problem(name: str, test: CheckFunction, text: str) -> str | None:
         return f"the check {name!r} broke with {type(error).__name__}"
 
 
-def _invalid_check(validator: Validator, named: Mapping[str, CheckFunction]) -> str | None:
+def _invalid_check(
+    validator: Validator, named: Mapping[str, CheckFunction], run: RunForeign, ends: float
+) -> str | None:
+    left_s = max(0.0, ends - time.monotonic())
     match validator:
         case JsonSchemaCheck(json_schema=schema):
-            return wrong_schema(schema)
+            return run(ForeignCheck("schema", schema, None), left_s)
         case RegexCheck(pattern=pattern):
-            return unusable_pattern(pattern)
+            return run(ForeignCheck("pattern", pattern, None), left_s)
         case ContainsCheck(texts=texts):
             return limits.CONTAINED_TEXTS.refusal(len(texts))
         case NamedCheck(name=name) if name not in named:

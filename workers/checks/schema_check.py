@@ -20,8 +20,8 @@ from jsonschema.validators import extend
 from referencing import Registry
 
 from runtime import limits
-from workers.calling.pattern_size import unusable_pattern
-from workers.calling.schema_size import SchemaRefusedError, patterns_of, usable_schema
+from workers.checks.pattern_size import unusable_pattern
+from workers.checks.schema_size import SchemaRefusedError, patterns_of, usable_schema
 
 PATTERN_SECONDS: Final = limits.PATTERN_MS.value / 1000
 _CACHED: Final = 64
@@ -80,6 +80,8 @@ def _wrong_schema(text: str) -> str | None:
         usable = usable_schema(json.loads(text))
     except SchemaRefusedError as error:
         return str(error)
+    except RecursionError:
+        return "its references lead on too often, one to the next"
     wrong = unusable_pattern(*patterns_of(usable))
     if wrong is not None:
         return wrong
@@ -136,6 +138,11 @@ def _identity(value: object) -> object:
             return ("array", tuple(map(_identity, value)))
         case dict():
             return ("object", frozenset((name, _identity(each)) for name, each in value.items()))
+        case int():
+            # not by its own hash, which a sender can choose: 20,000 numbers that share one hash
+            return ("number", str(value))
+        case float():
+            return ("number", str(int(value)) if value.is_integer() else repr(value))
         case _:
             return value
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from runtime import limits
-from workers.calling.schema_check import json_problem, wrong_schema
+from workers.checks.schema_check import json_problem, wrong_schema
 
 Schema = dict[str, Any]
 CODE: Schema = {

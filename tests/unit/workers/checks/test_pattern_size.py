@@ -8,8 +8,8 @@ import pytest
 from pydantic import TypeAdapter
 
 from producers.contract import Validator
-from workers.calling.pattern_size import too_large
-from workers.calling.validators import invalid_checks
+from workers.checks.pattern_size import too_large
+from workers.checks.validators import invalid_checks
 
 READ: TypeAdapter[Validator] = TypeAdapter(Validator)
 BOMBS = [

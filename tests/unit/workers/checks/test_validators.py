@@ -7,7 +7,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from producers.contract import ChatBody, Validator
-from workers.calling.validators import (
+from workers.checks.validators import (
     CheckFunction,
     CheckProblem,
     failed_checks,

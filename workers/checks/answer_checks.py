@@ -11,7 +11,8 @@ from typing import Any, Final, TypeVar
 from observability.tracing.request_trace import RequestTrace
 from observability.tracing.semconv import CHECKS_FAILED
 from producers.contract import Validator
-from workers.calling.validators import CheckFunction, CheckProblem, failed_checks, invalid_checks
+from workers.checks.checking_process import run_contained
+from workers.checks.validators import CheckFunction, CheckProblem, failed_checks, invalid_checks
 
 _T = TypeVar("_T")
 _THREADS: Final = ThreadPoolExecutor(2, thread_name_prefix="answer-checks")
@@ -32,7 +33,9 @@ class AnswerChecks:
         """What is wrong with the checks themselves, for the caller; None if nothing is."""
         if not self.validators:
             return None
-        return await _on_thread(lambda: invalid_checks(self.validators, self.named))
+        return await _on_thread(
+            lambda: invalid_checks(self.validators, self.named, run_contained, self._left_s)
+        )
 
     async def problems(
         self, answer: Mapping[str, Any], trace: RequestTrace
@@ -45,7 +48,9 @@ class AnswerChecks:
             return ()
         with trace.span("validate") as span:
             problems = await _on_thread(
-                lambda: failed_checks(self.validators, answer, self.named, self._left_s)
+                lambda: failed_checks(
+                    self.validators, answer, self.named, self._left_s, run_contained
+                )
             )
             if problems:
                 span.error = "validation_failed"
