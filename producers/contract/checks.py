@@ -4,10 +4,10 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field
 
-from .message import Message, Name
+from .message import Demand, Name
 
 
-class JsonSchemaCheck(Message):
+class JsonSchemaCheck(Demand):
     """The answer parses as JSON and satisfies `schema`."""
 
     kind: Literal["json_schema"]
@@ -15,7 +15,7 @@ class JsonSchemaCheck(Message):
     """A JSON Schema, draft 2020-12; nothing is fetched for its references."""
 
 
-class RegexCheck(Message):
+class RegexCheck(Demand):
     """The whole answer matches `pattern`."""
 
     kind: Literal["regex"]
@@ -23,7 +23,7 @@ class RegexCheck(Message):
     """A regular expression in Python's syntax; `.` matches line ends too."""
 
 
-class ContainsCheck(Message):
+class ContainsCheck(Demand):
     """The answer contains every one of `texts`."""
 
     kind: Literal["contains"]
@@ -31,7 +31,7 @@ class ContainsCheck(Message):
     """Compared letter by letter."""
 
 
-class MaxLengthCheck(Message):
+class MaxLengthCheck(Demand):
     """The answer has at most `characters` characters."""
 
     kind: Literal["max_length"]
@@ -39,7 +39,7 @@ class MaxLengthCheck(Message):
     """Unicode code points, not tokens."""
 
 
-class LanguageCheck(Message):
+class LanguageCheck(Demand):
     """The answer is written in `language`."""
 
     kind: Literal["language"]
@@ -47,7 +47,7 @@ class LanguageCheck(Message):
     """An ISO 639-1 code, e.g. `de`."""
 
 
-class NamedCheck(Message):
+class NamedCheck(Demand):
     """The answer passes the Python function that the operator's configuration calls `name`."""
 
     kind: Literal["named"]

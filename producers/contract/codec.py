@@ -14,7 +14,7 @@ from typing import Final, TypeAlias, TypeVar
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from .message import Name
+from .message import PASSED_ON, Name
 from .reply import Chunk, Done, Failed, Reply
 from .request import Request
 from .route import Route, TaggedRequest
@@ -120,7 +120,7 @@ def decode_request(raw: bytes) -> Request:
 
 def decode_tagged(raw: bytes) -> TaggedRequest:
     """Raises DecodeError."""
-    return _decode(TaggedRequest, "tagged", raw)
+    return _decode(TaggedRequest, "tagged", raw, PASSED_ON)
 
 
 def decode_usage(raw: bytes) -> UsageEvent:
@@ -171,9 +171,9 @@ def to_headers(values: Mapping[str, str | int | None]) -> list[tuple[str, bytes]
     return [(key, str(value).encode()) for key, value in values.items() if value is not None]
 
 
-def _decode(kind: type[_M], name: str, raw: bytes) -> _M:
+def _decode(kind: type[_M], name: str, raw: bytes, context: str | None = None) -> _M:
     try:
-        return kind.model_validate_json(raw)
+        return kind.model_validate_json(raw, context=context)
     except ValidationError as error:
         raise _explain(name, raw, error) from None
 
@@ -193,7 +193,7 @@ def _problem(error: ErrorDetails) -> str:
         return f"must have one of these as {error['ctx']['discriminator']}: " + str(
             error["ctx"]["expected_tags"]
         )
-    return error["msg"]
+    return error["msg"].removeprefix("Value error, ")
 
 
 def _text(value: bytes) -> str | None:

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator, with_config
 from typing_extensions import TypedDict
 
 from .checks import Validator
-from .message import Message, Name
+from .message import Demand, Message, Name
 
 MAX_MESSAGES: Final = 4_096
 MAX_PARTS: Final = 1_024
@@ -59,7 +59,7 @@ CacheSubject: TypeAlias = Literal["everyone", "moment", "person", "conversation"
 """Whom or what an answer depends on."""
 
 
-class CacheControl(Message):
+class CacheControl(Demand):
     """How the semantic cache may serve this request; a caller may raise the bar, never lower it."""
 
     mode: Literal["default", "no-cache", "no-store", "only-if-cached"] = "default"
@@ -83,7 +83,7 @@ class CacheControl(Message):
     """Labels of the entry, by which it can be invalidated, at most 20."""
 
 
-class Routing(Message):
+class Routing(Demand):
     """What the caller demands or knows; everything is optional."""
 
     tier: Name | None = None
