@@ -15,6 +15,7 @@ from faststream.kafka import KafkaBroker
 from faststream.specification.asyncapi import AsyncAPI
 
 from cache.storage.invalidation import Invalidation
+from gateway.stored_requests.receipt import Receipt
 from producers.contract import Reply, Request, TaggedRequest, UsageEvent, codec, topics
 from producers.contract.message import NAME_PATTERN
 from producers.settings import KafkaSettings
@@ -67,6 +68,13 @@ CHANNELS: Final[Mapping[str, Channel]] = {
         "Answers, pieces of streamed ones, and failures; or the topic that `reply_to` names.",
         "The request's id.",
         _REPLY,
+    ),
+    topics.STORED: Channel(
+        "both",
+        Receipt,
+        "Receipts of requests that nobody waits for, and their replies as on `llm.replies`.",
+        "The request's id.",
+        (codec.TENANT_HEADER,),
     ),
     topics.tier_topic("{tier}"): Channel(
         "both",

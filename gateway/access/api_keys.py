@@ -50,7 +50,7 @@ def presented_key(headers: Mapping[str, str]) -> str | None:
 def identify(
     presented: str | None,
     keys: Mapping[str, ApiKey],
-    scope: KeyScope,
+    scope: KeyScope | None,
     now: datetime,
     anonymous: str | None = None,
 ) -> Caller | ApiError:
@@ -69,7 +69,7 @@ def identify(
         return _unauthenticated("this API key isn't known here: it is mistyped, or was revoked")
     if key.expired(now):
         return _unauthenticated("this API key has expired: ask for a new one")
-    if scope not in key.scopes:
+    if scope is not None and scope not in key.scopes:
         allowed = ", ".join(sorted(key.scopes)) or "nothing"
         return ApiError(
             "forbidden", "permission_denied", f"this API key opens {allowed}, not {scope}"

@@ -8,8 +8,10 @@ from starlette.types import Receive, Scope, Send
 from gateway.access.api_keys import Caller
 from gateway.answers.dialect import AnswerContext, HttpDialect
 from gateway.connections.connection import ClientGone, Connection
+from gateway.demands.prefer import read_preference
 from gateway.endpoints.dependencies import GatewayDependencies
 from gateway.endpoints.response_writing import Response, send_error
+from gateway.endpoints.stored_request import answer_later
 from gateway.errors.api_error import ApiError, wrong_method
 from gateway.exchanges.exchange import Exchange, Reader
 from gateway.exchanges.submissions import Accepted, accept
@@ -62,10 +64,19 @@ class CompletionEndpoint:
     ) -> None:
         begun_s = time.monotonic()
         carrier = {name: value.decode() for name, value in trace.headers()}
+        tokens = len(raw) // _BYTES_PER_TOKEN
         accepted = accept(connection, self._dialect, caller, raw, carrier)
         if isinstance(accepted, ApiError):
             return await send_error(connection, self._dialect, accepted)
-        reader = await self._reader(accepted, caller, len(raw) // _BYTES_PER_TOKEN)
+        prefer = read_preference(connection.headers.get("prefer"))
+        if prefer.respond_async:
+            refusal = self._gateway.key_limits.admit(caller, tokens, time.monotonic())
+            if refusal is not None:
+                return await send_error(connection, self._dialect, refusal)
+            # it may wait for hours: its estimate counts, and it isn't under way here
+            self._gateway.key_limits.release(caller, tokens, None)
+            return await answer_later(self._gateway, connection, self._dialect, accepted, prefer)
+        reader = await self._reader(accepted, caller, tokens)
         if isinstance(reader, ApiError):
             return await send_error(connection, self._dialect, reader)
         request_id = connection.info.request_id = reader.exchange.submission.request.id
@@ -96,5 +107,8 @@ class CompletionEndpoint:
 
     def _release(self, caller: Caller, tokens: int, exchange: Exchange) -> None:
         final = exchange.final
-        used = final.usage.input_total + final.usage.output if isinstance(final, Done) else None
+        used = None
+        if isinstance(final, Done):
+            used = final.usage.input_total + final.usage.output
+            self._gateway.queues.replied(final)
         self._gateway.key_limits.release(caller, tokens, used)

@@ -11,6 +11,8 @@ from gateway.connections.http_limits import HttpLimits
 from gateway.connections.stop_signal import StopSignal
 from gateway.errors.api_error import ApiError
 from gateway.exchanges.exchange import Exchanges
+from gateway.queues.queue_watch import QueueWatch
+from gateway.stored_requests.store import StoredRequests
 from observability.tracing.tracer import Tracer
 from runtime.config.catalog import Catalog
 from runtime.config.sections.gateway import KeyScope
@@ -27,12 +29,14 @@ class GatewayDependencies:
     stop: StopSignal
     ready: Callable[[], bool]
     """Whether the queue takes requests."""
+    stored: StoredRequests
+    queues: QueueWatch
     limits: HttpLimits
     anonymous: str | None = None
     """The tenant of callers without a key; None refuses them."""
 
-    def identify(self, connection: Connection, scope: KeyScope) -> Caller | ApiError:
-        """Who asks."""
+    def identify(self, connection: Connection, scope: KeyScope | None) -> Caller | ApiError:
+        """Who asks. scope: what its key must open; None: any."""
         keys = self.config().gateway.keys
         presented = presented_key(connection.headers)
         caller = identify(presented, keys, scope, datetime.now(UTC), self.anonymous)

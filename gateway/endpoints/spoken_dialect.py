@@ -10,6 +10,12 @@ from gateway.openai_chat.dialect import OpenAIChat
 
 CHAT_DIALECT: Final = OpenAIChat()
 MESSAGES_DIALECT: Final = AnthropicMessages()
+_ALL: Final[tuple[HttpDialect, ...]] = (CHAT_DIALECT, MESSAGES_DIALECT)
+
+
+def dialect_named(name: str) -> HttpDialect:
+    """The dialect of that name; OpenAI's where it isn't known here."""
+    return next((dialect for dialect in _ALL if dialect.name == name), CHAT_DIALECT)
 
 
 def spoken_dialect(scope: Scope) -> HttpDialect:

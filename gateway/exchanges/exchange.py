@@ -27,7 +27,7 @@ from producers.kafka.broker import PublishFailedError
 
 _log: Final = logging.getLogger(__name__)
 ReplyPart: TypeAlias = Chunk | Done | ApiError
-_REUSED: Final = ApiError(
+REUSED: Final = ApiError(
     "unprocessable",
     "idempotency_key_reused",
     "this idempotency key was used with another request: give each request a key of its own, and "
@@ -136,7 +136,7 @@ class Exchanges:
         exchange = self._open.get(submission.request.id)
         if exchange is not None:
             if exchange.submission.digest != submission.digest:
-                return _REUSED
+                return REUSED
             exchange.attempt = attempt
             return Reader(exchange)
         return None if claimed is None else self._publish(submission, lambda _: None)
@@ -164,6 +164,10 @@ class Exchanges:
             self._start(self._cancel_later(exchange))
         elif exchange.attempt is not None:
             self._start(self._settle(exchange.attempt, exchange.submission.request.id))
+
+    async def cancel(self, tenant: str, request_id: str) -> None:
+        """Asks the fleet to stop. Raises PublishFailedError."""
+        await self._client.cancel(request_id, tenant=tenant)
 
     async def close(self) -> None:
         """Stops waiting for replies; the requests themselves go on in Kafka."""

@@ -9,6 +9,7 @@ from gateway.endpoints.completion import CompletionEndpoint
 from gateway.endpoints.dependencies import GatewayDependencies
 from gateway.endpoints.listing import HealthEndpoint, ModelsEndpoint, UnknownPath
 from gateway.endpoints.spoken_dialect import CHAT_DIALECT, MESSAGES_DIALECT
+from gateway.endpoints.stored_request import StoredRequestEndpoint
 from gateway.endpoints.token_count import TokenCountEndpoint
 from gateway.serve.access_log import AccessLog
 from observability.metrics.registry import MetricsRegistry
@@ -24,6 +25,7 @@ def gateway_application(gateway: GatewayDependencies, metrics: MetricsRegistry) 
         # some point Anthropic's clients at a folder of its own
         *(Route(f"{base}/v1/messages", messages) for base in ("", "/anthropic")),
         *(Route(f"{base}/v1/messages/count_tokens", count) for base in ("", "/anthropic")),
+        Route("/v1/requests/{request_id}", StoredRequestEndpoint(gateway)),
         Route("/v1/models", models),
         Route("/v1/models/{model_id:path}", models),
         *(Route(path, health) for path in ("/", "/healthz", "/readyz")),

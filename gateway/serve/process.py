@@ -19,9 +19,11 @@ from gateway.connections.stop_signal import StopSignal
 from gateway.endpoints.dependencies import GatewayDependencies
 from gateway.exchanges.attempts import SharedAttempts
 from gateway.exchanges.exchange import Exchanges
+from gateway.queues.queue_watch import QueueWatch, queue_looks
 from gateway.serve.app import gateway_application
 from gateway.serve.http_protocol import http_protocol
 from gateway.serve.readiness import QueueProbe
+from gateway.serve.stored_topic import stored_requests
 from producers import ClientSettings, RouterClient
 from runtime.config.catalog import Catalog
 from runtime.config.reload import ReloadedConfig
@@ -57,6 +59,11 @@ async def serve_gateway(
         parts.enter_context(process.background.running("redis", partial(_keep_link, link)))
         exchanges = Exchanges(client, limits, SharedAttempts(link))
         parts.push_async_callback(exchanges.close)
+        keep_s = config().gateway.answers_kept_s
+        stored = await parts.enter_async_context(stored_requests(process, client, _NAME, keep_s))
+        look = await parts.enter_async_context(queue_looks(settings, _NAME))
+        queues = QueueWatch(config)
+        parts.enter_context(process.background.running("queue watch", partial(queues.run, look)))
         probe, stop = QueueProbe(process.broker.reachable), StopSignal()
         parts.enter_context(process.background.running("queue probe", probe.run))
         gateway = GatewayDependencies(
@@ -66,6 +73,8 @@ async def serve_gateway(
             process.tracer,
             stop,
             lambda: probe.reachable,
+            stored,
+            queues,
             limits,
             anonymous,
         )

@@ -7,6 +7,8 @@ from typing import Final
 
 REQUESTS: Final = "llm.requests"
 REPLIES: Final = "llm.replies"
+STORED: Final = "llm.replies.stored"
+"""Replies that nobody waits for, with the gateways' receipts of their requests."""
 USAGE: Final = "llm.usage"
 DEAD_LETTERS: Final = "llm.dlq"
 CANCELLATIONS: Final = "llm.cancellations"

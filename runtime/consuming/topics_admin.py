@@ -35,7 +35,8 @@ def required_topics(catalog: Catalog) -> Iterator[Topic]:
     for tier in catalog.tiers:
         yield from (Topic(queue, 7 * _DAY_MS) for queue in queues_of(catalog, tier))
     yield from (Topic(topics.retry_topic_name(delay), 7 * _DAY_MS) for delay in DELAYS_MS)
-    yield from (Topic(name, _DAY_MS) for name in sorted(_reply_topics(catalog)))
+    yield from (Topic(name, _DAY_MS) for name in sorted(_reply_topics(catalog) - {topics.STORED}))
+    yield Topic(topics.STORED, 2000 * catalog.gateway.answers_kept_s)
     yield Topic(topics.USAGE, 90 * _DAY_MS)
     yield Topic(topics.DEAD_LETTERS, 30 * _DAY_MS, partitions=1)
     yield Topic(topics.CANCELLATIONS, _DAY_MS // 24, partitions=1)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -15,12 +15,19 @@ from gateway.connections.stop_signal import StopSignal
 from gateway.endpoints.dependencies import GatewayDependencies
 from gateway.exchanges.attempts import LocalAttempts
 from gateway.exchanges.exchange import Exchanges
+from gateway.queues.queue_watch import QueueWatch
 from gateway.serve.app import gateway_application
 from gateway.serve.http_protocol import http_protocol
+from gateway.stored_requests.index import Place
+from gateway.stored_requests.store import ReadRecord, StoredRequests
+from producers.contract import topics
+from producers.kafka.broker import Record
 from tests.fakes import Script
 from tests.flow.stage import Stage, playing
+from tests.memory_broker import MemoryBroker
 
 PATIENCE_S: Final = 10
+KEEP_S: Final = 3600
 
 
 @dataclass
@@ -33,22 +40,31 @@ class Door:
     queue: dict[str, bool] = field(default_factory=lambda: {"reachable": True})
 
 
+def reader_of(broker: MemoryBroker) -> ReadRecord:
+    """Reads the log again."""
+
+    async def read(place: Place) -> Record | None:
+        return next((r for r in broker.log(place.partition) if r.offset == place.offset), None)
+
+    return read
+
+
 @asynccontextmanager
 async def door(
     scripts: Mapping[str, Script] | None = None,
     *,
     anonymous: str | None = "t",
     limits: HttpLimits | None = None,
+    keep_s: float = KEEP_S,
     **parts: Any,  # noqa: ANN401 as Stage's
 ) -> AsyncIterator[Door]:
     """A gateway whose callers without a key are tenant `t`."""
     limits = limits or HttpLimits(cancel_grace_s=0.2)
-    async with playing(scripts, **parts) as stage:
-        exchanges, stop, port = (
-            Exchanges(stage.client, limits, LocalAttempts()),
-            StopSignal(),
-            free_port(),
-        )
+    async with playing(scripts, **parts) as stage, AsyncExitStack() as stack:
+        exchanges = Exchanges(stage.client, limits, LocalAttempts())
+        stop, port = StopSignal(), free_port()
+        stored = StoredRequests(stage.client, stage.broker, reader_of(stage.broker), keep_s)
+        await stack.enter_async_context(stage.broker.tail(topics.STORED, stored.receive))
         opened = Door(f"http://127.0.0.1:{port}", stage, stop)
         gateway = GatewayDependencies(
             lambda: stage.catalog,
@@ -57,6 +73,8 @@ async def door(
             stage.tracer,
             stop,
             lambda: opened.queue["reachable"],
+            stored,
+            QueueWatch(lambda: stage.catalog),
             limits,
             anonymous,
         )

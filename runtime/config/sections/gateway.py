@@ -40,3 +40,6 @@ class GatewaySettings(Section):
 
     keys: dict[KeyName, ApiKey] = Field(default_factory=dict)
     """By name; the name is a part of the key."""
+    answers_kept_s: Annotated[int, Field(ge=60, le=2_592_000)] = 86_400
+    """Seconds that the answer to a request with `Prefer: respond-async` can be fetched. The topic
+    keeps it twice as long; `switchgear topics` sets that only where it creates it."""

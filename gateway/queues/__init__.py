@@ -1,0 +1,1 @@
+"""Queues: how many requests wait before one, and how long will it take?"""

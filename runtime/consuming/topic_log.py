@@ -1,0 +1,133 @@
+"""Topic log: a topic read whole from some time back, then followed; its records read by place.
+
+For what every process must know and Kafka keeps: a process needs no state of its own.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Final
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from producers.kafka.aiokafka_broker import to_record
+from producers.kafka.broker import Record
+from producers.kafka.connection import start_consumer
+from producers.settings import KafkaSettings
+
+_log: Final = logging.getLogger(__name__)
+_POLL_MS: Final = 1000
+_LOOK_S: Final = 30.0
+"""Between two looks for partitions that were added."""
+_READ_S: Final = 10.0
+
+
+class TopicLog:
+    """One topic, from `since_s` seconds before the start."""
+
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        topic: str,
+        client_id: str,
+        receive: Callable[[Record], None],
+        since_s: float,
+    ) -> None:
+        """receive: gets every record, in each partition's order; what it raises is logged."""
+        self._settings = settings
+        self._topic = topic
+        self._client_id = client_id
+        self._receive = receive
+        self._since_ms = int((time.time() - since_s) * 1000)
+        self._reading = asyncio.Lock()
+        self._ends: dict[TopicPartition, int] = {}
+
+    @asynccontextmanager
+    async def following(self) -> AsyncIterator["TopicLog"]:
+        """Entered once all that was there has been received. Raises KafkaError."""
+        follower = await self._consumer()
+        self._reader = await self._consumer()
+        try:
+            await self._assign(follower)
+            self._ends = await follower.end_offsets(sorted(follower.assignment()))
+            while not await self._caught_up(follower):
+                await self._poll(follower)
+            task = asyncio.create_task(self._follow(follower))
+            try:
+                yield self
+            finally:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+        finally:
+            await follower.stop()
+            await self._reader.stop()
+
+    async def read(self, partition: int, offset: int) -> Record | None:
+        """The record at that place; None: it is gone. Raises KafkaError, TimeoutError."""
+        where = TopicPartition(self._topic, partition)
+        async with self._reading, asyncio.timeout(_READ_S):
+            self._reader.assign([where])
+            first = (await self._reader.beginning_offsets([where]))[where]
+            end = (await self._reader.end_offsets([where]))[where]
+            if not first <= offset < end:
+                return None
+            self._reader.seek(where, offset)
+            record = to_record(await self._reader.getone(where))
+            return record if record.offset == offset else None
+
+    async def _consumer(self) -> AIOKafkaConsumer:
+        return await start_consumer(self._settings, begin="earliest", client_id=self._client_id)
+
+    async def _assign(self, follower: AIOKafkaConsumer) -> None:
+        """All partitions; a new one from its time, the others where they are."""
+        numbers = follower.partitions_for_topic(self._topic)
+        if numbers is None:
+            cluster = await follower._client.fetch_all_metadata()  # noqa: SLF001 no public way
+            numbers = cluster.partitions_for_topic(self._topic)
+        if not numbers:
+            raise KafkaError(f"the topic {self._topic} doesn't exist: `switchgear topics`")
+        have = follower.assignment()
+        every = {TopicPartition(self._topic, number) for number in numbers}
+        if every <= have:
+            return
+        positions = {where: await follower.position(where) for where in have}
+        follower.assign(sorted(every))
+        begin = await follower.offsets_for_times(dict.fromkeys(every - have, self._since_ms))
+        ends = await follower.end_offsets(sorted(every - have))
+        for where, offset in positions.items():
+            follower.seek(where, offset)
+        for where, found in begin.items():
+            # nothing so young: from the end on
+            late = found is None or found.offset < 0
+            follower.seek(where, ends[where] if late else found.offset)
+
+    async def _caught_up(self, follower: AIOKafkaConsumer) -> bool:
+        for where, end in self._ends.items():
+            if await follower.position(where) < end:
+                return False
+        return True
+
+    async def _follow(self, follower: AIOKafkaConsumer) -> None:
+        looked = time.monotonic()
+        while True:
+            try:
+                await self._poll(follower)
+                if time.monotonic() - looked > _LOOK_S:
+                    looked = time.monotonic()
+                    await self._assign(follower)
+            except Exception as error:  # noqa: BLE001 whatever it is, the process must go on reading
+                _log.warning("reading %s failed, trying again: %s", self._topic, error)
+                await asyncio.sleep(1)
+
+    async def _poll(self, follower: AIOKafkaConsumer) -> None:
+        for records in (await follower.getmany(timeout_ms=_POLL_MS)).values():
+            for raw in records:
+                try:
+                    self._receive(to_record(raw))
+                except Exception as error:  # noqa: BLE001 one bad record must not end the rest
+                    _log.warning(
+                        "a record of %s was passed over: %s", raw.topic, type(error).__name__
+                    )
