@@ -9,12 +9,14 @@ the provider. A request with `cache.mode` = `only-if-cached` that isn't a Hit is
 
 import asyncio
 import logging
+import random
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final, assert_never
 
 from redis.asyncio import Redis
 
+from cache.fill import CacheFill
 from cache.identity.answer_limits import exceeded_limit
 from cache.identity.cacheable import (
     DoNotKeep,
@@ -25,11 +27,20 @@ from cache.identity.cacheable import (
 )
 from cache.identity.key import NotCacheable
 from cache.identity.terms import LookupTerms, lookup_terms
-from cache.results.kept_answer import HitSource, hit_on, is_expired, new_entry, refuse_to_keep
+from cache.promise.group_bounds import cell_of, decode_bounds, rules_of
+from cache.promise.observations import sample_chance
+from cache.promise_records import PromiseRecords
+from cache.results.kept_answer import (
+    HitSource,
+    direct_source,
+    hit_on,
+    is_expired,
+)
 from cache.results.lookup_result import (
     AnswerCheck,
     Bypass,
     Hit,
+    HitSample,
     LookupResult,
     Miss,
     Refresh,
@@ -41,8 +52,8 @@ from cache.semantic.semantic_search import NoMatch, SemanticMatch, SemanticSearc
 from cache.semantic.vector_index import VectorIndex
 from cache.shadow_checks import AnswerComparison, AnswerSimilarity, ShadowChecks
 from cache.storage.batched_reads import BatchedReads, Unavailable
-from cache.storage.entry import CacheEntry, lifetime_ms
-from cache.storage.hit_accounting import HitAccounting
+from cache.storage.entry import CacheEntry
+from cache.storage.hit_accounting import HitAccounting, ServedHit, hit_label
 from cache.storage.invalidation import Invalidation, invalidate
 from cache.storage.single_flight import (
     FIRST_WAIT_S,
@@ -52,7 +63,7 @@ from cache.storage.single_flight import (
     NoLease,
     SingleFlight,
 )
-from cache.storage.store import EntryStore, Stored, StoreRead
+from cache.storage.store import EntryStore, StoreRead
 from cache.verification.verifier import Verifier
 from observability.tracing.semconv import CACHE_ROLE
 from observability.tracing.tracer import OpenSpan, Tracer
@@ -63,8 +74,7 @@ from runtime.redis.pipelining import PipelineLane
 _log = logging.getLogger(__name__)
 FLIGHT: Final = "single flight"
 """The span of the step that asks who calls the provider, and waits where another worker does."""
-CANONICAL_SCORE: Final = 0.99
-"""Below the 1.0 of the very same words, so that a caller can ask for those alone."""
+CLOSED: Final = "closed: too many hits of this step were wrong"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +90,10 @@ class _NoHit:
     """No answer to the very words, or one that doesn't serve: `reason`."""
 
     reason: str | None = None
+    trial: HitSample | None = None
+    """What would have been served, if that is to be compared with the new answer."""
+    is_closed: bool = False
+    """Whether its step is closed."""
 
 
 _NO_HIT: Final = _NoHit()
@@ -87,20 +101,27 @@ _NO_HIT: Final = _NoHit()
 
 @dataclass(frozen=True, slots=True)
 class SemanticStep:
-    """What the semantic step needs. answers: compares answers, by default by their vectors."""
+    """What the semantic step needs."""
 
     embedder: Embedder
     verifier: Verifier
     index: VectorIndex
-    answers: AnswerComparison | None = None
 
 
 class CacheLookup:
     """The cache as a worker sees it. One per process and event loop; close it at the end."""
 
     def __init__(
-        self, settings: CacheSettings, redis: Redis, semantic: SemanticStep | None = None
+        self,
+        settings: CacheSettings,
+        redis: Redis,
+        semantic: SemanticStep | None = None,
+        answers: AnswerComparison | None = None,
     ) -> None:
+        """answers: compares hits with fresh answers; by default with the semantic step's embedder.
+
+        Without either no hit is checked.
+        """
         budget_s = settings.budget_ms / 1000
         reads = BatchedReads(redis, budget_s)
         self._settings = settings
@@ -111,12 +132,12 @@ class CacheLookup:
         self._flights = SingleFlight(trips, reads, lease_s=settings.lease_s, budget_s=budget_s)
         self._hit_accounting = HitAccounting(store)
         self._semantic: SemanticSearch | None = None
-        self._shadow_checks: ShadowChecks | None = None
         if semantic is not None:
             parts = semantic.index, semantic.embedder, semantic.verifier
             self._semantic = SemanticSearch(store, reads, *parts, budget_s=budget_s)
-            answers = semantic.answers or AnswerSimilarity(semantic.embedder)
-            self._shadow_checks = ShadowChecks(redis, store, answers)
+            answers = answers or AnswerSimilarity(semantic.embedder)
+        self._checks = ShadowChecks(PromiseRecords(redis, store), answers)
+        self._fill = CacheFill(store, self._flights, self._semantic, self._checks)
 
     async def find(
         self,
@@ -140,31 +161,18 @@ class CacheLookup:
 
     async def store_answer(self, miss: Miss, done: Done) -> None:
         """Stores the answer, if it may be, and lets those go who wait for it. Never raises."""
-        is_stored = False
-        try:
-            is_stored = await self._store_answer(miss, done)
-        except Exception:  # noqa: BLE001 - the answer is already sent
-            _log.exception("an answer could not be stored")
-        finally:
-            await self._release(miss.leader, shared=is_stored)
+        await self._fill.store_answer(miss, done)
 
     async def abandon(self, miss: Miss) -> None:
         """The call failed: somebody else may try. Never raises."""
-        await self._release(miss.leader, shared=True)
+        await self._fill.release(miss.leader, shared=True)
 
     async def take_follow_up(self, task: Refresh | ShadowCheck, done: Done) -> bool | None:
         """The call that a hit's `follow_up` asked for has been made. Never raises.
 
         Whether the hit was right, where that was the question and can be told.
         """
-        is_right: bool | None = None
-        if isinstance(task, ShadowCheck) and self._shadow_checks is not None:
-            try:
-                is_right = await self._shadow_checks.check(task, done.body)
-            except Exception:  # noqa: BLE001 - a sample lost must not cost more
-                _log.exception("an answer could not be compared")
-        await self.store_answer(task.miss, done)
-        return is_right
+        return await self._fill.take_follow_up(task, done)
 
     async def invalidate(self, what: Invalidation) -> int:
         """Invalidates on all workers; how many entries. Raises REDIS_UNAVAILABLE."""
@@ -192,32 +200,38 @@ class CacheLookup:
         hit = await self._direct_hit(terms, read, caller)
         if isinstance(hit, Hit):
             return hit
-        return await self._miss_or_near_hit(terms, read.version, caller, hit.reason)
+        return await self._miss_or_near_hit(terms, read, caller, hit)
 
     async def _miss_or_near_hit(
-        self, terms: LookupTerms, version: str, caller: _Caller, reason: str | None
+        self, terms: LookupTerms, read: StoreRead, caller: _Caller, direct: _NoHit
     ) -> LookupResult:
         """What there is beyond the very words, as far as the question's answer may be kept.
 
-        reason: why an answer to the very words doesn't serve.
+        direct: why an answer to the very words doesn't serve.
         """
+        if direct.is_closed:  # what another caller gets would be refused here, too
+            terms = replace(terms, may_wait=False)
         # asked only now: an answer to a question that binds it is never stored, so never hit
         retention = self._retention(terms)
         match retention:
             case DoNotKeep(reason=bound):
                 return _bypass(bound)
-            case KeepBriefly(reason=doubt):
+            case KeepBriefly(reason=doubt, language=language):
                 ttl_s = min(terms.ttl_s, terms.policy.unsure_ttl_s)
                 policy = terms.policy.model_copy(update={"stale_s": 0.0})
-                brief = replace(terms, ttl_s=ttl_s, policy=policy)
-                return await self._lead_or_follow(brief, version, NoMatch(reason or doubt), caller)
-            case KeepForAll():
-                near = await self._semantic_hit(terms, version, caller)
+                terms = replace(
+                    terms, ttl_s=ttl_s, policy=policy, language=language, same_words_only=True
+                )
+                near: Hit | NoMatch = NoMatch(doubt)
+            case KeepForAll(language=language):
+                terms = replace(terms, language=language)
+                near = await self._semantic_hit(terms, read, caller)
             case _:
                 assert_never(retention)
         if isinstance(near, NoMatch):
-            near = replace(near, reason=reason or near.reason)
-            return await self._lead_or_follow(terms, version, near, caller)
+            reason, trial = direct.reason or near.reason, direct.trial or near.trial
+            near = replace(near, reason=reason, trial=trial)
+            return await self._lead_or_follow(terms, read.version, near, caller)
         return near
 
     def _retention(self, terms: LookupTerms) -> Retention:
@@ -227,7 +241,7 @@ class CacheLookup:
         )
 
     async def _read(self, terms: LookupTerms) -> StoreRead | Unavailable:
-        return await self._store.read(terms.question.tenant, terms.question.entry)
+        return await self._store.read(terms.question.tenant, terms.question.entry, terms.group)
 
     async def _direct_hit(
         self, terms: LookupTerms, read: StoreRead, caller: _Caller
@@ -236,20 +250,39 @@ class CacheLookup:
         entry = read.entry
         if entry is None or not terms.may_read or is_expired(entry, terms):
             return _NO_HIT
-        step: Final = "exact" if entry.exact == terms.question.exact else "canonical"
-        score = 1.0 if step == "exact" else CANONICAL_SCORE
-        if score < terms.min_confidence:
-            return _NO_HIT
-        if step == "canonical" and not isinstance(self._retention(terms), KeepForAll):
+        source = direct_source(entry, terms)
+        if source is None or not self._may_serve(source, terms):
             return _NO_HIT
         unfit = await _unfit(terms, entry, caller)
         if unfit is not None:
             return _NoHit(unfit)
-        name = terms.question.entry
-        self._hit_accounting.count_hit(terms.question.tenant, name, entry.cost_micro_usd)
-        is_stale = terms.now_ms >= entry.fresh_until_ms
-        follow_up = await self._refresh(terms, read.version, caller.span) if is_stale else None
-        return hit_on(HitSource(step, name, entry, score), terms, follow_up)
+        cell, share = source.cell, terms.policy.shadow_share
+        rules = rules_of(cell, terms.policy.max_wrong_hits, self._checks.error)
+        status = decode_bounds(read.bounds).of(cell).status(rules)
+        can_tell = self._checks.can_tell and not terms.policy.allow_sampling
+        is_sampled = can_tell and random.random() < sample_chance(share, status)
+        if status == "closed":
+            return _NoHit(CLOSED, source.sample if is_sampled else None, is_closed=True)
+        self._count(terms, source)
+        follow_up: Refresh | ShadowCheck | None = None
+        if terms.now_ms >= entry.fresh_until_ms:
+            follow_up = await self._refresh(terms, read.version, caller.span)
+        elif is_sampled:
+            follow_up = _shadow_check(terms, read.version, source.sample)
+        return hit_on(source, terms, follow_up)
+
+    def _may_serve(self, source: HitSource, terms: LookupTerms) -> bool:
+        """The very words always do; another form of them, if the question is bound to nobody."""
+        if source.cell.step == "exact":
+            return True
+        if source.entry.same_words_only:
+            return False
+        return isinstance(self._retention(terms), KeepForAll)
+
+    def _count(self, terms: LookupTerms, source: HitSource) -> None:
+        question, label = terms.question, hit_label(terms.group, source.cell.label)
+        hit = ServedHit(terms.request_id, source.name, question.exact, label, source.score)
+        self._hit_accounting.count_hit(question.tenant, hit, source.entry.cost_micro_usd)
 
     async def _refresh(self, terms: LookupTerms, version: str, span: OpenSpan) -> Refresh | None:
         """The task to renew a stale entry: for one caller, while all get the stale answer."""
@@ -263,14 +296,15 @@ class CacheLookup:
         return Refresh(Miss(CacheOutcome(result="miss"), terms, version, leader=role))
 
     async def _semantic_hit(
-        self, terms: LookupTerms, version: str, caller: _Caller
+        self, terms: LookupTerms, read: StoreRead, caller: _Caller
     ) -> Hit | NoMatch:
         """A hit in other words; NoMatch knows where the question lies for those to come."""
         if self._semantic is None or "semantic" not in terms.policy.steps:
             return NoMatch(None)
         if not terms.may_read:
-            return NoMatch(None, await self._semantic.locate(terms, version, caller.span))
-        result = await self._semantic.search(terms, version, caller.span)
+            return NoMatch(None, await self._semantic.locate(terms, read.version, caller.span))
+        bound = decode_bounds(read.bounds).of(cell_of("semantic", terms.language))
+        result = await self._semantic.search(terms, read.version, bound, caller.span)
         match result:
             case SemanticMatch(score=score) if score < terms.min_confidence:
                 return NoMatch(f"score {score:.3f} below min_confidence", result.indexed)
@@ -278,18 +312,20 @@ class CacheLookup:
                 unfit = await _unfit(terms, entry, caller)
                 if unfit is not None:
                     return NoMatch(unfit, result.indexed)
-                return self._hit_on_match(terms, version, result)
+                return self._hit_on_match(terms, read.version, result)
             case NoMatch():
                 return result
 
-    def _hit_on_match(self, terms: LookupTerms, version: str, match: SemanticMatch) -> Hit:
-        name, entry = match.entry_name, match.entry
-        self._hit_accounting.count_hit(terms.question.tenant, name, entry.cost_micro_usd)
-        follow_up = None
-        if match.is_sampled:
-            miss = Miss(CacheOutcome(result="miss"), terms, _stored_version(terms, version))
-            follow_up = ShadowCheck(miss, name, entry, match.score)
-        return hit_on(HitSource("semantic", name, entry, match.score), terms, follow_up)
+    def _hit_on_match(
+        self, terms: LookupTerms, version: str, match: SemanticMatch
+    ) -> Hit | NoMatch:
+        cell = cell_of("semantic", terms.language)
+        source = HitSource(cell, match.entry_name, match.entry, match.score)
+        if match.is_closed:
+            return NoMatch(CLOSED, match.indexed, source.sample if match.is_sampled else None)
+        self._count(terms, source)
+        follow_up = _shadow_check(terms, version, source.sample) if match.is_sampled else None
+        return hit_on(source, terms, follow_up)
 
     async def _lead_or_follow(
         self, terms: LookupTerms, version: str, near: NoMatch, caller: _Caller
@@ -308,6 +344,7 @@ class CacheLookup:
             version=_stored_version(terms, version),
             indexed=near.indexed,
             leader=role if isinstance(role, Leader) else None,
+            trial=near.trial,
         )
 
     async def _join(self, terms: LookupTerms, caller: _Caller) -> Hit | Leader | NoLease:
@@ -323,38 +360,16 @@ class CacheLookup:
             if isinstance(read, StoreRead):
                 hit = await self._direct_hit(terms, read, caller)
                 if isinstance(hit, Hit):
-                    await self._release(role, shared=True)
+                    await self._fill.release(role, shared=True)
                     return hit
+                if hit.is_closed and isinstance(role, Follower):
+                    return NoLease(CLOSED)
             if not isinstance(role, Follower):
                 return role
             if clock() >= deadline:
                 return NoLease("waited too long for another worker")
             role = await self._flights.wait(key, pause_s)
             pause_s = min(2 * pause_s, LONGEST_FOLLOWER_WAIT_S)
-
-    async def _store_answer(self, miss: Miss, done: Done) -> bool:
-        terms = miss.terms
-        if miss.version is None or refuse_to_keep(done, terms) is not None:
-            return False
-        life_ms = lifetime_ms(terms.ttl_s, terms.policy.ttl_jitter)
-        result = await self._store.write(
-            terms.question.tenant,
-            terms.question.entry,
-            new_entry(miss, done, life_ms),
-            version=miss.version,
-            ttl_ms=life_ms + int(terms.policy.stale_s * 1000),
-            quota_bytes=int(terms.policy.quota_mb * 1_000_000),
-            max_bytes=terms.policy.max_answer_bytes,
-            tags=terms.tags,
-        )
-        is_stored = isinstance(result, Stored)
-        if is_stored and miss.indexed is not None and self._semantic is not None:
-            await self._semantic.add(miss.indexed, terms.question.entry, int(terms.ttl_s) + 1)
-        return is_stored
-
-    async def _release(self, role: object, *, shared: bool) -> None:
-        if isinstance(role, Leader):
-            await self._flights.release(role, shared=shared)
 
     def _flight_key(self, terms: LookupTerms) -> str:
         return self._store.key(terms.question.tenant, "f", terms.question.entry)
@@ -369,6 +384,11 @@ async def _unfit(terms: LookupTerms, entry: CacheEntry, caller: _Caller) -> str 
         return None
     problem = await caller.check(entry.body)
     return None if problem is None else f"the kept answer {problem}"
+
+
+def _shadow_check(terms: LookupTerms, version: str, sample: HitSample) -> ShadowCheck:
+    miss = Miss(CacheOutcome(result="miss"), terms, _stored_version(terms, version))
+    return ShadowCheck(miss, sample)
 
 
 def _stored_version(terms: LookupTerms, version: str) -> str | None:

@@ -1,115 +1,99 @@
-"""Shadow checks: a sample of semantic hits also calls the model. Was the stored answer right?"""
+"""Shadow checks: a sample of the hits also calls the model. Was the stored answer right?"""
 
 import asyncio
-import logging
-from collections.abc import Callable
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, Protocol
 
-from redis.asyncio import Redis
-
-from cache.identity.normalisation import canonical
-from cache.results.lookup_result import ShadowCheck
-from cache.semantic.embedder import Embedder
-from cache.semantic.error_bound import (
-    ErrorBound,
-    Observation,
-    decode_error_bound,
-    decode_record,
-    encode_error_bound,
-    encode_record,
+from cache.answers.answer_pair import (
+    LEAST_CHANCE,
+    AnswerPairFeatures,
+    answer_pair_features,
+    chance_of_same,
+    with_question,
 )
-from cache.storage.store import EntryStore
-from cache.verification.tokenizer import tokenize_question
+from cache.identity.normalisation import canonical
+from cache.identity.terms import LookupTerms
+from cache.promise.error_bound import EXACT_COMPARISON, ComparisonError
+from cache.promise.group_bounds import rules_of
+from cache.promise_records import ObservedHit, PromiseRecords
+from cache.results.lookup_result import HitSample
+from cache.semantic.embedder import Embedder
 from producers.contract import answer_text
-from runtime.redis.errors import REDIS_UNAVAILABLE
-from runtime.redis.lua_files import lua
 
-RECORD_TTL_S: Final = 30 * 86_400
-SAME_ANSWER_COSINE: Final = 0.8
-"""Cosine from which two answers in different words are taken to say the same."""
-MAX_TRIES: Final = 8
-
-_log = logging.getLogger(__name__)
+MEASURED_ERROR: Final = ComparisonError(false_alarm=(0.0, 0.167), miss=(0.281, 0.427))
+"""By `python -m bench.cache_answers`, on answers that were written to be hard to tell apart. Models
+repeat themselves more, so the lower end of the false alarms is none at all."""
 
 
 class AnswerComparison(Protocol):
     """Compares two answers to one question; a model that judges is one, too."""
 
-    async def same(self, kept: str, new: str) -> bool | None:
-        """Whether they say the same; None: it can't tell."""
+    @property
+    def error(self) -> ComparisonError:
+        """How often it errs; enters the bound of wrong hits."""
+        ...
+
+    async def same(self, question: str, kept: str, new: str) -> bool | None:
+        """Whether both answer the question in the same way; None: it can't tell."""
         ...
 
 
 class AnswerSimilarity:
-    """By the answers' words, then by their vectors; a short answer's numbers must agree."""
+    """By the answers' words, then by a model of words, numbers and vectors."""
+
+    error: Final = MEASURED_ERROR
 
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
 
-    async def same(self, kept: str, new: str) -> bool | None:
+    async def same(self, question: str, kept: str, new: str) -> bool | None:
         """None when the embedder is away."""
         if canonical(kept) == canonical(new):
             return True
-        short = max(len(kept), len(new)) <= 80  # noqa: PLR2004 - about a dozen words
-        if short and tokenize_question(kept).numbers != tokenize_question(new).numbers:
-            return False
+        features = await self.features(question, kept, new)
+        return None if features is None else chance_of_same(features) >= LEAST_CHANCE
+
+    async def features(self, question: str, kept: str, new: str) -> AnswerPairFeatures | None:
+        """What both have in common; None as `same`."""
         try:
-            left, right = await self._embedder.embed(kept), await self._embedder.embed(new)
+            left = await self._embedder.embed(with_question(question, kept))
+            right = await self._embedder.embed(with_question(question, new))
         except OSError:
             return None
-        return float(left.sentence @ right.sentence) >= SAME_ANSWER_COSINE
+        cosine = float(left.sentence @ right.sentence)
+        return await asyncio.to_thread(answer_pair_features, question, kept, new, cosine)
 
 
 class ShadowChecks:
-    """Writes the observations that `error_bound` reasons about: per entry and per group."""
+    """Compares hits with fresh answers, and writes what came of it."""
 
-    def __init__(self, redis: Redis, store: EntryStore, answers: AnswerComparison) -> None:
-        self._redis = redis
-        self._store = store
+    def __init__(self, records: PromiseRecords, answers: AnswerComparison | None) -> None:
+        self._records = records
         self._answers = answers
-        self._swap = redis.register_script(lua("cache.storage", "swap"))
 
-    async def check(self, shadow: ShadowCheck, body: dict[str, Any]) -> bool | None:
+    @property
+    def error(self) -> ComparisonError:
+        """Of the comparison."""
+        return EXACT_COMPARISON if self._answers is None else self._answers.error
+
+    @property
+    def can_tell(self) -> bool:
+        """Whether there is anything to compare answers with."""
+        return self._answers is not None
+
+    async def check(
+        self, terms: LookupTerms, sample: HitSample, body: dict[str, Any]
+    ) -> bool | None:
         """Whether the stored answer was right; the records are written. None: it can't be told."""
-        stored, new = answer_text(shadow.entry.body), answer_text(body)
-        right = await self._answers.same(stored, new) if stored and new else None
+        stored, new = answer_text(sample.entry.body), answer_text(body)
+        question = terms.question.text or ""
+        if self._answers is None or not stored or not new:
+            return None
+        right = await self._answers.same(question, stored, new)
         if right is None:
             return None
-        await self._observe(shadow, right=right)
+        hit = ObservedHit(
+            terms.question.tenant, terms.group, sample.cell, sample.entry_name, sample.score
+        )
+        rules = rules_of(sample.cell, terms.policy.max_wrong_hits, self.error)
+        await self._records.observe(hit, rules, right=right)
         return right
-
-    async def _observe(self, shadow: ShadowCheck, *, right: bool) -> None:
-        terms = shadow.miss.terms
-        tenant, group, limit = terms.question.tenant, terms.group, terms.policy.max_wrong_hits
-        latest = Observation(shadow.score, right)
-        entry_key = self._store.key(tenant, "observed", shadow.entry_name)
-        await self._change(entry_key, lambda old: encode_record([*decode_record(old), latest]))
-
-        def count(old: str) -> str:
-            before = decode_error_bound(old)
-            after = before.with_observation(right=right, limit=limit)
-            _log_change(tenant, group, before, after)
-            return encode_error_bound(after)
-
-        await self._change(self._store.key(tenant, "promise", group), count)
-
-    async def _change(self, key: str, change: Callable[[str], str]) -> None:
-        """Reads, changes and writes, unless another worker wrote in between: then again."""
-        for _ in range(MAX_TRIES):
-            try:
-                value = cast("bytes | None", await self._redis.get(key))
-                old = "" if value is None else value.decode()
-                if await self._swap(keys=[key], args=[old, change(old), RECORD_TTL_S]):
-                    return
-            except REDIS_UNAVAILABLE:
-                return  # an observation lost
-            await asyncio.sleep(0)
-
-
-def _log_change(tenant: str, group: str, before: ErrorBound, after: ErrorBound) -> None:
-    if after.level > before.level:
-        change = "switched off" if after.is_off else "tightened"
-        _log.warning(
-            "semantic cache %s for tenant %s, %s: %d of %d hits checked were wrong",
-            change, tenant, group, before.wrong + 1, before.checked + 1,
-        )  # fmt: skip

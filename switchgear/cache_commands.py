@@ -7,7 +7,7 @@ from typing import Annotated, TypeAlias
 import typer
 
 from switchgear.invocation import PARTIAL
-from switchgear.options import ConfigOption
+from switchgear.options import ConfigOption, FormatOption, JsonFlag
 
 TenantOption: TypeAlias = Annotated[str, typer.Option(help="Whose cache.")]
 RedisOption: TypeAlias = Annotated[
@@ -15,11 +15,17 @@ RedisOption: TypeAlias = Annotated[
 ]
 
 
-def stats(tenant: TenantOption, redis: RedisOption = None, config: ConfigOption = None) -> None:
-    """Show what a tenant's cache holds, as JSON."""
+def stats(
+    tenant: TenantOption,
+    format: FormatOption = "table",
+    json: JsonFlag = False,
+    redis: RedisOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Show what a tenant's cache holds, and whether each step keeps its promise."""
     import asyncio
 
-    from cache.commands.stats import TenantStats, render_stats, tenant_stats
+    from cache.commands.stats import TenantStats, as_json, print_stats, tenant_stats
     from cache.commands.surroundings import cache_settings, redis_client
 
     async def read() -> TenantStats:
@@ -27,7 +33,13 @@ def stats(tenant: TenantOption, redis: RedisOption = None, config: ConfigOption 
             return await tenant_stats(client, settings, tenant)
 
     settings = cache_settings(config)
-    print(render_stats(asyncio.run(read())))
+    found = asyncio.run(read())
+    if json or format == "json":
+        print(as_json(found))
+        return
+    from rich.console import Console
+
+    print_stats(found, Console())
 
 
 def invalidate(

@@ -13,7 +13,7 @@ import numpy as np
 from cache.commands.pair_judge import PairJudge
 from cache.commands.pairs_file import read_pairs_file, split_lines
 from cache.commands.surroundings import CommandError, load_model
-from cache.semantic.error_bound import clopper_pearson
+from cache.promise.error_bound import clopper_pearson
 from cache.verification.quantized_embedding import Vector
 from runtime.config.sections.cache import CacheSettings
 

@@ -1,31 +1,54 @@
 """Stats command: what a tenant's cache holds and is worth. Does it keep its promise?"""
 
 import json
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
 from redis.asyncio import Redis
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from cache.commands.surroundings import CommandError
-from cache.semantic.error_bound import BoundStatus, clopper_pearson, decode_error_bound
+from cache.promise.error_bound import BoundStatus, ErrorBound
+from cache.promise.group_bounds import NO_LANGUAGE, PromiseCell, decode_bounds, rules_of
+from cache.semantic.recogniser_file import load_recogniser
+from cache.shadow_checks import MEASURED_ERROR
 from cache.storage.batched_reads import BatchedReads
+from cache.storage.hit_accounting import hit_label
 from cache.storage.store import EntryStore
-from runtime.config.sections.cache import CacheSettings
+from observability.terminal import cell as shown
+from observability.terminal import plain
+from runtime.config.sections.cache import CacheSettings, CacheStep
 from runtime.redis.errors import REDIS_UNAVAILABLE
 from runtime.redis.pipelining import PipelineLane
 
 
 @dataclass(frozen=True, slots=True)
-class GroupStats:
-    """How the promise of `max_wrong_hits` stands for a group of requests. The JSON's fields."""
+class StepStats:
+    """How the promise of `max_wrong_hits` stands for one step in one language. The JSON's fields.
 
-    standing: BoundStatus
-    tightened: int
+    Of one group of requests: `tier:…`, `model:…` or `scope:…`.
+    """
+
+    group: str
+    step: str
+    language: str
+    """ISO 639-1; `-`: not known."""
+    hits: int
     checked: int
+    """Hits, or would-be hits, compared with the model at the present strictness."""
     wrong: int
+    reported: int
+    """Hits that somebody said were wrong."""
     wrong_share_between: tuple[float, float]
-    """Clopper-Pearson interval."""
+    """95 % on either side, with the comparison's own error in it."""
     limit: float
+    state: BoundStatus
+    tightened: int
+    """How often the target was halved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +61,9 @@ class TenantStats:
     quota_bytes: int
     steps: tuple[str, ...]
     target_false_hits: float
-    promise: dict[str, GroupStats]
-    """By group: `tier:…`, `model:…` or `scope:…`."""
+    languages: tuple[str, ...]
+    """Those that all steps serve; a question in any other gets the very same words alone."""
+    promise: tuple[StepStats, ...]
 
 
 async def tenant_stats(redis: Redis, settings: CacheSettings, tenant: str) -> TenantStats:
@@ -48,14 +72,12 @@ async def tenant_stats(redis: Redis, settings: CacheSettings, tenant: str) -> Te
     policy = settings.policy(tenant, "")
     try:
         account = cast("dict[bytes, bytes]", await redis.hgetall(store.key(tenant, "account")))
-        groups = {}
-        async for key in redis.scan_iter(match=store.key(tenant, "promise", "*"), count=1000):
-            group = key.decode().removeprefix(store.key(tenant, "promise", ""))
-            value = cast("bytes | None", await redis.get(key))
-            groups[group] = _group_stats(value, policy.max_wrong_hits)
+        hits = cast("dict[bytes, bytes]", await redis.hgetall(store.key(tenant, "hits")))
+        bounds = await _bounds(redis, store, tenant)
         entries = await redis.zcard(store.key(tenant, "due"))
     except REDIS_UNAVAILABLE as error:
         raise CommandError(f"Redis: {error}") from None
+    counts = {label.decode(): int(number) for label, number in hits.items()}
     return TenantStats(
         tenant=tenant,
         entries=entries,
@@ -63,28 +85,99 @@ async def tenant_stats(redis: Redis, settings: CacheSettings, tenant: str) -> Te
         quota_bytes=int(policy.quota_mb * 1_000_000),
         steps=tuple(sorted(policy.steps)),
         target_false_hits=policy.target_false_hits,
-        promise=groups,
+        languages=tuple(sorted(load_recogniser(settings.recogniser).thresholds)),
+        promise=tuple(_steps(settings, tenant, counts, bounds)),
     )
 
 
-def render_stats(stats: TenantStats) -> str:
+def print_stats(stats: TenantStats, console: Console) -> None:
+    """A summary and a table of the steps, for a person."""
+    size = f"{stats.bytes / 1e6:.1f} of {stats.quota_bytes / 1e6:.0f} MB"
+    steps = ", ".join(stats.steps) or "none"
+    lines = [
+        f"{plain(stats.tenant)}: {stats.entries} entries, {size}",
+        f"steps: {steps}; target {stats.target_false_hits:.1%}",
+        f"served by all steps: {' '.join(stats.languages)}; any other language: same words only",
+        *(() if stats.promise else ("no hits yet",)),
+    ]
+    console.print("\n".join(lines), markup=False, highlight=False)
+    if not stats.promise:
+        return
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1))
+    for name in ("group", "step", "language"):
+        table.add_column(name, overflow="fold")
+    for name in ("hits", "checked", "wrong", "reported", "wrong share", "limit", "state"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for step in stats.promise:
+        table.add_row(*_row(step))
+    console.print(table)
+
+
+def as_json(stats: TenantStats) -> str:
     """One JSON object."""
-    return json.dumps(as_json(stats), indent=1)
+    return json.dumps(asdict(stats), indent=1)
 
 
-def as_json(stats: TenantStats) -> dict[str, Any]:
-    """The same as plain values."""
-    return asdict(stats)
+async def _bounds(redis: Redis, store: EntryStore, tenant: str) -> dict[str, Mapping[str, Any]]:
+    """By group, the bounds of its cells by their labels."""
+    prefix = store.key(tenant, "bounds", "")
+    groups = {}
+    async for key in redis.scan_iter(match=f"{_literal(prefix)}*", count=1000):
+        value = cast("bytes | None", await redis.get(key))
+        groups[key.decode().removeprefix(prefix)] = decode_bounds(value).cells
+    return groups
 
 
-def _group_stats(value: bytes | None, limit: float) -> GroupStats:
-    bound = decode_error_bound(None if value is None else value.decode())
-    lowest, highest = clopper_pearson(bound.wrong, bound.checked)
-    return GroupStats(
-        standing=bound.status(limit),
-        tightened=bound.level,
-        checked=bound.checked,
-        wrong=bound.wrong,
-        wrong_share_between=(round(lowest, 4), round(highest, 4)),
-        limit=limit,
+def _literal(text: str) -> str:
+    """As a pattern of Redis that matches itself alone."""
+    return "".join(f"\\{char}" if char in "*?[]\\^" else char for char in text)
+
+
+def _steps(
+    settings: CacheSettings,
+    tenant: str,
+    counts: Mapping[str, int],
+    bounds: Mapping[str, Mapping[str, ErrorBound]],
+) -> Iterator[StepStats]:
+    """Of what had a hit or was compared."""
+    observed = {hit_label(group, label) for group, cells in bounds.items() for label in cells}
+    for name in sorted(observed | set(counts)):
+        group, _, label = name.rpartition("|")
+        step, _, language = label.partition(".")
+        if step not in ("exact", "canonical", "semantic"):
+            continue  # `others`: hits beyond the most labels that are counted apart
+        bound = bounds.get(group, {}).get(label, ErrorBound())
+        policy = settings.policy(tenant, group.removeprefix("tier:"))
+        cell = PromiseCell(cast("CacheStep", step), language or NO_LANGUAGE)
+        rules = rules_of(cell, policy.max_wrong_hits, MEASURED_ERROR)
+        lowest, highest = bound.wrong_share(MEASURED_ERROR)
+        yield StepStats(
+            group=group,
+            step=step,
+            language=cell.language,
+            hits=counts.get(name, 0),
+            checked=bound.checked,
+            wrong=bound.wrong,
+            reported=bound.reported,
+            wrong_share_between=(round(lowest, 4), round(highest, 4)),
+            limit=policy.max_wrong_hits,
+            state=bound.status(rules),
+            tightened=bound.level,
+        )
+
+
+def _row(step: StepStats) -> tuple[str | Text, ...]:
+    lowest, highest = step.wrong_share_between
+    state = f"{step.state}, target / {1 << step.tightened}" if step.tightened else step.state
+    return (
+        shown(step.group),
+        step.step,
+        shown(step.language),
+        str(step.hits),
+        str(step.checked),
+        str(step.wrong),
+        str(step.reported),
+        f"{lowest:.0%} to {highest:.0%}" if step.checked else "not known",
+        f"{step.limit:.0%}",
+        state,
     )

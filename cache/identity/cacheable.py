@@ -6,7 +6,7 @@ second asker. What the caller declares comes first, then the signs of a person, 
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias, assert_never
 
 from cache.identity.recogniser import BOUND_KINDS, BoundKind, Recogniser
@@ -29,12 +29,16 @@ _REASONS: Final[dict[BoundKind, str]] = {
 class KeepForAll:
     """The answer may serve others, by every step, for the policy's time to live."""
 
+    language: str | None = field(default=None, compare=False)
+    """The question's, ISO 639-1; None: not known, or nobody asked."""
+
 
 @dataclass(frozen=True, slots=True)
 class KeepBriefly:
     """It can't be told: the answer serves the very same words, for `unsure_ttl_s`."""
 
     reason: str
+    language: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +95,11 @@ def _recognised(text: str, refused: frozenset[BoundKind], recogniser: Recogniser
         return DoNotKeep(_REASONS[likeliest])
     if bound >= recognition.doubt:
         known = recognition.language is not None
-        return KeepBriefly(f"perhaps {_REASONS[likeliest]}" if known else "language not known")
+        reason = f"perhaps {_REASONS[likeliest]}" if known else "language not known"
+        return KeepBriefly(reason, recognition.language)
     if "person" in refused and _LONG_NUMBER.search(text):
-        return KeepBriefly("a long number may be somebody's")
-    return KeepForAll()
+        return KeepBriefly("a long number may be somebody's", recognition.language)
+    return KeepForAll(recognition.language)
 
 
 def _declared(about: CacheSubject, policy: CachePolicy) -> Retention:

@@ -39,8 +39,13 @@ class LookupTerms:
     """Whether earlier turns are part of the request, and so of its key."""
     may_wait: bool = False
     """Whether one of several callers with this question may call for all of them."""
+    language: str | None = None
+    """The question's, ISO 639-1, once it is recognised."""
+    same_words_only: bool = False
+    """Whether the answer serves no other form of the question."""
     limits: AnswerLimits = NO_LIMITS
     """What the body allows of an answer."""
+    request_id: str = ""
     tier: str | None = None
     """The tier that is to answer; None: whichever does."""
 
@@ -79,5 +84,6 @@ def lookup_terms(
         has_history=any(turn["role"] != "system" for turn in request.body.messages[:-1]),
         may_wait=control.mode == "default" and policy.single_flight,
         limits=limits_of(request.body),
+        request_id=request.id,
         tier=route.tier,
     )

@@ -1,1 +1,4 @@
-"""Results: the values that a look-up ends with. Pure; imports identity, storage, verification."""
+"""Results: the values that a look-up ends with.
+
+Pure. Imports promise, identity, storage and verification.
+"""

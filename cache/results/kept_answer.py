@@ -1,25 +1,43 @@
 """Kept answers: what is stored of an answer, and what a hit on it says. Pure."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from cache.identity.answer_limits import exceeded_limit
 from cache.identity.cacheable import refuse_answer
 from cache.identity.terms import LookupTerms
-from cache.results.lookup_result import Hit, Miss, Refresh, ShadowCheck
+from cache.promise.group_bounds import PromiseCell, cell_of
+from cache.results.lookup_result import Hit, HitSample, Miss, Refresh, ShadowCheck
 from cache.storage.entry import CacheEntry, entry_usage
 from cache.verification.quantized_embedding import encode_quantized
 from producers.contract import CacheOutcome, Done
-from runtime.config.sections.cache import CacheStep
+
+CANONICAL_SCORE: Final = 0.99
+"""Below the 1.0 of the very same words, so that a caller can ask for those alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class HitSource:
-    """The step that found an entry, its name, and how sure it is that both ask the same, 0..1."""
+    """The entry that answers, what found it, and how sure that is that both ask the same, 0..1."""
 
-    step: CacheStep
+    cell: PromiseCell
     name: str
     entry: CacheEntry
     score: float
+
+    @property
+    def sample(self) -> HitSample:
+        """What is compared with a fresh answer."""
+        return HitSample(self.cell, self.name, self.entry, self.score)
+
+
+def direct_source(entry: CacheEntry, terms: LookupTerms) -> HitSource | None:
+    """The entry in the question's own slot, as a hit; None when the caller wants more certainty."""
+    step: Final = "exact" if entry.exact == terms.question.exact else "canonical"
+    score = 1.0 if step == "exact" else CANONICAL_SCORE
+    if score < terms.min_confidence:
+        return None
+    return HitSource(cell_of(step, entry.language), terms.question.entry, entry, score)
 
 
 def new_entry(miss: Miss, done: Done, life_ms: int) -> CacheEntry:
@@ -35,6 +53,9 @@ def new_entry(miss: Miss, done: Done, life_ms: int) -> CacheEntry:
         cost_micro_usd=done.cost_micro_usd,
         usage=done.usage.model_dump(),
         body=done.body,
+        language=miss.terms.language,
+        same_words_only=miss.terms.same_words_only,
+        space=None if indexed is None else indexed.space,
     )
 
 
@@ -56,7 +77,7 @@ def hit_on(source: HitSource, terms: LookupTerms, follow_up: Refresh | ShadowChe
     entry = source.entry
     outcome = CacheOutcome(
         result="hit",
-        step=source.step,
+        step=source.cell.step,
         score=source.score,
         age_s=entry.age_s(terms.now_ms),
         entry=source.name,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from cache.identity.terms import LookupTerms
+from cache.promise.group_bounds import PromiseCell
 from cache.storage.entry import CacheEntry
 from cache.storage.single_flight import Leader
 from cache.verification.quantized_embedding import QuantizedEmbedding, Vector
@@ -36,6 +37,17 @@ class IndexedQuestion:
 
 
 @dataclass(frozen=True, slots=True)
+class HitSample:
+    """A hit, or what a closed step would have served, to be compared with a fresh answer."""
+
+    cell: PromiseCell
+    entry_name: str
+    entry: CacheEntry = field(repr=False)
+    score: float
+    """How sure the step was that both ask the same, 0..1."""
+
+
+@dataclass(frozen=True, slots=True)
 class Miss:
     """Nothing to serve; and what `store_answer` needs to make the next caller's request a hit."""
 
@@ -46,6 +58,8 @@ class Miss:
     indexed: IndexedQuestion | None = None
     leader: Leader | None = None
     """This caller's lease, when others wait for its answer."""
+    trial: HitSample | None = None
+    """What a closed step would have served: the new answer tells whether it would be right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +74,7 @@ class ShadowCheck:
     """A sampled hit: call the provider in the background and compare its answer with the entry."""
 
     miss: Miss
-    entry_name: str
-    entry: CacheEntry = field(repr=False)
-    score: float
-    """The verifier's, 0..1, with which the entry was served."""
+    sample: HitSample
 
 
 @dataclass(frozen=True, slots=True)

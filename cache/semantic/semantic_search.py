@@ -12,15 +12,10 @@ from typing import Final, TypeAlias, assert_never
 
 from cache.identity.key import Question
 from cache.identity.terms import LookupTerms
-from cache.results.lookup_result import IndexedQuestion
+from cache.promise.error_bound import ErrorBound
+from cache.promise.observations import decode_record, posterior_score, sample_chance, shadow_chance
+from cache.results.lookup_result import HitSample, IndexedQuestion
 from cache.semantic.embedder import Embedder
-from cache.semantic.error_bound import (
-    ErrorBound,
-    decode_error_bound,
-    decode_record,
-    posterior_score,
-    shadow_chance,
-)
 from cache.semantic.vector_index import VectorIndex
 from cache.storage.batched_reads import BatchedReads, Unavailable
 from cache.storage.circuit_breaker import DEPENDENCY_RULES
@@ -56,7 +51,9 @@ class SemanticMatch:
     entry: CacheEntry
     score: float
     is_sampled: bool
-    """Whether this hit is to be checked against the model."""
+    """Whether this hit, or would-be hit, is to be compared with the model's answer."""
+    is_closed: bool
+    """Whether the step is closed: then nothing is served."""
     indexed: IndexedQuestion
     """Where this question belongs in the index."""
 
@@ -69,6 +66,8 @@ class NoMatch:
     """None: it was not searched for."""
     indexed: IndexedQuestion | None = None
     """Where this question belongs in the index, if it was embedded."""
+    trial: HitSample | None = None
+    """What a closed step would have served, if that is to be compared with the new answer."""
 
 
 SearchResult: TypeAlias = SemanticMatch | NoMatch
@@ -80,6 +79,16 @@ class _Candidate:
     entry: CacheEntry
     embedding: QuantizedEmbedding
     record: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """One search: what is asked, the tenant's version, the step's bound, who gets the spans."""
+
+    terms: LookupTerms
+    version: str
+    bound: ErrorBound
+    span: OpenSpan
 
 
 class SemanticSearch:
@@ -104,10 +113,13 @@ class SemanticSearch:
         self._breaker = CircuitBreaker(DEPENDENCY_RULES)
         self._removals: set[asyncio.Task[None]] = set()
 
-    async def search(self, terms: LookupTerms, version: str, span: OpenSpan) -> SearchResult:
+    async def search(
+        self, terms: LookupTerms, version: str, bound: ErrorBound, span: OpenSpan
+    ) -> SearchResult:
         """The stored question that is surest to share its answer. Never raises for what is away.
 
-        version: the tenant's, `epoch.generation`. span: gets the steps.
+        version: the tenant's, `epoch.generation`. bound: of this step for such questions. span:
+        gets the steps.
         """
         if not _is_searchable(terms):
             return NoMatch("too long or no text")
@@ -119,7 +131,7 @@ class SemanticSearch:
         indexed: list[IndexedQuestion] = []
         try:
             result = await within_time_limit(
-                self._budget_s, self._search(terms, version, indexed, span)
+                self._budget_s, self._search(_Search(terms, version, bound, span), indexed)
             )
         except REDIS_UNAVAILABLE as error:
             self._breaker.report(permit, CallFailure(), time.monotonic())
@@ -162,52 +174,54 @@ class SemanticSearch:
         space = self._store.key(question.tenant, "v", epoch, question.scope, self._embedder.version)
         return IndexedQuestion(space, embedding.sentence, quantized)
 
-    async def _search(
-        self, terms: LookupTerms, version: str, indexed: list[IndexedQuestion], span: OpenSpan
-    ) -> SearchResult:
-        here = await self._embed(terms.question, version, span)
+    async def _search(self, asked: _Search, indexed: list[IndexedQuestion]) -> SearchResult:
+        terms, span = asked.terms, asked.span
+        here = await self._embed(terms.question, asked.version, span)
         indexed.append(here)
         with span.span("search") as searching:
             nearest = await self._index.nearest(here.space, here.vector, CANDIDATES)
             searching.attributes = {CACHE_COSINES: [near.cosine for near in nearest]}
-        names = [near.entry for near in nearest if near.cosine >= LEAST_COSINE]
+        # its own slot was looked at before: what lies there doesn't serve
+        own = terms.question.entry
+        near = [near for near in nearest if near.cosine >= LEAST_COSINE and near.entry != own]
+        names = [candidate.entry for candidate in near]
         if not names:
             return NoMatch("no near question in this scope", here)
         with span.span("read candidates"):
             read = await self._candidates(terms, names)
         if isinstance(read, Unavailable):
             return NoMatch(read.reason, here)
-        bound, candidates = read
+        candidates = read
         self._forget(here.space, set(names) - {candidate.name for candidate in candidates})
         fresh = [entry for entry in candidates if terms.now_ms < entry.entry.fresh_until_ms]
-        if bound.is_off or not fresh:
-            reason = "switched off: too many wrong hits" if bound.is_off else "gone"
-            return NoMatch(reason, here)
+        if not fresh:
+            return NoMatch("gone", here)
         with span.span("verify") as verifying:
             # half a millisecond of numpy and Python: on a thread, the event loop serves others
-            result = await asyncio.to_thread(self._choose, terms, here, fresh, bound)
+            result = await asyncio.to_thread(self._choose, terms, here, fresh, asked.bound)
             verifying.attributes = _verdict_attributes(result)
         return result
 
     async def _candidates(
         self, terms: LookupTerms, names: list[str]
-    ) -> tuple[ErrorBound, list[_Candidate]] | Unavailable:
-        """The group's record of errors, and the entries that are there and can be compared."""
+    ) -> list[_Candidate] | Unavailable:
+        """The entries that are there and can be compared."""
         key, tenant = self._store.key, terms.question.tenant
         entries = (key(tenant, "e", name) for name in names)
         records = (key(tenant, "observed", name) for name in names)
-        first = (key(tenant, "age"), key(tenant, "promise", terms.group))
-        values = await self._reads.get(*first, *entries, *records)
+        values = await self._reads.get(key(tenant, "age"), *entries, *records)
         if isinstance(values, Unavailable):
             return values
-        version, bound, *rest = values
+        version, *rest = values
         candidates = []
         for name, value, record in zip(names, rest, rest[len(names) :], strict=False):
             entry = decode_read(version, value).entry
             sketch = decode_quantized(entry.sketch) if entry and entry.sketch else None
-            if entry is not None and entry.text is not None and sketch is not None:
+            if entry is None or entry.same_words_only:
+                continue
+            if entry.text is not None and sketch is not None:
                 candidates.append(_Candidate(name, entry, sketch, _text(record)))
-        return decode_error_bound(_text(bound)), candidates
+        return candidates
 
     def _choose(
         self,
@@ -229,9 +243,17 @@ class SemanticSearch:
             differences = objections(asked.text, stored.text)
             verdict = accept_pair(score, bar, guard_bar, differences)
             if isinstance(verdict, PairAccepted):
-                is_sampled = random.random() < shadow_chance(terms.policy.shadow_share, record)
+                share = terms.policy.shadow_share
+                chance = shadow_chance(share, record)
+                if bound.is_closed:
+                    chance = sample_chance(share, "closed")
                 return SemanticMatch(
-                    candidate.name, candidate.entry, verdict.score, is_sampled, here
+                    candidate.name,
+                    candidate.entry,
+                    verdict.score,
+                    is_sampled=random.random() < chance,
+                    is_closed=bound.is_closed,
+                    indexed=here,
                 )
             refusals.append(verdict.reason)
         return NoMatch(refusals[0], here)

@@ -36,6 +36,12 @@ class CacheEntry:
     usage: dict[str, int]
     body: dict[str, Any]
     """The OpenAI `chat.completion`."""
+    language: str | None = None
+    """The question's, ISO 639-1; None: not known."""
+    same_words_only: bool = False
+    """Whether the answer serves no other form of the question."""
+    space: str | None = None
+    """The vector index's space that holds the question; None: it isn't indexed."""
 
     def age_s(self, now_ms: int) -> float:
         """Seconds since it was stored."""

@@ -1,26 +1,60 @@
-"""Hit accounting: what each entry's hits saved, written once a second. Which earn their place?"""
+"""Hit accounting: what hits saved, how many there were, whom they served; written once a second."""
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Final
+from typing import Final, NamedTuple
 
 from cache.storage.store import EntryStore
 
 FLUSH_EVERY_S: Final = 1.0
+MAX_NOTES: Final = 20_000
+"""Served hits that wait to be written: what comes beyond them in one second isn't noted."""
+
+
+def hit_label(group: str, cell: str) -> str:
+    """What hits are counted by: the group whose promise it is, and its step and language."""
+    return f"{group}|{cell}"
+
+
+class ServedHit(NamedTuple):
+    """Which entry answered a request."""
+
+    request: str
+    """The request's id."""
+    entry: str
+    question: str
+    """The digest of the very words that were asked."""
+    label: str
+    """As `hit_label` makes it."""
+    score: float
+
+
+@dataclass(slots=True)
+class _Unwritten:
+    """Of one tenant, since the last time."""
+
+    saved: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    counts: Counter[str] = field(default_factory=Counter)
+    notes: list[ServedHit] = field(default_factory=list)
 
 
 class HitAccounting:
-    """Sums up what each entry's hits saved, for the store's eviction."""
+    """Sums up what hits saved, for the store's eviction, and notes them, for what is said later."""
 
     def __init__(self, store: EntryStore) -> None:
         self._store = store
-        self._saved: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+        self._tenants: dict[str, _Unwritten] = defaultdict(_Unwritten)
         self._flushing: asyncio.Task[None] | None = None
 
-    def count_hit(self, tenant: str, entry: str, saved: Decimal | None) -> None:
-        """An entry was served."""
-        self._saved[tenant][entry] += float(saved or 0)
+    def count_hit(self, tenant: str, hit: ServedHit, saved: Decimal | None) -> None:
+        """An entry was served. saved: micro-dollars."""
+        unwritten = self._tenants[tenant]
+        unwritten.saved[hit.entry] += float(saved or 0)
+        unwritten.counts[hit.label] += 1
+        if len(unwritten.notes) < MAX_NOTES:
+            unwritten.notes.append(hit)
         if self._flushing is None or self._flushing.done():
             self._flushing = asyncio.create_task(self._flush_later())
 
@@ -29,13 +63,15 @@ class HitAccounting:
         if self._flushing is not None:
             self._flushing.cancel()
             await asyncio.gather(self._flushing, return_exceptions=True)
-        await self._flush()
+        await self.flush()
+
+    async def flush(self) -> None:
+        """Writes what was counted until now."""
+        tenants, self._tenants = self._tenants, defaultdict(_Unwritten)
+        for tenant, unwritten in tenants.items():
+            await self._store.add_savings(tenant, unwritten.saved)
+            await self._store.note_hits(tenant, unwritten.counts, unwritten.notes)
 
     async def _flush_later(self) -> None:
         await asyncio.sleep(FLUSH_EVERY_S)
-        await self._flush()
-
-    async def _flush(self) -> None:
-        saved, self._saved = self._saved, defaultdict(lambda: defaultdict(float))
-        for tenant, entries in saved.items():
-            await self._store.add_savings(tenant, entries)
+        await self.flush()

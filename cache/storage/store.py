@@ -7,8 +7,8 @@ invalidation).
 """
 
 import asyncio
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
 
@@ -20,6 +20,12 @@ from runtime.redis.pipelining import PipelineLane
 
 WRITE_BUDGET_S: Final = 2.0
 FIRST_VERSION: Final = "0.0"
+HITS_LIFE_S: Final = 30 * 86_400
+SERVED_LIFE_S: Final = 7 * 86_400
+"""How long a person may take to say that a hit was wrong."""
+MAX_LABELS: Final = 500
+MAX_SERVED: Final = 20_000
+"""Hits of a tenant that can still be said to be wrong: the latest, about 5 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +36,8 @@ class StoreRead:
     """The tenant's `epoch.generation`."""
     entry: CacheEntry | None
     """None: there is none, or it is of an earlier epoch."""
+    bounds: bytes | None = None
+    """What the group's steps were observed to do."""
 
     @property
     def epoch(self) -> str:
@@ -60,6 +68,7 @@ class EntryStore:
         self._prefix = prefix
         self._write = trips.script(lua("cache.storage", "drop", "keep"))
         self._add_savings = trips.script(lua("cache.storage", "credit"))
+        self._note_hits = trips.script(lua("cache.storage", "count_hits"))
         self._delete = trips.script(lua("cache.storage", "drop", "forget"))
         self._begin_epoch = trips.script(lua("cache.storage", "forget_all"))
 
@@ -67,12 +76,14 @@ class EntryStore:
         """The Redis key of something of a tenant."""
         return ":".join((f"{self._prefix}:{{{tenant}}}", *parts))
 
-    async def read(self, tenant: str, entry: str) -> StoreRead | Unavailable:
-        """The entry, and the version that a later `write` must still find."""
-        values = await self._reads.get(self.key(tenant, "age"), self.key(tenant, "e", entry))
+    async def read(self, tenant: str, entry: str, group: str) -> StoreRead | Unavailable:
+        """The entry, and the version that a later `write` must still find; the group's bounds."""
+        values = await self._reads.get(
+            self.key(tenant, "age"), self.key(tenant, "e", entry), self.key(tenant, "bounds", group)
+        )
         if isinstance(values, Unavailable):
             return values
-        return decode_read(values[0], values[1])
+        return replace(decode_read(values[0], values[1]), bounds=values[2])
 
     async def write(  # noqa: PLR0913 - one record, spelled out
         self,
@@ -120,6 +131,20 @@ class EntryStore:
                 await self._add_savings(keys=keys, args=args)
         except REDIS_UNAVAILABLE:
             return  # it costs a little precision of the eviction
+
+    async def note_hits(
+        self, tenant: str, counts: Mapping[str, int], notes: Iterable[Sequence[str | float]]
+    ) -> None:
+        """Counts hits by label; notes whom they served: request, entry, question, label, score."""
+        keys = [self.key(tenant, "hits"), self.key(tenant, "served")]
+        args: list[str | float] = [HITS_LIFE_S, MAX_LABELS, MAX_SERVED, SERVED_LIFE_S, len(counts)]
+        args += [part for item in counts.items() for part in item]
+        args += [part for note in notes for part in note]
+        try:
+            async with asyncio.timeout(WRITE_BUDGET_S):
+                await self._note_hits(keys=keys, args=args)
+        except REDIS_UNAVAILABLE:
+            return  # what can't be looked up later is as if it were too long ago
 
     async def delete(self, tenant: str, entries: Iterable[str]) -> int:
         """Deletes entries; answers on their way are not stored. Raises REDIS_UNAVAILABLE."""

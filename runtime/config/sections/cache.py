@@ -24,14 +24,15 @@ class CachePolicy(Section):
     ttl_s: Seconds = 86_400
     """Life of an entry."""
     max_wrong_hits: Annotated[float, Field(gt=0, le=0.5)] = 0.05
-    """Of the semantic hits, the greatest share that may be wrong; shadow sampling measures it, and
-    tightens or switches off the semantic step where it is exceeded."""
+    """Of the hits of each step, the greatest share that may be wrong; shadow sampling measures it,
+    and tightens or closes a step, in one language, where it is exceeded."""
     ttl_jitter: Annotated[float, Field(ge=0, le=0.5)] = 0.1
     """The life is shortened at random by up to this share."""
     stale_s: Annotated[float, Field(ge=0)] = 0
     """For so long after that, one caller refreshes the entry while the others still get it."""
     shadow_share: CacheShare = 0.02
-    """Of the semantic hits, the share that also calls the model, to measure the promise."""
+    """Of the hits of each step, the share that also calls the model, to measure the promise; an
+    eighth of it where the promise is proven."""
     single_flight: bool = True
     wait_s: Seconds = 30
     """The longest that a request waits for another worker's answer to the same question."""

@@ -105,10 +105,12 @@ def test_stats_and_invalidate(redis_url: str, capsys: pytest.CaptureFixture[str]
     asyncio.run(keep_one())
     tenant = ["--tenant", "acme", "--redis", redis_url]
     assert main(["stats", *tenant]) == 0
+    assert "acme: 1 entries" in capsys.readouterr().out
+    assert main(["stats", *tenant, "--format", "json"]) == 0
     assert json.loads(capsys.readouterr().out)["entries"] == 1
     assert main(["invalidate", *tenant, "--tag", "os"]) == 0
     assert capsys.readouterr().out == "1 entries forgotten\n"
-    assert main(["stats", *tenant]) == 0
+    assert main(["stats", *tenant, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["entries"] == 0
 
 
