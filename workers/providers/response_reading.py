@@ -59,6 +59,8 @@ _SSE_FIELDS: Final = (b"data:", b"event:", b"id:", b"retry:", b":")
 _BLANK: Final = b" \t\r\n\xef\xbb\xbf"
 _WRITTEN: Final = {"content", "reasoning_content"}
 _UNTOLD: Final = Usage()
+_EMPTY_ANSWER: Final = 40
+"""Tokens of an answer's JSON without words: what it holds beside them."""
 _ESTIMATED: Final = "the provider told no usage to believe: tokens and cost are an estimate"
 
 _F = TypeVar("_F", bound=CallFailed)
@@ -169,16 +171,15 @@ class ResponseReading:
     def _completion(self, answer: Answer, headers: Mapping[str, str]) -> Completion:
         now = datetime.now(UTC)
         first = self._elapsed() if self._first_token_s is None else self._first_token_s
-        usage, warnings = self._believed(answer.usage), tuple[str, ...]()
-        estimated = usage is None
-        if usage is None:
-            usage, warnings = estimated_usage(self._request.body, answer.body), (_ESTIMATED,)
+        usage, estimated = self._believed(answer.usage), False
+        if usage is None or not (usage.input_total and usage.output_total):
+            usage, estimated = _completed(usage, estimated_usage(self._request.body, answer.body))
         return Completion(
             self._missing_head(headers, now) | answer.body,
             usage,
             answer.finish_reason,
             first,
-            warnings,
+            (_ESTIMATED,) if estimated else (),
             rate_limits(headers, now),
             estimated,
         )
@@ -225,11 +226,13 @@ class ResponseReading:
         if usage is None:
             prompt = estimated_usage(self._request.body, {"choices": ()})
             usage = prompt.model_copy(update={"output": output})
-        elif usage.output < output:
-            usage = usage.model_copy(update={"output": output})
-        else:
-            return replace(failure, usage=usage)
-        return replace(failure, usage=usage, usage_estimated=True)
+            return replace(failure, usage=usage, usage_estimated=True)
+        guess, short = usage, usage.output < output
+        if short:
+            guess = usage.model_copy(update={"output": output})
+        if not usage.input_total:
+            guess = _completed(guess, estimated_usage(self._request.body, {"choices": ()}))[0]
+        return replace(failure, usage=guess, usage_estimated=guess is not usage)
 
     def _believed(self, usage: Usage | None) -> Usage | None:
         """`usage` if it says something that can be true of this model."""
@@ -328,6 +331,21 @@ def whole_deltas(body: Mapping[str, Any]) -> list[Delta]:
         calls = enumerate(delta["tool_calls"])
         delta["tool_calls"] = [{**call, "index": index} for index, call in calls]
     return [delta] if delta else []
+
+
+def _completed(usage: Usage | None, estimate: Usage) -> tuple[Usage, bool]:
+    """(`usage` with what it lacks, whether it lacked any).
+
+    A prompt without tokens can't be, and a text without any neither: some servers tell one half.
+    """
+    if usage is None:
+        return estimate, True
+    lacking: dict[str, int] = {}
+    if not usage.input_total:
+        lacking["input_uncached"] = estimate.input_uncached
+    if not usage.output_total and estimate.output > _EMPTY_ANSWER:
+        lacking["output"] = estimate.output
+    return (usage.model_copy(update=lacking), True) if lacking else (usage, False)
 
 
 def _says_something(delta: Delta) -> bool:

@@ -394,3 +394,19 @@ async def test_a_count_that_cannot_be_believed_is_estimated(ask: Ask, count: obj
         assert 0 < told.completion.usage.output < 100
         assert 100 < told.completion.usage.input_total < 300
         assert "estimate" in told.completion.warnings[0]
+
+
+@pytest.mark.parametrize("odd", [{"x": 1}, ["a", {"b": 2}], 7, True])
+async def test_thoughts_of_any_shape_are_borne(ask: Ask, odd: object) -> None:
+    assert (await ask(delta(reasoning_content=odd), delta("stop", content="A"))).content == "A"
+
+
+@pytest.mark.parametrize("usage", [{"prompt_tokens": 9}, {"completion_tokens": 200}])
+async def test_a_usage_of_one_half_is_completed_by_an_estimate(
+    ask: Ask, usage: dict[str, int]
+) -> None:
+    told = await ask(delta("stop", content="Hello " * 100), event(choices=[], usage=usage))
+    completion = told.completion
+    assert completion.usage.input_total
+    assert completion.usage.output_total > 100
+    assert completion.usage_estimated

@@ -201,8 +201,13 @@ class AnthropicReader:
         return None
 
     def _count(self, value: object) -> None:
-        """Counts are cumulative: a later one replaces an earlier one."""
-        self._counts |= {n: count for n, count in mapping_of(value).items() if count is not None}
+        """Counts are cumulative: a later one replaces an earlier one.
+
+        A prompt doesn't shrink: a later 0 is that of a proxy which doesn't know it.
+        """
+        for name, count in mapping_of(value).items():
+            if count is not None and (count or name != "input_tokens"):
+                self._counts[name] = count
 
 
 def _reason(value: object) -> str | None:

@@ -8,11 +8,25 @@ _OPENAI: Final[Mapping[str, str]] = {
     "eos": "stop",
     "eos_token": "stop",
     "stop_sequence": "stop",
+    "complete": "stop",
     "max_tokens": "length",
+    "max_output_tokens": "length",
     "model_length": "length",
     "tool_use": "tool_calls",
+    "tool_call": "tool_calls",
+    **dict.fromkeys(
+        ("safety", "recitation", "blocklist", "prohibited_content", "spii", "sensitive"),
+        "content_filter",
+    ),
+    **dict.fromkeys(
+        (
+            *("abort", "aborted", "cancelled", "insufficient_system_resource", "network_error"),
+            *("malformed_function_call", "unexpected_tool_call", "engine_overloaded"),
+        ),
+        "error",
+    ),
 }
-"""Words of servers that speak OpenAI's dialect with an accent."""
+"""Words of servers that speak OpenAI's dialect with an accent; `error`: the answer broke off."""
 _WEIGHT: Final[Mapping[str, int]] = {
     "stop": 1,
     "length": 2,
@@ -22,13 +36,17 @@ _WEIGHT: Final[Mapping[str, int]] = {
     "content_filter": 5,
     "error": 6,
 }
+"""OpenAI's own words, and two of ours, by what they say beside another."""
 
 
 def openai_reason(value: object) -> str | None:
     """OpenAI's word for a finish reason; None when none is told."""
     if not isinstance(value, str) or not value:
         return None
-    return _OPENAI.get(value, value)
+    if value in _WEIGHT:
+        return value
+    word = value.lower()
+    return word if word in _WEIGHT else _OPENAI.get(word, value)
 
 
 def weightier(first: str | None, second: str | None) -> str | None:

@@ -1,6 +1,7 @@
 """Bedrock Converse answers: a response, or the events of a stream, as an OpenAI answer."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from pydantic_core import from_json
@@ -23,6 +24,7 @@ _REASONS: Final = {
     "tool_use": "tool_calls",
     "refusal": "refusal",
 }
+_EVENTS: Final = {"contentBlockDelta", "contentBlockStart", "messageStop", "metadata"}
 _FILTERED: Final = {"guardrail_intervened", "content_filtered"}
 _MALFORMED: Final = {"malformed_model_output", "malformed_tool_use"}
 
@@ -41,7 +43,7 @@ def bedrock_answer(response: object) -> Answer | ErrorReport | Failure:
     assembly = AnswerAssembly()
     for index, block in enumerate(response["output"]["message"]["content"]):
         _add_block(assembly, index, block)
-    usage = bedrock_usage(response.get("usage"))
+    usage = _served(bedrock_usage(response.get("usage")), response)
     return _finished(assembly, response["stopReason"], usage, _tier(response))
 
 
@@ -111,13 +113,15 @@ class BedrockReader:
         return _finished(self._assembly, self._reason, self.usage or Usage(), self._tier)
 
     def _event(self, message: EventMessage) -> Delta | None:
-        headers, event = message.headers, from_json(message.payload)
+        headers = message.headers
         if headers[":message-type"] != "event":
-            code = headers.get(":exception-type") or headers.get(":error-code") or ""
-            exact = code[:1].upper() + code[1:]
-            self._error, self.ended = error_in_stream(mapping_of(event), exact), True
+            self._error, self.ended = _exception(message), True
             return None
-        match headers[":event-type"]:
+        kind = headers[":event-type"]
+        if kind not in _EVENTS:  # newer than this reader
+            return None
+        event = from_json(message.payload)
+        match kind:
             case "contentBlockDelta":
                 index, delta = event.get("contentBlockIndex"), mapping_of(event["delta"])
                 return _add_delta(self._assembly, index, delta)
@@ -126,9 +130,20 @@ class BedrockReader:
             case "messageStop":
                 self._reason = event["stopReason"]
             case "metadata":
-                self.usage, self.ended = bedrock_usage(event.get("usage")), True
+                self.usage = _served(bedrock_usage(event.get("usage")), event)
+                self.ended = True
                 self._tier = _tier(event)
         return None
+
+
+def _exception(message: EventMessage) -> ErrorReport:
+    """The error that ends a stream; its name is in the headers, whatever its payload is."""
+    headers, body = message.headers, None
+    with suppress(ValueError):
+        body = from_json(message.payload)
+    code = headers.get(":exception-type") or headers.get(":error-code") or ""
+    words = {"message": headers.get(":error-message") or "no message"}
+    return error_in_stream(mapping_of(body) or words, code[:1].upper() + code[1:])
 
 
 def _tier(response: Mapping[str, Any]) -> str | None:
@@ -136,9 +151,20 @@ def _tier(response: Mapping[str, Any]) -> str | None:
     return tier if isinstance(tier, str) else None
 
 
+def _served(usage: Usage, response: Mapping[str, Any]) -> Usage:
+    """`usage` with how fast the call was served, where that has a price of its own."""
+    latency = mapping_of(response.get("performanceConfig")).get("latency")
+    if not isinstance(latency, str) or latency in {"", "standard"}:
+        return usage
+    return usage.model_copy(update={"served": (f"latency={latency[:40]}",)})
+
+
 def _finished(
     assembly: AnswerAssembly, reason: str, usage: Usage, tier: str | None
 ) -> Answer | Failure:
+    if assembly.provider_tools:  # they are billed by the call, and no usage tells of them
+        calls = {f"server_tool_use.{name}": n for name, n in assembly.provider_tools.items()}
+        usage = usage.model_copy(update={"unlisted": usage.unlisted | calls})
     if reason in _FILTERED:
         return filtered_answer(usage)
     if reason in _MALFORMED:
@@ -158,6 +184,8 @@ def _add_block(assembly: AnswerAssembly, index: int, block: Mapping[str, Any]) -
             assembly.add_signature(index, thought.get("signature"))
         case {"reasoningContent": {"redactedContent": data}}:
             assembly.add_redacted_thinking(index, data)
+        case {"toolUse": {"type": "server_tool_use", **use}}:
+            assembly.begin_provider_tool(index, use.get("name"))
         case {"toolUse": {**use}}:
             given = use.get("input")
             assembly.begin_tool_call(index, use.get("toolUseId"), use.get("name"), given)
@@ -169,7 +197,10 @@ def _begin_block(assembly: AnswerAssembly, event: Mapping[str, Any]) -> Delta | 
     for start in event.values():
         for kind, block in start.items() if isinstance(start, Mapping) else ():
             use = mapping_of(block)
-            if "name" in use and use.get("type") != "server_tool_use":
+            if use.get("type") == "server_tool_use":
+                assembly.begin_provider_tool(index, use.get("name"))
+                return None
+            if "name" in use:
                 return assembly.begin_tool_call(index, use.get("toolUseId"), use["name"])
             if kind == "toolUse" and "name" not in use:
                 raise ValueError("a tool call without a name")

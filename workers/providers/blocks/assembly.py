@@ -4,14 +4,17 @@ Anthropic and Bedrock both tell an answer as numbered blocks of text, thinking a
 numbers are a hint: servers that imitate them leave them out or use one twice.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from pydantic_core import to_json
 
 from producers.contract import Usage
 from workers.providers.base.dialect import Answer, Delta
+
+_LONGEST_NAME: Final = 40
 
 
 @dataclass(slots=True)
@@ -41,6 +44,8 @@ class AnswerAssembly:
         self._call_at: dict[int, _ToolCall] = {}
         self._thought_at: dict[int, _Thought] = {}
         self._others: set[int] = set()
+        self.provider_tools = Counter[str]()
+        """Calls of tools that the provider runs itself, by name, where its usage counts none."""
 
     def add_text(self, piece: object) -> Delta | None:
         """A piece of what the model says; None when it holds nothing."""
@@ -94,6 +99,11 @@ class AnswerAssembly:
         if isinstance(index, int):
             self._others.add(index)
             self._call_at.pop(index, None)
+
+    def begin_provider_tool(self, index: object, name: object) -> None:
+        """A call of a tool that the provider runs itself, and bills."""
+        self.provider_tools[name[:_LONGEST_NAME] if isinstance(name, str) else "unknown"] += 1
+        self.begin_other(index)
 
     def add_arguments(self, index: object, piece: object) -> Delta | None:
         """A piece of a tool call's arguments. Raises ValueError when no call has begun."""

@@ -215,6 +215,8 @@ def error_of_response(status: int, payload: bytes, headers: Mapping[str, str]) -
         body = from_json(payload)
     except ValueError:
         body = None
+    if isinstance(body, list) and len(body) == 1:  # Gemini's
+        body = body[0]
     code = headers.get("x-amzn-errortype", "").partition(":")[0]
     if not isinstance(body, dict):
         return ErrorReport(status, _codes([code]), f"HTTP {status} without a readable error")

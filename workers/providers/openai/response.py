@@ -7,6 +7,7 @@ the order in which they came.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import chain
 from typing import Any, Final
 
 from pydantic_core import from_json
@@ -25,7 +26,11 @@ from workers.providers.base.finish_reasons import openai_reason, weightier
 from workers.providers.base.json_values import mapping_of
 from workers.providers.errors.classification import error_in_stream
 from workers.providers.openai.field_pieces import joined_texts
-from workers.providers.openai.tool_call_pieces import ToolCallPieces, arguments_text
+from workers.providers.openai.tool_call_pieces import (
+    ToolCallPieces,
+    arguments_text,
+    call_and_function,
+)
 from workers.providers.openai.usage import openai_usage
 from workers.providers.sse import SseParser
 
@@ -33,6 +38,8 @@ _DONE: Final = b"[DONE]"
 _CHUNK: Final = "chat.completion.chunk"
 _REPORTS: Final = ("content_filter", "message", "logprobs")
 """How the names of a choice's objects begin, when it has no delta."""
+_THOUGHTS: Final = ("reasoning_content", "reasoning", "thinking")
+_ODD: Final = {"reasoning", "thinking"}
 _FAILED_ANSWER: Final = ErrorReport(500, ("error",), "the provider ended the answer with an error")
 
 
@@ -41,12 +48,11 @@ def openai_answer(body: object) -> Answer | ErrorReport | Failure:
 
     Some servers tell an error with status 200: it counts as the error that it is.
     """
-    if not isinstance(body, dict):
-        raise TypeError("not an object")
+    body = sole_object(body)
     if _tells_error(body):
         return error_in_stream(body)
     choices = [_whole_choice(choice) for choice in body["choices"]]
-    usage = openai_usage(body.get("usage"))
+    usage = openai_usage(_usage_block(body))
     reason, message = choices[0]["finish_reason"], choices[0]["message"]
     if reason == "content_filter":
         return filtered_answer(usage)
@@ -102,7 +108,9 @@ class OpenAiReader:
             elif data and (delta := self._chunk(from_json(data))) is not None:
                 yield delta
 
-    def _chunk(self, chunk: dict[str, Any]) -> Delta | None:
+    def _chunk(self, chunk: object) -> Delta | None:
+        if not isinstance(chunk, dict):
+            chunk = sole_object(chunk)
         if _tells_error(chunk):
             self._error, self.ended = error_in_stream(chunk), True
             return None
@@ -110,9 +118,9 @@ class OpenAiReader:
             self._head = {name: chunk.get(name) for name in ("id", "created", "model")}
         if chunk.get("service_tier"):
             self._head["service_tier"] = chunk["service_tier"]
-        if usage := mapping_of(chunk.get("usage")):
-            self._usage_block = usage
         choices = chunk.get("choices")
+        if usage := _usage_block(chunk):
+            self._usage_block = usage
         if choices:
             return self._choice(choices[0])
         if choices is None and chunk.get("object") == _CHUNK:
@@ -132,11 +140,13 @@ class OpenAiReader:
             _check_bare(choice)
             if not self._pieces:
                 delta = choice.get("message")
+            if delta is None and isinstance(choice.get("text"), str):
+                delta = {"content": choice["text"]}  # of the older completions
         return self._delta(mapping_of(delta)) or None
 
     def _delta(self, given: Mapping[str, Any]) -> Delta:
         content = given.get("content")
-        if content is not None and not isinstance(content, str):
+        if not (content is None or isinstance(content, str)) or not _ODD.isdisjoint(given):
             given = plain_content(given)
         delta: Delta = {}
         for name, value in given.items():
@@ -153,7 +163,7 @@ class OpenAiReader:
         message: dict[str, Any] = {"role": "assistant", "content": None}
         message |= {name: joined_texts(pieces) for name, pieces in self._pieces.items()}
         if calls := self._calls.whole():
-            functions = [call["function"] for call in calls]
+            functions = [call["function"] for call in calls if "function" in call]
             nameless = any(each["arguments"] and not each["name"] for each in functions)
             if nameless or self._calls.unreadable:
                 raise ValueError("a tool call that came in part")
@@ -171,17 +181,37 @@ class OpenAiReader:
 
 
 def plain_content(message: Mapping[str, Any]) -> dict[str, Any]:
-    """`message` with its content as text: Mistral tells thoughts and texts as a list of parts."""
+    """`message` with its content and its thoughts as texts, under OpenAI's and DeepSeek's names.
+
+    Mistral tells thoughts and texts as a list of parts; vLLM, Groq and OpenRouter call the thoughts
+    `reasoning`, and some tell them under both names.
+    """
+    plain = dict(message)
+    thoughts = _thoughts_of(plain)
     content = message.get("content")
-    if content is None or isinstance(content, str):
-        return dict(message)
-    texts, thoughts = _texts(content)
-    plain = {**message, "content": "".join(texts)}
-    if thoughts:
-        plain["reasoning_content"] = "".join(thoughts)
-        if not texts:
+    if not (content is None or isinstance(content, str)):
+        texts, inner = _texts(content)
+        thoughts += "".join(inner)
+        plain["content"] = "".join(texts)
+        if inner and not texts:
             del plain["content"]
+    if thoughts:
+        plain["reasoning_content"] = thoughts
     return plain
+
+
+def _thoughts_of(message: dict[str, Any]) -> str:
+    """Takes a message's thoughts out of it, in whatever form they are told."""
+    thoughts = ""
+    for name in _THOUGHTS:
+        value = message.get(name)
+        if value is None:
+            continue
+        said = value if isinstance(value, str) else "".join(chain(*_texts(value)))
+        if said or isinstance(value, str):
+            del message[name]
+        thoughts = thoughts or said
+    return thoughts
 
 
 def _check_bare(choice: Mapping[str, Any]) -> None:
@@ -206,6 +236,10 @@ def _texts(content: object) -> tuple[list[str], list[str]]:
         match part:
             case str(text) | {"text": str(text)}:
                 texts.append(text)
+            case bool():
+                continue
+            case int() | float():  # a text that some layer took for a number
+                texts.append(str(part))
             case {"thinking": str(text)}:
                 thoughts.append(text)
             case {"thinking": list(inner)}:
@@ -219,21 +253,59 @@ def _texts(content: object) -> tuple[list[str], list[str]]:
 
 def _whole_choice(choice: Mapping[str, Any]) -> dict[str, Any]:
     """A choice as OpenAI would have told it. Raises one of MALFORMED when it has no message."""
-    message = plain_content(choice["message"])
+    told = choice.get("message") or choice.get("delta")
+    if told is None and isinstance(choice.get("text"), str):  # of the older completions
+        told = {"content": choice["text"]}
+    if not isinstance(told, dict):
+        raise TypeError("a choice without a message")
+    message = plain_content(told)
+    if not message.get("role"):
+        message = {**message, "role": "assistant"}
     calls = message.get("tool_calls")
     if calls:
-        message["tool_calls"] = [_whole_call(n, call) for n, call in enumerate(calls)]
+        given = calls if isinstance(calls, list) else [calls]
+        message["tool_calls"] = [_whole_call(n, call) for n, call in enumerate(given)]
     reason = openai_reason(choice.get("finish_reason")) or "stop"
     return {**choice, "message": message, "finish_reason": reason}
 
 
 def _whole_call(number: int, call: Mapping[str, Any]) -> dict[str, Any]:
-    function = call.get("function")
-    if not isinstance(function, Mapping):  # a custom tool's call: its shape is its own
-        return dict(call)
-    arguments = arguments_text(function.get("arguments"))
+    """A call in its own shape if its tool is a custom one. Raises ValueError without a name."""
     identity = call.get("id") or f"call_{number}"
-    return {**call, "id": identity, "function": {**function, "arguments": arguments}}
+    if isinstance(call.get("custom"), dict):
+        return {**call, "id": identity}
+    call, function = call_and_function(call)
+    if not function.get("name"):
+        raise ValueError("a tool call without a name")
+    arguments = arguments_text(function.get("arguments"))
+    return {
+        **call,
+        "id": identity,
+        "type": "function",
+        "function": {**function, "arguments": arguments},
+    }
+
+
+def sole_object(body: object) -> dict[str, Any]:
+    """`body`, or the object in a list of one, as Gemini tells errors. Raises TypeError."""
+    if isinstance(body, list) and len(body) == 1:
+        body = body[0]
+    if not isinstance(body, dict):
+        raise TypeError("not an object")
+    return body
+
+
+def _usage_block(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The usage of a chunk or an answer; some servers put it into the choice, or elsewhere."""
+    usage = body.get("usage")
+    if usage:
+        return mapping_of(usage)
+    choices = body.get("choices")
+    if isinstance(choices, list) and choices and isinstance(choices[0], dict):
+        usage = choices[0].get("usage")
+    if not usage and "x_groq" in body:
+        usage = mapping_of(body["x_groq"]).get("usage")
+    return mapping_of(usage)
 
 
 def _tells_error(body: Mapping[str, Any]) -> bool:

@@ -14,6 +14,7 @@ from workers.providers.base.json_values import mapping_of
 from workers.providers.openai.field_pieces import joined_texts
 
 _FUNCTION: Final = {"name", "arguments"}
+_LONGEST_INDEX: Final = 6
 _OWN: Final = {"index", "id", "type", "function"}
 
 
@@ -54,12 +55,12 @@ class ToolCallPieces:
         return [_whole(call) for call in self._calls]
 
     def _add(self, piece: Mapping[str, Any]) -> dict[str, Any]:
-        function = mapping_of(piece.get("function"))
+        piece, function = call_and_function(piece)
         if function and function.keys().isdisjoint(_FUNCTION):
             self.unreadable = True
         name, call_id = _text(function.get("name")), _text(piece.get("id"))
         index = piece.get("index")
-        number = index if isinstance(index, int) else None
+        number = _number(index)
         if isinstance(index, dict | list):  # what a damaged piece held of its call
             self.unreadable = True
         call = self._open_call(number, call_id, name)
@@ -100,8 +101,20 @@ class ToolCallPieces:
 
 def _whole(call: _ToolCall) -> dict[str, Any]:
     others = {name: joined_texts(pieces) for name, pieces in call.others.items()}
+    if "custom" in others and not call.name:  # a tool that takes text: it has no function
+        return {**others, "id": call.id, "type": "custom"}
     function = {"name": call.name, "arguments": "".join(call.arguments)}
     return {**others, "id": call.id, "type": "function", "function": function}
+
+
+def call_and_function(
+    call: Mapping[str, Any],
+) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """A call, or a piece of one, and its function: some servers put its fields into the call."""
+    if "function" in call or _FUNCTION.isdisjoint(call):
+        return call, mapping_of(call.get("function"))
+    function = {name: call[name] for name in _FUNCTION if name in call}
+    return {name: value for name, value in call.items() if name not in _FUNCTION}, function
 
 
 def arguments_text(arguments: object) -> str:
@@ -109,6 +122,18 @@ def arguments_text(arguments: object) -> str:
     if arguments is None:
         return ""
     return arguments if isinstance(arguments, str) else to_json(arguments).decode()
+
+
+def _number(index: object) -> int | None:
+    """The index of a piece; some servers tell it as a text, or as a number with a fraction of 0."""
+    match index:
+        case int():
+            return index
+        case float() if index.is_integer():
+            return int(index)
+        case str() if index.isdecimal() and len(index) < _LONGEST_INDEX:
+            return int(index)
+    return None
 
 
 def _text(value: object) -> str:

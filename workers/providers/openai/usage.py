@@ -12,6 +12,7 @@ _KNOWN: Final = frozenset(
         "prompt_tokens",
         "completion_tokens",
         "total_tokens",
+        "cached_tokens",
         "prompt_cache_hit_tokens",
         "prompt_cache_miss_tokens",
         "reasoning_tokens",
@@ -63,7 +64,9 @@ def _counts(usage: Mapping[str, Any]) -> Sequence[int] | None:
         usage.get("prompt_tokens"),
         usage.get("completion_tokens"),
         usage.get("total_tokens"),
-        prompt.get("cached_tokens") or usage.get("prompt_cache_hit_tokens"),
+        prompt.get("cached_tokens")
+        or usage.get("prompt_cache_hit_tokens")
+        or usage.get("cached_tokens"),
         prompt.get("cache_write_tokens"),
         prompt.get("audio_tokens"),
         mapping_of(prompt.get("cached_tokens_details")).get("audio_tokens"),

@@ -110,3 +110,30 @@ def test_cached_tokens_are_counted_by_their_lifetime() -> None:
     )
     assert (usage.cache_read, usage.cache_write_5m, usage.cache_write_1h) == (9, 6, 4)
     assert bedrock_usage({"inputTokens": "many"}) == Usage()
+
+
+def test_a_tool_that_the_provider_runs_is_no_call_of_ours_and_is_billed() -> None:
+    use = {"toolUseId": "a", "name": "nova_grounding", "type": "server_tool_use"}
+    start = {"contentBlockIndex": 0, "start": {"toolUse": use}}
+    piece = delta({"toolUse": {"input": '{"q": 1}'}})
+    streamed = read(event("contentBlockStart", start), piece, delta({"text": "Hi"}, 1), *END)
+    at_once = bedrock_answer(whole({"toolUse": {**use, "input": {}}}, {"text": "Hi"}))
+    for answer in (streamed, at_once):
+        assert isinstance(answer, Answer)
+        assert "tool_calls" not in answer.body["choices"][0]["message"]
+        assert answer.usage.unlisted == {"server_tool_use.nova_grounding": 1}
+
+
+def test_a_call_served_fast_is_no_ordinary_one() -> None:
+    answer = bedrock_answer(whole({"text": "Hi"}) | {"performanceConfig": {"latency": "optimized"}})
+    assert isinstance(answer, Answer)
+    assert answer.usage.served == ("latency=optimized",)
+
+
+def test_events_of_other_kinds_and_exceptions_without_words_are_read_by_their_name() -> None:
+    other = frame({":event-type": "ping", ":message-type": "event"}, b"")
+    assert isinstance(read(other, delta({"text": "Hi"}), *END), Answer)
+    headers = {":exception-type": "throttlingException", ":message-type": "exception"}
+    report = read(frame(headers, b"<busy>"))
+    assert isinstance(report, ErrorReport)
+    assert report.status == 429

@@ -153,3 +153,17 @@ def test_a_count_that_cannot_be_believed_leaves_the_usage_untold(count: object) 
     assert bedrock_usage({"inputTokens": 5, "cacheReadInputTokens": count}) == Usage()
     hours = [{"ttl": "1h", "inputTokens": count}]
     assert bedrock_usage({"inputTokens": 5, "cacheDetails": hours}) == Usage()
+
+
+def test_a_block_s_damaged_type_hides_no_call() -> None:
+    for kind in (": tool_use", "}tool_use", "server_tool_use"):
+        told = read(start(0, type=kind, id="a", name="f", input={}), piece(0, "{}"), ended())
+        assert ("tool_calls" in message(told)) == (kind != "server_tool_use")
+
+
+def test_a_later_count_that_is_smaller_is_not_believed() -> None:
+    begun = {"type": "message_start", "message": {"usage": {"input_tokens": 10}}}
+    last = ended("end_turn") | {"usage": {"input_tokens": 0, "output_tokens": 7}}
+    assert read(begun, start(0, type="text", text="Hi"), last).usage == Usage(
+        input_uncached=10, output=7
+    )

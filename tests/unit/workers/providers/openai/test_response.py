@@ -119,7 +119,8 @@ def test_tool_calls_of_a_whole_answer_have_an_id_and_text_for_arguments() -> Non
     calls = [{"function": {"name": "f", "arguments": {"x": 1}}}, {"id": "b", "custom": {}}]
     told = {"message": {"content": None, "tool_calls": calls}, "finish_reason": "tool_calls"}
     made = message(openai_answer({"choices": [told]}))["tool_calls"]
-    assert made[0] == {"id": "call_0", "function": {"name": "f", "arguments": '{"x":1}'}}
+    function = {"name": "f", "arguments": '{"x":1}'}
+    assert made[0] == {"id": "call_0", "type": "function", "function": function}
     assert made[1] == calls[1]
 
 
