@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from rich.console import Console
 
 from observability import process
-from observability.ledger.ingest import Feed
+from observability.ledger.ingest import Feed, Genuine
 from observability.ledger.ledger import Ledger, LedgerError
 from observability.ledger.stores.selection import ledger_at
 from observability.logs import start_logging
@@ -50,12 +50,17 @@ class ReportOptions:
     """A DuckDB file or a store's URL; None: SWITCHGEAR_LEDGER."""
 
 
-def book_usage(*, once: bool = False, ledger: str | None = None) -> None:
-    """Book usage events as they come, for ever; with `once` until all that are there are booked."""
+def book_usage(
+    *, once: bool = False, ledger: str | None = None, genuine: Genuine | None = None
+) -> None:
+    """Book usage events as they come, for ever; with `once` until all that are there are booked.
+
+    genuine: which records are a worker's; None: all.
+    """
     settings = _settings(ledger)
     start_logging(settings.log_level, out=sys.stderr)
     account = _ledger(settings)
-    asyncio.run(_book(account, settings, until_caught_up=once))
+    asyncio.run(_book(account, settings, genuine, until_caught_up=once))
     totals = account.totals()
     print(  # noqa: T201 (a command's result)
         f"{totals.requests} requests, {totals.cost} micro-dollars,"
@@ -94,11 +99,16 @@ def report_quality(options: ReportOptions) -> None:
         commands.show_quality(account, _query(options), _now_ms(), console)
 
 
-def serve_page(*, host: str = "127.0.0.1", port: int = 8090) -> None:
-    """Serve the live page until interrupted. port 0: any free one; the address is printed."""
+def serve_page(
+    *, host: str = "127.0.0.1", port: int = 8090, genuine: Genuine | None = None
+) -> None:
+    """Serve the live page until interrupted. port 0: any free one; the address is printed.
+
+    genuine: as for `book_usage`.
+    """
     settings = ObservabilitySettings()
     start_logging(settings.log_level, out=sys.stderr)
-    asyncio.run(process.serve_live(settings, host, port))
+    asyncio.run(process.serve_live(settings, host, port, genuine))
 
 
 def dollars(text: str) -> Decimal:
@@ -128,13 +138,20 @@ def _ledger(settings: ObservabilitySettings) -> Ledger:
     return ledger_at(settings.ledger.get_secret_value())
 
 
-async def _book(ledger: Ledger, settings: ObservabilitySettings, *, until_caught_up: bool) -> None:
+async def _book(
+    ledger: Ledger,
+    settings: ObservabilitySettings,
+    genuine: Genuine | None,
+    *,
+    until_caught_up: bool,
+) -> None:
     metrics = MetricsRegistry()
     async with AsyncExitStack() as stack:
         if settings.metrics_port is not None:
             stack.enter_context(scrape_endpoint(metrics, settings.metrics_port))
         consumer = await stack.enter_async_context(process.usage_consumer(settings, "earliest"))
-        await Feed(consumer, ledger, metrics).run(until_caught_up=until_caught_up)
+        feed = Feed(consumer, ledger, metrics, genuine=genuine)
+        await feed.run(until_caught_up=until_caught_up)
 
 
 def _query(options: ReportOptions) -> ReportQuery:

@@ -7,6 +7,7 @@ from typing import Any
 from aiohttp import ClientSession, web
 from aiokafka import AIOKafkaConsumer
 
+from observability.ledger.ingest import Genuine
 from observability.live_page.server import application
 from observability.live_page.sources import ProcessFigures, follow_processes, follow_usage
 from observability.live_page.window import LiveWindow
@@ -22,8 +23,10 @@ def usage_consumer(
     return consuming(settings, USAGE, begin=begin, client_id="switchgear-observability")
 
 
-async def serve_live(settings: ObservabilitySettings, host: str, port: int) -> None:
-    """Serve the live page until cancelled."""
+async def serve_live(
+    settings: ObservabilitySettings, host: str, port: int, genuine: Genuine | None = None
+) -> None:
+    """Serve the live page until cancelled. genuine: which usage events count; None: all."""
     state, scraped = LiveWindow(), ProcessFigures()
 
     def snapshot(now_ms: int) -> dict[str, Any]:
@@ -39,5 +42,5 @@ async def serve_live(settings: ObservabilitySettings, host: str, port: int) -> N
         await web.TCPSite(runner, host, port).start()
         print(f"http://{host}:{runner.addresses[0][1]}", flush=True)  # noqa: T201 (where to look)
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(follow_usage(consumer, state))
+            tasks.create_task(follow_usage(consumer, state, genuine))
             tasks.create_task(follow_processes(session, addresses, scraped))

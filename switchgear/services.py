@@ -1,10 +1,13 @@
 """Service commands: router, worker, gateway, ledger and live page run until told to stop."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from switchgear.options import ConfigOption, service_settings
+
+if TYPE_CHECKING:
+    from observability.ledger.ingest import Genuine
 
 
 def router(config: ConfigOption = None) -> None:
@@ -73,11 +76,15 @@ def ledger(
             "--ledger", "--file", help="A DuckDB file or a store's URL; default: SWITCHGEAR_LEDGER."
         ),
     ] = None,
+    unsigned: Annotated[
+        bool,
+        typer.Option("--unsigned", help="Also events from before there was a router key."),
+    ] = False,
 ) -> None:
     """Book usage events into the ledger."""
     from observability.commands import book_usage
 
-    book_usage(once=once, ledger=ledger)
+    book_usage(once=once, ledger=ledger, genuine=None if unsigned else _genuine())
 
 
 def serve(
@@ -87,4 +94,12 @@ def serve(
     """Serve the live page."""
     from observability.commands import serve_page
 
-    serve_page(host=host, port=port)
+    serve_page(host=host, port=port, genuine=_genuine())
+
+
+def _genuine() -> "Genuine | None":
+    """Whether a record is a worker's, where there is a key to tell by."""
+    from runtime.process.process import signer_of
+
+    signer = signer_of(service_settings(None))
+    return None if signer is None else signer.genuine

@@ -5,10 +5,10 @@ every partition, and reads from where the last booked transaction ended.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeAlias
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
@@ -18,7 +18,11 @@ from observability.ledger.schema import problem_of
 from observability.metrics.registry import MetricsRegistry
 from producers.contract import UsageEvent
 from producers.contract.codec import DecodeError, decode_usage
+from producers.kafka.aiokafka_broker import to_record
+from producers.kafka.broker import Record
 
+Genuine: TypeAlias = Callable[[Record], bool]
+"""Whether a process of the engine wrote the record. Must not raise."""
 MAX_RECORDS: Final = 10_000
 _POLL_MS: Final = 500
 
@@ -31,6 +35,7 @@ class Feed:
     ledger: Ledger
     metrics: MetricsRegistry
     measure_every_s: float = 2
+    genuine: Genuine | None = None
     booked: dict[TopicPartition, int] = field(default_factory=dict, init=False)
     """The offset after the last booked record, by partition."""
 
@@ -65,7 +70,7 @@ class Feed:
         return partitions
 
     async def _book(self, polled: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> None:
-        batch = await asyncio.to_thread(batch_of, polled)
+        batch = await asyncio.to_thread(batch_of, polled, self.genuine)
         booked = await asyncio.to_thread(self.ledger.book, batch)
         self._count(booked, len(batch.unreadable))
         self.booked.update({p: records[-1].offset + 1 for p, records in polled.items() if records})
@@ -98,9 +103,14 @@ class Feed:
         return sum(behind)
 
 
-def batch_of(polled: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> UsageBatch:
-    """What was polled, decoded; a record that isn't a usage event becomes an Unreadable."""
-    decoded = [_decode(record) for record in _all(polled.values())]
+def batch_of(
+    polled: Mapping[TopicPartition, Sequence[ConsumerRecord]], genuine: Genuine | None = None
+) -> UsageBatch:
+    """What was polled, decoded; a record that isn't a usage event becomes an Unreadable.
+
+    genuine: what else does.
+    """
+    decoded = [_decode(record, genuine) for record in _all(polled.values())]
     return UsageBatch(
         events=[entry for entry in decoded if isinstance(entry, UsageEvent)],
         positions={(p.topic, p.partition): rs[-1].offset + 1 for p, rs in polled.items() if rs},
@@ -112,11 +122,13 @@ def _all(lists: Iterable[Sequence[ConsumerRecord]]) -> Iterable[ConsumerRecord]:
     return (record for records in lists for record in records)
 
 
-def _decode(record: ConsumerRecord) -> UsageEvent | Unreadable:
+def _decode(record: ConsumerRecord, genuine: Genuine | None) -> UsageEvent | Unreadable:
     raw = record.value or b""
     try:
         event = decode_usage(raw)
         problem = problem_of(event)
+        if problem is None and genuine is not None and not genuine(to_record(record)):
+            problem = "it doesn't bear the signature of a worker"
     except DecodeError as error:
         problem = str(error)
     if problem is None:

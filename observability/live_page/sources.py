@@ -11,9 +11,11 @@ from aiokafka import AIOKafkaConsumer
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
+from observability.ledger.ingest import Genuine
 from observability.live_page.window import LiveWindow
 from observability.metrics.names import BREAKER_STATES
 from producers.contract.codec import DecodeError, decode_usage
+from producers.kafka.aiokafka_broker import to_record
 
 _log: Final = logging.getLogger(__name__)
 _EVERY_S: Final = 2.0
@@ -21,9 +23,17 @@ _TIMEOUT: Final = ClientTimeout(total=2)
 _STATES: Final[dict[float, str]] = {value: name for name, value in BREAKER_STATES.items()}
 
 
-async def follow_usage(consumer: AIOKafkaConsumer, state: LiveWindow) -> None:
-    """Fold usage events into `state`, for ever. The consumer has no group and starts at the end."""
+async def follow_usage(
+    consumer: AIOKafkaConsumer, state: LiveWindow, genuine: Genuine | None = None
+) -> None:
+    """Fold usage events into `state`, for ever. The consumer has no group and starts at the end.
+
+    genuine: which count; None: all.
+    """
     async for record in consumer:
+        if genuine is not None and not genuine(to_record(record)):
+            _log.warning("skipped %s at %d: it isn't a worker's", record.topic, record.offset)
+            continue
         try:
             state.add(decode_usage(record.value or b""))
         except DecodeError as error:

@@ -4,12 +4,16 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 import pytest
-from aiokafka import TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaTimeoutError
 
-from observability.ledger.ingest import Feed
+from observability.ledger.ingest import Feed, batch_of
 from observability.ledger.ledger import Booked, UsageBatch
 from observability.metrics.registry import MetricsRegistry
+from producers.contract import codec
+from producers.kafka.broker import Outgoing
+from runtime.identity.record_signature import RecordSigner
+from tests.unit.observability.usage_events import usage_event
 
 USAGE = TopicPartition("llm.usage", 0)
 
@@ -89,3 +93,18 @@ async def test_the_lag_is_seen_while_the_ledger_waits_for_its_store(books: Books
 async def lag_of(metrics: MetricsRegistry, wanted: int) -> None:
     while metrics.value("switchgear_ledger_lag", partition="0") != wanted:  # noqa: ASYNC110 - a gauge tells nobody
         await asyncio.sleep(0.001)
+
+
+def test_what_no_worker_signed_is_kept_but_not_booked() -> None:
+    signer = RecordSigner(["k" * 32])
+    value = codec.encode(usage_event(1))
+    good = signer.sign(Outgoing("llm.usage", value, b"t"))
+    forged = signer.sign(Outgoing("llm.dlq", value, b"t"))
+    raw = [
+        ConsumerRecord("llm.usage", 0, offset, 0, 0, b"t", value, None, 1, len(value), headers)
+        for offset, headers in enumerate((good.headers, forged.headers, ()))
+    ]
+    batch = batch_of({USAGE: raw}, signer.genuine)
+    assert [event.id for event in batch.events] == ["r1"]
+    assert [(bad.offset, bad.raw) for bad in batch.unreadable] == [(1, value), (2, value)]
+    assert len(batch_of({USAGE: raw}).events) == 3
