@@ -51,6 +51,8 @@ class Listeners:
 
     ports: Mapping[str, int] = field(default_factory=dict)
     properties: Mapping[str, str] = field(default_factory=dict)
+    scram: Mapping[str, str] = field(default_factory=dict)
+    """Passwords by user, there from the first start."""
 
 
 def apache_kafka(data: Path, port: int | None = None, secure: Listeners | None = None) -> Server:
@@ -73,6 +75,7 @@ def apache_kafka(data: Path, port: int | None = None, secure: Listeners | None =
                 f"--cluster-id={_cluster_id()}",
                 "-c",
                 str(config),
+                *_scram(secure),
             ]
         )
     return Server(
@@ -82,6 +85,15 @@ def apache_kafka(data: Path, port: int | None = None, secure: Listeners | None =
         port=port,
         further_ports=tuple(secure.ports.values()) if secure else (),
     )
+
+
+def _scram(secure: Listeners | None) -> list[str]:
+    accounts = {} if secure is None else secure.scram
+    return [
+        argument
+        for name, password in accounts.items()
+        for argument in ("--add-scram", f"SCRAM-SHA-512=[name={name},password={password}]")
+    ]
 
 
 def embedded(log_dir: Path, port: int | None = None) -> Server:

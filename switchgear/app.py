@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, TypeAlias
 import typer
 
 from switchgear import (
+    access,
     cache_commands,
     configuration,
     dead_letters,
@@ -58,7 +59,7 @@ _SERVICES: Final[dict[str, Command]] = {
 
 def switchgear_app() -> typer.Typer:
     """Every command."""
-    app = _app(_SERVICES | _FLEET | _REPORTS | _ROUTING, completion=True)
+    app = _app(_SERVICES | _FLEET | {"acl": access.acl} | _REPORTS | _ROUTING, completion=True)
     app.add_typer(_app(_DEAD_LETTERS), name="dlq", help="Dead letters: list, show, replay.")
     app.add_typer(
         _app(_CACHE), name="cache", help="The cache: stats, invalidate, calibrate, judge."

@@ -23,24 +23,35 @@ class FleetProcesses:
 
 @contextmanager
 def fleet_processes(
-    folder: Path, settings: Mapping[str, str], tier: str = "economy"
+    folder: Path,
+    settings: Mapping[str, str],
+    tier: str = "economy",
+    *,
+    router: Mapping[str, str] | None = None,
+    create: bool = True,
 ) -> Iterator[FleetProcesses]:
-    """Router and worker until the context is left. settings: `SWITCHGEAR_…`, Kafka's at least."""
+    """Router and worker until the context is left. settings: `SWITCHGEAR_…`, Kafka's at least.
+
+    router: what is other for the router; create: also the topics.
+    """
     with ExitStack() as parts:
         simulator = parts.enter_context(running())
         environment = {
             **simulator.environment,
             **settings,
         }
-        create = [sys.executable, "-m", "workers", "topics"]
-        subprocess.run(create, check=True, capture_output=True, env={**os.environ, **environment})
-        router = Child("router", _module("router"), folder / "router.log", environment)
+        if create:
+            command = [sys.executable, "-m", "workers", "topics"]
+            environ = {**os.environ, **environment}
+            subprocess.run(command, check=True, capture_output=True, env=environ)
+        routers = {**environment, **(router or {})}
+        routing = Child("router", _module("router"), folder / "router.log", routers)
         pool = _module("workers", "--tier", tier)
         worker = Child("worker", pool, folder / "worker.log", environment)
-        for child in (router, worker):
+        for child in (routing, worker):
             child.start()
             parts.callback(child.stop)
-        yield FleetProcesses(simulator, router, worker)
+        yield FleetProcesses(simulator, routing, worker)
 
 
 def _module(*arguments: str) -> list[str]:

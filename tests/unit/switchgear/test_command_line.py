@@ -28,7 +28,7 @@ from tests.unit.runtime.config.test_config_file import GOOD
 from workers.process import QueueShare
 
 COMMANDS: Final = [
-    *("router", "worker", "ledger", "serve", "gateway", "topics", "status", "breaker"),
+    *("router", "worker", "ledger", "serve", "gateway", "topics", "status", "breaker", "acl"),
     *("report", "waste", "quality", "explain", "classify", "profile", "dlq", "cache", "key"),
     *("models", "prices", "config"),
 ]
@@ -133,7 +133,7 @@ def test_a_wrong_variable_is_named_and_its_value_is_not(
 def test_a_defect_of_ours_keeps_its_traceback(
     defect: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(_settings: ServiceSettings) -> None:
+    def broken(_settings: ServiceSettings, _environment: object) -> None:
         raise defect
 
     assert not is_expected(defect)
@@ -171,7 +171,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What the services were started with, in place of serving."""
     started: list[Any] = []
 
-    async def serve_router(settings: ServiceSettings) -> None:
+    async def serve_router(settings: ServiceSettings, _environment: object) -> None:
         await asyncio.sleep(0)
         started.append(("router", str(settings.config)))
 

@@ -1,0 +1,136 @@
+"""Access rules: which principal may do what on which topic and group, as Kafka's ACLs put it.
+
+A prefix ends with its dot: without it `acme` would have `acme-two`'s topics too.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+from producers.contract import topics
+from runtime.config.catalog import STRANGERS, Catalog
+
+Operation: TypeAlias = Literal["Read", "Write", "Describe", "Create", "Alter"]
+Resource: TypeAlias = Literal["Topic", "Group", "Cluster"]
+_GROUPS: Final = "switchgear-"
+_CLUSTER: Final = "kafka-cluster"
+_ROUTER_GROUP: Final = "switchgear-router"
+_TIERS: Final = "llm.tier."
+_RETRIES: Final = "llm.retry."
+_CONTROL: Final = (topics.CANCELLATIONS, topics.FEEDBACK, topics.CACHE_INVALIDATIONS)
+PROCESSES: Final = ("router", "worker", "gateway", "ledger", "operator")
+"""The roles that aren't a tenant's. `ledger` is the live page's too."""
+
+
+class UnruledTopicError(ValueError):
+    """A tenant's name or its reply topics can't be put into ACLs."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class AccessRule:
+    """One thing that one principal may do."""
+
+    principal: str
+    """As Kafka knows it, `User:router`."""
+    operation: Operation
+    resource: Resource
+    name: str
+    prefixed: bool = False
+    """Whether the name is the beginning of many, and ends with its separator."""
+
+
+def access_rules(catalog: Catalog, user_prefix: str = "") -> Iterator[AccessRule]:
+    """The rules of every role, and of each configured tenant.
+
+    user_prefix: goes before a tenant's name in its user's. Raises UnruledTopicError.
+    """
+    for role in PROCESSES:
+        yield from _distinct(_of_process(role, catalog), f"User:{role}")
+    for tenant in catalog.tenants:
+        if tenant != STRANGERS:
+            user = f"User:{user_prefix}{tenant}"
+            yield from _distinct(_of_tenant(tenant, catalog), user)
+
+
+_Right: TypeAlias = tuple[Operation, Resource, str, bool]
+
+
+def _distinct(rights: Iterator[_Right], principal: str) -> Iterator[AccessRule]:
+    for operation, resource, name, prefixed in dict.fromkeys(rights):
+        yield AccessRule(principal, operation, resource, name, prefixed)
+
+
+def _of_tenant(tenant: str, catalog: Catalog) -> Iterator[_Right]:
+    try:
+        own = [topics.tenant_topic(topic, tenant) for topic in topics.BY_TENANT]
+    except ValueError as error:
+        raise UnruledTopicError(str(error)) from None
+    by_topic = catalog.identity.mode == "topic"
+    for topic in own if by_topic else topics.BY_TENANT:
+        yield "Write", "Topic", topic, False
+    for name, prefixed in _replies_of(tenant, catalog):
+        yield "Read", "Topic", name, prefixed
+    yield "Read", "Group", f"{tenant}.", True
+
+
+def _of_process(role: str, catalog: Catalog) -> Iterator[_Right]:
+    match role:
+        case "router":
+            yield from _with_tenants("Read", topics.REQUESTS, topics.FEEDBACK)
+            yield "Write", "Topic", _TIERS, True
+            yield "Write", "Topic", topics.DEAD_LETTERS, False
+            yield from _all_replies("Write", catalog)
+            yield "Read", "Group", _ROUTER_GROUP, False
+        case "worker":
+            yield from _with_tenants("Read", topics.CANCELLATIONS, topics.CACHE_INVALIDATIONS)
+            for queues in (_TIERS, _RETRIES):
+                yield "Read", "Topic", queues, True
+                yield "Write", "Topic", queues, True
+            for topic in (topics.USAGE, topics.FEEDBACK, topics.DEAD_LETTERS):
+                yield "Write", "Topic", topic, False
+            yield from _all_replies("Write", catalog)
+            yield "Read", "Group", _GROUPS, True
+        case "gateway":
+            for topic in (topics.REQUESTS, topics.CANCELLATIONS):
+                yield "Write", "Topic", topic, False
+            yield "Read", "Topic", topics.REPLIES, False
+        case "ledger":
+            yield "Read", "Topic", topics.USAGE, False
+        case _:
+            yield from _of_operator()
+
+
+def _of_operator() -> Iterator[_Right]:
+    yield "Create", "Cluster", _CLUSTER, False
+    yield "Describe", "Cluster", _CLUSTER, False
+    yield "Describe", "Topic", "llm.", True
+    yield "Describe", "Group", _GROUPS, True
+    yield "Read", "Topic", topics.DEAD_LETTERS, False
+    for topic in (topics.DEAD_LETTERS, topics.REQUESTS, *_CONTROL):
+        yield "Write", "Topic", topic, False
+
+
+def _with_tenants(operation: Operation, *shared: str) -> Iterator[_Right]:
+    """The shared topics, and every tenant's own beside them."""
+    for topic in shared:
+        yield operation, "Topic", topic, False
+        yield operation, "Topic", f"{topic}.", True
+
+
+def _all_replies(operation: Operation, catalog: Catalog) -> Iterator[_Right]:
+    yield operation, "Topic", topics.REPLIES, False
+    for tenant in catalog.tenants:
+        for name, prefixed in _replies_of(tenant, catalog):
+            yield operation, "Topic", name, prefixed
+
+
+def _replies_of(tenant: str, catalog: Catalog) -> Iterator[tuple[str, bool]]:
+    """Name or prefix of each of the tenant's reply topics."""
+    for pattern in catalog.tenants[tenant].reply_topics:
+        name = pattern.removesuffix("*")
+        if set(name) & set("*?[]") or (name != pattern and not name.endswith((".", "-", "_"))):
+            raise UnruledTopicError(
+                f"tenant {tenant!r}: reply topics {pattern!r} can't be an ACL: write names, or a "
+                "beginning with its dot and a *, such as `acme.replies.*`"
+            )
+        yield name, name != pattern
