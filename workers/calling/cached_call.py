@@ -5,6 +5,7 @@ a prefix that is marked, a turn; then it calls, and says how that went.
 """
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol, TypeAlias
@@ -30,6 +31,9 @@ DeploymentRates: TypeAlias = Callable[[Deployment], TokenRates | None]
 """A deployment's rates now; None = unpriced, so nothing can be decided."""
 _BYTES_PER_TOKEN: Final = 4.0
 _KEYED: Final = {"openai", "azure", "mistral"}
+"""Providers that cache by themselves, and take a key, where they speak OpenAI's dialect."""
+_MARKED_ON_BEDROCK: Final = re.compile(r"claude|nova")
+"""Converse refuses a cache point in a prompt for any other model."""
 _KEY_FROM: Final = 1024
 """OpenAI's smallest cached prefix, in tokens."""
 _TOO_SMALL: Final = CacheDecision(Unmarked("too small to be cached"))
@@ -91,7 +95,7 @@ class PromptCaching:
         scope = joined(tenant, deployment.provider, deployment.account, deployment.model)
         prompt = prefixes(body, scope, _BYTES_PER_TOKEN)
         names = [prefix.name for prefix in prompt.candidates]
-        if deployment.provider in _KEYED:
+        if deployment.dialect == "openai":
             return CacheDecision(CacheKey(names[0]) if names else Unmarked("no prefix"))
         rates = self._rates(deployment)
         if rates is None:
@@ -113,11 +117,16 @@ class PromptCaching:
 
 def _smallest(deployment: Deployment) -> int | None:
     """The smallest prefix that its provider caches, in tokens; None when it caches nothing."""
-    if deployment.provider in _KEYED:
-        return _KEY_FROM
-    if deployment.dialect in {"anthropic", "bedrock"}:
-        return minimum_prefix_tokens(deployment.wire_model or deployment.model)
-    return None
+    model = deployment.wire_model or deployment.model
+    match deployment.dialect:
+        case "openai":
+            return _KEY_FROM if deployment.provider in _KEYED else None
+        case "anthropic":
+            return minimum_prefix_tokens(model)
+        case "bedrock" if _MARKED_ON_BEDROCK.search(model):
+            return minimum_prefix_tokens(model)
+        case _:
+            return None
 
 
 def _bytes(body: ChatBody) -> int:
