@@ -72,6 +72,9 @@ class Deployment(Section):
     """May be left out where `base_url_env` names the variable that holds it."""
     base_url_env: EnvName | None = None
     api_key_env: EnvName | None = None
+    credentials: Literal["key", "entra", "google"] = "key"
+    """How the worker proves who it is: by an API key (at Bedrock without one, AWS's chain), or by
+    the machine's identity at Microsoft Entra ID or Google Cloud."""
     api_version: str | None = None
     account: str = "default"
     region: str = "global"

@@ -14,6 +14,7 @@ from typing import Final
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from producers.contract.message import PASSED_ON
 from runtime.config.catalog import Catalog, IncoherentCatalogError
 from runtime.config.config_schema import keys_at
 from runtime.config.references import ConfigPath, suggest_name, undefined_names
@@ -82,8 +83,9 @@ def check_config(text: str) -> Catalog | tuple[ConfigProblem, ...]:
         document = replace(document, data=expand_document(document.data, known_tables()))
     problems = [*_duplicate_keys(document), *_incoherences(document)][:MAX_PROBLEMS]
     try:
-        # the contract's models pass over keys of newer clients; in the file they are mistakes
-        catalog = Catalog.model_validate(document.data, extra="forbid")
+        # the contract's models pass over keys of newer clients; in the file they are mistakes, told
+        # with the line of the key and not of its section
+        catalog = Catalog.model_validate(document.data, extra="forbid", context=PASSED_ON)
     except ValidationError as error:
         problems += [
             _refused_value(document, detail)

@@ -91,7 +91,8 @@ def _preset(
         filled |= {
             "base_url": place.base_url and place.base_url.format(region=region, account=account),
             "base_url_env": place.base_url_env,
-            "api_key_env": preset.api_key_env,
+            "api_key_env": preset.api_key_env if "credentials" not in entry else None,
+            "credentials": preset.credentials,
         }
     return {key: value for key, value in filled.items() if value is not None}
 

@@ -55,6 +55,7 @@ class ProviderPreset(_Row):
     base_url: str | None = None
     base_url_env: str
     api_key_env: str | None = None
+    credentials: str | None = None
     self_hosted: bool = False
     zones: Mapping[str, str] = {}
     profile: Mapping[str, str] = {}

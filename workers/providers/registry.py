@@ -5,7 +5,7 @@ A dialect of the operator's own is named by its place, `package.module:Class`.
 
 import importlib
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, assert_never
 
 from aiohttp import ClientSession
 
@@ -13,6 +13,7 @@ from runtime.config.catalog import Catalog, Deployment
 from workers.providers.anthropic.request import AnthropicDialect
 from workers.providers.auth import aws
 from workers.providers.auth.api_key import Authorizer, api_key_authorizer
+from workers.providers.auth.cloud_identity import entra_authorizer, google_authorizer
 from workers.providers.base.dialect import Dialect
 from workers.providers.bedrock.request import BedrockDialect
 from workers.providers.http import HttpProvider
@@ -63,6 +64,14 @@ def dialect_of(deployment: Deployment) -> Dialect:
 
 
 def _authorizer(deployment: Deployment, address: str, environment: Mapping[str, str]) -> Authorizer:
-    if deployment.dialect != "bedrock" or deployment.api_key_env is not None:
-        return api_key_authorizer(deployment, environment)
-    return aws.aws_authorizer(address, deployment.region, environment)
+    match deployment.credentials:
+        case "entra":
+            return entra_authorizer()
+        case "google":
+            return google_authorizer()
+        case "key" if deployment.dialect == "bedrock" and deployment.api_key_env is None:
+            return aws.aws_authorizer(address, deployment.region, environment)
+        case "key":
+            return api_key_authorizer(deployment, environment)
+        case _:
+            assert_never(deployment.credentials)

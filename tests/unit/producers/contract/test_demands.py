@@ -65,6 +65,7 @@ def test_unknown_keys_elsewhere_pass() -> None:
 
 
 def test_a_worker_takes_the_wishes_of_a_newer_router() -> None:
-    route = b'{"tier":"economy","reasons":[],"demands":{"needs":[],"prompt_tokens":1,"output_tokens":1}}'
+    demands = b'{"needs":[],"prompt_tokens":1,"output_tokens":1}'
+    route = b'{"tier":"economy","reasons":[],"demands":%b}' % demands
     tagged = b'{"route":%b,"request":%b}' % (route, raw({"tier": "economy", "invented": 1}))
     assert codec.decode_tagged(tagged).request.routing.tier == "economy"
