@@ -7,7 +7,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 from gateway.errors.api_error import ApiError, DialectError
 from producers.contract import Chunk, Done
 
-Scope: TypeAlias = Literal["chat", "messages", "models"]
+Scope: TypeAlias = Literal["chat", "responses", "messages", "embeddings", "models"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from gateway.anthropic_messages.unreadable import (
+from gateway.answers.unreadable import (
     UnreadableRequest,
     list_at,
     object_at,

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from gateway.answers.dialect import DialectCall
-from gateway.anthropic_messages.conversation import chat_messages
-from gateway.anthropic_messages.token_estimate import estimated_tokens
-from gateway.anthropic_messages.unreadable import (
+from gateway.answers.unreadable import (
     UnreadableRequest,
     list_at,
     object_at,
     text_at,
 )
+from gateway.anthropic_messages.conversation import chat_messages
+from gateway.anthropic_messages.token_estimate import estimated_tokens
 from gateway.errors.api_error import ApiError
 
 _SAME: Final = ("model", "max_tokens", "temperature", "top_p", "top_k", "stream")

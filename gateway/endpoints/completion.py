@@ -24,6 +24,9 @@ _BYTES_PER_TOKEN = 4
 class CompletionEndpoint:
     """One dialect's route."""
 
+    _answers_later = True
+    """Whether `Prefer: respond-async` is heeded."""
+
     def __init__(self, gateway: GatewayDependencies, dialect: HttpDialect) -> None:
         self._gateway = gateway
         self._dialect = dialect
@@ -65,17 +68,23 @@ class CompletionEndpoint:
         begun_s = time.monotonic()
         carrier = {name: value.decode() for name, value in trace.headers()}
         tokens = len(raw) // _BYTES_PER_TOKEN
-        accepted = accept(connection, self._dialect, caller, raw, carrier)
+        dialect = await self._dialect_of(caller, raw)
+        if isinstance(dialect, ApiError):
+            return await send_error(connection, self._dialect, dialect)
+        accepted = accept(connection, dialect, caller, raw, carrier)
         if isinstance(accepted, ApiError):
             return await send_error(connection, self._dialect, accepted)
         prefer = read_preference(connection.headers.get("prefer"))
-        if prefer.respond_async:
+        if prefer.respond_async and self._answers_later:
             refusal = self._gateway.key_limits.admit(caller, tokens, time.monotonic())
             if refusal is not None:
                 return await send_error(connection, self._dialect, refusal)
             # it may wait for hours: its estimate counts, and it isn't under way here
             self._gateway.key_limits.release(caller, tokens, None)
             return await answer_later(self._gateway, connection, self._dialect, accepted, prefer)
+        refusal = await self._prepare(caller, accepted)
+        if refusal is not None:
+            return await send_error(connection, self._dialect, refusal)
         reader = await self._reader(accepted, caller, tokens)
         if isinstance(reader, ApiError):
             return await send_error(connection, self._dialect, reader)
@@ -83,15 +92,36 @@ class CompletionEndpoint:
         context = AnswerContext(accepted.call, request_id, int(time.time()))
         gateway = self._gateway
         response = Response(
-            connection, self._dialect, context, reader, gateway.stop, gateway.limits, begun_s
+            connection,
+            dialect,
+            context,
+            reader,
+            gateway.stop,
+            gateway.limits,
+            begun_s,
+            partial(self._keep, caller, context),
         )
         delivered = False
         try:
-            await response.send()
+            await self._respond(caller, response)
             delivered = True
         finally:
             gateway.exchanges.leave(reader, delivered=delivered)
         return None
+
+    async def _dialect_of(self, caller: Caller, raw: bytes) -> HttpDialect | ApiError:  # noqa: ARG002 a seam
+        """How the body is read and its answer told."""
+        return self._dialect
+
+    async def _prepare(self, caller: Caller, accepted: Accepted) -> ApiError | None:
+        """What has to be done before the request is published; why it can't be."""
+
+    async def _respond(self, caller: Caller, response: Response) -> None:  # noqa: ARG002 a seam
+        """Raises ClientGone."""
+        await response.send()
+
+    async def _keep(self, caller: Caller, context: AnswerContext, done: Done) -> None:
+        """What has to be done before the caller has the end of its answer."""
 
     async def _reader(self, accepted: Accepted, caller: Caller, tokens: int) -> Reader | ApiError:
         """Of the request that this one repeats, else of a new one, if the key's limits allow it."""

@@ -13,6 +13,7 @@ from gateway.errors.api_error import ApiError
 from gateway.exchanges.exchange import Exchanges
 from gateway.queues.queue_watch import QueueWatch
 from gateway.stored_requests.store import StoredRequests
+from gateway.stored_responses.store import ResponseStore
 from observability.tracing.tracer import Tracer
 from runtime.config.catalog import Catalog
 from runtime.config.sections.gateway import KeyScope
@@ -32,6 +33,7 @@ class GatewayDependencies:
     stored: StoredRequests
     queues: QueueWatch
     limits: HttpLimits
+    responses: ResponseStore
     anonymous: str | None = None
     """The tenant of callers without a key; None refuses them."""
 

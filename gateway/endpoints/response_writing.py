@@ -1,7 +1,7 @@
 """Responses: one request's answer on its connection, as JSON or as a stream of events."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,7 +14,7 @@ from gateway.errors.api_error import ApiError
 from gateway.exchanges.exchange import Reader, ReplyPart
 from producers.contract import Chunk, Done
 
-_STREAM_HEADERS: Final = {
+STREAM_HEADERS: Final = {
     "content-type": "text/event-stream; charset=utf-8",
     # nginx gathers a response unless it is told not to
     "cache-control": "no-cache, no-transform",
@@ -40,6 +40,8 @@ class Response:
     limits: HttpLimits
     begun_s: float
     """Of the monotonic clock."""
+    keep: Callable[[Done], Awaitable[None]] | None = None
+    """Runs before the caller has the end of its answer."""
 
     async def send(self) -> None:
         """Returns when the answer or the error is written. Raises ClientGone."""
@@ -62,6 +64,7 @@ class Response:
                 case ApiError() as error:
                     return await send_error(self.connection, self.dialect, error)
                 case Done() as done:
+                    await self._kept(done)
                     outcome = outcome_of(done, self.context.call.warnings)
                     body = self.dialect.answer(self.context, done)
                     headers = {**outcome_headers(outcome), **self._processing()}
@@ -74,10 +77,10 @@ class Response:
         parts = await self._first_parts()
         if parts and isinstance(parts[0], ApiError):
             return await send_error(self.connection, self.dialect, parts[0])
-        await self.connection.start(200, {**_STREAM_HEADERS, **self._processing()})
+        await self.connection.start(200, {**STREAM_HEADERS, **self._processing()})
         encoder = self.dialect.stream(self.context)
         # an early failure is impossible now; an empty event tells the caller that it is heard
-        events = self._encode(encoder, parts) if parts else encoder.keep_alive()
+        events = await self._encode(encoder, parts) if parts else encoder.keep_alive()
         while True:
             if events:
                 await self.connection.write(events, more=not encoder.ended)
@@ -105,9 +108,9 @@ class Response:
                 parts = [interrupted]
             elif not changed:
                 return encoder.keep_alive()
-        return self._encode(encoder, parts)
+        return await self._encode(encoder, parts)
 
-    def _encode(self, encoder: StreamEncoder, parts: Sequence[ReplyPart]) -> bytes:
+    async def _encode(self, encoder: StreamEncoder, parts: Sequence[ReplyPart]) -> bytes:
         """The events of what has come together, as one write."""
         events = []
         for part in parts:
@@ -117,11 +120,16 @@ class Response:
                 case Chunk():
                     events.append(encoder.chunk(part))
                 case Done():
+                    await self._kept(part)
                     events.append(encoder.done(part))
                 case ApiError():
                     self.connection.info.code = part.code
                     events.append(encoder.error(part))
         return b"".join(events)
+
+    async def _kept(self, done: Done) -> None:
+        if self.keep is not None:
+            await self.keep(done)
 
     def _interrupted(self) -> ApiError | None:
         """Raises ClientGone."""

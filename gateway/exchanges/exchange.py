@@ -76,6 +76,10 @@ class Exchange:
         last = self.parts[-1] if self.parts else None
         return None if isinstance(last, Chunk) else last
 
+    def reader(self) -> "Reader":
+        """One more reader, from the first part on."""
+        return Reader(self)
+
     def put(self, part: ReplyPart) -> None:
         """One more part, for every reader."""
         self.parts.append(part)
@@ -164,6 +168,11 @@ class Exchanges:
             self._start(self._cancel_later(exchange))
         elif exchange.attempt is not None:
             self._start(self._settle(exchange.attempt, exchange.submission.request.id))
+
+    def reader_of(self, request_id: str) -> Reader | None:
+        """Of a request that is under way in this process."""
+        exchange = self._open.get(request_id)
+        return None if exchange is None else Reader(exchange)
 
     async def cancel(self, tenant: str, request_id: str) -> None:
         """Asks the fleet to stop. Raises PublishFailedError."""

@@ -8,8 +8,11 @@ from starlette.types import ASGIApp
 from gateway.endpoints.completion import CompletionEndpoint
 from gateway.endpoints.dependencies import GatewayDependencies
 from gateway.endpoints.listing import HealthEndpoint, ModelsEndpoint, UnknownPath
+from gateway.endpoints.response_followers import ResponseFollowers
+from gateway.endpoints.responses import ResponsesEndpoint
 from gateway.endpoints.spoken_dialect import CHAT_DIALECT, MESSAGES_DIALECT
 from gateway.endpoints.stored_request import StoredRequestEndpoint
+from gateway.endpoints.stored_response import StoredResponseEndpoint
 from gateway.endpoints.token_count import TokenCountEndpoint
 from gateway.serve.access_log import AccessLog
 from observability.metrics.registry import MetricsRegistry
@@ -19,9 +22,14 @@ def gateway_application(gateway: GatewayDependencies, metrics: MetricsRegistry) 
     """Every path of the gateway."""
     models = ModelsEndpoint(gateway, int(time.time()))
     messages, count = CompletionEndpoint(gateway, MESSAGES_DIALECT), TokenCountEndpoint(gateway)
+    followers = ResponseFollowers(gateway)
+    stored = StoredResponseEndpoint(gateway, followers)
     health = HealthEndpoint(gateway)
     routes = [
         Route("/v1/chat/completions", CompletionEndpoint(gateway, CHAT_DIALECT)),
+        Route("/v1/responses", ResponsesEndpoint(gateway, followers)),
+        Route("/v1/responses/{response_id}", stored),
+        Route("/v1/responses/{response_id}/{part}", stored),
         # some point Anthropic's clients at a folder of its own
         *(Route(f"{base}/v1/messages", messages) for base in ("", "/anthropic")),
         *(Route(f"{base}/v1/messages/count_tokens", count) for base in ("", "/anthropic")),

@@ -24,6 +24,7 @@ from gateway.serve.app import gateway_application
 from gateway.serve.http_protocol import http_protocol
 from gateway.serve.readiness import QueueProbe
 from gateway.serve.stored_topic import stored_requests
+from gateway.stored_responses.store import RedisResponseStore
 from producers import ClientSettings, RouterClient
 from runtime.config.catalog import Catalog
 from runtime.config.reload import ReloadedConfig
@@ -76,6 +77,7 @@ async def serve_gateway(
             stored,
             queues,
             limits,
+            RedisResponseStore(link.redis, lambda: config().gateway.responses_keep_s),
             anonymous,
         )
         app = gateway_application(gateway, process.metrics)

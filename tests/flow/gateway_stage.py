@@ -20,6 +20,8 @@ from gateway.serve.app import gateway_application
 from gateway.serve.http_protocol import http_protocol
 from gateway.stored_requests.index import Place
 from gateway.stored_requests.store import ReadRecord, StoredRequests
+from gateway.stored_responses.store import StoreUnavailableError
+from gateway.stored_responses.stored_response import StoredResponse, from_text, to_text
 from producers.contract import topics
 from producers.kafka.broker import Record
 from tests.fakes import Script
@@ -31,12 +33,47 @@ KEEP_S: Final = 3600
 
 
 @dataclass
+class MemoryResponses:
+    """Stored responses, as text; `away` as if Redis were."""
+
+    kept: dict[tuple[str, str], str] = field(default_factory=dict)
+    away: bool = False
+
+    async def get(self, tenant: str, response_id: str) -> StoredResponse | None:
+        """As the store's."""
+        self._reach()
+        text = self.kept.get((tenant, response_id))
+        return None if text is None else from_text(text)
+
+    async def put(
+        self, tenant: str, response_id: str, stored: StoredResponse, *, first: bool = False
+    ) -> bool:
+        """As the store's."""
+        self._reach()
+        text = to_text(stored)
+        assert text is not None
+        if not (first and (tenant, response_id) in self.kept):
+            self.kept[tenant, response_id] = text
+        return True
+
+    async def delete(self, tenant: str, response_id: str) -> bool:
+        """As the store's."""
+        self._reach()
+        return self.kept.pop((tenant, response_id), None) is not None
+
+    def _reach(self) -> None:
+        if self.away:
+            raise StoreUnavailableError
+
+
+@dataclass
 class Door:
     """Where the gateway listens, and what a test may turn."""
 
     address: str
     stage: Stage
     stop: StopSignal
+    responses: MemoryResponses = field(default_factory=MemoryResponses)
     queue: dict[str, bool] = field(default_factory=lambda: {"reachable": True})
 
 
@@ -76,6 +113,7 @@ async def door(
             stored,
             QueueWatch(lambda: stage.catalog),
             limits,
+            opened.responses,
             anonymous,
         )
         app: Any = gateway_application(gateway, stage.metrics)

@@ -1,13 +1,13 @@
 """Gateway section: the API keys of HTTP callers, hashed, with their tenants and limits."""
 
 from datetime import datetime
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias, get_args
 
 from pydantic import AwareDatetime, Field
 
 from runtime.config.sections.section import Section
 
-KeyScope: TypeAlias = Literal["chat", "messages", "models"]
+KeyScope: TypeAlias = Literal["chat", "responses", "messages", "embeddings", "models"]
 KeyName: TypeAlias = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
 Sha256: TypeAlias = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -19,7 +19,7 @@ class ApiKey(Section):
     """Of the whole key; the key itself is shown once, when it is made."""
     tenant: str
     """Who pays for its requests, and whose rules apply."""
-    scopes: frozenset[KeyScope] = frozenset({"chat", "messages", "models"})
+    scopes: frozenset[KeyScope] = frozenset(get_args(KeyScope))
     """The interfaces that it opens."""
     expires: AwareDatetime | None = None
     """From then on it is refused."""
@@ -43,3 +43,6 @@ class GatewaySettings(Section):
     answers_kept_s: Annotated[int, Field(ge=60, le=2_592_000)] = 86_400
     """Seconds that the answer to a request with `Prefer: respond-async` can be fetched. The topic
     keeps it twice as long; `switchgear topics` sets that only where it creates it."""
+    responses_keep_s: Annotated[int, Field(ge=60, le=31_536_000)] = 86_400
+    """Seconds for which a response of `/v1/responses` is kept: for `previous_response_id`, and
+    for who asks for it again."""

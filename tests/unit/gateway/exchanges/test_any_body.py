@@ -16,6 +16,7 @@ from gateway.connections.http_limits import HttpLimits
 from gateway.errors.api_error import ApiError
 from gateway.exchanges.submissions import Accepted, accept
 from gateway.openai_chat.dialect import OpenAIChat
+from gateway.openai_responses.dialect import OpenAIResponses
 from producers.contract import Request, codec
 
 SCHEMA: Any = {"type": "object", "properties": {"city": {"type": "string"}}}
@@ -70,9 +71,46 @@ MESSAGES: Any = {
     "metadata": {"user_id": "u"},
     "stream": True,
 }
+RESPONSES: Any = {
+    "model": "auto",
+    "instructions": "Be brief.",
+    "input": [
+        {"role": "user", "content": [{"type": "input_text", "text": "Hi"}]},
+        {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "sgt1.W10="},
+        {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"},
+        {"type": "custom_tool_call", "call_id": "d", "name": "g", "input": "x"},
+        {"type": "function_call_output", "call_id": "c", "output": "ok"},
+        {
+            "type": "custom_tool_call_output",
+            "call_id": "d",
+            "output": [{"type": "input_image", "image_url": "data:image/png;base64,AA"}],
+        },
+        {"role": "user", "content": [{"type": "input_file", "file_data": "data:x;base64,AA"}]},
+    ],
+    "tools": [
+        {"type": "function", "name": "f", "parameters": SCHEMA, "strict": True},
+        {"type": "custom", "name": "g", "format": {"type": "grammar", "definition": "x"}},
+    ],
+    "tool_choice": {
+        "type": "allowed_tools",
+        "mode": "auto",
+        "tools": [{"type": "function", "name": "f"}],
+    },
+    "text": {"format": {"type": "json_schema", "name": "a", "schema": SCHEMA}, "verbosity": "low"},
+    "reasoning": {"effort": "low", "summary": "auto"},
+    "max_output_tokens": 9,
+    "include": ["reasoning.encrypted_content", "message.output_text.logprobs"],
+    "top_logprobs": 2,
+    "metadata": {"a": "b"},
+    "parallel_tool_calls": False,
+    "store": True,
+    "stream": True,
+    "background": False,
+}
 DIALECTS: list[Any] = [
     pytest.param(OpenAIChat(), CHAT, id="chat"),
     pytest.param(AnthropicMessages(), MESSAGES, id="messages"),
+    pytest.param(OpenAIResponses(), RESPONSES, id="responses"),
 ]
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=9),

@@ -1,11 +1,11 @@
-"""Unreadable request: what in a Messages request can't be told in the contract's terms."""
+"""Unreadable request: what in a request can't be told in the contract's terms."""
 
 from collections.abc import Mapping
 from typing import Any
 
 
 class UnreadableRequest(Exception):  # noqa: N818 it is an answer to the caller
-    """Stays inside this room: `read_messages_request` makes an API error of it."""
+    """Stays inside a dialect, whose reader makes an API error of it."""
 
     def __init__(self, param: str, problem: str) -> None:
         super().__init__(f"{param}: {problem}")

@@ -1,0 +1,1 @@
+"""Stored responses: what is kept of a response, for whom, where, and for how long?"""
