@@ -11,11 +11,6 @@ from gateway.openai_responses.call import ResponsesCall, request_id_of, response
 from gateway.openai_responses.conversation import ChatOfItems, input_items
 from gateway.openai_responses.tools import chat_tool_choice, chat_tools, response_format
 
-_SAME: Final = (
-    *("temperature", "top_p", "parallel_tool_calls", "user", "safety_identifier"),
-    *("prompt_cache_key", "prompt_cache_retention", "service_tier"),
-)
-"""Fields that the chat has too."""
 _SHAPED: Final = frozenset(
     {
         *("model", "input", "instructions", "tools", "tool_choice", "text", "reasoning"),
@@ -71,30 +66,21 @@ def read_responses_request(
 def _read(body: Mapping[str, Any], history: ResponseHistory) -> DialectCall:
     given = {name: value for name, value in body.items() if value is not None}
     flags = _flags(given, history)
-    include = [text_at(name, "include") for name in list_at(given.get("include"), "include")]
+    include = list_at(given.get("include"), "include")
     items = _resolved(input_items(given.get("input")), history.items)
     messages, warnings = _messages(items, history.previous)
+    warnings += [f"{name} was dropped: not known here" for name in sorted(_DROPPED & given.keys())]
     tools, custom = chat_tools(given)
     model = text_at(given.get("model") or "auto", "model")
-    wants_logprobs = "message.output_text.logprobs" in include or "top_logprobs" in given
-    dropped = sorted(_DROPPED & given.keys())
+    asked = "message.output_text.logprobs" in include or "top_logprobs" in given
+    options = _options(given, tools) | ({"logprobs": True} if asked else {})
     return ResponsesCall(
-        body={
-            # what the contract doesn't know is the provider's affair, as everywhere
-            **{name: value for name, value in given.items() if name not in _SHAPED | _DROPPED},
-            "model": model,
-            "messages": [*_instructions(given), *messages],
-            **_options(given, tools),
-            **({"logprobs": True} if wants_logprobs else {}),
-            **({"stream": True} if flags["stream"] else {}),
-        },
+        body={"model": model, "messages": [*_instructions(given), *messages], **options},
         model=model,
         stream=flags["stream"],
-        include_usage=True,
-        logprobs=wants_logprobs,
         # a response that goes on by itself is told in the same events whenever it is asked for
-        buffered=wants_logprobs or flags["background"],
-        warnings=(*warnings, *(f"{name} was dropped: not known here" for name in dropped)),
+        buffered=asked or flags["background"],
+        warnings=tuple(warnings),
         fields=_fields(given, model, store=flags["store"]),
         items=items,
         messages=messages,
@@ -168,7 +154,8 @@ def _options(given: Mapping[str, Any], tools: Sequence[Mapping[str, Any]]) -> di
     reasoning = object_at(given.get("reasoning") or {}, "reasoning")
     choice = given.get("tool_choice")
     options = {
-        **{name: given.get(name) for name in _SAME},
+        # what the contract doesn't know is the provider's affair, as everywhere
+        **{name: value for name, value in given.items() if name not in _SHAPED | _DROPPED},
         "max_completion_tokens": given.get("max_output_tokens"),
         "tools": list(tools) or None,
         "tool_choice": chat_tool_choice(choice) if tools and choice is not None else None,
@@ -176,6 +163,7 @@ def _options(given: Mapping[str, Any], tools: Sequence[Mapping[str, Any]]) -> di
         "verbosity": text.get("verbosity"),
         "reasoning_effort": reasoning.get("effort"),
         "top_logprobs": given.get("top_logprobs"),
+        "stream": given.get("stream") or None,
     }
     if not tools:
         options["parallel_tool_calls"] = None
