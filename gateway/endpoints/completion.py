@@ -66,14 +66,11 @@ class CompletionEndpoint:
         self, connection: Connection, caller: Caller, raw: bytes, trace: RequestTrace
     ) -> None:
         begun_s = time.monotonic()
-        carrier = {name: value.decode() for name, value in trace.headers()}
         tokens = len(raw) // _BYTES_PER_TOKEN
-        dialect = await self._dialect_of(caller, raw)
-        if isinstance(dialect, ApiError):
-            return await send_error(connection, self._dialect, dialect)
-        accepted = accept(connection, dialect, caller, raw, carrier)
-        if isinstance(accepted, ApiError):
-            return await send_error(connection, self._dialect, accepted)
+        read = await self._read(connection, caller, raw, trace)
+        if isinstance(read, ApiError):
+            return await send_error(connection, self._dialect, read)
+        dialect, accepted = read
         prefer = read_preference(connection.headers.get("prefer"))
         if prefer.respond_async and self._answers_later:
             refusal = self._gateway.key_limits.admit(caller, tokens, time.monotonic())
@@ -82,32 +79,33 @@ class CompletionEndpoint:
             # it may wait for hours: its estimate counts, and it isn't under way here
             self._gateway.key_limits.release(caller, tokens, None)
             return await answer_later(self._gateway, connection, self._dialect, accepted, prefer)
-        refusal = await self._prepare(caller, accepted)
-        if refusal is not None:
-            return await send_error(connection, self._dialect, refusal)
-        reader = await self._reader(accepted, caller, tokens)
+        reader = await self._prepare(caller, accepted) or await self._reader(
+            accepted, caller, tokens
+        )
         if isinstance(reader, ApiError):
             return await send_error(connection, self._dialect, reader)
         request_id = connection.info.request_id = reader.exchange.submission.request.id
         context = AnswerContext(accepted.call, request_id, int(time.time()))
-        gateway = self._gateway
-        response = Response(
-            connection,
-            dialect,
-            context,
-            reader,
-            gateway.stop,
-            gateway.limits,
-            begun_s,
-            partial(self._keep, caller, context),
-        )
+        keep = partial(self._keep, caller, context)
+        stop, limits = self._gateway.stop, self._gateway.limits
+        response = Response(connection, dialect, context, reader, stop, limits, begun_s, keep)
         delivered = False
         try:
             await self._respond(caller, response)
             delivered = True
         finally:
-            gateway.exchanges.leave(reader, delivered=delivered)
+            self._gateway.exchanges.leave(reader, delivered=delivered)
         return None
+
+    async def _read(
+        self, connection: Connection, caller: Caller, raw: bytes, trace: RequestTrace
+    ) -> tuple[HttpDialect, Accepted] | ApiError:
+        dialect = await self._dialect_of(caller, raw)
+        if isinstance(dialect, ApiError):
+            return dialect
+        carrier = {name: value.decode() for name, value in trace.headers()}
+        accepted = accept(connection, dialect, caller, raw, carrier)
+        return accepted if isinstance(accepted, ApiError) else (dialect, accepted)
 
     async def _dialect_of(self, caller: Caller, raw: bytes) -> HttpDialect | ApiError:  # noqa: ARG002 a seam
         """How the body is read and its answer told."""

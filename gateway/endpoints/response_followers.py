@@ -17,7 +17,7 @@ from gateway.errors.api_error import ApiError
 from gateway.exchanges.exchange import Reader, Submission
 from gateway.openai_responses.call import request_id_of, response_id
 from gateway.openai_responses.keeping import answered_response, ended_response, kept_context
-from gateway.stored_responses.store import StoreUnavailableError
+from gateway.stored_responses.store import ResponseStoreAwayError
 from gateway.stored_responses.stored_response import StoredResponse
 from producers.contract import Chunk, Done, codec
 
@@ -79,7 +79,7 @@ class ResponseFollowers:
             if await self._gateway.responses.put(tenant, response_id(context.request_id), stored):
                 return
             _log.warning("response of request %s: too large to be stored", context.request_id)
-        except StoreUnavailableError:
+        except ResponseStoreAwayError:
             _log.warning("response of request %s: not stored", context.request_id)
 
     async def _follow(self, tenant: str, context: AnswerContext, reader: Reader) -> None:
@@ -107,7 +107,7 @@ class ResponseFollowers:
                 # cancelled or deleted meanwhile: that stands
                 if known is not None and known.pending:
                     await store.put(tenant, name, ended)
-            except StoreUnavailableError:
+            except ResponseStoreAwayError:
                 await asyncio.sleep(wait_s)
             else:
                 return

@@ -18,7 +18,7 @@ from gateway.openai_responses.dialect import OpenAIResponses
 from gateway.openai_responses.keeping import answered_response, queued_response
 from gateway.openai_responses.request import ResponseHistory, referenced_responses
 from gateway.openai_responses.response import response_object
-from gateway.stored_responses.store import StoreUnavailableError
+from gateway.stored_responses.store import ResponseStoreAwayError
 from gateway.stored_responses.stored_response import StoredResponse
 from producers.contract import Done
 
@@ -50,7 +50,7 @@ class ResponsesEndpoint(CompletionEndpoint):
         try:
             store = self._gateway.responses
             known = {name: await store.get(caller.tenant, name) for name in names}
-        except StoreUnavailableError:
+        except ResponseStoreAwayError:
             return store_away()
         previous = body.get(_PREVIOUS)
         if previous is None:
@@ -70,7 +70,7 @@ class ResponsesEndpoint(CompletionEndpoint):
         name = response_id(request.id)
         try:
             await self._gateway.responses.put(caller.tenant, name, queued, first=True)
-        except StoreUnavailableError:
+        except ResponseStoreAwayError:
             return store_away()
         return None
 

@@ -19,7 +19,7 @@ from gateway.openai_responses.dialect import OpenAIResponses
 from gateway.openai_responses.keeping import kept_context
 from gateway.openai_responses.response import failed_response
 from gateway.openai_responses.stream import ResponsesStream
-from gateway.stored_responses.store import StoreUnavailableError
+from gateway.stored_responses.store import ResponseStoreAwayError
 from gateway.stored_responses.stored_response import StoredResponse
 from producers.contract import Done, codec
 from producers.kafka.broker import PublishFailedError
@@ -51,7 +51,7 @@ class StoredResponseEndpoint:
         connection.info.route = "responses"
         try:
             answer = await self._answer(connection, scope["path_params"])
-        except StoreUnavailableError:
+        except ResponseStoreAwayError:
             answer = store_away()
         except PublishFailedError:
             words = "the queue doesn't take the cancellation now: try again in a moment"

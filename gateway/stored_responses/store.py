@@ -26,12 +26,12 @@ _RULES: Final = BreakerRules(
 )
 
 
-class StoreUnavailableError(Exception):
+class ResponseStoreAwayError(Exception):
     """The store doesn't answer, so nobody knows what is in it."""
 
 
 class ResponseStore(Protocol):
-    """Keeps responses. Every method may raise StoreUnavailableError."""
+    """Keeps responses. Every method may raise ResponseStoreAwayError."""
 
     async def get(self, tenant: str, response_id: str) -> StoredResponse | None:
         """The tenant's response; None where it has none of that id, or none any more."""
@@ -81,14 +81,14 @@ class RedisResponseStore:
     async def _guarded(self, command: Callable[[], Awaitable[_T]]) -> _T:
         permit = self._breaker.admit(time.monotonic())
         if isinstance(permit, BreakerRefused):
-            raise StoreUnavailableError
+            raise ResponseStoreAwayError
         signal: BreakerSignal = Ignored()
         try:
             answer = await command()
             signal = Succeeded()
         except REDIS_UNAVAILABLE:
             signal = CallFailure()
-            raise StoreUnavailableError from None
+            raise ResponseStoreAwayError from None
         finally:
             self._breaker.report(permit, signal, time.monotonic())
         return answer

@@ -20,7 +20,7 @@ from gateway.serve.app import gateway_application
 from gateway.serve.http_protocol import http_protocol
 from gateway.stored_requests.index import Place
 from gateway.stored_requests.store import ReadRecord, StoredRequests
-from gateway.stored_responses.store import StoreUnavailableError
+from gateway.stored_responses.store import ResponseStoreAwayError
 from gateway.stored_responses.stored_response import StoredResponse, from_text, to_text
 from producers.contract import topics
 from producers.kafka.broker import Record
@@ -63,7 +63,7 @@ class MemoryResponses:
 
     def _reach(self) -> None:
         if self.away:
-            raise StoreUnavailableError
+            raise ResponseStoreAwayError
 
 
 @dataclass
