@@ -58,7 +58,8 @@ mutants: $(READY) ## mutation tests of plan, breaker, watermark, limits and outc
 	$(NICE) $(BIN)/python -m dev.mutants
 
 FUZZ ?= --count 100000 --seed 1
-fuzz: $(READY)   ## damaged streams of every dialect against the laws of reading (FUZZ="--count 1000000")
+fuzz: $(READY)   ## every reader of foreign bytes, and damaged streams by their laws (FUZZ="--count 1000000")
+	$(NICE) $(BIN)/python -m dev.fuzz_readers $(FUZZ)
 	$(NICE) $(BIN)/python -m dev.fuzz_streams $(FUZZ)
 
 fmt: $(READY)    ## format, and mend what the linter can mend

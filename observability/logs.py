@@ -72,6 +72,8 @@ def start_logging(level: str = "INFO", *, content: bool = False, out: TextIO = s
     )
     heard = logging.DEBUG if level == "DEBUG" else logging.WARNING
     logging.basicConfig(handlers=[handler], level=heard, force=True)
+    # it quotes each member of a sender's tracestate that it can't read
+    logging.getLogger("opentelemetry.trace.span").setLevel(logging.ERROR)
 
 
 _ENCODE: Final = json.JSONEncoder(default=repr).encode

@@ -13,6 +13,8 @@ from pydantic_core import from_json, to_json
 from producers.contract import Usage
 
 _VERSION: Final = 1
+_MOST: Final = 2**53
+"""Of any number in an entry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +65,24 @@ def decode_entry(raw: bytes) -> CacheEntry | None:
         if fields.pop("v") != _VERSION:
             return None
         cost = fields.pop("cost_micro_usd")
-        return CacheEntry(cost_micro_usd=None if cost is None else Decimal(cost), **fields)
+        entry = CacheEntry(cost_micro_usd=None if cost is None else Decimal(cost), **fields)
+        return entry if _is_sound(entry) else None
     except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError):
         return None
+
+
+def _is_sound(entry: CacheEntry) -> bool:
+    """Whether the fields are what they should be: whoever reaches Redis may have written them."""
+    counts = (entry.kept_ms, entry.fresh_until_ms, *entry.usage.values())
+    return (
+        all(type(count) is int and 0 <= count < _MOST for count in counts)
+        and type(entry.exact) is str
+        and type(entry.epoch) is str
+        and isinstance(entry.text, str | None)
+        and isinstance(entry.sketch, str | None)
+        and isinstance(entry.body, dict)
+        and (entry.cost_micro_usd is None or 0 <= entry.cost_micro_usd < _MOST)
+    )
 
 
 def entry_usage(entry: CacheEntry) -> Usage:

@@ -50,6 +50,8 @@ _MOST: Final = 200
 """Claims of each kind that are looked up, which bounds what a hostile answer can cost."""
 _SMALL: Final = 10
 """Whole numbers up to here count things and number lists."""
+_SMALL_DIGITS: Final = 4
+"""Thousands of digits are no number that int() takes."""
 
 
 class ContextIndex:
@@ -141,4 +143,4 @@ def _nouns_are_capitalised(text: str) -> bool:
 
 
 def _is_small(number: str) -> bool:
-    return number.isdigit() and int(number) <= _SMALL
+    return number.isdigit() and len(number) <= _SMALL_DIGITS and int(number) <= _SMALL

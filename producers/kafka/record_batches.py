@@ -85,7 +85,12 @@ class Batches:
         self._at = end
         magic = data[_MAGIC_AT]
         if magic < _HEADERS_SINCE:
-            return LegacyBatch(data, magic, self.partition)
+            try:
+                return LegacyBatch(data, magic, self.partition)
+            except SystemError as error:
+                raise CorruptRecordException(f"a batch of {self.partition}: {error}") from error
+        if len(data) < _BODY_AT:
+            raise CorruptRecordException(f"a batch of {self.partition} is shorter than its head")
         return Batch(data, self.partition)
 
     def _end(self) -> int | None:
@@ -168,7 +173,12 @@ class LegacyBatch:
             reason = f"its batch is left out: {error}"
             yield _stand_in(offset, 0, 0, b"", self._partition, reason)
             return
-        yield from self._batch
+        try:
+            yield from self._batch
+        except Exception as error:  # noqa: BLE001 what C code stumbles over, others wait behind
+            # in the place of the last one, so that the position moves past the batch
+            reason = f"the rest of its batch is left out: {type(error).__name__}"
+            yield _stand_in(self._batch.next_offset - 1, 0, 0, b"", self._partition, reason)
 
     def _compressed(self) -> bytes:
         """The value of the record that holds the others. Raises struct.error."""

@@ -72,7 +72,8 @@ def read_yaml(text: str) -> YamlDocument | UnreadableYaml:
         return UnreadableYaml(None, "not usable: nested too deeply", "write it flat")
     try:
         return _load(text)
-    except (YAMLError, ValueError, RecursionError) as error:
+    except (YAMLError, ValueError, TypeError, RecursionError) as error:
+        # TypeError: a key that is a list
         return _refusal(error)
 
 

@@ -1,0 +1,181 @@
+"""Readers of what providers, callers over HTTP, Redis and issuers of tokens send."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any, Final
+
+from pydantic import TypeAdapter, ValidationError
+
+from cache.storage.entry import decode_entry, entry_usage
+from dev.fuzz_readers.corpus import headers_in
+from gateway.anthropic_messages.request import read_messages_request
+from gateway.demands.routing_demands import routing_demands
+from gateway.errors.api_error import ApiError
+from gateway.exchanges.submissions import parse_json
+from gateway.openai_chat.request import read_chat_request
+from observability.grounding.groundedness import context_support, read_verdict
+from observability.logs import without_secrets
+from observability.terminal import cell, plain, readable_json
+from producers.contract import ChatBody, Usage
+from runtime.identity import KeySetError
+from runtime.identity.tokens.key_set import KeySet, parse_jwks, parse_shared_keys
+from runtime.identity.tokens.signature import signed_claims
+from workers.health.shared_state import BreakerNews
+from workers.health.status_report import WorkerReport
+from workers.providers.anthropic.request import AnthropicDialect
+from workers.providers.base.dialect import MALFORMED, Answer, Dialect
+from workers.providers.base.token_counts import plausible
+from workers.providers.bedrock.request import BedrockDialect
+from workers.providers.errors.classification import classify_error, error_of_response
+from workers.providers.errors.rate_limit_headers import rate_limits, wait_hint
+from workers.providers.openai.request import OpenAiDialect
+from workers.providers.response_reading import short_headers, whole_deltas
+from workers.tokens.estimate import estimated_usage
+
+_NOW: Final = datetime(2026, 11, 26, tzinfo=UTC)
+_DIALECTS: Final[tuple[Dialect, ...]] = (OpenAiDialect(), AnthropicDialect(), BedrockDialect())
+_BODY: Final = ChatBody.model_validate({"messages": [{"role": "user", "content": "hi"}]})
+_NEWS: Final[TypeAdapter[BreakerNews]] = TypeAdapter(BreakerNews)
+_ALGORITHMS: Final = ("HS256", "RS256", "ES256", "EdDSA")
+_CONTEXT: Final = "Ada Lovelace wrote 42 notes in 1843. They were 3.5 times as long as the memoir."
+
+
+def read_answer(data: bytes) -> None:
+    """Worker: the body of a 200 response, by each dialect."""
+    for dialect in _DIALECTS:
+        try:
+            answer = dialect.decode_answer(data)
+        except (*MALFORMED, RecursionError):
+            continue
+        if isinstance(answer, Answer):
+            whole_deltas(answer.body)
+            plausible(answer.usage, 100_000)
+            estimated_usage(_BODY, answer.body)
+
+
+def read_stream(data: bytes) -> None:
+    """Worker: a streamed response, in two pieces, by each dialect."""
+    for dialect in _DIALECTS:
+        reader = dialect.stream_reader()
+        try:
+            for piece in (data[: len(data) // 2], data[len(data) // 2 :]):
+                list(reader.feed(piece))
+            list(reader.close())
+            reader.result()
+        except (*MALFORMED, RecursionError):
+            continue
+
+
+def read_error(data: bytes) -> None:
+    """Worker: a response that isn't a 200: headers up to an empty line, then the body."""
+    head, _, body = data.partition(b"\n\n")
+    headers = short_headers(
+        {name.lower(): (value or b"").decode("latin-1") for name, value in headers_in(head)}
+    )
+    for status in (200, 400, 429, 500, 529):
+        report = error_of_response(status, body, headers)
+        classify_error(report, headers, _NOW)
+    rate_limits(headers, _NOW)
+    wait_hint(headers, report.message, _NOW)
+
+
+def read_chat_call(data: bytes) -> None:
+    """Gateway: the body of OpenAI's dialect."""
+    _called(data, read_chat_request)
+
+
+def read_messages_call(data: bytes) -> None:
+    """Gateway: the body of Anthropic's dialect."""
+    _called(data, read_messages_request)
+
+
+def _called(data: bytes, read: Any) -> None:  # noqa: ANN401 either dialect's
+    body = parse_json(data)
+    if isinstance(body, ApiError):
+        return
+    call = read(body)
+    if not isinstance(call, ApiError):
+        routing_demands({}, body.get("switchgear"))
+        try:
+            ChatBody.model_validate(call.body)
+        except ValidationError:
+            return
+
+
+def read_demands(data: bytes) -> None:
+    """Gateway: the headers that steer a request."""
+    headers = {name.lower(): (value or b"").decode("latin-1") for name, value in headers_in(data)}
+    routing_demands(headers, None)
+
+
+def read_news(data: bytes) -> None:
+    """Worker: a message on the breakers' Redis channel."""
+    try:
+        _NEWS.validate_json(data)
+    except ValidationError:
+        return
+
+
+def read_report(data: bytes) -> None:
+    """Command `fleet`: what a worker says of itself in Redis."""
+    try:
+        WorkerReport.model_validate_json(data)
+    except ValidationError:
+        return
+
+
+def read_cache_entry(data: bytes) -> None:
+    """Worker: an entry of the cache in Redis, as it is served."""
+    entry = decode_entry(data)
+    if entry is not None:
+        entry_usage(entry)
+        entry.age_s(1_790_000_000_000)
+
+
+def read_token(data: bytes) -> None:
+    """Router and gateway: a signed token."""
+    signed_claims(data, _keys())
+
+
+@cache
+def _keys() -> KeySet:
+    return parse_shared_keys("one:" + "k" * 40, ("HS256",))
+
+
+def read_key_set(data: bytes) -> None:
+    """Router and gateway: the keys that an issuer publishes."""
+    try:
+        parse_jwks(data, _ALGORITHMS)
+    except KeySetError:
+        return
+
+
+def read_text(data: bytes) -> None:
+    """Operators' output and the grounding of an answer: any text."""
+    text = data.decode("utf-8", "surrogateescape")
+    without_secrets(text)
+    plain(text)
+    cell(text)
+    readable_json({"shown": text, "usage": Usage().model_dump()})
+    answer = data.decode("utf-8", "replace")
+    context_support(answer, _CONTEXT)
+    read_verdict(answer, _CONTEXT)
+    json.dumps(answer)
+
+
+PROVIDER_READERS: Final[Mapping[str, Any]] = {
+    "answer": read_answer,
+    "stream": read_stream,
+    "error": read_error,
+    "chat_call": read_chat_call,
+    "messages_call": read_messages_call,
+    "demands": read_demands,
+    "breaker_news": read_news,
+    "worker_report": read_report,
+    "cache_entry": read_cache_entry,
+    "token": read_token,
+    "key_set": read_key_set,
+    "text": read_text,
+}

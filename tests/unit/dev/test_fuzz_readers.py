@@ -1,0 +1,50 @@
+"""Every reader of foreign bytes over some mutations of its corpus; `make fuzz` takes more."""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dev.fuzz_readers import corpus
+from dev.fuzz_readers.readers import READERS
+from dev.fuzz_readers.running import Reader, input_of, run
+
+INPUTS = 150
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    logging.disable()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+    logging.disable(logging.NOTSET)
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_no_input_breaks_a_reader_or_holds_it_up(name: str) -> None:
+    tally = run(READERS[name], 7, range(INPUTS))
+    assert tally.findings == []
+    assert tally.inputs == INPUTS
+
+
+def test_each_folder_of_the_corpus_has_its_reader() -> None:
+    folders = {path.name for path in (Path(corpus.__file__).parent / "corpus").iterdir()}
+    assert folders == READERS.keys()
+
+
+def test_a_crash_and_a_stall_are_found_and_can_be_repeated() -> None:
+    def read(data: bytes) -> None:
+        if b"x" in data:
+            raise KeyError(data)
+        if len(data) > 50:
+            sum(range(3_000_000))
+
+    reader = Reader("guilty", read, [b"y" * 10], most_s=0.02)
+    tally = run(reader, 1, range(600))
+    assert tally.crashes > 0
+    assert tally.stalls > 0
+    seed, number = tally.findings[0].split(":")[0].split()[1:]
+    assert input_of(reader, int(seed), int(number)) == input_of(reader, int(seed), int(number))
