@@ -3,9 +3,9 @@ r"""Training of the cache's recogniser, measured on questions that it has never 
     python -m dev.train_recogniser
     python -m dev.train_recogniser --questions mine.jsonl --output var/recogniser.npz
 
-The figures are those of a model that has seen neither the test set's templates nor its slots'
-words, with thresholds from the cross-validation of the rest. The file holds the model fitted to all
-questions, with thresholds from the cross-validation of all.
+Of templates, the figures are those of models that have not seen the question's template; of another
+hand, those of a model that has seen none of its questions. The thresholds come from the first. The
+file holds the model fitted to all questions.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -23,37 +24,38 @@ from scipy.sparse import csr_matrix, hstack
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
-from cache.identity.question_concepts import (
-    Lexicon,
-    concept_features,
-    concept_width,
-    lexicon_of,
-)
+from cache.identity.question_concepts import Lexicon, concept_features, concept_width, lexicon_of
 from cache.identity.question_features import (
     BITS,
     LANGUAGE_BITS,
     fold,
-    kind_features,
-    language_features,
+    neighbour_buckets,
+    word_buckets,
+    word_hashes,
+    words_of,
 )
-from cache.identity.recogniser import KINDS, RECOGNISER_FORMAT, Recogniser, read_recogniser
+from cache.identity.recogniser import KINDS, RECOGNISER_FORMAT, Recognition, read_recogniser
 from dev.recogniser.questions import FILE, HERE
 
 Array: TypeAlias = NDArray[Any]
 Row: TypeAlias = dict[str, str]
+Points: TypeAlias = dict[str, tuple[float, float]]
+Judged: TypeAlias = tuple[Row, Recognition]
 
 FOLDS: Final = 3
-STRENGTH: Final = 8.0
-CONCEPT_SCALE: Final = 3.0
+STRENGTH: Final = 0.7
+LEAST_USES: Final = 3
+"""Of a feature, in questions: rarer ones teach nothing that holds for others."""
+CONCEPT_SCALE: Final = 6.0
 """How much less than those of n-grams the weights of concepts are held down."""
 LEXICON: Final = HERE / "concepts.txt"
 LANGUAGE_STRENGTH: Final = 30.0
-DOUBT_MISSES: Final = 0.005
-"""Of bound questions, the share that may lie below the threshold of doubt."""
-REFUSED: Final = 0.03
-"""Of timeless questions, the share that may lie above the threshold of refusal."""
-DOUBT_BOUNDS: Final = (0.5, 0.6)
-REFUSE_BOUNDS: Final = (0.4, 0.9)
+REFUSED: Final = 0.08
+"""Of timeless questions of unseen templates, the share that may lie above the threshold."""
+REFUSED_OR_DOUBTED: Final = 0.14
+"""The same for the threshold of doubt."""
+REFUSE_BOUNDS: Final = (0.4, 0.7)
+DOUBT_BOUNDS: Final = (0.25, 0.5)
 OTHER: Final = "other"
 
 
@@ -76,41 +78,73 @@ def other_languages() -> list[Row]:
 
 
 def kind_matrix(rows: Sequence[Row]) -> csr_matrix:
-    """One row a text: its characters, its words, its concepts, each of their own length."""
-    lexicon, names = read_lexicon()
-    folded = [fold(row["text"]) for row in rows]
-    parts = [kind_features(text) for text in folded]
-    blocks = [_rows([part[at] for part in parts], 1 << BITS) for at in (0, 1)]
+    """One row a text: its characters, its neighbouring words, its concepts, each of length 1."""
+    lexicon = read_lexicon()
+    texts = [words_of(fold(row["text"])) for row in rows]
+    meanings = {word: lexicon.concepts_of(word) for text in texts for word in text}
     concepts = [
-        concept_features(text, (row["language"],), lexicon, len(names))
-        for text, row in zip(folded, rows, strict=True)
+        concept_features(
+            text, [meanings[word] for word in text], (row["language"],), len(lexicon.names)
+        )
+        for text, row in zip(texts, rows, strict=True)
     ]
-    blocks.append(_rows(concepts, concept_width(len(names))) * CONCEPT_SCALE)
+    chars = [_kept(word_buckets(text)[0]) for text in texts]
+    beside = [neighbour_buckets(word_hashes(text)).ravel() for text in texts]
+    blocks = [
+        _rows(chars, 1 << BITS),
+        _rows(beside, 1 << BITS),
+        _rows(concepts, concept_width(len(lexicon.names))) * CONCEPT_SCALE,
+    ]
     return csr_matrix(hstack(blocks, format="csr"))
 
 
-def read_lexicon() -> tuple[Lexicon, tuple[str, ...]]:
-    """The words of the concepts, and their names."""
+def read_lexicon() -> Lexicon:
+    """The words of the concepts."""
     return lexicon_of(LEXICON.read_text().splitlines())
 
 
 def language_matrix(texts: Sequence[str]) -> csr_matrix:
     """One row a text, of length 1."""
-    return _rows([language_features(fold(text)) for text in texts], 1 << LANGUAGE_BITS)
+    words = [words_of(fold(text)) for text in texts]
+    return _rows([_kept(word_buckets(text)[2]) for text in words], 1 << LANGUAGE_BITS)
+
+
+def _kept(buckets: Array) -> Array:
+    return buckets[buckets >= 0]
 
 
 def _rows(buckets: list[Array], width: int) -> csr_matrix:
     sizes = np.array([len(row) for row in buckets])
     starts = np.concatenate([[0], np.cumsum(sizes)])
     values = np.repeat(1 / np.sqrt(np.maximum(1, sizes)), sizes).astype(np.float32)
-    return csr_matrix((values, np.concatenate(buckets), starts), shape=(len(buckets), width))
+    made = csr_matrix((values, np.concatenate(buckets), starts), shape=(len(buckets), width))
+    made.sum_duplicates()
+    return made
 
 
-def fit_kinds(rows: csr_matrix, kinds: Array, weights: Array) -> LogisticRegression:
-    """The classifier of kinds."""
-    model = LogisticRegression(C=STRENGTH, max_iter=120, tol=3e-3)
+@dataclass(frozen=True, slots=True)
+class KindModel:
+    """A classifier of kinds. coefficients: by feature, by kind."""
+
+    coefficients: Array
+    bias: Array
+
+    def shares(self, rows: csr_matrix) -> Array:
+        """Probabilities of `KINDS`, one row a text."""
+        scores = rows @ self.coefficients + self.bias
+        raised = np.exp(scores - scores.max(axis=1, keepdims=True))
+        return np.asarray(raised / raised.sum(axis=1, keepdims=True))
+
+
+def fit_kinds(rows: csr_matrix, kinds: Array, weights: Array) -> KindModel:
+    """The classifier of kinds, of features that more than a few questions have."""
+    is_used = rows.getnnz(axis=0) >= LEAST_USES
+    model = LogisticRegression(C=STRENGTH, max_iter=80, tol=3e-3)
     with threadpool_limits(1):
-        return model.fit(rows, kinds, sample_weight=weights)
+        model.fit(rows[:, is_used], kinds, sample_weight=weights)
+    coefficients = np.zeros((rows.shape[1], len(KINDS)))
+    coefficients[is_used] = model.coef_.T
+    return KindModel(coefficients, model.intercept_)
 
 
 def example_weights(rows: Sequence[Row]) -> Array:
@@ -131,48 +165,45 @@ def out_of_fold(rows: csr_matrix, kinds: Array, weights: Array, templates: Seque
     for held in range(FOLDS):
         rest = fold_of != held
         model = fit_kinds(rows[rest], kinds[rest], weights[rest])
-        shares[~rest] = model.predict_proba(rows[~rest])
+        shares[~rest] = model.shares(rows[~rest])
     return shares
 
 
-def thresholds(
-    languages: Array, kinds: Array, shares: Array, names: Sequence[str]
-) -> dict[str, tuple[float, float]]:
+def thresholds(languages: Array, kinds: Array, shares: Array, names: Sequence[str]) -> Points:
     """By language: from which probability on in doubt, and from which on refused."""
     bound = 1 - shares[:, 0]
     points = {}
     for name in names:
         mine = languages == name
-        timeless, others = bound[mine & (kinds == 0)], bound[mine & (kinds > 0)]
-        doubt = float(np.clip(np.quantile(others, DOUBT_MISSES), *DOUBT_BOUNDS))
+        timeless = bound[mine & (kinds == 0)]
+        doubt = float(np.clip(np.quantile(timeless, 1 - REFUSED_OR_DOUBTED), *DOUBT_BOUNDS))
         refuse = float(np.clip(np.quantile(timeless, 1 - REFUSED), *REFUSE_BOUNDS))
         points[name] = (min(doubt, refuse), refuse)
     return points
 
 
 def file_parts(
-    model: LogisticRegression,
+    model: KindModel,
     language_model: LogisticRegression,
     points: Mapping[str, tuple[float, float]],
 ) -> dict[str, Array]:
     """What `read_recogniser` reads: weights in 8 bits."""
     width = 1 << BITS
-    chars, words, concepts = np.split(model.coef_.T, [width, 2 * width])
+    chars, beside, concepts = np.split(model.coefficients, [width, 2 * width])
     language_weights, language_scale = _in_8_bits(language_model.coef_.T)
-    (chars8, chars_scale), (words8, words_scale) = _in_8_bits(chars), _in_8_bits(words)
+    (chars8, chars_scale), (beside8, beside_scale) = _in_8_bits(chars), _in_8_bits(beside)
     names = [str(name) for name in language_model.classes_]
     order = [*(at for at, name in enumerate(names) if name != OTHER), names.index(OTHER)]
     return {
         "format": np.array(RECOGNISER_FORMAT),
         "chars": chars8,
-        "words": words8,
-        "scales": np.array([chars_scale, words_scale], dtype=np.float64),
-        "concepts": (concepts * CONCEPT_SCALE).astype(np.float32),
+        "neighbours": beside8,
+        "scales": np.array([chars_scale, beside_scale, language_scale], dtype=np.float64),
+        "concepts": (concepts * CONCEPT_SCALE).astype(np.float16),
         "lexicon": np.array(LEXICON.read_text().splitlines()),
-        "bias": model.intercept_.astype(np.float32),
+        "bias": model.bias.astype(np.float32),
         "languages": np.array([names[at] for at in order]),
         "language_weights": language_weights[:, order],
-        "language_scale": np.array(language_scale),
         "language_bias": language_model.intercept_[order].astype(np.float32),
         "thresholds": np.array([points[names[at]] for at in order[:-1]], dtype=np.float64),
     }
@@ -183,30 +214,21 @@ def _in_8_bits(weights: Array) -> tuple[Array, float]:
     return np.round(weights / scale).astype(np.int8), scale
 
 
-def train(rows: list[Row], others: list[Row]) -> tuple[Recogniser, dict[str, Array]]:
-    """The recogniser of these questions, with thresholds from their cross-validation."""
-    matrix, kinds = kind_matrix(rows), np.array([KINDS.index(row["kind"]) for row in rows])
-    weights, templates = example_weights(rows), [row["template"] for row in rows]
-    languages = np.array([row["language"] for row in rows])
-    shares = out_of_fold(matrix, kinds, weights, templates)
-    points = thresholds(languages, kinds, shares, sorted(set(languages.tolist())))
-    both = rows + others
-    in_language = language_matrix([row["text"] for row in both])
-    names = np.array([row["language"] for row in both])
+def fit_languages(rows: Sequence[Row]) -> LogisticRegression:
+    """The classifier of languages."""
+    names = np.array([row["language"] for row in rows])
+    matrix = language_matrix([row["text"] for row in rows])
     frequent = np.where(names == OTHER, 4.0, 1.0)
     with threadpool_limits(1):
-        speech = LogisticRegression(C=LANGUAGE_STRENGTH, max_iter=300, tol=1e-3).fit(
-            in_language, names, sample_weight=frequent
+        return LogisticRegression(C=LANGUAGE_STRENGTH, max_iter=100, tol=3e-3).fit(
+            matrix, names, sample_weight=frequent
         )
-    parts = file_parts(fit_kinds(matrix, kinds, weights), speech, points)
-    return read_recogniser(parts), parts
 
 
-def figures(model: Recogniser, rows: Sequence[Row]) -> dict[str, dict[str, float]]:
-    """By language: shares recognised, in doubt and refused; `all` adds them up."""
+def figures(seen: Sequence[Judged]) -> dict[str, dict[str, float]]:
+    """By language: shares refused and in doubt; `all` adds them up."""
     table: dict[str, dict[str, float]] = {}
-    seen = [(row, model.recognise(row["text"])) for row in rows]
-    for name in [*sorted({row["language"] for row in rows}), "all"]:
+    for name in [*sorted({row["language"] for row, _ in seen}), "all"]:
         mine = [(row, it) for row, it in seen if name in ("all", row["language"])]
         line: dict[str, float] = {"questions": len(mine)}
         for kind in KINDS:
@@ -236,6 +258,14 @@ def markdown(table: Mapping[str, Mapping[str, float]]) -> str:
     return "\n".join(lines)
 
 
+def judged_apart(rows: Sequence[Row], shares: Array, points: Points) -> list[Judged]:
+    """Verdicts of models that have not seen the question's template, in its own language."""
+    return [
+        (row, Recognition(tuple(mine), row["language"], *points[row["language"]]))
+        for row, mine in zip(rows, shares.tolist(), strict=True)
+    ]
+
+
 def main() -> None:
     """Trains, measures, writes the model and the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -244,12 +274,23 @@ def main() -> None:
     parser.add_argument("--figures", type=Path, default=Path("bench/results/recogniser.json"))
     options = parser.parse_args()
     began, rows, others = time.monotonic(), read_questions(options.questions), other_languages()
-    seen = [row for row in rows if row["split"] != "test"]
-    unseen = [row for row in rows if row["split"] == "test"]
-    model, _ = train(seen, [row for row in others if row["split"] != "test"])
+    matrix, kinds = kind_matrix(rows), np.array([KINDS.index(row["kind"]) for row in rows])
+    is_seen = np.array([row["template"][0] != "h" for row in rows])
+    seen = [row for row, mine in zip(rows, is_seen, strict=True) if mine]
+    weights = example_weights(seen)
+    shares = out_of_fold(
+        matrix[is_seen], kinds[is_seen], weights, [row["template"] for row in seen]
+    )
+    languages = np.array([row["language"] for row in seen])
+    points = thresholds(languages, kinds[is_seen], shares, sorted(set(languages.tolist())))
+    speech = fit_languages(seen + [row for row in others if row["split"] != "test"])
+    model = read_recogniser(
+        file_parts(fit_kinds(matrix[is_seen], kinds[is_seen], weights), speech, points)
+    )
+    hand = [row for row in rows if row["template"][0] == "h"]
     table = {
-        "templates": figures(model, [row for row in unseen if row["template"][0] == "t"]),
-        "another hand": figures(model, [row for row in unseen if row["template"][0] == "h"]),
+        "templates": figures(judged_apart(seen, shares, points)),
+        "another hand": figures([(row, model.recognise(row["text"])) for row in hand]),
     }
     foreign = [model.recognise(row["text"]) for row in others if row["split"] == "test"]
     print(f"other languages kept out: {_share(it.language is None for it in foreign):.1%}")
@@ -257,10 +298,10 @@ def main() -> None:
         print(f"\n{name}\n{markdown(part)}")
     options.figures.parent.mkdir(parents=True, exist_ok=True)
     options.figures.write_text(json.dumps(table, indent=1) + "\n")
-    final, trained = train(rows, others)
-    parts: dict[str, Any] = dict(trained)
+    final = fit_kinds(matrix, kinds, example_weights(rows))
+    parts: dict[str, Any] = dict(file_parts(final, speech, points))
     np.savez_compressed(options.output, **parts)
-    print(dict(final.thresholds))
+    print(points)
     print(f"{options.output}: {options.output.stat().st_size / 1e3:.0f} kB", end="; ")
     print(f"{time.monotonic() - began:.0f} s")
 

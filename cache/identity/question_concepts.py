@@ -4,8 +4,9 @@ A word of the lexicon stands for a concept in one language: "today", "heute" and
 What the recogniser learns of a concept in one language thus holds for the others.
 """
 
-from collections.abc import Iterable, Mapping
-from itertools import combinations
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -13,33 +14,92 @@ from numpy.typing import NDArray
 
 from cache.identity.question_features import fold
 
-Lexicon: TypeAlias = Mapping[str, Mapping[str, tuple[int, ...]]]
-"""By language: the concepts of a folded word or phrase; `word*` stands for all that begin so."""
+Ids: TypeAlias = tuple[int, ...]
 
-WITHOUT_SPACES: Final = frozenset({"ja", "zh"})
-LONGEST_PHRASE: Final = 4
+UNSPACED: Final = frozenset({"ja", "zh"})
 LONGEST_STEM: Final = 14
+LONGEST_ENDING: Final = 7
 _SIGNS: Final = ("§", "¤", "¥", "0", ":")
 """In a folded text: a quotation, code, a year, another number, a colon."""
 _LENGTHS: Final = (1, 2, 3, 5, 8, 13, 30)
-"""Of words; of three characters in languages that are written without spaces."""
+"""Of words; a character of an unspaced script is a third of one."""
 _ARABIC_PREFIXES: Final = ("وال", "بال", "لل", "ال", "و", "ف", "ب", "ل", "ك")
 _ELISIONS: Final = ("l'", "d'", "j'", "m'", "t'", "s'", "qu'", "dell'", "all'", "un'", "c'", "n'")
 
 
-def lexicon_of(lines: Iterable[str]) -> tuple[Lexicon, tuple[str, ...]]:
-    """The lexicon and its concepts' names, of lines such as `now.de: heut*|jetzt`."""
-    lexicon: dict[str, dict[str, tuple[int, ...]]] = {}
+@dataclass(frozen=True, slots=True)
+class WordConcepts:
+    """What one word means, and which phrases it may begin, by language."""
+
+    own: dict[str, Ids]
+    phrases: dict[str, tuple[tuple[int, str, Ids], ...]]
+    """Each with its number of words, and its words."""
+
+
+NO_CONCEPTS: Final = WordConcepts({}, {})
+
+
+@dataclass(frozen=True, slots=True)
+class Lexicon:
+    """The words of the concepts, folded."""
+
+    names: tuple[str, ...]
+    words: dict[str, dict[str, Ids]]
+    """By word, then by language."""
+    stems: dict[str, dict[str, Ids]]
+    """The same for all words that begin so."""
+    endings: dict[str, dict[str, Ids]]
+    """The same for all longer words that end so."""
+    phrases: dict[str, dict[str, tuple[tuple[int, str, Ids], ...]]]
+    """By a phrase's first word, then by language."""
+
+    def concepts_of(self, word: str) -> WordConcepts:
+        """Of one folded word."""
+        own: dict[str, set[int]] = {}
+        phrases: dict[str, list[tuple[int, str, Ids]]] = {}
+        for form in _forms(word):
+            entries = [self.words.get(form)]
+            longest = min(len(form), LONGEST_STEM)
+            shortest = max(len(form) - LONGEST_ENDING, 2)
+            entries += [self.endings.get(form[at:]) for at in range(shortest, len(form))]
+            entries += [self.stems.get(form[:size]) for size in range(2, longest + 1)]
+            for language, ids in (item for entry in entries if entry for item in entry.items()):
+                own.setdefault(language, set()).update(ids)
+            # a phrase is compared by the words after its first, which may have lost an article
+            for language, found in self.phrases.get(form, {}).items():
+                phrases.setdefault(language, []).extend(found)
+        if not own and not phrases:
+            return NO_CONCEPTS
+        return WordConcepts(
+            {language: tuple(sorted(ids)) for language, ids in own.items()},
+            {language: tuple(found) for language, found in phrases.items()},
+        )
+
+
+def lexicon_of(lines: Iterable[str]) -> Lexicon:
+    """The lexicon of lines such as `now.de: heut*|jetzt` or `my.tr: *imiz`."""
     names: dict[str, int] = {}
+    words: dict[str, dict[str, Ids]] = {}
+    stems: dict[str, dict[str, Ids]] = {}
+    endings: dict[str, dict[str, Ids]] = {}
+    phrases: dict[str, dict[str, tuple[tuple[int, str, Ids], ...]]] = {}
     for line in lines:
-        head, phrases = line.split(": ", 1)
+        head, listed = line.split(": ", 1)
         name, language = head.split(".")
         number = names.setdefault(name, len(names))
-        words = lexicon.setdefault(language, {})
-        for phrase in phrases.strip().split("|"):
-            stem = fold(phrase) + ("*" if phrase.endswith("*") else "")
-            words[stem] = tuple(sorted({*words.get(stem, ()), number}))
-    return lexicon, tuple(names)
+        for phrase in listed.strip().split("|"):
+            folded = fold(phrase)
+            first, *rest = folded.split(" ")
+            if rest:
+                mine = phrases.setdefault(first, {})
+                entry = (len(rest), " ".join(rest), (number,))
+                mine[language] = (*mine.get(language, ()), entry)
+            else:
+                table = stems if phrase.endswith("*") else words
+                table = endings if phrase.startswith("*") else table
+                by_language = table.setdefault(folded, {})
+                by_language[language] = (*by_language.get(language, ()), number)
+    return Lexicon(tuple(names), words, stems, endings, phrases)
 
 
 def concept_width(concepts: int) -> int:
@@ -49,44 +109,43 @@ def concept_width(concepts: int) -> int:
 
 
 def concept_features(
-    folded: str, languages: tuple[str, ...], lexicon: Lexicon, concepts: int
+    words: Sequence[str],
+    meanings: Sequence[WordConcepts],
+    languages: tuple[str, ...],
+    concepts: int,
 ) -> NDArray[np.int64]:
-    """Numbers of the features of a folded text. languages: whose words count."""
-    dense = bool(WITHOUT_SPACES & {*languages[:1]})
-    length = len(folded) / 3 if dense else folded.count(" ") + 1
-    phrases = set(_in_characters(folded) if dense else _in_words(folded))
-    known = [lexicon[language] for language in languages if language in lexicon]
-    seen = {number for words in known for phrase in phrases for number in words.get(phrase, ())}
-    seen |= {concepts + at for at, sign in enumerate(_SIGNS) if sign in folded}
+    """Numbers of the features of folded words. languages: whose words count."""
+    seen: set[int] = set()
+    for at, meaning in enumerate(meanings):
+        if meaning is NO_CONCEPTS:
+            continue
+        for language in languages:
+            seen.update(meaning.own.get(language, ()))
+            for size, rest, ids in meaning.phrases.get(language, ()):
+                if " ".join(words[at + 1 : at + 1 + size]) == rest:
+                    seen.update(ids)
+    for at, sign in enumerate(_SIGNS):
+        if sign in words:
+            seen.add(concepts + at)
+    length = len(words) / (3 if languages[0] in UNSPACED else 1)
     seen.add(concepts + len(_SIGNS) + sum(length > limit for limit in _LENGTHS))
     single = concepts + len(_SIGNS) + len(_LENGTHS) + 1
-    ordered = sorted(seen)
-    pairs = [single + high * (high - 1) // 2 + low for low, high in combinations(ordered, 2)]
-    return np.array([*ordered, *pairs], dtype=np.int64)
+    ordered = np.array(sorted(seen), dtype=np.int64)
+    lower, upper = _pairs(len(ordered))
+    low, high = ordered[lower], ordered[upper]
+    return np.concatenate([ordered, single + high * (high - 1) // 2 + low])
 
 
-def _in_words(folded: str) -> Iterable[str]:
-    """Each word, each phrase of up to `LONGEST_PHRASE` words, each beginning of a word."""
-    words = folded.split(" ")
-    for at, word in enumerate(words):
-        for size in range(2, LONGEST_PHRASE + 1):
-            yield " ".join(words[at : at + size])
-        for form in _forms(word):
-            yield form
-            for size in range(2, min(len(form), LONGEST_STEM) + 1):
-                yield form[:size] + "*"
+@lru_cache(maxsize=128)
+def _pairs(count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Places of all pairs of so many features."""
+    lower, upper = np.triu_indices(count, 1)
+    return lower.astype(np.int64), upper.astype(np.int64)
 
 
 def _forms(word: str) -> Iterable[str]:
     """The word, and without what is written together with it."""
     yield word
-    for prefix in _ELISIONS if "'" in word else _ARABIC_PREFIXES:
+    for prefix in _ELISIONS if "'" in word else () if word.isascii() else _ARABIC_PREFIXES:
         if word.startswith(prefix) and len(word) > len(prefix) + 1:
             yield word[len(prefix) :]
-
-
-def _in_characters(folded: str) -> Iterable[str]:
-    """All pieces of the text of up to 8 characters."""
-    for at in range(len(folded)):
-        for size in range(1, 9):
-            yield folded[at : at + size]

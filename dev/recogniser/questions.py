@@ -3,8 +3,9 @@ r"""Labelled questions for the cache's recogniser, expanded from templates in tw
     python -m dev.recogniser.questions --output dev/recogniser/questions.jsonl.gz
 
 A file `questions/<language>.txt` has slots (`{city}=Paris|Rome`), then under `[kind]` one template
-a line, with `(a|b)` for alternatives. `held_out/<language>.txt` has plain questions by another
-hand. A template belongs to one split alone, and the last third of each slot's words to `test`.
+a line, with `(a|b)` for alternatives; `second/<language>.txt` has those of another style: terse,
+colloquial, of business. `held_out/<language>.txt` has plain questions by another hand. A template
+belongs to one split alone, and the last third of each slot's words to `test`.
 """
 
 import argparse
@@ -65,6 +66,8 @@ def questions() -> Iterator[LabelledQuestion]:
     """All of them, the same at each call."""
     for path in sorted((HERE / "questions").glob("*.txt")):
         yield from _of_file(path, "t")
+    for path in sorted((HERE / "second").glob("*.txt")):
+        yield from _of_file(path, "s")
     for path in sorted((HERE / "held_out").glob("*.txt")):
         yield from _of_file(path, "h")
 

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cache.identity.normalisation import canonical
-from cache.identity.question_features import MAX_CHARS, fold
+from cache.identity.question_features import HEAD_CHARS, TAIL_CHARS, fold
+from cache.identity.word_memory import MAX_WORDS
 from cache.semantic.recogniser_file import load_recogniser
 from dev.recogniser.questions import FILE
 from dev.train_recogniser import read_questions
@@ -18,7 +19,6 @@ RECOGNISER = load_recogniser()
 def test_any_text_gets_shares_that_add_up(text: str) -> None:
     recognition = RECOGNISER.recognise(text)
     assert sum(recognition.shares) == pytest.approx(1, abs=1e-4)
-    assert len(fold(text)) <= MAX_CHARS + 1
 
 
 @pytest.mark.parametrize("piece", ['"', "`", "«a", "1 ", "a@", "'", "ا\u064b", "今日", "``` "])
@@ -26,6 +26,22 @@ def test_the_work_is_bounded_for_any_length(piece: str) -> None:
     text, began = piece * (2_000_000 // len(piece)), time.process_time()
     RECOGNISER.recognise(text)
     assert time.process_time() - began < 0.5
+
+
+def test_a_long_text_is_judged_by_its_head_and_tail() -> None:
+    middle = "A neutral sentence about bridges and rivers. " * 200
+    for text in (f"Where is my order? {middle}", f"{middle} Where is my order?"):
+        recognition = RECOGNISER.recognise(text)
+        assert 1 - recognition.share("timeless") >= recognition.refuse
+    assert len(fold("ab " * 10_000)) <= HEAD_CHARS + TAIL_CHARS + 1
+
+
+def test_new_words_do_not_let_the_memory_grow() -> None:
+    before = RECOGNISER.recognise("Where is my order?")
+    for start in range(0, 2 * MAX_WORDS, 200):
+        RECOGNISER.recognise(" ".join(f"x{chr(97 + at % 26)}{start + at:b}" for at in range(200)))
+        assert len(RECOGNISER.memory.places) <= MAX_WORDS
+    assert RECOGNISER.recognise("Where is my order?") == before
 
 
 @given(st.sampled_from(read_questions(FILE)))

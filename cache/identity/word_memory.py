@@ -1,0 +1,88 @@
+"""Word memory: what each word seen lately adds to the scores of a question.
+
+The recogniser is linear in the n-grams of characters, and these lie within words: a word's part of
+the scores is always the same. Most words of a request were seen before. The memory is emptied when
+it is full, so that no sender can let it grow.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cache.identity.question_concepts import Lexicon, WordConcepts
+from cache.identity.question_features import word_buckets, word_hashes
+
+MAX_WORDS: Final = 16_384
+
+
+@dataclass(frozen=True, slots=True)
+class WordWeights:
+    """Weights of the n-grams of characters."""
+
+    kinds: NDArray[np.int8]
+    """Of buckets by kinds of question, in steps of `kind_scale`."""
+    kind_scale: float
+    languages: NDArray[np.int8]
+    """Of buckets by languages, in steps of `language_scale`."""
+    language_scale: float
+
+    @property
+    def width(self) -> int:
+        """Columns of a word's scores: kinds, their n-grams, languages, their n-grams."""
+        return int(self.kinds.shape[1] + self.languages.shape[1] + 2)
+
+    def scores_of(self, words: Sequence[str]) -> NDArray[np.float32]:
+        """One row a word: its n-grams' weights added up, and how many n-grams they are."""
+        buckets, owners, speech = word_buckets(words)
+        kinds = self.kinds.shape[1]
+        rows = np.zeros((len(words), self.width), dtype=np.float32)
+        for column, (listed, table, scale) in {
+            0: (buckets, self.kinds, self.kind_scale),
+            kinds + 1: (speech, self.languages, self.language_scale),
+        }.items():
+            is_one = listed >= 0
+            owner, weights = owners[is_one], table[listed[is_one]].T.astype(np.float64) * scale
+            for offset, values in enumerate((*weights, None)):
+                rows[:, column + offset] = np.bincount(owner, values, len(words))
+        return rows
+
+
+@dataclass(slots=True)
+class WordMemory:
+    """Scores, hashes and concepts of words; one per recogniser, for one thread at a time."""
+
+    weights: WordWeights
+    lexicon: Lexicon
+    places: dict[str, int] = field(default_factory=dict)
+    scores: NDArray[np.float32] = field(init=False)
+    hashes: NDArray[np.uint64] = field(init=False)
+    concepts: list[WordConcepts] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.scores = np.zeros((MAX_WORDS, self.weights.width), dtype=np.float32)
+        self.hashes = np.zeros(MAX_WORDS, dtype=np.uint64)
+
+    def places_of(self, words: Sequence[str]) -> list[int]:
+        """The row of each word; those not seen before are read first, all at once."""
+        places = self.places
+        try:
+            return [places[word] for word in words]
+        except KeyError:
+            self._read(words)
+            return [places[word] for word in words]
+
+    def _read(self, words: Sequence[str]) -> None:
+        missing = [word for word in dict.fromkeys(words) if word not in self.places]
+        if len(self.places) + len(missing) > MAX_WORDS:
+            self.places.clear()
+            self.concepts.clear()
+            missing = list(dict.fromkeys(words))
+        start = len(self.places)
+        rows = slice(start, start + len(missing))
+        self.scores[rows] = self.weights.scores_of(missing)
+        self.hashes[rows] = word_hashes(missing)
+        self.concepts.extend(self.lexicon.concepts_of(word) for word in missing)
+        self.places.update({word: start + at for at, word in enumerate(missing)})
