@@ -56,6 +56,12 @@ _SERVICES: Final[dict[str, Command]] = {
     "gateway": services.gateway,
 }
 
+_KEYS: Final[dict[str, Command]] = {
+    "create": gateway_keys.create,
+    "list": gateway_keys.list_keys,
+    "revoke": gateway_keys.revoke,
+}
+
 
 def switchgear_app() -> typer.Typer:
     """Every command."""
@@ -64,7 +70,7 @@ def switchgear_app() -> typer.Typer:
     app.add_typer(
         _app(_CACHE), name="cache", help="The cache: stats, invalidate, calibrate, judge."
     )
-    app.add_typer(_app({"create": gateway_keys.create}), name="key", help="Gateway keys: create.")
+    app.add_typer(_app(_KEYS), name="key", help="Gateway keys: create, list, revoke.")
     app.add_typer(
         _app(
             {

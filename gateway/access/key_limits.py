@@ -57,8 +57,7 @@ class KeyLimits:
             return None
         usage = self._of(caller.name, key, now_s)
         if key.concurrency is not None and usage.under_way >= key.concurrency:
-            words = f"this API key has {key.concurrency} requests under way, its limit"
-            return _limited(words, 1.0)
+            return limit_reached(key, "concurrency", 1.0)
         for bucket, per_minute, amount, unit in (
             (usage.requests, key.rpm, 1, "requests"),
             (usage.tokens, key.tpm, tokens, "tokens"),
@@ -67,7 +66,7 @@ class KeyLimits:
                 bucket.refill(per_minute, now_s)
                 wait_s = bucket.wait_s(amount, per_minute)
                 if wait_s > 0:
-                    return _limited(f"this API key has used its {per_minute} {unit}/min", wait_s)
+                    return limit_reached(key, unit, wait_s)
         usage.requests.level -= 1 if key.rpm is not None else 0
         usage.tokens.level -= tokens if key.tpm is not None else 0
         usage.under_way += 1
@@ -90,7 +89,12 @@ class KeyLimits:
         return usage
 
 
-def _limited(words: str, wait_s: float) -> ApiError:
+def limit_reached(key: ApiKey, unit: str, wait_s: float) -> ApiError:
+    """What the caller is told. unit: `concurrency`, `requests` or `tokens`."""
+    most = {"concurrency": key.concurrency, "requests": key.rpm, "tokens": key.tpm}[unit]
+    words = f"this API key has used its {most} {unit}/min"
+    if unit == "concurrency":
+        words = f"this API key has {most} requests under way, its limit"
     seconds = min(_LONGEST_WAIT_S, max(1, math.ceil(wait_s)))
     return ApiError(
         "rate_limited",

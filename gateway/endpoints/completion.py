@@ -11,14 +11,17 @@ from gateway.connections.connection import ClientGone, Connection
 from gateway.demands.prefer import read_preference
 from gateway.endpoints.dependencies import GatewayDependencies
 from gateway.endpoints.response_writing import Response, send_error
-from gateway.endpoints.stored_request import answer_later
+from gateway.endpoints.stored_request import answer_later, asked_tier
 from gateway.errors.api_error import ApiError, wrong_method
 from gateway.exchanges.exchange import Exchange, Reader
 from gateway.exchanges.submissions import Accepted, accept
+from gateway.shared_limits.fleet_limits import Admission
 from observability.tracing.request_trace import RequestTrace
-from producers.contract import Done
+from producers.contract import Done, Request
 
 _BYTES_PER_TOKEN = 4
+_LONGEST_RETRY_S = 60
+"""OpenAI's SDK gives up where it is told to wait much longer."""
 
 
 class CompletionEndpoint:
@@ -60,7 +63,7 @@ class CompletionEndpoint:
         if self._gateway.stop.draining:
             words = "this gateway stops: ask another one"
             return ApiError("overloaded", "server_shutting_down", words, retry_after_s=1)
-        return self._gateway.identify(connection, self._dialect.name)
+        return await self._gateway.identify(connection, self._dialect.name)
 
     async def _serve(
         self, connection: Connection, caller: Caller, raw: bytes, trace: RequestTrace
@@ -73,11 +76,11 @@ class CompletionEndpoint:
         dialect, accepted = read
         prefer = read_preference(connection.headers.get("prefer"))
         if prefer.respond_async and self._answers_later:
-            refusal = self._gateway.key_limits.admit(caller, tokens, time.monotonic())
-            if refusal is not None:
-                return await send_error(connection, self._dialect, refusal)
+            admission = await self._gateway.key_limits.admit(caller, tokens)
+            if isinstance(admission, ApiError):
+                return await send_error(connection, self._dialect, admission)
             # it may wait for hours: its estimate counts, and it isn't under way here
-            self._gateway.key_limits.release(caller, tokens, None)
+            await self._gateway.key_limits.release(admission, None)
             return await answer_later(self._gateway, connection, self._dialect, accepted, prefer)
         reader = await self._prepare(caller, accepted) or await self._reader(
             accepted, caller, tokens
@@ -127,16 +130,30 @@ class CompletionEndpoint:
         joined = await gateway.exchanges.join(accepted.submission)
         if joined is not None:
             return joined
-        refusal = gateway.key_limits.admit(caller, tokens, time.monotonic())
-        if refusal is not None:
-            return refusal
-        release = partial(self._release, caller, tokens)
+        crowded = self._crowded(accepted.submission.request)
+        if crowded is not None:
+            return crowded
+        admission = await gateway.key_limits.admit(caller, tokens)
+        if isinstance(admission, ApiError):
+            return admission
+        release = partial(self._release, admission)
         return await gateway.exchanges.begin(accepted.submission, release)
 
-    def _release(self, caller: Caller, tokens: int, exchange: Exchange) -> None:
+    def _crowded(self, request: Request) -> ApiError | None:
+        """Why its answer would come too late: the queue is older than its deadline."""
+        gateway, deadline_ms = self._gateway, request.routing.deadline_ms
+        allowed_s = gateway.limits.request_timeout_s if deadline_ms is None else deadline_ms / 1000
+        wait_s = gateway.queues.wait_s(asked_tier(request, gateway.config().tiers))
+        if wait_s <= allowed_s:
+            return None
+        words = f"requests wait {wait_s:.0f} s now, longer than the deadline of {allowed_s:.0f} s"
+        retry_s = min(_LONGEST_RETRY_S, max(1, int(wait_s - allowed_s)))
+        return ApiError("overloaded", "overloaded", f"{words}: try later", retry_after_s=retry_s)
+
+    async def _release(self, admission: Admission, exchange: Exchange) -> None:
         final = exchange.final
         used = None
         if isinstance(final, Done):
             used = final.usage.input_total + final.usage.output
             self._gateway.queues.replied(final)
-        self._gateway.key_limits.release(caller, tokens, used)
+        await self._gateway.key_limits.release(admission, used)

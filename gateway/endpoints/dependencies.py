@@ -5,18 +5,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from gateway.access.api_keys import Caller, identify, presented_key
-from gateway.access.key_limits import KeyLimits
+from gateway.access.tokens import caller_of, is_token
 from gateway.connections.connection import Connection
 from gateway.connections.http_limits import HttpLimits
 from gateway.connections.stop_signal import StopSignal
 from gateway.errors.api_error import ApiError
 from gateway.exchanges.exchange import Exchanges
 from gateway.queues.queue_watch import QueueWatch
+from gateway.shared_limits.fleet_limits import FleetLimits
 from gateway.stored_requests.store import StoredRequests
 from gateway.stored_responses.store import ResponseStore
 from observability.tracing.tracer import Tracer
 from runtime.config.catalog import Catalog
 from runtime.config.sections.gateway import KeyScope
+from runtime.identity import TokenVerifier
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,7 @@ class GatewayDependencies:
 
     config: Callable[[], Catalog]
     exchanges: Exchanges
-    key_limits: KeyLimits
+    key_limits: FleetLimits
     tracer: Tracer
     stop: StopSignal
     ready: Callable[[], bool]
@@ -36,12 +38,17 @@ class GatewayDependencies:
     responses: ResponseStore
     anonymous: str | None = None
     """The tenant of callers without a key; None refuses them."""
+    tokens: TokenVerifier | None = None
+    """Of signed tokens in the place of keys; None: there is no section `identity.tokens`."""
 
-    def identify(self, connection: Connection, scope: KeyScope | None) -> Caller | ApiError:
-        """Who asks. scope: what its key must open; None: any."""
+    async def identify(self, connection: Connection, scope: KeyScope | None) -> Caller | ApiError:
+        """Who asks: by a key of ours, else by a signed token. scope: what a key must open."""
         keys = self.config().gateway.keys
         presented = presented_key(connection.headers)
-        caller = identify(presented, keys, scope, datetime.now(UTC), self.anonymous)
+        if self.tokens is not None and presented is not None and is_token(presented):
+            caller = caller_of(await self.tokens.verify(presented))
+        else:
+            caller = identify(presented, keys, scope, datetime.now(UTC), self.anonymous)
         if isinstance(caller, Caller):
             connection.info.tenant, connection.info.key = caller.tenant, caller.name
         return caller

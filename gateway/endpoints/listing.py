@@ -58,16 +58,18 @@ class ModelsEndpoint:
         """One request. Raises ClientGone."""
         connection = Connection(scope, receive, send, self._gateway.limits)
         connection.info.route = "models"
-        answer = self._answer(connection, scope.get("path_params", {}).get("model_id"))
+        answer = await self._answer(connection, scope.get("path_params", {}).get("model_id"))
         if isinstance(answer, ApiError):
             await send_error(connection, spoken_dialect(scope), answer)
         else:
             await connection.respond(200, _JSON, json.dumps(answer).encode())
 
-    def _answer(self, connection: Connection, model_id: str | None) -> dict[str, Any] | ApiError:
+    async def _answer(
+        self, connection: Connection, model_id: str | None
+    ) -> dict[str, Any] | ApiError:
         if connection.method not in {"GET", "HEAD"}:
             return wrong_method(connection.path, "GET, HEAD")
-        caller = self._gateway.identify(connection, "models")
+        caller = await self._gateway.identify(connection, "models")
         if isinstance(caller, ApiError):
             return caller
         models = listed_models(self._gateway.config())

@@ -105,7 +105,7 @@ class StoredRequestEndpoint:
         if connection.method not in {"GET", "HEAD", "DELETE"}:
             error = wrong_method(connection.path, "GET and DELETE")
             return await send_error(connection, dialect, error)
-        caller = self.gateway.identify(connection, None)
+        caller = await self.gateway.identify(connection, None)
         if isinstance(caller, ApiError):
             return await send_error(connection, dialect, caller)
         connection.info.request_id = request_id = scope["path_params"]["request_id"]

@@ -72,7 +72,7 @@ class StoredResponseEndpoint:
             return ApiError("not_found", "unknown_path", words)
         if connection.method not in allowed.split(", "):
             return wrong_method(connection.path, allowed)
-        caller = self._gateway.identify(connection, "responses")
+        caller = await self._gateway.identify(connection, "responses")
         if isinstance(caller, ApiError):
             return caller
         stored = await self._gateway.responses.get(caller.tenant, name)

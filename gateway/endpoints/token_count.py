@@ -31,7 +31,7 @@ class TokenCountEndpoint:
     async def _call(self, connection: Connection) -> DialectCall | ApiError:
         if connection.method != "POST":
             return wrong_method(connection.path, "POST")
-        caller = self._gateway.identify(connection, "messages")
+        caller = await self._gateway.identify(connection, "messages")
         if isinstance(caller, ApiError):
             return caller
         raw = await connection.body()

@@ -8,7 +8,7 @@ process; one with a key goes on and is recorded.
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
@@ -117,6 +117,13 @@ class Reader:
         return True
 
 
+Ended: TypeAlias = Callable[[Exchange], Awaitable[None]]
+
+
+async def _unheard(_: Exchange) -> None:
+    """Nobody counts it."""
+
+
 class Exchanges:
     """All requests under way in this process."""
 
@@ -143,9 +150,9 @@ class Exchanges:
                 return REUSED
             exchange.attempt = attempt
             return Reader(exchange)
-        return None if claimed is None else self._publish(submission, lambda _: None)
+        return None if claimed is None else self._publish(submission, _unheard)
 
-    async def begin(self, submission: Submission, ended: Callable[[Exchange], None]) -> Reader:
+    async def begin(self, submission: Submission, ended: Ended) -> Reader:
         """Publishes a new request. ended: called once, when nothing more comes."""
         attempt = submission.attempt()
         if attempt is not None:
@@ -153,7 +160,7 @@ class Exchanges:
             await self._attempts.begin(attempt, submission.request.id)
         return self._publish(submission, ended)
 
-    def _publish(self, submission: Submission, ended: Callable[[Exchange], None]) -> Reader:
+    def _publish(self, submission: Submission, ended: Ended) -> Reader:
         exchange = self._open[submission.request.id] = Exchange(submission)
         self._start(self._run(exchange, ended))
         return Reader(exchange)
@@ -184,7 +191,7 @@ class Exchanges:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _run(self, exchange: Exchange, ended: Callable[[Exchange], None]) -> None:
+    async def _run(self, exchange: Exchange, ended: Ended) -> None:
         request = exchange.submission.request
         context.attach(propagate.extract(exchange.submission.trace))
         deadline_ms = request.routing.deadline_ms
@@ -197,7 +204,7 @@ class Exchanges:
             exchange.put(_error(error))
         finally:
             del self._open[request.id]
-            ended(exchange)
+            await ended(exchange)
 
     async def _settle(self, attempt: SdkAttempt, request_id: str) -> None:
         await self._attempts.leave(attempt, request_id)

@@ -1,7 +1,9 @@
 """ASGI application: which path is served by which endpoint."""
 
 import time
+from typing import Final
 
+from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp
 
@@ -16,6 +18,8 @@ from gateway.endpoints.stored_response import StoredResponseEndpoint
 from gateway.endpoints.token_count import TokenCountEndpoint
 from gateway.serve.access_log import AccessLog
 from observability.metrics.registry import MetricsRegistry
+
+_METHODS: Final = ("GET", "POST", "DELETE")
 
 
 def gateway_application(gateway: GatewayDependencies, metrics: MetricsRegistry) -> ASGIApp:
@@ -39,4 +43,8 @@ def gateway_application(gateway: GatewayDependencies, metrics: MetricsRegistry) 
         *(Route(path, health) for path in ("/", "/healthz", "/readyz")),
     ]
     router = Router(routes, redirect_slashes=False, default=UnknownPath(gateway))
-    return AccessLog(router, metrics)
+    app: ASGIApp = router
+    origins = gateway.config().gateway.cors_origins
+    if origins:
+        app = CORSMiddleware(router, origins, allow_methods=_METHODS, allow_headers=["*"])
+    return AccessLog(app, metrics)

@@ -6,6 +6,7 @@ then the port is closed, then the streams that are still open are told, then the
 
 import asyncio
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 from functools import partial
@@ -13,7 +14,6 @@ from typing import Final
 
 import uvicorn
 
-from gateway.access.key_limits import KeyLimits
 from gateway.connections.http_limits import HttpLimits
 from gateway.connections.stop_signal import StopSignal
 from gateway.endpoints.dependencies import GatewayDependencies
@@ -25,9 +25,11 @@ from gateway.serve.http_protocol import http_protocol
 from gateway.serve.readiness import QueueProbe
 from gateway.serve.stored_topic import stored_requests
 from gateway.stored_responses.store import RedisResponseStore
+from gateway.shared_limits.fleet_limits import FleetLimits
 from producers import ClientSettings, RouterClient
 from runtime.config.catalog import Catalog
 from runtime.config.reload import ReloadedConfig
+from runtime.identity import token_verifier
 from runtime.process.process import ServiceProcess, service_process
 from runtime.process.settings import ServiceSettings
 from runtime.process.signing_publisher import SigningBroker
@@ -67,10 +69,14 @@ async def serve_gateway(
         parts.enter_context(process.background.running("queue watch", partial(queues.run, look)))
         probe, stop = QueueProbe(process.broker.reachable), StopSignal()
         parts.enter_context(process.background.running("queue probe", probe.run))
+        tokens = config().identity.tokens
+        verifier = None
+        if tokens is not None:
+            verifier = await parts.enter_async_context(token_verifier(tokens, os.environ))
         gateway = GatewayDependencies(
             config,
             exchanges,
-            KeyLimits(),
+            FleetLimits(link),
             process.tracer,
             stop,
             lambda: probe.reachable,
@@ -79,6 +85,7 @@ async def serve_gateway(
             limits,
             RedisResponseStore(link.redis, lambda: config().gateway.responses_keep_s),
             anonymous,
+            verifier,
         )
         app = gateway_application(gateway, process.metrics)
         await _serve(process, app, (host, port), stop, limits)

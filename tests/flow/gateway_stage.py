@@ -9,7 +9,6 @@ from typing import Any, Final
 import uvicorn
 
 from dev.processes import free_port
-from gateway.access.key_limits import KeyLimits
 from gateway.connections.http_limits import HttpLimits
 from gateway.connections.stop_signal import StopSignal
 from gateway.endpoints.dependencies import GatewayDependencies
@@ -18,12 +17,14 @@ from gateway.exchanges.exchange import Exchanges
 from gateway.queues.queue_watch import QueueWatch
 from gateway.serve.app import gateway_application
 from gateway.serve.http_protocol import http_protocol
+from gateway.shared_limits.fleet_limits import FleetLimits
 from gateway.stored_requests.index import Place
 from gateway.stored_requests.store import ReadRecord, StoredRequests
 from gateway.stored_responses.store import ResponseStoreAwayError
 from gateway.stored_responses.stored_response import StoredResponse, from_text, to_text
 from producers.contract import topics
 from producers.kafka.broker import Record
+from runtime.identity import TokenVerifier
 from tests.fakes import Script
 from tests.flow.stage import Stage, playing
 from tests.memory_broker import MemoryBroker
@@ -73,6 +74,7 @@ class Door:
     address: str
     stage: Stage
     stop: StopSignal
+    queues: QueueWatch
     responses: MemoryResponses = field(default_factory=MemoryResponses)
     queue: dict[str, bool] = field(default_factory=lambda: {"reachable": True})
 
@@ -93,6 +95,7 @@ async def door(
     anonymous: str | None = "t",
     limits: HttpLimits | None = None,
     keep_s: float = KEEP_S,
+    tokens: TokenVerifier | None = None,
     **parts: Any,  # noqa: ANN401 as Stage's
 ) -> AsyncIterator[Door]:
     """A gateway whose callers without a key are tenant `t`."""
@@ -102,19 +105,21 @@ async def door(
         stop, port = StopSignal(), free_port()
         stored = StoredRequests(stage.client, stage.broker, reader_of(stage.broker), keep_s)
         await stack.enter_async_context(stage.broker.tail(topics.STORED, stored.receive))
-        opened = Door(f"http://127.0.0.1:{port}", stage, stop)
+        queues = QueueWatch(lambda: stage.catalog)
+        opened = Door(f"http://127.0.0.1:{port}", stage, stop, queues)
         gateway = GatewayDependencies(
             lambda: stage.catalog,
             exchanges,
-            KeyLimits(),
+            FleetLimits(None),
             stage.tracer,
             stop,
             lambda: opened.queue["reachable"],
             stored,
-            QueueWatch(lambda: stage.catalog),
+            queues,
             limits,
             opened.responses,
             anonymous,
+            tokens,
         )
         app: Any = gateway_application(gateway, stage.metrics)
         protocol: Any = http_protocol(limits)

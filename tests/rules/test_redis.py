@@ -4,7 +4,10 @@ import re
 
 from tests.rules import source
 
-PRODUCTION = ("producers", "observability", "runtime", "cache", "workers", "router", "switchgear")
+PRODUCTION = (
+    *("producers", "observability", "runtime", "cache", "workers", "router", "gateway"),
+    "switchgear",
+)
 FILES = [path for path in source.ours() if source.named(path).startswith(PRODUCTION)]
 
 

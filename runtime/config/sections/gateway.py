@@ -24,11 +24,11 @@ class ApiKey(Section):
     expires: AwareDatetime | None = None
     """From then on it is refused."""
     rpm: Annotated[int, Field(ge=1)] | None = None
-    """Requests per minute, of each gateway process."""
+    """Requests per minute, over all gateways."""
     tpm: Annotated[int, Field(ge=1)] | None = None
-    """Tokens per minute, of each gateway process; estimated first, then as billed."""
+    """Tokens per minute, over all gateways; estimated first, then as billed."""
     concurrency: Annotated[int, Field(ge=1)] | None = None
-    """Requests under way at once, of each gateway process."""
+    """Requests under way at once, over all gateways."""
 
     def expired(self, now: datetime) -> bool:
         """Whether its time is over."""
@@ -40,6 +40,9 @@ class GatewaySettings(Section):
 
     keys: dict[KeyName, ApiKey] = Field(default_factory=dict)
     """By name; the name is a part of the key."""
+    cors_origins: tuple[str, ...] = ()
+    """The web pages' origins, such as `https://app.example.com`, whose scripts may call it; none
+    by default: a key in a page is everybody's. Read at the start."""
     answers_kept_s: Annotated[int, Field(ge=60, le=2_592_000)] = 86_400
     """Seconds that the answer to a request with `Prefer: respond-async` can be fetched. The topic
     keeps it twice as long; `switchgear topics` sets that only where it creates it."""

@@ -1,0 +1,1 @@
+"""Shared limits: how much of its key's limits has a caller used in the whole fleet?"""
