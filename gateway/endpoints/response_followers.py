@@ -14,7 +14,7 @@ from typing import Any, Final
 from gateway.answers.dialect import AnswerContext
 from gateway.endpoints.dependencies import GatewayDependencies
 from gateway.errors.api_error import ApiError
-from gateway.exchanges.exchange import Reader, Submission
+from gateway.exchanges.exchange import Reader, Submission, uncounted
 from gateway.openai_responses.call import request_id_of, response_id
 from gateway.openai_responses.keeping import answered_response, ended_response, kept_context
 from gateway.stored_responses.store import ResponseStoreAwayError
@@ -71,7 +71,7 @@ class ResponseFollowers:
             return reader
         digest = bytes.fromhex(stored.call["digest"])
         submission = Submission(request, digest, keyed=True, retries=None, trace={})
-        return await self._gateway.exchanges.begin(submission, lambda _: None)
+        return await self._gateway.exchanges.begin(submission, uncounted)
 
     async def put(self, tenant: str, context: AnswerContext, stored: StoredResponse) -> None:
         """Stores a response. One that can't be is told all the same, and isn't found later."""

@@ -120,7 +120,7 @@ class Reader:
 Ended: TypeAlias = Callable[[Exchange], Awaitable[None]]
 
 
-async def _unheard(_: Exchange) -> None:
+async def uncounted(_: Exchange) -> None:
     """Nobody counts it."""
 
 
@@ -150,7 +150,7 @@ class Exchanges:
                 return REUSED
             exchange.attempt = attempt
             return Reader(exchange)
-        return None if claimed is None else self._publish(submission, _unheard)
+        return None if claimed is None else self._publish(submission, uncounted)
 
     async def begin(self, submission: Submission, ended: Ended) -> Reader:
         """Publishes a new request. ended: called once, when nothing more comes."""

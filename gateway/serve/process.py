@@ -24,8 +24,8 @@ from gateway.serve.app import gateway_application
 from gateway.serve.http_protocol import http_protocol
 from gateway.serve.readiness import QueueProbe
 from gateway.serve.stored_topic import stored_requests
-from gateway.stored_responses.store import RedisResponseStore
 from gateway.shared_limits.fleet_limits import FleetLimits
+from gateway.stored_responses.store import RedisResponseStore
 from producers import ClientSettings, RouterClient
 from runtime.config.catalog import Catalog
 from runtime.config.reload import ReloadedConfig
