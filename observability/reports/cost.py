@@ -139,7 +139,12 @@ def _shown(dimension: str, value: str | int) -> str:
     return str(value) if form is None else _at(int(value)).strftime(form)
 
 
-_TOKENS: Final = "input_uncached + cache_read + cache_write_5m + cache_write_1h"
+# rows booked before sound and pictures were counted apart have no value for them
+_TOKENS: Final = (
+    "input_uncached + cache_read + cache_write_5m + cache_write_1h"
+    " + coalesce(input_audio, 0) + coalesce(input_audio_cached, 0) + coalesce(input_image, 0)"
+)
+_OUTPUT: Final = "(output + coalesce(output_audio, 0))"
 _MEASURES: Final[Mapping[str, str]] = {
     "requests": "count(*) FILTER (WHERE aside IS NULL)",
     "answered": "count(*) FILTER (WHERE aside IS NULL AND outcome = 'done')",
@@ -147,12 +152,12 @@ _MEASURES: Final[Mapping[str, str]] = {
     "unpriced": "count(*) FILTER (WHERE outcome = 'done' AND cost IS NULL)",
     "input_tokens": f"CAST(coalesce(sum({_TOKENS}), 0) AS BIGINT)",
     "cached_tokens": "CAST(coalesce(sum(cache_read), 0) AS BIGINT)",
-    "output_tokens": "CAST(coalesce(sum(output), 0) AS BIGINT)",
+    "output_tokens": f"CAST(coalesce(sum({_OUTPUT}), 0) AS BIGINT)",
     "cost": "sum(cost)",
     "baseline": "sum(baseline)",
-    "cost_per_1k": f"sum(output * 1000 * CAST(cost AS DOUBLE PRECISION)"
-    f" / nullif({_TOKENS} + output, 0)) FILTER (WHERE aside IS NULL)"
-    " / nullif(sum(output) FILTER (WHERE aside IS NULL AND cost IS NOT NULL), 0)",
+    "cost_per_1k": f"sum({_OUTPUT} * 1000 * CAST(cost AS DOUBLE PRECISION)"
+    f" / nullif({_TOKENS} + {_OUTPUT}, 0)) FILTER (WHERE aside IS NULL)"
+    f" / nullif(sum({_OUTPUT}) FILTER (WHERE aside IS NULL AND cost IS NOT NULL), 0)",
 }
 _MONEY: Final = ("cost", "baseline")
 _SAVED: Final = [f"sum(saved_{means})" for means in SAVINGS]
