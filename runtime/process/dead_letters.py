@@ -10,6 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple, Self
 
+from pydantic_core import from_json, to_json
+
 from producers.contract import codec, topics
 from producers.kafka.broker import Outgoing, Publisher, PublishFailedError, Record
 
@@ -228,7 +230,7 @@ def replay_records(record: Record, *, past_router: bool = False) -> Sequence[Out
         raise ValueError(f"{letter.place}: its value was too large to be kept")
     if letter.reason == "forbidden":
         raise ValueError(f"{letter.place}: nobody knows whose it is")
-    topic, value = letter.topic, record.value
+    topic, value = letter.topic, _without_attempts(record.value)
     if not past_router:
         topic, value = topics.REQUESTS, _request_of(letter, record)
     headers = [pair for pair in record.headers if _travels(pair[0])]
@@ -245,6 +247,19 @@ def _request_of(letter: DeadLetter, record: Record) -> bytes:
         return codec.encode_request(codec.decode_tagged(record.value).request)
     except codec.DecodeError as error:
         raise ValueError(f"{letter.place}: it holds no request for the router: {error}") from None
+
+
+def _without_attempts(value: bytes) -> bytes:
+    """A tagged request without the calls made for it: they were booked when it was buried."""
+    if b'"attempts"' not in value:
+        return value
+    try:
+        tagged = from_json(value)
+    except ValueError:
+        return value
+    if not isinstance(tagged, dict) or not tagged.get("attempts"):
+        return value
+    return to_json({**tagged, "attempts": []})
 
 
 def _travels(header: str) -> bool:

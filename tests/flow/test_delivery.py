@@ -10,6 +10,7 @@ from producers import ReplyTimeoutError
 from producers.contract import Chunk, Done, Failed, topics
 from producers.kafka.broker import Outgoing
 from runtime.limits import LAPSED_CLAIMS
+from runtime.process.dead_letters import replay_records
 from tests.fakes import Script, Waits, answer, content, fails
 from tests.flow.stage import Stage, ask, catalog, playing
 from workers.delivery.request_identity import identity_of
@@ -275,3 +276,30 @@ async def test_three_hundred_requests_on_one_client_are_each_answered() -> None:
         assert all(isinstance(reply, Done) and content(reply.body) == "42" for reply in replies)
         assert len(stage.calls) == 300
         assert len(stage.reports.events) == 300
+
+
+@pytest.mark.parametrize("past_router", [True, False])
+async def test_a_replayed_letter_s_calls_are_booked_beside_those_of_the_first_run(
+    past_router: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    crashes = iter([True])
+
+    async def breaks_once(_call: ProviderRequest, _emit: Emit | None) -> CallOutcome:
+        if next(crashes, False):
+            raise RecursionError
+        return answer()
+
+    async with playing({"eco-a": breaks_once}) as stage:
+        reply = await stage.client.submit(ask(routing=NO_STORE))
+        assert isinstance(reply, Failed)
+        (letter,) = await stage.broker.has(topics.DEAD_LETTERS, 1)
+        for record in replay_records(letter, past_router=past_router):
+            await stage.broker.publish(record)
+        _, again = await stage.replies(2)
+        assert isinstance(again, Done)
+        first, second = await stage.events(2)
+        assert second.id == reply.id
+        assert first.id.startswith(f"{reply.id}:broke-")
+        assert [len(event.attempts) for event in (first, second)] == [1, 1]
+        assert second.cost_micro_usd
+        assert len(stage.calls) == 2

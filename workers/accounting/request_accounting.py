@@ -34,6 +34,11 @@ class FinalMessages(Generic[_R]):
     reply: _R
     event: UsageEvent
 
+    def of_broken_run(self, run: str) -> "FinalMessages[_R]":
+        """With an event of its own: an operator may replay the request, and that run costs too."""
+        event = self.event.model_copy(update={"id": f"{self.event.id}:broke-{run}"})
+        return FinalMessages(self.reply, event)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestAccounting:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from dataclasses import dataclass, field
-from typing import assert_never
+from typing import Final, assert_never
 
 from cache.results.lookup_result import (
     AnswerCheck,
@@ -73,6 +73,10 @@ class RequestLifecycle:
                         await self._follow_up(cached.follow_up)
                 return
             await self._serve(await self.pool.idempotency.claim(identity_of(item.request)))
+        except Exception:
+            if not self.booked and item.attempts:  # what workers before this one called
+                await self._book(Obtained(_BROKE, item, item.attempts, (), 0))
+            raise
         finally:
             if self.awaited is not None:
                 await self.pool.lookup.abandon(self.awaited)
@@ -181,8 +185,9 @@ class RequestLifecycle:
 
     async def _book(self, obtained: Obtained) -> None:
         """The account of a request that broke its worker; its sender is told by the handler."""
-        failure = GiveUp("internal_error", "the request broke its worker", retryable=False)
-        messages = self._accounting().failed(obtained, failure, time.time() * 1000)
+        messages = self._accounting().failed(obtained, _BROKE, time.time() * 1000)
+        messages = messages.of_broken_run(str(int(self.begun_ms)))
+        self.booked = True
         self._report(messages)
         await self.channel.publish_usage(messages.event)
 
@@ -257,6 +262,9 @@ class RequestLifecycle:
         failure = GiveUp("internal_error", message, retryable=False)
         nothing = Obtained(result=failure, item=item, attempts=item.attempts, made=(), tries=0)
         messages = self._accounting(redelivered=True).failed(nothing, failure, time.time() * 1000)
+        # named after its record: whoever buries it again books the same calls
+        place = f"{item.record.partition.number}-{item.record.offset}"
+        messages = messages.of_broken_run(place)
         await bury(self.pool.publisher, item.record, failure.code, message)
         await self.channel.publish(self._final_records(messages))
         # an operator who has mended the cause may send it again
@@ -294,6 +302,9 @@ class RequestLifecycle:
         with logged_failures(self.item):
             exported = self.trace.decide_export(reply.code if isinstance(reply, Failed) else None)
             self.pool.reporter.report_usage(messages.event, exported=exported)
+
+
+_BROKE: Final = GiveUp("internal_error", "the request broke its worker", retryable=False)
 
 
 def _redelivered(claim: Claimed | Unguarded) -> bool:

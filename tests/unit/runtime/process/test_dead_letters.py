@@ -247,3 +247,13 @@ async def test_a_letter_that_is_too_large_is_cut_and_says_so(large: str) -> None
 
 
 TO_A_QUEUE = (codec.TARGET, b"llm.tier.economy")
+
+
+def test_a_replay_past_the_router_brings_no_calls_that_were_booked_already() -> None:
+    tagged = {"route": {"tier": "economy"}, "request": {"id": "r-1"}, "attempts": [{"x": 1}]}
+    letter = buried(replace(REQUEST, value=json.dumps(tagged).encode()))
+    again, _ = replay_records(letter, past_router=True)
+    assert json.loads(again.value) == {**tagged, "attempts": []}
+    for odd in (b'"attempts"', b'["attempts"]', b'{"attempts":', b'{"attempts": []}'):
+        again, _ = replay_records(buried(replace(REQUEST, value=odd)), past_router=True)
+        assert again.value == odd
