@@ -130,14 +130,15 @@ def workers_app() -> typer.Typer:
         tier: str | None = None,
         zone: list[str] | None = None,
         unbound: Annotated[bool, typer.Option("--unbound")] = False,
+        batch: Annotated[bool, typer.Option("--batch")] = False,
         config: ConfigOption = None,
     ) -> None:
         """A tier's worker pool, as `switchgear worker --tier TIER`; the operator's commands."""
         _hand_down(context, config)
         if context.invoked_subcommand is None:
-            if tier is None:
+            if tier is None and not batch:
                 raise typer.BadParameter("which tier? for example: --tier economy")
-            services.worker(tier, zone, unbound, config)
+            services.worker(tier, zone, unbound, batch, config)
 
     return app
 

@@ -22,7 +22,7 @@ def router(config: ConfigOption = None) -> None:
 
 
 def worker(
-    tier: Annotated[str, typer.Option(help="The tier to serve.")],
+    tier: Annotated[str | None, typer.Option(help="The tier to serve.")] = None,
     zone: Annotated[
         list[str] | None,
         typer.Option(help="Only the queue of this zone; may be repeated."),
@@ -30,13 +30,23 @@ def worker(
     unbound: Annotated[
         bool, typer.Option("--unbound", help="Only the queue of what no zone binds.")
     ] = False,
+    batch: Annotated[
+        bool, typer.Option("--batch", help="The batch pool, in place of a tier's.")
+    ] = False,
     config: ConfigOption = None,
 ) -> None:
-    """Answer a tier's requests."""
+    """Answer a tier's requests, or gather those that may wait into providers' batches."""
     import os
 
     import uvloop
 
+    if batch == (tier is not None):
+        raise typer.BadParameter("which pool? for example: --tier economy, or --batch")
+    if tier is None:
+        from workers.batching.pool.process import serve_batches
+
+        uvloop.run(serve_batches(service_settings(config), os.environ))
+        return
     from workers.process import QueueShare, serve_tier
 
     share = QueueShare(tuple(zone or ()), unbound)

@@ -41,16 +41,17 @@ def locate(path: str, headers: Mapping[str, str]) -> Address | None:
         key = _aws_key(headers)
         return Address("bedrock", "aws", key, unquote(converse[1]), converse[2] is not None)
     if path.endswith("/messages"):
-        return Address("anthropic", "anthropic", _key(headers))
+        return Address("anthropic", "anthropic", key_of(headers))
     if (deployment := _DEPLOYMENT.search(path)) is not None:
-        return Address("openai", "azure", _key(headers), deployment[1])
+        return Address("openai", "azure", key_of(headers), deployment[1])
     if path.endswith("/chat/completions"):
         known = prefix if prefix in {"mistral", "azure", "self"} else "openai"
-        return Address("openai", known, _key(headers))
+        return Address("openai", known, key_of(headers))
     return None
 
 
-def _key(headers: Mapping[str, str]) -> str:
+def key_of(headers: Mapping[str, str]) -> str:
+    """The key of a request, wherever its provider looks for it."""
     bearer = headers.get("authorization", "").removeprefix("Bearer ").strip()
     return headers.get("x-api-key") or headers.get("api-key") or bearer
 

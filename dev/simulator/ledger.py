@@ -24,6 +24,9 @@ class Called:
     cached_tokens: int = 0
     written_tokens: int = 0
     output_tokens: int = 0
+    batch: bool = False
+    question: str = ""
+    """A name of what was asked, so that it shows who was asked twice."""
 
 
 class Ledger:
@@ -49,6 +52,11 @@ class Ledger:
         """Forget every call."""
         self._calls.clear()
         self._forgotten = 0
+
+
+def question_name(question: str) -> str:
+    """A name for a question that doesn't tell it."""
+    return blake2b(question.encode(), digest_size=8).hexdigest()
 
 
 def account(key: str) -> str:

@@ -15,11 +15,13 @@ from aiohttp import web
 from pydantic_core import from_json, to_json
 
 from . import anthropic_wire, bedrock_wire, openai_wire
-from .address import Address, locate
+from .address import Address, key_of, locate
 from .answers import Script, answer, refusal
+from .batches.service import BatchService, batches_answer
+from .batches.work import BatchWork
 from .conduct import Conduct, Fault, Settings
 from .exchange import Answered, Asked, Counted, Unreadable, tokens
-from .ledger import Called, Ledger, account
+from .ledger import Called, Ledger, account, question_name
 from .limits import Limits, Verdict
 from .prefix_cache import PrefixCache
 from .wire import Wire
@@ -60,14 +62,20 @@ class Simulator:
     _cache: PrefixCache = field(default_factory=PrefixCache)
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
     settings: Settings = field(init=False)
+    batches: BatchService = field(init=False)
 
     def __post_init__(self) -> None:
+        work = BatchWork(WIRES, lambda: self.script, self.ledger, self.seed)
+        self.batches = BatchService(work)
         self.settings = Settings(self.seed)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """The response to any request."""
         if request.path.startswith("/control"):
             return await self._control(request)
+        batched = await self.batches.handle(request, key_of(request.headers))
+        if batched is not None:
+            return batched
         address = locate(request.path, request.headers)
         if address is None:
             return _json(404, {}, b'{"error":{"message":"the simulator has no such path"}}')
@@ -208,10 +216,13 @@ class Simulator:
                 counted.read,
                 counted.written_5m + counted.written_1h,
                 counted.output,
+                question=question_name(asked.question),
             )
         )
 
     async def _control(self, request: web.BaseRequest) -> web.StreamResponse:
+        if request.method == "GET" and request.path.endswith("/batches"):
+            return batches_answer(self.batches)
         if request.method == "GET":
             since = int(request.query.get("since", "0"))
             told = self.ledger.since(since) if request.path.endswith("/calls") else {"ok": True}
@@ -228,6 +239,9 @@ class Simulator:
             self.ledger.clear()
             self._limits = Limits()
             self._cache = PrefixCache()
+            self.batches.forget()
+        if (batches := told.pop("batches", None)) is not None:
+            self.batches.settings.set(batches)
         for line in told.pop("script", ()):
             self.script.add(line)
         if told:

@@ -120,6 +120,31 @@ OPERATIONS_DASHBOARD: Final = Dashboard(
             "s",
         ),
         Panel(
+            "Batches by state",
+            "max by (deployment, state) (switchgear_batches_open)",
+            "{{deployment}} {{state}}",
+        ),
+        Panel(
+            "Requests that wait for a batch",
+            "sum by (deployment) (switchgear_batch_waiting)",
+            "{{deployment}}",
+        ),
+        Panel(
+            "Age of the oldest batch, and time to its deadline",
+            "max by (deployment) (switchgear_batch_oldest_seconds)"
+            " or min by (deployment) (switchgear_batch_slack_seconds)",
+            "{{deployment}}",
+            "s",
+        ),
+        Panel(
+            "Batched requests by outcome",
+            f"{rate('switchgear_batch_items_total', 'deployment, outcome')}"
+            f" or {rate('switchgear_batch_returned_total', 'tier')}"
+            f" or {rate('switchgear_batches_total', 'deployment, state')}",
+            "{{deployment}}{{tier}} {{outcome}}{{state}}",
+            "cps",
+        ),
+        Panel(
             "Reroutes and retries",
             f"{rate('switchgear_reroutes_total', 'from_tier, to_tier')}"
             f" or {rate('switchgear_retries_total', 'tier')}",

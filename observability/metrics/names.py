@@ -30,6 +30,9 @@ CounterName: TypeAlias = Literal[
     "switchgear_background_failures_total",
     "switchgear_ledger_events_total",
     "switchgear_gateway_requests_total",
+    "switchgear_batches_total",
+    "switchgear_batch_items_total",
+    "switchgear_batch_returned_total",
 ]
 GaugeName: TypeAlias = Literal[
     "switchgear_consumer_lag",
@@ -39,6 +42,10 @@ GaugeName: TypeAlias = Literal[
     "switchgear_breaker_state",
     "switchgear_budget_used_ratio",
     "switchgear_ledger_lag",
+    "switchgear_batch_waiting",
+    "switchgear_batches_open",
+    "switchgear_batch_oldest_seconds",
+    "switchgear_batch_slack_seconds",
 ]
 HistogramName: TypeAlias = Literal[
     "switchgear_request_seconds",
@@ -139,6 +146,18 @@ COUNTERS: Final[dict[CounterName, Spec]] = {
         "HTTP requests; route: chat, messages, models, health, other; status 499: the caller left.",
         ("route", "status"),
     ),
+    "switchgear_batches_total": Spec(
+        "Batches that came into a state: formed, submitting, submitted, ended, closed.",
+        ("deployment", "state"),
+    ),
+    "switchgear_batch_items_total": Spec(
+        "Requests in batches by what came of them: answered, inadequate, failed, undone, missing, "
+        "late (answered at their tier before), unreadable.",
+        ("deployment", "outcome"),
+    ),
+    "switchgear_batch_returned_total": Spec(
+        "Requests that left the batch pool for their tier.", ("tier",)
+    ),
 }
 
 GAUGES: Final[dict[GaugeName, Spec]] = {
@@ -156,6 +175,18 @@ GAUGES: Final[dict[GaugeName, Spec]] = {
         "Share of a tenant's budget that is spent; period: day, month.", ("tenant", "period")
     ),
     "switchgear_ledger_lag": Spec("Usage events not yet in the ledger.", ("partition",)),
+    "switchgear_batch_waiting": Spec(
+        "Requests that wait in this process for their batch.", ("deployment",)
+    ),
+    "switchgear_batches_open": Spec(
+        "Batches of the fleet by state, closed ones left out.", ("deployment", "state")
+    ),
+    "switchgear_batch_oldest_seconds": Spec(
+        "Age of the oldest open batch of the fleet.", ("deployment",)
+    ),
+    "switchgear_batch_slack_seconds": Spec(
+        "Time to the earliest deadline in an open batch of the fleet.", ("deployment",)
+    ),
 }
 
 HISTOGRAMS: Final[dict[HistogramName, HistogramSpec]] = {

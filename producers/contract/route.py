@@ -86,6 +86,9 @@ class Route(Message):
     """This tier is tried because it is cheap: an answer that fails its checks goes up at once,
     without a repair."""
 
+    batch: bool = False
+    """It waits in the batch queue for the half price; its tier takes what comes back from there."""
+
     learns: bool = False
     """The router learns from outcomes, so it's worth telling it what is cheap to find."""
 

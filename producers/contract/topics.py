@@ -14,12 +14,15 @@ DEAD_LETTERS: Final = "llm.dlq"
 CANCELLATIONS: Final = "llm.cancellations"
 FEEDBACK: Final = "llm.feedback"
 CACHE_INVALIDATIONS: Final = "llm.cache.invalidate"
+BATCHES: Final = "llm.batches"
+"""Compacted: the state of every batch at a provider, by the batch's key."""
 
 BY_TENANT: Final = (REQUESTS, CANCELLATIONS, FEEDBACK, CACHE_INVALIDATIONS)
 """What tenants write. Each may have a topic of its own for a tenant, `<topic>.<tenant>`."""
 
 _LEGAL_NAME: Final = re.compile(r"[a-zA-Z0-9._-]{1,249}")
 _TENANT_IN_TOPIC: Final = re.compile(r"[a-zA-Z0-9_-]{1,200}")
+_BATCH: Final = "llm.batch"
 _ENGINE: Final = "llm."
 """Every topic of the engine begins so."""
 
@@ -59,6 +62,11 @@ def tier_topic(tier: str, zone: str | None = None) -> str:
     return f"llm.tier.{tier}" if zone is None else f"llm.tier.{tier}.{zone}"
 
 
+def batch_topic(zone: str | None = None) -> str:
+    """The queue of requests that wait for a provider's batch, or of those bound to one zone."""
+    return _BATCH if zone is None else f"{_BATCH}.{zone}"
+
+
 def retry_topic_name(delay_ms: int) -> str:
     """The queue whose records become due `delay_ms` after they were written."""
     return f"llm.retry.{delay_ms}"
@@ -77,7 +85,8 @@ def is_retry_topic(topic: str) -> bool:
 def is_queue(topic: str) -> bool:
     """Whether requests wait on `topic` for the engine."""
     shared = topic == REQUESTS or tenant_of_topic(topic, REQUESTS) is not None
-    return shared or topic.startswith(("llm.tier.", "llm.retry."))
+    prefixes = "llm.tier.", "llm.retry.", f"{_BATCH}."
+    return shared or topic == _BATCH or topic.startswith(prefixes)
 
 
 def is_engines(topic: str) -> bool:

@@ -9,8 +9,8 @@ from .attempt import Attempt, Usage
 from .message import NAME_PATTERN, Message, MicroUsd, Name
 from .reply import CacheOutcome, FailureCode, Timings
 
-Purpose: TypeAlias = Literal["cache", "judge"]
-"""What a call was for that no caller asked for."""
+Purpose: TypeAlias = Literal["cache", "judge", "batch"]
+"""What a call was for that no caller asked for; `batch`: it was answered before its batch was."""
 
 _LONGEST_ID: Final = 220
 """A request's longest id, and a purpose after it."""

@@ -20,6 +20,10 @@ PriceByName: TypeAlias = Callable[[str, Usage], Decimal | None]
 """(deployment, usage) → micro-USD; None = unpriced."""
 
 
+def _unpriced(_deployment: str, _usage: Usage) -> None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class RoutingConfig:
     """What every decision rests on: it changes with the configuration, not with the request."""
@@ -29,6 +33,8 @@ class RoutingConfig:
     price_of: PriceByName
     model: SuccessModel
     posterior: PosteriorSuccess = prior_only
+    batch_price_of: PriceByName = _unpriced
+    """As `price_of`, in the deployment's batches."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,9 +20,11 @@ from producers.contract.codec import DecodeError
 from producers.contract.reply_address import ReplyAddress
 from producers.kafka.broker import Outgoing, Publisher, Record
 from router.decide import policy, success_model
+from router.decide.batch_choice import WaitForBatch, batch_choice
 from router.decide.caller_overrides import RouteRejected
 from router.decide.partition_key import PrefixShares, prefix_hash, record_key
 from router.decide.tier_candidates import RoutingConfig
+from router.decide.warm_prefixes import WarmPrefixes
 from router.serve.headers import RequestHeaders, claimed_id, read_request_headers
 from router.serve.reply_topics import PartitionsOf, unusable_address
 from router.text.features import Features, extract_features
@@ -57,6 +59,7 @@ class RouterDependencies:
     """Of a reply topic."""
 
     prefix_shares: PrefixShares
+    warm_prefixes: WarmPrefixes
     budget_used: Callable[[str], float]
     """The share of a tenant's tightest budget that is spent. Must not block."""
     report_decision: Callable[[str, Route | RouteRejected, float], None]
@@ -197,6 +200,10 @@ class RoutingTask:
     ) -> None:
         prefix = prefix_hash(request, features.system_tokens)
         share = self.router.prefix_shares.add(prefix)
+        warm_tokens = self._warm_tokens(features, prefix)
+        route = self._with_batch(request, route, deadline_ms, warm_tokens)
+        if prefix is not None and not route.batch:
+            self.router.warm_prefixes.used(prefix, time.monotonic())
         routing, reply = request.routing, self.headers.reply
         headers = codec.to_headers(
             {
@@ -215,13 +222,33 @@ class RoutingTask:
         )
         await self.router.publisher.publish(
             Outgoing(
-                topics.tier_topic(route.tier, route.zone),
+                _queue_of(route),
                 codec.encode_tagged(route, self.record.value),
                 record_key(request, prefix, share, self.router.partitions),
                 [*self.headers.foreign, *reply.echo, *headers, *self.trace.headers()],
             )
         )
         self.trace.end(lambda: route_attributes(route))
+
+    def _warm_tokens(self, features: Features, prefix: str | None) -> int:
+        warm = prefix is not None and self.router.warm_prefixes.warm(prefix, time.monotonic())
+        return features.system_tokens if warm else 0
+
+    def _with_batch(
+        self, request: Request, route: Route, deadline_ms: int | None, warm_tokens: int
+    ) -> Route:
+        """The route into the batch queue where waiting is allowed, possible and cheaper."""
+        left_s = None if deadline_ms is None else deadline_ms / 1000 - time.time()
+        choice = batch_choice(
+            request, route, self.router.config(), deadline_s=left_s, warm_tokens=warm_tokens
+        )
+        if isinstance(choice, WaitForBatch):
+            reasons = (*route.reasons, choice.reason)
+            changes = {"batch": True, "zone": choice.zone, "reasons": reasons}
+            return route.model_copy(update=changes)
+        if not choice.reason:
+            return route
+        return route.model_copy(update={"reasons": (*route.reasons, choice.reason)})
 
     def _deadline_ms(self, request: Request) -> int | None:
         """The header's and the body's deadline, whichever comes first."""
@@ -273,6 +300,12 @@ def crowded_headers(record: Record) -> str | None:
     size = sum(len(name.encode()) + len(value or b"") for name, value in record.headers)
     number = limits.HEADERS.refusal(len(record.headers))
     return number or limits.HEADER_BYTES.refusal(size)
+
+
+def _queue_of(route: Route) -> str:
+    if route.batch:
+        return topics.batch_topic(route.zone)
+    return topics.tier_topic(route.tier, route.zone)
 
 
 def _decide_route(

@@ -16,6 +16,8 @@ from router.decide.caller_overrides import RouteRejected
 from router.decide.partition_key import PrefixShares
 from router.decide.success_model import SuccessModel
 from router.decide.tier_candidates import RoutingConfig
+from router.decide.warm_prefixes import WarmPrefixes
+from router.learn.estimate import prior_only
 from router.learn.outcome_store import OutcomeStore
 from router.serve.budget_usage import BudgetUsage
 from router.serve.handler import RouterDependencies, bury_request, route_record
@@ -75,6 +77,7 @@ async def serve_router(settings: ServiceSettings, environment: Mapping[str, str]
             partitions=settings.partitions,
             partitions_of=process.broker.partitions_of,
             prefix_shares=PrefixShares(),
+            warm_prefixes=WarmPrefixes(),
             budget_used=budget_usage.used_share,
             report_decision=partial(_count, process.metrics),
             guard=guard,
@@ -118,11 +121,12 @@ def routing_config(
     def price_of(deployment: str, usage: Usage) -> Decimal | None:
         return pricing.price_of(catalog.deployments[deployment], usage)
 
+    def batch_price_of(deployment: str, usage: Usage) -> Decimal | None:
+        return pricing.price_of(catalog.deployments[deployment], usage, "batch")
+
     settings = catalog.policy
-    if outcomes is None:
-        return RoutingConfig(catalog, settings, price_of, model)
-    posterior = outcomes.posterior_with(settings.learning)
-    return RoutingConfig(catalog, settings, price_of, model, posterior)
+    learned = prior_only if outcomes is None else outcomes.posterior_with(settings.learning)
+    return RoutingConfig(catalog, settings, price_of, model, learned, batch_price_of)
 
 
 def declare_router_control(

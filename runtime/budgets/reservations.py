@@ -50,7 +50,11 @@ class Reservation:
 class BudgetLedger:
     """The budgets of all tenants. today: the time in UTC; link: None = this process alone."""
 
-    def __init__(self, today: Callable[[], datetime], link: RedisLink | None) -> None:
+    def __init__(
+        self, today: Callable[[], datetime], link: RedisLink | None, lease_s: int = _LEASE_S
+    ) -> None:
+        """lease_s: after that a reservation is given back by itself."""
+        self._lease_s = lease_s
         self._today = today
         self._link = link
         self._counts: dict[tuple[str, str], int] = {}
@@ -113,7 +117,7 @@ class BudgetLedger:
         if self._link is None or not await self._repaid(self._link):
             return None
         limits = [number for cap in bound for number in (cap.limit, cap.life_s)]
-        args: list[str | int] = [request, amount, _LEASE_S, *limits]
+        args: list[str | int] = [request, amount, self._lease_s, *limits]
         answer: list[int] | None = await self._link.run(
             lambda: self._reserve(_keys(name, bound), args)
         )

@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 
 from observability.pricing.prices import PriceOverride
 from runtime.config.references import UndefinedName, undefined_names
+from runtime.config.sections.batch import BatchOffer, BatchSettings
 from runtime.config.sections.cache import CacheSettings
 from runtime.config.sections.gateway import GatewaySettings
 from runtime.config.sections.identity import IdentitySettings
@@ -88,6 +89,8 @@ class Deployment(Section):
     tpm: Annotated[int, Field(ge=1)] | None = None
     """Tokens per minute that the account is granted."""
     price: PriceOverride | None = None
+    batch: BatchOffer | None = None
+    """Its provider's batch interface, for requests that may wait; None: it isn't used."""
 
     @model_validator(mode="after")
     def _addressed(self) -> Self:
@@ -127,6 +130,8 @@ class Tenant(Section):
     residency: tuple[str, ...] = ()
     """The zones that may see the tenant's data; empty: all."""
     self_hosted_only: bool = False
+    batches: bool = True
+    """Whether requests that may wait may lie in a provider's batch store, for up to 30 days."""
     min_quality: Share | None = None
     budget_usd_day: Annotated[Decimal, Field(gt=0)] | None = None
     budget_usd_month: Annotated[Decimal, Field(gt=0)] | None = None
@@ -165,6 +170,7 @@ class Catalog(Section):
     """The operator's own validators, `name: package.module:function`."""
     policy: PolicySettings = PolicySettings()
     cache: CacheSettings = CacheSettings()
+    batches: BatchSettings = BatchSettings()
     gateway: GatewaySettings = GatewaySettings()
     identity: IdentitySettings = IdentitySettings()
 

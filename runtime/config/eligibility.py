@@ -31,6 +31,24 @@ def fitting_deployments(catalog: Catalog, tier: str, demands: Demands) -> Iterat
     )
 
 
+def batch_deployments(catalog: Catalog, tier: str, demands: Demands) -> Iterator[str]:
+    """As `fitting_deployments`: those whose batches may and can serve it.
+
+    A batch is computed and kept in a zone of its own, so it is held to residency by itself.
+    """
+    for name, deployment in catalog.deployments_of(tier):
+        if deployment.batch is not None:
+            batched = deployment.model_copy(update={"zone": batch_zone(deployment)})
+            if ineligibility(batched, catalog.models[deployment.model], demands) is None:
+                yield name
+
+
+def batch_zone(deployment: Deployment) -> str:
+    """Where the deployment's batches are computed and kept."""
+    named = None if deployment.batch is None else deployment.batch.zone
+    return named or deployment.zone
+
+
 def too_long(model: Model, demands: Demands) -> bool:
     """Whether prompt and answer exceed the model's context window."""
     return demands.prompt_tokens + demands.output_tokens > model.context_window

@@ -9,6 +9,7 @@ from typing import Final
 
 from producers.contract import topics
 from runtime.config.catalog import Catalog
+from runtime.config.eligibility import batch_zone
 
 _PREFIX: Final = "switchgear-"
 
@@ -37,6 +38,13 @@ def queues_of(
     bound = zones_there if everything else sorted(set(zones))
     free = [topics.tier_topic(tier)] if unbound or everything else []
     return [*free, *(topics.tier_topic(tier, zone) for zone in bound)]
+
+
+def batch_queues(catalog: Catalog) -> list[str]:
+    """The topics that the batch pool consumes: of what no zone binds, and of each batch zone."""
+    offering = (each for each in catalog.deployments.values() if each.batch is not None)
+    zones = sorted({batch_zone(deployment) for deployment in offering})
+    return [topics.batch_topic(), *(topics.batch_topic(zone) for zone in zones)]
 
 
 def group_of(queue: str) -> str:

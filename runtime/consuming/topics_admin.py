@@ -11,10 +11,11 @@ from producers.kafka.aiokafka_broker import MAX_RECORD_BYTES
 from producers.kafka.connection import connection_options
 from producers.settings import KafkaSettings
 from runtime.config.catalog import Catalog
-from runtime.consuming.queue_groups import queues_of
+from runtime.consuming.queue_groups import batch_queues, queues_of
 from runtime.consuming.retry_topics import DELAYS_MS
 
 _DAY_MS: Final = 86_400_000
+_FOR_EVER_MS: Final = -1
 _ALREADY_THERE: Final = 36
 """Kafka's error code TOPIC_ALREADY_EXISTS."""
 
@@ -27,6 +28,8 @@ class Topic:
     retention_ms: int
     partitions: int | None = None
     """None: as many as the installation's default."""
+    compacted: bool = False
+    """Whether the newest record of each key is kept, whatever its age."""
 
 
 def required_topics(catalog: Catalog) -> Iterator[Topic]:
@@ -37,6 +40,10 @@ def required_topics(catalog: Catalog) -> Iterator[Topic]:
     yield from (Topic(topics.retry_topic_name(delay), 7 * _DAY_MS) for delay in DELAYS_MS)
     yield from (Topic(name, _DAY_MS) for name in sorted(_reply_topics(catalog) - {topics.STORED}))
     yield Topic(topics.STORED, 2000 * catalog.gateway.answers_kept_s)
+    if any(deployment.batch is not None for deployment in catalog.deployments.values()):
+        # twice the longest window, and time for an operator: a batch's requests are read again
+        yield from (Topic(queue, 14 * _DAY_MS) for queue in batch_queues(catalog))
+        yield Topic(topics.BATCHES, _FOR_EVER_MS, compacted=True)
     yield Topic(topics.USAGE, 90 * _DAY_MS)
     yield Topic(topics.DEAD_LETTERS, 30 * _DAY_MS, partitions=1)
     yield Topic(topics.CANCELLATIONS, _DAY_MS // 24, partitions=1)
@@ -77,6 +84,8 @@ async def create_missing_topics(
 
 def _configs(topic: Topic) -> dict[str, str]:
     configs = {"retention.ms": str(topic.retention_ms)}
+    if topic.compacted:
+        configs["cleanup.policy"] = "compact"
     if topic.name != topics.REQUESTS:
         # what one topic took must fit the next, with its route and the reason of its failure
         configs["max.message.bytes"] = str(MAX_RECORD_BYTES)

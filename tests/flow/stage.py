@@ -20,6 +20,7 @@ from producers.kafka.broker import Outgoing, Publisher, Record
 from producers.settings import ClientSettings
 from router.decide.partition_key import PrefixShares
 from router.decide.tier_candidates import RoutingConfig
+from router.decide.warm_prefixes import WarmPrefixes
 from router.serve.handler import RouterDependencies, bury_request, route_record
 from router.serve.model_file import default_model
 from runtime.budgets.reservations import BudgetLedger
@@ -157,6 +158,9 @@ class Stage:
             self.catalog.policy,
             lambda name, usage: price_of(self.catalog.deployments[name], usage),
             default_model(),
+            batch_price_of=lambda name, usage: price_of(
+                self.catalog.deployments[name], usage, "batch"
+            ),
         )
         self.snapshot = ConfigSnapshot(
             self.catalog,
@@ -206,6 +210,7 @@ class Stage:
             partitions=self.broker.partitions,
             partitions_of=self.broker.partitions_of,
             prefix_shares=PrefixShares(),
+            warm_prefixes=WarmPrefixes(),
             budget_used=lambda _tenant: 0.0,
             report_decision=lambda _tenant, _decision, _took_s: None,
             guard=self.guard,

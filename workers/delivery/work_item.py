@@ -92,5 +92,6 @@ def in_tier(item: WorkItem, tier: str, reason: str, catalog: Catalog) -> WorkIte
         fitting = fitting_deployments(catalog, tier, item.route.demands)
         zone = next((catalog.deployments[name].zone for name in fitting), zone)
     reasons = (*item.route.reasons, reason)
-    route = item.route.model_copy(update={"tier": tier, "zone": zone, "reasons": reasons})
+    changes = {"tier": tier, "zone": zone, "reasons": reasons, "batch": False}
+    route = item.route.model_copy(update=changes)
     return replace(item, route=route, visited=(*item.visited, item.route.tier), attempts_here=0)

@@ -34,7 +34,7 @@ async def serve_one(pool: PoolDependencies, record: Record) -> None:
     try:
         item = read_work_item(record)
     except DecodeError as error:
-        await _refuse(pool.publisher, record, Refusal("invalid_request", str(error), str(error)))
+        await refuse_unreadable(pool.publisher, record, error)
         return
     snapshot = pool.snapshot()
     item = with_lawful_reply(item, snapshot.catalog)
@@ -56,6 +56,11 @@ async def serve_one(pool: PoolDependencies, record: Record) -> None:
     except Exception:
         trace.end(error="internal_error")
         raise
+
+
+async def refuse_unreadable(publisher: Publisher, record: Record, error: DecodeError) -> None:
+    """What becomes of a record that isn't a request: its bytes are kept, its sender is told."""
+    await _refuse(publisher, record, Refusal("invalid_request", str(error), str(error)))
 
 
 async def dead_letter_request(publisher: Publisher, record: Record, error: BaseException) -> None:

@@ -81,6 +81,62 @@ class RequestLifecycle:
             if self.awaited is not None:
                 await self.pool.lookup.abandon(self.awaited)
 
+    async def settle_without_call(self) -> bool:
+        """Whether it has its ending without a call: by the cache, or by an earlier delivery.
+
+        For a request that is to wait: nobody else waits for its answer meanwhile.
+        """
+        try:
+            cached = await self._look_up()
+        finally:
+            if self.awaited is not None:
+                await self.pool.lookup.abandon(self.awaited)
+                self.awaited = None
+        if isinstance(cached, Hit):
+            await self._serve_hit(cached)
+            return True
+        claim = await self.pool.idempotency.claim(identity_of(self.item.request))
+        if isinstance(claim, Recorded | Conflict):
+            await self._serve(claim)
+            return True
+        await self.pool.idempotency.release(claim)
+        return False
+
+    async def conclude(self, obtained: Obtained) -> FinalRecords | None:
+        """As `run`, of an answer that was bought elsewhere. What came before it, if anything did.
+
+        The cache keeps it, and isn't asked: it is paid for.
+        """
+        claim = await self.pool.idempotency.claim(identity_of(self.item.request))
+        if isinstance(claim, Recorded):
+            return claim.ending
+        try:
+            if isinstance(claim, Claimed | Unguarded):
+                self.awaited = await self._place_in_cache()
+                async with self.pool.idempotency.holding(claim):
+                    await self._conclude(claim, obtained)
+            else:
+                await self._serve(claim)
+        finally:
+            if self.awaited is not None:
+                await self.pool.lookup.abandon(self.awaited)
+        return None
+
+    async def _place_in_cache(self) -> Miss | None:
+        """Where the answer would be kept."""
+        item, now_ms = self.item, int(self.begun_ms)
+        routing = item.request.routing
+        cache = routing.cache.model_copy(
+            update={"mode": _KEEP_ONLY.get(routing.cache.mode, routing.cache.mode)}
+        )
+        request = item.request.model_copy(
+            update={"routing": routing.model_copy(update={"cache": cache})}
+        )
+        with self.trace.span("cache lookup") as span:
+            result = await self.pool.lookup.find(request, item.route, now_ms, span)
+        self.cache = result.outcome
+        return result if isinstance(result, Miss) else None
+
     async def _serve(self, claim: Claim) -> None:
         item, topic = self.item, self.item.record.partition.topic
         match claim:
@@ -305,6 +361,8 @@ class RequestLifecycle:
 
 
 _BROKE: Final = GiveUp("internal_error", "the request broke its worker", retryable=False)
+_KEEP_ONLY: Final = {"default": "no-cache"}
+"""The mode of a look that only keeps; a request with another mode has said what it wants."""
 
 
 def _redelivered(claim: Claimed | Unguarded) -> bool:

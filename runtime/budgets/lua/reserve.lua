@@ -41,7 +41,10 @@ if refusing == 0 then
   redis.call('ZADD', open, now + lease_s, id)
   redis.call('HSET', held, id, cjson.encode({amount = amount, counters = counters}))
   -- a tenant that asks no more leaves nothing behind
-  redis.call('EXPIRE', open, 2 * lease_s)
-  redis.call('EXPIRE', held, 2 * lease_s)
+  for _, key in ipairs({open, held}) do
+    -- the longest lease counts: a batch's outlives those of calls
+    redis.call('EXPIRE', key, 2 * lease_s, 'NX')
+    redis.call('EXPIRE', key, 2 * lease_s, 'GT')
+  end
 end
 return {refusing, unpack(counts)}

@@ -103,6 +103,18 @@ class LearningSettings(Section):
         return self.witnesses.get(source, ASSUMED_RELIABILITY[source])
 
 
+class WaitingSettings(Section):
+    """Which requests may wait for a provider's batch."""
+
+    margin_h: Annotated[float, Field(ge=0)] = 2
+    """Hours that a deadline must lie beyond the batch's window."""
+    short_deadlines: bool = False
+    """Whether `latency: batch` waits too with a deadline inside of the window: what isn't back in
+    time goes to its tier, while its answer may still be billed."""
+    shortest_h: Annotated[float, Field(gt=0)] = 1
+    """Then the nearest deadline, in hours, that is worth the wait."""
+
+
 class PolicySettings(Section):
     """How the router chooses a tier."""
 
@@ -119,3 +131,4 @@ class PolicySettings(Section):
     budget: BudgetPressure = BudgetPressure()
     cascade: CascadeSettings = CascadeSettings()
     learning: LearningSettings = LearningSettings()
+    waiting: WaitingSettings = WaitingSettings()

@@ -5,7 +5,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -93,7 +93,8 @@ def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
     ("arguments", "words"),
     [
         (["sttus"], "Did you mean 'status'?"),
-        (["worker"], "Missing option '--tier'"),
+        (["worker"], "which pool? for example: --tier economy, or --batch"),
+        (["worker", "--tier", "t", "--batch"], "which pool? for example: --tier economy, or"),
         (["breaker", "shut", "a"], "'open', 'close', 'release'"),
         (["dlq", "list", "--since", "yesterday"], "'yesterday' is no time: write 45s, 90m"),
         (["dlq", "show", "here"], "'here' is no place of a dead letter; one looks like 0:42"),
@@ -189,7 +190,13 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
     monkeypatch.setattr("gateway.serve.process.serve_gateway", serve_gateway)
     monkeypatch.setattr("router.serve.process.serve_router", serve_router)
+
+    async def serve_batches(settings: ServiceSettings, _environment: Mapping[str, str]) -> None:
+        await asyncio.sleep(0)
+        started.append(("batches", str(settings.config)))
+
     monkeypatch.setattr("workers.process.serve_tier", serve_tier)
+    monkeypatch.setattr("workers.batching.pool.process.serve_batches", serve_batches)
     return started
 
 
@@ -205,6 +212,8 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         (router.__main__.main, "--config a.yaml", ("router", "a.yaml")),
         (main, "worker --tier t", ("t", QueueShare(), CONFIG)),
         (main, "worker --tier t --zone a --zone b --unbound", ("t", SHARE, CONFIG)),
+        (main, "worker --batch", ("batches", CONFIG)),
+        (workers.__main__.main, "--batch", ("batches", CONFIG)),
         (main, "gateway", ("127.0.0.1", 8080, None, 0, CONFIG)),
         (main, "gateway --port 81 --anonymous t --drain 5", ("127.0.0.1", 81, "t", 5, CONFIG)),
         (workers.__main__.main, "--tier t", ("t", QueueShare(), CONFIG)),

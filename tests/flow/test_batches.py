@@ -1,0 +1,171 @@
+"""Requests that may wait are answered from a provider's batch, whatever happens on the way."""
+
+import asyncio
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from producers.contract import Done
+from tests.flow.batch_stage import BatchStage, waiting_stage
+from tests.flow.stage import ask
+
+
+async def submit(stage: BatchStage, number: int, **routing: Any) -> list[str]:  # noqa: ANN401
+    """Requests that may wait, on their way; their ids."""
+    names = [f"r{each}" for each in range(number)]
+    for name in names:
+        request = ask(f"What is {name}?", routing={"latency": "batch", **routing})
+        request = request.model_copy(update={"id": name})
+        await stage.stage.client.publish(request)
+    return names
+
+
+async def finals(stage: BatchStage, number: int) -> list[Any]:
+    """The final replies, once there are so many."""
+    return await stage.stage.replies(number)
+
+
+@pytest.mark.parametrize("provider", ["openai", "azure", "mistral", "anthropic"])
+async def test_a_batch_answers_at_half_price(provider: str) -> None:
+    async with waiting_stage(provider, full=7) as stage:
+        names = await submit(stage, 7)
+        async with stage.batching():
+            replies = await finals(stage, 7)
+            events = await stage.stage.events(7)
+    assert sorted(reply.id for reply in replies) == names
+    assert all(isinstance(reply, Done) for reply in replies)
+    assert len(stage.batches()) == 1, replies[0].route.reasons
+    assert all("may wait" in " ".join(reply.route.reasons) for reply in replies)
+    for event in events:
+        assert event.cost_micro_usd is not None
+        assert event.savings is not None
+        assert event.cost_micro_usd * 2 == event.baseline_micro_usd
+        assert event.savings.batch == event.cost_micro_usd
+    assert max(Counter(stage.paid()).values()) == 1
+
+
+STATES = ["formed", "submitting", "submitted", "ended", "closed"]
+
+
+@pytest.mark.parametrize("written", [False, True])
+@pytest.mark.parametrize("state", STATES)
+async def test_whoever_dies_another_goes_on_and_nothing_is_paid_twice(
+    state: str,
+    written: bool,  # noqa: FBT001 a parameter of the test
+) -> None:
+    async with waiting_stage("openai", full=6, pace={"submit_s": 0.5}) as stage:
+        names = await submit(stage, 6)
+        async with stage.batching((state, written)) as log:
+            await asyncio.wait_for(log.hung.wait(), 10)
+        async with stage.batching():
+            replies = await finals(stage, 6)
+            await stage.stage.broker.until(lambda: stage.records()[-1].state == "closed")
+    assert {reply.id for reply in replies} == set(names)
+    assert answers_of(replies) == answers_of(replies[:6])
+    assert Counter(stage.paid()) == dict.fromkeys(stage.paid(), 1)
+
+
+@pytest.mark.parametrize("event", ["lost_answer", "error_after"])
+@pytest.mark.parametrize("provider", ["openai", "mistral", "anthropic"])
+async def test_a_creation_without_a_clear_answer_is_looked_up(provider: str, event: str) -> None:
+    async with waiting_stage(provider, full=5) as stage:
+        stage.simulator.batches.settings.set({"next": [event], "list_lag_s": 0.1})
+        await submit(stage, 5)
+        async with stage.batching():
+            replies = await finals(stage, 5)
+    assert all(isinstance(reply, Done) for reply in replies)
+    assert len(stage.batches()) == 1
+
+
+async def test_a_creation_that_never_arrived_is_sent_again() -> None:
+    async with waiting_stage("openai") as stage:
+        stage.simulator.batches.settings.set({"down": True})
+        await submit(stage, 3)
+        async with stage.batching():
+            await stage.stage.broker.until(lambda: any(one.attempt for one in stage.records()))
+            stage.simulator.batches.settings.set({"down": False})
+            replies = await finals(stage, 3)
+    assert all(isinstance(reply, Done) for reply in replies)
+    assert Counter(stage.paid()) == dict.fromkeys(stage.paid(), 1)
+
+
+@pytest.mark.parametrize("provider", ["openai", "mistral", "anthropic"])
+@pytest.mark.parametrize("event", ["expire", "drop_lines", "refuse"])
+async def test_what_a_batch_does_not_answer_goes_to_its_tier(provider: str, event: str) -> None:
+    if provider == "anthropic" and event == "refuse":
+        event = "expire"
+    async with waiting_stage(provider, full=20) as stage:
+        stage.simulator.batches.settings.set({"next": [event], "item_failures": 0.2})
+        names = await submit(stage, 20)
+        async with stage.batching():
+            replies = await finals(stage, 20)
+            await stage.stage.broker.until(lambda: stage.records()[-1].state == "closed")
+    assert {reply.id for reply in replies} == set(names)
+    assert all(isinstance(reply, Done) for reply in replies)
+    assert len(stage.stage.calls) > 0
+    assert len(stage.stage.calls) + len(stage.paid()) == 20
+    assert len(replies) == 20
+
+
+async def test_a_full_queue_is_waited_for() -> None:
+    async with waiting_stage("openai") as stage:
+        stage.simulator.batches.settings.set({"next": ["queue_full"]})
+        await submit(stage, 4)
+        async with stage.batching():
+            replies = await finals(stage, 4)
+    assert not stage.stage.calls
+    assert len(replies) == len(stage.paid()) == 4
+
+
+async def test_deadlines_are_kept_and_late_answers_are_booked() -> None:
+    pace = {"margin_s": 1, "cancel_s": 1}
+    waiting = {"short_deadlines": True, "shortest_h": 0.0001}
+    policy = {"min_quality": 0.0, "waiting": waiting}
+    async with waiting_stage("anthropic", full=4, pace=pace, policy=policy) as stage:
+        stage.simulator.batches.settings.set({"seconds": 1.5, "next": ["never"]})
+        await submit(stage, 4, deadline_ms=4_000)
+        async with stage.batching():
+            replies = await finals(stage, 4)
+            await stage.stage.broker.until(lambda: stage.records()[-1].state == "closed")
+    assert all(isinstance(reply, Done) for reply in replies)
+    assert all(reply.timings.total_ms < 4_000 for reply in replies)
+    assert stage.batches()[0]["cancelled"]
+
+
+async def test_the_same_request_published_twice_is_paid_once() -> None:
+    async with waiting_stage("openai", full=4) as stage:
+        await submit(stage, 2)
+        await submit(stage, 2)
+        async with stage.batching():
+            await finals(stage, 2)
+            await stage.stage.broker.until(lambda: stage.records()[-1].state == "closed")
+    assert Counter(stage.paid()) == dict.fromkeys(stage.paid(), 1)
+
+
+async def test_the_cache_answers_before_a_batch_is_formed() -> None:
+    async with waiting_stage("openai") as stage:
+        await stage.stage.client.submit(ask("What is r0?"))
+        await submit(stage, 1)
+        async with stage.batching():
+            replies = await finals(stage, 2)
+    assert replies[1].cache.result == "hit"
+    assert not stage.batches()
+
+
+async def test_an_answer_that_fails_its_checks_goes_to_its_tier() -> None:
+    async with waiting_stage("openai") as stage:
+        await submit(stage, 2, validators=[{"kind": "contains", "texts": ["42"]}])
+        async with stage.batching():
+            replies = await finals(stage, 2)
+    assert [reply.route.attempts[0].outcome for reply in replies] == ["inadequate"] * 2
+    assert len(stage.stage.calls) == 2
+
+
+def answers_of(replies: list[Any]) -> dict[str, str]:
+    """By id, what was answered; twice and differently fails."""
+    answers: dict[str, str] = {}
+    for reply in replies:
+        text = reply.body["choices"][0]["message"]["content"]
+        assert answers.setdefault(reply.id, text) == text
+    return answers

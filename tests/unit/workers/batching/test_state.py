@@ -1,0 +1,115 @@
+"""State of batches: what is done next, what the table knows, and how a batch is named."""
+
+import pytest
+
+from producers.contract.batch_record import BatchRecord
+from workers.batching.gathering.turn_back import TurnBackRules
+from workers.batching.state.batch_key import batch_key
+from workers.batching.state.batch_table import BatchTable
+from workers.batching.state.next_deed import BatchRules, Deed, next_deed
+
+RULES = BatchRules(TurnBackRules(margin_s=300, tier_tokens_per_min=60_000, cancel_s=900))
+NOW = 10_000_000
+
+
+def record(**fields: object) -> BatchRecord:
+    told = {
+        "key": "0123456789abcdef0123",
+        "deployment": "d",
+        "tier": "economy",
+        "queue": "llm.batch",
+        "partitions": (0, 0, 1),
+        "offsets": (5, 7, 5),
+        "formed_ms": NOW,
+        **fields,
+    }
+    return BatchRecord.model_validate(told)
+
+
+@pytest.mark.parametrize(
+    ("fields", "deed"),
+    [
+        ({"state": "formed"}, Deed.SEND),
+        ({"state": "formed", "not_before_ms": NOW + 1}, Deed.NOTHING),
+        ({"state": "formed", "deadline_ms": NOW + 299_000}, Deed.RETURN),
+        ({"state": "submitting", "submit_until_ms": NOW - 59_999}, Deed.NOTHING),
+        ({"state": "submitting", "submit_until_ms": NOW - 60_000}, Deed.LOOK_UP),
+        ({"state": "submitting", "submit_until_ms": NOW, "deadline_ms": NOW}, Deed.RETURN),
+        ({"state": "submitted", "polled_ms": NOW - 60_000, "submitted_ms": NOW}, Deed.POLL),
+        ({"state": "submitted", "polled_ms": NOW - 59_000, "submitted_ms": NOW}, Deed.NOTHING),
+        ({"state": "submitted", "polled_ms": NOW - 60_000, "submitted_ms": 1}, Deed.NOTHING),
+        ({"state": "submitted", "polled_ms": NOW - 300_000, "submitted_ms": 1}, Deed.POLL),
+        ({"state": "submitted", "deadline_ms": NOW + 1_200_000, "polled_ms": NOW}, Deed.CANCEL),
+        (
+            {
+                "state": "submitted",
+                "deadline_ms": NOW + 1_200_000,
+                "polled_ms": NOW,
+                "unproven": True,
+            },
+            Deed.NOTHING,
+        ),
+        ({"state": "submitted", "deadline_ms": NOW + 300_000, "cancel_ms": 1}, Deed.RETURN),
+        (
+            {"state": "submitted", "deadline_ms": 1, "returned_ms": 1, "cancel_ms": 1},
+            Deed.POLL,
+        ),
+        ({"state": "ended"}, Deed.READ),
+        ({"state": "ended", "not_before_ms": NOW + 1}, Deed.NOTHING),
+        ({"state": "closed"}, Deed.FORGET),
+    ],
+)
+def test_what_is_done_next(fields: dict[str, object], deed: Deed) -> None:
+    assert next_deed(record(**fields), RULES, NOW) is deed
+
+
+def test_a_batch_without_a_deadline_is_cancelled_after_twice_its_window() -> None:
+    rules = BatchRules(RULES.turn_back, window_s=1_000)
+    long_ago = record(state="submitted", submitted_ms=NOW - 2_000_000, polled_ms=NOW)
+    assert next_deed(long_ago, rules, NOW) is Deed.CANCEL
+    assert next_deed(long_ago, rules, NOW - 1) is Deed.NOTHING
+
+
+def test_the_tokens_of_a_batch_bring_its_return_forward() -> None:
+    large = {"prompt_tokens": 50_000, "output_tokens": 10_000}
+    due = record(state="submitted", cancel_ms=1, deadline_ms=NOW + 360_000, **large)
+    assert next_deed(due, RULES, NOW) is Deed.RETURN
+    assert next_deed(due, RULES, NOW - 1_000) is not Deed.RETURN
+
+
+def test_the_table_knows_which_requests_are_in_a_batch_until_it_is_forgotten() -> None:
+    table = BatchTable()
+    table.write(record(), home=3)
+    assert [table.holds("llm.batch", 0, offset) for offset in (5, 6, 7, 8)] == [
+        True,
+        False,
+        True,
+        False,
+    ]
+    assert table.holds("llm.batch", 1, 5)
+    assert not table.holds("llm.batch.eu", 0, 5)
+    assert table.open_of("d") == (1, 3, 0)
+    table.write(record(state="closed", revision=2), home=3)
+    assert table.open_of("d") == (0, 0, 0)
+    table.write(record(state="submitted", revision=1), home=3)
+    entry = table.get("0123456789abcdef0123")
+    assert entry is not None
+    assert entry.record.state == "closed"
+    table.forget("0123456789abcdef0123")
+    assert not table.holds("llm.batch", 0, 5)
+
+
+def test_a_result_names_its_request_or_none() -> None:
+    batch = record(left_out=(1,))
+    assert [batch.place_of(batch.custom_id(place)) for place in range(4)] == [0, None, 2, None]
+    for strange in ("", "x", "0123456789abcdef0123-", "0123456789abcdef0123--1", "other-0"):
+        assert batch.place_of(strange) is None
+    assert batch.place_of("0123456789abcdef0123-٣") is None
+    assert len(batch.custom_id(99_999)) <= 64
+    assert batch.sent == 2
+
+
+def test_a_key_depends_on_what_is_in_the_batch_not_on_its_order() -> None:
+    first = batch_key("d", "q", [(0, 1), (1, 2)])
+    assert first == batch_key("d", "q", [(1, 2), (0, 1)])
+    assert len({first, batch_key("e", "q", [(0, 1), (1, 2)]), batch_key("d", "q", [(0, 1)])}) == 3

@@ -1,0 +1,69 @@
+"""Batch pool: what the parts of one batch process share."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from observability.metrics.registry import MetricsRegistry
+from runtime.budgets.reservations import BudgetLedger
+from workers.batching.gathering.turn_back import TurnBackRules
+from workers.batching.gathering.waiting import WaitingRequests
+from workers.batching.pool.batch_log import BatchLog
+from workers.batching.pool.item_guard import ItemGuard
+from workers.batching.providers.adapter import BatchAdapter
+from workers.batching.state.batch_table import BatchTable
+from workers.batching.state.next_deed import BatchRules
+from workers.calling.config_snapshot import ConfigSnapshot
+from workers.request.dependencies import PoolDependencies
+
+Adapters = Callable[[str], BatchAdapter | None]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupKey:
+    """What one batch may hold together."""
+
+    queue: str
+    deployment: str
+    headers: tuple[tuple[str, str], ...]
+    """Of the creation."""
+    deadline_class: int
+    """Half days to the deadline; -1: none. One batch has similar ones."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchPool:
+    """One batch process."""
+
+    requests: PoolDependencies
+    table: BatchTable
+    log: BatchLog
+    guard: ItemGuard
+    adapters: Adapters
+    """By deployment; None: its provider has no batch interface that we speak."""
+    budgets: BudgetLedger
+    """With leases as long as a batch takes."""
+    metrics: MetricsRegistry
+    groups: dict[GroupKey, WaitingRequests] = field(default_factory=dict)
+    """What waits in this process."""
+
+    @property
+    def snapshot(self) -> ConfigSnapshot:
+        """The configuration in force."""
+        return self.requests.snapshot()
+
+    def rules(self, deployment: str) -> BatchRules:
+        """The pace of the deployment's batches."""
+        catalog = self.snapshot.catalog
+        pace, entry = catalog.batches, catalog.deployments.get(deployment)
+        window_h = 24 if entry is None or entry.batch is None else entry.batch.window_h
+        return BatchRules(
+            TurnBackRules(pace.margin_s, pace.tier_tokens_per_min, pace.cancel_s),
+            window_s=window_h * 3600.0,
+            look_after_s=pace.look_after_s,
+            poll_s=pace.poll_s,
+            slow_poll_s=5 * pace.poll_s,
+        )
+
+    def waiting(self) -> int:
+        """Requests in memory, by offset and size."""
+        return sum(group.count for group in self.groups.values())

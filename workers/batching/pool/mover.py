@@ -1,0 +1,205 @@
+"""Mover: does for each batch of this process what is to be done next.
+
+A batch belongs to whoever has the partition of its record in the group of the batch pool. When a
+process dies, another gets its partitions, finds the batches in its table, and goes on.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
+from typing import Any, Final
+
+from producers.contract.batch_record import BatchRecord
+from producers.kafka.broker import Partition, PublishFailedError
+from runtime.consuming.stream import RecordSource
+from workers.batching.pool.batch_pool import BatchPool
+from workers.batching.pool.reading import read_batch
+from workers.batching.pool.returning import return_batch
+from workers.batching.pool.sending import look_up_batch, send_batch
+from workers.batching.pool.writing import write_batch
+from workers.batching.providers.adapter import Away
+from workers.batching.state.next_deed import Deed, next_deed
+from workers.batching.wires.batch_status import BatchRefusal
+
+_log: Final = logging.getLogger(__name__)
+_TICK_S: Final = 0.5
+_HEAVY: Final = 2
+"""Batches that are sent or read at once: their requests are in memory."""
+_FORGET_S: Final = 30.0
+_AWAY_S: Final = 5.0
+
+
+class Mover:
+    """The batches of one process. It is the listener of its source, whose records it passes by."""
+
+    def __init__(
+        self,
+        pool: BatchPool,
+        source: RecordSource,
+        group_of: Callable[[str], str],
+        tick_s: float = _TICK_S,
+    ) -> None:
+        """group_of: queue → the consumer group that reads it. tick_s: between two looks at all."""
+        self._pool = pool
+        self._tick_s = tick_s
+        self._source = source
+        self._group_of = group_of
+        self._owned: frozenset[int] = frozenset()
+        self._busy: dict[str, asyncio.Task[None]] = {}
+        self._heavy = asyncio.Semaphore(_HEAVY)
+        self._rest: dict[str, float] = {}
+        self._forgot = 0.0
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until `stop`: what is under way is cut, and whoever comes next goes on with it."""
+        await self._source.start(self)
+        try:
+            while not stop.is_set():
+                await self._source.poll(self._tick_s)
+                self.tick(time.time() * 1000)
+                # a source that has records at once must not make this a busy loop
+                await asyncio.sleep(self._tick_s / 5)
+        finally:
+            for task in self._busy.values():
+                task.cancel()
+            await asyncio.gather(*self._busy.values(), return_exceptions=True)
+            await self._source.stop()
+
+    async def assigned(self, partitions: Collection[Partition]) -> None:
+        """These are ours, once the table knows all that was written."""
+        await self._pool.log.caught_up()
+        self._owned = frozenset(partition.number for partition in partitions)
+
+    async def revoked(self) -> None:
+        """Nothing new begins."""
+        self._owned = frozenset()
+
+    def tick(self, now_ms: float) -> None:
+        """Begins what is due."""
+        for entry in self._pool.table.entries():
+            record = entry.record
+            if entry.home not in self._owned or record.key in self._busy:
+                continue
+            if self._rest.get(record.key, 0.0) > now_ms:
+                continue
+            deed = next_deed(record, self._pool.rules(record.deployment), now_ms)
+            if deed is Deed.SEND and self._same_size_under_way(record):
+                continue
+            if deed is not Deed.NOTHING:
+                self._begin(record, self._do(deed, record))
+
+    def _same_size_under_way(self, record: BatchRecord) -> bool:
+        """Whether another creation of the deployment could be taken for this one."""
+        return any(
+            other.record.state == "submitting"
+            and other.record.deployment == record.deployment
+            and other.record.sent == record.sent
+            and other.record.key != record.key
+            for other in self._pool.table.entries()
+        )
+
+    def _begin(self, record: BatchRecord, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._busy[record.key] = task
+
+        def ended(done: asyncio.Task[None]) -> None:
+            self._busy.pop(record.key, None)
+            if not done.cancelled() and done.exception() is not None:
+                self._rest[record.key] = (time.time() + _AWAY_S) * 1000
+                _log.error("batch %s: its step failed", record.key, exc_info=done.exception())
+
+        task.add_done_callback(ended)
+
+    async def _do(self, deed: Deed, record: BatchRecord) -> None:
+        deeds: Mapping[Deed, Callable[[BatchRecord], Awaitable[None]]] = {
+            Deed.SEND: self._send,
+            Deed.LOOK_UP: self._look_up,
+            Deed.POLL: self._poll,
+            Deed.CANCEL: self._cancel,
+            Deed.RETURN: self._return,
+            Deed.READ: self._read,
+            Deed.FORGET: self._forget,
+        }
+        try:
+            await deeds[deed](record)
+        except (PublishFailedError, TimeoutError) as error:
+            _log.warning("batch %s waits: %s", record.key, error)
+            self._rest[record.key] = (time.time() + _AWAY_S) * 1000
+
+    async def _send(self, record: BatchRecord) -> None:
+        async with self._heavy:
+            await self._or_return(record, await send_batch(self._pool, record))
+
+    async def _look_up(self, record: BatchRecord) -> None:
+        await self._or_return(record, await look_up_batch(self._pool, record))
+
+    async def _read(self, record: BatchRecord) -> None:
+        async with self._heavy:
+            await self._or_return(record, await read_batch(self._pool, record))
+
+    async def _return(self, record: BatchRecord) -> None:
+        why = "its deadline came near before its batch had ended"
+        await return_batch(self._pool, record, why, closes=record.state == "formed")
+
+    async def _or_return(self, record: BatchRecord, done: BatchRecord | None) -> None:
+        """A batch whose deployment has left the configuration can't be asked after any more."""
+        if done is None:
+            why = "its deployment has no batches any more"
+            await return_batch(self._pool, record, why, closes=True)
+
+    async def _poll(self, record: BatchRecord) -> None:
+        adapter, now_ms = self._pool.adapters(record.deployment), int(time.time() * 1000)
+        if adapter is None:
+            await self._or_return(record, None)
+            return
+        status = await adapter.status(record)
+        if isinstance(status, Away):
+            await write_batch(self._pool, record, polled_ms=now_ms, problem=status.reason)
+            return
+        told = {"polled_ms": now_ms, "word": status.word, "done": status.done}
+        match status.state:
+            case "running" if (status.word, status.done) == (record.word, record.done):
+                pause_s = self._pool.rules(record.deployment).poll_s
+                self._rest[record.key] = now_ms + pause_s * 1000
+            case "running":
+                await write_batch(self._pool, record, **told)
+            case "ended":
+                await write_batch(self._pool, record, **told, state="ended", ended_ms=now_ms)
+            case "refused":
+                await self._refused(record, status.refusal, told)
+
+    async def _refused(
+        self, record: BatchRecord, refusal: BatchRefusal | None, told: dict[str, Any]
+    ) -> None:
+        """Nothing was done: a full queue waits, one line's fault is left to its tier."""
+        pool, again = self._pool, {**told, "state": "formed", "provider_id": None}
+        if refusal is not None and refusal.queue_is_full:
+            pause_ms = pool.snapshot.catalog.batches.retry_s * 1000 * 2 ** min(record.attempt, 5)
+            later = int(told["polled_ms"] + pause_ms)
+            again |= {"not_before_ms": later, "problem": refusal.message}
+            await write_batch(pool, record, **again)
+            return
+        why = "no reason told" if refusal is None else refusal.message[:200]
+        await return_batch(pool, record, f"its batch was refused: {why}", closes=True)
+
+    async def _cancel(self, record: BatchRecord) -> None:
+        adapter = self._pool.adapters(record.deployment)
+        if adapter is not None:
+            now_ms = int(time.time() * 1000)
+            heard = await adapter.cancel(record) is None
+            await write_batch(
+                self._pool,
+                record,
+                cancel_ms=now_ms if heard else None,
+                polled_ms=0 if heard else record.polled_ms,
+            )
+
+    async def _forget(self, record: BatchRecord) -> None:
+        """Once its requests lie below what the queue's group has committed."""
+        self._rest[record.key] = (time.time() + _FORGET_S) * 1000
+        committed = await self._pool.log.committed(record.queue, self._group_of(record.queue))
+        places = zip(record.partitions, record.offsets, strict=True)
+        if all(offset < committed.get(partition, 0) for partition, offset in places):
+            await self._pool.log.forget(record.key)
+            self._rest.pop(record.key, None)

@@ -1,0 +1,114 @@
+"""Batch process: intake of each batch queue, the former, the mover, and what they run on."""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from functools import partial
+from typing import Final
+
+from aiohttp import ClientSession, ClientTimeout, TCPConnector
+
+from producers.contract import topics
+from producers.contract.batch_record import BatchRecord
+from producers.kafka.broker import Record
+from runtime.budgets.reservations import BudgetLedger
+from runtime.consuming.kafka_source import KafkaSource
+from runtime.consuming.queue_groups import batch_queues
+from runtime.process.process import ServiceProcess, service_process
+from runtime.process.settings import ServiceSettings
+from runtime.redis.connection import RedisLink, connect_redis
+from workers.batching.pool.batch_log import KafkaBatchLog
+from workers.batching.pool.batch_metrics import update_batch_gauges
+from workers.batching.pool.batch_pool import BatchPool
+from workers.batching.pool.former import Former
+from workers.batching.pool.intake import Intake
+from workers.batching.pool.item_guard import RedisItemGuard
+from workers.batching.pool.mover import Mover
+from workers.batching.providers.batch_adapters import BatchAdapters
+from workers.batching.state.batch_table import BatchTable
+from workers.composition import build_pool
+
+BATCHES_GROUP: Final = "switchgear-batches"
+_ROLE: Final = "batch"
+_RESERVED_S: Final = 30 * 3600
+"""Of a reservation: a window of 24 hours, and what comes before and after it."""
+_CANCELLED_BEFORE_S: Final = 3600.0
+
+
+def group_of_batch_queue(queue: str) -> str:
+    """The consumer group of a batch queue, e.g. `switchgear-batch.eu`."""
+    return f"switchgear-{queue.removeprefix('llm.')}"
+
+
+async def serve_batches(settings: ServiceSettings, environment: Mapping[str, str]) -> None:
+    """Serves all batch queues until SIGTERM. environment: keys and addresses.
+
+    Raises ConfigError or ValueError when it can't begin.
+    """
+    async with AsyncExitStack() as parts:
+        process = await parts.enter_async_context(service_process(settings, "switchgear-batches"))
+        pool = await _batch_pool(parts, process, environment)
+        process.control.subscribe_raw(
+            topics.CANCELLATIONS, pool.requests.cancellations.receive, since_s=_CANCELLED_BEFORE_S
+        )
+        await parts.enter_async_context(process.control)
+        await parts.enter_async_context(pool.log.following(partial(receive_batch, pool.table)))
+        queues = batch_queues(pool.snapshot.catalog)
+        intakes = [Intake(pool, queue, _source(process, queue)) for queue in queues]
+        mover = Mover(
+            pool,
+            KafkaSource(settings, [topics.BATCHES], BATCHES_GROUP, settings.session_timeout_s),
+            group_of_batch_queue,
+        )
+        parts.enter_context(
+            process.background.running("batch gauges", partial(update_batch_gauges, pool))
+        )
+        async with asyncio.TaskGroup() as running:
+            for intake in intakes:
+                running.create_task(intake.run(process.stop))
+            running.create_task(Former(pool, intakes).run(process.stop))
+            running.create_task(mover.run(process.stop))
+
+
+def receive_batch(table: BatchTable, record: Record) -> None:
+    """A record of `llm.batches`; one that can't be read is passed over. Never raises."""
+    key = (record.key or b"").decode(errors="replace")
+    if not record.value:
+        table.forget(key)
+        return
+    try:
+        batch = BatchRecord.model_validate_json(record.value)
+    except ValueError:
+        return
+    table.write(batch, record.partition.number)
+
+
+def _source(process: ServiceProcess, queue: str) -> KafkaSource:
+    group = group_of_batch_queue(queue)
+    return KafkaSource(process.settings, [queue], group, process.settings.session_timeout_s)
+
+
+async def _batch_pool(
+    parts: AsyncExitStack, process: ServiceProcess, environment: Mapping[str, str]
+) -> BatchPool:
+    requests = await build_pool(parts, process, environment, _ROLE)
+    # a batch's calls are few and long: they share no connections with a pool's calls
+    session = await parts.enter_async_context(
+        ClientSession(
+            connector=TCPConnector(limit=16, ttl_dns_cache=60), timeout=ClientTimeout(total=None)
+        )
+    )
+    link = RedisLink(connect_redis(process.settings.redis))
+    parts.push_async_callback(link.redis.aclose)
+    unguarded = partial(process.metrics.count, "switchgear_shared_state_errors_total", "batched")
+    adapters = BatchAdapters(session, environment, lambda: requests.snapshot().catalog)
+    return BatchPool(
+        requests=requests,
+        table=BatchTable(),
+        log=KafkaBatchLog(process.settings, process.publisher),
+        guard=RedisItemGuard(link, unguarded),
+        adapters=adapters.of,
+        budgets=BudgetLedger(partial(datetime.now, UTC), link, _RESERVED_S),
+        metrics=process.metrics,
+    )

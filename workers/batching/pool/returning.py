@@ -1,0 +1,79 @@
+"""Return to the tier: a request that its batch doesn't answer is called there, at once."""
+
+import time
+from collections.abc import Sequence
+
+from observability.tracing.semconv import queue_attributes
+from observability.tracing.tracer import QueueWait
+from producers.contract import Attempt
+from producers.contract.batch_record import BatchRecord, BatchState
+from producers.contract.codec import DecodeError
+from producers.kafka.broker import Record
+from workers.batching.pool.batch_pool import BatchPool
+from workers.batching.pool.writing import places_of, write_batch
+from workers.delivery.request_identity import identity_of
+from workers.delivery.work_item import WorkItem, read_work_item
+from workers.planning.next_step import Delay, Reroute
+from workers.request.handler import refuse_unreadable
+from workers.request.requeue import RequeueProgress, requeue_record
+
+
+async def return_item(
+    pool: BatchPool,
+    item: WorkItem,
+    step: Reroute | Delay,
+    now_s: float,
+    attempts: Sequence[Attempt] = (),
+) -> None:
+    """Returns once the record is on its tier's queue, or on a retry queue.
+
+    attempts: what was bought for it here. Raises PublishFailedError.
+    """
+    waited = QueueWait(
+        queue=item.record.partition.topic,
+        since_ms=item.record.timestamp_ms,
+        submitted_ms=item.submitted_ms,
+        attributes=lambda: queue_attributes(*item.record.partition, item.record.offset),
+    )
+    trace = pool.requests.tracer.begin_trace(
+        "leave the batch", item.record.headers, tenant=item.request.tenant, waited=waited
+    )
+    progress = RequeueProgress((*item.attempts, *attempts), 0, int(now_s * 1000))
+    record = requeue_record(item, step, progress, trace.headers(), pool.snapshot.catalog)
+    await pool.requests.publisher.publish(record)
+    trace.end({"switchgear.handover": step.reason})
+    pool.metrics.count("switchgear_batch_returned_total", item.route.tier)
+
+
+async def return_record(pool: BatchPool, record: Record, reason: str, now_s: float) -> str | None:
+    """As `return_item`, of a record that wasn't read yet. Its identity, if it is a request."""
+    try:
+        item = read_work_item(record)
+    except DecodeError as error:
+        await refuse_unreadable(pool.requests.publisher, record, error)
+        return None
+    await return_item(pool, item, to_its_tier(item, reason), now_s)
+    return identity_of(item.request).key
+
+
+async def return_batch(
+    pool: BatchPool, record: BatchRecord, reason: str, *, closes: bool
+) -> BatchRecord:
+    """All its requests go to their tiers, and the record says so.
+
+    closes: nothing of it is at the provider; else what comes of it is booked when it ends.
+    """
+    gone, identities = set(record.left_out), list[str]()
+    async for place, raw in pool.log.read(record.queue, places_of(record)):
+        if place not in gone:
+            identity = await return_record(pool, raw, reason, time.time())
+            identities += [] if identity is None else [identity]
+    await pool.guard.release(identities, record.key)
+    now_ms = int(time.time() * 1000)
+    state: BatchState = "closed" if closes else record.state
+    return await write_batch(pool, record, state=state, returned_ms=now_ms, problem=reason)
+
+
+def to_its_tier(item: WorkItem, reason: str) -> Reroute:
+    """The step to the queue of its own tier."""
+    return Reroute(item.route.tier, reason)

@@ -1,0 +1,175 @@
+"""HTTP exchange with a batch interface: bounded answers, one attempt, errors as values."""
+
+import asyncio
+import codecs
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, FormData
+from pydantic_core import from_json
+from yarl import URL
+
+from runtime import limits
+from workers.batching.providers.adapter import ResultsUnreadableError
+from workers.providers.auth.api_key import Authorizer
+from workers.providers.base.call_outcome import BadCredentials, Failure
+from workers.providers.errors.classification import classify_error, error_of_response
+from workers.providers.response_reading import MalformedBodyError, ResponseBody, short_headers
+
+_BODY_S: Final = 60.0
+_UPLOAD_S: Final = 300.0
+_STREAM_PAUSE_S: Final = 60.0
+_LINE_END: Final = b"\n"
+_OK: Final = 300
+LONGEST_LINE: Final = limits.PROVIDER_BODY.value
+"""Bytes of one result: as of an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """What the provider answered. body: its JSON object; empty where it isn't one."""
+
+    status: int
+    body: Mapping[str, Any]
+    failure: Failure | None = None
+    """Of a status that isn't 2xx."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoAnswer:
+    """Nothing readable came back. sent: whether the provider may have acted all the same."""
+
+    reason: str
+    sent: bool
+
+
+class HttpExchange:
+    """One deployment's batch interface over the shared session."""
+
+    def __init__(
+        self,
+        session: ClientSession,
+        base_url: str,
+        authorizer: Authorizer,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """headers: besides the credentials, in every request."""
+        self._session = session
+        self._base_url = base_url.rstrip("/")
+        self._authorizer = authorizer
+        self._headers = dict(headers or {})
+
+    async def get(self, path: str, query: Mapping[str, str] | None = None) -> HttpAnswer | NoAnswer:
+        """A GET; may be repeated."""
+        url = URL(self._base_url + path, encoded=True).update_query(query or {})
+        return await self._exchange("GET", url, None, {}, _BODY_S)
+
+    async def post(
+        self, path: str, body: bytes, headers: Mapping[str, str] | None = None
+    ) -> HttpAnswer | NoAnswer:
+        """A POST of JSON, once."""
+        url = URL(self._base_url + path, encoded=True)
+        kind = {"content-type": "application/json", **(headers or {})}
+        return await self._exchange("POST", url, body, kind, _UPLOAD_S)
+
+    async def upload(self, path: str, name: str, content: bytes) -> HttpAnswer | NoAnswer:
+        """A file for batches, by a multipart form."""
+        form = FormData()
+        form.add_field("purpose", "batch")
+        form.add_field("file", content, filename=name, content_type="application/jsonl")
+        url = URL(self._base_url + path, encoded=True)
+        return await self._exchange("POST", url, form, {}, _UPLOAD_S)
+
+    async def lines(self, path: str) -> AsyncIterator[bytes]:
+        """The lines of a file, as they come. path: below the base address, or a whole one of it.
+
+        Raises ResultsUnreadableError.
+        """
+        url = self._own(path)
+        identity = await self._authorizer.headers(str(url), b"")
+        if isinstance(identity, BadCredentials):
+            raise ResultsUnreadableError(identity.message)
+        timeout = ClientTimeout(total=None, sock_connect=_BODY_S, sock_read=_STREAM_PAUSE_S)
+        try:
+            async with self._session.get(
+                url,
+                headers={**self._headers, **identity},
+                allow_redirects=False,
+                timeout=timeout,
+            ) as response:
+                if response.status >= _OK:
+                    raise ResultsUnreadableError(f"HTTP {response.status}")
+                async for line in _split(response):
+                    yield line
+        except (ClientError, OSError) as error:
+            raise ResultsUnreadableError(type(error).__name__) from None
+
+    def _own(self, path: str) -> URL:
+        """The address, which must be the provider's own: our key goes there."""
+        if path.startswith("/"):
+            return URL(self._base_url + path, encoded=True)
+        url, base = URL(path, encoded=True), URL(self._base_url)
+        if url.origin() != base.origin():
+            raise ResultsUnreadableError("the results lie at another host than the provider's")
+        return url
+
+    async def _exchange(
+        self,
+        method: str,
+        url: URL,
+        body: bytes | FormData | None,
+        headers: Mapping[str, str],
+        within_s: float,
+    ) -> HttpAnswer | NoAnswer:
+        identity = await self._authorizer.headers(str(url), b"")
+        if isinstance(identity, BadCredentials):
+            return HttpAnswer(identity.status or 401, {}, identity)
+        try:
+            async with (
+                asyncio.timeout(within_s),
+                self._session.request(
+                    method,
+                    url,
+                    data=body,
+                    headers={**headers, **self._headers, **identity},
+                    allow_redirects=False,
+                ) as response,
+            ):
+                return await self._read(response)
+        except (ClientError, OSError, MalformedBodyError) as error:
+            refused = isinstance(error, ConnectionRefusedError) or "Cannot connect" in str(error)
+            return NoAnswer(type(error).__name__, sent=not refused)
+
+    async def _read(self, response: ClientResponse) -> HttpAnswer:
+        headers = short_headers(response.headers)
+        if response.status >= _OK:
+            payload = await ResponseBody(response).beginning(limits.PROVIDER_ERROR.value)
+            report = error_of_response(response.status, payload, headers)
+            failure = classify_error(report, headers, datetime.now(UTC))
+            return HttpAnswer(response.status, _object(payload), failure)
+        payload = await ResponseBody(response).beginning(limits.PROVIDER_BODY.value)
+        return HttpAnswer(response.status, _object(payload))
+
+
+def _object(payload: bytes) -> Mapping[str, Any]:
+    try:
+        read = from_json(payload.removeprefix(codecs.BOM_UTF8))
+    except ValueError:
+        return {}
+    return read if isinstance(read, dict) else {}
+
+
+async def _split(response: ClientResponse) -> AsyncIterator[bytes]:
+    """Split at line ends alone: a text may hold any other separator of lines."""
+    rest = b""
+    async for chunk in response.content.iter_any():
+        *whole, rest = (rest + chunk).split(_LINE_END)
+        for line in whole:
+            if line.strip():
+                yield line
+        if len(rest) > LONGEST_LINE:
+            raise ResultsUnreadableError(f"a line is longer than {LONGEST_LINE >> 20} MiB")
+    if rest.strip():
+        yield rest

@@ -1,0 +1,1 @@
+"""State of batches, pure: what is known of each, and what is to be done about it next?"""
