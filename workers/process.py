@@ -16,6 +16,7 @@ from runtime.consuming.queue_groups import group_of, queues_of
 from runtime.consuming.retry_topics import DELAYS_MS
 from runtime.consuming.slots import Slots
 from runtime.consuming.stream import ConsumerStream, StreamSettings
+from runtime.consuming.tenant_shares import ShareRules, TenantShares
 from runtime.identity.record_guard import RecordGuard, of_tenant
 from runtime.process.control_topics import ControlTopics
 from runtime.process.process import ServiceProcess, service_process
@@ -84,6 +85,7 @@ async def _serve_queues(process: ServiceProcess, pool: PoolDependencies, queues:
         backlog=backlog,
         backlog_bytes=process.settings.backlog_mb << 20,
         slots=Slots(concurrency),
+        shares=TenantShares(partial(_slot_limits, pool, concurrency)),
     )
     members = [_member(process, pool, queue, settings) for queue in queues]
     gauges = partial(update_consumer_gauges, process.metrics, members, pool.tier)
@@ -91,6 +93,15 @@ async def _serve_queues(process: ServiceProcess, pool: PoolDependencies, queues:
         async with asyncio.TaskGroup() as running:
             for member in members:
                 running.create_task(member.stream.run(process.stop))
+
+
+def _slot_limits(
+    pool: PoolDependencies, concurrency: int, tenant: str
+) -> tuple[ShareRules, int | None]:
+    catalog = pool.snapshot().catalog
+    section, tier = catalog.tenants.get(tenant), catalog.tiers[pool.tier]
+    rules = ShareRules(concurrency, tier.tenant_share, len(catalog.tenants))
+    return rules, None if section is None else section.limits.concurrency
 
 
 def _member(

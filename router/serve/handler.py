@@ -23,12 +23,14 @@ from router.decide import policy, success_model
 from router.decide.batch_choice import WaitForBatch, batch_choice
 from router.decide.caller_overrides import RouteRejected
 from router.decide.partition_key import PrefixShares, prefix_hash, record_key
+from router.decide.tenant_rates import RateExceeded, TenantRates
 from router.decide.tier_candidates import RoutingConfig
 from router.decide.warm_prefixes import WarmPrefixes
 from router.serve.headers import RequestHeaders, claimed_id, read_request_headers
 from router.serve.reply_topics import PartitionsOf, unusable_address
 from router.text.features import Features, extract_features
 from runtime import limits
+from runtime.config.catalog import Tenant
 from runtime.identity.record_guard import (
     ProvenSender,
     RecordGuard,
@@ -66,6 +68,8 @@ class RouterDependencies:
     """Takes every tenant's every decision and the seconds it took: metrics. Must not raise."""
     guard: RecordGuard
     """Whose a record is."""
+    rates: TenantRates
+    """What each tenant has sent lately."""
 
 
 async def route_record(router: RouterDependencies, record: Record) -> None:
@@ -172,6 +176,11 @@ class RoutingTask:
         if unusable is not None:
             await self._bury("reply_to_not_allowed", unusable)
             return
+        account, size = config.catalog.account_of(request.tenant), len(self.record.value)
+        exceeded = self.router.rates.admit_request(account, tenant.limits, size, time.monotonic())
+        if exceeded is not None:
+            await self._refuse_for_now(account, exceeded)
+            return
         deadline_ms = self._deadline_ms(request)
         if deadline_ms is not None and deadline_ms < time.time() * 1000:
             await self.refuse("deadline_exceeded", "expired before it was routed", retryable=True)
@@ -193,7 +202,22 @@ class RoutingTask:
                 await self.refuse(decision.code, decision.message, retryable=False)
                 return
             span.attributes = lambda: route_attributes(decision)
+        catalog, tokens = config.catalog, features.tokens + features.output_tokens
+        section = catalog.tenant(request.tenant) or Tenant()
+        account = catalog.account_of(request.tenant)
+        exceeded = self.router.rates.admit_tokens(account, section.limits, tokens, time.monotonic())
+        if exceeded is not None:
+            await self._refuse_for_now(account, exceeded)
+            return
         await self._tag(request, features, decision, deadline_ms)
+
+    async def _refuse_for_now(self, account: str, exceeded: RateExceeded) -> None:
+        await self.refuse(
+            "rate_limited",
+            exceeded.message(account),
+            retryable=True,
+            retry_after_s=exceeded.wait_s,
+        )
 
     async def _tag(
         self, request: Request, features: Features, route: Route, deadline_ms: int | None
@@ -264,7 +288,14 @@ class RoutingTask:
         await bury(self.router.publisher, self.record, code, message)
         await self.refuse(code, message, retryable=False)
 
-    async def refuse(self, code: FailureCode, message: str, *, retryable: bool) -> None:
+    async def refuse(
+        self,
+        code: FailureCode,
+        message: str,
+        *,
+        retryable: bool,
+        retry_after_s: float | None = None,
+    ) -> None:
         """Tells the sender, where the record says who that is."""
         request_id = self.headers.request_id or claimed_id(self.record)
         if request_id is not None:
@@ -273,6 +304,7 @@ class RoutingTask:
                 code=code,
                 message=message,
                 retryable=retryable,
+                retry_after_s=retry_after_s,
                 trace_id=self.trace.trace_id,
             )
             tenant, trace = self.headers.tenant, self.trace.headers()

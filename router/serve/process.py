@@ -15,6 +15,7 @@ from producers.kafka.broker import Record
 from router.decide.caller_overrides import RouteRejected
 from router.decide.partition_key import PrefixShares
 from router.decide.success_model import SuccessModel
+from router.decide.tenant_rates import TenantRates
 from router.decide.tier_candidates import RoutingConfig
 from router.decide.warm_prefixes import WarmPrefixes
 from router.learn.estimate import prior_only
@@ -81,6 +82,7 @@ async def serve_router(settings: ServiceSettings, environment: Mapping[str, str]
             budget_used=budget_usage.used_share,
             report_decision=partial(_count, process.metrics),
             guard=guard,
+            rates=TenantRates(),
         )
         source = KafkaSource(
             settings, [topics.REQUESTS], _GROUP, settings.session_timeout_s, by_tenant=True

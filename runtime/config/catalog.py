@@ -110,6 +110,9 @@ class Tier(Section):
     """As listed, or the cheapest that fits first."""
     concurrency: Annotated[int, Field(ge=1, le=10_000)] = 64
     """Calls under way at once in one worker process."""
+    tenant_share: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """Of `concurrency`, what one tenant may hold while others wait. Alone it may hold all but a
+    twentieth, at least one, where there are others in the file."""
     timeout_s: Annotated[float, Field(gt=0)] = 60
     first_token_timeout_s: Annotated[float, Field(gt=0)] = 30
     next: str | None = None
@@ -121,6 +124,19 @@ class TagBudget(Section):
 
     usd_day: Annotated[Decimal, Field(gt=0)] | None = None
     usd_month: Annotated[Decimal, Field(gt=0)] | None = None
+
+
+class TenantLimits(Section):
+    """How much a tenant may send; of `*`, all tenants without a section together."""
+
+    requests_s: Annotated[float, Field(gt=0)] | None = None
+    """Requests per second, of each router process."""
+    bytes_s: Annotated[int, Field(ge=1)] | None = None
+    """Bytes of requests per second, of each router process."""
+    tokens_min: Annotated[int, Field(ge=1)] | None = None
+    """Tokens per minute, of prompts and answers as estimated, of each router process."""
+    concurrency: Annotated[int, Field(ge=1)] | None = None
+    """Requests under way at once, in each tier of each worker process."""
 
 
 class Tenant(Section):
@@ -141,6 +157,8 @@ class Tenant(Section):
         default_factory=dict
     )
     """By `name=value`, or `name=*` for each value of its own."""
+    limits: TenantLimits = TenantLimits()
+    """What is beyond them is refused (`rate_limited`), or waits (`concurrency`)."""
     weight: Annotated[int, Field(ge=1, le=1000)] = 1
     """Share of a busy queue, relative to the other tenants."""
     judge_share: Share = 0

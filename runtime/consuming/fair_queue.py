@@ -7,15 +7,19 @@ waits. Records of one sequence are handled one after the other, in the order the
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from functools import partial
 from heapq import heappop, heappush
 from itertools import count
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, TypeAlias, TypeVar
+
+from runtime.consuming.tenant_shares import TenantShares
 
 BATCH_SHARE: Final = 16
 
 T = TypeVar("T")
+MayBegin: TypeAlias = Callable[[str], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +67,20 @@ class _ClassQueue(Generic[T]):
         else:
             queue.tickets.append(ticket)
 
-    def pop(self) -> Ticket[T] | None:
-        if not self._order:
-            return None
+    def tenants(self) -> Collection[str]:
+        return self._queues.keys()
+
+    def pop(self, may_begin: MayBegin | None = None) -> Ticket[T] | None:
+        """may_begin: the tenants that may have a turn now; the others keep their places."""
+        passed: list[tuple[float, int, str]] = []
+        while self._order and may_begin is not None and not may_begin(self._order[0][2]):
+            passed.append(heappop(self._order))
+        ticket = self._pop() if self._order else None
+        for entry in passed:
+            heappush(self._order, entry)
+        return ticket
+
+    def _pop(self) -> Ticket[T]:
         finish, _, tenant = heappop(self._order)
         queue = self._queues[tenant]
         ticket = queue.tickets.popleft()
@@ -110,9 +125,12 @@ class FairQueue(Generic[T]):
         self._queue(lane).push(ticket)
         self._size += 1
 
-    def take(self) -> Ticket[T] | None:
-        """The record whose turn it is; None when nothing may begin now."""
-        while (ticket := self._pop()) is not None:
+    def take(self, shares: TenantShares | None = None) -> Ticket[T] | None:
+        """The record whose turn it is; None when nothing may begin now.
+
+        shares: what a tenant may hold; who holds it all is passed over.
+        """
+        while (ticket := self._pop(shares)) is not None:
             if self._sequences.may_begin(ticket):
                 self._size -= 1
                 return ticket
@@ -136,12 +154,23 @@ class FairQueue(Generic[T]):
     def _queue(self, lane: Lane) -> _ClassQueue[T]:
         return self._interactive if lane.interactive else self._batch
 
-    def _pop(self) -> Ticket[T] | None:
+    def _pop(self, shares: TenantShares | None) -> Ticket[T] | None:
         self._taken += 1
         first, second = self._interactive, self._batch
         if self._taken % BATCH_SHARE == 0:
             first, second = second, first
-        return first.pop() or second.pop()
+        if shares is None:
+            return first.pop() or second.pop()
+        contested = _are_several(first.tenants(), second.tenants())
+        may_begin = partial(shares.may_begin, contested=contested)
+        return first.pop(may_begin) or second.pop(may_begin)
+
+
+def _are_several(first: Collection[str], second: Collection[str]) -> bool:
+    """Whether more than one tenant waits in both together; cheap, for it is asked at each turn."""
+    if len(first) > 1 or len(second) > 1:
+        return True
+    return bool(first and second and {*first} != {*second})
 
 
 class _Sequences(Generic[T]):

@@ -11,12 +11,14 @@ import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Protocol, TypeAlias
 
 from observability.retry import RetryPolicy
 from producers.kafka.broker import Partition, Record
 from runtime.consuming.fair_queue import FairQueue, Lane, Ticket
 from runtime.consuming.slots import Slots
+from runtime.consuming.tenant_shares import TenantShares
 from runtime.consuming.watermark import Watermark
 
 _log: Final = logging.getLogger(__name__)
@@ -91,6 +93,9 @@ class StreamSettings:
 
     slots: Slots | None = None
     """Shared with other streams, in the place of `concurrency` slots of the stream's own."""
+
+    shares: TenantShares | None = None
+    """What one tenant may hold of the slots, of all streams that share them; None: all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,16 +218,20 @@ class ConsumerStream:
 
     def _fill(self) -> None:
         while not self._held and not self._stopping and self._slots.take():
-            ticket = self._admission.take()
+            ticket = self._admission.take(self._settings.shares)
             if ticket is None:
                 self._slots.give_back()
                 return
+            if self._settings.shares is not None:
+                self._settings.shares.began(ticket.lane.tenant)
             task = asyncio.create_task(self._run(ticket))
             self._running.add(task)
-            task.add_done_callback(self._ended)
+            task.add_done_callback(partial(self._ended, ticket.lane.tenant))
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _ended(self, tenant: str, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
+        if self._settings.shares is not None:
+            self._settings.shares.ended(tenant)
         self._slots.release()
 
     def _put_down(self, record: Record) -> None:

@@ -19,6 +19,7 @@ from producers.contract.codec import to_headers
 from producers.kafka.broker import Outgoing, Publisher, Record
 from producers.settings import ClientSettings
 from router.decide.partition_key import PrefixShares
+from router.decide.tenant_rates import TenantRates
 from router.decide.tier_candidates import RoutingConfig
 from router.decide.warm_prefixes import WarmPrefixes
 from router.serve.handler import RouterDependencies, bury_request, route_record
@@ -30,6 +31,7 @@ from runtime.consuming.queue_groups import group_of, queues_of
 from runtime.consuming.retry_topics import DELAYS_MS
 from runtime.consuming.slots import Slots
 from runtime.consuming.stream import ConsumerStream, StreamSettings
+from runtime.consuming.tenant_shares import TenantShares
 from runtime.identity.record_guard import RecordGuard
 from runtime.identity.record_signature import RecordSigner
 from runtime.process.signing_publisher import SigningPublisher
@@ -141,6 +143,8 @@ class Stage:
     reporter: RequestReporter | None = None
     guard: RecordGuard = field(default_factory=RecordGuard)
     signer: RecordSigner | None = None
+    rates: TenantRates = field(default_factory=TenantRates)
+    shares: TenantShares | None = None
     request_topics: Sequence[str] = (topics.REQUESTS,)
 
     def __post_init__(self) -> None:
@@ -214,6 +218,7 @@ class Stage:
             budget_used=lambda _tenant: 0.0,
             report_decision=lambda _tenant, _decision, _took_s: None,
             guard=self.guard,
+            rates=self.rates,
         )
 
     def pool(self, tier: str) -> PoolDependencies:
@@ -281,6 +286,7 @@ class Stage:
             revoke_grace_s=0.2,
             stop_grace_s=0.2,
             slots=slots,
+            shares=self.shares if slots is not None else None,
         )
         lane = LaneRules(lambda: self.catalog, self.guard.lane_tenant).lane
         return ConsumerStream(self.broker.member(queues, group), handle, crash, lane, settings)
