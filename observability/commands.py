@@ -17,13 +17,14 @@ from pydantic import SecretStr
 from rich.console import Console
 
 from observability import process
+from observability.health import ProcessHealth
 from observability.ledger.ingest import Feed, Genuine
 from observability.ledger.ledger import Ledger, LedgerError
 from observability.ledger.stores.selection import ledger_at
 from observability.logs import start_logging
-from observability.metrics.prometheus_endpoint import scrape_endpoint
 from observability.metrics.registry import MetricsRegistry
 from observability.pricing.money import MICRO_USD
+from observability.process_endpoint import process_endpoint
 from observability.reports import commands
 from observability.reports.commands import ReportForm, ReportQuery
 from observability.reports.cost import UnknownDimensionError
@@ -145,12 +146,14 @@ async def _book(
     *,
     until_caught_up: bool,
 ) -> None:
-    metrics = MetricsRegistry()
+    metrics, health = MetricsRegistry(), ProcessHealth()
     async with AsyncExitStack() as stack:
         if settings.metrics_port is not None:
-            stack.enter_context(scrape_endpoint(metrics, settings.metrics_port))
+            endpoint = process_endpoint(metrics, settings.metrics_port, health=health)
+            stack.enter_context(endpoint)
+            stack.callback(asyncio.create_task(health.beat()).cancel)
         consumer = await stack.enter_async_context(process.usage_consumer(settings, "earliest"))
-        feed = Feed(consumer, ledger, metrics, genuine=genuine)
+        feed = Feed(consumer, ledger, metrics, genuine=genuine, health=health)
         await feed.run(until_caught_up=until_caught_up)
 
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from producers.contract import codec, topics
 from producers.kafka.broker import Record
-from runtime.consuming.consumer_metrics import Member, update_consumer_gauges
+from runtime.consuming.consumer_metrics import Member, unread_queue, update_consumer_gauges
 from runtime.consuming.headers import LaneRules
 from runtime.consuming.kafka_source import KafkaSource
 from runtime.consuming.queue_groups import group_of, queues_of
@@ -89,6 +89,8 @@ async def _serve_queues(process: ServiceProcess, pool: PoolDependencies, queues:
     )
     members = [_member(process, pool, queue, settings) for queue in queues]
     gauges = partial(update_consumer_gauges, process.metrics, members, pool.tier)
+    process.health.add(partial(unread_queue, members))
+    process.health.started()
     with process.background.running("consumer gauges", gauges):
         async with asyncio.TaskGroup() as running:
             for member in members:

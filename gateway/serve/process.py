@@ -112,6 +112,7 @@ async def _serve(
         timeout_graceful_shutdown=int(limits.stop_grace_s) or None,
     )
     server = _Server(config)
+    process.health.started()
     in_order = partial(_stop_in_order, process.stop, server, stop, limits)
     with process.background.running("stop", in_order):
         await server.serve()

@@ -6,13 +6,13 @@ every partition, and reads from where the last booked transaction ended.
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
+from observability.health import ProcessHealth
 from observability.ledger.ledger import Booked, Ledger, Unreadable, UsageBatch
 from observability.ledger.schema import problem_of
 from observability.metrics.registry import MetricsRegistry
@@ -36,6 +36,8 @@ class Feed:
     metrics: MetricsRegistry
     measure_every_s: float = 2
     genuine: Genuine | None = None
+    health: ProcessHealth = field(default_factory=ProcessHealth)
+    """Hears when the feed has begun, and when Kafka is away."""
     booked: dict[TopicPartition, int] = field(default_factory=dict, init=False)
     """The offset after the last booked record, by partition."""
 
@@ -53,6 +55,7 @@ class Feed:
         while True:
             if self.consumer.assignment() != sought:
                 sought = await self._seek()
+                self.health.started()
             polled = await self.consumer.getmany(timeout_ms=_POLL_MS, max_records=MAX_RECORDS)
             if polled:
                 await self._book(polled)
@@ -78,8 +81,12 @@ class Feed:
     async def _measure(self) -> None:
         """Beside the booking, which may wait for its store: that is when the lag must be seen."""
         while True:
-            with suppress(KafkaError):  # the broker is away: the next measurement tells
+            try:
                 await self._show_lag()
+            except KafkaError:  # the broker is away: the next measurement tells
+                self.health.report("queue", "Kafka doesn't answer")
+            else:
+                self.health.report("queue", None)
             await asyncio.sleep(self.measure_every_s)
 
     async def _show_lag(self) -> None:

@@ -27,7 +27,7 @@ from runtime.budgets.reservations import BudgetLedger
 from runtime.config.catalog import Catalog
 from runtime.config.pricing import Pricing
 from runtime.config.reload import ReloadedConfig
-from runtime.consuming.consumer_metrics import Member, update_consumer_gauges
+from runtime.consuming.consumer_metrics import Member, unread_queue, update_consumer_gauges
 from runtime.consuming.headers import LaneRules
 from runtime.consuming.kafka_source import KafkaSource
 from runtime.consuming.stream import ConsumerStream, StreamSettings
@@ -90,6 +90,8 @@ async def serve_router(settings: ServiceSettings, environment: Mapping[str, str]
         stream = _stream(source, router, settings.backlog_mb)
         members = [Member(stream, source)]
         gauges = partial(update_consumer_gauges, process.metrics, members, "router")
+        process.health.add(partial(unread_queue, members))
+        process.health.started()
         with process.background.running("consumer gauges", gauges):
             await stream.run(process.stop)
 

@@ -19,6 +19,12 @@ class Member(NamedTuple):
     source: KafkaSource
 
 
+def unread_queue(members: Sequence[Member]) -> str | None:
+    """What is still missing before all queues are read; None if nothing is."""
+    waiting = [member.source.group for member in members if not member.stream.begun]
+    return f"not yet a member of {', '.join(waiting)}" if waiting else None
+
+
 async def update_consumer_gauges(
     metrics: MetricsRegistry, members: Sequence[Member], tier: str
 ) -> None:

@@ -142,8 +142,14 @@ class ConsumerStream:
         self._in_hand: dict[tuple[Partition, int], Record] = {}
         self._bytes_in_hand = 0
         self._held = False
+        self._begun = False
         self._stopping = False
         self._paused = False
+
+    @property
+    def begun(self) -> bool:
+        """Whether the member has joined its group: it may own nothing, but it is there."""
+        return self._begun
 
     def state(self) -> StreamState:
         """What is under way now."""
@@ -166,6 +172,7 @@ class ConsumerStream:
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop` is set: then what runs gets its grace, and the offsets are committed."""
         await self._source.start(self)
+        self._begun = True
         committing = asyncio.create_task(self._commit_regularly())
         try:
             while not stop.is_set():

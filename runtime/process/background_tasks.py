@@ -9,9 +9,10 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
+from observability.health import ProcessHealth
 from runtime.process.dead_letters import crash_detail
 
 _log: Final = logging.getLogger(__name__)
@@ -46,6 +47,8 @@ class BackgroundTasks:
     report_failure: Callable[[str], None]
     """Gets the task's name with each failure. Must not raise."""
     rules: RestartRules = RestartRules()
+    health: ProcessHealth = field(default_factory=ProcessHealth)
+    """Hears of a task that waits to begin again."""
 
     @contextmanager
     def running(self, name: str, work: Work) -> Iterator[None]:
@@ -78,7 +81,9 @@ class BackgroundTasks:
                     raise
                 pause_s = min(rules.pause_s * 2 ** (failures - 1), rules.longest_pause_s)
                 _log.error("background task %s again in %.1f s: %s", name, pause_s, detail)
+                self.health.report(name, f"the background task {name!r} has failed")
                 await asyncio.sleep(pause_s)
+                self.health.report(name, None)
             else:
                 return
 

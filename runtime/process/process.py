@@ -3,26 +3,30 @@
 import asyncio
 import gc
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
+from observability.health import ProcessHealth
 from observability.logs import start_logging
 from observability.metrics.otlp_push import push_metrics
-from observability.metrics.prometheus_endpoint import scrape_endpoint
 from observability.metrics.registry import MetricsRegistry
+from observability.process_endpoint import process_endpoint
 from observability.tracing.tracer import Tracer, TracingSettings, tracing
 from producers.contract import topics
 from producers.kafka.aiokafka_broker import KafkaBroker
 from producers.kafka.broker import Outgoing
 from runtime.identity.record_signature import RecordSigner
 from runtime.process import dead_letters
-from runtime.process.background_tasks import BackgroundTasks
+from runtime.process.background_tasks import BackgroundTasks, RestartRules
 from runtime.process.control_topics import ControlTopics
 from runtime.process.retrying_publisher import RetryingPublisher
 from runtime.process.settings import ServiceSettings
 from runtime.process.signing_publisher import SigningPublisher
+
+_PROBE_S: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,8 @@ class ServiceProcess:
     background: BackgroundTasks
     signer: RecordSigner | None
     """Of what this process writes for others of ours; None without a key."""
+    health: ProcessHealth
+    """Says `starting` until the process calls `started`."""
 
 
 @asynccontextmanager
@@ -47,15 +53,23 @@ async def service_process(settings: ServiceSettings, name: str) -> AsyncIterator
     """name: as traces and logs show the process, e.g. `switchgear-router`."""
     _collect_garbage_less_often()
     start_logging(settings.log_level, content=settings.trace_content)
-    metrics = MetricsRegistry()
+    metrics, health, stop = MetricsRegistry(), ProcessHealth(), _stop_on_signals()
+    health.add(lambda: "stopping" if stop.is_set() else None)
+    background = BackgroundTasks(
+        stop, partial(_count_background_failure, metrics), RestartRules(), health
+    )
     async with AsyncExitStack() as parts:
         if settings.metrics_port is not None:
-            parts.enter_context(scrape_endpoint(metrics, settings.metrics_port))
+            parts.enter_context(process_endpoint(metrics, settings.metrics_port, health=health))
+            parts.enter_context(background.running("heartbeat", health.beat))
         if settings.otlp_metrics is not None:
             parts.enter_context(push_metrics(metrics, name, settings.otlp_metrics))
         tracer = parts.enter_context(tracing(name, tracing_of(settings)))
         broker = await parts.enter_async_context(KafkaBroker(settings, name))
-        stop, signer = _stop_on_signals(), signer_of(settings)
+        signer = signer_of(settings)
+        if settings.metrics_port is not None:
+            probe = partial(_probe_queue, broker.reachable, health)
+            parts.enter_context(background.running("queue probe of health", probe))
         publisher = broker if signer is None else SigningPublisher(broker, signer)
         yield ServiceProcess(
             settings,
@@ -65,9 +79,16 @@ async def service_process(settings: ServiceSettings, name: str) -> AsyncIterator
             metrics,
             stop,
             ControlTopics(settings, name, partial(_count_skipped, metrics)),
-            BackgroundTasks(stop, partial(_count_background_failure, metrics)),
+            background,
             signer,
+            health,
         )
+
+
+async def _probe_queue(ask: Callable[[], Awaitable[bool]], health: ProcessHealth) -> None:
+    while True:
+        health.report("queue", None if await ask() else "Kafka doesn't answer")
+        await asyncio.sleep(_PROBE_S)
 
 
 def signer_of(settings: ServiceSettings) -> RecordSigner | None:

@@ -8,9 +8,9 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from structlog import make_filtering_bound_logger, wrap_logger
 
 from observability.grounding.groundedness import FLAGGED_SHARE
-from observability.metrics.prometheus_endpoint import scrape_endpoint
 from observability.metrics.registry import MetricsRegistry
 from observability.metrics.usage_metrics import UsageMetrics
+from observability.process_endpoint import process_endpoint
 from observability.tracing.tracer import TracingSettings
 from tests.fakes import answer
 from tests.flow.stage import ask, playing
@@ -26,7 +26,7 @@ FIRST_TOKEN = "switchgear_first_token_seconds"
 def exemplars(metrics: MetricsRegistry) -> dict[str, set[str]]:
     """The traces that a scrape as Prometheus makes it shows, by histogram."""
     found: defaultdict[str, set[str]] = defaultdict(set)
-    with scrape_endpoint(metrics, 0, "127.0.0.1") as port:
+    with process_endpoint(metrics, 0, "127.0.0.1") as port:
         accept = {"Accept": "application/openmetrics-text; version=1.0.0"}
         with urlopen(Request(f"http://127.0.0.1:{port}/metrics", headers=accept)) as scrape:
             text = scrape.read().decode()

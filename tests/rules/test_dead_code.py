@@ -17,6 +17,7 @@ CALLED_BY_OTHERS: Final = {
     "check_mapping_key": "ruamel.yaml",
     "has_next": "aiokafka",
     "send_400_response": "uvicorn",
+    "log_message": "wsgiref",
     "next_batch": "aiokafka",
     "consume_scope": "FastStream",
     "after_processed": "FastStream",

@@ -5,8 +5,8 @@ from aiohttp import ClientSession
 
 from observability.live_page.sources import ProcessFigures, follow_processes, merge_scrape
 from observability.live_page.window import MINUTES, TRACES, LiveWindow
-from observability.metrics.prometheus_endpoint import scrape_endpoint
 from observability.metrics.registry import MetricsRegistry
+from observability.process_endpoint import process_endpoint
 from tests.unit.observability.usage_events import START_MS, usage_event
 
 ONE = """
@@ -35,7 +35,7 @@ def test_processes_add_up_and_the_worst_breaker_counts() -> None:
 async def test_a_real_process_is_scraped_and_an_absent_one_is_told() -> None:
     metrics, scraped = MetricsRegistry(), ProcessFigures()
     metrics.set("switchgear_breaker_state", "d", to=1)
-    with scrape_endpoint(metrics, 0, "127.0.0.1") as port:
+    with process_endpoint(metrics, 0, "127.0.0.1") as port:
         async with ClientSession() as session:
             addresses = [f"127.0.0.1:{port}", "127.0.0.1:9"]
             following = asyncio.create_task(follow_processes(session, addresses, scraped))

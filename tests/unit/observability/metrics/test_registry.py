@@ -11,8 +11,8 @@ from observability.metrics.names import (
     GaugeName,
     HistogramName,
 )
-from observability.metrics.prometheus_endpoint import scrape_endpoint
 from observability.metrics.registry import MAX_SERIES, MetricsRegistry
+from observability.process_endpoint import process_endpoint
 
 
 def test_every_name_has_its_specification() -> None:
@@ -82,7 +82,7 @@ def test_a_scrape_shows_values_and_exemplars() -> None:
     metrics = MetricsRegistry()
     metrics.observe("switchgear_route_seconds", value=0.002, trace_id="ab" * 16)
     openmetrics = {"Accept": "application/openmetrics-text; version=1.0.0"}
-    with scrape_endpoint(metrics, 0, "127.0.0.1") as port:
+    with process_endpoint(metrics, 0, "127.0.0.1") as port:
         address = f"http://127.0.0.1:{port}/metrics"
         with urlopen(address) as plain, urlopen(Request(address, headers=openmetrics)) as rich:
             assert "switchgear_route_seconds_count 1.0" in plain.read().decode()

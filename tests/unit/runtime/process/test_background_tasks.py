@@ -5,6 +5,7 @@ import logging
 
 import pytest
 
+from observability.health import ProcessHealth
 from runtime.process.background_tasks import BackgroundFailedError, BackgroundTasks, RestartRules
 
 QUICK = RestartRules(pause_s=0, most=3)
@@ -85,3 +86,23 @@ async def test_leaving_ends_the_task() -> None:
         await asyncio.sleep(0)
     async with asyncio.timeout(5):
         await ended.wait()
+
+
+async def test_a_task_in_back_off_makes_the_process_unready() -> None:
+    health, waiting = ProcessHealth(), asyncio.Event()
+    health.started()
+    seen: list[tuple[str, ...]] = []
+
+    async def work() -> None:
+        seen.append(health.problems())
+        if len(seen) == 1:
+            asyncio.get_running_loop().call_soon(lambda: seen.append(health.problems()))
+            raise KeyError
+        waiting.set()
+        await asyncio.Event().wait()
+
+    tasks = BackgroundTasks(asyncio.Event(), lambda _: None, RestartRules(pause_s=0.01), health)
+    with tasks.running("news", work):
+        async with asyncio.timeout(5):
+            await waiting.wait()
+    assert seen == [(), ("the background task 'news' has failed",), ()]
