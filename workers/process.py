@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from producers.contract import codec, topics
+from producers.contract import topics
 from producers.kafka.broker import Record
 from runtime.consuming.consumer_metrics import Member, unread_queue, update_consumer_gauges
 from runtime.consuming.headers import LaneRules
@@ -17,11 +17,12 @@ from runtime.consuming.retry_topics import DELAYS_MS
 from runtime.consuming.slots import Slots
 from runtime.consuming.stream import ConsumerStream, StreamSettings
 from runtime.consuming.tenant_shares import ShareRules, TenantShares
-from runtime.identity.record_guard import RecordGuard, of_tenant
+from runtime.identity.record_guard import RecordGuard
 from runtime.process.control_topics import ControlTopics
 from runtime.process.process import ServiceProcess, service_process
 from runtime.process.settings import ServiceSettings
 from workers.composition import build_pool
+from workers.delivery.cancellations import admit_cancellation
 from workers.request.dependencies import PoolDependencies
 from workers.request.handler import dead_letter_request, serve_one
 from workers.request.maintenance import handle_maintenance_record
@@ -67,13 +68,6 @@ def declare_worker_control(
     """Every worker hears all cancellations: only one of them knows that the request is its own."""
     admit = partial(admit_cancellation, guard) if guard.strict else None
     control.subscribe_raw(topics.CANCELLATIONS, cancel, since_s=_CANCELLED_BEFORE_S, admit=admit)
-
-
-async def admit_cancellation(guard: RecordGuard, record: Record) -> Record:
-    """The cancellation in its sender's name. Raises ForbiddenError."""
-    claimed = codec.header(record.headers, codec.TENANT_HEADER)
-    sender = await guard.require(record, topics.CANCELLATIONS, claimed)
-    return record if sender is None else of_tenant(record, sender.tenant)
 
 
 async def _serve_queues(process: ServiceProcess, pool: PoolDependencies, queues: list[str]) -> None:

@@ -17,6 +17,7 @@ _CLUSTER: Final = "kafka-cluster"
 _ROUTER_GROUP: Final = "switchgear-router"
 _TIERS: Final = "llm.tier."
 _RETRIES: Final = "llm.retry."
+_BOTH: Final[tuple[Operation, ...]] = ("Read", "Write")
 _CONTROL: Final = (topics.CANCELLATIONS, topics.FEEDBACK, topics.CACHE_INVALIDATIONS)
 PROCESSES: Final = ("router", "worker", "gateway", "ledger", "operator")
 """The roles that aren't a tenant's. `ledger` is the live page's too."""
@@ -76,28 +77,44 @@ def _of_tenant(tenant: str, catalog: Catalog) -> Iterator[_Right]:
 def _of_process(role: str, catalog: Catalog) -> Iterator[_Right]:
     match role:
         case "router":
-            yield from _with_tenants("Read", topics.REQUESTS, topics.FEEDBACK)
-            yield "Write", "Topic", _TIERS, True
-            yield "Write", "Topic", topics.DEAD_LETTERS, False
-            yield from _all_replies("Write", catalog)
-            yield "Read", "Group", _ROUTER_GROUP, False
+            return _of_router(catalog)
         case "worker":
-            yield from _with_tenants("Read", topics.CANCELLATIONS, topics.CACHE_INVALIDATIONS)
-            for queues in (_TIERS, _RETRIES):
-                yield "Read", "Topic", queues, True
-                yield "Write", "Topic", queues, True
-            for topic in (topics.USAGE, topics.FEEDBACK, topics.DEAD_LETTERS):
-                yield "Write", "Topic", topic, False
-            yield from _all_replies("Write", catalog)
-            yield "Read", "Group", _GROUPS, True
+            return _of_worker(catalog)
         case "gateway":
-            for topic in (topics.REQUESTS, topics.CANCELLATIONS):
-                yield "Write", "Topic", topic, False
-            yield "Read", "Topic", topics.REPLIES, False
+            return _of_gateway()
         case "ledger":
-            yield "Read", "Topic", topics.USAGE, False
+            return iter([("Read", "Topic", topics.USAGE, False)])
         case _:
-            yield from _of_operator()
+            return _of_operator()
+
+
+def _of_router(catalog: Catalog) -> Iterator[_Right]:
+    yield from _with_tenants("Read", topics.REQUESTS, topics.FEEDBACK)
+    yield "Write", "Topic", _TIERS, True
+    yield from _batch_queues("Write")
+    yield "Write", "Topic", topics.DEAD_LETTERS, False
+    yield from _all_replies("Write", catalog)
+    yield "Read", "Group", _ROUTER_GROUP, False
+
+
+def _of_worker(catalog: Catalog) -> Iterator[_Right]:
+    yield from _with_tenants("Read", topics.CANCELLATIONS, topics.CACHE_INVALIDATIONS)
+    for operation in _BOTH:
+        yield operation, "Topic", _TIERS, True
+        yield operation, "Topic", _RETRIES, True
+        yield from _batch_queues(operation)
+        yield operation, "Topic", topics.BATCHES, False
+    for topic in (topics.USAGE, topics.FEEDBACK, topics.DEAD_LETTERS):
+        yield "Write", "Topic", topic, False
+    yield from _all_replies("Write", catalog)
+    yield "Read", "Group", _GROUPS, True
+
+
+def _of_gateway() -> Iterator[_Right]:
+    for topic in (topics.REQUESTS, topics.CANCELLATIONS, topics.STORED):
+        yield "Write", "Topic", topic, False
+    for topic in (topics.REPLIES, topics.STORED):
+        yield "Read", "Topic", topic, False
 
 
 def _of_operator() -> Iterator[_Right]:
@@ -110,6 +127,11 @@ def _of_operator() -> Iterator[_Right]:
         yield "Write", "Topic", topic, False
 
 
+def _batch_queues(operation: Operation) -> Iterator[_Right]:
+    yield operation, "Topic", topics.batch_topic(), False
+    yield operation, "Topic", f"{topics.batch_topic()}.", True
+
+
 def _with_tenants(operation: Operation, *shared: str) -> Iterator[_Right]:
     """The shared topics, and every tenant's own beside them."""
     for topic in shared:
@@ -118,7 +140,8 @@ def _with_tenants(operation: Operation, *shared: str) -> Iterator[_Right]:
 
 
 def _all_replies(operation: Operation, catalog: Catalog) -> Iterator[_Right]:
-    yield operation, "Topic", topics.REPLIES, False
+    for topic in (topics.REPLIES, topics.STORED):
+        yield operation, "Topic", topic, False
     for tenant in catalog.tenants:
         for name, prefixed in _replies_of(tenant, catalog):
             yield operation, "Topic", name, prefixed

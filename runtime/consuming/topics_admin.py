@@ -1,7 +1,7 @@
 """Topic administration: creates what is missing, with its partitions and retention."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -10,7 +10,7 @@ from producers.contract import topics
 from producers.kafka.aiokafka_broker import MAX_RECORD_BYTES
 from producers.kafka.connection import connection_options
 from producers.settings import KafkaSettings
-from runtime.config.catalog import Catalog
+from runtime.config.catalog import STRANGERS, Catalog
 from runtime.consuming.queue_groups import batch_queues, queues_of
 from runtime.consuming.retry_topics import DELAYS_MS
 
@@ -30,11 +30,18 @@ class Topic:
     """None: as many as the installation's default."""
     compacted: bool = False
     """Whether the newest record of each key is kept, whatever its age."""
+    logs_time: bool = False
+    """Whether the broker stamps the records: a sender's own stamp is its word."""
 
 
 def required_topics(catalog: Catalog) -> Iterator[Topic]:
-    """Every topic of the engine: a queue for each tier, and for each of its zones."""
-    yield Topic(topics.REQUESTS, 7 * _DAY_MS)
+    """Every topic of the engine: a queue for each tier, and for each of its zones.
+
+    Raises ValueError for a tenant that can't have topics of its own and must.
+    """
+    # until when a token must have held is a question of time
+    signed = catalog.identity.mode == "signed"
+    yield Topic(topics.REQUESTS, 7 * _DAY_MS, logs_time=signed)
     for tier in catalog.tiers:
         yield from (Topic(queue, 7 * _DAY_MS) for queue in queues_of(catalog, tier))
     yield from (Topic(topics.retry_topic_name(delay), 7 * _DAY_MS) for delay in DELAYS_MS)
@@ -46,9 +53,17 @@ def required_topics(catalog: Catalog) -> Iterator[Topic]:
         yield Topic(topics.BATCHES, _FOR_EVER_MS, compacted=True)
     yield Topic(topics.USAGE, 90 * _DAY_MS)
     yield Topic(topics.DEAD_LETTERS, 30 * _DAY_MS, partitions=1)
-    yield Topic(topics.CANCELLATIONS, _DAY_MS // 24, partitions=1)
-    yield Topic(topics.FEEDBACK, 30 * _DAY_MS)
-    yield Topic(topics.CACHE_INVALIDATIONS, _DAY_MS, partitions=1)
+    control = (
+        Topic(topics.CANCELLATIONS, _DAY_MS // 24, partitions=1, logs_time=signed),
+        Topic(topics.FEEDBACK, 30 * _DAY_MS, logs_time=signed),
+        Topic(topics.CACHE_INVALIDATIONS, _DAY_MS, partitions=1, logs_time=signed),
+    )
+    yield from control
+    if catalog.identity.mode == "topic":
+        for tenant in catalog.tenants:
+            if tenant != STRANGERS:
+                for topic in (Topic(topics.REQUESTS, 7 * _DAY_MS), *control):
+                    yield replace(topic, name=topics.tenant_topic(topic.name, tenant))
 
 
 def _reply_topics(catalog: Catalog) -> set[str]:
@@ -86,7 +101,9 @@ def _configs(topic: Topic) -> dict[str, str]:
     configs = {"retention.ms": str(topic.retention_ms)}
     if topic.compacted:
         configs["cleanup.policy"] = "compact"
-    if topic.name != topics.REQUESTS:
+    if topic.logs_time:
+        configs["message.timestamp.type"] = "LogAppendTime"
+    if not topics.is_beside(topic.name, topics.REQUESTS):
         # what one topic took must fit the next, with its route and the reason of its failure
         configs["max.message.bytes"] = str(MAX_RECORD_BYTES)
     return configs

@@ -19,7 +19,7 @@ from runtime.identity.record_guard import ForbiddenError, RecordGuard
 from runtime.identity.record_signature import RecordSigner
 from tests.flow.stage import Stage, ask, catalog, playing
 from tests.unit.runtime.identity import tokens
-from workers.process import admit_cancellation
+from workers.delivery.cancellations import admit_cancellation
 
 SIGNER = RecordSigner(["k" * 32])
 TENANTS = {

@@ -11,17 +11,16 @@ from pathlib import Path
 
 import pytest
 import yaml
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import ClusterAuthorizationFailedError, TopicAuthorizationFailedError
 
 from dev.broker import Listeners, apache_kafka
 from dev.processes import Server, free_port
 from dev.redis_server import url_of
 from producers import Done, Failed, RouterClient, chat
-from producers.contract import codec, topics
+from producers.contract import codec
 from producers.kafka.aiokafka_broker import KafkaBroker
 from producers.kafka.broker import Outgoing, PublishFailedError
-from producers.kafka.connection import connection_options, consuming
+from producers.kafka.connection import consuming
 from producers.settings import ClientSettings, KafkaSettings
 from tests.integration.fleet_processes import FleetProcesses, fleet_processes
 from tests.secure_kafka import make_certificates, tls_listeners
@@ -106,19 +105,8 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GuardedKafka]:
     started = GuardedKafka(folder, port)
     command(started, "admin", "acl", "--apply")
     command(started, "operator", "topics")
-    for tenant in TENANTS:
-        asyncio.run(create(started, tenant))
     yield started
     node.stop()
-
-
-async def create(kafka: GuardedKafka, tenant: str) -> None:
-    """The tenant's own topics."""
-    admin = AIOKafkaAdminClient(**connection_options(kafka.settings("admin")))
-    await admin.start()
-    own = [topics.tenant_topic(topic, tenant) for topic in topics.BY_TENANT]
-    await admin.create_topics([NewTopic(topic, 1, 1) for topic in own])
-    await admin.close()
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final, TypeAlias
 
-from producers.contract import codec
+from producers.contract import codec, topics
 from producers.kafka.broker import Record
 from runtime import limits
+from runtime.identity.record_guard import RecordGuard, of_tenant
 
 _REMEMBERED: Final = limits.REMEMBERED_CANCELLATIONS.value
 _Key: TypeAlias = tuple[str | None, str]
@@ -17,6 +18,13 @@ _Key: TypeAlias = tuple[str | None, str]
 
 class RequestCancelled(Exception):  # noqa: N818 it is an answer, not an error
     """The caller cancelled the request while it was being served."""
+
+
+async def admit_cancellation(guard: RecordGuard, record: Record) -> Record:
+    """The cancellation in its sender's name. Raises ForbiddenError."""
+    claimed = codec.header(record.headers, codec.TENANT_HEADER)
+    sender = await guard.require(record, topics.CANCELLATIONS, claimed)
+    return record if sender is None else of_tenant(record, sender.tenant)
 
 
 class Cancellations:

@@ -75,7 +75,7 @@ class RequestLifecycle:
             await self._serve(await self.pool.idempotency.claim(identity_of(item.request)))
         except Exception:
             if not self.booked and item.attempts:  # what workers before this one called
-                await self._book(Obtained(_BROKE, item, item.attempts, (), 0))
+                await self._book(_nothing_made(item))
             raise
         finally:
             if self.awaited is not None:
@@ -368,3 +368,8 @@ _KEEP_ONLY: Final = {"default": "no-cache"}
 def _redelivered(claim: Claimed | Unguarded) -> bool:
     """Whether a worker that died had begun with the request."""
     return isinstance(claim, Claimed) and claim.again
+
+
+def _nothing_made(item: WorkItem) -> Obtained:
+    """Of a request that broke this worker before it called anybody."""
+    return Obtained(result=_BROKE, item=item, attempts=item.attempts, made=(), tries=0)

@@ -17,14 +17,14 @@ from observability.tracing.tracer import QueueWait
 from producers.contract.codec import DecodeError
 from producers.kafka.broker import Partition, Record
 from runtime.consuming.stream import RecordSource
-from runtime.process.dead_letters import crash_detail
+from runtime.process.dead_letters import bury, crash_detail
 from workers.batching.gathering.turn_back import return_at
 from workers.batching.gathering.waiting import WaitingRequest, WaitingRequests
 from workers.batching.pool.batch_pool import BatchPool
 from workers.batching.pool.group_choice import Ungroupable, group_of_item, prefix_number
 from workers.batching.pool.returning import return_item, to_its_tier
 from workers.delivery.work_item import WorkItem, read_work_item
-from workers.request.handler import dead_letter_request, refuse_unreadable
+from workers.request.handler import FORGED, dead_letter_request, refuse_unreadable
 from workers.request.lifecycle import RequestLifecycle
 
 _log: Final = logging.getLogger(__name__)
@@ -172,6 +172,10 @@ class Intake:
 
     async def _take_in(self, record: Record) -> None:
         """Returns when the record waits, or needs no redelivery."""
+        requests = self._pool.requests
+        if not requests.guard.genuine(record):
+            await bury(requests.publisher, record, "forbidden", FORGED)
+            return
         try:
             item = read_work_item(record)
         except DecodeError as error:

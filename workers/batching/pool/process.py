@@ -15,6 +15,7 @@ from producers.kafka.broker import Record
 from runtime.budgets.reservations import BudgetLedger
 from runtime.consuming.kafka_source import KafkaSource
 from runtime.consuming.queue_groups import batch_queues
+from runtime.identity.record_guard import RecordGuard
 from runtime.process.process import ServiceProcess, service_process
 from runtime.process.settings import ServiceSettings
 from runtime.redis.connection import RedisLink, connect_redis
@@ -28,6 +29,7 @@ from workers.batching.pool.mover import Mover
 from workers.batching.providers.batch_adapters import BatchAdapters
 from workers.batching.state.batch_table import BatchTable
 from workers.composition import build_pool
+from workers.delivery.cancellations import admit_cancellation
 
 BATCHES_GROUP: Final = "switchgear-batches"
 _ROLE: Final = "batch"
@@ -49,11 +51,17 @@ async def serve_batches(settings: ServiceSettings, environment: Mapping[str, str
     async with AsyncExitStack() as parts:
         process = await parts.enter_async_context(service_process(settings, "switchgear-batches"))
         pool = await _batch_pool(parts, process, environment)
+        guard, cancellations = pool.requests.guard, pool.requests.cancellations
         process.control.subscribe_raw(
-            topics.CANCELLATIONS, pool.requests.cancellations.receive, since_s=_CANCELLED_BEFORE_S
+            topics.CANCELLATIONS,
+            cancellations.receive,
+            since_s=_CANCELLED_BEFORE_S,
+            admit=partial(admit_cancellation, guard) if guard.strict else None,
         )
         await parts.enter_async_context(process.control)
-        await parts.enter_async_context(pool.log.following(partial(receive_batch, pool.table)))
+        await parts.enter_async_context(
+            pool.log.following(partial(receive_genuine, guard, pool.table))
+        )
         queues = batch_queues(pool.snapshot.catalog)
         intakes = [Intake(pool, queue, _source(process, queue)) for queue in queues]
         mover = Mover(
@@ -69,6 +77,12 @@ async def serve_batches(settings: ServiceSettings, environment: Mapping[str, str
                 running.create_task(intake.run(process.stop))
             running.create_task(Former(pool, intakes).run(process.stop))
             running.create_task(mover.run(process.stop))
+
+
+def receive_genuine(guard: RecordGuard, table: BatchTable, record: Record) -> None:
+    """As `receive_batch`; what no process of ours wrote is passed over."""
+    if guard.genuine(record):
+        receive_batch(table, record)
 
 
 def receive_batch(table: BatchTable, record: Record) -> None:

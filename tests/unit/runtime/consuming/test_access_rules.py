@@ -2,8 +2,10 @@
 
 import pytest
 
+from producers.contract import topics
 from runtime.consuming.access_admin import acl_command
 from runtime.consuming.access_rules import AccessRule, UnruledTopicError, access_rules
+from runtime.consuming.topics_admin import required_topics
 from tests.flow.stage import catalog
 
 TENANTS = {
@@ -93,3 +95,20 @@ def test_commands_are_as_kafkas_tool_takes_them() -> None:
     )
     cluster = AccessRule("User:operator", "Create", "Cluster", "kafka-cluster")
     assert acl_command(cluster, "k:9093").endswith("--operation Create --cluster")
+
+
+def test_where_topics_tell_tenants_apart_they_are_created() -> None:
+    names = {topic.name for topic in required_topics(catalog(tenants=TENANTS))}
+    assert "llm.requests.acme" not in names
+    by_topic = catalog(tenants=TENANTS, identity={"mode": "topic"})
+    names = {topic.name for topic in required_topics(by_topic)}
+    assert {f"{topic}.acme" for topic in topics.BY_TENANT} <= names
+    assert not any("*" in name for name in names)
+
+
+def test_where_tokens_hold_for_a_time_the_broker_stamps_what_they_come_with() -> None:
+    keys = {"audience": "a", "jwks_file": "f"}
+    signed = catalog(identity={"mode": "signed", "tokens": keys})
+    stamped = {topic.name for topic in required_topics(signed) if topic.logs_time}
+    assert stamped == set(topics.BY_TENANT)
+    assert not any(topic.logs_time for topic in required_topics(catalog()))
