@@ -32,7 +32,7 @@ from .settings import ClientSettings
 
 _tracer: Final = trace.get_tracer("switchgear.client")
 _log: Final = logging.getLogger(__name__)
-TokenSource: TypeAlias = Callable[[], str | None]
+TenantToken: TypeAlias = Callable[[], str | None]
 """The newest signed token; it must not block. None: none is sent."""
 _REMEMBERED_REPLIES: Final = 100_000
 """Final replies whose repetition a consumer recognises: about 20 MB."""
@@ -71,7 +71,7 @@ class RouterClient:
     """Publishes requests and matches replies to their waiters; one for the whole process."""
 
     def __init__(
-        self, broker: Broker, settings: ClientSettings, token: TokenSource | None = None
+        self, broker: Broker, settings: ClientSettings, token: TenantToken | None = None
     ) -> None:
         """`connect` builds one on Kafka; build it yourself on any other Broker.
 
@@ -87,7 +87,7 @@ class RouterClient:
     @classmethod
     @asynccontextmanager
     async def connect(
-        cls, settings: ClientSettings | None = None, token: TokenSource | None = None
+        cls, settings: ClientSettings | None = None, token: TenantToken | None = None
     ) -> AsyncIterator[Self]:
         """A client on Kafka that hears its replies; without `settings` the environment's."""
         settings = settings or ClientSettings()
