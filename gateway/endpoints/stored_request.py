@@ -33,6 +33,7 @@ from gateway.stored_requests.store import (
 )
 from producers.contract import Done, Request
 from producers.kafka.broker import PublishFailedError
+from runtime.config.catalog import Catalog
 
 PATH: Final = "/v1/requests"
 _AWAY: Final = ApiError(
@@ -49,7 +50,7 @@ async def answer_later(
     prefer: Preference,
 ) -> None:
     """Takes the request; answers with a 202, or with its end if that comes within the wait."""
-    receipt = _receipt(gateway.config().tiers, dialect, accepted)
+    receipt = _receipt(gateway.config(), dialect, accepted)
     connection.info.request_id = receipt.id
     former = gateway.stored.known(receipt.tenant, receipt.id)
     if former is not None and former.digest != receipt.digest:
@@ -77,7 +78,7 @@ def asked_tier(request: Request, tiers: Container[str]) -> str | None:
     return named if named in tiers else None
 
 
-def _receipt(tiers: Container[str], dialect: HttpDialect, accepted: Accepted) -> Receipt:
+def _receipt(catalog: Catalog, dialect: HttpDialect, accepted: Accepted) -> Receipt:
     submission = accepted.submission
     request = submission.request
     return Receipt(
@@ -87,7 +88,12 @@ def _receipt(tiers: Container[str], dialect: HttpDialect, accepted: Accepted) ->
         call=call_fields(replace(accepted.call, stream=False)),
         digest=submission.digest.hex(),
         created_ms=int(time.time() * 1000),
-        tier=asked_tier(request, tiers),
+        tier=asked_tier(request, catalog.tiers),
+        webhooks=tuple(
+            name
+            for name, webhook in catalog.gateway.webhooks.items()
+            if webhook.tenant == request.tenant
+        ),
     )
 
 

@@ -62,8 +62,9 @@ async def serve_gateway(
         parts.enter_context(process.background.running("redis", partial(_keep_link, link)))
         exchanges = Exchanges(client, limits, SharedAttempts(link))
         parts.push_async_callback(exchanges.close)
-        keep_s = config().gateway.answers_kept_s
-        stored = await parts.enter_async_context(stored_requests(process, client, _NAME, keep_s))
+        stored = await parts.enter_async_context(
+            stored_requests(process, client, _NAME, lambda: config().gateway, link)
+        )
         look = await parts.enter_async_context(queue_looks(settings, _NAME))
         queues = QueueWatch(config)
         parts.enter_context(process.background.running("queue watch", partial(queues.run, look)))

@@ -12,6 +12,8 @@ from gateway.stored_requests.receipt import Receipt, read_receipt
 from producers.contract import codec
 from producers.kafka.broker import Partition, Record
 
+_WEBHOOKS_MS: Final = 345_600_000
+"""Notices of an end are tried for up to four days."""
 MOST_ENTRIES: Final = 1_000_000
 """About 600 MB; the oldest ones are forgotten before their time."""
 _FINAL: Final = (b'{"type":"done"', b'{"type":"failed"')
@@ -57,6 +59,8 @@ class StoredIndex:
     def __init__(self, keep_ms: int) -> None:
         """keep_ms: how long an answer can be fetched; as long again it is known to have been."""
         self._keep_ms = keep_ms
+        self.horizon_ms = max(2 * keep_ms, _WEBHOOKS_MS)
+        """How far back the topic is of use."""
         self._entries: OrderedDict[tuple[str, str], StoredEntry] = OrderedDict()
 
     def add(self, record: Record) -> tuple[str, str] | None:
@@ -102,6 +106,6 @@ class StoredIndex:
         while self._entries:
             entry = next(iter(self._entries.values()))
             age_ms = now_ms - entry.receipt.created_ms
-            if age_ms <= 2 * self._keep_ms and len(self._entries) < MOST_ENTRIES:
+            if age_ms <= self.horizon_ms and len(self._entries) < MOST_ENTRIES:
                 return
             self._entries.popitem(last=False)

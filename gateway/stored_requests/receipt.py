@@ -34,8 +34,8 @@ class Receipt(Message):
     tier: Name | None = None
     """The tier that was asked for."""
 
-    webhook: str | None = None
-    """The endpoint that hears of the end."""
+    webhooks: tuple[str, ...] = ()
+    """The endpoints that hear of the end."""
 
     extra: dict[str, Any] = Field(default_factory=dict)
     """What a dialect needs besides."""

@@ -19,6 +19,7 @@ from producers.kafka.broker import Outgoing, Publisher, Record
 
 _RECENT_BYTES: Final = 33_554_432
 """Of replies that are remembered: most are fetched as soon as they are there."""
+_NOTICE: Final = b'{"type":"notice"'
 _CATCH_UP_S: Final = 1.0
 """So long a request that another gateway has just taken may be unknown here."""
 
@@ -61,11 +62,17 @@ class StoredRequests:
         self._index = StoredIndex(int(keep_s * 1000))
         self._recent: LRUCache[Place, bytes] = LRUCache(_RECENT_BYTES, getsizeof=len)
         self._waiting: defaultdict[tuple[str, str], set[asyncio.Event]] = defaultdict(set)
-        self.finished: list[Callable[[Receipt, Place], None]] = []
-        """Each hears of every stored request that ends."""
+        self.finished: list[Callable[[Receipt, Place, int], None]] = []
+        """Each hears of every stored request that ends, and when: Unix milliseconds."""
+        self.notices: list[Callable[[Record], None]] = []
+        """Each gets every record of an attempt to tell of such an end."""
 
     def receive(self, record: Record) -> None:
         """Takes in a record of the topic."""
+        if record.value.startswith(_NOTICE):
+            for hear_notice in self.notices:
+                hear_notice(record)
+            return
         key = self._index.add(record)
         if key is None:
             return
@@ -76,7 +83,7 @@ class StoredRequests:
             if len(record.value) < _RECENT_BYTES:
                 self._recent[entry.reply] = record.value
             for hear in self.finished:
-                hear(entry.receipt, entry.reply)
+                hear(entry.receipt, entry.reply, record.timestamp_ms)
 
     async def submit(self, receipt: Receipt, request: Request) -> None:
         """Returns once both are with Kafka. Raises PublishFailedError.

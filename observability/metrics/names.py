@@ -33,6 +33,7 @@ CounterName: TypeAlias = Literal[
     "switchgear_batches_total",
     "switchgear_batch_items_total",
     "switchgear_batch_returned_total",
+    "switchgear_gateway_webhooks_total",
 ]
 GaugeName: TypeAlias = Literal[
     "switchgear_consumer_lag",
@@ -157,6 +158,10 @@ COUNTERS: Final[dict[CounterName, Spec]] = {
     ),
     "switchgear_batch_returned_total": Spec(
         "Requests that left the batch pool for their tier.", ("tier",)
+    ),
+    "switchgear_gateway_webhooks_total": Spec(
+        "Attempts to tell an endpoint of a request's end; outcome: delivered, failed, gave_up.",
+        ("outcome",),
     ),
 }
 

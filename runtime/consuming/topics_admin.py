@@ -46,7 +46,7 @@ def required_topics(catalog: Catalog) -> Iterator[Topic]:
         yield from (Topic(queue, 7 * _DAY_MS) for queue in queues_of(catalog, tier))
     yield from (Topic(topics.retry_topic_name(delay), 7 * _DAY_MS) for delay in DELAYS_MS)
     yield from (Topic(name, _DAY_MS) for name in sorted(_reply_topics(catalog) - {topics.STORED}))
-    yield Topic(topics.STORED, 2000 * catalog.gateway.answers_kept_s)
+    yield Topic(topics.STORED, max(2000 * catalog.gateway.answers_kept_s, 5 * _DAY_MS))
     if any(deployment.batch is not None for deployment in catalog.deployments.values()):
         # twice the longest window, and time for an operator: a batch's requests are read again
         yield from (Topic(queue, 14 * _DAY_MS) for queue in batch_queues(catalog))

@@ -75,6 +75,7 @@ class Door:
     stage: Stage
     stop: StopSignal
     queues: QueueWatch
+    stored: StoredRequests
     responses: MemoryResponses = field(default_factory=MemoryResponses)
     queue: dict[str, bool] = field(default_factory=lambda: {"reachable": True})
 
@@ -106,7 +107,7 @@ async def door(
         stored = StoredRequests(stage.client, stage.broker, reader_of(stage.broker), keep_s)
         await stack.enter_async_context(stage.broker.tail(topics.STORED, stored.receive))
         queues = QueueWatch(lambda: stage.catalog)
-        opened = Door(f"http://127.0.0.1:{port}", stage, stop, queues)
+        opened = Door(f"http://127.0.0.1:{port}", stage, stop, queues, stored)
         gateway = GatewayDependencies(
             lambda: stage.catalog,
             exchanges,

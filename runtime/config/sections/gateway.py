@@ -5,7 +5,7 @@ from typing import Annotated, Literal, TypeAlias, get_args
 
 from pydantic import AwareDatetime, Field
 
-from runtime.config.sections.section import Section
+from runtime.config.sections.section import EnvName, Section
 
 KeyScope: TypeAlias = Literal["chat", "responses", "messages", "embeddings", "models"]
 KeyName: TypeAlias = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
@@ -35,11 +35,28 @@ class ApiKey(Section):
         return self.expires is not None and now >= self.expires
 
 
+class Webhook(Section):
+    """An endpoint that hears of the end of a tenant's stored requests (Standard Webhooks)."""
+
+    tenant: str
+    """Whose requests."""
+    url: Annotated[str, Field(pattern=r"^https?://[^\s]+$", max_length=2000)]
+    """Where to: HTTPS, no user name in it."""
+    secrets_env: Annotated[tuple[EnvName, ...], Field(min_length=1, max_length=4)]
+    """Environment variables with `whsec_…` secrets; two while one is changed, the newest first."""
+    ports: tuple[Annotated[int, Field(ge=1, le=65_535)], ...] = (443,)
+    """The ports that `url` may have."""
+    private: bool = False
+    """Allows HTTP, any port and addresses that aren't public: for endpoints of your own network."""
+
+
 class GatewaySettings(Section):
     """Who may ask over HTTP."""
 
     keys: dict[KeyName, ApiKey] = Field(default_factory=dict)
     """By name; the name is a part of the key."""
+    webhooks: dict[KeyName, Webhook] = Field(default_factory=dict)
+    """By name: who hears of the end of a request with `Prefer: respond-async`."""
     cors_origins: tuple[str, ...] = ()
     """The web pages' origins, such as `https://app.example.com`, whose scripts may call it; none
     by default: a key in a page is everybody's. Read at the start."""

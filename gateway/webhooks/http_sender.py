@@ -1,0 +1,89 @@
+"""HTTP sender of webhooks: one POST to a public address, whatever its name resolves to.
+
+The name is resolved once for each attempt, every address must pass, and the connection goes to one
+of them: what is checked is what is connected to. No redirects, no proxies of the environment.
+"""
+
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from gateway.webhook_rules.addresses import address_refusal
+
+_TIMEOUT: Final = aiohttp.ClientTimeout(total=20)
+_MOST_READ: Final = 4_096
+_RETRY_AFTER: Final = "retry-after"
+
+
+@dataclass(frozen=True, slots=True)
+class SendResult:
+    """What came of an attempt. status: None where there was no response."""
+
+    status: int | None
+    retry_after_s: float | None = None
+    problem: str = ""
+
+
+class PublicResolver(AbstractResolver):
+    """Resolves a name, or fails when any of its addresses isn't public."""
+
+    def __init__(self, inner: AbstractResolver) -> None:
+        self._inner = inner
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """Raises OSError."""
+        results = await self._inner.resolve(host, port, family)
+        for result in results:
+            refusal = address_refusal(result["host"])
+            if refusal is not None:
+                raise OSError(f"an address of {host} may not be called: {refusal}")
+        return results
+
+    async def close(self) -> None:
+        """Closes the resolver underneath."""
+        await self._inner.close()
+
+
+class WebhookSender:
+    """Sends over two sessions: public addresses only, and wherever the operator allows it."""
+
+    def __init__(self, public: aiohttp.ClientSession, anywhere: aiohttp.ClientSession) -> None:
+        self._public = public
+        self._anywhere = anywhere
+
+    async def post(
+        self, url: str, headers: Mapping[str, str], body: bytes, *, private: bool
+    ) -> SendResult:
+        """One attempt. Never raises."""
+        session = self._anywhere if private else self._public
+        told = {"content-type": "application/json", "user-agent": "switchgear", **headers}
+        try:
+            async with session.post(
+                url, data=body, headers=told, allow_redirects=False
+            ) as response:
+                await response.content.read(_MOST_READ)
+                wish = response.headers.get(_RETRY_AFTER, "")
+                wish_s = float(wish[:9]) if wish.isdecimal() else None
+                return SendResult(response.status, wish_s)
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            return SendResult(None, problem=type(error).__name__)
+
+
+@asynccontextmanager
+async def webhook_sender() -> AsyncIterator[WebhookSender]:
+    """Open until the context is left."""
+    resolver = PublicResolver(aiohttp.ThreadedResolver())
+    public = aiohttp.TCPConnector(resolver=resolver, use_dns_cache=False, force_close=True)
+    anywhere = aiohttp.TCPConnector(use_dns_cache=False, force_close=True)
+    async with (
+        aiohttp.ClientSession(connector=public, timeout=_TIMEOUT, trust_env=False) as guarded,
+        aiohttp.ClientSession(connector=anywhere, timeout=_TIMEOUT, trust_env=False) as open_one,
+    ):
+        yield WebhookSender(guarded, open_one)
