@@ -18,8 +18,8 @@ from gateway.stored_requests.store import Finished, StoredRequests, StoreUnavail
 from gateway.webhook_rules.addresses import url_refusal
 from gateway.webhook_rules.notice import (
     NoticeAttempt,
-    notice_id_of,
     notice_body,
+    notice_id_of,
     read_attempt,
 )
 from gateway.webhook_rules.retry_schedule import (
