@@ -125,6 +125,7 @@ COLUMNS: Final[tuple[Column, ...]] = (
     Column("saved_batch", MONEY, lambda e: savings_of(e).batch),
     Column("saved_cache", MONEY, lambda e: savings_of(e).cache),
     Column("saved_retries", MONEY, lambda e: savings_of(e).retries),
+    Column("saved_hedges", MONEY, lambda e: savings_of(e).hedges),
     Column("saved_judge", MONEY, lambda e: savings_of(e).judge),
     Column("saved_unsplit", MONEY, unsplit_saving),
     Column("price_version", "VARCHAR", lambda e: e.price_version),

@@ -29,16 +29,19 @@ class PriceSteps:
     """The invoice, so at the processing that served the call (batch, flex, priority) too."""
     failed: MicroUsd = Decimal(0)
     """Paid for attempts that gave no answer."""
+    overtaken: MicroUsd = Decimal(0)
+    """Paid for calls that another one, begun beside them, overtook."""
 
 
 def call_savings(steps: PriceSteps) -> Savings:
-    """The savings of a call: they add up to baseline - paid - failed."""
+    """The savings of a call: they add up to baseline - paid - failed - overtaken."""
     return Savings(
         routing=steps.baseline - steps.reference,
         cloud=steps.reference - steps.listed,
         prompt_cache=steps.listed - steps.cached,
         batch=steps.cached - steps.paid,
         retries=-steps.failed,
+        hedges=-steps.overtaken,
     )
 
 
@@ -53,4 +56,4 @@ def hit_savings(
 def total(savings: Savings) -> MicroUsd:
     """All parts together."""
     parts = savings.routing, savings.cloud, savings.prompt_cache, savings.batch
-    return sum(parts, savings.cache + savings.retries + savings.judge)
+    return sum(parts, savings.cache + savings.retries + savings.hedges + savings.judge)

@@ -46,12 +46,14 @@ SAVINGS: Final = (
     "batch",
     "cache",
     "retries",
+    "hedges",
     "judge",
     "unsplit",
 )
 """The means, in the order in which they are credited.
 
-retries is what failed attempts cost, judge what second opinions did: never above 0.
+retries is what failed attempts cost, hedges what overtaken ones did, judge what second opinions
+did: never above 0.
 """
 
 _TAG: Final = "tag:"

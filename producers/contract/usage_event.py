@@ -40,6 +40,9 @@ class Savings(Message):
     retries: MicroUsd = Decimal(0)
     """What failed attempts cost; never above 0."""
 
+    hedges: MicroUsd = Decimal(0)
+    """What calls cost that another one overtook; never above 0."""
+
     judge: MicroUsd = Decimal(0)
     """What second opinions cost; never above 0."""
 

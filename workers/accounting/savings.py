@@ -2,11 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from observability.pricing.savings import PriceSteps, call_savings, hit_savings
 from producers.contract import Attempt, MicroUsd, Savings, Usage
 from runtime.config.catalog import Catalog, Deployment
 from runtime.config.pricing import PriceOf, billed
+
+_OVERTAKEN: Final = "overtaken"
+"""The outcome of an attempt whose race another call has won."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +25,9 @@ def savings_of_call(
     catalog: Catalog, tenant: str, good: Attempt, failed: Sequence[Attempt], price_of: PriceOf
 ) -> SavingsEstimate:
     """Of the answer that the attempt `good` got, after or beside the `failed` ones."""
-    usage, paid, wasted = good.usage or Usage(), good.cost_micro_usd, billed(failed)
+    usage, paid = good.usage or Usage(), good.cost_micro_usd
+    wasted = billed([attempt for attempt in failed if attempt.outcome != _OVERTAKEN])
+    overtaken = billed([attempt for attempt in failed if attempt.outcome == _OVERTAKEN])
     plain = _plain(usage)
     deployment = catalog.deployments[good.deployment]
     baseline = price_of(_baseline(catalog, tenant), plain)
@@ -31,7 +37,7 @@ def savings_of_call(
     cached = price_of(deployment, usage)
     if baseline is None or reference is None or listed is None or cached is None:
         return SavingsEstimate(baseline)
-    if paid is None or wasted is None:
+    if paid is None or wasted is None or overtaken is None:
         return SavingsEstimate(baseline)
     steps = PriceSteps(
         baseline=baseline,
@@ -40,6 +46,7 @@ def savings_of_call(
         cached=cached,
         paid=paid,
         failed=wasted,
+        overtaken=overtaken,
     )
     return SavingsEstimate(baseline, call_savings(steps))
 

@@ -66,6 +66,8 @@ class FallbackLoop:
     def __post_init__(self) -> None:
         self._item = self.context.item
         self._catalog = self.context.snapshot.catalog
+        if self._hedge_share == 0:
+            self.rules = replace(self.rules, hedge=False)
 
     @property
     def estimate(self) -> Decimal | None:
@@ -103,7 +105,7 @@ class FallbackLoop:
             partial(self._try, step),
             partial(self._try, other),
             hedge.after_s,
-            self.admission.take_hedge,
+            partial(self.admission.hedges.take, self._cost(hedge.target), self._hedge_share),
         )
 
     async def _try(self, step: CallTarget, branch: HedgeBranch | None = None) -> Answered | None:
@@ -133,6 +135,7 @@ class FallbackLoop:
         """The answer, if the call has one; what was tried is remembered for the next step."""
         if isinstance(ended, NotNow):
             return None
+        self.admission.hedges.record_spend(ended.attempt.cost_micro_usd)
         outcome, kind = ended.outcome, type(ended.outcome).__name__
         refusal = _refusal(outcome) if isinstance(outcome, RequestRejected) else ""
         tried = TriedTarget(step.target, time.monotonic(), ended.verdict.follow_up, kind, refusal)
@@ -143,6 +146,10 @@ class FallbackLoop:
         if notes:
             outcome = replace(outcome, warnings=(*outcome.warnings, *notes))
         return Answered(outcome, ended.attempt)
+
+    @property
+    def _hedge_share(self) -> float:
+        return self._catalog.policy.hedge.max_extra_cost
 
     @property
     def _may_repair(self) -> bool:

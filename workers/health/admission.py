@@ -30,6 +30,7 @@ from workers.health.deployment_state import BreakerKeys, DeploymentState
 from workers.health.gate import Gate, NotNow, Ready
 from workers.health.health_rules import HealthRules
 from workers.health.limits.concurrency_limit import Concurrency, ConcurrencyRules
+from workers.health.limits.hedge_budget import HedgeBudget
 from workers.health.limits.rate_budget import Quota
 from workers.health.outcome_policy import OutcomeVerdict, judge_outcome
 from workers.health.rate_leases import RateLeases
@@ -40,8 +41,6 @@ from workers.providers.base.call_outcome import CallOutcome
 Note: TypeAlias = Callable[[str], None]
 """Takes a sentence for a call's span."""
 _REPORT_EVERY_S: Final = 1.0
-_HEDGE_SHARE: Final = 0.1
-_HEDGE_BURST: Final = 20.0
 """Hedges may be one in ten calls, and so many at once: enough until a slow breaker opens."""
 
 
@@ -87,7 +86,7 @@ class DeploymentAdmission:
         self._rate_leases = RateLeases(clock, None if shared is None else shared.lease_rate)
         self._changed = asyncio.Event()
         self._numbers = itertools.count()
-        self._hedge_tokens = _HEDGE_BURST
+        self.hedges = HedgeBudget()
         # set for the length of one `report_outcome`, which awaits nothing: transitions found
         # meanwhile are that call's doing
         self._note: Note | None = None
@@ -146,7 +145,6 @@ class DeploymentAdmission:
             self._rate_leases.cancel_reservation(state.keys.deployment, tokens)
             return NotNow(permits.until, permits.reason)
         state.in_flight += 1
-        self._hedge_tokens = min(_HEDGE_BURST, self._hedge_tokens + _HEDGE_SHARE)
         self._admitted[number] = state
         return CallPermit(number, target, self._clock(), tokens, state.keys, permits)
 
@@ -183,13 +181,6 @@ class DeploymentAdmission:
         overtaken: because it took longer than usual and a hedge has won, which counts as slow.
         """
         self._end_call(permit, Succeeded(slow=True) if overtaken else Ignored(), Ignored())
-
-    def take_hedge(self) -> bool:
-        """Whether one more call may be doubled: about one in ten is."""
-        if self._hedge_tokens < 1:
-            return False
-        self._hedge_tokens -= 1
-        return True
 
     async def wait_for_change(self, seconds: float) -> None:
         """Sleep `seconds`, or less when a breaker changes meanwhile."""

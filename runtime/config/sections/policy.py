@@ -115,6 +115,13 @@ class WaitingSettings(Section):
     """Then the nearest deadline, in hours, that is worth the wait."""
 
 
+class HedgeSettings(Section):
+    """A second call beside one that takes longer than usual; whoever wins, both are paid."""
+
+    max_extra_cost: PolicyShare = 0
+    """The share of what a worker spends that second calls may cost, e.g. 0.02; 0: none is made."""
+
+
 class PolicySettings(Section):
     """How the router chooses a tier."""
 
@@ -132,3 +139,4 @@ class PolicySettings(Section):
     cascade: CascadeSettings = CascadeSettings()
     learning: LearningSettings = LearningSettings()
     waiting: WaitingSettings = WaitingSettings()
+    hedge: HedgeSettings = HedgeSettings()

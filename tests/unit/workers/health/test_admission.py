@@ -135,14 +135,6 @@ async def test_the_calls_span_is_told_what_its_end_changed() -> None:
     assert len(noted) == 1
 
 
-async def test_hedges_are_a_tenth_of_the_calls_after_a_burst() -> None:
-    bench = Bench()
-    assert [bench.fleet.take_hedge() for _ in range(30)].count(True) == 20
-    for _ in range(30):
-        bench.fleet.report_outcome(await bench.admitted("b"), ANSWER)
-    assert [bench.fleet.take_hedge() for _ in range(30)].count(True) in {2, 3}
-
-
 async def test_a_call_overtaken_by_its_hedge_counts_as_slow() -> None:
     bench = Bench()
     for _ in range(5):
