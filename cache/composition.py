@@ -36,7 +36,7 @@ async def open_lookup(
     except (NoEmbedder, NoVerifier) as error:
         _log.warning("semantic cache off, exact and canonical on: %s", error)
         return CacheLookup(settings, redis)
-    index = await _index(settings, redis)
+    index = await open_index(settings, redis)
     return CacheLookup(settings, redis, SemanticStep(embedder, verifier, index))
 
 
@@ -59,7 +59,8 @@ def _embedder(
             return OpenAiEmbedder(session, base_url, wanted.model, key)
 
 
-async def _index(settings: CacheSettings, redis: Redis) -> VectorIndex:
+async def open_index(settings: CacheSettings, redis: Redis) -> VectorIndex:
+    """Where the vectors are, by the settings and what the server can do."""
     try:
         in_redis = settings.index == "redis" or (
             settings.index == "auto" and await has_vector_sets(redis)

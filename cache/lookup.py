@@ -27,6 +27,7 @@ from cache.identity.cacheable import (
 )
 from cache.identity.key import NotCacheable
 from cache.identity.terms import LookupTerms, lookup_terms
+from cache.invalidation import CacheInvalidations
 from cache.promise.group_bounds import cell_of, decode_bounds, rules_of
 from cache.promise.observations import sample_chance
 from cache.promise_records import PromiseRecords
@@ -35,6 +36,8 @@ from cache.results.kept_answer import (
     direct_source,
     hit_on,
     is_expired,
+    shadow_check,
+    stored_version,
 )
 from cache.results.lookup_result import (
     AnswerCheck,
@@ -53,8 +56,7 @@ from cache.semantic.vector_index import VectorIndex
 from cache.shadow_checks import AnswerComparison, AnswerSimilarity, ShadowChecks
 from cache.storage.batched_reads import BatchedReads, Unavailable
 from cache.storage.entry import CacheEntry
-from cache.storage.hit_accounting import HitAccounting, ServedHit, hit_label
-from cache.storage.invalidation import Invalidation, invalidate
+from cache.storage.hit_accounting import HitAccounting, hit_label
 from cache.storage.single_flight import (
     FIRST_WAIT_S,
     LONGEST_FOLLOWER_WAIT_S,
@@ -63,11 +65,12 @@ from cache.storage.single_flight import (
     NoLease,
     SingleFlight,
 )
-from cache.storage.store import EntryStore, StoreRead
+from cache.storage.store import EntryStore, ServedHit, StoreRead
 from cache.verification.verifier import Verifier
 from observability.tracing.semconv import CACHE_ROLE
 from observability.tracing.tracer import OpenSpan, Tracer
 from producers.contract import CacheOutcome, Done, Request, Route
+from producers.contract.invalidation import Invalidation
 from runtime.config.sections.cache import CacheSettings
 from runtime.redis.pipelining import PipelineLane
 
@@ -136,7 +139,12 @@ class CacheLookup:
             parts = semantic.index, semantic.embedder, semantic.verifier
             self._semantic = SemanticSearch(store, reads, *parts, budget_s=budget_s)
             answers = answers or AnswerSimilarity(semantic.embedder)
-        self._checks = ShadowChecks(PromiseRecords(redis, store), answers)
+        records = PromiseRecords(redis, store)
+        self._checks = ShadowChecks(records, answers)
+        index = None if semantic is None else semantic.index
+        self._invalidations = CacheInvalidations(
+            settings, store, index, records, self._checks.error
+        )
         self._fill = CacheFill(store, self._flights, self._semantic, self._checks)
 
     async def find(
@@ -176,7 +184,7 @@ class CacheLookup:
 
     async def invalidate(self, what: Invalidation) -> int:
         """Invalidates on all workers; how many entries. Raises REDIS_UNAVAILABLE."""
-        return await invalidate(self._store, what)
+        return await self._invalidations.apply(what)
 
     async def close(self) -> None:
         """Writes what is left and stops the background tasks."""
@@ -251,7 +259,7 @@ class CacheLookup:
         if entry is None or not terms.may_read or is_expired(entry, terms):
             return _NO_HIT
         source = direct_source(entry, terms)
-        if source is None or not self._may_serve(source, terms):
+        if source is None or not await self._may_serve(source, terms):
             return _NO_HIT
         unfit = await _unfit(terms, entry, caller)
         if unfit is not None:
@@ -268,16 +276,17 @@ class CacheLookup:
         if terms.now_ms >= entry.fresh_until_ms:
             follow_up = await self._refresh(terms, read.version, caller.span)
         elif is_sampled:
-            follow_up = _shadow_check(terms, read.version, source.sample)
+            follow_up = shadow_check(terms, read.version, source.sample)
         return hit_on(source, terms, follow_up)
 
-    def _may_serve(self, source: HitSource, terms: LookupTerms) -> bool:
+    async def _may_serve(self, source: HitSource, terms: LookupTerms) -> bool:
         """The very words always do; another form of them, if the question is bound to nobody."""
         if source.cell.step == "exact":
             return True
-        if source.entry.same_words_only:
+        if source.entry.same_words_only or not isinstance(self._retention(terms), KeepForAll):
             return False
-        return isinstance(self._retention(terms), KeepForAll)
+        nevers = await self._store.nevers(terms.question.tenant, terms.question.exact)
+        return source.entry.exact not in nevers
 
     def _count(self, terms: LookupTerms, source: HitSource) -> None:
         question, label = terms.question, hit_label(terms.group, source.cell.label)
@@ -324,7 +333,7 @@ class CacheLookup:
         if match.is_closed:
             return NoMatch(CLOSED, match.indexed, source.sample if match.is_sampled else None)
         self._count(terms, source)
-        follow_up = _shadow_check(terms, version, source.sample) if match.is_sampled else None
+        follow_up = shadow_check(terms, version, source.sample) if match.is_sampled else None
         return hit_on(source, terms, follow_up)
 
     async def _lead_or_follow(
@@ -341,7 +350,7 @@ class CacheLookup:
         return Miss(
             CacheOutcome(result="miss", reason=reason),
             terms,
-            version=_stored_version(terms, version),
+            version=stored_version(terms, version),
             indexed=near.indexed,
             leader=role if isinstance(role, Leader) else None,
             trial=near.trial,
@@ -384,15 +393,6 @@ async def _unfit(terms: LookupTerms, entry: CacheEntry, caller: _Caller) -> str 
         return None
     problem = await caller.check(entry.body)
     return None if problem is None else f"the kept answer {problem}"
-
-
-def _shadow_check(terms: LookupTerms, version: str, sample: HitSample) -> ShadowCheck:
-    miss = Miss(CacheOutcome(result="miss"), terms, _stored_version(terms, version))
-    return ShadowCheck(miss, sample)
-
-
-def _stored_version(terms: LookupTerms, version: str) -> str | None:
-    return version if terms.may_store else None
 
 
 def _bypass(reason: str) -> Bypass:

@@ -14,9 +14,9 @@ from typing import Any, Final, Literal
 from faststream.kafka import KafkaBroker
 from faststream.specification.asyncapi import AsyncAPI
 
-from cache.storage.invalidation import Invalidation
 from gateway.stored_requests.receipt import Receipt
 from producers.contract import Reply, Request, TaggedRequest, UsageEvent, codec, topics
+from producers.contract.invalidation import Invalidation
 from producers.contract.message import NAME_PATTERN
 from producers.settings import KafkaSettings
 from router.serve.process import declare_router_control

@@ -24,6 +24,7 @@ from opentelemetry.trace import Span, SpanKind, set_span_in_context
 from .contract import Chunk, Done, Failed, Request, codec, topics
 from .contract.codec import DecodeError
 from .contract.feedback import Feedback
+from .contract.invalidation import Invalidation
 from .contract.reply_address import ReplyAddress
 from .inbox import Inbox, RecentIds
 from .kafka.aiokafka_broker import KafkaBroker
@@ -166,6 +167,19 @@ class RouterClient:
         headers = self._proof(tenant)
         topic = self._topic(topics.CANCELLATIONS, tenant)
         await self._broker.publish(Outgoing(topic, b"", request_id.encode(), headers))
+
+    async def feedback(self, request_id: str, *, tenant: str) -> None:
+        """The cache gave this request a wrong answer: it is forgotten, and not given to it again.
+
+        tenant: of the request. It also counts against the step of the cache that found it.
+        """
+        await self.invalidate(Invalidation(tenant=tenant, request=request_id, wrong=True))
+
+    async def invalidate(self, what: Invalidation) -> None:
+        """Has cached answers of one tenant forgotten, on all workers."""
+        topic = self._topic(topics.CACHE_INVALIDATIONS, what.tenant)
+        value, key = what.model_dump_json(exclude_defaults=True).encode(), what.tenant.encode()
+        await self._broker.publish(Outgoing(topic, value, key, self._proof(what.tenant)))
 
     async def rate(self, tenant: str, done: Done, good: float) -> None:
         """How good the answer was, 0..1: the router learns from it where that is switched on."""

@@ -40,6 +40,7 @@ _DEAD_LETTERS: Final[dict[str, Command]] = {
 _CACHE: Final[dict[str, Command]] = {
     "stats": cache_commands.stats,
     "invalidate": cache_commands.invalidate,
+    "wrong": cache_commands.wrong,
     "calibrate": cache_commands.calibrate,
     "judge": cache_commands.judge,
 }

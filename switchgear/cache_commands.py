@@ -1,4 +1,4 @@
-"""Cache commands: stats, invalidate, calibrate and judge."""
+"""Cache commands: stats, invalidate, wrong, calibrate and judge."""
 
 import sys
 from pathlib import Path
@@ -49,24 +49,56 @@ def invalidate(
     entry: Annotated[
         str | None, typer.Option(help="One entry, as a reply's `cache.entry` names it.")
     ] = None,
+    user: Annotated[
+        str | None, typer.Option(help="What requests with this `user` in their body bought.")
+    ] = None,
+    request: Annotated[str | None, typer.Option(help="What one request bought, by its id.")] = None,
     all: Annotated[bool, typer.Option("--all", help="All of the tenant.")] = False,
     redis: RedisOption = None,
     config: ConfigOption = None,
 ) -> None:
     """Forget answers, at once and on all workers."""
+    given = {"tag": tag, "scope": scope, "entry": entry, "user": user, "request": request}
+    named = {name: value for name, value in given.items() if value is not None}
+    if len(named) + all != 1:
+        options = "--tag, --scope, --entry, --user, --request and --all"
+        raise typer.BadParameter(f"what? exactly one of {options}")
+    _forget({"tenant": tenant, "everything": all, **named}, redis, config)
+
+
+def wrong(
+    tenant: TenantOption,
+    request: Annotated[str, typer.Option(help="The id of the request that got the answer.")],
+    redis: RedisOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Say that the cache gave a request a wrong answer.
+
+    The answer is forgotten and never given to that question again. It counts against the step that
+    found it.
+    """
+    _forget({"tenant": tenant, "request": request, "wrong": True}, redis, config)
+
+
+def _forget(fields: dict[str, object], redis: str | None, config: Path | None) -> None:
     import asyncio
 
+    from pydantic import ValidationError
+
     from cache.commands.invalidate import invalidate_entries, render_count
-    from cache.commands.surroundings import cache_settings, redis_client
-    from cache.storage.invalidation import Invalidation
+    from cache.commands.surroundings import CommandError, cache_settings, redis_client
+    from producers.contract.invalidation import Invalidation
+
+    try:
+        what = Invalidation.model_validate(fields)
+    except ValidationError as error:
+        problems = [f"{'.'.join(map(str, p['loc']))}: {p['msg']}" for p in error.errors()]
+        raise CommandError("; ".join(problems)) from None
 
     async def forget() -> int:
         async with redis_client(redis) as client:
             return await invalidate_entries(client, settings, what)
 
-    if sum((tag is not None, scope is not None, entry is not None, all)) != 1:
-        raise typer.BadParameter("what? exactly one of --tag, --scope, --entry and --all")
-    what = Invalidation(tenant=tenant, tag=tag, scope=scope, entry=entry, everything=all)
     settings = cache_settings(config)
     print(render_count(asyncio.run(forget())))
 

@@ -19,9 +19,9 @@ from cache.results.lookup_result import (
     Refresh,
     ShadowCheck,
 )
-from cache.storage.invalidation import Invalidation
 from observability.tracing.tracer import OpenSpan
 from producers.contract import CacheOutcome, Done, Request, Route, Usage, UsageEvent
+from producers.contract.invalidation import Invalidation
 from runtime.config.sections.cache import CachePolicy
 from workers.delivery.idempotency import Claim, Claimed, Conflict, FinalRecords, Recorded, Unguarded
 from workers.delivery.request_identity import Identity

@@ -3,9 +3,13 @@
 from redis.asyncio import Redis
 
 from cache.commands.surroundings import CommandError
+from cache.composition import open_index
+from cache.invalidation import CacheInvalidations
+from cache.promise_records import PromiseRecords
+from cache.shadow_checks import MEASURED_ERROR
 from cache.storage.batched_reads import BatchedReads
-from cache.storage.invalidation import Invalidation, invalidate
 from cache.storage.store import EntryStore
+from producers.contract.invalidation import Invalidation
 from runtime.config.sections.cache import CacheSettings
 from runtime.redis.errors import REDIS_UNAVAILABLE
 from runtime.redis.pipelining import PipelineLane
@@ -14,8 +18,10 @@ from runtime.redis.pipelining import PipelineLane
 async def invalidate_entries(redis: Redis, settings: CacheSettings, what: Invalidation) -> int:
     """How many entries were deleted. Raises CommandError when Redis is away."""
     store = EntryStore(PipelineLane(redis), BatchedReads(redis, 1), settings.key_prefix)
+    index, records = await open_index(settings, redis), PromiseRecords(redis, store)
+    orders = CacheInvalidations(settings, store, index, records, MEASURED_ERROR)
     try:
-        return await invalidate(store, what)
+        return await orders.apply(what)
     except REDIS_UNAVAILABLE as error:
         raise CommandError(f"Redis: {error}") from None
 

@@ -9,6 +9,7 @@ from typing import TypeAlias
 from cache.identity.answer_limits import NO_LIMITS, AnswerLimits, limits_of
 from cache.identity.cacheable import refuse_request
 from cache.identity.key import NotCacheable, Question, model_class, question_of
+from cache.identity.subject import request_tag, user_tag
 from producers.contract import CacheSubject, Request, Route
 from runtime.config.sections.cache import CachePolicy, CacheSettings
 
@@ -76,7 +77,7 @@ def lookup_terms(
         now_ms=now_ms,
         ttl_s=min(control.ttl_s or policy.ttl_s, policy.ttl_s),
         min_confidence=control.min_confidence or 0.0,
-        tags=(*control.tags, *scope, model),
+        tags=(*control.tags, *scope, model, *_subjects(request)),
         group=f"scope:{control.scope}" if control.scope else model,
         may_read=control.mode != "no-cache",
         may_store=control.mode != "no-store",
@@ -87,3 +88,10 @@ def lookup_terms(
         request_id=request.id,
         tier=route.tier,
     )
+
+
+def _subjects(request: Request) -> tuple[str, ...]:
+    """Who, and which request, an answer is kept of: to delete it by."""
+    user = (request.body.model_extra or {}).get("user")
+    tag = request_tag(request.id)
+    return (tag, user_tag(user)) if isinstance(user, str) and user else (tag,)

@@ -84,3 +84,14 @@ def hit_on(source: HitSource, terms: LookupTerms, follow_up: Refresh | ShadowChe
         saved_micro_usd=entry.cost_micro_usd,
     )
     return Hit(entry.body, entry_usage(entry), outcome, follow_up)
+
+
+def shadow_check(terms: LookupTerms, version: str, sample: HitSample) -> ShadowCheck:
+    """The call that tells whether a hit was right; its answer is stored, too."""
+    miss = Miss(CacheOutcome(result="miss"), terms, stored_version(terms, version))
+    return ShadowCheck(miss, sample)
+
+
+def stored_version(terms: LookupTerms, version: str) -> str | None:
+    """The version that an answer is stored under; None: it isn't to be stored."""
+    return version if terms.may_store else None

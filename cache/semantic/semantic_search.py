@@ -20,7 +20,7 @@ from cache.semantic.vector_index import VectorIndex
 from cache.storage.batched_reads import BatchedReads, Unavailable
 from cache.storage.circuit_breaker import DEPENDENCY_RULES
 from cache.storage.entry import CacheEntry
-from cache.storage.store import EntryStore, decode_read
+from cache.storage.store import EntryStore, decode_read, never_of
 from cache.storage.time_limit import within_time_limit
 from cache.verification.accept import GUARD_FACTOR, PairAccepted, accept_pair
 from cache.verification.detail_guard import objections
@@ -191,8 +191,8 @@ class SemanticSearch:
             read = await self._candidates(terms, names)
         if isinstance(read, Unavailable):
             return NoMatch(read.reason, here)
-        candidates = read
-        self._forget(here.space, set(names) - {candidate.name for candidate in candidates})
+        candidates, there = read
+        self._forget(here.space, set(names) - there)
         fresh = [entry for entry in candidates if terms.now_ms < entry.entry.fresh_until_ms]
         if not fresh:
             return NoMatch("gone", here)
@@ -204,24 +204,29 @@ class SemanticSearch:
 
     async def _candidates(
         self, terms: LookupTerms, names: list[str]
-    ) -> list[_Candidate] | Unavailable:
-        """The entries that are there and can be compared."""
+    ) -> tuple[list[_Candidate], set[str]] | Unavailable:
+        """The entries that can be compared, and the names of all that are there."""
         key, tenant = self._store.key, terms.question.tenant
         entries = (key(tenant, "e", name) for name in names)
         records = (key(tenant, "observed", name) for name in names)
-        values = await self._reads.get(key(tenant, "age"), *entries, *records)
+        first = key(tenant, "age"), key(tenant, "never", terms.question.exact)
+        values = await self._reads.get(*first, *entries, *records)
         if isinstance(values, Unavailable):
             return values
-        version, *rest = values
-        candidates = []
+        version, never, *rest = values
+        refused = never_of(never)
+        candidates, there = list[_Candidate](), set[str]()
         for name, value, record in zip(names, rest, rest[len(names) :], strict=False):
             entry = decode_read(version, value).entry
             sketch = decode_quantized(entry.sketch) if entry and entry.sketch else None
-            if entry is None or entry.same_words_only:
+            if entry is None:
+                continue
+            there.add(name)
+            if entry.same_words_only or entry.exact in refused:
                 continue
             if entry.text is not None and sketch is not None:
                 candidates.append(_Candidate(name, entry, sketch, _text(record)))
-        return candidates
+        return candidates, there
 
     def _choose(
         self,

@@ -4,9 +4,9 @@ import asyncio
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Final, NamedTuple
+from typing import Final
 
-from cache.storage.store import EntryStore
+from cache.storage.store import EntryStore, ServedHit
 
 FLUSH_EVERY_S: Final = 1.0
 MAX_NOTES: Final = 20_000
@@ -16,19 +16,6 @@ MAX_NOTES: Final = 20_000
 def hit_label(group: str, cell: str) -> str:
     """What hits are counted by: the group whose promise it is, and its step and language."""
     return f"{group}|{cell}"
-
-
-class ServedHit(NamedTuple):
-    """Which entry answered a request."""
-
-    request: str
-    """The request's id."""
-    entry: str
-    question: str
-    """The digest of the very words that were asked."""
-    label: str
-    """As `hit_label` makes it."""
-    score: float
 
 
 @dataclass(slots=True)

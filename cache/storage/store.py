@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Final
+from typing import Final, NamedTuple
 
 from cache.storage.batched_reads import BatchedReads, Unavailable
 from cache.storage.entry import CacheEntry, decode_entry, encode_entry
@@ -23,6 +23,11 @@ FIRST_VERSION: Final = "0.0"
 HITS_LIFE_S: Final = 30 * 86_400
 SERVED_LIFE_S: Final = 7 * 86_400
 """How long a person may take to say that a hit was wrong."""
+SERVED_PAGE: Final = 1_000
+NEVER_LIFE_S: Final = 90 * 86_400
+MAX_NEVER_PAIRS: Final = 64
+MAX_NEVER_QUESTIONS: Final = 10_000
+"""Of a tenant: what people said was wrong, the latest, at most 20 MB."""
 MAX_LABELS: Final = 500
 MAX_SERVED: Final = 20_000
 """Hits of a tenant that can still be said to be wrong: the latest, about 5 MB."""
@@ -59,6 +64,19 @@ class NotStored:
     reason: str
 
 
+class ServedHit(NamedTuple):
+    """Which entry answered a request."""
+
+    request: str
+    """The request's id."""
+    entry: str
+    question: str
+    """The digest of the very words that were asked."""
+    label: str
+    """As `hit_label` makes it."""
+    score: float
+
+
 class EntryStore:
     """Answers in Redis. Reads are batched and never raise; writes raise nothing either."""
 
@@ -68,6 +86,7 @@ class EntryStore:
         self._prefix = prefix
         self._write = trips.script(lua("cache.storage", "drop", "keep"))
         self._add_savings = trips.script(lua("cache.storage", "credit"))
+        self._never_match = trips.script(lua("cache.storage", "never_match"))
         self._note_hits = trips.script(lua("cache.storage", "count_hits"))
         self._delete = trips.script(lua("cache.storage", "drop", "forget"))
         self._begin_epoch = trips.script(lua("cache.storage", "forget_all"))
@@ -154,15 +173,60 @@ class EntryStore:
             await self._delete(keys=self._account_keys(tenant), args=batch)
         return len(names)
 
-    async def delete_tag(self, tenant: str, tag: str) -> list[str]:
-        """Deletes what was stored under a tag; their names. Raises REDIS_UNAVAILABLE."""
+    async def tagged(self, tenant: str, tag: str) -> list[str]:
+        """The names of what was stored under a tag. Raises REDIS_UNAVAILABLE."""
         key = self.key(tenant, "tag", tag)
         names: set[bytes] = await self._trips.send(lambda pipe: pipe.smembers(key))
-        members = [str(name, "utf-8") for name in names]
-        await self.delete(tenant, members)
-        if members:
-            await self._trips.send(lambda pipe: pipe.srem(key, *members))
-        return members
+        return [str(name, "utf-8") for name in names]
+
+    async def untag(self, tenant: str, tag: str, names: Sequence[str]) -> None:
+        """Takes entries out of a tag. Raises REDIS_UNAVAILABLE."""
+        key = self.key(tenant, "tag", tag)
+        if names:
+            await self._trips.send(lambda pipe: pipe.srem(key, *names))
+
+    async def spaces(self, tenant: str, names: Sequence[str]) -> dict[str, list[str]]:
+        """Where the vectors of entries are: names by space. Raises REDIS_UNAVAILABLE."""
+        found: dict[str, list[str]] = {}
+        if names:
+            keys = [self.key(tenant, "e", name) for name in names]
+            values = await self._trips.send(lambda pipe: pipe.mget(keys))
+            for name, value in zip(names, values, strict=True):
+                entry = None if value is None else decode_entry(value)
+                if entry is not None and entry.space is not None:
+                    found.setdefault(entry.space, []).append(name)
+        return found
+
+    async def served(self, tenant: str, request: str) -> ServedHit | None:
+        """Which hit answered a request, of the latest hits. Raises REDIS_UNAVAILABLE."""
+        key, end = self.key(tenant, "served"), "+"
+        while True:
+            before = end
+            page = await self._trips.send(
+                lambda pipe: pipe.xrevrange(key, max=before, count=SERVED_PAGE)  # noqa: B023 - sent
+            )
+            for _, fields in page:
+                if fields.get(b"request", b"").decode() == request:
+                    return served_hit(fields)
+            if len(page) < SERVED_PAGE:
+                return None
+            end = f"({page[-1][0].decode()}"
+
+    async def never_match(self, tenant: str, hit: ServedHit, now_s: int) -> None:
+        """The question of a hit and that of its entry share no answer. Raises REDIS_UNAVAILABLE."""
+        key = self.key(tenant, "e", hit.entry)
+        value: bytes | None = await self._trips.send(lambda pipe: pipe.get(key))
+        entry = None if value is None else decode_entry(value)
+        if entry is None or entry.exact == hit.question:
+            return
+        keys = [self.key(tenant, "nevers"), self.key(tenant, "never", "")]
+        limits = now_s, NEVER_LIFE_S, MAX_NEVER_PAIRS, MAX_NEVER_QUESTIONS
+        await self._never_match(keys=keys, args=[*limits, hit.question, entry.exact])
+
+    async def nevers(self, tenant: str, question: str) -> frozenset[str]:
+        """The questions with which one shares no answer; empty while Redis is away."""
+        values = await self._reads.get(self.key(tenant, "never", question))
+        return frozenset() if isinstance(values, Unavailable) else never_of(values[0])
 
     async def begin_epoch(self, tenant: str) -> int:
         """Nothing stored until now is served from now on. Raises REDIS_UNAVAILABLE."""
@@ -171,6 +235,19 @@ class EntryStore:
     def _account_keys(self, tenant: str) -> list[str]:
         names = ("age", "sizes", "worth", "due", "account")
         return [*(self.key(tenant, name) for name in names), self.key(tenant, "e", "")]
+
+
+def served_hit(fields: Mapping[bytes, bytes]) -> ServedHit:
+    """A note of `note_hits`."""
+    request, entry, question, label, score = (
+        fields[name].decode() for name in (b"request", b"entry", b"question", b"label", b"score")
+    )
+    return ServedHit(request, entry, question, label, float(score))
+
+
+def never_of(value: bytes | None) -> frozenset[str]:
+    """The digests in a question's list of `never_match`."""
+    return frozenset((value or b"").decode().split())
 
 
 def decode_read(version: bytes | None, value: bytes | None) -> StoreRead:

@@ -185,6 +185,10 @@ class Exchanges:
         """Asks the fleet to stop. Raises PublishFailedError."""
         await self._client.cancel(request_id, tenant=tenant)
 
+    async def report_wrong_hit(self, tenant: str, request_id: str) -> None:
+        """The cache gave this request a wrong answer. Raises PublishFailedError."""
+        await self._client.feedback(request_id, tenant=tenant)
+
     async def close(self) -> None:
         """Stops waiting for replies; the requests themselves go on in Kafka."""
         for task in tuple(self._tasks):

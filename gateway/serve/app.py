@@ -9,6 +9,7 @@ from starlette.types import ASGIApp
 
 from gateway.endpoints.completion import CompletionEndpoint
 from gateway.endpoints.dependencies import GatewayDependencies
+from gateway.endpoints.feedback import FeedbackEndpoint
 from gateway.endpoints.listing import HealthEndpoint, ModelsEndpoint, UnknownPath
 from gateway.endpoints.response_followers import ResponseFollowers
 from gateway.endpoints.responses import ResponsesEndpoint
@@ -38,6 +39,7 @@ def gateway_application(gateway: GatewayDependencies, metrics: MetricsRegistry) 
         *(Route(f"{base}/v1/messages", messages) for base in ("", "/anthropic")),
         *(Route(f"{base}/v1/messages/count_tokens", count) for base in ("", "/anthropic")),
         Route("/v1/requests/{request_id}", StoredRequestEndpoint(gateway)),
+        Route("/v1/feedback", FeedbackEndpoint(gateway)),
         Route("/v1/models", models),
         Route("/v1/models/{model_id:path}", models),
         *(Route(path, health) for path in ("/", "/healthz", "/readyz")),

@@ -144,7 +144,7 @@ COUNTERS: Final[dict[CounterName, Spec]] = {
         "Usage events read; result: booked, duplicate, unreadable.", ("result",)
     ),
     "switchgear_gateway_requests_total": Spec(
-        "HTTP requests; route: chat, messages, models, health, other; status 499: the caller left.",
+        "HTTP requests; route: chat, messages, models, feedback, health, other; 499: caller left.",
         ("route", "status"),
     ),
     "switchgear_batches_total": Spec(

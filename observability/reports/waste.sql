@@ -49,7 +49,8 @@ missed AS (
         AND (reason IS NULL OR (
             left(reason, 6) <> 'about ' AND left(reason, 14) <> 'perhaps about '
             AND left(reason, 13) <> 'a long number' AND left(reason, 14) <> 'kept only when'
-            AND left(reason, 12) <> 'language not'
+            AND left(reason, 12) <> 'language not' AND left(reason, 8) <> 'closed: '
+            AND left(reason, 16) <> 'the kept answer '
         ))
     GROUP BY tenant, reason
 )

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from cache.results.lookup_result import AnswerCheck, LookupResult, Miss, Refresh, ShadowCheck
-from cache.storage.invalidation import Invalidation
 from observability.tracing.tracer import OpenSpan, Tracer
 from producers.contract import Done, Request, Route, UsageEvent
+from producers.contract.invalidation import Invalidation
 from producers.kafka.broker import Publisher
 from runtime.config.pricing import PriceOf
 from runtime.identity.record_guard import RecordGuard

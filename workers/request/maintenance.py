@@ -5,9 +5,9 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from cache.storage.invalidation import Invalidation
 from observability.retry import RetryPolicy
 from producers.contract import topics
+from producers.contract.invalidation import Invalidation
 from producers.kafka.broker import Record
 from runtime.identity.record_guard import ForbiddenError
 from runtime.process.dead_letters import bury

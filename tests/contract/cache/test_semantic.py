@@ -19,10 +19,10 @@ from cache.results.lookup_result import Hit, Miss, ShadowCheck
 from cache.semantic.embedder import LocalEmbedder
 from cache.semantic.vector_index import ProcessIndex, RedisIndex, VectorIndex
 from cache.semantic.verifier_file import load_verifier
-from cache.storage.invalidation import Invalidation
 from cache.storage.store import EntryStore
 from dev.redis_server import redis_server, url_of
 from producers.contract import ChatBody, Request, Route
+from producers.contract.invalidation import Invalidation
 from runtime.config.sections.cache import CacheSettings
 from runtime.redis.pipelining import PipelineLane
 from tests.contract.cache.asking import NOW, ROUTE, answer_of, done, request

@@ -7,10 +7,10 @@ import pytest
 from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
-from cache.storage.invalidation import Invalidation
 from dev.asyncapi import CHANNELS, HEADERS, asyncapi_document, asyncapi_json
 from producers.contract import Chunk, Failed, codec, topics
 from producers.contract.feedback import Feedback
+from producers.contract.invalidation import Invalidation
 from runtime.config.config_file import parse_config
 from runtime.consuming.topics_admin import required_topics
 

@@ -1,9 +1,13 @@
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from cache.identity.cacheable import DoNotKeep, Retention, retention_of
+from cache.lookup import CLOSED
+from cache.semantic.recogniser_file import load_recogniser
 from observability.ledger.ledger import UsageBatch
 from observability.ledger.stores.selection import ledger_at
 from observability.pricing.prices import TokenRates
@@ -20,7 +24,8 @@ from observability.reports.waste import (
     saving,
 )
 from observability.reports.waste_evidence import collect_waste
-from producers.contract import Attempt, CacheOutcome, Usage, UsageEvent
+from producers.contract import Attempt, CacheOutcome, CacheSubject, Usage, UsageEvent
+from runtime.config.sections.cache import CachePolicy
 from tests.unit.observability.usage_events import DAY_MS, START_MS, usage_event
 
 SPAN = ReportPeriod(START_MS, START_MS + DAY_MS)
@@ -74,6 +79,11 @@ def test_a_prefix_that_is_cached_already_is_no_waste(tmp_path: Path) -> None:
     assert found(tmp_path, events) == []
 
 
+def declared(about: CacheSubject) -> Retention:
+    """What the cache says of a question that is declared to be about this."""
+    return retention_of("Why?", CachePolicy(), load_recogniser(), about=about)
+
+
 @pytest.mark.parametrize(
     "reason",
     [
@@ -85,6 +95,13 @@ def test_a_prefix_that_is_cached_already_is_no_waste(tmp_path: Path) -> None:
         "language not known",
         "a long number may be somebody's",
         "kept only when the caller declares what it is about",
+        "the kept answer fails the request's checks: regex",
+        CLOSED,
+        *(
+            refusal.reason
+            for about in get_args(CacheSubject)
+            if isinstance(refusal := declared(about), DoNotKeep)
+        ),
     ],
 )
 def test_what_the_cache_refused_for_safety_is_no_waste(tmp_path: Path, reason: str) -> None:
