@@ -61,7 +61,7 @@ def invalidate(
     given = {"tag": tag, "scope": scope, "entry": entry, "user": user, "request": request}
     named = {name: value for name, value in given.items() if value is not None}
     if len(named) + all != 1:
-        options = "--tag, --scope, --entry, --user, --request and --all"
+        options = "--tag, --scope, --entry and --all, --user, --request"
         raise typer.BadParameter(f"what? exactly one of {options}")
     _forget({"tenant": tenant, "everything": all, **named}, redis, config)
 

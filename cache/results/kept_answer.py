@@ -51,7 +51,7 @@ def new_entry(miss: Miss, done: Done, life_ms: int) -> CacheEntry:
         kept_ms=miss.terms.now_ms,
         fresh_until_ms=miss.terms.now_ms + life_ms,
         cost_micro_usd=done.cost_micro_usd,
-        usage=done.usage.model_dump(),
+        usage=done.usage.model_dump(exclude_defaults=True),
         body=done.body,
         language=miss.terms.language,
         same_words_only=miss.terms.same_words_only,

@@ -35,7 +35,8 @@ class CacheEntry:
     """From then on it is stale."""
     cost_micro_usd: Decimal | None
     """What the provider's call cost."""
-    usage: dict[str, int]
+    usage: dict[str, Any]
+    """Of `Usage`, what differs from nothing."""
     body: dict[str, Any]
     """The OpenAI `chat.completion`."""
     language: str | None = None
@@ -73,9 +74,12 @@ def decode_entry(raw: bytes) -> CacheEntry | None:
 
 def _is_sound(entry: CacheEntry) -> bool:
     """Whether the fields are what they should be: whoever reaches Redis may have written them."""
-    counts = (entry.kept_ms, entry.fresh_until_ms, *entry.usage.values())
     return (
-        all(type(count) is int and 0 <= count < _MOST for count in counts)
+        all(_is_count(count) for count in (entry.kept_ms, entry.fresh_until_ms))
+        and all(_is_usage(name, value) for name, value in entry.usage.items())
+        and type(entry.same_words_only) is bool
+        and isinstance(entry.language, str | None)
+        and isinstance(entry.space, str | None)
         and type(entry.exact) is str
         and type(entry.epoch) is str
         and isinstance(entry.text, str | None)
@@ -83,6 +87,21 @@ def _is_sound(entry: CacheEntry) -> bool:
         and isinstance(entry.body, dict)
         and (entry.cost_micro_usd is None or 0 <= entry.cost_micro_usd < _MOST)
     )
+
+
+def _is_usage(name: str, value: object) -> bool:
+    """Whether a part of a usage is what its kind says: a count, counts by name, or names."""
+    match name, value:
+        case "unlisted", dict():
+            return all(map(_is_count, value.values()))
+        case "served", list():
+            return all(type(how) is str for how in value)
+        case _:
+            return _is_count(value)
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 <= value < _MOST
 
 
 def entry_usage(entry: CacheEntry) -> Usage:

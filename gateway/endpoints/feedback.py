@@ -50,7 +50,7 @@ class FeedbackEndpoint:
     async def _take(self, connection: Connection) -> ApiError | None:
         if connection.method != "POST":
             return wrong_method(connection.path, "POST")
-        caller = self._gateway.identify(connection, None)
+        caller = await self._gateway.identify(connection, None)
         if isinstance(caller, ApiError):
             return caller
         raw = await connection.body()

@@ -231,7 +231,7 @@ def test_the_old_entry_points_have_their_commands(capsys: pytest.CaptureFixture[
     entries = {
         router.__main__.main: ["serve", "explain", "classify", "profile"],
         workers.__main__.main: ["topics", "status", "breaker", "dlq"],
-        cache.__main__.main: ["stats", "invalidate", "calibrate", "judge"],
+        cache.__main__.main: ["stats", "invalidate", "wrong", "calibrate", "judge"],
         observability.__main__.main: ["ledger", "serve", "report", "waste", "quality"],
     }
     for entry, commands in entries.items():
