@@ -1,6 +1,8 @@
 """Every reader of foreign bytes over some mutations of its corpus; `make fuzz` takes more."""
 
+import gc
 import logging
+import tracemalloc
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +30,21 @@ def test_no_input_breaks_a_reader_or_holds_it_up(name: str) -> None:
     tally = run(READERS[name], 7, range(INPUTS))
     assert tally.findings == []
     assert tally.inputs == INPUTS
+
+
+def test_nothing_is_kept_of_what_was_read() -> None:
+    names = ("request", "headers", "batch", "answer", "error")
+    for name in names:
+        run(READERS[name], 3, range(100))
+    gc.collect()
+    tracemalloc.start()
+    for name in names:
+        run(READERS[name], 5, range(100))
+    gc.collect()
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # caches of texts have their bounds, which a hundred inputs don't reach
+    assert kept < 3_000_000
 
 
 def test_each_folder_of_the_corpus_has_its_reader() -> None:
