@@ -23,7 +23,7 @@ class BearerToken:
     expires_at: float
 
 
-TokenSource: TypeAlias = Callable[[], Awaitable[BearerToken]]
+BearerSource: TypeAlias = Callable[[], Awaitable[BearerToken]]
 """A fresh token. Raises whatever the cloud's library raises."""
 
 
@@ -31,7 +31,7 @@ class BearerAuthorizer:
     """An Authorizer with one token at a time; calls that meet an old one wait for one renewal."""
 
     def __init__(
-        self, fetch: TokenSource, source: str, clock: Callable[[], float] = time.time
+        self, fetch: BearerSource, source: str, clock: Callable[[], float] = time.time
     ) -> None:
         """source: whose identity, for people."""
         self.source = source
