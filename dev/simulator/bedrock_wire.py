@@ -133,30 +133,30 @@ def whole(asked: Asked, said: Answered, counted: Counted, number: int) -> bytes:
 
 def events(asked: Asked, said: Answered, counted: Counted, number: int) -> Iterator[bytes]:
     """The messages of a stream."""
-    yield _event("messageStart", {"role": "assistant"})
+    yield framed("messageStart", {"role": "assistant"})
     index = 0
     if said.thinking:
         yield _delta(index, {"reasoningContent": {"text": said.thinking}})
         yield _delta(index, {"reasoningContent": {"signature": "c2ltdWxhdG9y"}})
-        yield _event("contentBlockStop", {"contentBlockIndex": index})
+        yield framed("contentBlockStop", {"contentBlockIndex": index})
         index += 1
     if said.text:
         for piece in pieces(said.text):
             yield _delta(index, {"text": piece})
-        yield _event("contentBlockStop", {"contentBlockIndex": index})
+        yield framed("contentBlockStop", {"contentBlockIndex": index})
         index += 1
     for n, call in enumerate(said.tool_calls):
         use = {"toolUseId": _use_id(number, n), "name": call.name}
         start = {"start": {"toolUse": use}, "contentBlockIndex": index + n}
-        yield _event("contentBlockStart", start)
+        yield framed("contentBlockStart", start)
         half = len(call.arguments) // 2
         for part in (call.arguments[:half], call.arguments[half:]):
             yield _delta(index + n, {"toolUse": {"input": part}})
-        yield _event("contentBlockStop", {"contentBlockIndex": index + n})
-    yield _event("messageStop", {"stopReason": _FINISH[said.finish]})
+        yield framed("contentBlockStop", {"contentBlockIndex": index + n})
+    yield framed("messageStop", {"stopReason": _FINISH[said.finish]})
     tier = {"type": asked.service_tier or "default"}
     told = {"usage": _usage(counted), "metrics": {"latencyMs": 1}, "serviceTier": tier}
-    yield _event("metadata", told)
+    yield framed("metadata", told)
 
 
 def failed(fault: Fault, asked: Asked, _retry_after_s: float | None) -> Failed:
@@ -220,10 +220,11 @@ def _use_id(number: int, n: int) -> str:
 
 
 def _delta(index: int, delta: Mapping[str, Any]) -> bytes:
-    return _event("contentBlockDelta", {"delta": delta, "contentBlockIndex": index})
+    return framed("contentBlockDelta", {"delta": delta, "contentBlockIndex": index})
 
 
-def _event(kind: str, told: Mapping[str, Any]) -> bytes:
+def framed(kind: str, told: Mapping[str, Any]) -> bytes:
+    """One event of a stream."""
     return _frame({":event-type": kind, ":message-type": "event"}, told)
 
 

@@ -50,6 +50,8 @@ class Conduct:
     context_window: int | None = None
     retry_after_s: float | None = None
     faults: Mapping[Fault, float] = field(default_factory=dict)
+    accent: str | None = None
+    """How its streams differ from the reference, by a name of `accents.py`."""
 
 
 class Settings:

@@ -15,6 +15,7 @@ from aiohttp import web
 from pydantic_core import from_json, to_json
 
 from . import anthropic_wire, bedrock_wire, openai_wire
+from .accents import NAMES, accented
 from .address import Address, key_of, locate
 from .answers import Script, answer, refusal
 from .batches.service import BatchService, batches_answer
@@ -168,7 +169,8 @@ class Simulator:
         response = web.StreamResponse(headers={**served.headers, "server": SERVER})
         response.content_type = served.wire.STREAM_TYPE
         await response.prepare(request)
-        events = list(served.wire.events(served.asked, said, counted, served.number))
+        told = list(served.wire.events(served.asked, said, counted, served.number))
+        events = accented(served.asked.dialect, served.conduct.accent, told)
         broken = served.fault in {"cut_stream", "error_in_stream"}
         kept = events[: len(events) // 2] if broken else events
         if first_s:
@@ -244,6 +246,9 @@ class Simulator:
             self.batches.settings.set(batches)
         for line in told.pop("script", ()):
             self.script.add(line)
+        accent = told.get("accent")
+        if accent is not None and accent not in NAMES:
+            raise ValueError(f"unknown accent; they are {sorted(NAMES)}")
         if told:
             self.settings.set(told)
 
