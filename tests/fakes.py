@@ -185,7 +185,8 @@ class MemoryAnswers:
             pass
         if request.routing.cache.mode == "no-store":
             return Bypass(CacheOutcome(result="bypass"))
-        exact = json.dumps([request.tenant, request.body.messages])
+        body = request.body
+        exact = json.dumps([request.tenant, body.messages, body.embeddings])
         done = self.kept.get(exact)
         if done is not None and (check is None or await check(done.body) is None):
             return Hit(done.body, done.usage, _hit(done.cost_micro_usd))

@@ -141,14 +141,19 @@ def _is_card(number: str) -> bool:
 
 def refuse_answer(done: Done, policy: CachePolicy) -> str | None:
     """Why an answer isn't kept; None when it is whole and may serve others."""
+    if done.body.get("object") == "list":  # vectors: the same for ever
+        return _too_cheap(done, policy)
     choices = done.body.get("choices") or []
     if not choices:
         return "no choice in the answer"
-    return next((reason for choice in choices if (reason := _refuse_choice(choice))), None) or (
-        None
-        if done.cost_micro_usd is None or policy.min_cost_micro_usd <= done.cost_micro_usd
-        else "cheaper than what is worth keeping"
-    )
+    refused = next((reason for choice in choices if (reason := _refuse_choice(choice))), None)
+    return refused or _too_cheap(done, policy)
+
+
+def _too_cheap(done: Done, policy: CachePolicy) -> str | None:
+    if done.cost_micro_usd is None or policy.min_cost_micro_usd <= done.cost_micro_usd:
+        return None
+    return "cheaper than what is worth keeping"
 
 
 def _refuse_choice(choice: dict[str, Any]) -> str | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 from urllib.parse import unquote
 
-_DEPLOYMENT: Final = re.compile(r"/openai/deployments/([^/]+)/chat/completions$")
+_DEPLOYMENT: Final = re.compile(r"/openai/deployments/([^/]+)/(?:chat/completions|embeddings)$")
 _CONVERSE: Final = re.compile(r"/model/([^/]+)/converse(-stream)?$")
 _SIGNED: Final = re.compile(
     r"AWS4-HMAC-SHA256 Credential=([^/]+)/\d{8}/[\w-]+/bedrock/aws4_request, ?"
@@ -44,7 +44,7 @@ def locate(path: str, headers: Mapping[str, str]) -> Address | None:
         return Address("anthropic", "anthropic", key_of(headers))
     if (deployment := _DEPLOYMENT.search(path)) is not None:
         return Address("openai", "azure", key_of(headers), deployment[1])
-    if path.endswith("/chat/completions"):
+    if path.endswith(("/chat/completions", "/embeddings")):
         known = prefix if prefix in {"mistral", "azure", "self"} else "openai"
         return Address("openai", known, key_of(headers))
     return None

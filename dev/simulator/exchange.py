@@ -16,6 +16,15 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
+class Embedded:
+    """Texts to be embedded, each as its own name; base64: of float32, in place of numbers."""
+
+    inputs: tuple[str, ...]
+    dimensions: int
+    base64: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """One request. question: the last user text; after_tool: its last message is a tool's result.
 
@@ -41,6 +50,7 @@ class Asked:
     thinks: bool = False
     logprobs: bool = False
     service_tier: str | None = None
+    embedded: Embedded | None = None
 
 
 @dataclass(frozen=True, slots=True)

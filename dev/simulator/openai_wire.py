@@ -9,6 +9,7 @@ from pydantic_core import from_json, to_json
 
 from .address import Address
 from .conduct import Fault
+from .embeddings import embeddings_body, parse_embeddings
 from .exchange import Answered, Asked, Block, Counted, Unreadable
 from .limits import Verdict, Window
 from .wire import Failed
@@ -79,6 +80,8 @@ def parse(address: Address, _headers: Mapping[str, str], body: bytes) -> Asked:
     """What a chat completions request asks. Raises Unreadable."""
     try:
         told = from_json(body)
+        if "input" in told:
+            return parse_embeddings(address, told)
         messages = told["messages"]
         last = messages[-1]
     except (ValueError, KeyError, IndexError, TypeError):
@@ -115,7 +118,9 @@ def parse(address: Address, _headers: Mapping[str, str], body: bytes) -> Asked:
 
 
 def whole(asked: Asked, said: Answered, counted: Counted, number: int) -> bytes:
-    """The `chat.completion`."""
+    """The `chat.completion`, or the list of vectors."""
+    if asked.embedded is not None:
+        return embeddings_body(asked, asked.embedded, counted)
     message: dict[str, Any] = {"role": "assistant", "content": said.text or None}
     if asked.provider != "mistral":
         message["refusal"] = None

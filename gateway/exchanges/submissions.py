@@ -2,7 +2,7 @@
 
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -48,18 +48,34 @@ def accept(
     call = dialect.read(body)
     if isinstance(call, ApiError):
         return call
+    submissions = submissions_of(connection, caller, raw, [call.body], (routing, trace))
+    return submissions if isinstance(submissions, ApiError) else Accepted(submissions[0], call)
+
+
+def submissions_of(
+    connection: Connection,
+    caller: Caller,
+    raw: bytes,
+    bodies: Iterable[Mapping[str, Any]],
+    beside: tuple[Mapping[str, Any], Mapping[str, str]],
+) -> list[Submission] | ApiError:
+    """The requests that a caller's one becomes, the first under its id. beside: routing, trace."""
+    routing, trace = beside
     key = connection.headers.get("idempotency-key")
     if key is not None and not 0 < len(key) <= _LONGEST_KEY:
         words = f"idempotency-key: must have 1 to {_LONGEST_KEY} characters"
         return ApiError("invalid_request", "invalid_request", words)
-    request_id = uuid.uuid4().hex if key is None else keyed_request_id(caller.tenant, key)
-    request = _validated(request_id, caller.tenant, call.body, routing)
-    if isinstance(request, ApiError):
-        return request
-    submission = Submission(
-        request, _digest(connection, caller, raw), key is not None, _retry_count(connection), trace
-    )
-    return Accepted(submission, call)
+    first_id = uuid.uuid4().hex if key is None else keyed_request_id(caller.tenant, key)
+    digest, retries = _digest(connection, caller, raw), _retry_count(connection)
+    submissions = []
+    for number, body in enumerate(bodies):
+        request_id = f"{first_id}.{number}" if number else first_id
+        request = _validated(request_id, caller.tenant, body, routing)
+        if isinstance(request, ApiError):
+            return request
+        own = body_digest(digest, str(number).encode()) if number else digest
+        submissions.append(Submission(request, own, key is not None, retries, trace))
+    return submissions
 
 
 def parse_json(raw: bytes) -> dict[str, Any] | ApiError:

@@ -9,6 +9,7 @@ from starlette.types import ASGIApp
 
 from gateway.endpoints.completion import CompletionEndpoint
 from gateway.endpoints.dependencies import GatewayDependencies
+from gateway.endpoints.embeddings import EmbeddingsEndpoint
 from gateway.endpoints.feedback import FeedbackEndpoint
 from gateway.endpoints.listing import HealthEndpoint, ModelsEndpoint, UnknownPath
 from gateway.endpoints.response_followers import ResponseFollowers
@@ -32,6 +33,7 @@ def gateway_application(gateway: GatewayDependencies, metrics: MetricsRegistry) 
     health = HealthEndpoint(gateway)
     routes = [
         Route("/v1/chat/completions", CompletionEndpoint(gateway, CHAT_DIALECT)),
+        Route("/v1/embeddings", EmbeddingsEndpoint(gateway)),
         Route("/v1/responses", ResponsesEndpoint(gateway, followers)),
         Route("/v1/responses/{response_id}", stored),
         Route("/v1/responses/{response_id}/{part}", stored),

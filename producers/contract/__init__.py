@@ -28,14 +28,23 @@ from .reply import (
     answer_message,
     answer_text,
 )
-from .request import CacheControl, CacheSubject, ChatBody, ChatMessage, Request, Routing
+from .request import (
+    CacheControl,
+    CacheSubject,
+    ChatBody,
+    ChatMessage,
+    EmbeddingsInput,
+    Request,
+    Routing,
+)
 from .route import Candidate, Demands, Route, TaggedRequest
 from .usage_event import Judgement, Purpose, Savings, UsageEvent
 
 __all__ = [
     "Attempt", "CacheControl", "CacheOutcome", "CacheSubject", "Candidate", "ChatBody",
-    "ChatMessage", "Chunk", "ContainsCheck", "Demands", "Done", "Failed", "FailureCode",
-    "JsonSchemaCheck", "Judgement", "LanguageCheck", "MaxLengthCheck", "Message", "MicroUsd",
+    "ChatMessage", "Chunk", "ContainsCheck", "Demands", "Done", "EmbeddingsInput", "Failed",
+    "FailureCode", "JsonSchemaCheck", "Judgement", "LanguageCheck", "MaxLengthCheck", "Message",
+    "MicroUsd",
     "Name", "NamedCheck", "Purpose", "RegexCheck", "Reply", "Request", "Route", "RouteTaken",
     "Routing", "Savings", "TaggedRequest", "Timings", "Usage", "UsageEvent", "Validator",
     "answer_message", "answer_text",

@@ -17,6 +17,21 @@ MAX_TAG_CHARACTERS: Final = 500
 """Tags are in each usage event, and each of a cache entry's is a key in Redis."""
 
 
+MAX_EMBEDDINGS: Final = 2_048
+"""Texts of one request; OpenAI takes as many."""
+
+
+@with_config(ConfigDict(extra="ignore", use_attribute_docstrings=True))
+class EmbeddingsInput(TypedDict):
+    """What is to be embedded. The answer is OpenAI's list, each vector as base64 of float32."""
+
+    input: Annotated[list[str] | list[list[int]], Field(min_length=1, max_length=MAX_EMBEDDINGS)]
+    """Texts, or texts as token numbers; so many that their vectors fit into one reply."""
+
+    dimensions: NotRequired[Annotated[int, Field(ge=1)]]
+    """Of each vector, where the model can give fewer than its own."""
+
+
 @with_config(ConfigDict(extra="allow", use_attribute_docstrings=True))
 class ChatMessage(TypedDict):
     """One message of an OpenAI chat; fields not named here pass through untouched."""
@@ -53,6 +68,8 @@ class ChatBody(BaseModel):
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     tools: Annotated[list[dict[str, Any]], Field(max_length=MAX_TOOLS)] | None = None
     response_format: dict[str, Any] | None = None
+    embeddings: EmbeddingsInput | None = None
+    """Makes it a request for embeddings: `messages` is one empty message then, and isn't read."""
 
 
 CacheSubject: TypeAlias = Literal["everyone", "moment", "person", "conversation"]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, Literal
 
-from producers.contract import Request
+from producers.contract import EmbeddingsInput, Request
 from router.text import languages
 from router.text.lexical_counts import LexicalCounts, lexical_counts
 from router.text.task_cues import Task
@@ -91,6 +91,8 @@ def extract_features(request: Request) -> Features:
     traits = _traits(_turns_to_judge(messages), tools=bool(request.body.tools))
     images = sum(_images(m.get("content")) for m in request.body.messages)
     total = sum(sizes) + images * _IMAGE_TOKENS + _size_of(request.body.tools)
+    if request.body.embeddings is not None:
+        total = _longest_input(request.body.embeddings)
     return Features(
         task=traits.task,
         declared_task=request.routing.task,
@@ -169,6 +171,8 @@ def _images(content: object) -> int:
 
 def _needs(request: Request, images: int) -> Iterator[Capability]:
     extra = request.body.model_extra or {}
+    if request.body.embeddings is not None:
+        yield "embeddings"
     if request.body.tools:
         yield "tools"
     if images:
@@ -193,11 +197,21 @@ def _structure(response_format: dict[str, Any] | None) -> Literal["text", "json"
 
 def _output_tokens(request: Request) -> int:
     body = request.body
+    if body.embeddings is not None:
+        return 0
     return body.max_completion_tokens or body.max_tokens or _DEFAULT_OUTPUT
 
 
 def _size_of(tools: list[dict[str, Any]] | None) -> int:
     return sum(len(str(tool)) // 4 for tool in tools or ())
+
+
+def _longest_input(embeddings: EmbeddingsInput) -> int:
+    """Tokens: each input has the model's context window for itself."""
+    sizes = (
+        token_estimate(each) if isinstance(each, str) else len(each) for each in embeddings["input"]
+    )
+    return max(sizes, default=0)
 
 
 def _rules(role: str) -> bool:

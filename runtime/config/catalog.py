@@ -20,7 +20,9 @@ from runtime.config.sections.policy import PolicySettings
 from runtime.config.sections.section import EnvName, Section
 from runtime.config.tier_order import TierOrderMistake, tier_order_mistakes
 
-Capability: TypeAlias = Literal["tools", "images", "json_schema", "logprobs", "reasoning"]
+Capability: TypeAlias = Literal[
+    "tools", "images", "json_schema", "logprobs", "reasoning", "embeddings"
+]
 DialectName: TypeAlias = (
     Literal["openai", "anthropic", "bedrock"] | Annotated[str, Field(pattern=r"^[\w.]+:\w+$")]
 )
@@ -54,6 +56,9 @@ class Model(Section):
     max_output: Annotated[int, Field(ge=1)] = 4096
     """Tokens of an answer."""
     capabilities: frozenset[Capability] = frozenset()
+    """A model with `embeddings` serves nothing else."""
+    dimensions: Annotated[int, Field(ge=1, le=65_536)] | None = None
+    """Of an embeddings model's vectors; None: taken for large ones, so that requests are small."""
     quality: dict[str, Share] = Field(default_factory=dict)
     """Measured share of good answers by task."""
     prompt: PromptAdaptation = PromptAdaptation()

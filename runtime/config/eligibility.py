@@ -63,6 +63,8 @@ def _incapable(model: Model, demands: Demands) -> str | None:
     missing = frozenset(demands.needs) - model.capabilities
     if missing:
         return f"can't do {_alternatives(missing)}"
+    if "embeddings" in model.capabilities and "embeddings" not in demands.needs:
+        return "embeds texts only"
     if too_long(model, demands):
         size = f"{demands.prompt_tokens} tokens and {demands.output_tokens} for the answer"
         return f"context window of {model.context_window} is too small for {size}"

@@ -172,7 +172,8 @@ class ResponseReading:
         now = datetime.now(UTC)
         first = self._elapsed() if self._first_token_s is None else self._first_token_s
         usage, estimated = self._believed(answer.usage), False
-        if usage is None or not (usage.input_total and usage.output_total):
+        embeds = self._request.body.embeddings is not None
+        if usage is None or not (usage.input_total and (usage.output_total or embeds)):
             usage, estimated = _completed(usage, estimated_usage(self._request.body, answer.body))
         return Completion(
             self._missing_head(headers, now) | answer.body,
@@ -238,7 +239,9 @@ class ResponseReading:
         """`usage` if it says something that can be true of this model."""
         if usage is None or not (usage.output or usage.input_uncached or usage != _UNTOLD):
             return None
-        return usage if plausible(usage, self._request.model.context_window) else None
+        embeddings = self._request.body.embeddings
+        inputs = 1 if embeddings is None else len(embeddings["input"])
+        return usage if plausible(usage, self._request.model.context_window * inputs) else None
 
     def _elapsed(self) -> float:
         return self._loop.time() - self._began

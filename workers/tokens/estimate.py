@@ -118,9 +118,16 @@ def prompt_size(body: ChatBody) -> PromptSize:
                     files += _json_size(part)
         beside = (value for name, value in message.items() if name in _SAID_BESIDE and value)
         text += sum(map(_json_size, beside))
+    if body.embeddings is not None:
+        text += sum(map(_input_bytes, body.embeddings["input"]))
     schemas = (body.tools, body.response_format, (body.model_extra or {}).get("functions"))
     text += sum(_json_size(schema) for schema in schemas if schema)
     return PromptSize(text, images, len(body.messages), files)
+
+
+def _input_bytes(given: "str | list[int]") -> int:
+    """Of a text to embed; a token stands for about as many bytes as with an unknown model."""
+    return _bytes(given) if isinstance(given, str) else ceil(len(given) * _UNKNOWN_FAMILY)
 
 
 def _bytes(text: str) -> int:
@@ -139,7 +146,8 @@ def _json_size(value: object) -> int:
 def estimated_usage(body: ChatBody, answer: Mapping[str, Any]) -> Usage:
     """What a call was probably billed, where a server reports no usage: better than for free."""
     factor = LearnedTokenFactor(_UNKNOWN_FAMILY)
-    answered_bytes = len(to_json([choice.get("message") for choice in answer["choices"]]))
+    choices = answer.get("choices", ())
+    answered_bytes = len(to_json([choice.get("message") for choice in choices])) if choices else 0
     output = ceil(answered_bytes / _UNKNOWN_FAMILY)
     return Usage(input_uncached=factor.estimate(prompt_size(body)), output=output)
 

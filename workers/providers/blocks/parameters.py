@@ -13,6 +13,7 @@ from workers.providers.base.parameters import (
 )
 
 _REFUSED: Final[Mapping[str, Treatment]] = {
+    "embeddings": ParameterRefused("this provider embeds through another interface"),
     "n": ParameterRefused("this provider gives one answer a call"),
     "audio": ParameterRefused("this provider answers in text only"),
     "modalities": ParameterRefused("this provider answers in text only"),

@@ -17,6 +17,8 @@ from workers.providers.base.error_report import ErrorReport
 from workers.providers.base.parameters import AppliedParameters, apply_parameters
 from workers.providers.base.provider_request import ProviderRequest
 from workers.providers.base.shapes import UnsupportedContent, json_bytes, object_in, rejected
+from workers.providers.openai.address import openai_wire_model, wire_path
+from workers.providers.openai.embeddings import embeddings_request
 from workers.providers.openai.messages import (
     WireMessages,
     compatible_messages,
@@ -36,6 +38,8 @@ class OpenAiDialect:
         self, request: ProviderRequest, *, stream: bool
     ) -> WireRequest | RequestRejected:
         """The request on the wire, or why it can't be said in this dialect."""
+        if request.body.embeddings is not None:
+            return embeddings_request(request, request.body.embeddings)
         provider = request.deployment.provider
         applied = apply_parameters(TABLES.get(provider, COMPATIBLE), request.body)
         if stream and (request.body.model_extra or {}).get("n") not in (None, 1):
@@ -45,13 +49,19 @@ class OpenAiDialect:
             return RequestRejected(message=message, code="unsupported_parameter")
         try:
             messages = _messages(request)
-            body = {"model": _wire_model(request), "messages": messages.messages, **applied.wire}
+            body = {
+                "model": openai_wire_model(request),
+                "messages": messages.messages,
+                **applied.wire,
+            }
             body |= _limits(request, applied) | _streaming(provider, applied, stream=stream)
             if isinstance(request.prompt_cache, CacheKey) and _takes_cache_key(request):
                 body.setdefault("prompt_cache_key", request.prompt_cache.key)
             warnings = (*applied.warnings, *messages.warnings)
             translated = bool(warnings) or applied.changed or _differs(body, request.body)
-            return WireRequest(_path(request), json_bytes(body), {}, warnings, translated)
+            return WireRequest(
+                wire_path(request, "chat/completions"), json_bytes(body), {}, warnings, translated
+            )
         except UnsupportedContent as problem:
             return rejected(problem)
 
@@ -72,23 +82,9 @@ def _differs(body: Mapping[str, Any], asked: ChatBody) -> bool:
     return body["messages"] != asked.messages or body.get("max_tokens") != asked.max_tokens
 
 
-def _wire_model(request: ProviderRequest) -> str:
-    return request.deployment.wire_model or request.deployment.model
-
-
 def _takes_cache_key(request: ProviderRequest) -> bool:
     """Azure's dated versions reject parameters that are younger than they are."""
     return request.deployment.provider in TABLES and request.deployment.api_version is None
-
-
-def _path(request: ProviderRequest) -> str:
-    """Azure OpenAI names the deployment in the path; Foundry and Azure's v1 surface don't."""
-    version = request.deployment.api_version
-    if version is None:
-        return "/chat/completions"
-    if (request.deployment.base_url or "").rstrip("/").endswith("/models"):
-        return f"/chat/completions?api-version={version}"
-    return f"/openai/deployments/{_wire_model(request)}/chat/completions?api-version={version}"
 
 
 def _messages(request: ProviderRequest) -> WireMessages:

@@ -25,6 +25,7 @@ from workers.providers.base.error_report import ErrorReport
 from workers.providers.base.finish_reasons import openai_reason, weightier
 from workers.providers.base.json_values import mapping_of
 from workers.providers.errors.classification import error_in_stream
+from workers.providers.openai.embeddings import embeddings_answer
 from workers.providers.openai.field_pieces import joined_texts
 from workers.providers.openai.tool_call_pieces import (
     ToolCallPieces,
@@ -51,6 +52,8 @@ def openai_answer(body: object) -> Answer | ErrorReport | Failure:
     body = sole_object(body)
     if _tells_error(body):
         return error_in_stream(body)
+    if "choices" not in body and "data" in body:
+        return embeddings_answer(body)
     choices = [_whole_choice(choice) for choice in body["choices"]]
     usage = openai_usage(_usage_block(body))
     reason, message = choices[0]["finish_reason"], choices[0]["message"]

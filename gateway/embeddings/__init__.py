@@ -1,0 +1,1 @@
+"""Embeddings: the dialect of `/v1/embeddings`."""
