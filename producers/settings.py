@@ -1,6 +1,6 @@
 """Client and Kafka settings from the environment: address, security, limits."""
 
-from typing import Annotated, Literal, Self, TypeAlias
+from typing import Annotated, Final, Literal, Self, TypeAlias
 
 from pydantic import BeforeValidator, Field, FilePath, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -16,8 +16,9 @@ SecurityProtocol: TypeAlias = Annotated[
     Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"], BeforeValidator(_upper)
 ]
 SaslMechanism: TypeAlias = Annotated[
-    Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"], BeforeValidator(_upper)
+    Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"], BeforeValidator(_upper)
 ]
+_HTTPS_OR_HERE: Final = r"^(https://|http://(localhost|127\.0\.0\.1|\[::1\])[:/])[^\s@]+$"
 
 
 class KafkaSettings(BaseSettings):
@@ -49,6 +50,16 @@ class KafkaSettings(BaseSettings):
 
     kafka_sasl_username: str | None = None
     kafka_sasl_password: Annotated[str | None, Field(repr=False)] = None
+    kafka_oauth_token_file: FilePath | None = None
+    """For OAUTHBEARER: a file with the token, read anew for each connection."""
+
+    kafka_oauth_token_url: Annotated[str | None, Field(pattern=_HTTPS_OR_HERE)] = None
+    """For OAUTHBEARER: where a token is to be had for client credentials; https, or this machine.
+    Tokens are renewed before their time is over."""
+
+    kafka_oauth_client_id: str | None = None
+    kafka_oauth_client_secret: Annotated[str | None, Field(repr=False)] = None
+    kafka_oauth_scope: str | None = None
     kafka_ssl_ca: FilePath | None = None
     """A PEM file: the authorities to trust in the place of the system's."""
 
@@ -65,19 +76,49 @@ class KafkaSettings(BaseSettings):
     @model_validator(mode="after")
     def _refuse_security_without_effect(self) -> Self:
         protocol = self.kafka_security_protocol
-        account = (self.kafka_sasl_username, self.kafka_sasl_password)
         # a half-made security section must fail here: aiokafka would connect without it
-        if protocol.startswith("SASL_"):
-            if not all(account):
-                raise ValueError(f"{protocol} needs kafka_sasl_username and kafka_sasl_password")
-        elif any(account):
-            raise ValueError(f"kafka_sasl_… has no effect with {protocol}: choose SASL_SSL")
+        self._refuse_half_an_account(protocol)
         files = (self.kafka_ssl_ca, self.kafka_ssl_certificate, self.kafka_ssl_key)
         if any(files) and not protocol.endswith("SSL"):
             raise ValueError(f"kafka_ssl_… has no effect with {protocol}: choose SSL or SASL_SSL")
         if self.kafka_ssl_key and not self.kafka_ssl_certificate:
             raise ValueError("kafka_ssl_key needs kafka_ssl_certificate")
         return self
+
+    def _refuse_half_an_account(self, protocol: str) -> None:
+        account = (self.kafka_sasl_username, self.kafka_sasl_password)
+        oauth = (
+            self.kafka_oauth_token_file,
+            self.kafka_oauth_token_url,
+            self.kafka_oauth_client_id,
+            self.kafka_oauth_client_secret,
+            self.kafka_oauth_scope,
+        )
+        if not protocol.startswith("SASL_"):
+            for given, names in ((account, "kafka_sasl_…"), (oauth, "kafka_oauth_…")):
+                if any(given):
+                    raise ValueError(f"{names} has no effect with {protocol}: choose SASL_SSL")
+        elif self.kafka_sasl_mechanism == "OAUTHBEARER":
+            self._refuse_half_an_issuer(account)
+        elif any(oauth):
+            raise ValueError("kafka_oauth_… needs kafka_sasl_mechanism=OAUTHBEARER")
+        elif not all(account):
+            raise ValueError(f"{protocol} needs kafka_sasl_username and kafka_sasl_password")
+
+    def _refuse_half_an_issuer(self, account: tuple[str | None, str | None]) -> None:
+        if any(account):
+            raise ValueError("kafka_sasl_username and _password have no effect with OAUTHBEARER")
+        issuer = (
+            self.kafka_oauth_token_url,
+            self.kafka_oauth_client_id,
+            self.kafka_oauth_client_secret,
+        )
+        by_file = self.kafka_oauth_token_file is not None
+        if any(issuer) if by_file else not all(issuer):
+            raise ValueError(
+                "OAUTHBEARER needs either kafka_oauth_token_file, or kafka_oauth_token_url, "
+                "kafka_oauth_client_id and kafka_oauth_client_secret"
+            )
 
 
 class ClientSettings(KafkaSettings):

@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
 
 from ..settings import KafkaSettings
 from . import record_batches
+from .oauth_token import ClientCredentials, FileToken, IssuedToken
 
 # before the first consumer of the process: a record that aiokafka can't read must not stop it
 record_batches.install()
@@ -33,7 +34,23 @@ def connection_options(settings: KafkaSettings) -> dict[str, Any]:
         "sasl_mechanism": settings.kafka_sasl_mechanism,
         "sasl_plain_username": settings.kafka_sasl_username,
         "sasl_plain_password": settings.kafka_sasl_password,
+        "sasl_oauth_token_provider": _token_provider(settings),
     }
+
+
+def _token_provider(settings: KafkaSettings) -> FileToken | IssuedToken | None:
+    if settings.kafka_oauth_token_file is not None:
+        return FileToken(settings.kafka_oauth_token_file)
+    if settings.kafka_oauth_token_url is None:
+        return None
+    return IssuedToken(
+        ClientCredentials(
+            settings.kafka_oauth_token_url,
+            settings.kafka_oauth_client_id or "",
+            settings.kafka_oauth_client_secret or "",
+            settings.kafka_oauth_scope,
+        )
+    )
 
 
 def _ssl_context(settings: KafkaSettings) -> ssl.SSLContext:

@@ -16,7 +16,13 @@ from aiokafka import ConsumerRecord
 from faststream import AckPolicy, BaseMiddleware
 from faststream.kafka import KafkaBroker, KafkaMessage
 from faststream.message import StreamMessage
-from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
+from faststream.security import (
+    BaseSecurity,
+    SASLOAuthBearer,
+    SASLPlaintext,
+    SASLScram256,
+    SASLScram512,
+)
 from pydantic import BaseModel
 
 from producers.contract.topics import is_beside
@@ -54,6 +60,8 @@ class ControlTopics:
         self.broker: Final = KafkaBroker(
             options["bootstrap_servers"],
             security=framework_security(options),
+            # its class for OAUTHBEARER drops the provider
+            sasl_oauth_token_provider=options["sasl_oauth_token_provider"],
             client_id=client_id,
             metadata_max_age_ms=METADATA_MAX_AGE_MS,
             # neither a producer nor an admin client, so read rights are enough
@@ -215,5 +223,7 @@ def framework_security(options: dict[str, Any]) -> BaseSecurity:
             return SASLScram256(*account, **encryption)
         case "SCRAM-SHA-512":
             return SASLScram512(*account, **encryption)
+        case "OAUTHBEARER":
+            return SASLOAuthBearer(**encryption)
         case mechanism:
             raise ValueError(f"SASL mechanism {mechanism!r} isn't mapped")

@@ -18,6 +18,15 @@ from tests.rules.source import PACKAGES
 
 ROOT = Path(__file__).parents[4]
 ACCOUNT: dict[str, Any] = {"kafka_sasl_username": "me", "kafka_sasl_password": "s3cret"}
+OAUTH: dict[str, Any] = {
+    "kafka_security_protocol": "SASL_SSL",
+    "kafka_sasl_mechanism": "oauthbearer",
+}
+ISSUER: dict[str, Any] = {
+    "kafka_oauth_token_url": "https://issuer/token",
+    "kafka_oauth_client_id": "me",
+    "kafka_oauth_client_secret": "s3cret",
+}
 MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 
 
@@ -69,8 +78,16 @@ def test_a_protocol_with_account(protocol: str, mechanism: str) -> None:
                 "kafka_sasl_mechanism": "OAUTHBEARER",
                 **ACCOUNT,
             },
-            "'SCRAM-SHA-256' or 'SCRAM-SHA-512'",
+            "no effect with OAUTHBEARER",
         ),
+        ({"kafka_security_protocol": "SASL_SSL", "kafka_sasl_mechanism": "GSSAPI"}, "OAUTHBEARER"),
+        (OAUTH, "needs either kafka_oauth_token_file"),
+        ({**OAUTH, "kafka_oauth_token_url": "https://issuer/token"}, "kafka_oauth_client_secret"),
+        ({**OAUTH, **ISSUER, "kafka_oauth_token_file": __file__}, "needs either"),
+        ({**OAUTH, "kafka_oauth_token_url": "http://issuer/token"}, "should match pattern"),
+        ({**OAUTH, "kafka_oauth_token_file": "/nowhere"}, "not point to a file"),
+        ({**OAUTH, **ISSUER, "kafka_sasl_mechanism": "PLAIN"}, "mechanism=OAUTHBEARER"),
+        (ISSUER, "kafka_oauth_… has no effect with PLAINTEXT"),
         ({"kafka_security_protocol": "SASL_SSL"}, "needs kafka_sasl_username"),
         (
             {"kafka_security_protocol": "SASL_SSL", "kafka_sasl_username": "me"},
