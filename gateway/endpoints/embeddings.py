@@ -19,8 +19,9 @@ from gateway.endpoints.dependencies import GatewayDependencies
 from gateway.endpoints.response_writing import send_error
 from gateway.endpoints.spoken_dialect import CHAT_DIALECT
 from gateway.errors.api_error import ApiError, wrong_method
-from gateway.exchanges.exchange import Exchange, Reader, Submission
+from gateway.exchanges.exchange import Exchange, Reader, Submission, uncounted
 from gateway.exchanges.submissions import parse_json, submissions_of
+from gateway.shared_limits.fleet_limits import Admission
 from observability.tracing.request_trace import RequestTrace
 from producers.contract import Chunk, Done
 
@@ -40,7 +41,7 @@ class EmbeddingsEndpoint:
         """One request. Raises ClientGone."""
         connection = Connection(scope, receive, send, self._gateway.limits)
         connection.info.route = "embeddings"
-        caller = self._admitted(connection)
+        caller = await self._admitted(connection)
         raw = caller if isinstance(caller, ApiError) else await connection.body()
         if isinstance(caller, ApiError) or isinstance(raw, ApiError):
             return await send_error(connection, CHAT_DIALECT, raw)  # type: ignore[arg-type]
@@ -56,12 +57,12 @@ class EmbeddingsEndpoint:
         trace.end({"switchgear.tenant": caller.tenant}, error=connection.info.code)
         return None
 
-    def _admitted(self, connection: Connection) -> Caller | ApiError:
+    async def _admitted(self, connection: Connection) -> Caller | ApiError:
         if connection.method != "POST":
             return wrong_method(connection.path, "POST")
         if self._gateway.stop.draining:
             return _STOPPING
-        return self._gateway.identify(connection, "embeddings")
+        return await self._gateway.identify(connection, "embeddings")
 
     async def _serve(
         self, connection: Connection, caller: Caller, raw: bytes, trace: RequestTrace
@@ -72,7 +73,7 @@ class EmbeddingsEndpoint:
             return await send_error(connection, CHAT_DIALECT, read)
         call, submissions = read
         connection.info.request_id = submissions[0].request.id
-        readers = await self._readers(submissions, caller, len(raw) // _BYTES_PER_TOKEN)
+        readers = await self._readers(submissions, caller, 1 + len(raw) // _BYTES_PER_TOKEN)
         if isinstance(readers, ApiError):
             return await send_error(connection, CHAT_DIALECT, readers)
         connection.info.request_id = readers[0].exchange.submission.request.id
@@ -119,22 +120,33 @@ class EmbeddingsEndpoint:
         """One of each request, which are begun if they aren't repeated ones."""
         gateway, readers = self._gateway, list[Reader]()
         for submission in submissions:
-            reader = await gateway.exchanges.join(submission)
-            if reader is None and not readers:
-                reader = gateway.key_limits.admit(caller, tokens, time.monotonic())
+            reader = await self._reader(submission, caller, 0 if readers else tokens)
             if isinstance(reader, ApiError):
                 for begun in readers:
                     gateway.exchanges.leave(begun, delivered=False)
                 return reader
-            first = not readers
-            release = partial(self._release, caller, tokens) if first else _nothing
-            readers.append(reader or await gateway.exchanges.begin(submission, release))
+            readers.append(reader)
         return readers
 
-    def _release(self, caller: Caller, tokens: int, exchange: Exchange) -> None:
+    async def _reader(
+        self, submission: Submission, caller: Caller, tokens: int
+    ) -> Reader | ApiError:
+        """tokens: 0 for all but the first of several, which stands for them in its key's limits."""
+        gateway = self._gateway
+        joined = await gateway.exchanges.join(submission)
+        if joined is not None:
+            return joined
+        if not tokens:
+            return await gateway.exchanges.begin(submission, uncounted)
+        admission = await gateway.key_limits.admit(caller, tokens)
+        if isinstance(admission, ApiError):
+            return admission
+        return await gateway.exchanges.begin(submission, partial(self._release, admission))
+
+    async def _release(self, admission: Admission, exchange: Exchange) -> None:
         final = exchange.final
         used = final.usage.input_total if isinstance(final, Done) else None
-        self._gateway.key_limits.release(caller, tokens, used)
+        await self._gateway.key_limits.release(admission, used)
 
     async def _replies(
         self, connection: Connection, readers: Sequence[Reader]
@@ -176,7 +188,3 @@ def _told(
     """The outcome and the body."""
     answer = replies if isinstance(replies, ApiError) else embeddings_list(call, replies)
     return answer if isinstance(answer, ApiError) else (answer["switchgear"], to_json(answer))
-
-
-def _nothing(_exchange: Exchange) -> None:
-    """The first of several requests stands for all of them in its key's limits."""
