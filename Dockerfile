@@ -19,7 +19,7 @@ RUN /opt/convert/bin/python -m dev.build_embedder --output /embedder
 
 # the project, as the wheel that anybody would build
 FROM packages AS installed
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY producers producers
 COPY observability observability
 COPY runtime runtime

