@@ -28,6 +28,11 @@ from observability.process_endpoint import process_endpoint
 from observability.reports import commands
 from observability.reports.commands import ReportForm, ReportQuery
 from observability.reports.cost import UnknownDimensionError
+from observability.reports.past_request import (
+    past_requests,
+    past_requests_json,
+    print_past_requests,
+)
 from observability.settings import ObservabilitySettings
 
 COMMAND_ERRORS: Final = (ValueError, UnknownDimensionError, LedgerError, OSError)
@@ -98,6 +103,20 @@ def report_quality(options: ReportOptions) -> None:
     account = _ledger(_settings(options.ledger))
     with _output(options.out) as console:
         commands.show_quality(account, _query(options), _now_ms(), console)
+
+
+def explain_past_request(
+    request_id: str, tenant: str | None, *, as_json: bool, ledger: str | None = None
+) -> bool:
+    """Print what the ledger says of a request; False when it knows none of that id."""
+    with _ledger(_settings(ledger)).reading() as db:
+        found = past_requests(db, request_id, tenant)
+    with _output(None) as console:
+        if as_json:
+            console.print(past_requests_json(found), markup=False, highlight=False, soft_wrap=True)
+        else:
+            print_past_requests(found, console)
+    return bool(found)
 
 
 def serve_page(

@@ -12,8 +12,20 @@ from switchgear.options import ConfigOption, FormatOption, JsonFlag, service_set
 
 
 def explain(
-    prompt: Annotated[str, typer.Argument(help="The prompt; - reads it from standard input.")],
-    tenant: Annotated[str, typer.Option(help="Who asks.")] = "explain",
+    prompt: Annotated[
+        str | None, typer.Argument(help="The prompt; - reads it from standard input.")
+    ] = None,
+    request: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="A past request: what the ledger knows of it."),
+    ] = None,
+    tenant: Annotated[
+        str | None, typer.Option(help="Who asks; of a past request, who asked.")
+    ] = None,
+    ledger: Annotated[
+        str | None,
+        typer.Option(help="Of a past request: a DuckDB file or a URL; default: SWITCHGEAR_LEDGER."),
+    ] = None,
     tier: Annotated[str | None, typer.Option(help="The tier that the caller names.")] = None,
     task: Annotated[str | None, typer.Option(help="The task that the caller names.")] = None,
     min_quality: Annotated[float | None, typer.Option(help="0..1")] = None,
@@ -30,7 +42,12 @@ def explain(
     as_json: JsonFlag = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show the decision on one prompt and its reasons."""
+    """Show the decision on one prompt and its reasons, or what a past request cost and why."""
+    if request is not None:
+        _explain_past(request, tenant, ledger, as_json=as_json or format == "json")
+        return
+    if prompt is None:
+        raise typer.BadParameter("a prompt, or --request ID")
     from rich.console import Console
 
     from producers.contract import Routing
@@ -45,13 +62,21 @@ def explain(
         self_hosted_only=self_hosted_only,
     )
     text = sys.stdin.read() if prompt == "-" else prompt
-    request = commands.request_to_explain(text, tenant, routing)
+    asked = commands.request_to_explain(text, tenant or "explain", routing)
     routing_config = commands.load_routing_config(service_settings(config).config)
-    explanation = commands.explain_request(request, routing_config)
+    explanation = commands.explain_request(asked, routing_config)
     if as_json or format == "json":
         print(commands.explanation_json(explanation))
     else:
         Console().print(commands.explanation_table(explanation))
+
+
+def _explain_past(request: str, tenant: str | None, ledger: str | None, *, as_json: bool) -> None:
+    from observability.commands import explain_past_request
+
+    if not explain_past_request(request, tenant, as_json=as_json, ledger=ledger):
+        print(f"the ledger knows no request {request!r}", file=sys.stderr)
+        raise typer.Exit(PARTIAL)
 
 
 def classify(

@@ -152,6 +152,7 @@ COLUMNS: Final[tuple[Column, ...]] = (
     ),
     Column("redelivered", "BOOLEAN", lambda e: e.redelivered),
     Column("trace_id", "VARCHAR", lambda e: e.trace_id),
+    Column("summary", "VARCHAR", lambda e: e.summary),
 )
 
 

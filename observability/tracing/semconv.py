@@ -49,6 +49,7 @@ CACHE_COSINES: Final = "switchgear.cache.cosines"
 CHECKS_FAILED: Final = "switchgear.checks.failed"
 COST: Final = "switchgear.cost_micro_usd"
 BASELINE_COST: Final = "switchgear.baseline_micro_usd"
+SUMMARY: Final = "switchgear.summary"
 KEPT: Final = "switchgear.trace.kept"
 
 PROVIDERS: Final[Mapping[str, str]] = {
@@ -135,6 +136,7 @@ def done_attributes(done: Done) -> Attributes:
             CACHE_RESULT: done.cache.result,
             COST: _number(done.cost_micro_usd),
             BASELINE_COST: _number(done.baseline_micro_usd),
+            SUMMARY: done.summary,
         }
     ) | dict(usage_attributes(done.usage))
 

@@ -122,6 +122,9 @@ class Done(Message):
     baseline_micro_usd: MicroUsd | None = None
     """What the tenant's baseline deployment would have cost for the same tokens."""
 
+    summary: str | None = None
+    """What the answer cost and why, in one sentence for a person."""
+
     timings: Timings
     """How long the parts of the way took."""
 

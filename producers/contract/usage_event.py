@@ -121,6 +121,9 @@ class UsageEvent(Message):
     attempts: tuple[Attempt, ...] = ()
     """Every provider call for this request, in order."""
 
+    summary: str | None = None
+    """What the request cost and why, in one sentence for a person."""
+
     timings: Timings = Timings()
     """How long the parts of the way took."""
 

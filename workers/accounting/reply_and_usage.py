@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from observability.grounding.groundedness import ContextSupport
+from observability.pricing.in_words import PaidAnswer, answer_in_words, failure_in_words
 from producers.contract import (
     Attempt,
     CacheOutcome,
@@ -77,6 +78,7 @@ def done_reply(item: WorkItem, completion: Completion, account: RequestAccount) 
         usage=completion.usage,
         cost_micro_usd=billed(account.attempts),
         baseline_micro_usd=account.worth.baseline,
+        summary=_summary(item, account),
         timings=account.timings,
         trace_id=account.trace_id,
         warnings=(*completion.warnings, *account.warnings),
@@ -93,6 +95,7 @@ def cached_reply(item: WorkItem, body: Mapping[str, Any], account: RequestAccoun
         usage=Usage(),
         cost_micro_usd=Decimal(0),
         baseline_micro_usd=account.worth.baseline,
+        summary=_summary(item, account),
         timings=account.timings,
         trace_id=account.trace_id,
     )
@@ -139,6 +142,7 @@ def usage_event(
         savings=account.worth.savings,
         cache=account.cache,
         attempts=account.attempts,
+        summary=reply.summary if isinstance(reply, Done) else _failure(reply, account),
         timings=account.timings,
         finish_reason=None if done is None else _finish_reason(done.body),
         max_tokens=body.max_completion_tokens or body.max_tokens,
@@ -146,6 +150,20 @@ def usage_event(
         **_grounding(done, account.support),
         **_circumstances(account),
     )
+
+
+def _summary(item: WorkItem, account: RequestAccount) -> str:
+    """Of an answer; a hit was billed nothing, whatever else the account holds."""
+    route, hit = item.route, account.cache.result == "hit"
+    expected = next((c.success for c in route.candidates if c.tier == route.tier), None)
+    cost = Decimal(0) if hit else billed(account.attempts)
+    baseline, attempts = account.worth.baseline, account.attempts
+    paid = PaidAnswer(route.tier, cost, baseline, expected, account.cache, attempts)
+    return answer_in_words(paid)
+
+
+def _failure(reply: Failed, account: RequestAccount) -> str:
+    return failure_in_words(reply.code, billed(account.attempts), account.attempts)
 
 
 def background_call_event(
