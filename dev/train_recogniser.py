@@ -3,9 +3,8 @@ r"""Training of the cache's recogniser, measured on questions that it has never 
     python -m dev.train_recogniser
     python -m dev.train_recogniser --questions mine.jsonl --output var/recogniser.npz
 
-Of templates, the figures are those of models that have not seen the question's template; of another
-hand, those of a model that has seen none of its questions. The thresholds come from the first. The
-file holds the model fitted to all questions.
+The figures are those of models that have seen no question of the author: one table for each author
+of plain questions. The file holds the model fitted to all.
 """
 
 import argparse
@@ -28,9 +27,11 @@ from cache.identity.question_concepts import Lexicon, concept_features, concept_
 from cache.identity.question_features import (
     BITS,
     LANGUAGE_BITS,
+    bare,
     fold,
+    kind_buckets,
+    language_buckets,
     neighbour_buckets,
-    word_buckets,
     word_hashes,
     words_of,
 )
@@ -39,23 +40,23 @@ from dev.recogniser.questions import FILE, HERE
 
 Array: TypeAlias = NDArray[Any]
 Row: TypeAlias = dict[str, str]
-Points: TypeAlias = dict[str, tuple[float, float]]
 Judged: TypeAlias = tuple[Row, Recognition]
 
-FOLDS: Final = 3
-STRENGTH: Final = 0.7
+STRENGTH: Final = 1.5
 LEAST_USES: Final = 3
 """Of a feature, in questions: rarer ones teach nothing that holds for others."""
 CONCEPT_SCALE: Final = 6.0
 """How much less than those of n-grams the weights of concepts are held down."""
 LEXICON: Final = HERE / "concepts.txt"
 LANGUAGE_STRENGTH: Final = 30.0
-REFUSED: Final = 0.08
-"""Of timeless questions of unseen templates, the share that may lie above the threshold."""
-REFUSED_OR_DOUBTED: Final = 0.14
-"""The same for the threshold of doubt."""
-REFUSE_BOUNDS: Final = (0.4, 0.7)
-DOUBT_BOUNDS: Final = (0.25, 0.5)
+REFUSE: Final = 0.5
+"""From this probability of being bound on, refused: 5 % of timeless questions of unseen authors."""
+DOUBT: Final = 0.3
+"""From this one on, in doubt: another 4 %."""
+PLAIN_SERIES: Final = ("c", "h")
+"""Authors who wrote plain questions, each of another kind, instead of templates."""
+PLAIN_WEIGHT: Final = 1.5
+"""Of a plain question against all of a template's."""
 OTHER: Final = "other"
 
 
@@ -80,7 +81,7 @@ def other_languages() -> list[Row]:
 def kind_matrix(rows: Sequence[Row]) -> csr_matrix:
     """One row a text: its characters, its neighbouring words, its concepts, each of length 1."""
     lexicon = read_lexicon()
-    texts = [words_of(fold(row["text"])) for row in rows]
+    texts = [[bare(word) for word in words_of(fold(row["text"]))] for row in rows]
     meanings = {word: lexicon.concepts_of(word) for text in texts for word in text}
     concepts = [
         concept_features(
@@ -88,7 +89,7 @@ def kind_matrix(rows: Sequence[Row]) -> csr_matrix:
         )
         for text, row in zip(texts, rows, strict=True)
     ]
-    chars = [_kept(word_buckets(text)[0]) for text in texts]
+    chars = [kind_buckets(text)[0] for text in texts]
     beside = [neighbour_buckets(word_hashes(text)).ravel() for text in texts]
     blocks = [
         _rows(chars, 1 << BITS),
@@ -106,11 +107,7 @@ def read_lexicon() -> Lexicon:
 def language_matrix(texts: Sequence[str]) -> csr_matrix:
     """One row a text, of length 1."""
     words = [words_of(fold(text)) for text in texts]
-    return _rows([_kept(word_buckets(text)[2]) for text in words], 1 << LANGUAGE_BITS)
-
-
-def _kept(buckets: Array) -> Array:
-    return buckets[buckets >= 0]
+    return _rows([language_buckets(text)[0] for text in words], 1 << LANGUAGE_BITS)
 
 
 def _rows(buckets: list[Array], width: int) -> csr_matrix:
@@ -153,39 +150,13 @@ def example_weights(rows: Sequence[Row]) -> Array:
     weights = np.array([1 / counts[row["template"]] for row in rows])
     timeless = np.array([row["kind"] == KINDS[0] for row in rows])
     weights[timeless] *= weights[~timeless].sum() / weights[timeless].sum()
+    weights[np.array([row["template"][0] in PLAIN_SERIES for row in rows])] *= PLAIN_WEIGHT
     return np.asarray(weights / weights.mean())
-
-
-def out_of_fold(rows: csr_matrix, kinds: Array, weights: Array, templates: Sequence[str]) -> Array:
-    """Probabilities of models that have not seen the question's template."""
-    names = {name: at for at, name in enumerate(sorted(set(templates)))}
-    drawn = np.random.default_rng(0).integers(FOLDS, size=len(names))
-    fold_of = drawn[[names[name] for name in templates]]
-    shares = np.zeros((len(kinds), len(KINDS)))
-    for held in range(FOLDS):
-        rest = fold_of != held
-        model = fit_kinds(rows[rest], kinds[rest], weights[rest])
-        shares[~rest] = model.shares(rows[~rest])
-    return shares
-
-
-def thresholds(languages: Array, kinds: Array, shares: Array, names: Sequence[str]) -> Points:
-    """By language: from which probability on in doubt, and from which on refused."""
-    bound = 1 - shares[:, 0]
-    points = {}
-    for name in names:
-        mine = languages == name
-        timeless = bound[mine & (kinds == 0)]
-        doubt = float(np.clip(np.quantile(timeless, 1 - REFUSED_OR_DOUBTED), *DOUBT_BOUNDS))
-        refuse = float(np.clip(np.quantile(timeless, 1 - REFUSED), *REFUSE_BOUNDS))
-        points[name] = (min(doubt, refuse), refuse)
-    return points
 
 
 def file_parts(
     model: KindModel,
     language_model: LogisticRegression,
-    points: Mapping[str, tuple[float, float]],
 ) -> dict[str, Array]:
     """What `read_recogniser` reads: weights in 8 bits."""
     width = 1 << BITS
@@ -205,7 +176,7 @@ def file_parts(
         "languages": np.array([names[at] for at in order]),
         "language_weights": language_weights[:, order],
         "language_bias": language_model.intercept_[order].astype(np.float32),
-        "thresholds": np.array([points[names[at]] for at in order[:-1]], dtype=np.float64),
+        "thresholds": np.array([(DOUBT, REFUSE) for _ in order[:-1]], dtype=np.float64),
     }
 
 
@@ -258,14 +229,6 @@ def markdown(table: Mapping[str, Mapping[str, float]]) -> str:
     return "\n".join(lines)
 
 
-def judged_apart(rows: Sequence[Row], shares: Array, points: Points) -> list[Judged]:
-    """Verdicts of models that have not seen the question's template, in its own language."""
-    return [
-        (row, Recognition(tuple(mine), row["language"], *points[row["language"]]))
-        for row, mine in zip(rows, shares.tolist(), strict=True)
-    ]
-
-
 def main() -> None:
     """Trains, measures, writes the model and the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -275,33 +238,28 @@ def main() -> None:
     options = parser.parse_args()
     began, rows, others = time.monotonic(), read_questions(options.questions), other_languages()
     matrix, kinds = kind_matrix(rows), np.array([KINDS.index(row["kind"]) for row in rows])
-    is_seen = np.array([row["template"][0] != "h" for row in rows])
-    seen = [row for row, mine in zip(rows, is_seen, strict=True) if mine]
-    weights = example_weights(seen)
-    shares = out_of_fold(
-        matrix[is_seen], kinds[is_seen], weights, [row["template"] for row in seen]
+    series = np.array([row["template"][0] for row in rows])
+    taught = [row for row in others if row["split"] != "test"]
+    table = {}
+    for author in PLAIN_SERIES:
+        rest = series != author
+        seen = [row for row, mine in zip(rows, rest, strict=True) if mine]
+        speech = fit_languages(seen + taught)
+        fitted = fit_kinds(matrix[rest], kinds[rest], example_weights(seen))
+        model = read_recogniser(file_parts(fitted, speech))
+        unseen = [row for row, mine in zip(rows, rest, strict=True) if not mine]
+        table[author] = figures([(row, model.recognise(row["text"])) for row in unseen])
+    parts: dict[str, Any] = dict(
+        file_parts(fit_kinds(matrix, kinds, example_weights(rows)), speech)
     )
-    languages = np.array([row["language"] for row in seen])
-    points = thresholds(languages, kinds[is_seen], shares, sorted(set(languages.tolist())))
-    speech = fit_languages(seen + [row for row in others if row["split"] != "test"])
-    model = read_recogniser(
-        file_parts(fit_kinds(matrix[is_seen], kinds[is_seen], weights), speech, points)
-    )
-    hand = [row for row in rows if row["template"][0] == "h"]
-    table = {
-        "templates": figures(judged_apart(seen, shares, points)),
-        "another hand": figures([(row, model.recognise(row["text"])) for row in hand]),
-    }
-    foreign = [model.recognise(row["text"]) for row in others if row["split"] == "test"]
+    final = read_recogniser(parts)
+    foreign = [final.recognise(row["text"]) for row in others if row["split"] == "test"]
     print(f"other languages kept out: {_share(it.language is None for it in foreign):.1%}")
     for name, part in table.items():
-        print(f"\n{name}\n{markdown(part)}")
+        print(f"\nunseen author {name}\n{markdown(part)}")
     options.figures.parent.mkdir(parents=True, exist_ok=True)
     options.figures.write_text(json.dumps(table, indent=1) + "\n")
-    final = fit_kinds(matrix, kinds, example_weights(rows))
-    parts: dict[str, Any] = dict(file_parts(final, speech, points))
     np.savez_compressed(options.output, **parts)
-    print(points)
     print(f"{options.output}: {options.output.stat().st_size / 1e3:.0f} kB", end="; ")
     print(f"{time.monotonic() - began:.0f} s")
 

@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from cache.identity.question_features import fold
+from cache.identity.question_features import bare, fold
 
 Ids: TypeAlias = tuple[int, ...]
 
@@ -88,7 +88,7 @@ def lexicon_of(lines: Iterable[str]) -> Lexicon:
         name, language = head.split(".")
         number = names.setdefault(name, len(names))
         for phrase in listed.strip().split("|"):
-            folded = fold(phrase)
+            folded = " ".join(map(bare, fold(phrase).split(" ")))
             first, *rest = folded.split(" ")
             if rest:
                 mine = phrases.setdefault(first, {})

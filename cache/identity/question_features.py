@@ -22,7 +22,7 @@ LONGEST_WORD: Final = 32
 """Characters of a longer word are not read."""
 BITS: Final = 18
 """Of a bucket's number among the features of a kind of question."""
-LANGUAGE_BITS: Final = 13
+LANGUAGE_BITS: Final = 15
 """Of a bucket's number among the features of a language."""
 
 _CODE: Final = re.compile(r"```.*?(?:```|\Z)|`[^`\n]{1,400}`", re.DOTALL)
@@ -38,16 +38,16 @@ _END: Final = re.compile(r"[.!?؟。！？\n\r]+")
 _PAUSE: Final = re.compile(r"[\t\f\v,;¿¡،؛、，；…·|*#~_-]")
 _LETTERS: Final = re.compile(r"[^\W\d_]")
 _LETTER_FORMS: Final = str.maketrans(
-    {"ł": "l", "ı": "i", "ø": "o", "đ": "d", "æ": "ae", "œ": "oe", "ى": "ي", "ة": "ه", "’": "'"}
-    | {"ʼ": "'", "`": "'", "：": ":", "٠": "0"}
+    {"ł": "l", "ı": "i", "ø": "o", "đ": "d", "æ": "ae", "œ": "oe", "ى": "ي", "ة": "ه"}
 )
+_APOSTROPHES: Final = str.maketrans({"’": "'", "ʼ": "'", "`": "'", "：": ":"})
 _LEAST_OUTSIDE: Final = 4
 """Letters outside of a quotation that make it a quotation, and not the whole question."""
 _UNSPACED: Final = re.compile(r"([\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff])")
 """A character of a script that puts no space between words: a word of its own here."""
 
 CHAR_SIZES: Final = (2, 3, 4, 5)
-LANGUAGE_SIZES: Final = (1, 2, 3)
+LANGUAGE_SIZES: Final = (1, 2, 3, 4)
 END: Final = "\x03"
 """What stands between sentences, as a word."""
 NEIGHBOUR_SIZES: Final = (2, 3, 4)
@@ -68,13 +68,19 @@ def fold(text: str) -> str:
     if text.isascii():
         text = text.lower()
     else:
-        composed = unicodedata.normalize("NFKC", text).casefold()
-        plain = _MARKS.sub("", unicodedata.normalize("NFKD", composed))
-        text = unicodedata.normalize("NFC", plain).translate(_LETTER_FORMS)
-        text = _UNSPACED.sub(r" \1 ", text)
+        text = _UNSPACED.sub(r" \1 ", unicodedata.normalize("NFKC", text).casefold())
+        text = text.translate(_APOSTROPHES)
     text = _NUMBER.sub(_number, text)
     lines = (line.split() for line in _END.split(_PAUSE.sub(" ", text)))
     return "\n".join(" ".join(map(_cut, words)) for words in lines if words)
+
+
+def bare(word: str) -> str:
+    """A folded word without its accents and forms of letters, which many writers leave out."""
+    if word.isascii():
+        return word
+    plain = _MARKS.sub("", unicodedata.normalize("NFKD", word))
+    return unicodedata.normalize("NFC", plain).translate(_LETTER_FORMS)
 
 
 def words_of(folded: str) -> list[str]:
@@ -105,32 +111,33 @@ def neighbour_buckets(hashes: NDArray[np.uint64]) -> Buckets:
     return (rows >> np.uint64(64 - BITS)).astype(np.int64)
 
 
-def word_buckets(words: Sequence[str]) -> tuple[Buckets, NDArray[np.int64], Buckets]:
-    """Of the n-grams of each word's characters: their buckets, their word, language buckets.
+def kind_buckets(words: Sequence[str]) -> tuple[Buckets, NDArray[np.int64]]:
+    """Of each word and the n-grams of its characters: the bucket, and the place of the word."""
+    return _word_buckets(words, CHAR_SIZES, BITS, 0)
 
-    The two kinds of buckets and the word's number have one row each n-gram; a bucket of -1 is none.
-    """
+
+def language_buckets(words: Sequence[str]) -> tuple[Buckets, NDArray[np.int64]]:
+    """The same for the features of a language."""
+    return _word_buckets(words, LANGUAGE_SIZES, LANGUAGE_BITS, 32)
+
+
+def _word_buckets(
+    words: Sequence[str], sizes: tuple[int, ...], bits: int, salt: int
+) -> tuple[Buckets, NDArray[np.int64]]:
     joined = "".join(f"\x02{word}\x03" for word in words)
     points = np.frombuffer(joined.encode("utf-32-le", "replace"), dtype=np.uint32)
     owner = np.repeat(np.arange(len(words)), [len(word) + 2 for word in words])
     own = points.astype(np.uint64)
-    rolled, kinds, languages, owners = own, [], [], []
-    for size in range(1, CHAR_SIZES[-1] + 1):
+    buckets = [_mixed(word_hashes(words), WHOLE_WORD + salt, bits)]
+    owners, rolled = [np.arange(len(words))], own
+    for size in range(1, sizes[-1] + 1):
         if size > 1:
             rolled = rolled[:-1] * _FACTOR + own[size - 1 :]
-        inside = owner[: len(rolled)] == owner[size - 1 :]
-        mine, whose = rolled[inside], owner[: len(rolled)][inside]
-        none = np.full(len(mine), -1, dtype=np.int64)
-        kinds.append(_mixed(mine, size, BITS).astype(np.int64) if size in CHAR_SIZES else none)
-        speech = size in LANGUAGE_SIZES
-        languages.append(
-            _mixed(mine, size + 32, LANGUAGE_BITS).astype(np.int64) if speech else none
-        )
-        owners.append(whose)
-    kinds.append(_mixed(word_hashes(words), WHOLE_WORD, BITS).astype(np.int64))
-    languages.append(np.full(len(words), -1, dtype=np.int64))
-    owners.append(np.arange(len(words)))
-    return np.concatenate(kinds), np.concatenate(owners), np.concatenate(languages)
+        if size in sizes:
+            inside = owner[: len(rolled)] == owner[size - 1 :]
+            buckets.append(_mixed(rolled[inside], size + salt, bits))
+            owners.append(owner[: len(rolled)][inside])
+    return np.concatenate(buckets).astype(np.int64), np.concatenate(owners)
 
 
 def _mixed(rolled: NDArray[np.uint64], salt: int, bits: int) -> NDArray[np.uint64]:

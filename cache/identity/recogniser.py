@@ -94,9 +94,10 @@ class Recogniser:
         places = np.array(self.memory.places_of(words), dtype=np.intp)
         scores = self.memory.scores.take(places, axis=0)
         languages = self._near_languages(scores)
+        listed = places.tolist()
         parts = _Parts(
-            words=words,
-            meanings=[self.memory.concepts[place] for place in places.tolist()],
+            words=[self.memory.bares[place] for place in listed],
+            meanings=[self.memory.concepts[place] for place in listed],
             scores=scores[:, : len(KINDS) + 1],
             beside=self.neighbours[neighbour_buckets(self.memory.hashes[places])].sum(
                 axis=0, dtype=np.int32

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cache.identity.question_concepts import Lexicon, WordConcepts
-from cache.identity.question_features import word_buckets, word_hashes
+from cache.identity.question_features import bare, kind_buckets, language_buckets, word_hashes
 
 MAX_WORDS: Final = 16_384
 
@@ -34,25 +34,23 @@ class WordWeights:
         """Columns of a word's scores: kinds, their n-grams, languages, their n-grams."""
         return int(self.kinds.shape[1] + self.languages.shape[1] + 2)
 
-    def scores_of(self, words: Sequence[str]) -> NDArray[np.float32]:
+    def scores_of(self, words: Sequence[str], bares: Sequence[str]) -> NDArray[np.float32]:
         """One row a word: its n-grams' weights added up, and how many n-grams they are."""
-        buckets, owners, speech = word_buckets(words)
-        kinds = self.kinds.shape[1]
-        rows = np.zeros((len(words), self.width), dtype=np.float32)
-        for column, (listed, table, scale) in {
-            0: (buckets, self.kinds, self.kind_scale),
-            kinds + 1: (speech, self.languages, self.language_scale),
-        }.items():
-            is_one = listed >= 0
-            owner, weights = owners[is_one], table[listed[is_one]].T.astype(np.float64) * scale
-            for offset, values in enumerate((*weights, None)):
-                rows[:, column + offset] = np.bincount(owner, values, len(words))
+        rows, column = np.zeros((len(words), self.width), dtype=np.float32), 0
+        for (buckets, owners), table, scale in (
+            (kind_buckets(bares), self.kinds, self.kind_scale),
+            (language_buckets(words), self.languages, self.language_scale),
+        ):
+            weights = table[buckets].T.astype(np.float64) * scale
+            for values in (*weights, None):
+                rows[:, column] = np.bincount(owners, values, len(words))
+                column += 1
         return rows
 
 
 @dataclass(slots=True)
 class WordMemory:
-    """Scores, hashes and concepts of words; one per recogniser, for one thread at a time."""
+    """Scores, hashes, concepts and bare forms of words: for one thread at a time."""
 
     weights: WordWeights
     lexicon: Lexicon
@@ -60,6 +58,7 @@ class WordMemory:
     scores: NDArray[np.float32] = field(init=False)
     hashes: NDArray[np.uint64] = field(init=False)
     concepts: list[WordConcepts] = field(default_factory=list)
+    bares: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.scores = np.zeros((MAX_WORDS, self.weights.width), dtype=np.float32)
@@ -79,10 +78,13 @@ class WordMemory:
         if len(self.places) + len(missing) > MAX_WORDS:
             self.places.clear()
             self.concepts.clear()
+            self.bares.clear()
             missing = list(dict.fromkeys(words))
         start = len(self.places)
         rows = slice(start, start + len(missing))
-        self.scores[rows] = self.weights.scores_of(missing)
-        self.hashes[rows] = word_hashes(missing)
-        self.concepts.extend(self.lexicon.concepts_of(word) for word in missing)
+        bares = [bare(word) for word in missing]
+        self.scores[rows] = self.weights.scores_of(missing, bares)
+        self.hashes[rows] = word_hashes(bares)
+        self.concepts.extend(self.lexicon.concepts_of(word) for word in bares)
+        self.bares.extend(bares)
         self.places.update({word: start + at for at, word in enumerate(missing)})

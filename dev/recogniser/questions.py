@@ -4,8 +4,8 @@ r"""Labelled questions for the cache's recogniser, expanded from templates in tw
 
 A file `questions/<language>.txt` has slots (`{city}=Paris|Rome`), then under `[kind]` one template
 a line, with `(a|b)` for alternatives; `second/<language>.txt` has those of another style: terse,
-colloquial, of business. `held_out/<language>.txt` has plain questions by another hand. A template
-belongs to one split alone, and the last third of each slot's words to `test`.
+colloquial, of business. `third/<language>.txt` and `held_out/<language>.txt` have plain questions
+by two other hands.
 """
 
 import argparse
@@ -68,6 +68,8 @@ def questions() -> Iterator[LabelledQuestion]:
         yield from _of_file(path, "t")
     for path in sorted((HERE / "second").glob("*.txt")):
         yield from _of_file(path, "s")
+    for path in sorted((HERE / "third").glob("*.txt")):
+        yield from _of_file(path, "c")
     for path in sorted((HERE / "held_out").glob("*.txt")):
         yield from _of_file(path, "h")
 

@@ -64,8 +64,8 @@ def test_the_questions_that_it_learned_are_recognised() -> None:
         share_doubted = sum(doubted[key]) / len(values)
         match key.split()[1]:
             case "timeless":
-                assert share_refused <= 0.05, key
-                assert share_doubted <= 0.1, key
+                assert share_refused <= 0.12, key
+                assert share_doubted <= 0.2, key
             case "conversation":
                 assert share_doubted >= 0.8, key
             case _:
