@@ -108,7 +108,12 @@ def _generation(settings: Generation) -> dict[str, Any]:
 
 
 def _tools(request: BlockRequest) -> dict[str, Any]:
-    tools = request.tools.tools
+    tools, used = request.tools.tools, request.chat.used_tools
+    if not tools and used:
+        warning = "the tools in the conversation were told again, since Anthropic wants them"
+        request.applied.warnings.append(warning)
+        known = [{"name": name, "input_schema": {"type": "object"}} for name in used]
+        return {"tools": known, "tool_choice": {"type": "none"}}
     if not tools:
         return {}
     fields: dict[str, Any] = {

@@ -60,6 +60,8 @@ def mistral_messages(messages: Sequence[_Message]) -> WireMessages:
         names = message.keys() - {*fields, *_EMPTY_HANDED}
         dropped |= dict.fromkeys(sorted(name for name in names if message[name]))
         wire.append(_plain_parts(_with_ids(wire_message, ids)))
+    if wire and wire[-1]["role"] == "assistant" and not wire[-1].get("tool_calls"):
+        wire[-1] = {**wire[-1], "prefix": True}  # it goes on with it; else it would refuse the chat
     warnings = (f"the messages' {name} was dropped: Mistral has no such field" for name in dropped)
     return WireMessages(wire, tuple(warnings))
 

@@ -14,9 +14,16 @@ from workers.prompt_cache.policy import CacheKey
 from workers.providers.base.call_outcome import Failure, RequestRejected
 from workers.providers.base.dialect import Answer, WireRequest
 from workers.providers.base.error_report import ErrorReport
+from workers.providers.base.json_values import mapping_of
 from workers.providers.base.parameters import AppliedParameters, apply_parameters
 from workers.providers.base.provider_request import ProviderRequest
-from workers.providers.base.shapes import UnsupportedContent, json_bytes, object_in, rejected
+from workers.providers.base.shapes import (
+    UnsupportedContent,
+    json_bytes,
+    list_in,
+    object_in,
+    rejected,
+)
 from workers.providers.openai.address import openai_wire_model, wire_path
 from workers.providers.openai.embeddings import embeddings_request
 from workers.providers.openai.messages import (
@@ -48,6 +55,8 @@ class OpenAiDialect:
             message = "; ".join(applied.refusals)
             return RequestRejected(message=message, code="unsupported_parameter")
         try:
+            if provider == "mistral":
+                _choose_among_fewer(applied)
             messages = _messages(request)
             body = {
                 "model": openai_wire_model(request),
@@ -72,6 +81,25 @@ class OpenAiDialect:
     def stream_reader(self) -> OpenAiReader:
         """A reader for one streamed response."""
         return OpenAiReader()
+
+
+def _choose_among_fewer(applied: AppliedParameters) -> None:
+    """Mistral has no choice among some of the tools: the others are left out."""
+    choice, tools = applied.wire.get("tool_choice"), applied.wire.get("tools")
+    if not isinstance(choice, dict) or choice.get("type") != "allowed_tools":
+        return
+    fields = mapping_of(choice.get("allowed_tools") or choice)
+    allowed = list_in(fields.get("tools"), "tool_choice.allowed_tools.tools")
+    functions = [mapping_of(mapping_of(tool).get("function")) for tool in allowed]
+    offered = list_in(tools, "tools")
+    names = {function["name"] for function in functions if isinstance(function.get("name"), str)}
+    applied.wire["tools"] = [
+        tool
+        for tool in offered
+        if str(mapping_of(mapping_of(tool).get("function")).get("name")) in names
+    ]
+    applied.wire["tool_choice"] = "any" if fields.get("mode") == "required" else "auto"
+    applied.changed = True
 
 
 def _differs(body: Mapping[str, Any], asked: ChatBody) -> bool:

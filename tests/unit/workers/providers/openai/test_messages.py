@@ -58,7 +58,8 @@ def test_openai_gets_no_id_that_is_missing_or_too_long_for_it() -> None:
 
 def test_a_refusal_sent_back_is_what_mistral_said() -> None:
     refusal = {"role": "assistant", "content": None, "refusal": "No."}
-    assert mistral_messages([refusal]).messages == [{"role": "assistant", "content": "No."}]
+    said = {"role": "assistant", "content": "No.", "prefix": True}
+    assert mistral_messages([refusal]).messages == [said]
 
 
 def test_other_servers_get_the_chat_as_it_is_but_for_a_role_that_they_may_not_know() -> None:
@@ -71,3 +72,8 @@ def test_marks_on_a_call_are_for_the_provider_that_made_it() -> None:
     for made in (openai_messages([signed]), mistral_messages([signed])):
         assert made.messages[0]["tool_calls"][0].keys() == {"id", "type", "function"}
     assert compatible_messages([signed]).messages == [signed]
+
+
+def test_mistral_goes_on_with_an_answer_that_has_begun() -> None:
+    begun = {"role": "assistant", "content": "The answer is"}
+    assert mistral_messages([begun]).messages == [{**begun, "prefix": True}]
