@@ -162,6 +162,10 @@ HEADERS: Final[Mapping[str, dict[str, str]]] = {
         "description": "The sender's signed token (JWT), where the operator asks who it is; "
         "with requests, cancellations, ratings and invalidations. It goes no further."
     },
+    codec.REPLY_NONCE: {
+        "description": "Opaque bytes; each record of the reply repeats them, so that a caller "
+        "knows a reply to what it has sent itself."
+    },
     codec.SIGNATURE: {
         "description": "Of what the engine's processes write for one another, by their key."
     },

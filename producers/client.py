@@ -12,6 +12,7 @@ ReplyTopicError, when the client begins.
 import asyncio
 import logging
 import random
+import secrets
 import time
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
@@ -26,7 +27,7 @@ from .contract.codec import DecodeError
 from .contract.feedback import Feedback
 from .contract.invalidation import Invalidation
 from .contract.reply_address import ReplyAddress
-from .inbox import Inbox, RecentIds
+from .inbox import Inbox, RecentIds, Waiting
 from .kafka.aiokafka_broker import KafkaBroker
 from .kafka.broker import Broker, Outgoing, Record
 from .settings import ClientSettings
@@ -81,7 +82,8 @@ class RouterClient:
         self._broker = broker
         self._settings = settings
         self._token = token or (lambda: settings.tenant_token)
-        self._waiting: dict[bytes, Inbox] = {}
+        self._nonce = secrets.token_hex(8)
+        self._waiting = Waiting(self._nonce)
         self._in_flight = 0
         self._reply_partition: int | None = None
 
@@ -102,7 +104,7 @@ class RouterClient:
     async def listening(self) -> AsyncIterator[Self]:
         """This client, hearing replies from now on. Raises ReplyTopicError."""
         self._reply_partition = partition = await self._own_partition()
-        async with self._broker.tail(self._settings.reply_topic, self._receive, partition):
+        async with self._broker.tail(self._settings.reply_topic, self._waiting.receive, partition):
             yield self
 
     async def _own_partition(self) -> int | None:
@@ -212,18 +214,9 @@ class RouterClient:
         async for batch in self._broker.consume(topic or self._settings.reply_topic, group):
             for record in batch.records:
                 reply = _decoded(record)
-                if isinstance(reply, Chunk) or (reply and recent.add(reply.id)):
+                if isinstance(reply, Chunk) or (reply and recent.add(_identity(record, reply))):
                     yield reply
             await batch.commit()
-
-    def _receive(self, record: Record) -> None:
-        inbox = self._waiting.get(record.key or b"")
-        if inbox is None:
-            return
-        try:
-            inbox.put(codec.decode_reply(record.value))
-        except DecodeError as error:
-            inbox.put(error)
 
     async def _publish_in_time(self, request: Request, span: Span, timeout: float | None) -> float:
         """Publishes the request; returns the loop's time by which the reply must be here."""
@@ -252,8 +245,9 @@ class RouterClient:
                 f"{request.id}: {len(value):,} bytes; at most {codec.MAX_REQUEST_BYTES:,}"
             )
         key = request.routing.conversation or request.id
+        own = codec.to_headers({codec.REPLY_NONCE: self._nonce})
         proof = self._proof(request.tenant)
-        headers = [*_headers(request, span, seconds, address), *proof]
+        headers = [*_headers(request, span, seconds, address), *proof, *own]
         topic = self._topic(self._settings.request_topic, request.tenant)
         await self._broker.publish(Outgoing(topic, value, key.encode(), headers))
 
@@ -267,15 +261,12 @@ class RouterClient:
 
     @contextmanager
     def _exchange(self, request: Request) -> Iterator[tuple[Span, Inbox]]:
-        key = request.id.encode()
-        if key in self._waiting:
-            raise ValueError(f"request {request.id} is already under way on this client")
-        with self._slot(), _sending(request) as span:
-            inbox = self._waiting[key] = Inbox()
-            try:
+        inbox = self._waiting.open(request.tenant, request.id)
+        try:
+            with self._slot(), _sending(request) as span:
                 yield span, inbox
-            finally:
-                del self._waiting[key]
+        finally:
+            self._waiting.close(request.tenant, request.id)
 
     @contextmanager
     def _slot(self) -> Iterator[None]:
@@ -286,6 +277,12 @@ class RouterClient:
             yield
         finally:
             self._in_flight -= 1
+
+
+def _identity(record: Record, reply: Done | Failed) -> str:
+    """Which request is answered: two tenants may have given theirs one id."""
+    tenant = codec.header(record.headers, codec.TENANT_HEADER) or ""
+    return f"{len(tenant)}:{tenant}{reply.id}"
 
 
 @contextmanager

@@ -7,8 +7,9 @@ import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from .contract import Chunk, Done, Failed
+from .contract import Chunk, Done, Failed, codec
 from .contract.codec import DecodeError
+from .kafka.broker import Record
 
 
 @dataclass(slots=True)
@@ -48,6 +49,53 @@ class Inbox:
         if isinstance(part, DecodeError):
             raise part
         return part
+
+
+class Waiting:
+    """The inboxes of the requests under way, by tenant and id: two tenants may use one id."""
+
+    def __init__(self, nonce: str) -> None:
+        """nonce: what replies to this client's own requests repeat."""
+        self._nonce = nonce
+        self._inboxes: dict[bytes, dict[str, Inbox]] = {}
+
+    def open(self, tenant: str, request_id: str) -> Inbox:
+        """Raises ValueError for a request that is under way."""
+        inboxes = self._inboxes.setdefault(request_id.encode(), {})
+        if tenant in inboxes:
+            raise ValueError(f"request {request_id} is already under way on this client")
+        inbox = inboxes[tenant] = Inbox()
+        return inbox
+
+    def close(self, tenant: str, request_id: str) -> None:
+        """It is answered, or nobody waits any more."""
+        key = request_id.encode()
+        inboxes = self._inboxes[key]
+        del inboxes[tenant]
+        if not inboxes:
+            del self._inboxes[key]
+
+    def receive(self, record: Record) -> None:
+        """Gives a record of the reply topic to whoever waits for it."""
+        inboxes = self._inboxes.get(record.key or b"")
+        if inboxes is None:
+            return
+        part: Chunk | Done | Failed | DecodeError
+        try:
+            part = codec.decode_reply(record.value)
+        except DecodeError as error:
+            part = error
+        tenant = codec.header(record.headers, codec.TENANT_HEADER)
+        if isinstance(part, Failed) and part.code == "forbidden":
+            # whoever may send requests can have this code told for any id, but not with our nonce
+            own = codec.header(record.headers, codec.REPLY_NONCE) == self._nonce
+            addressed = list(inboxes.values()) if own else []
+        elif tenant is None:
+            addressed = list(inboxes.values()) if len(inboxes) == 1 else []
+        else:
+            addressed = [inboxes[tenant]] if tenant in inboxes else []
+        for inbox in addressed:
+            inbox.put(part)
 
 
 class RecentIds:

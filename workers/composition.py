@@ -68,7 +68,13 @@ async def build_pool(
     lookup = await _lookup(parts, catalog, redis, session, environment)
     pricing = Pricing(load_price_book())
     admission = _admission(process, catalog, link)
-    follow = partial(live.watch, lambda snapshot: admission.configure(snapshot.catalog))
+    process.metrics.reserve(catalog.tenants)
+
+    def configure(snapshot: ConfigSnapshot) -> None:
+        admission.configure(snapshot.catalog)
+        process.metrics.reserve(snapshot.catalog.tenants)
+
+    follow = partial(live.watch, configure)
     for name, work in (
         ("fleet state", admission.share_with_fleet),
         ("health gauges", partial(update_health_gauges, admission, process.metrics)),

@@ -4,7 +4,7 @@ Every name is in `metrics.names`; a name or label that isn't there doesn't type-
 a dictionary look-up and an addition (about 1 µs): the labelled child is found once.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Generic, TypeAlias, TypeVar
 
@@ -33,13 +33,14 @@ Labels: TypeAlias = tuple[str, ...]
 class _Family(Generic[_Child]):
     parent: _Child
     children: dict[Labels, _Child]
+    reserved: set[str]
 
     def child(self, labels: Labels) -> _Child:
         child = self.children.get(labels)
         return child if child is not None else self._new(labels)
 
     def _new(self, labels: Labels) -> _Child:
-        if len(self.children) >= MAX_SERIES:
+        if len(self.children) >= MAX_SERIES and self.reserved.isdisjoint(labels):
             labels = (OTHER,) * len(labels)
         made = self.parent.labels(*labels) if labels else self.parent
         self.children[labels] = made
@@ -51,12 +52,17 @@ class MetricsRegistry:
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self.registry = registry or CollectorRegistry()
+        self._reserved: set[str] = set()
         self._counters = {
-            name: _Family(Counter(name, spec.help, spec.labels, registry=self.registry), {})
+            name: _Family(
+                Counter(name, spec.help, spec.labels, registry=self.registry), {}, self._reserved
+            )
             for name, spec in COUNTERS.items()
         }
         self._gauges = {
-            name: _Family(Gauge(name, spec.help, spec.labels, registry=self.registry), {})
+            name: _Family(
+                Gauge(name, spec.help, spec.labels, registry=self.registry), {}, self._reserved
+            )
             for name, spec in GAUGES.items()
         }
         self._histograms = {
@@ -65,9 +71,18 @@ class MetricsRegistry:
                     name, spec.help, spec.labels, registry=self.registry, buckets=spec.buckets
                 ),
                 {},
+                self._reserved,
             )
             for name, spec in HISTOGRAMS.items()
         }
+
+    def reserve(self, names: Iterable[str]) -> None:
+        """Series with one of these labels always have room.
+
+        Such as the tenants of the configuration: whoever invents others can't push them out.
+        """
+        self._reserved.clear()
+        self._reserved.update(names)
 
     def count(self, name: CounterName, *labels: str, by: float = 1) -> None:
         """Add `by` to a counter; `labels` in the order of its specification."""

@@ -49,6 +49,8 @@ TARGET: Final = "x-target"
 """The topic a retried or dead-lettered record belongs to."""
 TENANT_TOKEN: Final = "x-tenant-token"  # noqa: S105 the name of a header
 """The sender's signed token (JWT), which says whose the record is. It goes no further."""
+REPLY_NONCE: Final = "x-reply-nonce"
+"""Every record of a reply repeats it: so a caller knows a reply to what it has sent itself."""
 SIGNATURE: Final = "x-signature"
 """Of a record that a process of the engine wrote, by the key they share."""
 
@@ -57,7 +59,7 @@ OWN_HEADERS: Final = frozenset(
         *(CORRELATION_ID, REPLY_TO, CONTENT_TYPE, TENANT_HEADER, SCHEMA_HEADER, ATTEMPT, DEADLINE),
         *(SUBMITTED, SEQUENCE, LATENCY, VISITED, DUE, TARGET, REPLY_PARTITION, REPLY_CHUNKS),
         *(SPRING_REPLY_TOPIC, SPRING_REPLY_PARTITION, SPRING_CORRELATION),
-        *(TENANT_TOKEN, SIGNATURE),
+        *(TENANT_TOKEN, SIGNATURE, REPLY_NONCE),
         *("traceparent", "tracestate", "baggage"),
     }
 )

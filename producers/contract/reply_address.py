@@ -12,6 +12,7 @@ from typing import Final
 from . import topics
 from .codec import (
     REPLY_CHUNKS,
+    REPLY_NONCE,
     REPLY_PARTITION,
     REPLY_TO,
     SPRING_CORRELATION,
@@ -51,10 +52,11 @@ def read_reply_address(headers: Headers) -> ReplyAddress:
     """Never fails: a header that can't be read counts as absent."""
     partition = integer(headers, REPLY_PARTITION)
     spring = [pair for pair in headers if pair[0] == SPRING_CORRELATION and pair[1] is not None]
+    nonces = [pair for pair in headers if pair[0] == REPLY_NONCE and pair[1] is not None]
     return ReplyAddress(
         header(headers, REPLY_TO) or _spring_topic(headers),
         _spring_partition(headers) if partition is None else partition,
-        tuple(spring[-1:]),
+        (*spring[-1:], *nonces[-1:]),
         not spring or header(headers, REPLY_CHUNKS) == "true",
     )
 

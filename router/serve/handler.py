@@ -116,6 +116,8 @@ class RoutingTask:
     trace: RequestTrace
     tenant: str | None = None
     """Whose the record is proven to be; None where its word counts."""
+    ours: bool = True
+    """Whether a process of ours wrote it, as far as anybody asks."""
 
     async def proven(self) -> "RoutingTask | None":
         """This, in its sender's name; None if nobody knows whose it is: then it was refused."""
@@ -123,15 +125,17 @@ class RoutingTask:
         match sender:
             case Unproven():
                 return self
-            case ProvenSender(tenant=tenant):
+            case ProvenSender(tenant=tenant, ours=ours):
                 headers = replace(self.headers, tenant=tenant)
                 record = of_tenant(self.record, tenant)
-                return replace(self, record=record, headers=headers, tenant=tenant)
+                return replace(self, record=record, headers=headers, tenant=tenant, ours=ours)
             case SenderRefused(message=message, retryable=retryable):
                 # told where all are told: whoever wrote it may not choose whom else to tell
                 wanted = self.headers.reply
                 shared = wanted.topic == topics.REPLIES
-                reply = replace(wanted, named_topic=None) if shared else ReplyAddress()
+                reply = (
+                    replace(wanted, named_topic=None) if shared else ReplyAddress(echo=wanted.echo)
+                )
                 headers = replace(self.headers, tenant=None, reply=reply)
                 await replace(self, headers=headers).refuse(
                     "forbidden", message, retryable=retryable
@@ -154,6 +158,9 @@ class RoutingTask:
             request = codec.decode_request(self.record.value)
         except DecodeError as error:
             await self._bury("invalid_request", str(error))
+            return
+        if self.headers.reply.topic == topics.STORED and not self.ours:
+            await self._bury("reply_to_not_allowed", f"only gateways reply to {topics.STORED}")
             return
         if self.tenant not in (None, request.tenant):
             message = f"the request says tenant {request.tenant!r}, its sender is {self.tenant!r}"

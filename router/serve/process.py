@@ -60,7 +60,8 @@ async def serve_router(settings: ServiceSettings, environment: Mapping[str, str]
         live = ReloadedConfig(
             settings.config, lambda catalog: routing_config(catalog, pricing, model, outcomes)
         )
-        watch = partial(live.watch, lambda _: None)
+        process.metrics.reserve(live().catalog.tenants)
+        watch = partial(live.watch, lambda now: process.metrics.reserve(now.catalog.tenants))
         parts.enter_context(process.background.running("configuration", watch))
         identity = live().catalog.identity
         guard = await parts.enter_async_context(record_guard(identity, process.signer, environment))

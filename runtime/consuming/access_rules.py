@@ -111,7 +111,7 @@ def _of_worker(catalog: Catalog) -> Iterator[_Right]:
 
 
 def _of_gateway() -> Iterator[_Right]:
-    for topic in (topics.REQUESTS, topics.CANCELLATIONS, topics.STORED):
+    for topic in (topics.REQUESTS, *_CONTROL, topics.STORED):
         yield "Write", "Topic", topic, False
     for topic in (topics.REPLIES, topics.STORED):
         yield "Read", "Topic", topic, False

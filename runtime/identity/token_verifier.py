@@ -21,7 +21,7 @@ from runtime.identity.tokens.claims import (
 from runtime.identity.tokens.signature import signed_claims
 
 _REMEMBERED_S: Final = 60.0
-"""So long a key that was withdrawn is still believed in a token that was verified with it."""
+"""So long a token that was verified is believed after its keys' time is over."""
 _UNAVAILABLE: Final = TokenRefused(
     "keys_unavailable", "it can't be verified: its issuer's keys can't be had now; try again later"
 )

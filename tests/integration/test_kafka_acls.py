@@ -165,8 +165,8 @@ WRITES = {
     "acme": {"llm.requests.acme", "llm.cancellations.acme", "llm.feedback.acme"},
     "router": {"llm.tier.economy", "llm.dlq", "llm.replies.acme"},
     "worker": {"llm.tier.economy", "llm.retry.1000", "llm.usage", "llm.dlq", "llm.replies.acme"},
-    "gateway": {"llm.requests", "llm.cancellations"},
-    "operator": {"llm.dlq", "llm.requests", "llm.cancellations"},
+    "gateway": {"llm.requests", "llm.cancellations", "llm.cache.invalidate"},
+    "operator": {"llm.dlq", "llm.requests", "llm.cancellations", "llm.cache.invalidate"},
 }
 """By principal, what it may write to of these topics."""
 TRIED = sorted(set().union(*WRITES.values()) | {"llm.requests.globex", "llm.cancellations.globex"})

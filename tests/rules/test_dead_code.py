@@ -18,6 +18,7 @@ CALLED_BY_OTHERS: Final = {
     "has_next": "aiokafka",
     "send_400_response": "uvicorn",
     "log_message": "wsgiref",
+    "redirect_request": "urllib",
     "next_batch": "aiokafka",
     "consume_scope": "FastStream",
     "after_processed": "FastStream",

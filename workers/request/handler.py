@@ -85,6 +85,7 @@ async def _refuse(publisher: Publisher, record: Record, why: Refusal) -> None:
     if request_id is None:
         return
     failed = Failed(id=request_id, code=why.code, message=why.message, retryable=False)
+    tenant = codec.header(record.headers, codec.TENANT_HEADER)
     wanted = read_reply_address(record.headers)
     shared = ReplyAddress(echo=wanted.echo)
     if not topics.may_reply_to(wanted.topic, "*"):
@@ -92,7 +93,7 @@ async def _refuse(publisher: Publisher, record: Record, why: Refusal) -> None:
     # a reply topic that doesn't exist may be what broke the worker
     for address in dict.fromkeys((wanted, shared)):
         try:
-            await publisher.publish(failed_record(failed, address))
+            await publisher.publish(failed_record(failed, address, tenant=tenant))
         except PublishFailedError as error:
             _log.warning("request %s: its sender can't be told: %s", request_id, error)
         else:

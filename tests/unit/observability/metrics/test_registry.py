@@ -57,6 +57,17 @@ def test_invented_tenants_cannot_fill_the_memory() -> None:
     assert len(series) == MAX_SERIES + 1
 
 
+def test_invented_tenants_push_no_configured_one_out() -> None:
+    metrics = MetricsRegistry()
+    metrics.reserve(["acme"])
+    for number in range(MAX_SERIES + 50):
+        metrics.count("switchgear_rejected_total", f"tenant-{number}", "overloaded")
+    metrics.count("switchgear_rejected_total", "acme", "overloaded")
+    metrics.count("switchgear_rejected_total", "globex", "overloaded")
+    assert metrics.value("switchgear_rejected_total", tenant="acme", code="overloaded") == 1
+    assert metrics.value("switchgear_rejected_total", tenant="globex", code="overloaded") is None
+
+
 def test_a_gauge_can_be_forgotten() -> None:
     metrics = MetricsRegistry()
     labels = ("workers", "llm.requests", "0")
