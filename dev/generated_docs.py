@@ -5,10 +5,11 @@
 
 `docs/asyncapi.json`: the topics, with the schemas of their records. `docs/imports.md`: which room
 imports which. `docs/configuration.md`: what `switchgear.yaml` takes. `docs/limits.md`: how much
-others may send.
+others may send. `docs/openapi.json`: the gateway's interface.
 """
 
 import argparse
+import json
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,12 +19,20 @@ from dev.asyncapi import asyncapi_json
 from dev.config_reference import config_reference
 from dev.import_picture import import_picture
 from dev.limits_reference import limits_reference
+from gateway.openapi.document import openapi_document
+
+
+def openapi_json() -> str:
+    """The gateway's document, as it serves it."""
+    return json.dumps(openapi_document(), indent=1, ensure_ascii=False) + "\n"
+
 
 PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "docs/asyncapi.json": asyncapi_json,
     "docs/imports.md": import_picture,
     "docs/configuration.md": config_reference,
     "docs/limits.md": limits_reference,
+    "docs/openapi.json": openapi_json,
 }
 
 

@@ -6,11 +6,18 @@ No ASGI server tells `send` that the caller has left: it has to be heard from `r
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from starlette.types import Message, Receive, Scope, Send
 
 from gateway.connections.http_limits import HttpLimits
 from gateway.errors.api_error import ApiError
+
+_DELETE: Final = 0x7F
+_PRINTABLE: Final = bytes(
+    byte if byte >= ord(" ") and byte != _DELETE else ord("?") for byte in range(256)
+)
+"""A header's value may repeat what a caller wrote, and no server writes a control character."""
 
 
 class ClientGone(Exception):  # noqa: N818 it is an outcome, not an error
@@ -90,7 +97,7 @@ class Connection:
         """The status and the headers. Raises ClientGone."""
         self.started = True
         raw = [
-            (name.encode("latin-1"), value.encode("latin-1", "replace"))
+            (name.encode("latin-1"), value.encode("latin-1", "replace").translate(_PRINTABLE))
             for name, value in {**headers, **self._identity()}.items()
         ]
         await self._write({"type": "http.response.start", "status": status, "headers": raw})

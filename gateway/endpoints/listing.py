@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+from pydantic_core import to_json
 from starlette.types import Receive, Scope, Send
 
 from gateway.answers.listed_model import ListedModel
@@ -14,6 +15,7 @@ from gateway.endpoints.response_writing import send_error
 from gateway.endpoints.spoken_dialect import MESSAGES_DIALECT, spoken_dialect
 from gateway.errors.api_error import ApiError, wrong_method
 from gateway.openai_chat.models import openai_model, openai_models
+from gateway.openapi.document import openapi_document
 from runtime.config.catalog import Catalog
 
 _JSON: Final[Mapping[str, str]] = {"cache-control": "no-store"}
@@ -106,6 +108,23 @@ class HealthEndpoint:
             status, word = 503, "the queue is away"
         body = json.dumps({"status": word, "service": "switchgear-gateway"}).encode()
         return await connection.respond(status, _JSON, body)
+
+
+class DocumentEndpoint:
+    """`/openapi.json`: every path, what it takes and what it answers."""
+
+    def __init__(self, gateway: GatewayDependencies) -> None:
+        self._gateway = gateway
+        self._document = to_json(openapi_document())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request. Raises ClientGone."""
+        connection = Connection(scope, receive, send, self._gateway.limits)
+        connection.info.route = "models"
+        if connection.method not in {"GET", "HEAD"}:
+            error = wrong_method(connection.path, "GET, HEAD")
+            return await send_error(connection, spoken_dialect(scope), error)
+        return await connection.respond(200, {}, self._document)
 
 
 class UnknownPath:

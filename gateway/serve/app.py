@@ -11,7 +11,12 @@ from gateway.endpoints.completion import CompletionEndpoint
 from gateway.endpoints.dependencies import GatewayDependencies
 from gateway.endpoints.embeddings import EmbeddingsEndpoint
 from gateway.endpoints.feedback import FeedbackEndpoint
-from gateway.endpoints.listing import HealthEndpoint, ModelsEndpoint, UnknownPath
+from gateway.endpoints.listing import (
+    DocumentEndpoint,
+    HealthEndpoint,
+    ModelsEndpoint,
+    UnknownPath,
+)
 from gateway.endpoints.response_followers import ResponseFollowers
 from gateway.endpoints.responses import ResponsesEndpoint
 from gateway.endpoints.spoken_dialect import CHAT_DIALECT, MESSAGES_DIALECT
@@ -24,14 +29,14 @@ from observability.metrics.registry import MetricsRegistry
 _METHODS: Final = ("GET", "POST", "DELETE")
 
 
-def gateway_application(gateway: GatewayDependencies, metrics: MetricsRegistry) -> ASGIApp:
+def gateway_routes(gateway: GatewayDependencies) -> list[Route]:
     """Every path of the gateway."""
     models = ModelsEndpoint(gateway, int(time.time()))
     messages, count = CompletionEndpoint(gateway, MESSAGES_DIALECT), TokenCountEndpoint(gateway)
     followers = ResponseFollowers(gateway)
     stored = StoredResponseEndpoint(gateway, followers)
     health = HealthEndpoint(gateway)
-    routes = [
+    return [
         Route("/v1/chat/completions", CompletionEndpoint(gateway, CHAT_DIALECT)),
         Route("/v1/embeddings", EmbeddingsEndpoint(gateway)),
         Route("/v1/responses", ResponsesEndpoint(gateway, followers)),
@@ -42,11 +47,16 @@ def gateway_application(gateway: GatewayDependencies, metrics: MetricsRegistry) 
         *(Route(f"{base}/v1/messages/count_tokens", count) for base in ("", "/anthropic")),
         Route("/v1/requests/{request_id}", StoredRequestEndpoint(gateway)),
         Route("/v1/feedback", FeedbackEndpoint(gateway)),
+        Route("/openapi.json", DocumentEndpoint(gateway)),
         Route("/v1/models", models),
         Route("/v1/models/{model_id:path}", models),
         *(Route(path, health) for path in ("/", "/healthz", "/readyz")),
     ]
-    router = Router(routes, redirect_slashes=False, default=UnknownPath(gateway))
+
+
+def gateway_application(gateway: GatewayDependencies, metrics: MetricsRegistry) -> ASGIApp:
+    """The routes, and what every other path gets."""
+    router = Router(gateway_routes(gateway), redirect_slashes=False, default=UnknownPath(gateway))
     app: ASGIApp = router
     origins = gateway.config().gateway.cors_origins
     if origins:

@@ -15,7 +15,7 @@ from gateway.endpoints.dependencies import GatewayDependencies
 from gateway.exchanges.attempts import LocalAttempts
 from gateway.exchanges.exchange import Exchanges
 from gateway.queues.queue_watch import QueueWatch
-from gateway.serve.app import gateway_application
+from gateway.serve.app import gateway_application, gateway_routes
 from gateway.serve.http_protocol import http_protocol
 from gateway.shared_limits.fleet_limits import FleetLimits
 from gateway.stored_requests.index import Place
@@ -77,6 +77,7 @@ class Door:
     queues: QueueWatch
     stored: StoredRequests
     responses: MemoryResponses = field(default_factory=MemoryResponses)
+    paths: list[str] = field(default_factory=list)
     queue: dict[str, bool] = field(default_factory=lambda: {"reachable": True})
 
 
@@ -123,6 +124,7 @@ async def door(
             tokens,
         )
         app: Any = gateway_application(gateway, stage.metrics)
+        opened.paths = [route.path for route in gateway_routes(gateway)]
         protocol: Any = http_protocol(limits)
         config = uvicorn.Config(
             app, port=port, http=protocol, ws="none", lifespan="off", log_config=None,

@@ -165,3 +165,10 @@ async def raw_answer(opened: Door, raw: bytes) -> tuple[int, dict[str, Any]]:
     head, _, body = answer.partition(b"\r\n\r\n")
     error: dict[str, Any] = json.loads(body)["error"]
     return int(head.split()[1]), error
+
+
+async def test_a_header_never_repeats_a_control_character() -> None:
+    async with door() as opened, caller(opened) as client:
+        response = await client.get("/v1/requests/a%0d%0ax:%20y%00")
+        assert_error(response, 404, anthropic=False)
+        assert "\n" not in response.headers["x-request-id"]

@@ -1,0 +1,1 @@
+"""OpenAPI: the document that says which paths there are, what they take and what they answer."""
