@@ -1,4 +1,4 @@
-"""Nothing is lost and nothing paid twice when a gateway is killed in the middle of 500 SDK calls."""
+"""A gateway is killed in the middle of 500 SDK calls: nothing is lost, nothing paid twice."""
 
 import asyncio
 from collections import Counter
