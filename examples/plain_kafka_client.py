@@ -8,6 +8,7 @@ The same in any language: write to `llm.requests`, read `llm.replies`, go by the
 
 import asyncio
 import json
+import os
 import sys
 import time
 import uuid
@@ -22,6 +23,8 @@ async def ask(bootstrap: str, prompt: str, timeout_s: float = 30) -> dict[str, o
     request = {"id": request_id, "tenant": "examples", "body": {"messages": [message]}}
     deadline_ms = int((time.time() + timeout_s) * 1000)
     headers = [("correlation_id", request_id), ("x-deadline", str(deadline_ms))]
+    if token := os.environ.get("SWITCHGEAR_TENANT_TOKEN"):  # where identity is `signed`
+        headers.append(("x-tenant-token", token))
     async with (
         AIOKafkaConsumer("llm.replies", bootstrap_servers=bootstrap) as replies,
         AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all") as requests,
