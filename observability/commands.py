@@ -7,7 +7,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -19,7 +19,7 @@ from rich.console import Console
 from observability import process
 from observability.health import ProcessHealth
 from observability.ledger.ingest import Feed, Genuine
-from observability.ledger.ledger import Ledger, LedgerError
+from observability.ledger.ledger import Ledger, LedgerError, LedgerReader
 from observability.ledger.stores.selection import ledger_at
 from observability.logs import start_logging
 from observability.metrics.registry import MetricsRegistry
@@ -33,6 +33,7 @@ from observability.reports.past_request import (
     past_requests_json,
     print_past_requests,
 )
+from observability.reports.period import ReportPeriod, period
 from observability.settings import ObservabilitySettings
 
 COMMAND_ERRORS: Final = (ValueError, UnknownDimensionError, LedgerError, OSError)
@@ -103,6 +104,16 @@ def report_quality(options: ReportOptions) -> None:
     account = _ledger(_settings(options.ledger))
     with _output(options.out) as console:
         commands.show_quality(account, _query(options), _now_ms(), console)
+
+
+def ledger_reading(ledger: str | None = None) -> AbstractContextManager[LedgerReader]:
+    """The ledger of an option, else of SWITCHGEAR_LEDGER, for one who reads it."""
+    return _ledger(_settings(ledger)).reading()
+
+
+def report_period(since: str, until: str | None) -> ReportPeriod:
+    """The period of a report's options. ValueError, with the right forms."""
+    return period(since, until, _now_ms())
 
 
 def explain_past_request(

@@ -9,6 +9,7 @@ import typer
 from switchgear import (
     access,
     cache_commands,
+    comparisons,
     configuration,
     dead_letters,
     fleet,
@@ -49,6 +50,10 @@ _REPORTS: Final[dict[str, Command]] = {
     "waste": reports.waste,
     "quality": reports.quality,
 }
+_COMPARISONS: Final[dict[str, Command]] = {
+    "whatif": comparisons.whatif,
+    "reconcile": comparisons.reconcile,
+}
 _SERVICES: Final[dict[str, Command]] = {
     "router": services.router,
     "worker": services.worker,
@@ -66,7 +71,11 @@ _KEYS: Final[dict[str, Command]] = {
 
 def switchgear_app() -> typer.Typer:
     """Every command."""
-    app = _app(_SERVICES | _FLEET | {"acl": access.acl} | _REPORTS | _ROUTING, completion=True)
+    plain = {name: command for name, command in _REPORTS.items() if name != "report"}
+    app = _app(_SERVICES | _FLEET | {"acl": access.acl} | plain | _ROUTING, completion=True)
+    report = _app(_COMPARISONS, needs_command=False)
+    report.callback(invoke_without_command=True)(reports.report)
+    app.add_typer(report, name="report")
     app.add_typer(_app(_DEAD_LETTERS), name="dlq", help="Dead letters: list, show, replay.")
     app.add_typer(
         _app(_CACHE), name="cache", help="The cache: stats, invalidate, calibrate, judge."

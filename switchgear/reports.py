@@ -31,6 +31,7 @@ OutOption: TypeAlias = Annotated[
 
 
 def report(
+    context: typer.Context,
     by: Annotated[
         str, typer.Option(help="Groups, separated by commas: tenant, model, day, tag:NAME …")
     ] = "tenant",
@@ -44,7 +45,9 @@ def report(
     out: OutOption = None,
     ledger: LedgerOption = None,
 ) -> None:
-    """Report cost and savings."""
+    """Report cost and savings; with a command, compare them."""
+    if context.invoked_subcommand is not None:
+        return
     from observability.commands import group_names, report_cost
 
     report_cost(

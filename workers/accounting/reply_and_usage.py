@@ -142,14 +142,21 @@ def usage_event(
         savings=account.worth.savings,
         cache=account.cache,
         attempts=account.attempts,
-        summary=reply.summary if isinstance(reply, Done) else _failure(reply, account),
         timings=account.timings,
         finish_reason=None if done is None else _finish_reason(done.body),
         max_tokens=body.max_completion_tokens or body.max_tokens,
         **_fingerprints(item),
         **_grounding(done, account.support),
         **_circumstances(account),
+        **_in_words(reply, account),
     )
+
+
+def _in_words(reply: Done | Failed, account: RequestAccount) -> dict[str, Any]:
+    if isinstance(reply, Done):
+        return {"summary": reply.summary}
+    cost = billed(account.attempts)
+    return {"summary": failure_in_words(reply.code, cost, account.attempts)}
 
 
 def _summary(item: WorkItem, account: RequestAccount) -> str:
@@ -160,10 +167,6 @@ def _summary(item: WorkItem, account: RequestAccount) -> str:
     baseline, attempts = account.worth.baseline, account.attempts
     paid = PaidAnswer(route.tier, cost, baseline, expected, account.cache, attempts)
     return answer_in_words(paid)
-
-
-def _failure(reply: Failed, account: RequestAccount) -> str:
-    return failure_in_words(reply.code, billed(account.attempts), account.attempts)
 
 
 def background_call_event(

@@ -13,6 +13,7 @@ from typing import Final, Protocol, TypeAlias
 from observability.pricing.prices import TokenRates
 from producers.contract import ChatBody
 from runtime.config.catalog import Deployment
+from runtime.known.tables import known_tables
 from runtime.redis.key_names import joined
 from workers.calling.prefix_warm_up import PrefixWarmUp
 from workers.prompt_cache.policy import (
@@ -122,11 +123,18 @@ def _smallest(deployment: Deployment) -> int | None:
         case "openai":
             return _KEY_FROM if deployment.provider in _KEYED else None
         case "anthropic":
-            return minimum_prefix_tokens(model)
+            return _smallest_marked(deployment.model, model)
         case "bedrock" if _MARKED_ON_BEDROCK.search(model):
-            return minimum_prefix_tokens(model)
+            return _smallest_marked(deployment.model, model)
         case _:
             return None
+
+
+def _smallest_marked(model: str, wire_model: str) -> int:
+    """By the table of known models, else by what the name says."""
+    known = known_tables().models.get(model)
+    listed = None if known is None else known.cacheable_prefix
+    return listed or minimum_prefix_tokens(wire_model)
 
 
 def _bytes(body: ChatBody) -> int:

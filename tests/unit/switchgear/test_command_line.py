@@ -29,7 +29,7 @@ from workers.process import QueueShare
 
 COMMANDS: Final = [
     *("router", "worker", "ledger", "serve", "gateway", "topics", "status", "breaker", "acl"),
-    *("report", "waste", "quality", "explain", "classify", "profile", "dlq", "cache", "key"),
+    *("waste", "quality", "explain", "classify", "profile", "report", "dlq", "cache", "key"),
     *("models", "prices", "config"),
 ]
 HEAVY: Final = {

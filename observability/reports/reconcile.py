@@ -1,0 +1,208 @@
+"""Reconciliation: does the ledger agree with what a provider says that it billed?
+
+Three exports are read, each by the columns of its heading: OpenAI's usage export, Anthropic's, and
+AWS's Cost and Usage Report. Differences are told by day and model; of AWS, whose usage types name
+models in their own way, by day in dollars.
+"""
+
+import csv
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Final, Literal, TextIO, TypeAlias
+
+from observability.ledger.ledger import LedgerReader
+from observability.reports.period import IN_PERIOD, ReportPeriod
+
+Export: TypeAlias = Literal["openai", "anthropic", "aws"]
+MAX_LINES: Final = 5_000_000
+_DAY_MS: Final = 86_400_000
+_MICRO: Final = Decimal(1_000_000)
+_PROVIDERS: Final[Mapping[Export, str]] = {
+    "openai": "openai",
+    "anthropic": "anthropic",
+    "aws": "aws",
+}
+"""The price book's names, as the ledger has them."""
+
+
+class UnknownExportError(ValueError):
+    """The heading is of no export that is known; the message lists what is looked for."""
+
+
+@dataclass(slots=True)
+class Billed:
+    """Sums of a day and a model. cost_micro_usd: None where the export has no money."""
+
+    input: int = 0
+    """All tokens of prompts, however billed."""
+    cached: int = 0
+    """Of these: read from the prompt cache."""
+    output: int = 0
+    cost_micro_usd: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DayModel:
+    """What sums are of. model: empty for all models of a provider together."""
+
+    day: date
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Both sides of a day and a model."""
+
+    of: DayModel
+    ledger: Billed
+    provider: Billed
+
+    @property
+    def agrees(self) -> bool:
+        """To a tenth of a percent in each figure that both sides have."""
+        if self.provider.cost_micro_usd is not None:
+            pairs = [(self.ledger.cost_micro_usd or Decimal(0), self.provider.cost_micro_usd)]
+        else:
+            pairs = [
+                (Decimal(getattr(self.ledger, name)), Decimal(getattr(self.provider, name)))
+                for name in ("input", "cached", "output")
+            ]
+        return all(abs(a - b) <= max(abs(a), abs(b)) / 1000 for a, b in pairs)
+
+
+@dataclass(slots=True)
+class ProviderExport:
+    """A file that was read. skipped: lines that no sum could take."""
+
+    kind: Export
+    sums: dict[DayModel, Billed] = field(default_factory=lambda: defaultdict(Billed))
+    skipped: int = 0
+
+    @property
+    def provider(self) -> str:
+        """As the ledger calls it."""
+        return _PROVIDERS[self.kind]
+
+
+def read_export(lines: TextIO) -> ProviderExport:
+    """The sums of a file. Raises UnknownExportError; a line that can't be read is counted."""
+    reader = csv.DictReader(lines)
+    export = ProviderExport(_kind(frozenset(reader.fieldnames or ())))
+    for number, row in enumerate(reader):
+        if number >= MAX_LINES:
+            raise UnknownExportError(f"more than {MAX_LINES:,} lines; export a shorter period")
+        try:
+            _add(export, row)
+        except (ValueError, InvalidOperation, KeyError, TypeError):
+            export.skipped += 1
+    return export
+
+
+_HEADINGS: Final[Mapping[Export, frozenset[str]]] = {
+    "openai": frozenset({"start_time", "model", "input_tokens", "output_tokens"}),
+    "anthropic": frozenset({"usage_date_utc", "model_version", "usage_output_tokens"}),
+    "aws": frozenset(
+        {"line_item_usage_start_date", "line_item_product_code", "line_item_unblended_cost"}
+    ),
+}
+
+
+def _kind(heading: frozenset[str]) -> Export:
+    for kind, needed in _HEADINGS.items():
+        if needed <= heading:
+            return kind
+    wanted = "; ".join(f"{kind}: {', '.join(sorted(needed))}" for kind, needed in _HEADINGS.items())
+    raise UnknownExportError(f"no export that is known; its first line must have {wanted}")
+
+
+def _add(export: ProviderExport, row: Mapping[str, str]) -> None:
+    match export.kind:
+        case "openai":
+            sums = export.sums[DayModel(_day(row["start_time"]), row["model"])]
+            sums.input += int(row["input_tokens"] or 0)
+            sums.cached += int(row.get("input_cached_tokens") or 0)
+            sums.output += int(row["output_tokens"] or 0)
+        case "anthropic":
+            sums = export.sums[DayModel(_day(row["usage_date_utc"]), row["model_version"])]
+            read = int(row.get("usage_input_tokens_cache_read") or 0)
+            written = sum(
+                int(row.get(f"usage_input_tokens_cache_write_{life}") or 0) for life in ("5m", "1h")
+            )
+            sums.input += int(row.get("usage_input_tokens_no_cache") or 0) + read + written
+            sums.cached += read
+            sums.output += int(row["usage_output_tokens"] or 0)
+        case "aws":
+            if "bedrock" not in row["line_item_product_code"].lower():
+                return
+            sums = export.sums[DayModel(_day(row["line_item_usage_start_date"]), "")]
+            cost = Decimal(row["line_item_unblended_cost"] or "0") * _MICRO
+            sums.cost_micro_usd = (sums.cost_micro_usd or Decimal(0)) + cost
+
+
+def _day(text: str) -> date:
+    """Of an ISO 8601 time or of Unix seconds, UTC."""
+    if text.isdigit():
+        return datetime.fromtimestamp(int(text), UTC).date()
+    at = datetime.fromisoformat(text)
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC).date()
+
+
+def ledger_sums(db: LedgerReader, provider: str, period: ReportPeriod) -> dict[DayModel, Billed]:
+    """What the ledger has of a provider, by day (UTC) and model."""
+    sql = (
+        f"SELECT at_ms - at_ms % {_DAY_MS}, model,"  # noqa: S608 - fixed words
+        " CAST(sum(input_uncached + cache_read + cache_write_5m + cache_write_1h) AS BIGINT),"
+        " CAST(sum(cache_read) AS BIGINT), CAST(sum(output) AS BIGINT), sum(cost) FROM usage"
+        f" WHERE {IN_PERIOD} AND provider = $provider AND model IS NOT NULL GROUP BY 1, 2"
+    )
+    rows = db.rows(sql, {**period.parameters, "provider": provider})
+    return {
+        DayModel(datetime.fromtimestamp(begins / 1000, UTC).date(), model): Billed(
+            inputs, cached, output, cost
+        )
+        for begins, model, inputs, cached, output, cost in rows
+    }
+
+
+def compare_bills(
+    ledger: Mapping[DayModel, Billed],
+    export: ProviderExport,
+    model_of: Mapping[str, str],
+) -> Iterator[Difference]:
+    """Every day and model of either side. model_of: the ledger's name for a provider's."""
+    theirs: dict[DayModel, Billed] = defaultdict(Billed)
+    for of, sums in export.sums.items():
+        _merge(theirs[DayModel(of.day, model_of.get(of.model, of.model))], sums)
+    ours = _by_day(ledger) if export.kind == "aws" else ledger
+    for of in sorted(ours.keys() | theirs.keys(), key=lambda of: (of.day, of.model)):
+        yield Difference(of, ours.get(of, Billed()), theirs.get(of, Billed()))
+
+
+def _by_day(ledger: Mapping[DayModel, Billed]) -> dict[DayModel, Billed]:
+    days: dict[DayModel, Billed] = defaultdict(Billed)
+    for of, sums in ledger.items():
+        _merge(days[DayModel(of.day, "")], sums)
+    return dict(days)
+
+
+def _merge(into: Billed, sums: Billed) -> None:
+    into.input += sums.input
+    into.cached += sums.cached
+    into.output += sums.output
+    if sums.cost_micro_usd is not None:
+        into.cost_micro_usd = (into.cost_micro_usd or Decimal(0)) + sums.cost_micro_usd
+
+
+def span_of(sums: Iterable[DayModel]) -> ReportPeriod | None:
+    """From the first day's beginning to the last one's end; None of nothing."""
+    days = sorted({of.day for of in sums})
+    if not days:
+        return None
+    begins, ends = (
+        int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() * 1000)
+        for day in (days[0], days[-1])
+    )
+    return ReportPeriod(begins, ends + _DAY_MS)

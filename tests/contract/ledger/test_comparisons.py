@@ -1,0 +1,134 @@
+"""What-if and reconciliation over the same events, from every store."""
+
+import io
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Final
+
+import pytest
+
+from observability.ledger.ledger import Ledger, UsageBatch
+from observability.pricing.prices import charge, rates_of
+from observability.reports.period import ReportPeriod
+from observability.reports.reconcile import (
+    UnknownExportError,
+    compare_bills,
+    ledger_sums,
+    read_export,
+    span_of,
+)
+from observability.reports.what_if import (
+    BilledUsage,
+    Substitute,
+    billed_usage,
+    swaps_of,
+    what_if,
+)
+from producers.contract import Usage
+from tests.contract.ledger.places import Place
+from tests.unit.observability.usage_events import DAY_MS, START_MS, usage_event
+
+MONTH: Final = ReportPeriod(START_MS, START_MS + 30 * DAY_MS)
+EVENTS: Final = [usage_event(number, days=1) for number in range(60)]
+CHEAP: Final = rates_of(input=Decimal(1), output=Decimal(2))
+
+
+def booked(place: Place) -> Ledger:
+    ledger = place.empty()
+    ledger.book(UsageBatch(EVENTS, {}))
+    return ledger
+
+
+def test_the_same_usage_at_another_model_is_priced_token_by_token(place: Place) -> None:
+    with booked(place).reading() as db:
+        billed = billed_usage(db, MONTH)
+    assert sum(row.requests for row in billed) == len(EVENTS)
+    assert sum(row.cost for row in billed) == sum(e.cost_micro_usd or 0 for e in EVENTS)
+
+    def cheap(row: BilledUsage) -> Substitute:
+        known = row.model != "gpt-4o"
+        return Substitute("there", "cheap", CHEAP if known else None, Decimal("1.25"))
+
+    for row in what_if(billed, cheap):
+        if row.billed.model == "gpt-4o":
+            assert row.cost is None
+            continue
+        usage = row.billed.usage
+        tokens = {
+            "input_uncached": round(usage.input_uncached * Decimal("1.25")),
+            "cache_read": round(usage.cache_read * Decimal("1.25")),
+            "output": round(usage.output * Decimal("1.25")),
+        }
+        assert row.cost == charge(CHEAP, Usage(**tokens))
+
+
+@pytest.mark.parametrize("text", ["gpt-4o", "=x", "x=", ""])
+def test_a_swap_of_another_form_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="gpt-4o=claude-haiku-4-5"):
+        swaps_of([text])
+
+
+def openai_export(factor: float = 1) -> io.StringIO:
+    """What OpenAI would say of EVENTS, in its usage export's columns."""
+    lines = ["start_time,end_time,model,input_tokens,input_cached_tokens,output_tokens"]
+    for event in EVENTS:
+        if event.provider == "openai":
+            usage = event.usage
+            output = round(usage.output * factor)
+            begins = event.at_ms // 1000
+            lines.append(
+                f"{begins},{begins},{event.model}-2024-08-06,{usage.input_total},"
+                f"{usage.cache_read},{output}"
+            )
+    return io.StringIO("\n".join(lines))
+
+
+NAMES: Final = {"gpt-4o-2024-08-06": "gpt-4o", "gpt-4o-mini-2024-08-06": "gpt-4o-mini"}
+
+
+def test_a_ledger_agrees_with_the_providers_own_count(place: Place) -> None:
+    export = read_export(openai_export())
+    span = span_of(export.sums)
+    assert span is not None
+    with booked(place).reading() as db:
+        rows = list(compare_bills(ledger_sums(db, export.provider, span), export, NAMES))
+    assert {row.of.model for row in rows} == {"gpt-4o", "gpt-4o-mini"}
+    assert all(row.agrees for row in rows)
+
+
+def test_a_hundredth_more_output_is_a_difference(place: Place) -> None:
+    export = read_export(openai_export(1.01))
+    span = span_of(export.sums)
+    assert span is not None
+    with booked(place).reading() as db:
+        rows = list(compare_bills(ledger_sums(db, export.provider, span), export, NAMES))
+    assert not any(row.agrees for row in rows)
+
+
+def test_anthropics_columns_and_awss_are_read_too() -> None:
+    anthropic = read_export(
+        io.StringIO(
+            "usage_date_utc,model_version,usage_input_tokens_no_cache,"
+            "usage_input_tokens_cache_write_5m,usage_input_tokens_cache_write_1h,"
+            "usage_input_tokens_cache_read,usage_output_tokens\n"
+            "2026-03-01,claude-haiku-4-5,10,20,30,40,5\nnonsense,claude-haiku-4-5,1,1,1,1,1\n"
+        )
+    )
+    (sums,) = anthropic.sums.values()
+    assert (sums.input, sums.cached, sums.output) == (100, 40, 5)
+    assert anthropic.skipped == 1
+    aws = read_export(
+        io.StringIO(
+            "line_item_usage_start_date,line_item_product_code,line_item_unblended_cost\n"
+            "2026-03-01T00:00:00Z,AmazonBedrock,0.5\n2026-03-01T01:00:00Z,AmazonBedrock,0.25\n"
+            "2026-03-01T00:00:00Z,AmazonS3,9\n"
+        )
+    )
+    ((of, billed),) = aws.sums.items()
+    assert of.day == datetime(2026, 3, 1, tzinfo=UTC).date()
+    assert billed.cost_micro_usd == Decimal(750_000)
+
+
+def test_another_file_is_refused_with_the_headings_that_are_looked_for() -> None:
+    with pytest.raises(UnknownExportError, match="usage_date_utc"):
+        read_export(io.StringIO("a,b\n1,2\n"))
