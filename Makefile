@@ -87,8 +87,9 @@ train: $(READY) $(EMBEDDER) ## the router's and the cache's models (DATA=folder 
 	$(NICE) $(BIN)/python -m dev.train_recogniser
 	$(NICE) $(BIN)/python -m dev.train_verifier --pairs $(DATA)/semantic_pairs.dev.jsonl.gz
 
-chaos: $(READY)  ## kills processes under load and counts what was lost
-	$(BIN)/python -m tests.chaos
+CHAOS ?= --requests 20000 --faults 39
+chaos: $(READY)  ## faults under load, and what was lost (CHAOS="--requests 100000 --faults 100 --seed 1")
+	$(BIN)/python -m tests.chaos $(CHAOS)
 
 resilience: $(READY) ## rate limits and outages: what the breakers and fallbacks save
 	$(BIN)/python -m bench.resilience

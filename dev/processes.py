@@ -86,6 +86,10 @@ class Child:
                 self._process.wait(grace_s)
         return self.kill()
 
+    def terminate(self) -> None:
+        """SIGTERM, without waiting for the end."""
+        self._signal(signal.SIGTERM)
+
     def kill(self) -> int | None:
         """SIGKILL to the whole group, at once; the exit status."""
         self._signal(signal.SIGKILL)
@@ -122,9 +126,17 @@ class Server(Child):
 
     def start(self) -> None:
         """Start it and wait for its port; `StartFailedError` if it ends or takes too long."""
+        self.begin()
+        self.wait()
+
+    def begin(self) -> None:
+        """Start it without waiting for its port."""
         if self._listens():
             raise StartFailedError(f"{self.name}: something else listens on port {self.port}")
         super().start()
+
+    def wait(self) -> None:
+        """Until its port is open; `StartFailedError` as `start`."""
         give_up_at = time.monotonic() + self.ready_within_s
         while not self._listens():
             if not self.alive or time.monotonic() > give_up_at:

@@ -27,14 +27,23 @@ _CONTENT_NAMES: Final = frozenset({"messages", "prompt", "content", "body", "ans
 SECRET_KEY: Final = re.compile(
     r"\b(sk-[\w-]{8,}|AKIA[A-Z0-9]{12,}|AIza[\w-]{20,}|xox[abp]-[\w-]{10,}|gh[pousr]_\w{20,})"
     r"|(?i:(?<=bearer )[\w.~+/=-]{8,})"
+    r"|\beyJ[\w-]{8,400}\.[\w-]{8,2000}\.[\w-]*"  # a JSON web token
 )
-# the `@` is optional so that a stretch without one is read once, not from each `://` in it
-_LOGIN: Final = re.compile(r"(?<=://)[^/\s:@]*+:[^\s@]++(@?)")
+_NAMED_SECRET: Final = re.compile(
+    r"((?i:api[-_]?key|secret(?:[-_]access)?(?:[-_]key)?|passw(?:or)?d|[a-z]_token)"
+    r"[\"']?[ ]?[=:][ ]?[\"']?)(?!\[redacted)[^\s\"',;&]{8,}"
+)
+"""What stands behind a secret's name has no form of its own."""
+# with or without an `@`, so that a stretch is read once, not from each `://` in it
+_LOGIN: Final = re.compile(r"(?<=://)[^/\s:@]*+:\S++")
 _MAX_TEXT: Final = 32_768
 """Characters of a text that are redacted and written: a sender's have no end of their own."""
 _LONGEST_SECRET: Final = 1_024
 
-_HINT: Final = re.compile(r"sk-|AKIA|AIza|xox|gh[pousr]_|(?i:bearer)|://")
+_HINT: Final = re.compile(
+    r"sk-|AKIA|AIza|xox|gh[pousr]_|(?i:bearer)|://|eyJ"
+    r"|(?i:key|secret|passw(?:or)?d|_token|_access)[\"']?[ ]?[=:]"
+)
 """What any text that has a secret in it has: one look for all fields of a line."""
 
 
@@ -102,11 +111,14 @@ def redact_all(_logger: object, _method: str, event: EventDict) -> EventDict:
 
 def without_secrets(text: str) -> str:
     """`text` with API keys, bearer tokens and passwords in URLs replaced."""
-    return _LOGIN.sub(_without_login, SECRET_KEY.sub(REDACTED, text))
+    named = _NAMED_SECRET.sub(rf"\1{REDACTED}", SECRET_KEY.sub(REDACTED, text))
+    return _LOGIN.sub(_without_login, named)
 
 
 def _without_login(login: re.Match[str]) -> str:
-    return f"{REDACTED}@" if login[1] else login[0]
+    """Up to the last `@`: a password may have some itself."""
+    account, at, host = login[0].rpartition("@")
+    return f"{REDACTED}@{host}" if account and at else login[0]
 
 
 def _bounded(text: str) -> str:

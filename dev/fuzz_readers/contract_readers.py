@@ -13,7 +13,6 @@ from pydantic import ValidationError
 from cache.identity.cacheable import retention_of
 from cache.identity.terms import LookupTerms, lookup_terms
 from cache.semantic.recogniser_file import load_recogniser
-from cache.storage.invalidation import Invalidation
 from cache.verification.detail_guard import objections
 from dev.fuzz_readers.corpus import headers_in
 from observability.grounding.groundedness import context_of, context_support
@@ -24,6 +23,7 @@ from observability.tracing.w3c_context import tenant_of, with_tenant
 from producers.contract import Request, Route, Validator, codec
 from producers.contract.codec import DecodeError
 from producers.contract.feedback import Feedback
+from producers.contract.invalidation import Invalidation
 from producers.inbox import Inbox
 from producers.kafka.broker import Partition, Record
 from producers.kafka.record_batches import Batches

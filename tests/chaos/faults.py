@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from itertools import cycle
+from random import Random
 from typing import Any, Final, TypeAlias
 
 from aiokafka import AIOKafkaProducer
@@ -17,7 +17,14 @@ from redis import Redis
 
 from dev.processes import Server
 from producers.contract import codec, topics
-from tests.chaos.installation import SESSION_TIMEOUT_S, Installation, freeze, thaw
+from tests.chaos.installation import (
+    SESSION_TIMEOUT_S,
+    USUAL_FAULTS,
+    Installation,
+    freeze,
+    thaw,
+)
+from tests.chaos.neighbour_faults import families
 
 Inject: TypeAlias = Callable[[Installation], None]
 _AN_HOUR_S: Final = 3600.0
@@ -34,10 +41,18 @@ class Fault:
     victim: str | None = None
 
 
-def sequence(count: int) -> list[Fault]:
-    """The first `count` faults: every kind once before any comes again."""
-    kinds = cycle(_kinds())
-    return [next(kinds) for _ in range(count)]
+def sequence(count: int, seed: int = 0) -> list[Fault]:
+    """`count` faults: every kind once before any comes again, in an order that follows the seed.
+
+    seed: 0 keeps the order in which they are written down.
+    """
+    random, faults = Random(seed), list[Fault]()
+    while len(faults) < count:
+        kinds = list(_kinds())
+        if seed:
+            random.shuffle(kinds)
+        faults += kinds
+    return faults[:count]
 
 
 def brief() -> list[Fault]:
@@ -67,6 +82,8 @@ def _kinds() -> Iterator[Fault]:
     yield Fault("all providers down, 5 s", _all_providers_down)
     yield Fault("kill -9 worker (standard)", partial(_kill, name="standard-1"), "standard-1")
     yield Fault("rolling restart of everything", _rolling_restart)
+    for name, inject, victim in families():
+        yield Fault(name, inject, victim)
 
 
 # ------------------------------------------------------------------------------- our processes
@@ -135,13 +152,13 @@ def _provider(at: Installation, fault: str, seconds: float) -> None:
         at.providers.control(target=model, faults={fault: 1.0})
     time.sleep(seconds)
     for model in _SMALL:
-        at.providers.control(target=model, faults={})
+        at.providers.control(target=model, faults=USUAL_FAULTS)
 
 
 def _all_providers_down(at: Installation) -> None:
     at.providers.control(faults={"server_error": 0.5, "overloaded": 0.5})
     time.sleep(5)
-    at.providers.control(faults={})
+    at.providers.control(faults=USUAL_FAULTS)
 
 
 # ------------------------------------------------------------------------------------ the poison

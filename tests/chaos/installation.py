@@ -7,6 +7,7 @@ an API key of its own: so the simulator's ledger tells which process made which 
 
 import asyncio
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Iterator, Mapping
@@ -14,10 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from dev.broker import apache_kafka
+from dev.broker import Listeners, apache_kafka
 from dev.processes import Child, Server, free_port
-from dev.redis_server import redis_server, url_of
+from dev.redis_server import redis_server
 from dev.simulator.process import Running
+from dev.tcp_proxy import Network
 from runtime.config.config_file import parse_config
 from runtime.consuming.topics_admin import create_missing_topics
 from runtime.process.settings import ServiceSettings
@@ -28,8 +30,20 @@ TIERS: Final = ("economy", "standard")
 SESSION_TIMEOUT_S: Final = 6
 """The least that Kafka allows a consumer group by default."""
 _PARTITIONS: Final = 6
+USUAL_FAULTS: Final = {"garbage": 0.01, "reset": 0.01, "cut_stream": 0.01}
+"""Shares of the providers' calls that go wrong at any time."""
 _READY_WITHIN_S: Final = 300
 """On a machine that has other work to do, a start may take long; that is no fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Networks:
+    """What lies between the services and what they depend on."""
+
+    redis: Network
+    providers: Network
+    kafka: Network
+    """Everybody's way to Kafka, ours too: it is the address that the broker tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +55,7 @@ class Installation:
     redis: Server
     simulator: Server
     services: Mapping[str, Server]
+    networks: Networks
 
     @property
     def providers(self) -> Running:
@@ -49,6 +64,8 @@ class Installation:
 
     def start(self) -> None:
         """Everything, in the order of dependence."""
+        for network in (self.networks.kafka, self.networks.redis, self.networks.providers):
+            network.start()
         for server in (self.kafka, self.redis, self.simulator):
             server.start()
         asyncio.run(_create_topics(self.kafka.address))
@@ -61,6 +78,8 @@ class Installation:
             service.kill()
         for server in (self.simulator, self.redis, self.kafka):
             server.stop()
+        for network in (self.networks.kafka, self.networks.redis, self.networks.providers):
+            network.stop()
 
     def set_clock(self, name: str, seconds: float) -> None:
         """Steps the wall clock of one service."""
@@ -73,7 +92,9 @@ class Installation:
 
 def installation(folder: Path) -> Installation:
     """A new one, not started. Raises NoKafkaError when this machine can't run Apache Kafka."""
-    kafka = apache_kafka(folder / "kafka")
+    told = free_port()
+    advertised = {"advertised.listeners": f"PLAINTEXT://127.0.0.1:{told}"}
+    kafka = apache_kafka(folder / "kafka", secure=Listeners(properties=advertised))
     kafka.ready_within_s = _READY_WITHIN_S
     redis = redis_server(folder / "redis")
     port = free_port()
@@ -83,18 +104,22 @@ def installation(folder: Path) -> Installation:
         log=folder / "simulator.log",
         port=port,
     )
-    address = f"http://{simulator.address}"
+    networks = Networks(
+        Network(redis.port, free_port()),
+        Network(port, free_port()),
+        Network(kafka.port, told),
+    )
+    address = f"http://127.0.0.1:{networks.providers.port}"
     environment = {
-        "SWITCHGEAR_KAFKA": kafka.address,
-        "SWITCHGEAR_REDIS": url_of(redis),
-        "SWITCHGEAR_CONFIG": str(CONFIG),
+        "SWITCHGEAR_KAFKA": f"127.0.0.1:{told}",
+        "SWITCHGEAR_REDIS": f"redis://127.0.0.1:{networks.redis.port}",
         "SWITCHGEAR_PARTITIONS": str(_PARTITIONS),
         "SWITCHGEAR_SESSION_TIMEOUT_S": str(SESSION_TIMEOUT_S),
         "OPENAI_BASE_URL": f"{address}/openai/v1",
         "ANTHROPIC_BASE_URL": f"{address}/anthropic",
     }
     services = {name: _service(folder, name, module, environment) for name, module in _ours()}
-    return Installation(folder, kafka, redis, simulator, services)
+    return Installation(folder, kafka, redis, simulator, services, networks)
 
 
 def freeze(child: Child) -> None:
@@ -112,6 +137,11 @@ def clock_of(folder: Path, name: str) -> Path:
     return folder / f"{name}.clock"
 
 
+def config_of(folder: Path, name: str) -> Path:
+    """The configuration of a service: its own copy."""
+    return folder / f"{name}.yaml"
+
+
 def _ours() -> Iterator[tuple[str, list[str]]]:
     for number in (1, 2):
         yield f"router-{number}", ["router"]
@@ -122,6 +152,9 @@ def _ours() -> Iterator[tuple[str, list[str]]]:
 def _service(folder: Path, name: str, module: list[str], environment: Mapping[str, str]) -> Server:
     clock = clock_of(folder, name)
     set_step(clock, 0)
+    config = config_of(folder, name)
+    config.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(CONFIG, config)
     port = free_port()
     launcher = str(Path(__file__).with_name("stepped_clock.py"))
     return Server(
@@ -132,6 +165,7 @@ def _service(folder: Path, name: str, module: list[str], environment: Mapping[st
             **environment,
             "PYTHONPATH": str(Path(__file__).parents[2]),
             "SWITCHGEAR_METRICS_PORT": str(port),
+            "SWITCHGEAR_CONFIG": str(config),
             "PROVIDER_KEY": name,
         },
         port=port,

@@ -53,7 +53,7 @@ def noted(record: Record, streams: Streams) -> dict[str, Any] | None:
     line: dict[str, Any] = {"at": time.time(), "written": record.timestamp_ms / 1000}
     if record.partition.topic == topics.DEAD_LETTERS:
         identifier = codec.header(record.headers, codec.CORRELATION_ID) or (record.key or b"?")
-        name = identifier if isinstance(identifier, str) else identifier.decode()
+        name = identifier if isinstance(identifier, str) else identifier.decode(errors="replace")
         return line | {"id": name, "dead": codec.header(record.headers, REASON)}
     reply = codec.decode_reply(record.value)
     match reply:

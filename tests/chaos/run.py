@@ -12,7 +12,8 @@ from typing import Any, Final
 from dev.processes import Child
 from dev.simulator.ledger import account
 from tests.chaos.faults import Fault
-from tests.chaos.installation import Installation, installation
+from tests.chaos.hostile import HostileSender
+from tests.chaos.installation import USUAL_FAULTS, Installation, installation
 from tests.chaos.ledger import Injected, Line, Request, gather
 from tests.chaos.memory import Memory
 
@@ -35,6 +36,8 @@ class Plan:
     requests: int
     rate: float
     minutes: float = 60.0
+    seed: int = 0
+    """Of the faults' order and of what the hostile sender writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +109,8 @@ def carry_out(plan: Plan, folder: Path) -> Evidence:
         at = installation(folder)
         stack.callback(at.stop)
         at.start()
-        at.providers.control(**_CONDUCT)
+        at.providers.control(**_CONDUCT, faults=USUAL_FAULTS)
+        hostile = HostileSender(at, plan.seed)
         observer = _child(at, "observer", [])
         traffic = _child(at, "traffic", [str(plan.rate)])
         stack.callback(observer.kill)
@@ -116,6 +120,8 @@ def carry_out(plan: Plan, folder: Path) -> Evidence:
         memory = Memory()
         stack.enter_context(memory.watching([*at.processes(), traffic, observer]))
         traffic.start()
+        hostile.start()
+        stack.callback(hostile.stop)
         until = time.time() + plan.minutes * 60
         faults = list(_attack(plan, at, waiting, until))
         _go_on(plan, waiting, until)
@@ -125,7 +131,10 @@ def carry_out(plan: Plan, folder: Path) -> Evidence:
         calls = at.providers.calls()
     requests = gather(waiting.sent.lines, waiting.seen.lines, calls)
     poisoned = [line for line in waiting.seen.lines if "dead" in line]
-    return Evidence(plan, time.time() - begun, list(requests.values()), faults, poisoned, memory)
+    _say(f"{hostile.sent} hostile records")
+    # what the hostile sender wrote may bear any id, and has no promise
+    asked = [request for request in requests.values() if request.sent is not None]
+    return Evidence(plan, time.time() - begun, asked, faults, poisoned, memory)
 
 
 def _attack(plan: Plan, at: Installation, waiting: Waiting, until: float) -> Iterator[Injected]:

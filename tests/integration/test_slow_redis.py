@@ -10,9 +10,9 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from dev.tcp_proxy import SlowProxy, slow_proxy
 from runtime.redis.connection import RedisLink, connect_redis
 from runtime.redis.pipelining import PipelineLane
-from tests.slow_proxy import SlowProxy, slow_proxy
 from workers.delivery.idempotency import (
     Claimed,
     FinalRecords,
