@@ -26,7 +26,7 @@ from runtime.budgets.reservations import BudgetLedger
 from runtime.config.catalog import Catalog
 from runtime.config.pricing import Pricing
 from runtime.config.reload import ReloadedConfig
-from runtime.identity.opening import record_guard
+from runtime.identity.opening import record_guard, report_identity_change
 from runtime.process.process import ServiceProcess
 from runtime.redis.connection import RedisLink, connect_redis
 from runtime.redis.pipelining import PipelineLane
@@ -73,6 +73,7 @@ async def build_pool(
     def configure(snapshot: ConfigSnapshot) -> None:
         admission.configure(snapshot.catalog)
         process.metrics.reserve(snapshot.catalog.tenants)
+        report_identity_change(catalog.identity, snapshot.catalog.identity)
 
     follow = partial(live.watch, configure)
     for name, work in (

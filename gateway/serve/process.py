@@ -30,6 +30,7 @@ from producers import ClientSettings, RouterClient
 from runtime.config.catalog import Catalog
 from runtime.config.reload import ReloadedConfig
 from runtime.identity import token_verifier
+from runtime.identity.record_guard import require_router_key
 from runtime.process.process import ServiceProcess, service_process
 from runtime.process.settings import ServiceSettings
 from runtime.process.signing_publisher import SigningBroker
@@ -45,7 +46,7 @@ async def serve_gateway(
 ) -> None:
     """Serves until SIGTERM. anonymous: the tenant of callers without a key; None refuses them.
 
-    Raises ConfigError, OSError when it can't begin.
+    Raises ConfigError, ValueError, OSError when it can't begin.
     """
     async with AsyncExitStack() as parts:
         config = ReloadedConfig(settings.config, _catalog)
@@ -54,6 +55,7 @@ async def serve_gateway(
             process.background.running("configuration", partial(config.watch, lambda _: None))
         )
         signer = process.signer
+        require_router_key(config().identity.mode, signer)
         broker = process.broker if signer is None else SigningBroker(process.broker, signer)
         client = RouterClient(broker, ClientSettings(client_id=_NAME))
         await parts.enter_async_context(client.listening())

@@ -31,7 +31,7 @@ from runtime.consuming.consumer_metrics import Member, unread_queue, update_cons
 from runtime.consuming.headers import LaneRules
 from runtime.consuming.kafka_source import KafkaSource
 from runtime.consuming.stream import ConsumerStream, StreamSettings
-from runtime.identity.opening import record_guard
+from runtime.identity.opening import record_guard, report_identity_change
 from runtime.identity.record_guard import ForbiddenError, RecordGuard
 from runtime.process.control_topics import ControlTopics
 from runtime.process.process import ServiceProcess, service_process
@@ -61,9 +61,14 @@ async def serve_router(settings: ServiceSettings, environment: Mapping[str, str]
             settings.config, lambda catalog: routing_config(catalog, pricing, model, outcomes)
         )
         process.metrics.reserve(live().catalog.tenants)
-        watch = partial(live.watch, lambda now: process.metrics.reserve(now.catalog.tenants))
-        parts.enter_context(process.background.running("configuration", watch))
         identity = live().catalog.identity
+
+        def changed(now: RoutingConfig) -> None:
+            process.metrics.reserve(now.catalog.tenants)
+            report_identity_change(identity, now.catalog.identity)
+
+        watch = partial(live.watch, changed)
+        parts.enter_context(process.background.running("configuration", watch))
         guard = await parts.enter_async_context(record_guard(identity, process.signer, environment))
         budget_usage = _budget_usage(parts, process, live)
         declare_router_control(

@@ -1,12 +1,22 @@
 """Opening of a process's record guard, with the token keys that it needs."""
 
+import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from typing import Final
 
 from runtime.config.sections.identity import IdentitySettings
 from runtime.identity.key_source import token_verifier
 from runtime.identity.record_guard import RecordGuard
 from runtime.identity.record_signature import RecordSigner
+
+_log: Final = logging.getLogger(__name__)
+
+
+def report_identity_change(started: IdentitySettings, now: IdentitySettings) -> None:
+    """Tells an operator that what the file says of identity now isn't in force."""
+    if now != started:
+        _log.warning("identity is read at the start: it stays %s until a restart", started.mode)
 
 
 @asynccontextmanager

@@ -58,10 +58,7 @@ class RecordGuard:
         verifier: TokenVerifier | None = None,
     ) -> None:
         """Raises ValueError for a mode that lacks what it needs."""
-        if mode != "trusted" and signer is None:
-            raise ValueError(
-                f"identity: {mode} needs SWITCHGEAR_ROUTER_KEY, the same for every process"
-            )
+        require_router_key(mode, signer)
         if mode == "signed" and verifier is None:
             raise ValueError("identity: signed needs the section tokens")
         self._mode = mode
@@ -130,6 +127,14 @@ class RecordGuard:
 
     def _by_us(self, record: Record) -> bool:
         return self._signer is not None and self._signer.genuine(record)
+
+
+def require_router_key(mode: IdentityMode, signer: RecordSigner | None) -> None:
+    """Raises ValueError where records must be signed and there is no key to do it with."""
+    if mode != "trusted" and signer is None:
+        raise ValueError(
+            f"identity: {mode} needs SWITCHGEAR_ROUTER_KEY, the same for every process"
+        )
 
 
 def of_tenant(record: Record, tenant: str) -> Record:

@@ -13,8 +13,9 @@ from producers.contract.feedback import Feedback
 from producers.kafka.broker import Outgoing, Partition, Record
 from producers.settings import ClientSettings
 from router.serve.process import admit_feedback
-from runtime.config.sections.identity import IdentityMode, TokenSettings
+from runtime.config.sections.identity import IdentityMode, IdentitySettings, TokenSettings
 from runtime.identity import token_verifier
+from runtime.identity.opening import report_identity_change
 from runtime.identity.record_guard import ForbiddenError, RecordGuard
 from runtime.identity.record_signature import RecordSigner
 from tests.flow.stage import Stage, ask, catalog, playing
@@ -252,6 +253,15 @@ def test_a_mode_without_what_it_needs_does_not_begin() -> None:
         RecordGuard("topic")
     with pytest.raises(ValueError, match="tokens"):
         RecordGuard("signed", SIGNER)
+
+
+def test_a_change_of_identity_is_told_and_waits_for_a_restart(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    report_identity_change(IdentitySettings(), IdentitySettings())
+    assert caplog.text == ""
+    report_identity_change(IdentitySettings(), IdentitySettings(mode="topic"))
+    assert "stays trusted until a restart" in caplog.text
 
 
 async def test_an_invalidation_is_bound_to_its_sender() -> None:

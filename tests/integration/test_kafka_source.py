@@ -6,6 +6,7 @@ from contextlib import aclosing
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 
+from producers.contract.topics import REQUESTS
 from producers.kafka import connection
 from producers.kafka.aiokafka_broker import KafkaBroker
 from producers.kafka.broker import Outgoing, Partition, Record
@@ -48,6 +49,29 @@ async def test_what_was_polled_and_not_committed_comes_again(kafka: str) -> None
     again = await poll(second, 6)
     await second.stop()
     assert [record.value for record in again] == [b"4", b"5", b"6", b"7", b"8", b"9"]
+
+
+async def test_a_tenants_topic_is_read_once_it_is_there(
+    kafka: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "METADATA_MAX_AGE_MS", 500)
+    settings, shared = ServiceSettings(kafka=kafka), REQUESTS
+    source = KafkaSource(settings, [shared], f"g-{uuid.uuid4().hex}", by_tenant=True)
+    await source.start(Owner())
+    own, other = f"{shared}.t-{uuid.uuid4().hex}", f"{shared}.t.{uuid.uuid4().hex}"
+    try:
+        for topic in (other, own):
+            await create(kafka, topic)
+        async with KafkaBroker(settings, "test") as broker:
+            for topic in (other, own):
+                await broker.publish(Outgoing(topic, topic.encode()))
+        found: set[str] = set()
+        async with asyncio.timeout(30):
+            while own not in found:
+                found |= {record.partition.topic for record in await source.poll(0.5)}
+    finally:
+        await source.stop()
+    assert other not in found
 
 
 async def poll(source: KafkaSource, count: int) -> list[Record]:
