@@ -14,7 +14,7 @@ from switchgear.reports import EndOption, LedgerOption, TimeOption
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from observability.reports.reconcile import Difference
+    from observability.reports.reconcile import BillDifference
     from observability.reports.what_if import BilledUsage, Substitute, WhatIf
     from runtime.config.catalog import Catalog
 
@@ -163,7 +163,7 @@ def _what_if_row(row: "WhatIf") -> dict[str, object]:
     }
 
 
-def _difference_row(row: "Difference") -> dict[str, object]:
+def _difference_row(row: "BillDifference") -> dict[str, object]:
     from dataclasses import asdict
 
     return {
@@ -202,7 +202,7 @@ def _print_what_if(rows: "Sequence[WhatIf]") -> None:
     Console().print(table)
 
 
-def _print_differences(rows: "Sequence[Difference]", skipped: int) -> None:
+def _print_differences(rows: "Sequence[BillDifference]", skipped: int) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table

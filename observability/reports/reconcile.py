@@ -53,7 +53,7 @@ class DayModel:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class BillDifference:
     """Both sides of a day and a model."""
 
     of: DayModel
@@ -171,14 +171,14 @@ def compare_bills(
     ledger: Mapping[DayModel, Billed],
     export: ProviderExport,
     model_of: Mapping[str, str],
-) -> Iterator[Difference]:
+) -> Iterator[BillDifference]:
     """Every day and model of either side. model_of: the ledger's name for a provider's."""
     theirs: dict[DayModel, Billed] = defaultdict(Billed)
     for of, sums in export.sums.items():
         _merge(theirs[DayModel(of.day, model_of.get(of.model, of.model))], sums)
     ours = _by_day(ledger) if export.kind == "aws" else ledger
     for of in sorted(ours.keys() | theirs.keys(), key=lambda of: (of.day, of.model)):
-        yield Difference(of, ours.get(of, Billed()), theirs.get(of, Billed()))
+        yield BillDifference(of, ours.get(of, Billed()), theirs.get(of, Billed()))
 
 
 def _by_day(ledger: Mapping[DayModel, Billed]) -> dict[DayModel, Billed]:

@@ -1,4 +1,4 @@
-"""What-if report: the recorded usage at other models, or at another day's prices.
+"""Repriced usage: the recorded usage at other models, or at another day's prices.
 
 Tokens are what was billed. A model of another family splits the same text into more or fewer of
 them, so they are scaled by both families' bytes per token. A price that depends on a prompt's

@@ -119,11 +119,11 @@ def usage_event(
     item: WorkItem, reply: Done | Failed, account: RequestAccount, at_ms: int
 ) -> UsageEvent:
     """The request's line in the ledger, without its text."""
-    body, routing = item.request.body, item.request.routing
-    entry = account.catalog_entry
+    body, routing, entry = item.request.body, item.request.routing, account.catalog_entry
     done = reply if isinstance(reply, Done) else None
     return UsageEvent(
         id=item.request.id,
+        summary=_sentence(reply, account),
         tenant=item.request.tenant,
         at_ms=at_ms,
         outcome="done" if isinstance(reply, Done) else reply.code,
@@ -148,15 +148,13 @@ def usage_event(
         **_fingerprints(item),
         **_grounding(done, account.support),
         **_circumstances(account),
-        **_in_words(reply, account),
     )
 
 
-def _in_words(reply: Done | Failed, account: RequestAccount) -> dict[str, Any]:
+def _sentence(reply: Done | Failed, account: RequestAccount) -> str | None:
     if isinstance(reply, Done):
-        return {"summary": reply.summary}
-    cost = billed(account.attempts)
-    return {"summary": failure_in_words(reply.code, cost, account.attempts)}
+        return reply.summary
+    return failure_in_words(reply.code, billed(account.attempts), account.attempts)
 
 
 def _summary(item: WorkItem, account: RequestAccount) -> str:
