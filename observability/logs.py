@@ -31,7 +31,7 @@ SECRET_KEY: Final = re.compile(
 )
 _NAMED_SECRET: Final = re.compile(
     r"((?i:api[-_]?key|secret(?:[-_]access)?(?:[-_]key)?|passw(?:or)?d|[a-z]_token)"
-    r"[\"']?[ ]?[=:][ ]?[\"']?)(?!\[redacted)[^\s\"',;&]{8,}"
+    r"(?:[ ]?=[ ]?|[\"']?:[ ]|[\"']:)[\"']?)(?!\[redacted)[^\s\"',;&]{8,}"
 )
 """What stands behind a secret's name has no form of its own."""
 # with or without an `@`, so that a stretch is read once, not from each `://` in it
@@ -40,11 +40,10 @@ _MAX_TEXT: Final = 32_768
 """Characters of a text that are redacted and written: a sender's have no end of their own."""
 _LONGEST_SECRET: Final = 1_024
 
-_HINT: Final = re.compile(
-    r"sk-|AKIA|AIza|xox|gh[pousr]_|(?i:bearer)|://|eyJ"
-    r"|(?i:key|secret|passw(?:or)?d|_token|_access)[\"']?[ ]?[=:]"
-)
-"""What any text that has a secret in it has: one look for all fields of a line."""
+_HINT: Final = re.compile(r"sk-|AKIA|AIza|xox|gh[pousr]_|(?i:bearer)|://|eyJ")
+"""What any text that has a secret with a form has: one look for all fields of a line."""
+_ASSIGNED: Final = ("=", ": ", '":', "':")
+"""What stands between a secret's name and the secret."""
 
 
 def start_logging(level: str = "INFO", *, content: bool = False, out: TextIO = sys.stdout) -> None:
@@ -155,7 +154,10 @@ def _may_hide_secrets(event: EventDict) -> bool:
             texts.append(value)
         elif isinstance(value, Mapping | list | tuple):
             return True
-    return _HINT.search("\n".join(texts)) is not None
+    text = "\n".join(texts)
+    if any(mark in text for mark in _ASSIGNED) and _NAMED_SECRET.search(text) is not None:
+        return True
+    return _HINT.search(text) is not None
 
 
 def _is_hidden(name: str, drop_content: bool) -> bool:  # noqa: FBT001 (internal)
