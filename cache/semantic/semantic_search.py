@@ -22,7 +22,7 @@ from cache.storage.circuit_breaker import DEPENDENCY_RULES
 from cache.storage.entry import CacheEntry
 from cache.storage.store import EntryStore, decode_read, never_of
 from cache.storage.time_limit import within_time_limit
-from cache.verification.accept import GUARD_FACTOR, PairAccepted, accept_pair
+from cache.verification.accept import GUARD_FACTOR, PairAccepted, accept_pair, with_form
 from cache.verification.detail_guard import objections
 from cache.verification.quantized_embedding import (
     QuantizedEmbedding,
@@ -244,8 +244,10 @@ class SemanticSearch:
         for candidate in candidates:
             stored = EmbeddedText(candidate.entry.text or "", candidate.embedding)
             record = decode_record(candidate.record)
-            score = posterior_score(float(self._verifier.score([(asked, stored)])[0]), record)
+            verified = float(self._verifier.score([(asked, stored)])[0])
             differences = objections(asked.text, stored.text)
+            certainty, differences = with_form(verified, asked.text, stored.text, differences)
+            score = posterior_score(certainty, record)
             verdict = accept_pair(score, bar, guard_bar, differences)
             if isinstance(verdict, PairAccepted):
                 share = terms.policy.shadow_share

@@ -12,9 +12,12 @@ from typing import Final, TypeAlias
 
 from cache.verification.detail_guard import objections
 from cache.verification.lexical_guard import Difference
+from cache.verification.question_form import is_same_form
 from cache.verification.verifier import Verifier
 
 GUARD_FACTOR: Final = 10
+FORM_SCORE: Final = 0.97
+"""The least score of two texts of one form to which the guard has no decisive objection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +53,19 @@ def accept_pair(
     return PairAccepted(score, f"score {score:.3f} reaches {bar:.3f}")
 
 
+def with_form(
+    score: float, a: str, b: str, differences: tuple[Difference, ...]
+) -> tuple[float, tuple[Difference, ...]]:
+    """The score and the objections that count, where the texts may be one question's two forms."""
+    if (differences and differences[0].is_decisive) or not is_same_form(a, b):
+        return score, differences
+    return max(score, FORM_SCORE), ()
+
+
 def accept_texts(score: float, a: str, b: str, verifier: Verifier, target: float) -> PairVerdict:
     """The same from the texts and the operator's target; the reason tells what differs."""
     bars = verifier.operating_point(target), verifier.operating_point(target / GUARD_FACTOR)
-    differences = objections(a, b)
+    score, differences = with_form(score, a, b, objections(a, b))
     verdict = accept_pair(score, *bars, differences)
     if isinstance(verdict, PairAccepted) or not differences:
         return verdict

@@ -24,7 +24,14 @@ from cache.verification.exact_details import (
     is_contracted_otherwise,
 )
 from cache.verification.lexical_guard import Detail, Difference, differences
-from cache.verification.roles import modality_differs, order_differs, persons_swapped
+from cache.verification.roles import (
+    foreign_order_differs,
+    is_qualified,
+    modality_differs,
+    order_differs,
+    persons_swapped,
+    word_replaced,
+)
 from cache.verification.tokenizer import QuestionWords, tokenize_question
 
 _STEM: Final = 4
@@ -68,6 +75,8 @@ def _of_words(a: ExactDetails, b: ExactDetails) -> Iterator[Detail]:
         yield "accent"
     if a.is_foreign and b.is_foreign and a.is_foreign_negated != b.is_foreign_negated:
         yield "negation"
+    if (a.is_foreign or b.is_foreign) and foreign_order_differs(a.words, b.words):
+        yield "order"
     if is_contracted_otherwise(a, b):
         yield "apostrophe"
 
@@ -77,6 +86,10 @@ def _of_roles(a: QuestionWords, b: QuestionWords) -> Iterator[Detail]:
         yield "order"
     if persons_swapped(a, b):
         yield "person"
+    if word_replaced(a, b):
+        yield "exact opposite"
+    if is_qualified(a, b):
+        yield "qualification"
 
 
 def _of_tokens(

@@ -20,8 +20,9 @@ min mins minute minutes | h hr hrs hour hours | day days | week weeks | month mo
 yen | ₹ INR rupee rupees rs | °C celsius | °F fahrenheit | K kelvin | am | pm
 """
 _UNIT_SYMBOLS: Final = """
-M G k Mm W kW MW mW GW b B kb kB Kb KB Mb MB mb Gb GB gb Tb TB Pa pA kPa hPa MPa mPa A mA V mV kV
-MV Hz kHz MHz mHz GHz J kJ MJ mJ cal kcal mph km/h Mo Go ko Fuß AWG px pt rpm dB ° ' " \u2032 \u2033
+M G k Mm W kW MW mW GW Wh kWh MWh Ah mAh b B kb kB Kb KB Mb MB mb Gb GB gb Tb TB Pa pA kPa hPa
+MPa mPa A mA V mV kV MV Hz kHz MHz mHz GHz J kJ MJ mJ cal kcal mph km/h Mo Go ko Fuß AWG px pt
+rpm dB ° ' " \u2032 \u2033
 """
 UNITS: Final[dict[str, str]] = {
     **{unit: unit for unit in _UNIT_SYMBOLS.split()},
@@ -92,7 +93,7 @@ nicht kein keine keinen keinem keiner nie niemals ohne pas jamais sans sin nunca
 geen zonder nooit não sem nem не нет ни без никогда değil ikke inte nie bez nem nu fără ei
 """
 FOREIGN_NEGATION: Final = re.compile(
-    rf"\b(?:{'|'.join(_FOREIGN_NEGATIONS.split())})\b|[不没沒無别]|ない|ません|なし|않|لا\b|नहीं",
+    rf"\b(?:{'|'.join(_FOREIGN_NEGATIONS.split())})\b|[不没沒無别]|ない|ません|なし|않|لا\b|غير\b|ليس|नहीं",
     re.IGNORECASE,
 )
 """A negation in another language than English."""
@@ -143,6 +144,12 @@ _ARTICLES: Final = """
 a an the der die das den dem des ein eine einen einem einer le la les un une l d el los las una il
 lo gli i uno o os as um uma de het een
 """
+_GROWN_TOGETHER: Final = """
+du des au aux del dal dallo dalla della dello delle degli dei al alla allo ai agli do da dos das
+no na ao zum zur vom im am ins
+"""
+CONTRACTED_ARTICLES: Final = frozenset(_GROWN_TOGETHER.split())
+"""Articles that have grown together with a preposition."""
 ARTICLES: Final = frozenset(_ARTICLES.split())
 
 _BEFORE_SUBJECTS: Final = """
@@ -198,7 +205,30 @@ EXACT_OPPOSITES: Final[dict[str, frozenset[str]]] = {
     for word in pair
 }
 """Words so alike in form or company that the model takes them for one."""
-NEGATING_PREFIXES: Final = ("un", "in", "im", "il", "ir", "dis", "non", "mis", "anti")
+NEGATING_PREFIXES: Final = (
+    *("un", "in", "im", "il", "ir", "dis", "non", "mis", "anti"),
+    *("des", "d\u00e9s", "nie", "on"),
+)
+_REPLACED: Final = """
+is was, are were, do did, does did, has had, have had, will did, will does, will is, will was, ist
+war, sind waren, hat hatte, est était, sont étaient, es era, es fue, è era, sono erano, é era, são
+eram, zijn waren, jest był, jest była, sera était, wird war, all some, all most, every some, every
+any, each some, both neither, both either, some no, any no, all no, many few, much little, more
+fewer, more less, most least, most fewest, only also, least most, alle manche, alle keine, viele
+wenige, mehr weniger, tous certains, plus moins, todos algunos, más menos, tutti alcuni, più meno,
+todos alguns, mais menos, alle sommige, meer minder, wszyscy niektórzy, więcej mniej, daha az,
+teach learn, lend borrow, buy sell, hire fire, employer employee, mentor mentee, lessor lessee,
+landlord tenant, buyer seller, import export, upload download, push pull, send receive, win lose,
+enter leave, mieters vermieters, mieter vermieter, käufer verkäufer, may must, can must,
+darf muss, kann muss, soll muss, darf soll, peut doit, puede
+debe, pode deve, può deve, mag moet, kan moet, and or, und oder, left right, north south, east
+west, before after, sein ihr, his her, him her, he she, vor nach
+"""
+REPLACED: Final[frozenset[frozenset[str]]] = frozenset(
+    frozenset(pair.split()) for pair in " ".join(_REPLACED.split()).split(", ")
+)
+"""Pairs of words one of which, in the other's place, makes of a question another one."""
+
 
 CONTRACTIONS: Final[dict[str, str]] = {
     "its": "it's",

@@ -38,6 +38,8 @@ _COMMA: Final = re.compile(r",\s")
 _PAUSE: Final = re.compile(r",\s|[.?]\s+(?=[a-z])")
 """Behind a full stop a careful writer goes on with a capital."""
 _GAP: Final = re.compile(r"\s\s+|[\t\n]")
+_LONG_TEXT: Final = 3
+"""Words of a text whose capitals show a habit."""
 _SHORT_UNIT: Final = 3
 """Letters of the longest word behind a number that may be a unit's symbol."""
 _MODEL_LETTERS: Final = frozenset("KkDdGgSs")
@@ -123,6 +125,8 @@ def case_differs(a: ExactDetails, b: ExactDetails) -> bool:
     """Whether a word's case differs that may make it another word."""
     if _shouts(a.words) or _shouts(b.words):
         return False
+    if _leaves_out_capitals(a.words, b.words) or _leaves_out_capitals(b.words, a.words):
+        return _acronym_differs(a, b)
     forms_a, forms_b = _forms(a.words), _forms(b.words)
     changes = {
         word: forms_a[word] ^ forms_b[word]
@@ -139,6 +143,31 @@ def case_differs(a: ExactDetails, b: ExactDetails) -> bool:
     careful = all(details.words[:1] and details.words[0][0].isupper() for details in (a, b))
     return (careful and len(changes) == 1) or any(
         _is_other_form(word, forms) for word, forms in changes.items()
+    )
+
+
+def _leaves_out_capitals(a: tuple[str, ...], b: tuple[str, ...]) -> bool:
+    """Whether one writer uses no capital at all, the other one as a careful writer does."""
+    is_long = len(a) >= _LONG_TEXT and len(b) >= _LONG_TEXT
+    return is_long and all(word.islower() for word in a) and b[0][0].isupper()
+
+
+def _acronym_differs(a: ExactDetails, b: ExactDetails) -> bool:
+    """Whether a word but the first is an acronym or a symbol: us and US, mb and MB, p and P."""
+    forms_a, forms_b = _forms(a.words), _forms(b.words)
+    return any(
+        forms_a[word] != forms_b[word]
+        and word not in {"i", "a"}
+        and (
+            len(word) == 1
+            or word in UNITS
+            or (word in ACRONYMS and any(form.isupper() for form in forms_a[word] | forms_b[word]))
+            or (
+                (a.is_about_code or b.is_about_code)
+                and any(not form.istitle() and not form.islower() for form in forms_b[word])
+            )
+        )
+        for word in forms_a.keys() & forms_b.keys()
     )
 
 

@@ -15,7 +15,7 @@ from cache.verification.tokenizer import QuestionWords
 Detail: TypeAlias = Literal[
     "number", "negation", "opposite", "name", "modality",
     "sign", "invisible character", "exact number", "identifier", "unit", "letter case", "accent",
-    "apostrophe", "order", "person", "exact opposite", "spacing", "punctuation",
+    "apostrophe", "order", "person", "exact opposite", "spacing", "punctuation", "qualification",
 ]  # fmt: skip
 
 

@@ -12,11 +12,13 @@ from typing import Final
 from cache.verification.detail_vocabulary import (
     ARTICLES,
     AUXILIARIES,
+    CONTRACTED_ARTICLES,
     FEMININE,
     FIRST_PERSON,
     INCOMPATIBLE_MODALITIES,
     MASCULINE,
     MODALITIES,
+    REPLACED,
     SECOND_PERSON,
     THIRD_PERSON,
 )
@@ -29,6 +31,12 @@ _SYMMETRIC: Final = frozenset(
 _CAN_OR_MUST: Final = frozenset({"can", "could", "may", "might", "must"})
 _SOURCES: Final = frozenset({"from", "von"})
 _TARGETS: Final = frozenset({"to", "into", "nach", "\u00e0"})
+_QUALIFYING: Final = frozenset(
+    {"only", "nur", "seulement", "solo", "s\u00f3", "alleen", "tylko", "yaln\u0131zca"}
+)
+_ONE_LETTER_WORDS: Final = frozenset({"a", "i", "e", "o", "y", "u", "\u00e0", "\u00e8", "\u00e9"})
+_BEGINNING: Final = 3
+"""Letters of a word that hardly any ending changes."""
 _STANDARDS: Final = frozenset({"than", "als"})
 
 
@@ -39,6 +47,43 @@ def order_differs(a: QuestionWords, b: QuestionWords) -> bool:
         # a word that isn't where it was has another role
         return not _are_symmetric(left, right)
     return _directions_swapped(left, right)
+
+
+def word_replaced(a: QuestionWords, b: QuestionWords) -> bool:
+    """Whether just one word is another, of a pair that asks for something else."""
+    changed = [pair for pair in zip(a.tokens, b.tokens, strict=False) if pair[0] != pair[1]]
+    return (
+        len(a.tokens) == len(b.tokens) and len(changed) == 1 and (frozenset(changed[0]) in REPLACED)
+    )
+
+
+def is_qualified(a: QuestionWords, b: QuestionWords) -> bool:
+    """Whether just one word more, an initial or one like `only`, makes it another question."""
+    shorter, longer = sorted((a.tokens, b.tokens), key=len)
+    if len(longer) != len(shorter) + 1:
+        return False
+    at = _common(shorter, longer)
+    added = longer[at] if at < len(longer) else longer[-1]
+    is_initial = len(added) == 1 and added.isalpha() and added not in _ONE_LETTER_WORDS
+    return (is_initial or added in _QUALIFYING) and shorter[at:] == longer[at + 1 :]
+
+
+def foreign_order_differs(a: Sequence[str], b: Sequence[str]) -> bool:
+    """Whether the words of texts in other languages than English stand in another order.
+
+    a, b: words with their elided articles (l'anglais), which the tokenizer takes for one.
+    """
+    left, right = _foreign_roles(a), _foreign_roles(b)
+    if Counter(left) == Counter(right):
+        return not _are_symmetric(left, right)
+    # where endings tell the roles, the words' beginnings change places: köpek kediyi, kedi köpeği
+    left, right = [word[:_BEGINNING] for word in left], [word[:_BEGINNING] for word in right]
+    return Counter(left) == Counter(right) and not _are_symmetric(left, right)
+
+
+def _foreign_roles(words: Sequence[str]) -> list[str]:
+    plain = (word.casefold().rpartition("'")[2] for word in words)
+    return [word for word in plain if word not in ARTICLES and word not in CONTRACTED_ARTICLES]
 
 
 def persons_swapped(a: QuestionWords, b: QuestionWords) -> bool:
