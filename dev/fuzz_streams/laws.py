@@ -46,7 +46,9 @@ def violations(recording: Recording, damaged: Damaged, whole: Ending, split: End
         broken.append("the answer's arguments aren't what its deltas said")
     lacks = recording.said - said(message)
     # what begins with a colon is a comment to every reader
-    hidden = damaged.may_lack is None or b"\n:" in b"\n" + damaged.stream
+    lines = b"\n" + damaged.stream.replace(b"\r", b"\n")
+    commented = recording.dialect != "bedrock" and b"\n:" in lines
+    hidden = damaged.may_lack is None or commented
     if not hidden and lacks > (damaged.may_lack or 0):
         broken.append(f"shorter by {lacks} characters, and told as an answer")
     return broken

@@ -180,7 +180,7 @@ class ResponseReading:
             usage,
             answer.finish_reason,
             first,
-            (_ESTIMATED,) if estimated else (),
+            answer.warnings + ((_ESTIMATED,) if estimated else ()),
             rate_limits(headers, now),
             estimated,
         )

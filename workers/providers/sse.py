@@ -2,7 +2,8 @@
 
 Only what LLM providers send: `data` lines (several are joined by a newline) and comments. `event`,
 `id` and `retry` lines are skipped: every provider repeats the type in its data. Any other line is
-taken for data that has lost its mark: as JSON it is read, as damage it is seen, not skipped.
+taken for data that has lost its mark: as JSON it is read, as damage it is seen, not skipped. Lines
+end with LF, CR LF or CR alone, as the standard has it.
 """
 
 from typing import Final
@@ -14,18 +15,25 @@ _SKIPPED: Final = (b"event:", b":", b"id:", b"retry:")
 class SseParser:
     """Feed it bytes as they arrive; it gives the data of every finished event."""
 
-    __slots__ = ("_begun", "_data", "_rest")
+    __slots__ = ("_after_cr", "_begun", "_data", "_rest")
 
     def __init__(self) -> None:
         self._begun = False
+        self._after_cr = False
         self._rest: list[bytes] = []
         self._data: list[bytes] = []
 
     def feed(self, received: bytes) -> list[bytes]:
         """The data of each event that `received` finishes."""
         if not (self._rest or self._data) and (event := _one_event(received)) is not None:
-            self._begun = True
+            self._begun, self._after_cr = True, False
             return [event]
+        if self._after_cr and received:  # the LF of a CR LF between two chunks ends no other line
+            self._after_cr = False
+            received = received.removeprefix(b"\n")
+        if b"\r" in received:
+            self._after_cr = received.endswith(b"\r")
+            received = received.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         # pieces of a line are joined once, when it ends: joining them as they come would cost the
         # square of a long line's length
         if self._rest:
@@ -45,8 +53,7 @@ class SseParser:
 
     def _events(self, lines: list[bytes]) -> list[bytes]:
         events = []
-        for raw in lines:
-            line = raw.removesuffix(b"\r")
+        for line in lines:
             if line.startswith(b"data:"):
                 self._data.append(line[6:] if line[5:6] == b" " else line[5:])
             elif not line and self._data:

@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 from typing import Any, Final, assert_never
 
-from pydantic_core import from_json
-
 from workers.prompt_cache.policy import Breakpoints
 from workers.providers.anthropic.response import AnthropicReader, anthropic_answer
 from workers.providers.base.call_outcome import Failure, RequestRejected
 from workers.providers.base.dialect import Answer, WireRequest
 from workers.providers.base.error_report import ErrorReport
+from workers.providers.base.json_values import json_of
 from workers.providers.base.provider_request import ProviderRequest
 from workers.providers.blocks.conversation import (
     Conversation,
@@ -52,7 +51,7 @@ class AnthropicDialect:
 
     def decode_answer(self, payload: bytes) -> Answer | ErrorReport | Failure:
         """The answer in a 200 response. May raise one of MALFORMED."""
-        return anthropic_answer(from_json(payload))
+        return anthropic_answer(json_of(payload))
 
     def stream_reader(self) -> AnthropicReader:
         """A reader for one streamed response."""

@@ -5,14 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
-from pydantic_core import from_json
-
 from producers.contract import Usage
 from workers.providers.base.call_outcome import Failure
 from workers.providers.base.dialect import MALFORMED, Answer, Delta, truncated_stream
 from workers.providers.base.error_report import ErrorReport
 from workers.providers.base.finish_reasons import weightier
-from workers.providers.base.json_values import mapping_of
+from workers.providers.base.json_values import StreamedJson, mapping_of
 from workers.providers.base.token_counts import token_counts, unlisted_counts
 from workers.providers.blocks.assembly import AnswerAssembly
 from workers.providers.errors.classification import error_in_stream
@@ -28,6 +26,8 @@ _REASONS: Final = {
     "refusal": "refusal",
 }
 
+_SILENT: Final = {"citations_delta"}
+"""Types of pieces that say where words come from, and no words."""
 _PIECES: Final = {"text_delta", "input_json_delta", "thinking_delta", "signature_delta"}
 _OF_OWN_TOOLS: Final = re.compile("[a-z]+(_[a-z]+)*_tool_use|[a-z_]*tool_result")
 """Types of the blocks that tell of tools which the provider runs itself."""
@@ -116,6 +116,7 @@ class AnthropicReader:
     def __init__(self) -> None:
         self.ended = False
         self._events = SseParser()
+        self._json = StreamedJson()
         self._assembly = AnswerAssembly()
         self._error: ErrorReport | None = None
         self._head: dict[str, Any] = {"service_tier": None}
@@ -151,7 +152,7 @@ class AnthropicReader:
         for event in events:
             if self.ended:  # how the bytes were split must not decide what counts
                 return
-            if event.strip() and (delta := self._event(from_json(event))) is not None:
+            if event.strip() and (delta := self._event(self._json.read(event))) is not None:
                 yield delta
 
     def _event(self, event: Mapping[str, Any]) -> Delta | None:
@@ -198,6 +199,8 @@ class AnthropicReader:
             self._assembly.add_signature(index, delta["signature"])
         elif delta.get("type") in _PIECES or delta.keys() == {"type"}:
             raise ValueError("a piece without its field")
+        elif delta and delta.get("type") not in _SILENT:
+            self._assembly.note_unknown(delta.get("type"))
         return None
 
     def _count(self, value: object) -> None:
@@ -234,12 +237,23 @@ def _begin_block(assembly: AnswerAssembly, index: object, block: Mapping[str, An
             assembly.add_redacted_thinking(index, block.get("data"))
         case "tool_use":
             return _begin_call(assembly, index, block)
-        case str(kind) if _OF_OWN_TOOLS.fullmatch(kind):
-            assembly.begin_other(index)
-        case _ if "name" in block and "input" in block:  # a call, whatever it is called
-            return _begin_call(assembly, index, block)
-        case _:
-            assembly.begin_other(index)
+        case kind:
+            return _begin_odd_block(assembly, index, block, kind)
+    return None
+
+
+def _begin_odd_block(
+    assembly: AnswerAssembly, index: object, block: Mapping[str, Any], kind: object
+) -> Delta | None:
+    """A block that is known by what it holds, whatever it is called, or has no place at all."""
+    own = isinstance(kind, str) and _OF_OWN_TOOLS.fullmatch(kind) is not None
+    if not own and "name" in block and "input" in block:
+        return _begin_call(assembly, index, block)
+    if not own and isinstance(block.get("text"), str):
+        return assembly.add_text(block["text"])
+    if not own and kind != "container_upload":  # of files that the provider's own tools made
+        assembly.note_unknown(kind)
+    assembly.begin_other(index)
     return None
 
 

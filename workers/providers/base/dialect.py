@@ -44,6 +44,8 @@ class Answer:
     """`Usage()` when the provider told none that can be believed."""
 
     finish_reason: str
+    warnings: tuple[str, ...] = ()
+    """What of it has no place in `body`."""
 
 
 class StreamReader(Protocol):

@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, assert_never
 from urllib.parse import quote
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from workers.prompt_cache.policy import Breakpoints
 from workers.providers.base.call_outcome import Failure, RequestRejected
 from workers.providers.base.dialect import Answer, WireRequest
 from workers.providers.base.error_report import ErrorReport
+from workers.providers.base.json_values import json_of
 from workers.providers.base.provider_request import ProviderRequest
 from workers.providers.base.shapes import UnsupportedContent
 from workers.providers.bedrock.response import BedrockReader, bedrock_answer
@@ -57,7 +58,7 @@ class BedrockDialect:
 
     def decode_answer(self, payload: bytes) -> Answer | ErrorReport | Failure:
         """The answer in a 200 response. May raise one of MALFORMED."""
-        return bedrock_answer(from_json(payload))
+        return bedrock_answer(json_of(payload))
 
     def stream_reader(self) -> BedrockReader:
         """A reader for one streamed response."""

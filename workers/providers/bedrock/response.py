@@ -4,13 +4,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
-from pydantic_core import from_json
-
 from producers.contract import Usage
 from workers.providers.base.call_outcome import Failure, MalformedResponse
 from workers.providers.base.dialect import Answer, Delta, filtered_answer, truncated_stream
 from workers.providers.base.error_report import ErrorReport
-from workers.providers.base.json_values import mapping_of
+from workers.providers.base.json_values import StreamedJson, json_of, mapping_of
 from workers.providers.base.token_counts import token_counts, unlisted_counts
 from workers.providers.bedrock.event_stream import EventMessage, EventStreamParser
 from workers.providers.blocks.assembly import AnswerAssembly
@@ -25,6 +23,8 @@ _REASONS: Final = {
     "refusal": "refusal",
 }
 _EVENTS: Final = {"contentBlockDelta", "contentBlockStart", "messageStop", "metadata"}
+_SILENT: Final = {"citation", "toolResult", "guardContent"}
+"""Kinds of pieces and blocks that hold no words of the model."""
 _FILTERED: Final = {"guardrail_intervened", "content_filtered"}
 _MALFORMED: Final = {"malformed_model_output", "malformed_tool_use"}
 
@@ -84,6 +84,7 @@ class BedrockReader:
         self.ended = False
         self.usage: Usage | None = None
         self._events = EventStreamParser()
+        self._json = StreamedJson()
         self._assembly = AnswerAssembly()
         self._error: ErrorReport | None = None
         self._reason: str | None = None
@@ -120,7 +121,7 @@ class BedrockReader:
         kind = headers[":event-type"]
         if kind not in _EVENTS:  # newer than this reader
             return None
-        event = from_json(message.payload)
+        event = self._json.read(message.payload)
         match kind:
             case "contentBlockDelta":
                 index, delta = event.get("contentBlockIndex"), mapping_of(event["delta"])
@@ -140,7 +141,7 @@ def _exception(message: EventMessage) -> ErrorReport:
     """The error that ends a stream; its name is in the headers, whatever its payload is."""
     headers, body = message.headers, None
     with suppress(ValueError):
-        body = from_json(message.payload)
+        body = json_of(message.payload)
     code = headers.get(":exception-type") or headers.get(":error-code") or ""
     words = {"message": headers.get(":error-message") or "no message"}
     return error_in_stream(mapping_of(body) or words, code[:1].upper() + code[1:])
@@ -178,17 +179,27 @@ def _add_block(assembly: AnswerAssembly, index: int, block: Mapping[str, Any]) -
     match block:
         case {"text": text}:
             assembly.add_text(text)
-        case {"reasoningContent": {"reasoningText": {**thought}}}:
-            assembly.begin_thought(index)
-            assembly.add_thinking(index, thought.get("text"))
-            assembly.add_signature(index, thought.get("signature"))
-        case {"reasoningContent": {"redactedContent": data}}:
-            assembly.add_redacted_thinking(index, data)
+        case {"citationsContent": {"content": list(pieces)}}:  # words, and where they come from
+            for piece in pieces:
+                assembly.add_text(mapping_of(piece).get("text"))
+        case {"reasoningContent": {**thought}}:
+            _add_thought(assembly, index, thought)
         case {"toolUse": {"type": "server_tool_use", **use}}:
             assembly.begin_provider_tool(index, use.get("name"))
         case {"toolUse": {**use}}:
             given = use.get("input")
             assembly.begin_tool_call(index, use.get("toolUseId"), use.get("name"), given)
+        case _:
+            _note_unknown(assembly, block)
+
+
+def _add_thought(assembly: AnswerAssembly, index: int, thought: Mapping[Any, Any]) -> None:
+    assembly.add_redacted_thinking(index, thought.get("redactedContent"))
+    told = thought.get("reasoningText")
+    if isinstance(told, dict):
+        assembly.begin_thought(index)
+        assembly.add_thinking(index, told.get("text"))
+        assembly.add_signature(index, told.get("signature"))
 
 
 def _begin_block(assembly: AnswerAssembly, event: Mapping[str, Any]) -> Delta | None:
@@ -220,11 +231,23 @@ def _add_delta(assembly: AnswerAssembly, index: object, delta: Mapping[str, Any]
             assembly.add_signature(index, piece)
         case {"reasoningContent": {"redactedContent": data}}:
             assembly.add_redacted_thinking(index, data)
-        case {"toolUse": _} | {"reasoningContent": _}:
-            raise ValueError("a piece without its field")
-        case _ if any(map(_says_something, delta.values())):
-            raise ValueError("a piece of a kind that isn't known")
+        case _:
+            _note_odd_piece(assembly, delta)
     return None
+
+
+def _note_odd_piece(assembly: AnswerAssembly, delta: Mapping[str, Any]) -> None:
+    """A piece of another kind. Raises ValueError where it lacks its field, or tells words."""
+    if not delta.keys().isdisjoint({"toolUse", "reasoningContent"}):
+        raise ValueError("a piece without its field")
+    if any(map(_says_something, delta.values())):
+        raise ValueError("a piece of a kind that isn't known")
+    _note_unknown(assembly, delta)
+
+
+def _note_unknown(assembly: AnswerAssembly, told: Mapping[str, Any]) -> None:
+    for kind in told.keys() - _SILENT:
+        assembly.note_unknown(kind)
 
 
 def _says_something(value: object) -> bool:

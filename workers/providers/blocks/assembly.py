@@ -1,7 +1,8 @@
 """Answer assembly: content blocks, whole or in pieces, become one OpenAI assistant message.
 
 Anthropic and Bedrock both tell an answer as numbered blocks of text, thinking and tool calls. The
-numbers are a hint: servers that imitate them leave them out or use one twice.
+numbers are a hint: servers that imitate them leave them out or use one twice. Of a block or a piece
+of a kind that isn't known the answer warns; an answer that holds nothing else is malformed.
 """
 
 from collections import Counter
@@ -15,6 +16,7 @@ from producers.contract import Usage
 from workers.providers.base.dialect import Answer, Delta
 
 _LONGEST_NAME: Final = 40
+_MOST_UNKNOWN: Final = 10
 
 
 @dataclass(slots=True)
@@ -44,6 +46,7 @@ class AnswerAssembly:
         self._call_at: dict[int, _ToolCall] = {}
         self._thought_at: dict[int, _Thought] = {}
         self._others: set[int] = set()
+        self._unknown: dict[str, None] = {}
         self.provider_tools = Counter[str]()
         """Calls of tools that the provider runs itself, by name, where its usage counts none."""
 
@@ -100,6 +103,11 @@ class AnswerAssembly:
             self._others.add(index)
             self._call_at.pop(index, None)
 
+    def note_unknown(self, kind: object) -> None:
+        """A block or a piece that this version doesn't know, and that may say something."""
+        if len(self._unknown) < _MOST_UNKNOWN:
+            self._unknown[kind[:_LONGEST_NAME] if isinstance(kind, str) else "unnamed"] = None
+
     def begin_provider_tool(self, index: object, name: object) -> None:
         """A call of a tool that the provider runs itself, and bills."""
         self.provider_tools[name[:_LONGEST_NAME] if isinstance(name, str) else "unknown"] += 1
@@ -123,7 +131,12 @@ class AnswerAssembly:
         return _tool_delta({"arguments": text}, call)
 
     def assemble(self, head: Mapping[str, Any], reason: str, usage: Usage) -> Answer:
-        """The whole answer. reason: `stop`, `length`, `tool_calls` or `refusal`."""
+        """The whole answer. reason: `stop`, `length`, `tool_calls` or `refusal`.
+
+        Raises ValueError for a call without a name, and when all that came is of unknown kinds.
+        """
+        if self._unknown and not (self._texts or self._calls):
+            raise ValueError("an answer of unknown parts only")
         refused = reason == "refusal"
         choice = {
             "index": 0,
@@ -137,7 +150,8 @@ class AnswerAssembly:
             "choices": [choice],
             "usage": openai_usage_block(usage),
         }
-        return Answer(body, usage, reason)
+        unread = (f"a part of the answer is of a kind not known: {kind}" for kind in self._unknown)
+        return Answer(body, usage, reason, tuple(unread))
 
     def _thought(self, index: object) -> _Thought:
         thought = self._thought_at.get(index) if isinstance(index, int) else None

@@ -11,8 +11,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 
-from pydantic_core import from_json
-
 from workers.providers.base.call_outcome import (
     BadCredentials,
     ContentFiltered,
@@ -28,7 +26,7 @@ from workers.providers.base.call_outcome import (
     UnknownModel,
 )
 from workers.providers.base.error_report import ErrorReport
-from workers.providers.base.json_values import mapping_of
+from workers.providers.base.json_values import json_of, mapping_of
 from workers.providers.errors.rate_limit_headers import rate_limits, wait_hint
 from workers.providers.errors.retry_after import seconds_until
 
@@ -212,7 +210,7 @@ def classify_error(report: ErrorReport, headers: Mapping[str, str], now: datetim
 def error_of_response(status: int, payload: bytes, headers: Mapping[str, str]) -> ErrorReport:
     """The report in any provider's error body; a body that isn't one keeps the status alone."""
     try:
-        body = from_json(payload)
+        body = json_of(payload)
     except ValueError:
         body = None
     if isinstance(body, list) and len(body) == 1:  # Gemini's

@@ -7,14 +7,12 @@ the deployment's `provider` tells which of them is meant.
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic_core import from_json
-
 from producers.contract import ChatBody
 from workers.prompt_cache.policy import CacheKey
 from workers.providers.base.call_outcome import Failure, RequestRejected
 from workers.providers.base.dialect import Answer, WireRequest
 from workers.providers.base.error_report import ErrorReport
-from workers.providers.base.json_values import mapping_of
+from workers.providers.base.json_values import json_of, mapping_of
 from workers.providers.base.parameters import AppliedParameters, apply_parameters
 from workers.providers.base.provider_request import ProviderRequest
 from workers.providers.base.shapes import (
@@ -76,7 +74,7 @@ class OpenAiDialect:
 
     def decode_answer(self, payload: bytes) -> Answer | ErrorReport | Failure:
         """The answer in a 200 response. May raise one of MALFORMED."""
-        return openai_answer(from_json(payload))
+        return openai_answer(json_of(payload))
 
     def stream_reader(self) -> OpenAiReader:
         """A reader for one streamed response."""

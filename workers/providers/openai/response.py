@@ -10,8 +10,6 @@ from contextlib import suppress
 from itertools import chain
 from typing import Any, Final
 
-from pydantic_core import from_json
-
 from producers.contract import Usage
 from workers.providers.base.call_outcome import Failure
 from workers.providers.base.dialect import (
@@ -23,7 +21,7 @@ from workers.providers.base.dialect import (
 )
 from workers.providers.base.error_report import ErrorReport
 from workers.providers.base.finish_reasons import openai_reason, weightier
-from workers.providers.base.json_values import mapping_of
+from workers.providers.base.json_values import StreamedJson, mapping_of
 from workers.providers.errors.classification import error_in_stream
 from workers.providers.openai.embeddings import embeddings_answer
 from workers.providers.openai.field_pieces import joined_texts
@@ -40,6 +38,7 @@ _CHUNK: Final = "chat.completion.chunk"
 _REPORTS: Final = ("content_filter", "message", "logprobs")
 """How the names of a choice's objects begin, when it has no delta."""
 _THOUGHTS: Final = ("reasoning_content", "reasoning", "thinking")
+_TEXT: Final = (str, type(None))
 _ODD: Final = {"reasoning", "thinking"}
 _FAILED_ANSWER: Final = ErrorReport(500, ("error",), "the provider ended the answer with an error")
 
@@ -71,6 +70,7 @@ class OpenAiReader:
     def __init__(self) -> None:
         self.ended = False
         self._events = SseParser()
+        self._json = StreamedJson()
         self._error: ErrorReport | None = None
         self._head: dict[str, Any] = {}
         self._usage_block: Mapping[str, Any] | None = None
@@ -108,7 +108,7 @@ class OpenAiReader:
             data = event.strip()
             if data == _DONE:
                 self.ended = True
-            elif data and (delta := self._chunk(from_json(data))) is not None:
+            elif data and (delta := self._chunk(self._json.read(data))) is not None:
                 yield delta
 
     def _chunk(self, chunk: object) -> Delta | None:
@@ -148,8 +148,9 @@ class OpenAiReader:
         return self._delta(mapping_of(delta)) or None
 
     def _delta(self, given: Mapping[str, Any]) -> Delta:
-        content = given.get("content")
-        if not (content is None or isinstance(content, str)) or not _ODD.isdisjoint(given):
+        content, thoughts = given.get("content"), given.get("reasoning_content")
+        texts = isinstance(content, _TEXT) and isinstance(thoughts, _TEXT)
+        if not texts or not _ODD.isdisjoint(given):
             given = plain_content(given)
         delta: Delta = {}
         for name, value in given.items():
@@ -187,13 +188,15 @@ def plain_content(message: Mapping[str, Any]) -> dict[str, Any]:
     """`message` with its content and its thoughts as texts, under OpenAI's and DeepSeek's names.
 
     Mistral tells thoughts and texts as a list of parts; vLLM, Groq and OpenRouter call the thoughts
-    `reasoning`, and some tell them under both names.
+    `reasoning`, and some tell them under both names. Parts of other kinds stay, as `content_parts`.
     """
     plain = dict(message)
     thoughts = _thoughts_of(plain)
     content = message.get("content")
     if not (content is None or isinstance(content, str)):
         texts, inner = _texts(content)
+        if others := _other_parts(content):
+            plain["content_parts"] = others
         thoughts += "".join(inner)
         plain["content"] = "".join(texts)
         if inner and not texts:
@@ -228,7 +231,7 @@ def _check_bare(choice: Mapping[str, Any]) -> None:
 
 
 def _texts(content: object) -> tuple[list[str], list[str]]:
-    """(texts, thoughts) of content in parts; parts of other kinds have no place in an answer.
+    """(texts, thoughts) of content in parts; parts of other kinds are in `_other_parts`.
 
     A part is known by its field, whatever its type is called. Raises ValueError for a known type
     without its field.
@@ -252,6 +255,19 @@ def _texts(content: object) -> tuple[list[str], list[str]]:
             ):
                 raise ValueError("a part without its text")
     return texts, thoughts
+
+
+def _other_parts(content: object) -> list[Mapping[str, Any]]:
+    """The parts that are neither text nor thought, such as pictures and references."""
+    parts = content if isinstance(content, list) else [content]
+    return [
+        part
+        for part in parts
+        if isinstance(part, dict)
+        and part
+        and not isinstance(part.get("text"), str)
+        and not isinstance(part.get("thinking"), str | list)
+    ]
 
 
 def _whole_choice(choice: Mapping[str, Any]) -> dict[str, Any]:

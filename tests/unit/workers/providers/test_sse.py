@@ -8,7 +8,7 @@ from workers.providers.sse import SseParser
 lines = st.text(st.characters(exclude_characters="\r\n", codec="utf-8"), max_size=20)
 
 
-@given(st.lists(lines, max_size=8), st.integers(1, 30), st.sampled_from(["\n", "\r\n"]))
+@given(st.lists(lines, max_size=8), st.integers(1, 30), st.sampled_from(["\n", "\r\n", "\r"]))
 def test_every_chunking_reads_the_same(datas: list[str], size: int, end: str) -> None:
     stream = "".join(f"event: x{end}: comment{end}data: {data}{end}{end}" for data in datas)
     raw, parser = stream.encode(), SseParser()
@@ -18,6 +18,15 @@ def test_every_chunking_reads_the_same(datas: list[str], size: int, end: str) ->
 
 def test_several_data_lines_are_one_event() -> None:
     assert SseParser().feed(b"data: a\ndata:b\n\n") == [b"a\nb"]
+
+
+@given(st.lists(st.sampled_from([b"data: a", b"\r", b"\n", b"\r\n", b": c"]), max_size=12))
+def test_any_mix_of_line_ends_reads_the_same_in_any_chunking(pieces: list[bytes]) -> None:
+    stream = b"".join(pieces)
+    whole, split = SseParser(), SseParser()
+    events = [*whole.feed(stream), *whole.close()]
+    chunks = [stream[n : n + 1] for n in range(len(stream))]
+    assert [*(event for chunk in chunks for event in split.feed(chunk)), *split.close()] == events
 
 
 def test_an_unfinished_event_waits() -> None:
