@@ -10,8 +10,11 @@ from workers.providers.base.dialect import Answer, WireRequest
 from workers.providers.base.error_report import ErrorReport
 from workers.providers.base.json_values import json_of
 from workers.providers.base.provider_request import ProviderRequest
-from workers.providers.blocks.conversation import (
-    Conversation,
+from workers.providers.blocks.conversation import Conversation
+from workers.providers.blocks.generation import Generation, wire_model
+from workers.providers.blocks.images import ImagePart, LinkedImage
+from workers.providers.blocks.parameters import ANTHROPIC
+from workers.providers.blocks.parts import (
     Part,
     RedactedThinking,
     TextPart,
@@ -19,9 +22,6 @@ from workers.providers.blocks.conversation import (
     ToolResult,
     ToolUse,
 )
-from workers.providers.blocks.generation import Generation, wire_model
-from workers.providers.blocks.images import ImagePart, LinkedImage
-from workers.providers.blocks.parameters import ANTHROPIC
 from workers.providers.blocks.request import BlockRequest, encode_body
 from workers.providers.blocks.tools import AnyTool, ModelChooses, NamedTool, NoTool, ToolChoice
 

@@ -14,8 +14,11 @@ from workers.providers.base.json_values import json_of
 from workers.providers.base.provider_request import ProviderRequest
 from workers.providers.base.shapes import UnsupportedContent
 from workers.providers.bedrock.response import BedrockReader, bedrock_answer
-from workers.providers.blocks.conversation import (
-    Conversation,
+from workers.providers.blocks.conversation import Conversation
+from workers.providers.blocks.generation import AnswerSchema, wire_model
+from workers.providers.blocks.images import ImagePart, LinkedImage
+from workers.providers.blocks.parameters import BEDROCK
+from workers.providers.blocks.parts import (
     Part,
     RedactedThinking,
     TextPart,
@@ -23,9 +26,6 @@ from workers.providers.blocks.conversation import (
     ToolResult,
     ToolUse,
 )
-from workers.providers.blocks.generation import AnswerSchema, wire_model
-from workers.providers.blocks.images import ImagePart, LinkedImage
-from workers.providers.blocks.parameters import BEDROCK
 from workers.providers.blocks.request import BlockRequest, encode_body
 from workers.providers.blocks.tools import (
     AnyTool,

@@ -5,8 +5,8 @@ become one turn. Each dialect renders the parts in its own words.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final, Literal, TypeAlias
+from dataclasses import dataclass
+from typing import Any, Final, Literal
 
 from pydantic_core import from_json
 
@@ -20,6 +20,16 @@ from workers.providers.base.shapes import (
 )
 from workers.providers.base.tool_call_ids import CLAUDE_IDS, ToolCallIds
 from workers.providers.blocks.images import ImagePart, LinkedImage, image_of
+from workers.providers.blocks.parts import (
+    Part,
+    RedactedThinking,
+    TextPart,
+    Thinking,
+    ToolResult,
+    ToolUse,
+    Turn,
+)
+from workers.providers.blocks.turn_order import put_right
 
 _KNOWN_FIELDS: Final = {
     "role",
@@ -30,59 +40,6 @@ _KNOWN_FIELDS: Final = {
     "thinking_blocks",
     "reasoning_content",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class TextPart:
-    """Words."""
-
-    text: str
-
-
-ContentPart: TypeAlias = TextPart | ImagePart | LinkedImage
-
-
-@dataclass(frozen=True, slots=True)
-class Thinking:
-    """What the model thought before it called a tool; signed by its provider, opaque to us."""
-
-    text: str
-    signature: str
-
-
-@dataclass(frozen=True, slots=True)
-class RedactedThinking:
-    """A thought that its provider encrypted: it has to come back unchanged."""
-
-    data: str
-
-
-@dataclass(frozen=True, slots=True)
-class ToolUse:
-    """The model's call of a tool."""
-
-    id: str
-    name: str
-    input: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class ToolResult:
-    """What the tool said."""
-
-    id: str
-    content: tuple[ContentPart, ...]
-
-
-Part: TypeAlias = ContentPart | Thinking | RedactedThinking | ToolUse | ToolResult
-
-
-@dataclass(slots=True)
-class Turn:
-    """One side's words, until the other side speaks."""
-
-    role: Literal["user", "assistant"]
-    parts: list[Part] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +89,7 @@ def conversation(messages: Sequence[Mapping[str, Any]]) -> Conversation:
             ends[index] = len(turns) - 1, len(turns[-1].parts) - 1
     if not turns:
         raise UnsupportedContent("messages hold no words: only system messages or white space")
+    warnings |= dict.fromkeys(put_right(turns, ends))
     return Conversation(tuple(system), tuple(turns), ends, tuple(warnings))
 
 

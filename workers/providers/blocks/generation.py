@@ -11,14 +11,9 @@ from typing import Any, Final
 from workers.providers.base.parameters import AppliedParameters
 from workers.providers.base.provider_request import ProviderRequest
 from workers.providers.base.shapes import list_in, number_in, object_in, text_in
-from workers.providers.blocks.conversation import (
-    Conversation,
-    RedactedThinking,
-    Thinking,
-    ToolResult,
-    ToolUse,
-)
+from workers.providers.blocks.conversation import Conversation
 from workers.providers.blocks.json_schema import claude_schema
+from workers.providers.blocks.parts import RedactedThinking, Thinking, ToolResult, ToolUse
 from workers.providers.blocks.tools import AnyTool, NamedTool, ToolChoice
 
 JSON_IN_WORDS: Final = "Answer with one JSON object and nothing else: no prose, no code fence."

@@ -6,12 +6,15 @@ from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import unquote
 
 from workers.providers.base.shapes import UnsupportedContent, object_in, text_in
 
 _DATA_URL: Final = re.compile(
-    r"data:(image/[\w.+-]+)(?:;[\w.+-]+=[^;,]*)*;base64,(.+)", re.DOTALL | re.IGNORECASE
+    r"data:([\w.+/-]{0,80})(?:; ?[\w.+-]+=[^;,]*)*; ?base64,(.+)", re.DOTALL | re.IGNORECASE
 )
+_UNTIDY: Final = re.compile(r"[\s=]+")
+_URL_SAFE: Final = str.maketrans("-_", "+/")
 _SAME_FORMAT: Final = {"image/jpg": "image/jpeg", "image/pjpeg": "image/jpeg"}
 _TAKEN: Final = ("image/gif", "image/jpeg", "image/png", "image/webp")
 _BEGINNINGS: Final = (
@@ -19,7 +22,13 @@ _BEGINNINGS: Final = (
     (b"\xff\xd8\xff", "image/jpeg"),
     (b"GIF87a", "image/gif"),
     (b"GIF89a", "image/gif"),
+    (b"BM", "image/bmp"),
+    (b"II*\x00", "image/tiff"),
+    (b"MM\x00*", "image/tiff"),
+    (b"%PDF", "application/pdf"),
+    (b"<svg", "image/svg+xml"),
 )
+_BRANDS: Final = {b"avif": "image/avif", b"avis": "image/avif", b"mp42": "video/mp4"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,22 +58,41 @@ def image_of(part: Mapping[str, Any], field: str) -> ImagePart | LinkedImage:
 def _image(url: str, field: str) -> ImagePart | LinkedImage:
     match = _DATA_URL.fullmatch(url)
     if match is None:
-        if url[:8].lower() == "https://":
-            return LinkedImage(url)
+        link = url.strip()
+        if link[:8].lower() == "https://":
+            return LinkedImage(link)
         raise UnsupportedContent(f"{field} must be https:// or data:image/…;base64,…")
-    try:
-        start = b64decode(match[2], validate=True)[:12]
-    except (binascii.Error, ValueError):
-        raise UnsupportedContent(f"{field} holds no valid base64") from None
+    data, start = _base64(match[2], field)
     label = match[1].lower()
     media_type = _format_of(start) or _SAME_FORMAT.get(label, label)
     if media_type not in _TAKEN:
-        raise UnsupportedContent(f"{field} is {media_type}; taken are {', '.join(_TAKEN)}")
-    return ImagePart(media_type, match[2])
+        shown = media_type or "of no known type"
+        raise UnsupportedContent(f"{field} is {shown}; taken are {', '.join(_TAKEN)}")
+    return ImagePart(media_type, data)
+
+
+def _base64(data: str, field: str) -> tuple[str, bytes]:
+    """(the base64 as RFC 4648 has it, the first bytes in it). Raises UnsupportedContent.
+
+    OpenAI bears it in lines, in the alphabet for addresses, escaped, and without its padding.
+    """
+    try:
+        return data, b64decode(data, validate=True)[:12]
+    except (binascii.Error, ValueError):
+        pass
+    plain = unquote(data) if "%" in data else data
+    tidy = _UNTIDY.sub("", plain).translate(_URL_SAFE)
+    tidy += "=" * (-len(tidy) % 4)
+    try:
+        return tidy, b64decode(tidy, validate=True)[:12]
+    except (binascii.Error, ValueError):
+        raise UnsupportedContent(f"{field} holds no valid base64") from None
 
 
 def _format_of(start: bytes) -> str | None:
     """The format that the first bytes tell: providers look at them, and refuse a wrong label."""
     if start.startswith(b"RIFF") and start[8:] == b"WEBP":
         return "image/webp"
+    if start[4:8] == b"ftyp":
+        return _BRANDS.get(start[8:12], "image/heic")
     return next((kind for magic, kind in _BEGINNINGS if start.startswith(magic)), None)

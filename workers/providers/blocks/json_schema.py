@@ -42,7 +42,7 @@ def claude_schema(value: object, place: str) -> ClaudeSchema:
 
 
 def _translated(value: object, place: str, moved: set[str]) -> dict[str, Any]:
-    rest = dict(object_in(value, place))
+    rest = {} if value is True else dict(object_in(value, place))
     schema: dict[str, Any] = {}
     for name in _DEFINITIONS:
         if name in rest:
@@ -51,6 +51,9 @@ def _translated(value: object, place: str, moved: set[str]) -> dict[str, Any]:
     if "$ref" in rest:
         return {**schema, "$ref": rest["$ref"]}
     kind = rest.pop("type", None)
+    if rest.get("nullable") is True and isinstance(kind, str):  # OpenAPI's word for it
+        del rest["nullable"]
+        kind = [kind, "null"]
     if isinstance(kind, list):  # a choice of types is a choice of schemas
         variants = [{"type": "null"} if name == "null" else {**rest, "type": name} for name in kind]
         return {**schema, "anyOf": _all(variants, f"{place}.type", moved)}
@@ -82,7 +85,7 @@ def _add_fields_of_type(
         case "string" if str(rest.get("format")) in _FORMATS:
             schema["format"] = rest.pop("format")
         case "array":
-            if isinstance(rest.get("items"), Mapping):
+            if isinstance(rest.get("items"), Mapping) or rest.get("items") is True:
                 schema["items"] = _translated(rest.pop("items"), f"{place}.items", moved)
             if rest.get("minItems") in (0, 1):
                 schema["minItems"] = rest.pop("minItems")

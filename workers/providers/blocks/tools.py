@@ -69,7 +69,9 @@ def tools_of(applied: AppliedParameters) -> ToolSet:
     return ToolSet(tools, _choice(choice, applied))
 
 
-def _choice(value: object, applied: AppliedParameters) -> ToolChoice | None:
+def _choice(  # noqa: PLR0911 - a case a choice
+    value: object, applied: AppliedParameters
+) -> ToolChoice | None:
     match value:
         case None:
             return None
@@ -79,8 +81,10 @@ def _choice(value: object, applied: AppliedParameters) -> ToolChoice | None:
             return NoTool()
         case "required" | "any":
             return AnyTool()
-        case {"function": {"name": str(name)}}:
+        case {"function": {"name": str(name)}} | {"name": str(name)}:
             return NamedTool(name)
+        case {"type": "auto" | "none" | "required" | "any" as kind}:  # as other dialects write it
+            return _choice(kind, applied)
         case _:
             applied.warnings.append("tool_choice was dropped: not known in this dialect")
             return None

@@ -61,7 +61,17 @@ class ErrorRule:
 _TOO_LONG: Final = (
     r"context (length|window)|too many (input )?tokens|prompt is too long|input is too long"
     r"|too large for model|maximum allowed (input )?length"
-    r"|exceeds? the (maximum )?model.{0,80} length"
+    r"|exceeds? the (maximum )?model.{0,80} length|expected maxLength: [0-9]+, actual"
+    r"|must have (less|fewer) than [0-9]+ tokens"
+)
+_NEVER_FITS: Final = r"^request too large for|extra usage is required for long context"
+"""With 429: no wait makes room for it."""
+_RETIRED: Final = (
+    r"(has been|was|is) (retired|deprecated|decommissioned)|end of its life|invalid model name"
+)
+_FILTERED: Final = (
+    r"content (management|filtering) policy|content ?policy ?violation|response was filtered"
+    r"|violating our usage polic|(input|prompt|content) was flagged"
 )
 _OUTPUT_TOO_LONG: Final = r"tokens you requested exceeds|\b(output|completion) tokens\b"
 _SOMETHING_TOO_LONG: Final = (
@@ -82,6 +92,7 @@ RULES: Final = (
             "billing_not_active",
             "billing_error",
             "enforced_spend_limit_reached",
+            "budget_exceeded",
         },
     ),
     ErrorRule(QuotaExhausted, statuses={402}),
@@ -90,6 +101,8 @@ RULES: Final = (
         statuses={400, 403, 429},
         words=r"regain access on|credit balance is too low|spend(ing)? limit|monthly (quota|limit)",
     ),
+    ErrorRule(QuotaExhausted, codes={"ThrottlingException"}, words=r"\bper day\b"),
+    ErrorRule(RateLimited, codes={"ThrottlingException", "TooManyRequestsException"}),
     ErrorRule(
         BadCredentials, codes={"invalid_api_key", "authentication_error", "permission_error"}
     ),
@@ -105,9 +118,17 @@ RULES: Final = (
         },
     ),
     ErrorRule(
+        BadCredentials,
+        statuses={400},
+        words=r"\bapi key (is )?(not valid|invalid|expired|missing)|location is not supported",
+    ),
+    ErrorRule(
         UnknownModel,
         codes={
             "model_not_found",
+            "model_decommissioned",
+            "ModelDeprecated",
+            "OperationNotSupported",
             "invalid_model",
             "DeploymentNotFound",
             "unknown_model",
@@ -120,6 +141,7 @@ RULES: Final = (
         codes={"ValidationException"},
         words=r"model identifier is invalid|on-demand throughput isn",
     ),
+    ErrorRule(UnknownModel, statuses={400, 404, 410}, words=_RETIRED),
     # the caller must act
     ErrorRule(
         ContextTooLong,
@@ -129,10 +151,18 @@ RULES: Final = (
     ErrorRule(RequestRejected, statuses={400, 422}, words=_OUTPUT_TOO_LONG),
     ErrorRule(ContextTooLong, statuses={400, 422}, words=_SOMETHING_TOO_LONG),
     ErrorRule(ContextTooLong, statuses={413}),
+    ErrorRule(ContextTooLong, statuses={429}, words=_NEVER_FITS),
+    ErrorRule(ContextTooLong, statuses={500}, words=r"exceeds? the available context size"),
     ErrorRule(
-        ContentFiltered, codes={"content_filter", "content_policy_violation", "moderation_blocked"}
+        ContentFiltered,
+        codes={
+            "content_filter",
+            "content_policy_violation",
+            "moderation_blocked",
+            "ResponsibleAIPolicyViolation",
+        },
     ),
-    ErrorRule(ContentFiltered, statuses={400, 403}, words=r"content (management|filtering) policy"),
+    ErrorRule(ContentFiltered, statuses={400, 403}, words=_FILTERED),
     # the provider must act
     ErrorRule(RampTooFast, codes={"slow_down"}),
     ErrorRule(RampTooFast, statuses={429}, words=r"slow down|acceleration limit|ramp"),
@@ -147,15 +177,18 @@ RULES: Final = (
             "ModelNotReadyException",
         },
     ),
-    ErrorRule(Overloaded, statuses={429}, words=r"high demand|resource unavailable|overloaded"),
+    ErrorRule(
+        Overloaded,
+        statuses={429},
+        words=r"high demand|resource unavailable|overloaded|queue is full|capacity exceeded",
+    ),
+    ErrorRule(Overloaded, statuses={500}, words=r"\boverloaded\b"),
     ErrorRule(Overloaded, statuses={529, 503}),
     ErrorRule(
         RateLimited,
         codes={
             "rate_limit_exceeded",
             "rate_limit_error",
-            "ThrottlingException",
-            "TooManyRequestsException",
             "ServiceQuotaExceededException",
         },
     ),
@@ -229,7 +262,8 @@ def error_of_body(status: int, body: Mapping[str, Any], code: str = "") -> Error
     inner = _inner(body)
     exact = mapping_of(inner.get("details")).get("error_code")
     azure = mapping_of(inner.get("innererror")).get("code")
-    codes = _codes([exact, inner.get("code"), code, inner.get("type"), inner.get("__type"), azure])
+    names = (exact, inner.get("code"), code, inner.get("type"), inner.get("__type"), azure)
+    codes = _codes((*names, inner.get("status")))
     message = inner.get("message") or inner.get("Message") or inner.get("detail") or "no message"
     return ErrorReport(status, codes, str(message))
 

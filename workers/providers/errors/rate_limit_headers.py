@@ -18,6 +18,8 @@ from workers.providers.errors.retry_after import (
 )
 
 _UNTOLD: Final = RateLimits()
+_MILLISECONDS: Final = ("retry-after-ms", "x-ms-retry-after-ms")
+"""OpenAI's and Azure's."""
 
 _Names: TypeAlias = tuple[str, str, str]
 """The headers of a window's limit, of what remains of it, and of its reset."""
@@ -50,12 +52,15 @@ def rate_limits(headers: Mapping[str, str], now: datetime) -> RateLimits:
 
 
 def wait_hint(headers: Mapping[str, str], message: str, now: datetime) -> float | None:
-    """Seconds to wait, from `retry-after-ms`, `retry-after` or the message ("try again in 20s")."""
-    milliseconds = milliseconds_wait(headers.get("retry-after-ms", ""))
-    if milliseconds is not None:
-        return milliseconds
-    after = headers.get("retry-after")
-    return message_wait(message) if after is None else header_wait(after, now)
+    """Seconds to wait, from `retry-after-ms`, `retry-after` or the message ("try again in 20s").
+
+    What can't be read is as good as absent: the next of them counts.
+    """
+    for name in _MILLISECONDS:
+        if (milliseconds := milliseconds_wait(headers.get(name, ""))) is not None:
+            return milliseconds
+    after = header_wait(headers.get("retry-after", ""), now)
+    return message_wait(message) if after is None else after
 
 
 def _window(

@@ -28,18 +28,21 @@ _UNIT_S: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _IGNORE: Final = re.ASCII | re.IGNORECASE
 
 _NUMBER: Final = re.compile(_AMOUNT)
+_NUMBERS: Final = re.compile(rf"{_AMOUNT}(?:, ?{_AMOUNT}){{1,8}}")
 _WHOLE_DURATION: Final = re.compile(_DURATION, _IGNORE)
 _PART: Final = re.compile(rf"({_AMOUNT}) ?(ms|milli|[smhd])", _IGNORE)
 _IN_TEXT: Final = re.compile(
-    rf"(?:try again in|retry after|retry in) {{1,4}}({_DURATION})", _IGNORE
+    rf"(?:(?:again|retry|available) (?:in|after)|please wait) {{1,4}}({_DURATION})", _IGNORE
 )
 
 _CLOCK: Final = "[0-9]{2}:[0-9]{2}:[0-9]{2}"
 _DAY: Final = "(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
 _LONG_DAY: Final = "(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day"
 _MONTH: Final = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
+_ZONE: Final = "(?:GMT|UTC|[+-][0-9]{4})"
+"""RFC 9110 knows GMT only; mail's dates, which some servers send, have the others."""
 _HTTP_DATE: Final = re.compile(
-    rf"{_DAY}, [0-9]{{2}} {_MONTH} [0-9]{{4}} {_CLOCK} GMT"
+    rf"{_DAY}, [0-9]{{1,2}} {_MONTH} [0-9]{{4}} {_CLOCK} {_ZONE}"
     rf"|{_LONG_DAY}, [0-9]{{2}}-{_MONTH}-[0-9]{{2}} {_CLOCK} GMT"
     rf"|{_DAY} {_MONTH} [0-9 ][0-9] {_CLOCK} [0-9]{{4}}"
 )
@@ -56,6 +59,9 @@ def header_wait(text: str, now: datetime, longest_s: float = LONGEST_WAIT_S) -> 
         return _clamped(_from_now(float(text), now), longest_s)
     if _WHOLE_DURATION.fullmatch(text):
         return _clamped(_length(text), longest_s)
+    if _NUMBERS.fullmatch(text):  # several headers of the name, joined by a proxy: all are heeded
+        numbers = map(float, text.split(","))
+        return _clamped(max(_from_now(number, now) for number in numbers), longest_s)
     at = _moment(text)
     return None if at is None else seconds_until(at, now, longest_s)
 
@@ -101,7 +107,8 @@ def _length(duration: str) -> float:
 def _moment(text: str) -> datetime | None:
     try:
         if _HTTP_DATE.fullmatch(text):
-            return parsedate_to_datetime(text)
+            # a leap second, which RFC 9110 allows and Python has no word for
+            return parsedate_to_datetime(text.replace(":60 ", ":59 "))
         return datetime.fromisoformat(text) if _RFC_3339.fullmatch(text) else None
     except (ValueError, OverflowError):
         return None

@@ -16,8 +16,8 @@ _Message: TypeAlias = Mapping[str, Any]
 
 _OURS: Final = {"thinking_blocks", "reasoning_content"}
 """Fields of other providers' answers that say nothing to this one."""
-_EMPTY_HANDED: Final = _OURS | {"refusal", "annotations", "audio", "function_call"}
-"""Fields of an answer sent back as it came that are mostly empty, or told in another field too."""
+_SAID_ELSEWHERE: Final = _OURS | {"refusal", "annotations"}
+"""Fields of an answer sent back as it came whose loss needs no warning."""
 _CALL_FIELDS: Final = {"id", "type", "function", "custom"}
 """Fields of a tool call; others, such as signatures, are for the provider that made it."""
 _MISTRAL_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -57,7 +57,7 @@ def mistral_messages(messages: Sequence[_Message]) -> WireMessages:
         wire_message = {name: message[name] for name in fields if name in message}
         if not wire_message.get("content") and message.get("refusal"):
             wire_message["content"] = message["refusal"]
-        names = message.keys() - {*fields, *_EMPTY_HANDED}
+        names = message.keys() - {*fields, *_SAID_ELSEWHERE}
         dropped |= dict.fromkeys(sorted(name for name in names if message[name]))
         wire.append(_plain_parts(_with_ids(wire_message, ids)))
     if wire and wire[-1]["role"] == "assistant" and not wire[-1].get("tool_calls"):

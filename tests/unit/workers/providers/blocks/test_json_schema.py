@@ -82,7 +82,7 @@ def test_what_became_words_is_told() -> None:
     ("schema", "place"),
     [
         ([], "schema must be an object"),
-        ({"type": "object", "properties": {"a": True}}, "schema.properties.a must be an object"),
+        ({"type": "object", "properties": {"a": False}}, "schema.properties.a must be an object"),
         ({"anyOf": [7]}, r"schema.anyOf\[0\] must be an object"),
         ({"type": {}}, "schema.type must be"),
     ],

@@ -30,6 +30,9 @@ from workers.providers.errors.classification import (
 )
 from workers.providers.errors.retry_after import LONGEST_WAIT_S
 
+THROTTLED = {"x-amzn-errortype": "ThrottlingException"}
+LONG_CONTEXT = "Extra usage is required for long context requests."
+LLAMA = "the request exceeds the available context size. try increasing it"
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
@@ -111,6 +114,49 @@ def anthropic(kind: str, message: str = "", **more: object) -> Any:  # noqa: ANN
             ContextTooLong,
         ),
         (404, {"error": "model 'x' not found"}, {}, UnknownModel),
+        # the same words, another meaning
+        (400, {"message": "Too many tokens, please wait"}, THROTTLED, RateLimited),
+        (429, {"message": "Too many tokens per day, please wait"}, THROTTLED, QuotaExhausted),
+        (429, openai("rate_limit_exceeded", "Request too large for gpt-4o"), {}, ContextTooLong),
+        (429, anthropic("rate_limit_error", LONG_CONTEXT), {}, ContextTooLong),
+        (429, {"message": "The request queue is full.", "code": 429}, {}, Overloaded),
+        (429, {"message": "Service tier capacity exceeded", "code": "3505"}, {}, Overloaded),
+        (500, openai("500", "AnthropicException - Overloaded"), {}, Overloaded),
+        (
+            422,
+            {"error": "`inputs` must have less than 1024 tokens. Given: 2000"},
+            {},
+            ContextTooLong,
+        ),
+        (500, {"error": {"message": LLAMA, "type": "server_error"}}, {}, ContextTooLong),
+        (400, {"message": "Malformed: expected maxLength: 8000, actual: 9000"}, {}, ContextTooLong),
+        (400, [{"error": {"message": "API key not valid.", "code": 400}}], {}, BadCredentials),
+        (400, [{"error": {"message": "API key expired.", "code": 400}}], {}, BadCredentials),
+        (400, {"error": {"message": "User location is not supported"}}, {}, BadCredentials),
+        (
+            400,
+            {"error": {"innererror": {"code": "ResponsibleAIPolicyViolation"}}},
+            {},
+            ContentFiltered,
+        ),
+        (400, openai("400", "litellm.ContentPolicyViolationError: x"), {}, ContentFiltered),
+        (403, openai("403", "Your input was flagged"), {}, ContentFiltered),
+        (
+            400,
+            openai("invalid_prompt", "potentially violating our usage policy"),
+            {},
+            ContentFiltered,
+        ),
+        (410, openai("ModelDeprecated"), {}, UnknownModel),
+        (400, openai("model_decommissioned"), {}, UnknownModel),
+        (400, openai("400", "Invalid model name passed in model=x"), {}, UnknownModel),
+        (400, openai("400", "Budget has been exceeded!", "budget_exceeded"), {}, QuotaExhausted),
+        (
+            400,
+            anthropic("invalid_request_error", "image exceeds 5 MB maximum"),
+            {},
+            RequestRejected,
+        ),
         # nothing readable
         (502, None, {}, ServerError),
         (429, None, {}, RateLimited),
