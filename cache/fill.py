@@ -2,6 +2,7 @@
 
 import logging
 
+from cache.identity.subject import subject_tags
 from cache.identity.terms import LookupTerms
 from cache.results.kept_answer import new_entry, refuse_to_keep
 from cache.results.lookup_result import HitSample, Miss, Refresh, ShadowCheck
@@ -68,7 +69,7 @@ class CacheFill:
             ttl_ms=life_ms + int(terms.policy.stale_s * 1000),
             quota_bytes=int(terms.policy.quota_mb * 1_000_000),
             max_bytes=terms.policy.max_answer_bytes,
-            tags=terms.tags,
+            tags=(*terms.tags, *subject_tags(terms.request_id, terms.user)),
         )
         is_stored = isinstance(result, Stored)
         if is_stored and miss.indexed is not None and self._semantic is not None:

@@ -61,11 +61,9 @@ class CacheInvalidations:
         return await self._delete(tenant, [hit.entry])
 
     async def _report(self, tenant: str, hit: ServedHit) -> None:
-        group, _, label = hit.label.rpartition("|")
-        step, _, language = label.partition(".")
-        cell = PromiseCell(cast("CacheStep", step), language)
-        limit = self._settings.policy(tenant, group.removeprefix("tier:")).max_wrong_hits
-        observed = ObservedHit(tenant, group, cell, hit.entry, hit.score)
+        cell = PromiseCell(cast("CacheStep", hit.step), hit.language)
+        limit = self._settings.policy(tenant, hit.group.removeprefix("tier:")).max_wrong_hits
+        observed = ObservedHit(tenant, hit.group, cell, hit.entry, hit.score)
         await self._records.report(observed, rules_of(cell, limit, self._error))
 
     async def _delete_tag(self, tenant: str, tag: str) -> int:

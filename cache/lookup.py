@@ -28,7 +28,7 @@ from cache.identity.cacheable import (
 from cache.identity.key import NotCacheable
 from cache.identity.terms import LookupTerms, lookup_terms
 from cache.invalidation import CacheInvalidations
-from cache.promise.group_bounds import cell_of, decode_bounds, rules_of
+from cache.promise.group_bounds import cell_of, decode_bounds, status_of
 from cache.promise.observations import sample_chance
 from cache.promise_records import PromiseRecords
 from cache.results.kept_answer import (
@@ -56,7 +56,7 @@ from cache.semantic.vector_index import VectorIndex
 from cache.shadow_checks import AnswerComparison, AnswerSimilarity, ShadowChecks
 from cache.storage.batched_reads import BatchedReads, Unavailable
 from cache.storage.entry import CacheEntry
-from cache.storage.hit_accounting import HitAccounting, hit_label
+from cache.storage.hit_accounting import HitAccounting
 from cache.storage.single_flight import (
     FIRST_WAIT_S,
     LONGEST_FOLLOWER_WAIT_S,
@@ -265,8 +265,7 @@ class CacheLookup:
         if unfit is not None:
             return _NoHit(unfit)
         cell, share = source.cell, terms.policy.shadow_share
-        rules = rules_of(cell, terms.policy.max_wrong_hits, self._checks.error)
-        status = decode_bounds(read.bounds).of(cell).status(rules)
+        status = status_of(read.bounds, cell, terms.policy.max_wrong_hits, self._checks.error)
         can_tell = self._checks.can_tell and not terms.policy.allow_sampling
         is_sampled = can_tell and random.random() < sample_chance(share, status)
         if status == "closed":
@@ -289,8 +288,9 @@ class CacheLookup:
         return source.entry.exact not in nevers
 
     def _count(self, terms: LookupTerms, source: HitSource) -> None:
-        question, label = terms.question, hit_label(terms.group, source.cell.label)
-        hit = ServedHit(terms.request_id, source.name, question.exact, label, source.score)
+        question, (step, language) = terms.question, source.cell
+        asked = terms.request_id, source.name, question.exact
+        hit = ServedHit(*asked, terms.group, step, language, source.score)
         self._hit_accounting.count_hit(question.tenant, hit, source.entry.cost_micro_usd)
 
     async def _refresh(self, terms: LookupTerms, version: str, span: OpenSpan) -> Refresh | None:

@@ -11,8 +11,7 @@ from redis.asyncio import Redis
 from cache.promise.error_bound import BoundRules, ErrorBound
 from cache.promise.group_bounds import PromiseCell, decode_bounds, encode_bounds
 from cache.promise.observations import Observation, decode_record, encode_record
-from cache.storage.hit_accounting import hit_label
-from cache.storage.store import EntryStore
+from cache.storage.store import EntryStore, hit_label
 from runtime.redis.errors import REDIS_UNAVAILABLE
 from runtime.redis.lua_files import lua
 
@@ -72,7 +71,7 @@ class PromiseRecords:
 
     async def _hits(self, hit: ObservedHit) -> int:
         """How often the step served such questions."""
-        key, label = self._store.key(hit.tenant, "hits"), hit_label(hit.group, hit.cell.label)
+        key, label = self._store.key(hit.tenant, "hits"), hit_label(hit.group, *hit.cell)
         try:
             return int(cast("bytes | None", await self._redis.hget(key, label)) or 0)
         except REDIS_UNAVAILABLE:

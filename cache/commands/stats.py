@@ -17,7 +17,6 @@ from cache.promise.group_bounds import NO_LANGUAGE, PromiseCell, decode_bounds, 
 from cache.semantic.recogniser_file import load_recogniser
 from cache.shadow_checks import MEASURED_ERROR
 from cache.storage.batched_reads import BatchedReads
-from cache.storage.hit_accounting import hit_label
 from cache.storage.store import EntryStore
 from observability.terminal import cell as shown
 from observability.terminal import plain
@@ -140,7 +139,7 @@ def _steps(
     bounds: Mapping[str, Mapping[str, ErrorBound]],
 ) -> Iterator[StepStats]:
     """Of what had a hit or was compared."""
-    observed = {hit_label(group, label) for group, cells in bounds.items() for label in cells}
+    observed = {f"{group}|{label}" for group, cells in bounds.items() for label in cells}
     for name in sorted(observed | set(counts)):
         group, _, label = name.rpartition("|")
         step, _, language = label.partition(".")

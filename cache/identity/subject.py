@@ -16,5 +16,11 @@ def request_tag(request_id: str) -> str:
     return f"request:{_digest(request_id)}"
 
 
+def subject_tags(request_id: str, user: str | None) -> tuple[str, ...]:
+    """By which an answer is deleted that this request bought for this user."""
+    tag = request_tag(request_id)
+    return (tag,) if user is None else (tag, user_tag(user))
+
+
 def _digest(text: str) -> str:
     return blake2b(text.encode(errors="surrogatepass"), digest_size=16).hexdigest()

@@ -9,8 +9,7 @@ from typing import TypeAlias
 from cache.identity.answer_limits import NO_LIMITS, AnswerLimits, limits_of
 from cache.identity.cacheable import refuse_request
 from cache.identity.key import NotCacheable, Question, model_class, question_of
-from cache.identity.subject import request_tag, user_tag
-from producers.contract import CacheSubject, Request, Route
+from producers.contract import CacheSubject, ChatBody, Request, Route
 from runtime.config.sections.cache import CachePolicy, CacheSettings
 
 
@@ -47,6 +46,8 @@ class LookupTerms:
     limits: AnswerLimits = NO_LIMITS
     """What the body allows of an answer."""
     request_id: str = ""
+    user: str | None = None
+    """The body's `user`: whose data an answer may hold."""
     tier: str | None = None
     """The tier that is to answer; None: whichever does."""
 
@@ -77,7 +78,7 @@ def lookup_terms(
         now_ms=now_ms,
         ttl_s=min(control.ttl_s or policy.ttl_s, policy.ttl_s),
         min_confidence=control.min_confidence or 0.0,
-        tags=(*control.tags, *scope, model, *_subjects(request)),
+        tags=(*control.tags, *scope, model),
         group=f"scope:{control.scope}" if control.scope else model,
         may_read=control.mode != "no-cache",
         may_store=control.mode != "no-store",
@@ -86,12 +87,11 @@ def lookup_terms(
         may_wait=control.mode == "default" and policy.single_flight,
         limits=limits_of(request.body),
         request_id=request.id,
+        user=_user_of(request.body),
         tier=route.tier,
     )
 
 
-def _subjects(request: Request) -> tuple[str, ...]:
-    """Who, and which request, an answer is kept of: to delete it by."""
-    user = (request.body.model_extra or {}).get("user")
-    tag = request_tag(request.id)
-    return (tag, user_tag(user)) if isinstance(user, str) and user else (tag,)
+def _user_of(body: ChatBody) -> str | None:
+    user = (body.model_extra or {}).get("user")
+    return user if isinstance(user, str) and user else None

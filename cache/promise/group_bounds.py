@@ -11,7 +11,13 @@ from typing import Final, NamedTuple
 
 from pydantic_core import from_json, to_json
 
-from cache.promise.error_bound import MAX_LEVEL, BoundRules, ComparisonError, ErrorBound
+from cache.promise.error_bound import (
+    MAX_LEVEL,
+    BoundRules,
+    BoundStatus,
+    ComparisonError,
+    ErrorBound,
+)
 from runtime.config.sections.cache import CacheStep
 
 NO_LANGUAGE: Final = "-"
@@ -70,6 +76,15 @@ def encode_bounds(bounds: GroupBounds) -> str:
 def decode_bounds(value: bytes | None) -> GroupBounds:
     """None when there are none, or they are damaged: then nothing was observed."""
     return NO_BOUNDS if not value else _decoded(value)
+
+
+def status_of(
+    value: bytes | None, cell: PromiseCell, limit: float, error: ComparisonError
+) -> BoundStatus:
+    """What a group's value in Redis says of one cell."""
+    if value is None:
+        return "unproven"
+    return decode_bounds(value).of(cell).status(rules_of(cell, limit, error))
 
 
 @lru_cache(maxsize=1024)

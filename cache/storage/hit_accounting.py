@@ -6,16 +6,11 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 
-from cache.storage.store import EntryStore, ServedHit
+from cache.storage.store import EntryStore, ServedHit, hit_label
 
 FLUSH_EVERY_S: Final = 1.0
 MAX_NOTES: Final = 20_000
 """Served hits that wait to be written: what comes beyond them in one second isn't noted."""
-
-
-def hit_label(group: str, cell: str) -> str:
-    """What hits are counted by: the group whose promise it is, and its step and language."""
-    return f"{group}|{cell}"
 
 
 @dataclass(slots=True)
@@ -23,7 +18,8 @@ class _Unwritten:
     """Of one tenant, since the last time."""
 
     saved: dict[str, float] = field(default_factory=lambda: defaultdict(float))
-    counts: Counter[str] = field(default_factory=Counter)
+    counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    """By group, step and language."""
     notes: list[ServedHit] = field(default_factory=list)
 
 
@@ -39,7 +35,7 @@ class HitAccounting:
         """An entry was served. saved: micro-dollars."""
         unwritten = self._tenants[tenant]
         unwritten.saved[hit.entry] += float(saved or 0)
-        unwritten.counts[hit.label] += 1
+        unwritten.counts[hit.group, hit.step, hit.language] += 1
         if len(unwritten.notes) < MAX_NOTES:
             unwritten.notes.append(hit)
         if self._flushing is None or self._flushing.done():
@@ -57,7 +53,8 @@ class HitAccounting:
         tenants, self._tenants = self._tenants, defaultdict(_Unwritten)
         for tenant, unwritten in tenants.items():
             await self._store.add_savings(tenant, unwritten.saved)
-            await self._store.note_hits(tenant, unwritten.counts, unwritten.notes)
+            counts = {hit_label(*cell): number for cell, number in unwritten.counts.items()}
+            await self._store.note_hits(tenant, counts, unwritten.notes)
 
     async def _flush_later(self) -> None:
         await asyncio.sleep(FLUSH_EVERY_S)

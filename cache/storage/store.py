@@ -8,7 +8,7 @@ invalidation).
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, NamedTuple
 
@@ -72,9 +72,16 @@ class ServedHit(NamedTuple):
     entry: str
     question: str
     """The digest of the very words that were asked."""
-    label: str
-    """As `hit_label` makes it."""
+    group: str
+    """Of requests, whose promise it is."""
+    step: str
+    language: str
     score: float
+
+
+def hit_label(group: str, step: str, language: str) -> str:
+    """What hits are counted by: the group whose promise it is, and its step and language."""
+    return f"{group}|{step}.{language}"
 
 
 class EntryStore:
@@ -102,7 +109,7 @@ class EntryStore:
         )
         if isinstance(values, Unavailable):
             return values
-        return replace(decode_read(values[0], values[1]), bounds=values[2])
+        return decode_read(values[0], values[1], values[2])
 
     async def write(  # noqa: PLR0913 - one record, spelled out
         self,
@@ -152,13 +159,15 @@ class EntryStore:
             return  # it costs a little precision of the eviction
 
     async def note_hits(
-        self, tenant: str, counts: Mapping[str, int], notes: Iterable[Sequence[str | float]]
+        self, tenant: str, counts: Mapping[str, int], notes: Iterable[ServedHit]
     ) -> None:
-        """Counts hits by label; notes whom they served: request, entry, question, label, score."""
+        """Counts hits by their labels; notes whom they served."""
         keys = [self.key(tenant, "hits"), self.key(tenant, "served")]
         args: list[str | float] = [HITS_LIFE_S, MAX_LABELS, MAX_SERVED, SERVED_LIFE_S, len(counts)]
         args += [part for item in counts.items() for part in item]
-        args += [part for note in notes for part in note]
+        for note in notes:
+            label = hit_label(note.group, note.step, note.language)
+            args += (note.request, note.entry, note.question, label, note.score)
         try:
             async with asyncio.timeout(WRITE_BUDGET_S):
                 await self._note_hits(keys=keys, args=args)
@@ -242,7 +251,9 @@ def served_hit(fields: Mapping[bytes, bytes]) -> ServedHit:
     request, entry, question, label, score = (
         fields[name].decode() for name in (b"request", b"entry", b"question", b"label", b"score")
     )
-    return ServedHit(request, entry, question, label, float(score))
+    group, _, cell = label.rpartition("|")
+    step, _, language = cell.partition(".")
+    return ServedHit(request, entry, question, group, step, language, float(score))
 
 
 def never_of(value: bytes | None) -> frozenset[str]:
@@ -250,9 +261,12 @@ def never_of(value: bytes | None) -> frozenset[str]:
     return frozenset((value or b"").decode().split())
 
 
-def decode_read(version: bytes | None, value: bytes | None) -> StoreRead:
-    """What the values of the keys `age` and `e:<entry>` mean together."""
+def decode_read(
+    version: bytes | None, value: bytes | None, bounds: bytes | None = None
+) -> StoreRead:
+    """What the values of the keys `age`, `e:<entry>` and `bounds:<group>` mean together."""
     current = FIRST_VERSION if version is None else version.decode()
     entry = None if value is None else decode_entry(value)
-    read = StoreRead(current, entry)
-    return read if entry is None or entry.epoch == read.epoch else StoreRead(current, None)
+    if entry is not None and entry.epoch != current.partition(".")[0]:
+        entry = None
+    return StoreRead(current, entry, bounds)

@@ -120,7 +120,7 @@ async def test_an_answer_that_is_not_whole_proves_nothing(
 
 async def test_no_hit_is_sampled_where_the_share_is_nothing_or_answers_vary(redis: Redis) -> None:
     for changes in ({"shadow_share": 0}, {"shadow_share": 1, "allow_sampling": True}):
-        settings = CacheSettings.model_validate({"defaults": changes})
+        settings = CacheSettings.model_validate({"budget_ms": 2000, "defaults": changes})
         lookup = CacheLookup(settings, redis, answers=SameWords())
         if isinstance(missed := await lookup.find(request(ASKED), ROUTE, NOW), Miss):
             await lookup.store_answer(missed, done())
