@@ -10,6 +10,7 @@ from gateway.answers.dialect import AnswerContext, HttpDialect
 from gateway.connections.connection import ClientGone, Connection
 from gateway.demands.prefer import read_preference
 from gateway.endpoints.dependencies import GatewayDependencies
+from gateway.endpoints.genai_metrics import report_genai
 from gateway.endpoints.response_writing import Response, send_error
 from gateway.endpoints.stored_request import answer_later, asked_tier
 from gateway.errors.api_error import ApiError, wrong_method
@@ -152,6 +153,7 @@ class CompletionEndpoint:
 
     async def _release(self, admission: Admission, exchange: Exchange) -> None:
         final = exchange.final
+        report_genai(self._gateway.metrics, exchange)
         used = None
         if isinstance(final, Done):
             used = final.usage.input_total + final.usage.output

@@ -1,7 +1,7 @@
 """Endpoint dependencies: the parts of the process that every endpoint shares."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from gateway.access.api_keys import Caller, identify, presented_key
@@ -15,6 +15,7 @@ from gateway.queues.queue_watch import QueueWatch
 from gateway.shared_limits.fleet_limits import FleetLimits
 from gateway.stored_requests.store import StoredRequests
 from gateway.stored_responses.store import ResponseStore
+from observability.metrics.registry import MetricsRegistry
 from observability.tracing.tracer import Tracer
 from runtime.config.catalog import Catalog
 from runtime.config.sections.gateway import KeyScope
@@ -40,6 +41,7 @@ class GatewayDependencies:
     """The tenant of callers without a key; None refuses them."""
     tokens: TokenVerifier | None = None
     """Of signed tokens in the place of keys; None: there is no section `identity.tokens`."""
+    metrics: MetricsRegistry = field(default_factory=MetricsRegistry)
 
     async def identify(self, connection: Connection, scope: KeyScope | None) -> Caller | ApiError:
         """Who asks: by a key of ours, else by a signed token. scope: what a key must open."""

@@ -8,6 +8,7 @@ process; one with a key goes on and is recorded.
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
@@ -68,6 +69,10 @@ class Exchange:
         self.submission = submission
         self.parts: list[ReplyPart] = []
         self.readers: set[Reader] = set()
+        self.begun_s = time.monotonic()
+        self.first_s: float | None = None
+        """Of the first chunk, on the monotonic clock as the others."""
+        self.ended_s: float | None = None
         self.attempt = submission.attempt()
 
     @property
@@ -83,6 +88,10 @@ class Exchange:
     def put(self, part: ReplyPart) -> None:
         """One more part, for every reader."""
         self.parts.append(part)
+        if not isinstance(part, Chunk):
+            self.ended_s = time.monotonic()
+        elif self.first_s is None:
+            self.first_s = time.monotonic()
         for reader in self.readers:
             reader.wake()
 

@@ -89,6 +89,7 @@ async def serve_gateway(
             RedisResponseStore(link.redis, lambda: config().gateway.responses_keep_s),
             anonymous,
             verifier,
+            process.metrics,
         )
         app = gateway_application(gateway, process.metrics)
         await _serve(process, app, (host, port), stop, limits)

@@ -56,6 +56,9 @@ HistogramName: TypeAlias = Literal[
     "switchgear_route_seconds",
     "switchgear_cache_lookup_seconds",
     "switchgear_gateway_request_seconds",
+    "gen_ai_client_operation_duration_seconds",
+    "gen_ai_client_operation_time_to_first_chunk_seconds",
+    "gen_ai_client_token_usage",
 ]
 
 BREAKER_STATES: Final = {"closed": 0, "half_open": 1, "open": 2}
@@ -194,7 +197,20 @@ GAUGES: Final[dict[GaugeName, Spec]] = {
     ),
 }
 
+_GENAI: Final = ("gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_response_model")
+_TOKENS: Final = tuple(float(4**power) for power in range(14))
+"""As OpenTelemetry's GenAI conventions want them."""
+
 HISTOGRAMS: Final[dict[HistogramName, HistogramSpec]] = {
+    "gen_ai_client_operation_duration_seconds": HistogramSpec(
+        "A request at the gateway, by the GenAI conventions.", (*_GENAI, "error_type"), _LONG
+    ),
+    "gen_ai_client_operation_time_to_first_chunk_seconds": HistogramSpec(
+        "To the first chunk of a stream at the gateway.", _GENAI, _LONG
+    ),
+    "gen_ai_client_token_usage": HistogramSpec(
+        "Tokens of a request at the gateway.", (*_GENAI, "gen_ai_token_type"), _TOKENS
+    ),
     "switchgear_request_seconds": HistogramSpec(
         "From submission to the final reply.", ("tier", "outcome"), _LONG
     ),

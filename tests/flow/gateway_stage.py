@@ -122,6 +122,7 @@ async def door(
             opened.responses,
             anonymous,
             tokens,
+            stage.metrics,
         )
         app: Any = gateway_application(gateway, stage.metrics)
         opened.paths = [route.path for route in gateway_routes(gateway)]

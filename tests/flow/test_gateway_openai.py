@@ -373,3 +373,22 @@ async def until(condition: Callable[[], object]) -> None:
 
 
 REQUESTS = "switchgear_gateway_requests_total"
+
+
+async def test_metrics_by_the_genai_conventions() -> None:
+    async with door({"eco-a": streams("4", "2")}) as opened, client_of(opened) as client:
+        async for _ in await client.chat.completions.create(
+            model="economy", messages=ASKED, stream=True
+        ):
+            pass
+        value = opened.stage.metrics.value
+        labels = {
+            "gen_ai_operation_name": "chat",
+            "gen_ai_provider_name": "a",
+            "gen_ai_response_model": "small",
+        }
+        duration, usage = "gen_ai_client_operation_duration_seconds", "gen_ai_client_token_usage"
+        await until(lambda: value(f"{duration}_count", **labels, error_type="") == 1)
+        first = "gen_ai_client_operation_time_to_first_chunk_seconds"
+        assert value(f"{first}_count", **labels) == 1
+        assert value(f"{usage}_sum", **labels, gen_ai_token_type="output") == 10
