@@ -47,10 +47,11 @@ def read_answer(data: bytes) -> None:
     for dialect in _DIALECTS:
         try:
             answer = dialect.decode_answer(data)
+            if isinstance(answer, Answer):
+                whole_deltas(answer.body)
         except (*MALFORMED, RecursionError):
             continue
         if isinstance(answer, Answer):
-            whole_deltas(answer.body)
             plausible(answer.usage, 100_000)
             estimated_usage(_BODY, answer.body)
 
