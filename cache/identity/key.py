@@ -127,7 +127,9 @@ def _parameters(body: ChatBody) -> dict[str, Any]:
     return {
         name: value
         for name, value in named.items()
-        if value is not None and name not in _NO_PART_IN_ANSWER
+        if value is not None
+        and name not in _NO_PART_IN_ANSWER
+        and not (name == "anthropic" and not value.get("alters"))
     }
 
 

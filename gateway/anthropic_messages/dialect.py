@@ -1,6 +1,7 @@
 """Anthropic dialect: the Messages interface as the gateway serves it."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from pydantic_core import to_json
@@ -14,14 +15,17 @@ from gateway.errors.api_error import ApiError, DialectError
 from producers.contract import Done
 
 
+@dataclass(frozen=True, slots=True)
 class AnthropicMessages:
     """Messages."""
 
+    betas: str | None = None
+    """The caller's `anthropic-beta` header."""
     name: Final[Scope] = "messages"
 
     def read(self, body: Mapping[str, Any]) -> DialectCall | ApiError:
         """The call in a body."""
-        return read_messages_request(body)
+        return read_messages_request(body, betas=self.betas)
 
     def answer(self, context: AnswerContext, done: Done) -> bytes:
         """The message."""

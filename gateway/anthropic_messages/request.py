@@ -11,6 +11,12 @@ from gateway.answers.unreadable import (
     text_at,
 )
 from gateway.anthropic_messages.conversation import chat_messages
+from gateway.anthropic_messages.native import (
+    NativeParts,
+    both_fit,
+    native_parts,
+    without_native,
+)
 from gateway.anthropic_messages.token_estimate import estimated_tokens
 from gateway.errors.api_error import ApiError
 
@@ -21,8 +27,6 @@ _SHAPED: Final = frozenset(
         *("thinking", "output_config"),
     }
 )
-_REFUSED: Final = frozenset({"mcp_servers", "container"})
-"""What would change the answer without the caller's noticing that it is missing."""
 _EFFORTS: Final = ("low", "medium", "high")
 _LOW_BUDGET: Final = 4_096
 _MEDIUM_BUDGET: Final = 16_384
@@ -30,25 +34,23 @@ _MEDIUM_BUDGET: Final = 16_384
 
 
 def read_messages_request(
-    body: Mapping[str, Any], *, counting: bool = False
+    body: Mapping[str, Any], *, counting: bool = False, betas: str | None = None
 ) -> DialectCall | ApiError:
     """The call. counting: only its tokens are asked for, so nothing needs to be generated."""
     try:
-        return _read(body, counting=counting)
+        return _read(body, counting=counting, betas=betas)
     except UnreadableRequest as problem:
         return ApiError("invalid_request", "invalid_request", str(problem), problem.param)
 
 
-def _read(body: Mapping[str, Any], *, counting: bool) -> DialectCall:
-    for name in _REFUSED & body.keys():
-        raise UnreadableRequest(name, "isn't served here")
+def _read(body: Mapping[str, Any], *, counting: bool, betas: str | None) -> DialectCall:
     if not counting and body.get("max_tokens") is None:
         raise UnreadableRequest("max_tokens", "is required")
     model = text_at(body.get("model"), "model")
     if not isinstance(body.get("stream") or False, bool):
         raise UnreadableRequest("stream", "must be true or false")
     given = {name: value for name, value in body.items() if value is not None}
-    dropped = sorted(given.keys() - _SHAPED - set(_SAME))
+    whole, body = given, without_native(body)
     chat: dict[str, Any] = {name: given[name] for name in _SAME if name in given}
     chat |= {"messages": chat_messages(body), **_tools(body), **_thinking(body)}
     if stops := list_at(body.get("stop_sequences"), "stop_sequences"):
@@ -56,15 +58,30 @@ def _read(body: Mapping[str, Any], *, counting: bool) -> DialectCall:
     user = object_at(body.get("metadata") or {}, "metadata").get("user_id")
     if user is not None:
         chat["user"] = text_at(user, "metadata.user_id")
+    native, warnings = _carried(whole, chat, betas)
     return DialectCall(
         body=chat,
         model=model,
         stream=bool(body.get("stream")),
         # a thought's signature is known at the end, and has to stand before the text
-        buffered=_thinks(body),
+        buffered=_thinks(body) or (native is not None and native.alters),
         input_tokens=estimated_tokens(body),
-        warnings=tuple(f"{name[:60]} was dropped: not known here" for name in dropped),
+        warnings=warnings,
     )
+
+
+def _carried(
+    whole: Mapping[str, Any], chat: dict[str, Any], betas: str | None
+) -> tuple[NativeParts | None, tuple[str, ...]]:
+    """What is put beside the chat for deployments of Anthropic's interface, and the warnings."""
+    unknown = {name: v for name, v in whole.items() if name not in _SHAPED and name not in _SAME}
+    native = native_parts(whole, unknown, betas)
+    if native is None:
+        return None, ()
+    if not native.alters and not both_fit(chat, native):
+        return None, ("cache_control was dropped: the request is too large to carry it",)
+    chat["anthropic"] = native.fields
+    return native, ()
 
 
 def _thinks(body: Mapping[str, Any]) -> bool:

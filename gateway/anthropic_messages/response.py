@@ -25,7 +25,7 @@ def message_of(context: AnswerContext, done: Done) -> dict[str, Any]:
         "model": done.route.model or context.call.model,
         "content": list(content_blocks(answer_message(done.body))),
         "stop_reason": stop_reason(done),
-        "stop_sequence": None,
+        "stop_sequence": stop_sequence(done),
         "usage": message_usage(done),
         "switchgear": outcome_of(done, context.call.warnings),
     }
@@ -37,7 +37,13 @@ def message_id(context: AnswerContext) -> str:
 
 
 def content_blocks(message: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Thoughts that are signed, then the text, then the tools. A signature is never made up."""
+    """Thoughts that are signed, then the text, then the tools. A signature is never made up.
+
+    The model's own blocks, where OpenAI's shape would have lost something of them.
+    """
+    if message.get("anthropic"):
+        yield from message["anthropic"]["content"]
+        return
     for thought in message.get("thinking_blocks") or ():
         if thought.get("type") == "redacted_thinking":
             yield {"type": "redacted_thinking", "data": thought.get("data") or ""}
@@ -61,10 +67,20 @@ def stop_reason(done: Done) -> str:
     """Why the answer ends."""
     choices: Sequence[Mapping[str, Any]] = done.body.get("choices") or ({},)
     message = choices[0].get("message") or {}
+    native = message.get("anthropic") or {}
+    if native.get("stop_reason"):
+        return str(native["stop_reason"])
     if message.get("refusal"):
         return "refusal"
     reason = _REASONS.get(choices[0].get("finish_reason") or "stop", "end_turn")
     return "tool_use" if message.get("tool_calls") and reason == "end_turn" else reason
+
+
+def stop_sequence(done: Done) -> str | None:
+    """The sequence that ended the answer, where the model says it."""
+    native = answer_message(done.body).get("anthropic") or {}
+    told = native.get("stop_sequence")
+    return told if isinstance(told, str) else None
 
 
 def message_usage(done: Done) -> dict[str, int]:

@@ -26,6 +26,7 @@ from gateway.anthropic_messages.response import (
     message_id,
     message_usage,
     stop_reason,
+    stop_sequence,
 )
 from gateway.demands.outcome import outcome_of
 from gateway.errors.api_error import ApiError
@@ -69,7 +70,7 @@ class MessagesStream:
                 return self.error(stream_restarted(self._context.request_id))
             events += self._pass_on(pieces) + self._close() + self._release()
         self.ended = True
-        delta = {"stop_reason": stop_reason(done), "stop_sequence": None}
+        delta = {"stop_reason": stop_reason(done), "stop_sequence": stop_sequence(done)}
         ours = {"switchgear": outcome_of(done, self._context.call.warnings)}
         last = _event("message_delta", delta=delta, usage=message_usage(done), **ours)
         return events + last + _event("message_stop")
@@ -149,8 +150,10 @@ class MessagesStream:
                 ]
             case {"type": "text", "text": text}:
                 empty = {"type": "text", "text": ""}
+                cited = block.get("citations") or ()
                 deltas = [{"type": "text_delta", "text": text}]
-            case {"type": "tool_use", "input": given}:
+                deltas += [{"type": "citations_delta", "citation": each} for each in cited]
+            case {"type": str(kind), "input": given} if kind.endswith("tool_use"):
                 empty = {**block, "input": {}}
                 told = to_json(given).decode()
                 deltas = [{"type": "input_json_delta", "partial_json": told}]

@@ -104,14 +104,19 @@ class CompletionEndpoint:
     async def _read(
         self, connection: Connection, caller: Caller, raw: bytes, trace: RequestTrace
     ) -> tuple[HttpDialect, Accepted] | ApiError:
-        dialect = await self._dialect_of(caller, raw)
+        dialect = await self._dialect_of(connection, caller, raw)
         if isinstance(dialect, ApiError):
             return dialect
         carrier = {name: value.decode() for name, value in trace.headers()}
         accepted = accept(connection, dialect, caller, raw, carrier)
         return accepted if isinstance(accepted, ApiError) else (dialect, accepted)
 
-    async def _dialect_of(self, caller: Caller, raw: bytes) -> HttpDialect | ApiError:  # noqa: ARG002 a seam
+    async def _dialect_of(
+        self,
+        connection: Connection,  # noqa: ARG002 a seam
+        caller: Caller,  # noqa: ARG002
+        raw: bytes,  # noqa: ARG002
+    ) -> HttpDialect | ApiError:
         """How the body is read and its answer told."""
         return self._dialect
 

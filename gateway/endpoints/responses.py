@@ -7,6 +7,7 @@ from pydantic_core import to_json
 
 from gateway.access.api_keys import Caller
 from gateway.answers.dialect import AnswerContext, HttpDialect
+from gateway.connections.connection import Connection
 from gateway.endpoints.completion import CompletionEndpoint
 from gateway.endpoints.dependencies import GatewayDependencies
 from gateway.endpoints.response_followers import ResponseFollowers, store_away
@@ -36,7 +37,12 @@ class ResponsesEndpoint(CompletionEndpoint):
         super().__init__(gateway, OpenAIResponses())
         self._followers = followers
 
-    async def _dialect_of(self, caller: Caller, raw: bytes) -> HttpDialect | ApiError:
+    async def _dialect_of(
+        self,
+        connection: Connection,  # noqa: ARG002 the seam's
+        caller: Caller,
+        raw: bytes,
+    ) -> HttpDialect | ApiError:
         """With what is known of earlier responses, if the body may name one."""
         if _PREVIOUS.encode() not in raw and b"item_reference" not in raw:
             return self._dialect

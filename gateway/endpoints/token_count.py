@@ -2,14 +2,30 @@
 
 from starlette.types import Receive, Scope, Send
 
-from gateway.answers.dialect import DialectCall
+from gateway.access.api_keys import Caller
+from gateway.answers.dialect import DialectCall, HttpDialect
+from gateway.anthropic_messages.dialect import AnthropicMessages
 from gateway.anthropic_messages.request import read_messages_request
 from gateway.connections.connection import Connection
+from gateway.endpoints.completion import CompletionEndpoint
 from gateway.endpoints.dependencies import GatewayDependencies
 from gateway.endpoints.response_writing import send_error
 from gateway.endpoints.spoken_dialect import MESSAGES_DIALECT
 from gateway.errors.api_error import ApiError, wrong_method
 from gateway.exchanges.submissions import parse_json
+
+
+class MessagesEndpoint(CompletionEndpoint):
+    """`/v1/messages`."""
+
+    async def _dialect_of(
+        self,
+        connection: Connection,
+        caller: Caller,  # noqa: ARG002 the seam's
+        raw: bytes,  # noqa: ARG002
+    ) -> HttpDialect | ApiError:
+        betas = connection.headers.get("anthropic-beta")
+        return MESSAGES_DIALECT if betas is None else AnthropicMessages(betas)
 
 
 class TokenCountEndpoint:

@@ -63,6 +63,7 @@ def usage_of(done: Done) -> dict[str, Any]:
 def _choice(number: int, choice: Mapping[str, Any]) -> dict[str, Any]:
     message = {"content": None, "refusal": None, **(choice.get("message") or {})}
     message["role"] = "assistant"
+    message.pop("anthropic", None)
     if not message.get("tool_calls"):
         message.pop("tool_calls", None)
     return {

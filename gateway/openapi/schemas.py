@@ -201,8 +201,9 @@ def all_schemas() -> dict[str, _Schema]:
     _, contract = models_json_schema(models, ref_template=_TEMPLATE)  # type: ignore[arg-type]
     schemas: dict[str, _Schema] = {**contract["$defs"], **_DIALECTS}
     chat = schemas.pop("ChatBody")
-    # how a request for embeddings travels is no part of the chat's interface
-    chat["properties"].pop("embeddings")
-    schemas.pop("EmbeddingsInput")
+    # how the other interfaces' requests travel is no part of the chat's
+    for field, model in (("embeddings", "EmbeddingsInput"), ("anthropic", "AnthropicParts")):
+        chat["properties"].pop(field)
+        schemas.pop(model)
     chat["properties"] |= {"n": _LIMIT, "switchgear": ref("Routing")}
     return schemas | {"ChatCompletionRequest": chat}

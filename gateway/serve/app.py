@@ -22,7 +22,7 @@ from gateway.endpoints.responses import ResponsesEndpoint
 from gateway.endpoints.spoken_dialect import CHAT_DIALECT, MESSAGES_DIALECT
 from gateway.endpoints.stored_request import StoredRequestEndpoint
 from gateway.endpoints.stored_response import StoredResponseEndpoint
-from gateway.endpoints.token_count import TokenCountEndpoint
+from gateway.endpoints.token_count import MessagesEndpoint, TokenCountEndpoint
 from gateway.serve.access_log import AccessLog
 from observability.metrics.registry import MetricsRegistry
 
@@ -32,7 +32,7 @@ _METHODS: Final = ("GET", "POST", "DELETE")
 def gateway_routes(gateway: GatewayDependencies) -> list[Route]:
     """Every path of the gateway."""
     models = ModelsEndpoint(gateway, int(time.time()))
-    messages, count = CompletionEndpoint(gateway, MESSAGES_DIALECT), TokenCountEndpoint(gateway)
+    messages, count = MessagesEndpoint(gateway, MESSAGES_DIALECT), TokenCountEndpoint(gateway)
     followers = ResponseFollowers(gateway)
     stored = StoredResponseEndpoint(gateway, followers)
     health = HealthEndpoint(gateway)

@@ -29,6 +29,7 @@ from .reply import (
     answer_text,
 )
 from .request import (
+    AnthropicParts,
     CacheControl,
     CacheSubject,
     ChatBody,
@@ -41,10 +42,10 @@ from .route import Candidate, Demands, Route, TaggedRequest
 from .usage_event import Judgement, Purpose, Savings, UsageEvent
 
 __all__ = [
-    "Attempt", "CacheControl", "CacheOutcome", "CacheSubject", "Candidate", "ChatBody",
-    "ChatMessage", "Chunk", "ContainsCheck", "Demands", "Done", "EmbeddingsInput", "Failed",
-    "FailureCode", "JsonSchemaCheck", "Judgement", "LanguageCheck", "MaxLengthCheck", "Message",
-    "MicroUsd",
+    "AnthropicParts", "Attempt", "CacheControl", "CacheOutcome", "CacheSubject", "Candidate",
+    "ChatBody", "ChatMessage", "Chunk", "ContainsCheck", "Demands", "Done", "EmbeddingsInput",
+    "Failed", "FailureCode", "JsonSchemaCheck", "Judgement", "LanguageCheck", "MaxLengthCheck",
+    "Message", "MicroUsd",
     "Name", "NamedCheck", "Purpose", "RegexCheck", "Reply", "Request", "Route", "RouteTaken",
     "Routing", "Savings", "TaggedRequest", "Timings", "Usage", "UsageEvent", "Validator",
     "answer_message", "answer_text",

@@ -32,6 +32,36 @@ class EmbeddingsInput(TypedDict):
     """Of each vector, where the model can give fewer than its own."""
 
 
+MAX_BETAS: Final = 20
+
+
+@with_config(ConfigDict(extra="ignore", use_attribute_docstrings=True))
+class AnthropicParts(TypedDict):
+    """What a chat that came as Anthropic's Messages loses in OpenAI's shape, as it came.
+
+    A deployment of Anthropic's interface gets it in place of `messages` and `tools`; every other
+    one gets those, and the reply warns.
+    """
+
+    messages: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=MAX_MESSAGES)]
+    """With their blocks: cache marks, documents, citations, signed thoughts, server tools."""
+
+    system: NotRequired[Annotated[list[dict[str, Any]], Field(max_length=MAX_PARTS)]]
+    tools: NotRequired[Annotated[list[dict[str, Any]], Field(max_length=MAX_TOOLS)]]
+    fields: NotRequired[dict[str, Any]]
+    """Fields of the request that the chat has no place for."""
+
+    betas: NotRequired[
+        Annotated[
+            list[Annotated[str, Field(pattern=r"^[\w.-]{1,100}$")]], Field(max_length=MAX_BETAS)
+        ]
+    ]
+    """For the `anthropic-beta` header."""
+
+    alters: NotRequired[bool]
+    """Whether an answer depends on it; without, the cache takes no notice of it."""
+
+
 @with_config(ConfigDict(extra="allow", use_attribute_docstrings=True))
 class ChatMessage(TypedDict):
     """One message of an OpenAI chat; fields not named here pass through untouched."""
@@ -68,6 +98,7 @@ class ChatBody(BaseModel):
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     tools: Annotated[list[dict[str, Any]], Field(max_length=MAX_TOOLS)] | None = None
     response_format: dict[str, Any] | None = None
+    anthropic: AnthropicParts | None = None
     embeddings: EmbeddingsInput | None = None
     """Makes it a request for embeddings: `messages` is one empty message then, and isn't read."""
 

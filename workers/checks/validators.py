@@ -119,7 +119,8 @@ def repair_request(
         {"role": "assistant", "content": answer_text(answer) or ""},
         {"role": "user", "content": demand},
     ]
-    return body.model_copy(update={"messages": [*body.messages, *more]})
+    # Anthropic's own blocks are those of the first question
+    return body.model_copy(update={"messages": [*body.messages, *more], "anthropic": None})
 
 
 def _problem_by(ends: float, validator: Validator, text: str, means: _Means) -> str | None:

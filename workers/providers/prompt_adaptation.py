@@ -30,6 +30,7 @@ def adapt_prompt(body: ChatBody, model: Model) -> AdaptedBody:
     if contract is None and (model.prompt is _NOTHING or model.prompt == _NOTHING):
         return AdaptedBody(body)
     changes: dict[str, Any] = {"messages": _with_system(body, model.prompt, contract)}
+    changes["anthropic"] = None  # its blocks are those of the prompt as it was
     if contract is None:
         return AdaptedBody(body.model_copy(update=changes))
     changes["response_format"] = None

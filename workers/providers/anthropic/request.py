@@ -1,9 +1,12 @@
 """Anthropic dialect: an OpenAI chat as a request of the messages API."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final, assert_never
 
+from producers.contract import ChatBody
 from workers.prompt_cache.policy import Breakpoints
+from workers.providers.anthropic.native import beta_headers, with_native
 from workers.providers.anthropic.response import AnthropicReader, anthropic_answer
 from workers.providers.base.call_outcome import Failure, RequestRejected
 from workers.providers.base.dialect import Answer, WireRequest
@@ -39,14 +42,20 @@ class AnthropicDialect:
         self, request: ProviderRequest, *, stream: bool
     ) -> WireRequest | RequestRejected:
         """The request on the wire, or why it can't be said in this dialect."""
+        parts = request.body.anthropic
 
         def render(block_request: BlockRequest) -> dict[str, Any]:
-            return _body(block_request) | ({"stream": True} if stream else {})
+            body = _body(block_request) | ({"stream": True} if stream else {})
+            return body if parts is None else with_native(body, parts)
 
-        body = encode_body(request, ANTHROPIC, render)
+        # the caller's own blocks need no translation, which might have no words for them
+        asked = request if parts is None else replace(request, body=_untranslated(request.body))
+        body = encode_body(asked, ANTHROPIC, render)
         if isinstance(body, RequestRejected):
             return body
         headers = {"anthropic-version": _version(request, body.fields)}
+        if parts is not None:
+            headers |= beta_headers(parts)
         return WireRequest("/v1/messages", body.wire, headers, body.warnings)
 
     def decode_answer(self, payload: bytes) -> Answer | ErrorReport | Failure:
@@ -56,6 +65,11 @@ class AnthropicDialect:
     def stream_reader(self) -> AnthropicReader:
         """A reader for one streamed response."""
         return AnthropicReader()
+
+
+def _untranslated(body: ChatBody) -> ChatBody:
+    """A placeholder for the messages; everything beside them is as it was."""
+    return body.model_copy(update={"messages": [{"role": "user", "content": "-"}]})
 
 
 def _version(request: ProviderRequest, body: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from producers.contract import Usage
+from workers.providers.anthropic.native import NativeBlocks, native_answer
 from workers.providers.base.call_outcome import Failure
 from workers.providers.base.dialect import MALFORMED, Answer, Delta, truncated_stream
 from workers.providers.base.error_report import ErrorReport
@@ -67,8 +68,16 @@ def anthropic_answer(message: object) -> Answer | ErrorReport:
         content = [{"type": "text", "text": content}]
     for index, block in enumerate(content):
         _begin_block(assembly, index, block)
-    reason = _reason(message.get("stop_reason")) or "stop"
-    return assembly.assemble(_head(message), reason, anthropic_usage(message.get("usage")))
+    told = message.get("stop_reason")
+    native = native_answer(content, told, message.get("stop_sequence"))
+    reason, usage = _reason(told) or "stop", anthropic_usage(message.get("usage"))
+    return _with_native(assembly.assemble(_head(message), reason, usage), native)
+
+
+def _with_native(answer: Answer, native: dict[str, Any] | None) -> Answer:
+    if native is not None:
+        answer.body["choices"][0]["message"]["anthropic"] = native
+    return answer
 
 
 def anthropic_usage(value: object) -> Usage:
@@ -122,6 +131,8 @@ class AnthropicReader:
         self._head: dict[str, Any] = {"service_tier": None}
         self._counts: dict[str, Any] = {}
         self._reason: str | None = None
+        self._native = NativeBlocks()
+        self._stop: tuple[object, object] = None, None
 
     @property
     def usage(self) -> Usage | None:
@@ -146,7 +157,9 @@ class AnthropicReader:
             return self._error
         if self._reason is None and not self.ended:
             return truncated_stream(self.usage)
-        return self._assembly.assemble(self._head, self._reason or "stop", self.usage or Usage())
+        reason, usage = self._reason or "stop", self.usage or Usage()
+        native = native_answer(self._native.blocks(), *self._stop)
+        return _with_native(self._assembly.assemble(self._head, reason, usage), native)
 
     def _read(self, events: Sequence[bytes]) -> Iterator[Delta]:
         for event in events:
@@ -158,16 +171,21 @@ class AnthropicReader:
     def _event(self, event: Mapping[str, Any]) -> Delta | None:
         match event.get("type"):
             case "content_block_delta":
-                return self._delta(event.get("index"), mapping_of(event["delta"]))
+                delta = mapping_of(event["delta"])
+                self._native.grow(event.get("index"), delta)
+                return self._delta(event.get("index"), delta)
             case "content_block_start":
                 block = mapping_of(event["content_block"])
+                self._native.begin(event.get("index"), block)
                 return _begin_block(self._assembly, event.get("index"), block)
             case "message_start":
                 message = mapping_of(event.get("message"))
                 self._head = _head(message)
                 self._count(message.get("usage"))
             case "message_delta":
-                reason = _reason(mapping_of(event.get("delta")).get("stop_reason"))
+                ended = mapping_of(event.get("delta"))
+                reason = _reason(ended.get("stop_reason"))
+                self._stop = ended.get("stop_reason"), ended.get("stop_sequence")
                 self._reason = weightier(self._reason, reason)
                 self._count(event.get("usage"))
             case "message_stop":

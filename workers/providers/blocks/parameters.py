@@ -40,6 +40,7 @@ def _without(provider: str) -> dict[str, Treatment]:
 
 ANTHROPIC: Final = ParameterTable(
     {
+        "anthropic": Shaped("the caller's own blocks, in place of their translation"),
         **_REFUSED,
         **_without("Anthropic"),
         "model": Shaped("the deployment's wire_model"),
@@ -69,6 +70,7 @@ ANTHROPIC: Final = ParameterTable(
 
 BEDROCK: Final = ParameterTable(
     {
+        "anthropic": Dropped("Converse has no place for its blocks, the answer is to the rest"),
         **_REFUSED,
         **_without("Bedrock"),
         "model": Shaped("the path"),

@@ -19,6 +19,7 @@ _SHAPED: Final[Mapping[str, Treatment]] = {
     "stream_options": Shaped("stream_options with include_usage"),
     "max_tokens": Shaped("max_tokens, or max_completion_tokens for a reasoning model"),
     "prompt_cache_key": Passed(),
+    "anthropic": Dropped("its blocks are for Anthropic's interface, the answer is to the rest"),
 }
 
 OPENAI: Final = ParameterTable(_SHAPED, unlisted=Passed())
