@@ -1,7 +1,7 @@
 """Accents: how servers that imitate a dialect differ from it, each by a name that a test sets.
 
-An accent changes a stream that is whole already, event by event. It says what the reference says,
-in another shape, so that every reader must come to the same answer.
+An accent changes a stream that is whole already, event by event, or a whole body. It says what the
+reference says, in another shape, so that every reader must come to the same answer.
 """
 
 import json
@@ -157,9 +157,61 @@ ACCENTS: Final[Mapping[str, Mapping[str, Change]]] = {
     "bedrock": BEDROCK,
 }
 """By the dialect."""
-LINE_ENDS: Final = {"crlf", "comments", "bom", "no_done"}
+LINE_ENDS: Final = {"crlf", "cr", "comments", "bom", "no_done"}
 """Accents of Server-Sent Events, in whatever dialect."""
-NAMES: Final = {*LINE_ENDS, *(name for accents in ACCENTS.values() for name in accents)}
+OTHER_FORM: Final = "other_form"
+"""One JSON body where a stream was asked for, a stream where one body was."""
+
+
+def _message_of(body: Body) -> Body:
+    message: Body = body["choices"][0]["message"]
+    return message
+
+
+def _whole_calls(change: Callable[[Body], None]) -> Callable[[Body], None]:
+    def changed(body: Body) -> None:
+        for call in _message_of(body).get("tool_calls") or ():
+            change(call)
+
+    return changed
+
+
+def _object_arguments(call: Body) -> None:
+    call["function"]["arguments"] = json.loads(call["function"]["arguments"])
+
+
+WHOLE: Final[Mapping[str, Mapping[str, Callable[[Body], None]]]] = {
+    "openai": {
+        "in_parts": lambda body: _in_parts(_message_of(body)),
+        "reasoning": lambda body: _reasoning(_message_of(body)),
+        "flat_calls": _whole_calls(lambda call: _flat(call, True)),  # noqa: FBT003 - of `_calls`
+        "object_arguments": _whole_calls(_object_arguments),
+        "no_ids": _whole_calls(lambda call: call.update(id=None)),
+        "error_null": lambda body: body.update(error=None),
+        "no_head": lambda body: [body.pop(name, None) for name in ("id", "created")] and None,
+    },
+    "anthropic": {
+        "error_null": lambda body: body.update(error=None),
+        "other_blocks": lambda body: body["content"].append({"type": "container_upload"}),
+    },
+    "bedrock": {"newer_fields": lambda body: body.update(padding="abcdefghijkl")},
+}
+"""Accents of whole bodies, by the dialect."""
+NAMES: Final = {
+    OTHER_FORM,
+    *LINE_ENDS,
+    *(name for accents in (*ACCENTS.values(), *WHOLE.values()) for name in accents),
+}
+
+
+def accented_whole(dialect: str, name: str | None, body: bytes) -> bytes:
+    """The whole body with the accent; as it is where the dialect doesn't know it."""
+    change = WHOLE[dialect].get(name) if name is not None else None
+    if change is None:
+        return body
+    told = json.loads(body)
+    change(told)
+    return to_json(told)
 
 
 def accented(dialect: str, name: str | None, events: Sequence[bytes]) -> list[bytes]:
@@ -175,13 +227,16 @@ def accented(dialect: str, name: str | None, events: Sequence[bytes]) -> list[by
     return list(_lines(name, events))
 
 
+_ENDS: Final = {"crlf": b"\r\n", "cr": b"\r"}
+
+
 def _lines(name: str, events: Sequence[bytes]) -> Iterator[bytes]:
     if name == "bom":
         yield b"\xef\xbb\xbf"
     for event in events:
         if name == "no_done" and event.startswith(b"data: [DONE]"):
             continue
-        yield event.replace(b"\n", b"\r\n") if name == "crlf" else event
+        yield event.replace(b"\n", _ENDS.get(name, b"\n"))
         if name == "comments":
             yield b": keep-alive\n\n"
 

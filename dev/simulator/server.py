@@ -15,7 +15,7 @@ from aiohttp import web
 from pydantic_core import from_json, to_json
 
 from . import anthropic_wire, bedrock_wire, openai_wire
-from .accents import NAMES, accented
+from .accents import NAMES, OTHER_FORM, accented, accented_whole
 from .address import Address, key_of, locate
 from .answers import Script, answer, refusal
 from .batches.service import BatchService, batches_answer
@@ -141,7 +141,7 @@ class Simulator:
         counted = self._cache.count(asked, output, now, now + first_s)
         counted = replace(counted, thinking=thinking)
         self._note(request, served, status=200, counted=counted)
-        if asked.stream:
+        if asked.stream != (conduct.accent == OTHER_FORM):
             return await self._stream(request, served, said, counted, first_s)
         latency_s = self._seconds(
             conduct, conduct.latency_ms or conduct.first_token_ms or 0, served
@@ -154,7 +154,8 @@ class Simulator:
             return _garbage()
         if served.fault in {"cut_stream", "error_in_stream"}:
             return _abort(request)
-        return _json(200, served.headers, served.wire.whole(asked, said, counted, served.number))
+        body = served.wire.whole(asked, said, counted, served.number)
+        return _json(200, served.headers, accented_whole(asked.dialect, conduct.accent, body))
 
     async def _stream(
         self,

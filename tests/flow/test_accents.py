@@ -1,5 +1,6 @@
 """Servers with an accent, in the whole flow: their answers are the reference's, and booked."""
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession, web
 
-from dev.simulator.accents import ACCENTS, LINE_ENDS
+from dev.simulator.accents import ACCENTS, LINE_ENDS, OTHER_FORM, WHOLE
 from dev.simulator.server import Simulator
 from producers.contract import Done, Failed, Request
 from runtime.config.catalog import Deployment
@@ -77,9 +78,9 @@ async def serving(place: str) -> AsyncIterator[tuple[Simulator, Stage]]:
             yield simulator, stage
 
 
-def asked(*, tools: bool) -> Request:
+def asked(*, tools: bool, stream: bool = True) -> Request:
     more: dict[str, Any] = {"tools": [LOOK]} if tools else {}
-    return ask(stream=True, model="economy", routing={"cache": {"mode": "no-store"}}, **more)
+    return ask(stream=stream, model="economy", routing={"cache": {"mode": "no-store"}}, **more)
 
 
 async def told(stage: Stage, request: Request) -> Done | Failed:
@@ -93,7 +94,8 @@ async def told(stage: Stage, request: Request) -> Done | Failed:
 def said(reply: Done | Failed) -> tuple[Any, Any, Any]:
     assert isinstance(reply, Done), reply
     choice = reply.body["choices"][0]
-    calls = [call["function"] for call in choice["message"].get("tool_calls") or ()]
+    functions = [call["function"] for call in choice["message"].get("tool_calls") or ()]
+    calls = [(each["name"], json.loads(each["arguments"])) for each in functions]
     return choice["message"]["content"], calls, choice["finish_reason"]
 
 
@@ -114,5 +116,24 @@ async def test_every_accent_says_what_the_reference_says(place: str) -> None:
         count += 1
         events = await stage.events(count)
         assert len({event.id for event in events}) == count
+        assert all(event.cost_micro_usd for event in events if event.outcome == "done")
+        assert not stage.dead_letters()
+
+
+@pytest.mark.parametrize("place", PLACES)
+async def test_whole_bodies_and_the_other_form_say_what_the_reference_says(place: str) -> None:
+    dialect = PLACES[place].get("dialect", "openai")
+    async with serving(place) as (simulator, stage):
+        plain = [said(await told(stage, asked(tools=t, stream=False))) for t in (False, True)]
+        count = 2
+        for accent in sorted(WHOLE[dialect].keys() | {OTHER_FORM}):
+            simulator.settings.set({"accent": accent})
+            replies = [await told(stage, asked(tools=t, stream=False)) for t in (False, True)]
+            assert [said(reply) for reply in replies] == plain, accent
+            count += 2
+        simulator.settings.set({"accent": OTHER_FORM})
+        assert [said(await told(stage, asked(tools=t))) for t in (False, True)] == plain
+        events = await stage.events(count + 2)
+        assert len({event.id for event in events}) == count + 2
         assert all(event.cost_micro_usd for event in events if event.outcome == "done")
         assert not stage.dead_letters()
