@@ -103,6 +103,9 @@ chaos: $(READY)  ## faults under load, and what was lost (CHAOS="--requests 1000
 resilience: $(READY) ## rate limits and outages: what the breakers and fallbacks save
 	$(BIN)/python -m bench.resilience
 
+batches: $(READY) $(EMBEDDER) ## 20,000 requests that may wait, while providers fail and the batch pool dies
+	$(BIN)/python -m bench.batches
+
 lock: $(READY)   ## compile requirements/*.txt from pyproject.toml (UPGRADE=--upgrade for newer ones)
 	set -e; compile="$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header $(UPGRADE)"; \
 	$$compile --group pyproject.toml:dev pyproject.toml --output-file requirements/dev.txt; \
@@ -126,4 +129,4 @@ clean:           ## remove what setup, tests and demo made
 	rm -rf .venv var mutants build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup embedder peers model demo up test unit coverage mutants fuzz fmt docs check bench train chaos resilience lock sbom audit digests clean
+.PHONY: help setup embedder peers model demo up test unit coverage mutants fuzz fmt docs check bench train chaos resilience batches lock sbom audit digests clean

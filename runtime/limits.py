@@ -68,6 +68,13 @@ REQUEST_SIZE: Final = Limit(
     "request_too_large",
     "Kafka's default for a message, less room for headers.",
 )
+UPLOAD: Final = Limit(
+    "size of an uploaded file",
+    209_715_200,
+    "bytes",
+    "invalid_request",
+    "OpenAI's own for a batch's file; it lies in Kafka in pieces.",
+)
 NAME: Final = Limit(
     "length of a name: id, tenant, tag, tier, task, scope",
     message.MAX_NAME_CHARACTERS,
@@ -295,7 +302,7 @@ REMEMBERED_CANCELLATIONS: Final = Limit(
 
 TABLE: Final[Mapping[str, tuple[Limit, ...]]] = {
     "Records": (BATCH, RECORD, HEADERS, HEADER_BYTES),
-    "Requests": (REQUEST_SIZE, NAME, MESSAGES, PARTS, TOOLS, TAGS, TAG_VALUE),
+    "Requests": (REQUEST_SIZE, UPLOAD, NAME, MESSAGES, PARTS, TOOLS, TAGS, TAG_VALUE),
     "Checks of answers": (
         *(CHECKS, CONTAINED_TEXTS, PATTERN, PATTERN_PARTS, PATTERN_DEPTH, PATTERN_MS),
         *(SCHEMA_CHARACTERS, SCHEMA_VALUES, SCHEMA_DEPTH, SCHEMA_EXPANSION),

@@ -14,6 +14,7 @@ from switchgear import (
     dead_letters,
     fleet,
     gateway_keys,
+    jobs,
     known_models,
     reports,
     routing,
@@ -44,6 +45,14 @@ _CACHE: Final[dict[str, Command]] = {
     "wrong": cache_commands.wrong,
     "calibrate": cache_commands.calibrate,
     "judge": cache_commands.judge,
+}
+_JOBS: Final[dict[str, Command]] = {
+    "submit": jobs.submit,
+    "status": jobs.status,
+    "list": jobs.list_jobs,
+    "cancel": jobs.cancel,
+    "results": jobs.results,
+    "resume": jobs.resume,
 }
 _REPORTS: Final[dict[str, Command]] = {
     "report": reports.report,
@@ -76,6 +85,7 @@ def switchgear_app() -> typer.Typer:
     report = _app(_COMPARISONS, needs_command=False)
     report.callback(invoke_without_command=True)(reports.report)
     app.add_typer(report, name="report")
+    app.add_typer(_app(_JOBS), name="job", help="Files of requests: submit, status, results.")
     app.add_typer(_app(_DEAD_LETTERS), name="dlq", help="Dead letters: list, show, replay.")
     app.add_typer(
         _app(_CACHE), name="cache", help="The cache: stats, invalidate, calibrate, judge."

@@ -74,6 +74,12 @@ class Running:
             calls: list[dict[str, Any]] = json.load(answer)["calls"]
             return calls
 
+    def batches(self) -> list[dict[str, Any]]:
+        """Every batch since the last reset, with the ids of its lines."""
+        with urlopen(f"{self.address}/control/batches") as answer:  # noqa: S310 - our own address
+            batches: list[dict[str, Any]] = json.load(answer)
+            return batches
+
 
 @contextmanager
 def running(*arguments: str) -> Iterator[Running]:

@@ -11,6 +11,7 @@ from gateway.connections.http_limits import HttpLimits
 from gateway.connections.stop_signal import StopSignal
 from gateway.errors.api_error import ApiError
 from gateway.exchanges.exchange import Exchanges
+from gateway.jobs.job_runner import JobRunner
 from gateway.queues.queue_watch import QueueWatch
 from gateway.shared_limits.fleet_limits import FleetLimits
 from gateway.stored_requests.store import StoredRequests
@@ -37,6 +38,7 @@ class GatewayDependencies:
     queues: QueueWatch
     limits: HttpLimits
     responses: ResponseStore
+    jobs: JobRunner
     anonymous: str | None = None
     """The tenant of callers without a key; None refuses them."""
     tokens: TokenVerifier | None = None

@@ -8,6 +8,7 @@ from gateway.openapi.schemas import all_schemas, ref
 
 Method: TypeAlias = Literal["get", "post", "delete"]
 _STREAM: Final = "text/event-stream"
+_WITHOUT_KEY: Final = ("Feedback", "FileForm", "BatchRequest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,8 @@ class HttpOperation:
     """Whether `Prefer: respond-async` is heeded."""
     query: tuple[str, ...] = ()
     public: bool = False
+    form: bool = False
+    """Whether the body is a multipart form."""
 
 
 def _messages(base: str) -> Iterator[HttpOperation]:
@@ -58,6 +61,20 @@ def _responses() -> Iterator[HttpOperation]:
     yield HttpOperation("get", f"{one}/input_items", "What was asked", "ItemList", query=page)
 
 
+def _batches() -> Iterator[HttpOperation]:
+    files, batches, page = "/v1/files", "/v1/batches", ("after", "limit")
+    one, batch = f"{files}/{{file_id}}", f"{batches}/{{batch_id}}"
+    yield HttpOperation("post", files, "Uploads a file", "File", "FileForm", form=True)
+    yield HttpOperation("get", files, "Files", "ObjectPage", query=page)
+    yield HttpOperation("get", one, "A file", "File")
+    yield HttpOperation("delete", one, "Forgets a file", "DeletedFile")
+    yield HttpOperation("get", f"{one}/content", "A file's bytes, or a result's lines", "Lines")
+    yield HttpOperation("post", batches, "Creates a batch", "Batch", "BatchRequest")
+    yield HttpOperation("get", batches, "Batches", "ObjectPage", query=page)
+    yield HttpOperation("get", batch, "A batch", "Batch")
+    yield HttpOperation("post", f"{batch}/cancel", "Cancels a batch", "Batch")
+
+
 OPERATIONS: Final = (
     HttpOperation(
         "post",
@@ -85,6 +102,7 @@ OPERATIONS: Final = (
     HttpOperation(
         "post", "/v1/feedback", "A cached answer was wrong", "Status", "Feedback", status=202
     ),
+    *_batches(),
     HttpOperation("get", "/v1/models", "Tiers and models", "Models"),
     HttpOperation("get", "/v1/models/{model_id}", "A tier or a model", "Model"),
     HttpOperation("get", "/", "A probe of some SDKs", "Status", public=True),
@@ -129,7 +147,8 @@ def _operation(operation: HttpOperation) -> dict[str, Any]:
     if parameters:
         told["parameters"] = parameters
     if operation.takes is not None:
-        body = {"application/json": {"schema": ref(operation.takes)}}
+        kind = "multipart/form-data" if operation.form else "application/json"
+        body = {kind: {"schema": ref(operation.takes)}}
         told["requestBody"] = {"required": True, "content": body}
     return told | ({"security": []} if operation.public else {})
 
@@ -143,12 +162,13 @@ def _parameters(operation: HttpOperation) -> Iterator[Mapping[str, Any]]:
         yield {"name": name, "in": "query", "schema": {"type": "string"}}
     if operation.later:
         yield {"name": "prefer", "in": "header", "schema": {"type": "string"}}
-    if operation.takes is not None and operation.takes != "Feedback":
+    if operation.takes is not None and operation.takes not in _WITHOUT_KEY:
         yield {"name": "idempotency-key", "in": "header", "schema": {"type": "string"}}
 
 
 def _answers(operation: HttpOperation) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    content: dict[str, Any] = {"application/json": {"schema": ref(operation.answer)}}
+    kind = "application/octet-stream" if operation.answer == "Lines" else "application/json"
+    content: dict[str, Any] = {kind: {"schema": ref(operation.answer)}}
     if operation.streams:
         content[_STREAM] = {"schema": {"type": "string"}}
     yield str(operation.status), {"description": operation.summary, "content": content}

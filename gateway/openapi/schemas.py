@@ -170,6 +170,20 @@ _DIALECTS: Final[Mapping[str, _Schema]] = {
     "Models": _object(("data",), data=_OBJECTS),
     "Model": _object(("id",), id=_TEXT),
     "StoredRequest": {"type": "object"},
+    "FileForm": _object(
+        ("purpose", "file"), purpose=_const("batch"), file={"type": "string", "format": "binary"}
+    ),
+    "File": _object(("id", "bytes", "purpose", "status"), id=_TEXT, bytes=_COUNT),
+    "DeletedFile": _object(("id", "deleted"), id=_TEXT, deleted={"type": "boolean"}),
+    "Lines": {"type": "string", "format": "binary"},
+    "BatchRequest": _object(
+        ("input_file_id", "endpoint", "completion_window"),
+        input_file_id=_TEXT,
+        endpoint=_const("/v1/chat/completions"),
+        completion_window={"type": "string", "pattern": "^[0-9]{1,4}[mhd]$"},
+    ),
+    "Batch": _object(("id", "status", "request_counts"), id=_TEXT, status=_TEXT),
+    "ObjectPage": _object(("data", "has_more"), data=_OBJECTS, has_more={"type": "boolean"}),
     "Feedback": _object(
         ("request_id", "cached_answer"),
         request_id={"type": "string", "minLength": 1, "maxLength": 200},

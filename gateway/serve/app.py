@@ -7,10 +7,12 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp
 
+from gateway.endpoints.batches import BatchesEndpoint
 from gateway.endpoints.completion import CompletionEndpoint
 from gateway.endpoints.dependencies import GatewayDependencies
 from gateway.endpoints.embeddings import EmbeddingsEndpoint
 from gateway.endpoints.feedback import FeedbackEndpoint
+from gateway.endpoints.files import FilesEndpoint
 from gateway.endpoints.listing import (
     DocumentEndpoint,
     HealthEndpoint,
@@ -26,6 +28,8 @@ from gateway.endpoints.token_count import MessagesEndpoint, TokenCountEndpoint
 from gateway.serve.access_log import AccessLog
 from observability.metrics.registry import MetricsRegistry
 
+_FILE: Final = "/{file_id}"
+_BATCH: Final = "/{batch_id}"
 _METHODS: Final = ("GET", "POST", "DELETE")
 
 
@@ -35,7 +39,11 @@ def gateway_routes(gateway: GatewayDependencies) -> list[Route]:
     messages, count = MessagesEndpoint(gateway, MESSAGES_DIALECT), TokenCountEndpoint(gateway)
     followers = ResponseFollowers(gateway)
     stored = StoredResponseEndpoint(gateway, followers)
-    health = HealthEndpoint(gateway)
+    health, files, batches = (
+        HealthEndpoint(gateway),
+        FilesEndpoint(gateway),
+        BatchesEndpoint(gateway),
+    )
     return [
         Route("/v1/chat/completions", CompletionEndpoint(gateway, CHAT_DIALECT)),
         Route("/v1/embeddings", EmbeddingsEndpoint(gateway)),
@@ -48,6 +56,8 @@ def gateway_routes(gateway: GatewayDependencies) -> list[Route]:
         Route("/v1/requests/{request_id}", StoredRequestEndpoint(gateway)),
         Route("/v1/feedback", FeedbackEndpoint(gateway)),
         Route("/openapi.json", DocumentEndpoint(gateway)),
+        *(Route(f"/v1/files{below}", files) for below in ("", _FILE, f"{_FILE}/content")),
+        *(Route(f"/v1/batches{below}", batches) for below in ("", _BATCH, f"{_BATCH}/cancel")),
         Route("/v1/models", models),
         Route("/v1/models/{model_id:path}", models),
         *(Route(path, health) for path in ("/", "/healthz", "/readyz")),

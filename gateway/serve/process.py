@@ -22,6 +22,7 @@ from gateway.exchanges.exchange import Exchanges
 from gateway.queues.queue_watch import QueueWatch, queue_looks
 from gateway.serve.app import gateway_application
 from gateway.serve.http_protocol import http_protocol
+from gateway.serve.job_topics import job_runner
 from gateway.serve.readiness import QueueProbe
 from gateway.serve.stored_topic import stored_requests
 from gateway.shared_limits.fleet_limits import FleetLimits
@@ -67,6 +68,7 @@ async def serve_gateway(
         stored = await parts.enter_async_context(
             stored_requests(process, client, _NAME, lambda: config().gateway, link)
         )
+        jobs = await parts.enter_async_context(job_runner(process, client, link, _NAME))
         look = await parts.enter_async_context(queue_looks(settings, _NAME))
         queues = QueueWatch(config)
         parts.enter_context(process.background.running("queue watch", partial(queues.run, look)))
@@ -87,6 +89,7 @@ async def serve_gateway(
             queues,
             limits,
             RedisResponseStore(link.redis, lambda: config().gateway.responses_keep_s),
+            jobs,
             anonymous,
             verifier,
             process.metrics,

@@ -106,7 +106,8 @@ def _may_wait(
     patient = request.routing.latency == "batch"
     if deadline_s is None:
         return patient
-    if deadline_s >= window_s + waiting.margin_h * _HOUR_S:
+    margin_s = waiting.margin_h * _HOUR_S
+    if deadline_s >= window_s + margin_s or (patient and deadline_s >= window_s - margin_s):
         return True
     return patient and waiting.short_deadlines and deadline_s >= waiting.shortest_h * _HOUR_S
 

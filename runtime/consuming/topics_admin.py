@@ -45,12 +45,16 @@ def required_topics(catalog: Catalog) -> Iterator[Topic]:
     for tier in catalog.tiers:
         yield from (Topic(queue, 7 * _DAY_MS) for queue in queues_of(catalog, tier))
     yield from (Topic(topics.retry_topic_name(delay), 7 * _DAY_MS) for delay in DELAYS_MS)
-    yield from (Topic(name, _DAY_MS) for name in sorted(_reply_topics(catalog) - {topics.STORED}))
+    yield from (Topic(name, _DAY_MS) for name in sorted(_reply_topics(catalog)))
     yield Topic(topics.STORED, max(2000 * catalog.gateway.answers_kept_s, 5 * _DAY_MS))
     if any(deployment.batch is not None for deployment in catalog.deployments.values()):
         # twice the longest window, and time for an operator: a batch's requests are read again
         yield from (Topic(queue, 14 * _DAY_MS) for queue in batch_queues(catalog))
         yield Topic(topics.BATCHES, _FOR_EVER_MS, compacted=True)
+    yield Topic(topics.JOBS, _FOR_EVER_MS, compacted=True)
+    # results can be fetched for as long as the providers keep theirs
+    yield Topic(topics.FILES, 30 * _DAY_MS)
+    yield Topic(topics.JOB_REPLIES, 30 * _DAY_MS)
     yield Topic(topics.USAGE, 90 * _DAY_MS)
     yield Topic(topics.DEAD_LETTERS, 30 * _DAY_MS, partitions=1)
     control = (
@@ -69,7 +73,8 @@ def required_topics(catalog: Catalog) -> Iterator[Topic]:
 def _reply_topics(catalog: Catalog) -> set[str]:
     """The shared one, and those that tenants name outright; a pattern names none."""
     allowed = {name for tenant in catalog.tenants.values() for name in tenant.reply_topics}
-    return {topics.REPLIES, *(name for name in allowed if not set(name) & set("*?[]"))}
+    others = {name for name in allowed if not set(name) & set("*?[]")}
+    return {topics.REPLIES, *others} - {topics.STORED, topics.JOB_REPLIES}
 
 
 async def create_missing_topics(

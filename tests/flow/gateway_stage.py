@@ -14,6 +14,8 @@ from gateway.connections.stop_signal import StopSignal
 from gateway.endpoints.dependencies import GatewayDependencies
 from gateway.exchanges.attempts import LocalAttempts
 from gateway.exchanges.exchange import Exchanges
+from gateway.jobs.job_index import JobIndex
+from gateway.jobs.job_runner import JobRunner
 from gateway.queues.queue_watch import QueueWatch
 from gateway.serve.app import gateway_application, gateway_routes
 from gateway.serve.http_protocol import http_protocol
@@ -23,8 +25,10 @@ from gateway.stored_requests.store import ReadRecord, StoredRequests
 from gateway.stored_responses.store import ResponseStoreAwayError
 from gateway.stored_responses.stored_response import StoredResponse, from_text, to_text
 from producers.contract import topics
+from producers.jobs.submission import JobConnection
 from producers.kafka.broker import Record
 from runtime.identity import TokenVerifier
+from runtime.redis.lease import Lease
 from tests.fakes import Script
 from tests.flow.stage import Stage, playing
 from tests.memory_broker import MemoryBroker
@@ -90,6 +94,27 @@ def reader_of(broker: MemoryBroker) -> ReadRecord:
     return read
 
 
+class _FreeLeases:
+    """Everybody may."""
+
+    async def take(self, key: str) -> Lease:
+        return Lease(key, "")
+
+    async def release(self, lease: Lease) -> None:
+        """Nobody waits."""
+
+
+def _jobs_of(stage: Stage) -> JobRunner:
+    async def scan(topic: str, since_ms: int) -> AsyncIterator[Record]:
+        for record in tuple(stage.broker.written(topic)):
+            await asyncio.sleep(0)
+            if record.timestamp_ms >= since_ms:
+                yield record
+
+    connection = JobConnection(scan, stage.broker, stage.client)
+    return JobRunner(JobIndex(), connection, _FreeLeases())
+
+
 @asynccontextmanager
 async def door(
     scripts: Mapping[str, Script] | None = None,
@@ -120,6 +145,7 @@ async def door(
             queues,
             limits,
             opened.responses,
+            _jobs_of(stage),
             anonymous,
             tokens,
             stage.metrics,

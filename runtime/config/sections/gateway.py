@@ -7,7 +7,7 @@ from pydantic import AwareDatetime, Field
 
 from runtime.config.sections.section import EnvName, Section
 
-KeyScope: TypeAlias = Literal["chat", "responses", "messages", "embeddings", "models"]
+KeyScope: TypeAlias = Literal["chat", "responses", "messages", "embeddings", "models", "batches"]
 KeyName: TypeAlias = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
 Sha256: TypeAlias = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 

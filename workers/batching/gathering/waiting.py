@@ -52,6 +52,16 @@ class _Block:
     rows: Rows
     filled: int = 0
     taken: int = 0
+    summary: "_Summary | None" = None
+    """What is asked of it often; None: it has changed since."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Summary:
+    oldest: int
+    tightest: int
+    lowest: tuple[tuple[int, int], ...]
+    """(partition, its lowest offset)"""
 
 
 class WaitingRequests:
@@ -78,6 +88,7 @@ class WaitingRequests:
             request.partition,
         )
         block.filled += 1
+        block.summary = None
         self.count += 1
         self.size += request.size
         self.prompt += request.prompt
@@ -85,23 +96,20 @@ class WaitingRequests:
     @property
     def oldest(self) -> int | None:
         """When the one in front came; None when nobody waits."""
-        for rows in self._waiting():
-            return int(rows["arrived"].min())
-        return None
+        first = next(self._summaries(), None)
+        return None if first is None else first.oldest
 
     @property
     def tightest(self) -> int | None:
         """The earliest deadline; None when none has one."""
-        earliest = min((int(rows["deadline"].min()) for rows in self._waiting()), default=_NEVER)
+        earliest = min((each.tightest for each in self._summaries()), default=_NEVER)
         return None if earliest == _NEVER else earliest
 
     def lowest_offsets(self) -> dict[int, int]:
         """By partition, the lowest offset that waits."""
         lowest: dict[int, int] = {}
-        for rows in self._waiting():
-            for partition in np.unique(rows["partition"]):
-                first = int(rows["offset"][rows["partition"] == partition].min())
-                number = int(partition)
+        for each in self._summaries():
+            for number, first in each.lowest:
                 lowest[number] = min(first, lowest.get(number, first))
         return lowest
 
@@ -152,18 +160,30 @@ class WaitingRequests:
         self.prompt -= int(rows["prompt"].sum())
         block.rows["offset"][places] = _TAKEN
         block.taken += len(places)
+        block.summary = None
 
     def _sweep(self) -> None:
         gone = [block for block in self._blocks if block.taken == block.filled]
         for block in gone:
             self._blocks.remove(block)
 
-    def _waiting(self) -> Iterator[Rows]:
+    def _summaries(self) -> Iterator[_Summary]:
         for block in self._blocks:
-            rows = block.rows[: block.filled]
-            there = rows[rows["offset"] != _TAKEN]
-            if len(there):
-                yield there
+            if block.taken == block.filled:
+                continue
+            if block.summary is None:
+                block.summary = _summary(block.rows[: block.filled])
+            yield block.summary
+
+
+def _summary(rows: Rows) -> _Summary:
+    there = rows[rows["offset"] != _TAKEN]
+    partitions = there["partition"]
+    lowest = [
+        (int(number), int(there["offset"][partitions == number].min()))
+        for number in np.unique(partitions)
+    ]
+    return _Summary(int(there["arrived"].min()), int(there["deadline"].min()), tuple(lowest))
 
 
 def _request(row: tuple[int, ...]) -> WaitingRequest:

@@ -26,7 +26,7 @@ class TableEntry:
 
 
 class BatchTable:
-    """The newest record of each batch. 8 bytes for each request of a batch that isn't forgotten."""
+    """The newest record of each batch: about 60 bytes for each of its requests."""
 
     def __init__(self) -> None:
         self._entries: dict[str, TableEntry] = {}
@@ -43,7 +43,6 @@ class BatchTable:
             for place, offsets in places.items():
                 highest = self._highest.get(place, -1)
                 self._highest[place] = max(highest, int(offsets[-1]))
-        # the places are kept once, as columns of numbers
         self._entries[record.key] = TableEntry(record, home)
 
     def forget(self, key: str) -> None:

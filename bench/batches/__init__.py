@@ -1,0 +1,1 @@
+"""Batches under faults: is anything lost, late, paid twice, or at full price? `make batches`."""

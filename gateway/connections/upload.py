@@ -1,0 +1,117 @@
+"""Upload: the fields and the file of a multipart body, piece by piece.
+
+aiohttp's reader splits the parts; what comes faster than it is taken waits with the caller.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+from aiohttp import BodyPartReader, MultipartReader, StreamReader
+from aiohttp.base_protocol import BaseProtocol
+
+from gateway.connections.connection import ClientGone
+
+_T = TypeVar("_T")
+_BUFFER: Final = 1 << 20
+_PIECE: Final = 65_536
+_LONGEST_FIELD: Final = 4_096
+_MOST_FIELDS: Final = 16
+_WAIT_S: Final = 0.005
+
+
+class UploadRefusedError(Exception):
+    """The body isn't a multipart form with a file, or is too large."""
+
+
+@dataclass(slots=True)
+class Upload:
+    """One form: its file is read once, by `content`; the fields before it are known then."""
+
+    fields: dict[str, str]
+    filename: str
+    part: BodyPartReader
+
+    async def content(self) -> AsyncIterator[bytes]:
+        """The bytes of the file. Raises UploadRefusedError, ClientGone."""
+        while piece := await _readable(self.part.read_chunk(_PIECE)):
+            yield bytes(piece)
+
+
+async def read_upload(
+    content_type: str, receive: Callable[[], Awaitable[dict[str, object]]], most: int
+) -> tuple[Upload, "asyncio.Task[None]"]:
+    """The form up to its file, and the task that feeds it: cancel it in the end.
+
+    most: bytes of the whole body. Raises UploadRefusedError, ClientGone.
+    """
+    loop = asyncio.get_running_loop()
+    stream = StreamReader(_Connected(loop), _BUFFER, loop=loop)
+    feeding = asyncio.create_task(_feed(stream, receive, most))
+    try:
+        fields: dict[str, str] = {}
+        reader = await _readable(_reader(content_type, stream))
+        while isinstance(part := await _readable(reader.next()), BodyPartReader):
+            if part.name == "file":
+                return Upload(fields, part.filename or "file", part), feeding
+            if len(fields) >= _MOST_FIELDS:
+                break
+            value = await _readable(part.read_chunk(_LONGEST_FIELD))
+            fields[part.name or ""] = value.decode(errors="replace")
+            await _readable(part.release())
+    except BaseException:
+        feeding.cancel()
+        raise
+    feeding.cancel()
+    raise UploadRefusedError("file: a multipart field with the file is needed")
+
+
+async def _reader(content_type: str, stream: StreamReader) -> MultipartReader:
+    return MultipartReader({"Content-Type": content_type}, stream)
+
+
+async def _readable(reading: Coroutine[Any, Any, _T]) -> _T:
+    """The result; whatever the reader makes of a malformed form is one refusal."""
+    try:
+        return await reading
+    except (ClientGone, UploadRefusedError):
+        raise
+    except Exception as error:
+        raise UploadRefusedError("the body is no multipart form") from error
+
+
+class _Connected(BaseProtocol):
+    """The reader asks whether its connection stands: ours is the ASGI server's."""
+
+    @property
+    def connected(self) -> bool:
+        return True
+
+
+async def _feed(
+    stream: StreamReader, receive: Callable[[], Awaitable[dict[str, object]]], most: int
+) -> None:
+    size, more = 0, True
+    with suppress(asyncio.CancelledError):
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                stream.set_exception(ClientGone())
+                return
+            piece = message.get("body", b"")
+            assert isinstance(piece, bytes)  # noqa: S101 ASGI's word
+            size += len(piece)
+            if size > most:
+                stream.set_exception(UploadRefusedError(f"at most {most >> 20} MiB"))
+                return
+            stream.feed_data(piece)
+            while _full(stream):  # noqa: ASYNC110 nothing tells when it is taken
+                await asyncio.sleep(_WAIT_S)
+            more = bool(message.get("more_body", False))
+        stream.feed_eof()
+
+
+def _full(stream: StreamReader) -> bool:
+    return stream._size > _BUFFER  # noqa: SLF001 no public name tells it

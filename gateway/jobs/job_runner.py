@@ -1,0 +1,88 @@
+"""Job runner: publishes the lines of jobs that HTTP callers asked for, one process a job.
+
+A lease in Redis says which; a job whose gateway died is taken up by another one, which publishes
+what isn't with Kafka yet.
+"""
+
+import asyncio
+import logging
+from typing import Final, Protocol
+
+from gateway.jobs.job_index import JobIndex
+from producers.contract.job_record import JobRecord
+from producers.jobs.job_log import LogUnreadableError, write_entry
+from producers.jobs.submission import JobConnection, publish_lines
+from producers.kafka.broker import PublishFailedError
+from runtime.redis.key_names import named
+from runtime.redis.lease import Lease, LeaseAttempt
+
+_log: Final = logging.getLogger(__name__)
+_LOOK_S: Final = 1.0
+_AT_ONCE: Final = 4
+
+
+class JobLeases(Protocol):
+    """The right to publish a job's lines (`runtime.redis.lease.ExclusiveLeases`)."""
+
+    async def take(self, key: str) -> LeaseAttempt:
+        """The lease, if nobody has it."""
+        ...
+
+    async def release(self, lease: Lease) -> object:
+        """Somebody else may have it."""
+        ...
+
+
+class JobRunner:
+    """The jobs that this gateway publishes."""
+
+    def __init__(self, index: JobIndex, connection: JobConnection, leases: JobLeases) -> None:
+        self.index = index
+        self.connection = connection
+        self._leases = leases
+        self._running: dict[str, asyncio.Task[None]] = {}
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        try:
+            while True:
+                for job in tuple(self.index.jobs.values()):
+                    if _is_open(job) and len(self._running) < _AT_ONCE:
+                        self._begin(job)
+                await asyncio.sleep(_LOOK_S)
+        finally:
+            for task in self._running.values():
+                task.cancel()
+            await asyncio.gather(*self._running.values(), return_exceptions=True)
+
+    async def write(self, job: JobRecord) -> None:
+        """The job's next record. Raises PublishFailedError."""
+        await write_entry(self.connection.publisher, job)
+
+    def _begin(self, job: JobRecord) -> None:
+        if job.id not in self._running:
+            task = asyncio.create_task(self._publish(job))
+            self._running[job.id] = task
+            task.add_done_callback(lambda _: self._running.pop(job.id, None))
+
+    async def _publish(self, job: JobRecord) -> None:
+        lease = await self._leases.take(named("job", job.id))
+        if not isinstance(lease, Lease):
+            return
+        try:
+            file = self.index.files.get(job.input_file)
+            if file is None:
+                await self.write(job.model_copy(update={"problem": "the input file is gone"}))
+                return
+            await publish_lines(job, file, self.connection)
+        except LogUnreadableError as error:
+            await self.write(job.model_copy(update={"problem": str(error)}))
+        except PublishFailedError as error:
+            _log.warning("job %s waits: %s", job.id, error)
+        finally:
+            await self._leases.release(lease)
+
+
+def _is_open(job: JobRecord) -> bool:
+    pending = job.submitted_ms is None and job.cancel_ms is None
+    return job.by == "gateway" and pending and not job.problem

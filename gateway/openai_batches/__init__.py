@@ -1,0 +1,1 @@
+"""OpenAI's files and batches, pure: their objects as the official SDK reads them."""

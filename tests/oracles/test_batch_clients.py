@@ -1,0 +1,110 @@
+"""The official clients, run against the simulated batch interfaces: they judge them."""
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import anthropic
+import openai
+from mistralai.client import Mistral
+
+from dev.simulator.process import Running
+
+from .conftest import KEY
+
+ASKED: Any = [{"role": "user", "content": "What is a queue?"}]
+NAMES = [f"line-{number}" for number in range(4)]
+_T = TypeVar("_T")
+
+
+def until(look: Callable[[], _T], ended: Callable[[_T], bool]) -> _T:
+    """What is seen once it has ended; fails after ten seconds."""
+    end = time.monotonic() + 10
+    while not ended(seen := look()):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    return seen
+
+
+def lines(url: str | None) -> bytes:
+    """An input file in OpenAI's format; without a url in Mistral's."""
+    call = {} if url is None else {"method": "POST", "url": url}
+    body = {"messages": ASKED, "max_tokens": 9, **({} if url is None else {"model": "gpt-4o-mini"})}
+    told = [json.dumps({"custom_id": name, **call, "body": body}) for name in NAMES]
+    return "\n".join(told).encode()
+
+
+def test_openais_client_runs_a_batch(simulator: Running) -> None:
+    url = f"{simulator.address}/openai/v1"
+    with openai.OpenAI(api_key=KEY, base_url=url, max_retries=0) as client:
+        file = client.files.create(
+            file=("in.jsonl", lines("/v1/chat/completions")), purpose="batch"
+        )
+        made = client.batches.create(
+            input_file_id=file.id,
+            endpoint="/v1/chat/completions",
+            completion_window="24h",
+            metadata={"mine": "yes"},
+        )
+        batch = until(lambda: client.batches.retrieve(made.id), lambda b: b.status == "completed")
+        assert batch.request_counts is not None
+        assert batch.request_counts.completed == len(NAMES)
+        assert [each.metadata for each in client.batches.list(limit=1)] == [{"mine": "yes"}]
+        text = client.files.content(batch.output_file_id or "").text
+    read = [json.loads(line) for line in text.splitlines()]
+    assert {line["custom_id"] for line in read} == set(NAMES)
+    assert all(line["response"]["body"]["service_tier"] == "batch" for line in read)
+
+
+def test_openais_client_cancels_a_batch(simulator: Running) -> None:
+    simulator.control(batches={"seconds": 30})
+    url = f"{simulator.address}/openai/v1"
+    with openai.OpenAI(api_key=KEY, base_url=url, max_retries=0) as client:
+        file = client.files.create(
+            file=("in.jsonl", lines("/v1/chat/completions")), purpose="batch"
+        )
+        made = client.batches.create(
+            input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h"
+        )
+        assert client.batches.cancel(made.id).status == "cancelling"
+        batch = until(lambda: client.batches.retrieve(made.id), lambda b: b.status == "cancelled")
+    assert batch.output_file_id
+    assert batch.error_file_id
+
+
+def test_anthropics_client_runs_a_batch(simulator: Running) -> None:
+    url = f"{simulator.address}/anthropic"
+    params: Any = {"model": "claude-haiku-4-5", "max_tokens": 9, "messages": ASKED}
+    requests: Any = [{"custom_id": name, "params": params} for name in NAMES]
+    with anthropic.Anthropic(api_key=KEY, base_url=url, max_retries=0) as client:
+        batches = client.messages.batches
+        made = batches.create(requests=requests)
+        assert made.processing_status == "in_progress"
+        done = until(lambda: batches.retrieve(made.id), lambda b: b.processing_status == "ended")
+        assert done.request_counts.succeeded == len(NAMES)
+        results = list(batches.results(made.id))
+        assert [each.id for each in batches.list(limit=1)] == [made.id]
+    assert {each.custom_id for each in results} == set(NAMES)
+    tiers = {
+        each.result.message.usage.service_tier
+        for each in results
+        if each.result.type == "succeeded"
+    }
+    assert tiers == {"batch"}
+
+
+def test_mistrals_client_runs_a_job(simulator: Running) -> None:
+    with Mistral(api_key=KEY, server_url=f"{simulator.address}/mistral") as client:
+        file: Any = {"file_name": "in.jsonl", "content": lines(None)}
+        uploaded = client.files.upload(file=file, purpose="batch")
+        made = client.batch.jobs.create(
+            input_files=[uploaded.id],
+            model="mistral-small-2501",
+            endpoint="/v1/chat/completions",
+            metadata={"mine": "yes"},
+        )
+        job = until(lambda: client.batch.jobs.get(job_id=made.id), lambda j: j.status == "SUCCESS")
+        content = client.files.download(file_id=str(job.output_file)).read()
+    assert job.succeeded_requests == len(NAMES)
+    assert len(content.splitlines()) == len(NAMES)
