@@ -98,7 +98,7 @@ async def keep_questions(lookup: CacheLookup) -> list[tuple[str, str]]:
 
 async def fill(redis: Redis, lookup: CacheLookup, index: VectorIndex, entries: int) -> None:
     """Entries of the same scope in random directions, as whole as any other."""
-    model = await lookup.find(request("What fills a cache?"), ROUTE, 0)
+    model = await lookup.find(request("What is the capital of Peru?"), ROUTE, 0)
     assert isinstance(model, Miss)
     assert model.indexed is not None
     entry = encode_entry(new_entry(model, answer(), 10**9))
