@@ -180,6 +180,11 @@ def _object_arguments(call: Body) -> None:
     call["function"]["arguments"] = json.loads(call["function"]["arguments"])
 
 
+def _headless(body: Body) -> None:
+    for name in ("id", "created", "model", "object"):
+        body.pop(name, None)
+
+
 WHOLE: Final[Mapping[str, Mapping[str, Callable[[Body], None]]]] = {
     "openai": {
         "in_parts": lambda body: _in_parts(_message_of(body)),
@@ -188,7 +193,7 @@ WHOLE: Final[Mapping[str, Mapping[str, Callable[[Body], None]]]] = {
         "object_arguments": _whole_calls(_object_arguments),
         "no_ids": _whole_calls(lambda call: call.update(id=None)),
         "error_null": lambda body: body.update(error=None),
-        "no_head": lambda body: [body.pop(name, None) for name in ("id", "created")] and None,
+        "no_head": _headless,
     },
     "anthropic": {
         "error_null": lambda body: body.update(error=None),

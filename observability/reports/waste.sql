@@ -8,7 +8,11 @@
 WITH seen AS (
     SELECT tenant, provider, model, prefix_hash, cache_read,
         cache_read + cache_write_5m + cache_write_1h AS cached,
-        least(prefix_tokens, input_uncached + cache_read + cache_write_5m + cache_write_1h) AS size,
+        least(
+            prefix_tokens,
+            input_uncached + cache_read + cache_write_5m + cache_write_1h
+            + coalesce(input_audio, 0) + coalesce(input_audio_cached, 0) + coalesce(input_image, 0)
+        ) AS size,
         at_ms - max(at_ms) OVER (
             PARTITION BY tenant, deployment, prefix_hash ORDER BY at_ms, id
             ROWS BETWEEN 1 PRECEDING AND 1 PRECEDING
@@ -105,7 +109,8 @@ ORDER BY all_paid DESC, tenant, model LIMIT 20
 WITH unread AS (
     SELECT tenant, provider, model, context_tokens, cache_read,
         context_tokens * (1 - context_used_share) AS unused,
-        input_uncached + cache_read + cache_write_5m + cache_write_1h AS prompt
+        input_uncached + cache_read + cache_write_5m + cache_write_1h
+        + coalesce(input_audio, 0) + coalesce(input_audio_cached, 0) + coalesce(input_image, 0) AS prompt
     FROM usage
     WHERE {period} AND aside IS NULL AND context_used_share IS NOT NULL AND model IS NOT NULL
 ),
@@ -124,20 +129,21 @@ ORDER BY unused DESC, tenant, provider, model LIMIT 20
 -- name: OversizedLimit
 -- A limit that is four times what 99 % of at least 100 answers needed.
 WITH lengths AS (
-    SELECT tenant, model, max_tokens, output, count(*) AS answers
+    SELECT tenant, model, max_tokens, output + coalesce(output_audio, 0) AS written,
+        count(*) AS answers
     FROM usage
     WHERE {period} AND aside IS NULL
         AND outcome = 'done' AND max_tokens IS NOT NULL AND model IS NOT NULL
-    GROUP BY tenant, model, max_tokens, output
+    GROUP BY tenant, model, max_tokens, output + coalesce(output_audio, 0)
 ),
 ranked AS (
-    SELECT tenant, model, max_tokens, output,
-        sum(answers) OVER (PARTITION BY tenant, model, max_tokens ORDER BY output) AS upto,
+    SELECT tenant, model, max_tokens, written,
+        sum(answers) OVER (PARTITION BY tenant, model, max_tokens ORDER BY written) AS upto,
         sum(answers) OVER (PARTITION BY tenant, model, max_tokens) AS requests
     FROM lengths
 ),
 limits AS (
-    SELECT tenant, model, CAST(max(requests) AS BIGINT) AS in_all, max_tokens, min(output) AS p99
+    SELECT tenant, model, CAST(max(requests) AS BIGINT) AS in_all, max_tokens, min(written) AS p99
     FROM ranked
     WHERE 100 * upto >= 99 * requests
     GROUP BY tenant, model, max_tokens

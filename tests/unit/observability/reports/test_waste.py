@@ -73,6 +73,16 @@ def test_a_prefix_that_repeats_within_minutes_and_is_paid_in_full(tmp_path: Path
     assert found(tmp_path, burst + later) == [RepeatedPrefix("acme", "p", "m", 6, 2, 1500)]
 
 
+def test_pictures_and_sound_are_tokens_of_the_prompt_and_the_answer(tmp_path: Path) -> None:
+    seen = Usage(input_uncached=100, input_image=1000, input_audio=800, output=1, output_audio=99)
+    burst = [plain(n, prefix_hash="x", prefix_tokens=1500, usage=seen) for n in range(5)]
+    assert found(tmp_path, burst) == [RepeatedPrefix("acme", "p", "m", 4, 1, 1500)]
+    limited = [plain(n, max_tokens=4096, usage=seen) for n in range(120)]
+    (tmp_path / "two").mkdir()
+    expected = [OversizedLimit("acme", "m", 120, 4096, 100)]
+    assert found(tmp_path / "two", limited) == expected
+
+
 def test_a_prefix_that_is_cached_already_is_no_waste(tmp_path: Path) -> None:
     cached = Usage(input_uncached=500, cache_read=1500, output=1)
     events = [plain(n, prefix_hash="x", prefix_tokens=1500, usage=cached) for n in range(5)]
