@@ -129,8 +129,11 @@ class MemoryGuard:
 
     held: dict[str, str] = field(default_factory=dict)
 
-    async def take(self, identities: Sequence[str], batch: str) -> list[bool]:
-        return [self.held.setdefault(identity, batch) == batch for identity in identities]
+    async def take(self, identities: Sequence[str], batch: str) -> list[str]:
+        return [self.held.setdefault(identity, batch) for identity in identities]
+
+    async def move(self, identities: Sequence[str], batch: str) -> None:
+        self.held |= dict.fromkeys(identities, batch)
 
     async def release(self, identities: Sequence[str], batch: str) -> None:
         for identity in identities:

@@ -9,6 +9,7 @@ import pytest
 from producers.contract import Done
 from tests.flow.batch_stage import BatchStage, waiting_stage
 from tests.flow.stage import ask
+from workers.delivery.request_identity import identity_of
 
 
 async def submit(stage: BatchStage, number: int, **routing: Any) -> list[str]:  # noqa: ANN401
@@ -141,6 +142,17 @@ async def test_the_same_request_published_twice_is_paid_once() -> None:
             await finals(stage, 2)
             await stage.stage.broker.until(lambda: stage.records()[-1].state == "closed")
     assert Counter(stage.paid()) == dict.fromkeys(stage.paid(), 1)
+
+
+async def test_the_mark_of_a_batch_that_is_over_keeps_nobody_waiting() -> None:
+    async with waiting_stage("openai", full=2) as stage:
+        for name in await submit(stage, 2):
+            request = ask().model_copy(update={"id": name})
+            stage.guard.held[identity_of(request).key] = "a-batch-nobody-knows"
+        async with stage.batching():
+            replies = await finals(stage, 2)
+    assert all(isinstance(reply, Done) for reply in replies)
+    assert not stage.stage.calls
 
 
 async def test_the_cache_answers_before_a_batch_is_formed() -> None:

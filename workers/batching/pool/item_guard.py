@@ -17,8 +17,12 @@ _LIFE_S: Final = 14 * 86_400
 class ItemGuard(Protocol):
     """Which batch has a request. identities: keys of `request_identity`."""
 
-    async def take(self, identities: Sequence[str], batch: str) -> list[bool]:
-        """Of each, whether it is, or now becomes, this batch's."""
+    async def take(self, identities: Sequence[str], batch: str) -> list[str]:
+        """Of each, the batch that has it: this one, if no other had."""
+        ...
+
+    async def move(self, identities: Sequence[str], batch: str) -> None:
+        """They are this batch's now, whatever the marks of others say."""
         ...
 
     async def release(self, identities: Sequence[str], batch: str) -> None:
@@ -33,7 +37,21 @@ class RedisItemGuard:
         self._link = link
         self._on_unguarded = on_unguarded
 
-    async def take(self, identities: Sequence[str], batch: str) -> list[bool]:
+    async def move(self, identities: Sequence[str], batch: str) -> None:
+        """In one round trip for all."""
+        if not identities:
+            return
+
+        async def write() -> bool:
+            async with self._link.redis.pipeline(transaction=False) as pipe:
+                for identity in identities:
+                    pipe.set(_key(identity), batch, ex=_LIFE_S)
+                await pipe.execute()
+            return True
+
+        await self._link.run(write)
+
+    async def take(self, identities: Sequence[str], batch: str) -> list[str]:
         """In one round trip for all."""
         mark = batch.encode()
 
@@ -47,8 +65,8 @@ class RedisItemGuard:
         held = await self._link.run(ask)
         if held is None:
             self._on_unguarded()
-            return [True] * len(identities)
-        return [holder is None or holder == mark for holder in held]
+            return [batch] * len(identities)
+        return [(holder or mark).decode() for holder in held]
 
     async def release(self, identities: Sequence[str], batch: str) -> None:
         """Only what is this batch's."""

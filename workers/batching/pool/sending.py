@@ -145,7 +145,7 @@ async def _build(pool: BatchPool, record: BatchRecord, adapter: BatchAdapter) ->
     gone |= left_the_log
     items.sort(key=lambda each: each[0])
     identities = [identity_of(item.request).key for _, item in items]
-    ours = await pool.guard.take(identities, record.key)
+    ours = await _ours(pool, record, identities)
     built, twice = list[LineItem](), set[str]()
     for (place, item), identity, is_ours in zip(items, identities, ours, strict=True):
         first = is_ours and identity not in twice
@@ -157,6 +157,23 @@ async def _build(pool: BatchPool, record: BatchRecord, adapter: BatchAdapter) ->
             gone.add(place)
             await return_item(pool, item, body, time.time())
     return Built(built, tuple(sorted(gone)))
+
+
+async def _ours(pool: BatchPool, record: BatchRecord, identities: list[str]) -> list[bool]:
+    """Whether each is this batch's; the mark of a batch that is over doesn't count.
+
+    A mark outlives its batch when Redis was away as it ended: its request would wait for ever.
+    """
+    holders = await pool.guard.take(identities, record.key)
+    over = {holder for holder in holders if holder != record.key and _is_over(pool, holder)}
+    freed = [name for name, holder in zip(identities, holders, strict=True) if holder in over]
+    await pool.guard.move(freed, record.key)
+    return [holder == record.key or holder in over for holder in holders]
+
+
+def _is_over(pool: BatchPool, batch: str) -> bool:
+    entry = pool.table.get(batch)
+    return entry is None or entry.record.state == "closed"
 
 
 _DUPLICATE: Final = Delay(_DUPLICATE_S, "the same request waits in another batch")
