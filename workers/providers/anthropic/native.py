@@ -18,6 +18,7 @@ _REASONS: Final = ("stop_sequence", "pause_turn", "model_context_window_exceeded
 _ORDER: Final[Mapping[str, int]] = {
     "thinking": 0, "redacted_thinking": 0, "text": 1, "tool_use": 2,
 }  # fmt: skip
+_PIECES: Final = frozenset({"text", "thinking", "signature", "partial_json"})
 _MOST: Final = 4_096
 """Blocks of one answer that are kept."""
 
@@ -59,12 +60,19 @@ class NativeBlocks:
         if not isinstance(index, int) or index not in self._blocks:
             self._odd = True
             return
-        for name in ("text", "thinking", "signature", "partial_json"):
-            if isinstance(delta.get(name), str):
-                self._texts.setdefault((index, name), []).append(delta[name])
-        if isinstance(delta.get("citation"), Mapping):
-            block = self._blocks[index]
-            block["citations"] = [*(block.get("citations") or ()), delta["citation"]]
+        for name, piece in delta.items():
+            if name in _PIECES:
+                if isinstance(piece, str):
+                    pieces = self._texts.get((index, name))
+                    if pieces is None:
+                        pieces = self._texts[index, name] = []
+                    pieces.append(piece)
+            elif name == "citation" and isinstance(piece, dict):
+                self._cite(index, piece)
+
+    def _cite(self, index: int, citation: Mapping[str, Any]) -> None:
+        block = self._blocks[index]
+        block["citations"] = [*(block.get("citations") or ()), citation]
 
     def blocks(self) -> list[dict[str, Any]] | None:
         """All of them; None where a server has numbered them in a way of its own."""
