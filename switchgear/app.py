@@ -14,12 +14,12 @@ from switchgear import (
     dead_letters,
     fleet,
     gateway_keys,
-    jobs,
     known_models,
     reports,
     routing,
     services,
 )
+from switchgear.jobs import commands as jobs
 from switchgear.options import ConfigOption
 from switchgear.version import VERSION
 
