@@ -16,7 +16,9 @@ from faststream.specification.asyncapi import AsyncAPI
 
 from gateway.stored_requests.receipt import Receipt
 from producers.contract import Reply, Request, TaggedRequest, UsageEvent, codec, topics
+from producers.contract.batch_record import BatchRecord
 from producers.contract.invalidation import Invalidation
+from producers.contract.job_record import FileRecord, JobRecord
 from producers.contract.message import NAME_PATTERN
 from producers.settings import KafkaSettings
 from router.serve.process import declare_router_control
@@ -114,6 +116,36 @@ CHANNELS: Final[Mapping[str, Channel]] = {
         Invalidation,
         "Cached answers to forget.",
         "Any.",
+    ),
+    topics.batch_topic(): Channel(
+        "both",
+        TaggedRequest,
+        "Requests that wait for a provider's batch at half price, wherever it may run.",
+        "As in the tier's queue.",
+        _TAGGED,
+    ),
+    topics.batch_topic("{zone}"): Channel(
+        "both",
+        TaggedRequest,
+        "Requests that wait for a provider's batch in one zone.",
+        "As in the tier's queue.",
+        _TAGGED,
+    ),
+    topics.BATCHES: Channel(
+        "both",
+        BatchRecord,
+        "Compacted: the state of every batch at a provider.",
+        "The batch's key.",
+    ),
+    topics.JOBS: Channel(
+        "both",
+        FileRecord | JobRecord,
+        "Compacted: files and jobs. An empty value: it is gone.",
+        "The file's or the job's id.",
+    ),
+    topics.FILES: Channel("both", bytes, "The bytes of files, in pieces.", "The file's id."),
+    topics.JOB_REPLIES: Channel(
+        "send", Reply, "Replies to the requests of jobs.", "The request's id.", _REPLY
     ),
     topics.FEEDBACK: Channel(
         "receive",

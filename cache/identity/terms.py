@@ -59,12 +59,8 @@ def lookup_terms(
     request: Request, route: Route, policy: CachePolicy, settings: CacheSettings, now_ms: int
 ) -> TermsResult:
     """The terms of a request, or why the cache has no part in it. now_ms: Unix milliseconds."""
-    question = question_of(
-        request,
-        route,
-        knowledge=settings.knowledge_version,
-        by_canonical="canonical" in policy.steps,
-    )
+    by_canonical, knowledge = "canonical" in policy.steps, settings.knowledge_version
+    question = question_of(request, route, knowledge=knowledge, by_canonical=by_canonical)
     if isinstance(question, NotCacheable):
         return question
     refusal = refuse_request(request.body, question.text, policy)

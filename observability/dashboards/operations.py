@@ -120,6 +120,31 @@ OPERATIONS_DASHBOARD: Final = Dashboard(
             "s",
         ),
         Panel(
+            "Time to first chunk at the gateway, p95, by the GenAI conventions",
+            quantile(
+                0.95, "gen_ai_client_operation_time_to_first_chunk_seconds", "gen_ai_response_model"
+            ),
+            "{{gen_ai_response_model}}",
+            "s",
+        ),
+        Panel(
+            "Time of an operation at the gateway, p95, by the GenAI conventions",
+            quantile(0.95, "gen_ai_client_operation_duration_seconds", "gen_ai_response_model"),
+            "{{gen_ai_response_model}}",
+            "s",
+        ),
+        Panel(
+            "Tokens at the gateway, by the GenAI conventions",
+            rate("gen_ai_client_token_usage_sum", "gen_ai_token_type"),
+            "{{gen_ai_token_type}}",
+        ),
+        Panel(
+            "Webhooks by outcome",
+            rate("switchgear_gateway_webhooks_total", "outcome"),
+            "{{outcome}}",
+            "reqps",
+        ),
+        Panel(
             "Batches by state",
             "max by (deployment, state) (switchgear_batches_open)",
             "{{deployment}} {{state}}",

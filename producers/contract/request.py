@@ -47,7 +47,11 @@ class AnthropicParts(TypedDict):
     """With their blocks: cache marks, documents, citations, signed thoughts, server tools."""
 
     system: NotRequired[Annotated[list[dict[str, Any]], Field(max_length=MAX_PARTS)]]
+    """The blocks of the system prompt."""
+
     tools: NotRequired[Annotated[list[dict[str, Any]], Field(max_length=MAX_TOOLS)]]
+    """Those of Anthropic's own kinds, and their cache marks, too."""
+
     fields: NotRequired[dict[str, Any]]
     """Fields of the request that the chat has no place for."""
 
@@ -99,6 +103,8 @@ class ChatBody(BaseModel):
     tools: Annotated[list[dict[str, Any]], Field(max_length=MAX_TOOLS)] | None = None
     response_format: dict[str, Any] | None = None
     anthropic: AnthropicParts | None = None
+    """What OpenAI's shape has no place for, of a chat that came as Anthropic's Messages."""
+
     embeddings: EmbeddingsInput | None = None
     """Makes it a request for embeddings: `messages` is one empty message then, and isn't read."""
 

@@ -134,6 +134,7 @@ PROBES: Mapping[Limit, Probe] = {
 }
 ELSEWHERE: Mapping[Limit, str] = {
     limits.REQUEST_SIZE: "tests/flow/test_bad_input.py",
+    limits.UPLOAD: "tests/unit/gateway/connections/test_upload.py",
     limits.RECORD: "tests/unit/runtime/process/test_dead_letters.py",
     limits.LAPSED_CLAIMS: "tests/flow/test_delivery.py",
     limits.PATTERN: "tests/unit/workers/checks/test_pattern_size.py",

@@ -53,7 +53,7 @@ def test_without_a_file_the_defaults_hold_unless_one_was_named(
     [
         (f"{GOOD}\ncache: {{}}\ncache: {{key_prefix: other}}\n", "cache: also defined on line"),
         (f"{GOOD}\ndefault_baselin: x\n", "default_baselin: unknown key"),
-        ("cache: {key_prefix: other}\n", "line 1: models: this key is missing"),
+        ("cache: {key_prefix: other}\n", "line 1: deployments: this key is missing"),
         ("cache: [", "not YAML"),
         (f"{GOOD}\ncache: {{budgit_ms: 3}}\n", "budgit_ms"),
     ],

@@ -23,7 +23,8 @@ def test_every_name_has_its_specification() -> None:
 
 def test_names_follow_prometheus_practice() -> None:
     assert all(name.endswith("_total") for name in COUNTERS)
-    assert all(name.endswith("_seconds") for name in HISTOGRAMS)
+    # tokens have the name that the GenAI conventions give them
+    assert all(name.endswith(("_seconds", "gen_ai_client_token_usage")) for name in HISTOGRAMS)
     assert not any(name.endswith("_total") for name in GAUGES)
     for histogram in HISTOGRAMS.values():
         assert list(histogram.buckets) == sorted(histogram.buckets)

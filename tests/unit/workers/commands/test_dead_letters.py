@@ -4,12 +4,13 @@ import json
 import pytest
 from rich.console import Console
 
-from producers.settings import KafkaSettings
 from runtime.process.dead_letters import DeadLetter, DeadLetterFilter, LetterOffset
+from runtime.process.settings import ServiceSettings
 from workers.commands.dead_letters import (
     DeadLetterContents,
     NotReplayed,
     Replayed,
+    ReplayOptions,
     contents_json,
     dead_letters_json,
     dead_letters_table,
@@ -56,4 +57,8 @@ def test_a_prompt_is_shown_only_when_it_is_asked_for() -> None:
 
 async def test_everything_is_replayed_only_when_that_is_said() -> None:
     with pytest.raises(ValueError, match="which ones"):
-        await anext(replay_dead_letters(KafkaSettings(), DeadLetterFilter(replayed=False)))
+        await anext(
+            replay_dead_letters(
+                ServiceSettings(), DeadLetterFilter(replayed=False), ReplayOptions()
+            )
+        )

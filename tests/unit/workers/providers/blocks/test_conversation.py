@@ -9,15 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workers.providers.base.shapes import UnsupportedContent
-from workers.providers.blocks.conversation import (
+from workers.providers.blocks.conversation import conversation
+from workers.providers.blocks.images import ImagePart, LinkedImage
+from workers.providers.blocks.parts import (
     RedactedThinking,
     TextPart,
     Thinking,
     ToolResult,
     ToolUse,
-    conversation,
 )
-from workers.providers.blocks.images import ImagePart, LinkedImage
 
 texts = st.text(max_size=5)
 plain = st.builds(

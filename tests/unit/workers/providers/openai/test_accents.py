@@ -143,6 +143,6 @@ def test_an_answer_that_was_filtered_or_broken_off_is_none() -> None:
 
 def test_an_error_in_a_list_is_the_error_that_it_is() -> None:
     error = [{"error": {"code": 429, "message": "exhausted", "status": "RESOURCE_EXHAUSTED"}}]
-    assert openai_answer(error) == ErrorReport(429, (), "exhausted")
+    assert openai_answer(error) == ErrorReport(429, ("RESOURCE_EXHAUSTED",), "exhausted")
     result, _ = read(error)  # type: ignore[arg-type]
-    assert result == ErrorReport(429, (), "exhausted")
+    assert result == ErrorReport(429, ("RESOURCE_EXHAUSTED",), "exhausted")
