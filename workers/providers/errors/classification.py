@@ -69,6 +69,7 @@ _NEVER_FITS: Final = r"^request too large for|extra usage is required for long c
 _RETIRED: Final = (
     r"(has been|was|is) (retired|deprecated|decommissioned)|end of its life|invalid model name"
 )
+_RAMP: Final = r"slow down|acceleration limit|ramp"
 _FILTERED: Final = (
     r"content (management|filtering) policy|content ?policy ?violation|response was filtered"
     r"|violating our usage polic|(input|prompt|content) was flagged"
@@ -102,6 +103,7 @@ RULES: Final = (
         words=r"regain access on|credit balance is too low|spend(ing)? limit|monthly (quota|limit)",
     ),
     ErrorRule(QuotaExhausted, codes={"ThrottlingException"}, words=r"\bper day\b"),
+    ErrorRule(RampTooFast, codes={"ThrottlingException"}, words=_RAMP),
     ErrorRule(RateLimited, codes={"ThrottlingException", "TooManyRequestsException"}),
     ErrorRule(
         BadCredentials, codes={"invalid_api_key", "authentication_error", "permission_error"}
@@ -165,7 +167,7 @@ RULES: Final = (
     ErrorRule(ContentFiltered, statuses={400, 403}, words=_FILTERED),
     # the provider must act
     ErrorRule(RampTooFast, codes={"slow_down"}),
-    ErrorRule(RampTooFast, statuses={429}, words=r"slow down|acceleration limit|ramp"),
+    ErrorRule(RampTooFast, statuses={429}, words=_RAMP),
     ErrorRule(
         Overloaded,
         codes={
