@@ -93,7 +93,7 @@ bench: $(READY) $(EMBEDDER) ## the pipeline beside its physical limit (BENCH=ben
 train: $(READY) $(EMBEDDER) ## the router's and the cache's models (DATA=folder of the labelled data)
 	@test -n "$(DATA)" || { echo "make train DATA=folder: with routing.dev.jsonl.gz and semantic_pairs.dev.jsonl.gz"; exit 2; }
 	$(NICE) $(BIN)/python -m dev.train_router --data $(DATA)/routing.dev.jsonl.gz
-	$(NICE) $(BIN)/python -m dev.train_recogniser
+	$(NICE) $(BIN)/python -m dev.train_recogniser --prompts $(DATA)/routing.dev.jsonl.gz
 	$(NICE) $(BIN)/python -m dev.train_verifier --pairs $(DATA)/semantic_pairs.dev.jsonl.gz
 
 CHAOS ?= --requests 20000 --faults 39

@@ -1,7 +1,11 @@
 r"""Training of the cache's recogniser, measured on questions that it has never seen.
 
     python -m dev.train_recogniser
+    python -m dev.train_recogniser --prompts DATA/routing.dev.jsonl.gz
     python -m dev.train_recogniser --questions mine.jsonl --output var/recogniser.npz
+
+prompts: tasks and long texts as programs send them, all timeless. Without them a model of
+questions takes words inside of a given text for the asker's own: it refused 57 % of the demo's.
 
 The figures are those of models that have seen no question of the author: one table for each author
 of plain questions. The file holds the model fitted to all.
@@ -36,6 +40,7 @@ from cache.identity.question_features import (
     words_of,
 )
 from cache.identity.recogniser import KINDS, RECOGNISER_FORMAT, Recognition, read_recogniser
+from dev.demo_traffic import PROMPTS as DEMO_PROMPTS
 from dev.recogniser.questions import FILE, HERE
 
 Array: TypeAlias = NDArray[Any]
@@ -57,6 +62,10 @@ PLAIN_SERIES: Final = ("c", "h")
 """Authors who wrote plain questions, each of another kind, instead of templates."""
 PLAIN_WEIGHT: Final = 1.5
 """Of a plain question against all of a template's."""
+PROMPTS_SERIES: Final = "r"
+PROMPTS_WEIGHT: Final = 0.35
+"""Of all real prompts together, against all timeless questions."""
+TASKS: Final = HERE / "tasks.txt"
 OTHER: Final = "other"
 
 
@@ -65,6 +74,23 @@ def read_questions(path: Path) -> list[Row]:
     raw = path.read_bytes()
     text = gzip.decompress(raw) if path.suffix == ".gz" else raw
     return [json.loads(line) for line in text.splitlines()]
+
+
+def tasks() -> list[Row]:
+    """Instructions with the text that they are about: the answer follows from that alone."""
+    lines = (line.split(": ", 1) for line in TASKS.read_text(encoding="utf-8").splitlines())
+    return [_timeless(text, language, f"t-{at}") for at, (language, text) in enumerate(lines)]
+
+
+def prompts_of(path: Path, but: frozenset[str]) -> list[Row]:
+    """Real prompts, in English, without those of the demo."""
+    texts = [json.loads(line)["prompt"] for line in gzip.decompress(path.read_bytes()).splitlines()]
+    chosen = [text for text in texts if text not in but][::2]
+    return [_timeless(text, "en", f"{PROMPTS_SERIES}-{at}") for at, text in enumerate(chosen)]
+
+
+def _timeless(text: str, language: str, template: str) -> Row:
+    return {"text": text, "language": language, "kind": KINDS[0], "template": template}
 
 
 def other_languages() -> list[Row]:
@@ -148,9 +174,13 @@ def example_weights(rows: Sequence[Row]) -> Array:
     """The same for each template; timeless questions weigh as much as all others."""
     counts = Counter(row["template"] for row in rows)
     weights = np.array([1 / counts[row["template"]] for row in rows])
-    timeless = np.array([row["kind"] == KINDS[0] for row in rows])
-    weights[timeless] *= weights[~timeless].sum() / weights[timeless].sum()
+    prompts = np.array([row["template"][0] == PROMPTS_SERIES for row in rows])
+    bound = np.array([row["kind"] != KINDS[0] for row in rows])
+    timeless = ~bound & ~prompts
+    weights[timeless] *= weights[bound].sum() / weights[timeless].sum()
     weights[np.array([row["template"][0] in PLAIN_SERIES for row in rows])] *= PLAIN_WEIGHT
+    if prompts.any():
+        weights[prompts] *= PROMPTS_WEIGHT * weights[timeless].sum() / weights[prompts].sum()
     return np.asarray(weights / weights.mean())
 
 
@@ -235,8 +265,13 @@ def main() -> None:
     parser.add_argument("--questions", type=Path, default=FILE)
     parser.add_argument("--output", type=Path, default=Path("cache/semantic/recogniser.npz"))
     parser.add_argument("--figures", type=Path, default=Path("bench/results/recogniser.json"))
+    parser.add_argument("--prompts", type=Path, help="real prompts, JSON lines, gzipped")
     options = parser.parse_args()
-    began, rows, others = time.monotonic(), read_questions(options.questions), other_languages()
+    began, others = time.monotonic(), other_languages()
+    rows = [*read_questions(options.questions), *tasks()]
+    if options.prompts is not None:
+        demo = [json.loads(line)["prompt"] for line in DEMO_PROMPTS.read_text().splitlines()]
+        rows += prompts_of(options.prompts, frozenset(demo))
     matrix, kinds = kind_matrix(rows), np.array([KINDS.index(row["kind"]) for row in rows])
     series = np.array([row["template"][0] for row in rows])
     taught = [row for row in others if row["split"] != "test"]
