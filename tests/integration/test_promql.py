@@ -23,7 +23,7 @@ OF_THE_CALLER: Final = {
     "invalid_request", "request_too_large", "unknown_tier", "unknown_model", "unknown_tenant",
     "reply_to_not_allowed", "no_deployment_fits", "context_too_long", "content_filtered",
     "unsupported_content", "provider_rejected", "cancelled", "budget_exceeded", "not_in_cache",
-    "id_reused",
+    "id_reused", "forbidden", "rate_limited",
 }  # fmt: skip
 """Failures that spend no error budget; all others do."""
 VALUES: Final = {
@@ -132,6 +132,8 @@ def _series(counts: str) -> Iterator[tuple[str, str]]:
                 f'{measured}_bucket{labels[:-1]}{"," if histogram.labels else ""}le="{bound}"}}',
                 counts,
             )
+        for labels, part in product(_label_sets(histogram.labels), ("sum", "count")):
+            yield f"{measured}_{part}{labels}", counts
 
 
 def _label_sets(names: tuple[str, ...]) -> Iterator[str]:
