@@ -109,8 +109,9 @@ def _of_tokens(
         details_a.is_about_writing or details_b.is_about_writing
     ):
         yield "sign"
-    has_lines = any("\n" in gap for gap in details_a.gaps)
-    if details_a.gaps != details_b.gaps and (details_a.literals or has_lines):
+    has_lines = any("\n" in gap for gap in (*details_a.gaps, *details_b.gaps))
+    has_literals = bool(details_a.literals or details_b.literals)
+    if details_a.gaps != details_b.gaps and (has_literals or has_lines):
         yield "spacing"
 
 

@@ -169,9 +169,10 @@ async def test_an_unsampled_request_that_fails_is_kept_and_a_good_one_is_not(
     assert served.attributes["error.type"] == bad.code
     assert served.attributes["switchgear.trace.kept"] == "error"
     failed = [span for span in spans if span.name.startswith("chat ")]
-    assert [span.attributes["http.response.status_code"] for span in failed] == [
-        attempt.status for attempt in bad.attempts
-    ]
+    # attempts follow one another within a millisecond: the store's order of them isn't theirs
+    assert sorted(span.attributes["http.response.status_code"] for span in failed) == sorted(
+        attempt.status or 0 for attempt in bad.attempts
+    )
     assert list(shape(spans)) == ["earlier hops (unsampled)"]
     assert good.trace_id is not None
     assert from_jaeger(trace_store.fetch(good.trace_id)) == []
