@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from switchgear.invocation import PARTIAL
-from switchgear.options import ConfigOption, FormatOption, service_settings
+from switchgear.options import ConfigOption, FormatOption, configured_catalog
 from switchgear.reports import EndOption, LedgerOption, TimeOption
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def whatif(
         swaps, span = swaps_of(swap or ()), report_period(since, until)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
-    substitute = _Substitutes(_catalog(config), swaps, baseline, prices)
+    substitute = _Substitutes(configured_catalog(config), swaps, baseline, prices)
     with ledger_reading(ledger) as db:
         rows = what_if(billed_usage(db, span), substitute)
     if format == "json":
@@ -78,7 +78,9 @@ def reconcile(
         raise typer.BadParameter(f"{file}: no usage in it")
     with ledger_reading(ledger) as db:
         sums = ledger_sums(db, export.provider, span)
-    rows = list(compare_bills(sums, export, _wire_names(_catalog(config), export.provider)))
+    rows = list(
+        compare_bills(sums, export, _wire_names(configured_catalog(config), export.provider))
+    )
     if format == "json":
         print(json.dumps([_difference_row(row) for row in rows], indent=2, default=str))
     else:
@@ -140,15 +142,6 @@ def _wire_names(catalog: "Catalog", provider: str) -> dict[str, str]:
         for entry in catalog.deployments.values()
         if entry.provider == provider
     }
-
-
-def _catalog(config: Path | None) -> "Catalog":
-    from runtime.config.config_file import ConfigError, read_config
-
-    try:
-        return read_config(service_settings(config).config)
-    except (ConfigError, OSError) as error:
-        raise typer.BadParameter(str(error)) from None
 
 
 def _what_if_row(row: "WhatIf") -> dict[str, object]:

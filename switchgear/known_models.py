@@ -4,16 +4,15 @@ import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import typer
 
 from switchgear.invocation import REFUSED
-from switchgear.options import ConfigOption, FormatOption, service_settings
+from switchgear.options import ConfigOption, FormatOption, configured_catalog
 
 if TYPE_CHECKING:
-    from runtime.config.catalog import Catalog, Deployment
+    from runtime.config.catalog import Deployment
     from runtime.config.pricing import Pricing
 
 Row: TypeAlias = Mapping[str, object]
@@ -24,7 +23,7 @@ def list_models(config: ConfigOption = None, format: FormatOption = "table") -> 
     """Known models, and where the configuration runs them."""
     from runtime.known.tables import known_tables
 
-    known, catalog = known_tables(), _catalog(config)
+    known, catalog = known_tables(), configured_catalog(config)
     places: dict[str, list[str]] = {}
     for name, deployment in catalog.deployments.items():
         places.setdefault(deployment.model, []).append(name)
@@ -72,7 +71,7 @@ def check_models(config: ConfigOption = None) -> None:
     from runtime.known.tables import known_tables
 
     number = 0
-    for finding in findings(_catalog(config), known_tables(), _today()):
+    for finding in findings(configured_catalog(config), known_tables(), _today()):
         number += 1
         print(f"{finding.where}: {finding.what}")
     print(f"{number} to look at" if number else "nothing to look at")
@@ -80,7 +79,7 @@ def check_models(config: ConfigOption = None) -> None:
 
 def list_prices(config: ConfigOption = None, format: FormatOption = "table") -> None:
     """Today's price of each deployment, USD per million tokens, and which list says so."""
-    catalog, pricing = _catalog(config), _pricing()
+    catalog, pricing = configured_catalog(config), _pricing()
     rows = [
         {"deployment": name, "model": deployment.model, **_price_row(deployment, pricing)}
         for name, deployment in catalog.deployments.items()
@@ -94,7 +93,7 @@ def check_prices(config: ConfigOption = None) -> None:
     from observability.pricing.prices import Unpriced
     from runtime.config.known_findings import STALE_AFTER
 
-    catalog, pricing = _catalog(config), _pricing()
+    catalog, pricing = configured_catalog(config), _pricing()
     unpriced, lists = 0, set()
     for name, deployment in catalog.deployments.items():
         if deployment.price is not None:
@@ -139,15 +138,6 @@ def _number(usd: Decimal) -> str:
 
 def _pair(first: Decimal, second: Decimal) -> str:
     return f"{_number(first)} / {_number(second)}"
-
-
-def _catalog(config: Path | None) -> "Catalog":
-    from runtime.config.config_file import ConfigError, read_config
-
-    try:
-        return read_config(service_settings(config).config)
-    except (ConfigError, OSError) as error:
-        raise typer.BadParameter(str(error)) from None
 
 
 def _pricing() -> "Pricing":

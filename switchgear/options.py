@@ -65,3 +65,13 @@ def catalog_of(settings: "ServiceSettings") -> "Catalog":
     from runtime.config.config_file import read_config
 
     return read_config(settings.config)
+
+
+def configured_catalog(config: Path | None) -> "Catalog":
+    """The catalogue of the file that an option, or the environment, names."""
+    from runtime.config.config_file import ConfigError, read_config
+
+    try:
+        return read_config(service_settings(config).config)
+    except (ConfigError, OSError) as error:
+        raise typer.BadParameter(str(error)) from None
