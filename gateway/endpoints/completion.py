@@ -7,13 +7,13 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.access.api_keys import Caller
 from gateway.answers.dialect import AnswerContext, HttpDialect
-from gateway.connections.connection import ClientGone, Connection
+from gateway.connections.connection import Connection
 from gateway.demands.prefer import read_preference
 from gateway.endpoints.dependencies import GatewayDependencies
 from gateway.endpoints.genai_metrics import report_genai
 from gateway.endpoints.response_writing import Response, send_error
 from gateway.endpoints.stored_request import answer_later, asked_tier
-from gateway.errors.api_error import ApiError, wrong_method
+from gateway.errors.api_error import ApiError
 from gateway.exchanges.exchange import Exchange, Reader
 from gateway.exchanges.submissions import Accepted, accept
 from gateway.shared_limits.fleet_limits import Admission
@@ -39,32 +39,15 @@ class CompletionEndpoint:
         """One request. Raises ClientGone."""
         connection = Connection(scope, receive, send, self._gateway.limits)
         connection.info.route = self._dialect.name
-        caller = await self._admitted(connection)
+        caller = await self._gateway.admit_post(connection, self._dialect.name)
         if isinstance(caller, ApiError):
             return await send_error(connection, self._dialect, caller)
         raw = await connection.body()
         if isinstance(raw, ApiError):
             return await send_error(connection, self._dialect, raw)
-        headers = [(name, text.encode()) for name, text in connection.headers.items()]
-        trace = self._gateway.tracer.begin_trace(
-            f"gateway {self._dialect.name}", headers, tenant=caller.tenant
-        )
-        try:
+        with self._gateway.traced(connection, caller, self._dialect.name) as trace:
             await self._serve(connection, caller, raw, trace)
-        except ClientGone:
-            trace.end(error="client_closed_request")
-            raise
-        trace.end({"switchgear.tenant": caller.tenant}, error=connection.info.code)
         return None
-
-    async def _admitted(self, connection: Connection) -> Caller | ApiError:
-        """Who asks, if anything may be asked now."""
-        if connection.method != "POST":
-            return wrong_method(connection.path, "POST")
-        if self._gateway.stop.draining:
-            words = "this gateway stops: ask another one"
-            return ApiError("overloaded", "server_shutting_down", words, retry_after_s=1)
-        return await self._gateway.identify(connection, self._dialect.name)
 
     async def _serve(
         self, connection: Connection, caller: Caller, raw: bytes, trace: RequestTrace

@@ -1,15 +1,17 @@
 """Endpoint dependencies: the parts of the process that every endpoint shares."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Final
 
 from gateway.access.api_keys import Caller, identify, presented_key
 from gateway.access.tokens import caller_of, is_token
-from gateway.connections.connection import Connection
+from gateway.connections.connection import ClientGone, Connection
 from gateway.connections.http_limits import HttpLimits
 from gateway.connections.stop_signal import StopSignal
-from gateway.errors.api_error import ApiError
+from gateway.errors.api_error import ApiError, wrong_method
 from gateway.exchanges.exchange import Exchanges
 from gateway.jobs.job_runner import JobRunner
 from gateway.queues.queue_watch import QueueWatch
@@ -17,10 +19,16 @@ from gateway.shared_limits.fleet_limits import FleetLimits
 from gateway.stored_requests.store import StoredRequests
 from gateway.stored_responses.store import ResponseStore
 from observability.metrics.registry import MetricsRegistry
+from observability.tracing.request_trace import RequestTrace
 from observability.tracing.tracer import Tracer
 from runtime.config.catalog import Catalog
 from runtime.config.sections.gateway import KeyScope
 from runtime.identity import TokenVerifier
+
+STOPPING: Final = ApiError(
+    "overloaded", "server_shutting_down", "this gateway stops: ask another one", retry_after_s=1
+)
+"""The answer to what comes, or isn't done yet, when the process ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,3 +64,23 @@ class GatewayDependencies:
         if isinstance(caller, Caller):
             connection.info.tenant, connection.info.key = caller.tenant, caller.name
         return caller
+
+    async def admit_post(self, connection: Connection, scope: KeyScope) -> Caller | ApiError:
+        """Who asks, if anything may be asked by this method and now."""
+        if connection.method != "POST":
+            return wrong_method(connection.path, "POST")
+        if self.stop.draining:
+            return STOPPING
+        return await self.identify(connection, scope)
+
+    @contextmanager
+    def traced(self, connection: Connection, caller: Caller, name: str) -> Iterator[RequestTrace]:
+        """The gateway's span of a request, in the caller's trace, with how the request ended."""
+        headers = [(header, text.encode()) for header, text in connection.headers.items()]
+        trace = self.tracer.begin_trace(f"gateway {name}", headers, tenant=caller.tenant)
+        try:
+            yield trace
+        except ClientGone:
+            trace.end(error="client_closed_request")
+            raise
+        trace.end({"switchgear.tenant": caller.tenant}, error=connection.info.code)

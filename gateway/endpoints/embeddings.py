@@ -15,10 +15,10 @@ from gateway.demands.outcome import outcome_headers
 from gateway.demands.routing_demands import FIELD, routing_demands
 from gateway.embeddings.request import EmbeddingsCall, read_embeddings_request
 from gateway.embeddings.response import embeddings_list
-from gateway.endpoints.dependencies import GatewayDependencies
+from gateway.endpoints.dependencies import STOPPING, GatewayDependencies
 from gateway.endpoints.response_writing import send_error
 from gateway.endpoints.spoken_dialect import CHAT_DIALECT
-from gateway.errors.api_error import ApiError, wrong_method
+from gateway.errors.api_error import ApiError
 from gateway.exchanges.exchange import Exchange, Reader, Submission, uncounted
 from gateway.exchanges.submissions import parse_json, submissions_of
 from gateway.shared_limits.fleet_limits import Admission
@@ -26,9 +26,6 @@ from observability.tracing.request_trace import RequestTrace
 from producers.contract import Chunk, Done
 
 _BYTES_PER_TOKEN: Final = 4
-_STOPPING: Final = ApiError(
-    "overloaded", "server_shutting_down", "this gateway stops: ask another one", retry_after_s=1
-)
 
 
 class EmbeddingsEndpoint:
@@ -41,28 +38,13 @@ class EmbeddingsEndpoint:
         """One request. Raises ClientGone."""
         connection = Connection(scope, receive, send, self._gateway.limits)
         connection.info.route = "embeddings"
-        caller = await self._admitted(connection)
+        caller = await self._gateway.admit_post(connection, "embeddings")
         raw = caller if isinstance(caller, ApiError) else await connection.body()
         if isinstance(caller, ApiError) or isinstance(raw, ApiError):
             return await send_error(connection, CHAT_DIALECT, raw)  # type: ignore[arg-type]
-        headers = [(name, text.encode()) for name, text in connection.headers.items()]
-        trace = self._gateway.tracer.begin_trace(
-            "gateway embeddings", headers, tenant=caller.tenant
-        )
-        try:
+        with self._gateway.traced(connection, caller, "embeddings") as trace:
             await self._serve(connection, caller, raw, trace)
-        except ClientGone:
-            trace.end(error="client_closed_request")
-            raise
-        trace.end({"switchgear.tenant": caller.tenant}, error=connection.info.code)
         return None
-
-    async def _admitted(self, connection: Connection) -> Caller | ApiError:
-        if connection.method != "POST":
-            return wrong_method(connection.path, "POST")
-        if self._gateway.stop.draining:
-            return _STOPPING
-        return await self._gateway.identify(connection, "embeddings")
 
     async def _serve(
         self, connection: Connection, caller: Caller, raw: bytes, trace: RequestTrace
@@ -178,7 +160,7 @@ class EmbeddingsEndpoint:
             if connection.gone:
                 raise ClientGone
             if self._gateway.stop.ending:
-                return _STOPPING
+                return STOPPING
             await reader.changed(self._gateway.limits.request_timeout_s)
 
 
