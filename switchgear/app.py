@@ -19,6 +19,7 @@ from switchgear import (
     routing,
     services,
 )
+from switchgear.evaluation import commands as evaluation
 from switchgear.jobs import commands as jobs
 from switchgear.options import ConfigOption
 from switchgear.version import VERSION
@@ -54,6 +55,7 @@ _JOBS: Final[dict[str, Command]] = {
     "results": jobs.results,
     "resume": jobs.resume,
 }
+_EVALUATION: Final[dict[str, Command]] = {"show": evaluation.show}
 _REPORTS: Final[dict[str, Command]] = {
     "report": reports.report,
     "waste": reports.waste,
@@ -86,6 +88,9 @@ def switchgear_app() -> typer.Typer:
     report.callback(invoke_without_command=True)(reports.report)
     app.add_typer(report, name="report")
     app.add_typer(_app(_JOBS), name="job", help="Files of requests: submit, status, results.")
+    app.add_typer(
+        _app(_EVALUATION), name="evaluate", help="Models compared on recorded requests: show."
+    )
     app.add_typer(_app(_DEAD_LETTERS), name="dlq", help="Dead letters: list, show, replay.")
     app.add_typer(
         _app(_CACHE), name="cache", help="The cache: stats, invalidate, calibrate, judge."

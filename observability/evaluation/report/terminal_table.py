@@ -1,0 +1,114 @@
+"""Terminal tables of an evaluation: what each candidate was worth, and the verdicts."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Final
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from observability.evaluation.results.evaluation_result import (
+    ALL_TASKS,
+    EvaluationRecord,
+    EvaluationResult,
+    EvaluationVerdict,
+)
+from observability.pricing.money import usd
+from observability.terminal import cell, plain
+
+P95_LEAST: Final = 200
+"""Answers below which a 95th percentile is a guess."""
+
+
+def print_evaluation(record: EvaluationRecord, console: Console) -> None:
+    """The figures of each candidate, the verdicts, and the notes."""
+    console.print(_figures(record.results))
+    if record.verdicts:
+        console.print(_verdicts(record.verdicts))
+    chosen = record.chosen
+    console.print(
+        f"Cheapest that isn't worse: {plain(chosen)}." if chosen else "None is shown to be enough.",
+        markup=False,
+    )
+    console.print(f"The evaluation cost {usd(record.spent_micro_usd)}.")
+    for note in record.notes:
+        console.print(f"- {plain(note)}", markup=False)
+
+
+def share_range(value: float, low: float, high: float) -> str:
+    """A share with its interval, for people."""
+    return f"{value:.1%} ({low:.1%} to {high:.1%})"
+
+
+def points_range(verdict: EvaluationVerdict) -> str:
+    """A difference of shares with its interval, in percentage points."""
+    return (
+        f"{verdict.difference * 100:+.1f} ({verdict.low * 100:+.1f} to {verdict.high * 100:+.1f})"
+    )
+
+
+def verdict_words(verdict: EvaluationVerdict) -> str:
+    """The verdict for people, with what would be enough to tell."""
+    margin = f"{verdict.margin * 100:g} points"
+    match verdict.outcome:
+        case "better":
+            return "better"
+        case "not worse":
+            return f"at most {margin} worse"
+        case "worse":
+            return f"more than {margin} worse"
+        case _:
+            enough = verdict.cases_needed
+            needs = "" if enough is None else f": about {enough:,} cases would"
+            return f"can't tell{needs}"
+
+
+def money(amount: Decimal | None) -> str:
+    """Micro-dollars for people; what has no price says so."""
+    return "unpriced" if amount is None else usd(amount)
+
+
+def milliseconds(value: float | None) -> str:
+    """A time for people, `-` where a batch answered."""
+    return "-" if value is None else f"{value:,.0f} ms"
+
+
+def _figures(results: Sequence[EvaluationResult]) -> Table:
+    table = Table(title="Candidates", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name in ("candidate", "task"):
+        table.add_column(name, overflow="fold")
+    for name in ("cases", "success (95 %)", "per 1k", "per success", "p50", "p95"):
+        table.add_column(name, justify="right")
+    for result in results:
+        guess = "?" if result.answers < P95_LEAST and result.p95_ms is not None else ""
+        table.add_row(
+            cell(result.candidate),
+            cell("all" if result.task == ALL_TASKS else result.task),
+            f"{result.cases:,}",
+            share_range(result.success, result.success_low, result.success_high),
+            money(result.cost_per_1k_micro_usd),
+            money(result.cost_per_success_micro_usd) if result.successes else "-",
+            milliseconds(result.p50_ms),
+            milliseconds(result.p95_ms) + guess,
+        )
+    return table
+
+
+def _verdicts(verdicts: Sequence[EvaluationVerdict]) -> Table:
+    baseline = verdicts[0].baseline
+    table = Table(title=f"Beside {plain(baseline)}", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name in ("candidate", "task", "verdict"):
+        table.add_column(name, overflow="fold")
+    for name in ("points", "alone right", "pairs"):
+        table.add_column(name, justify="right")
+    for verdict in verdicts:
+        table.add_row(
+            cell(verdict.candidate),
+            cell("all" if verdict.task == ALL_TASKS else verdict.task),
+            cell(verdict_words(verdict)),
+            points_range(verdict),
+            f"{verdict.only_candidate} : {verdict.only_baseline}",
+            f"{verdict.pairs:,}",
+        )
+    return table
