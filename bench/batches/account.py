@@ -3,12 +3,15 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from dev.simulator.ledger import question_name
 from producers.contract import Chunk, Done, codec
 from producers.contract.batch_record import BatchRecord
 from producers.kafka.broker import Record
+
+REFUSED: Final = frozenset({"refuse", "queue_full"})
+"""Events of batches of which nothing was done, so nothing is paid."""
 
 
 @dataclass(slots=True)
@@ -57,7 +60,8 @@ class Account:
         halved = {call["question"] for call in paid if call["batch"]}
         waiting = {name: one for name, one in self.asked.items() if one.waits}
         half = sum(question_name(one.question) in halved for one in waiting.values())
-        contents = Counter(tuple(sorted(batch["lines"])) for batch in batches)
+        taken = (batch for batch in batches if batch["event"] not in REFUSED)
+        contents = Counter(tuple(sorted(batch["lines"])) for batch in taken)
         return {
             "requests": len(self.asked),
             "eligible": len(waiting),

@@ -121,6 +121,12 @@ class BatchRecord(Message):
         """The number of requests that were, or are to be, sent."""
         return len(self.offsets) - len(self.left_out)
 
+    @property
+    def sent_places(self) -> tuple[int, ...]:
+        """The places of those requests, in the order in which they are sent."""
+        left_out = set(self.left_out)
+        return tuple(place for place in range(self.places) if place not in left_out)
+
     def custom_id(self, place: int) -> str:
         """The request's id at the provider: never the caller's."""
         return f"{self.key}-{place}"

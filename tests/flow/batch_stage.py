@@ -80,12 +80,16 @@ def batch_catalog(
 class MemoryBatchLog:
     """`BatchLog` over the broker in memory.
 
-    hangs: (state, whether its record is written before) of the write that never returns.
+    hangs: (state, whether its record is written before) of the write that never returns: the
+    `nth` of that state.
     """
 
-    def __init__(self, broker: MemoryBroker, hangs: tuple[str, bool] | None = None) -> None:
+    def __init__(
+        self, broker: MemoryBroker, hangs: tuple[str, bool] | None = None, nth: int = 1
+    ) -> None:
         self._broker = broker
         self._hangs = hangs
+        self._left = nth
         self.hung = asyncio.Event()
 
     @asynccontextmanager
@@ -100,9 +104,11 @@ class MemoryBatchLog:
 
     async def write(self, record: BatchRecord) -> None:
         state, written = self._hangs or ("", True)
-        if written or record.state != state:
+        self._left -= record.state == state
+        hangs = record.state == state and self._left <= 0
+        if written or not hangs:
             await self._broker.publish(batch_outgoing(record))
-        if record.state == state:
+        if hangs:
             self.hung.set()
             await asyncio.Event().wait()
 
@@ -166,10 +172,10 @@ class BatchStage:
 
     @asynccontextmanager
     async def batching(
-        self, hangs: tuple[str, bool] | None = None
+        self, hangs: tuple[str, bool] | None = None, nth: int = 1
     ) -> AsyncIterator[MemoryBatchLog]:
         """A batch process; leaving it is its death: nothing is finished. hangs: as of its log."""
-        log, stop = MemoryBatchLog(self.stage.broker, hangs), asyncio.Event()
+        log, stop = MemoryBatchLog(self.stage.broker, hangs, nth), asyncio.Event()
         pool = self.pool(log)
         broker = self.stage.broker
         intakes = [

@@ -109,6 +109,53 @@ async def test_what_a_batch_does_not_answer_goes_to_its_tier(provider: str, even
     assert len(replies) == 20
 
 
+@pytest.mark.parametrize("provider", ["openai", "azure", "mistral", "anthropic"])
+@pytest.mark.parametrize("event", ["bad_line", "bad_line_untold"])
+async def test_a_refused_line_returns_alone(provider: str, event: str) -> None:
+    async with waiting_stage(provider, full=20) as stage:
+        stage.simulator.batches.settings.set({"next": [event]})
+        names = await submit(stage, 20)
+        async with stage.batching():
+            replies = await finals(stage, 20)
+            await stage.stage.broker.until(lambda: all_closed(stage))
+    assert {reply.id for reply in replies} == set(names)
+    assert all(isinstance(reply, Done) for reply in replies)
+    assert len(stage.stage.calls) == 1
+    assert Counter(stage.paid()) == dict.fromkeys(stage.paid(), 1)
+    assert len(stage.paid()) == 19
+
+
+@pytest.mark.parametrize("written", [False, True])
+async def test_whoever_dies_while_a_refused_batch_is_halved(
+    written: bool,  # noqa: FBT001 a parameter of the test
+) -> None:
+    async with waiting_stage("openai", full=6, pace={"submit_s": 0.5}) as stage:
+        stage.simulator.batches.settings.set({"next": ["bad_line_untold"]})
+        names = await submit(stage, 6)
+        # the second record of this state is the half's
+        async with stage.batching(("formed", written), 2) as log:
+            await asyncio.wait_for(log.hung.wait(), 10)
+        async with stage.batching():
+            replies = await finals(stage, 6)
+            await stage.stage.broker.until(lambda: all_closed(stage))
+    assert {reply.id for reply in replies} == set(names)
+    assert len(stage.stage.calls) == 1
+    assert Counter(stage.paid()) == dict.fromkeys(stage.paid(), 1)
+
+
+async def test_a_refused_batch_is_never_taken_for_its_second_sending() -> None:
+    async with waiting_stage("openai", full=4) as stage:
+        stage.simulator.batches.settings.set(
+            {"next": ["queue_full", "lost_answer"], "list_lag_s": 0.1}
+        )
+        await submit(stage, 4)
+        async with stage.batching():
+            await finals(stage, 4)
+            await stage.stage.broker.until(lambda: all_closed(stage))
+    assert len(stage.batches()) == 2
+    assert Counter(stage.paid()) == dict.fromkeys(stage.paid(), 1)
+
+
 async def test_a_full_queue_is_waited_for() -> None:
     async with waiting_stage("openai") as stage:
         stage.simulator.batches.settings.set({"next": ["queue_full"]})
@@ -172,6 +219,12 @@ async def test_an_answer_that_fails_its_checks_goes_to_its_tier() -> None:
             replies = await finals(stage, 2)
     assert [reply.route.attempts[0].outcome for reply in replies] == ["inadequate"] * 2
     assert len(stage.stage.calls) == 2
+
+
+def all_closed(stage: BatchStage) -> bool:
+    """Whether each batch is over."""
+    last = {record.key: record.state for record in stage.records()}
+    return set(last.values()) == {"closed"}
 
 
 def answers_of(replies: list[Any]) -> dict[str, str]:

@@ -1,4 +1,4 @@
 """Batching, for requests that may wait: how do they get the half price?
 
-Rooms: pool → providers → wires, state → gathering. May import the rooms of a request's way.
+Rooms: pool → providers → state → wires → gathering. May import the rooms of a request's way.
 """

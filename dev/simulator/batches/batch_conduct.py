@@ -14,6 +14,8 @@ BatchEvent: TypeAlias = Literal[
     "lost_answer",  # it is created, and the connection is reset
     "error_after",  # it is created, and the answer is a 500
     "refuse",  # the file turns out to be invalid
+    "bad_line",  # one line is refused, and each file that holds it; the answer names it
+    "bad_line_untold",  # as above, but the answer doesn't say which
     "queue_full",  # the tokens enqueued are too many
     "drop_lines",  # one line in ten is neither in the output nor among the errors
 ]
@@ -40,6 +42,8 @@ class BatchSettings:
 
     conduct: BatchConduct = field(default_factory=BatchConduct)
     coming: deque[BatchEvent] = field(default_factory=deque)
+    bad_lines: dict[bytes, bool] = field(default_factory=dict)
+    """Bodies that no file may hold, and whether a refusal says which line it was."""
 
     def set(self, told: Mapping[str, Any]) -> None:
         """Apply one control message. Raises ValueError that says what isn't known."""
@@ -55,3 +59,15 @@ class BatchSettings:
     def next(self) -> BatchEvent | None:
         """What happens to the batch that is created now."""
         return self.coming.popleft() if self.coming else None
+
+    def refused_lines(
+        self, event: BatchEvent | None, lines: list[tuple[str, bytes]]
+    ) -> list[int | None]:
+        """The lines of a new file that are refused, from 1; None for one that isn't named."""
+        if event in {"bad_line", "bad_line_untold"} and lines:
+            self.bad_lines[lines[len(lines) // 3][1]] = event == "bad_line"
+        return [
+            number if self.bad_lines[body] else None
+            for number, (_, body) in enumerate(lines, 1)
+            if body in self.bad_lines
+        ]

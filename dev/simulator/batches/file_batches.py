@@ -82,6 +82,10 @@ class FileBatches:
         except (ValueError, KeyError, TypeError) as problem:
             batch.event = "refuse"
             batch.told["problem"] = str(problem)
+        refused = self.settings.refused_lines(event, batch.lines)
+        if refused:
+            batch.event = "refuse"
+            batch.told |= {"problem": "a line is invalid", "lines": refused}
         self.batches[batch.id] = batch
         if event == "lost_answer" and request.transport is not None:
             request.transport.abort()
@@ -207,6 +211,17 @@ def _result(batch: SimulatedBatch, name: str, fate: Fate, body: bytes) -> bytes:
     return to_json(line)
 
 
+def _problems(batch: SimulatedBatch) -> list[dict[str, Any]]:
+    if batch.event == "queue_full":
+        message = "Enqueued token limit reached. Limit: 1,000 enqueued tokens."
+        code, lines = "token_limit_exceeded", [None]
+    else:
+        message = str(batch.told.get("problem", "the file is invalid"))
+        told: Any = batch.told.get("lines", [None])
+        code, lines = "invalid_request", told
+    return [{"code": code, "message": message, "line": line, "param": None} for line in lines]
+
+
 def _openai_batch(
     batch: SimulatedBatch,
     counts: dict[str, int],
@@ -222,17 +237,7 @@ def _openai_batch(
         word = "expired" if batch.event == "expire" else "completed"
         if batch.event in {"refuse", "queue_full"}:
             word = "failed"
-            full = batch.event == "queue_full"
-            problems = [
-                {
-                    "code": "token_limit_exceeded" if full else "invalid_request",
-                    "message": "Enqueued token limit reached. Limit: 1,000 enqueued tokens."
-                    if full
-                    else str(batch.told.get("problem", "the file is invalid")),
-                    "line": None,
-                    "param": None,
-                }
-            ]
+            problems = _problems(batch)
     return {
         "id": batch.id,
         "object": "batch",

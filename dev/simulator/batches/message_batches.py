@@ -29,6 +29,10 @@ class MessageBatches:
         if not lines or len({name for name, _ in lines}) < len(lines):
             return _error(400, "requests: custom ids must be unique, and there must be some")
         event, conduct = self.settings.next(), self.settings.conduct
+        refused = self.settings.refused_lines(event, lines)
+        if refused:
+            where = "" if refused[0] is None else f"requests.{refused[0] - 1}.params.messages: "
+            return _error(400, f"{where}the request is invalid")
         batch = SimulatedBatch(
             id=f"msgbatch_{len(self.batches) + 1:04d}",
             provider="anthropic",

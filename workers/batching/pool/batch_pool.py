@@ -45,6 +45,8 @@ class BatchPool:
     metrics: MetricsRegistry
     groups: dict[GroupKey, WaitingRequests] = field(default_factory=dict)
     """What waits in this process."""
+    refusals: dict[str, int] = field(default_factory=dict)
+    """By deployment, the batches that were refused since one was taken."""
 
     @property
     def snapshot(self) -> ConfigSnapshot:

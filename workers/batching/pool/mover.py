@@ -15,6 +15,7 @@ from producers.kafka.broker import Partition, PublishFailedError
 from runtime.consuming.stream import RecordSource
 from workers.batching.pool.batch_pool import BatchPool
 from workers.batching.pool.reading import read_batch
+from workers.batching.pool.refusing import answer_refusal
 from workers.batching.pool.returning import return_batch
 from workers.batching.pool.sending import look_up_batch, send_batch
 from workers.batching.pool.writing import write_batch
@@ -165,23 +166,16 @@ class Mover:
             case "running":
                 await write_batch(self._pool, record, **told)
             case "ended":
+                self._pool.refusals.pop(record.deployment, None)
                 await write_batch(self._pool, record, **told, state="ended", ended_ms=now_ms)
             case "refused":
-                await self._refused(record, status.refusal, told)
+                await self._refused(record, status.refusal)
 
-    async def _refused(
-        self, record: BatchRecord, refusal: BatchRefusal | None, told: dict[str, Any]
-    ) -> None:
-        """Nothing was done: a full queue waits, one line's fault is left to its tier."""
-        pool, again = self._pool, {**told, "state": "formed", "provider_id": None}
-        if refusal is not None and refusal.queue_is_full:
-            pause_ms = pool.snapshot.catalog.batches.retry_s * 1000 * 2 ** min(record.attempt, 5)
-            later = int(told["polled_ms"] + pause_ms)
-            again |= {"not_before_ms": later, "problem": refusal.message}
-            await write_batch(pool, record, **again)
-            return
-        why = "no reason told" if refusal is None else refusal.message[:200]
-        await return_batch(pool, record, f"its batch was refused: {why}", closes=True)
+    async def _refused(self, record: BatchRecord, refusal: BatchRefusal | None) -> None:
+        if record.returned_ms is None:
+            await answer_refusal(self._pool, record, refusal)
+        else:
+            await write_batch(self._pool, record, state="closed")
 
     async def _cancel(self, record: BatchRecord) -> None:
         adapter = self._pool.adapters(record.deployment)

@@ -16,6 +16,7 @@ from runtime.budgets.standing import Exhausted
 from runtime.config.catalog import Tenant
 from workers.batching.pool.batch_pool import BatchPool
 from workers.batching.pool.group_choice import batch_wire, expected_usage
+from workers.batching.pool.refusing import answer_refusal
 from workers.batching.pool.returning import return_batch, return_item, to_its_tier
 from workers.batching.pool.writing import places_of, write_batch
 from workers.batching.providers.adapter import (
@@ -117,6 +118,8 @@ async def _after_creation(
             return await write_batch(
                 pool, record, state="formed", not_before_ms=later, problem=reason[:400]
             )
+        case NotCreated(refusal=refusal) if refusal is not None:
+            return await answer_refusal(pool, record, refusal)
         case NotCreated(reason=reason):
             _log.warning("batch %s was refused: %s", record.key, reason)
             why = f"its batch was refused: {reason[:200]}"

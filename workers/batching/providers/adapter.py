@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from producers.contract.batch_record import BatchRecord
-from workers.batching.wires.batch_status import BatchStatus, ResultLine
+from workers.batching.wires.batch_status import BatchRefusal, BatchStatus, ResultLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +30,14 @@ class Created:
 
 @dataclass(frozen=True, slots=True)
 class NotCreated:
-    """The provider certainly doesn't have it. retry: whether the same may succeed later."""
+    """The provider certainly doesn't have it. retry: whether the same may succeed later.
+
+    refusal: where what it holds was refused, and a part of it may be taken.
+    """
 
     reason: str
     retry: bool
-    queue_is_full: bool = False
+    refusal: BatchRefusal | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,11 @@ ProviderState: TypeAlias = Literal["running", "ended", "refused"]
 
 @dataclass(frozen=True, slots=True)
 class BatchRefusal:
-    """Why a provider doesn't do a batch. line: of the file, from 1, where one is to blame."""
+    """Why a provider doesn't do a batch. lines: of the file, from 1, where it names them."""
 
     code: str
     message: str
-    line: int | None = None
+    lines: tuple[int, ...] = ()
 
     @property
     def queue_is_full(self) -> bool:

@@ -25,6 +25,7 @@ from workers.providers.base.json_values import mapping_of
 MARK: Final = "switchgear"
 """The key of ours in a batch's metadata."""
 _OK: Final = 200
+_MOST_PROBLEMS: Final = 1_000
 _ENDED: Final = {"completed", "expired", "cancelled", "failed"}
 
 
@@ -93,9 +94,14 @@ def openai_result(line: bytes) -> ResultLine:
 
 
 def _refusal(body: Mapping[str, Any]) -> BatchRefusal | None:
-    problems = mapping_of(body.get("errors")).get("data")
-    first = mapping_of(problems[0]) if isinstance(problems, list) and problems else {}
+    listed = mapping_of(body.get("errors")).get("data")
+    problems = [mapping_of(each) for each in listed] if isinstance(listed, list) else []
+    first = problems[0] if problems else {}
     if not first:
         return None
-    line = number(first.get("line"))
-    return BatchRefusal(text(first.get("code")), text(first.get("message"), 400), line or None)
+    lines = (number(problem.get("line")) for problem in problems[:_MOST_PROBLEMS])
+    return BatchRefusal(
+        text(first.get("code")),
+        text(first.get("message"), 400),
+        tuple(line for line in lines if line),
+    )

@@ -7,6 +7,16 @@ from workers.batching.gathering.turn_back import TurnBackRules
 from workers.batching.state.batch_key import batch_key
 from workers.batching.state.batch_table import BatchTable
 from workers.batching.state.next_deed import BatchRules, Deed, next_deed
+from workers.batching.state.refused_batch import (
+    MOST_REFUSALS,
+    Halve,
+    LeaveOut,
+    RefusalAnswer,
+    ReturnAll,
+    WaitForRoom,
+    refusal_answer,
+)
+from workers.batching.wires.batch_status import BatchRefusal
 
 RULES = BatchRules(TurnBackRules(margin_s=300, tier_tokens_per_min=60_000, cancel_s=900))
 NOW = 10_000_000
@@ -113,3 +123,31 @@ def test_a_key_depends_on_what_is_in_the_batch_not_on_its_order() -> None:
     first = batch_key("d", "q", [(0, 1), (1, 2)])
     assert first == batch_key("d", "q", [(1, 2), (0, 1)])
     assert len({first, batch_key("e", "q", [(0, 1), (1, 2)]), batch_key("d", "q", [(0, 1)])}) == 3
+
+
+@pytest.mark.parametrize(
+    ("refusal", "answer"),
+    [
+        (BatchRefusal("token_limit_exceeded", ""), WaitForRoom()),
+        (BatchRefusal("invalid_json_line", "", (2,)), LeaveOut((2,))),
+        (BatchRefusal("invalid_json_line", "", (9, 2, 2)), LeaveOut((2,))),
+        (BatchRefusal("invalid_request", "", (1, 2, 3)), ReturnAll()),
+        (BatchRefusal("invalid_request", "", (9,)), Halve((2, 3))),
+        (BatchRefusal("invalid_request", ""), Halve((2, 3))),
+        (None, Halve((2, 3))),
+        (BatchRefusal("model_not_found", ""), ReturnAll()),
+        (BatchRefusal("model_mismatch", "", (1,)), LeaveOut((0,))),
+    ],
+)
+def test_which_requests_leave_a_refused_batch(
+    refusal: BatchRefusal | None, answer: RefusalAnswer
+) -> None:
+    refused = record(partitions=(0,) * 4, offsets=(5, 6, 7, 8), left_out=(1,))
+    assert refusal_answer(refused, refusal, 1) == answer
+
+
+def test_refusals_without_end_are_no_lines_fault() -> None:
+    refused = record()
+    assert isinstance(refusal_answer(refused, None, MOST_REFUSALS), Halve)
+    assert refusal_answer(refused, None, MOST_REFUSALS + 1) == ReturnAll()
+    assert refusal_answer(record(left_out=(0, 1)), None, 1) == ReturnAll()

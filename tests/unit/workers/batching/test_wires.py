@@ -49,7 +49,7 @@ def test_openai_tells_a_full_queue_as_a_failed_file() -> None:
     status = openai_batches.openai_status({"status": "failed", "errors": {"data": [problem]}})
     assert status.refusal is not None
     assert status.refusal.queue_is_full
-    assert not BatchRefusal("invalid_json_line", "line 3", 3).queue_is_full
+    assert not BatchRefusal("invalid_json_line", "line 3", (3,)).queue_is_full
 
 
 @pytest.mark.parametrize(
