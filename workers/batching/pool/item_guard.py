@@ -53,30 +53,28 @@ class RedisItemGuard:
 
     async def take(self, identities: Sequence[str], batch: str) -> list[str]:
         """In one round trip for all."""
-        mark = batch.encode()
 
-        async def ask() -> list[bytes | None]:
+        async def ask() -> list[str | None]:
             async with self._link.redis.pipeline(transaction=False) as pipe:
                 for identity in identities:
-                    pipe.set(_key(identity), mark, nx=True, get=True, ex=_LIFE_S)
-                held: list[bytes | None] = await pipe.execute()
+                    pipe.set(_key(identity), batch, nx=True, get=True, ex=_LIFE_S)
+                held: list[str | None] = await pipe.execute()
                 return held
 
         held = await self._link.run(ask)
         if held is None:
             self._on_unguarded()
             return [batch] * len(identities)
-        return [(holder or mark).decode() for holder in held]
+        return [holder or batch for holder in held]
 
     async def release(self, identities: Sequence[str], batch: str) -> None:
         """Only what is this batch's."""
-        mark = batch.encode()
 
         async def give_back() -> bool:
             redis = self._link.redis
             keys = [_key(identity) for identity in identities]
             held = await redis.mget(keys) if keys else []
-            ours = [key for key, holder in zip(keys, held, strict=True) if holder == mark]
+            ours = [key for key, holder in zip(keys, held, strict=True) if holder == batch]
             if ours:
                 await redis.delete(*ours)
             return True
