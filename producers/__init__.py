@@ -9,6 +9,7 @@ from .client import (
     ReplyTopicError,
     RequestTooLargeError,
     RouterClient,
+    WrongZoneError,
     chat,
 )
 from .contract import Chunk, Done, Failed, Reply, Request, Routing, Usage
@@ -30,5 +31,6 @@ __all__ = [
     "RouterClient",
     "Routing",
     "Usage",
+    "WrongZoneError",
     "chat",
 ]

@@ -5,8 +5,8 @@
         async for part in client.stream(chat("Tell me …", tenant="support")): ...
 
 `submit` and `stream` end in a value: `Done` or `Failed`. Raised are only what the caller's own side
-can mend: ClientOverloadedError, RequestTooLargeError, ReplyTimeoutError, PublishFailedError; and
-ReplyTopicError, when the client begins.
+can mend: ClientOverloadedError, RequestTooLargeError, WrongZoneError, ReplyTimeoutError,
+PublishFailedError; and ReplyTopicError, when the client begins.
 """
 
 import asyncio
@@ -27,6 +27,7 @@ from .contract.codec import DecodeError
 from .contract.feedback import Feedback
 from .contract.invalidation import Invalidation
 from .contract.reply_address import ReplyAddress
+from .contract.residency import excludes, narrower
 from .inbox import Inbox, RecentIds, Waiting
 from .kafka.aiokafka_broker import KafkaBroker
 from .kafka.broker import Broker, Outgoing, Record
@@ -46,6 +47,10 @@ class ClientOverloadedError(Exception):
 
 class RequestTooLargeError(Exception):
     """The request is larger than a Kafka record may be: shorten it, or send a reference."""
+
+
+class WrongZoneError(Exception):
+    """The request's residency excludes the zone of this client's cell: send it in another one."""
 
 
 class ReplyTopicError(Exception):
@@ -239,7 +244,7 @@ class RouterClient:
     async def _send(
         self, request: Request, span: Span, seconds: float | None, address: ReplyAddress
     ) -> None:
-        value = codec.encode_request(request)
+        value = codec.encode_request(self._resident(request))
         if len(value) > codec.MAX_REQUEST_BYTES:
             raise RequestTooLargeError(
                 f"{request.id}: {len(value):,} bytes; at most {codec.MAX_REQUEST_BYTES:,}"
@@ -250,6 +255,21 @@ class RouterClient:
         headers = [*_headers(request, span, seconds, address), *proof, *own]
         topic = self._topic(self._settings.request_topic, request.tenant)
         await self._broker.publish(Outgoing(topic, value, key.encode(), headers))
+
+    def _resident(self, request: Request) -> Request:
+        """The request with the residency that holds for it. Raises WrongZoneError."""
+        asked, settings = request.routing.residency, self._settings
+        allowed = narrower(asked, settings.residency)
+        if allowed == ():
+            raise WrongZoneError(
+                f"{request.id}: its residency and this client's exclude each other"
+            )
+        if excludes(allowed, settings.zone):
+            raise WrongZoneError(f"{request.id}: its residency excludes this cell, {settings.zone}")
+        if allowed is None or allowed == asked:
+            return request
+        routing = request.routing.model_copy(update={"residency": allowed})
+        return request.model_copy(update={"routing": routing})
 
     def _topic(self, shared: str, tenant: str) -> str:
         """Raises ValueError for a tenant that can't have topics of its own."""

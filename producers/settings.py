@@ -5,6 +5,7 @@ from typing import Annotated, Final, Literal, Self, TypeAlias
 from pydantic import BeforeValidator, Field, FilePath, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from .contract.message import Name
 from .contract.topics import REPLIES, REQUESTS
 
 
@@ -18,6 +19,13 @@ SecurityProtocol: TypeAlias = Annotated[
 SaslMechanism: TypeAlias = Annotated[
     Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"], BeforeValidator(_upper)
 ]
+
+
+def _given(value: object) -> object:
+    return value or None
+
+
+_ZONE: Final = r"^[A-Za-z0-9._-]{1,64}$"
 _HTTPS_OR_HERE: Final = r"^(https://|http://(localhost|127\.0\.0\.1|\[::1\])[:/])[^\s@]+$"
 
 
@@ -31,6 +39,11 @@ class KafkaSettings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix="SWITCHGEAR_", frozen=True, extra="ignore", hide_input_in_errors=True
     )
+
+    zone: Annotated[Annotated[str, Field(pattern=_ZONE)] | None, BeforeValidator(_given)] = None
+    """The zone of the cell that this process belongs to, such as `eu`: of its Kafka, its Redis and
+    its ledger. What may not be there by its residency is refused, and its content written nowhere.
+    Without it a request is only held to the zones of deployments."""
 
     kafka: str = "localhost:9092"
     """Bootstrap servers, `host:port` separated by commas."""
@@ -136,6 +149,10 @@ class ClientSettings(KafkaSettings):
     reply_partition: Annotated[int, Field(ge=0)] | Literal["own", "all"] = "own"
     """The partition of the reply topic that this client reads, and asks to be answered on. `own`:
     one at random, for as long as it runs; `all`: every one, as an engine before 0.2 needs it."""
+
+    residency: tuple[Name, ...] = ()
+    """The zones that may see what this client sends, beside what each request says, as a JSON list:
+    `["eu"]`. Empty: any."""
 
     tenant_token: Annotated[str | None, Field(repr=False)] = None
     """A signed token (JWT), sent with every message where the operator asks who the tenant is."""

@@ -27,6 +27,7 @@ from runtime.config.catalog import Catalog
 from runtime.config.pricing import Pricing
 from runtime.config.reload import ReloadedConfig
 from runtime.identity.opening import record_guard, report_identity_change
+from runtime.process.cell_publisher import publisher_of_cell
 from runtime.process.process import ServiceProcess
 from runtime.redis.connection import RedisLink, connect_redis
 from runtime.redis.pipelining import PipelineLane
@@ -93,8 +94,11 @@ async def build_pool(
         lookup=lookup,
         idempotency=_idempotency(process, redis),
         cancellations=cancellations,
-        publisher=process.publisher,
+        publisher=publisher_of_cell(
+            process.publisher, process.settings.zone, lambda: live().catalog
+        ),
         tracer=process.tracer,
+        zone=process.settings.zone,
         judge=LlmJudge(process.metrics, caller, budgets),
         guard=await parts.enter_async_context(
             record_guard(catalog.identity, process.signer, environment)

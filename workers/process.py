@@ -108,7 +108,7 @@ def _member(
     stream = ConsumerStream(
         source,
         partial(serve_one, pool),
-        partial(dead_letter_request, process.publisher),
+        partial(dead_letter_request, pool.publisher),
         LaneRules(lambda: pool.snapshot().catalog).lane,
         settings,
     )
@@ -127,7 +127,7 @@ def _chores_stream(process: ServiceProcess, pool: PoolDependencies) -> ConsumerS
             by_tenant=pool.guard.strict,
         ),
         partial(handle_maintenance_record, pool),
-        partial(dead_letter_request, process.publisher),
+        partial(dead_letter_request, pool.publisher),
         LaneRules(lambda: pool.snapshot().catalog).lane,
         StreamSettings(
             concurrency=_WAITING_RETRIES,

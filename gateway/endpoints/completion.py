@@ -92,7 +92,11 @@ class CompletionEndpoint:
             return dialect
         carrier = {name: value.decode() for name, value in trace.headers()}
         accepted = accept(connection, dialect, caller, raw, carrier)
-        return accepted if isinstance(accepted, ApiError) else (dialect, accepted)
+        if isinstance(accepted, ApiError):
+            return accepted
+        routing = accepted.submission.request.routing
+        misplaced = self._gateway.misplaced(caller.tenant, routing.residency)
+        return misplaced or (dialect, accepted)
 
     async def _dialect_of(
         self,

@@ -21,6 +21,7 @@ from gateway.stored_responses.store import ResponseStore
 from observability.metrics.registry import MetricsRegistry
 from observability.tracing.request_trace import RequestTrace
 from observability.tracing.tracer import Tracer
+from producers.contract.residency import excludes, narrower
 from runtime.config.catalog import Catalog
 from runtime.config.sections.gateway import KeyScope
 from runtime.identity import TokenVerifier
@@ -52,6 +53,8 @@ class GatewayDependencies:
     tokens: TokenVerifier | None = None
     """Of signed tokens in the place of keys; None: there is no section `identity.tokens`."""
     metrics: MetricsRegistry = field(default_factory=MetricsRegistry)
+    zone: str | None = None
+    """Of the cell that this gateway belongs to."""
 
     async def identify(self, connection: Connection, scope: KeyScope | None) -> Caller | ApiError:
         """Who asks: by a key of ours, else by a signed token. scope: what a key must open."""
@@ -72,6 +75,15 @@ class GatewayDependencies:
         if self.stop.draining:
             return STOPPING
         return await self.identify(connection, scope)
+
+    def misplaced(self, tenant: str, residency: tuple[str, ...] = ()) -> ApiError | None:
+        """Why nothing of it may be written here. residency: of the request; empty: it says none."""
+        section = self.config().tenant(tenant)
+        allowed = narrower(residency, () if section is None else section.residency)
+        if not excludes(allowed, self.zone):
+            return None
+        words = f"this gateway is in zone {self.zone}, which the data's residency excludes"
+        return ApiError("forbidden", "wrong_zone", f"{words}: ask one in a zone that it allows")
 
     @contextmanager
     def traced(self, connection: Connection, caller: Caller, name: str) -> Iterator[RequestTrace]:

@@ -94,7 +94,10 @@ class EmbeddingsEndpoint:
         bodies = call.bodies(None if model is None else model.dimensions)
         carrier = {name: value.decode() for name, value in trace.headers()}
         submissions = submissions_of(connection, caller, raw, bodies, (routing, carrier))
-        return submissions if isinstance(submissions, ApiError) else (call, submissions)
+        if isinstance(submissions, ApiError):
+            return submissions
+        asked = submissions[0].request.routing
+        return self._gateway.misplaced(caller.tenant, asked.residency) or (call, submissions)
 
     async def _readers(
         self, submissions: Sequence[Submission], caller: Caller, tokens: int

@@ -1,7 +1,7 @@
 """Files over HTTP, as OpenAI's interface has them: uploaded, told, listed, read, forgotten."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -9,7 +9,7 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.access.api_keys import Caller
 from gateway.connections.connection import Connection
-from gateway.connections.upload import UploadRefusedError, read_upload
+from gateway.connections.upload import Upload, UploadRefusedError, read_upload
 from gateway.endpoints.dependencies import GatewayDependencies
 from gateway.endpoints.response_writing import send_error
 from gateway.endpoints.spoken_dialect import CHAT_DIALECT
@@ -24,6 +24,7 @@ from gateway.openai_batches.objects import (
 from producers.contract import topics
 from producers.contract.job_record import JobRecord
 from producers.jobs.job_log import LogUnreadableError, file_pieces, write_entry
+from producers.jobs.residency import WrongZoneLineError, resident_lines
 from producers.jobs.results import result_lines
 from producers.jobs.submission import upload_pieces
 from producers.kafka.broker import Outgoing, PublishFailedError
@@ -90,6 +91,9 @@ class FilesEndpoint:
                 return wrong_method(connection.path, "GET, POST, DELETE")
 
     async def _upload(self, connection: Connection, caller: Caller, receive: Receive) -> JobAnswer:
+        misplaced = self.gateway.misplaced(caller.tenant)
+        if misplaced is not None:
+            return misplaced
         kind = connection.headers.get("content-type", "")
         publisher = self.gateway.jobs.connection.publisher
         try:
@@ -100,15 +104,22 @@ class FilesEndpoint:
                     words = f"purpose: only {_PURPOSE} files are taken"
                     return ApiError("invalid_request", "invalid_purpose", words, param="purpose")
                 file = await upload_pieces(
-                    publisher, caller.tenant, upload.filename, upload.content()
+                    publisher, caller.tenant, upload.filename, self._resident(caller, upload)
                 )
             finally:
                 feeding.cancel()
         except UploadRefusedError as error:
             return ApiError("invalid_request", "invalid_file", str(error), param="file")
+        except WrongZoneLineError as error:
+            return ApiError("forbidden", "wrong_zone", str(error), param="file")
         await write_entry(publisher, file)
         self.gateway.jobs.index.files[file.id] = file
         return file_object(file)
+
+    def _resident(self, caller: Caller, upload: Upload) -> AsyncIterator[bytes]:
+        section = self.gateway.config().tenant(caller.tenant)
+        imposed = () if section is None else section.residency
+        return resident_lines(upload.content(), imposed, self.gateway.zone)
 
     def _one(self, caller: Caller, name: str) -> JobAnswer:
         result = self._result(caller, name)

@@ -47,6 +47,7 @@ _TABLE: Final[Mapping[FailureCode, _Told]] = {
     "bad_credentials": _Told("upstream", may_retry=False),
     # the gateway speaks for its callers: what it may not say is its operator's affair
     "forbidden": _Told("upstream", may_retry=False),
+    "wrong_zone": _Told("forbidden"),
     "rate_limited": _Told("rate_limited", "rate_limit_exceeded", retry_after_s=_RETRY_AFTER_S),
     "unknown_tenant": _Told("upstream", may_retry=False),
     "internal_error": _Told("internal"),

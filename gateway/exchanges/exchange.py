@@ -21,7 +21,12 @@ from gateway.errors.api_error import ApiError
 from gateway.errors.failure_codes import error_of
 from gateway.exchanges.attempts import AttemptRecords, SdkAttempt
 from producers import RouterClient
-from producers.client import ClientOverloadedError, ReplyTimeoutError, RequestTooLargeError
+from producers.client import (
+    ClientOverloadedError,
+    ReplyTimeoutError,
+    RequestTooLargeError,
+    WrongZoneError,
+)
 from producers.contract import Chunk, Done, Failed, Request
 from producers.contract.codec import DecodeError
 from producers.kafka.broker import PublishFailedError
@@ -241,23 +246,43 @@ class Exchanges:
         task.add_done_callback(self._tasks.discard)
 
 
+_ERRORS: Final[Mapping[type[Exception], ApiError]] = {
+    ClientOverloadedError: ApiError(
+        "overloaded",
+        "overloaded",
+        "this gateway has too many requests under way: try again in a moment",
+        retry_after_s=1,
+    ),
+    RequestTooLargeError: ApiError(
+        "request_too_large",
+        "request_too_large",
+        "the request is larger than a record may be: shorten it",
+    ),
+    WrongZoneError: ApiError(
+        "forbidden", "wrong_zone", "the request's residency excludes the zone of this gateway"
+    ),
+    ReplyTimeoutError: ApiError(
+        "timeout", "deadline_exceeded", "no answer within the deadline", may_retry=False
+    ),
+    PublishFailedError: ApiError(
+        "overloaded",
+        "queue_unavailable",
+        "the queue doesn't take requests now: try again in a moment",
+        retry_after_s=2,
+    ),
+    DecodeError: ApiError(
+        "upstream",
+        "unreadable_reply",
+        "the reply couldn't be read: this gateway is older than the workers",
+        may_retry=False,
+    ),
+}
+"""What a caller is told of the client's own errors."""
+
+
 def _error(error: Exception) -> ApiError:
-    match error:
-        case ClientOverloadedError():
-            words = "this gateway has too many requests under way: try again in a moment"
-            return ApiError("overloaded", "overloaded", words, retry_after_s=1)
-        case RequestTooLargeError():
-            words = "the request is larger than a record may be: shorten it"
-            return ApiError("request_too_large", "request_too_large", words)
-        case ReplyTimeoutError():
-            words = "no answer within the deadline"
-            return ApiError("timeout", "deadline_exceeded", words, may_retry=False)
-        case PublishFailedError():
-            words = "the queue doesn't take requests now: try again in a moment"
-            return ApiError("overloaded", "queue_unavailable", words, retry_after_s=2)
-        case DecodeError():
-            words = "the reply couldn't be read: this gateway is older than the workers"
-            return ApiError("upstream", "unreadable_reply", words, may_retry=False)
-        case _:
-            _log.error("a request failed: %s", type(error).__name__)
-            return ApiError("internal", "internal_error", "an error of the gateway's own")
+    for kind, told in _ERRORS.items():
+        if isinstance(error, kind):
+            return told
+    _log.error("a request failed: %s", type(error).__name__)
+    return ApiError("internal", "internal_error", "an error of the gateway's own")

@@ -9,6 +9,7 @@ import logging
 from typing import Final, Protocol
 
 from gateway.jobs.job_index import JobIndex
+from producers.client import WrongZoneError
 from producers.contract.job_record import JobRecord
 from producers.jobs.job_log import LogUnreadableError, write_entry
 from producers.jobs.submission import JobConnection, publish_lines
@@ -75,7 +76,7 @@ class JobRunner:
                 await self.write(job.model_copy(update={"problem": "the input file is gone"}))
                 return
             await publish_lines(job, file, self.connection)
-        except LogUnreadableError as error:
+        except (LogUnreadableError, WrongZoneError) as error:
             await self.write(job.model_copy(update={"problem": str(error)}))
         except PublishFailedError as error:
             _log.warning("job %s waits: %s", job.id, error)

@@ -93,6 +93,7 @@ async def serve_gateway(
             anonymous,
             verifier,
             process.metrics,
+            settings.zone,
         )
         app = gateway_application(gateway, process.metrics)
         await _serve(process, app, (host, port), stop, limits)

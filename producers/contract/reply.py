@@ -144,6 +144,7 @@ FailureCode: TypeAlias = Literal[
     "unknown_tenant",
     "reply_to_not_allowed",
     "forbidden",
+    "wrong_zone",
     "rate_limited",
     "no_deployment_fits",
     "bad_credentials",

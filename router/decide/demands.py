@@ -4,6 +4,7 @@
 """
 
 from producers.contract import Demands, Request
+from producers.contract.residency import narrower
 from router.text.features import Features
 from runtime.config.catalog import Tenant
 
@@ -12,7 +13,7 @@ def demands_of(request: Request, features: Features, tenant: Tenant, model: str 
     """What the request and its tenant demand together; of two limits, the narrower."""
     body = request.body
     return Demands(
-        zones=_narrower(request.routing.residency, tenant.residency),
+        zones=narrower(request.routing.residency, tenant.residency),
         self_hosted_only=request.routing.self_hosted_only or tenant.self_hosted_only,
         needs=tuple(sorted(features.needs)),
         prompt_tokens=features.tokens,
@@ -25,10 +26,3 @@ def demands_of(request: Request, features: Features, tenant: Tenant, model: str 
 def binds_zone(demands: Demands) -> bool:
     """Whether only the worker pool of the chosen zone may take the request."""
     return demands.zones is not None or demands.self_hosted_only
-
-
-def _narrower(requested: tuple[str, ...], imposed: tuple[str, ...]) -> tuple[str, ...] | None:
-    """The zones both allow; empty = none is left, which no deployment can meet."""
-    if not requested or not imposed:
-        return (requested or imposed) or None
-    return tuple(zone for zone in requested if zone in imposed)

@@ -31,6 +31,7 @@ from router.serve.reply_topics import PartitionsOf, unusable_address
 from router.text.features import Features, extract_features
 from runtime import limits
 from runtime.config.catalog import Tenant
+from runtime.config.residency import Standing, excluded_from, standing
 from runtime.identity.record_guard import (
     ProvenSender,
     RecordGuard,
@@ -70,6 +71,8 @@ class RouterDependencies:
     """Whose a record is."""
     rates: TenantRates
     """What each tenant has sent lately."""
+    zone: str | None = None
+    """Of the cell that this router belongs to."""
 
 
 async def route_record(router: RouterDependencies, record: Record) -> None:
@@ -158,6 +161,9 @@ class RoutingTask:
             request = codec.decode_request(self.record.value)
         except DecodeError as error:
             await self._bury("invalid_request", str(error))
+            return
+        if excluded_from(self.router.zone, request, self.router.config().catalog):
+            await self._bury_misplaced()
             return
         if self.headers.reply.topic == topics.STORED and not self.ours:
             await self._bury("reply_to_not_allowed", f"only gateways reply to {topics.STORED}")
@@ -292,8 +298,26 @@ class RoutingTask:
 
     async def _bury(self, code: FailureCode, message: str) -> None:
         """The record can't be served as it is: its bytes are kept, its sender is told."""
+        if self._excluded():
+            await self._bury_misplaced()
+            return
         await bury(self.router.publisher, self.record, code, message)
         await self.refuse(code, message, retryable=False)
+
+    def _excluded(self) -> bool:
+        """Whether a record that isn't routed says that it may not be here: so its refusal says."""
+        zone = self.router.zone
+        if zone is None:
+            return False
+        catalog = self.router.config().catalog
+        place = standing(self.record.value, self.headers.tenant, catalog, zone)
+        return place is Standing.EXCLUDED
+
+    async def _bury_misplaced(self) -> None:
+        """Nothing of its content is written: neither to the dead letter nor into the reply."""
+        message = f"this cell is in zone {self.router.zone}, which the data's residency excludes"
+        await bury(self.router.publisher, self.record, "wrong_zone", message)
+        await self.refuse("wrong_zone", message, retryable=False)
 
     async def refuse(
         self,

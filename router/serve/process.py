@@ -33,6 +33,7 @@ from runtime.consuming.kafka_source import KafkaSource
 from runtime.consuming.stream import ConsumerStream, StreamSettings
 from runtime.identity.opening import record_guard, report_identity_change
 from runtime.identity.record_guard import ForbiddenError, RecordGuard
+from runtime.process.cell_publisher import publisher_of_cell
 from runtime.process.control_topics import ControlTopics
 from runtime.process.process import ServiceProcess, service_process
 from runtime.process.settings import ServiceSettings
@@ -79,7 +80,7 @@ async def serve_router(settings: ServiceSettings, environment: Mapping[str, str]
         await parts.enter_async_context(process.control)
         router = RouterDependencies(
             config=live,
-            publisher=process.publisher,
+            publisher=publisher_of_cell(process.publisher, settings.zone, lambda: live().catalog),
             tracer=process.tracer,
             partitions=settings.partitions,
             partitions_of=process.broker.partitions_of,
@@ -88,6 +89,7 @@ async def serve_router(settings: ServiceSettings, environment: Mapping[str, str]
             budget_used=budget_usage.used_share,
             report_decision=partial(_count, process.metrics),
             guard=guard,
+            zone=settings.zone,
             rates=TenantRates(),
         )
         source = KafkaSource(

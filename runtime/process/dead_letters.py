@@ -24,12 +24,18 @@ REPLAYED: Final = "x-dlq-replayed"
 """On a mark: the place of the letter that was replayed."""
 CUT: Final = "x-dlq-cut"
 """On a letter that was too large for the topic: how much of its value isn't there."""
+WITHHELD: Final = "x-dlq-withheld"
+"""On a letter without content: why it has none."""
 _PREFIX: Final = "x-dlq-"
 _CUT_VALUE: Final = 1_000
 _CUT_HEADERS: Final = 50
 """So many headers stay, and so many bytes of each, as of the key and the value."""
 _MOST_DETAIL: Final = 4000
 
+_ENVELOPE: Final = frozenset(
+    {codec.CORRELATION_ID, codec.TENANT_HEADER, codec.SUBMITTED, codec.DEADLINE, "traceparent"}
+)
+"""The headers of a letter without content: whose it is and when it came, in our own words."""
 _OF_THE_FIRST_TRY: Final = frozenset(
     {codec.ATTEMPT, codec.VISITED, codec.DUE, codec.TARGET, codec.SUBMITTED, codec.DEADLINE}
 )
@@ -151,6 +157,19 @@ def shortened(letter: Outgoing) -> Outgoing:
     )
 
 
+def envelope(letter: Outgoing, zone: str) -> Outgoing:
+    """The letter without value and key, without the sender's headers and words about the value."""
+    told = {REASON, TOPIC, ORIGIN_PARTITION, ORIGIN_OFFSET}
+    kept = [pair for pair in letter.headers if pair[0] in told | _ENVELOPE]
+    number = f"{len(letter.value):,}"
+    why = f"its residency excludes zone {zone}, or can't be read: nothing of its {number} bytes"
+    request_id = codec.request_id(letter.headers)
+    key = None if request_id is None else request_id.encode()
+    return Outgoing(
+        letter.topic, b"", key, [*kept, (DETAIL, b"content not kept"), (WITHHELD, why.encode())]
+    )
+
+
 def crash_detail(error: BaseException) -> str:
     """Where a handler broke: the frames, and the error's type. Its text may quote a prompt."""
     frames = traceback.extract_tb(error.__traceback__)
@@ -228,6 +247,8 @@ def replay_records(record: Record, *, past_router: bool = False) -> Sequence[Out
         raise ValueError(f"{letter.place}: {letter.topic!r} is no queue that can be replayed to")
     if codec.header(record.headers, CUT) is not None:
         raise ValueError(f"{letter.place}: its value was too large to be kept")
+    if codec.header(record.headers, WITHHELD) is not None:
+        raise ValueError(f"{letter.place}: its content may not be here, so it wasn't kept")
     if letter.reason == "forbidden":
         raise ValueError(f"{letter.place}: nobody knows whose it is")
     topic, value = letter.topic, _without_attempts(record.value)

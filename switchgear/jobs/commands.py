@@ -97,8 +97,9 @@ def _run(work: "Callable[[JobConnection], Awaitable[_T]]") -> _T:
     """The work with a connection to Kafka; what the log says of itself is the caller's sentence."""
     import uvloop
 
-    from producers import ClientSettings, RouterClient
+    from producers import ClientSettings, RouterClient, WrongZoneError
     from producers.jobs.job_log import LogUnreadableError, scan_topic
+    from producers.jobs.residency import WrongZoneLineError
     from producers.jobs.submission import JobConnection
     from producers.kafka.aiokafka_broker import KafkaBroker
 
@@ -111,14 +112,16 @@ def _run(work: "Callable[[JobConnection], Awaitable[_T]]") -> _T:
 
     try:
         return uvloop.run(connected())
-    except (LogUnreadableError, ValueError) as error:
+    except (LogUnreadableError, ValueError, WrongZoneLineError, WrongZoneError) as error:
         raise typer.BadParameter(str(error)) from error
 
 
 async def _submitted(
     connection: "JobConnection", path: Path, deadline: str, tenant: str
 ) -> "JobRecord":
+    from producers import ClientSettings
     from producers.jobs.job_log import write_entry
+    from producers.jobs.residency import resident_lines
     from producers.jobs.submission import new_job, publish_lines, upload_pieces, window_ms
 
     if window_ms(deadline) is None:
@@ -129,7 +132,9 @@ async def _submitted(
             while piece := opened.read(_PIECE):
                 yield piece
 
-    file = await upload_pieces(connection.publisher, tenant, path.name, content())
+    settings = ClientSettings()
+    lines = resident_lines(content(), settings.residency, settings.zone)
+    file = await upload_pieces(connection.publisher, tenant, path.name, lines)
     await write_entry(connection.publisher, file)
     job = new_job(tenant, file.id, deadline).model_copy(update={"by": "command"})
     await write_entry(connection.publisher, job)

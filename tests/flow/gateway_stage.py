@@ -149,6 +149,7 @@ async def door(
             anonymous,
             tokens,
             stage.metrics,
+            stage.zone,
         )
         app: Any = gateway_application(gateway, stage.metrics)
         opened.paths = [route.path for route in gateway_routes(gateway)]

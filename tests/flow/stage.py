@@ -34,6 +34,7 @@ from runtime.consuming.stream import ConsumerStream, StreamSettings
 from runtime.consuming.tenant_shares import TenantShares
 from runtime.identity.record_guard import RecordGuard
 from runtime.identity.record_signature import RecordSigner
+from runtime.process.cell_publisher import publisher_of_cell
 from runtime.process.signing_publisher import SigningPublisher
 from tests.fakes import (
     MemoryAnswers,
@@ -146,6 +147,8 @@ class Stage:
     rates: TenantRates = field(default_factory=TenantRates)
     shares: TenantShares | None = None
     request_topics: Sequence[str] = (topics.REQUESTS,)
+    zone: str | None = None
+    """Of the cell; the client says none, so that what it sends slips through."""
 
     def __post_init__(self) -> None:
         judged = self.catalog.tenants["t"].model_copy(update={"judge_share": self.judge_share})
@@ -155,6 +158,7 @@ class Stage:
         self.publisher: Publisher = (
             self.broker if self.signer is None else SigningPublisher(self.broker, self.signer)
         )
+        self.publisher = publisher_of_cell(self.publisher, self.zone, lambda: self.catalog)
         self.client = RouterClient(self.broker, ClientSettings(timeout_s=10))
         self.tracer = Tracer("test", self.seen, self.tracing)
         self.basis = RoutingConfig(
@@ -219,6 +223,7 @@ class Stage:
             report_decision=lambda _tenant, _decision, _took_s: None,
             guard=self.guard,
             rates=self.rates,
+            zone=self.zone,
         )
 
     def pool(self, tier: str) -> PoolDependencies:
@@ -245,6 +250,7 @@ class Stage:
             tracer=self.tracer,
             reporter=self.reporter or self.reports,
             guard=self.guard,
+            zone=self.zone,
         )
 
     def streams(self) -> list[ConsumerStream]:

@@ -143,3 +143,5 @@ class PoolDependencies:
     reporter: RequestReporter
     guard: RecordGuard
     """Whether a record was written by one of our processes."""
+    zone: str | None = None
+    """Of the cell that these workers belong to."""

@@ -6,18 +6,20 @@ before the record counts as finished, so a crash at any point redelivers and los
 
 import logging
 import time
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from observability.tracing.semconv import queue_attributes
 from observability.tracing.tracer import QueueWait
 from observability.tracing.w3c_context import TRACEPARENT
-from producers.contract import Failed, FailureCode, codec, topics
+from producers.contract import ChatBody, Failed, FailureCode, Request, Route, codec, topics
 from producers.contract.codec import DecodeError
 from producers.contract.reply_address import ReplyAddress, read_reply_address
 from producers.kafka.broker import Publisher, PublishFailedError, Record
+from runtime.config.residency import excluded_from
 from runtime.process.dead_letters import bury, crash_detail
 from runtime.process.reply_records import failed_record
-from workers.delivery.work_item import read_work_item, with_lawful_reply
+from workers.delivery.work_item import WorkItem, read_work_item, with_lawful_reply
 from workers.request.dependencies import PoolDependencies
 from workers.request.lifecycle import RequestLifecycle
 
@@ -37,6 +39,10 @@ async def serve_one(pool: PoolDependencies, record: Record) -> None:
         await refuse_unreadable(pool.publisher, record, error)
         return
     snapshot = pool.snapshot()
+    if excluded_from(pool.zone, item.request, snapshot.catalog, item.route.demands):
+        await refuse_misplaced(pool, record)
+        await book_misplaced(pool, item)
+        return
     item = with_lawful_reply(item, snapshot.catalog)
     waited_ms = max(0.0, time.time() * 1000 - record.timestamp_ms)
     pool.reporter.began(record.partition.topic, waited_ms / 1000)
@@ -61,6 +67,26 @@ async def serve_one(pool: PoolDependencies, record: Record) -> None:
 async def refuse_unreadable(publisher: Publisher, record: Record, error: DecodeError) -> None:
     """What becomes of a record that isn't a request: its bytes are kept, its sender is told."""
     await _refuse(publisher, record, Refusal("invalid_request", str(error), str(error)))
+
+
+async def refuse_misplaced(pool: PoolDependencies, record: Record) -> None:
+    """What becomes of a record that its residency excludes: its content is written nowhere."""
+    message = f"this cell is in zone {pool.zone}, which the data's residency excludes"
+    await _refuse(pool.publisher, record, Refusal("wrong_zone", message, message))
+
+
+async def book_misplaced(pool: PoolDependencies, item: WorkItem) -> None:
+    """The bill of what was called for it before, without a word of the request's."""
+    if item.attempts:
+        bare = replace(item, request=_bare(item.request), route=Route(tier=item.route.tier))
+        trace = pool.tracer.begin_trace(f"serve {pool.tier}", (), tenant=item.request.tenant)
+        await RequestLifecycle(pool, bare, trace, pool.snapshot()).book_earlier_calls()
+        trace.end(error="wrong_zone")
+
+
+def _bare(request: Request) -> Request:
+    body = ChatBody(messages=[{"role": "user", "content": ""}])
+    return Request(id=request.id, tenant=request.tenant, body=body)
 
 
 async def dead_letter_request(publisher: Publisher, record: Record, error: BaseException) -> None:

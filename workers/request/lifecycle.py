@@ -81,6 +81,11 @@ class RequestLifecycle:
             if self.awaited is not None:
                 await self.pool.lookup.abandon(self.awaited)
 
+    async def book_earlier_calls(self) -> None:
+        """The account of what earlier workers called, for a request that isn't served here."""
+        if self.item.attempts:
+            await self._book(_nothing_made(self.item))
+
     async def settle_without_call(self) -> bool:
         """Whether it has its ending without a call: by the cache, or by an earlier delivery.
 

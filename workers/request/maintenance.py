@@ -6,15 +6,16 @@ from typing import Final
 from pydantic import ValidationError
 
 from observability.retry import RetryPolicy
-from producers.contract import topics
+from producers.contract import codec, topics
 from producers.contract.invalidation import Invalidation
 from producers.kafka.broker import Record
+from runtime.config.residency import Standing, standing
 from runtime.identity.record_guard import ForbiddenError
 from runtime.process.dead_letters import bury
 from runtime.redis.errors import REDIS_UNAVAILABLE
 from workers.request.delayed_retry import return_when_due
 from workers.request.dependencies import PoolDependencies
-from workers.request.handler import FORGED
+from workers.request.handler import FORGED, refuse_misplaced
 
 _log: Final = logging.getLogger(__name__)
 _WHILE_REDIS_IS_AWAY: Final = RetryPolicy(pause_s=1)
@@ -24,10 +25,20 @@ async def handle_maintenance_record(pool: PoolDependencies, record: Record) -> N
     """Returns when the record needs no redelivery."""
     if topics.is_beside(record.partition.topic, topics.CACHE_INVALIDATIONS):
         await _forget(pool, record)
-    elif pool.guard.genuine(record):
-        await return_when_due(pool.publisher, pool.tracer, record)
-    else:
+    elif not pool.guard.genuine(record):
         await bury(pool.publisher, record, "forbidden", FORGED)
+    elif _misplaced(pool, record):
+        await refuse_misplaced(pool, record)
+    else:
+        await return_when_due(pool.publisher, pool.tracer, record)
+
+
+def _misplaced(pool: PoolDependencies, record: Record) -> bool:
+    """Whether it would bring to another queue of this cell what may not be here."""
+    if pool.zone is None:
+        return False
+    tenant, catalog = codec.header(record.headers, codec.TENANT_HEADER), pool.snapshot().catalog
+    return standing(record.value, tenant, catalog, pool.zone) is not Standing.ALLOWED
 
 
 async def _forget(pool: PoolDependencies, record: Record) -> None:

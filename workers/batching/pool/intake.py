@@ -16,6 +16,7 @@ from observability.tracing.semconv import queue_attributes
 from observability.tracing.tracer import QueueWait
 from producers.contract.codec import DecodeError
 from producers.kafka.broker import Partition, Record
+from runtime.config.residency import excluded_from
 from runtime.consuming.stream import RecordSource
 from runtime.process.dead_letters import bury, crash_detail
 from workers.batching.gathering.turn_back import return_at
@@ -24,7 +25,13 @@ from workers.batching.pool.batch_pool import BatchPool
 from workers.batching.pool.group_choice import Ungroupable, group_of_item, prefix_number
 from workers.batching.pool.returning import return_item, to_its_tier
 from workers.delivery.work_item import WorkItem, read_work_item
-from workers.request.handler import FORGED, dead_letter_request, refuse_unreadable
+from workers.request.handler import (
+    FORGED,
+    book_misplaced,
+    dead_letter_request,
+    refuse_misplaced,
+    refuse_unreadable,
+)
 from workers.request.lifecycle import RequestLifecycle
 
 _log: Final = logging.getLogger(__name__)
@@ -180,6 +187,11 @@ class Intake:
             item = read_work_item(record)
         except DecodeError as error:
             await refuse_unreadable(self._pool.requests.publisher, record, error)
+            return
+        catalog = requests.snapshot().catalog
+        if excluded_from(requests.zone, item.request, catalog, item.route.demands):
+            await refuse_misplaced(requests, record)
+            await book_misplaced(requests, item)
             return
         try:
             await self._settle_or_keep(item)
