@@ -3,7 +3,8 @@
 Prices are data with validity dates. A deployment's own price comes first, then our table
 (`prices.yaml`), then the pinned `genai-prices`; else the call is `Unpriced`, which is shown as
 such and is never 0. A price in USD per million tokens is micro-dollars per token, so there is
-nothing to convert. Rates are looked up once per key and day: a cost is then a few products.
+nothing to convert. A `CallPrice` is prepared once per deployment and day: a cost is then a few
+products.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -140,17 +141,24 @@ class PriceBook:
         override: PriceOverride | None = None,
     ) -> Price:
         """The price of `usage` at `at` (aware); the override of its deployment comes first."""
+        prepared = self.prepared(key, at, processing, override)
+        return prepared if isinstance(prepared, Unpriced) else prepared.of(usage)
+
+    def prepared(
+        self,
+        key: PriceKey,
+        at: datetime,
+        processing: Processing = "standard",
+        override: PriceOverride | None = None,
+    ) -> "CallPrice | Unpriced":
+        """What holds for every call on the day of `at`, however large it is."""
         if override is not None:
-            return _own(override, usage)
+            return _own(override)
         entry = self._rates(key, at, processing)
         if isinstance(entry, Unpriced):
             return entry
         rates, version = entry
-        missing = unpriced_kinds(rates, usage)
-        if missing:
-            names = ", ".join(missing)
-            return Unpriced(f"{key.model} at {key.provider} has no price for {names}", missing)
-        return Priced(charge(rates, usage), version)
+        return CallPrice(rates, version, f"{key.model} at {key.provider} has no price for")
 
     def rates(
         self, key: PriceKey, at: datetime, processing: Processing = "standard"
@@ -188,6 +196,58 @@ class PriceBook:
         valid = [row for row in rows if row.valid_from <= on and row.region in {key.region, "*"}]
         exact = (row for row in valid if row.region == key.region)
         return next(exact, valid[0] if valid else None)
+
+
+@dataclass(frozen=True, slots=True)
+class CallPrice:
+    """The price of a deployment's calls on one day."""
+
+    rates: TokenRates
+    version: str
+    missing: str
+    """What is said of a kind of token that has no price, before its name."""
+    every_token: MicroUsd = Decimal(0)
+    """Of a GPU-hour, for each token whatever its kind."""
+    tokens_apart: bool = True
+    """Whether kinds of tokens that aren't text need a price of their own."""
+    as_served: bool = True
+    """Whether it matters how a call was served."""
+
+    def of(self, usage: Usage) -> Price:
+        """The price of a call with `usage`."""
+        if is_plain(usage):
+            return Priced(self._of_text(usage), self.version)
+        asked = usage if self.as_served else usage.model_copy(update={"served": ()})
+        missing = unpriced_kinds(self.rates, asked) if self.tokens_apart else ()
+        if missing:
+            return Unpriced(f"{self.missing} {', '.join(missing)}", missing)
+        tokens = usage.input_total + usage.output_total
+        return Priced(charge(self.rates, asked) + self.every_token * tokens, self.version)
+
+    def _of_text(self, usage: Usage) -> MicroUsd:
+        rates = _reached(self.rates, usage) if self.rates.above else self.rates
+        cost = rates.input * usage.input_uncached + rates.output * usage.output
+        if usage.cache_read:
+            cost += rates.cache_read * usage.cache_read
+        if usage.cache_write_5m or usage.cache_write_1h:
+            cost += rates.cache_write_5m * usage.cache_write_5m
+            cost += rates.cache_write_1h * usage.cache_write_1h
+        if self.every_token:
+            cost += self.every_token * (usage.input_total + usage.output)
+        return cost
+
+
+def is_plain(usage: Usage) -> bool:
+    """Whether it holds tokens of text alone, served as usual: most calls, and every estimate."""
+    return not (
+        usage.served
+        or usage.unlisted
+        or usage.input_audio
+        or usage.input_audio_cached
+        or usage.input_image
+        or usage.output_audio
+        or usage.web_searches
+    )
 
 
 def charge(rates: TokenRates, usage: Usage) -> MicroUsd:
@@ -281,7 +341,7 @@ def rates_of(
     )
 
 
-def _own(override: PriceOverride, usage: Usage) -> Price:
+def _own(override: PriceOverride) -> CallPrice | Unpriced:
     """The operator's own price: by the token, by the GPU-hour, or both added."""
     by_token = override.input_per_mtok is not None or override.output_per_mtok is not None
     by_hour = override.gpu_hour_usd is not None
@@ -297,15 +357,17 @@ def _own(override: PriceOverride, usage: Usage) -> Price:
         cache_read=override.cache_read_per_mtok,
     )
     # an operator's price holds however the call was served; a GPU-hour, whatever it made
-    asked = usage.model_copy(update={"served": ()})
-    missing = unpriced_kinds(rates, asked) if by_token else ()
-    if missing:
-        return Unpriced(f"the deployment's `price` has none for {', '.join(missing)}", missing)
-    return Priced(charge(rates, asked) + _gpu_time(override, usage), "own")
+    return CallPrice(
+        rates,
+        "own",
+        "the deployment's `price` has none for",
+        every_token=_of_gpu_hour(override),
+        tokens_apart=by_token,
+        as_served=False,
+    )
 
 
-def _gpu_time(override: PriceOverride, usage: Usage) -> Decimal:
+def _of_gpu_hour(override: PriceOverride) -> MicroUsd:
     if override.gpu_hour_usd is None or override.tokens_per_gpu_hour is None:
         return Decimal(0)
-    per_token = override.gpu_hour_usd * 1_000_000 / override.tokens_per_gpu_hour
-    return per_token * (usage.input_total + usage.output_total)
+    return override.gpu_hour_usd * 1_000_000 / override.tokens_per_gpu_hour

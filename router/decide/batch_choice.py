@@ -14,7 +14,7 @@ from observability.pricing.money import usd
 from producers.contract import Request, Route, Usage
 from router.decide.demands import binds_zone
 from router.decide.tier_candidates import PriceByName, RoutingConfig
-from runtime.config.eligibility import batch_deployments, batch_zone, fitting_deployments
+from runtime.config.eligibility import batch_deployments, batch_zone
 from runtime.config.sections.policy import WaitingSettings
 
 _HOUR_S = 3600.0
@@ -52,7 +52,7 @@ def batch_choice(
     provider's prompt cache is likely to hold now.
     """
     tenant = config.catalog.tenant(request.tenant)
-    if tenant is None or not tenant.batches or not _in_shape(request):
+    if tenant is None or not tenant.batches or not _in_shape(request, deadline_s):
         return CallAtOnce()
     prices = config.batch_price_of
     usage = Usage(input_uncached=route.demands.prompt_tokens, output=route.demands.output_tokens)
@@ -82,7 +82,7 @@ def _cheaper(
     cached = usage.model_copy(
         update={"input_uncached": usage.input_uncached - warm, "cache_read": warm}
     )
-    fitting = list(fitting_deployments(config.catalog, route.tier, route.demands))
+    fitting = config.eligible.names(route.tier, route.demands)
     direct = _cheapest(fitting, config.price_of, cached)
     if direct is not None and direct[1] <= batched:
         why = f"a warm prefix of {warm / max(1, usage.input_total):.0%} " if warm else ""
@@ -93,9 +93,14 @@ def _cheaper(
     return WaitForBatch(bound, f"may wait: {usd(batched)} in a batch{instead}")
 
 
-def _in_shape(request: Request) -> bool:
-    """Batches know neither streams nor turns, and what the cache alone may answer needs no call."""
+def _in_shape(request: Request, deadline_s: float | None) -> bool:
+    """Batches know neither streams nor turns, and what the cache alone may answer needs no call.
+
+    What has no deadline waits only where the caller says that it may.
+    """
     routing = request.routing
+    if deadline_s is None and routing.latency != "batch":
+        return False
     streamed = request.body.stream or routing.ordered
     return not streamed and routing.cache.mode != "only-if-cached"
 

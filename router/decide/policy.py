@@ -19,8 +19,10 @@ from observability.pricing.money import MICRO_USD
 from producers.contract import Request, Route
 from router.decide import cascade
 from router.decide.caller_overrides import RouteRejected, caller_override
+from router.decide.demands import demands_of
 from router.decide.success_model import Scores
 from router.decide.tier_candidates import (
+    NO_PROFILE,
     RoutingConfig,
     RoutingInput,
     TierCandidate,
@@ -50,7 +52,20 @@ def choose_route(
     if isinstance(override, RouteRejected):
         return override
     rule = _rule_for(request, features, config.settings)
-    inputs = RoutingInput(request, features, scores, config, tenant, override, rule, budget_used)
+    task = features.declared_task or features.task
+    inputs = RoutingInput(
+        request=request,
+        features=features,
+        scores=scores,
+        config=config,
+        tenant=tenant,
+        override=override,
+        rule=rule,
+        demands=demands_of(request, features, tenant, override.model),
+        task=task,
+        profile=config.settings.tasks.get(task, NO_PROFILE),
+        budget_used=budget_used,
+    )
     candidates = evaluate_tiers(inputs)
     eligible = [candidate for candidate in candidates if candidate.rejected is None]
     if not eligible:
@@ -83,7 +98,7 @@ def _at_least(
     """The tiers at or above the rule's lower bound; the highest there is when none fits."""
     if inputs.rule is None or inputs.rule.at_least is None:
         return eligible, ()
-    order = list(inputs.catalog.tiers)
+    order = inputs.config.order
     lowest = order.index(inputs.rule.at_least)
     allowed = [candidate for candidate in eligible if order.index(candidate.tier) >= lowest]
     if allowed:

@@ -1,20 +1,23 @@
 """Tier candidates: may each tier serve this request, how well, at what price?"""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from observability.pricing.money import MICRO_USD
 from producers.contract import Candidate, Demands, Request, Usage
 from router.decide.caller_overrides import CallerOverride
-from router.decide.demands import binds_zone, demands_of
+from router.decide.demands import binds_zone
 from router.decide.success_model import Scores, SuccessModel
 from router.learn.estimate import Estimate, PosteriorSuccess, prior_only
 from router.text.features import Features
 from runtime.config.catalog import Catalog, Deployment, Tenant
-from runtime.config.eligibility import ineligibility, too_long
+from runtime.config.eligibility import EligibleDeployments, ineligibility, too_long
 from runtime.config.sections.policy import PolicySettings, RoutingRule, TaskProfile
+
+NO_PROFILE: Final = TaskProfile()
+"""Of a task that the operator says nothing about."""
 
 PriceByName: TypeAlias = Callable[[str, Usage], Decimal | None]
 """(deployment, usage) → micro-USD; None = unpriced."""
@@ -35,6 +38,13 @@ class RoutingConfig:
     posterior: PosteriorSuccess = prior_only
     batch_price_of: PriceByName = _unpriced
     """As `price_of`, in the deployment's batches."""
+    eligible: EligibleDeployments = field(init=False, repr=False, compare=False)
+    order: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    """The names of the tiers, the cheapest first."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "eligible", EligibleDeployments(self.catalog))
+        object.__setattr__(self, "order", tuple(self.catalog.tiers))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +58,12 @@ class RoutingInput:
     tenant: Tenant
     override: CallerOverride
     rule: RoutingRule | None
+    demands: Demands
+    """What a deployment must meet."""
+    task: str
+    """The declared task, else the recognised one."""
+    profile: TaskProfile
+    """What the operator knows of the task; empty when nothing."""
     budget_used: float
     """Share of the tenant's tightest budget that is spent."""
 
@@ -60,21 +76,6 @@ class RoutingInput:
     def settings(self) -> PolicySettings:
         """The operator's policy."""
         return self.config.settings
-
-    @property
-    def demands(self) -> Demands:
-        """What a deployment must meet."""
-        return demands_of(self.request, self.features, self.tenant, self.override.model)
-
-    @property
-    def task(self) -> str:
-        """The declared task, else the recognised one."""
-        return self.features.declared_task or self.features.task
-
-    @property
-    def profile(self) -> TaskProfile:
-        """What the operator knows of the task; empty when nothing."""
-        return self.settings.tasks.get(self.task, TaskProfile())
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,27 +116,26 @@ _Fit: TypeAlias = tuple[str, Deployment, Decimal | None]
 
 def evaluate_tiers(inputs: RoutingInput) -> tuple[TierCandidate, ...]:
     """Every tier of the catalog, in its order: the cheapest first."""
-    demands = inputs.demands
     usage = Usage(input_uncached=inputs.features.tokens, output=_answer_tokens(inputs))
 
     def price(deployment: str) -> Decimal | None:
         return inputs.config.price_of(deployment, usage)
 
-    return tuple(_candidate(inputs, tier, demands, price) for tier in inputs.catalog.tiers)
+    return tuple(_candidate(inputs, tier, price) for tier in inputs.config.order)
 
 
-def _candidate(inputs: RoutingInput, tier: str, demands: Demands, price: _Price) -> TierCandidate:
+def _candidate(inputs: RoutingInput, tier: str, price: _Price) -> TierCandidate:
     assumed = _success(inputs, tier)
     success = inputs.config.posterior((inputs.request.tenant, inputs.task, tier), assumed)
     candidate = TierCandidate(tier, success, assumed=None if success == assumed else assumed.mean)
     exclusion = _exclusion(inputs, tier)
     if exclusion is not None:
         return replace(candidate, rejected=exclusion, obstacle="not asked")
-    fit = _first_fit(inputs, tier, demands, price)
+    fit = _first_fit(inputs, tier, price)
     if fit is None:
-        return _unfit(inputs, candidate, demands)
+        return _unfit(inputs, candidate)
     _, deployment, cost = fit
-    zone = deployment.zone if binds_zone(demands) else None
+    zone = deployment.zone if binds_zone(inputs.demands) else None
     too_dear = _too_dear(inputs.request.routing.max_cost_usd, cost)
     priced = replace(candidate, cost=cost, zone=zone)
     return priced if too_dear is None else replace(priced, rejected=too_dear, obstacle="other")
@@ -143,7 +143,7 @@ def _candidate(inputs: RoutingInput, tier: str, demands: Demands, price: _Price)
 
 def _success(inputs: RoutingInput, tier: str) -> Estimate:
     """The classifier's estimate, around the measured average of this task where there is one."""
-    tiers = list(inputs.catalog.tiers)
+    tiers = inputs.config.order
     measured = inputs.profile.success.get(tier, _measured(inputs, tier))
     return inputs.scores.success(tiers.index(tier), len(tiers), measured)
 
@@ -156,7 +156,7 @@ def _measured(inputs: RoutingInput, tier: str) -> float | None:
 
 def _exclusion(inputs: RoutingInput, tier: str) -> str | None:
     """Why the whole tier is out of the question, whatever its deployments."""
-    order = list(inputs.catalog.tiers)
+    order = inputs.config.order
     if inputs.override.tier is not None and tier != inputs.override.tier:
         return inputs.override.reason
     if inputs.profile.tiers and tier not in inputs.profile.tiers:
@@ -167,20 +167,21 @@ def _exclusion(inputs: RoutingInput, tier: str) -> str | None:
     return None
 
 
-def _first_fit(inputs: RoutingInput, tier: str, demands: Demands, price: _Price) -> _Fit | None:
+def _first_fit(inputs: RoutingInput, tier: str, price: _Price) -> _Fit | None:
     """The deployment that the tier's order prefers among those that fit, with its price."""
+    deployments = inputs.catalog.deployments
     fits: Iterator[_Fit] = (
-        (name, deployment, price(name))
-        for name, deployment in inputs.catalog.deployments_of(tier)
-        if ineligibility(deployment, inputs.catalog.models[deployment.model], demands) is None
+        (name, deployments[name], price(name))
+        for name in inputs.config.eligible.names(tier, inputs.demands)
     )
     if inputs.catalog.tiers[tier].order == "listed":
         return next(fits, None)
     return min(fits, key=lambda fit: (fit[2] is None, fit[2] or Decimal(0)), default=None)
 
 
-def _unfit(inputs: RoutingInput, candidate: TierCandidate, demands: Demands) -> TierCandidate:
+def _unfit(inputs: RoutingInput, candidate: TierCandidate) -> TierCandidate:
     """Each obstacle once, in the order of the deployments."""
+    demands = inputs.demands
     pairs = [
         (d, inputs.catalog.models[d.model])
         for _, d in inputs.catalog.deployments_of(candidate.tier)

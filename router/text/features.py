@@ -125,7 +125,7 @@ def _read_traits(text: str, tools: bool) -> _Traits:  # noqa: FBT001 (internal)
         task=recognise_task(tokenized, surface, tools=tools),
         languages=languages.detect_languages(tokenized),
         question_tokens=token_estimate(_without_quotes(tokenized.text)),
-        constraints=sum(word in _CONSTRAINTS for word in tokenized.words),
+        constraints=sum(map(_CONSTRAINTS.__contains__, tokenized.words)),
         pleas=tokenized.pleas,
         surface=surface,
     )

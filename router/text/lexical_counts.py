@@ -108,7 +108,7 @@ def _count(text: str, marks: Sequence[str]) -> int:
 def _among(tokenized: TokenizedText, wanted: frozenset[str]) -> int:
     if not tokenized.vocabulary & wanted:
         return 0
-    return sum(word in wanted for word in tokenized.words)
+    return sum(map(wanted.__contains__, tokenized.words))
 
 
 def _options(text: str) -> Sequence[_Option]:

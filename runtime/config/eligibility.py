@@ -4,9 +4,12 @@ Residency and self-hosting are promises to the tenant: nothing later weakens the
 """
 
 from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple, TypeAlias
 
 from producers.contract import Demands
 from runtime.config.catalog import Catalog, Deployment, Model
+
+_MOST_REMEMBERED: Final = 4_096
 
 
 def ineligibility(deployment: Deployment, model: Model, demands: Demands) -> str | None:
@@ -29,6 +32,55 @@ def fitting_deployments(catalog: Catalog, tier: str, demands: Demands) -> Iterat
         for name, deployment in catalog.deployments_of(tier)
         if ineligibility(deployment, catalog.models[deployment.model], demands) is None
     )
+
+
+class _Room(NamedTuple):
+    """A deployment that may serve, if the prompt and the answer are small enough for it."""
+
+    name: str
+    context_window: int
+    max_output: int
+
+
+_DemandSet: TypeAlias = tuple[str, tuple[str, ...] | None, bool, tuple[str, ...], str | None]
+
+
+class EligibleDeployments:
+    """As `fitting_deployments`, of one configuration: what sizes don't decide is found once.
+
+    By tier, zones, self-hosting, needs and model; a request then compares sizes.
+    """
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._rooms: dict[_DemandSet, tuple[_Room, ...]] = {}
+
+    def names(self, tier: str, demands: Demands) -> list[str]:
+        """The names of the tier's deployments that may and can serve it, in the tier's order."""
+        asked = tier, demands.zones, demands.self_hosted_only, demands.needs, demands.model
+        rooms = self._rooms.get(asked)
+        if rooms is None:
+            rooms = self._remember(asked, demands)
+        tokens, limit = demands.prompt_tokens + demands.output_tokens, demands.max_output or 0
+        return [
+            name
+            for name, context_window, max_output in rooms
+            if tokens <= context_window and limit <= max_output
+        ]
+
+    def _remember(self, asked: _DemandSet, demands: Demands) -> tuple[_Room, ...]:
+        if len(self._rooms) >= _MOST_REMEMBERED:  # callers choose zones, needs and models
+            self._rooms.clear()
+        sizeless = demands.model_copy(
+            update={"prompt_tokens": 0, "output_tokens": 0, "max_output": None}
+        )
+        models = (
+            (name, self._catalog.models[self._catalog.deployments[name].model])
+            for name in fitting_deployments(self._catalog, asked[0], sizeless)
+        )
+        rooms = tuple(_Room(name, model.context_window, model.max_output) for name, model in models)
+        self._rooms[asked] = rooms
+        return rooms
 
 
 def batch_deployments(catalog: Catalog, tier: str, demands: Demands) -> Iterator[str]:

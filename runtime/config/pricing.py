@@ -1,11 +1,13 @@
 """Price of a deployment's call: what does it cost today?"""
 
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Protocol
+from typing import Final, Protocol, TypeAlias
 
 from observability.pricing.prices import (
+    CallPrice,
     Price,
     PriceBook,
     Priced,
@@ -17,19 +19,25 @@ from observability.pricing.prices import (
 from producers.contract import Attempt, MicroUsd, Usage
 from runtime.config.catalog import Deployment
 
+_DAY_S: Final = 86_400
+_MOST_PREPARED: Final = 10_000
+_Prepared: TypeAlias = tuple[Deployment, CallPrice | Unpriced]
+
 
 class Pricing:
-    """The price book, asked by deployment."""
+    """The price book, asked by deployment: prepared for each when it is first asked on a day."""
 
     def __init__(self, book: PriceBook) -> None:
         self._book = book
+        self._day = 0
+        self._prepared: dict[tuple[int, Processing], _Prepared] = {}
 
     def price(
         self, deployment: Deployment, usage: Usage, processing: Processing = "standard"
     ) -> Price:
         """Of `usage` now, with the version of the list that says so."""
-        now, key = datetime.now(UTC), _key(deployment)
-        return self._book.cost(key, usage, now, processing, deployment.price)
+        prepared = self._of(deployment, processing)
+        return prepared if isinstance(prepared, Unpriced) else prepared.of(usage)
 
     def price_of(
         self, deployment: Deployment, usage: Usage, processing: Processing = "standard"
@@ -47,6 +55,21 @@ class Pricing:
     ) -> tuple[TokenRates, str] | Unpriced:
         """Today's rates with the version of their list, whatever the deployment's own price is."""
         return self._book.listed(_key(deployment), datetime.now(UTC), processing)
+
+    def _of(self, deployment: Deployment, processing: Processing) -> CallPrice | Unpriced:
+        day = int(time.time()) // _DAY_S
+        if day != self._day or len(self._prepared) > _MOST_PREPARED:
+            self._prepared.clear()
+            self._day = day
+        # by identity: the entry keeps its deployment alive, so that no other gets its place
+        place = id(deployment), processing
+        entry = self._prepared.get(place)
+        if entry is None:
+            price = self._book.prepared(
+                _key(deployment), datetime.now(UTC), processing, deployment.price
+            )
+            entry = self._prepared[place] = deployment, price
+        return entry[1]
 
 
 def _key(deployment: Deployment) -> PriceKey:

@@ -110,7 +110,7 @@ class LlmJudge:
             return None
         item = _question(judged, messages)
         asking = replace(context, item=item)
-        cost, catalog = self.caller.expected_cost(asking, name), snapshot.catalog
+        cost = self.caller.expected_costs(asking, (name,))[name]
         async with budget_reservation(self.budgets, item, catalog, cost, context.log) as held:
             if isinstance(held, Exhausted) or isinstance(held.status, OverSoftLimit):
                 return None

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from runtime.config.catalog import Catalog, Deployment, Model
+from runtime.config.eligibility import EligibleDeployments
 from workers.checks.validators import CheckFunction
 from workers.providers.provider import Provider
 
@@ -17,6 +18,10 @@ class ConfigSnapshot:
     """By the names of the deployments."""
     checks: Mapping[str, CheckFunction] = field(default_factory=dict)
     """The operator's own, by name."""
+    eligible: EligibleDeployments = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "eligible", EligibleDeployments(self.catalog))
 
     def deployment(self, name: str) -> Deployment:
         """Raises KeyError for a name that the catalog doesn't define."""

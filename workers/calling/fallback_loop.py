@@ -11,7 +11,6 @@ from typing import Final, TypeAlias, assert_never
 from producers.contract import Attempt
 from runtime.budgets.standing import BudgetStatus
 from runtime.config.catalog import Catalog
-from runtime.config.eligibility import fitting_deployments
 from runtime.config.references import AUTO
 from workers.calling.hedging import HedgeBranch, HedgeRace
 from workers.calling.provider_call import CallContext, EndedCall, ProviderCaller
@@ -105,7 +104,7 @@ class FallbackLoop:
             partial(self._try, step),
             partial(self._try, other),
             hedge.after_s,
-            partial(self.admission.hedges.take, self._cost(hedge.target), self._hedge_share),
+            partial(self.admission.hedges.take, self._costs[hedge.target], self._hedge_share),
         )
 
     async def _try(self, step: CallTarget, branch: HedgeBranch | None = None) -> Answered | None:
@@ -194,7 +193,7 @@ class FallbackLoop:
         tier, tiers = self._item.route.tier, self._catalog.tiers
         passed, above = {tier}, tiers[tier].next
         while above is not None and above not in passed:
-            if any(self._eligible(above)):
+            if self._eligible(above):
                 return above
             passed.add(above)
             above = tiers[above].next
@@ -204,30 +203,30 @@ class FallbackLoop:
         """The next cheaper tier, if it has a deployment that may and can serve this request."""
         tiers = list(self._catalog.tiers)
         cheaper = tiers[: tiers.index(self._item.route.tier)]
-        return cheaper[-1] if cheaper and any(self._eligible(cheaper[-1])) else None
+        return cheaper[-1] if cheaper and self._eligible(cheaper[-1]) else None
 
     def _targets(self) -> Iterator[Target]:
         """The tier's deployments that may and can serve this request, in order of preference."""
         tier = self._item.route.tier
-        names = list(self._eligible(tier))
+        names = self._eligible(tier)
+        self._price(names)
         if self._catalog.tiers[tier].order == "cheapest":
             # an unpriced deployment may cost anything: it goes last
-            names.sort(key=lambda name: (self._cost(name) is None, self._cost(name) or 0))
+            names.sort(key=lambda name: (self._costs[name] is None, self._costs[name] or 0))
         return (self._target(name) for name in names)
 
     def _target(self, name: str) -> Target:
         demands = self._item.route.demands
         gate = self.admission.gate(name, demands.prompt_tokens + demands.output_tokens)
         window = self.context.snapshot.model_of(name).context_window
-        return Target(name, window, gate, self._cost(name), self.admission.typical_s(name))
+        return Target(name, window, gate, self._costs[name], self.admission.typical_s(name))
 
-    def _eligible(self, tier: str) -> Iterator[str]:
-        return fitting_deployments(self._catalog, tier, self._item.route.demands)
+    def _eligible(self, tier: str) -> list[str]:
+        return self.context.snapshot.eligible.names(tier, self._item.route.demands)
 
-    def _cost(self, name: str) -> Decimal | None:
-        if name not in self._costs:
-            self._costs[name] = self.caller.expected_cost(self.context, name)
-        return self._costs[name]
+    def _price(self, names: Sequence[str]) -> None:
+        if self._costs.keys() != set(names):
+            self._costs = self.caller.expected_costs(self.context, names)
 
     def _deadline(self) -> float:
         deadline_ms = self._item.deadline_ms

@@ -100,13 +100,6 @@ class ProviderCaller:
     encodings: Path | None = None
     """The folder of tiktoken's files, for exact counts near a limit; None = estimates only."""
 
-    def price_of(
-        self, deployment: Deployment, usage: Usage, processing: Processing = "standard"
-    ) -> Decimal | None:
-        """As `PriceOf`."""
-        price = self.price(deployment, usage, processing)
-        return price.micro_usd if isinstance(price, Priced) else None
-
     def expected_usage(self, context: CallContext, name: str) -> Usage:
         """What a call of deployment `name` is likely to be billed for."""
         item, snapshot = context.item, context.snapshot
@@ -116,10 +109,25 @@ class ProviderCaller:
         prompt = factor.estimate(prompt_size(item.request.body))
         return Usage(input_uncached=prompt, output=item.route.demands.output_tokens)
 
-    def expected_cost(self, context: CallContext, name: str) -> Decimal | None:
-        """Micro-dollars of a call of deployment `name`; None = unpriced."""
-        usage = self.expected_usage(context, name)
-        return self.price_of(context.snapshot.deployment(name), usage)
+    def expected_costs(
+        self, context: CallContext, names: Iterable[str]
+    ) -> dict[str, Decimal | None]:
+        """Micro-dollars of a call of each deployment; None = unpriced."""
+        item, catalog = context.item, context.snapshot.catalog
+        size, output = prompt_size(item.request.body), item.route.demands.output_tokens
+        usages: dict[float, Usage] = {}
+        costs: dict[str, Decimal | None] = {}
+        for name in names:
+            deployment = catalog.deployments[name]
+            family = catalog.models[deployment.model].family
+            factor = self.factors.factor_of(deployment.model, family)
+            usage = usages.get(factor.bytes_per_token)
+            if usage is None:
+                usage = Usage(input_uncached=factor.estimate(size), output=output)
+                usages[factor.bytes_per_token] = usage
+            price = self.price(deployment, usage)
+            costs[name] = price.micro_usd if isinstance(price, Priced) else None
+        return costs
 
     async def prompt_tokens(self, context: CallContext, names: Iterable[str]) -> int:
         """The router's estimate, or OpenAI's count where that is near the limit of its models.
