@@ -4,6 +4,7 @@ A word of the lexicon stands for a concept in one language: "today", "heute" and
 What the recogniser learns of a concept in one language thus holds for the others.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 from cache.identity.question_features import bare, fold
 
 Ids: TypeAlias = tuple[int, ...]
+Phrases: TypeAlias = dict[str, tuple[tuple[int, str, Ids], ...]]
+"""By the second word: each with the number of the words after the first, and these words."""
 
 UNSPACED: Final = frozenset({"ja", "zh"})
 LONGEST_STEM: Final = 14
@@ -27,13 +30,15 @@ _ARABIC_PREFIXES: Final = ("وال", "بال", "لل", "ال", "و", "ف", "ب",
 _ELISIONS: Final = ("l'", "d'", "j'", "m'", "t'", "s'", "qu'", "dell'", "all'", "un'", "c'", "n'")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class WordConcepts:
-    """What one word means, and which phrases it may begin, by language."""
+    """What one word means, and which phrases it may begin, by language.
+
+    Compared by identity: there is one of each word.
+    """
 
     own: dict[str, Ids]
-    phrases: dict[str, tuple[tuple[int, str, Ids], ...]]
-    """Each with its number of words, and its words."""
+    phrases: dict[str, Phrases]
 
 
 NO_CONCEPTS: Final = WordConcepts({}, {})
@@ -50,13 +55,13 @@ class Lexicon:
     """The same for all words that begin so."""
     endings: dict[str, dict[str, Ids]]
     """The same for all longer words that end so."""
-    phrases: dict[str, dict[str, tuple[tuple[int, str, Ids], ...]]]
+    phrases: dict[str, dict[str, Phrases]]
     """By a phrase's first word, then by language."""
 
     def concepts_of(self, word: str) -> WordConcepts:
         """Of one folded word."""
         own: dict[str, set[int]] = {}
-        phrases: dict[str, list[tuple[int, str, Ids]]] = {}
+        phrases: dict[str, Phrases] = {}
         for form in _forms(word):
             entries = [self.words.get(form)]
             longest = min(len(form), LONGEST_STEM)
@@ -66,14 +71,18 @@ class Lexicon:
             for language, ids in (item for entry in entries if entry for item in entry.items()):
                 own.setdefault(language, set()).update(ids)
             # a phrase is compared by the words after its first, which may have lost an article
-            for language, found in self.phrases.get(form, {}).items():
-                phrases.setdefault(language, []).extend(found)
+            for language, listed in self.phrases.get(form, {}).items():
+                _add_phrases(phrases.setdefault(language, {}), listed)
         if not own and not phrases:
             return NO_CONCEPTS
         return WordConcepts(
-            {language: tuple(sorted(ids)) for language, ids in own.items()},
-            {language: tuple(found) for language, found in phrases.items()},
+            {language: tuple(sorted(ids)) for language, ids in own.items()}, phrases
         )
+
+
+def _add_phrases(phrases: Phrases, more: Phrases) -> None:
+    for second, listed in more.items():
+        phrases[second] = (*phrases.get(second, ()), *listed)
 
 
 def lexicon_of(lines: Iterable[str]) -> Lexicon:
@@ -82,7 +91,7 @@ def lexicon_of(lines: Iterable[str]) -> Lexicon:
     words: dict[str, dict[str, Ids]] = {}
     stems: dict[str, dict[str, Ids]] = {}
     endings: dict[str, dict[str, Ids]] = {}
-    phrases: dict[str, dict[str, tuple[tuple[int, str, Ids], ...]]] = {}
+    phrases: dict[str, dict[str, Phrases]] = {}
     for line in lines:
         head, listed = line.split(": ", 1)
         name, language = head.split(".")
@@ -91,9 +100,9 @@ def lexicon_of(lines: Iterable[str]) -> Lexicon:
             folded = " ".join(map(bare, fold(phrase).split(" ")))
             first, *rest = folded.split(" ")
             if rest:
-                mine = phrases.setdefault(first, {})
+                mine = phrases.setdefault(first, {}).setdefault(language, {})
                 entry = (len(rest), " ".join(rest), (number,))
-                mine[language] = (*mine.get(language, ()), entry)
+                _add_phrases(mine, {rest[0]: (entry,)})
             else:
                 table = stems if phrase.endswith("*") else words
                 table = endings if phrase.startswith("*") else table
@@ -115,25 +124,35 @@ def concept_features(
     concepts: int,
 ) -> NDArray[np.int64]:
     """Numbers of the features of folded words. languages: whose words count."""
-    seen: set[int] = set()
-    for at, meaning in enumerate(meanings):
-        if meaning is NO_CONCEPTS:
-            continue
-        for language in languages:
-            seen.update(meaning.own.get(language, ()))
-            for size, rest, ids in meaning.phrases.get(language, ()):
-                if " ".join(words[at + 1 : at + 1 + size]) == rest:
-                    seen.update(ids)
-    for at, sign in enumerate(_SIGNS):
-        if sign in words:
-            seen.add(concepts + at)
+    seen = _concepts_in(words, meanings, languages)
+    present = set(words)
+    seen.update([concepts + at for at, sign in enumerate(_SIGNS) if sign in present])
     length = len(words) / (3 if languages[0] in UNSPACED else 1)
-    seen.add(concepts + len(_SIGNS) + sum(length > limit for limit in _LENGTHS))
+    seen.add(concepts + len(_SIGNS) + bisect_left(_LENGTHS, length))
     single = concepts + len(_SIGNS) + len(_LENGTHS) + 1
     ordered = np.array(sorted(seen), dtype=np.int64)
     lower, upper = _pairs(len(ordered))
     low, high = ordered[lower], ordered[upper]
     return np.concatenate([ordered, single + high * (high - 1) // 2 + low])
+
+
+def _concepts_in(
+    words: Sequence[str], meanings: Sequence[WordConcepts], languages: tuple[str, ...]
+) -> set[int]:
+    """The concepts of single words and of phrases."""
+    seen: set[int] = set()
+    # a word that comes again means the same, so what it means is read once
+    distinct = set(meanings)
+    for language in languages:
+        seen.update(*[meaning.own[language] for meaning in distinct if language in meaning.own])
+        if not any(language in meaning.phrases for meaning in distinct):
+            continue
+        for at, (meaning, following) in enumerate(zip(meanings, words[1:], strict=False)):
+            if language in meaning.phrases and following in meaning.phrases[language]:
+                for size, rest, ids in meaning.phrases[language][following]:
+                    if " ".join(words[at + 1 : at + 1 + size]) == rest:
+                        seen.update(ids)
+    return seen
 
 
 @lru_cache(maxsize=128)

@@ -8,6 +8,7 @@ import re
 import unicodedata
 import zlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -34,8 +35,13 @@ _QUOTED: Final = re.compile(
 _MARKS: Final = re.compile(r"[\u0300-\u036f\u0640\u064b-\u0655\u0670]")
 _NUMBER: Final = re.compile(r"\d+(?:[.,:]\d+)*")
 _YEAR: Final = re.compile(r"(?:1\d|20)\d\d")
-_END: Final = re.compile(r"[.!?؟。！？\n\r]+")
-_PAUSE: Final = re.compile(r"[\t\f\v,;¿¡،؛、，；…·|*#~_-]")
+_SIGNS: Final = str.maketrans(
+    {
+        **dict.fromkeys("\t\f\v,;¿¡،؛、，；…·|*#~_-", " "),
+        **dict.fromkeys(".!?؟。！？\r", "\n"),
+    }
+)
+"""What makes a pause, and what ends a sentence."""
 _LETTERS: Final = re.compile(r"[^\W\d_]")
 _LETTER_FORMS: Final = str.maketrans(
     {"ł": "l", "ı": "i", "ø": "o", "đ": "d", "æ": "ae", "œ": "oe", "ى": "ي", "ة": "ه"}
@@ -71,8 +77,8 @@ def fold(text: str) -> str:
         text = _UNSPACED.sub(r" \1 ", unicodedata.normalize("NFKC", text).casefold())
         text = text.translate(_APOSTROPHES)
     text = _NUMBER.sub(_number, text)
-    lines = (line.split() for line in _END.split(_PAUSE.sub(" ", text)))
-    return "\n".join(" ".join(map(_cut, words)) for words in lines if words)
+    lines = [line.split() for line in text.translate(_SIGNS).split("\n")]
+    return "\n".join([" ".join(_cut(words)) for words in lines if words])
 
 
 def bare(word: str) -> str:
@@ -111,43 +117,59 @@ def neighbour_buckets(hashes: NDArray[np.uint64]) -> Buckets:
     return (rows >> np.uint64(64 - BITS)).astype(np.int64)
 
 
-def kind_buckets(words: Sequence[str]) -> tuple[Buckets, NDArray[np.int64]]:
-    """Of each word and the n-grams of its characters: the bucket, and the place of the word."""
-    return _word_buckets(words, CHAR_SIZES, BITS, 0)
+@dataclass(frozen=True, slots=True)
+class WordGrams:
+    """The n-grams of the characters of words, hashed: what the buckets of both tables come from."""
+
+    hashes: NDArray[np.uint64]
+    """Of the whole words."""
+    rolled: tuple[NDArray[np.uint64], ...]
+    """By size, from 1 on."""
+    owners: tuple[NDArray[np.int64], ...]
+    """Of each n-gram, the place of its word."""
+
+    def kinds(self) -> tuple[Buckets, NDArray[np.int64]]:
+        """The bucket of each word and n-gram among the features of a kind; the word's place."""
+        return self._buckets(CHAR_SIZES, BITS, 0)
+
+    def languages(self) -> tuple[Buckets, NDArray[np.int64]]:
+        """The same for the features of a language."""
+        return self._buckets(LANGUAGE_SIZES, LANGUAGE_BITS, 32)
+
+    def _buckets(
+        self, sizes: tuple[int, ...], bits: int, salt: int
+    ) -> tuple[Buckets, NDArray[np.int64]]:
+        salted = [self.hashes + np.uint64(WHOLE_WORD + salt)]
+        salted += [self.rolled[size - 1] + np.uint64(size + salt) for size in sizes]
+        owners = [np.arange(len(self.hashes)), *(self.owners[size - 1] for size in sizes)]
+        return _mixed(np.concatenate(salted), bits).astype(np.int64), np.concatenate(owners)
 
 
-def language_buckets(words: Sequence[str]) -> tuple[Buckets, NDArray[np.int64]]:
-    """The same for the features of a language."""
-    return _word_buckets(words, LANGUAGE_SIZES, LANGUAGE_BITS, 32)
-
-
-def _word_buckets(
-    words: Sequence[str], sizes: tuple[int, ...], bits: int, salt: int
-) -> tuple[Buckets, NDArray[np.int64]]:
-    joined = "".join(f"\x02{word}\x03" for word in words)
+def grams_of(words: Sequence[str]) -> WordGrams:
+    """The n-grams of words, none of which crosses the end of its word."""
+    joined = "".join([f"\x02{word}\x03" for word in words])
     points = np.frombuffer(joined.encode("utf-32-le", "replace"), dtype=np.uint32)
     owner = np.repeat(np.arange(len(words)), [len(word) + 2 for word in words])
     own = points.astype(np.uint64)
-    buckets = [_mixed(word_hashes(words), WHOLE_WORD + salt, bits)]
-    owners, rolled = [np.arange(len(words))], own
-    for size in range(1, sizes[-1] + 1):
-        if size > 1:
-            rolled = rolled[:-1] * _FACTOR + own[size - 1 :]
-        if size in sizes:
-            inside = owner[: len(rolled)] == owner[size - 1 :]
-            buckets.append(_mixed(rolled[inside], size + salt, bits))
-            owners.append(owner[: len(rolled)][inside])
-    return np.concatenate(buckets).astype(np.int64), np.concatenate(owners)
+    rolled, owners, longest = [own], [owner], own
+    for size in range(2, max(*CHAR_SIZES, *LANGUAGE_SIZES) + 1):
+        longest = longest[:-1] * _FACTOR + own[size - 1 :]
+        inside = owner[: len(longest)] == owner[size - 1 :]
+        rolled.append(longest[inside])
+        owners.append(owner[: len(longest)][inside])
+    return WordGrams(word_hashes(words), tuple(rolled), tuple(owners))
 
 
-def _mixed(rolled: NDArray[np.uint64], salt: int, bits: int) -> NDArray[np.uint64]:
-    mixed = (rolled + np.uint64(salt)) * _MIX
+def _mixed(salted: NDArray[np.uint64], bits: int) -> NDArray[np.uint64]:
+    mixed = salted * _MIX
     mixed ^= mixed >> _SHIFT
     return np.asarray((mixed * _FACTOR) >> np.uint64(64 - bits))
 
 
-def _cut(word: str) -> str:
-    return word[:LONGEST_WORD]
+def _cut(words: list[str]) -> list[str]:
+    if max(map(len, words)) <= LONGEST_WORD:
+        return words
+    return [word[:LONGEST_WORD] for word in words]
 
 
 def _number(found: re.Match[str]) -> str:

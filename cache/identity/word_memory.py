@@ -7,13 +7,13 @@ it is full, so that no sender can let it grow.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cache.identity.question_concepts import Lexicon, WordConcepts
-from cache.identity.question_features import bare, kind_buckets, language_buckets, word_hashes
+from cache.identity.question_features import WordGrams, bare, grams_of
 
 MAX_WORDS: Final = 16_384
 
@@ -34,18 +34,22 @@ class WordWeights:
         """Columns of a word's scores: kinds, their n-grams, languages, their n-grams."""
         return int(self.kinds.shape[1] + self.languages.shape[1] + 2)
 
-    def scores_of(self, words: Sequence[str], bares: Sequence[str]) -> NDArray[np.float32]:
+    def scores_of(self, words: WordGrams, bares: WordGrams) -> NDArray[np.float32]:
         """One row a word: its n-grams' weights added up, and how many n-grams they are."""
-        rows, column = np.zeros((len(words), self.width), dtype=np.float32), 0
+        parts: list[NDArray[Any]] = []
         for (buckets, owners), table, scale in (
-            (kind_buckets(bares), self.kinds, self.kind_scale),
-            (language_buckets(words), self.languages, self.language_scale),
+            (bares.kinds(), self.kinds, self.kind_scale),
+            (words.languages(), self.languages, self.language_scale),
         ):
-            weights = table[buckets].T.astype(np.float64) * scale
-            for values in (*weights, None):
-                rows[:, column] = np.bincount(owners, values, len(words))
-                column += 1
-        return rows
+            counts = np.bincount(owners)
+            # a word has itself at least, so that no part is empty
+            first = np.cumsum(counts) - counts
+            ordered = table[buckets[np.argsort(owners, kind="stable")]]
+            parts += [
+                np.add.reduceat(ordered, first, axis=0, dtype=np.int32) * scale,
+                counts[:, np.newaxis],
+            ]
+        return np.concatenate(parts, axis=1, dtype=np.float32)
 
 
 @dataclass(slots=True)
@@ -83,8 +87,10 @@ class WordMemory:
         start = len(self.places)
         rows = slice(start, start + len(missing))
         bares = [bare(word) for word in missing]
-        self.scores[rows] = self.weights.scores_of(missing, bares)
-        self.hashes[rows] = word_hashes(bares)
+        as_written = grams_of(missing)
+        plain = as_written if bares == missing else grams_of(bares)
+        self.scores[rows] = self.weights.scores_of(as_written, plain)
+        self.hashes[rows] = plain.hashes
         self.concepts.extend(self.lexicon.concepts_of(word) for word in bares)
         self.bares.extend(bares)
         self.places.update({word: start + at for at, word in enumerate(missing)})

@@ -55,6 +55,11 @@ class EligibleDeployments:
         self._catalog = catalog
         self._rooms: dict[_DemandSet, tuple[_Room, ...]] = {}
 
+    @property
+    def remembered(self) -> int:
+        """The number of sets of demands that are remembered."""
+        return len(self._rooms)
+
     def names(self, tier: str, demands: Demands) -> list[str]:
         """The names of the tier's deployments that may and can serve it, in the tier's order."""
         asked = tier, demands.zones, demands.self_hosted_only, demands.needs, demands.model

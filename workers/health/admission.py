@@ -41,6 +41,7 @@ from workers.providers.base.call_outcome import CallOutcome
 Note: TypeAlias = Callable[[str], None]
 """Takes a sentence for a call's span."""
 _REPORT_EVERY_S: Final = 1.0
+_READY: Final = Ready()
 """Hedges may be one in ten calls, and so many at once: enough until a slow breaker opens."""
 
 
@@ -118,10 +119,11 @@ class DeploymentAdmission:
         until = self._rate_leases.exhausted_until(state.keys.deployment, tokens)
         if until is not None:
             return NotNow(until, "rate")
-        probe = bool(_probed(state.keys, permits))
-        if probe and self._clock() < state.probes_taken_until:
+        if not _probed(state.keys, permits):
+            return _READY
+        if self._clock() < state.probes_taken_until:
             return NotNow(state.probes_taken_until, "failures")
-        return Ready(probe=probe)
+        return Ready(probe=True)
 
     def typical_s(self, target: str) -> float | None:
         """The time within which 95 % of the calls give their first token, once it is known."""
@@ -309,8 +311,7 @@ def breaker_keys(name: str, deployment: Deployment) -> BreakerKeys:
 
 def _probed(keys: BreakerKeys, permits: Sequence[BreakerPermit]) -> Sequence[str]:
     """The breakers for which the call is a probe."""
-    pairs = zip(keys, permits, strict=True)
-    return [key for key, permit in pairs if permit.probe is not None]
+    return [key for key, permit in zip(keys, permits, strict=True) if permit.probe is not None]
 
 
 def _tokens(usage: Usage | None) -> int:

@@ -5,7 +5,7 @@ Whoever builds it gets every transition.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from runtime.circuit_breaker import state_machine
 from runtime.circuit_breaker.rules import BreakerRules, BreakerSignal, Reason, Tripped
@@ -21,6 +21,7 @@ from runtime.circuit_breaker.state_machine import (
 
 Clock: TypeAlias = Callable[[], float]
 TransitionOrigin: TypeAlias = Literal["here", "peer", "operator"]
+_CLOSED: Final = Closed()
 StateName: TypeAlias = Literal["closed", "open", "half_open", "forced_open", "forced_closed"]
 
 
@@ -54,7 +55,7 @@ class BreakerRegistry:
 
     def state(self, key: str) -> State:
         """The breaker's state, as of the last call or news: time may have half-opened it since."""
-        return self._states.get(key) or Closed()
+        return self._states.get(key, _CLOSED)
 
     def names(self) -> Sequence[str]:
         """Every breaker that has ever had an outcome."""
@@ -65,7 +66,7 @@ class BreakerRegistry:
         admissions = self._admit_all(keys)
         if isinstance(admissions, BreakerRefused):
             return admissions
-        return tuple(admission.permit for admission in admissions)
+        return tuple([admission.permit for admission in admissions])
 
     def admit(self, keys: Sequence[str]) -> tuple[BreakerPermit, ...] | BreakerRefused:
         """One permit of each breaker for one call, or the refusal that lasts longest."""
@@ -106,12 +107,15 @@ class BreakerRegistry:
         self._move(key, state_machine.force_breaker(self.state(key), to_open=to_open), origin)
 
     def _admit_all(self, keys: Sequence[str]) -> tuple[Admitted, ...] | BreakerRefused:
-        now = self._clock()
-        answers = [state_machine.admit_call(self.state(key), now, self._rules) for key in keys]
-        refusals = [answer for answer in answers if isinstance(answer, BreakerRefused)]
-        if refusals:
-            return max(refusals, key=lambda refusal: refusal.until)
-        return tuple(answer for answer in answers if isinstance(answer, Admitted))
+        now, refusal = self._clock(), None
+        admitted: list[Admitted] = []
+        for key in keys:
+            answer = state_machine.admit_call(self._states.get(key, _CLOSED), now, self._rules)
+            if isinstance(answer, Admitted):
+                admitted.append(answer)
+            elif refusal is None or answer.until > refusal.until:
+                refusal = answer
+        return tuple(admitted) if refusal is None else refusal
 
     def _move(self, key: str, after: State, origin: TransitionOrigin) -> None:
         before = self.state(key)

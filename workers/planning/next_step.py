@@ -87,7 +87,8 @@ def next_step(s: RequestState, now: float) -> NextStep:
     settled = _foregone(s, now)
     if settled is not None:
         return settled
-    usable = tuple(target for target in s.targets if _obstacle(target, s) is None)
+    too_short = _too_short(s)
+    usable = [target for target in s.targets if _obstacle(target, s, too_short) is None]
     if not usable:
         return _nothing_usable(s)
     calls = sum(tried.follow != "unsupported" for tried in s.tried)
@@ -158,11 +159,13 @@ def _ended_by(last: TriedTarget, s: RequestState) -> NextStep | None:
 _Obstacle: TypeAlias = Literal["refused", "context", "cost"]
 
 
-def _obstacle(target: Target, s: RequestState) -> _Obstacle | None:
+def _obstacle(target: Target, s: RequestState, too_short: int) -> _Obstacle | None:
     """Why the target can't serve this request at all, whenever it is asked."""
-    if any(tried.target == target.name and tried.follow != "again" for tried in s.tried):
+    if s.tried and any(
+        tried.target == target.name and tried.follow != "again" for tried in s.tried
+    ):
         return "refused"
-    if target.context_window < s.prompt_tokens or target.context_window <= _too_short(s):
+    if target.context_window < s.prompt_tokens or target.context_window <= too_short:
         return "context"
     if s.ceiling is not None and (target.cost is None or s.spent + target.cost > s.ceiling):
         return "cost"
@@ -171,15 +174,15 @@ def _obstacle(target: Target, s: RequestState) -> _Obstacle | None:
 
 def _too_short(s: RequestState) -> int:
     """The longest context window that has proved too short for the prompt."""
+    if not s.tried:
+        return 0
     overrun = {tried.target for tried in s.tried if tried.follow == "longer"}
     return max((t.context_window for t in s.targets if t.name in overrun), default=0)
 
 
 def _callable_from(target: Target, s: RequestState) -> float:
     """When the target may be called: its gate is ready and the pause after a failure is over."""
-    ends = [tried.at for tried in s.tried if tried.target == target.name]
-    pause_s = min(s.rules.most_backoff_s, s.rules.backoff_s * 2.0 ** (len(ends) - 1))
-    rested = ends[-1] + pause_s * (0.5 + s.jitter) if ends else 0.0
+    rested = _rested(target, s) if s.tried else 0.0
     match target.gate:
         case Ready():
             return rested
@@ -189,8 +192,17 @@ def _callable_from(target: Target, s: RequestState) -> float:
             assert_never(target.gate)
 
 
+def _rested(target: Target, s: RequestState) -> float:
+    """When the pause after the target's latest failure is over."""
+    ends = [tried.at for tried in s.tried if tried.target == target.name]
+    if not ends:
+        return 0.0
+    pause_s = min(s.rules.most_backoff_s, s.rules.backoff_s * 2.0 ** (len(ends) - 1))
+    return ends[-1] + pause_s * (0.5 + s.jitter)
+
+
 def _call(ready: Sequence[Target], s: RequestState, now: float) -> CallTarget:
-    chosen, *others = sorted(ready, key=lambda target: _rank(target, s))
+    chosen, *others = sorted(ready, key=lambda target: _rank(target, s)) if s.tried else ready
     timeout_s, first_token_s = min(s.timeout_s, s.deadline - now), s.first_token_timeout_s
     if others and s.latency == "interactive":
         silence_s = _silence_s(chosen, s, now)
@@ -210,7 +222,7 @@ def _silence_s(chosen: Target, s: RequestState, now: float) -> float:
 def _rank(target: Target, s: RequestState) -> tuple[int, bool]:
     """Least tried first; who has failed once already isn't sent to probe what may fail again."""
     tries = sum(tried.target == target.name for tried in s.tried)
-    return tries, bool(s.tried) and _probing(target)
+    return tries, _probing(target)
 
 
 def _hedge(
@@ -268,7 +280,8 @@ def _state_of(target: Target) -> str:
 
 def _nothing_usable(s: RequestState) -> NextStep:
     """Every target has an obstacle that time doesn't remove."""
-    obstacles = {_obstacle(target, s) for target in s.targets}
+    too_short = _too_short(s)
+    obstacles = {_obstacle(target, s, too_short) for target in s.targets}
     if refused := _refused_by_all(s):
         return refused
     if not obstacles:
