@@ -5,7 +5,7 @@ random, 256 bits, so that one round of SHA-256 is enough to keep it.
 """
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -15,6 +15,7 @@ from gateway.errors.api_error import ApiError
 from runtime.config.sections.gateway import ApiKey, KeyScope
 
 KEY_PREFIX: Final = "sk-sg-"
+ANONYMOUS: Final = "anonymous"
 _NOBODY: Final = "0" * 64
 """Compared with where there is no entry, so that a wrong name takes as long as a wrong secret."""
 
@@ -47,6 +48,21 @@ def presented_key(headers: Mapping[str, str]) -> str | None:
     return key.strip() or None if key is not None else None
 
 
+def of_known_page(
+    caller: Caller, headers: Mapping[str, str], origins: Collection[str]
+) -> Caller | ApiError:
+    """The caller, unless it is a page of elsewhere in a browser that can reach this gateway.
+
+    A browser keeps such a page from reading the answer, but not from having it paid for. Who has a
+    key or a token has shown more than where it runs.
+    """
+    origin = headers.get("origin")
+    if caller.name != ANONYMOUS or origin is None or {origin, "*"} & set(origins):
+        return caller
+    words = f"web pages of {origin[:100]} may not call: gateway.cors_origins doesn't name them"
+    return ApiError("forbidden", "origin_not_allowed", words)
+
+
 def identify(
     presented: str | None,
     keys: Mapping[str, ApiKey],
@@ -57,7 +73,7 @@ def identify(
     """Who it is. anonymous: the tenant of callers without a key of ours; None refuses them."""
     ours = presented is not None and presented.startswith(KEY_PREFIX)
     if not ours and anonymous is not None:
-        return Caller("anonymous", anonymous, None)
+        return Caller(ANONYMOUS, anonymous, None)
     if presented is None:
         return _unauthenticated(
             "no API key: send one as `Authorization: Bearer …` or `x-api-key: …`"

@@ -1,6 +1,15 @@
 """Listed model: a value that `model` may have in a request."""
 
 from dataclasses import dataclass
+from decimal import Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class ListedPrice:
+    """US dollars per million tokens, today, at the cheapest deployment of a model."""
+
+    input: Decimal
+    output: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,3 +26,6 @@ class ListedModel:
 
     tiers: tuple[str, ...] = ()
     """The tiers that serve the model."""
+
+    price: ListedPrice | None = None
+    """None: of a tier, or not known."""

@@ -4,6 +4,19 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from gateway.answers.dialect import DialectCall
+from gateway.answers.field_types import (
+    FLAG,
+    NUMERIC,
+    OBJECT,
+    OBJECTS,
+    TEXT,
+    TEXTS,
+    WHOLE,
+    FieldTypes,
+    check_types,
+    either,
+)
+from gateway.answers.token_estimate import estimated_tokens
 from gateway.answers.unreadable import (
     UnreadableRequest,
     list_at,
@@ -17,7 +30,6 @@ from gateway.anthropic_messages.native import (
     native_parts,
     without_native,
 )
-from gateway.anthropic_messages.token_estimate import estimated_tokens
 from gateway.errors.api_error import ApiError
 
 _SAME: Final = ("model", "max_tokens", "temperature", "top_p", "top_k", "stream")
@@ -27,6 +39,18 @@ _SHAPED: Final = frozenset(
         *("thinking", "output_config"),
     }
 )
+_TYPES: Final[FieldTypes] = {
+    **dict.fromkeys(("model", "service_tier", "inference_geo"), TEXT),
+    "stream": FLAG,
+    **dict.fromkeys(("temperature", "top_p"), NUMERIC),
+    **dict.fromkeys(("max_tokens", "top_k"), WHOLE),
+    **dict.fromkeys(("metadata", "thinking", "tool_choice", "output_config"), OBJECT),
+    "context_management": OBJECT,
+    **dict.fromkeys(("messages", "tools"), OBJECTS),
+    "system": either(TEXT, OBJECTS),
+    "stop_sequences": TEXTS,
+    "container": either(TEXT, OBJECT),
+}
 _EFFORTS: Final = ("low", "medium", "high")
 _LOW_BUDGET: Final = 4_096
 _MEDIUM_BUDGET: Final = 16_384
@@ -44,11 +68,10 @@ def read_messages_request(
 
 
 def _read(body: Mapping[str, Any], *, counting: bool, betas: str | None) -> DialectCall:
+    check_types(body, _TYPES)
     if not counting and body.get("max_tokens") is None:
         raise UnreadableRequest("max_tokens", "is required")
     model = text_at(body.get("model"), "model")
-    if not isinstance(body.get("stream") or False, bool):
-        raise UnreadableRequest("stream", "must be true or false")
     given = {name: value for name, value in body.items() if value is not None}
     whole, body = given, without_native(body)
     chat: dict[str, Any] = {name: given[name] for name in _SAME if name in given}

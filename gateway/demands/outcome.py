@@ -8,6 +8,12 @@ from gateway.demands.routing_demands import HEADER_PREFIX
 from producers.contract import Done
 
 _MICRO: Final = Decimal(1_000_000)
+_IN_HEADERS: Final = (
+    *("request_id", "tier", "deployment", "model", "task"),
+    *("cache", "cost_usd", "saved_usd", "trace_id"),
+)
+OUTCOME_HEADERS: Final = tuple(HEADER_PREFIX + name.replace("_", "-") for name in _IN_HEADERS)
+"""The names of the response headers."""
 
 
 def outcome_of(done: Done, warnings: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -31,9 +37,9 @@ def outcome_of(done: Done, warnings: tuple[str, ...] = ()) -> dict[str, Any]:
 def outcome_headers(outcome: Mapping[str, Any]) -> dict[str, str]:
     """The same as response headers, without the warnings."""
     return {
-        HEADER_PREFIX + name.replace("_", "-"): str(value)
-        for name, value in outcome.items()
-        if name != "warnings"
+        header: str(outcome[name])
+        for header, name in zip(OUTCOME_HEADERS, _IN_HEADERS, strict=True)
+        if name in outcome
     }
 
 

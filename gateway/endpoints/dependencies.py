@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
-from gateway.access.api_keys import Caller, identify, presented_key
+from gateway.access.api_keys import Caller, identify, of_known_page, presented_key
 from gateway.access.tokens import caller_of, is_token
 from gateway.connections.connection import ClientGone, Connection
 from gateway.connections.http_limits import HttpLimits
@@ -23,6 +23,7 @@ from observability.tracing.request_trace import RequestTrace
 from observability.tracing.tracer import Tracer
 from producers.contract.residency import excludes, narrower
 from runtime.config.catalog import Catalog
+from runtime.config.pricing import PriceOf
 from runtime.config.sections.gateway import KeyScope
 from runtime.identity import TokenVerifier
 
@@ -48,6 +49,7 @@ class GatewayDependencies:
     limits: HttpLimits
     responses: ResponseStore
     jobs: JobRunner
+    price_of: PriceOf
     anonymous: str | None = None
     """The tenant of callers without a key; None refuses them."""
     tokens: TokenVerifier | None = None
@@ -58,12 +60,14 @@ class GatewayDependencies:
 
     async def identify(self, connection: Connection, scope: KeyScope | None) -> Caller | ApiError:
         """Who asks: by a key of ours, else by a signed token. scope: what a key must open."""
-        keys = self.config().gateway.keys
+        settings = self.config().gateway
         presented = presented_key(connection.headers)
         if self.tokens is not None and presented is not None and is_token(presented):
             caller = caller_of(await self.tokens.verify(presented))
         else:
-            caller = identify(presented, keys, scope, datetime.now(UTC), self.anonymous)
+            caller = identify(presented, settings.keys, scope, datetime.now(UTC), self.anonymous)
+        if isinstance(caller, Caller):
+            caller = of_known_page(caller, connection.headers, settings.cors_origins)
         if isinstance(caller, Caller):
             connection.info.tenant, connection.info.key = caller.tenant, caller.name
         return caller

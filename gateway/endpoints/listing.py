@@ -7,7 +7,7 @@ from typing import Any, Final
 from pydantic_core import to_json
 from starlette.types import Receive, Scope, Send
 
-from gateway.answers.listed_model import ListedModel
+from gateway.answers.listed_model import ListedModel, ListedPrice
 from gateway.anthropic_messages.models import anthropic_model, anthropic_models
 from gateway.connections.connection import Connection
 from gateway.endpoints.dependencies import GatewayDependencies
@@ -16,12 +16,18 @@ from gateway.endpoints.spoken_dialect import MESSAGES_DIALECT, spoken_dialect
 from gateway.errors.api_error import ApiError, wrong_method
 from gateway.openai_chat.models import openai_model, openai_models
 from gateway.openapi.document import openapi_document
+from producers.contract import Usage
 from runtime.config.catalog import Catalog
+from runtime.config.pricing import PriceOf
 
+_LONGEST_PATH: Final = 120
+_THOUSAND: Final = 1_000
+_THOUSAND_TOKENS: Final = (Usage(input_uncached=_THOUSAND), Usage(output=_THOUSAND))
+"""Of the input, of the output: so few that no higher rate of long prompts applies."""
 _JSON: Final[Mapping[str, str]] = {"cache-control": "no-store"}
 
 
-def listed_models(catalog: Catalog) -> list[ListedModel]:
+def listed_models(catalog: Catalog, price_of: PriceOf) -> list[ListedModel]:
     """What `model` may say: `auto`, the tiers, the models that a tier serves."""
     models = {
         name: [
@@ -41,11 +47,24 @@ def listed_models(catalog: Catalog) -> list[ListedModel]:
                 tuple(sorted(catalog.models[name].capabilities)),
                 catalog.models[name].context_window,
                 tuple(tiers),
+                _lowest_price(catalog, name, price_of),
             )
             for name, tiers in models.items()
             if tiers
         ),
     ]
+
+
+def _lowest_price(catalog: Catalog, model: str, price_of: PriceOf) -> ListedPrice | None:
+    """Of the deployments that have a price; by a thousand tokens of each kind."""
+    prices = []
+    for tier in catalog.tiers:
+        for _, deployment in catalog.deployments_of(tier):
+            if deployment.model == model:
+                rates = [price_of(deployment, usage) for usage in _THOUSAND_TOKENS]
+                if rates[0] is not None and rates[1] is not None:
+                    prices.append((rates[0] / _THOUSAND, rates[1] / _THOUSAND))
+    return ListedPrice(*min(prices, key=sum)) if prices else None
 
 
 class ModelsEndpoint:
@@ -74,7 +93,7 @@ class ModelsEndpoint:
         caller = await self._gateway.identify(connection, "models")
         if isinstance(caller, ApiError):
             return caller
-        models = listed_models(self._gateway.config())
+        models = listed_models(self._gateway.config(), self._gateway.price_of)
         anthropic = spoken_dialect(connection.scope) is MESSAGES_DIALECT
         if model_id is None:
             listing = anthropic_models if anthropic else openai_models
@@ -136,9 +155,16 @@ class UnknownPath:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request. Raises ClientGone."""
         connection = Connection(scope, receive, send, self._gateway.limits)
-        words = (
-            "no such path here: an OpenAI client's base_url ends in /v1, an Anthropic client's "
-            "base_url has no /v1"
-        )
-        error = ApiError("not_found", "unknown_path", words)
+        error = ApiError("not_found", "unknown_path", _unknown_path(connection.path))
         await send_error(connection, spoken_dialect(scope), error)
+
+
+def _unknown_path(path: str) -> str:
+    """What to do: a base address is wrong, or an interface isn't served."""
+    whole = path.removeprefix("/anthropic")
+    if whole.startswith("/v1/") and not whole.startswith("/v1/v1"):
+        return f"{path[:_LONGEST_PATH]} isn't served here: GET /openapi.json lists what is"
+    return (
+        "no such path here: an OpenAI client's base_url ends in /v1, an Anthropic client's "
+        "base_url has no /v1"
+    )

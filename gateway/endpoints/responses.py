@@ -19,7 +19,7 @@ from gateway.openai_responses.dialect import OpenAIResponses
 from gateway.openai_responses.keeping import answered_response, queued_response
 from gateway.openai_responses.request import ResponseHistory, referenced_responses
 from gateway.openai_responses.response import response_object
-from gateway.stored_responses.store import ResponseStoreAwayError
+from gateway.stored_responses.store import ResponseStore, ResponseStoreAwayError
 from gateway.stored_responses.stored_response import StoredResponse
 from producers.contract import Done
 
@@ -43,27 +43,7 @@ class ResponsesEndpoint(CompletionEndpoint):
         caller: Caller,
         raw: bytes,
     ) -> HttpDialect | ApiError:
-        """With what is known of earlier responses, if the body may name one."""
-        if _PREVIOUS.encode() not in raw and b"item_reference" not in raw:
-            return self._dialect
-        body = parse_json(raw)
-        if isinstance(body, ApiError):
-            return body
-        names = referenced_responses(body)
-        if len(names) > _MOST_REFERENCES:
-            words = f"input: refers to items of {len(names)} responses, at most {_MOST_REFERENCES}"
-            return ApiError("invalid_request", "invalid_request", words, "input")
-        try:
-            store = self._gateway.responses
-            known = {name: await store.get(caller.tenant, name) for name in names}
-        except ResponseStoreAwayError:
-            return store_away()
-        previous = body.get(_PREVIOUS)
-        if previous is None:
-            return OpenAIResponses(_history(known, None, None))
-        before = known.get(previous) if isinstance(previous, str) else None
-        refusal = _unfit(previous, before)
-        return refusal or OpenAIResponses(_history(known, previous, before))
+        return await dialect_with_history(self._gateway.responses, caller.tenant, raw)
 
     async def _prepare(self, caller: Caller, accepted: Accepted) -> ApiError | None:
         """A response in the background is known before it begins."""
@@ -94,6 +74,31 @@ class ResponsesEndpoint(CompletionEndpoint):
         call = responses_call(context)
         if call.store and not call.background:
             await self._followers.put(caller.tenant, context, answered_response(context, done))
+
+
+async def dialect_with_history(
+    store: ResponseStore, tenant: str, raw: bytes
+) -> OpenAIResponses | ApiError:
+    """The dialect that knows the tenant's earlier responses, as far as the body may name them."""
+    if _PREVIOUS.encode() not in raw and b"item_reference" not in raw:
+        return OpenAIResponses()
+    body = parse_json(raw)
+    if isinstance(body, ApiError):
+        return body
+    names = referenced_responses(body)
+    if len(names) > _MOST_REFERENCES:
+        words = f"input: refers to items of {len(names)} responses, at most {_MOST_REFERENCES}"
+        return ApiError("invalid_request", "invalid_request", words, "input")
+    try:
+        known = {name: await store.get(tenant, name) for name in names}
+    except ResponseStoreAwayError:
+        return store_away()
+    previous = body.get(_PREVIOUS)
+    if previous is None:
+        return OpenAIResponses(_history(known, None, None))
+    before = known.get(previous) if isinstance(previous, str) else None
+    refusal = _unfit(previous, before)
+    return refusal or OpenAIResponses(_history(known, previous, before))
 
 
 def _unfit(previous: object, before: StoredResponse | None) -> ApiError | None:

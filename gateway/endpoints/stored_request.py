@@ -114,9 +114,11 @@ class StoredRequestEndpoint:
         caller = await self.gateway.identify(connection, None)
         if isinstance(caller, ApiError):
             return await send_error(connection, dialect, caller)
-        connection.info.request_id = request_id = scope["path_params"]["request_id"]
+        request_id = scope["path_params"]["request_id"]
         try:
             state = await self._state(connection, caller, request_id, scope["query_string"])
+            if isinstance(state, Pending | Finished):  # any other text is the caller's own
+                connection.info.request_id = request_id
             if isinstance(state, Pending) and connection.method == "DELETE":
                 await self.gateway.exchanges.cancel(caller.tenant, request_id)
         except (PublishFailedError, StoreUnavailableError):

@@ -28,6 +28,11 @@ _CANCELLED: Final = ApiError("cancelled", "cancelled", "the caller cancelled the
 _MOST_ITEMS: Final = 100
 _USUAL_ITEMS: Final = 20
 _LONGEST_ID: Final = 200
+_COMPACT: Final = "compact"
+_NOT_COMPACTED: Final = (
+    "/v1/responses/compact isn't served here: send the items that the conversation still needs, or "
+    "a summary of the others"
+)
 _PARTS: Final[Mapping[str | None, str]] = {
     None: "GET, HEAD, DELETE",
     "cancel": "POST",
@@ -66,6 +71,8 @@ class StoredResponseEndpoint:
     ) -> _Answer | ApiError | None:
         """None: it is written already."""
         name, part = params["response_id"], params.get("part")
+        if name == _COMPACT:
+            return ApiError("not_found", "unknown_path", _NOT_COMPACTED)
         allowed = _PARTS.get(part)
         if allowed is None:
             words = f"a response has no part {part!r}"[:_LONGEST_ID]

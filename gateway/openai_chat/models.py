@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gateway.answers.listed_model import ListedModel
+from gateway.answers.listed_model import ListedModel, ListedPrice
 
 
 def openai_model(model: ListedModel, created: int) -> dict[str, Any]:
@@ -28,5 +28,11 @@ def _ours(model: ListedModel) -> Mapping[str, Any]:
         "capabilities": list(model.capabilities),
         "context_window": model.context_window,
         "tiers": list(model.tiers),
+        "usd_per_million_tokens": None if model.price is None else _usd(model.price),
     }
     return {name: value for name, value in fields.items() if value}
+
+
+def _usd(price: ListedPrice) -> dict[str, str]:
+    rates = {"input": price.input, "output": price.output}
+    return {kind: f"{rate.normalize():f}" for kind, rate in rates.items()}

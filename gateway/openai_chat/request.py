@@ -4,29 +4,61 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from gateway.answers.dialect import DialectCall
+from gateway.answers.field_types import (
+    FLAG,
+    NUMERIC,
+    OBJECT,
+    OBJECTS,
+    TEXT,
+    TEXTS,
+    WHOLE,
+    FieldTypes,
+    check_types,
+    either,
+)
+from gateway.answers.unreadable import UnreadableRequest
 from gateway.errors.api_error import ApiError
 
 _MOST_CHOICES: Final = 128
+_TYPES: Final[FieldTypes] = {
+    **dict.fromkeys(("model", "reasoning_effort", "service_tier", "user", "verbosity"), TEXT),
+    **dict.fromkeys(("prompt_cache_key", "safety_identifier"), TEXT),
+    **dict.fromkeys(("stream", "logprobs", "parallel_tool_calls", "store"), FLAG),
+    **dict.fromkeys(("temperature", "top_p", "frequency_penalty", "presence_penalty"), NUMERIC),
+    **dict.fromkeys(("n", "seed", "top_logprobs", "max_tokens", "max_completion_tokens"), WHOLE),
+    **dict.fromkeys(("stream_options", "response_format", "logit_bias", "metadata"), OBJECT),
+    **dict.fromkeys(("audio", "prediction", "web_search_options"), OBJECT),
+    **dict.fromkeys(("messages", "tools", "functions"), OBJECTS),
+    **dict.fromkeys(("tool_choice", "function_call"), either(TEXT, OBJECT)),
+    "stop": either(TEXT, TEXTS),
+    "modalities": TEXTS,
+}
 
 
 def read_chat_request(body: Mapping[str, Any]) -> DialectCall | ApiError:
     """The call; what a body may hold else is checked by the contract and by the provider."""
+    try:
+        return _read(body)
+    except UnreadableRequest as problem:
+        return ApiError("invalid_request", "invalid_request", str(problem), problem.param)
+
+
+def _read(body: Mapping[str, Any]) -> DialectCall:
+    check_types(body, _TYPES)
     model, stream, choices = body.get("model"), body.get("stream"), body.get("n")
     options = body.get("stream_options")
-    if model is not None and not isinstance(model, str):
-        return _wrong("model", "must be a text: a tier, a model, or `auto`")
-    if stream is not None and not isinstance(stream, bool):
-        return _wrong("stream", "must be true or false")
-    if options is not None and not isinstance(options, Mapping):
-        return _wrong("stream_options", "must be an object")
     if options is not None and not stream:
-        return _wrong("stream_options", "is only allowed when `stream` is true")
-    if choices is not None and not _is_count(choices):
-        return _wrong("n", f"must be a whole number from 1 to {_MOST_CHOICES}")
+        raise UnreadableRequest("stream_options", "is only allowed when `stream` is true")
+    if choices is not None and not 1 <= choices <= _MOST_CHOICES:
+        raise UnreadableRequest("n", f"must be a whole number from 1 to {_MOST_CHOICES}")
     # how the stream is told is the gateway's business: usage always comes with the reply. A null
     # is a parameter that wasn't given
     kept = {name: value for name, value in body.items() if value is not None}
     kept.pop("stream_options", None)
+    # chunks of the contract carry one choice and no probabilities
+    buffered = (choices or 1) > 1 or bool(body.get("logprobs"))
+    if buffered:
+        kept.pop("stream", None)
     return DialectCall(
         body=kept,
         model=model or "auto",
@@ -34,15 +66,5 @@ def read_chat_request(body: Mapping[str, Any]) -> DialectCall | ApiError:
         include_usage=bool((options or {}).get("include_usage")),
         choices=choices or 1,
         logprobs=bool(body.get("logprobs")),
-        # chunks of the contract carry one choice and no probabilities
-        buffered=(choices or 1) > 1 or bool(body.get("logprobs")),
+        buffered=buffered,
     )
-
-
-def _is_count(choices: object) -> bool:
-    whole = isinstance(choices, int) and not isinstance(choices, bool)
-    return whole and 1 <= choices <= _MOST_CHOICES  # type: ignore[operator]
-
-
-def _wrong(param: str, problem: str) -> ApiError:
-    return ApiError("invalid_request", "invalid_request", f"{param}: {problem}", param)

@@ -5,6 +5,19 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from gateway.answers.dialect import DialectCall
+from gateway.answers.field_types import (
+    FLAG,
+    LIST,
+    NUMERIC,
+    OBJECT,
+    OBJECTS,
+    TEXT,
+    TEXTS,
+    WHOLE,
+    FieldTypes,
+    check_types,
+    either,
+)
 from gateway.answers.unreadable import UnreadableRequest, list_at, object_at, text_at
 from gateway.errors.api_error import ApiError
 from gateway.openai_responses.call import ResponsesCall, request_id_of, response_id
@@ -23,6 +36,19 @@ _REFUSED: Final = ("conversation", "prompt")
 _DROPPED: Final = frozenset(
     {"max_tool_calls", "context_management", "moderation", "prompt_cache_options"}
 )
+_TYPES: Final[FieldTypes] = {
+    **dict.fromkeys(("model", "instructions", "service_tier", "truncation", "user"), TEXT),
+    **dict.fromkeys(("prompt_cache_key", "safety_identifier", "previous_response_id"), TEXT),
+    **dict.fromkeys(("stream", "background", "store", "parallel_tool_calls"), FLAG),
+    **dict.fromkeys(("temperature", "top_p"), NUMERIC),
+    **dict.fromkeys(("max_output_tokens", "max_tool_calls", "top_logprobs"), WHOLE),
+    **dict.fromkeys(("metadata", "reasoning", "text", "stream_options"), OBJECT),
+    "input": either(TEXT, OBJECTS),
+    "include": TEXTS,
+    "tools": OBJECTS,
+    "tool_choice": either(TEXT, OBJECT),
+    "context_management": LIST,
+}
 _MOST_METADATA: Final = 16
 _MOST_METADATA_CHARACTERS: Final = 512
 
@@ -64,6 +90,7 @@ def read_responses_request(
 
 
 def _read(body: Mapping[str, Any], history: ResponseHistory) -> DialectCall:
+    check_types(body, _TYPES)
     given = {name: value for name, value in body.items() if value is not None}
     flags = _flags(given, history)
     include = list_at(given.get("include"), "include")
@@ -73,7 +100,9 @@ def _read(body: Mapping[str, Any], history: ResponseHistory) -> DialectCall:
     tools, custom = chat_tools(given)
     model = text_at(given.get("model") or "auto", "model")
     asked = "message.output_text.logprobs" in include or "top_logprobs" in given
-    options = _options(given, tools) | ({"logprobs": True} if asked else {})
+    options = _options(given, tools)
+    if asked:  # chunks of the contract have no probabilities
+        options = {name: v for name, v in options.items() if name != "stream"} | {"logprobs": True}
     return ResponsesCall(
         body={"model": model, "messages": [*_instructions(given), *messages], **options},
         model=model,
@@ -98,18 +127,11 @@ def _flags(given: Mapping[str, Any], history: ResponseHistory) -> dict[str, bool
             raise UnreadableRequest(name, "isn't served here: send what it stands for")
     if given.get("previous_response_id") != history.previous_id:
         raise UnreadableRequest("previous_response_id", "must be the id of a response")
-    flags = {name: _flag(given, name) for name in ("stream", "background")}
-    flags["store"] = _flag(given, "store", default=True)
+    flags = {"stream": False, "background": False, "store": True}
+    flags |= {name: given[name] for name in flags if name in given}
     if flags["background"] and not flags["store"]:
         raise UnreadableRequest("background", "needs store: true, or its answer would be lost")
     return flags
-
-
-def _flag(given: Mapping[str, Any], name: str, *, default: bool = False) -> bool:
-    value = given.get(name, default)
-    if not isinstance(value, bool):
-        raise UnreadableRequest(name, "must be true or false")
-    return value
 
 
 def _resolved(

@@ -53,6 +53,10 @@ def _responses() -> Iterator[HttpOperation]:
     yield HttpOperation(
         "post", "/v1/responses", "OpenAI Responses", "Response", "ResponsesRequest", streams=True
     )
+    count = "/v1/responses/input_tokens"
+    yield HttpOperation(
+        "post", count, "An estimate of an input's tokens", "InputTokens", "ResponsesRequest"
+    )
     again = ("stream", "starting_after")
     yield HttpOperation("get", one, "A stored response", "Response", streams=True, query=again)
     yield HttpOperation("delete", one, "Forgets a response", "DeletedResponse")

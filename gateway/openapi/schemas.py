@@ -167,6 +167,9 @@ _DIALECTS: Final[Mapping[str, _Schema]] = {
         switchgear=ref("Outcome"),
     ),
     "TokenCount": _object(("input_tokens",), input_tokens=_COUNT),
+    "InputTokens": _object(
+        ("object", "input_tokens"), object=_const("response.input_tokens"), input_tokens=_COUNT
+    ),
     "Models": _object(("data",), data=_OBJECTS),
     "Model": _object(("id",), id=_TEXT),
     "StoredRequest": {"type": "object"},

@@ -7,6 +7,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp
 
+from gateway.demands.outcome import OUTCOME_HEADERS
 from gateway.endpoints.batches import BatchesEndpoint
 from gateway.endpoints.completion import CompletionEndpoint
 from gateway.endpoints.dependencies import GatewayDependencies
@@ -24,13 +25,19 @@ from gateway.endpoints.responses import ResponsesEndpoint
 from gateway.endpoints.spoken_dialect import CHAT_DIALECT, MESSAGES_DIALECT
 from gateway.endpoints.stored_request import StoredRequestEndpoint
 from gateway.endpoints.stored_response import StoredResponseEndpoint
-from gateway.endpoints.token_count import MessagesEndpoint, TokenCountEndpoint
+from gateway.endpoints.token_count import (
+    MessagesEndpoint,
+    ResponseTokenCountEndpoint,
+    TokenCountEndpoint,
+)
 from gateway.serve.access_log import AccessLog
 from observability.metrics.registry import MetricsRegistry
 
 _FILE: Final = "/{file_id}"
 _BATCH: Final = "/{batch_id}"
 _METHODS: Final = ("GET", "POST", "DELETE")
+_SHOWN: Final = ("x-request-id", "request-id", "location", "retry-after", *OUTCOME_HEADERS)
+"""Response headers that a page's scripts may read."""
 
 
 def gateway_routes(gateway: GatewayDependencies) -> list[Route]:
@@ -48,6 +55,7 @@ def gateway_routes(gateway: GatewayDependencies) -> list[Route]:
         Route("/v1/chat/completions", CompletionEndpoint(gateway, CHAT_DIALECT)),
         Route("/v1/embeddings", EmbeddingsEndpoint(gateway)),
         Route("/v1/responses", ResponsesEndpoint(gateway, followers)),
+        Route("/v1/responses/input_tokens", ResponseTokenCountEndpoint(gateway)),
         Route("/v1/responses/{response_id}", stored),
         Route("/v1/responses/{response_id}/{part}", stored),
         # some point Anthropic's clients at a folder of its own
@@ -70,5 +78,7 @@ def gateway_application(gateway: GatewayDependencies, metrics: MetricsRegistry) 
     app: ASGIApp = router
     origins = gateway.config().gateway.cors_origins
     if origins:
-        app = CORSMiddleware(router, origins, allow_methods=_METHODS, allow_headers=["*"])
+        app = CORSMiddleware(
+            *(router, origins), allow_methods=_METHODS, allow_headers=["*"], expose_headers=_SHOWN
+        )
     return AccessLog(app, metrics)

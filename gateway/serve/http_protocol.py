@@ -109,7 +109,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         dialect = spoken_dialect({"path": "", "headers": scope.get("headers", ())})
         status, body = dialect.error_status(error).status, dialect.error_body(error, "none")
         # an answer under way is cut: nothing may be written into it
-        if self.cycle is None or self.cycle.response_complete:
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete or not cycle.response_started:
             head = b"HTTP/1.1 %d %b\r\ncontent-type: application/json\r\n" % (
                 status,
                 _REASONS[status],

@@ -27,8 +27,10 @@ from gateway.serve.readiness import QueueProbe
 from gateway.serve.stored_topic import stored_requests
 from gateway.shared_limits.fleet_limits import FleetLimits
 from gateway.stored_responses.store import RedisResponseStore
+from observability.price_lists import load_price_book
 from producers import ClientSettings, RouterClient
 from runtime.config.catalog import Catalog
+from runtime.config.pricing import Pricing
 from runtime.config.reload import ReloadedConfig
 from runtime.identity import token_verifier
 from runtime.identity.record_guard import require_router_key
@@ -90,6 +92,7 @@ async def serve_gateway(
             limits,
             RedisResponseStore(link.redis, lambda: config().gateway.responses_keep_s),
             jobs,
+            Pricing(load_price_book()).price_of,
             anonymous,
             verifier,
             process.metrics,

@@ -1,18 +1,25 @@
 """Webhook addresses: where a notice may go, so that nobody makes us call the inside of a network.
 
-`ipaddress.is_global` alone isn't enough: it is true of multicast, and of IPv6 addresses that carry
-a private IPv4 address (NAT64, 6to4, Teredo, compatible ones).
+`ipaddress.is_global` alone isn't enough: it is true of multicast, of networks that were set aside
+later, of IPv6's old site-local addresses, and of IPv6 addresses that carry a private IPv4 address
+(NAT64, 6to4, Teredo, compatible ones).
 """
 
 from collections.abc import Collection
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
 _NAT64: Final = IPv6Network("64:ff9b::/96")
 _NAT64_LOCAL: Final = IPv6Network("64:ff9b:1::/48")
 _COMPATIBLE: Final = IPv6Network("::/96")
-_RELAYS: Final = "192.88.99."
+_UNICAST: Final = IPv6Network("2000::/3")
+"""All that is assigned to the public Internet so far."""
+_SET_ASIDE: Final = (
+    IPv4Network("192.0.0.0/24"),  # protocols of IETF
+    IPv4Network("192.88.99.0/24"),  # relays of 6to4
+    IPv6Network("3fff::/20"),  # documentation
+)
 HTTPS_PORT: Final = 443
 
 
@@ -22,12 +29,14 @@ def address_refusal(address: str) -> str | None:
         where = ip_address(address.partition("%")[0])
     except ValueError:
         return "it is no IP address"
-    for inner in (where, *_carried(where)):
-        if not inner.is_global or inner.is_multicast or inner.is_reserved:
-            return "it isn't public"
-        if str(inner).startswith(_RELAYS):
-            return "it is a relay"
-    return None
+    return None if all(map(_is_public, (where, *_carried(where)))) else "it isn't public"
+
+
+def _is_public(where: IPv4Address | IPv6Address) -> bool:
+    if isinstance(where, IPv6Address) and where not in _UNICAST:
+        return False
+    special = not where.is_global or where.is_multicast or where.is_reserved
+    return not special and not any(where in network for network in _SET_ASIDE)
 
 
 def _carried(where: IPv4Address | IPv6Address) -> list[IPv4Address]:

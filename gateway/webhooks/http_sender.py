@@ -1,7 +1,8 @@
 """HTTP sender of webhooks: one POST to a public address, whatever its name resolves to.
 
 The name is resolved once for each attempt, every address must pass, and the connection goes to one
-of them: what is checked is what is connected to. No redirects, no proxies of the environment.
+of them. It is looked at once more where its socket is made: a host that is an address by itself,
+however it is spelt, comes past the resolver. No redirects, no proxies of the environment.
 """
 
 import socket
@@ -12,6 +13,7 @@ from typing import Final
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.connector import AddrInfoType
 
 from gateway.webhook_rules.addresses import address_refusal
 
@@ -51,6 +53,15 @@ class PublicResolver(AbstractResolver):
         await self._inner.close()
 
 
+def public_socket(address: AddrInfoType) -> socket.socket:
+    """A socket for a connection to this address. Raises OSError where it isn't public."""
+    family, kind, protocol, _, place = address
+    refusal = address_refusal(str(place[0]))
+    if refusal is not None:
+        raise OSError(f"{place[0]} may not be called: {refusal}")
+    return socket.socket(family, kind, protocol)
+
+
 class WebhookSender:
     """Sends over two sessions: public addresses only, and wherever the operator allows it."""
 
@@ -80,7 +91,9 @@ class WebhookSender:
 async def webhook_sender() -> AsyncIterator[WebhookSender]:
     """Open until the context is left."""
     resolver = PublicResolver(aiohttp.ThreadedResolver())
-    public = aiohttp.TCPConnector(resolver=resolver, use_dns_cache=False, force_close=True)
+    public = aiohttp.TCPConnector(
+        resolver=resolver, use_dns_cache=False, force_close=True, socket_factory=public_socket
+    )
     anywhere = aiohttp.TCPConnector(use_dns_cache=False, force_close=True)
     async with (
         aiohttp.ClientSession(connector=public, timeout=_TIMEOUT, trust_env=False) as guarded,

@@ -24,9 +24,11 @@ from gateway.stored_requests.index import Place
 from gateway.stored_requests.store import ReadRecord, StoredRequests
 from gateway.stored_responses.store import ResponseStoreAwayError
 from gateway.stored_responses.stored_response import StoredResponse, from_text, to_text
+from observability.price_lists import load_price_book
 from producers.contract import topics
 from producers.jobs.submission import JobConnection
 from producers.kafka.broker import Record
+from runtime.config.pricing import Pricing
 from runtime.identity import TokenVerifier
 from runtime.redis.lease import Lease
 from tests.fakes import Script
@@ -146,6 +148,7 @@ async def door(
             limits,
             opened.responses,
             _jobs_of(stage),
+            Pricing(load_price_book()).price_of,
             anonymous,
             tokens,
             stage.metrics,

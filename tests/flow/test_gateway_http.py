@@ -55,8 +55,11 @@ async def test_wrong_methods_and_unknown_paths_in_both_dialects() -> None:
                 if status == 405:
                     assert method not in response.headers["allow"]
         versioned = {"anthropic-version": "2026-10-21"}
-        response = await client.get("/v1/nothing", headers=versioned)
-        assert "base_url" in assert_error(response, 404, anthropic=True)["message"]
+        for path, word in (("/v1/v1/messages", "base_url"), ("/v1/messages/batches", "served")):
+            response = await client.get(path, headers=versioned)
+            assert word in assert_error(response, 404, anthropic=True)["message"]
+        response = await client.post("/v1/responses/compact", json={"model": "m", "input": "Hi"})
+        assert "compact" in assert_error(response, 404, anthropic=False)["message"]
 
 
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages"])
@@ -116,6 +119,16 @@ async def test_what_is_no_http_gets_an_error_object() -> None:
             status, error = await raw_answer(opened, raw)
             assert status == 400
             assert error["code"] == "invalid_http"
+
+
+async def test_a_body_whose_framing_breaks_gets_an_error_object_and_publishes_nothing() -> None:
+    head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
+    async with door() as opened:
+        for broken in (b"zz\r\n", b"1\r\n{}\r\n", b"f" * 40 + b"\r\n"):
+            status, error = await raw_answer(opened, head + broken)
+            assert status == 400
+            assert error["code"] == "invalid_http"
+        assert opened.stage.broker.written(topics.REQUESTS) == []
 
 
 async def test_half_open_connections_are_closed_in_time_and_publish_nothing() -> None:

@@ -1,6 +1,7 @@
 """Who may ask, how much, and what is refused before it would be too late."""
 
 import time
+from hashlib import sha256
 
 import httpx2
 import jwt
@@ -88,6 +89,26 @@ async def test_pages_may_call_only_where_the_operator_says_so(
         headers = {"origin": "https://app.example.com", "access-control-request-method": "POST"}
         asked = await client.options(CHAT, headers=headers)
         assert asked.headers.get("access-control-allow-origin") == allowed
-        answered = await client.post(CHAT, json=ASKED, headers={"origin": "https://evil.example"})
-        assert answered.status_code == 200
-        assert "access-control-allow-origin" not in answered.headers
+        asked = await client.post(CHAT, json=ASKED, headers={"origin": "https://app.example.com"})
+        assert asked.status_code == (200 if allowed else 403)
+        assert asked.headers.get("access-control-allow-origin") == allowed
+        if allowed:
+            assert "x-switchgear-cost-usd" in asked.headers["access-control-expose-headers"]
+
+
+async def test_a_page_of_elsewhere_has_nothing_paid_for_by_a_gateway_without_keys() -> None:
+    """A browser sends such a form or text without asking first, and only hides the answer."""
+    entry = {"sha256": sha256(b"sk-sg-a_x").hexdigest(), "tenant": "t"}
+    async with (
+        door(catalog=catalog(gateway={"keys": {"a": entry}})) as opened,
+        client_of(opened) as client,
+    ):
+        page = {"origin": "https://evil.example", "content-type": "text/plain"}
+        for path in (CHAT, "/v1/messages", "/v1/responses", "/v1/embeddings"):
+            refused = await client.post(path, json=ASKED, headers=page)
+            assert refused.status_code == 403
+            assert "evil.example" in refused.json()["error"]["message"]
+        assert opened.stage.calls == []
+        # who has a key isn't a page that came by: such as an application with a browser inside
+        known = {**page, "authorization": "Bearer sk-sg-a_x"}
+        assert (await client.post(CHAT, json=ASKED, headers=known)).status_code == 200

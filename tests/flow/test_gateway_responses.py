@@ -347,6 +347,21 @@ async def test_errors_before_and_within_a_stream() -> None:
     assert events[-1].response.error.code == "server_shutting_down"
 
 
+async def test_the_tokens_of_an_input_with_what_came_before_it() -> None:
+    async with door() as opened, client_of(opened) as client:
+        first = await client.responses.create(model="economy", input="Name a river. " * 40)
+        alone = await client.responses.input_tokens.count(model="economy", input="Longer?")
+        after = await client.responses.input_tokens.count(
+            model="economy", input="Longer?", previous_response_id=first.id
+        )
+        assert alone.object == "response.input_tokens"
+        assert 0 < alone.input_tokens < 20
+        assert after.input_tokens > alone.input_tokens + 100
+        with pytest.raises(openai.NotFoundError):
+            await client.responses.input_tokens.count(input="a", previous_response_id="resp_x")
+        assert len(opened.stage.calls) == 1
+
+
 async def test_hosted_tools_and_unknown_items_are_refused_by_name() -> None:
     async with door() as opened, client_of(opened) as client:
         for wrong, named in (

@@ -161,6 +161,17 @@ async def test_a_private_address_is_never_called_unless_it_is_allowed() -> None:
         assert endpoint.bodies == []
 
 
+async def test_no_spelling_of_a_private_address_gets_a_connection() -> None:
+    async with receiving(200) as endpoint, webhook_sender() as sender:
+        _, _, rest = endpoint.url.partition("127.0.0.1")
+        for host in ("①②⑦.0.0.1", "127.0.0.1", "[::ffff:127.0.0.1]", "localhost", "0x7f000001"):
+            result = await sender.post(f"http://{host}{rest}", {}, b"{}", private=False)
+            assert result.status is None
+        assert endpoint.bodies == []
+        allowed = await sender.post(endpoint.url, {}, b"{}", private=True)
+        assert allowed.status == 200
+
+
 async def test_another_gateway_tells_what_the_first_one_could_not() -> None:
     async with receiving(200) as endpoint, door(catalog=hooks(endpoint)) as opened:
         stage = opened.stage

@@ -1,4 +1,4 @@
-"""Token estimate of a Messages request: no provider is asked, so it is right to a fifth or so."""
+"""Token estimate of a request: no provider is asked, so it is right to a fifth or so."""
 
 import math
 from collections.abc import Mapping
@@ -12,12 +12,14 @@ _PER_FILE: Final = 1_000
 
 
 def estimated_tokens(body: Mapping[str, Any]) -> int:
-    """Of the system text, the messages and the tools."""
+    """Of the system text, the messages and the tools of a Messages or a Chat Completions body."""
     parts = [body.get(name) for name in ("system", "messages", "tools")]
     size, files = 0, 0
     messages = body.get("messages")
     while parts:
         match parts.pop():
+            case str(text) if text.startswith("data:"):
+                files += 1
             case str(text):
                 size += len(text.encode("utf-8", "surrogatepass"))
             case {"type": "base64"}:

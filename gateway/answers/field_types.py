@@ -1,0 +1,58 @@
+"""Field types: what a dialect's fields may hold, so that a wrong one is named before it costs.
+
+A field that a table doesn't have passes: it is the provider's affair. Null is a field that wasn't
+given.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from gateway.answers.unreadable import UnreadableRequest
+
+
+@dataclass(frozen=True, slots=True)
+class FieldType:
+    """words: what the caller is told that it must be. holds: whether a value is."""
+
+    words: str
+    holds: Callable[[object], bool]
+
+
+FieldTypes: TypeAlias = Mapping[str, FieldType]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_list_of(kind: type) -> Callable[[object], bool]:
+    return lambda value: isinstance(value, list) and all(isinstance(part, kind) for part in value)
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+TEXT: Final = FieldType("must be a text", lambda value: isinstance(value, str))
+FLAG: Final = FieldType("must be true or false", lambda value: isinstance(value, bool))
+NUMERIC: Final = FieldType("must be a number", _is_number)
+WHOLE: Final = FieldType("must be a whole number", _is_whole)
+OBJECT: Final = FieldType("must be an object", lambda value: isinstance(value, Mapping))
+LIST: Final = FieldType("must be a list", lambda value: isinstance(value, list))
+OBJECTS: Final = FieldType("must be a list of objects", _is_list_of(Mapping))
+TEXTS: Final = FieldType("must be a list of texts", _is_list_of(str))
+
+
+def either(one: FieldType, other: FieldType) -> FieldType:
+    """What holds either."""
+    words = f"{one.words} or {other.words.removeprefix('must be ')}"
+    return FieldType(words, lambda value: one.holds(value) or other.holds(value))
+
+
+def check_types(body: Mapping[str, object], types: FieldTypes) -> None:
+    """Raises UnreadableRequest for the first field of a wrong type."""
+    for name in body.keys() & types.keys():
+        value = body[name]
+        if value is not None and not types[name].holds(value):
+            raise UnreadableRequest(name, types[name].words)
