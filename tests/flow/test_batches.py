@@ -181,6 +181,34 @@ async def test_deadlines_are_kept_and_late_answers_are_booked() -> None:
     assert stage.batches()[0]["cancelled"]
 
 
+@pytest.mark.parametrize("provider", ["openai", "anthropic"])
+async def test_deadlines_are_kept_when_the_results_cannot_be_read(provider: str) -> None:
+    policy = {"min_quality": 0.0, "waiting": {"short_deadlines": True, "shortest_h": 0.0001}}
+    pace = {"margin_s": 4, "cancel_s": 1}
+    async with waiting_stage(provider, full=4, pace=pace, policy=policy) as stage:
+        stage.simulator.batches.settings.set({"results_down": True})
+        await submit(stage, 4, deadline_ms=9_000)
+        async with stage.batching():
+            replies = await finals(stage, 4)
+            stage.simulator.batches.settings.set({"results_down": False})
+            await stage.stage.broker.until(lambda: all_closed(stage))
+    assert all(isinstance(reply, Done) for reply in replies)
+    assert all(reply.timings.total_ms < 9_000 for reply in replies)
+    assert len(stage.stage.calls) == 4
+
+
+async def test_a_provider_that_hangs_holds_up_its_own_batches_alone() -> None:
+    policy = {"min_quality": 0.0, "waiting": {"short_deadlines": True, "shortest_h": 0.0001}}
+    pace = {"margin_s": 2, "submit_s": 60}
+    async with waiting_stage("openai", full=1, pace=pace, policy=policy) as stage:
+        stage.simulator.batches.settings.set({"next": ["hang"]})
+        await submit(stage, 3, deadline_ms=7_000)
+        async with stage.batching():
+            replies = await finals(stage, 3)
+    assert all(isinstance(reply, Done) for reply in replies)
+    assert all(reply.timings.total_ms < 7_000 for reply in replies)
+
+
 async def test_the_same_request_published_twice_is_paid_once() -> None:
     async with waiting_stage("openai", full=4) as stage:
         await submit(stage, 2)

@@ -11,6 +11,7 @@ from typing import Any, Final, Literal, TypeAlias, get_args
 BatchEvent: TypeAlias = Literal[
     "expire",  # half of it is done, the rest expires
     "never",  # it isn't done for an hour
+    "hang",  # it isn't created, and nothing is answered
     "lost_answer",  # it is created, and the connection is reset
     "error_after",  # it is created, and the answer is a 500
     "refuse",  # the file turns out to be invalid
@@ -34,6 +35,8 @@ class BatchConduct:
     """How long a new batch is missing from lists."""
     down: bool = False
     """Whether every call answers 503."""
+    results_down: bool = False
+    """Whether the results of batches that have ended answer 503."""
 
 
 @dataclass(slots=True)

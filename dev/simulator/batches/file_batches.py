@@ -1,5 +1,6 @@
 """OpenAI's, Azure's and Mistral's batches, from the providers' side: files, and batches of them."""
 
+import asyncio
 import json
 import time
 from collections.abc import Mapping
@@ -66,6 +67,9 @@ class FileBatches:
         if source is None:
             return _error(400, "cannot find the input file")
         event, conduct = self.settings.next(), self.settings.conduct
+        if event == "hang":
+            while request.transport is not None and not request.transport.is_closing():  # noqa: ASYNC110 nothing tells it
+                await asyncio.sleep(0.05)
         batch = SimulatedBatch(
             id=f"batch_{len(self.batches) + 1}",
             provider=provider,

@@ -40,7 +40,8 @@ class BatchService:
         file, batch = _FILES.search(request.path), _BATCHES.search(request.path)
         if file is None and batch is None:
             return None
-        if self.settings.conduct.down:
+        results = request.path.endswith(("/content", "/results"))
+        if self.settings.conduct.down or (results and self.settings.conduct.results_down):
             return web.Response(status=503, body=b'{"error":{"message":"down"}}')
         if not key or key.startswith("bad"):
             return web.Response(status=401, body=b'{"error":{"message":"no such key"}}')

@@ -27,7 +27,7 @@ class GroupKey:
     headers: tuple[tuple[str, str], ...]
     """Of the creation."""
     deadline_class: int
-    """Half days to the deadline; -1: none. One batch has similar ones."""
+    """Of `deadline_class`; -1: there is none. One batch has similar ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

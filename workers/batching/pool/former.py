@@ -26,7 +26,7 @@ from workers.batching.gathering.turn_back import drain_s
 from workers.batching.gathering.waiting import WaitingRequest, WaitingRequests
 from workers.batching.pool.batch_pool import BatchPool, GroupKey
 from workers.batching.pool.intake import Intake
-from workers.batching.pool.returning import return_record
+from workers.batching.pool.returning import return_records
 from workers.batching.state.batch_key import batch_key
 
 _log: Final = logging.getLogger(__name__)
@@ -127,14 +127,12 @@ class Former:
         places = [(request.partition, request.offset) for request in taken]
         intake = self._intakes[key.queue]
         intake.forming(places)
-        returned: set[int] = set()
         try:
-            async for number, record in self._pool.log.read(key.queue, places):
-                await return_record(self._pool, record, reason, time.time())
-                returned.add(number)
+            records = [record async for _, record in self._pool.log.read(key.queue, places)]
+            await return_records(self._pool, records, reason)
         except BaseException:
-            rest = [request for number, request in enumerate(taken) if number not in returned]
-            _put_back(waiting, rest)
+            # some may have gone: their tier answers each once
+            _put_back(waiting, taken)
             raise
         finally:
             intake.formed(places)

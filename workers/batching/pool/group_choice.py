@@ -1,6 +1,7 @@
 """Group choice: in which deployment's batch may a request be, and what would be sent?"""
 
 import hashlib
+import math
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, TypeAlias
@@ -18,8 +19,10 @@ from workers.providers.base.provider_request import ProviderRequest
 from workers.providers.prompt_adaptation import adapt_prompt
 from workers.providers.registry import dialect_of
 
+_QUARTER_S: Final = 900.0
 _HALF_DAY_S: Final = 43_200.0
-_LONGEST_CLASS: Final = 60
+_SHORT_CLASSES: Final = 5
+_LONGEST_CLASS: Final = 65
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,5 +116,14 @@ def _by_price(pool: BatchPool, item: WorkItem, snapshot: ConfigSnapshot) -> list
 def _deadline_class(item: WorkItem, now_s: float) -> int:
     if item.deadline_ms is None:
         return -1
-    left_s = max(0.0, item.deadline_ms / 1000 - now_s)
-    return min(_LONGEST_CLASS, int(left_s // _HALF_DAY_S))
+    return deadline_class(item.deadline_ms / 1000 - now_s)
+
+
+def deadline_class(left_s: float) -> int:
+    """Half days to the deadline; below the first one doublings from a quarter of an hour on.
+
+    A batch is turned back for the tightest of its deadlines, so each should be near the others.
+    """
+    if left_s < _HALF_DAY_S:
+        return int(math.log2(max(1.0, left_s / _QUARTER_S)))
+    return min(_LONGEST_CLASS, _SHORT_CLASSES + int(left_s // _HALF_DAY_S))

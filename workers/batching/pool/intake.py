@@ -15,7 +15,7 @@ from typing import Any, Final
 from observability.tracing.semconv import queue_attributes
 from observability.tracing.tracer import QueueWait
 from producers.contract.codec import DecodeError
-from producers.kafka.broker import Partition, Record
+from producers.kafka.broker import Partition, PublishFailedError, Record
 from runtime.config.residency import excluded_from
 from runtime.consuming.stream import RecordSource
 from runtime.process.dead_letters import bury, crash_detail
@@ -37,6 +37,7 @@ from workers.request.lifecycle import RequestLifecycle
 _log: Final = logging.getLogger(__name__)
 _POLL_S: Final = 0.5
 _COMMIT_S: Final = 1.0
+_RETRY_S: Final = 1.0
 _AT_ONCE: Final = 32
 _PENDING: Final = 1_000
 MOST_WAITING: Final = 2_000_000
@@ -154,7 +155,7 @@ class Intake:
             if not self._pool.table.holds(self._queue, number, offset):
                 self._pending.add((number, offset))
                 await self._places.acquire()
-                self._begin(self._take_in(record), (number, offset))
+                self._begin(self._take_in_surely(record), (number, offset))
         self._balance()
 
     def _begin(self, work: Coroutine[Any, Any, None], place: tuple[int, int]) -> None:
@@ -177,6 +178,17 @@ class Intake:
             self._source.resume()
         self._paused = full
 
+    async def _take_in_surely(self, record: Record) -> None:
+        """Also while Kafka takes no records: nobody else would look at this one again."""
+        while True:
+            try:
+                await self._take_in(record)
+            except PublishFailedError as error:
+                _log.warning("a waiting request is taken in again later: %s", error)
+                await asyncio.sleep(_RETRY_S)
+            else:
+                return
+
     async def _take_in(self, record: Record) -> None:
         """Returns when the record waits, or needs no redelivery."""
         requests = self._pool.requests
@@ -195,6 +207,8 @@ class Intake:
             return
         try:
             await self._settle_or_keep(item)
+        except PublishFailedError:
+            raise
         except Exception as error:  # noqa: BLE001 a record that breaks us must not come for ever
             _log.exception("a waiting request broke the intake: %s", crash_detail(error))
             await dead_letter_request(self._pool.requests.publisher, record, error)

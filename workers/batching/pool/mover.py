@@ -6,9 +6,11 @@ process dies, another gets its partitions, finds the batches in its table, and g
 
 import asyncio
 import logging
+import math
 import time
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Final
 
 from producers.contract.batch_record import BatchRecord
 from producers.kafka.broker import Partition, PublishFailedError
@@ -20,15 +22,23 @@ from workers.batching.pool.returning import return_batch
 from workers.batching.pool.sending import look_up_batch, send_batch
 from workers.batching.pool.writing import write_batch
 from workers.batching.providers.adapter import Away
+from workers.batching.state.batch_table import TableEntry
 from workers.batching.state.next_deed import Deed, next_deed
 from workers.batching.wires.batch_status import BatchRefusal
 
 _log: Final = logging.getLogger(__name__)
 _TICK_S: Final = 0.5
-_HEAVY: Final = 2
-"""Batches that are sent or read at once: their requests are in memory."""
 _FORGET_S: Final = 30.0
 _AWAY_S: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """What is under way for a batch."""
+
+    deployment: str
+    deed: Deed
+    task: asyncio.Task[None]
 
 
 class Mover:
@@ -47,8 +57,7 @@ class Mover:
         self._source = source
         self._group_of = group_of
         self._owned: frozenset[int] = frozenset()
-        self._busy: dict[str, asyncio.Task[None]] = {}
-        self._heavy = asyncio.Semaphore(_HEAVY)
+        self._busy: dict[str, _Step] = {}
         self._rest: dict[str, float] = {}
         self._forgot = 0.0
 
@@ -62,9 +71,10 @@ class Mover:
                 # a source that has records at once must not make this a busy loop
                 await asyncio.sleep(self._tick_s / 5)
         finally:
-            for task in self._busy.values():
+            tasks = [step.task for step in self._busy.values()]
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*self._busy.values(), return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
             await self._source.stop()
 
     async def assigned(self, partitions: Collection[Partition]) -> None:
@@ -78,17 +88,30 @@ class Mover:
 
     def tick(self, now_ms: float) -> None:
         """Begins what is due."""
-        for entry in self._pool.table.entries():
+        for entry in sorted(self._pool.table.entries(), key=_deadline):
             record = entry.record
-            if entry.home not in self._owned or record.key in self._busy:
-                continue
-            if self._rest.get(record.key, 0.0) > now_ms:
+            if entry.home not in self._owned or self._rest.get(record.key, 0.0) > now_ms:
                 continue
             deed = next_deed(record, self._pool.rules(record.deployment), now_ms)
-            if deed is Deed.SEND and self._same_size_under_way(record):
-                continue
-            if deed is not Deed.NOTHING:
-                self._begin(record, self._do(deed, record))
+            busy = self._busy.get(record.key)
+            if busy is not None:
+                if deed is Deed.RETURN and busy.deed is Deed.SEND:
+                    # as if the process had died there: what the provider has is looked up later
+                    busy.task.cancel()
+            elif deed is not Deed.NOTHING and self._has_its_turn(deed, record):
+                self._begin(record, deed)
+
+    def _has_its_turn(self, deed: Deed, record: BatchRecord) -> bool:
+        """Of a deployment one batch is sent at a time, and one read.
+
+        Their requests are in memory, and a provider that hangs holds up its own batches alone.
+        """
+        if deed not in {Deed.SEND, Deed.READ}:
+            return True
+        if deed is Deed.SEND and self._same_size_under_way(record):
+            return False
+        turn = record.deployment, deed
+        return all((busy.deployment, busy.deed) != turn for busy in self._busy.values())
 
     def _same_size_under_way(self, record: BatchRecord) -> bool:
         """Whether another creation of the deployment could be taken for this one."""
@@ -100,9 +123,9 @@ class Mover:
             for other in self._pool.table.entries()
         )
 
-    def _begin(self, record: BatchRecord, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._busy[record.key] = task
+    def _begin(self, record: BatchRecord, deed: Deed) -> None:
+        task = asyncio.create_task(self._do(deed, record))
+        self._busy[record.key] = _Step(record.deployment, deed, task)
 
         def ended(done: asyncio.Task[None]) -> None:
             self._busy.pop(record.key, None)
@@ -129,15 +152,13 @@ class Mover:
             self._rest[record.key] = (time.time() + _AWAY_S) * 1000
 
     async def _send(self, record: BatchRecord) -> None:
-        async with self._heavy:
-            await self._or_return(record, await send_batch(self._pool, record))
+        await self._or_return(record, await send_batch(self._pool, record))
 
     async def _look_up(self, record: BatchRecord) -> None:
         await self._or_return(record, await look_up_batch(self._pool, record))
 
     async def _read(self, record: BatchRecord) -> None:
-        async with self._heavy:
-            await self._or_return(record, await read_batch(self._pool, record))
+        await self._or_return(record, await read_batch(self._pool, record))
 
     async def _return(self, record: BatchRecord) -> None:
         why = "its deadline came near before its batch had ended"
@@ -197,3 +218,8 @@ class Mover:
         if all(offset < committed.get(partition, 0) for partition, offset in places):
             await self._pool.log.forget(record.key)
             self._rest.pop(record.key, None)
+
+
+def _deadline(entry: TableEntry) -> float:
+    deadline_ms = entry.record.deadline_ms
+    return math.inf if deadline_ms is None else deadline_ms

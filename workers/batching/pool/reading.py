@@ -14,6 +14,7 @@ from typing import Final
 from producers.contract.batch_record import BatchRecord
 from producers.contract.codec import DecodeError
 from producers.kafka.broker import Record
+from workers.batching.gathering.turn_back import return_at
 from workers.batching.pool.batch_pool import BatchPool
 from workers.batching.pool.settling import BatchedItem
 from workers.batching.pool.writing import places_of, write_batch
@@ -25,7 +26,9 @@ from workers.delivery.work_item import read_work_item
 _log: Final = logging.getLogger(__name__)
 _TOGETHER: Final = 32
 _PROGRESS_EVERY: Final = 512
-_LATER_MS: Final = 60_000
+_SHORT_READ_S: Final = 30.0
+_READ_S: Final = 1_800.0
+"""Of one reading; the next one goes on where it was cut."""
 
 
 async def read_batch(pool: BatchPool, record: BatchRecord) -> BatchRecord | None:
@@ -39,9 +42,24 @@ async def read_batch(pool: BatchPool, record: BatchRecord) -> BatchRecord | None
     raw = {place: one async for place, one in pool.log.read(record.queue, places_of(record))}
     reader = _Reader(pool, record, raw)
     try:
-        return await reader.read(adapter.results(status), status)
+        async with asyncio.timeout(_time_left_s(pool, record)) as limit:
+            return await reader.read(adapter.results(status), status)
     except ResultsUnreadableError as error:
         return await _later(pool, reader.record, str(error))
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        return await _later(pool, reader.record, "its results come too slowly")
+
+
+def _time_left_s(pool: BatchPool, record: BatchRecord) -> float:
+    """Until its requests must go to their tiers; a short reading is tried even then."""
+    if record.deadline_ms is None or record.returned_ms is not None:
+        return _READ_S
+    tokens = record.prompt_tokens + record.output_tokens
+    turn_back = pool.rules(record.deployment).turn_back
+    left_s = return_at(record.deadline_ms / 1000, tokens, turn_back) - time.time()
+    return min(_READ_S, max(_SHORT_READ_S, left_s))
 
 
 class _Reader:
@@ -104,9 +122,10 @@ class _Reader:
 
     async def _close(self) -> BatchRecord:
         """What the results don't have goes to its tier; then nothing is left to do."""
-        absent = set(range(self.record.places)) - self._seen - set(self.record.left_out)
-        for place in sorted(absent):
-            await self._settle_one(place, None)
+        absent = [place for place in self.record.sent_places if place not in self._seen]
+        for first in range(0, len(absent), _TOGETHER):
+            some = absent[first : first + _TOGETHER]
+            await asyncio.gather(*(self._settle_one(place, None) for place in some))
         identities = list[str]()
         for raw in self._raw.values():
             try:
@@ -131,5 +150,5 @@ class _Reader:
 
 
 async def _later(pool: BatchPool, record: BatchRecord, reason: str) -> BatchRecord:
-    until = int(time.time() * 1000) + _LATER_MS
+    until = int((time.time() + pool.snapshot.catalog.batches.poll_s) * 1000)
     return await write_batch(pool, record, not_before_ms=until, problem=reason[:400])

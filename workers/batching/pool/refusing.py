@@ -8,7 +8,7 @@ from producers.contract.batch_record import BatchRecord
 from producers.contract.codec import DecodeError
 from producers.kafka.broker import Record
 from workers.batching.pool.batch_pool import BatchPool
-from workers.batching.pool.returning import return_batch, return_record
+from workers.batching.pool.returning import return_batch, return_records
 from workers.batching.pool.writing import places_of, write_batch
 from workers.batching.state.batch_key import batch_key
 from workers.batching.state.refused_batch import (
@@ -42,11 +42,8 @@ async def answer_refusal(
             return await _send_again(pool, record, why, record.left_out, not_before_ms=later)
         case LeaveOut(places=places):
             raw = await _requests(pool, record, places)
-            for one in raw:
-                await return_record(
-                    pool, one, f"its batch's provider refused its line: {why}", time.time()
-                )
-            await pool.guard.release(_identities(raw), record.key)
+            line = f"its batch's provider refused its line: {why}"
+            await pool.guard.release(await return_records(pool, raw, line), record.key)
             return await _send_again(pool, record, why, (*record.left_out, *places))
         case Halve(places=places):
             await _split_off(pool, record, places, why)

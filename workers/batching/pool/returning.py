@@ -1,7 +1,9 @@
 """Return to the tier: a request that its batch doesn't answer is called there, at once."""
 
+import asyncio
 import time
 from collections.abc import Sequence
+from typing import Final
 
 from observability.tracing.semconv import queue_attributes
 from observability.tracing.tracer import QueueWait
@@ -16,6 +18,9 @@ from workers.delivery.work_item import WorkItem, read_work_item
 from workers.planning.next_step import Delay, Reroute
 from workers.request.handler import refuse_unreadable
 from workers.request.requeue import RequeueProgress, requeue_record
+
+_TOGETHER: Final = 100
+"""Records that are published at once."""
 
 
 async def return_item(
@@ -56,6 +61,17 @@ async def return_record(pool: BatchPool, record: Record, reason: str, now_s: flo
     return identity_of(item.request).key
 
 
+async def return_records(pool: BatchPool, records: Sequence[Record], reason: str) -> list[str]:
+    """As `return_record`, all at once: their deadlines are near. The identities of the requests."""
+    now_s = time.time()
+    work = (return_record(pool, record, reason, now_s) for record in records)
+    returned = await asyncio.gather(*work, return_exceptions=True)
+    failed = [each for each in returned if isinstance(each, BaseException)]
+    if failed:
+        raise failed[0]
+    return [identity for identity in returned if isinstance(identity, str)]
+
+
 async def return_batch(
     pool: BatchPool, record: BatchRecord, reason: str, *, closes: bool
 ) -> BatchRecord:
@@ -63,11 +79,14 @@ async def return_batch(
 
     closes: nothing of it is at the provider; else what comes of it is booked when it ends.
     """
-    gone, identities = set(record.left_out), list[str]()
+    gone, identities, together = set(record.left_out), list[str](), list[Record]()
     async for place, raw in pool.log.read(record.queue, places_of(record)):
         if place not in gone:
-            identity = await return_record(pool, raw, reason, time.time())
-            identities += [] if identity is None else [identity]
+            together.append(raw)
+        if len(together) == _TOGETHER:
+            identities += await return_records(pool, together, reason)
+            together.clear()
+    identities += await return_records(pool, together, reason)
     await pool.guard.release(identities, record.key)
     now_ms = int(time.time() * 1000)
     state: BatchState = "closed" if closes else record.state

@@ -55,7 +55,7 @@ def next_deed(record: BatchRecord, rules: BatchRules, now_ms: float) -> Deed:
         case "submitted":
             return _submitted(record, rules, now_ms)
         case "ended":
-            return Deed.READ if now_ms >= record.not_before_ms else Deed.NOTHING
+            return _ended(record, rules, now_ms)
         case "closed":
             return Deed.FORGET
         case _:
@@ -69,6 +69,13 @@ def _submitted(record: BatchRecord, rules: BatchRules, now_ms: float) -> Deed:
     # a batch that was cancelled for its deadline is wanted back at once
     pause_s = rules.poll_s if young or record.cancel_ms is not None else rules.slow_poll_s
     return Deed.POLL if now_ms - record.polled_ms >= pause_s * 1000 else Deed.NOTHING
+
+
+def _ended(record: BatchRecord, rules: BatchRules, now_ms: float) -> Deed:
+    # it is paid for, so reading is tried before anything is called a second time
+    if now_ms >= record.not_before_ms:
+        return Deed.READ
+    return Deed.RETURN if _must_return(record, rules, now_ms) else Deed.NOTHING
 
 
 def _must_return(record: BatchRecord, rules: BatchRules, now_ms: float) -> bool:

@@ -66,6 +66,12 @@ def record(**fields: object) -> BatchRecord:
         ),
         ({"state": "ended"}, Deed.READ),
         ({"state": "ended", "not_before_ms": NOW + 1}, Deed.NOTHING),
+        ({"state": "ended", "deadline_ms": NOW}, Deed.READ),
+        ({"state": "ended", "deadline_ms": NOW, "not_before_ms": NOW + 1}, Deed.RETURN),
+        (
+            {"state": "ended", "deadline_ms": 1, "returned_ms": 1, "not_before_ms": NOW + 1},
+            Deed.NOTHING,
+        ),
         ({"state": "closed"}, Deed.FORGET),
     ],
 )
