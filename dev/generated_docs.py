@@ -5,7 +5,8 @@
 
 `docs/asyncapi.json`: the topics, with the schemas of their records. `docs/imports.md`: which room
 imports which. `docs/configuration.md`: what `switchgear.yaml` takes. `docs/limits.md`: how much
-others may send. `docs/openapi.json`: the gateway's interface.
+others may send. `docs/openapi.json`: the gateway's interface. `docs/schemas/`: the JSON Schema of
+every record.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from typing import Final
 
 from dev.asyncapi import asyncapi_json
 from dev.config_reference import config_reference
+from dev.contract_files.schemas import schema_pages
 from dev.import_picture import import_picture
 from dev.limits_reference import limits_reference
 from gateway.openapi.document import openapi_document
@@ -33,6 +35,7 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "docs/configuration.md": config_reference,
     "docs/limits.md": limits_reference,
     "docs/openapi.json": openapi_json,
+    **schema_pages(),
 }
 
 

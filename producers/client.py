@@ -28,7 +28,7 @@ from .contract.feedback import Feedback
 from .contract.invalidation import Invalidation
 from .contract.reply_address import ReplyAddress
 from .contract.residency import excludes, narrower
-from .inbox import Inbox, RecentIds, Waiting
+from .inbox import Inbox, RecentIds, Waiting, read_reply
 from .kafka.aiokafka_broker import KafkaBroker
 from .kafka.broker import Broker, Outgoing, Record
 from .settings import ClientSettings
@@ -353,7 +353,7 @@ def _headers(
 
 def _decoded(record: Record) -> Chunk | Done | Failed | None:
     try:
-        return codec.decode_reply(record.value)
+        return read_reply(record)
     except DecodeError as error:
         # not ours to dead-letter: whoever may write to a reply topic wrote this
         _log.exception("skipped %s offset %d: %s", record.partition, record.offset, error)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from .contract import Chunk, Done, Failed, codec
 from .contract.codec import DecodeError
+from .contract.wire_format import unknown_version
 from .kafka.broker import Record
 
 
@@ -82,7 +83,7 @@ class Waiting:
             return
         part: Chunk | Done | Failed | DecodeError
         try:
-            part = codec.decode_reply(record.value)
+            part = read_reply(record)
         except DecodeError as error:
             part = error
         tenant = codec.header(record.headers, codec.TENANT_HEADER)
@@ -96,6 +97,14 @@ class Waiting:
             addressed = [inboxes[tenant]] if tenant in inboxes else []
         for inbox in addressed:
             inbox.put(part)
+
+
+def read_reply(record: Record) -> Chunk | Done | Failed:
+    """The reply in a record. Raises DecodeError, also for one of a version that isn't known."""
+    problem = unknown_version(record.headers)
+    if problem is not None:
+        raise DecodeError(record.value, "reply", "", problem)
+    return codec.decode_reply(record.value)
 
 
 class RecentIds:

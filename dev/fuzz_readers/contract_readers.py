@@ -31,10 +31,10 @@ from router.decide import policy, success_model
 from router.decide.partition_key import prefix_hash, record_key
 from router.decide.tier_candidates import RoutingConfig
 from router.learn.outcome_store import OutcomeStore
-from router.serve.handler import crowded_headers
 from router.serve.headers import read_request_headers
 from router.serve.model_file import default_model
 from router.serve.process import routing_config
+from router.serve.record_checks import crowded_headers
 from router.text.features import extract_features
 from runtime.config.catalog import Catalog
 from runtime.config.config_file import check_config, read_config

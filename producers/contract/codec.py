@@ -20,7 +20,8 @@ from .request import Request
 from .route import Route, TaggedRequest
 from .usage_event import UsageEvent
 
-SCHEMA: Final = "switchgear/1"
+SCHEMA: Final = "switchgear/2"
+"""The contract's version, as written; `wire_format` says which are read."""
 CORRELATION_ID: Final = "correlation_id"
 REPLY_TO: Final = "reply_to"
 REPLY_PARTITION: Final = "x-reply-partition"
@@ -131,9 +132,9 @@ def decode_usage(raw: bytes) -> UsageEvent:
 
 
 def decode_reply(raw: bytes) -> Chunk | Done | Failed:
-    """Raises DecodeError."""
+    """A failure code that isn't known yet reads as `internal_error`. Raises DecodeError."""
     try:
-        return _REPLY.validate_json(raw)
+        return _REPLY.validate_json(raw, context=PASSED_ON)
     except ValidationError as error:
         raise _explain("reply", raw, error) from None
 

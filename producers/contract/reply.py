@@ -1,12 +1,12 @@
 """Reply messages: a chunk of a stream, the answer, or the reason why there is none."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias, get_args
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from .attempt import Attempt, Usage
-from .message import Message, MicroUsd, Name
+from .message import PASSED_ON, Message, MicroUsd, Name
 from .route import Candidate
 
 
@@ -161,6 +161,12 @@ FailureCode: TypeAlias = Literal[
     "overloaded",
     "internal_error",
 ]
+_KNOWN_CODES: Final = frozenset(get_args(FailureCode))
+
+
+def _open_list(schema: dict[str, Any]) -> None:
+    """The JSON Schema of a list that grows: a text, and the values known today."""
+    schema["x-extensible-enum"] = schema.pop("enum")
 
 
 class Failed(Message):
@@ -170,8 +176,12 @@ class Failed(Message):
     id: Name
     """The request's id."""
 
-    code: FailureCode
-    """The kind of failure, of a closed list."""
+    code: Annotated[
+        FailureCode,
+        # open for readers: their list may be older than the writer's
+        Field(json_schema_extra=_open_list),
+    ]
+    """The kind of failure; a reader takes one that it doesn't know for `internal_error`."""
 
     message: str
     """What happened and what to do, for a person."""
@@ -187,6 +197,12 @@ class Failed(Message):
 
     trace_id: str | None = None
     """The W3C trace id of the request, 32 hexadecimal digits."""
+
+    @field_validator("code", mode="before")
+    @classmethod
+    def _known_code(cls, value: Any, info: ValidationInfo) -> Any:  # noqa: ANN401 - as it came
+        newer = isinstance(value, str) and value not in _KNOWN_CODES
+        return "internal_error" if newer and info.context == PASSED_ON else value
 
 
 def answer_message(body: Mapping[str, Any]) -> Mapping[str, Any]:

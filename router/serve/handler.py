@@ -18,6 +18,7 @@ from observability.tracing.tracer import QueueWait, Tracer
 from producers.contract import Failed, FailureCode, Request, Route, codec, topics
 from producers.contract.codec import DecodeError
 from producers.contract.reply_address import ReplyAddress
+from producers.contract.wire_format import is_framed, unframed
 from producers.kafka.broker import Outgoing, Publisher, Record
 from router.decide import policy, success_model
 from router.decide.batch_choice import WaitForBatch, batch_choice
@@ -26,10 +27,11 @@ from router.decide.partition_key import PrefixShares, prefix_hash, record_key
 from router.decide.tenant_rates import RateExceeded, TenantRates
 from router.decide.tier_candidates import RoutingConfig
 from router.decide.warm_prefixes import WarmPrefixes
-from router.serve.headers import RequestHeaders, claimed_id, read_request_headers
+from router.serve.claimed_id import claimed_id
+from router.serve.headers import RequestHeaders, read_request_headers
+from router.serve.record_checks import unreadable
 from router.serve.reply_topics import PartitionsOf, unusable_address
 from router.text.features import Features, extract_features
-from runtime import limits
 from runtime.config.catalog import Tenant
 from runtime.config.residency import Standing, excluded_from, standing
 from runtime.identity.record_guard import (
@@ -149,14 +151,20 @@ class RoutingTask:
 
     async def run(self) -> None:
         """Returns when the tagged request, or the reason against it, is with Kafka."""
-        if len(self.record.value) > codec.MAX_REQUEST_BYTES:
-            size = f"{len(self.record.value):,} bytes, at most {codec.MAX_REQUEST_BYTES:,}"
-            await self._bury("request_too_large", f"the request has {size}: shorten it")
+        framed = is_framed(self.record.value)
+        refusal = unreadable(self.record, self.router.config().catalog.contract, framed=framed)
+        if refusal is not None:
+            await self._bury(*refusal)
             return
-        crowded = crowded_headers(self.record)
-        if crowded is not None:
-            await self._bury("invalid_request", crowded)
+        if framed:
+            # what travels on is the JSON alone
+            plain = replace(self.record, value=unframed(self.record.value))
+            await replace(self, record=plain).read()
             return
+        await self.read()
+
+    async def read(self) -> None:
+        """Takes the request out of the record, and looks whether its sender may send it."""
         try:
             request = codec.decode_request(self.record.value)
         except DecodeError as error:
@@ -356,13 +364,6 @@ class RoutingTask:
         if await unusable_address(topic_alone, name, allowed, asked) is None:
             return topic_alone
         return replace(topic_alone, named_topic=None)
-
-
-def crowded_headers(record: Record) -> str | None:
-    """What is too much about a record's headers; None if nothing is."""
-    size = sum(len(name.encode()) + len(value or b"") for name, value in record.headers)
-    number = limits.HEADERS.refusal(len(record.headers))
-    return number or limits.HEADER_BYTES.refusal(size)
 
 
 def _queue_of(route: Route) -> str:

@@ -14,6 +14,7 @@ from observability.pricing.prices import PriceOverride
 from runtime.config.references import UndefinedName, undefined_names
 from runtime.config.sections.batch import BatchOffer, BatchSettings
 from runtime.config.sections.cache import CacheSettings
+from runtime.config.sections.contract import ContractSettings
 from runtime.config.sections.gateway import GatewaySettings
 from runtime.config.sections.identity import IdentitySettings
 from runtime.config.sections.policy import PolicySettings
@@ -196,6 +197,7 @@ class Catalog(Section):
     batches: BatchSettings = BatchSettings()
     gateway: GatewaySettings = GatewaySettings()
     identity: IdentitySettings = IdentitySettings()
+    contract: ContractSettings = ContractSettings()
 
     @model_validator(mode="after")
     def _coherent(self) -> Self:

@@ -26,6 +26,7 @@ from faststream.security import (
 from pydantic import BaseModel
 
 from producers.contract.topics import is_beside
+from producers.contract.wire_format import unframed, unknown_version
 from producers.kafka.aiokafka_broker import to_record
 from producers.kafka.broker import Record
 from producers.kafka.connection import METADATA_MAX_AGE_MS, connection_options
@@ -88,9 +89,13 @@ class ControlTopics:
 
         async def decode(raw: StreamMessage[Any], _: object) -> _M:
             # whatever content-type the sender wrote: a value of the contract is JSON
-            decoded = message.model_validate_json(raw.body)
+            record = to_record(raw.raw_message)
+            problem = unknown_version(record.headers)
+            if problem is not None:
+                raise ValueError(problem)
+            decoded = message.model_validate_json(unframed(raw.body))
             if admit is not None:
-                await admit(to_record(raw.raw_message), decoded)
+                await admit(record, decoded)
             return decoded
 
         receive.__annotations__ = {"body": message, "return": None}

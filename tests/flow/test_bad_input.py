@@ -74,6 +74,12 @@ async def test_five_megabytes_of_text() -> None:
         (b"[" * 100_000, b"mine", [], "mine"),
         (b"{}", b"\xff", [("kafka_correlationId", SIXTEEN)], str(UUID(bytes=SIXTEEN))),
         (b"{}", None, [("kafka_correlationId", b"as-text")], "as-text"),
+        (b'\x00\x00\x00\x00\x07{"id": "mine", ', b"k", [], "mine"),
+        (b'\xef\xbb\xbf{"id": "mine"}', b"k", [], "mine"),
+        (b'{"id": 42, "tenant": "t"}', b"k", [], "42"),
+        (b"{}", b'\x00\x00\x00\x00\x07"mine"', [], "mine"),
+        (b"{'tenant': 't', oops, \"id\" : \"mine\"", b"\xff", [], "mine"),
+        (b"{}", b"\xff", [("x-reply-nonce", b"n"), ("kafka_correlationId", b"as-text")], "as-text"),
     ],
 )
 async def test_an_id_is_found_wherever_it_is(

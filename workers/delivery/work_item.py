@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from producers.contract import Attempt, Request, Route, Validator, codec, topics
-from producers.contract.codec import Headers, integer
+from producers.contract.codec import DecodeError, Headers, integer
 from producers.contract.reply_address import ReplyAddress, read_reply_address
+from producers.contract.wire_format import unknown_version
 from producers.kafka.broker import Record
 from runtime.config.catalog import Catalog
 from runtime.config.eligibility import fitting_deployments
@@ -56,8 +57,11 @@ class WorkItem:
 
 def read_work_item(record: Record) -> WorkItem:
     """Raises DecodeError."""
-    tagged = codec.decode_tagged(record.value)
     headers = record.headers
+    problem = unknown_version(headers)
+    if problem is not None:
+        raise DecodeError(record.value, "tagged", "", problem)
+    tagged = codec.decode_tagged(record.value)
     visited = codec.header(headers, codec.VISITED)
     return WorkItem(
         tagged.request,

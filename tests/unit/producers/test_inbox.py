@@ -1,10 +1,13 @@
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers.contract import Chunk, Failed
-from producers.inbox import RecentIds, StreamProgress
+from producers.contract import Chunk, Failed, codec
+from producers.contract.codec import DecodeError
+from producers.inbox import RecentIds, StreamProgress, read_reply
+from producers.kafka.broker import Partition, Record
 
 
 def chunk(run: int, seq: int) -> Chunk:
@@ -47,3 +50,10 @@ def test_recent_remembers_the_last_ids(ids: list[Any]) -> None:
 def test_recent_forgets_the_oldest() -> None:
     recent = RecentIds(capacity=2)
     assert [recent.add(one) for one in "abcab"] == [True, True, True, True, True]
+
+
+def test_a_reply_of_a_version_that_is_not_known_cannot_be_read() -> None:
+    value = codec.encode(Failed(id="r", code="cancelled", message="", retryable=False))
+    later = Record(Partition("t", 0), 0, None, value, [("x-schema", b"switchgear/3")], 0)
+    with pytest.raises(DecodeError, match="switchgear/3"):
+        read_reply(later)

@@ -13,7 +13,7 @@ from producers.contract import Validator, codec
 from producers.contract.codec import DecodeError
 from producers.kafka.broker import Partition, Record
 from producers.kafka.inflation import InflationError, inflated
-from router.serve.handler import crowded_headers
+from router.serve.record_checks import crowded_headers
 from runtime import limits
 from runtime.config.yaml_document import UnreadableYaml, read_yaml
 from runtime.identity.tokens.key_set import KeySetError, parse_jwks

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from producers.contract import (
     Attempt,
@@ -277,3 +278,12 @@ def test_the_error_passes_through_a_context_manager() -> None:
 @contextmanager
 def _context() -> Iterator[None]:
     yield
+
+
+def test_a_failure_code_of_a_later_version_reads_as_an_internal_error() -> None:
+    raw = b'{"type":"failed","id":"r","code":"too_dull","message":"m","retryable":true}'
+    failed = codec.decode_reply(raw)
+    assert isinstance(failed, Failed)
+    assert (failed.code, failed.retryable) == ("internal_error", True)
+    with pytest.raises(ValidationError):
+        Failed.model_validate_json(raw)  # who writes one knows them all

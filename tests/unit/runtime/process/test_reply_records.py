@@ -15,7 +15,7 @@ def test_a_failed_reply_is_found_by_its_requests_id_and_says_what_it_is() -> Non
         "correlation_id": b"r1",
         "content-type": b"application/json",
         "x-tenant": b"t",
-        "x-schema": b"switchgear/1",
+        "x-schema": b"switchgear/2",
         "traceparent": b"00-1-2-01",
         "kafka_correlationId": b"\xff\x00",
     }

@@ -1,0 +1,1 @@
+"""Contract files: the JSON Schemas of every record, and their changes since the last release."""
