@@ -1,5 +1,4 @@
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
@@ -31,7 +30,7 @@ def test_another_version_is_refused_with_those_that_are_known(value: bytes) -> N
     assert len(problem) < 300
 
 
-@pytest.mark.parametrize("prefix", [b"\x00\x00\x00\x00\x2a", b"\x01" + uuid4().bytes])
+@pytest.mark.parametrize("prefix", [b"\x00\x00\x00\x00\x2a", b"\x01" + bytes(range(16))])
 def test_a_registrys_schema_id_is_taken_off(prefix: bytes) -> None:
     assert is_framed(prefix + JSON)
     assert unframed(prefix + JSON) == JSON
