@@ -61,7 +61,7 @@ def calibration(rows: Sequence[Row]) -> dict[str, Any]:
             name = f"{source}, tasks {'declared' if declared else 'recognised'}"
             errors = {
                 which: [round(learning.calibration(judged, which, n), 3) for n in (0, 200)]
-                for which in learning.RANK
+                for which in learning.STANDING
             }
             curve = {fed: round(area, 3) for fed, area in learning.curve(judged).items()}
             found[name] = {"calibration_error_0_200": errors, "apgr_by_outcomes": curve}

@@ -25,8 +25,7 @@ BINS = 10
 REPEATS = 5
 Which = Literal["weak", "strong"]
 FED = (0, 100, 200, 500, 1000)
-RANK: dict[Which, int] = {"weak": 0, "strong": 2}
-TIERS = 3
+STANDING: dict[Which, float] = {"weak": 0, "strong": 1}
 TEXT_SHARE = 0.03
 """Gain per unit of the text's difficulty, beside what outcomes say: half of what training found."""
 
@@ -41,7 +40,7 @@ class Judged:
 
     def promised(self, which: Which) -> Estimate:
         """The estimate for the cheapest or the strongest of three tiers."""
-        return self.scores.success(RANK[which], TIERS)
+        return self.scores.success(STANDING[which])
 
     def good(self, which: Which) -> float:
         """How good the model's answer was."""

@@ -198,6 +198,7 @@ class RouterClient:
                 tenant=tenant,
                 task=route.task,
                 tier=route.tier,
+                model=route.model,
                 good=good,
                 source="user",
                 expected=next(expected, None),

@@ -34,6 +34,9 @@ class Feedback(Message):
     tier: Name
     """The tier of the route that gave the answer."""
 
+    model: Name | None = None
+    """The model that gave the answer; null: the tier's outcomes count, whatever model it was."""
+
     good: Annotated[float, Field(ge=0, le=1)]
     """How good the answer was: 0 useless, 1 right."""
 

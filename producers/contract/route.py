@@ -24,6 +24,9 @@ class Candidate(Message):
     assumed: float | None = None
     """The success it would have assumed had outcomes not taught it `success`; null: they didn't."""
 
+    origin: str | None = None
+    """Where the estimate of its success comes from, in words."""
+
     @property
     def expected(self) -> float | None:
         """The success that an outcome is held against: the estimate before it was taught."""
@@ -81,6 +84,9 @@ class Route(Message):
 
     validators: tuple[Validator, ...] = ()
     """The checks of the task's profile, for a request that brings none."""
+
+    avoid: tuple[Name, ...] = ()
+    """Deployments of the tier that are asked last: better ones than the first in its order fit."""
 
     cascade: bool = False
     """This tier is tried because it is cheap: an answer that fails its checks goes up at once,

@@ -112,7 +112,7 @@ def _by_quality(
     inputs: RoutingInput, candidates: Sequence[TierCandidate], why: tuple[str, ...]
 ) -> _Decision:
     """Rule 2 of this file."""
-    floor, origin = _floor(inputs)
+    floor, origin = inputs.floor
     good = [candidate for candidate in candidates if candidate.success.mean >= floor]
     if good and inputs.profile.error_cost_usd is not None:
         return _least_total(inputs.profile.error_cost_usd * MICRO_USD, good, why)
@@ -148,7 +148,7 @@ def _or_explore(
     if not learning.enabled or _lot(inputs.request.id) >= learning.explore:
         return decision
     below = candidates[: candidates.index(decision.candidate)]
-    floor, _ = _floor(inputs)
+    floor, _ = inputs.floor
     promising = [candidate for candidate in below if candidate.success.high >= floor]
     if not promising:
         return decision
@@ -169,29 +169,13 @@ def _or_cascade(
     if not (checked and inputs.settings.cascade.enabled and inputs.profile.cascade):
         return direct
     by_tier = {candidate.tier: candidate for candidate in candidates}
-    floor = min(_floor(inputs)[0], direct.candidate.success.mean - inputs.settings.indifference)
+    floor = min(inputs.floor[0], direct.candidate.success.mean - inputs.settings.indifference)
     for first in candidates:
         strong = by_tier.get(inputs.catalog.tiers[first.tier].next or "")
         plan = cascade.plan_cascade(first, strong, direct.candidate, floor, inputs.settings.cascade)
         if plan is not None:
             return _Decision(first, (*direct.reasons, plan), cascade=True)
     return direct
-
-
-def _floor(inputs: RoutingInput) -> tuple[float, str]:
-    """The highest floor that anyone states, less what a nearly spent budget takes."""
-    stated = [
-        (inputs.request.routing.min_quality, "of the request"),
-        (inputs.profile.min_quality, f"of task {inputs.task}"),
-        (inputs.tenant.min_quality, "of the tenant"),
-    ]
-    known = [(value, origin) for value, origin in stated if value is not None]
-    floor, origin = max(known, default=(inputs.settings.min_quality, "by default"))
-    budget = inputs.settings.budget
-    pressure = max(0.0, min(1.0, inputs.budget_used) - budget.soft) / (1 - budget.soft)
-    if pressure:
-        return floor - budget.concession * pressure, f"{origin}, lowered as the budget runs out"
-    return floor, origin
 
 
 def _cheapest(candidates: Sequence[TierCandidate]) -> TierCandidate:
@@ -228,12 +212,15 @@ def _nothing_fits(candidates: Sequence[TierCandidate]) -> RouteRejected:
     return RouteRejected("no_deployment_fits", f"nothing can serve this request. {why}")
 
 
-def _learned_reason(candidate: TierCandidate) -> tuple[str, ...]:
-    if candidate.assumed is None:
-        return ()
-    return (
-        f"outcomes moved its success from {candidate.assumed:.0%} to {candidate.success.mean:.0%}",
+def _origin_of(candidate: TierCandidate) -> tuple[str, ...]:
+    """Where the chosen tier's estimate comes from, and what outcomes made of it."""
+    expected = candidate.expected
+    if expected.assumed is None:
+        return (expected.origin,)
+    moved = (
+        f"outcomes moved its success from {expected.assumed:.0%} to {candidate.success.mean:.0%}"
     )
+    return expected.origin, moved
 
 
 def _route(inputs: RoutingInput, candidates: Sequence[TierCandidate], decision: _Decision) -> Route:
@@ -243,7 +230,8 @@ def _route(inputs: RoutingInput, candidates: Sequence[TierCandidate], decision: 
         model=inputs.override.model,
         demands=inputs.demands,
         task=inputs.task,
-        reasons=(*decision.reasons, *_learned_reason(decision.candidate), inputs.scores.reason),
+        reasons=(*decision.reasons, *_origin_of(decision.candidate), inputs.scores.reason),
+        avoid=decision.candidate.avoid,
         candidates=tuple(candidate.as_candidate() for candidate in candidates),
         validators=() if inputs.request.routing.validators else inputs.profile.validators,
         cascade=decision.cascade,

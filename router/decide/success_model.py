@@ -24,7 +24,7 @@ class Scores:
     """How much the strongest tier adds, 0..1."""
 
     average: tuple[float, float]
-    """Success of the lowest and of the highest class of models on this kind of task."""
+    """Success of an economy and of a premium model on this kind of task."""
 
     hardness: float
     """How much harder than usual this prompt is, in logits."""
@@ -35,18 +35,18 @@ class Scores:
     reason: str
     """Why, in words."""
 
-    def success(self, rank: int, tiers: int, measured: float | None = None) -> Estimate:
-        """That of the tier at `rank` (0 = cheapest) of `tiers`.
+    def success(self, standing: float, measured: float | None = None) -> Estimate:
+        """That of a model.
 
-        measured: the tier's share of good answers at this task, in place of our assumption. What
-        makes a prompt need the strong tier costs the cheap ones: over our recorded prompts, need
-        goes with the weak model's failures (correlation 0.1), against the strong model's (-0.1).
+        standing: 0 = economy, 1 = premium; below 0 are the small ones. measured: its share of good
+        answers at this task, in place of our assumption. What makes a prompt need the strong model
+        costs the cheap ones: over our recorded prompts, need goes with the weak model's failures
+        (correlation 0.1), against the strong model's (-0.1).
         """
-        # between the two classes by rank; hardness counts in full for the cheapest, not for the top
-        share = 1.0 if tiers == 1 else rank / (tiers - 1)
         low, high = map(logit, self.average)
-        average = low + share * (high - low) if measured is None else logit(measured)
-        centre = average - self.hardness * (1 - share)
+        average = low + standing * (high - low) if measured is None else logit(measured)
+        # hardness counts in full for the cheap ones, not for the top
+        centre = average - self.hardness * min(1.0, 1 - standing)
         return Estimate(*(sigmoid(centre + shift) for shift in (0.0, -self.width, self.width)))
 
 
@@ -77,8 +77,8 @@ _AVERAGE: Final[Mapping[Task, tuple[float, float]]] = {
     "medical": (0.74, 0.93),
     "agent": (0.78, 0.93),
 }
-"""Success of the lowest and highest class of models on an average prompt of the task: our
-assumption, until a profile or outcomes say better."""
+"""Success of economy and premium models on an average prompt of the task: our assumption, until an
+evaluation, a profile or outcomes say better."""
 
 _SLOPE: Final = 0.5
 """Logits of success per unit of difficulty: 0.06 of gain per unit at the data's base rates."""

@@ -1,6 +1,6 @@
 """Tier candidates: may each tier serve this request, how well, at what price?"""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Final, Literal, TypeAlias
@@ -9,10 +9,11 @@ from observability.pricing.money import MICRO_USD
 from producers.contract import Candidate, Demands, Request, Usage
 from router.decide.caller_overrides import CallerOverride
 from router.decide.demands import binds_zone
+from router.decide.model_estimates import ModelEstimates
 from router.decide.success_model import Scores, SuccessModel
-from router.learn.estimate import Estimate, PosteriorSuccess, prior_only
+from router.learn.estimate import Estimate, PosteriorSuccess, prior_only, served_by
 from router.text.features import Features
-from runtime.config.catalog import Catalog, Deployment, Tenant
+from runtime.config.catalog import Catalog, Tenant
 from runtime.config.eligibility import EligibleDeployments, ineligibility, too_long
 from runtime.config.sections.policy import PolicySettings, RoutingRule, TaskProfile
 
@@ -41,10 +42,12 @@ class RoutingConfig:
     eligible: EligibleDeployments = field(init=False, repr=False, compare=False)
     order: tuple[str, ...] = field(init=False, repr=False, compare=False)
     """The names of the tiers, the cheapest first."""
+    estimates: ModelEstimates = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "eligible", EligibleDeployments(self.catalog))
         object.__setattr__(self, "order", tuple(self.catalog.tiers))
+        object.__setattr__(self, "estimates", ModelEstimates(self.catalog, self.settings))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,41 +80,81 @@ class RoutingInput:
         """The operator's policy."""
         return self.config.settings
 
+    @property
+    def floor(self) -> tuple[float, str]:
+        """The highest floor that anyone states, less what a nearly spent budget takes; whose."""
+        stated = [
+            (self.request.routing.min_quality, "of the request"),
+            (self.profile.min_quality, f"of task {self.task}"),
+            (self.tenant.min_quality, "of the tenant"),
+        ]
+        known = [(value, origin) for value, origin in stated if value is not None]
+        floor, origin = max(known, default=(self.settings.min_quality, "by default"))
+        budget = self.settings.budget
+        pressure = max(0.0, min(1.0, self.budget_used) - budget.soft) / (1 - budget.soft)
+        if pressure:
+            return floor - budget.concession * pressure, f"{origin}, lowered as the budget runs out"
+        return floor, origin
+
+
+_Obstacle: TypeAlias = Literal["not asked", "too long", "other"]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSuccess:
+    """How well a model is expected to answer a request."""
+
+    model: str
+    success: Estimate
+    origin: str
+    """Where the estimate comes from, in words."""
+
+    assumed: float | None = None
+    """The success before outcomes moved it; None: they didn't."""
+
 
 @dataclass(frozen=True, slots=True)
 class TierCandidate:
     """A tier as it was judged."""
 
     tier: str
-    success: Estimate
+    expected: ModelSuccess
+    """Of the model that would be asked first."""
+
     cost: Decimal | None = None
     """Micro-dollars; None: no price is known."""
 
     zone: str | None = None
     """The only zone whose pool may take the request; None: any."""
 
+    avoid: tuple[str, ...] = ()
+    """Deployments of the tier to ask last: their models are expected to do worse."""
+
     rejected: str | None = None
     """The constraint against the tier, in words; None: it can serve."""
 
-    obstacle: Literal["not asked", "too long", "other"] | None = None
+    obstacle: _Obstacle | None = None
     """The kind of that constraint, which decides the code of a refusal."""
 
-    assumed: float | None = None
-    """The success before outcomes moved it; None: they didn't."""
+    @property
+    def success(self) -> Estimate:
+        """How well the tier is expected to answer."""
+        return self.expected.success
 
     def as_candidate(self) -> Candidate:
         """The candidate as the reply shows it."""
+        assumed = self.expected.assumed
         return Candidate(
             tier=self.tier,
             success=round(self.success.mean, 3),
             cost_micro_usd=self.cost,
             rejected=self.rejected,
-            assumed=None if self.assumed is None else round(self.assumed, 3),
+            assumed=None if assumed is None else round(assumed, 3),
+            origin=self.expected.origin,
         )
 
 
 _Price: TypeAlias = Callable[[str], Decimal | None]
-_Fit: TypeAlias = tuple[str, Deployment, Decimal | None]
 
 
 def evaluate_tiers(inputs: RoutingInput) -> tuple[TierCandidate, ...]:
@@ -125,33 +168,65 @@ def evaluate_tiers(inputs: RoutingInput) -> tuple[TierCandidate, ...]:
 
 
 def _candidate(inputs: RoutingInput, tier: str, price: _Price) -> TierCandidate:
-    assumed = _success(inputs, tier)
-    success = inputs.config.posterior((inputs.request.tenant, inputs.task, tier), assumed)
-    candidate = TierCandidate(tier, success, assumed=None if success == assumed else assumed.mean)
     exclusion = _exclusion(inputs, tier)
     if exclusion is not None:
-        return replace(candidate, rejected=exclusion, obstacle="not asked")
-    fit = _first_fit(inputs, tier, price)
-    if fit is None:
-        return _unfit(inputs, candidate)
-    _, deployment, cost = fit
-    zone = deployment.zone if binds_zone(inputs.demands) else None
-    too_dear = _too_dear(inputs.request.routing.max_cost_usd, cost)
-    priced = replace(candidate, cost=cost, zone=zone)
-    return priced if too_dear is None else replace(priced, rejected=too_dear, obstacle="other")
+        return _out_of_question(inputs, tier, exclusion, "not asked")
+    fits = inputs.config.eligible.names(tier, inputs.demands)
+    if not fits:
+        return _unfit(inputs, tier)
+    first, expected, avoid = _preferred(inputs, tier, fits, price)
+    cost, limit = price(first), inputs.request.routing.max_cost_usd
+    zone = inputs.catalog.deployments[first].zone if binds_zone(inputs.demands) else None
+    candidate = TierCandidate(tier, expected, cost, zone, avoid)
+    too_dear = _too_dear(limit, cost)
+    return (
+        candidate if too_dear is None else replace(candidate, rejected=too_dear, obstacle="other")
+    )
 
 
-def _success(inputs: RoutingInput, tier: str) -> Estimate:
-    """The classifier's estimate, around the measured average of this task where there is one."""
-    tiers = inputs.config.order
-    measured = inputs.profile.success.get(tier, _measured(inputs, tier))
-    return inputs.scores.success(tiers.index(tier), len(tiers), measured)
+def _preferred(
+    inputs: RoutingInput, tier: str, fits: Sequence[str], price: _Price
+) -> tuple[str, ModelSuccess, tuple[str, ...]]:
+    """The deployment to ask first, what is expected of its model, and the deployments to ask last.
+
+    The first in the tier's order whose model meets the floor; without one, the best is. A tier's
+    order is by price or by habit, and must not send the request to a model that is known to fail.
+    """
+    deployments = inputs.catalog.deployments
+    by_price = inputs.catalog.tiers[tier].order == "cheapest"
+    prices = {name: price(name) for name in fits} if by_price else {}
+    first = _first(fits, prices)
+    expected, floor = expected_success(inputs, tier, deployments[first].model), inputs.floor[0]
+    models = {deployments[name].model for name in fits}
+    if expected.success.mean >= floor or len(models) == 1:
+        return first, expected, ()
+    by_model = {model: expected_success(inputs, tier, model) for model in models}
+    top = max(each.success.mean for each in by_model.values())
+    least = floor if top >= floor else top - inputs.settings.indifference
+    good = {model for model in models if by_model[model].success.mean >= least}
+    first = _first([name for name in fits if deployments[name].model in good], prices)
+    avoid = tuple(name for name in fits if deployments[name].model not in good)
+    return first, by_model[deployments[first].model], avoid
 
 
-def _measured(inputs: RoutingInput, tier: str) -> float | None:
-    """The catalog's quality of the tier's preferred model at this task."""
-    _, deployment = next(inputs.catalog.deployments_of(tier))
-    return inputs.catalog.models[deployment.model].quality.get(inputs.task)
+def _first(names: Sequence[str], prices: Mapping[str, Decimal | None]) -> str:
+    """The one that the tier's order prefers. prices: empty where the order is as listed."""
+    if not prices:
+        return names[0]
+    return min(names, key=lambda name: (prices[name] is None, prices[name] or Decimal(0)))
+
+
+def expected_success(inputs: RoutingInput, tier: str, model: str) -> ModelSuccess:
+    """What is known of the model at this task, moved by the prompt and then by outcomes."""
+    known = inputs.config.estimates.of(tier, model, inputs.task)
+    assumed = known.measured or inputs.scores.success(known.standing, known.tier_success)
+    tenant, posterior = inputs.request.tenant, inputs.config.posterior
+    success = posterior((tenant, inputs.task, served_by(model)), assumed)
+    if success is assumed:
+        # what was said of the tier before feedback named models
+        success = posterior((tenant, inputs.task, tier), assumed)
+    moved = None if success == assumed else assumed.mean
+    return ModelSuccess(model, success, known.origin, moved)
 
 
 def _exclusion(inputs: RoutingInput, tier: str) -> str | None:
@@ -167,28 +242,22 @@ def _exclusion(inputs: RoutingInput, tier: str) -> str | None:
     return None
 
 
-def _first_fit(inputs: RoutingInput, tier: str, price: _Price) -> _Fit | None:
-    """The deployment that the tier's order prefers among those that fit, with its price."""
-    deployments = inputs.catalog.deployments
-    fits: Iterator[_Fit] = (
-        (name, deployments[name], price(name))
-        for name in inputs.config.eligible.names(tier, inputs.demands)
-    )
-    if inputs.catalog.tiers[tier].order == "listed":
-        return next(fits, None)
-    return min(fits, key=lambda fit: (fit[2] is None, fit[2] or Decimal(0)), default=None)
+def _out_of_question(
+    inputs: RoutingInput, tier: str, why: str, obstacle: _Obstacle
+) -> TierCandidate:
+    """A tier that can't serve, with what its first deployment would be expected to do."""
+    _, deployment = next(inputs.catalog.deployments_of(tier))
+    expected = expected_success(inputs, tier, deployment.model)
+    return TierCandidate(tier, expected, rejected=why, obstacle=obstacle)
 
 
-def _unfit(inputs: RoutingInput, candidate: TierCandidate) -> TierCandidate:
+def _unfit(inputs: RoutingInput, tier: str) -> TierCandidate:
     """Each obstacle once, in the order of the deployments."""
     demands = inputs.demands
-    pairs = [
-        (d, inputs.catalog.models[d.model])
-        for _, d in inputs.catalog.deployments_of(candidate.tier)
-    ]
+    pairs = [(d, inputs.catalog.models[d.model]) for _, d in inputs.catalog.deployments_of(tier)]
     why = dict.fromkeys(ineligibility(d, model, demands) or "" for d, model in pairs)
     long = any(too_long(model, demands) for _, model in pairs)
-    return replace(candidate, rejected="; ".join(why), obstacle="too long" if long else "other")
+    return _out_of_question(inputs, tier, "; ".join(why), "too long" if long else "other")
 
 
 def _too_dear(limit_usd: Decimal | None, cost: Decimal | None) -> str | None:

@@ -6,7 +6,6 @@ separates good answers from bad ones that weakly. A task's shift is pulled towar
 as the tasks seen so far are alike (empirical Bayes).
 """
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -182,8 +181,3 @@ def _faded(counts: Sequence[float], keep: float, place: int, add: float) -> tupl
     return tuple(
         count * keep + (add if number == place else 0.0) for number, count in enumerate(counts)
     )
-
-
-def logit_standard_error(success: float, outcomes: float) -> float:
-    """The standard deviation of a success rate after that many outcomes, in logits."""
-    return 1 / math.sqrt(success * (1 - success) * outcomes + 1)

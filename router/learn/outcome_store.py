@@ -1,4 +1,4 @@
-"""Outcome store: what have outcomes taught about a tenant's task at a tier?
+"""Outcome store: what have outcomes taught about a tenant's task at a model?
 
 An answer counts once: what the first check says of it, until a person speaks. A check's word counts
 as far as the check is reliable (`policy.learning.witnesses`), taken together with what was promised
@@ -8,7 +8,8 @@ refusals add up.
 Bounded: an estimate never moves further than `max_shift`, old outcomes fade, and of too many
 tenants or tasks the one that was silent longest goes. Reversible: `forget`, or switch learning off.
 Visible: `OutcomeStore.entries`, and a reason in every route that it changed. Off until a tenant has
-`min_outcomes` at a tier.
+`min_outcomes` of a model. Feedback that names no model counts for its tier, and is used for models
+that have none of their own.
 """
 
 from collections import OrderedDict
@@ -21,9 +22,14 @@ from router.learn.calibration import (
     CalibrationFit,
     OutcomeEvidence,
     fit_calibration,
-    logit_standard_error,
 )
-from router.learn.estimate import Estimate, OutcomeKey, PosteriorSuccess, logit, sigmoid
+from router.learn.estimate import (
+    Estimate,
+    OutcomeKey,
+    PosteriorSuccess,
+    estimate_around,
+    served_by,
+)
 from runtime.config.sections.feedback_reliability import HUMAN_SOURCES
 from runtime.config.sections.policy import LearningSettings
 
@@ -35,12 +41,6 @@ _REFIT_SHARE: Final = 0.01
 
 _NOTHING: Final = 1e-9
 """Weight that only rounding leaves."""
-
-_LEAST_WIDTH: Final = 0.15
-"""Logits to either side of an estimate, however many outcomes it rests on."""
-
-_NINE_IN_TEN: Final = 1.645
-"""Standard deviations to either side that hold nine cases of ten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +61,22 @@ class WeighedOutcome:
 class RecordedFeedback:
     """An outcome as it was recorded, so that it can be taken back."""
 
+    server: str
+    """Who answered, as in `OutcomeKey`."""
     task: str
     outcome: WeighedOutcome
     age: float = 0.0
-    """Age of the tier's evidence after it was recorded."""
+    """Age of the server's evidence after it was recorded."""
 
     task_age: float = 0.0
     """Age of the task's evidence after it was recorded."""
 
 
 class TrackRecord:
-    """The outcomes of one tenant at one tier."""
+    """The outcomes of one tenant with one model or tier."""
 
-    def __init__(self) -> None:
+    def __init__(self, server: str) -> None:
+        self._server = server
         self.everything = OutcomeEvidence()
         self.tasks: OrderedDict[str, OutcomeEvidence] = OrderedDict()
         self._fit: CalibrationFit | None = None
@@ -90,7 +93,9 @@ class TrackRecord:
         if len(self.tasks) > MAX_TASKS:
             self.tasks.popitem(last=False)
         self._unfitted += 1
-        return RecordedFeedback(task, outcome, self.everything.age, self.tasks[task].age)
+        return RecordedFeedback(
+            self._server, task, outcome, self.everything.age, self.tasks[task].age
+        )
 
     def withdraw(self, recorded: RecordedFeedback) -> None:
         """Takes an outcome back, as far as it hasn't faded; a task without any others goes."""
@@ -124,15 +129,18 @@ class OutcomeStore:
         before = self._recorded.get(answer)
         if feedback.expected is None or (before and feedback.source not in HUMAN_SOURCES):
             return
-        key = (feedback.tenant, feedback.task, feedback.tier)
+        server = feedback.tier if feedback.model is None else served_by(feedback.model)
+        if before is not None and feedback.model is None:
+            server = before.server
+        key = (feedback.tenant, feedback.task, server)
         outcome = self._weighed(key, feedback, feedback.expected, rules)
-        track = self._tracks.get((feedback.tenant, feedback.tier))
+        track = None if before is None else self._tracks.get((feedback.tenant, before.server))
         if before is not None and track is not None:
             track.withdraw(before)
         self._recorded[answer] = (
             self.record_outcome(key, outcome, rules)
             if outcome.weight
-            else RecordedFeedback(feedback.task, outcome)
+            else RecordedFeedback(server, feedback.task, outcome)
         )
         self._recorded.move_to_end(answer)
         if len(self._recorded) > MAX_RECORDED_ANSWERS:
@@ -151,35 +159,37 @@ class OutcomeStore:
         self, key: OutcomeKey, outcome: WeighedOutcome, rules: LearningSettings
     ) -> RecordedFeedback:
         """Takes one outcome."""
-        tenant, task, tier = key
-        track = self._tracks.setdefault((tenant, tier), TrackRecord())
+        tenant, task, server = key
+        track = self._tracks.setdefault((tenant, server), TrackRecord(server))
         recorded = track.add(task, outcome, rules.memory)
-        self._tracks.move_to_end((tenant, tier))
+        self._tracks.move_to_end((tenant, server))
         if len(self._tracks) > MAX_TRACKS:
             self._drop({next(iter(self._tracks))})
         return recorded
 
     def posterior(self, key: OutcomeKey, prior: Estimate, rules: LearningSettings) -> Estimate:
         """`prior` after what is known; `prior` itself while learning is off or knows too little."""
-        tenant, task, tier = key
-        track = self._tracks.get((tenant, tier))
+        tenant, task, server = key
+        track = self._tracks.get((tenant, server))
         if not rules.enabled or track is None or track.everything.total < rules.min_outcomes:
             return prior
         own = track.tasks.get(task)
         fitted = track.fit().predict(prior.mean, own)
         mean = max(prior.mean - rules.max_shift, min(prior.mean + rules.max_shift, fitted))
-        return _around(mean, rules.min_outcomes + (own.total if own else 0))
+        return estimate_around(mean, rules.min_outcomes + (own.total if own else 0))
 
     def posterior_with(self, rules: LearningSettings) -> PosteriorSuccess:
         """`posterior` under fixed rules, as a RoutingConfig takes it."""
         return lambda key, prior: self.posterior(key, prior, rules)
 
-    def forget(self, tenant: str | None = None, tier: str | None = None) -> int:
+    def forget(self, tenant: str | None = None, server: str | None = None) -> int:
         """Drops what was learned: everything, or a tenant's, or a tier's whose model was swapped.
 
-        Returns how many track records are gone.
+        server: a tier, or a model by `served_by`. Returns how many track records are gone.
         """
-        keys = {key for key in self._tracks if tenant in {None, key[0]} and tier in {None, key[1]}}
+        keys = {
+            key for key in self._tracks if tenant in {None, key[0]} and server in {None, key[1]}
+        }
         self._drop(keys)
         return len(keys)
 
@@ -187,16 +197,16 @@ class OutcomeStore:
         for key in keys:
             del self._tracks[key]
         # a later word on these answers must not be taken from the track record that comes after
-        for answer in [answer for answer in self._recorded if (answer[0], answer[2]) in keys]:
+        gone = [
+            answer
+            for answer, recorded in self._recorded.items()
+            if (answer[0], recorded.server) in keys
+        ]
+        for answer in gone:
             del self._recorded[answer]
 
     def entries(self) -> Iterator[tuple[OutcomeKey, OutcomeEvidence]]:
         """Everything that is known, by key."""
-        for (tenant, tier), track in sorted(self._tracks.items(), key=lambda item: item[0]):
+        for (tenant, server), track in sorted(self._tracks.items(), key=lambda item: item[0]):
             for task, evidence in sorted(track.tasks.items(), key=lambda item: item[0]):
-                yield (tenant, task, tier), evidence
-
-
-def _around(mean: float, outcomes: float) -> Estimate:
-    width = max(_LEAST_WIDTH, _NINE_IN_TEN * logit_standard_error(mean, outcomes))
-    return Estimate(mean, sigmoid(logit(mean) - width), sigmoid(logit(mean) + width))
+                yield (tenant, task, server), evidence

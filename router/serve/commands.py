@@ -232,12 +232,13 @@ def _section(profiles: Mapping[str, TaskProfile]) -> dict[str, Any]:
 
 
 def _candidates(route: Route) -> Table:
-    table = Table("tier", "success", "cost, USD", "against it")
+    table = Table("tier", "success", "because", "cost, USD", "against it")
     for candidate in route.candidates:
         cost = candidate.cost_micro_usd
         table.add_row(
             cell(candidate.tier),
             "?" if candidate.success is None else f"{candidate.success:.0%}",
+            cell(candidate.origin or ""),
             "unpriced" if cost is None else f"{cost / 1_000_000:.6f}",
             cell(candidate.rejected or ""),
         )

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Annotated, Final, Literal, Self, TypeAlias
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from observability.pricing.prices import PriceOverride
 from runtime.config.references import UndefinedName, undefined_names
@@ -20,6 +20,7 @@ from runtime.config.sections.identity import IdentitySettings
 from runtime.config.sections.policy import PolicySettings
 from runtime.config.sections.section import EnvName, Section
 from runtime.config.tier_order import TierOrderMistake, tier_order_mistakes
+from runtime.known.tables import QualityClass
 
 Capability: TypeAlias = Literal[
     "tools", "images", "json_schema", "logprobs", "reasoning", "embeddings"
@@ -48,6 +49,27 @@ class PromptAdaptation(Section):
     """A text around `{system}`, for a family that wants the prompt in a frame."""
 
 
+class MeasuredQuality(Section):
+    """What an evaluation found of a model at a task."""
+
+    success: Share
+    """Share of good answers; `switchgear evaluate promote` writes the interval's lower end."""
+    cases: Annotated[int, Field(ge=1)] | None = None
+    """Answers that it rests on."""
+    evaluation: str | None = None
+    """The name of the evaluation."""
+
+
+def _share_alone(value: object) -> object:
+    """A number in place of the section."""
+    return {"success": value} if isinstance(value, int | float) else value
+
+
+_Quality: TypeAlias = Annotated[
+    MeasuredQuality, BeforeValidator(_share_alone, json_schema_input_type=Share | MeasuredQuality)
+]
+
+
 class Model(Section):
     """A model wherever it runs."""
 
@@ -60,8 +82,11 @@ class Model(Section):
     """A model with `embeddings` serves nothing else."""
     dimensions: Annotated[int, Field(ge=1, le=65_536)] | None = None
     """Of an embeddings model's vectors; None: taken for large ones, so that requests are small."""
-    quality: dict[str, Share] = Field(default_factory=dict)
-    """Measured share of good answers by task."""
+    quality_class: QualityClass | None = None
+    """Its public standing, which it is worth at most until it is measured; None: nobody knows, and
+    its tier's place among the tiers stands for it."""
+    quality: dict[str, _Quality] = Field(default_factory=dict)
+    """What was measured of its answers, by task; a number is the share of good ones."""
     prompt: PromptAdaptation = PromptAdaptation()
 
 

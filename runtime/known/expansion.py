@@ -4,10 +4,11 @@ Works on plain data, before anything is checked, and adds only what is missing: 
 says stays, mistakes included, so that they are reported in the words of the file.
 """
 
+import re
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
-from runtime.known.tables import KnownModel, KnownTables, ProviderPreset
+from runtime.known.tables import KnownModel, KnownTables, ProviderPreset, QualityClass
 
 Document: TypeAlias = dict[str, Any]
 
@@ -47,7 +48,10 @@ def _model(name: str, entry: object, known: KnownTables) -> object:
     if name in known.models:
         return _facts(known.models[name]) | dict(entry or {})
     unknown = known.unknown
-    assumed = {"context_window": unknown.context_window, "max_output": unknown.max_output}
+    assumed: Document = {"context_window": unknown.context_window, "max_output": unknown.max_output}
+    by_size = class_by_size(name)
+    if by_size is not None:
+        assumed["quality_class"] = by_size
     return {"family": name} | assumed | dict(entry or {})
 
 
@@ -57,7 +61,34 @@ def _facts(model: KnownModel) -> Document:
         "context_window": model.context_window,
         "max_output": model.max_output,
         "capabilities": list(model.capabilities),
+        "quality_class": model.quality_class,
     }
+
+
+_SIZE: Final = re.compile(
+    r"(?<![\w.])(?:(\d{1,3})x)?(\d{1,4}(?:\.\d{1,3})?)([mb])(?![a-z0-9])", re.IGNORECASE
+)
+"""Parameters in a model's name: `135m`, `0.5B`, `8x7b`."""
+_BILLIONS: Final[tuple[tuple[float, QualityClass], ...]] = (
+    (1, "tiny"),
+    (7, "small"),
+    (70, "economy"),
+)
+"""Below so many billions of parameters."""
+
+
+def class_by_size(name: str) -> QualityClass | None:
+    """The class of a model by the parameters in its name; None where it names none.
+
+    Of several numbers the largest counts: `30b-a3b` has 30 billion, 3 of which are active.
+    """
+    sizes = [
+        float(number) * int(experts or 1) / (1000 if unit in "mM" else 1)
+        for experts, number, unit in _SIZE.findall(name[:200])
+    ]
+    if not sizes:
+        return None
+    return next((public for below, public in _BILLIONS if max(sizes) < below), "standard")
 
 
 def _deployment(entry: object, known: KnownTables) -> object:

@@ -10,7 +10,9 @@ from typing import Any, Final, Literal, TypeAlias
 import yaml
 from pydantic import BaseModel, ConfigDict
 
-QualityClass: TypeAlias = Literal["economy", "standard", "premium"]
+QualityClass: TypeAlias = Literal["tiny", "small", "economy", "standard", "premium"]
+"""Public standing of a model. By parameters, where nothing else is known: tiny under 1 billion,
+small under 7, economy under 70."""
 _FILES: Final = ("models.yaml", "providers.yaml")
 
 

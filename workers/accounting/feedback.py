@@ -41,8 +41,8 @@ def _grounded(
     return AnswerRating(not support.ungrounded, "lookup")
 
 
-def feedback_record(item: WorkItem, rating: AnswerRating) -> Outgoing | None:
-    """The record for the router to learn from.
+def feedback_record(item: WorkItem, rating: AnswerRating, model: str | None) -> Outgoing | None:
+    """The record for the router to learn from. model: whose answer it was; None: several had a try.
 
     None when the request's task isn't known, and for a look-up's finding while nobody learns: there
     is one for nearly every answer with a context.
@@ -56,6 +56,7 @@ def feedback_record(item: WorkItem, rating: AnswerRating) -> Outgoing | None:
         tenant=item.request.tenant,
         task=task,
         tier=item.route.tier,
+        model=model,
         good=float(rating.good),
         source=rating.source,
         expected=next(expected, None),

@@ -213,6 +213,9 @@ class FallbackLoop:
         if self._catalog.tiers[tier].order == "cheapest":
             # an unpriced deployment may cost anything: it goes last
             names.sort(key=lambda name: (self._costs[name] is None, self._costs[name] or 0))
+        avoid = self._item.route.avoid
+        if avoid:
+            names.sort(key=lambda name: name in avoid)
         return (self._target(name) for name in names)
 
     def _target(self, name: str) -> Target:

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -10,7 +10,7 @@ from typing import Final
 from cache.results.lookup_result import Refresh, ShadowCheck
 from observability.grounding.groundedness import ContextSupport
 from observability.tracing.request_trace import RequestTrace
-from producers.contract import Done
+from producers.contract import Attempt, Done
 from workers.accounting.feedback import AnswerRating, feedback_record, rate_answer
 from workers.accounting.reply_and_usage import BackgroundCall, background_call_event
 from workers.calling.answer_source import Obtained
@@ -51,15 +51,26 @@ class AfterReply:
             await self._account_for(judged.call)
         rating = rate_answer(judged.verdict, support, passed=passed)
         if rating is not None:
-            await self._teach(rating)
+            await self._teach(rating, done.route.model)
 
-    async def teach_inadequate(self) -> None:
-        """No answer of this tier has passed the request's validators."""
+    async def teach_inadequate(self, made: Sequence[Attempt]) -> None:
+        """No answer of this tier has passed the request's validators. made: all its calls here."""
         with logged_failures(self.item):
-            await self._teach(AnswerRating(good=False, source="validator"))
+            rating = AnswerRating(good=False, source="validator")
+            await self._teach(rating, self._inadequate_model(made))
 
-    async def _teach(self, rating: AnswerRating) -> None:
-        record = feedback_record(self.item, rating)
+    def _inadequate_model(self, made: Sequence[Attempt]) -> str | None:
+        """Whose answers in this tier failed the checks; None when they are several models'."""
+        of_tier = self.snapshot.catalog.tiers[self.item.route.tier].deployments
+        models = {
+            self.snapshot.deployment(attempt.deployment).model
+            for attempt in made
+            if attempt.outcome == "inadequate" and attempt.deployment in of_tier
+        }
+        return models.pop() if len(models) == 1 else None
+
+    async def _teach(self, rating: AnswerRating, model: str | None) -> None:
+        record = feedback_record(self.item, rating, model)
         if record is not None:
             await self.pool.publisher.publish(record)
 

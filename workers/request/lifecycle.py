@@ -254,7 +254,9 @@ class RequestLifecycle:
 
     async def _end(self, claim: Claimed | Unguarded, obtained: Obtained) -> None:
         for item in obtained.inadequate:
-            await AfterReply(self.pool, item, self.trace, self.snapshot).teach_inadequate()
+            await AfterReply(self.pool, item, self.trace, self.snapshot).teach_inadequate(
+                obtained.made
+            )
         match obtained.result:
             case Answered() as answer:
                 await self._answer(claim, obtained, answer)

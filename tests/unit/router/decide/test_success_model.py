@@ -86,7 +86,7 @@ def test_a_plea_inside_a_text_to_work_on_is_no_reason_to_ignore_the_text() -> No
 def test_odd_texts_get_a_judgement(prompt: str) -> None:
     found = judge(prompt)
     assert 0 < found.need < 1
-    assert all(0 < found.success(rank, 3).mean < 1 for rank in range(3))
+    assert all(0 < found.success(standing).mean < 1 for standing in (-3, 0, 0.5, 1))
 
 
 def test_a_hundred_alphabets_get_a_judgement() -> None:
@@ -121,9 +121,9 @@ def test_repetition_does_not_explode(piece: str) -> None:
 def test_success_rises_with_the_tier_and_falls_with_hardness() -> None:
     easy, hard = judge(SENTENCE), judge(SENTENCE * 30)
     for found in (easy, hard):
-        means = [found.success(rank, 4).mean for rank in range(4)]
+        means = [found.success(standing).mean for standing in (-3, -0.75, 0, 0.5, 1)]
         assert means == sorted(means)
-    assert hard.success(0, 3).mean < easy.success(0, 3).mean
+    assert hard.success(0).mean < easy.success(0).mean
 
 
 def test_the_model_has_a_weight_for_every_signal() -> None:

@@ -98,7 +98,7 @@ def test_what_was_learned_can_be_seen_and_forgotten() -> None:
         ("acme", "a", "premium"),
         ("bank", "a", "economy"),
     ]
-    assert outcomes.forget(tenant="acme", tier="premium") == 1
+    assert outcomes.forget(tenant="acme", server="premium") == 1
     assert outcomes.forget(tenant="acme") == 1
     assert [key for key, _ in outcomes.entries()] == [("bank", "a", "economy")]
 
