@@ -56,6 +56,7 @@ from cache.semantic.vector_index import VectorIndex
 from cache.shadow_checks import AnswerComparison, AnswerSimilarity, ShadowChecks
 from cache.storage.batched_reads import BatchedReads, Unavailable
 from cache.storage.entry import CacheEntry
+from cache.storage.flight_entry import join_and_read
 from cache.storage.hit_accounting import HitAccounting
 from cache.storage.single_flight import (
     FIRST_WAIT_S,
@@ -249,7 +250,7 @@ class CacheLookup:
         )
 
     async def _read(self, terms: LookupTerms) -> StoreRead | Unavailable:
-        return await self._store.read(terms.question.tenant, terms.question.entry, terms.group)
+        return await self._store.read(*terms.place)
 
     async def _direct_hit(
         self, terms: LookupTerms, read: StoreRead, caller: _Caller
@@ -359,13 +360,11 @@ class CacheLookup:
     async def _join(self, terms: LookupTerms, caller: _Caller) -> Hit | Leader | NoLease:
         """Leads, or follows whoever leads until there is an answer, at most `wait_s`."""
         key, clock = self._flight_key(terms), asyncio.get_running_loop().time
-        role, pause_s = await self._flights.join(key), FIRST_WAIT_S
+        role, read = await join_and_read(self._flights, self._store, key, terms.place)
+        pause_s = FIRST_WAIT_S
         caller.span.attributes = {CACHE_ROLE: type(role).__name__}
         deadline = clock() + terms.policy.wait_s
         while True:
-            # also by a new leader: the last one may have stored its answer between our first
-            # read and its release of the lease
-            read = await self._read(terms)
             if isinstance(read, StoreRead):
                 hit = await self._direct_hit(terms, read, caller)
                 if isinstance(hit, Hit):
@@ -379,6 +378,7 @@ class CacheLookup:
                 return NoLease("waited too long for another worker")
             role = await self._flights.wait(key, pause_s)
             pause_s = min(2 * pause_s, LONGEST_FOLLOWER_WAIT_S)
+            read = await self._read(terms)
 
     def _flight_key(self, terms: LookupTerms) -> str:
         return self._store.key(terms.question.tenant, "f", terms.question.entry)

@@ -51,6 +51,11 @@ class LookupTerms:
     tier: str | None = None
     """The tier that is to answer; None: whichever does."""
 
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """Where an answer to the question is stored: tenant, entry and group."""
+        return (self.question.tenant, self.question.entry, self.group)
+
 
 TermsResult: TypeAlias = LookupTerms | NotCacheable
 

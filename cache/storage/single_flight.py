@@ -6,6 +6,7 @@ leads. A leader whose answer can't serve others says so, and the followers ask f
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -55,19 +56,22 @@ class SingleFlight:
         self._leases = ExclusiveLeases(trips, life_s=lease_s, longest_s=MAX_LEASE_S)
         self._joining: set[str] = set()
 
-    async def join(self, key: str) -> Role:
-        """Leads when nobody else does. Within the budget; never raises."""
+    async def join(self, key: str, behind: Callable[[], object] | None = None) -> Role:
+        """Leads when nobody else does. Within the budget; never raises.
+
+        behind: as `ExclusiveLeases.take` calls it, unless Redis needn't be asked.
+        """
         if self._leases.held(key) or key in self._joining:
             return Follower()  # of this very process: no need to ask Redis
         self._joining.add(key)
         try:
-            return await self._ask(key)
+            return await self._ask(key, behind)
         finally:
             self._joining.discard(key)
 
-    async def _ask(self, key: str) -> Role:
+    async def _ask(self, key: str, behind: Callable[[], object] | None) -> Role:
         try:
-            attempt = await within_time_limit(self._budget_s, self._leases.take(key))
+            attempt = await within_time_limit(self._budget_s, self._leases.take(key, behind))
         except TimeoutError as error:
             attempt = RedisAway(type(error).__name__)
         match attempt:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from cache.storage.batched_reads import BatchedReads, Unavailable
+from cache.storage.batched_reads import BatchedReads, Unavailable, Values
 from cache.storage.entry import CacheEntry, decode_entry, encode_entry
 from runtime.redis.errors import REDIS_UNAVAILABLE
 from runtime.redis.lua_files import lua
@@ -104,12 +104,31 @@ class EntryStore:
 
     async def read(self, tenant: str, entry: str, group: str) -> StoreRead | Unavailable:
         """The entry, and the version that a later `write` must still find; the group's bounds."""
-        values = await self._reads.get(
-            self.key(tenant, "age"), self.key(tenant, "e", entry), self.key(tenant, "bounds", group)
-        )
+        values = await self._reads.get(*self._read_keys(tenant, entry, group))
         if isinstance(values, Unavailable):
             return values
         return decode_read(values[0], values[1], values[2])
+
+    def send_read(self, tenant: str, entry: str, group: str) -> "asyncio.Future[Values]":
+        """As `read`, behind what was sent on the lane before: `answered` has what it showed."""
+        keys = self._read_keys(tenant, entry, group)
+        return self._trips.send(lambda pipe: pipe.mget(keys))
+
+    async def answered(self, reading: "asyncio.Future[Values]") -> StoreRead | Unavailable:
+        """What a read that was sent has shown."""
+        try:
+            async with asyncio.timeout(WRITE_BUDGET_S):
+                values = await reading
+        except REDIS_UNAVAILABLE as error:
+            return Unavailable(f"Redis: {type(error).__name__}")
+        return decode_read(values[0], values[1], values[2])
+
+    def _read_keys(self, tenant: str, entry: str, group: str) -> tuple[str, str, str]:
+        return (
+            self.key(tenant, "age"),
+            self.key(tenant, "e", entry),
+            self.key(tenant, "bounds", group),
+        )
 
     async def write(  # noqa: PLR0913 - one record, spelled out
         self,

@@ -7,7 +7,7 @@ from typing import Final
 
 from producers.contract import Attempt, CacheOutcome, MicroUsd
 
-_MICRO_USD_OF_A_CENT: Final = Decimal(10_000)
+_MICRO_USD_OF_A_CENT: Final = 10_000
 _ANSWERED: Final = "ok"
 _FAILURES: Final[Mapping[str, str]] = {
     "BadCredentials": "refused credentials",
@@ -86,14 +86,14 @@ def _compared(cost: MicroUsd | None, baseline: MicroUsd | None) -> str:
         return "at an unknown price"
     if not baseline:
         return f"at {_ct(cost)}"
-    change = 1 - cost / baseline
+    change = 1 - float(cost) / float(baseline)
     direction = "less" if change >= 0 else "more"
     return f"at {_ct(cost)} instead of {_ct(baseline)}: {abs(change):.0%} {direction}"
 
 
 def _ct(micro_usd: Decimal) -> str:
     """Cents, to three digits that matter."""
-    cents = micro_usd / _MICRO_USD_OF_A_CENT
+    cents = float(micro_usd) / _MICRO_USD_OF_A_CENT
     return f"{cents:.3g} ct" if abs(cents) < 1000 else f"{cents:,.0f} ct"  # noqa: PLR2004 - ten dollars
 
 

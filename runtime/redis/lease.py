@@ -133,16 +133,22 @@ class ExclusiveLeases:
         """Whether this process has taken the lease of `key` and renews it."""
         return self._renewal.get(key) is not None
 
-    async def take(self, key: str) -> LeaseAttempt:
+    async def take(self, key: str, behind: Callable[[], object] | None = None) -> LeaseAttempt:
         """The lease of `key` if nobody has it, renewed from then on until it is released.
+
+        behind: called as soon as the attempt is on its way, so that what it sends on the same lane
+        is answered next, and finds what was there when the lease was taken.
 
         A caller that is cancelled meanwhile may leave a lease behind, which lapses.
         """
         token = owner_token()
         try:
-            holder: bytes | None = await self._lane.send(
+            asked = self._lane.send(
                 lambda pipe: pipe.set(key, token, nx=True, px=self._life_ms, get=True)
             )
+            if behind is not None:
+                behind()
+            holder: bytes | None = await asked
         except REDIS_UNAVAILABLE as error:
             return RedisAway(type(error).__name__)
         if holder is not None:

@@ -77,13 +77,17 @@ class LlmJudge:
     caller: ProviderCaller
     budgets: BudgetLedger
 
+    def samples(self, snapshot: ConfigSnapshot, item: WorkItem) -> bool:
+        """Whether this request's answer is one of those to be judged."""
+        share = _tenant(snapshot, item).judge_share
+        return share > 0 and is_judged(item.request.id, share)
+
     async def judge(
         self, snapshot: ConfigSnapshot, item: WorkItem, trace: RequestTrace, done: Done
     ) -> JudgeResult:
-        """Says nothing when the answer has no context, wasn't sampled, or can't be judged."""
+        """Says nothing when the answer has no context, or can't be judged."""
         model, answer = done.route.model, answer_text(done.body)
-        share = _tenant(snapshot, item).judge_share
-        if model is None or answer is None or not is_judged(item.request.id, share):
+        if model is None or answer is None:
             return JudgeResult()
         context = context_of(item.request.body.messages)
         if context is None:

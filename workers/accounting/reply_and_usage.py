@@ -214,11 +214,13 @@ def _route_taken(item: WorkItem, account: RequestAccount) -> RouteTaken:
 
 def _sum(usages: Iterable[Usage | None]) -> Usage:
     total, unlisted, served = Counter[str](), Counter[str](), dict[str, None]()
-    for usage in usages:
-        if usage is not None:
-            total.update(usage.model_dump(exclude={"unlisted", "served"}))
-            unlisted.update(usage.unlisted)
-            served |= dict.fromkeys(usage.served)
+    billed_usages = [usage for usage in usages if usage is not None]
+    if len(billed_usages) == 1:
+        return billed_usages[0]
+    for usage in billed_usages:
+        total.update(usage.model_dump(exclude={"unlisted", "served"}))
+        unlisted.update(usage.unlisted)
+        served |= dict.fromkeys(usage.served)
     return Usage.model_validate({**total, "unlisted": dict(unlisted), "served": tuple(served)})
 
 

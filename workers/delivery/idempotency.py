@@ -126,7 +126,9 @@ class IdempotencyRecords:
     async def claim(self, identity: Identity) -> Claim:
         """Waits while another worker holds it, until that one records, releases or dies."""
         token = owner_token()
-        former, claim = await asyncio.gather(self._former(identity), self._try(identity, token))
+        earlier = self._ask_former(identity)  # leaves with the claim
+        claim = await self._try(identity, token)
+        former = None if earlier is None else await self._read_former(earlier)
         if former is not None:
             await self.release(claim)
             return Recorded(former)
@@ -200,10 +202,19 @@ class IdempotencyRecords:
 
     async def _former(self, identity: Identity) -> FinalRecords | None:
         """What a worker of an earlier version recorded: without a fingerprint, so it counts."""
+        earlier = self._ask_former(identity)
+        return None if earlier is None else await self._read_former(earlier)
+
+    def _ask_former(self, identity: Identity) -> "asyncio.Future[Any] | None":
         former = identity.former
-        if former is None:
+        if former is None or self._breaker.refuses(time.monotonic()):
             return None
-        record = await self._guarded(lambda: self._trips.send(lambda pipe: pipe.get(former)))
+        asked = self._trips.send(lambda pipe: pipe.get(former))
+        asked.add_done_callback(_seen)
+        return asked
+
+    async def _read_former(self, asked: "asyncio.Future[Any]") -> FinalRecords | None:
+        record = await self._guarded(lambda: asked)
         return _unpack(record) if isinstance(record, bytes) and record.startswith(_DONE) else None
 
     @property
@@ -245,6 +256,12 @@ class IdempotencyRecords:
         finally:
             self._breaker.report(permit, signal, time.monotonic())
         return result
+
+
+def _seen(asked: "asyncio.Future[Any]") -> None:
+    """Whoever asked may have gone: its error is nobody's then, and no line in the log."""
+    if not asked.cancelled():
+        asked.exception()
 
 
 def _ending(parts: Sequence[bytes]) -> FinalRecords:

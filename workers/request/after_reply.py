@@ -12,6 +12,7 @@ from observability.grounding.groundedness import ContextSupport
 from observability.tracing.request_trace import RequestTrace
 from producers.contract import Attempt, Done
 from workers.accounting.feedback import AnswerRating, feedback_record, rate_answer
+from workers.accounting.llm_judge import JudgeResult
 from workers.accounting.reply_and_usage import BackgroundCall, background_call_event
 from workers.calling.answer_source import Obtained
 from workers.calling.config_snapshot import ConfigSnapshot
@@ -46,9 +47,12 @@ class AfterReply:
 
         support: by look-up; passed: its validators, if it has any.
         """
-        judged = await self.pool.judge.judge(self.snapshot, self.item, self.trace, done)
-        if judged.call is not None:
-            await self._account_for(judged.call)
+        judged = JudgeResult()
+        if self.pool.judge.samples(self.snapshot, self.item):
+            with self.pool.tracer.follow_up_trace(self.trace, "second opinion") as trace:
+                judged = await self.pool.judge.judge(self.snapshot, self.item, trace, done)
+                if judged.call is not None:
+                    await self._account_for(judged.call, trace)
         rating = rate_answer(judged.verdict, support, passed=passed)
         if rating is not None:
             await self._teach(rating, done.route.model)
@@ -87,7 +91,7 @@ class AfterReply:
             entry=self.snapshot.deployment(call.deployment),
             attempts=obtained.made,
         )
-        await self._account_for(background)
+        await self._account_for(background, self.trace)
 
     async def finish_follow_up(self, task: Refresh | ShadowCheck, done: Done) -> None:
         """What the cache makes of the answer to the call that it asked for."""
@@ -95,8 +99,8 @@ class AfterReply:
         if right is not None:
             self.pool.reporter.checked(right=right)
 
-    async def _account_for(self, call: BackgroundCall) -> None:
+    async def _account_for(self, call: BackgroundCall, trace: RequestTrace) -> None:
         now_ms = int(time.time() * 1000)
-        event = background_call_event(self.item, call, self.trace.trace_id, now_ms)
-        self.pool.reporter.report_usage(event, exported=self.trace.decide_export())
-        await ReplyChannel(self.pool.publisher, self.item, self.trace).publish_usage(event)
+        event = background_call_event(self.item, call, trace.trace_id, now_ms)
+        self.pool.reporter.report_usage(event, exported=trace.decide_export())
+        await ReplyChannel(self.pool.publisher, self.item, trace).publish_usage(event)

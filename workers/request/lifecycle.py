@@ -292,11 +292,8 @@ class RequestLifecycle:
         if self.awaited is not None:
             miss, self.awaited = self.awaited, None
             await self.pool.lookup.store_answer(miss, done)
-        with (
-            logged_failures(item),
-            self.pool.tracer.follow_up_trace(self.trace, "second opinion") as trace,
-        ):
-            after = AfterReply(self.pool, item, trace, self.snapshot)
+        with logged_failures(item):
+            after = AfterReply(self.pool, item, self.trace, self.snapshot)
             await after.judge(done, support, passed=bool(item.validators))
 
     async def _hand_over(self, claim: Claim, obtained: Obtained, step: Reroute | Delay) -> None:
