@@ -103,6 +103,11 @@ chaos: $(READY)  ## faults under load, and what was lost (CHAOS="--requests 1000
 resilience: $(READY) ## rate limits and outages: what the breakers and fallbacks save
 	$(BIN)/python -m bench.resilience
 
+HELM ?=
+helm: $(READY)   ## the chart by Helm, schemas and policy (HELM=--api-server: by a kube-apiserver too); Go builds them once
+	$(BIN)/python -m dev.kubernetes $(HELM)
+	$(BIN)/python -m pytest tests/kubernetes -q
+
 batches: $(READY) $(EMBEDDER) ## 20,000 requests that may wait, while providers fail and the batch pool dies
 	$(BIN)/python -m bench.batches
 
@@ -129,4 +134,4 @@ clean:           ## remove what setup, tests and demo made
 	rm -rf .venv var mutants build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup embedder peers model demo up test unit coverage mutants fuzz fmt docs check bench train chaos resilience batches lock sbom audit digests clean
+.PHONY: help setup embedder peers model demo up test unit coverage mutants fuzz fmt docs check bench train chaos resilience helm batches lock sbom audit digests clean

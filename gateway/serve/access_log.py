@@ -33,6 +33,13 @@ class AccessLog:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        self._metrics.add("switchgear_gateway_in_flight")
+        try:
+            await self._serve(scope, receive, send)
+        finally:
+            self._metrics.add("switchgear_gateway_in_flight", by=-1)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         begun, status = time.monotonic(), 0
         info = scope["switchgear"] = RequestInfo(uuid.uuid4().hex)
 

@@ -58,6 +58,7 @@ OPERATIONS_DASHBOARD: Final = Dashboard(
         ),
         Panel("Oldest record", "max by (topic) (switchgear_queue_age_seconds)", "{{topic}}", "s"),
         Panel("In flight", "sum by (tier) (switchgear_in_flight)", "{{tier}}"),
+        Panel("In flight at the gateways", "sum(switchgear_gateway_in_flight)", "in flight"),
         Panel(
             "Calls allowed at once",
             "sum by (deployment) (switchgear_concurrency_limit)",

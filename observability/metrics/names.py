@@ -39,6 +39,7 @@ GaugeName: TypeAlias = Literal[
     "switchgear_consumer_lag",
     "switchgear_queue_age_seconds",
     "switchgear_in_flight",
+    "switchgear_gateway_in_flight",
     "switchgear_concurrency_limit",
     "switchgear_breaker_state",
     "switchgear_budget_used_ratio",
@@ -175,6 +176,9 @@ GAUGES: Final[dict[GaugeName, Spec]] = {
         ("topic",),
     ),
     "switchgear_in_flight": Spec("Requests in work in this process.", ("tier",)),
+    "switchgear_gateway_in_flight": Spec(
+        "HTTP requests of this gateway process that are not yet answered in full."
+    ),
     "switchgear_concurrency_limit": Spec(
         "Calls that this process allows itself at once.", ("deployment",)
     ),

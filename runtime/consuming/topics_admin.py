@@ -16,6 +16,7 @@ from runtime.consuming.retry_topics import DELAYS_MS
 
 _DAY_MS: Final = 86_400_000
 _FOR_EVER_MS: Final = -1
+_REPLICAS_THAT_MAY_MISS_ONE: Final = 3
 _ALREADY_THERE: Final = 36
 """Kafka's error code TOPIC_ALREADY_EXISTS."""
 
@@ -92,7 +93,7 @@ async def create_missing_topics(
                 topic.name,
                 topic.partitions or partitions,
                 replication,
-                topic_configs=_configs(topic),
+                topic_configs=topic_configs(topic, replication),
             )
             for topic in required_topics(catalog)
         ]
@@ -102,8 +103,12 @@ async def create_missing_topics(
     return list(_created(response.topic_errors))
 
 
-def _configs(topic: Topic) -> dict[str, str]:
+def topic_configs(topic: Topic, replication: int) -> dict[str, str]:
+    """What Kafka is to be told of the topic."""
     configs = {"retention.ms": str(topic.retention_ms)}
+    if replication >= _REPLICAS_THAT_MAY_MISS_ONE:
+        # else a record is acknowledged that lies on one broker alone, as soon as two are behind
+        configs["min.insync.replicas"] = str(replication - 1)
     if topic.compacted:
         configs["cleanup.policy"] = "compact"
     if topic.logs_time:

@@ -60,6 +60,8 @@ class Intake:
         self._places = asyncio.Semaphore(_AT_ONCE)
         self._fresh = False
         self._paused = False
+        self.begun = False
+        """Whether the member has joined its group: it may own nothing, but it is there."""
         self.held = False
         """Whether it is about to lose partitions: nothing is formed of its requests meanwhile."""
 
@@ -71,6 +73,7 @@ class Intake:
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`; then what was taken in gets a moment, and the offsets are committed."""
         await self._source.start(self)
+        self.begun = True
         committed = time.monotonic()
         try:
             while not stop.is_set():

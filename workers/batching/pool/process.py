@@ -1,7 +1,7 @@
 """Batch process: intake of each batch queue, the former, the mover, and what they run on."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from functools import partial
@@ -72,11 +72,19 @@ async def serve_batches(settings: ServiceSettings, environment: Mapping[str, str
         parts.enter_context(
             process.background.running("batch gauges", partial(update_batch_gauges, pool))
         )
+        process.health.add(partial(_unread_queue, intakes))
+        process.health.started()
         async with asyncio.TaskGroup() as running:
             for intake in intakes:
                 running.create_task(intake.run(process.stop))
             running.create_task(Former(pool, intakes).run(process.stop))
             running.create_task(mover.run(process.stop))
+
+
+def _unread_queue(intakes: Sequence[Intake]) -> str | None:
+    """What is still missing before all queues are read; None if nothing is."""
+    waiting = [group_of_batch_queue(intake.queue) for intake in intakes if not intake.begun]
+    return f"not yet a member of {', '.join(waiting)}" if waiting else None
 
 
 def receive_genuine(guard: RecordGuard, table: BatchTable, record: Record) -> None:

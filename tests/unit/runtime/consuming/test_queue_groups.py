@@ -15,7 +15,7 @@ from runtime.consuming.fair_queue import Lane
 from runtime.consuming.queue_groups import group_of, queues_of, zones_of
 from runtime.consuming.slots import Slots
 from runtime.consuming.stream import ConsumerStream, StreamSettings
-from runtime.consuming.topics_admin import required_topics
+from runtime.consuming.topics_admin import Topic, required_topics, topic_configs
 from tests.memory_broker import MemoryBroker
 from tests.unit.router.routing_cases import catalog
 
@@ -166,3 +166,10 @@ async def test_a_busy_queue_leaves_slots_to_the_others() -> None:
 def _all_committed(crowd: Crowd, queue: str, count: int) -> bool:
     places = crowd.broker.committed(group_of(queue))
     return sum(offset for place, offset in places.items() if place.topic == queue) == count
+
+
+def test_a_topic_of_three_replicas_acknowledges_what_two_of_them_have() -> None:
+    topic = Topic("llm.requests", retention_ms=1000)
+    assert topic_configs(topic, 3)["min.insync.replicas"] == "2"
+    assert "min.insync.replicas" not in topic_configs(topic, 1)
+    assert "min.insync.replicas" not in topic_configs(topic, 2)

@@ -1,0 +1,100 @@
+"""Go programs and modules that the chart's checks need: built once, kept in `var/kubernetes`.
+
+Go checks each module against its checksum database; versions are pinned here.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+_ROOT: Final = Path(__file__).parents[2]
+HOME: Final = _ROOT / "var" / "kubernetes"
+_FLAGS: Final = "-mod=mod -buildvcs=false"
+_KUBERNETES: Final = "1.34.4"
+
+
+class GoBuildError(Exception):
+    """A program can't be had on this machine; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class GoProgram:
+    """A main package of a module."""
+
+    name: str
+    module: str
+    version: str
+    package: str
+    staging_version: str | None = None
+    """Of the modules that the repository keeps in its own folder and publishes apart."""
+
+
+HELM: Final = GoProgram("helm", "helm.sh/helm/v3", "v3.19.0", "helm.sh/helm/v3/cmd/helm")
+ETCD: Final = GoProgram("etcd", "go.etcd.io/etcd/server/v3", "v3.6.16", "go.etcd.io/etcd/server/v3")
+API_SERVER: Final = GoProgram(
+    "kube-apiserver",
+    "k8s.io/kubernetes",
+    f"v{_KUBERNETES}",
+    "k8s.io/kubernetes/cmd/kube-apiserver",
+    f"v0{_KUBERNETES.removeprefix('1')}",
+)
+KEDA: Final = "github.com/kedacore/keda/v2@v2.21.0"
+EXTERNAL_SECRETS: Final = "github.com/external-secrets/external-secrets@v0.16.2"
+
+
+def program(wanted: GoProgram) -> Path:
+    """The program's binary, built now if this version isn't there yet. Raises GoBuildError."""
+    built = HOME / f"{wanted.name}-{wanted.version}"
+    if not built.exists():
+        _build(wanted, built)
+    return built
+
+
+def module_folder(module: str) -> Path:
+    """Where a module (`path@version`) is, fetched now if it isn't there. Raises GoBuildError."""
+    HOME.mkdir(parents=True, exist_ok=True)
+    told: dict[str, str] = json.loads(_go(HOME, "mod", "download", "-json", module))
+    return Path(told["Dir"])
+
+
+def _build(wanted: GoProgram, target: Path) -> None:
+    source = HOME / f"build-{wanted.name}"
+    source.mkdir(parents=True, exist_ok=True)
+    module = module_folder(f"{wanted.module}@{wanted.version}")
+    (source / "go.mod").write_text(wrapping((module / "go.mod").read_text(), wanted))
+    (source / "go.sum").write_text((module / "go.sum").read_text())
+    fresh = target.with_suffix(".new")
+    _go(source, "build", "-trimpath", "-ldflags", "-s -w", "-o", str(fresh), wanted.package)
+    fresh.rename(target)
+
+
+def wrapping(go_mod: str, wanted: GoProgram) -> str:
+    """A module that needs the program's, with all that this one pins.
+
+    A replacement by a folder of the repository isn't there outside of it: the published module of
+    that name takes its place, or nothing where the requirement itself names a version.
+    """
+    own = go_mod.replace(f"module {wanted.module}\n", "module switchgear.local/build\n", 1)
+    published = rf"=> \1 {wanted.staging_version}"
+    if wanted.staging_version is not None:
+        own = re.sub(r"=> \./staging/src/(\S+)", published, own)
+    own = re.sub(r"(?m)^\s*(replace\s+)?\S+ => \.\S*\n", "", own)
+    return f"{own}\nrequire {wanted.module} {wanted.version}\n"
+
+
+def _go(folder: Path, *arguments: str) -> str:
+    go = shutil.which("go")
+    if go is None:
+        raise GoBuildError("there is no `go`: install Go 1.24 or newer")
+    environment = {**os.environ, "GOFLAGS": _FLAGS, "CGO_ENABLED": "0"}
+    ended = subprocess.run(
+        [go, *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    if ended.returncode:
+        raise GoBuildError(f"`go {' '.join(arguments)}` failed: {ended.stdout}{ended.stderr}")
+    return ended.stdout
