@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -114,6 +115,7 @@ class MemoryIdempotency:
     fingerprints: dict[str, str] = field(default_factory=dict)
     died: set[str] = field(default_factory=set)
     lapsed: dict[str, int] = field(default_factory=dict)
+    failed_ms: dict[str, int] = field(default_factory=dict)
 
     async def claim(self, identity: Identity) -> Claim:
         """Waits while somebody else has it."""
@@ -122,8 +124,9 @@ class MemoryIdempotency:
             return Conflict()
         while key not in self.recorded and key in self._leases:
             await self._leases[key].wait()
-        if key in self.recorded:
+        if key in self.recorded and not self._runs_again(identity):
             return Recorded(self.recorded[key])
+        self.recorded.pop(key, None)
         self._leases[key] = asyncio.Event()
         return Claimed(identity, "", again=key in self.died, lapsed=self.lapsed.get(key, 0))
 
@@ -147,6 +150,10 @@ class MemoryIdempotency:
         """As `store_final`, without a claim."""
         if self._other(identity):
             return Conflict()
+        if self._runs_again(identity):
+            del self.recorded[identity.key]
+        if ending.retryable and identity.key not in self.recorded:
+            self.failed_ms[identity.key] = max(int(time.time() * 1000), identity.submitted_ms)
         return self.recorded.setdefault(identity.key, ending)
 
     async def release(self, claim: Claim) -> None:
@@ -159,6 +166,11 @@ class MemoryIdempotency:
         self.died.discard(claim.identity.key)
         self.lapsed.pop(claim.identity.key, None)
         await self.release(claim)
+
+    def _runs_again(self, identity: Identity) -> bool:
+        recorded = self.recorded.get(identity.key)
+        retryable = recorded is not None and recorded.retryable
+        return retryable and identity.submitted_ms > self.failed_ms[identity.key]
 
     def _other(self, identity: Identity) -> bool:
         first = self.fingerprints.setdefault(identity.key, identity.fingerprint)

@@ -67,6 +67,9 @@ def submissions_of(
         return ApiError("invalid_request", "invalid_request", words)
     first_id = uuid.uuid4().hex if key is None else keyed_request_id(caller.tenant, key)
     digest, retries = _digest(connection, caller, raw), _retry_count(connection)
+    if key is not None or retries:
+        # who repeats a request after its failure wants another try, not the failure once more
+        routing = {"after_failure": "run", **routing}
     submissions = []
     for number, body in enumerate(bodies):
         request_id = f"{first_id}.{number}" if number else first_id

@@ -17,6 +17,8 @@ _WEBHOOKS_MS: Final = 345_600_000
 MOST_ENTRIES: Final = 1_000_000
 """About 600 MB; the oldest ones are forgotten before their time."""
 _FINAL: Final = (b'{"type":"done"', b'{"type":"failed"')
+_FAILED: Final = _FINAL[1]
+_RETRYABLE: Final = b'"retryable":true'
 _RECEIPT: Final = b'{"type":"receipt"'
 
 
@@ -38,6 +40,9 @@ class StoredEntry:
 
     ended_ms: int | None = None
     """When the final reply was written."""
+
+    may_run_again: bool = False
+    """It has failed, in a way that may be retried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +73,7 @@ class StoredIndex:
         value = record.value
         if value.startswith(_RECEIPT):
             receipt = read_receipt(value)
-            return None if receipt is None else self._begin(receipt, record.timestamp_ms)
+            return None if receipt is None else self.begin(receipt, record.timestamp_ms)
         request_id, tenant = (
             codec.read_name(record.key),
             codec.header(record.headers, codec.TENANT_HEADER),
@@ -78,9 +83,11 @@ class StoredIndex:
         entry = self._entries.get((tenant, request_id))
         if entry is None or entry.reply is not None:
             return None
-        place = Place(record.partition, record.offset)
         self._entries[tenant, request_id] = replace(
-            entry, reply=place, ended_ms=record.timestamp_ms
+            entry,
+            reply=Place(record.partition, record.offset),
+            ended_ms=record.timestamp_ms,
+            may_run_again=value.startswith(_FAILED) and _RETRYABLE in value,
         )
         return tenant, request_id
 
@@ -93,11 +100,19 @@ class StoredIndex:
             return Expired()
         return entry
 
-    def _begin(self, receipt: Receipt, now_ms: int) -> tuple[str, str] | None:
+    def begin(self, receipt: Receipt, now_ms: int) -> tuple[str, str] | None:
+        """Takes in a receipt. The request that it is new of.
+
+        Asked again: the first receipt counts, and the reply that came of it, unless that is a
+        failure that may be retried.
+        """
         key = (receipt.tenant, receipt.id)
         self._forget(now_ms)
-        if key in self._entries:
-            return None  # asked again: the first receipt counts, and the reply that came of it
+        known = self._entries.get(key)
+        if known is not None:
+            later = receipt.created_ms > known.receipt.created_ms
+            if not (known.may_run_again and later and receipt.digest == known.receipt.digest):
+                return None
         self._entries[key] = StoredEntry(receipt)
         return key
 

@@ -93,6 +93,8 @@ class StoredRequests:
         key, tenant = receipt.id.encode(), {codec.TENANT_HEADER: receipt.tenant}
         written = Outgoing(topics.STORED, codec.encode(receipt), key, codec.to_headers(tenant))
         await self._publisher.publish(written)
+        # at once: who asks for it now must not hear of an earlier failure
+        self._index.begin(receipt, receipt.created_ms)
         await self._client.publish(request, reply_to=topics.STORED)
 
     async def state(self, tenant: str, request_id: str, wait_s: float = 0) -> StoredState:

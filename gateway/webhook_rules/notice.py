@@ -40,9 +40,12 @@ def read_attempt(value: bytes) -> NoticeAttempt | None:
         return None
 
 
-def notice_id_of(tenant: str, request_id: str, endpoint: str) -> str:
-    """The same on every attempt, by which an endpoint knows a repetition."""
-    parts = f"{tenant}\0{request_id}\0{endpoint}".encode()
+def notice_id_of(tenant: str, request_id: str, created_ms: int, endpoint: str) -> str:
+    """The same on every attempt, by which an endpoint knows a repetition.
+
+    created_ms: when the request was taken; taken again after a failure, it has another end.
+    """
+    parts = f"{tenant}\0{request_id}\0{created_ms}\0{endpoint}".encode()
     return f"msg_{blake2b(parts, digest_size=16).hexdigest()}"
 
 

@@ -103,7 +103,8 @@ class WebhookDelivery:
         link, receipt = self._parts.link, notice.receipt
         if link is None:
             return True
-        text = joined(receipt.tenant, receipt.id, notice.endpoint, str(notice.attempts))
+        numbers = str(receipt.created_ms), str(notice.attempts)
+        text = joined(receipt.tenant, receipt.id, notice.endpoint, *numbers)
         key = named("webhook", text)
         taken = await link.run(lambda: link.redis.set(key, "1", nx=True, px=_LEASE_MS))
         return bool(taken) or not link.up
@@ -155,7 +156,7 @@ class WebhookDelivery:
         if refusal is not None or not keys:
             _log.error("webhook %s: %s", notice.endpoint, refusal or "its secrets can't be read")
             return SendResult(None)
-        name = notice_id_of(receipt.tenant, receipt.id, notice.endpoint)
+        name = notice_id_of(receipt.tenant, receipt.id, receipt.created_ms, notice.endpoint)
         body = notice_body(name, receipt.id, state.reply, notice.ended_ms)
         headers = signed_headers(name, int(time.time()), body, keys)
         return await self._parts.sender.post(endpoint.url, headers, body, private=endpoint.private)

@@ -182,6 +182,10 @@ class Routing(Demand):
     ordered: bool = False
     """Whether the requests of the conversation are answered in their order."""
 
+    after_failure: Literal["repeat", "run"] = "repeat"
+    """What comes of this request if its id has failed before, in a way that may be retried:
+    `repeat`, that failure again; `run`, another try, if the request was sent after the failure."""
+
     @model_validator(mode="after")
     def _order_of_something(self) -> Self:
         if self.ordered and self.conversation is None:

@@ -98,6 +98,18 @@ def catalog(**changes: object) -> Catalog:
     )
 
 
+def one_deployment() -> Catalog:
+    """One tier, `economy`, with `eco-a` alone: nobody else can be asked."""
+    return catalog(
+        deployments={
+            "eco-a": {"model": "small", "provider": "a", "base_url": "http://x", "zone": "us"}
+        },
+        tiers={"economy": {"deployments": ["eco-a"]}},
+        default_baseline="eco-a",
+        policy={"min_quality": 0.0, "ordered_tier": "economy"},
+    )
+
+
 def price_of(
     deployment: Deployment, usage: Usage, processing: Processing = "standard"
 ) -> Decimal | None:

@@ -12,11 +12,16 @@ from openai import AsyncOpenAI, OpenAI
 
 from gateway.access.api_keys import hash_of, make_key
 from gateway.connections.http_limits import HttpLimits
-from producers.contract import topics
+from producers.contract import codec, topics
 from tests.fakes import Waits, answer, fails, streams
 from tests.flow.gateway_stage import PATIENCE_S, Door, door
-from tests.flow.stage import catalog
-from workers.providers.base.call_outcome import Completion, RequestRejected
+from tests.flow.stage import catalog, one_deployment
+from workers.providers.base.call_outcome import (
+    CallOutcome,
+    Completion,
+    RequestRejected,
+    ServerError,
+)
 
 
 def client_of(opened: Door, **options: Any) -> AsyncOpenAI:  # noqa: ANN401 the SDK's
@@ -278,6 +283,49 @@ async def test_a_caller_with_a_key_may_leave_and_ask_again() -> None:
         await until(lambda: opened.stage.metrics.value(REQUESTS, route="chat", status="499"))
         waits.let.set()
         assert await ask() == "42"
+        assert len(opened.stage.calls) == 1
+
+
+async def test_a_key_whose_request_failed_may_run_again_once_it_can_be_retried() -> None:
+    broken = [True]
+
+    async def script(_call: object, _emit: object) -> CallOutcome:
+        return ServerError(message="it broke", status=500) if broken[0] else answer("42")
+
+    async with (
+        door({"eco-a": script}, catalog=one_deployment()) as opened,
+        client_of(opened) as client,
+    ):
+
+        async def ask() -> str | None:
+            created = await client.chat.completions.create(
+                model="economy",
+                messages=ASKED,
+                extra_headers={"Idempotency-Key": "k"},
+                extra_body={"switchgear": {"cache": {"mode": "no-store"}}},
+            )
+            return created.choices[0].message.content
+
+        with pytest.raises(openai.InternalServerError) as caught:
+            await ask()
+        assert caught.value.code == "providers_exhausted"
+        broken[0] = False
+        paid = len(opened.stage.calls) + 1
+        assert [await ask(), await ask()] == ["42", "42"]
+        assert len(opened.stage.calls) == paid  # an answer stays what it is
+        usage = await opened.stage.broker.has(topics.USAGE, 3)
+        # the failed run, the answer, and the answer once more
+        assert len({codec.decode_usage(record.value).id for record in usage}) == 2
+
+
+async def test_a_key_whose_request_was_refused_for_good_stays_refused() -> None:
+    refused = fails(RequestRejected(message="no"))
+    async with door({"eco-a": refused}) as opened, client_of(opened) as client:
+        for _ in range(2):
+            with pytest.raises(openai.BadRequestError):
+                await client.chat.completions.create(
+                    model="economy", messages=ASKED, extra_headers={"Idempotency-Key": "k"}
+                )
         assert len(opened.stage.calls) == 1
 
 

@@ -9,8 +9,8 @@ from gateway.access.api_keys import hash_of, make_key
 from producers.contract import topics
 from tests.fakes import Waits, fails
 from tests.flow.gateway_stage import door
-from tests.flow.stage import catalog
-from workers.providers.base.call_outcome import RequestRejected
+from tests.flow.stage import catalog, one_deployment
+from workers.providers.base.call_outcome import CallOutcome, RequestRejected, ServerError
 
 CHAT = "/v1/chat/completions"
 ASKED: dict[str, Any] = {"model": "economy", "messages": [{"role": "user", "content": "Hi"}]}
@@ -43,6 +43,33 @@ async def test_a_request_is_taken_and_its_answer_fetched() -> None:
         assert done.headers["x-switchgear-tier"] == "economy"
         again = await client.get(where, headers={"if-none-match": done.headers["etag"]})
         assert again.status_code == 304
+
+
+async def test_a_repetition_after_a_failure_that_may_be_retried_is_another_try() -> None:
+    waits, broken = Waits(), fails(ServerError(message="it broke", status=500))
+    scripts: dict[str, Any] = {"eco-a": broken}
+
+    async def script(call: Any, emit: Any) -> CallOutcome:  # noqa: ANN401 the seam's
+        outcome: CallOutcome = await scripts["eco-a"](call, emit)
+        return outcome
+
+    async with (
+        door({"eco-a": script}, catalog=one_deployment()) as opened,
+        client_of(opened.address) as client,
+    ):
+        key = {"idempotency_key": "k"}
+        failed = await asked(client, prefer="respond-async, wait=30", **key)
+        assert failed.json()["error"]["code"] == "providers_exhausted"
+        scripts["eco-a"] = waits
+        again = await asked(client, **key)
+        assert (again.status_code, again.json()["status"]) == (202, "pending")
+        assert again.json()["id"] == failed.json()["id"]
+        waits.let.set()
+        done = await client.get(f"{again.headers['location']}?wait=30")
+        assert done.json()["choices"][0]["message"]["content"] == "42"
+        repeated = await asked(client, **key)
+        assert repeated.status_code == 200
+        assert repeated.json() == done.json()
 
 
 async def test_who_waits_long_enough_gets_the_answer_at_once() -> None:

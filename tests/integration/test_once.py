@@ -1,4 +1,5 @@
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
@@ -58,6 +59,34 @@ async def test_who_comes_later_gets_what_was_recorded(redis: Redis) -> None:
     claim = await claimed(once)
     assert await once.store_final(claim, MINE) == MINE
     assert await once.claim(R) == Recorded(MINE)
+
+
+async def test_what_failed_may_run_again_for_who_sends_it_later_and_says_so(redis: Redis) -> None:
+    once = once_of(redis)
+    now_ms = int(time.time() * 1000)
+    sent = replace(R, submitted_ms=now_ms)
+    failed = FinalRecords(b"failed", b"", retryable=True)
+    await once.store_final(await claimed(once, sent), failed)
+    # the same submission again, one from before the failure, one that doesn't say so
+    for repeated in (sent, replace(R, submitted_ms=now_ms - 60_000), R):
+        assert await once.claim(repeated) == Recorded(failed)
+        assert await once.store_unclaimed(repeated, MINE) == failed
+    later = replace(R, submitted_ms=now_ms + 60_000)
+    again = await claimed(once, later)
+    assert not again.again
+    assert await once.store_final(again, MINE) == MINE
+    assert await once.claim(replace(R, submitted_ms=now_ms + 120_000)) == Recorded(MINE)
+
+
+async def test_an_answer_of_the_cache_takes_the_place_of_a_failure(redis: Redis) -> None:
+    once = once_of(redis)
+    ahead = replace(R, submitted_ms=int(time.time() * 1000) + 60_000)  # by a clock that is wrong
+    failed = FinalRecords(b"failed", b"", retryable=True)
+    await once.store_final(await claimed(once, ahead), failed)
+    assert await once.store_unclaimed(ahead, MINE) == failed
+    later = replace(R, submitted_ms=ahead.submitted_ms + 1)
+    assert await once.store_unclaimed(later, MINE) == MINE
+    assert await once.claim(replace(later, submitted_ms=ahead.submitted_ms + 2)) == Recorded(MINE)
 
 
 async def test_another_tenants_request_of_the_same_id_is_another(redis: Redis) -> None:

@@ -39,6 +39,11 @@ class FinalMessages(Generic[_R]):
         event = self.event.model_copy(update={"id": f"{self.event.id}:broke-{run}"})
         return FinalMessages(self.reply, event)
 
+    def of_earlier_run(self, run: str) -> "FinalMessages[_R]":
+        """With an event of its own: the request may run again under its id, and be answered."""
+        event = self.event.model_copy(update={"id": f"{self.event.id}:run-{run}"})
+        return FinalMessages(self.reply, event)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestAccounting:

@@ -2,8 +2,9 @@
 
 At least once, with effects once: a request is claimed by its identity before money is spent, and
 its final reply is recorded before it is published. Whoever gets the request again answers with the
-record; who asks something else under its id is refused. A claim is a lease, renewed while the
-holder lives; the first to record wins, so that one request never has two different answers. A lease
+record; who asks something else under its id is refused. A submission that says so runs again after
+a failure that was recorded before it was sent. A claim is a lease, renewed while the holder lives;
+the first to record wins, so that one request never has two different answers. A lease
 that lapsed leaves its trace: whoever claims the request next knows that it was begun. Without Redis
 the work goes on unguarded, and is counted; if Redis is back when it ends, it is recorded all the
 same. A circuit breaker stands before it: one that hangs costs the first request its wait, not each.
@@ -14,7 +15,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from runtime.circuit_breaker.breaker import CircuitBreaker
@@ -49,6 +50,8 @@ class FinalRecords:
     usage: bytes
     trace: str = ""
     """The traceparent of whoever made them."""
+    retryable: bool = field(default=False, compare=False)
+    """Whether the request may run again if it is sent again; of ours alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +158,8 @@ class IdempotencyRecords:
         """The ending to publish: ours, or the one that another worker recorded first."""
         identity = claim.identity
         records = ending.reply, ending.usage, ending.trace
-        args = [identity.fingerprint, self._keep_ms, *records]
+        runs = identity.submitted_ms, int(ending.retryable)
+        args = [identity.fingerprint, self._keep_ms, *records, *runs]
         match await self._guarded(lambda: self._record(keys=[identity.key], args=args)):
             case [b"recorded", *parts]:
                 return _ending(parts)
@@ -186,7 +190,8 @@ class IdempotencyRecords:
         await self._guarded(lambda: self._release(keys=[claim.identity.key], args=args))
 
     async def _try(self, identity: Identity, token: str) -> Claim | Busy:
-        args = [identity.fingerprint, token, self._lease_ms, self._keep_ms]
+        times = self._lease_ms, self._keep_ms, identity.submitted_ms
+        args = [identity.fingerprint, token, *times]
         match await self._guarded(lambda: self._claim(keys=[identity.key], args=args)):
             case [b"claimed", again, lapsed]:
                 return Claimed(identity, token, again == b"1", int(lapsed))

@@ -27,13 +27,22 @@ class Identity:
 
     None where both may contain one, so that it could be another request's.
     """
+    submitted_ms: int = 0
+    """When it was sent, Unix milliseconds, if it is to run again after a failure that was recorded
+    before and may be retried; 0: it isn't."""
 
 
-def identity_of(request: Request) -> Identity:
-    """Which request it is."""
+def identity_of(request: Request, submitted_ms: int = 0) -> Identity:
+    """Which request it is. submitted_ms: when this record of it was sent."""
     tenant, name = request.tenant, request.id
     former = None if ":" in tenant + name else f"sg:once:{tenant}:{name}"
-    return Identity(named("once", joined(tenant, name)), _fingerprint(request.body), former)
+    runs_again = request.routing.after_failure == "run"
+    return Identity(
+        named("once", joined(tenant, name)),
+        _fingerprint(request.body),
+        former,
+        submitted_ms if runs_again else 0,
+    )
 
 
 def _fingerprint(body: ChatBody) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, assert_never
 
 from cache.results.lookup_result import (
@@ -32,7 +32,7 @@ from workers.delivery.cancellations import RequestCancelled
 from workers.delivery.chunk_stream import ChunkPublisher
 from workers.delivery.idempotency import Claim, Claimed, Conflict, FinalRecords, Recorded, Unguarded
 from workers.delivery.reply_channel import ReplyChannel
-from workers.delivery.request_identity import identity_of
+from workers.delivery.request_identity import Identity, identity_of
 from workers.delivery.work_item import WorkItem
 from workers.planning.next_step import Delay, GiveUp, Reroute
 from workers.request.after_reply import AfterReply, logged_failures
@@ -57,6 +57,11 @@ class RequestLifecycle:
     """Whether the calls are on their way to the ledger, or to the next worker."""
 
     @property
+    def identity(self) -> Identity:
+        """Which request it is, and when it was sent."""
+        return identity_of(self.item.request, self.item.submitted_ms)
+
+    @property
     def channel(self) -> ReplyChannel:
         """The way back to the caller."""
         return ReplyChannel(self.pool.publisher, self.item, self.trace)
@@ -72,7 +77,7 @@ class RequestLifecycle:
                     with logged_failures(item):
                         await self._follow_up(cached.follow_up)
                 return
-            await self._serve(await self.pool.idempotency.claim(identity_of(item.request)))
+            await self._serve(await self.pool.idempotency.claim(self.identity))
         except Exception:
             if not self.booked and item.attempts:  # what workers before this one called
                 await self._book(_nothing_made(item))
@@ -100,7 +105,7 @@ class RequestLifecycle:
         if isinstance(cached, Hit):
             await self._serve_hit(cached)
             return True
-        claim = await self.pool.idempotency.claim(identity_of(self.item.request))
+        claim = await self.pool.idempotency.claim(self.identity)
         if isinstance(claim, Recorded | Conflict):
             await self._serve(claim)
             return True
@@ -112,7 +117,7 @@ class RequestLifecycle:
 
         The cache keeps it, and isn't asked: it is paid for.
         """
-        claim = await self.pool.idempotency.claim(identity_of(self.item.request))
+        claim = await self.pool.idempotency.claim(self.identity)
         if isinstance(claim, Recorded):
             return claim.ending
         try:
@@ -208,10 +213,9 @@ class RequestLifecycle:
         return lambda body: checks.refusal(body, self.trace)
 
     async def _serve_hit(self, hit: Hit) -> None:
-        request = self.item.request
         messages = self._accounting().hit(self.item, hit, time.time() * 1000)
         ours = self._final_records(messages)
-        first = await self.pool.idempotency.store_unclaimed(identity_of(request), ours)
+        first = await self.pool.idempotency.store_unclaimed(self.identity, ours)
         if self.item.streams and first == ours:
             await self.channel.replay(hit.body, int(self.begun_ms))
         if await self._publish(first):
@@ -263,7 +267,9 @@ class RequestLifecycle:
             case GiveUp() as failure:
                 accounting = self._accounting(redelivered=_redelivered(claim))
                 messages = accounting.failed(obtained, failure, time.time() * 1000)
-                records = self._final_records(messages)
+                if may_run_again := failure.retryable and claim.identity.submitted_ms > 0:
+                    messages = messages.of_earlier_run(str(obtained.item.submitted_ms))
+                records = replace(self._final_records(messages), retryable=may_run_again)
                 if await self._publish(await self.pool.idempotency.store_final(claim, records)):
                     self.trace.end(error=failure.code)
             case (Reroute() | Delay()) as step:

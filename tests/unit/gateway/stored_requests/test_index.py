@@ -30,7 +30,7 @@ def test_a_reply_ends_its_own_tenants_request_once() -> None:
     assert index.add(record(FAILED, at_ms=5, offset=3)) == ("t", "r")
     place = Place(Partition(topics.STORED, 0), 3)
     assert index.add(record(FAILED, at_ms=9, offset=4)) is None
-    assert index.find("t", "r", 5) == StoredEntry(receipt(), place, 5)
+    assert index.find("t", "r", 5) == StoredEntry(receipt(), place, 5, may_run_again=True)
 
 
 def test_what_is_no_receipt_and_no_reply_is_passed_over() -> None:
@@ -66,3 +66,19 @@ def test_a_call_is_kept_without_its_body_and_read_from_any_version() -> None:
     assert call_of({**kept, "warnings": ["w"], "of_a_later_version": 1}) == DialectCall(
         body={}, model="auto", choices=2, warnings=("w",)
     )
+
+
+def test_asked_again_after_a_failure_it_begins_anew_unless_the_failure_is_final() -> None:
+    final = codec.encode(Failed(id="r", code="provider_rejected", message="m", retryable=False))
+    for ending, anew in ((FAILED, True), (final, False)):
+        index = StoredIndex(KEEP_MS)
+        index.add(record(codec.encode(receipt())))
+        index.add(record(ending, at_ms=5, offset=1))
+        assert index.add(record(codec.encode(receipt()), offset=2)) is None  # the same, read again
+        later = index.add(record(codec.encode(receipt(created_ms=7)), offset=3))
+        assert later == (("t", "r") if anew else None)
+        entry = index.find("t", "r", 7)
+        assert isinstance(entry, StoredEntry)
+        assert (entry.reply is None) == anew
+        other = receipt(created_ms=9).model_copy(update={"digest": "e"})
+        assert index.add(record(codec.encode(other), offset=4)) is None
