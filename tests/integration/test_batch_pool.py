@@ -7,12 +7,14 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from http import HTTPStatus
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 import yaml
 
-from dev.processes import Child
+from dev.processes import Child, free_port
 from dev.simulator.process import Running, running
 from producers import ClientSettings, Done, chat
 from producers.client import RouterClient
@@ -58,16 +60,18 @@ def batch_pool(environment: Mapping[str, str], tmp_path: Path) -> Iterator[Child
     subprocess.run(create, check=True, capture_output=True, env={**os.environ, **environment})
     with ExitStack() as stack:
 
-        def child(name: str, *module: str) -> Child:
+        def child(name: str, *module: str, **further: str) -> Child:
             command = [sys.executable, "-m", *module]
-            started = Child(name, command, tmp_path / f"{name}.log", environment)
+            told = {**environment, **further}
+            started = Child(name, command, tmp_path / f"{name}.log", told)
             started.start()
             stack.callback(started.kill)
             return started
 
         child("router", "router")
         child("economy", "workers", "--tier", "economy")
-        yield child("batch", "workers", "--batch")
+        port = str(free_port())
+        yield child("batch", "workers", "--batch", SWITCHGEAR_METRICS_PORT=port)
 
 
 async def test_a_killed_batch_pool_loses_nothing_and_pays_once(
@@ -98,6 +102,8 @@ async def test_a_killed_batch_pool_loses_nothing_and_pays_once(
                 batch_pool.kill()
                 batch_pool.start()
             await until(lambda: len(answers) == REQUESTS)
+            port = batch_pool.env["SWITCHGEAR_METRICS_PORT"]
+            await until(lambda: is_ready(port))
     assert all(len(different) == 1 for different in answers.values())
     paid = Counter(
         call["question"]
@@ -106,6 +112,15 @@ async def test_a_killed_batch_pool_loses_nothing_and_pays_once(
     )
     assert set(paid.values()) == {1}
     assert sum(paid.values()) == REQUESTS
+
+
+def is_ready(port: str) -> bool:
+    """As Kubernetes asks it."""
+    try:
+        with urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:
+            return bool(answer.status == HTTPStatus.OK)
+    except OSError:  # it doesn't listen yet, or answers 503
+        return False
 
 
 async def until(happened) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
