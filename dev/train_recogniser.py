@@ -57,7 +57,7 @@ REFUSE: Final = 0.5
 """From this probability of being bound on, refused: 5 % of timeless questions of unseen authors."""
 DOUBT: Final = 0.3
 """From this one on, in doubt: another 4 %."""
-PLAIN_SERIES: Final = ("c", "h")
+PLAIN_SERIES: Final = ("c", "h", "f", "g")
 """Authors who wrote plain questions, each of another kind, instead of templates."""
 PLAIN_WEIGHT: Final = 1.5
 """Of a plain question against all of a template's."""

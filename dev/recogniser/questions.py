@@ -4,8 +4,8 @@ r"""Labelled questions for the cache's recogniser, expanded from templates in tw
 
 A file `questions/<language>.txt` has slots (`{city}=Paris|Rome`), then under `[kind]` one template
 a line, with `(a|b)` for alternatives; `second/<language>.txt` has those of another style: terse,
-colloquial, of business. `third/<language>.txt` and `held_out/<language>.txt` have plain questions
-by two other hands.
+colloquial, of business. `third`, `held_out`, `fourth` and `fifth/<language>.txt`
+have plain questions by four other hands; those of `fifth` are the hardest.
 """
 
 import argparse
@@ -72,6 +72,10 @@ def questions() -> Iterator[LabelledQuestion]:
         yield from _of_file(path, "c")
     for path in sorted((HERE / "held_out").glob("*.txt")):
         yield from _of_file(path, "h")
+    for path in sorted((HERE / "fourth").glob("*.txt")):
+        yield from _of_file(path, "f")
+    for path in sorted((HERE / "fifth").glob("*.txt")):
+        yield from _of_file(path, "g")
 
 
 def _of_file(path: Path, series: str) -> Iterator[LabelledQuestion]:
