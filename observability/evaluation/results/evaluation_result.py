@@ -16,6 +16,7 @@ ALL_TASKS: Final = "*"
 _Share: TypeAlias = Annotated[float, Field(ge=0, le=1)]
 _Difference: TypeAlias = Annotated[float, Field(ge=-1, le=1)]
 _Count: TypeAlias = Annotated[int, Field(ge=0)]
+_Amount: TypeAlias = Annotated[float, Field(ge=0)]
 _Milliseconds: TypeAlias = Annotated[float, Field(ge=0)]
 
 VerdictOutcome: TypeAlias = Literal["better", "not worse", "worse", "can't tell"]
@@ -65,7 +66,8 @@ class EvaluationResult(Message):
     """The share of good answers."""
 
     success_low: _Share
-    """The lower end of the share's interval."""
+    """The lower end of the share's interval: what to expect of a model that was chosen for its
+    share, which flatters the best of several."""
 
     success_high: _Share
     """The upper end of the share's interval."""
@@ -73,9 +75,9 @@ class EvaluationResult(Message):
     confidence: _Share = 0.95
     """Of the interval."""
 
-    held_out: _Share | None = None
-    """The share on the half of the cases that had no part in choosing this candidate; null: nothing
-    was chosen."""
+    relative: bool = False
+    """Whether an answer counted as good if it wasn't worse than the baseline's: then the share says
+    nothing of how often the model is right."""
 
     answers: _Count = 0
     """Cases that got an answer, good or not."""
@@ -152,6 +154,15 @@ class EvaluationVerdict(Message):
 
     confidence: _Share
     """Of the interval, corrected for the number of candidates."""
+
+    cost_ratio: _Amount | None = None
+    """The candidate's cost of these pairs by the baseline's; null where one is unpriced or free."""
+
+    cost_ratio_low: _Amount | None = None
+    """The lower end of its 95 % interval."""
+
+    cost_ratio_high: _Amount | None = None
+    """The upper end of its 95 % interval."""
 
     p_equal: _Share
     """McNemar's mid-p of "both are equally good"; not corrected."""

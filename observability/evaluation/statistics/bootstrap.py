@@ -23,7 +23,7 @@ def clustered_difference(
     level: the chance to miss on each side.
     """
     _, members = np.unique(np.asarray(groups), return_inverse=True)
-    sums = np.bincount(members, weights=np.asarray(differences, dtype=float))
+    sums = np.bincount(members, weights=np.asarray(differences, dtype=float)).astype(float)
     sizes = np.bincount(members).astype(float)
     drawn = _drawn_ratio(sums, sizes, generator)
     low, high = np.quantile(drawn, [level, 1 - level])
