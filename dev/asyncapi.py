@@ -147,6 +147,9 @@ CHANNELS: Final[Mapping[str, Channel]] = {
     topics.JOB_REPLIES: Channel(
         "send", Reply, "Replies to the requests of jobs.", "The request's id.", _REPLY
     ),
+    topics.EVALUATION_REPLIES: Channel(
+        "send", Reply, "Replies to the requests of evaluations.", "The request's id.", _REPLY
+    ),
     topics.FEEDBACK: Channel(
         "receive",
         None,

@@ -20,6 +20,7 @@ from switchgear import (
     services,
 )
 from switchgear.evaluation import commands as evaluation
+from switchgear.evaluation import data_commands as evaluation_data
 from switchgear.jobs import commands as jobs
 from switchgear.options import ConfigOption
 from switchgear.version import VERSION
@@ -55,7 +56,18 @@ _JOBS: Final[dict[str, Command]] = {
     "results": jobs.results,
     "resume": jobs.resume,
 }
-_EVALUATION: Final[dict[str, Command]] = {"show": evaluation.show}
+_EVALUATION: Final[dict[str, Command]] = {
+    "sample": evaluation_data.sample,
+    "import": evaluation_data.import_cases,
+    "data": evaluation_data.list_data,
+    "run": evaluation.run,
+    "list": evaluation.list_evaluations,
+    "report": evaluation.report,
+    "label": evaluation.label,
+    "show": evaluation.show,
+    "delete": evaluation_data.delete,
+    "erase": evaluation_data.erase,
+}
 _REPORTS: Final[dict[str, Command]] = {
     "report": reports.report,
     "waste": reports.waste,
@@ -89,7 +101,9 @@ def switchgear_app() -> typer.Typer:
     app.add_typer(report, name="report")
     app.add_typer(_app(_JOBS), name="job", help="Files of requests: submit, status, results.")
     app.add_typer(
-        _app(_EVALUATION), name="evaluate", help="Models compared on recorded requests: show."
+        _app(_EVALUATION),
+        name="evaluate",
+        help="Models compared on recorded requests: sample, import, run, report, label.",
     )
     app.add_typer(_app(_DEAD_LETTERS), name="dlq", help="Dead letters: list, show, replay.")
     app.add_typer(

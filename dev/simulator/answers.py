@@ -21,11 +21,21 @@ _WORDS = _PROSE.split()
 _LONGEST = 120
 
 
+ALIKE = 0.5
+"""The share of questions that are as hard for one model as for every other."""
+
+
 class Script:
-    """Answers to known prompts: `{"prompt": …, "answer": …, "models": [optional]}` a line."""
+    """Answers to known prompts: `{"prompt": …, "answer": …, "models": [optional]}` a line.
+
+    With `"wrong": […]`, models of a set quality give one of these in the share of questions that
+    their quality leaves.
+    """
 
     def __init__(self, lines: Iterable[str] = ()) -> None:
         self._answers: dict[tuple[str, str], str] = {}
+        self._wrong: dict[str, list[str]] = {}
+        self._qualities: dict[str, float] = {}
         for line in lines:
             if line.strip():
                 self.add(json.loads(line))
@@ -34,12 +44,32 @@ class Script:
         """One more known prompt; without `models` it is for every model."""
         for model in told.get("models") or ("*",):
             self._answers[model, told["prompt"].strip()] = told["answer"]
+        if told.get("wrong"):
+            self._wrong[told["prompt"].strip()] = list(told["wrong"])
+
+    def set_qualities(self, shares: Mapping[str, float]) -> None:
+        """The share of right answers of each model, by its name on the wire."""
+        self._qualities |= shares
 
     def find(self, asked: Asked) -> str | None:
         """The scripted answer: the model's own before the one for all."""
         question = asked.question.strip()
         answers = self._answers
-        return answers.get((asked.model, question)) or answers.get(("*", question))
+        found = answers.get((asked.model, question)) or answers.get(("*", question))
+        wrong, quality = self._wrong.get(question), self._qualities.get(asked.model)
+        if found is None or not wrong or quality is None:
+            return found
+        return found if _difficulty(asked.model, question) < quality else wrong[0]
+
+
+def _difficulty(model: str, question: str) -> float:
+    """From 0, easy, to 1: evenly spread for each model, and for half of the questions the same."""
+    shared = _share(question) < ALIKE
+    return _share(f"alike\0{question}") if shared else _share(f"{model}\0{question}")
+
+
+def _share(text: str) -> float:
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest()) / 2**64
 
 
 def answer(asked: Asked, script: Script, seed: int) -> Answered:

@@ -1,7 +1,7 @@
 """Simulator server: the simulated providers over HTTP, and `/control` for whoever runs the test.
 
 `POST /control` sets conduct (see `conduct.py`), `{"reset": true}` forgets everything,
-`{"script": [...]}` adds answers; `GET /control/calls?since=N` tells the calls.
+`{"script": [...]}` adds answers, `{"qualities": {MODEL: SHARE}}` says how many of them are right; `GET /control/calls?since=N` tells the calls.
 """
 
 import asyncio
@@ -245,6 +245,7 @@ class Simulator:
             self.batches.forget()
         if (batches := told.pop("batches", None)) is not None:
             self.batches.settings.set(batches)
+        self.script.set_qualities(told.pop("qualities", {}))
         for line in told.pop("script", ()):
             self.script.add(line)
         accent = told.get("accent")

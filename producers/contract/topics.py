@@ -20,6 +20,8 @@ FILES: Final = "llm.files"
 """The bytes of files, in pieces under the file's id."""
 JOB_REPLIES: Final = "llm.replies.jobs"
 """What the requests of jobs are answered by."""
+EVALUATION_REPLIES: Final = "llm.replies.evaluations"
+"""What the requests of evaluations are answered by."""
 BATCHES: Final = "llm.batches"
 """Compacted: the state of every batch at a provider, by the batch's key."""
 

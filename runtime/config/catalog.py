@@ -10,6 +10,7 @@ from typing import Annotated, Final, Literal, Self, TypeAlias
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from observability.evaluation.data_sets.evaluation_case import EvaluationConsent
 from observability.pricing.prices import PriceOverride
 from runtime.config.references import UndefinedName, undefined_names
 from runtime.config.sections.batch import BatchOffer, BatchSettings
@@ -192,6 +193,9 @@ class Tenant(Section):
     """What is beyond them is refused (`rate_limited`), or waits (`concurrency`)."""
     weight: Annotated[int, Field(ge=1, le=1000)] = 1
     """Share of a busy queue, relative to the other tenants."""
+    evaluation: EvaluationConsent = "no"
+    """Whether recorded requests may be asked again of models that are compared: within the zones
+    that may see them, and, if so, of the operator's own deployments alone."""
     judge_share: Share = 0
     """Of the answers with a context, those that a model of the cheapest tier judges."""
     baseline: str | None = None

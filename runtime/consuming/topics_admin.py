@@ -56,6 +56,7 @@ def required_topics(catalog: Catalog) -> Iterator[Topic]:
     # results can be fetched for as long as the providers keep theirs
     yield Topic(topics.FILES, 30 * _DAY_MS)
     yield Topic(topics.JOB_REPLIES, 30 * _DAY_MS)
+    yield Topic(topics.EVALUATION_REPLIES, 7 * _DAY_MS)
     yield Topic(topics.USAGE, 90 * _DAY_MS)
     yield Topic(topics.DEAD_LETTERS, 30 * _DAY_MS, partitions=1)
     control = (
@@ -75,7 +76,11 @@ def _reply_topics(catalog: Catalog) -> set[str]:
     """The shared one, and those that tenants name outright; a pattern names none."""
     allowed = {name for tenant in catalog.tenants.values() for name in tenant.reply_topics}
     others = {name for name in allowed if not set(name) & set("*?[]")}
-    return {topics.REPLIES, *others} - {topics.STORED, topics.JOB_REPLIES}
+    return {topics.REPLIES, *others} - {
+        topics.STORED,
+        topics.JOB_REPLIES,
+        topics.EVALUATION_REPLIES,
+    }
 
 
 async def create_missing_topics(

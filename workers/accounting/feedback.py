@@ -6,6 +6,7 @@ cheaper way; a fault that either finds counts for more than that the answer pass
 
 from dataclasses import dataclass
 
+from observability.evaluation.data_sets.request_sample import EVALUATION_TAG
 from observability.grounding.groundedness import LEAST_CLAIMS, ContextSupport, GroundednessVerdict
 from producers.contract import codec, topics
 from producers.contract.feedback import Feedback, FeedbackSource
@@ -45,8 +46,10 @@ def feedback_record(item: WorkItem, rating: AnswerRating, model: str | None) -> 
     """The record for the router to learn from. model: whose answer it was; None: several had a try.
 
     None when the request's task isn't known, and for a look-up's finding while nobody learns: there
-    is one for nearly every answer with a context.
+    is one for nearly every answer with a context. An evaluation's answers teach by its results.
     """
+    if EVALUATION_TAG in item.request.routing.tags:
+        return None
     task = item.request.routing.task or item.route.task
     if task is None or (rating.source == "lookup" and not item.route.learns):
         return None

@@ -7,10 +7,12 @@ let short answers decide it.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from observability.evaluation.comparison.graded_answer import GradedAnswer
+from observability.evaluation.grading.answered_call import AnsweredCall
 from observability.evaluation.results.evaluation_result import ALL_TASKS, EvaluationResult
-from observability.evaluation.statistics.quantiles import quantile
+from observability.evaluation.statistics.quantiles import ranked_quantile
 from observability.reports.wilson import wilson
 from producers.contract import MicroUsd
 
@@ -30,26 +32,17 @@ def candidate_figures(
 ) -> EvaluationResult:
     """The figures of at least one graded answer."""
     calls = [answer.call for answer in answers]
-    answered = [call for call in calls if call.outcome == "done"]
     good = sum(answer.good for answer in answers)
-    rate = wilson(good, len(answers))
-    cost = total_cost(answers)
+    rate, cost = wilson(good, len(answers)), total_cost(answers)
     output = sum(call.output_tokens for call in calls)
-    times = [call.call_ms for call in answered if call.call_ms is not None]
-    first = [call.first_token_ms for call in answered if call.first_token_ms is not None]
-    tenants = {answer.case.tenant for answer in answers}
-    deployments = {call.deployment for call in answered if call.deployment}
-    models = sorted({call.model for call in answered if call.model})
     return EvaluationResult(
         evaluation=names.evaluation,
         data_set=names.data_set,
         metric=names.metric,
         relative=names.relative,
         measured_ms=max(call.at_ms for call in calls),
-        tenant=next(iter(tenants)) if len(tenants) == 1 else None,
+        tenant=_only({answer.case.tenant for answer in answers}),
         candidate=candidate,
-        model=models[0] if models else candidate.partition("#")[0],
-        deployment=next(iter(deployments)) if len(deployments) == 1 else None,
         variant=candidate.partition("#")[2] or None,
         task=task,
         cases=len(answers),
@@ -57,19 +50,35 @@ def candidate_figures(
         success=good / len(answers),
         success_low=rate.low,
         success_high=rate.high,
-        answers=len(answered),
-        refusals=sum(call.refused for call in answered),
         format_errors=sum(answer.format_error for answer in answers),
-        cut_off=sum(call.finish_reason == "length" for call in answered),
         input_tokens=sum(call.input_tokens for call in calls),
         output_tokens=output,
         cost_micro_usd=cost,
         cost_per_1k_micro_usd=_each(cost, output, 1000),
         cost_per_success_micro_usd=_each(cost, good),
-        p50_ms=quantile(times, 0.5),
-        p95_ms=quantile(times, 0.95),
-        first_token_p50_ms=quantile(first, 0.5),
+        **_of_answers(candidate, [call for call in calls if call.outcome == "done"]),
     )
+
+
+def _of_answers(candidate: str, answered: Sequence[AnsweredCall]) -> dict[str, Any]:
+    """The fields that only answers say something of."""
+    times = [call.call_ms for call in answered if call.call_ms is not None]
+    first = [call.first_token_ms for call in answered if call.first_token_ms is not None]
+    models = sorted({call.model for call in answered if call.model})
+    return {
+        "model": models[0] if models else candidate.partition("#")[0],
+        "deployment": _only({call.deployment for call in answered if call.deployment}),
+        "answers": len(answered),
+        "refusals": sum(call.refused for call in answered),
+        "cut_off": sum(call.finish_reason == "length" for call in answered),
+        "p50_ms": ranked_quantile(times, 0.5),
+        "p95_ms": ranked_quantile(times, 0.95),
+        "first_token_p50_ms": ranked_quantile(first, 0.5),
+    }
+
+
+def _only(names: set[str]) -> str | None:
+    return next(iter(names)) if len(names) == 1 else None
 
 
 def total_cost(answers: Sequence[GradedAnswer]) -> MicroUsd | None:

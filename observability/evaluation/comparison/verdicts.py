@@ -58,7 +58,7 @@ class _Pairs:
 
     @property
     def points(self) -> list[int]:
-        """Of each pair: 1 where the candidate alone was right, -1 where the baseline was, else 0."""
+        """Of each pair: 1 if the candidate alone was right, -1 if the baseline was, else 0."""
         return [
             int(mine.good) - int(theirs.good) if mine.preference is None else mine.preference
             for mine, theirs in self.pairs
@@ -101,7 +101,7 @@ def _levels(counts: Sequence[PairCounts], rules: VerdictRules) -> tuple[float, .
 def _verdict(each: _Pairs, rules: VerdictRules, task: str, level: float) -> EvaluationVerdict:
     counts = each.counts
     interval = _interval(each, rules, level)
-    outcome = outcome_of(interval, rules.margin) if rules.believed else "can't tell"
+    outcome = verdict_outcome(interval, rules.margin) if rules.believed else "can't tell"
     ratio = _cost_ratio(each, rules)
     discordance = max(counts.discordance, _LEAST_DISCORDANCE)
     enough = cases_not_worse(discordance, rules.margin, alpha=level)
@@ -128,7 +128,7 @@ def _verdict(each: _Pairs, rules: VerdictRules, task: str, level: float) -> Eval
     )
 
 
-def outcome_of(interval: DifferenceInterval, margin: float) -> VerdictOutcome:
+def verdict_outcome(interval: DifferenceInterval, margin: float) -> VerdictOutcome:
     """What an interval of the difference says."""
     if interval.low > 0:
         return "better"

@@ -13,7 +13,7 @@ from observability.evaluation.data_sets.own_cases import MAX_CASE_BYTES
 from producers.contract.message import Message
 
 DATA_SET_FORMAT: Final = "switchgear.cases/1"
-PLAIN_NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$"
+PLAIN_NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,59}$"
 """A name that is also a file's."""
 
 

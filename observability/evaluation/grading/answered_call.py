@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import Field
 
 from producers.contract import Attempt, Done, Failed, MicroUsd, Usage, answer_message, answer_text
 from producers.contract.message import Message, Name
 
-_WAITED = "may wait: "
+_WAITED: Final = "may wait: "
 """How the router begins its reason for sending a request to the batch queue."""
 
 
@@ -72,28 +72,34 @@ class AnsweredCall(Message):
 
 def answered_call(reply: Done | Failed, at_ms: int) -> AnsweredCall:
     """The reply as the journal keeps it."""
-    usage = _billed_usage(reply.attempts if isinstance(reply, Failed) else reply.route.attempts)
-    if isinstance(reply, Failed):
-        costs = [attempt.cost_micro_usd or Decimal(0) for attempt in reply.attempts]
-        return AnsweredCall(
-            request=reply.id,
-            at_ms=at_ms,
-            outcome="failed",
-            code=reply.code,
-            input_tokens=usage.input_total,
-            output_tokens=usage.output_total,
-            cost_micro_usd=sum(costs, Decimal(0)),
-        )
+    return _failed_call(reply, at_ms) if isinstance(reply, Failed) else _done_call(reply, at_ms)
+
+
+def _failed_call(reply: Failed, at_ms: int) -> AnsweredCall:
+    usage = _billed_usage(reply.attempts)
+    costs = [attempt.cost_micro_usd or Decimal(0) for attempt in reply.attempts]
+    return AnsweredCall(
+        request=reply.id,
+        at_ms=at_ms,
+        outcome="failed",
+        code=reply.code,
+        input_tokens=usage.input_total,
+        output_tokens=usage.output_total,
+        cost_micro_usd=sum(costs, Decimal(0)),
+    )
+
+
+def _done_call(reply: Done, at_ms: int) -> AnsweredCall:
     attempts, route = reply.route.attempts, reply.route
+    usage = _billed_usage(attempts)
     waited = any(reason.startswith(_WAITED) for reason in route.reasons)
     # a batch's attempt has no beginning within a worker's handling of the request
     batch = waited and bool(attempts) and attempts[-1].started_ms == 0
-    message = dict(answer_message(reply.body))
     return AnsweredCall(
         request=reply.id,
         at_ms=at_ms,
         outcome="done",
-        message=message,
+        message=dict(answer_message(reply.body)),
         text=answer_text(reply.body) or "",
         finish_reason=_finish_reason(reply.body),
         model=route.model,

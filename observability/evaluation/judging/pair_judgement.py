@@ -28,11 +28,11 @@ _INSTRUCTION: Final = (
     '{{"reason": "…", "better": "1" or "2" or "tie"}}'
 )
 
-Preference: TypeAlias = Literal["1", "2", "tie"]
+JudgePreference: TypeAlias = Literal["1", "2", "tie"]
 
 
 @dataclass(frozen=True, slots=True)
-class PairVerdict:
+class SwappedVerdict:
     """What both orders say together. point: 1 for the candidate, -1 for the baseline, 0 a tie."""
 
     point: int
@@ -52,7 +52,7 @@ def judge_messages(
     return [{"role": "system", "content": instruction}, {"role": "user", "content": data}]
 
 
-def read_preference(reply: str) -> Preference | None:
+def judge_preference(reply: str) -> JudgePreference | None:
     """The verdict in a judge's reply; None when it holds none."""
     begin, end = reply.find("{"), reply.rfind("}")
     try:
@@ -63,18 +63,20 @@ def read_preference(reply: str) -> Preference | None:
     return better if better in {"1", "2", "tie"} else None
 
 
-def pair_verdict(straight: Preference | None, swapped: Preference | None) -> PairVerdict | None:
+def pair_verdict(
+    straight: JudgePreference | None, swapped: JudgePreference | None
+) -> SwappedVerdict | None:
     """straight: the candidate's answer was the first; swapped: the second. None: unreadable."""
     if straight is None or swapped is None:
         return None
     points = {"1": 1, "2": -1, "tie": 0}
     first, second = points[straight], -points[swapped]
     if first == second:
-        return PairVerdict(first)
-    return PairVerdict(0, flipped=first == -second)
+        return SwappedVerdict(first)
+    return SwappedVerdict(0, flipped=first == -second)
 
 
-def flip_rate(verdicts: Sequence[PairVerdict]) -> float:
+def flip_rate(verdicts: Sequence[SwappedVerdict]) -> float:
     """The share of pairs on which the judge contradicted itself; 0 of nothing."""
     return sum(verdict.flipped for verdict in verdicts) / len(verdicts) if verdicts else 0.0
 
@@ -85,9 +87,8 @@ def _asked(case: EvaluationCase) -> str:
     for message in case.body.messages:
         content = message.get("content")
         texts = [content] if isinstance(content, str) else []
-        for part in content if isinstance(content, list) else ():
-            if isinstance(part.get("text"), str):
-                texts.append(part["text"])
+        parts = content if isinstance(content, list) else []
+        texts += [part["text"] for part in parts if isinstance(part.get("text"), str)]
         lines += [f"{message['role']}: {text}" for text in texts]
     return "\n".join(lines)
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 
-def quantile(values: Sequence[float], share: float) -> float | None:
+def ranked_quantile(values: Sequence[float], share: float) -> float | None:
     """The value below which `share` of the values lie (nearest rank); None of nothing."""
     if not values:
         return None

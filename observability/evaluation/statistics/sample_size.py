@@ -22,18 +22,6 @@ def cases_not_worse(
     return math.ceil(z * z * discordance / (margin * margin))
 
 
-def cases_different(
-    discordance: float, difference: float, *, alpha: float = 0.05, power: float = 0.8
-) -> int:
-    """Cases that show that both differ, where they truly differ by `difference`.
-
-    alpha: two-sided. The difference is at most the discordance.
-    """
-    spread = _NORMAL.inv_cdf(1 - alpha / 2) * math.sqrt(discordance)
-    spread += _NORMAL.inv_cdf(power) * math.sqrt(max(0.0, discordance - difference * difference))
-    return math.ceil((spread / difference) ** 2)
-
-
 def least_margin(
     discordance: float, cases: int, *, alpha: float = 0.025, power: float = 0.8
 ) -> float:

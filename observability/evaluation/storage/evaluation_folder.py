@@ -1,6 +1,6 @@
 """Evaluation folder: data sets under `data`, and a folder for each evaluation.
 
-Texts of prompts and answers are in data sets, journals, labels and pages; `results.json` has
+Texts of prompts and answers are in data sets, journals and pages; `results.json` has
 figures alone. All of the former goes when the data set expires, or its subject is to be erased.
 """
 
@@ -27,10 +27,10 @@ from observability.evaluation.storage.journal import without_calls
 _LONGEST_HEAD: Final = 10_000
 PLAN: Final = "plan.json"
 JOURNAL: Final = "calls.jsonl"
-LABELS: Final = "labels.csv"
+LABELS: Final = "labels.json"
 RESULTS: Final = "results.json"
 PAGE: Final = "report.html"
-_WITH_TEXT: Final = (LABELS, PAGE)
+_WITH_TEXT: Final = (PAGE,)
 
 
 class FolderError(ValueError):

@@ -25,6 +25,7 @@ class EvaluationJournal:
         """Reads what is there. Raises OSError."""
         self._path = path
         self.reserved: dict[str, MicroUsd] = {}
+        self.tenants: dict[str, str] = {}
         self.answered: dict[str, AnsweredCall] = {}
         if path.exists():
             for line in _whole_lines(path):
@@ -32,10 +33,11 @@ class EvaluationJournal:
         self._file = path.open("ab")
         path.chmod(0o600)
 
-    def reserve(self, request: str, micro_usd: MicroUsd) -> None:
+    def reserve(self, request: str, tenant: str, micro_usd: MicroUsd) -> None:
         """To be written before the request is published."""
         self.reserved[request] = micro_usd
-        self._write({"reserved": request, "micro_usd": str(micro_usd)})
+        self.tenants[request] = tenant
+        self._write({"reserved": request, "tenant": tenant, "micro_usd": str(micro_usd)})
 
     def answer(self, call: AnsweredCall) -> None:
         """The final reply to a request."""
@@ -52,8 +54,9 @@ class EvaluationJournal:
 
     def _take(self, entry: dict[str, Any]) -> None:
         match entry:
-            case {"reserved": str(request), "micro_usd": str(amount)}:
+            case {"reserved": str(request), "tenant": str(tenant), "micro_usd": str(amount)}:
                 self.reserved[request] = Decimal(amount)
+                self.tenants[request] = tenant
             case {"answered": dict(fields)}:
                 call = AnsweredCall.model_validate(fields)
                 self.answered[call.request] = call

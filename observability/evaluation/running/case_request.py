@@ -1,0 +1,50 @@
+"""Case request: a case as an ordinary request that one candidate answers, and nobody else."""
+
+from typing import Any, Final
+
+from observability.evaluation.data_sets.evaluation_case import UNKNOWN_TASK, EvaluationCase
+from observability.evaluation.data_sets.request_sample import EVALUATION_TAG
+from observability.evaluation.judging.pair_judgement import JUDGE_TOKENS
+from observability.evaluation.storage.evaluation_plan import EvaluationPlan
+from producers.contract import Request
+
+_ANY_LENGTH: Final = {"kind": "max_length", "characters": 2_000_000_000}
+"""A check that every answer passes: without one, the task's own would repair or escalate it, and
+what is to be measured is the candidate's first answer."""
+_OUTSIDE_OF_CACHE: Final = {"mode": "no-cache", "about": "conversation"}
+"""Neither answered from the cache nor kept there."""
+
+
+def case_request(plan: EvaluationPlan, case: EvaluationCase, candidate: str) -> Request:
+    """The case at a candidate. Raises ValidationError for a case that can't be asked."""
+    model, _, _ = candidate.partition("#")
+    body = case.body.model_dump(exclude_unset=True, by_alias=True) | {"model": model}
+    limited = case.body.max_tokens or case.body.max_completion_tokens
+    if plan.max_tokens is not None and not limited:
+        body["max_tokens"] = plan.max_tokens
+    return _request(plan, case, plan.request_id(case.id, candidate), body)
+
+
+def judge_request(
+    plan: EvaluationPlan, case: EvaluationCase, request_id: str, model: str, messages: list[Any]
+) -> Request:
+    """A judge's question about the answers to a case: only who may see the case may judge it."""
+    body = {"model": model, "messages": messages, "temperature": 0, "max_tokens": JUDGE_TOKENS}
+    return _request(plan, case, request_id, body)
+
+
+def _request(
+    plan: EvaluationPlan, case: EvaluationCase, request_id: str, body: dict[str, Any]
+) -> Request:
+    routing = {
+        "latency": plan.latency,
+        "deadline_ms": int(plan.within_s * 1000),
+        "residency": case.residency,
+        "self_hosted_only": case.self_hosted_only,
+        "task": None if case.task == UNKNOWN_TASK else case.task,
+        "cache": _OUTSIDE_OF_CACHE,
+        "validators": (_ANY_LENGTH,),
+        "tags": {EVALUATION_TAG: plan.name},
+    }
+    whole = {"id": request_id, "tenant": plan.tenant or case.tenant, "body": body}
+    return Request.model_validate({**whole, "routing": routing})

@@ -1,0 +1,52 @@
+"""Spending cap: what may be published, so that the sum of all bills can't exceed the cap?
+
+The most that a request can cost is reserved before it is published, and gives way to its bill when
+the reply is there. What was reserved for a request without a reply stays so: it may yet be billed.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from observability.evaluation.grading.answered_call import AnsweredCall
+from producers.contract import MicroUsd
+
+
+class SpendingCap:
+    """Micro-dollars."""
+
+    def __init__(self, cap: MicroUsd) -> None:
+        self.cap = cap
+        self.spent = Decimal(0)
+        self._reserved: dict[str, MicroUsd] = {}
+
+    @property
+    def held(self) -> MicroUsd:
+        """Reserved for what has no reply."""
+        return sum(self._reserved.values(), Decimal(0))
+
+    def restore(
+        self, reserved: Mapping[str, MicroUsd], answered: Mapping[str, AnsweredCall]
+    ) -> None:
+        """As a journal tells it."""
+        self._reserved = dict(reserved)
+        for call in answered.values():
+            self.settle(call)
+
+    def reserve(self, request: str, most: MicroUsd) -> bool:
+        """Whether there is room for it; then it is held."""
+        if self.spent + self.held + most > self.cap:
+            return False
+        self._reserved[request] = most
+        return True
+
+    def settle(self, call: AnsweredCall) -> None:
+        """The bill of a request in the place of what was held for it."""
+        held = self._reserved.get(call.request, Decimal(0))
+        if call.outcome == "no reply":
+            return
+        self._reserved.pop(call.request, None)
+        if call.cost_micro_usd is None or call.late_batch:
+            # nobody knows the price, or the batch that came too late is yet to be billed
+            self.spent += max(held, call.cost_micro_usd or Decimal(0))
+        else:
+            self.spent += call.cost_micro_usd
