@@ -1,7 +1,8 @@
 """Simulator server: the simulated providers over HTTP, and `/control` for whoever runs the test.
 
 `POST /control` sets conduct (see `conduct.py`), `{"reset": true}` forgets everything,
-`{"script": [...]}` adds answers, `{"qualities": {MODEL: SHARE}}` says how many of them are right; `GET /control/calls?since=N` tells the calls.
+`{"script": [...]}` adds answers, `{"qualities": {MODEL: SHARE}}` says how many of them are right;
+`GET /control/calls?since=N` tells the calls.
 """
 
 import asyncio

@@ -28,6 +28,7 @@ from observability.evaluation.statistics.sequential_test import confidence_seque
 ALPHA: Final = 0.025
 """The chance of a false verdict in one direction, of all candidates together."""
 _LEAST_DISCORDANCE: Final = 0.01
+_NEAREST: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,9 @@ def _verdict(each: _Pairs, rules: VerdictRules, task: str, level: float) -> Eval
     outcome = verdict_outcome(interval, rules.margin) if rules.believed else "can't tell"
     ratio = _cost_ratio(each, rules)
     discordance = max(counts.discordance, _LEAST_DISCORDANCE)
-    enough = cases_not_worse(discordance, rules.margin, alpha=level)
+    # as far from the margin as it looks now, but never hopelessly near
+    distance = max(abs(rules.margin + counts.difference), rules.margin / _NEAREST)
+    enough = cases_not_worse(discordance, distance, alpha=level)
     return EvaluationVerdict(
         candidate=each.candidate,
         baseline=rules.baseline,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Final
+from typing import Final, TypeVar
 
 from rich import box
 from rich.console import Console
@@ -17,6 +17,7 @@ from observability.evaluation.results.evaluation_result import (
 from observability.pricing.money import usd
 from observability.terminal import cell, plain
 
+_Row = TypeVar("_Row", EvaluationResult, EvaluationVerdict)
 P95_LEAST: Final = 200
 """Answers below which a 95th percentile is a guess."""
 
@@ -38,7 +39,7 @@ def print_evaluation(record: EvaluationRecord, console: Console) -> None:
 
 def share_range(value: float, low: float, high: float) -> str:
     """A share with its interval, for people."""
-    return f"{value:.1%} ({low:.1%} to {high:.1%})"
+    return f"{value:.1%} ({low * 100:.1f}-{high * 100:.1f})"
 
 
 def points_range(verdict: EvaluationVerdict) -> str:
@@ -74,13 +75,19 @@ def milliseconds(value: float | None) -> str:
     return "-" if value is None else f"{value:,.0f} ms"
 
 
+def _shown(rows: Sequence[_Row]) -> Sequence[_Row]:
+    """Without the rows of a task that is the only one: it is all of them."""
+    single = len({row.task for row in rows}) == 2  # noqa: PLR2004 all, and the one
+    return [row for row in rows if not single or row.task == ALL_TASKS]
+
+
 def _figures(results: Sequence[EvaluationResult]) -> Table:
     table = Table(title="Candidates", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name in ("candidate", "task"):
         table.add_column(name, overflow="fold")
-    for name in ("cases", "success (95 %)", "per 1k", "per success", "p50", "p95"):
-        table.add_column(name, justify="right")
-    for result in results:
+    for name in ("cases", "good (95 %)", "per 1k", "per success", "p50", "p95"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for result in _shown(results):
         guess = "?" if result.answers < P95_LEAST and result.p95_ms is not None else ""
         table.add_row(
             cell(result.candidate),
@@ -100,9 +107,9 @@ def _verdicts(verdicts: Sequence[EvaluationVerdict]) -> Table:
     table = Table(title=f"Beside {plain(baseline)}", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name in ("candidate", "task", "verdict"):
         table.add_column(name, overflow="fold")
-    for name in ("points", "alone right", "pairs"):
-        table.add_column(name, justify="right")
-    for verdict in verdicts:
+    for name in ("points", "alone", "pairs"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for verdict in _shown(verdicts):
         table.add_row(
             cell(verdict.candidate),
             cell("all" if verdict.task == ALL_TASKS else verdict.task),

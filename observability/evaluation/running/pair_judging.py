@@ -6,8 +6,8 @@ from observability.evaluation.judging.pair_judgement import (
     RUBRIC,
     SwappedVerdict,
     judge_messages,
-    pair_verdict,
     judge_preference,
+    pair_verdict,
 )
 from observability.evaluation.running.call_exchange import CallExchange
 from observability.evaluation.running.case_request import judge_request
