@@ -30,14 +30,25 @@ from workers.batching.pool.process import (
 from workers.batching.providers.batch_adapters import BatchAdapters
 from workers.batching.state.batch_table import BatchTable
 
-DIALECTS = {"openai": "openai", "azure": "openai", "mistral": "openai", "anthropic": "anthropic"}
+DIALECTS = {
+    "openai": "openai",
+    "azure": "openai",
+    "mistral": "openai",
+    "anthropic": "anthropic",
+    "aws": "bedrock",
+}
 PATHS = {
     "openai": "/openai/v1",
     "azure": "/azure/v1",
     "mistral": "/mistral/v1",
     "anthropic": "/anthropic",
+    "aws": "/bedrock",
 }
-KEY = "sk-batches"
+ENVIRONMENT = {
+    "KEY": "sk-batches",
+    "AWS_ACCESS_KEY_ID": "AKIABATCHES",
+    "AWS_SECRET_ACCESS_KEY": "secret",
+}
 TICK_S = 0.02
 
 
@@ -59,7 +70,7 @@ def batch_catalog(
         "base_url": address + PATHS[provider],
         "api_key_env": "KEY",
         "zone": "us",
-        "batch": {**forming, **(offer or {})},
+        "batch": {**forming, **(_jobs(address) if provider == "aws" else {}), **(offer or {})},
     }
     plain = catalog().model_dump()
     plain["models"]["small"]["max_output"] = 4_096
@@ -75,6 +86,16 @@ def batch_catalog(
             **changes,
         }
     )
+
+
+def _jobs(address: str) -> dict[str, str]:
+    """What Bedrock's jobs need beside."""
+    return {
+        "api_base_url": address + "/bedrock",
+        "bucket": "s3://batches/switchgear",
+        "bucket_url": address + "/s3",
+        "role_arn": "arn:aws:iam::123456789012:role/batches",
+    }
 
 
 class MemoryBatchLog:
@@ -159,7 +180,7 @@ class BatchStage:
 
     def pool(self, log: MemoryBatchLog) -> BatchPool:
         """One more batch process's."""
-        adapters = BatchAdapters(self.session, {"KEY": KEY}, lambda: self.stage.catalog)
+        adapters = BatchAdapters(self.session, ENVIRONMENT, lambda: self.stage.catalog)
         return BatchPool(
             requests=self.stage.pool("economy"),
             table=BatchTable(),

@@ -46,6 +46,49 @@ async def test_a_batch_answers_at_half_price(provider: str) -> None:
     assert max(Counter(stage.paid()).values()) == 1
 
 
+FEWEST = 100
+"""Records that a job of Bedrock needs."""
+
+
+async def test_bedrocks_job_answers_at_half_price() -> None:
+    async with waiting_stage("aws", full=FEWEST) as stage:
+        names = await submit(stage, FEWEST)
+        async with stage.batching():
+            replies = await finals(stage, FEWEST)
+            events = await stage.stage.events(FEWEST)
+            await stage.stage.broker.until(lambda: all_closed(stage))
+    assert {reply.id for reply in replies} == set(names)
+    assert all(isinstance(reply, Done) for reply in replies)
+    assert len(stage.batches()) == 1
+    assert all(event.savings and event.savings.batch == event.cost_micro_usd for event in events)
+    assert Counter(stage.paid()) == dict.fromkeys(stage.paid(), 1)
+    assert not stage.stage.calls
+
+
+async def test_fewer_requests_than_bedrock_takes_go_to_their_tier() -> None:
+    async with waiting_stage("aws", offer={"oldest_min": 0}) as stage:
+        await submit(stage, 3)
+        async with stage.batching():
+            replies = await finals(stage, 3)
+    assert "the provider takes 100 or more" in " ".join(replies[0].route.reasons)
+    assert not stage.batches()
+    assert len(stage.stage.calls) == 3
+
+
+@pytest.mark.parametrize("event", ["lost_answer", "expire"])
+async def test_bedrocks_job_is_found_again_and_read_in_part(event: str) -> None:
+    async with waiting_stage("aws", full=FEWEST) as stage:
+        stage.simulator.batches.settings.set({"next": [event], "list_lag_s": 0.1})
+        await submit(stage, FEWEST)
+        async with stage.batching():
+            replies = await finals(stage, FEWEST)
+            await stage.stage.broker.until(lambda: all_closed(stage))
+    assert all(isinstance(reply, Done) for reply in replies)
+    assert len(stage.batches()) == 1
+    assert len(stage.paid()) + len(stage.stage.calls) == FEWEST
+    assert len(stage.stage.calls) == (FEWEST // 2 if event == "expire" else 0)
+
+
 STATES = ["formed", "submitting", "submitted", "ended", "closed"]
 
 

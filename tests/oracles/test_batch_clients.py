@@ -3,10 +3,13 @@
 import json
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any, TypeVar
 
 import anthropic
+import boto3
 import openai
+from botocore.config import Config
 from mistralai.client import Mistral
 
 from dev.simulator.process import Running
@@ -108,3 +111,74 @@ def test_mistrals_client_runs_a_job(simulator: Running) -> None:
         content = client.files.download(file_id=str(job.output_file)).read()
     assert job.succeeded_requests == len(NAMES)
     assert len(content.splitlines()) == len(NAMES)
+
+
+def test_botos_clients_run_a_model_invocation_job(simulator: Running) -> None:
+    asked = {"messages": [{"role": "user", "content": [{"text": "What is a queue?"}]}]}
+    names = [f"record-{number}" for number in range(100)]
+    told = [json.dumps({"recordId": name, "modelInput": asked}) for name in names]
+    place = "s3://batches/mine"
+    with ExitStack() as stack:
+        store = aws_client(stack, "s3", f"{simulator.address}/s3")
+        control = aws_client(stack, "bedrock", f"{simulator.address}/bedrock")
+        store.put_object(Bucket="batches", Key="mine/in.jsonl", Body="\n".join(told).encode())
+        creation = {
+            "jobName": "mine-1",
+            "clientRequestToken": "mine-1",
+            "roleArn": "arn:aws:iam::123456789012:role/batches",
+            "modelId": "eu.anthropic.claude-haiku-4-5-20251001-v1:0",
+            "inputDataConfig": {"s3InputDataConfig": {"s3Uri": f"{place}/in.jsonl"}},
+            "outputDataConfig": {"s3OutputDataConfig": {"s3Uri": f"{place}/out/"}},
+            "modelInvocationType": "Converse",
+        }
+        arn = control.create_model_invocation_job(**creation)["jobArn"]
+        assert control.create_model_invocation_job(**creation)["jobArn"] == arn
+        job = until(
+            lambda: control.get_model_invocation_job(jobIdentifier=arn),
+            lambda seen: seen["status"] == "Completed",
+        )
+        listed = control.list_model_invocation_jobs(nameContains="mine")["invocationJobSummaries"]
+        assert [each["jobArn"] for each in listed] == [arn]
+        key = f"mine/out/{arn.rpartition('/')[2]}/in.jsonl.out"
+        content = store.get_object(Bucket="batches", Key=key)["Body"].read()
+    assert job["successRecordCount"] == len(names)
+    read = [json.loads(line) for line in content.splitlines()]
+    assert {line["recordId"] for line in read} == set(names)
+    assert all(line["modelOutput"]["usage"]["outputTokens"] for line in read)
+
+
+def test_botos_client_stops_a_job_of_too_few_records(simulator: Running) -> None:
+    simulator.control(batches={"seconds": 0.1})
+    with ExitStack() as stack:
+        control = aws_client(stack, "bedrock", f"{simulator.address}/bedrock")
+        arn = control.create_model_invocation_job(
+            jobName="few",
+            roleArn="arn:aws:iam::123456789012:role/batches",
+            modelId="eu.anthropic.claude-haiku-4-5-20251001-v1:0",
+            inputDataConfig={"s3InputDataConfig": {"s3Uri": "s3://batches/absent.jsonl"}},
+            outputDataConfig={"s3OutputDataConfig": {"s3Uri": "s3://batches/out/"}},
+        )["jobArn"]
+        failed = until(
+            lambda: control.get_model_invocation_job(jobIdentifier=arn),
+            lambda seen: seen["status"] == "Failed",
+        )
+        control.stop_model_invocation_job(jobIdentifier=arn)
+    assert "doesn't exist" in failed["message"]
+
+
+def aws_client(stack: ExitStack, service: str, address: str) -> Any:  # noqa: ANN401 - made by boto3
+    """The official client of one service."""
+    client = boto3.client(
+        service,
+        endpoint_url=address,
+        region_name="eu-central-1",
+        aws_access_key_id="AKIAORACLE",
+        aws_secret_access_key=KEY,
+        config=Config(
+            retries={"total_max_attempts": 1},
+            s3={"addressing_style": "path"},
+            request_checksum_calculation="when_required",
+        ),
+    )
+    stack.callback(client.close)
+    return client

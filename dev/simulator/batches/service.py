@@ -1,7 +1,7 @@
 """Batch paths of the simulator: which request is about files and batches, and of whom?"""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -10,11 +10,18 @@ from pydantic_core import to_json
 
 from .batch_conduct import BatchSettings
 from .file_batches import FileBatches
+from .invocation_jobs import InvocationJobs
 from .message_batches import MessageBatches
 from .work import BatchWork, SimulatedBatch
 
 _FILES: Final = re.compile(r"/files(?:/([^/]+?)(/content)?)?$")
 _BATCHES: Final = re.compile(r"/(?:batches|batch/jobs)(?:/([^/]+?)(/cancel|/results)?)?$")
+_OBJECT: Final = re.compile(r"/s3/(.+)$")
+_JOB: Final = re.compile(r"/bedrock/model-invocation-job(s$)?(?:/(.+?)(/stop)?)?$")
+
+
+async def _down() -> web.StreamResponse:
+    return web.Response(status=503, body=b'{"message":"down"}')
 
 
 @dataclass(slots=True)
@@ -25,6 +32,7 @@ class BatchService:
     settings: BatchSettings = field(default_factory=BatchSettings)
     files: FileBatches = field(init=False)
     messages: MessageBatches = field(init=False)
+    jobs: InvocationJobs = field(init=False)
 
     def __post_init__(self) -> None:
         self.forget()
@@ -34,9 +42,15 @@ class BatchService:
         self.settings = BatchSettings()
         self.files = FileBatches(self.settings, self.work)
         self.messages = MessageBatches(self.settings, self.work)
+        self.jobs = InvocationJobs(self.settings, self.work)
 
     async def handle(self, request: web.BaseRequest, key: str) -> web.StreamResponse | None:
         """None: the path is about something else."""
+        ours = self._of_jobs(request)
+        return await (self._of_files(request, key) if ours is None else ours)
+
+    async def _of_files(self, request: web.BaseRequest, key: str) -> web.StreamResponse | None:
+        """OpenAI's, Azure's, Mistral's and Anthropic's."""
         file, batch = _FILES.search(request.path), _BATCHES.search(request.path)
         if file is None and batch is None:
             return None
@@ -52,9 +66,30 @@ class BatchService:
             return await self._message_batch(request, key, batch[1], batch[2])
         return await self._file_batch(request, key, batch[1], batch[2])
 
+    def _of_jobs(self, request: web.BaseRequest) -> Awaitable[web.StreamResponse] | None:
+        """Bedrock's jobs, and their objects."""
+        stored, job = _OBJECT.match(request.path), _JOB.match(request.path)
+        conduct = self.settings.conduct
+        if stored is None and job is None:
+            return None
+        if conduct.down or (
+            stored is not None and conduct.results_down and request.method == "GET"
+        ):
+            return _down()
+        if stored is not None:
+            return self.jobs.store(request, stored[1])
+        assert job is not None
+        if job[1]:
+            return self.jobs.listed(request)
+        return self.jobs.handle(request, job[2], stop=job[3] is not None)
+
     def told(self) -> list[dict[str, Any]]:
         """All batches, for whoever runs the test."""
-        everything = (*self.files.batches.values(), *self.messages.batches.values())
+        everything = (
+            *self.files.batches.values(),
+            *self.messages.batches.values(),
+            *self.jobs.batches.values(),
+        )
         return [_shown(batch) for batch in everything]
 
     async def _file(

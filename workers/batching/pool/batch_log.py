@@ -116,18 +116,16 @@ class KafkaBatchLog:
     async def read(
         self, queue: str, places: Sequence[tuple[int, int]]
     ) -> AsyncIterator[tuple[int, Record]]:
-        """Partition by partition, from the first wanted offset to the last."""
-        wanted: dict[int, dict[int, int]] = {}
+        """All partitions at once, each from its first wanted offset to its last."""
+        wanted: dict[TopicPartition, dict[int, int]] = {}
         for number, (partition, offset) in enumerate(places):
-            wanted.setdefault(partition, {})[offset] = number
+            wanted.setdefault(TopicPartition(queue, partition), {})[offset] = number
+        if not wanted:
+            return
         consumer = await start_consumer(self._settings, begin="earliest", client_id=_CLIENT)
         try:
-            for partition, offsets in wanted.items():
-                place = TopicPartition(queue, partition)
-                consumer.assign([place])
-                async for raw in _between(consumer, place, min(offsets), max(offsets)):
-                    if raw.offset in offsets:
-                        yield offsets[raw.offset], to_record(raw)
+            async for place, raw in _wanted_records(consumer, wanted):
+                yield wanted[place][raw.offset], to_record(raw)
         finally:
             await consumer.stop()
 
@@ -160,18 +158,26 @@ async def _follow(consumer: AIOKafkaConsumer, receive: Callable[[Record], None])
                 receive(to_record(raw))
 
 
-async def _between(
-    consumer: AIOKafkaConsumer, place: TopicPartition, first: int, last: int
-) -> "AsyncIterator[ConsumerRecord[bytes | None, bytes | None]]":
-    begin = (await consumer.beginning_offsets([place]))[place]
-    consumer.seek(place, max(first, begin))
-    last = min(last, (await consumer.end_offsets([place]))[place] - 1)
-    until = asyncio.get_running_loop().time() + _READ_S
-    while await consumer.position(place) <= last:
-        if asyncio.get_running_loop().time() > until:
-            raise TimeoutError(f"partition {place.partition} of {place.topic} can't be read")
-        polled = await consumer.getmany(place, timeout_ms=_POLL_MS)
-        for raw in polled.get(place, ()):
-            if raw.offset > last:
-                return
-            yield raw
+async def _wanted_records(
+    consumer: AIOKafkaConsumer, wanted: Mapping[TopicPartition, Mapping[int, int]]
+) -> "AsyncIterator[tuple[TopicPartition, ConsumerRecord[bytes | None, bytes | None]]]":
+    """wanted: by partition, the offsets. Raises TimeoutError when nothing comes for a while."""
+    places = list(wanted)
+    consumer.assign(places)
+    begins, ends = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
+    last: dict[TopicPartition, int] = {}
+    for place, offsets in wanted.items():
+        last[place] = min(max(offsets), ends[place] - 1)
+        consumer.seek(place, max(min(offsets), begins[place]))
+    clock = asyncio.get_running_loop().time
+    heard = clock()
+    while unread := [place for place in places if await consumer.position(place) <= last[place]]:
+        polled = await consumer.getmany(*unread, timeout_ms=_POLL_MS)
+        if not polled and clock() > heard + _READ_S:
+            raise TimeoutError(f"{unread[0].topic} can't be read")
+        for place, records in polled.items():
+            for raw in records:
+                if raw.offset in wanted[place]:
+                    yield place, raw
+        # from here on: whoever takes the records may be slow
+        heard = clock() if polled else heard

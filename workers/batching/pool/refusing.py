@@ -7,6 +7,7 @@ from typing import Final, assert_never
 from producers.contract.batch_record import BatchRecord
 from producers.contract.codec import DecodeError
 from producers.kafka.broker import Record
+from workers.batching.gathering.batch_limits import batch_limits_of
 from workers.batching.pool.batch_pool import BatchPool
 from workers.batching.pool.returning import return_batch, return_records
 from workers.batching.pool.writing import places_of, write_batch
@@ -32,7 +33,7 @@ async def answer_refusal(
     why = "no reason told" if refusal is None else (refusal.message or refusal.code)[:200]
     _log.warning("batch %s was refused: %s", record.key, why)
     in_a_row = pool.refusals.get(record.deployment, 0) + 1
-    answer = refusal_answer(record, refusal, in_a_row)
+    answer = refusal_answer(record, refusal, in_a_row, fewest_of(pool, record))
     if not isinstance(answer, WaitForRoom):
         pool.refusals[record.deployment] = in_a_row
     match answer:
@@ -52,6 +53,13 @@ async def answer_refusal(
             return await return_batch(pool, record, f"its batch was refused: {why}", closes=True)
         case _:
             assert_never(answer)
+
+
+def fewest_of(pool: BatchPool, record: BatchRecord) -> int:
+    """Requests below which the provider of its deployment takes no batch."""
+    entry = pool.snapshot.catalog.deployments.get(record.deployment)
+    limits = None if entry is None else batch_limits_of(entry.provider)
+    return 1 if limits is None else limits.fewest
 
 
 async def _send_again(

@@ -16,7 +16,7 @@ from runtime.budgets.standing import Exhausted
 from runtime.config.catalog import Tenant
 from workers.batching.pool.batch_pool import BatchPool
 from workers.batching.pool.group_choice import batch_wire, expected_usage
-from workers.batching.pool.refusing import answer_refusal
+from workers.batching.pool.refusing import answer_refusal, fewest_of
 from workers.batching.pool.returning import return_batch, return_item, to_its_tier
 from workers.batching.pool.writing import places_of, write_batch
 from workers.batching.providers.adapter import (
@@ -56,6 +56,10 @@ async def send_batch(pool: BatchPool, record: BatchRecord) -> BatchRecord | None
     built = await _build(pool, record, adapter)
     if not built.items:
         return await write_batch(pool, record, state="closed", left_out=built.left_out)
+    if len(built.items) < fewest_of(pool, record):
+        record = record.model_copy(update={"left_out": built.left_out})
+        why = f"{len(built.items)} requests were left, fewer than its provider takes"
+        return await return_batch(pool, record, why, closes=True)
     now_ms = int(time.time() * 1000)
     pace = pool.snapshot.catalog.batches
     trace = pool.requests.tracer.begin_trace("submit a batch", ())

@@ -87,3 +87,7 @@ class BatchAdapter(Protocol):
 
 class ResultsUnreadableError(Exception):
     """The results can't be read now: reading begins anew later."""
+
+
+class ResultsAbsentError(ResultsUnreadableError):
+    """The provider says that there are none at that place."""

@@ -2,17 +2,17 @@
 
 import asyncio
 import codecs
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, FormData
 from pydantic_core import from_json
 from yarl import URL
 
 from runtime import limits
-from workers.batching.providers.adapter import ResultsUnreadableError
+from workers.batching.providers.adapter import ResultsAbsentError, ResultsUnreadableError
 from workers.providers.auth.api_key import Authorizer
 from workers.providers.base.call_outcome import BadCredentials, Failure
 from workers.providers.errors.classification import classify_error, error_of_response
@@ -23,8 +23,21 @@ _UPLOAD_S: Final = 300.0
 _STREAM_PAUSE_S: Final = 60.0
 _LINE_END: Final = b"\n"
 _OK: Final = 300
+_NOT_FOUND: Final = 404
 LONGEST_LINE: Final = limits.PROVIDER_BODY.value
 """Bytes of one result: as of an answer."""
+
+Identity: TypeAlias = Callable[[str, str, bytes], Awaitable[Mapping[str, str] | BadCredentials]]
+"""(method, address, body) → the headers that say who asks."""
+
+
+def key_identity(authorizer: Authorizer) -> Identity:
+    """Of a key, which is the same for every request."""
+
+    async def headers(method: str, url: str, body: bytes) -> Mapping[str, str] | BadCredentials:  # noqa: ARG001 a key signs nothing
+        return await authorizer.headers(url, b"")
+
+    return headers
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +65,13 @@ class HttpExchange:
         self,
         session: ClientSession,
         base_url: str,
-        authorizer: Authorizer,
+        identity: Identity,
         headers: Mapping[str, str] | None = None,
     ) -> None:
         """headers: besides the credentials, in every request."""
         self._session = session
         self._base_url = base_url.rstrip("/")
-        self._authorizer = authorizer
+        self._identity = identity
         self._headers = dict(headers or {})
 
     async def get(self, path: str, query: Mapping[str, str] | None = None) -> HttpAnswer | NoAnswer:
@@ -74,6 +87,11 @@ class HttpExchange:
         kind = {"content-type": "application/json", **(headers or {})}
         return await self._exchange("POST", url, body, kind, _UPLOAD_S)
 
+    async def put(self, path: str, content: bytes) -> HttpAnswer | NoAnswer:
+        """An object of a store; may be repeated."""
+        url = URL(self._base_url + path, encoded=True)
+        return await self._exchange("PUT", url, content, {}, _UPLOAD_S)
+
     async def upload(self, path: str, name: str, content: bytes) -> HttpAnswer | NoAnswer:
         """A file for batches, by a multipart form."""
         form = FormData()
@@ -88,7 +106,7 @@ class HttpExchange:
         Raises ResultsUnreadableError.
         """
         url = self._own(path)
-        identity = await self._authorizer.headers(str(url), b"")
+        identity = await self._identity("GET", str(url), b"")
         if isinstance(identity, BadCredentials):
             raise ResultsUnreadableError(identity.message)
         timeout = ClientTimeout(total=None, sock_connect=_BODY_S, sock_read=_STREAM_PAUSE_S)
@@ -99,6 +117,8 @@ class HttpExchange:
                 allow_redirects=False,
                 timeout=timeout,
             ) as response:
+                if response.status == _NOT_FOUND:
+                    raise ResultsAbsentError(f"HTTP {response.status}")
                 if response.status >= _OK:
                     raise ResultsUnreadableError(f"HTTP {response.status}")
                 async for line in _split(response):
@@ -123,7 +143,8 @@ class HttpExchange:
         headers: Mapping[str, str],
         within_s: float,
     ) -> HttpAnswer | NoAnswer:
-        identity = await self._authorizer.headers(str(url), b"")
+        signed = body if isinstance(body, bytes) else b""
+        identity = await self._identity(method, str(url), signed)
         if isinstance(identity, BadCredentials):
             return HttpAnswer(identity.status or 401, {}, identity)
         try:

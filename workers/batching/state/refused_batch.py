@@ -54,11 +54,12 @@ RefusalAnswer: TypeAlias = WaitForRoom | LeaveOut | Halve | ReturnAll
 
 
 def refusal_answer(
-    record: BatchRecord, refusal: BatchRefusal | None, in_a_row: int
+    record: BatchRecord, refusal: BatchRefusal | None, in_a_row: int, fewest: int = 1
 ) -> RefusalAnswer:
     """What to do with a batch of which nothing was done.
 
     in_a_row: refusals of the deployment's batches since one was taken, this one included.
+    fewest: requests below which the provider takes no batch.
     """
     if refusal is not None and refusal.queue_is_full:
         return WaitForRoom()
@@ -68,6 +69,7 @@ def refusal_answer(
         return ReturnAll()
     named = () if refusal is None else refusal.lines
     blamed = tuple(sorted({sent[line - 1] for line in named if 1 <= line <= len(sent)}))
-    if len(blamed) == len(sent):
+    left = len(sent) - len(blamed) if blamed else len(sent) // 2
+    if left < fewest:
         return ReturnAll()
     return LeaveOut(blamed) if blamed else Halve(sent[len(sent) // 2 :])

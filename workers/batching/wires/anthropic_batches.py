@@ -5,7 +5,6 @@ of ours, and its requests' ids are told only with their results.
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from pydantic_core import from_json, to_json
@@ -17,6 +16,7 @@ from workers.batching.wires.batch_status import (
     ItemUndone,
     ResultLine,
     UnreadableLine,
+    iso_seconds,
     number,
     text,
 )
@@ -54,7 +54,7 @@ def anthropic_status(body: Mapping[str, Any]) -> BatchStatus:
         id=text(body.get("id")),
         state="ended" if ended else "running",
         word=word,
-        created_s=_seconds(body.get("created_at")),
+        created_s=iso_seconds(body.get("created_at")),
         requests=total,
         done=total - numbers["processing"],
         results=(url,) if url else (),
@@ -80,11 +80,3 @@ def anthropic_result(line: bytes) -> ResultLine:
             return ItemFailed(custom_id, _STATUS_OF.get(kind, 500), to_json(told))
         case other:
             return ItemUndone(custom_id, text(other) or "no answer")
-
-
-def _seconds(value: object) -> float | None:
-    try:
-        at = datetime.fromisoformat(text(value))
-    except ValueError:
-        return None
-    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()

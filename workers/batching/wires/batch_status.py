@@ -1,6 +1,7 @@
 """Batch status and result lines: what a provider says, in one shape for all."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Literal, TypeAlias
 
 ProviderState: TypeAlias = Literal["running", "ended", "refused"]
@@ -81,3 +82,12 @@ def text(value: object, longest: int = 200) -> str:
 def number(value: object) -> int:
     """A foreign count; 0 for anything else."""
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else 0
+
+
+def iso_seconds(value: object) -> float | None:
+    """A foreign moment in ISO 8601 as Unix seconds; None for anything else."""
+    try:
+        at = datetime.fromisoformat(text(value))
+    except ValueError:
+        return None
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()

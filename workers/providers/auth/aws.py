@@ -55,12 +55,17 @@ class AwsAuthorizer:
 
 
 def aws_authorizer(address: str, region: str, environment: Mapping[str, str]) -> AwsAuthorizer:
-    """The signer for a Bedrock endpoint; its host names the region, else the configuration does."""
+    """The signer for a Bedrock endpoint."""
+    return AwsAuthorizer(credential_source(environment), aws_region(address, region, environment))
+
+
+def aws_region(address: str, region: str, environment: Mapping[str, str]) -> str:
+    """The region of a Bedrock endpoint; its host names it, else the configuration does."""
     host = (urlsplit(address).hostname or "").split(".")
     named = host[1] if host[0].startswith("bedrock-runtime") and len(host) > 1 else None
     fallback = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION")
     own = region if region != "global" else None
-    return AwsAuthorizer(credential_source(environment), named or own or fallback or "us-east-1")
+    return named or own or fallback or "us-east-1"
 
 
 def credential_source(environment: Mapping[str, str]) -> CredentialSource:

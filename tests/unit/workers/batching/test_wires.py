@@ -4,7 +4,12 @@ import json
 
 import pytest
 
-from workers.batching.wires import anthropic_batches, mistral_batches, openai_batches
+from workers.batching.wires import (
+    anthropic_batches,
+    bedrock_batches,
+    mistral_batches,
+    openai_batches,
+)
 from workers.batching.wires.batch_status import (
     BatchRefusal,
     ItemAnswered,
@@ -108,3 +113,57 @@ def test_anthropic_states_and_results() -> None:
 )
 def test_mistral_states(word: str, state: str) -> None:
     assert mistral_batches.mistral_status({"id": "j", "status": word}).state == state
+
+
+JOB = "arn:aws:bedrock:eu-central-1:123456789012:model-invocation-job/abcdefghij12"
+
+
+@pytest.mark.parametrize(
+    ("word", "state"),
+    [
+        ("Submitted", "running"),
+        ("Scheduled", "running"),
+        ("Stopping", "running"),
+        ("SomethingNew", "running"),
+        ("Completed", "ended"),
+        ("PartiallyCompleted", "ended"),
+        ("Stopped", "ended"),
+        ("Failed", "refused"),
+        ("Expired", "refused"),
+    ],
+)
+def test_bedrock_states(word: str, state: str) -> None:
+    told = {
+        "jobArn": JOB,
+        "jobName": bedrock_batches.bedrock_job_name("0123", 2),
+        "status": word,
+        "submitTime": "2026-11-26T20:00:00Z",
+        "outputDataConfig": {"s3OutputDataConfig": {"s3Uri": "s3://b/f/output/"}},
+    }
+    status = bedrock_batches.bedrock_status(told)
+    assert (status.state, status.word, status.mark) == (state, word, "0123")
+    assert status.id == "abcdefghij12"
+    assert status.results == ("s3://b/f/output/abcdefghij12/input.jsonl.out",)
+    assert status.created_s == 1_795_723_200.0
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ({"recordId": "c", "modelOutput": {"a": 1}}, ItemAnswered("c", b'{"a":1}')),
+        (
+            {"recordId": "c", "error": {"errorCode": 400, "errorMessage": "no"}},
+            ItemFailed("c", 400, b'{"message":"no"}'),
+        ),
+        ({"recordId": "c"}, ItemFailed("c", 500, b'{"message":""}')),
+        ({"modelOutput": {}}, UnreadableLine()),
+        ([], UnreadableLine()),
+    ],
+)
+def test_bedrock_results(line: object, expected: object) -> None:
+    assert bedrock_batches.bedrock_result(json.dumps(line).encode()) == expected
+
+
+def test_tools_are_not_in_bedrocks_jobs() -> None:
+    assert bedrock_batches.bedrock_refusal(b'{"toolConfig":{"tools":[]}}') is not None
+    assert bedrock_batches.bedrock_refusal(b'{"text":"say \\"toolConfig\\""}') is None
