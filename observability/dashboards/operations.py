@@ -156,6 +156,11 @@ OPERATIONS_DASHBOARD: Final = Dashboard(
             "{{deployment}}",
         ),
         Panel(
+            "Requests in open batches",
+            "max by (deployment) (switchgear_batch_requests_open)",
+            "{{deployment}}",
+        ),
+        Panel(
             "Age of the oldest batch, and time to its deadline",
             "max by (deployment) (switchgear_batch_oldest_seconds)"
             " or min by (deployment) (switchgear_batch_slack_seconds)",

@@ -12,6 +12,7 @@ from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from observability.ledger.ingest import Genuine
+from observability.live_page.batches import batches_by_deployment
 from observability.live_page.window import LiveWindow
 from observability.metrics.names import BREAKER_STATES
 from producers.contract.codec import DecodeError, decode_usage
@@ -47,6 +48,7 @@ class ProcessFigures:
     lag: dict[str, float] = field(default_factory=dict)
     in_flight: dict[str, float] = field(default_factory=dict)
     breakers: dict[str, str] = field(default_factory=dict)
+    batches: dict[str, dict[str, Any]] = field(default_factory=dict)
     unreachable: list[str] = field(default_factory=list)
 
     def snapshot(self) -> dict[str, Any]:
@@ -55,6 +57,7 @@ class ProcessFigures:
             "lag": self.lag,
             "in_flight": self.in_flight,
             "breakers": self.breakers,
+            "batches": self.batches,
             "unreachable": self.unreachable,
         }
 
@@ -79,6 +82,7 @@ def merge_scrape(scraped: ProcessFigures, answers: dict[str, str | None]) -> Non
     for deployment, value in _samples(families, "switchgear_breaker_state", "deployment"):
         worst[deployment] = max(value, worst.get(deployment, 0))
     scraped.breakers = {name: _STATES.get(value, "?") for name, value in sorted(worst.items())}
+    scraped.batches = batches_by_deployment(families)
     scraped.unreachable = [address for address, text in answers.items() if text is None]
 
 

@@ -1,7 +1,7 @@
 """Sliding window of the last minutes for the live page: usage events, folded in constant memory."""
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
@@ -26,6 +26,8 @@ class Minute:
     hits: int = 0
     cost: Decimal = Decimal(0)
     saved: Decimal = Decimal(0)
+    batches_saved: dict[str, Decimal] = field(default_factory=dict)
+    """By deployment: the batch part of `saved`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,11 @@ class LiveWindow:
         """Fold one request in, or of a call that no caller asked for the money."""
         minute = self.minutes.setdefault(event.at_ms // _MINUTE_MS, Minute())
         minute.cost += event.cost_micro_usd or 0
-        minute.saved += total(savings_of(event)) + unsplit_saving(event)
+        savings = savings_of(event)
+        minute.saved += total(savings) + unsplit_saving(event)
+        if savings.batch and event.deployment is not None:
+            name = event.deployment
+            minute.batches_saved[name] = minute.batches_saved.get(name, Decimal(0)) + savings.batch
         if event.aside is None:
             self._add_request(event, minute)
         for old in sorted(self.minutes)[:-MINUTES]:
@@ -84,6 +90,7 @@ class LiveWindow:
             "tiers": _tiers(self.recent),
             "deployments": _deployments(self.recent),
             "cache": _counted(entry.result for entry in self.recent),
+            "batches_saved": _batches_saved(self.minutes.values()),
             "traces": [_trace(event, trace_url) for event in self.traces],
         }
 
@@ -97,6 +104,15 @@ class LiveWindow:
             "cost": str(minute.cost),
             "saved": str(minute.saved),
         }
+
+
+def _batches_saved(minutes: Iterable[Minute]) -> dict[str, str]:
+    """By deployment, over all minutes."""
+    saved: dict[str, Decimal] = {}
+    for minute in minutes:
+        for name, part in minute.batches_saved.items():
+            saved[name] = saved.get(name, Decimal(0)) + part
+    return {name: str(part) for name, part in sorted(saved.items())}
 
 
 def _tiers(recent: Sequence[RecentRequest]) -> dict[str, dict[str, float]]:

@@ -46,6 +46,7 @@ GaugeName: TypeAlias = Literal[
     "switchgear_ledger_lag",
     "switchgear_batch_waiting",
     "switchgear_batches_open",
+    "switchgear_batch_requests_open",
     "switchgear_batch_oldest_seconds",
     "switchgear_batch_slack_seconds",
 ]
@@ -192,6 +193,9 @@ GAUGES: Final[dict[GaugeName, Spec]] = {
     ),
     "switchgear_batches_open": Spec(
         "Batches of the fleet by state, closed ones left out.", ("deployment", "state")
+    ),
+    "switchgear_batch_requests_open": Spec(
+        "Requests in open batches of the fleet.", ("deployment",)
     ),
     "switchgear_batch_oldest_seconds": Spec(
         "Age of the oldest open batch of the fleet.", ("deployment",)

@@ -48,6 +48,15 @@ async def page(tmp_path: Path) -> AsyncIterator[Tab]:
     scraped = ProcessFigures(
         lag={"llm.requests": 12.0, "llm.tier.economy": 340.0},
         breakers={"openai-gpt-4o": "open", "anthropic-opus-4.6": "half_open"},
+        batches={
+            "anthropic-haiku-4.5": {
+                "waiting": 4321,
+                "states": {"formed": 1, "submitting": 1, "submitted": 2, "ended": 0},
+                "requests": 15_000,
+                "oldest_s": 7_200.0,
+                "slack_s": 600.0,
+            }
+        },
         unreachable=["workers-standard:9464"],
     )
     app = application(lambda now_ms: state.snapshot(now_ms, TRACE_URL) | scraped.snapshot())
@@ -59,7 +68,15 @@ async def page(tmp_path: Path) -> AsyncIterator[Tab]:
 async def test_it_shows_flows_money_breakers_queues_and_traces(page: Tab, tmp_path: Path) -> None:
     await page.screenshot(Path(os.environ.get("SCREENSHOT", tmp_path / "live.png")))
     text = await page.value("document.body.innerText")
-    for shown in ("economy", "llm.tier.economy", "340", "half-open", "workers-standard:9464"):
+    for shown in (
+        "economy",
+        "llm.tier.economy",
+        "340",
+        "half-open",
+        "workers-standard:9464",
+        "4321",
+        "2.0 h",
+    ):
         assert shown in text
     assert await page.value("document.querySelectorAll('#minutes rect').length") == 60
     assert await page.value("document.querySelectorAll('#traces tr').length") == 20
@@ -87,7 +104,7 @@ async def test_a_screen_reader_gets_names_and_headings(page: Tab) -> None:
     for node in nodes:
         if node["role"]["value"] in {"link", "table", "region", "image"} - {"table"}:
             assert node["name"]["value"], node
-    assert roles.count("heading") == 6
+    assert roles.count("heading") == 7
     assert {"main", "status", "columnheader", "rowheader"} <= set(roles)
     plot = next(n for n in nodes if n["role"]["value"] in {"image", "img"})
     assert "cost $" in str(plot)

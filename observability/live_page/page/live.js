@@ -79,6 +79,23 @@ function deployments(data) {
   });
 }
 
+function span(seconds) {
+  if (seconds === null) return "–";
+  if (seconds < 90) return Math.round(seconds) + " s";
+  return seconds < 5400 ? Math.round(seconds / 60) + " min" : (seconds / 3600).toFixed(1) + " h";
+}
+
+const NO_BATCHES = { waiting: 0, states: { formed: 0, submitting: 0, submitted: 0, ended: 0 }, requests: 0, oldest_s: null, slack_s: null };
+
+function batches(data) {
+  const names = [...new Set([...Object.keys(data.batches), ...Object.keys(data.batches_saved)])].sort();
+  return names.map((name) => {
+    const b = data.batches[name] || NO_BATCHES;
+    const slack = { text: span(b.slack_s), mark: b.slack_s !== null && b.slack_s < 1800 ? "bad" : "" };
+    return row(name, [b.waiting, b.states.formed, b.states.submitting + b.states.submitted, b.states.ended, b.requests, span(b.oldest_s), slack, usd(data.batches_saved[name] || 0)]);
+  });
+}
+
 function trace(t) {
   let link = "–";
   if (t.url && /^https?:/.test(t.url)) {
@@ -99,6 +116,7 @@ function show(data) {
   fill("tiers", Object.entries(data.tiers).map(([name, t]) => row(name, [t.per_s.toFixed(1), t.hits, t.failed, ms(t.p50_ms), ms(t.p95_ms)])), 6);
   fill("deployments", deployments(data), 4);
   fill("queues", Object.entries(data.lag).map(([name, lag]) => row(name, [lag])), 2);
+  fill("batches", batches(data), 9);
   fill("traces", data.traces.map(trace), 10);
   at("unreachable").textContent = data.unreachable.length ? "No answer from " + data.unreachable.join(", ") : "";
 }

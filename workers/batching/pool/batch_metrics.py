@@ -21,6 +21,7 @@ async def update_batch_gauges(pool: BatchPool) -> None:
 def show_batches(pool: BatchPool, now: float) -> None:
     """now: Unix seconds."""
     waiting, states = Counter[Labels](), Counter[Labels]()
+    requests = Counter[Labels]()
     ages: dict[Labels, float] = {}
     slack: dict[Labels, float] = {}
     for key, group in pool.groups.items():
@@ -31,11 +32,13 @@ def show_batches(pool: BatchPool, now: float) -> None:
             continue
         name = (record.deployment,)
         states[record.deployment, record.state] += 1
+        requests[name] += record.sent
         ages[name] = max(ages.get(name, 0.0), now - record.formed_ms / 1000)
         if record.deadline_ms is not None and record.returned_ms is None:
             left_s = record.deadline_ms / 1000 - now
             slack[name] = min(slack.get(name, left_s), left_s)
     pool.metrics.replace_series("switchgear_batch_waiting", dict(waiting))
     pool.metrics.replace_series("switchgear_batches_open", dict(states))
+    pool.metrics.replace_series("switchgear_batch_requests_open", dict(requests))
     pool.metrics.replace_series("switchgear_batch_oldest_seconds", ages)
     pool.metrics.replace_series("switchgear_batch_slack_seconds", slack)

@@ -8,13 +8,13 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from workers.batching.providers.http_exchange import Identity
+from workers.batching.providers.http_exchange import IdentityHeaders
 from workers.providers.auth.aws import CredentialSource
 from workers.providers.auth.sigv4 import AwsKeys, SigningScope
 from workers.providers.base.call_outcome import BadCredentials
 
 
-def aws_identity(find: CredentialSource, scope: SigningScope) -> Identity:
+def aws_identity(find: CredentialSource, scope: SigningScope) -> IdentityHeaders:
     """scope: of the service `bedrock` or `s3`."""
 
     async def headers(method: str, url: str, body: bytes) -> Mapping[str, str] | BadCredentials:

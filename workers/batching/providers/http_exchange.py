@@ -27,11 +27,13 @@ _NOT_FOUND: Final = 404
 LONGEST_LINE: Final = limits.PROVIDER_BODY.value
 """Bytes of one result: as of an answer."""
 
-Identity: TypeAlias = Callable[[str, str, bytes], Awaitable[Mapping[str, str] | BadCredentials]]
+IdentityHeaders: TypeAlias = Callable[
+    [str, str, bytes], Awaitable[Mapping[str, str] | BadCredentials]
+]
 """(method, address, body) → the headers that say who asks."""
 
 
-def key_identity(authorizer: Authorizer) -> Identity:
+def key_identity(authorizer: Authorizer) -> IdentityHeaders:
     """Of a key, which is the same for every request."""
 
     async def headers(method: str, url: str, body: bytes) -> Mapping[str, str] | BadCredentials:  # noqa: ARG001 a key signs nothing
@@ -65,7 +67,7 @@ class HttpExchange:
         self,
         session: ClientSession,
         base_url: str,
-        identity: Identity,
+        identity: IdentityHeaders,
         headers: Mapping[str, str] | None = None,
     ) -> None:
         """headers: besides the credentials, in every request."""

@@ -30,7 +30,7 @@ _LEAST_TIMEOUT_H: Final = 24
 _MOST_TIMEOUT_H: Final = 168
 _NAME: Final = "switchgear-"
 INPUT: Final = "input.jsonl"
-OUTPUT: Final = "output/"
+_OUTPUT: Final = "output/"
 
 
 def bedrock_lines(lines: Iterable[tuple[str, bytes]]) -> bytes:
@@ -60,7 +60,7 @@ def bedrock_creation(
         "roleArn": role_arn,
         "modelId": model,
         "inputDataConfig": {"s3InputDataConfig": {"s3Uri": f"{folder}/{INPUT}"}},
-        "outputDataConfig": {"s3OutputDataConfig": {"s3Uri": f"{folder}/{OUTPUT}"}},
+        "outputDataConfig": {"s3OutputDataConfig": {"s3Uri": f"{folder}/{_OUTPUT}"}},
         "timeoutDurationInHours": min(_MOST_TIMEOUT_H, max(_LEAST_TIMEOUT_H, window_h)),
         "modelInvocationType": "Converse",
     }

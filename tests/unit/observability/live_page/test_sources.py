@@ -1,5 +1,6 @@
 import asyncio
 import contextlib
+from decimal import Decimal
 
 from aiohttp import ClientSession
 
@@ -7,17 +8,28 @@ from observability.live_page.sources import ProcessFigures, follow_processes, me
 from observability.live_page.window import MINUTES, TRACES, LiveWindow
 from observability.metrics.registry import MetricsRegistry
 from observability.process_endpoint import process_endpoint
+from producers.contract import Savings
 from tests.unit.observability.usage_events import START_MS, usage_event
 
 ONE = """
 switchgear_consumer_lag{group="g",topic="llm.requests",partition="0"} 3
 switchgear_consumer_lag{group="g",topic="llm.requests",partition="1"} 4
 switchgear_breaker_state{deployment="d"} 0
+switchgear_batch_waiting{deployment="d"} 2
+switchgear_batches_open{deployment="d",state="submitted"} 2
+switchgear_batches_open{deployment="e",state="ended"} 1
+switchgear_batch_slack_seconds{deployment="d"} 1000
 """
 OTHER = """
 switchgear_consumer_lag{group="g",topic="llm.requests",partition="2"} 5
 switchgear_breaker_state{deployment="d"} 2
 switchgear_in_flight{tier="economy"} 7
+switchgear_batch_waiting{deployment="d"} 40
+switchgear_batches_open{deployment="d",state="submitted"} 3
+switchgear_batches_open{deployment="d",state="unheard"} 9
+switchgear_batch_requests_open{deployment="d"} 900
+switchgear_batch_oldest_seconds{deployment="d"} 61
+switchgear_batch_slack_seconds{deployment="d"} 900
 """
 
 
@@ -28,6 +40,23 @@ def test_processes_add_up_and_the_worst_breaker_counts() -> None:
         "lag": {"llm.requests": 12},
         "in_flight": {"economy": 7},
         "breakers": {"d": "open"},
+        # of the fleet each process tells the same, sooner or later; what waits adds up
+        "batches": {
+            "d": {
+                "waiting": 42,
+                "states": {"formed": 0, "submitting": 0, "submitted": 3, "ended": 0},
+                "requests": 900,
+                "oldest_s": 61,
+                "slack_s": 900,
+            },
+            "e": {
+                "waiting": 0,
+                "states": {"formed": 0, "submitting": 0, "submitted": 0, "ended": 1},
+                "requests": 0,
+                "oldest_s": None,
+                "slack_s": None,
+            },
+        },
         "unreachable": ["c:1"],
     }
 
@@ -60,3 +89,12 @@ def test_the_page_keeps_minutes_and_traces_in_constant_memory() -> None:
     assert shown["minutes"][-1]["requests"] == 1
     assert sum(tier["per_s"] for tier in shown["tiers"].values()) * 60 == 2
     assert shown["traces"][0]["url"] is None
+
+
+def test_the_page_tells_what_batches_saved() -> None:
+    state, half = LiveWindow(), Savings(batch=Decimal(50))
+    for minute in range(2):
+        at_ms = START_MS + minute * 60_000
+        changes = {"at_ms": at_ms, "savings": half, "deployment": "d"}
+        state.add(usage_event(1).model_copy(update=changes))
+    assert state.snapshot(START_MS, "")["batches_saved"] == {"d": "100"}
