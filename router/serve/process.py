@@ -87,7 +87,7 @@ async def serve_router(settings: ServiceSettings, environment: Mapping[str, str]
             prefix_shares=PrefixShares(),
             warm_prefixes=WarmPrefixes(),
             budget_used=budget_usage.used_share,
-            report_decision=partial(_count, process.metrics),
+            report_decision=partial(count_decision, process.metrics),
             guard=guard,
             zone=settings.zone,
             rates=TenantRates(),
@@ -159,9 +159,10 @@ async def admit_feedback(guard: RecordGuard, record: Record, feedback: Feedback)
         raise ForbiddenError("only workers say what a check has found")
 
 
-def _count(
+def count_decision(
     metrics: MetricsRegistry, tenant: str, decision: Route | RouteRejected, took_s: float
 ) -> None:
+    """A decision, and the seconds it took."""
     metrics.observe("switchgear_route_seconds", value=took_s)
     if isinstance(decision, RouteRejected):
         metrics.count("switchgear_rejected_total", tenant, decision.code)

@@ -1,0 +1,1 @@
+"""What does a request take, counted and not timed? `python -m bench.request_counts`."""
