@@ -52,8 +52,13 @@ demo: $(READY) $(EMBEDDER) $(if $(filter local,$(MODEL)),$(LLAMA)) ## a broker, 
 up: $(READY) $(EMBEDDER) ## the same stack, left running until Ctrl-C
 	$(BIN)/python -m dev.stack
 
+SIDE_BY_SIDE := tests/unit tests/rules tests/oracles tests/flow tests/contract/providers
+
 test: $(READY) $(EMBEDDER) $(LLAMA) ## every test but the long chaos part; Apache Kafka included
-	$(BIN)/python -m pytest -m "not chaos"
+	status=0; \
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -n auto --dist loadfile || status=$$?; \
+	$(BIN)/python -m pytest -m "not chaos" $(SIDE_BY_SIDE:%=--ignore=%) || status=$$?; \
+	exit $$status
 
 unit: $(READY)   ## the unit tests and the rules: no server, within a minute
 	HYPOTHESIS_PROFILE=quick $(BIN)/python -m pytest tests/unit tests/rules -q -n auto
