@@ -109,6 +109,11 @@ def switchgear_app() -> typer.Typer:
     app.add_typer(
         _app(_CACHE), name="cache", help="The cache: stats, invalidate, calibrate, judge."
     )
+    app.add_typer(
+        _app({"stepfunctions": services.stepfunctions}),
+        name="callbacks",
+        help="Replies told to who waits elsewhere: stepfunctions.",
+    )
     app.add_typer(_app(_KEYS), name="key", help="Gateway keys: create, list, revoke.")
     app.add_typer(
         _app(

@@ -113,3 +113,23 @@ def _genuine() -> "Genuine | None":
 
     signer = signer_of(service_settings(None))
     return None if signer is None else signer.genuine
+
+
+def stepfunctions(
+    topic: Annotated[
+        str, typer.Option(help="The reply topic to read.")
+    ] = "llm.replies.stepfunctions",
+    group: Annotated[
+        str, typer.Option(help="The consumer group of these processes.")
+    ] = "switchgear-stepfunctions",
+    endpoint: Annotated[
+        str | None, typer.Option(help="Of Step Functions; default: AWS's, by the environment.")
+    ] = None,
+    config: ConfigOption = None,
+) -> None:
+    """End tasks of AWS Step Functions with the replies to their requests."""
+    import uvloop
+
+    from gateway.callbacks.step_functions import run_callbacks
+
+    uvloop.run(run_callbacks(service_settings(config), topic, group, endpoint))

@@ -11,10 +11,12 @@ from typing import Final
 
 import pytest
 
+from dev.simulator.process import Running
 from dev.stack import ROOT, Ports, stack
 
 EXAMPLES: Final = ROOT / "examples"
 MOST_LINES: Final = 70
+GATEWAY: Final = "GATEWAY_BASE_URL"
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +25,8 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[st
     place = tmp_path_factory.mktemp("installed")
     (place / "switchgear_client").symlink_to(ROOT / "producers")
     with stack(tmp_path_factory.mktemp("stack"), Ports(), {}) as running:
-        yield {**os.environ, **running.environment, "PYTHONPATH": f"{place}:{ROOT}"}
+        own = {"PYTHONPATH": f"{place}:{ROOT}", GATEWAY: f"{running.gateway}/v1"}
+        yield {**os.environ, **running.environment, **own}
 
 
 def run(environment: Mapping[str, str], name: str, *arguments: str) -> str:
@@ -52,6 +55,27 @@ def test_all_prompts_of_a_file_are_answered(environment: Mapping[str, str], tmp_
 def test_a_client_without_our_library_is_answered(environment: Mapping[str, str]) -> None:
     out = run(environment, "plain_kafka_client.py", environment["SWITCHGEAR_KAFKA"], "Hello")
     assert json.loads(out)["type"] == "done"
+
+
+@pytest.mark.redis
+def test_a_job_that_runs_again_gets_the_answers_that_are_there(
+    environment: Mapping[str, str], tmp_path: Path
+) -> None:
+    simulator = Running(environment["OPENAI_BASE_URL"].partition("/openai")[0])
+    own = {
+        **environment,
+        "OPENAI_BASE_URL": environment[GATEWAY],
+        "OPENAI_API_KEY": "none",
+        "JOB_NAME": "sums-1",
+    }
+    prompts = tmp_path / "prompts.txt"
+    prompts.write_text("".join(f"Explain {n} minus {n}.\n" for n in range(20)), encoding="utf-8")
+    first = run(own, "kubernetes_job.py", str(prompts))
+    paid = len(simulator.calls())
+    again = run(own, "kubernetes_job.py", str(prompts))
+    assert len(first.splitlines()) == 20
+    assert sorted(first.splitlines()) == sorted(again.splitlines())
+    assert len(simulator.calls()) == paid
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.name)

@@ -30,7 +30,7 @@ from workers.process import QueueShare
 COMMANDS: Final = [
     *("router", "worker", "ledger", "serve", "gateway", "topics", "status", "breaker", "acl"),
     *("waste", "quality", "explain", "classify", "profile", "report", "job", "dlq", "cache"),
-    *("key", "models", "prices", "config"),
+    *("callbacks", "key", "models", "prices", "config"),
 ]
 HEAVY: Final = {
     "pydantic", "aiokafka", "redis", "numpy", "duckdb", "onnxruntime", "genai_prices",

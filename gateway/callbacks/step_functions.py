@@ -1,0 +1,88 @@
+"""Step Functions callbacks: each reply of a topic ends the task whose token its request carried.
+
+The token travels as Spring's correlation id, which every reply repeats byte for byte; it is never
+logged. A reply is committed once Step Functions has taken it, or never will: at least once, and a
+token that was used before is no error.
+"""
+
+import asyncio
+import logging
+from functools import partial
+from typing import Any, Final
+
+from aiobotocore.session import get_session
+from botocore.exceptions import BotoCoreError, ClientError
+
+from gateway.callbacks.task_result import TaskFailure, TaskSuccess, task_result
+from producers.contract import Chunk, Done, Failed, codec
+from producers.contract.codec import DecodeError
+from producers.kafka.broker import Broker, Record
+from runtime.process.process import service_process
+from runtime.process.settings import ServiceSettings
+
+_log: Final = logging.getLogger(__name__)
+_NAME: Final = "switchgear-stepfunctions"
+_OVER: Final = frozenset(
+    {"InvalidToken", "InvalidOutput", "TaskTimedOut", "TaskDoesNotExist", "ValidationException"}
+)
+"""Nothing that comes later changes them."""
+_PAUSE_S: Final = 1.0
+_LONGEST_PAUSE_S: Final = 60.0
+_LONGEST_TOKEN: Final = 2_048
+
+
+async def run_callbacks(
+    settings: ServiceSettings, topic: str, group: str, endpoint: str | None
+) -> None:
+    """Until SIGTERM. endpoint: of Step Functions; None: AWS's, by the environment."""
+    async with (
+        service_process(settings, _NAME) as process,
+        get_session().create_client("stepfunctions", endpoint_url=endpoint) as client,
+    ):
+        process.health.started()
+        serve = partial(serve_callbacks, process.broker, topic, group, client)
+        with process.background.running("callbacks", serve):
+            await process.stop.wait()
+
+
+async def serve_callbacks(broker: Broker, topic: str, group: str, client: Any) -> None:  # noqa: ANN401 botocore makes its methods
+    """Until cancelled. client: aiobotocore's, of `stepfunctions`."""
+    async for batch in broker.consume(topic, group):
+        await asyncio.gather(*(_end_task(client, record) for record in batch.records))
+        await batch.commit()
+
+
+async def _end_task(client: Any, record: Record) -> None:  # noqa: ANN401
+    token = codec.header(record.headers, codec.SPRING_CORRELATION)
+    try:
+        reply = codec.decode_reply(record.value)
+    except DecodeError:
+        _log.warning("passed over: no reply at %s, %d", record.partition, record.offset)
+        return
+    if isinstance(reply, Chunk):
+        return
+    if not token or len(token) > _LONGEST_TOKEN:
+        _log.warning("passed over: the request %s carried no task token", reply.id)
+        return
+    pause_s = _PAUSE_S
+    while not await _is_told(client, token, reply):
+        await asyncio.sleep(pause_s)
+        pause_s = min(_LONGEST_PAUSE_S, pause_s * 2)
+
+
+async def _is_told(client: Any, token: str, reply: Done | Failed) -> bool:  # noqa: ANN401
+    """Whether the task has its end, from us or before; False: try again."""
+    try:
+        match task_result(reply):
+            case TaskSuccess(output=output):
+                await client.send_task_success(taskToken=token, output=output)
+            case TaskFailure(error=error, cause=cause):
+                await client.send_task_failure(taskToken=token, error=error, cause=cause)
+    except ClientError as refused:
+        code = refused.response.get("Error", {}).get("Code", "")
+        _log.warning("request %s: Step Functions says %s", reply.id, code)
+        return code in _OVER
+    except BotoCoreError as problem:
+        _log.warning("request %s: %s, trying again", reply.id, type(problem).__name__)
+        return False
+    return True
