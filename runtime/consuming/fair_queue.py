@@ -3,7 +3,7 @@
 Weighted fair queueing: each tenant's queue has a virtual finish time that advances by 1/weight for
 every record taken, and the queue with the earliest one is next (Demers, Keshav and Shenker, 1989).
 Interactive records go before batch records, but every BATCH_SHARE-th is a batch record if one
-waits. Records of one sequence are handled one after the other, in the order they came.
+waits and may begin. Records of one sequence are handled one after the other, in their order.
 """
 
 from collections import deque
@@ -67,6 +67,9 @@ class _ClassQueue(Generic[T]):
         else:
             queue.tickets.append(ticket)
 
+    def __bool__(self) -> bool:
+        return bool(self._queues)
+
     def tenants(self) -> Collection[str]:
         return self._queues.keys()
 
@@ -110,6 +113,7 @@ class FairQueue(Generic[T]):
     def __init__(self) -> None:
         self._interactive: _ClassQueue[T] = _ClassQueue()
         self._batch: _ClassQueue[T] = _ClassQueue()
+        self._nothing: _ClassQueue[T] = _ClassQueue()
         self._sequences = _Sequences[T]()
         self._numbers = count()
         self._taken = 0
@@ -125,12 +129,17 @@ class FairQueue(Generic[T]):
         self._queue(lane).push(ticket)
         self._size += 1
 
-    def take(self, shares: TenantShares | None = None) -> Ticket[T] | None:
+    def take(
+        self,
+        shares: TenantShares | None = None,
+        may_be_batch: Callable[[], bool] = lambda: True,
+    ) -> Ticket[T] | None:
         """The record whose turn it is; None when nothing may begin now.
 
-        shares: what a tenant may hold; who holds it all is passed over.
+        shares: what a tenant may hold; who holds it all is passed over. may_be_batch: whether
+        there is room for a batch record; asked only while one waits.
         """
-        while (ticket := self._pop(shares)) is not None:
+        while (ticket := self._pop(shares, may_be_batch)) is not None:
             if self._sequences.may_begin(ticket):
                 self._size -= 1
                 return ticket
@@ -154,14 +163,18 @@ class FairQueue(Generic[T]):
     def _queue(self, lane: Lane) -> _ClassQueue[T]:
         return self._interactive if lane.interactive else self._batch
 
-    def _pop(self, shares: TenantShares | None) -> Ticket[T] | None:
+    def _pop(
+        self, shares: TenantShares | None, may_be_batch: Callable[[], bool]
+    ) -> Ticket[T] | None:
         self._taken += 1
         first, second = self._interactive, self._batch
-        if self._taken % BATCH_SHARE == 0:
+        if not second or not may_be_batch():
+            second = self._nothing
+        elif self._taken % BATCH_SHARE == 0:
             first, second = second, first
         if shares is None:
             return first.pop() or second.pop()
-        contested = _are_several(first.tenants(), second.tenants())
+        contested = _are_several(self._interactive.tenants(), self._batch.tenants())
         may_begin = partial(shares.may_begin, contested=contested)
         return first.pop(may_begin) or second.pop(may_begin)
 

@@ -225,21 +225,22 @@ class ConsumerStream:
 
     def _fill(self) -> None:
         while not self._held and not self._stopping and self._slots.take():
-            ticket = self._admission.take(self._settings.shares)
+            ticket = self._admission.take(self._settings.shares, self._slots.may_be_batch)
             if ticket is None:
                 self._slots.give_back()
                 return
+            self._slots.began(interactive=ticket.lane.interactive)
             if self._settings.shares is not None:
                 self._settings.shares.began(ticket.lane.tenant)
             task = asyncio.create_task(self._run(ticket))
             self._running.add(task)
-            task.add_done_callback(partial(self._ended, ticket.lane.tenant))
+            task.add_done_callback(partial(self._ended, ticket.lane))
 
-    def _ended(self, tenant: str, task: asyncio.Task[None]) -> None:
+    def _ended(self, lane: Lane, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
         if self._settings.shares is not None:
-            self._settings.shares.ended(tenant)
-        self._slots.release()
+            self._settings.shares.ended(lane.tenant)
+        self._slots.release(interactive=lane.interactive)
 
     def _put_down(self, record: Record) -> None:
         in_hand = self._in_hand.pop((record.partition, record.offset), None)

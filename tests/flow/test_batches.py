@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from producers.contract import Done
+from producers.contract import Done, codec
 from tests.flow.batch_stage import BatchStage, waiting_stage
 from tests.flow.stage import ask
 from workers.delivery.request_identity import identity_of
@@ -222,6 +222,8 @@ async def test_deadlines_are_kept_and_late_answers_are_booked() -> None:
     assert all(isinstance(reply, Done) for reply in replies)
     assert all(reply.timings.total_ms < 4_000 for reply in replies)
     assert stage.batches()[0]["cancelled"]
+    returned = stage.stage.broker.written("llm.tier.economy")
+    assert {codec.header(record.headers, codec.LATENCY) for record in returned} == {"interactive"}
 
 
 @pytest.mark.parametrize("provider", ["openai", "anthropic"])

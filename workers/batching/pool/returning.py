@@ -3,14 +3,15 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from observability.tracing.semconv import queue_attributes
 from observability.tracing.tracer import QueueWait
-from producers.contract import Attempt
+from producers.contract import Attempt, codec
 from producers.contract.batch_record import BatchRecord, BatchState
 from producers.contract.codec import DecodeError
-from producers.kafka.broker import Record
+from producers.kafka.broker import Outgoing, Record
 from workers.batching.pool.batch_pool import BatchPool
 from workers.batching.pool.writing import places_of, write_batch
 from workers.delivery.request_identity import identity_of
@@ -19,6 +20,7 @@ from workers.planning.next_step import Delay, Reroute
 from workers.request.handler import refuse_unreadable
 from workers.request.requeue import RequeueProgress, requeue_record
 
+_URGENT_S: Final = 3_600.0
 _TOGETHER: Final = 100
 """Records that are published at once."""
 
@@ -45,9 +47,22 @@ async def return_item(
     )
     progress = RequeueProgress((*item.attempts, *attempts), 0, int(now_s * 1000))
     record = requeue_record(item, step, progress, trace.headers(), pool.snapshot.catalog)
+    if _is_urgent(item, now_s):
+        record = _before_batches(record)
     await pool.requests.publisher.publish(record)
     trace.end({"switchgear.handover": step.reason})
     pool.metrics.count("switchgear_batch_returned_total", item.route.tier)
+
+
+def _is_urgent(item: WorkItem, now_s: float) -> bool:
+    return item.deadline_ms is not None and item.deadline_ms / 1000 - now_s < _URGENT_S
+
+
+def _before_batches(record: Outgoing) -> Outgoing:
+    """Among the interactive ones of its tier: behind them it would miss its deadline."""
+    others = [pair for pair in record.headers if pair[0] != codec.LATENCY]
+    headers = [*others, *codec.to_headers({codec.LATENCY: "interactive"})]
+    return replace(record, headers=headers)
 
 
 async def return_record(pool: BatchPool, record: Record, reason: str, now_s: float) -> str | None:

@@ -48,9 +48,11 @@ class Stage:
 
 
 @asynccontextmanager
-async def running(settings: StreamSettings = FAST) -> AsyncIterator[Stage]:
+async def running(
+    settings: StreamSettings = FAST, lane_of: Callable[[Record], Lane] = lambda _: Lane("t")
+) -> AsyncIterator[Stage]:
     stage = Stage()
-    stream = ConsumerStream(stage.member, stage.handle, stage.bury, lambda _: Lane("t"), settings)
+    stream = ConsumerStream(stage.member, stage.handle, stage.bury, lane_of, settings)
     stage.stream = stream
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(stream.run(stage.stop))
@@ -150,3 +152,26 @@ async def test_large_records_pause_the_partitions_long_before_there_are_many() -
         await stage.committed(102)
         assert stage.handled[0] == b"first"
         assert stage.handled[-1] == b"last"
+
+
+async def test_batch_records_fill_what_is_idle_and_interactive_ones_find_a_slot() -> None:
+    def lane_of(record: Record) -> Lane:
+        return Lane("t", interactive=record.value.startswith(b"i"))
+
+    async with running(lane_of=lane_of) as stage:
+        stage.hold = {b"b%d" % number for number in range(50)}
+        await stage.publish(*sorted(stage.hold))
+        await until(lambda: stage.stream.state().running == 7)
+        # none of the batch records ends, and yet each interactive one is handled at once
+        await stage.publish(*(b"i%d" % number for number in range(100)))
+        await until(lambda: len(stage.handled) == 100)
+        assert stage.stream.state().running == 7
+        stage.let.set()
+        await until(lambda: len(stage.handled) == 150)
+
+
+async def until(happened: Callable[[], bool]) -> None:
+    """Returns once it has; nothing tells of what a handler does."""
+    async with asyncio.timeout(30):
+        while not happened():  # noqa: ASYNC110 as above
+            await asyncio.sleep(0.001)
