@@ -14,4 +14,5 @@ def test_a_decision_a_call_and_a_hit_take_no_more_than_is_committed(
     redis_url: str, tmp_path: Path
 ) -> None:
     risen = list(regressions(uvloop.run(request_counts(redis_url, tmp_path))))
-    assert not risen, "mend it, or commit the new figures: python -m bench.request_counts --write"
+    advice = "mend it, or commit the new figures: python -m bench.request_counts --write"
+    assert not risen, f"{risen}; {advice}"
