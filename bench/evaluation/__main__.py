@@ -31,7 +31,7 @@ from observability.evaluation.statistics.sequential_test import log_e_above, log
 RESULTS_FILE: Final = Path("bench/results/evaluation.json")
 QUALITIES: Final = {
     "gpt-4o-mini": 0.92,
-    "mistral-small-3": 0.93,
+    "mistral-small-2501": 0.93,
     "claude-haiku-4-5": 0.94,
     "claude-opus-4-6": 0.97,
 }
@@ -75,7 +75,8 @@ def article(running: Installation, number: int, keep: Path | None) -> dict[str, 
     print(switchgear(running.environment, "evaluate", "import", "tickets", str(file), *_in(folder)))
     runs: dict[str, Any] = {}
     for name, margin, options in (
-        ("batch", 2, ()),
+        ("batch-2", 2, ()),
+        ("batch", 5, ()),
         ("at-once", 5, ("--interactive", "--at-once", "32")),
         ("early", 5, ("--interactive", "--at-once", "32", "--stop-early")),
     ):

@@ -7,6 +7,7 @@ from typing import Final, TypeVar
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from observability.evaluation.results.evaluation_result import (
     ALL_TASKS,
@@ -18,6 +19,7 @@ from observability.pricing.money import usd
 from observability.terminal import cell, plain
 
 _Row = TypeVar("_Row", EvaluationResult, EvaluationVerdict)
+_LEAST_NAME: Final = 14
 P95_LEAST: Final = 200
 """Answers below which a 95th percentile is a guess."""
 
@@ -72,7 +74,7 @@ def money(amount: Decimal | None) -> str:
 
 def milliseconds(value: float | None) -> str:
     """A time for people, `-` where a batch answered."""
-    return "-" if value is None else f"{value:,.0f} ms"
+    return "-" if value is None else f"{value:,.0f}ms"
 
 
 def _shown(rows: Sequence[_Row]) -> Sequence[_Row]:
@@ -82,16 +84,14 @@ def _shown(rows: Sequence[_Row]) -> Sequence[_Row]:
 
 
 def _figures(results: Sequence[EvaluationResult]) -> Table:
-    table = Table(title="Candidates", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for name in ("candidate", "task"):
-        table.add_column(name, overflow="fold")
+    shown = _shown(results)
+    table = _table("Candidates", shown, ())
     for name in ("cases", "good (95 %)", "per 1k", "per success", "p50", "p95"):
         table.add_column(name, justify="right", no_wrap=True)
-    for result in _shown(results):
+    for result in shown:
         guess = "?" if result.answers < P95_LEAST and result.p95_ms is not None else ""
         table.add_row(
-            cell(result.candidate),
-            cell("all" if result.task == ALL_TASKS else result.task),
+            *_names(result, shown),
             f"{result.cases:,}",
             share_range(result.success, result.success_low, result.success_high),
             money(result.cost_per_1k_micro_usd),
@@ -102,17 +102,33 @@ def _figures(results: Sequence[EvaluationResult]) -> Table:
     return table
 
 
+def _table(title: str, rows: Sequence[_Row], names: Sequence[str]) -> Table:
+    """With the columns of the candidate, of the task where there are several, and `names`."""
+    table = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("candidate", overflow="fold", min_width=_LEAST_NAME)
+    for name in (*(("task",) if _has_tasks(rows) else ()), *names):
+        table.add_column(name, overflow="fold")
+    return table
+
+
+def _names(row: _Row, rows: Sequence[_Row]) -> tuple[Text, ...]:
+    task = cell("all" if row.task == ALL_TASKS else row.task)
+    return (cell(row.candidate), task) if _has_tasks(rows) else (cell(row.candidate),)
+
+
+def _has_tasks(rows: Sequence[_Row]) -> bool:
+    return len({row.task for row in rows}) > 1
+
+
 def _verdicts(verdicts: Sequence[EvaluationVerdict]) -> Table:
     baseline = verdicts[0].baseline
-    table = Table(title=f"Beside {plain(baseline)}", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for name in ("candidate", "task", "verdict"):
-        table.add_column(name, overflow="fold")
+    shown = _shown(verdicts)
+    table = _table(f"Beside {plain(baseline)}", shown, ("verdict",))
     for name in ("points", "alone", "pairs"):
         table.add_column(name, justify="right", no_wrap=True)
-    for verdict in _shown(verdicts):
+    for verdict in shown:
         table.add_row(
-            cell(verdict.candidate),
-            cell("all" if verdict.task == ALL_TASKS else verdict.task),
+            *_names(verdict, shown),
             cell(verdict_words(verdict)),
             points_range(verdict),
             f"{verdict.only_candidate} : {verdict.only_baseline}",

@@ -13,6 +13,8 @@ MAX_RESULT_BYTES: Final = 16_777_216
 MAX_RESULTS: Final = 10_000
 ALL_TASKS: Final = "*"
 
+CandidateName: TypeAlias = Annotated[str, Field(pattern=r"^[\w.:/@#-]{1,200}$")]
+"""A model or a deployment, and after a `#` the variant of the system prompt."""
 _Share: TypeAlias = Annotated[float, Field(ge=0, le=1)]
 _Difference: TypeAlias = Annotated[float, Field(ge=-1, le=1)]
 _Count: TypeAlias = Annotated[int, Field(ge=0)]
@@ -38,7 +40,7 @@ class EvaluationResult(Message):
     tenant: Name | None = None
     """Whose requests they were; null: of several tenants, or of none."""
 
-    candidate: Name
+    candidate: CandidateName
     """The candidate as the operator named it."""
 
     model: Name
@@ -119,10 +121,10 @@ class EvaluationResult(Message):
 class EvaluationVerdict(Message):
     """What the cases say of a candidate beside the baseline, pair by pair."""
 
-    candidate: Name
+    candidate: CandidateName
     """As the operator named it."""
 
-    baseline: Name
+    baseline: CandidateName
     """The candidate that it was held against."""
 
     task: Name | Literal["*"] = ALL_TASKS
@@ -183,13 +185,13 @@ class EvaluationRecord(Message):
     data_set: Name
     """The data set's name and version."""
 
-    baseline: Name
+    baseline: CandidateName
     """The candidate that the others are held against."""
 
     margin: _Share
     """The loss of success that was declared acceptable before the run."""
 
-    chosen: Name | None = None
+    chosen: CandidateName | None = None
     """The cheapest candidate that isn't worse; null: none was shown to be."""
 
     spent_micro_usd: MicroUsd

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from observability.evaluation.statistics.paired_shares import DifferenceInterval
 
-DRAWS: Final = 2_000
+DRAWS: Final = 1_000
 
 
 def clustered_difference(

@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from observability.evaluation.data_sets.data_set_file import PLAIN_NAME
+from observability.evaluation.results.evaluation_result import CandidateName
 from producers.contract import MicroUsd
 from producers.contract.message import Message, Name
 
@@ -30,10 +31,10 @@ class EvaluationPlan(Message):
     data_set: Name
     """Name and version of the cases."""
 
-    candidates: Annotated[tuple[Name, ...], Field(min_length=2, max_length=MAX_CANDIDATES)]
+    candidates: Annotated[tuple[CandidateName, ...], Field(min_length=2, max_length=MAX_CANDIDATES)]
     """The models or deployments that are compared, the baseline among them."""
 
-    baseline: Name
+    baseline: CandidateName
     """The candidate that the others are held against."""
 
     metric: str

@@ -1,0 +1,220 @@
+import asyncio
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from observability.evaluation.grading.metric import read_metric
+from observability.evaluation.running.answer_grader import AnswerGrader, GradingTools, MetricError
+from observability.evaluation.running.case_request import case_request
+from observability.evaluation.running.evaluation_run import EvaluationRun, RunPace
+from observability.evaluation.running.pair_judging import PairJudging
+from producers.contract import Done, Failed, Request, topics
+from tests.unit.observability.evaluation.evaluation_fakes import Fleet, case, done, plan
+
+MOST = Decimal(1_000)
+CASES = [case(f"c{number:03}") for number in range(40)]
+
+
+async def unchecked(*_: object) -> list[str]:
+    return []
+
+
+def grader(metric: str = "exact") -> AnswerGrader:
+    return AnswerGrader(read_metric(metric), GradingTools(unchecked, lambda each: each.validators))
+
+
+def yes(request: Request) -> Done:
+    return done(request, "yes")
+
+
+async def test_every_case_is_asked_once_of_every_candidate(tmp_path: Path) -> None:
+    fleet = Fleet(yes)
+    async with fleet.exchange(plan(), tmp_path / "calls") as exchange:
+        run = EvaluationRun(plan(), CASES, exchange, lambda _: MOST, RunPace(4))
+        await run.ask_all(None)
+        answers = await run.graded(grader())
+    asked = [(each.body.model, each.id) for each in fleet.requests]
+    assert len(asked) == len(set(asked)) == 80
+    assert {model for model, _ in asked} == {"large", "small"}
+    assert [answer.good for answer in answers] == [True] * 80
+    assert exchange.cap.spent == 80 * 100
+    assert exchange.cap.held == 0
+
+
+async def test_the_request_is_an_ordinary_one_outside_of_the_cache() -> None:
+    request = case_request(plan(max_tokens=7), case("a", residency=("eu",), task="sql"), "small")
+    routing = request.routing
+    assert (request.body.model, request.body.max_tokens) == ("small", 7)
+    assert (routing.cache.mode, routing.cache.about) == ("no-cache", "conversation")
+    assert routing.tags == {"evaluation": "trial"}
+    assert (routing.residency, routing.latency, routing.task) == (("eu",), "interactive", "sql")
+    assert case_request(plan(), case("a"), "small").routing.task is None
+
+
+async def test_the_cap_is_never_exceeded(tmp_path: Path) -> None:
+    """Every request costs as much as it can."""
+    fleet = Fleet(lambda request: done(request, "yes", cost=1_000))
+    capped = plan(cap_micro_usd=Decimal(10_500))
+    async with fleet.exchange(capped, tmp_path / "calls") as exchange:
+        run = EvaluationRun(capped, CASES, exchange, lambda _: MOST, RunPace(16))
+        await run.ask_all(None)
+    assert run.progress.out_of_money
+    assert len(fleet.requests) == 10
+    assert exchange.cap.spent == 10_000 <= capped.cap_micro_usd
+
+
+async def test_what_has_no_price_costs_what_was_held_for_it(tmp_path: Path) -> None:
+    fleet = Fleet(lambda request: done(request, "yes", cost=None))
+    capped = plan(cap_micro_usd=Decimal(3_000))
+    async with fleet.exchange(capped, tmp_path / "calls") as exchange:
+        run = EvaluationRun(capped, CASES, exchange, lambda _: MOST, RunPace(16))
+        await run.ask_all(None)
+    assert len(fleet.requests) == 3
+
+
+async def test_a_run_that_was_cut_goes_on_without_asking_twice(tmp_path: Path) -> None:
+    silent_after = 25
+
+    def answer(request: Request) -> Done | None:
+        return done(request, "yes") if len(fleet.requests) <= silent_after else None
+
+    fleet = Fleet(answer)
+    async with fleet.exchange(plan(), tmp_path / "calls") as exchange:
+        run = EvaluationRun(plan(), CASES, exchange, lambda _: MOST, RunPace(8))
+        cut = asyncio.create_task(run.ask_all(None))
+        await fleet.broker.until(lambda: len(fleet.requests) == silent_after + 8)
+        cut.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await cut
+    held = [request for request in fleet.requests if request.id not in exchange.journal.answered]
+    assert held
+    # their replies come while nobody listens
+    for request in held:
+        await fleet.reply(request.tenant, done(request, "yes"))
+    fleet.answer = yes
+    async with fleet.exchange(plan(), tmp_path / "calls") as again:
+        run = EvaluationRun(plan(), CASES, again, lambda _: MOST, RunPace(8))
+        await run.ask_all(None)
+    ids = [request.id for request in fleet.requests]
+    assert len(ids) == len(set(ids)) == 80
+    assert len(again.journal.answered) == 80
+    assert again.cap.spent == 80 * 100
+
+
+async def test_what_was_reserved_and_not_published_is_published(tmp_path: Path) -> None:
+    fleet = Fleet(yes)
+    request = case_request(plan(), CASES[0], "large")
+    async with fleet.exchange(plan(), tmp_path / "calls") as exchange:
+        exchange.journal.reserve(request.id, "t", MOST)
+    async with fleet.exchange(plan(), tmp_path / "calls") as again:
+        assert again.cap.held == MOST
+        assert await again.ask(request, MOST)
+        await again.settled()
+    assert [each.id for each in fleet.requests] == [request.id]
+
+
+async def test_anothers_reply_isnt_taken(tmp_path: Path) -> None:
+    fleet = Fleet(lambda _: None)
+    async with fleet.exchange(plan(), tmp_path / "calls") as exchange:
+        request = case_request(plan(), CASES[0], "large")
+        assert await exchange.ask(request, MOST)
+        await fleet.reply("somebody", done(request, "no"))
+        await fleet.broker.has(topics.EVALUATION_REPLIES, 1)
+        assert not exchange.journal.answered
+        await fleet.reply("t", done(request, "yes"))
+        await exchange.settled()
+    assert exchange.journal.answered[request.id].text == "yes"
+
+
+async def test_what_isnt_answered_in_time_counts_as_a_failure_and_stays_booked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("observability.evaluation.running.call_exchange._GRACE_S", 0)
+    fleet, hasty = Fleet(lambda _: None), plan(within_s=0.01)
+    async with fleet.exchange(hasty, tmp_path / "calls") as exchange:
+        run = EvaluationRun(hasty, CASES[:1], exchange, lambda _: MOST, RunPace(4))
+        await run.ask_all(None)
+        answers = await run.graded(grader())
+    assert [(answer.call.outcome, answer.good) for answer in answers] == [("no reply", False)] * 2
+    assert exchange.cap.held == 2 * MOST
+
+
+async def test_a_failure_is_graded_as_one(tmp_path: Path) -> None:
+    def answer(request: Request) -> Done | Failed:
+        if request.body.model == "large":
+            return done(request, "yes")
+        return Failed(id=request.id, code="content_filtered", message="no", retryable=False)
+
+    fleet = Fleet(answer)
+    async with fleet.exchange(plan(), tmp_path / "calls") as exchange:
+        run = EvaluationRun(plan(), CASES[:3], exchange, lambda _: MOST, RunPace(4))
+        await run.ask_all(None)
+        answers = await run.graded(grader())
+    assert {(each.candidate, each.good) for each in answers} == {("large", True), ("small", False)}
+
+
+async def test_a_candidate_is_dropped_once_its_verdict_is_clear(tmp_path: Path) -> None:
+    cases = [case(f"c{number:03}") for number in range(400)]
+    early = plan(stop_early=True, look_every=20, candidates=("large", "small", "bad"), margin=0.1)
+    fleet = Fleet(lambda request: done(request, "no" if request.body.model == "bad" else "yes"))
+    async with fleet.exchange(early, tmp_path / "calls") as exchange:
+        run = EvaluationRun(early, cases, exchange, lambda _: MOST, RunPace(32))
+        await run.ask_all(grader())
+    asked = dict.fromkeys(early.candidates, 0)
+    for request in fleet.requests:
+        asked[request.body.model] += 1
+    assert asked["bad"] < asked["small"] == asked["large"] < 400
+    outcomes = {name: verdict.outcome for name, verdict in run.progress.settled.items()}
+    assert outcomes == {"bad": "worse", "small": "not worse"}
+
+
+async def test_a_judge_hears_both_orders_of_answers_that_differ(tmp_path: Path) -> None:
+    """It prefers the word `best`, wherever it stands."""
+    judged = plan(metric="judge:wise")
+
+    def answer(request: Request) -> Done:
+        if request.body.model != "wise":
+            text = "best" if request.body.model == "small" and "000" in request.id else "same"
+            return done(request, text)
+        data = str(request.body.messages[-1].get("content"))
+        first = data.index("best") < data.index("<answer_2>")
+        return done(request, f'{{"reason": "r", "better": "{1 if first else 2}"}}')
+
+    fleet = Fleet(answer)
+    async with fleet.exchange(judged, tmp_path / "calls") as exchange:
+        run = EvaluationRun(judged, CASES[:3], exchange, lambda _: MOST, RunPace(4))
+        await run.ask_all(None)
+        judging = PairJudging(run, exchange)
+        assert await judging.ask_all("wise")
+        answers, verdicts = judging.graded()
+    assert sum(request.body.model == "wise" for request in fleet.requests) == 2
+    assert [verdict.point for verdict in verdicts] == [1]
+    points = [each.preference for each in answers if each.candidate == "small"]
+    assert sorted(point for point in points if point is not None) == [0, 0, 1]
+    assert all(request.routing.tags == {"evaluation": "trial"} for request in fleet.requests)
+
+
+@pytest.mark.parametrize("name", ["sync_metric", "async_metric"])
+async def test_the_operators_function_grades(tmp_path: Path, name: str) -> None:
+    fleet = Fleet(yes)
+    place = f"python:tests.unit.observability.evaluation.running.own_metrics:{name}"
+    async with fleet.exchange(plan(), tmp_path / "calls") as exchange:
+        run = EvaluationRun(plan(), CASES[:2], exchange, lambda _: MOST, RunPace(4))
+        await run.ask_all(None)
+        assert all(answer.good for answer in await run.graded(grader(place)))
+
+
+async def test_a_broken_function_ends_the_command(tmp_path: Path) -> None:
+    fleet = Fleet(yes)
+    place = "python:tests.unit.observability.evaluation.running.own_metrics:broken_metric"
+    async with fleet.exchange(plan(), tmp_path / "calls") as exchange:
+        run = EvaluationRun(plan(), CASES[:1], exchange, lambda _: MOST, RunPace(4))
+        await run.ask_all(None)
+        with pytest.raises(MetricError, match="broke with KeyError on case c000"):
+            await run.graded(grader(place))
+
+
+def test_a_function_that_isnt_there_is_named() -> None:
+    with pytest.raises(MetricError, match="can't be loaded"):
+        grader("python:tests.nothing:metric")
