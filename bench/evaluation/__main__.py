@@ -18,6 +18,7 @@ from typing import Any, Final
 import numpy as np
 
 from bench.evaluation.installation import MODELS, Installation, installation, switchgear
+from bench.evaluation.real_model import real_model
 from bench.evaluation.tickets import case_line, script_line, tickets
 from bench.machine import description
 from observability.evaluation.results.evaluation_result import (
@@ -45,11 +46,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.evaluation", description=__doc__)
     parser.add_argument("--tickets", type=int, default=1_000)
     parser.add_argument("--stopping", action="store_true", help="the sequential test alone")
+    parser.add_argument("--real", action="store_true", help="a real small model (make model)")
     parser.add_argument("--keep", type=Path, help="a folder for the evaluations' files")
     arguments = parser.parse_args()
     figures = json.loads(RESULTS_FILE.read_text()) if RESULTS_FILE.exists() else {}
     if arguments.stopping:
         figures["stopping"] = shown = stopping()
+    elif arguments.real:
+        figures["real_model"] = shown = real_model()
     else:
         with installation() as running:
             shown = article(running, arguments.tickets, arguments.keep)
@@ -78,7 +82,7 @@ def article(running: Installation, number: int, keep: Path | None) -> dict[str, 
         ("batch-2", 2, ()),
         ("batch", 5, ()),
         ("at-once", 5, ("--interactive", "--at-once", "32")),
-        ("early", 5, ("--interactive", "--at-once", "32", "--stop-early")),
+        ("early", 10, ("--interactive", "--at-once", "32", "--stop-early")),
     ):
         begun = time.monotonic()
         asked = (*_in(folder), *_plan(margin), *options)

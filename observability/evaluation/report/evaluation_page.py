@@ -19,6 +19,7 @@ from observability.evaluation.report.terminal_table import (
     milliseconds,
     money,
     points_range,
+    rows_shown,
     share_range,
     verdict_words,
 )
@@ -66,8 +67,8 @@ def evaluation_html(record: EvaluationRecord, answers: Sequence[GradedAnswer]) -
         subtitle=f"{record.data_set}, {_date(measured)} UTC; baseline {record.baseline}; "
         f"margin {record.margin * 100:g} points; cost {usd(record.spent_micro_usd)}",
         chosen=record.chosen or "none is shown to be enough",
-        figures=[_figure_row(result) for result in record.results],
-        verdicts=[_verdict_row(verdict) for verdict in record.verdicts],
+        figures=[_figure_row(result) for result in rows_shown(record.results)],
+        verdicts=[_verdict_row(verdict) for verdict in rows_shown(record.verdicts)],
         chart=cost_quality_chart(_places(whole)),
         times=time_chart(_times(answers)),
         disagreements=_disagreements(record, answers),

@@ -18,8 +18,9 @@ from observability.evaluation.results.evaluation_result import (
 from observability.pricing.money import usd
 from observability.terminal import cell, plain
 
-_Row = TypeVar("_Row", EvaluationResult, EvaluationVerdict)
+ShownRow = TypeVar("ShownRow", EvaluationResult, EvaluationVerdict)
 _LEAST_NAME: Final = 14
+_SECONDS_FROM_MS: Final = 1_000
 P95_LEAST: Final = 200
 """Answers below which a 95th percentile is a guess."""
 
@@ -74,17 +75,19 @@ def money(amount: Decimal | None) -> str:
 
 def milliseconds(value: float | None) -> str:
     """A time for people, `-` where a batch answered."""
-    return "-" if value is None else f"{value:,.0f}ms"
+    if value is None:
+        return "-"
+    return f"{value:,.0f}ms" if value < _SECONDS_FROM_MS else f"{value / 1000:,.1f}s"
 
 
-def _shown(rows: Sequence[_Row]) -> Sequence[_Row]:
+def rows_shown(rows: Sequence[ShownRow]) -> Sequence[ShownRow]:
     """Without the rows of a task that is the only one: it is all of them."""
     single = len({row.task for row in rows}) == 2  # noqa: PLR2004 all, and the one
     return [row for row in rows if not single or row.task == ALL_TASKS]
 
 
 def _figures(results: Sequence[EvaluationResult]) -> Table:
-    shown = _shown(results)
+    shown = rows_shown(results)
     table = _table("Candidates", shown, ())
     for name in ("cases", "good (95 %)", "per 1k", "per success", "p50", "p95"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -102,7 +105,7 @@ def _figures(results: Sequence[EvaluationResult]) -> Table:
     return table
 
 
-def _table(title: str, rows: Sequence[_Row], names: Sequence[str]) -> Table:
+def _table(title: str, rows: Sequence[ShownRow], names: Sequence[str]) -> Table:
     """With the columns of the candidate, of the task where there are several, and `names`."""
     table = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("candidate", overflow="fold", min_width=_LEAST_NAME)
@@ -111,18 +114,18 @@ def _table(title: str, rows: Sequence[_Row], names: Sequence[str]) -> Table:
     return table
 
 
-def _names(row: _Row, rows: Sequence[_Row]) -> tuple[Text, ...]:
+def _names(row: ShownRow, rows: Sequence[ShownRow]) -> tuple[Text, ...]:
     task = cell("all" if row.task == ALL_TASKS else row.task)
     return (cell(row.candidate), task) if _has_tasks(rows) else (cell(row.candidate),)
 
 
-def _has_tasks(rows: Sequence[_Row]) -> bool:
+def _has_tasks(rows: Sequence[ShownRow]) -> bool:
     return len({row.task for row in rows}) > 1
 
 
 def _verdicts(verdicts: Sequence[EvaluationVerdict]) -> Table:
     baseline = verdicts[0].baseline
-    shown = _shown(verdicts)
+    shown = rows_shown(verdicts)
     table = _table(f"Beside {plain(baseline)}", shown, ("verdict",))
     for name in ("points", "alone", "pairs"):
         table.add_column(name, justify="right", no_wrap=True)

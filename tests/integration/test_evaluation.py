@@ -1,0 +1,132 @@
+"""Evaluation on real Kafka: recorded requests with consent, a run that is killed, and its rest."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import yaml
+
+from dev.processes import Child, Server
+from dev.redis_server import url_of
+from dev.simulator.process import Running, running
+from observability.evaluation.results.evaluation_result import read_evaluation
+
+pytestmark = [pytest.mark.kafka, pytest.mark.redis, pytest.mark.timeout(240)]
+CASES = 24
+WITHIN_S = 120.0
+
+
+@pytest.fixture
+def simulator() -> Iterator[Running]:
+    with running("--seed", "3") as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def environment(
+    kafka: str, redis_server: Server, simulator: Running, tmp_path: Path
+) -> Iterator[Mapping[str, str]]:
+    """Router and a tier's pool beside it; tenant `open` allows evaluation, others don't."""
+    whole = yaml.safe_load(Path("switchgear.yaml").read_text(encoding="utf-8"))
+    whole["tenants"] = {"open": {"evaluation": "allowed"}, "*": {}}
+    config = tmp_path / "switchgear.yaml"
+    config.write_text(yaml.safe_dump(whole), encoding="utf-8")
+    environment = {
+        "SWITCHGEAR_KAFKA": kafka,
+        "SWITCHGEAR_REDIS": url_of(redis_server),
+        "SWITCHGEAR_CONFIG": str(config),
+        "SWITCHGEAR_PARTITIONS": "4",
+        "SWITCHGEAR_LOG_LEVEL": "WARNING",
+        **simulator.environment,
+    }
+    switchgear(environment, "topics")
+    with ExitStack() as stack:
+        for name, arguments in {
+            "router": ("router",),
+            "economy": ("worker", "--tier", "economy"),
+        }.items():
+            command = [sys.executable, "-m", "switchgear", *arguments]
+            child = Child(name, command, tmp_path / f"{name}.log", environment)
+            child.start()
+            stack.callback(child.kill)
+        yield environment
+
+
+def switchgear(environment: Mapping[str, str], *arguments: str) -> str:
+    command = [sys.executable, "-m", "switchgear", *arguments]
+    whole = {**os.environ, **environment}
+    done = subprocess.run(command, capture_output=True, text=True, env=whole, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_a_run_that_is_killed_goes_on_and_pays_nothing_twice(
+    environment: Mapping[str, str], simulator: Running, tmp_path: Path
+) -> None:
+    folder, cases = tmp_path / "evaluations", tmp_path / "cases.jsonl"
+    place = ("--folder", str(folder))
+    lines = [{"prompt": f"Sort {n}", "reference": "b"} for n in range(CASES)]
+    cases.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    script = [{"prompt": line["prompt"], "answer": "b", "wrong": ["a"]} for line in lines]
+    simulator.control(script=script, qualities={"gpt-4o-mini": 0.0}, latency_ms=300)
+    switchgear(environment, "evaluate", "import", "set", str(cases), "--tenant", "open", *place)
+    models = ("--baseline", "claude-haiku-4-5", "--candidate", "gpt-4o-mini")
+    asked = ("evaluate", "run", "trial", *place)
+    plan = ("--data", "set", *models, "--max-usd", "5", "--interactive", "--at-once", "2")
+    command = [sys.executable, "-m", "switchgear", *asked, *plan]
+    with subprocess.Popen(command, env={**os.environ, **environment}) as begun:
+        ends = time.monotonic() + WITHIN_S
+        while len(simulator.calls()) < 8 and time.monotonic() < ends and begun.poll() is None:
+            time.sleep(0.05)
+        begun.send_signal(signal.SIGKILL)
+    before = len(simulator.calls())
+    assert 8 <= before < 2 * CASES
+    switchgear(environment, *asked)
+    calls = [call for call in simulator.calls() if call["status"] == 200]
+    assert len(calls) == 2 * CASES
+    record = read_evaluation((folder / "trial" / "results.json").read_bytes())
+    good = {each.candidate: (each.successes, each.cases) for each in record.results}
+    assert good == {"claude-haiku-4-5": (CASES, CASES), "gpt-4o-mini": (0, CASES)}
+    assert {each.outcome for each in record.verdicts} == {"worse"}
+    paid = sum(each.cost_micro_usd or 0 for each in record.results if each.task == "*")
+    assert record.spent_micro_usd == paid > 0
+    assert "Where one alone was right" in (folder / "trial" / "report.html").read_text()
+
+
+def test_recorded_requests_of_those_who_allow_it_become_cases(
+    environment: Mapping[str, str], tmp_path: Path
+) -> None:
+    mark = f"mark-{time.time_ns()}"
+    place = ("--folder", str(tmp_path / "evaluations"))
+    program = (
+        "import asyncio, sys\n"
+        "from producers import RouterClient, chat\n"
+        "async def main(mark):\n"
+        "    async with RouterClient.connect() as client:\n"
+        "        routing = {'tags': {'app': mark}, 'tier': 'economy'}\n"
+        "        for tenant in ('open', 'shut'):\n"
+        "            for text in ('What is Kafka?', 'what is Kafka?', 'What is Redis?'):\n"
+        "                request = chat(text, tenant=tenant, routing=routing)\n"
+        "                await client.submit(request, timeout=100)\n"
+        "asyncio.run(main(sys.argv[1]))\n"
+    )
+    command = [sys.executable, "-c", program, mark]
+    subprocess.run(command, check=True, env={**os.environ, **environment})
+    wanted = ("--tag", f"app={mark}")
+    told = switchgear(environment, "evaluate", "sample", "recorded", *wanted, *place)
+    assert "2 cases taken, which 1 more repeat" in told
+    assert "3 without consent" in told
+    (file,) = (tmp_path / "evaluations" / "data").glob("recorded@1.jsonl")
+    head, *cases = map(json.loads, file.read_text().splitlines())
+    assert head["cases"] == len(cases) == 2
+    assert {case["tenant"] for case in cases} == {"open"}
+    erased = switchgear(environment, "evaluate", "erase", "open", *place)
+    assert "2 cases and 0 answers erased" in erased
+    assert len(file.read_text().splitlines()) == 1
