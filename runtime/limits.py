@@ -96,6 +96,20 @@ PARTS: Final = Limit(
     "invalid_request",
     "As for messages.",
 )
+ALL_PARTS: Final = Limit(
+    "content parts and tool calls of a conversation",
+    request.MAX_ALL_PARTS,
+    "parts",
+    "invalid_request",
+    "A request of many messages may have many in each.",
+)
+VALUES: Final = Limit(
+    "values of a request",
+    codec.MAX_VALUES,
+    "values",
+    "invalid_request",
+    "Fields, numbers and texts of its body, also those that pass through; embeddings aside.",
+)
 TOOLS: Final = Limit(
     "tools of a request",
     request.MAX_TOOLS,
@@ -302,7 +316,10 @@ REMEMBERED_CANCELLATIONS: Final = Limit(
 
 TABLE: Final[Mapping[str, tuple[Limit, ...]]] = {
     "Records": (BATCH, RECORD, HEADERS, HEADER_BYTES),
-    "Requests": (REQUEST_SIZE, UPLOAD, NAME, MESSAGES, PARTS, TOOLS, TAGS, TAG_VALUE),
+    "Requests": (
+        *(REQUEST_SIZE, UPLOAD, NAME, MESSAGES, PARTS, ALL_PARTS, VALUES, TOOLS),
+        *(TAGS, TAG_VALUE),
+    ),
     "Checks of answers": (
         *(CHECKS, CONTAINED_TEXTS, PATTERN, PATTERN_PARTS, PATTERN_DEPTH, PATTERN_MS),
         *(SCHEMA_CHARACTERS, SCHEMA_VALUES, SCHEMA_DEPTH, SCHEMA_EXPANSION),

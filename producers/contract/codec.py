@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails
 
 from .message import PASSED_ON, Name
 from .reply import Chunk, Done, Failed, Reply
-from .request import Request
+from .request import ChatBody, Request
 from .route import Route, TaggedRequest
 from .usage_event import UsageEvent
 
@@ -69,6 +69,10 @@ OWN_HEADERS: Final = frozenset(
 MAX_REQUEST_BYTES: Final = 1_000_000
 """Kafka's default message limit less room for headers."""
 
+MAX_VALUES: Final = 16_384
+"""JSON values in a request's body: each is looked at by several readers."""
+
+_SEPARATORS: Final = (b",", b"[", b"{")
 _MAX_PATH_CHARACTERS: Final = 200
 """A path may hold keys that the sender made up, of any length."""
 
@@ -118,7 +122,29 @@ def encode_tagged(route: Route, raw_request: bytes) -> bytes:
 
 def decode_request(raw: bytes) -> Request:
     """Raises DecodeError."""
-    return _decode(Request, "request", raw)
+    request = _decode(Request, "request", raw)
+    # each value but the first stands behind a separator: ordinary requests aren't walked through
+    if len(raw) > MAX_VALUES and sum(map(raw.count, _SEPARATORS)) > MAX_VALUES:
+        values = _values(request.body)
+        if values > MAX_VALUES:
+            problem = f"values of a request: {values:,} values, at most {MAX_VALUES:,} may be"
+            raise DecodeError(raw, "request", "body", problem)
+    return request
+
+
+def _values(body: ChatBody) -> int:
+    """JSON values in the body; texts to embed have a limit of their own."""
+    fields = {**body.__dict__, **(body.model_extra or {})}
+    waiting = [fields[name] for name in body.model_fields_set if name != "embeddings"]
+    number = 0
+    while waiting:
+        value = waiting.pop()
+        number += 1
+        if isinstance(value, dict):
+            waiting.extend(value.values())
+        elif isinstance(value, list):
+            waiting.extend(value)
+    return number
 
 
 def decode_tagged(raw: bytes) -> TaggedRequest:

@@ -1,5 +1,6 @@
 """Request message: an OpenAI chat with its tenant and what the caller demands."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Any, Final, Literal, NotRequired, Self, TypeAlias
 
@@ -11,6 +12,7 @@ from .message import Demand, Message, Name
 
 MAX_MESSAGES: Final = 4_096
 MAX_PARTS: Final = 1_024
+MAX_ALL_PARTS: Final = 4_096
 MAX_TOOLS: Final = 512
 MAX_TAGS: Final = 20
 MAX_TAG_CHARACTERS: Final = 500
@@ -78,6 +80,16 @@ class ChatMessage(TypedDict):
     tool_call_id: NotRequired[str]
 
 
+def _parts_of(message: Mapping[str, Any]) -> int:
+    """Its content parts and tool calls; a tool's result has parts of its own."""
+    parts = len(message.get("tool_calls") or ())
+    content = message.get("content")
+    if type(content) is list:
+        nested = (part.get("content") for part in content if type(part) is dict)
+        parts += len(content) + sum(len(held) for held in nested if type(held) is list)
+    return parts
+
+
 class ChatBody(BaseModel):
     """The OpenAI Chat Completions request.
 
@@ -107,6 +119,19 @@ class ChatBody(BaseModel):
 
     embeddings: EmbeddingsInput | None = None
     """Makes it a request for embeddings: `messages` is one empty message then, and isn't read."""
+
+    @model_validator(mode="after")
+    def _bound_parts(self) -> Self:
+        """Many messages of many parts each would take as long as their product."""
+        parts = sum(map(_parts_of, self.messages))
+        if self.anthropic is not None:
+            parts += sum(map(_parts_of, self.anthropic["messages"]))
+        if parts > MAX_ALL_PARTS:
+            raise ValueError(
+                f"content parts and tool calls of a conversation: {parts:,} parts, "
+                f"at most {MAX_ALL_PARTS:,} may be"
+            )
+        return self
 
 
 CacheSubject: TypeAlias = Literal["everyone", "moment", "person", "conversation"]

@@ -103,6 +103,22 @@ def turns(number: int) -> dict[str, Any]:
     return {"messages": [{"role": "user", "content": "x"}] * number}
 
 
+def spread(number: int, field: str = "content") -> list[dict[str, Any]]:
+    """So many parts over messages, of which each has as many as it may."""
+    whole, rest = divmod(number, 1_024)
+    held = [[{"type": "text", "text": "x"}] * size for size in (*[1_024] * whole, rest) if size]
+    return [{"role": "assistant", field: parts} for parts in held]
+
+
+def results_of_tools(number: int) -> dict[str, Any]:
+    """As Anthropic's Messages have them: a block with blocks, which count with it."""
+    block = {"type": "tool_result", "content": [{"type": "text", "text": "x"}] * (number - 1)}
+    return {"anthropic": {"messages": [{"role": "user", "content": [block]}]}}
+
+
+BESIDE = len(["messages", "message", "role", "content", "logit_bias"])
+"""Values of a request's body beside those of a list in it."""
+
 PROBES: Mapping[Limit, Probe] = {
     limits.BATCH: inflates,
     limits.HEADERS: lambda n: headers(*[("n", b"v")] * n),
@@ -110,6 +126,15 @@ PROBES: Mapping[Limit, Probe] = {
     limits.NAME: lambda n: decodes(tenant="t" * n),
     limits.MESSAGES: lambda n: decodes(body=turns(n)),
     limits.PARTS: lambda n: decodes(content=[{"type": "text", "text": "x"}] * n),
+    limits.ALL_PARTS: lambda n: all(
+        decodes(body=body)
+        for body in (
+            {"messages": spread(n)},
+            {"messages": spread(n, "tool_calls")},
+            results_of_tools(n),
+        )
+    ),
+    limits.VALUES: lambda n: decodes(body={"logit_bias": [0] * (n - BESIDE)}),
     limits.TOOLS: lambda n: decodes(body={"tools": [{}] * n}),
     limits.TAGS: lambda n: decodes(routing={"tags": {f"t{m}": "" for m in range(n)}}),
     limits.TAG_VALUE: lambda n: decodes(routing={"tags": {"t": "x" * n}}),
