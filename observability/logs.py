@@ -50,7 +50,8 @@ def start_logging(level: str = "INFO", *, content: bool = False, out: TextIO = s
     """Configure structlog and the standard library once, in `__main__`.
 
     Libraries are heard from WARNING on, or from DEBUG on if that is the level: at INFO, aiokafka
-    tells every partition it gets.
+    tells every partition it gets. At DEBUG it writes whole requests, records included: that counts
+    as content.
 
     content: let prompts and answers through (off by default), and so what errors say: where they
     were raised is always told. Secrets are redacted in any case.
@@ -80,6 +81,7 @@ def start_logging(level: str = "INFO", *, content: bool = False, out: TextIO = s
     )
     heard = logging.DEBUG if level == "DEBUG" else logging.WARNING
     logging.basicConfig(handlers=[handler], level=heard, force=True)
+    logging.getLogger("aiokafka").setLevel(logging.NOTSET if content else max(heard, logging.INFO))
     # it quotes each member of a sender's tracestate that it can't read
     logging.getLogger("opentelemetry.trace.span").setLevel(logging.ERROR)
 

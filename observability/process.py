@@ -32,11 +32,12 @@ async def serve_live(
     def snapshot(now_ms: int) -> dict[str, Any]:
         return state.snapshot(now_ms, settings.trace_url) | scraped.snapshot()
 
+    hosts = [name.strip().lower() for name in settings.page_hosts.split(",") if name.strip()]
     addresses = [address.strip() for address in settings.scrape.split(",") if address.strip()]
     async with AsyncExitStack() as stack:
         consumer = await stack.enter_async_context(usage_consumer(settings, "latest"))
         session = await stack.enter_async_context(ClientSession())
-        runner = web.AppRunner(application(snapshot), access_log=None, shutdown_timeout=1)
+        runner = web.AppRunner(application(snapshot, hosts), access_log=None, shutdown_timeout=1)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         await web.TCPSite(runner, host, port).start()

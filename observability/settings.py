@@ -15,5 +15,8 @@ class ObservabilitySettings(KafkaSettings):
     log_level: str = "INFO"
     scrape: str = ""
     """The processes' metrics addresses for the live page, `host:port` separated by commas."""
+    page_hosts: str = ""
+    """Names with a dot that the live page may be called by, separated by commas, such as that of
+    the proxy before it; addresses and names without a dot are taken in any case."""
     trace_url: str = "http://localhost:16686/trace/{trace_id}"
     """Where people look at a trace; `{trace_id}` is replaced."""

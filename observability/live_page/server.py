@@ -2,16 +2,22 @@
 
 import asyncio
 import json
+import re
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Collection
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
+from urllib.parse import urlsplit
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 LiveSnapshot = Callable[[int], dict[str, Any]]
 """What the page shows at a time, Unix milliseconds."""
 
+Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
+_HOST: Final = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 _PAGE: Final = Path(__file__).with_name("page")
 _EVERY_S: Final = 1.0
 _FILES: Final = {
@@ -25,9 +31,12 @@ _POLICY: Final = (
 )
 
 
-def application(snapshot: LiveSnapshot) -> web.Application:
-    """The page at `/`, its data at `/events`, and `/healthz`."""
-    app = web.Application()
+def application(snapshot: LiveSnapshot, hosts: Collection[str] = ()) -> web.Application:
+    """The page at `/`, its data at `/events`, and `/healthz`.
+
+    hosts: names with a dot that the page may be called by.
+    """
+    app = web.Application(middlewares=[_of_hosts(frozenset(hosts))])
     for path, (name, kind) in _FILES.items():
         app.router.add_get(path, _file(name, kind))
 
@@ -37,6 +46,33 @@ def application(snapshot: LiveSnapshot) -> web.Application:
     app.router.add_get("/events", events)
     app.router.add_get("/healthz", _healthy)
     return app
+
+
+def _of_hosts(hosts: frozenset[str]) -> Middleware:
+    """Refuses a name that isn't ours: a web page may let its own lead to this machine, and read."""
+
+    @web.middleware
+    async def refuse(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if not is_ours(request.host, hosts):
+            raise web.HTTPMisdirectedRequest(text="the page isn't served by this name")
+        return await handler(request)
+
+    return refuse
+
+
+def is_ours(host: str, hosts: Collection[str]) -> bool:
+    """Whether a page may be asked for by this Host header: an address, a name without a dot, ours.
+
+    Nobody owns a name without a dot on the Internet, and an address leads to itself alone.
+    """
+    name = urlsplit(f"//{host}").hostname if _HOST.fullmatch(host) else None
+    if name is None:
+        return False
+    try:
+        ip_address(name)
+    except ValueError:
+        return "." not in name or name in hosts
+    return True
 
 
 def _file(name: str, kind: str) -> Callable[[web.Request], Any]:

@@ -19,7 +19,7 @@ from runtime.config.sections.contract import ContractSettings
 from runtime.config.sections.gateway import GatewaySettings
 from runtime.config.sections.identity import IdentitySettings
 from runtime.config.sections.policy import PolicySettings
-from runtime.config.sections.section import EnvName, Section
+from runtime.config.sections.section import EnvName, HttpAddress, Section
 from runtime.config.tier_order import TierOrderMistake, tier_order_mistakes
 from runtime.known.tables import QualityClass
 
@@ -33,8 +33,7 @@ DialectName: TypeAlias = (
 TierName: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 """A part of a topic's name; without a dot, which separates tier and zone there."""
 ZoneName: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
-BaseUrl: TypeAlias = Annotated[str, Field(pattern=r"^https?://[^\s/@?#]+([/?#]\S*)?$")]
-"""Without user and password: secrets come from the environment."""
+BaseUrl: TypeAlias = HttpAddress
 EntryPoint: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
 STRANGERS: Final = "*"
 """The section of all tenants that have none of their own. No tenant can be called so."""

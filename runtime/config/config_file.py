@@ -5,7 +5,9 @@ accepts. What depends on the machine (keys, addresses, importable validators) is
 used.
 """
 
+import os
 import re
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,13 +21,21 @@ from runtime.config.catalog import Catalog, IncoherentCatalogError
 from runtime.config.config_schema import keys_at
 from runtime.config.references import ConfigPath, suggest_name, undefined_names
 from runtime.config.tier_order import tier_order_mistakes
-from runtime.config.yaml_document import UnreadableYaml, YamlDocument, read_yaml
+from runtime.config.yaml_document import (
+    MAX_FILE_CHARACTERS,
+    UnreadableYaml,
+    YamlDocument,
+    read_yaml,
+)
 from runtime.known.expansion import expand_document
 from runtime.known.tables import known_tables
 
 MAX_PROBLEMS: Final = 100
 """Of each kind; who mends a hundred sees the next hundred."""
 _EXPECTED: Final = re.compile(r"(?:Input|String) should (.*?)(?: or instance of \w+)?$")
+
+_MOST_BYTES: Final = 4 * MAX_FILE_CHARACTERS + 4
+"""Enough to tell that a file has too many characters, however they are encoded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +67,22 @@ class ConfigError(Exception):
 
 def read_config(path: Path) -> Catalog:
     """The catalogue of a file. Raises ConfigError or OSError."""
+    return parse_config(config_text(path), path)
+
+
+def config_text(path: Path) -> str:
+    """What the file says. Raises ConfigError or OSError; waits for nobody, and reads no device."""
+    # a pipe without a writer would hold its reader for ever
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            problem = ConfigProblem(None, "the file", "no ordinary file", "name a file")
+            raise ConfigError((problem,), path)
+        raw = file.read(_MOST_BYTES)
     try:
-        text = path.read_text(encoding="utf-8")
+        return raw.decode()
     except UnicodeDecodeError as error:
         problem = ConfigProblem(None, "the file", f"not UTF-8: {error.reason}", "save it as UTF-8")
         raise ConfigError((problem,), path) from None
-    return parse_config(text, path)
 
 
 def parse_config(text: str, file: Path = Path("switchgear.yaml")) -> Catalog:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, Generic, TypeVar
 
 from runtime.config.catalog import Catalog
-from runtime.config.config_file import parse_config
+from runtime.config.config_file import config_text, parse_config
 
 _log: Final = logging.getLogger(__name__)
 Snapshot = TypeVar("Snapshot")
@@ -24,7 +24,7 @@ class ReloadedConfig(Generic[Snapshot]):
         """Raises ConfigError, OSError, or what `build` raises, when the first one isn't good."""
         self._path = path
         self._build = build
-        self._text = path.read_text(encoding="utf-8")
+        self._text = config_text(path)
         self._current = build(parse_config(self._text, path))
 
     def __call__(self) -> Snapshot:
@@ -41,7 +41,7 @@ class ReloadedConfig(Generic[Snapshot]):
     async def reload(self) -> bool:
         """Whether a new configuration is in force now."""
         try:
-            text = await asyncio.to_thread(self._path.read_text, encoding="utf-8")
+            text = await asyncio.to_thread(config_text, self._path)
             if text == self._text:
                 return False
             self._text = text

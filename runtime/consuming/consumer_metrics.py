@@ -10,6 +10,8 @@ from runtime.consuming.kafka_source import KafkaSource
 from runtime.consuming.stream import ConsumerStream
 
 _EVERY_S: Final = 1.0
+_LONGEST_KEPT_MS: Final = 14 * 86_400_000
+"""No queue keeps a record for longer: an older stamp isn't when it was written."""
 
 
 class Member(NamedTuple):
@@ -41,9 +43,10 @@ def _show_queues(metrics: MetricsRegistry, members: Sequence[Member]) -> None:
     behind: dict[Labels, float] = {}
     now_ms = time.time() * 1000
     for stream, source in members:
-        ends, done, oldest = source.ends(), stream.done(), stream.oldest_ms()
+        oldest = stream.oldest_ms(since_ms=now_ms - _LONGEST_KEPT_MS)
+        ends, done = source.ends(), stream.done()
         for place, end in ends.items():
-            ages_s[(place.topic,)] = (now_ms - oldest.get(place.topic, now_ms)) / 1000
+            ages_s[(place.topic,)] = max(0, now_ms - oldest.get(place.topic, now_ms)) / 1000
             behind[source.group, place.topic, str(place.number)] = max(
                 0, end - done.get(place, end)
             )

@@ -161,12 +161,16 @@ class ConsumerStream:
         reached = ((name, mark.reached) for name, mark in self._watermarks.items())
         return {name: offset for name, offset in reached if offset is not None}
 
-    def oldest_ms(self) -> Mapping[str, int]:
-        """By topic, the Unix milliseconds of the oldest record that waits or runs here."""
+    def oldest_ms(self, since_ms: float) -> Mapping[str, int]:
+        """By topic, the Unix milliseconds of the oldest record that waits or runs here.
+
+        Without those stamped before `since_ms`: a stamp is its sender's word.
+        """
         oldest: dict[str, int] = {}
         for (partition, _), record in self._in_hand.items():
             at_ms = record.timestamp_ms
-            oldest[partition.topic] = min(at_ms, oldest.get(partition.topic, at_ms))
+            if at_ms >= since_ms:
+                oldest[partition.topic] = min(at_ms, oldest.get(partition.topic, at_ms))
         return oldest
 
     async def run(self, stop: asyncio.Event) -> None:

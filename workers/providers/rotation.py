@@ -7,8 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from runtime.config.catalog import Catalog, Deployment, Tier
+from pydantic import TypeAdapter, ValidationError
 
+from runtime.config.catalog import Catalog, Deployment, Tier
+from runtime.config.sections.section import HttpAddress
+
+_ADDRESS: Final = TypeAdapter[str](HttpAddress)
 _AWS_SIGNS: Final = (
     "AWS_ACCESS_KEY_ID",
     "AWS_PROFILE",
@@ -27,7 +31,7 @@ class Rotation:
 
     catalog: Catalog
     missing: Mapping[str, str]
-    """The environment variable, or variables, by the deployment's name."""
+    """The environment variable, with what is wrong with it if it is set, by the deployment."""
 
 
 def rotation_of(catalog: Catalog, environment: Mapping[str, str]) -> Rotation:
@@ -48,10 +52,16 @@ def rotation_of(catalog: Catalog, environment: Mapping[str, str]) -> Rotation:
 
 
 def missing_variable(deployment: Deployment, environment: Mapping[str, str]) -> str | None:
-    """The variable to set before `deployment` can be called; None when it can be."""
-    address = deployment.base_url or environment.get(deployment.base_url_env or "")
+    """The variable to set, or mend, before `deployment` can be called; None when it can be."""
+    named = environment.get(deployment.base_url_env or "")
+    address = deployment.base_url or named
     if not address:
         return deployment.base_url_env
+    if named:
+        try:
+            _ADDRESS.validate_python(named)
+        except ValidationError as error:
+            return f"{deployment.base_url_env} ({error.errors(include_input=False)[0]['msg']})"
     if deployment.api_key_env is not None:
         return (
             None if environment.get(deployment.api_key_env, "").strip() else deployment.api_key_env

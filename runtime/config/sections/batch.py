@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from runtime.config.sections.section import EnvName, Section
+from runtime.config.sections.section import EnvName, HttpAddress, Section
 
 
 class BatchSettings(Section):
@@ -44,12 +44,12 @@ class BatchOffer(Section):
     """Prompt tokens that may lie in all open batches of the deployment; None: learned."""
     oldest_min: Annotated[float, Field(ge=0)] = 10
     """Minutes that the oldest request waits for others before its batch is formed."""
-    api_base_url: Annotated[str, Field(pattern=r"^https?://[^\s/@?#]+([/?#]\S*)?$")] | None = None
+    api_base_url: HttpAddress | None = None
     """Bedrock's control plane, which has another address than its runtime."""
     api_base_url_env: EnvName | None = None
     bucket: Annotated[str, Field(pattern=r"^s3://[a-z0-9.-]{3,63}(/\S*)?$")] | None = None
     """Bedrock: where input and output of batches lie."""
-    bucket_url: Annotated[str, Field(pattern=r"^https?://[^\s/@?#]+([/?#]\S*)?$")] | None = None
+    bucket_url: HttpAddress | None = None
     """Bedrock: the address of S3, if it isn't the region's."""
     role_arn: str | None = None
     """Bedrock: the role that reads and writes the bucket."""

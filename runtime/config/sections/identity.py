@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
-from runtime.config.sections.section import EnvName, Section
+from runtime.config.sections.section import EnvName, HttpAddress, Section
 
 Algorithm: TypeAlias = Literal["HS256", "RS256", "ES256", "EdDSA"]
 IdentityMode: TypeAlias = Literal["trusted", "topic", "signed"]
@@ -26,7 +26,7 @@ class TokenSettings(Section):
         {"HS256", "RS256", "ES256", "EdDSA"}
     )
     """What may sign, where the key's kind allows it. `EdDSA` is Ed25519."""
-    jwks_url: Annotated[str, Field(pattern=r"^https?://[^\s/@?#]+([/?#]\S*)?$")] | None = None
+    jwks_url: HttpAddress | None = None
     """Where the issuer publishes its keys: HTTPS, or this machine."""
     jwks_file: str | None = None
     """A file with a JWK set, read again when its keys' time is over."""

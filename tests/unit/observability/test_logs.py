@@ -45,6 +45,17 @@ def test_library_loggers_write_json_too_and_are_redacted(out: io.StringIO) -> No
     assert "hunter22" not in str(line)
 
 
+@pytest.mark.parametrize("content", [False, True])
+def test_a_library_that_writes_whole_records_is_heard_only_with_content(
+    out: io.StringIO, *, content: bool
+) -> None:
+    start_logging("DEBUG", content=content, out=out)
+    logging.getLogger("aiokafka.conn").debug("request: %r", b"a prompt")
+    logging.getLogger("aiokafka.conn").info("a partition")
+    assert ("a prompt" in out.getvalue()) is content
+    assert "a partition" in out.getvalue()
+
+
 def test_secrets_are_redacted_by_name_and_by_form(out: io.StringIO) -> None:
     start_logging(out=out)
     logger().info(

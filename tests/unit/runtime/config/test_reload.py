@@ -1,5 +1,6 @@
 import asyncio
 import logging
+import os
 from pathlib import Path
 
 import pytest
@@ -80,3 +81,37 @@ def test_the_first_one_must_be_good(tmp_path: Path) -> None:
     path.write_text("")
     with pytest.raises(ConfigError):
         ReloadedConfig(path, first_model)
+
+
+async def test_what_is_no_file_holds_nobody_and_is_not_read_without_end(tmp_path: Path) -> None:
+    path = tmp_path / "switchgear.yaml"
+    path.write_text(GOOD)
+    live = ReloadedConfig(path, first_model)
+    path.unlink()
+    os.mkfifo(path)  # nobody will ever write to it
+    assert not await asyncio.wait_for(live.reload(), 5)
+    path.unlink()
+    path.symlink_to("/dev/zero")
+    assert not await asyncio.wait_for(live.reload(), 5)
+    path.unlink()
+    path.mkdir()
+    assert not await live.reload()
+    assert live() == "m"
+    for wrong in ("/dev/zero", str(tmp_path)):
+        with pytest.raises((ConfigError, OSError)):
+            ReloadedConfig(Path(wrong), first_model)
+
+
+async def test_a_mounted_folder_that_is_swapped_whole_is_a_change(tmp_path: Path) -> None:
+    # as a kubelet does it: `..data` leads to the folder of the day, each file through it
+    for number, text in enumerate((GOOD, SWAPPED)):
+        (tmp_path / str(number)).mkdir()
+        (tmp_path / str(number) / "switchgear.yaml").write_text(text)
+    (tmp_path / "..data").symlink_to("0")
+    (tmp_path / "switchgear.yaml").symlink_to("..data/switchgear.yaml")
+    live = ReloadedConfig(tmp_path / "switchgear.yaml", first_model)
+    assert live() == "m"
+    (tmp_path / "..new").symlink_to("1")
+    (tmp_path / "..new").rename(tmp_path / "..data")
+    assert await live.reload()
+    assert live() == "n"

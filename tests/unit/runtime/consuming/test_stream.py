@@ -175,3 +175,14 @@ async def until(happened: Callable[[], bool]) -> None:
     async with asyncio.timeout(30):
         while not happened():  # noqa: ASYNC110 as above
             await asyncio.sleep(0.001)
+
+
+async def test_a_stamp_from_before_any_record_is_kept_makes_no_queue_old() -> None:
+    async with running() as stage:
+        stage.hold = {b"a"}
+        await stage.publish(b"a")
+        await asyncio.wait_for(stage.held.wait(), 5)
+        (stamp,) = stage.stream.oldest_ms(since_ms=0).values()
+        assert stage.stream.oldest_ms(since_ms=stamp) == {"t": stamp}
+        assert stage.stream.oldest_ms(since_ms=stamp + 1) == {}
+        stage.let.set()

@@ -50,3 +50,14 @@ def test_a_blank_key_is_none() -> None:
         missing_variable(CATALOG.deployments["openai-gpt-4o"], {"OPENAI_API_KEY": " \n"})
         == "OPENAI_API_KEY"
     )
+
+
+@pytest.mark.parametrize(
+    "address", ["https://user:word@host", "http://host:99999", "host:8000/v1", "http://h\n/v1"]
+)
+def test_an_address_that_leads_nowhere_is_out_of_rotation_and_not_quoted(address: str) -> None:
+    deployment = CATALOG.deployments["self-hosted-mistral-nemo"]
+    problem = missing_variable(deployment, {"VLLM_BASE_URL": address})
+    assert problem is not None
+    assert problem.startswith("VLLM_BASE_URL (")
+    assert "word" not in problem
