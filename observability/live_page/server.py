@@ -16,7 +16,7 @@ from aiohttp.typedefs import Middleware
 LiveSnapshot = Callable[[int], dict[str, Any]]
 """What the page shows at a time, Unix milliseconds."""
 
-Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
+_Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _HOST: Final = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 _PAGE: Final = Path(__file__).with_name("page")
 _EVERY_S: Final = 1.0
@@ -52,7 +52,7 @@ def _of_hosts(hosts: frozenset[str]) -> Middleware:
     """Refuses a name that isn't ours: a web page may let its own lead to this machine, and read."""
 
     @web.middleware
-    async def refuse(request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def refuse(request: web.Request, handler: _Handler) -> web.StreamResponse:
         if not is_ours(request.host, hosts):
             raise web.HTTPMisdirectedRequest(text="the page isn't served by this name")
         return await handler(request)
