@@ -21,6 +21,7 @@ from switchgear import (
 )
 from switchgear.evaluation import commands as evaluation
 from switchgear.evaluation import data_commands as evaluation_data
+from switchgear.evaluation import promotion_commands as promotion
 from switchgear.jobs import commands as jobs
 from switchgear.options import ConfigOption
 from switchgear.version import VERSION
@@ -67,6 +68,7 @@ _EVALUATION: Final[dict[str, Command]] = {
     "show": evaluation.show,
     "delete": evaluation_data.delete,
     "erase": evaluation_data.erase,
+    "promote": promotion.promote,
 }
 _REPORTS: Final[dict[str, Command]] = {
     "report": reports.report,
