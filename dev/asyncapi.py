@@ -156,6 +156,12 @@ CHANNELS: Final[Mapping[str, Channel]] = {
         "How good answers were, for the routers to learn from.",
         "The tenant.",
     ),
+    topics.ROLLOUTS: Channel(
+        "receive",
+        None,
+        "Compacted: the state of every rollout.",
+        "The rollout's name.",
+    ),
     topics.CANCELLATIONS: Channel(
         "receive",
         None,
@@ -213,7 +219,7 @@ HEADERS: Final[Mapping[str, dict[str, str]]] = {
 def asyncapi_document() -> dict[str, Any]:
     """The whole document, as JSON."""
     control = ControlTopics(KafkaSettings.model_construct(), "switchgear", lambda _: None)
-    declare_router_control(control, lambda _: None, RecordGuard())
+    declare_router_control(control, lambda _: None, RecordGuard(), lambda _: None)
     declare_worker_control(control, lambda _: None, RecordGuard())
     _declare_hot_topics(control.broker)
     document: dict[str, Any] = (

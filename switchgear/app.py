@@ -22,6 +22,7 @@ from switchgear import (
 from switchgear.evaluation import commands as evaluation
 from switchgear.evaluation import data_commands as evaluation_data
 from switchgear.evaluation import promotion_commands as promotion
+from switchgear.evaluation import rollout_commands as rollouts
 from switchgear.jobs import commands as jobs
 from switchgear.options import ConfigOption
 from switchgear.version import VERSION
@@ -87,6 +88,12 @@ _SERVICES: Final[dict[str, Command]] = {
     "gateway": services.gateway,
 }
 
+_ROLLOUTS: Final[dict[str, Command]] = {
+    "run": rollouts.run,
+    "start": rollouts.start,
+    "status": rollouts.status,
+    "stop": rollouts.stop,
+}
 _KEYS: Final[dict[str, Command]] = {
     "create": gateway_keys.create,
     "list": gateway_keys.list_keys,
@@ -115,6 +122,9 @@ def switchgear_app() -> typer.Typer:
         _app({"stepfunctions": services.stepfunctions}),
         name="callbacks",
         help="Replies told to who waits elsewhere: stepfunctions.",
+    )
+    app.add_typer(
+        _app(_ROLLOUTS), name="rollout", help="Model swaps on a growing share: start, status, stop."
     )
     app.add_typer(_app(_KEYS), name="key", help="Gateway keys: create, list, revoke.")
     app.add_typer(

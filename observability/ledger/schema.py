@@ -150,6 +150,8 @@ COLUMNS: Final[tuple[Column, ...]] = (
     Column(
         "judged_supported", "BOOLEAN", lambda e: None if e.judged is None else e.judged.supported
     ),
+    Column("rollout", "VARCHAR", lambda e: None if e.rollout is None else e.rollout.name),
+    Column("rollout_arm", "VARCHAR", lambda e: None if e.rollout is None else e.rollout.arm),
     Column("redelivered", "BOOLEAN", lambda e: e.redelivered),
     Column("trace_id", "VARCHAR", lambda e: e.trace_id),
     Column("summary", "VARCHAR", lambda e: e.summary),

@@ -12,6 +12,7 @@ from producers.contract import UsageEvent
 
 MINUTES: Final = 30
 TRACES: Final = 20
+DECISIONS: Final = 20
 _MINUTE_MS: Final = 60_000
 _RECENT_MS: Final = 60_000
 _MOST_RECENT: Final = 20_000
@@ -49,6 +50,8 @@ class LiveWindow:
     minutes: dict[int, Minute] = field(default_factory=dict)
     recent: deque[RecentRequest] = field(default_factory=lambda: deque(maxlen=_MOST_RECENT))
     traces: deque[UsageEvent] = field(default_factory=lambda: deque(maxlen=TRACES))
+    decisions: deque[UsageEvent] = field(default_factory=lambda: deque(maxlen=DECISIONS))
+    """About rollouts, the latest first."""
 
     def add(self, event: UsageEvent) -> None:
         """Fold one request in, or of a call that no caller asked for the money."""
@@ -59,7 +62,9 @@ class LiveWindow:
         if savings.batch and event.deployment is not None:
             name = event.deployment
             minute.batches_saved[name] = minute.batches_saved.get(name, Decimal(0)) + savings.batch
-        if event.aside is None:
+        if event.aside == "rollout":
+            self.decisions.appendleft(event)
+        elif event.aside is None:
             self._add_request(event, minute)
         for old in sorted(self.minutes)[:-MINUTES]:
             del self.minutes[old]
@@ -91,6 +96,10 @@ class LiveWindow:
             "deployments": _deployments(self.recent),
             "cache": _counted(entry.result for entry in self.recent),
             "batches_saved": _batches_saved(self.minutes.values()),
+            "decisions": [
+                {"at_ms": event.at_ms, "tier": event.tier, "what": event.summary or ""}
+                for event in self.decisions
+            ],
             "traces": [_trace(event, trace_url) for event in self.traces],
         }
 

@@ -1,9 +1,13 @@
 """Route message: what the router decided about a request, and why."""
 
+from typing import Literal, TypeAlias
+
 from .attempt import Attempt
 from .checks import Validator
 from .message import Message, MicroUsd, Name
 from .request import Request
+
+RolloutArmName: TypeAlias = Literal["control", "candidate"]
 
 
 class Candidate(Message):
@@ -58,6 +62,16 @@ class Demands(Message):
     """The model that the caller named."""
 
 
+class RolloutArm(Message):
+    """The side of a rollout that a request was assigned to, whoever answers it in the end."""
+
+    name: Name
+    """The rollout."""
+
+    arm: RolloutArmName
+    """`candidate`: the new deployment is asked first; `control`: it is asked last."""
+
+
 class Route(Message):
     """The router's decision: the tier, what binds the worker, and why."""
 
@@ -87,6 +101,9 @@ class Route(Message):
 
     avoid: tuple[Name, ...] = ()
     """Deployments of the tier that are asked last: better ones than the first in its order fit."""
+
+    rollout: RolloutArm | None = None
+    """The rollout whose share the request was drawn for; null: none."""
 
     cascade: bool = False
     """This tier is tried because it is cheap: an answer that fails its checks goes up at once,

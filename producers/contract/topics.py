@@ -22,6 +22,8 @@ JOB_REPLIES: Final = "llm.replies.jobs"
 """What the requests of jobs are answered by."""
 EVALUATION_REPLIES: Final = "llm.replies.evaluations"
 """What the requests of evaluations are answered by."""
+ROLLOUTS: Final = "llm.rollouts"
+"""Compacted: the state of every rollout, by its name."""
 BATCHES: Final = "llm.batches"
 """Compacted: the state of every batch at a provider, by the batch's key."""
 

@@ -8,9 +8,11 @@ from pydantic import Field
 from .attempt import Attempt, Usage
 from .message import NAME_PATTERN, Message, MicroUsd, Name
 from .reply import CacheOutcome, FailureCode, Timings
+from .route import RolloutArm
 
-Purpose: TypeAlias = Literal["cache", "judge", "batch"]
-"""What a call was for that no caller asked for; `batch`: it was answered before its batch was."""
+Purpose: TypeAlias = Literal["cache", "judge", "batch", "rollout"]
+"""What a call was for that no caller asked for; `batch`: it was answered before its batch was;
+`rollout`: no call at all, but a decision about a rollout, told in `summary`."""
 
 _LONGEST_ID: Final = 220
 """A request's longest id, and a purpose after it."""
@@ -150,6 +152,9 @@ class UsageEvent(Message):
 
     context_used_share: Annotated[float, Field(ge=0, le=1)] | None = None
     """Of the context's tokens, those that left a trace in the answer."""
+
+    rollout: RolloutArm | None = None
+    """The rollout whose share the request was drawn for; null: none."""
 
     aside: Purpose | None = None
     """Set when this is the account of a call that no caller asked for, to check or renew what the

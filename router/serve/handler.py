@@ -9,7 +9,7 @@ count, whose it is comes first: nothing is kept of what is nobody's.
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final, assert_never
 
 from observability.tracing.request_trace import RequestTrace
@@ -24,6 +24,7 @@ from router.decide import policy, success_model
 from router.decide.batch_choice import WaitForBatch, batch_choice
 from router.decide.caller_overrides import RouteRejected
 from router.decide.partition_key import PrefixShares, prefix_hash, record_key
+from router.decide.rollout_arm import ActiveRollouts, with_rollout
 from router.decide.tenant_rates import RateExceeded, TenantRates
 from router.decide.tier_candidates import RoutingConfig
 from router.decide.warm_prefixes import WarmPrefixes
@@ -73,6 +74,8 @@ class RouterDependencies:
     """Whose a record is."""
     rates: TenantRates
     """What each tenant has sent lately."""
+    rollouts: ActiveRollouts = field(default_factory=ActiveRollouts)
+    """The model swaps that are tried on a share of the traffic."""
     zone: str | None = None
     """Of the cell that this router belongs to."""
 
@@ -247,6 +250,9 @@ class RoutingTask:
         share = self.router.prefix_shares.add(prefix)
         warm_tokens = self._warm_tokens(features, prefix)
         route = self._with_batch(request, route, deadline_ms, warm_tokens)
+        rollout = self.router.rollouts.by_tier.get(route.tier)
+        if rollout is not None:
+            route = with_rollout(route, request, rollout, self.router.config())
         if prefix is not None and not route.batch:
             self.router.warm_prefixes.used(prefix, time.monotonic())
         routing, reply = request.routing, self.headers.reply

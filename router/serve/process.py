@@ -1,5 +1,6 @@
 """Router process: its parts, put together and run until SIGTERM."""
 
+import math
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
@@ -7,6 +8,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Final
 
+from observability.evaluation.rollout.rollout_record import RolloutRecord
 from observability.metrics.registry import MetricsRegistry
 from observability.price_lists import load_price_book
 from producers.contract import Route, Usage, topics
@@ -14,6 +16,7 @@ from producers.contract.feedback import Feedback
 from producers.kafka.broker import Record
 from router.decide.caller_overrides import RouteRejected
 from router.decide.partition_key import PrefixShares
+from router.decide.rollout_arm import ActiveRollouts
 from router.decide.success_model import SuccessModel
 from router.decide.tenant_rates import TenantRates
 from router.decide.tier_candidates import RoutingConfig
@@ -42,6 +45,9 @@ from runtime.redis.connection import RedisLink, connect_redis
 _GROUP: Final = "switchgear-router"
 _LEARNS_FROM_S: Final = 30 * 86_400.0
 """The feedback that a router reads when it starts: all that the topic keeps."""
+
+_ALL_S: Final = math.inf
+"""Seconds back: all that a compacted topic holds."""
 
 _OF_PEOPLE: Final = frozenset({"user", "escalation"})
 """Who rates an answer from outside the engine."""
@@ -72,10 +78,12 @@ async def serve_router(settings: ServiceSettings, environment: Mapping[str, str]
         parts.enter_context(process.background.running("configuration", watch))
         guard = await parts.enter_async_context(record_guard(identity, process.signer, environment))
         budget_usage = _budget_usage(parts, process, live)
+        rollouts = ActiveRollouts()
         declare_router_control(
             process.control,
             lambda feedback: outcomes.record_feedback(feedback, live().settings.learning),
             guard,
+            rollouts.take,
         )
         await parts.enter_async_context(process.control)
         router = RouterDependencies(
@@ -91,6 +99,7 @@ async def serve_router(settings: ServiceSettings, environment: Mapping[str, str]
             guard=guard,
             zone=settings.zone,
             rates=TenantRates(),
+            rollouts=rollouts,
         )
         source = KafkaSource(
             settings, [topics.REQUESTS], _GROUP, settings.session_timeout_s, by_tenant=True
@@ -142,11 +151,15 @@ def routing_config(
 
 
 def declare_router_control(
-    control: ControlTopics, learn: Callable[[Feedback], None], guard: RecordGuard
+    control: ControlTopics,
+    learn: Callable[[Feedback], None],
+    guard: RecordGuard,
+    take_rollout: Callable[[RolloutRecord], None],
 ) -> None:
     """Every router reads all feedback: their estimates stay alike without a shared store."""
     admit = partial(admit_feedback, guard) if guard.strict else None
     control.subscribe(topics.FEEDBACK, Feedback, learn, since_s=_LEARNS_FROM_S, admit=admit)
+    control.subscribe(topics.ROLLOUTS, RolloutRecord, take_rollout, since_s=_ALL_S)
 
 
 async def admit_feedback(guard: RecordGuard, record: Record, feedback: Feedback) -> None:

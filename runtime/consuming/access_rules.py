@@ -19,7 +19,7 @@ _TIERS: Final = "llm.tier."
 _RETRIES: Final = "llm.retry."
 _BOTH: Final[tuple[Operation, ...]] = ("Read", "Write")
 _CONTROL: Final = (topics.CANCELLATIONS, topics.FEEDBACK, topics.CACHE_INVALIDATIONS)
-PROCESSES: Final = ("router", "worker", "gateway", "ledger", "operator")
+PROCESSES: Final = ("router", "worker", "gateway", "ledger", "rollouts", "operator")
 """The roles that aren't a tenant's. `ledger` is the live page's too."""
 
 
@@ -82,6 +82,8 @@ def _of_process(role: str, catalog: Catalog) -> Iterator[_Right]:
             return _of_worker(catalog)
         case "gateway":
             return _of_gateway()
+        case "rollouts":
+            return _of_rollouts()
         case "ledger":
             return iter([("Read", "Topic", topics.USAGE, False)])
         case _:
@@ -90,6 +92,7 @@ def _of_process(role: str, catalog: Catalog) -> Iterator[_Right]:
 
 def _of_router(catalog: Catalog) -> Iterator[_Right]:
     yield from _with_tenants("Read", topics.REQUESTS, topics.FEEDBACK)
+    yield "Read", "Topic", topics.ROLLOUTS, False
     yield "Write", "Topic", _TIERS, True
     yield from _batch_queues("Write")
     yield "Write", "Topic", topics.DEAD_LETTERS, False
@@ -117,13 +120,22 @@ def _of_gateway() -> Iterator[_Right]:
         yield "Read", "Topic", topic, False
 
 
+def _of_rollouts() -> Iterator[_Right]:
+    yield "Read", "Topic", topics.USAGE, False
+    yield "Read", "Topic", topics.FEEDBACK, False
+    yield "Read", "Topic", topics.ROLLOUTS, False
+    yield "Write", "Topic", topics.ROLLOUTS, False
+    yield "Write", "Topic", topics.USAGE, False
+
+
 def _of_operator() -> Iterator[_Right]:
     yield "Create", "Cluster", _CLUSTER, False
     yield "Describe", "Cluster", _CLUSTER, False
     yield "Describe", "Topic", "llm.", True
     yield "Describe", "Group", _GROUPS, True
-    yield "Read", "Topic", topics.DEAD_LETTERS, False
-    for topic in (topics.DEAD_LETTERS, topics.REQUESTS, *_CONTROL):
+    for topic in (topics.DEAD_LETTERS, topics.ROLLOUTS):
+        yield "Read", "Topic", topic, False
+    for topic in (topics.DEAD_LETTERS, topics.ROLLOUTS, topics.REQUESTS, *_CONTROL):
         yield "Write", "Topic", topic, False
 
 

@@ -53,6 +53,7 @@ def required_topics(catalog: Catalog) -> Iterator[Topic]:
         yield from (Topic(queue, 14 * _DAY_MS) for queue in batch_queues(catalog))
         yield Topic(topics.BATCHES, _FOR_EVER_MS, compacted=True)
     yield Topic(topics.JOBS, _FOR_EVER_MS, compacted=True)
+    yield Topic(topics.ROLLOUTS, _FOR_EVER_MS, partitions=1, compacted=True)
     # results can be fetched for as long as the providers keep theirs
     yield Topic(topics.FILES, 30 * _DAY_MS)
     yield Topic(topics.JOB_REPLIES, 30 * _DAY_MS)

@@ -134,6 +134,7 @@ def usage_event(
         model=None if entry is None else entry.model,
         task=routing.task or item.route.task,
         tags=routing.tags,
+        rollout=item.route.rollout,
         latency=routing.latency,
         stream=body.stream,
         usage=_sum(attempt.usage for attempt in account.attempts),

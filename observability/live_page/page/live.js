@@ -118,6 +118,8 @@ function show(data) {
   fill("queues", Object.entries(data.lag).map(([name, lag]) => row(name, [lag])), 2);
   fill("batches", batches(data), 9);
   fill("traces", data.traces.map(trace), 10);
+  at("rollouts").hidden = !data.decisions.length;
+  fill("decisions", data.decisions.map((d) => row(clock(d.at_ms), [d.tier, d.what])), 3);
   at("unreachable").textContent = data.unreachable.length ? "No answer from " + data.unreachable.join(", ") : "";
 }
 

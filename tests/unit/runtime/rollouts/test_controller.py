@@ -1,0 +1,88 @@
+from typing import Final
+
+from observability.evaluation.rollout.decision import started, stopped
+from observability.evaluation.rollout.rollout_record import RolloutRecord, RolloutRules
+from producers.contract import Attempt, UsageEvent, topics
+from producers.contract.codec import decode_usage
+from producers.contract.route import RolloutArm, RolloutArmName
+from producers.kafka.broker import Outgoing
+from runtime.rollouts.controller import RolloutController, rollout_record
+
+RULES: Final = RolloutRules(steps=(0.05, 1.0), min_minutes=0, success=False)
+
+
+def controller() -> RolloutController:
+    controlled = RolloutController({"new": "haiku"}.get)
+    controlled.take(started("swap", "economy", "new", RULES, 1_000), 1_000)
+    return controlled
+
+
+def feed(controlled: RolloutController, arm: RolloutArmName, outcome: str, number: int) -> None:
+    for n in range(number):
+        controlled.add_usage(
+            UsageEvent(
+                id=f"{arm}-{outcome}-{n}",
+                tenant="acme",
+                at_ms=2_000,
+                outcome="done",
+                tier="economy",
+                rollout=RolloutArm(name="swap", arm=arm),
+                attempts=(Attempt(deployment="new", outcome=outcome),),
+            )
+        )
+
+
+def published(records: list[Outgoing]) -> tuple[list[RolloutRecord], list[str]]:
+    states = [r.value for r in records if r.topic == topics.ROLLOUTS]
+    decisions = [decode_usage(r.value).summary or "" for r in records if r.topic == topics.USAGE]
+    return [RolloutRecord.model_validate_json(state) for state in states], decisions
+
+
+def test_the_start_is_told_and_a_look_without_news_is_silent() -> None:
+    controlled = controller()
+    _, decisions = published(list(controlled.look(1_500)))
+    assert decisions == [
+        "rollout swap of new: running, 5% of the tier; started by the operator",
+    ]
+    assert list(controlled.look(1_600)) == []
+
+
+def test_it_grows_while_the_guards_hold_and_every_decision_is_published() -> None:
+    controlled = controller()
+    feed(controlled, "control", "ok", 500)
+    feed(controlled, "candidate", "ok", 100)
+    states, decisions = published(list(controlled.look(3_000)))
+    assert (states[-1].share, states[-1].step, states[-1].seen_ms) == (1.0, 1, 2_000)
+    assert decisions[-1].startswith("rollout swap of new: running, 100% of the tier; 100 requests")
+
+
+def test_failed_calls_send_it_back() -> None:
+    controlled = controller()
+    feed(controlled, "control", "ok", 500)
+    feed(controlled, "candidate", "ServerError", 5)
+    states, decisions = published(list(controlled.look(3_000)))
+    assert (states[-1].status, states[-1].share) == ("rolled back", 0.0)
+    assert "5 of 5 calls failed" in decisions[-1]
+    assert list(controlled.look(4_000)) == []
+
+
+def test_a_restarted_controller_goes_on_from_the_topic() -> None:
+    controlled = controller()
+    feed(controlled, "control", "ok", 500)
+    feed(controlled, "candidate", "ok", 60)
+    states, _ = published(list(controlled.look(3_000)))
+    again = RolloutController({}.get)
+    again.take(states[-1], 10_000_000)
+    feed(again, "candidate", "ok", 60)  # read again, and counted already
+    assert list(again.look(10_000_000)) == []
+    assert states[-1].step_requests == 60
+
+
+def test_the_operators_stop_is_taken_over() -> None:
+    controlled = controller()
+    list(controlled.look(1_500))
+    rollout = stopped(started("swap", "economy", "new", RULES, 1_000), 2_000)
+    controlled.take(rollout, 2_000)
+    _, decisions = published(list(controlled.look(2_500)))
+    assert decisions == ["rollout swap of new: stopped, 0% of the tier; stopped by the operator"]
+    assert rollout_record(rollout).key == b"swap"
