@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from functools import partial
 from typing import Final, Literal, TypeAlias
 
 from observability.pricing.money import MICRO_USD
@@ -13,7 +14,7 @@ from router.decide.model_estimates import ModelEstimates
 from router.decide.success_model import Scores, SuccessModel
 from router.learn.estimate import Estimate, PosteriorSuccess, prior_only, served_by
 from router.text.features import Features
-from runtime.config.catalog import Catalog, Tenant
+from runtime.config.catalog import Catalog, Deployment, Tenant
 from runtime.config.eligibility import EligibleDeployments, ineligibility, too_long
 from runtime.config.sections.policy import PolicySettings, RoutingRule, TaskProfile
 
@@ -191,22 +192,49 @@ def _preferred(
 
     The first in the tier's order whose model meets the floor; without one, the best is. A tier's
     order is by price or by habit, and must not send the request to a model that is known to fail.
+    Where an error has a price, the model with the least expected total goes first.
     """
     deployments = inputs.catalog.deployments
     by_price = inputs.catalog.tiers[tier].order == "cheapest"
     prices = {name: price(name) for name in fits} if by_price else {}
     first = _first(fits, prices)
-    expected, floor = expected_success(inputs, tier, deployments[first].model), inputs.floor[0]
     models = {deployments[name].model for name in fits}
-    if expected.success.mean >= floor or len(models) == 1:
+    expected = expected_success(inputs, tier, deployments[first].model)
+    damage = inputs.profile.error_cost_usd
+    if len(models) == 1 or (damage is None and expected.success.mean >= inputs.floor[0]):
         return first, expected, ()
     by_model = {model: expected_success(inputs, tier, model) for model in models}
-    top = max(each.success.mean for each in by_model.values())
-    least = floor if top >= floor else top - inputs.settings.indifference
-    good = {model for model in models if by_model[model].success.mean >= least}
-    first = _first([name for name in fits if deployments[name].model in good], prices)
+    good = _good_enough(inputs, by_model)
+    better = [name for name in fits if deployments[name].model in good]
+    if damage is None:
+        first = _first(better, prices)
+    else:
+        costs = {name: price(name) for name in better}
+        least = partial(_total, deployments, by_model, damage * MICRO_USD)
+        first = min(better, key=lambda name: least(name, costs[name]))
+        good = {deployments[first].model}
     avoid = tuple(name for name in fits if deployments[name].model not in good)
     return first, by_model[deployments[first].model], avoid
+
+
+def _good_enough(inputs: RoutingInput, by_model: Mapping[str, ModelSuccess]) -> set[str]:
+    """The models that meet the floor; where none does, the best and those as good."""
+    floor, _ = inputs.floor
+    top = max(each.success.mean for each in by_model.values())
+    least = floor if top >= floor else top - inputs.settings.indifference
+    return {model for model, each in by_model.items() if each.success.mean >= least}
+
+
+def _total(
+    deployments: Mapping[str, Deployment],
+    by_model: Mapping[str, ModelSuccess],
+    damage: Decimal,
+    name: str,
+    cost: Decimal | None,
+) -> Decimal:
+    """Price plus expected damage; an unpriced deployment is free of charge, not of damage."""
+    success = by_model[deployments[name].model].success.mean
+    return (cost or Decimal(0)) + damage * Decimal(1 - success)
 
 
 def _first(names: Sequence[str], prices: Mapping[str, Decimal | None]) -> str:

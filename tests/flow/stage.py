@@ -19,6 +19,7 @@ from producers.contract.codec import to_headers
 from producers.kafka.broker import Outgoing, Publisher, Record
 from producers.settings import ClientSettings
 from router.decide.partition_key import PrefixShares
+from router.decide.rollout_arm import ActiveRollouts
 from router.decide.tenant_rates import TenantRates
 from router.decide.tier_candidates import RoutingConfig
 from router.decide.warm_prefixes import WarmPrefixes
@@ -157,6 +158,7 @@ class Stage:
     guard: RecordGuard = field(default_factory=RecordGuard)
     signer: RecordSigner | None = None
     rates: TenantRates = field(default_factory=TenantRates)
+    rollouts: ActiveRollouts = field(default_factory=ActiveRollouts)
     shares: TenantShares | None = None
     request_topics: Sequence[str] = (topics.REQUESTS,)
     zone: str | None = None
@@ -235,6 +237,7 @@ class Stage:
             report_decision=lambda _tenant, _decision, _took_s: None,
             guard=self.guard,
             rates=self.rates,
+            rollouts=self.rollouts,
             zone=self.zone,
         )
 

@@ -134,7 +134,6 @@ def usage_event(
         model=None if entry is None else entry.model,
         task=routing.task or item.route.task,
         tags=routing.tags,
-        rollout=item.route.rollout,
         latency=routing.latency,
         stream=body.stream,
         usage=_sum(attempt.usage for attempt in account.attempts),
@@ -148,7 +147,7 @@ def usage_event(
         max_tokens=body.max_completion_tokens or body.max_tokens,
         **_fingerprints(item),
         **_grounding(done, account.support),
-        **_circumstances(account),
+        **_circumstances(item, account),
     )
 
 
@@ -243,9 +242,10 @@ def _grounding(done: Done | None, support: ContextSupport | None) -> dict[str, A
     }
 
 
-def _circumstances(account: RequestAccount) -> dict[str, Any]:
-    """By which prices, whether for the first time, and in which trace."""
+def _circumstances(item: WorkItem, account: RequestAccount) -> dict[str, Any]:
+    """By which prices, for which rollout, whether for the first time, and in which trace."""
     return {
+        "rollout": item.route.rollout,
         "price_version": _price_version(account.attempts),
         "redelivered": account.redelivered,
         "trace_id": account.trace_id,

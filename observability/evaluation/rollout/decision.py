@@ -129,11 +129,7 @@ def after(rollout: RolloutRecord, verdict: RolloutVerdict, now_ms: int) -> Rollo
         case Advance(why=why):
             step = rollout.step + 1
             share = rollout.rules.steps[step]
-            changes: dict[str, int | GuardState] = {
-                "step": step,
-                "step_requests": 0,
-                "since_ms": now_ms,
-            }
+            changes: dict[str, object] = {"step": step, "step_requests": 0, "since_ms": now_ms}
             if rollout.share < PROVEN_FROM <= share:
                 # as a CUSUM the guards begin at nothing
                 changes["guards"] = GuardState()

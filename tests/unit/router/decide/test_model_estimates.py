@@ -110,3 +110,12 @@ def test_where_no_model_meets_the_floor_the_tier_is_worth_its_best() -> None:
     route = decide("tiny, mini", policy="{min_quality: 0.999}")
     assert route.tier == "premium"
     assert success(route) > 0.9
+
+
+def test_where_an_error_has_a_price_the_model_of_the_least_total_goes_first() -> None:
+    models = (
+        "{acme-chat: {}, smollm2-135m: {quality: {t: 0.85}}, gpt-4o-mini: {quality: {t: 0.95}}}"
+    )
+    for usd, avoided in ((0.000001, ("mini",)), (1, ("tiny",))):
+        policy = f"{{tasks: {{t: {{error_cost_usd: {usd}, tiers: [economy]}}}}}}"
+        assert decide("tiny, mini", task="t", models=models, policy=policy).avoid == avoided

@@ -12,7 +12,7 @@ RULES: Final = RolloutRules(steps=(0.05, 1.0), min_minutes=0, success=False)
 
 
 def controller() -> RolloutController:
-    controlled = RolloutController({"new": "haiku"}.get)
+    controlled = RolloutController(lambda _: "haiku")
     controlled.take(started("swap", "economy", "new", RULES, 1_000), 1_000)
     return controlled
 
@@ -71,7 +71,7 @@ def test_a_restarted_controller_goes_on_from_the_topic() -> None:
     feed(controlled, "control", "ok", 500)
     feed(controlled, "candidate", "ok", 60)
     states, _ = published(list(controlled.look(3_000)))
-    again = RolloutController({}.get)
+    again = RolloutController(lambda _: None)
     again.take(states[-1], 10_000_000)
     feed(again, "candidate", "ok", 60)  # read again, and counted already
     assert list(again.look(10_000_000)) == []
