@@ -84,7 +84,7 @@ def _set_quality(
         draft.notes.append(f"{what} is of cases without a task: name it with --task")
     elif result.model not in catalog.models:
         draft.notes.append(f"{what} is left out: the file has no such model")
-    elif getattr(result, "relative", False):
+    elif result.relative:
         draft.notes.append(f"{what} at {at} is left out: it was only compared with the baseline")
     else:
         value: FlowValue = {
