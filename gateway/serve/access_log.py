@@ -17,6 +17,11 @@ from runtime.process.dead_letters import crash_detail
 _log: Final = structlog.get_logger(__name__)
 _errors: Final = logging.getLogger(__name__)
 _CLIENT_CLOSED: Final = 499
+_METHODS: Final = frozenset(
+    {"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"}
+)
+ROUTE: Final = "switchgear.route"
+"""In a request's scope: the template of its path, e.g. `/v1/models/{model_id}`."""
 _LONGEST_PATH: Final = 120
 _DEFECT: Final = ApiError("internal", "internal_error", "an error of the gateway's own")
 
@@ -62,7 +67,9 @@ class AccessLog:
 
     def _report(self, scope: Scope, info: RequestInfo, status: int, took_s: float) -> None:
         self._metrics.count("switchgear_gateway_requests_total", info.route, str(status))
-        self._metrics.observe("switchgear_gateway_request_seconds", info.route, value=took_s)
+        self._metrics.observe(
+            "http_server_request_duration_seconds", *_labels(scope, info, status), value=took_s
+        )
         if info.route != "health":
             _log.info(
                 "http",
@@ -75,6 +82,16 @@ class AccessLog:
                 key=info.key,
                 code=info.code,
             )
+
+
+def _labels(scope: Scope, info: RequestInfo, status: int) -> tuple[str, str, str, str]:
+    """By OpenTelemetry's conventions: method, template of the path, status, type of error.
+
+    What a caller may invent is one series: another method, a path that isn't served.
+    """
+    method = scope["method"] if scope["method"] in _METHODS else "_OTHER"
+    failed = status >= _CLIENT_CLOSED
+    return method, scope.get(ROUTE, ""), str(status), (info.code or str(status)) if failed else ""
 
 
 async def _tell_defect(scope: Scope, info: RequestInfo, send: Send) -> None:

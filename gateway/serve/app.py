@@ -4,8 +4,8 @@ import time
 from typing import Final
 
 from starlette.middleware.cors import CORSMiddleware
-from starlette.routing import Route, Router
-from starlette.types import ASGIApp
+from starlette.routing import Match, Route, Router
+from starlette.types import ASGIApp, Scope
 
 from gateway.demands.outcome import OUTCOME_HEADERS
 from gateway.endpoints.batches import BatchesEndpoint
@@ -30,7 +30,7 @@ from gateway.endpoints.token_count import (
     ResponseTokenCountEndpoint,
     TokenCountEndpoint,
 )
-from gateway.serve.access_log import AccessLog
+from gateway.serve.access_log import ROUTE, AccessLog
 from observability.metrics.registry import MetricsRegistry
 
 _FILE: Final = "/{file_id}"
@@ -38,6 +38,15 @@ _BATCH: Final = "/{batch_id}"
 _METHODS: Final = ("GET", "POST", "DELETE")
 _SHOWN: Final = ("x-request-id", "request-id", "location", "retry-after", *OUTCOME_HEADERS)
 """Response headers that a page's scripts may read."""
+
+
+class _Template(Route):
+    """A route that leaves its path's template in the scope, for the metrics."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """As Starlette's."""
+        match, found = super().matches(scope)
+        return match, {**found, ROUTE: self.path.replace(":path}", "}")}
 
 
 def gateway_routes(gateway: GatewayDependencies) -> list[Route]:
@@ -52,23 +61,23 @@ def gateway_routes(gateway: GatewayDependencies) -> list[Route]:
         BatchesEndpoint(gateway),
     )
     return [
-        Route("/v1/chat/completions", CompletionEndpoint(gateway, CHAT_DIALECT)),
-        Route("/v1/embeddings", EmbeddingsEndpoint(gateway)),
-        Route("/v1/responses", ResponsesEndpoint(gateway, followers)),
-        Route("/v1/responses/input_tokens", ResponseTokenCountEndpoint(gateway)),
-        Route("/v1/responses/{response_id}", stored),
-        Route("/v1/responses/{response_id}/{part}", stored),
+        _Template("/v1/chat/completions", CompletionEndpoint(gateway, CHAT_DIALECT)),
+        _Template("/v1/embeddings", EmbeddingsEndpoint(gateway)),
+        _Template("/v1/responses", ResponsesEndpoint(gateway, followers)),
+        _Template("/v1/responses/input_tokens", ResponseTokenCountEndpoint(gateway)),
+        _Template("/v1/responses/{response_id}", stored),
+        _Template("/v1/responses/{response_id}/{part}", stored),
         # some point Anthropic's clients at a folder of its own
-        *(Route(f"{base}/v1/messages", messages) for base in ("", "/anthropic")),
-        *(Route(f"{base}/v1/messages/count_tokens", count) for base in ("", "/anthropic")),
-        Route("/v1/requests/{request_id}", StoredRequestEndpoint(gateway)),
-        Route("/v1/feedback", FeedbackEndpoint(gateway)),
-        Route("/openapi.json", DocumentEndpoint(gateway)),
-        *(Route(f"/v1/files{below}", files) for below in ("", _FILE, f"{_FILE}/content")),
-        *(Route(f"/v1/batches{below}", batches) for below in ("", _BATCH, f"{_BATCH}/cancel")),
-        Route("/v1/models", models),
-        Route("/v1/models/{model_id:path}", models),
-        *(Route(path, health) for path in ("/", "/healthz", "/readyz")),
+        *(_Template(f"{base}/v1/messages", messages) for base in ("", "/anthropic")),
+        *(_Template(f"{base}/v1/messages/count_tokens", count) for base in ("", "/anthropic")),
+        _Template("/v1/requests/{request_id}", StoredRequestEndpoint(gateway)),
+        _Template("/v1/feedback", FeedbackEndpoint(gateway)),
+        _Template("/openapi.json", DocumentEndpoint(gateway)),
+        *(_Template(f"/v1/files{below}", files) for below in ("", _FILE, f"{_FILE}/content")),
+        *(_Template(f"/v1/batches{below}", batches) for below in ("", _BATCH, f"{_BATCH}/cancel")),
+        _Template("/v1/models", models),
+        _Template("/v1/models/{model_id:path}", models),
+        *(_Template(path, health) for path in ("/", "/healthz", "/readyz")),
     ]
 
 

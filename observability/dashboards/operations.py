@@ -116,8 +116,8 @@ OPERATIONS_DASHBOARD: Final = Dashboard(
         ),
         Panel(
             "Time of an HTTP request, p95",
-            quantile(0.95, "switchgear_gateway_request_seconds", "route"),
-            "{{route}}",
+            quantile(0.95, "http_server_request_duration_seconds", "http_route"),
+            "{{http_route}}",
             "s",
         ),
         Panel(

@@ -57,7 +57,7 @@ HistogramName: TypeAlias = Literal[
     "switchgear_attempt_seconds",
     "switchgear_route_seconds",
     "switchgear_cache_lookup_seconds",
-    "switchgear_gateway_request_seconds",
+    "http_server_request_duration_seconds",
     "gen_ai_client_operation_duration_seconds",
     "gen_ai_client_operation_time_to_first_chunk_seconds",
     "gen_ai_client_token_usage",
@@ -233,7 +233,9 @@ HISTOGRAMS: Final[dict[HistogramName, HistogramSpec]] = {
     "switchgear_cache_lookup_seconds": HistogramSpec(
         "One look-up of the semantic cache.", ("result",), _SHORT
     ),
-    "switchgear_gateway_request_seconds": HistogramSpec(
-        "An HTTP request from its headers to the end of its response.", ("route",), _LONG
+    "http_server_request_duration_seconds": HistogramSpec(
+        "An HTTP request from its headers to its response's end, by the HTTP conventions.",
+        ("http_request_method", "http_route", "http_response_status_code", "error_type"),
+        _LONG,
     ),
 }

@@ -8,6 +8,7 @@ from typing import Any
 import httpx2
 import openai
 import pytest
+import structlog
 from openai import AsyncOpenAI, OpenAI
 
 from gateway.access.api_keys import hash_of, make_key
@@ -440,3 +441,40 @@ async def test_metrics_by_the_genai_conventions() -> None:
         first = "gen_ai_client_operation_time_to_first_chunk_seconds"
         assert value(f"{first}_count", **labels) == 1
         assert value(f"{usage}_sum", **labels, gen_ai_token_type="output") == 10
+
+
+async def test_metrics_by_the_http_conventions_and_a_log_without_texts() -> None:
+    secret, question = "sk-sg-nobody_hush", "Where is the treasure?"
+    scripts = {"eco-a": fails(answer("Under the oak."))}
+    async with (
+        door(scripts) as opened,
+        httpx2.AsyncClient(base_url=opened.address) as client,
+    ):
+        asked = {"model": "economy", "messages": [{"role": "user", "content": question}]}
+        with structlog.testing.capture_logs() as logged:
+            answered = await client.post("/v1/chat/completions?key=hush", json=asked)
+            assert "oak" in answered.text
+            await client.get("/v1/models/nothing", headers={"x-api-key": secret})
+            await client.request("PURGE", "/v2/none?key=hush")
+            await client.post("/v1/chat/completions", content=question)
+            await until(lambda: len(logged) == 4)
+        value = opened.stage.metrics.value
+
+        def seen(method: str, route: str, status: str) -> float | None:
+            return value(
+                "http_server_request_duration_seconds_count",
+                http_request_method=method,
+                http_route=route,
+                http_response_status_code=status,
+                error_type="",
+            )
+
+        assert seen("POST", "/v1/chat/completions", "200") == 1
+        assert seen("POST", "/v1/chat/completions", "400") == 1
+        assert seen("GET", "/v1/models/{model_id}", "401") == 1
+        assert seen("_OTHER", "", "404") == 1
+        told = json.dumps(logged)
+        for kept_back in ("treasure", "oak", "hush"):
+            assert kept_back not in told
+        assert [entry["status"] for entry in logged] == [200, 401, 404, 400]
+        assert all(entry["request_id"] and entry["ms"] >= 0 for entry in logged)

@@ -29,7 +29,18 @@ from workers.process import QueueShare
 
 COMMANDS: Final = [
     *("router", "worker", "ledger", "serve", "gateway", "topics", "status", "breaker", "acl"),
-    *("waste", "quality", "explain", "classify", "profile", "report", "job", "dlq", "cache"),
+    *(
+        "waste",
+        "quality",
+        "explain",
+        "classify",
+        "profile",
+        "report",
+        "job",
+        "evaluate",
+        "dlq",
+        "cache",
+    ),
     *("callbacks", "key", "models", "prices", "config"),
 ]
 HEAVY: Final = {
