@@ -41,4 +41,4 @@ async def test_every_client_of_npm_is_served(opened: Door, installed: Path) -> N
     )
     told, _ = await process.communicate()
     assert process.returncode == 0, told.decode()
-    assert told.count(b"ok ") == 10
+    assert told.count(b"ok ") == 13

@@ -56,6 +56,42 @@ const checks = {
     const response = await openai.responses.create({ model: "economy", input: question() });
     assert.equal(response.output_text, "42");
   },
+  async "openai: responses, stream helper with a tool and its result"() {
+    const tools = [{ type: "function", name: "weather", parameters: weather.function.parameters, strict: false }];
+    const stream = openai.responses.stream({ model: "tools", input: question(), tools });
+    const types = [];
+    for await (const event of stream) types.push(event.type);
+    const first = await stream.finalResponse();
+    assert.equal(types[0], "response.created");
+    assert.equal(types.at(-1), "response.completed");
+    const [call] = first.output.filter((item) => item.type === "function_call");
+    assert.deepEqual([call.name, call.arguments], ["weather", '{"city":"Oslo"}']);
+    const output = { type: "function_call_output", call_id: call.call_id, output: "sunny" };
+    const second = await openai.responses.create({
+      model: "tools", previous_response_id: first.id, input: [output], tools,
+    });
+    assert.equal(second.output_text, "It is sunny.");
+    const stored = await openai.responses.retrieve(second.id);
+    assert.equal(stored.output_text, "It is sunny.");
+  },
+  async "openai: responses in the background, and the tokens of an input"() {
+    let response = await openai.responses.create({ model: "economy", input: question(), background: true });
+    while (["queued", "in_progress"].includes(response.status)) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      response = await openai.responses.retrieve(response.id);
+    }
+    assert.equal(response.output_text, "42");
+    const counted = await openai.responses.inputTokens.count({ model: "economy", input: question() });
+    assert.ok(counted.input_tokens > 0);
+  },
+  async "openai: embeddings, as this SDK asks for them and as numbers"() {
+    const asked = { model: "embedder", input: ["a", "bcd"] };
+    for (const more of [{}, { encoding_format: "float" }]) {
+      const made = await openai.embeddings.create({ ...asked, ...more });
+      assert.deepEqual(made.data.map((each) => Array.from(each.embedding)), [[1, 0.5, -1, 0], [3, 0.5, -1, 0]]);
+      assert.ok(made.usage.total_tokens > 0);
+    }
+  },
   async "anthropic: JSON and stream"() {
     const client = new Anthropic({ baseURL: base, apiKey: "none" });
     const asked = { model: "economy", max_tokens: 99, messages: messages() };
