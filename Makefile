@@ -57,8 +57,14 @@ SIDE_BY_SIDE := tests/unit tests/rules tests/oracles tests/flow tests/contract/p
 test: $(READY) $(EMBEDDER) $(LLAMA) ## every test but the long chaos part; Apache Kafka included
 	status=0; \
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -n auto --dist loadfile || status=$$?; \
-	$(BIN)/python -m pytest -m "not chaos" $(SIDE_BY_SIDE:%=--ignore=%) || status=$$?; \
+	$(BIN)/python -m pytest -m "not chaos and not polyglot and not upgrade" $(SIDE_BY_SIDE:%=--ignore=%) || status=$$?; \
 	exit $$status
+
+polyglot: $(READY) $(EMBEDDER) ## the examples in Java, Go and TypeScript, built and run against the whole flow
+	$(BIN)/python -m pytest tests/polyglot -m polyglot -q
+
+upgrade: $(READY) ## the last release and this one side by side, in both orders, under load
+	$(BIN)/python -m pytest tests/upgrade -m upgrade -q
 
 unit: $(READY)   ## the unit tests and the rules: no server, within a minute
 	HYPOTHESIS_PROFILE=quick $(BIN)/python -m pytest tests/unit tests/rules -q -n auto
@@ -139,4 +145,4 @@ clean:           ## remove what setup, tests and demo made
 	rm -rf .venv var mutants build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup embedder peers model demo up test unit coverage mutants fuzz fmt docs check bench train chaos resilience helm batches lock sbom audit digests clean
+.PHONY: help setup embedder peers model demo up test polyglot upgrade unit coverage mutants fuzz fmt docs check bench train chaos resilience helm batches lock sbom audit digests clean

@@ -17,7 +17,8 @@ _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 def record_schema(name: str) -> dict[str, Any]:
     """The schema of one kind of record, complete in itself.
 
-    What the engine writes is described as it writes it: without a field rather than with null.
+    What the engine writes is described as it writes it: without a field rather than with null, and
+    with every other default.
     """
     record = RECORDS[name]
     written = record.between != "callers to engine"
@@ -30,6 +31,8 @@ def record_schema(name: str) -> dict[str, Any]:
         "title": "".join(word.capitalize() for word in name.split("-")),
     }
     body: dict[str, Any] = _without_null(schema) if written else schema
+    if record.between == "engine to callers":
+        body = _with_promises(body)
     return {**head, **{key: value for key, value in body.items() if key not in head}}
 
 
@@ -44,25 +47,64 @@ def schema_pages() -> Mapping[str, Callable[[], str]]:
 
 
 def _page(name: str) -> str:
-    return json.dumps(record_schema(name), indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(_plain(record_schema(name)), indent=1, ensure_ascii=False) + "\n"
 
 
-def _without_null(node: Any) -> Any:  # noqa: ANN401 JSON
-    """The schema without null beside another type, where a record has the field or lacks it."""
+def _plain(schema: dict[str, Any]) -> dict[str, Any]:
+    """For generators of types: without titles, what else may be null, and defaults in braces."""
+    plain: dict[str, Any] = _bare(_without_null(schema, optional_alone=True))
+    return {**plain, "title": schema["title"]}
+
+
+def _bare(node: Any) -> Any:  # noqa: ANN401 JSON
     if isinstance(node, list):
-        return [_without_null(item) for item in node]
+        return [_bare(item) for item in node]
     if not isinstance(node, dict):
         return node
-    kept = {
-        key: _without_null(value)
+    return {
+        key: _bare(value)
         for key, value in node.items()
-        if not (key == "default" and value is None)
+        if not (key == "title" and isinstance(value, str))
+        and not (key == "default" and isinstance(value, list | dict) and "type" not in value)
     }
-    branches = kept.get("anyOf")
-    if not isinstance(branches, list):
-        return kept
+
+
+def _without_null(node: Any, *, optional_alone: bool = False) -> Any:  # noqa: ANN401 JSON
+    """The schema without null beside another type, where a record has the field or lacks it.
+
+    optional_alone: only where null is what the field's absence means.
+    """
+    if isinstance(node, list):
+        return [_without_null(item, optional_alone=optional_alone) for item in node]
+    if not isinstance(node, dict):
+        return node
+    inner = {
+        key: _without_null(value, optional_alone=optional_alone) for key, value in node.items()
+    }
+    absent = "default" in inner and inner["default"] is None
+    branches = inner.get("anyOf")
+    if not isinstance(branches, list) or (optional_alone and not absent):
+        return inner
+    if absent:
+        del inner["default"]
     others = [branch for branch in branches if branch != {"type": "null"}]
     if len(others) == 1:
-        del kept["anyOf"]
-        return {**others[0], **kept}
-    return {**kept, "anyOf": others}
+        del inner["anyOf"]
+        return {**others[0], **inner}
+    return {**inner, "anyOf": others}
+
+
+def _with_promises(node: Any) -> Any:  # noqa: ANN401 JSON
+    """The schema whose fields with a default are promised."""
+    if isinstance(node, list):
+        return [_with_promises(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    inner = {key: _with_promises(value) for key, value in node.items()}
+    fields = inner.get("properties")
+    if inner.get("type") == "object" and isinstance(fields, dict):
+        promised = {*inner.get("required", ())}
+        inner["required"] = [
+            name for name, field in fields.items() if name in promised or "default" in field
+        ]
+    return inner

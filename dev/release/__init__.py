@@ -1,0 +1,1 @@
+"""Releases: what a release holds, and the source of an earlier one."""
