@@ -72,6 +72,12 @@ class BatchRecord(Message):
     provider_id: str | None = None
     """The provider's id of it."""
 
+    primer: str | None = None
+    """The batch, by its key, that writes this one's prefixes into the provider's cache first."""
+
+    prefixes: tuple[int, ...] = ()
+    """Numbers of the prefixes that enough of its requests, or of those that follow, share."""
+
     headers: dict[str, str] = Field(default_factory=dict)
     """Of the creation: the version of the interface that the requests need."""
 
@@ -104,6 +110,9 @@ class BatchRecord(Message):
 
     results: int = 0
     """The lines of its results that are dealt with."""
+
+    answered: int = 0
+    """The requests that the provider answered, once all results are dealt with."""
 
     trace: str = ""
     """The traceparent of its submission: the requests' traces link to it."""

@@ -254,6 +254,25 @@ async def test_a_provider_that_hangs_holds_up_its_own_batches_alone() -> None:
     assert all(reply.timings.total_ms < 7_000 for reply in replies)
 
 
+async def test_a_primer_writes_the_prefix_that_its_batch_reads() -> None:
+    system = {"role": "system", "content": "Answer in the house style. " * 400}
+    async with waiting_stage("anthropic", full=8) as stage:
+        for number in range(8):
+            request = ask(f"What is r{number}?", routing={"latency": "batch"})
+            body = request.body.model_copy(update={"messages": [system, *request.body.messages]})
+            await stage.stage.client.publish(request.model_copy(update={"body": body}))
+        async with stage.batching():
+            replies = await finals(stage, 8)
+            events = await stage.stage.events(8)
+    assert all(isinstance(reply, Done) for reply in replies)
+    assert [len(batch["lines"]) for batch in stage.batches()] == [1, 7]
+    written = [event.usage.cache_write_1h for event in events]
+    read = [event.usage.cache_read for event in events]
+    assert sum(map(bool, written)) == 1
+    assert sum(map(bool, read)) == 7
+    assert not stage.stage.calls
+
+
 async def test_the_same_request_published_twice_is_paid_once() -> None:
     async with waiting_stage("openai", full=4) as stage:
         await submit(stage, 2)

@@ -14,6 +14,7 @@ from dev.simulator.address import Address
 from dev.simulator.answers import Script, answer
 from dev.simulator.exchange import Asked, Counted, Unreadable, tokens
 from dev.simulator.ledger import Called, Ledger, account, question_name
+from dev.simulator.prefix_cache import PrefixCache
 from dev.simulator.wire import Wire
 
 from .batch_conduct import BatchEvent
@@ -64,6 +65,8 @@ class BatchWork:
     ledger: Ledger
     seed: int
     number: int = 0
+    cache: PrefixCache = field(default_factory=PrefixCache)
+    """Of batches alone: they don't share it with calls."""
 
     def finish(self, batch: SimulatedBatch) -> list[tuple[str, Fate, bytes]]:
         """What came of each line, in no order: worked out once, and noted as paid."""
@@ -94,12 +97,18 @@ class BatchWork:
             asked = wire.parse(address, batch.headers, body)
         except Unreadable as problem:
             return "invalid", wire.rejected(batch.provider, problem)[2]
-        return "done", self._answered(wire, asked)
+        return "done", self._answered(wire, asked, batch)
 
-    def _answered(self, wire: Wire, asked: Asked) -> bytes:
+    def _counted(self, asked: Asked, output: int, batch: SimulatedBatch) -> Counted:
+        """Claude's items read what batches wrote that had ended before, and not one another's."""
+        if batch.provider == "anthropic":
+            return self.cache.count(asked, output, batch.created, batch.created + batch.seconds)
+        return Counted(sum(tokens(block.text) for block in asked.blocks), output)
+
+    def _answered(self, wire: Wire, asked: Asked, batch: SimulatedBatch) -> bytes:
         said = answer(asked, self.script(), self.seed)
         output = tokens(said.text + "".join(call.arguments for call in said.tool_calls))
-        counted = Counted(sum(tokens(block.text) for block in asked.blocks), output)
+        counted = self._counted(asked, output, batch)
         self.number += 1
         self.ledger.add(
             Called(
@@ -112,6 +121,8 @@ class BatchWork:
                 status=200,
                 fault=None,
                 input_tokens=counted.prompt,
+                cached_tokens=counted.read,
+                written_tokens=counted.written_5m + counted.written_1h,
                 output_tokens=counted.output,
                 batch=True,
                 question=question_name(asked.question),

@@ -14,6 +14,7 @@ from producers.contract.batch_record import BatchRecord
 from producers.kafka.broker import PublishFailedError
 from runtime.config.catalog import Deployment
 from workers.batching.gathering.batch_limits import batch_limits_of
+from workers.batching.gathering.priming import primed_group
 from workers.batching.gathering.submission import (
     FormBatch,
     GroupState,
@@ -25,12 +26,14 @@ from workers.batching.gathering.submission import (
 from workers.batching.gathering.turn_back import drain_s
 from workers.batching.gathering.waiting import WaitingRequest, WaitingRequests
 from workers.batching.pool.batch_pool import BatchPool, GroupKey
+from workers.batching.pool.group_choice import deadline_class
 from workers.batching.pool.intake import Intake
 from workers.batching.pool.returning import return_records
 from workers.batching.state.batch_key import batch_key
 
 _log: Final = logging.getLogger(__name__)
 _TICK_S: Final = 0.5
+_PATIENT_CLASS: Final = deadline_class(43_200.0)
 _AT_ONCE: Final = 500
 """Requests that go to their tiers together: their records are in memory."""
 
@@ -106,8 +109,8 @@ class Former:
         intake = self._intakes[key.queue]
         intake.forming(places)
         try:
-            record = _record(key, taken, self._tier_of(key), decision.reason, now)
-            await self._pool.log.write(record)
+            for record in self._records(key, taken, decision.reason, now):
+                await self._pool.log.write(record)
         except BaseException:
             # it may be written all the same: then the table has them, and the guard behind it
             _put_back(waiting, taken)
@@ -115,6 +118,25 @@ class Former:
         finally:
             intake.formed(places)
         await intake.commit()
+
+    def _records(
+        self, key: GroupKey, taken: list[WaitingRequest], reason: str, now: float
+    ) -> list[BatchRecord]:
+        """The batch; or what goes ahead of it to write its prefixes, and the rest of it."""
+        tier = self._tier_of(key)
+        group = primed_group(taken) if self._may_be_primed(key) else None
+        if group is None:
+            return [_record(key, taken, tier, reason, now)]
+        shared = {"prefixes": group.prefixes}
+        ahead = _record(key, group.ahead, tier, reason, now).model_copy(update=shared)
+        others = _record(key, group.others, tier, reason, now)
+        return [ahead, others.model_copy(update={**shared, "primer": ahead.key})]
+
+    def _may_be_primed(self, key: GroupKey) -> bool:
+        """Where it pays, and no deadline is so near that it wouldn't be kept for the wait."""
+        entry = self._pool.snapshot.catalog.deployments.get(key.deployment)
+        patient = key.deadline_class < 0 or key.deadline_class >= _PATIENT_CLASS
+        return entry is not None and entry.provider == "anthropic" and patient
 
     def _tier_of(self, key: GroupKey) -> str:
         tiers = self._pool.snapshot.catalog.tiers.items()

@@ -2,23 +2,31 @@
 
 import hashlib
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, TypeAlias
-
-from pydantic_core import to_json
 
 from producers.contract import ChatBody, Usage
 from runtime.config.eligibility import batch_deployments
 from workers.batching.pool.batch_pool import BatchPool, GroupKey
 from workers.calling.config_snapshot import ConfigSnapshot
 from workers.delivery.work_item import WorkItem
+from workers.prompt_cache.policy import (
+    Breakpoints,
+    CachePlan,
+    Prefix,
+    Unmarked,
+    minimum_prefix_tokens,
+    prefixes,
+)
 from workers.providers.base.call_outcome import RequestRejected
 from workers.providers.base.dialect import MALFORMED, WireRequest
 from workers.providers.base.provider_request import ProviderRequest
 from workers.providers.prompt_adaptation import adapt_prompt
 from workers.providers.registry import dialect_of
 
+_BYTES_PER_TOKEN: Final = 4.0
 _QUARTER_S: Final = 900.0
 _HALF_DAY_S: Final = 43_200.0
 _SHORT_CLASSES: Final = 5
@@ -64,17 +72,25 @@ def group_of_item(pool: BatchPool, item: WorkItem, now_s: float) -> GroupChoice:
     return Ungroupable(why)
 
 
+def prefix_plan(item: WorkItem, model: str, numbers: Collection[int]) -> CachePlan:
+    """Its prefix marked for an hour, if its number is among those that are shared."""
+    prefix = shared_prefix(item)
+    if prefix is None or prefix_number(prefix, model) not in numbers:
+        return Unmarked()
+    return Breakpoints((prefix.anchor,), "1h")
+
+
 def batch_wire(
-    snapshot: ConfigSnapshot, name: str, body: ChatBody
+    snapshot: ConfigSnapshot, name: str, body: ChatBody, plan: CachePlan | None = None
 ) -> WireRequest | RequestRejected:
-    """The request as the deployment's batches say it."""
+    """The request as the deployment's batches say it. plan: what is marked for its cache."""
     deployment, model = snapshot.deployment(name), snapshot.model_of(name)
     named = deployment.batch and deployment.batch.wire_model
     if named:
         deployment = deployment.model_copy(update={"wire_model": named})
     asked = body.model_copy(update={"model": deployment.model})
     adapted = adapt_prompt(asked, model)
-    request = ProviderRequest(deployment, model, adapted.body, 1, 1)
+    request = ProviderRequest(deployment, model, adapted.body, 1, 1, plan or Unmarked())
     try:
         wire = dialect_of(deployment).encode_request(request, stream=False)
     except MALFORMED as error:
@@ -92,14 +108,18 @@ def expected_usage(item: WorkItem) -> Usage:
     return Usage(input_uncached=demands.prompt_tokens, output=demands.output_tokens)
 
 
-def prefix_number(item: WorkItem) -> int:
-    """A number for the part of the prompt that repeats, within the tenant; 0: there is none."""
+def shared_prefix(item: WorkItem) -> Prefix | None:
+    """The part of the prompt that repeats within the tenant: its tools and its instructions."""
     body = item.request.body
-    shared = [message for message in body.messages if message["role"] in ("system", "developer")]
-    if not shared and not body.tools:
+    marks = prefixes(body, item.request.tenant, _BYTES_PER_TOKEN).candidates
+    return next((mark for mark in reversed(marks) if isinstance(mark.anchor, str)), None)
+
+
+def prefix_number(prefix: Prefix | None, model: str) -> int:
+    """A number for it; 0: there is none, or it is shorter than what the model's provider caches."""
+    if prefix is None or prefix.tokens < minimum_prefix_tokens(model):
         return 0
-    text = to_json([item.request.tenant, shared, body.tools], inf_nan_mode="null")
-    return int.from_bytes(hashlib.blake2b(text, digest_size=4).digest()) or 1
+    return int.from_bytes(hashlib.blake2b(prefix.name.encode(), digest_size=4).digest()) or 1
 
 
 def _by_price(pool: BatchPool, item: WorkItem, snapshot: ConfigSnapshot) -> list[str]:

@@ -22,7 +22,12 @@ from runtime.process.dead_letters import bury, crash_detail
 from workers.batching.gathering.turn_back import return_at
 from workers.batching.gathering.waiting import WaitingRequest, WaitingRequests
 from workers.batching.pool.batch_pool import BatchPool
-from workers.batching.pool.group_choice import Ungroupable, group_of_item, prefix_number
+from workers.batching.pool.group_choice import (
+    Ungroupable,
+    group_of_item,
+    prefix_number,
+    shared_prefix,
+)
 from workers.batching.pool.returning import return_item, to_its_tier
 from workers.delivery.work_item import WorkItem, read_work_item
 from workers.request.handler import (
@@ -236,9 +241,13 @@ class Intake:
                 output=demands.output_tokens,
                 deadline=None if item.deadline_ms is None else item.deadline_ms // 1000,
                 arrived=record.timestamp_ms // 1000,
-                prefix=prefix_number(item),
+                prefix=prefix_number(shared_prefix(item), self._wire_model(choice.key.deployment)),
             )
         )
+
+    def _wire_model(self, deployment: str) -> str:
+        entry = self._pool.snapshot.deployment(deployment)
+        return entry.wire_model or entry.model
 
     def _too_late(self, item: WorkItem, now_s: float) -> str | None:
         if item.deadline_ms is None:

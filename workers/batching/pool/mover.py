@@ -24,6 +24,7 @@ from workers.batching.pool.writing import write_batch
 from workers.batching.providers.adapter import Away
 from workers.batching.state.batch_table import TableEntry
 from workers.batching.state.next_deed import Deed, next_deed
+from workers.batching.state.primer import waits_for_primer
 from workers.batching.wires.batch_status import BatchRefusal
 
 _log: Final = logging.getLogger(__name__)
@@ -108,10 +109,17 @@ class Mover:
         """
         if deed not in {Deed.SEND, Deed.READ}:
             return True
-        if deed is Deed.SEND and self._same_size_under_way(record):
+        if deed is Deed.SEND and self._must_wait(record):
             return False
         turn = record.deployment, deed
         return all((busy.deployment, busy.deed) != turn for busy in self._busy.values())
+
+    def _must_wait(self, record: BatchRecord) -> bool:
+        primer = None if record.primer is None else self._pool.table.get(record.primer)
+        written = None if primer is None else primer.record
+        if waits_for_primer(record, written, time.time() * 1000):
+            return True
+        return self._same_size_under_way(record)
 
     def _same_size_under_way(self, record: BatchRecord) -> bool:
         """Whether another creation of the deployment could be taken for this one."""
@@ -213,6 +221,11 @@ class Mover:
     async def _forget(self, record: BatchRecord) -> None:
         """Once its requests lie below what the queue's group has committed."""
         self._rest[record.key] = (time.time() + _FORGET_S) * 1000
+        entries = self._pool.table.entries()
+        if any(
+            each.record.primer == record.key and each.record.state == "formed" for each in entries
+        ):
+            return
         committed = await self._pool.log.committed(record.queue, self._group_of(record.queue))
         places = zip(record.partitions, record.offsets, strict=True)
         if all(offset < committed.get(partition, 0) for partition, offset in places):

@@ -26,6 +26,8 @@ from workers.delivery.work_item import read_work_item
 _log: Final = logging.getLogger(__name__)
 _TOGETHER: Final = 32
 _PROGRESS_EVERY: Final = 512
+_BOUGHT: Final = frozenset({"answered", "inadequate", "late"})
+"""Outcomes of requests that the provider answered."""
 _SHORT_READ_S: Final = 30.0
 _READ_S: Final = 1_800.0
 """Of one reading; the next one goes on where it was cut."""
@@ -70,7 +72,7 @@ class _Reader:
         self._pool = pool
         self._raw = raw
         self._seen: set[int] = set()
-        self._answered: list[int] = []
+        self._bought = 0
         self._number = count()
         self._written = record.results
 
@@ -113,7 +115,8 @@ class _Reader:
             item = read_work_item(raw)
         except DecodeError:
             return  # it was left out before the batch was sent
-        await BatchedItem(self._pool, self.record, item).settle(line)
+        outcome = await BatchedItem(self._pool, self.record, item).settle(line)
+        self._bought += outcome in _BOUGHT
 
     async def _progress(self, done: int, *, last: bool = False) -> None:
         if done - self._written >= _PROGRESS_EVERY or (last and done > self._written):
@@ -133,7 +136,9 @@ class _Reader:
             except DecodeError:
                 continue
         await self._pool.guard.release(identities, self.record.key)
-        return await write_batch(self._pool, self.record, state="closed", unproven=False)
+        return await write_batch(
+            self._pool, self.record, state="closed", unproven=False, answered=self._bought
+        )
 
     async def _disown(self, status: BatchStatus) -> BatchRecord:
         """Its first result is of another batch: ours was never created."""

@@ -15,7 +15,7 @@ from producers.contract.codec import DecodeError
 from runtime.budgets.standing import Exhausted
 from runtime.config.catalog import Tenant
 from workers.batching.pool.batch_pool import BatchPool
-from workers.batching.pool.group_choice import batch_wire, expected_usage
+from workers.batching.pool.group_choice import batch_wire, expected_usage, prefix_plan
 from workers.batching.pool.refusing import answer_refusal, fewest_of
 from workers.batching.pool.returning import return_batch, return_item, to_its_tier
 from workers.batching.pool.writing import places_of, write_batch
@@ -28,10 +28,12 @@ from workers.batching.providers.adapter import (
     NotCreated,
     Unclear,
 )
+from workers.batching.state.primer import marks_prefixes
 from workers.delivery.cancellations import RequestCancelled
 from workers.delivery.request_identity import identity_of
 from workers.delivery.work_item import WorkItem, read_work_item
 from workers.planning.next_step import Delay, Reroute
+from workers.prompt_cache.policy import CachePlan, Unmarked
 from workers.providers.base.call_outcome import RequestRejected
 from workers.request.handler import refuse_unreadable
 
@@ -186,6 +188,15 @@ def _is_over(pool: BatchPool, batch: str) -> bool:
 _DUPLICATE: Final = Delay(_DUPLICATE_S, "the same request waits in another batch")
 
 
+def _plan(pool: BatchPool, record: BatchRecord, item: WorkItem) -> CachePlan:
+    primer = None if record.primer is None else pool.table.get(record.primer)
+    written = None if primer is None else primer.record
+    if not marks_prefixes(record, written, time.time() * 1000):
+        return Unmarked()
+    deployment = pool.snapshot.deployment(record.deployment)
+    return prefix_plan(item, deployment.wire_model or deployment.model, record.prefixes)
+
+
 async def _body(
     pool: BatchPool, record: BatchRecord, adapter: BatchAdapter, item: WorkItem
 ) -> bytes | Reroute:
@@ -196,7 +207,7 @@ async def _body(
             pass
     except RequestCancelled:
         return to_its_tier(item, "it was cancelled before its batch was sent")
-    wire = batch_wire(pool.snapshot, record.deployment, request.body)
+    wire = batch_wire(pool.snapshot, record.deployment, request.body, _plan(pool, record, item))
     if isinstance(wire, RequestRejected) or adapter.refusal(wire.body) is not None:
         return to_its_tier(item, "the configuration has changed: no batch takes it any more")
     tenant = pool.snapshot.catalog.tenant(request.tenant) or Tenant()

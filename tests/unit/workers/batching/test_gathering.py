@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workers.batching.gathering.batch_limits import LIMITS, batch_limits_of
+from workers.batching.gathering.priming import FEWEST, primed_group
 from workers.batching.gathering.submission import (
     FormBatch,
     GroupState,
@@ -17,6 +18,7 @@ from workers.batching.gathering.submission import (
 )
 from workers.batching.gathering.turn_back import TurnBackRules, cancel_at, drain_s, return_at
 from workers.batching.gathering.waiting import WaitingRequest, WaitingRequests
+from workers.batching.pool.group_choice import deadline_class
 
 HOUR = 3600.0
 RULES = SubmissionRules(
@@ -141,3 +143,22 @@ def test_each_limit_names_its_source_and_day() -> None:
     for limits in LIMITS.values():
         assert limits.source
         assert limits.as_of.startswith("20")
+
+
+def test_one_of_each_shared_prefix_goes_ahead() -> None:
+    shared = [request(number, prefix=7) for number in range(5)]
+    others = [request(10 + number, prefix=8) for number in range(FEWEST - 1)] + [request(20)]
+    group = primed_group([*shared, *others])
+    assert group is not None
+    assert group.ahead == shared[:1]
+    assert group.others == [*shared[1:], *others]
+    assert group.prefixes == (7,)
+    assert primed_group(others) is None
+
+
+@pytest.mark.parametrize(
+    ("left_h", "number"),
+    [(-1, 0), (0.1, 0), (0.5, 1), (1, 2), (3, 3), (11.9, 5), (12, 6), (25, 7), (10_000, 65)],
+)
+def test_deadlines_of_one_batch_are_near_one_another(left_h: float, number: int) -> None:
+    assert deadline_class(left_h * HOUR) == number

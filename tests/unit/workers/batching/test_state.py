@@ -7,6 +7,7 @@ from workers.batching.gathering.turn_back import TurnBackRules
 from workers.batching.state.batch_key import batch_key
 from workers.batching.state.batch_table import BatchTable
 from workers.batching.state.next_deed import BatchRules, Deed, next_deed
+from workers.batching.state.primer import marks_prefixes, waits_for_primer
 from workers.batching.state.refused_batch import (
     MOST_REFUSALS,
     Halve,
@@ -157,3 +158,36 @@ def test_refusals_without_end_are_no_lines_fault() -> None:
     assert isinstance(refusal_answer(refused, None, MOST_REFUSALS), Halve)
     assert refusal_answer(refused, None, MOST_REFUSALS + 1) == ReturnAll()
     assert refusal_answer(record(left_out=(0, 1)), None, 1) == ReturnAll()
+
+
+PRIMER = record(state="closed", answered=3, ended_ms=NOW)
+
+
+@pytest.mark.parametrize(
+    ("primer", "now_ms", "waits", "marks"),
+    [
+        (PRIMER, NOW + 1, False, True),
+        (PRIMER, NOW + 50 * 60_000, False, False),
+        (record(state="closed", answered=2, ended_ms=NOW), NOW + 1, False, False),
+        (record(state="closed", returned_ms=NOW), NOW + 1, False, False),
+        (record(state="submitted"), NOW + 1, True, False),
+        (record(state="ended", ended_ms=NOW), NOW + 1, True, False),
+        (record(state="submitted"), NOW + 30 * 60_000, False, False),
+        (record(state="submitted", returned_ms=NOW), NOW + 1, False, False),
+        (None, NOW + 1, False, False),
+    ],
+)
+def test_a_batch_waits_for_its_primer_and_marks_what_that_wrote(
+    primer: BatchRecord | None,
+    now_ms: float,
+    waits: bool,  # noqa: FBT001 a parameter of the test
+    marks: bool,  # noqa: FBT001 as above
+) -> None:
+    following = record(primer=PRIMER.key, prefixes=(7,))
+    assert waits_for_primer(following, primer, now_ms) is waits
+    assert marks_prefixes(following, primer, now_ms) is marks
+
+
+def test_a_primer_marks_and_a_plain_batch_does_not() -> None:
+    assert marks_prefixes(record(prefixes=(7,)), None, NOW)
+    assert not marks_prefixes(record(), None, NOW)
