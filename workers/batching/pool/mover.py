@@ -23,12 +23,14 @@ from workers.batching.pool.sending import look_up_batch, send_batch
 from workers.batching.pool.writing import write_batch
 from workers.batching.providers.adapter import Away
 from workers.batching.state.batch_table import TableEntry
-from workers.batching.state.next_deed import Deed, next_deed
+from workers.batching.state.next_deed import Deed, is_last_moment, next_deed
 from workers.batching.state.primer import waits_for_primer
 from workers.batching.wires.batch_status import BatchRefusal
 
 _log: Final = logging.getLogger(__name__)
 _TICK_S: Final = 0.5
+_AT_ONCE: Final = {Deed.SEND: 1, Deed.READ: 2}
+"""Batches of a deployment."""
 _FORGET_S: Final = 30.0
 _AWAY_S: Final = 5.0
 
@@ -93,7 +95,8 @@ class Mover:
             record = entry.record
             if entry.home not in self._owned or self._rest.get(record.key, 0.0) > now_ms:
                 continue
-            deed = next_deed(record, self._pool.rules(record.deployment), now_ms)
+            rules = self._pool.rules(record.deployment)
+            deed = next_deed(record, rules, now_ms)
             busy = self._busy.get(record.key)
             if busy is not None:
                 if deed is Deed.RETURN and busy.deed is Deed.SEND:
@@ -101,18 +104,21 @@ class Mover:
                     busy.task.cancel()
             elif deed is not Deed.NOTHING and self._has_its_turn(deed, record):
                 self._begin(record, deed)
+            elif deed is Deed.READ and is_last_moment(record, rules, now_ms):
+                # too many results wait to be read: a deadline is kept, even if it is paid twice
+                self._begin(record, Deed.RETURN)
 
     def _has_its_turn(self, deed: Deed, record: BatchRecord) -> bool:
-        """Of a deployment one batch is sent at a time, and one read.
+        """Of a deployment few batches are sent or read at a time.
 
         Their requests are in memory, and a provider that hangs holds up its own batches alone.
         """
-        if deed not in {Deed.SEND, Deed.READ}:
-            return True
         if deed is Deed.SEND and self._must_wait(record):
             return False
+        most = _AT_ONCE.get(deed)
         turn = record.deployment, deed
-        return all((busy.deployment, busy.deed) != turn for busy in self._busy.values())
+        same = sum((busy.deployment, busy.deed) == turn for busy in self._busy.values())
+        return most is None or same < most
 
     def _must_wait(self, record: BatchRecord) -> bool:
         primer = None if record.primer is None else self._pool.table.get(record.primer)

@@ -62,6 +62,11 @@ def next_deed(record: BatchRecord, rules: BatchRules, now_ms: float) -> Deed:
             assert_never(record.state)
 
 
+def is_last_moment(record: BatchRecord, rules: BatchRules, now_ms: float) -> bool:
+    """Whether half of the margin is gone before its results could be read."""
+    return _must_return(record, rules, now_ms - rules.turn_back.margin_s * 500)
+
+
 def _submitted(record: BatchRecord, rules: BatchRules, now_ms: float) -> Deed:
     if record.cancel_ms is None and not record.unproven and _must_cancel(record, rules, now_ms):
         return Deed.CANCEL

@@ -6,7 +6,7 @@ from producers.contract.batch_record import BatchRecord
 from workers.batching.gathering.turn_back import TurnBackRules
 from workers.batching.state.batch_key import batch_key
 from workers.batching.state.batch_table import BatchTable
-from workers.batching.state.next_deed import BatchRules, Deed, next_deed
+from workers.batching.state.next_deed import BatchRules, Deed, is_last_moment, next_deed
 from workers.batching.state.primer import marks_prefixes, waits_for_primer
 from workers.batching.state.refused_batch import (
     MOST_REFUSALS,
@@ -191,3 +191,10 @@ def test_a_batch_waits_for_its_primer_and_marks_what_that_wrote(
 def test_a_primer_marks_and_a_plain_batch_does_not() -> None:
     assert marks_prefixes(record(prefixes=(7,)), None, NOW)
     assert not marks_prefixes(record(), None, NOW)
+
+
+def test_half_of_the_margin_is_the_last_moment() -> None:
+    ended = record(state="ended", deadline_ms=NOW + 150_000)
+    assert not is_last_moment(ended, RULES, NOW - 1)
+    assert is_last_moment(ended, RULES, NOW)
+    assert not is_last_moment(record(state="ended"), RULES, NOW)
