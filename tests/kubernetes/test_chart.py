@@ -1,6 +1,8 @@
 """The chart as Helm renders it, held to the schemas, to the policy and to our code."""
 
 import json
+import re
+import shlex
 import subprocess
 import tarfile
 from collections.abc import Iterator, Mapping
@@ -210,9 +212,35 @@ def test_the_command_takes_every_argument(
     manifests: list[Manifest], capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name, container in containers(manifests):
-        program, *words = container["args"]
-        assert program == "switchgear"
-        assert main([*words, "--help"]) == 0, (name, capsys.readouterr().err)
+        for program, *words in commands_of(container["args"]):
+            assert program == "switchgear"
+            assert main([*words, "--help"]) == 0, (name, capsys.readouterr().err)
+
+
+def commands_of(arguments: list[str]) -> list[list[str]]:
+    """Of a container; where a shell begins them, those of its script."""
+    if arguments[:2] != ["sh", "-c"]:
+        return [arguments]
+    script, _, *further = arguments[2:]
+    lines = [shlex.split(line.replace("exec ", "")) for line in script.split(" && ")]
+    return [[w for word in line for w in (further if word == "$@" else [word])] for line in lines]
+
+
+def test_the_evaluations_shell_runs_what_it_was_given(
+    releases: Mapping[str, Release], tmp_path: Path
+) -> None:
+    job = of_kind(manifests_of(releases["production"]), "CronJob")["switchgear-evaluation"]
+    pod = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    told = tmp_path / "switchgear"
+    told.write_text('#!/bin/sh\nfor word in "$@"; do printf "%s|" "$word"; done; echo\n')
+    told.chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    arguments = pod["containers"][0]["args"]
+    ran = subprocess.run(arguments, env=environment, capture_output=True, text=True, check=True)
+    sample, run = ran.stdout.splitlines()
+    assert sample.startswith("evaluate|sample|lately|--since|1d|")
+    assert re.match(r"evaluate\|run\|switchgear-evaluation-\d{4}-\d\d-\d\d\|--data\|lately\|", run)
+    assert run.endswith("--candidate|mistral-small-3|--baseline|gpt-4o-mini|")
 
 
 def test_selectors_of_services_find_a_named_port(manifests: list[Manifest]) -> None:

@@ -122,5 +122,16 @@ def test_files_and_folders_that_documents_name_are_there() -> None:
     ] == []
 
 
+def test_tests_that_documents_name_are_there() -> None:
+    named = [
+        (path, file, test)
+        for path in documents()
+        for file, test in re.findall(r"`(tests/[\w./]+\.py)::(\w+)`", path.read_text("utf-8"))
+    ]
+    assert named
+    for path, file, test in named:
+        assert f"def {test}(" in (source.ROOT / file).read_text("utf-8"), f"{path}: {file}::{test}"
+
+
 def documents() -> list[Path]:
     return source.tracked("*.md")
