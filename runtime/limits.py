@@ -47,6 +47,13 @@ RECORD: Final = Limit(
     "a dead letter is cut, with a note; an answer fails",
     "The topics take no larger one.",
 )
+ANSWER: Final = Limit(
+    "size of an answer",
+    MAX_RECORD_BYTES - 65_536,
+    "bytes",
+    "answer_too_large; what it cost is booked",
+    "A reply is one record, with room for its headers.",
+)
 HEADERS: Final = Limit(
     "headers of a request",
     100,
@@ -315,7 +322,7 @@ REMEMBERED_CANCELLATIONS: Final = Limit(
 )
 
 TABLE: Final[Mapping[str, tuple[Limit, ...]]] = {
-    "Records": (BATCH, RECORD, HEADERS, HEADER_BYTES),
+    "Records": (BATCH, RECORD, ANSWER, HEADERS, HEADER_BYTES),
     "Requests": (
         *(REQUEST_SIZE, UPLOAD, NAME, MESSAGES, PARTS, ALL_PARTS, VALUES, TOOLS),
         *(TAGS, TAG_VALUE),

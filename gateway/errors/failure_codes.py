@@ -37,6 +37,7 @@ _TABLE: Final[Mapping[FailureCode, _Told]] = {
     "id_reused": _Told("unprocessable", "idempotency_key_reused"),
     "no_deployment_fits": _Told("unprocessable"),
     "validation_failed": _Told("unprocessable"),
+    "answer_too_large": _Told("unprocessable"),
     "not_in_cache": _Told("unprocessable"),
     "budget_exceeded": _Told("quota_exhausted", "insufficient_quota", may_retry=False),
     "overloaded": _Told("overloaded", retry_after_s=_RETRY_AFTER_S),

@@ -158,6 +158,7 @@ FailureCode: TypeAlias = Literal[
     "budget_exceeded",
     "not_in_cache",
     "validation_failed",
+    "answer_too_large",
     "overloaded",
     "internal_error",
 ]

@@ -7,6 +7,7 @@ from decimal import Decimal
 from functools import partial
 
 from producers.contract import Attempt, Done, Failed, Request, Usage, topics
+from runtime import limits
 from runtime.budgets.reservations import BudgetLedger, Reservation
 from runtime.config.catalog import Catalog
 from runtime.config.pricing import billed
@@ -145,3 +146,26 @@ async def _last(stage: Stage, sent: Request) -> Failed:
     parts = [part async for part in stage.client.stream(sent)]
     assert isinstance(parts[-1], Failed)
     return parts[-1]
+
+
+async def test_an_answer_that_no_reply_holds_is_booked_and_told_and_kept_nowhere() -> None:
+    scripts: dict[str, Script] = {"eco-a": fails(answer("x" * limits.ANSWER.value, tokens=9))}
+    async with playing(scripts, rules=PATIENT) as stage:
+        failed = await stage.client.submit(ask())
+        assert isinstance(failed, Failed)
+        assert failed.code == "answer_too_large"
+        assert not failed.retryable
+        assert "size of an answer" in failed.message
+        (event,) = await stage.events()
+        assert event.outcome == "answer_too_large"
+        assert [attempt.deployment for attempt in event.attempts] == ["eco-a"]
+        assert event.attempts[0].cost_micro_usd
+        assert all(len(record.reply) < 10_000 for record in stage.idempotency.recorded.values())
+        assert not stage.broker.written(topics.DEAD_LETTERS)
+
+
+async def test_the_largest_answer_is_delivered() -> None:
+    text = "x" * (limits.ANSWER.value - 10_000)
+    async with playing({"eco-a": fails(answer(text))}, rules=PATIENT) as stage:
+        done = await stage.client.submit(ask())
+        assert isinstance(done, Done)

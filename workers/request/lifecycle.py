@@ -265,19 +265,24 @@ class RequestLifecycle:
             case Answered() as answer:
                 await self._answer(claim, obtained, answer)
             case GiveUp() as failure:
-                accounting = self._accounting(redelivered=_redelivered(claim))
-                messages = accounting.failed(obtained, failure, time.time() * 1000)
-                if may_run_again := failure.retryable and claim.identity.submitted_ms > 0:
-                    messages = messages.of_earlier_run(str(obtained.item.submitted_ms))
-                records = replace(self._final_records(messages), retryable=may_run_again)
-                if await self._publish(await self.pool.idempotency.store_final(claim, records)):
-                    self.trace.end(error=failure.code)
+                await self._give_up(claim, obtained, failure)
             case (Reroute() | Delay()) as step:
                 await self._hand_over(claim, obtained, step)
             case Crashed(error=error):
                 raise error
             case other:
                 assert_never(other)
+
+    async def _give_up(
+        self, claim: Claimed | Unguarded, obtained: Obtained, failure: GiveUp
+    ) -> None:
+        accounting = self._accounting(redelivered=_redelivered(claim))
+        messages = accounting.failed(obtained, failure, time.time() * 1000)
+        if may_run_again := failure.retryable and claim.identity.submitted_ms > 0:
+            messages = messages.of_earlier_run(str(obtained.item.submitted_ms))
+        records = replace(self._final_records(messages), retryable=may_run_again)
+        if await self._publish(await self.pool.idempotency.store_final(claim, records)):
+            self.trace.end(error=failure.code)
 
     async def _answer(
         self, claim: Claimed | Unguarded, obtained: Obtained, answer: Answered
@@ -288,7 +293,14 @@ class RequestLifecycle:
             support = await support_of(item.request.body, body)
         accounting = self._accounting(redelivered=_redelivered(claim))
         messages = accounting.answered(obtained, answer, support, time.time() * 1000)
-        records = self._final_records(messages)
+        reply = codec.encode(messages.reply)
+        large = limits.ANSWER.refusal(len(reply))
+        if large is not None:
+            # before it lies in Redis for an hour, and breaks the publisher
+            await self._give_up(claim, obtained, GiveUp("answer_too_large", large, retryable=False))
+            return
+        records = FinalRecords(reply, codec.encode(messages.event), self.trace.traceparent)
+        self._report(messages)
         if item.streams and item.validators:
             await self.channel.replay(body, int(self.begun_ms))
         if not await self._publish(await self.pool.idempotency.store_final(claim, records)):

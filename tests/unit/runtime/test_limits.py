@@ -161,6 +161,7 @@ ELSEWHERE: Mapping[Limit, str] = {
     limits.REQUEST_SIZE: "tests/flow/test_bad_input.py",
     limits.UPLOAD: "tests/unit/gateway/connections/test_upload.py",
     limits.RECORD: "tests/unit/runtime/process/test_dead_letters.py",
+    limits.ANSWER: "tests/flow/test_billing.py",
     limits.LAPSED_CLAIMS: "tests/flow/test_delivery.py",
     limits.PATTERN: "tests/unit/workers/checks/test_pattern_size.py",
     limits.PATTERN_MS: "tests/unit/workers/checks/test_validators.py",
