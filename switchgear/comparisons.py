@@ -114,7 +114,7 @@ class _Substitutes:
     def __call__(self, billed: "BilledUsage") -> "Substitute":
         from observability.pricing.prices import PriceKey
         from observability.reports.what_if import Substitute
-        from workers.tokens.estimate import BYTES_PER_TOKEN
+        from workers.tokens.estimate import bytes_per_token
 
         catalog = self._catalog
         model = self._baseline or self._swaps.get(billed.model, billed.model)
@@ -126,7 +126,7 @@ class _Substitutes:
 
         def density(of: str) -> float:
             known = catalog.models.get(of)
-            return BYTES_PER_TOKEN.get(known.family if known else "", 4.0)
+            return bytes_per_token(known.family if known else "")
 
         return Substitute(name, model, rates, Decimal(density(billed.model) / density(model)))
 

@@ -11,10 +11,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Annotated, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
-
+from observability.pricing.own_price import PriceOverride
 from producers.contract import MicroUsd, Usage
 
 Processing: TypeAlias = Literal["standard", "batch", "flex", "priority"]
@@ -28,18 +27,6 @@ def processing_of(service_tier: object) -> Processing:
             return service_tier
         case _:
             return "standard"
-
-
-class PriceOverride(BaseModel):
-    """USD per million tokens, or per GPU-hour at a throughput, where no public price applies."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    input_per_mtok: Decimal | None = None
-    output_per_mtok: Decimal | None = None
-    cache_read_per_mtok: Decimal | None = None
-    gpu_hour_usd: Decimal | None = None
-    tokens_per_gpu_hour: Annotated[int, Field(ge=1)] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,12 +139,15 @@ class PriceBook:
         override: PriceOverride | None = None,
     ) -> "CallPrice | Unpriced":
         """What holds for every call on the day of `at`, however large it is."""
-        if override is not None:
+        if override is not None and not override.is_off_list:
             return _own(override)
         entry = self._rates(key, at, processing)
         if isinstance(entry, Unpriced):
             return entry
         rates, version = entry
+        if override is not None:
+            rates = _discounted(rates, override, processing)
+            version = f"{version}-negotiated"
         return CallPrice(rates, version, f"{key.model} at {key.provider} has no price for")
 
     def rates(
@@ -319,6 +309,31 @@ def scaled_rates(rates: TokenRates, factor: Decimal) -> TokenRates:
         input_audio_cached=scaled(rates.input_audio_cached),
         input_image=scaled(rates.input_image),
         output_audio=scaled(rates.output_audio),
+    )
+
+
+def _discounted(rates: TokenRates, override: PriceOverride, processing: Processing) -> TokenRates:
+    """The list's rates less what was negotiated; searches cost what they cost."""
+    usual = override.discount or Decimal(0)
+    if processing == "batch" and override.batch_discount is not None:
+        return scaled_rates(rates, 1 - override.batch_discount)
+    less = scaled_rates(rates, 1 - usual)
+    if override.cache_discount is None:
+        return less
+    return _with_cache_rates(less, rates, 1 - override.cache_discount)
+
+
+def _with_cache_rates(rates: TokenRates, listed: TokenRates, factor: Decimal) -> TokenRates:
+    above = zip(rates.above, listed.above, strict=True)
+    return replace(
+        rates,
+        cache_read=listed.cache_read * factor,
+        cache_write_5m=listed.cache_write_5m * factor,
+        cache_write_1h=listed.cache_write_1h * factor,
+        above=tuple(
+            (threshold, _with_cache_rates(dearer, as_listed, factor))
+            for (threshold, dearer), (_, as_listed) in above
+        ),
     )
 
 

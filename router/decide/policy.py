@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from hashlib import blake2b
+from typing import Final
 
 from observability.pricing.money import MICRO_USD
 from producers.contract import Request, Route
@@ -32,6 +33,9 @@ from router.text.features import Features
 from runtime.config.sections.policy import PolicySettings, RoutingRule, When
 
 __all__ = ["RouteRejected", "RoutingConfig", "choose_route"]
+
+
+PAID_FOR: Final = "its throughput is paid for: while there is room, a call costs nothing more"
 
 
 def choose_route(
@@ -230,7 +234,12 @@ def _route(inputs: RoutingInput, candidates: Sequence[TierCandidate], decision: 
         model=inputs.override.model,
         demands=inputs.demands,
         task=inputs.task,
-        reasons=(*decision.reasons, *_origin_of(decision.candidate), inputs.scores.reason),
+        reasons=(
+            *decision.reasons,
+            *((PAID_FOR,) if decision.candidate.committed else ()),
+            *_origin_of(decision.candidate),
+            inputs.scores.reason,
+        ),
         avoid=decision.candidate.avoid,
         candidates=tuple(candidate.as_candidate() for candidate in candidates),
         validators=() if inputs.request.routing.validators else inputs.profile.validators,

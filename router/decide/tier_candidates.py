@@ -14,8 +14,11 @@ from router.decide.model_estimates import ModelEstimates
 from router.decide.success_model import Scores, SuccessModel
 from router.learn.estimate import Estimate, PosteriorSuccess, prior_only, served_by
 from router.text.features import Features
+from router.text.languages import TextKind, text_kind
+from router.text.tokenizer import ESTIMATED_BYTES_PER_TOKEN
 from runtime.config.catalog import Catalog, Deployment, Tenant
 from runtime.config.eligibility import EligibleDeployments, ineligibility, too_long
+from runtime.config.pricing import is_committed
 from runtime.config.sections.policy import PolicySettings, RoutingRule, TaskProfile
 
 NO_PROFILE: Final = TaskProfile()
@@ -40,6 +43,8 @@ class RoutingConfig:
     posterior: PosteriorSuccess = prior_only
     batch_price_of: PriceByName = _unpriced
     """As `price_of`, in the deployment's batches."""
+    bytes_per_token: Mapping[str, Mapping[TextKind, float]] = field(default_factory=dict)
+    """By family of models; of one that isn't named, as the features estimate."""
     eligible: EligibleDeployments = field(init=False, repr=False, compare=False)
     order: tuple[str, ...] = field(init=False, repr=False, compare=False)
     """The names of the tiers, the cheapest first."""
@@ -128,6 +133,9 @@ class TierCandidate:
     zone: str | None = None
     """The only zone whose pool may take the request; None: any."""
 
+    committed: bool = False
+    """Whether the throughput of the deployment to ask first is paid for, used or not."""
+
     avoid: tuple[str, ...] = ()
     """Deployments of the tier to ask last: their models are expected to do worse."""
 
@@ -160,9 +168,14 @@ _Price: TypeAlias = Callable[[str], Decimal | None]
 
 def evaluate_tiers(inputs: RoutingInput) -> tuple[TierCandidate, ...]:
     """Every tier of the catalog, in its order: the cheapest first."""
-    usage = Usage(input_uncached=inputs.features.tokens, output=_answer_tokens(inputs))
+    usages: dict[str, Usage] = {}
+    catalog = inputs.catalog
 
     def price(deployment: str) -> Decimal | None:
+        family = catalog.models[catalog.deployments[deployment].model].family
+        usage = usages.get(family)
+        if usage is None:
+            usage = usages[family] = expected_usage(inputs, family)
         return inputs.config.price_of(deployment, usage)
 
     return tuple(_candidate(inputs, tier, price) for tier in inputs.config.order)
@@ -178,7 +191,8 @@ def _candidate(inputs: RoutingInput, tier: str, price: _Price) -> TierCandidate:
     first, expected, avoid = _preferred(inputs, tier, fits, price)
     cost, limit = price(first), inputs.request.routing.max_cost_usd
     zone = inputs.catalog.deployments[first].zone if binds_zone(inputs.demands) else None
-    candidate = TierCandidate(tier, expected, cost, zone, avoid)
+    committed = is_committed(inputs.catalog.deployments[first])
+    candidate = TierCandidate(tier, expected, cost, zone, committed, avoid)
     too_dear = _too_dear(limit, cost)
     return (
         candidate if too_dear is None else replace(candidate, rejected=too_dear, obstacle="other")
@@ -255,6 +269,19 @@ def expected_success(inputs: RoutingInput, tier: str, model: str) -> ModelSucces
         success = posterior((tenant, inputs.task, tier), assumed)
     moved = None if success == assumed else assumed.mean
     return ModelSuccess(model, success, known.origin, moved)
+
+
+def expected_usage(inputs: RoutingInput, family: str) -> Usage:
+    """What a call of a model of `family` would be billed: each counts tokens by its own tokenizer.
+
+    A prompt with pictures is taken as it was estimated: they are no text.
+    """
+    features = inputs.features
+    sizes = inputs.config.bytes_per_token.get(family)
+    scale = 1.0
+    if sizes is not None and "images" not in features.needs:
+        scale = ESTIMATED_BYTES_PER_TOKEN / sizes[text_kind(features.languages)]
+    return Usage(input_uncached=round(features.tokens * scale), output=_answer_tokens(inputs))
 
 
 def _exclusion(inputs: RoutingInput, tier: str) -> str | None:

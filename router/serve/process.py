@@ -26,6 +26,7 @@ from router.learn.outcome_store import OutcomeStore
 from router.serve.budget_usage import BudgetUsage
 from router.serve.handler import RouterDependencies, bury_request, route_record
 from router.serve.model_file import default_model
+from router.text.languages import TEXT_KINDS, TextKind
 from runtime.budgets.reservations import BudgetLedger
 from runtime.config.catalog import Catalog
 from runtime.config.pricing import Pricing
@@ -36,6 +37,7 @@ from runtime.consuming.kafka_source import KafkaSource
 from runtime.consuming.stream import ConsumerStream, StreamSettings
 from runtime.identity.opening import record_guard, report_identity_change
 from runtime.identity.record_guard import ForbiddenError, RecordGuard
+from runtime.known.tables import known_tables
 from runtime.process.cell_publisher import publisher_of_cell
 from runtime.process.control_topics import ControlTopics
 from runtime.process.process import ServiceProcess, service_process
@@ -140,14 +142,25 @@ def routing_config(
     """What decisions rest on."""
 
     def price_of(deployment: str, usage: Usage) -> Decimal | None:
-        return pricing.price_of(catalog.deployments[deployment], usage)
+        return pricing.marginal_price_of(catalog.deployments[deployment], usage)
 
     def batch_price_of(deployment: str, usage: Usage) -> Decimal | None:
         return pricing.price_of(catalog.deployments[deployment], usage, "batch")
 
     settings = catalog.policy
     learned = prior_only if outcomes is None else outcomes.posterior_with(settings.learning)
-    return RoutingConfig(catalog, settings, price_of, model, learned, batch_price_of)
+    sizes = family_sizes()
+    return RoutingConfig(
+        catalog, settings, price_of, model, learned, batch_price_of, bytes_per_token=sizes
+    )
+
+
+def family_sizes() -> dict[str, Mapping[TextKind, float]]:
+    """Bytes per token by family of models and kind of text, as far as they are known."""
+    return {
+        family: {kind: getattr(size, kind) for kind in TEXT_KINDS}
+        for family, size in known_tables().bytes_per_token.items()
+    }
 
 
 def declare_router_control(

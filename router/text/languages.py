@@ -4,7 +4,7 @@ A library that knows more doubles the time of a decision (docs/adr/0018).
 """
 
 import re
-from typing import Final
+from typing import Final, Literal, TypeAlias, get_args
 
 from router.text.tokenizer import TokenizedText
 
@@ -29,6 +29,10 @@ _COMMON_WORDS: Final = {
     "nl": "het een en is niet dat voor met zijn wat hoe aan",
 }
 _COMMON: Final = {code: frozenset(words.split()) for code, words in _COMMON_WORDS.items()}
+TextKind: TypeAlias = Literal["english", "latin", "alphabets", "unspaced"]
+"""What decides how many bytes of a text make a token."""
+TEXT_KINDS: Final[tuple[TextKind, ...]] = get_args(TextKind)
+_UNSPACED_LANGUAGES: Final = frozenset({"ja", "zh", "ko", "th"})
 _SAMPLE: Final = 2_000
 _MIN_LETTERS: Final = 5
 
@@ -40,6 +44,16 @@ def detect_languages(tokenized: TokenizedText) -> tuple[str, ...]:
     hits = {code: len(common & tokenized.vocabulary) for code, common in _COMMON.items()}
     best = max(hits, key=hits.__getitem__)
     return (*codes, best) if hits[best] else codes
+
+
+def text_kind(languages: tuple[str, ...]) -> TextKind:
+    """The kind of a text in `languages`, the likeliest of which decides."""
+    language = languages[0] if languages else "en"
+    if language == "en":
+        return "english"
+    if language in _UNSPACED_LANGUAGES:
+        return "unspaced"
+    return "alphabets" if language in _SCRIPTS else "latin"
 
 
 def _by_script(sample: str) -> tuple[str, ...]:

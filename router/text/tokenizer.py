@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 MAX_PROMPT_CHARACTERS: Final = 24_000
+ESTIMATED_BYTES_PER_TOKEN: Final = 4
 
 _UNSPACED: Final = r"\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
 _PIECE: Final = re.compile(rf"[^\W\d_{_UNSPACED}]+|\d{{1,3}}|[{_UNSPACED}]|[^\w\s]+|_+")
@@ -65,7 +66,7 @@ def excerpt(text: str) -> str:
 def token_estimate(text: str) -> int:
     """About how many tokens `text` is: four bytes of UTF-8 each."""
     size = len(text) if text.isascii() else len(text.encode(errors="replace"))
-    return (size + 3) // 4
+    return (size + ESTIMATED_BYTES_PER_TOKEN - 1) // ESTIMATED_BYTES_PER_TOKEN
 
 
 def _read(text: str, pleas: int = 0) -> TokenizedText:

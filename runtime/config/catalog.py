@@ -11,7 +11,7 @@ from typing import Annotated, Final, Literal, Self, TypeAlias
 from pydantic import BeforeValidator, Field, model_validator
 
 from observability.evaluation.data_sets.evaluation_case import EvaluationConsent
-from observability.pricing.prices import PriceOverride
+from observability.pricing.own_price import PriceOverride
 from runtime.config.references import UndefinedName, undefined_names
 from runtime.config.sections.batch import BatchOffer, BatchSettings
 from runtime.config.sections.cache import CacheSettings

@@ -46,6 +46,12 @@ class Pricing:
         price = self.price(deployment, usage, processing)
         return price.micro_usd if isinstance(price, Priced) else None
 
+    def marginal_price_of(self, deployment: Deployment, usage: Usage) -> Decimal | None:
+        """What one more call costs, for whoever chooses: nothing where it is paid for already."""
+        if is_committed(deployment):
+            return Decimal(0)
+        return self.price_of(deployment, usage)
+
     def rates_of(self, deployment: Deployment) -> TokenRates | None:
         """Micro-dollars per token of each kind now; None = unpriced."""
         return self._book.rates(_key(deployment), datetime.now(UTC))
@@ -74,6 +80,11 @@ class Pricing:
 
 def _key(deployment: Deployment) -> PriceKey:
     return PriceKey(deployment.provider, deployment.model, deployment.region)
+
+
+def is_committed(deployment: Deployment) -> bool:
+    """Whether its throughput is paid for, used or not."""
+    return deployment.price is not None and deployment.price.committed
 
 
 class PriceOf(Protocol):

@@ -41,6 +41,19 @@ class KnownModel(_Row):
     retired: Mapping[str, Retirement] = {}
 
 
+class BytesPerToken(_Row):
+    """Of one family's tokenizer, by kind of text."""
+
+    english: float
+    """And code."""
+    latin: float
+    """Other languages in Latin letters."""
+    alphabets: float
+    """Other alphabets, such as Cyrillic."""
+    unspaced: float
+    """Chinese, Japanese, Korean, Thai."""
+
+
 class FamilyPreset(_Row):
     """What differs at a provider for one family of models."""
 
@@ -79,6 +92,8 @@ class KnownTables:
     models: Mapping[str, KnownModel]
     providers: Mapping[str, ProviderPreset]
     unknown: AssumedModel
+    bytes_per_token: Mapping[str, BytesPerToken]
+    """By family, as far as it is known."""
 
 
 @cache
@@ -92,6 +107,10 @@ def known_tables() -> KnownTables:
             name: ProviderPreset.model_validate(row) for name, row in providers["providers"].items()
         },
         unknown=AssumedModel.model_validate(models["unknown"]),
+        bytes_per_token={
+            family: BytesPerToken.model_validate(row)
+            for family, row in models["bytes_per_token"].items()
+        },
     )
 
 

@@ -7,7 +7,7 @@ from runtime.config.catalog import Catalog
 from tests.fakes import Script, fails
 from tests.flow.stage import DEARER, ask, catalog, playing
 from workers.planning.request_state import PlanRules
-from workers.providers.base.call_outcome import ServerError
+from workers.providers.base.call_outcome import RateLimited, ServerError
 
 FAST: Final = PlanRules(hedge=False, backoff_s=0.01)
 
@@ -67,3 +67,15 @@ async def test_a_model_on_request_serves_who_names_it_and_nobody_else() -> None:
         everybody = await stage.client.submit(ask("Another question?"))
         assert isinstance(everybody, Done)
         assert everybody.route.deployment == "cheapest"
+
+
+async def test_throughput_that_is_paid_for_serves_first_and_then_the_cheapest() -> None:
+    plain = clouds().model_dump()
+    plain["deployments"]["dearest"]["price"] = {"committed": True}
+    scripts: dict[str, Script] = {"dearest": fails(RateLimited(message="full", status=429))}
+    for script, served in (({}, "dearest"), (scripts, "cheapest")):
+        async with playing(script, catalog=Catalog.model_validate(plain), rules=FAST) as stage:
+            done = await stage.client.submit(ask())
+            assert isinstance(done, Done)
+            assert done.route.deployment == served
+            assert done.cost_micro_usd

@@ -11,6 +11,7 @@ from typing import Final, TypeAlias, assert_never
 from producers.contract import Attempt
 from runtime.budgets.standing import BudgetStatus
 from runtime.config.catalog import Catalog
+from runtime.config.pricing import is_committed
 from runtime.config.references import AUTO
 from workers.calling.hedging import HedgeBranch, HedgeRace
 from workers.calling.provider_call import CallContext, EndedCall, ProviderCaller
@@ -211,8 +212,7 @@ class FallbackLoop:
         names = self._eligible(tier)
         self._price(names)
         if self._catalog.tiers[tier].order == "cheapest":
-            # an unpriced deployment may cost anything: it goes last
-            names.sort(key=lambda name: (self._costs[name] is None, self._costs[name] or 0))
+            names.sort(key=self._dearness)
         avoid = self._item.route.avoid
         if avoid:
             names.sort(key=lambda name: name in avoid)
@@ -226,6 +226,13 @@ class FallbackLoop:
 
     def _eligible(self, tier: str) -> list[str]:
         return self.context.snapshot.eligible.names(tier, self._item.route.demands)
+
+    def _dearness(self, name: str) -> tuple[bool, Decimal | int]:
+        """Throughput that is paid for goes first, what may cost anything last."""
+        if is_committed(self._catalog.deployments[name]):
+            return False, 0
+        cost = self._costs[name]
+        return cost is None, cost or 0
 
     def _price(self, names: Sequence[str]) -> None:
         if self._costs.keys() != set(names):

@@ -16,6 +16,7 @@ import tiktoken
 from pydantic_core import to_json
 
 from producers.contract import ChatBody, Usage
+from runtime.known.tables import known_tables
 
 Encoding: TypeAlias = Literal["o200k_base", "cl100k_base"]
 ENCODING_FILES: Final[Mapping[Encoding, str]] = {
@@ -24,13 +25,6 @@ ENCODING_FILES: Final[Mapping[Encoding, str]] = {
 }
 """The names under which tiktoken looks its files up: the SHA-1 of where each was published."""
 
-BYTES_PER_TOKEN: Final[Mapping[str, float]] = {
-    "gpt-4o": 4.6,
-    "gpt-3.5": 4.6,
-    "claude": 3.6,
-    "mistral": 4.1,
-}
-"""By model family, English text; measured for the first two (216 tokens a KB), where we begin."""
 _UNKNOWN_FAMILY: Final = 4.0
 _IMAGE_TOKENS: Final = 1_000
 """About what providers count for a picture of ordinary size."""
@@ -43,6 +37,12 @@ _SAID_BESIDE: Final = ("tool_calls", "function_call", "refusal", "thinking_block
 _LONGEST_ODD: Final = 10_000
 _NEAR: Final = 0.8
 """The share of a limit from which on an estimate isn't good enough."""
+
+
+def bytes_per_token(family: str) -> float:
+    """Of English text, where we begin with a model of the family."""
+    known = known_tables().bytes_per_token.get(family)
+    return _UNKNOWN_FAMILY if known is None else known.english
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +90,7 @@ class TokenFactors:
 
     def factor_of(self, model: str, family: str) -> LearnedTokenFactor:
         """The factor of `model`; of its family until it has been called."""
-        return self._learned.get(model) or LearnedTokenFactor(
-            BYTES_PER_TOKEN.get(family, _UNKNOWN_FAMILY)
-        )
+        return self._learned.get(model) or LearnedTokenFactor(bytes_per_token(family))
 
     def learn(self, model: str, family: str, size: PromptSize, billed: int) -> None:
         """Remember what a provider billed."""

@@ -6,13 +6,14 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from observability.price_lists import load_price_book
+from observability.pricing.own_price import PriceOverride
 from observability.pricing.prices import (
     PriceBook,
     Priced,
     PriceKey,
-    PriceOverride,
     PriceRow,
     TokenRates,
     Unpriced,
@@ -128,6 +129,34 @@ def test_the_deployment_s_own_price_comes_first(book: PriceBook) -> None:
     assert isinstance(book.cost(key, MILLION, NOW, override=PriceOverride()), Unpriced)
     unknown_pace = PriceOverride(gpu_hour_usd=Decimal(4))
     assert isinstance(book.cost(key, MILLION, NOW, override=unknown_pace), Unpriced)
+
+
+def test_a_negotiated_discount_is_off_the_lists_price(book: PriceBook) -> None:
+    key, cached = PriceKey("openai", "gpt-4o"), Usage(cache_read=1_000_000)
+    negotiated = PriceOverride(
+        discount=Decimal("0.2"), cache_discount=Decimal("0.5"), batch_discount=Decimal("0.1")
+    )
+    listed = book.cost(key, MILLION, NOW)
+    price = book.cost(key, MILLION, NOW, override=negotiated)
+    assert usd(price) == usd(listed) * Decimal("0.8")
+    assert isinstance(price, Priced) and price.version.endswith("-negotiated")  # noqa: PT018
+    of_cache = book.cost(key, cached, NOW, override=negotiated)
+    assert usd(of_cache) == usd(book.cost(key, cached, NOW)) / 2
+    batch = book.cost(key, MILLION, NOW, "batch", negotiated)
+    assert usd(batch) == usd(book.cost(key, MILLION, NOW, "batch")) * Decimal("0.9")
+    usual = PriceOverride(discount=Decimal("0.2"))
+    assert usd(book.cost(key, cached, NOW, override=usual)) == 1  # of 1.25
+
+
+def test_a_discount_is_off_a_list_and_not_off_an_own_price() -> None:
+    with pytest.raises(ValidationError, match="off the list's price"):
+        PriceOverride(discount=Decimal("0.2"), gpu_hour_usd=Decimal(4))
+
+
+def test_what_is_committed_without_a_price_costs_what_the_list_says(book: PriceBook) -> None:
+    key = PriceKey("openai", "gpt-4o")
+    committed = book.cost(key, MILLION, NOW, override=PriceOverride(committed=True))
+    assert usd(committed) == usd(book.cost(key, MILLION, NOW))
 
 
 def test_a_named_region_goes_before_any_region() -> None:
