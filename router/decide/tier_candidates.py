@@ -14,7 +14,7 @@ from router.decide.model_estimates import ModelEstimates
 from router.decide.success_model import Scores, SuccessModel
 from router.learn.estimate import Estimate, PosteriorSuccess, prior_only, served_by
 from router.text.features import Features
-from router.text.languages import TextKind, text_kind
+from router.text.languages import ScriptClass, script_class
 from router.text.tokenizer import ESTIMATED_BYTES_PER_TOKEN
 from runtime.config.catalog import Catalog, Deployment, Tenant
 from runtime.config.eligibility import EligibleDeployments, ineligibility, too_long
@@ -43,7 +43,7 @@ class RoutingConfig:
     posterior: PosteriorSuccess = prior_only
     batch_price_of: PriceByName = _unpriced
     """As `price_of`, in the deployment's batches."""
-    bytes_per_token: Mapping[str, Mapping[TextKind, float]] = field(default_factory=dict)
+    bytes_per_token: Mapping[str, Mapping[ScriptClass, float]] = field(default_factory=dict)
     """By family of models; of one that isn't named, as the features estimate."""
     eligible: EligibleDeployments = field(init=False, repr=False, compare=False)
     order: tuple[str, ...] = field(init=False, repr=False, compare=False)
@@ -175,7 +175,7 @@ def evaluate_tiers(inputs: RoutingInput) -> tuple[TierCandidate, ...]:
         family = catalog.models[catalog.deployments[deployment].model].family
         usage = usages.get(family)
         if usage is None:
-            usage = usages[family] = expected_usage(inputs, family)
+            usage = usages[family] = usage_by_family(inputs, family)
         return inputs.config.price_of(deployment, usage)
 
     return tuple(_candidate(inputs, tier, price) for tier in inputs.config.order)
@@ -271,7 +271,7 @@ def expected_success(inputs: RoutingInput, tier: str, model: str) -> ModelSucces
     return ModelSuccess(model, success, known.origin, moved)
 
 
-def expected_usage(inputs: RoutingInput, family: str) -> Usage:
+def usage_by_family(inputs: RoutingInput, family: str) -> Usage:
     """What a call of a model of `family` would be billed: each counts tokens by its own tokenizer.
 
     A prompt with pictures is taken as it was estimated: they are no text.
@@ -280,7 +280,7 @@ def expected_usage(inputs: RoutingInput, family: str) -> Usage:
     sizes = inputs.config.bytes_per_token.get(family)
     scale = 1.0
     if sizes is not None and "images" not in features.needs:
-        scale = ESTIMATED_BYTES_PER_TOKEN / sizes[text_kind(features.languages)]
+        scale = ESTIMATED_BYTES_PER_TOKEN / sizes[script_class(features.languages)]
     return Usage(input_uncached=round(features.tokens * scale), output=_answer_tokens(inputs))
 
 

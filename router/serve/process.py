@@ -26,7 +26,7 @@ from router.learn.outcome_store import OutcomeStore
 from router.serve.budget_usage import BudgetUsage
 from router.serve.handler import RouterDependencies, bury_request, route_record
 from router.serve.model_file import default_model
-from router.text.languages import TEXT_KINDS, TextKind
+from router.text.languages import SCRIPT_CLASSES, ScriptClass
 from runtime.budgets.reservations import BudgetLedger
 from runtime.config.catalog import Catalog
 from runtime.config.pricing import Pricing
@@ -155,10 +155,10 @@ def routing_config(
     )
 
 
-def family_sizes() -> dict[str, Mapping[TextKind, float]]:
+def family_sizes() -> dict[str, Mapping[ScriptClass, float]]:
     """Bytes per token by family of models and kind of text, as far as they are known."""
     return {
-        family: {kind: getattr(size, kind) for kind in TEXT_KINDS}
+        family: {kind: getattr(size, kind) for kind in SCRIPT_CLASSES}
         for family, size in known_tables().bytes_per_token.items()
     }
 

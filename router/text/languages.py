@@ -29,9 +29,9 @@ _COMMON_WORDS: Final = {
     "nl": "het een en is niet dat voor met zijn wat hoe aan",
 }
 _COMMON: Final = {code: frozenset(words.split()) for code, words in _COMMON_WORDS.items()}
-TextKind: TypeAlias = Literal["english", "latin", "alphabets", "unspaced"]
+ScriptClass: TypeAlias = Literal["english", "latin", "alphabets", "unspaced"]
 """What decides how many bytes of a text make a token."""
-TEXT_KINDS: Final[tuple[TextKind, ...]] = get_args(TextKind)
+SCRIPT_CLASSES: Final[tuple[ScriptClass, ...]] = get_args(ScriptClass)
 _UNSPACED_LANGUAGES: Final = frozenset({"ja", "zh", "ko", "th"})
 _SAMPLE: Final = 2_000
 _MIN_LETTERS: Final = 5
@@ -46,8 +46,8 @@ def detect_languages(tokenized: TokenizedText) -> tuple[str, ...]:
     return (*codes, best) if hits[best] else codes
 
 
-def text_kind(languages: tuple[str, ...]) -> TextKind:
-    """The kind of a text in `languages`, the likeliest of which decides."""
+def script_class(languages: tuple[str, ...]) -> ScriptClass:
+    """That of a text in `languages`, the likeliest of which decides."""
     language = languages[0] if languages else "en"
     if language == "en":
         return "english"
