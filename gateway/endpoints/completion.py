@@ -139,7 +139,7 @@ class CompletionEndpoint:
         wait_s = gateway.queues.wait_s(asked_tier(request, gateway.config().tiers))
         if wait_s <= allowed_s:
             return None
-        words = f"requests wait {wait_s:.0f} s now, longer than the deadline of {allowed_s:.0f} s"
+        words = f"requests wait {wait_s:.3g} s now, longer than the deadline of {allowed_s:.3g} s"
         retry_s = min(_LONGEST_RETRY_S, max(1, int(wait_s - allowed_s)))
         return ApiError("overloaded", "overloaded", f"{words}: try later", retry_after_s=retry_s)
 

@@ -9,7 +9,8 @@ import pytest
 from anthropic import Anthropic, AsyncAnthropic
 
 from gateway.access.api_keys import hash_of, make_key
-from tests.fakes import answer, fails, streams
+from gateway.connections.http_limits import HttpLimits
+from tests.fakes import Waits, answer, fails, streams
 from tests.flow.gateway_stage import Door, door
 from tests.flow.stage import catalog
 from workers.providers.base.call_outcome import Completion, RequestRejected
@@ -170,3 +171,64 @@ async def test_keys_by_either_header_models_and_counts() -> None:
     assert old.json()["content"][0]["text"] == "42"
     assert lost.status_code == 404
     assert lost.json()["error"]["type"] == "not_found_error"
+
+
+async def test_each_refusal_is_the_sdks_own_exception() -> None:
+    narrow, slow = make_key("narrow", "s"), make_key("slow", "s")
+    entries = {
+        "narrow": {"sha256": hash_of(narrow), "tenant": "t", "scopes": ["chat"]},
+        "slow": {"sha256": hash_of(slow), "tenant": "t", "rpm": 1},
+    }
+    made = catalog(gateway={"keys": entries})
+    asked: Any = {"model": "economy", "max_tokens": 9, "messages": ASKED}
+    large: Any = [{"role": "user", "content": "x" * 1_100_000}]
+    other: Any = [{"role": "user", "content": "What else?"}]
+    once = {"extra_headers": {"Idempotency-Key": "k"}}
+    late = {"model": "standard", "extra_headers": {"x-switchgear-deadline-ms": "300"}}
+    invalid = "invalid_request_error"
+    reused = {"messages": other, **once}
+    cases: list[tuple[str, dict[str, Any], type[anthropic.APIStatusError], int, str]] = [
+        ("none", {"extra_body": {"top_k": "x"}}, anthropic.BadRequestError, 400, invalid),
+        (narrow, {}, anthropic.PermissionDeniedError, 403, "permission_error"),
+        ("none", {"messages": large}, anthropic.RequestTooLargeError, 413, "request_too_large"),
+        (slow, {}, anthropic.RateLimitError, 429, "rate_limit_error"),
+        ("none", reused, anthropic.UnprocessableEntityError, 422, invalid),
+        ("none", late, anthropic.DeadlineExceededError, 504, "timeout_error"),
+    ]
+    async with door({"std": Waits()}, catalog=made) as opened, client_of(opened) as client:
+
+        async def ask(key: str, **changes: Any) -> None:  # noqa: ANN401 the SDK's
+            told: Any = client.with_options(api_key=key).messages
+            await told.create(**{**asked, **changes})
+
+        await ask("none", **once)
+        await ask(slow)
+        for key, changes, kind, status, name in cases:
+            with pytest.raises(kind) as caught:
+                await ask(key, **changes)
+            assert caught.value.status_code == status
+            assert caught.value.type == name
+            assert caught.value.request_id
+        opened.stop.drain()
+        with pytest.raises(anthropic.OverloadedError) as overloaded:
+            await ask("none")
+        assert overloaded.value.response.headers["retry-after"] == "1"
+
+
+async def test_what_breaks_a_stream_is_an_event_of_its_own() -> None:
+    waits = Waits()
+    limits = HttpLimits(hold_s=0.05, keep_alive_s=0.05, cancel_grace_s=0.2)
+    async with door({"eco-a": waits}, limits=limits) as opened, client_of(opened) as client:
+
+        async def read() -> None:
+            async with client.messages.stream(
+                model="economy", max_tokens=9, messages=ASKED
+            ) as stream:
+                async for event in stream:
+                    if event.type == "message_start":
+                        opened.stop.end()
+
+        with pytest.raises(anthropic.APIStatusError) as caught:
+            await read()
+        assert caught.value.status_code == 200  # it is out already: the type tells
+        assert caught.value.type == "overloaded_error"
