@@ -57,7 +57,10 @@ def sequence(count: int, seed: int = 0) -> list[Fault]:
 
 def brief() -> list[Fault]:
     """One of each family, for the bounded run."""
-    wanted = ("kill -9 worker", "rolling restart", "kill -9 broker", "flush Redis", "poison")
+    wanted = (
+        *("kill -9 worker", "kill -9 gateway", "rolling restart"),
+        *("kill -9 broker", "flush Redis", "poison"),
+    )
     return [next(fault for fault in _kinds() if fault.name.startswith(name)) for name in wanted]
 
 
@@ -66,6 +69,8 @@ def _kinds() -> Iterator[Fault]:
     yield Fault("kill -9 worker (economy)", partial(_kill, name="economy-1"), "economy-1")
     yield Fault("SIGTERM router", partial(_terminate, name="router-1"))
     yield Fault("SIGTERM worker (economy)", partial(_terminate, name="economy-1"))
+    yield Fault("kill -9 gateway", partial(_kill, name="gateway-1"))
+    yield Fault("SIGTERM gateway", partial(_terminate, name="gateway-1"))
     yield Fault("provider hangs, 8 s", partial(_provider, fault="hang", seconds=8))
     yield Fault("stop Kafka for 20 s", _stop_kafka)
     yield Fault("flush Redis", _flush_redis)

@@ -23,6 +23,7 @@ from dev.tcp_proxy import Network
 from runtime.config.config_file import parse_config
 from runtime.consuming.topics_admin import create_missing_topics
 from runtime.process.settings import ServiceSettings
+from tests.chaos.callers import TENANT
 from tests.chaos.stepped_clock import set_step
 
 CONFIG: Final = Path(__file__).with_name("switchgear.yaml")
@@ -56,6 +57,8 @@ class Installation:
     simulator: Server
     services: Mapping[str, Server]
     networks: Networks
+    gateways: tuple[str, ...]
+    """The addresses of HTTP callers."""
 
     @property
     def providers(self) -> Running:
@@ -119,7 +122,12 @@ def installation(folder: Path) -> Installation:
         "ANTHROPIC_BASE_URL": f"{address}/anthropic",
     }
     services = {name: _service(folder, name, module, environment) for name, module in _ours()}
-    return Installation(folder, kafka, redis, simulator, services, networks)
+    ports = [free_port() for _ in range(2)]
+    for number, gateway_port in enumerate(ports, start=1):
+        name, command = f"gateway-{number}", ["--port", str(gateway_port), "--anonymous", TENANT]
+        services[name] = _service(folder, name, ["switchgear", "gateway", *command], environment)
+    gateways = tuple(f"http://127.0.0.1:{port}" for port in ports)
+    return Installation(folder, kafka, redis, simulator, services, networks, gateways)
 
 
 def freeze(child: Child) -> None:

@@ -39,6 +39,10 @@ class Request:
     awaited: str | None = None
     error: str | None = None
     talk: str | None = None
+    caller: bool = False
+    """It came over HTTP, from somebody who asks again until there is an answer."""
+    told: str | None = None
+    """Of the text that such a caller got."""
     replies: list[Line] = field(default_factory=list)
     dead: list[Line] = field(default_factory=list)
     calls: list[Line] = field(default_factory=list)
@@ -53,7 +57,9 @@ class Request:
         """Provider calls that its reply doesn't account for: paid in vain."""
         if not self.replies:
             return 0
-        accounted: int = max(reply["calls"] for reply in self.replies)
+        # of one run there may be several replies; a run after a failure has a trace of its own
+        runs = {reply.get("trace"): reply["calls"] for reply in self.replies}
+        accounted: int = sum(runs.values())
         return max(0, len(self.calls) - accounted)
 
 
@@ -68,7 +74,8 @@ def gather(sent: Iterable[Line], seen: Iterable[Line], calls: Iterable[Line]) ->
         request = of(line["id"])
         request.sent, request.acked = line["sent"], line.get("acked")
         request.awaited, request.error = line.get("awaited"), line.get("error")
-        request.talk = line.get("talk")
+        request.talk, request.told = line.get("talk"), line.get("told")
+        request.caller = line.get("caller", False)
     for line in seen:
         (of(line["id"]).dead if "dead" in line else of(line["id"]).replies).append(line)
     for line in calls:
@@ -82,9 +89,39 @@ def lost(requests: Iterable[Request]) -> list[str]:
     return [r.id for r in requests if r.acked and not r.replies and not r.dead]
 
 
-def contradicted(requests: Iterable[Request]) -> list[str]:
-    """Answered more than once, with different bodies."""
-    return [r.id for r in requests if len({reply["answer"] for reply in r.replies}) > 1]
+def contradicted(requests: Iterable[Request], faults: Sequence[Injected] = ()) -> list[str]:
+    """Answered more than once, with different bodies, though Redis had the record of the first.
+
+    Callers over HTTP ask again when they have waited: only the record tells that it is the same.
+    """
+    several = (r for r in requests if len({reply["answer"] for reply in _final(r)}) > 1)
+    return [r.id for r in several if not (r.caller and _lost_its_record(r, faults))]
+
+
+def _lost_its_record(request: Request, faults: Sequence[Injected]) -> bool:
+    last = max(reply["written"] for reply in request.replies)
+    redis = (fault for fault in faults if "Redis" in fault.name)
+    return any((request.sent or 0) < fault.ended and fault.began < last for fault in redis)
+
+
+def _final(request: Request) -> list[Line]:
+    """Its replies, without failures after which its caller has asked again."""
+    answers = [reply for reply in request.replies if "code" not in reply]
+    return answers if request.caller and answers else request.replies
+
+
+def unanswered(requests: Iterable[Request]) -> list[str]:
+    """Asked for over HTTP until patience was over, without an answer."""
+    return [r.id for r in requests if r.caller and r.told is None]
+
+
+def told_otherwise(requests: Iterable[Request]) -> list[str]:
+    """Answered over HTTP with another text than the flow's reply has."""
+    return [
+        r.id
+        for r in requests
+        if r.told and r.told not in {reply.get("text") for reply in r.replies}
+    ]
 
 
 def torn(requests: Iterable[Request]) -> list[str]:

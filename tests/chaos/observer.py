@@ -22,6 +22,7 @@ from producers.inbox import StreamProgress
 from producers.kafka.aiokafka_broker import to_record
 from producers.kafka.broker import Record
 from runtime.process.dead_letters import REASON
+from tests.chaos.callers import text_digest
 
 _RETRY_S: Final = 0.5
 
@@ -64,10 +65,11 @@ def noted(record: Record, streams: Streams) -> dict[str, Any] | None:
             answer = blake2b(json.dumps(reply.body, sort_keys=True).encode(), digest_size=8)
             line |= {"answer": answer.hexdigest(), "whole": streams.end(reply)}
             line |= {"calls": len(route.attempts), "cache": reply.cache.result}
+            line |= {"text": text_digest(reply.body["choices"][0]["message"]["content"] or "")}
         case Failed():
             line |= {"answer": reply.code, "code": reply.code, "calls": len(reply.attempts)}
             line |= {"message": reply.message}
-    return line | {"id": reply.id}
+    return line | {"id": reply.id, "trace": reply.trace_id}
 
 
 async def main(kafka: str, file: Path) -> None:

@@ -19,10 +19,12 @@ def verdict(evidence: Evidence) -> dict[str, Any]:
     extra, unexplained = ledger.paid_in_vain(requests, faults)
     found = {
         "lost": ledger.lost(requests),
-        "answered_differently": ledger.contradicted(requests),
+        "answered_differently": ledger.contradicted(requests, faults),
         "streams_torn": ledger.torn(requests),
         "conversations_out_of_order": ledger.disordered(requests),
         "paid_in_vain_unexplained": unexplained,
+        "callers_unanswered": ledger.unanswered(requests),
+        "callers_told_otherwise": ledger.told_otherwise(requests),
     }
     rows = list(_faults(evidence, extra))
     broken = [name for name, ids in found.items() if ids]
@@ -68,6 +70,7 @@ def _counts(evidence: Evidence) -> dict[str, int]:
         "accepted_by_kafka": sum(request.acked is not None for request in requests),
         "not_accepted": sum(request.acked is None for request in requests),
         "answered": len(answered),
+        "over_http": sum(request.caller for request in requests),
         "dead_lettered": sum(bool(request.dead) for request in requests),
         "injected_faults": len(evidence.faults),
         "duplicate_replies_seen": sum(len(request.replies) - 1 for request in answered),

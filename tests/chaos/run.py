@@ -22,6 +22,8 @@ _LATE_S: Final = 10.0
 _SETTLE_S: Final = 4.0
 _PATIENCE_S: Final = 90.0
 _LONGEST_WAIT_S: Final = 180.0
+_HTTP_SHARE: Final = 0.2
+"""Calls at the gateways beside each request on Kafka."""
 _CONDUCT: Final = {"latency_ms": 400, "first_token_ms": 200, "tokens_per_s": 60, "jitter": 0.5}
 
 
@@ -111,25 +113,31 @@ def carry_out(plan: Plan, folder: Path) -> Evidence:
         at.start()
         at.providers.control(**_CONDUCT, faults=USUAL_FAULTS)
         hostile = HostileSender(at, plan.seed)
-        observer = _child(at, "observer", [])
-        traffic = _child(at, "traffic", [str(plan.rate)])
-        stack.callback(observer.kill)
-        stack.callback(traffic.kill)
+        observer = _child(at, "observer", [at.kafka.address])
+        traffic = _child(at, "traffic", [at.kafka.address, str(plan.rate)])
+        over_http = [",".join(at.gateways), str(plan.rate * _HTTP_SHARE)]
+        callers = _child(at, "callers", over_http)
+        for child in (observer, traffic, callers):
+            stack.callback(child.kill)
         observer.start()
         waiting = Waiting(Told(folder / "traffic.jsonl"), Told(folder / "observer.jsonl"))
+        called = Told(folder / "callers.jsonl")
         memory = Memory()
-        stack.enter_context(memory.watching([*at.processes(), traffic, observer]))
+        stack.enter_context(memory.watching([*at.processes(), traffic, observer, callers]))
         traffic.start()
+        callers.start()
         hostile.start()
         stack.callback(hostile.stop)
         until = time.time() + plan.minutes * 60
         faults = list(_attack(plan, at, waiting, until))
         _go_on(plan, waiting, until)
+        callers.stop(grace_s=_LONGEST_WAIT_S)
         traffic.stop(grace_s=_LONGEST_WAIT_S)
         waiting.until(_LONGEST_WAIT_S, 0.0)
         _say(f"{len(waiting.look())} unanswered")
         calls = at.providers.calls()
-    requests = gather(waiting.sent.lines, waiting.seen.lines, calls)
+    sent = [*waiting.sent.lines, *called.fresh()]
+    requests = gather(sent, waiting.seen.lines, calls)
     poisoned = [line for line in waiting.seen.lines if "dead" in line]
     _say(f"{hostile.sent} hostile records")
     # what the hostile sender wrote may bear any id, and has no promise
@@ -167,7 +175,7 @@ def _go_on(plan: Plan, waiting: Waiting, until: float) -> None:
 
 
 def _child(at: Installation, name: str, arguments: Sequence[str]) -> Child:
-    command = [sys.executable, "-m", f"tests.chaos.{name}", at.kafka.address, *arguments]
+    command = [sys.executable, "-m", f"tests.chaos.{name}", *arguments]
     return Child(
         name,
         [*command, str(at.folder / f"{name}.jsonl")],

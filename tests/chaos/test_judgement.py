@@ -36,6 +36,31 @@ def gather(*lines: Line) -> list[ledger.Request]:
     return list(ledger.gather(told, seen, calls).values())
 
 
+def test_a_caller_over_http_without_an_answer_or_with_another_text() -> None:
+    requests = gather(
+        sent("told", caller=True, told="t"),
+        reply("told", answer="failed", code="overloaded", trace="1"),
+        reply("told", answer="a", text="t", trace="2"),
+        call("told"),
+        call("told"),
+        sent("otherwise", caller=True, told="t"),
+        reply("otherwise", text="u"),
+        {"id": "never", "sent": 1.0, "caller": True, "error": "APITimeoutError"},
+        sent("twice", caller=True, told="t"),
+        reply("twice", answer="a", text="t", trace="1"),
+        reply("twice", answer="b", text="t", trace="1"),
+        call("twice"),
+        call("twice"),
+    )
+    assert ledger.unanswered(requests) == ["never"]
+    assert ledger.told_otherwise(requests) == ["otherwise"]
+    assert ledger.contradicted(requests) == ["twice"]
+    flush = Injected("flush Redis", 100.4, 100.6)
+    assert ledger.contradicted(requests, [flush]) == []
+    assert ledger.contradicted(requests, [Injected("kill -9 broker", 100.4, 100.6)]) == ["twice"]
+    assert [r.id for r in requests if r.extra_calls] == ["twice"]
+
+
 def test_acknowledged_and_neither_answered_nor_buried_is_lost() -> None:
     requests = gather(
         sent("lost"),

@@ -184,7 +184,8 @@ async def test_each_refusal_is_the_sdks_own_exception() -> None:
     large: Any = [{"role": "user", "content": "x" * 1_100_000}]
     other: Any = [{"role": "user", "content": "What else?"}]
     once = {"extra_headers": {"Idempotency-Key": "k"}}
-    late = {"model": "standard", "extra_headers": {"x-switchgear-deadline-ms": "300"}}
+    short = {"extra_headers": {"x-switchgear-deadline-ms": "300"}}
+    late = {"model": "standard", "messages": other, **short}
     invalid = "invalid_request_error"
     reused = {"messages": other, **once}
     cases: list[tuple[str, dict[str, Any], type[anthropic.APIStatusError], int, str]] = [
