@@ -232,6 +232,8 @@ def _cases(
     allowed = still_allowed(catalog, cases)
     if not allowed:
         raise FolderError("no tenant of these cases allows evaluation any longer")
+    if len(allowed) < len(cases):
+        print(f"{len(cases) - len(allowed):,} cases are left out: they may not be asked today")
     return allowed
 
 
