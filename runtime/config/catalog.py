@@ -19,6 +19,7 @@ from runtime.config.sections.contract import ContractSettings
 from runtime.config.sections.gateway import GatewaySettings
 from runtime.config.sections.identity import IdentitySettings
 from runtime.config.sections.policy import PolicySettings
+from runtime.config.sections.prompts import SystemPrompt
 from runtime.config.sections.section import EnvName, HttpAddress, Section
 from runtime.config.tier_order import TierOrderMistake, tier_order_mistakes
 from runtime.known.tables import QualityClass
@@ -218,6 +219,8 @@ class Catalog(Section):
     """`*`: everybody who has no section of their own."""
     default_baseline: str
     """The deployment that savings are compared with where the tenant names none."""
+    prompts: dict[str, SystemPrompt] = Field(default_factory=dict)
+    """System prompts that have a variant for each family of models."""
     checks: dict[str, EntryPoint] = Field(default_factory=dict)
     """The operator's own validators, `name: package.module:function`."""
     policy: PolicySettings = PolicySettings()

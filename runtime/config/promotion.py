@@ -53,6 +53,7 @@ def promote(text: str, record: EvaluationRecord, task: str | None = None) -> Pro
     for result in _promoted(record, task):
         _set_quality(draft, catalog, result, task)
     _set_order(draft, catalog, record)
+    _use_variant(draft, catalog, record)
     if not isinstance(check_config(draft.text), Catalog):
         return CannotEdit("the changed file would not be usable; change it by hand")
     return Promotion(draft.text, tuple(draft.notes))
@@ -93,6 +94,22 @@ def _set_quality(
             "evaluation": result.evaluation,
         }
         draft.take(set_value(draft.text, ("models", result.model, "quality", at), value), what)
+
+
+def _use_variant(draft: _Draft, catalog: Catalog, record: EvaluationRecord) -> None:
+    """The chosen candidate's variant, `<prompt>:<version>`, becomes its family's."""
+    chosen = next((each for each in record.results if each.candidate == record.chosen), None)
+    if chosen is None or chosen.variant is None or chosen.model not in catalog.models:
+        return
+    name, _, version = chosen.variant.rpartition(":")
+    family = catalog.models[chosen.model].family
+    prompt = catalog.prompts.get(name)
+    variants = None if prompt is None else prompt.variants.get(family)
+    if variants is None or not version.isdecimal() or int(version) not in variants.versions:
+        draft.notes.append(f"the file has no version {chosen.variant!r} for {family}")
+        return
+    path = ("prompts", name, "variants", family, "use")
+    draft.take(set_value(draft.text, path, int(version)), f"the variant of prompt {name}")
 
 
 def _set_order(draft: _Draft, catalog: Catalog, record: EvaluationRecord) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from runtime.config.catalog import Catalog, Deployment, Model
 from runtime.config.eligibility import EligibleDeployments
+from runtime.config.prompt_table import PromptTable
 from workers.checks.validators import CheckFunction
 from workers.providers.provider import Provider
 
@@ -19,9 +20,11 @@ class ConfigSnapshot:
     checks: Mapping[str, CheckFunction] = field(default_factory=dict)
     """The operator's own, by name."""
     eligible: EligibleDeployments = field(init=False, repr=False, compare=False)
+    prompts: PromptTable = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "eligible", EligibleDeployments(self.catalog))
+        object.__setattr__(self, "prompts", PromptTable(self.catalog.prompts))
 
     def deployment(self, name: str) -> Deployment:
         """Raises KeyError for a name that the catalog doesn't define."""

@@ -175,6 +175,7 @@ class ProviderCaller:
                     min(step.timeout_s, step.first_token_s),
                     decision.plan,
                     item.request.id,
+                    snapshot.prompts,
                 )
                 emit = _emit_of(context.chunks, turn, branch)
                 outcome = await snapshot.providers[step.target].send(request, emit)

@@ -47,7 +47,7 @@ class HttpProvider:
     async def send(self, request: ProviderRequest, emit: Emit | None = None) -> CallOutcome:
         """The outcome; with `emit` the answer streams and each delta is passed on."""
         asked = request.body
-        adapted = adapt_prompt(asked, request.model)
+        adapted = adapt_prompt(asked, request.model, request.prompts)
         if adapted.body is not asked:
             request = replace(request, body=adapted.body)
         wire = self._encode(request, stream=emit is not None)

@@ -1,7 +1,8 @@
 """Prompt adaptation: a prompt in the words of one model, so that its answer keeps the form.
 
-Two things: what the configuration says a model family needs around the system prompt, and a JSON
-contract put into words for a model that has no JSON schema mode.
+Three things: the variant of a known system prompt for the model's family, what the configuration
+says the family needs around it, and a JSON contract put into words for a model without JSON schema
+mode.
 """
 
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from pydantic_core import to_json
 
 from producers.contract import ChatBody, ChatMessage
 from runtime.config.catalog import Model, PromptAdaptation
+from runtime.config.prompt_table import NO_PROMPTS, PromptTable
 
 _SYSTEM_ROLES: Final = ("system", "developer")
 
@@ -24,8 +26,33 @@ class AdaptedBody:
     warnings: tuple[str, ...] = ()
 
 
-def adapt_prompt(body: ChatBody, model: Model) -> AdaptedBody:
+def adapt_prompt(body: ChatBody, model: Model, prompts: PromptTable = NO_PROMPTS) -> AdaptedBody:
     """`body` as `model` needs it; the same object when nothing has to change."""
+    if not prompts:
+        return _framed(body, model)
+    body, warnings = _in_familys_words(body, model.family, prompts)
+    adapted = _framed(body, model)
+    return AdaptedBody(adapted.body, (*warnings, *adapted.warnings))
+
+
+def _in_familys_words(
+    body: ChatBody, family: str, prompts: PromptTable
+) -> tuple[ChatBody, tuple[str, ...]]:
+    """The body with the family's variant of its system prompt, and what the caller is told."""
+    own = [_text_of(message) for message in body.messages if message["role"] in _SYSTEM_ROLES]
+    other = prompts.for_family("\n\n".join(own), family)
+    if other is None:
+        return body, ()
+    if other.text is None:
+        return body, (other.warning,)
+    others = [message for message in body.messages if message["role"] not in _SYSTEM_ROLES]
+    messages = [{"role": "system", "content": other.text}, *others]
+    # Anthropic's blocks are those of the prompt as it was
+    return body.model_copy(update={"messages": messages, "anthropic": None}), (other.warning,)
+
+
+def _framed(body: ChatBody, model: Model) -> AdaptedBody:
+    """The body with what the model needs around the prompt."""
     contract = _schema_in_words(body, model)
     if contract is None and (model.prompt is _NOTHING or model.prompt == _NOTHING):
         return AdaptedBody(body)

@@ -89,7 +89,7 @@ def batch_wire(
     if named:
         deployment = deployment.model_copy(update={"wire_model": named})
     asked = body.model_copy(update={"model": deployment.model})
-    adapted = adapt_prompt(asked, model)
+    adapted = adapt_prompt(asked, model, snapshot.prompts)
     request = ProviderRequest(deployment, model, adapted.body, 1, 1, plan or Unmarked())
     try:
         wire = dialect_of(deployment).encode_request(request, stream=False)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from producers.contract import ChatBody
 from runtime.config.catalog import Deployment, Model
+from runtime.config.prompt_table import NO_PROMPTS, PromptTable
 from workers.prompt_cache.policy import CachePlan, Unmarked
 
 
@@ -25,3 +26,6 @@ class ProviderRequest:
     prompt_cache: CachePlan = field(default_factory=Unmarked)
     request_id: str | None = None
     """Travels as the `x-request-id` header, so that a provider's log can be matched with ours."""
+
+    prompts: PromptTable = NO_PROMPTS
+    """The system prompts that have variants."""

@@ -123,3 +123,24 @@ def test_the_command_shows_the_change_and_applies_it_on_request(
     assert shown.exit_code == 0, shown.output
     assert "+      tickets: {success: 0.9049, cases: 1000, evaluation: nov}" in shown.output
     assert (config.read_text(encoding="utf-8") != OWN) is applied
+
+
+PROMPTS: Final = """\
+prompts:
+  short:
+    written_for: gpt-4o
+    system: Be brief.
+    variants:
+      claude: {versions: {1: Brief!, 2: "<rule>Brief.</rule>"}}   # by hand
+"""
+
+
+@pytest.mark.parametrize(("variant", "used"), [("short:2", 2), ("short:7", None), ("x:1", None)])
+def test_the_variant_that_won_is_used_by_its_family(variant: str, used: int | None) -> None:
+    won = measured("claude-haiku-4-5").model_copy(
+        update={"candidate": f"claude-haiku-4-5#{variant}", "variant": variant}
+    )
+    proposed = promoted(OWN + PROMPTS, record(BOTH[0], won, chosen=won.candidate))
+    variants = parse_config(proposed.text).prompts["short"].variants["claude"]
+    assert variants.use == used
+    assert (used is None) is bool(proposed.notes)
