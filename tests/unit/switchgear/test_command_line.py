@@ -41,7 +41,7 @@ COMMANDS: Final = [
         "dlq",
         "cache",
     ),
-    *("callbacks", "key", "models", "prices", "config"),
+    *("callbacks", "rollout", "key", "models", "prices", "config"),
 ]
 HEAVY: Final = {
     "pydantic", "aiokafka", "redis", "numpy", "duckdb", "onnxruntime", "genai_prices",
