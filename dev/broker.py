@@ -60,19 +60,19 @@ def apache_kafka(data: Path, port: int | None = None, secure: Listeners | None =
 
     `NoKafkaError` when Java or the jars can't be had.
     """
-    java = [*_java(), "-cp", f"{jars()}/*"]
+    java = [*java_command(), "-cp", f"{jars()}/*"]
     port = port or free_port()
     config = data.with_suffix(".properties")
     config.parent.mkdir(parents=True, exist_ok=True)
     addresses = _addresses(data, port, free_port(), secure or Listeners())
     config.write_text(_PROPERTIES.read_text() + addresses)
     if not data.exists():
-        _run(
+        run_tool(
             [
                 *java,
                 "kafka.tools.StorageTool",
                 "format",
-                f"--cluster-id={_cluster_id()}",
+                f"--cluster-id={new_cluster_id()}",
                 "-c",
                 str(config),
                 *_scram(secure),
@@ -130,12 +130,12 @@ def _addresses(data: Path, port: int, controller_port: int, secure: Listeners) -
     )
 
 
-def _java() -> list[str]:
+def java_command() -> list[str]:
     """The Java command, with options for a small server that starts fast."""
     java = shutil.which("java")
     if java is None:
         raise NoKafkaError("there is no `java`")
-    said = _run([java, "-version"])
+    said = run_tool([java, "-version"])
     found = re.search(r'version "(\d+)', said)
     if found is None or int(found[1]) < _OLDEST_JAVA:
         raise NoKafkaError(f"it needs Java {_OLDEST_JAVA}+, and `java -version` says {said}")
@@ -155,19 +155,21 @@ def jars() -> Path:
     with tempfile.TemporaryDirectory(dir=_JARS.parent) as fresh:
         target = Path(fresh) / "jars"
         copy = ["dependency:copy-dependencies", f"-DoutputDirectory={target}"]
-        _run([maven, "--quiet", "--batch-mode", "--file", str(POM), *copy])
+        run_tool([maven, "--quiet", "--batch-mode", "--file", str(POM), *copy])
         shutil.copy(POM, target / "pom.xml")
         shutil.rmtree(_JARS, ignore_errors=True)
         target.rename(_JARS)
     return _JARS
 
 
-def _run(command: list[str]) -> str:
+def run_tool(command: list[str]) -> str:
+    """What a program wrote. Raises NoKafkaError when it fails."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise NoKafkaError(f"`{' '.join(command)}` failed: {done.stdout}{done.stderr}")
     return done.stdout + done.stderr
 
 
-def _cluster_id() -> str:
+def new_cluster_id() -> str:
+    """As Kafka's own tool makes one."""
     return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")

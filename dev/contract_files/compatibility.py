@@ -37,9 +37,13 @@ ACCEPTED: Final[Mapping[str, str]] = {
 """Breaking changes that were decided, `record: field`, with the reason; emptied by a release."""
 
 
-def last_release(root: Path) -> tuple[str, dict[str, dict[str, Any]]]:
-    """Its version, and its schemas by the record's name. Raises ValueError where there is none."""
+def last_release(root: Path, before: str | None = None) -> tuple[str, dict[str, dict[str, Any]]]:
+    """Its version, and its schemas by the record's name. Raises ValueError where there is none.
+
+    before: another version than this one.
+    """
     files = sorted((root / RELEASED).glob("*.json"), key=lambda path: _number(path.stem))
+    files = [file for file in files if file.stem != before]
     if not files:
         raise ValueError(f"{RELEASED} holds no release")
     schemas: dict[str, dict[str, Any]] = json.loads(files[-1].read_text(encoding="utf-8"))

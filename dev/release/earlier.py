@@ -8,8 +8,12 @@ import tarfile
 from pathlib import Path
 from typing import Final
 
+from dev.contract_files.compatibility import last_release
+from switchgear.version import VERSION
+
 ROOT: Final = Path(__file__).parents[2]
-_COMMITS: Final = ROOT / "dev" / "release" / "released.json"
+_WITHOUT_TAG: Final = ROOT / "dev" / "release" / "released.json"
+"""Commits by version."""
 
 
 class NoSourceError(Exception):
@@ -17,9 +21,8 @@ class NoSourceError(Exception):
 
 
 def last_released() -> str:
-    """The newest version that was released."""
-    versions: dict[str, str] = json.loads(_COMMITS.read_text(encoding="utf-8"))
-    return max(versions, key=lambda version: [int(part) for part in version.split(".")])
+    """The newest version before this one, of those whose schemas are kept."""
+    return last_release(ROOT, before=VERSION)[0]
 
 
 def unpack(version: str, folder: Path) -> None:
@@ -27,21 +30,23 @@ def unpack(version: str, folder: Path) -> None:
 
     A checkout that is shallow or has no tags asks its origin for the one commit.
     """
-    commit: str = json.loads(_COMMITS.read_text(encoding="utf-8"))[version]
-    if not _has(commit):
-        _git("fetch", "--quiet", "--depth=1", "--no-tags", "origin", commit)
-    if not _has(commit):
+    commits: dict[str, str] = json.loads(_WITHOUT_TAG.read_text(encoding="utf-8"))
+    tag = f"refs/tags/v{version}"
+    name, wanted = (tag, f"{tag}:{tag}") if version not in commits else (commits[version],) * 2
+    if not _has(name):
+        _git("fetch", "--quiet", "--depth=1", "--no-tags", "origin", wanted)
+    if not _has(name):
         raise NoSourceError(
-            f"release {version} is commit {commit}, which this checkout lacks and its origin "
-            "doesn't give: git fetch --unshallow, or run it in a full clone"
+            f"release {version} is {name}, which this checkout lacks and its origin doesn't give: "
+            "git fetch --unshallow --tags, or run it in a full clone"
         )
-    archive = _git("archive", commit)
+    archive = _git("archive", name)
     with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
         files.extractall(folder, filter="data")
 
 
-def _has(commit: str) -> bool:
-    return _git("cat-file", "-e", f"{commit}^{{commit}}").returncode == 0
+def _has(name: str) -> bool:
+    return _git("cat-file", "-e", f"{name}^{{commit}}").returncode == 0
 
 
 def _git(*arguments: str) -> subprocess.CompletedProcess[bytes]:

@@ -28,7 +28,8 @@ def connection_options(settings: KafkaSettings) -> dict[str, Any]:
     """
     protocol = settings.kafka_security_protocol
     return {
-        "bootstrap_servers": settings.kafka,
+        # a list: FastStream takes a text with commas for the address of one broker
+        "bootstrap_servers": [address.strip() for address in settings.kafka.split(",")],
         "security_protocol": protocol,
         "ssl_context": _ssl_context(settings) if protocol.endswith("SSL") else None,
         "sasl_mechanism": settings.kafka_sasl_mechanism,

@@ -5,12 +5,7 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-from dev.contract_files.compatibility import (
-    ACCEPTED,
-    breaking_changes,
-    last_release,
-    undecided,
-)
+from dev.contract_files.compatibility import breaking_changes, last_release, undecided
 from dev.contract_files.schemas import record_schemas, schema_pages
 from producers.contract import Chunk, Failed, codec
 from producers.contract.feedback import Feedback
@@ -21,9 +16,7 @@ SCHEMAS = record_schemas()
 
 def test_nothing_breaks_the_last_release_unless_it_was_decided() -> None:
     _, released = last_release(ROOT)
-    changes = list(breaking_changes(released, SCHEMAS))
-    assert undecided(iter(changes)) == []
-    assert {f"{name}: {change.path}" for name, change in changes} >= set(ACCEPTED)
+    assert undecided(breaking_changes(released, SCHEMAS)) == []
 
 
 def test_the_committed_files_are_what_the_code_writes() -> None:

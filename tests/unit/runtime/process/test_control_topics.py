@@ -35,3 +35,8 @@ def test_an_unknown_mechanism_is_refused() -> None:
     options = connection_options(KafkaSettings.model_validate(KINDS[-1]))
     with pytest.raises(ValueError, match="GSSAPI"):
         framework_security(options | {"sasl_mechanism": "GSSAPI"})
+
+
+def test_every_broker_of_the_list_is_tried() -> None:
+    options = connection_options(KafkaSettings(kafka="a:1, b:2,c:3"))
+    assert options["bootstrap_servers"] == ["a:1", "b:2", "c:3"]
