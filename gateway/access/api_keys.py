@@ -57,7 +57,8 @@ def of_known_page(
     key or a token has shown more than where it runs.
     """
     origin = headers.get("origin")
-    if caller.name != ANONYMOUS or origin is None or {origin, "*"} & set(origins):
+    anonymous = caller.key is None and caller.name == ANONYMOUS
+    if not anonymous or origin is None or {origin, "*"} & set(origins):
         return caller
     words = f"web pages of {origin[:100]} may not call: gateway.cors_origins doesn't name them"
     return ApiError("forbidden", "origin_not_allowed", words)

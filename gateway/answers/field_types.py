@@ -52,7 +52,7 @@ def either(one: FieldType, other: FieldType) -> FieldType:
 
 def check_types(body: Mapping[str, object], types: FieldTypes) -> None:
     """Raises UnreadableRequest for the first field of a wrong type."""
-    for name in body.keys() & types.keys():
-        value = body[name]
-        if value is not None and not types[name].holds(value):
-            raise UnreadableRequest(name, types[name].words)
+    for name, value in body.items():
+        kind = types.get(name)
+        if kind is not None and value is not None and not kind.holds(value):
+            raise UnreadableRequest(name, kind.words)

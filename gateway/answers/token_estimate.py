@@ -9,6 +9,8 @@ _BYTES_PER_TOKEN: Final = 3.6
 _PER_MESSAGE: Final = 4
 _PER_FILE: Final = 1_000
 """About what a picture of ordinary size counts."""
+_LONGEST_HEAD: Final = 100
+"""Of a `data:` address: the kind of its file."""
 
 
 def estimated_tokens(body: Mapping[str, Any]) -> int:
@@ -18,7 +20,7 @@ def estimated_tokens(body: Mapping[str, Any]) -> int:
     messages = body.get("messages")
     while parts:
         match parts.pop():
-            case str(text) if text.startswith("data:"):
+            case str(text) if text.startswith("data:") and ";base64," in text[:_LONGEST_HEAD]:
                 files += 1
             case str(text):
                 size += len(text.encode("utf-8", "surrogatepass"))

@@ -81,12 +81,14 @@ class ResponseTokenCountEndpoint:
 
     async def _tokens(self, connection: Connection) -> int | ApiError:
         caller = await self._gateway.admit_post(connection, "responses")
-        raw = caller if isinstance(caller, ApiError) else await connection.body()
-        if isinstance(caller, ApiError) or isinstance(raw, ApiError):
-            return raw  # type: ignore[return-value]
+        if isinstance(caller, ApiError):
+            return caller
+        raw = await connection.body()
+        if isinstance(raw, ApiError):
+            return raw
+        body = parse_json(raw)
+        if isinstance(body, ApiError):
+            return body
         dialect = await dialect_with_history(self._gateway.responses, caller.tenant, raw)
-        body = dialect if isinstance(dialect, ApiError) else parse_json(raw)
-        if isinstance(dialect, ApiError) or isinstance(body, ApiError):
-            return body  # type: ignore[return-value]
-        call = dialect.read(body)
+        call = dialect if isinstance(dialect, ApiError) else dialect.read(body)
         return call if isinstance(call, ApiError) else estimated_tokens(call.body)
