@@ -18,6 +18,7 @@ import uvloop
 
 from bench.batches.account import Account, Asked
 from bench.batches.installation import LEAST_DEADLINE_S, Installation, installation
+from bench.batches.running_memory import ONE_AT_A_TIME, measure_running
 from bench.batches.waiting_memory import measure_memory
 from bench.machine import description
 from producers import ClientSettings, RouterClient, chat
@@ -36,9 +37,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.batches", description=__doc__)
     parser.add_argument("--requests", type=int, default=20_000)
     parser.add_argument("--memory", action="store_true", help="the memory of waiting requests")
+    parser.add_argument("--running", action="store_true", help="the same of a running process")
     arguments = parser.parse_args()
     figures = read_results()
-    if arguments.memory:
+    if arguments.running:
+        with installation(pools=1, offer=ONE_AT_A_TIME) as running:
+            shown = uvloop.run(measure_running(running, arguments.requests))
+        figures["running_memory"] = shown
+    elif arguments.memory:
         figures["memory"] = measure_memory(1_000_000)
         shown = figures["memory"]
     else:

@@ -133,7 +133,7 @@ class Former:
         return [ahead, others.model_copy(update={**shared, "primer": ahead.key})]
 
     def _may_be_primed(self, key: GroupKey) -> bool:
-        """Where it pays, and no deadline is so near that it wouldn't be kept for the wait."""
+        """Where it pays, and the deadlines leave time to wait for a primer."""
         entry = self._pool.snapshot.catalog.deployments.get(key.deployment)
         patient = key.deadline_class < 0 or key.deadline_class >= _PATIENT_CLASS
         return entry is not None and entry.provider == "anthropic" and patient
