@@ -61,6 +61,7 @@ def _bare(node: Any) -> Any:  # noqa: ANN401 JSON
         return [_bare(item) for item in node]
     if not isinstance(node, dict):
         return node
+    # a field may be called title or default: its schema is no text, and has a type
     return {
         key: _bare(value)
         for key, value in node.items()
