@@ -183,7 +183,7 @@ async def _book(
             stack.enter_context(endpoint)
             stack.callback(asyncio.create_task(health.beat()).cancel)
         consumer = await stack.enter_async_context(process.usage_consumer(settings, "earliest"))
-        feed = Feed(consumer, ledger, metrics, genuine=genuine, health=health)
+        feed = Feed(consumer, ledger, metrics, genuine=genuine, health=health, zone=settings.zone)
         await feed.run(until_caught_up=until_caught_up)
 
 

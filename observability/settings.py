@@ -10,6 +10,8 @@ class ObservabilitySettings(KafkaSettings):
 
     ledger: SecretStr = SecretStr("var/ledger.duckdb")
     """A DuckDB file or a store's URL, which may hold a password (`selection.ledger_at`)."""
+    report_key: SecretStr | None = None
+    """By which reports are signed, of Ed25519: a PEM or JWK, or the name of its file."""
     metrics_port: int | None = None
     """Of the Prometheus endpoint; without it there is none."""
     log_level: str = "INFO"

@@ -25,6 +25,7 @@ from switchgear.evaluation import promotion_commands as promotion
 from switchgear.evaluation import rollout_commands as rollouts
 from switchgear.jobs import commands as jobs
 from switchgear.options import ConfigOption
+from switchgear.personal_data import erase, residency
 from switchgear.version import VERSION
 
 Command: TypeAlias = Callable[..., None]
@@ -79,6 +80,8 @@ _REPORTS: Final[dict[str, Command]] = {
 _COMPARISONS: Final[dict[str, Command]] = {
     "whatif": comparisons.whatif,
     "reconcile": comparisons.reconcile,
+    "residency": residency.residency,
+    "verify": residency.verify,
 }
 _SERVICES: Final[dict[str, Command]] = {
     "router": services.router,
@@ -104,7 +107,10 @@ _KEYS: Final[dict[str, Command]] = {
 def switchgear_app() -> typer.Typer:
     """Every command."""
     plain = {name: command for name, command in _REPORTS.items() if name != "report"}
-    app = _app(_SERVICES | _FLEET | {"acl": access.acl} | plain | _ROUTING, completion=True)
+    app = _app(
+        _SERVICES | _FLEET | {"acl": access.acl, "erase": erase.erase} | plain | _ROUTING,
+        completion=True,
+    )
     report = _app(_COMPARISONS, needs_command=False)
     report.callback(invoke_without_command=True)(reports.report)
     app.add_typer(report, name="report")

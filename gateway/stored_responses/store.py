@@ -59,7 +59,7 @@ class RedisResponseStore:
 
     async def get(self, tenant: str, response_id: str) -> StoredResponse | None:
         """As ResponseStore's."""
-        text = await self._guarded(lambda: self._redis.get(_key(tenant, response_id)))
+        text = await self._guarded(lambda: self._redis.get(response_key(tenant, response_id)))
         return from_text(text) if isinstance(text, str) else None
 
     async def put(
@@ -69,13 +69,13 @@ class RedisResponseStore:
         text = to_text(stored)
         if text is None:
             return False
-        key, keep_s = _key(tenant, response_id), self._keep_s()
+        key, keep_s = response_key(tenant, response_id), self._keep_s()
         await self._guarded(lambda: self._redis.set(key, text, ex=keep_s, nx=first))
         return True
 
     async def delete(self, tenant: str, response_id: str) -> bool:
         """As ResponseStore's."""
-        key = _key(tenant, response_id)
+        key = response_key(tenant, response_id)
         return bool(await self._guarded(lambda: self._redis.delete(key)))
 
     async def _guarded(self, command: Callable[[], Awaitable[_T]]) -> _T:
@@ -94,5 +94,6 @@ class RedisResponseStore:
         return answer
 
 
-def _key(tenant: str, response_id: str) -> str:
+def response_key(tenant: str, response_id: str) -> str:
+    """Where a response is in Redis."""
     return named("response", joined(tenant, response_id))

@@ -18,6 +18,7 @@ from observability.ledger.schema import problem_of
 from observability.metrics.registry import MetricsRegistry
 from producers.contract import UsageEvent
 from producers.contract.codec import DecodeError, decode_usage
+from producers.contract.residency import excludes
 from producers.kafka.aiokafka_broker import to_record
 from producers.kafka.broker import Record
 
@@ -38,6 +39,8 @@ class Feed:
     genuine: Genuine | None = None
     health: ProcessHealth = field(default_factory=ProcessHealth)
     """Hears when the feed has begun, and when Kafka is away."""
+    zone: str | None = None
+    """Of the ledger's cell: an event whose residency excludes it isn't kept."""
     booked: dict[TopicPartition, int] = field(default_factory=dict, init=False)
     """The offset after the last booked record, by partition."""
 
@@ -73,7 +76,7 @@ class Feed:
         return partitions
 
     async def _book(self, polled: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> None:
-        batch = await asyncio.to_thread(batch_of, polled, self.genuine)
+        batch = await asyncio.to_thread(batch_of, polled, self.genuine, self.zone)
         booked = await asyncio.to_thread(self.ledger.book, batch)
         self._count(booked, len(batch.unreadable))
         self.booked.update({p: records[-1].offset + 1 for p, records in polled.items() if records})
@@ -111,13 +114,15 @@ class Feed:
 
 
 def batch_of(
-    polled: Mapping[TopicPartition, Sequence[ConsumerRecord]], genuine: Genuine | None = None
+    polled: Mapping[TopicPartition, Sequence[ConsumerRecord]],
+    genuine: Genuine | None = None,
+    zone: str | None = None,
 ) -> UsageBatch:
     """What was polled, decoded; a record that isn't a usage event becomes an Unreadable.
 
-    genuine: what else does.
+    So does one that isn't genuine, and one whose residency excludes the zone, without its bytes.
     """
-    decoded = [_decode(record, genuine) for record in _all(polled.values())]
+    decoded = [_decode(record, genuine, zone) for record in _all(polled.values())]
     return UsageBatch(
         events=[entry for entry in decoded if isinstance(entry, UsageEvent)],
         positions={(p.topic, p.partition): rs[-1].offset + 1 for p, rs in polled.items() if rs},
@@ -129,13 +134,17 @@ def _all(lists: Iterable[Sequence[ConsumerRecord]]) -> Iterable[ConsumerRecord]:
     return (record for records in lists for record in records)
 
 
-def _decode(record: ConsumerRecord, genuine: Genuine | None) -> UsageEvent | Unreadable:
+def _decode(
+    record: ConsumerRecord, genuine: Genuine | None, zone: str | None
+) -> UsageEvent | Unreadable:
     raw = record.value or b""
     try:
         event = decode_usage(raw)
         problem = problem_of(event)
         if problem is None and genuine is not None and not genuine(to_record(record)):
             problem = "it doesn't bear the signature of a worker"
+        if excludes(event.residency, zone):
+            problem, raw = f"its residency excludes zone {zone}", b""
     except DecodeError as error:
         problem = str(error)
     if problem is None:

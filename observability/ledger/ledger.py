@@ -108,6 +108,10 @@ class LedgerStore(Protocol):
         """A connection that only reads."""
         ...
 
+    def forget(self, tenant: str, tags: Mapping[str, str], ids: Sequence[str]) -> None:
+        """As the ledger's."""
+        ...
+
 
 class LedgerError(Exception):
     """The ledger can't be used as it is; the message says why, and what to do."""
@@ -137,6 +141,13 @@ class Ledger:
         first = {event_key(event): event for event in reversed(batch.events)}
         new = self.store.book(replace(batch, events=list(first.values())))
         return Booked(new, len(batch.events) - new)
+
+    def forget(self, tenant: str, tags: Mapping[str, str], ids: Sequence[str]) -> None:
+        """Of a tenant's rows with these tags, or ids, what leads to a person goes; money stays.
+
+        tags: what is to be there in place of each text of tags, as the ledger shows it.
+        """
+        self.store.forget(tenant, tags, ids)
 
     def totals(self) -> Totals:
         """Everything booked so far."""

@@ -73,6 +73,11 @@ def tags_json(tags: Mapping[str, str]) -> str:
     return json.dumps({without_nul(k): without_nul(v) for k, v in tags.items()}, sort_keys=True)
 
 
+def residency_text(zones: Sequence[str] | None) -> str | None:
+    """The zones in their order, with commas between; None: any zone."""
+    return None if zones is None else ",".join(without_nul(zone) for zone in zones)
+
+
 def savings_of(event: UsageEvent) -> Savings:
     """As the worker split them; for a cache hit that it didn't, all is the cache's."""
     if event.savings is not None:
@@ -153,10 +158,14 @@ COLUMNS: Final[tuple[Column, ...]] = (
     Column("rollout", "VARCHAR", lambda e: None if e.rollout is None else e.rollout.name),
     Column("rollout_arm", "VARCHAR", lambda e: None if e.rollout is None else e.rollout.arm),
     Column("redelivered", "BOOLEAN", lambda e: e.redelivered),
+    Column("residency", "VARCHAR", lambda e: residency_text(e.residency)),
     Column("trace_id", "VARCHAR", lambda e: e.trace_id),
     Column("summary", "VARCHAR", lambda e: e.summary),
 )
 
+
+TRACEABLE: Final = ("prompt_hash", "prefix_hash", "trace_id")
+"""What leads from a row to what was said."""
 
 _NUMBERS: Final = tuple(c for c in COLUMNS if c.sql_type in {"BIGINT", "INTEGER", MONEY})
 _TOO_MUCH: Final = Decimal(10**25)

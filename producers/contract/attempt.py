@@ -65,6 +65,9 @@ class Attempt(Message):
     deployment: Name
     """The deployment that was called."""
 
+    zone: Name | None = None
+    """Where it computes and keeps what it is sent."""
+
     outcome: str
     """`ok`, the error's kind, or `inadequate` for an answer that failed the request's checks."""
 

@@ -117,6 +117,9 @@ class UsageEvent(Message):
     """Of the price list that the attempts' costs are from, e.g. `own:2026-11-24`; the versions in
     order, with a comma between, when there were several; null when nothing was billed."""
 
+    residency: tuple[Name, ...] | None = None
+    """The zones that might see it, by the request and its tenant; null: any."""
+
     cache: CacheOutcome = CacheOutcome(result="bypass")
     """What the semantic cache did."""
 

@@ -128,7 +128,7 @@ def usage_event(
         at_ms=at_ms,
         outcome="done" if isinstance(reply, Done) else reply.code,
         tier=item.route.tier,
-        zone=item.route.zone,
+        **_places(item),
         deployment=account.deployment,
         provider=None if entry is None else entry.provider,
         model=None if entry is None else entry.model,
@@ -149,6 +149,11 @@ def usage_event(
         **_grounding(done, account.support),
         **_circumstances(item, account),
     )
+
+
+def _places(item: WorkItem) -> dict[str, Any]:
+    """Where it was bound to, and where it might be."""
+    return {"zone": item.route.zone, "residency": item.route.demands.zones}
 
 
 def _sentence(reply: Done | Failed, account: RequestAccount) -> str | None:
@@ -178,7 +183,7 @@ def background_call_event(
         at_ms=at_ms,
         outcome="done" if background.call.outcome == "ok" else "providers_exhausted",
         tier=background.tier,
-        zone=item.route.zone,
+        **_places(item),
         deployment=background.call.deployment,
         provider=background.entry.provider,
         model=background.entry.model,

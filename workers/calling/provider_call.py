@@ -259,6 +259,7 @@ class ProviderCaller:
         priced = price if isinstance(price, Priced) else None
         attempt = Attempt(
             deployment=name,
+            zone=context.snapshot.deployment(name).zone,
             outcome=kind,
             status=status,
             wait_ms=wait_ms,

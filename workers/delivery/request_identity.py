@@ -34,15 +34,16 @@ class Identity:
 
 def identity_of(request: Request, submitted_ms: int = 0) -> Identity:
     """Which request it is. submitted_ms: when this record of it was sent."""
-    tenant, name = request.tenant, request.id
-    former = None if ":" in tenant + name else f"sg:once:{tenant}:{name}"
+    key, *former = record_keys(request.tenant, request.id)
     runs_again = request.routing.after_failure == "run"
-    return Identity(
-        named("once", joined(tenant, name)),
-        _fingerprint(request.body),
-        former,
-        submitted_ms if runs_again else 0,
-    )
+    fingerprint = _fingerprint(request.body)
+    return Identity(key, fingerprint, next(iter(former), None), submitted_ms if runs_again else 0)
+
+
+def record_keys(tenant: str, request_id: str) -> tuple[str, ...]:
+    """Where a request's record may be in Redis: the key, and the one of earlier versions."""
+    key = named("once", joined(tenant, request_id))
+    return (key,) if ":" in tenant + request_id else (key, f"sg:once:{tenant}:{request_id}")
 
 
 def _fingerprint(body: ChatBody) -> str:

@@ -29,6 +29,7 @@ from observability.ledger.ledger import (
 from observability.ledger.schema import (
     COLUMNS,
     KEY,
+    TRACEABLE,
     Column,
     EventKey,
     columns_of,
@@ -115,6 +116,11 @@ _TABLES: Final = (_UNREADABLE, _POSITIONS, _USAGE)
 """`usage` last: when it is there, all is."""
 
 
+_FORGET: Final = (
+    f"ALTER TABLE usage_rows UPDATE {', '.join(f'{name} = NULL' for name in TRACEABLE)}"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class ClickHouseReading:
     """Each query sees its own moment."""
@@ -178,6 +184,20 @@ class ClickHouse:
             moves = ((*place, offset) for place, offset in batch.positions.items())
             _POSITIONS.insert(client, _turned(moves), now)
         return len(new)
+
+    def forget(self, tenant: str, tags: Mapping[str, str], ids: Sequence[str]) -> None:
+        """A mutation each, waited for: until then the table's parts have the old values."""
+        with self._client() as client:
+            client.set_client_setting("mutations_sync", 2)
+            if ids:
+                words = (
+                    f"{_FORGET} WHERE tenant = {{tenant:String}} AND id IN {{ids:Array(String)}}"
+                )
+                client.command(words, {"tenant": tenant, "ids": list(ids)})
+            for former, instead in tags.items():
+                words = f"{_FORGET}, tags = {{instead:String}} WHERE tenant = {{tenant:String}}"
+                told = {"tenant": tenant, "former": former, "instead": instead}
+                client.command(f"{words} AND tags = {{former:String}}", told)
 
     @contextmanager
     def reading(self) -> Iterator[ClickHouseReading]:

@@ -5,7 +5,7 @@ Any number of processes book and read at once. A report sees one moment (repeata
 
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -24,6 +24,7 @@ from observability.ledger.ledger import (
 from observability.ledger.schema import (
     COLUMNS,
     KEY,
+    TRACEABLE,
     Column,
     columns_of,
     event_key,
@@ -81,6 +82,8 @@ _MOVE: Final = (
     "INSERT INTO positions VALUES (%s, %s, %s)"
     " ON CONFLICT (topic, part) DO UPDATE SET next_offset = excluded.next_offset"
 )
+
+_FORGET: Final = f"UPDATE usage SET {', '.join(f'{name} = NULL' for name in TRACEABLE)}"  # noqa: S608
 
 POSTGRES_DIALECT: Final = SqlDialect(
     member=lambda json, key: f"CAST({json} AS json) ->> CAST({key} AS text)",
@@ -143,6 +146,17 @@ class Postgres:
             cursor.executemany(_INSERT_UNREADABLE, sorted(r.row for r in batch.unreadable))
             cursor.executemany(_MOVE, moves)
         return new
+
+    def forget(self, tenant: str, tags: Mapping[str, str], ids: Sequence[str]) -> None:
+        """In one transaction."""
+        with self._transaction() as db, db.cursor() as cursor:
+            if ids:
+                of_ids = f"{_FORGET} WHERE tenant = %s AND id = ANY(%s)"
+                cursor.execute(of_ids.encode(), [tenant, list(ids)])
+            of_tags = f"{_FORGET}, tags = %s WHERE tenant = %s AND CAST(tags AS text) = %s"
+            cursor.executemany(
+                of_tags.encode(), [(instead, tenant, former) for former, instead in tags.items()]
+            )
 
     @contextmanager
     def reading(self) -> Iterator[PostgresReading]:

@@ -29,19 +29,8 @@ from workers.process import QueueShare
 
 COMMANDS: Final = [
     *("router", "worker", "ledger", "serve", "gateway", "topics", "status", "breaker", "acl"),
-    *(
-        "waste",
-        "quality",
-        "explain",
-        "classify",
-        "profile",
-        "report",
-        "job",
-        "evaluate",
-        "dlq",
-        "cache",
-    ),
-    *("callbacks", "rollout", "key", "models", "prices", "config"),
+    *("erase", "waste", "quality", "explain", "classify", "profile", "report", "job", "evaluate"),
+    *("dlq", "cache", "callbacks", "rollout", "key", "models", "prices", "config"),
 ]
 HEAVY: Final = {
     "pydantic", "aiokafka", "redis", "numpy", "duckdb", "onnxruntime", "genai_prices",

@@ -14,7 +14,7 @@ from producers.contract.batch_record import BatchRecord
 from producers.kafka.broker import Record
 from runtime.budgets.reservations import BudgetLedger
 from runtime.consuming.kafka_source import KafkaSource
-from runtime.consuming.queue_groups import batch_queues
+from runtime.consuming.queue_groups import batch_queues, group_of_batch_queue
 from runtime.identity.record_guard import RecordGuard
 from runtime.process.process import ServiceProcess, service_process
 from runtime.process.settings import ServiceSettings
@@ -36,11 +36,6 @@ _ROLE: Final = "batch"
 _RESERVED_S: Final = 30 * 3600
 """Of a reservation: a window of 24 hours, and what comes before and after it."""
 _CANCELLED_BEFORE_S: Final = 3600.0
-
-
-def group_of_batch_queue(queue: str) -> str:
-    """The consumer group of a batch queue, e.g. `switchgear-batch.eu`."""
-    return f"switchgear-{queue.removeprefix('llm.')}"
 
 
 async def serve_batches(settings: ServiceSettings, environment: Mapping[str, str]) -> None:

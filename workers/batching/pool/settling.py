@@ -17,6 +17,7 @@ from producers.contract import Attempt, Usage
 from producers.contract.batch_record import BatchRecord
 from runtime.budgets.reservations import Reservation
 from runtime.config.catalog import Tenant
+from runtime.config.eligibility import batch_zone
 from runtime.config.pricing import billed
 from workers.accounting.reply_and_usage import BackgroundCall, background_call_event
 from workers.batching.pool.batch_pool import BatchPool
@@ -178,6 +179,7 @@ class BatchedItem:
         ended_ms = self.record.ended_ms or int(time.time() * 1000)
         return Attempt(
             deployment=self.record.deployment,
+            zone=batch_zone(deployment),
             outcome=_kind(outcome),
             status=None if isinstance(outcome, Completion) else outcome.status,
             duration_ms=max(0, ended_ms - since_ms),

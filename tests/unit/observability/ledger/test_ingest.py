@@ -108,3 +108,17 @@ def test_what_no_worker_signed_is_kept_but_not_booked() -> None:
     assert [event.id for event in batch.events] == ["r1"]
     assert [(bad.offset, bad.raw) for bad in batch.unreadable] == [(1, value), (2, value)]
     assert len(batch_of({USAGE: raw}).events) == 3
+
+
+def test_what_may_not_be_in_the_ledgers_zone_is_not_booked_and_its_bytes_are_not_kept() -> None:
+    events = [
+        usage_event(number).model_copy(update={"residency": zones})
+        for number, zones in enumerate([None, ("eu",), ("us", "eu"), ("us",)])
+    ]
+    raw = [
+        ConsumerRecord("llm.usage", 0, offset, 0, 0, b"t", codec.encode(event), None, 1, 1, ())
+        for offset, event in enumerate(events)
+    ]
+    batch = batch_of({USAGE: raw}, None, "us")
+    assert batch.events == [events[0], events[2], events[3]]
+    assert [(bad.offset, bad.raw) for bad in batch.unreadable] == [(1, b"")]
