@@ -1,8 +1,8 @@
 """Worker process: the streams of records that one pool's process handles."""
 
 import asyncio
-from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -12,7 +12,7 @@ from producers.kafka.broker import Record
 from runtime.consuming.consumer_metrics import Member, unread_queue, update_consumer_gauges
 from runtime.consuming.headers import LaneRules
 from runtime.consuming.kafka_source import KafkaSource
-from runtime.consuming.queue_groups import group_of, queues_of
+from runtime.consuming.queue_groups import group_of, queues_of, zones_of
 from runtime.consuming.retry_topics import DELAYS_MS
 from runtime.consuming.slots import Slots
 from runtime.consuming.stream import ConsumerStream, StreamSettings
@@ -31,6 +31,8 @@ _CHORES_GROUP: Final = "switchgear-chores"
 _CANCELLED_BEFORE_S: Final = 3600.0
 """A worker that starts must know what was cancelled while it was away."""
 _WAITING_RETRIES: Final = 50_000
+_NEW_QUEUES_S: Final = 2.0
+"""How often a pool looks whether the configuration has a new zone."""
 _BACKLOG: Final = 10_000
 """Records that wait in a pool's memory, of all its queues."""
 
@@ -54,11 +56,11 @@ async def serve_tier(
         process = await parts.enter_async_context(service_process(settings, "switchgear-workers"))
         pool = await build_pool(parts, process, environment, tier)
         guard = pool.guard
-        queues = queues_of(pool.snapshot().catalog, tier, share.zones, unbound=share.unbound)
+        queues_of(pool.snapshot().catalog, tier, share.zones, unbound=share.unbound)
         declare_worker_control(process.control, pool.cancellations.receive, guard)
         await parts.enter_async_context(process.control)
         async with asyncio.TaskGroup() as streams:
-            streams.create_task(_serve_queues(process, pool, queues))
+            streams.create_task(_serve_queues(process, pool, share))
             streams.create_task(_chores_stream(process, pool).run(process.stop))
 
 
@@ -70,25 +72,45 @@ def declare_worker_control(
     control.subscribe_raw(topics.CANCELLATIONS, cancel, since_s=_CANCELLED_BEFORE_S, admit=admit)
 
 
-async def _serve_queues(process: ServiceProcess, pool: PoolDependencies, queues: list[str]) -> None:
+async def _serve_queues(process: ServiceProcess, pool: PoolDependencies, share: QueueShare) -> None:
     """One stream a queue, for each has a group of its own; all share the tier's concurrency."""
-    concurrency = pool.snapshot().catalog.tiers[pool.tier].concurrency
-    backlog = max(concurrency, _BACKLOG // len(queues))
+    catalog = pool.snapshot().catalog
+    concurrency = catalog.tiers[pool.tier].concurrency
+    number = len(queues_of(catalog, pool.tier, share.zones, unbound=share.unbound))
     settings = StreamSettings(
         concurrency,
-        backlog=backlog,
+        backlog=max(concurrency, _BACKLOG // number),
         backlog_bytes=process.settings.backlog_mb << 20,
         slots=Slots(concurrency),
         shares=TenantShares(partial(_slot_limits, pool, concurrency)),
     )
-    members = [_member(process, pool, queue, settings) for queue in queues]
+    members = list[Member]()
     gauges = partial(update_consumer_gauges, process.metrics, members, pool.tier)
     process.health.add(partial(unread_queue, members))
-    process.health.started()
     with process.background.running("consumer gauges", gauges):
         async with asyncio.TaskGroup() as running:
-            for member in members:
-                running.create_task(member.stream.run(process.stop))
+            while not process.stop.is_set():
+                for queue in _queues_to_begin(pool, share, members):
+                    members.append(_member(process, pool, queue, settings))
+                    running.create_task(members[-1].stream.run(process.stop))
+                process.health.started()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_NEW_QUEUES_S):
+                        await process.stop.wait()
+
+
+def _queues_to_begin(
+    pool: PoolDependencies, share: QueueShare, members: Sequence[Member]
+) -> Iterator[str]:
+    """Those of the configuration in force that aren't read yet: it may have got a new zone."""
+    catalog, begun = pool.snapshot().catalog, {member.source.group for member in members}
+    if pool.tier not in catalog.tiers:
+        return iter(())
+    there = [zone for zone in share.zones if zone in zones_of(catalog, pool.tier)]
+    if share.zones and not there and not share.unbound:
+        return iter(())
+    queues = queues_of(catalog, pool.tier, there, unbound=share.unbound)
+    return (queue for queue in queues if group_of(queue) not in begun)
 
 
 def _slot_limits(

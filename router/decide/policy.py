@@ -10,7 +10,7 @@ Rules of this file, in this order:
 Everything that decided is in the route's reasons.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from hashlib import blake2b
@@ -36,17 +36,22 @@ __all__ = ["RouteRejected", "RoutingConfig", "choose_route"]
 
 
 PAID_FOR: Final = "its throughput is paid for: while there is room, a call costs nothing more"
+_ALL_SERVED: Final[Mapping[str, str]] = {}
 
 
-def choose_route(
+def choose_route(  # noqa: PLR0913 - what one decision rests on, spelled out
     request: Request,
     features: Features,
     scores: Scores,
     config: RoutingConfig,
     *,
     budget_used: float = 0.0,
+    unserved: Mapping[str, str] = _ALL_SERVED,
 ) -> Route | RouteRejected:
-    """The route of `request`. budget_used: share of the tenant's tightest budget that is spent."""
+    """The route of `request`. budget_used: share of the tenant's tightest budget that is spent.
+
+    unserved: by queue, why nobody would take a request from there.
+    """
     tenant = config.catalog.tenant(request.tenant)
     if tenant is None:
         return RouteRejected("unknown_tenant", f"tenant {request.tenant!r} isn't served here")
@@ -69,6 +74,7 @@ def choose_route(
         task=task,
         profile=config.settings.tasks.get(task, NO_PROFILE),
         budget_used=budget_used,
+        unserved=unserved,
     )
     candidates = evaluate_tiers(inputs)
     eligible = [candidate for candidate in candidates if candidate.rejected is None]
@@ -213,6 +219,8 @@ def _nothing_fits(candidates: Sequence[TierCandidate]) -> RouteRejected:
     )
     if considered and all(candidate.obstacle == "too long" for candidate in considered):
         return RouteRejected("context_too_long", f"no model takes a prompt of this size. {why}")
+    if any(candidate.obstacle == "no pool" for candidate in considered):
+        return RouteRejected("overloaded", f"nobody is there to serve this request. {why}")
     return RouteRejected("no_deployment_fits", f"nothing can serve this request. {why}")
 
 

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Final, Literal, TypeAlias
 
 from observability.pricing.money import MICRO_USD
-from producers.contract import Candidate, Demands, Request, Usage
+from producers.contract import Candidate, Demands, Request, Usage, topics
 from router.decide.caller_overrides import CallerOverride
 from router.decide.demands import binds_zone
 from router.decide.model_estimates import ModelEstimates
@@ -75,6 +75,8 @@ class RoutingInput:
     """What the operator knows of the task; empty when nothing."""
     budget_used: float
     """Share of the tenant's tightest budget that is spent."""
+    unserved: Mapping[str, str] = field(default_factory=dict)
+    """By queue: why nobody would take a request from there."""
 
     @property
     def catalog(self) -> Catalog:
@@ -103,7 +105,7 @@ class RoutingInput:
         return floor, origin
 
 
-_Obstacle: TypeAlias = Literal["not asked", "too long", "other"]
+_Obstacle: TypeAlias = Literal["not asked", "too long", "no pool", "other"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +190,12 @@ def _candidate(inputs: RoutingInput, tier: str, price: _Price) -> TierCandidate:
     fits = inputs.config.eligible.names(tier, inputs.demands)
     if not fits:
         return _unfit(inputs, tier)
+    if inputs.unserved:
+        reasons = {name: _unserved(inputs, tier, name) for name in fits}
+        fits = [name for name in fits if reasons[name] is None]
+        if not fits:
+            why = "; ".join(dict.fromkeys(filter(None, reasons.values())))
+            return _out_of_question(inputs, tier, why, "no pool")
     first, expected, avoid = _preferred(inputs, tier, fits, price)
     cost, limit = price(first), inputs.request.routing.max_cost_usd
     zone = inputs.catalog.deployments[first].zone if binds_zone(inputs.demands) else None
@@ -197,6 +205,13 @@ def _candidate(inputs: RoutingInput, tier: str, price: _Price) -> TierCandidate:
     return (
         candidate if too_dear is None else replace(candidate, rejected=too_dear, obstacle="other")
     )
+
+
+def _unserved(inputs: RoutingInput, tier: str, deployment: str) -> str | None:
+    """Why nobody would take a request from the queue that the deployment would have it in."""
+    bound = binds_zone(inputs.demands)
+    zone = inputs.catalog.deployments[deployment].zone if bound else None
+    return inputs.unserved.get(topics.tier_topic(tier, zone))
 
 
 def _preferred(

@@ -8,7 +8,7 @@ count, whose it is comes first: nothing is kept of what is nobody's.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, assert_never
 
@@ -30,11 +30,11 @@ from router.decide.tier_candidates import RoutingConfig
 from router.decide.warm_prefixes import WarmPrefixes
 from router.serve.claimed_id import claimed_id
 from router.serve.headers import RequestHeaders, read_request_headers
-from router.serve.record_checks import unreadable
+from router.serve.record_checks import says_excluded, unreadable
 from router.serve.reply_topics import PartitionsOf, unusable_address
 from router.text.features import Features, extract_features
 from runtime.config.catalog import Tenant
-from runtime.config.residency import Standing, excluded_from, standing
+from runtime.config.residency import excluded_from
 from runtime.identity.record_guard import (
     ProvenSender,
     RecordGuard,
@@ -47,6 +47,10 @@ from runtime.process.reply_records import failed_record
 
 _LARGE_BYTES: Final = 32_768
 """From here looking at a prompt takes over a millisecond, so that it goes to a thread."""
+
+
+_POOL_AWAY_S: Final = 5.0
+"""Seconds after which a request may be tried again that found no pool."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +82,8 @@ class RouterDependencies:
     """The model swaps that are tried on a share of the traffic."""
     zone: str | None = None
     """Of the cell that this router belongs to."""
+    unserved: Callable[[], Mapping[str, str]] = dict
+    """By queue: why nobody would take a request from there."""
 
 
 async def route_record(router: RouterDependencies, record: Record) -> None:
@@ -214,16 +220,25 @@ class RoutingTask:
     async def _decide(
         self, request: Request, config: RoutingConfig, deadline_ms: int | None
     ) -> None:
-        used, begun = self.router.budget_used(request.tenant), time.perf_counter()
+        standing_now = self.router.budget_used(request.tenant), self.router.unserved()
+        begun = time.perf_counter()
         with self.trace.span("decide") as span:
             if len(self.record.value) < _LARGE_BYTES:
-                features, decision = _decide_route(request, config, used)
+                features, decision = _decide_route(request, config, *standing_now)
             else:
-                features, decision = await asyncio.to_thread(_decide_route, request, config, used)
+                features, decision = await asyncio.to_thread(
+                    _decide_route, request, config, *standing_now
+                )
             self.router.report_decision(request.tenant, decision, time.perf_counter() - begun)
             if isinstance(decision, RouteRejected):
                 span.error = decision.code
-                await self.refuse(decision.code, decision.message, retryable=False)
+                again_s = _POOL_AWAY_S if decision.code == "overloaded" else None
+                await self.refuse(
+                    decision.code,
+                    decision.message,
+                    retryable=again_s is not None,
+                    retry_after_s=again_s,
+                )
                 return
             span.attributes = lambda: route_attributes(decision)
         catalog, tokens = config.catalog, features.tokens + features.output_tokens
@@ -294,6 +309,10 @@ class RoutingTask:
             request, route, self.router.config(), deadline_s=left_s, warm_tokens=warm_tokens
         )
         if isinstance(choice, WaitForBatch):
+            obstacle = self.router.unserved().get(topics.batch_topic(choice.zone))
+            if obstacle is not None:
+                reasons = (*route.reasons, f"could wait, but {obstacle}")
+                return route.model_copy(update={"reasons": reasons})
             reasons = (*route.reasons, choice.reason)
             changes = {"batch": True, "zone": choice.zone, "reasons": reasons}
             return route.model_copy(update=changes)
@@ -312,20 +331,12 @@ class RoutingTask:
 
     async def _bury(self, code: FailureCode, message: str) -> None:
         """The record can't be served as it is: its bytes are kept, its sender is told."""
-        if self._excluded():
+        catalog, zone = self.router.config().catalog, self.router.zone
+        if says_excluded(self.record, self.headers.tenant, catalog, zone):
             await self._bury_misplaced()
             return
         await bury(self.router.publisher, self.record, code, message)
         await self.refuse(code, message, retryable=False)
-
-    def _excluded(self) -> bool:
-        """Whether a record that isn't routed says that it may not be here: so its refusal says."""
-        zone = self.router.zone
-        if zone is None:
-            return False
-        catalog = self.router.config().catalog
-        place = standing(self.record.value, self.headers.tenant, catalog, zone)
-        return place is Standing.EXCLUDED
 
     async def _bury_misplaced(self) -> None:
         """Nothing of its content is written: neither to the dead letter nor into the reply."""
@@ -379,8 +390,10 @@ def _queue_of(route: Route) -> str:
 
 
 def _decide_route(
-    request: Request, config: RoutingConfig, budget_used: float
+    request: Request, config: RoutingConfig, budget_used: float, unserved: Mapping[str, str]
 ) -> tuple[Features, Route | RouteRejected]:
     features = extract_features(request)
     scores = success_model.score_features(features, config.model)
-    return features, policy.choose_route(request, features, scores, config, budget_used=budget_used)
+    return features, policy.choose_route(
+        request, features, scores, config, budget_used=budget_used, unserved=unserved
+    )

@@ -26,6 +26,7 @@ from router.learn.outcome_store import OutcomeStore
 from router.serve.budget_usage import BudgetUsage
 from router.serve.handler import RouterDependencies, bury_request, route_record
 from router.serve.model_file import default_model
+from router.serve.pool_watch import PoolWatch, looks_at_queues
 from router.text.languages import SCRIPT_CLASSES, ScriptClass
 from runtime.budgets.reservations import BudgetLedger
 from runtime.config.catalog import Catalog
@@ -72,7 +73,10 @@ async def serve_router(settings: ServiceSettings, environment: Mapping[str, str]
         process.metrics.reserve(live().catalog.tenants)
         identity = live().catalog.identity
 
+        pools = PoolWatch(lambda: live().catalog)
+
         def changed(now: RoutingConfig) -> None:
+            pools.reconfigured()
             process.metrics.reserve(now.catalog.tenants)
             report_identity_change(identity, now.catalog.identity)
 
@@ -88,6 +92,9 @@ async def serve_router(settings: ServiceSettings, environment: Mapping[str, str]
             rollouts.take,
         )
         await parts.enter_async_context(process.control)
+        look = await parts.enter_async_context(looks_at_queues(settings, "switchgear-router"))
+        await pools.begin(look)
+        parts.enter_context(process.background.running("pool watch", partial(pools.run, look)))
         router = RouterDependencies(
             config=live,
             publisher=publisher_of_cell(process.publisher, settings.zone, lambda: live().catalog),
@@ -100,6 +107,7 @@ async def serve_router(settings: ServiceSettings, environment: Mapping[str, str]
             report_decision=partial(count_decision, process.metrics),
             guard=guard,
             zone=settings.zone,
+            unserved=lambda: pools.unserved,
             rates=TenantRates(),
             rollouts=rollouts,
         )

@@ -4,6 +4,8 @@ from producers.contract import FailureCode, codec
 from producers.contract.wire_format import unknown_version
 from producers.kafka.broker import Record
 from runtime import limits
+from runtime.config.catalog import Catalog
+from runtime.config.residency import Standing, standing
 from runtime.config.sections.contract import ContractSettings
 
 
@@ -32,3 +34,10 @@ def crowded_headers(record: Record) -> str | None:
     size = sum(len(name.encode()) + len(value or b"") for name, value in record.headers)
     number = limits.HEADERS.refusal(len(record.headers))
     return number or limits.HEADER_BYTES.refusal(size)
+
+
+def says_excluded(record: Record, tenant: str | None, catalog: Catalog, zone: str | None) -> bool:
+    """Whether a record that isn't routed says, or its tenant's section, that it may not be here."""
+    if zone is None:
+        return False
+    return standing(record.value, tenant, catalog, zone) is Standing.EXCLUDED

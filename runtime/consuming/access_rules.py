@@ -98,6 +98,8 @@ def _of_router(catalog: Catalog) -> Iterator[_Right]:
     yield "Write", "Topic", topics.DEAD_LETTERS, False
     yield from _all_replies("Write", catalog)
     yield "Read", "Group", _ROUTER_GROUP, False
+    # whether a zone has a pool
+    yield "Describe", "Group", _GROUPS, True
 
 
 def _of_worker(catalog: Catalog) -> Iterator[_Right]:

@@ -47,6 +47,11 @@ def batch_queues(catalog: Catalog) -> list[str]:
     return [topics.batch_topic(), *(topics.batch_topic(zone) for zone in zones)]
 
 
+def group_of_batch_queue(queue: str) -> str:
+    """The consumer group of a batch queue, e.g. `switchgear-batch.eu`."""
+    return _PREFIX + queue.removeprefix("llm.")
+
+
 def group_of(queue: str) -> str:
     """The consumer group of a tier's queue, e.g. `switchgear-economy.eu`."""
     return _PREFIX + queue.removeprefix(topics.tier_topic(""))

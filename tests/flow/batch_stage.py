@@ -14,7 +14,7 @@ from producers.contract import topics
 from producers.contract.batch_record import BatchRecord
 from producers.kafka.broker import Partition, Record
 from runtime.config.catalog import Catalog
-from runtime.consuming.queue_groups import batch_queues
+from runtime.consuming.queue_groups import batch_queues, group_of_batch_queue
 from tests.flow.stage import Stage, catalog
 from tests.memory_broker import MemoryBroker
 from workers.batching.pool.batch_log import batch_outgoing, tombstone
@@ -24,7 +24,6 @@ from workers.batching.pool.intake import Intake
 from workers.batching.pool.mover import Mover
 from workers.batching.pool.process import (
     BATCHES_GROUP,
-    group_of_batch_queue,
     receive_batch,
 )
 from workers.batching.providers.batch_adapters import BatchAdapters

@@ -163,6 +163,7 @@ class Stage:
     request_topics: Sequence[str] = (topics.REQUESTS,)
     zone: str | None = None
     """Of the cell; the client says none, so that what it sends slips through."""
+    unserved: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         judged = self.catalog.tenants["t"].model_copy(update={"judge_share": self.judge_share})
@@ -239,6 +240,7 @@ class Stage:
             rates=self.rates,
             rollouts=self.rollouts,
             zone=self.zone,
+            unserved=lambda: self.unserved,
         )
 
     def pool(self, tier: str) -> PoolDependencies:

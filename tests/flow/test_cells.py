@@ -159,3 +159,32 @@ async def test_earlier_calls_of_a_refused_request_are_booked_without_its_words()
         assert event.attempts == (called,)
         assert event.tags == {}
         assert PLANTED not in written_elsewhere(stage, than="llm.tier.economy")
+
+
+async def test_a_request_bound_to_a_zone_without_a_pool_is_refused_at_once() -> None:
+    away = {f"llm.tier.{tier}.us": "nobody" for tier in catalog().tiers}
+    async with playing(unserved=away) as s:
+        reply = await s.client.submit(ask(PLANTED, routing={"residency": ["us"]}))
+        assert isinstance(reply, Failed)
+        assert reply.code == "overloaded"
+        assert reply.retryable
+        assert reply.retry_after_s
+        assert "economy: nobody" in reply.message
+        assert isinstance(await s.client.submit(ask("hello")), Done)
+
+
+async def test_another_zone_that_the_residency_allows_serves_in_its_place() -> None:
+    base = catalog()
+    moved = base.deployments["eco-b"].model_copy(update={"zone": "eu"})
+    two = base.model_copy(update={"deployments": {**base.deployments, "eco-b": moved}})
+    async with playing(catalog=two, unserved={"llm.tier.economy.us": "nobody"}) as stage:
+        reply = await stage.client.submit(ask(routing={"residency": ["us", "eu"]}))
+        assert isinstance(reply, Done)
+        assert len(stage.broker.written("llm.tier.economy.eu")) == 1
+
+
+async def test_a_tier_whose_queue_is_not_there_leaves_the_others() -> None:
+    async with playing(unserved={"llm.tier.economy": "not there"}) as stage:
+        reply = await stage.client.submit(ask())
+        assert isinstance(reply, Done)
+        assert reply.route.tier == "standard"

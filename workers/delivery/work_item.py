@@ -94,7 +94,9 @@ def in_tier(item: WorkItem, tier: str, reason: str, catalog: Catalog) -> WorkIte
     zone = item.route.zone
     if zone is not None:
         fitting = fitting_deployments(catalog, tier, item.route.demands)
-        zone = next((catalog.deployments[name].zone for name in fitting), zone)
+        zones = [catalog.deployments[name].zone for name in fitting]
+        # its own zone first: somebody serves it there
+        zone = zone if zone in zones else next(iter(zones), zone)
     reasons = (*item.route.reasons, reason)
     changes = {"tier": tier, "zone": zone, "reasons": reasons, "batch": False}
     route = item.route.model_copy(update=changes)

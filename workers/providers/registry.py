@@ -48,11 +48,16 @@ def provider_of(
     """The provider of one deployment."""
     address = environment.get(deployment.base_url_env or "") or deployment.base_url or ""
     authorizer = _authorizer(deployment, address, environment)
-    return HttpProvider(session, dialect_of(deployment), address, authorizer)
+    return HttpProvider(session, dialect_of(deployment, address), address, authorizer)
 
 
-def dialect_of(deployment: Deployment) -> Dialect:
-    """One of ours, or an instance of the class at `package.module:Class`. Raises ValueError."""
+def dialect_of(deployment: Deployment, address: str = "") -> Dialect:
+    """One of ours, or an instance of the class at `package.module:Class`. Raises ValueError.
+
+    address: where its calls go, if the environment says it.
+    """
+    if deployment.dialect == "openai":
+        return OpenAiDialect(address)
     if deployment.dialect in DIALECTS:
         return DIALECTS[deployment.dialect]
     module, _, name = deployment.dialect.partition(":")

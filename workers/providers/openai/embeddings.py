@@ -19,9 +19,9 @@ _FLOAT_BYTES: Final = 4
 
 
 def embeddings_request(
-    request: ProviderRequest, embeddings: EmbeddingsInput
+    request: ProviderRequest, embeddings: EmbeddingsInput, address: str = ""
 ) -> WireRequest | RequestRejected:
-    """The request on the wire."""
+    """The request on the wire. address: as of `wire_path`."""
     provider = request.deployment.provider
     inputs = embeddings["input"]
     if not isinstance(inputs[0], str) and provider not in _TAKES_TOKENS:
@@ -36,7 +36,8 @@ def embeddings_request(
     user = (request.body.model_extra or {}).get("user")
     if isinstance(user, str) and provider in _TAKES_BASE64:
         body["user"] = user
-    return WireRequest(wire_path(request, "embeddings"), json_bytes(body), {}, (), translated=False)
+    path = wire_path(request, "embeddings", address)
+    return WireRequest(path, json_bytes(body), {}, (), translated=False)
 
 
 def embeddings_answer(body: Mapping[str, Any]) -> Answer:

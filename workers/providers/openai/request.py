@@ -39,12 +39,16 @@ class OpenAiDialect:
 
     stream_type = "text/event-stream"
 
+    def __init__(self, address: str = "") -> None:
+        """address: where the calls go; empty: the deployment's own."""
+        self._address = address
+
     def encode_request(
         self, request: ProviderRequest, *, stream: bool
     ) -> WireRequest | RequestRejected:
         """The request on the wire, or why it can't be said in this dialect."""
         if request.body.embeddings is not None:
-            return embeddings_request(request, request.body.embeddings)
+            return embeddings_request(request, request.body.embeddings, self._address)
         provider = request.deployment.provider
         applied = apply_parameters(TABLES.get(provider, COMPATIBLE), request.body)
         if stream and (request.body.model_extra or {}).get("n") not in (None, 1):
@@ -66,9 +70,8 @@ class OpenAiDialect:
                 body.setdefault("prompt_cache_key", request.prompt_cache.key)
             warnings = (*applied.warnings, *messages.warnings)
             translated = bool(warnings) or applied.changed or _differs(body, request.body)
-            return WireRequest(
-                wire_path(request, "chat/completions"), json_bytes(body), {}, warnings, translated
-            )
+            path = wire_path(request, "chat/completions", self._address)
+            return WireRequest(path, json_bytes(body), {}, warnings, translated)
         except UnsupportedContent as problem:
             return rejected(problem)
 

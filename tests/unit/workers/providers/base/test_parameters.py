@@ -24,6 +24,7 @@ from workers.providers.bedrock.request import BedrockDialect
 from workers.providers.blocks.parameters import ANTHROPIC, BEDROCK
 from workers.providers.openai.parameters import COMPATIBLE, MISTRAL, OPENAI
 from workers.providers.openai.request import OpenAiDialect
+from workers.providers.registry import dialect_of
 
 TABLES: dict[str, ParameterTable] = {
     "openai": OPENAI,
@@ -248,6 +249,22 @@ def test_azure_s_three_addresses(api_version: str | None, base_url: str, path: s
     request = OpenAiDialect().encode_request(moved, stream=False)
     assert isinstance(request, WireRequest)
     assert request.path == path
+
+
+@pytest.mark.parametrize("embeds", [False, True])
+def test_azures_models_address_counts_where_the_environment_says_it(*, embeds: bool) -> None:
+    asked = call("azure", wire_model="d")
+    told = {"api_version": "2024-05-01", "base_url": "http://x", "base_url_env": "AZURE_URL"}
+    deployment = asked.deployment.model_copy(update=told)
+    change = {"embeddings": {"input": ["a"]}} if embeds else {}
+    body = asked.body.model_copy(update=change)
+    dialect = dialect_of(deployment, "http://y/models/")
+    request = dialect.encode_request(
+        ProviderRequest(deployment, asked.model, body, 1, 1), stream=False
+    )
+    assert isinstance(request, WireRequest)
+    operation = "embeddings" if embeds else "chat/completions"
+    assert request.path == f"/{operation}?api-version=2024-05-01"
 
 
 TOOL_LOOP: list[dict[str, Any]] = [
