@@ -23,20 +23,21 @@ CASES = 24
 WITHIN_S = 120.0
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def simulator() -> Iterator[Running]:
     with running("--seed", "3") as simulator:
         yield simulator
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def environment(
-    kafka: str, redis_server: Server, simulator: Running, tmp_path: Path
+    kafka: str, redis_server: Server, simulator: Running, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Mapping[str, str]]:
     """Router and a tier's pool beside it; tenant `open` allows evaluation, others don't."""
     whole = yaml.safe_load(Path("switchgear.yaml").read_text(encoding="utf-8"))
     whole["tenants"] = {"open": {"evaluation": "allowed"}, "*": {}}
-    config = tmp_path / "switchgear.yaml"
+    folder = tmp_path_factory.mktemp("evaluation")
+    config = folder / "switchgear.yaml"
     config.write_text(yaml.safe_dump(whole), encoding="utf-8")
     environment = {
         "SWITCHGEAR_KAFKA": kafka,
@@ -53,7 +54,7 @@ def environment(
             "economy": ("worker", "--tier", "economy"),
         }.items():
             command = [sys.executable, "-m", "switchgear", *arguments]
-            child = Child(name, command, tmp_path / f"{name}.log", environment)
+            child = Child(name, command, folder / f"{name}.log", environment)
             child.start()
             stack.callback(child.kill)
         yield environment
@@ -81,15 +82,20 @@ def test_a_run_that_is_killed_goes_on_and_pays_nothing_twice(
     asked = ("evaluate", "run", "trial", *place)
     plan = ("--data", "set", *models, "--max-usd", "5", "--interactive", "--at-once", "2")
     command = [sys.executable, "-m", "switchgear", *asked, *plan]
+    earlier = len(simulator.calls())
     with subprocess.Popen(command, env={**os.environ, **environment}) as begun:
         ends = time.monotonic() + WITHIN_S
-        while len(simulator.calls()) < 8 and time.monotonic() < ends and begun.poll() is None:
+        while (
+            len(simulator.calls()) < earlier + 8
+            and time.monotonic() < ends
+            and begun.poll() is None
+        ):
             time.sleep(0.05)
         begun.send_signal(signal.SIGKILL)
-    before = len(simulator.calls())
+    before = len(simulator.calls()) - earlier
     assert 8 <= before < 2 * CASES
     switchgear(environment, *asked)
-    calls = [call for call in simulator.calls() if call["status"] == 200]
+    calls = [call for call in simulator.calls()[earlier:] if call["status"] == 200]
     assert len(calls) == 2 * CASES
     record = read_evaluation((folder / "trial" / "results.json").read_bytes())
     good = {each.candidate: (each.successes, each.cases) for each in record.results}

@@ -17,18 +17,16 @@ class SpendingCap:
     def __init__(self, cap: MicroUsd) -> None:
         self.cap = cap
         self.spent = Decimal(0)
-        self._reserved: dict[str, MicroUsd] = {}
-
-    @property
-    def held(self) -> MicroUsd:
+        self.held = Decimal(0)
         """Reserved for what has no reply."""
-        return sum(self._reserved.values(), Decimal(0))
+        self._reserved: dict[str, MicroUsd] = {}
 
     def restore(
         self, reserved: Mapping[str, MicroUsd], answered: Mapping[str, AnsweredCall]
     ) -> None:
         """As a journal tells it."""
         self._reserved = dict(reserved)
+        self.held = sum(reserved.values(), Decimal(0))
         for call in answered.values():
             self.settle(call)
 
@@ -37,14 +35,15 @@ class SpendingCap:
         if self.spent + self.held + most > self.cap:
             return False
         self._reserved[request] = most
+        self.held += most
         return True
 
     def settle(self, call: AnsweredCall) -> None:
         """The bill of a request in the place of what was held for it."""
-        held = self._reserved.get(call.request, Decimal(0))
         if call.outcome == "no reply":
             return
-        self._reserved.pop(call.request, None)
+        held = self._reserved.pop(call.request, Decimal(0))
+        self.held -= held
         if call.cost_micro_usd is None or call.late_batch:
             # nobody knows the price, or the batch that came too late is yet to be billed
             self.spent += max(held, call.cost_micro_usd or Decimal(0))
