@@ -23,6 +23,7 @@ from switchgear.evaluation import commands as evaluation
 from switchgear.evaluation import data_commands as evaluation_data
 from switchgear.evaluation import promotion_commands as promotion
 from switchgear.evaluation import rollout_commands as rollouts
+from switchgear.evaluation import shadow_commands as shadows
 from switchgear.jobs import commands as jobs
 from switchgear.options import ConfigOption
 from switchgear.personal_data import erase, residency
@@ -71,6 +72,7 @@ _EVALUATION: Final[dict[str, Command]] = {
     "delete": evaluation_data.delete,
     "erase": evaluation_data.erase,
     "promote": promotion.promote,
+    "shadow": shadows.shadow,
 }
 _REPORTS: Final[dict[str, Command]] = {
     "report": reports.report,
