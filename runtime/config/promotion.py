@@ -15,6 +15,7 @@ from observability.evaluation.results.evaluation_result import (
 )
 from runtime.config.catalog import Catalog
 from runtime.config.config_file import check_config
+from runtime.config.prompt_table import variant_text
 from runtime.config.yaml_edits import CannotEdit, FlowValue, move_before, set_value
 
 
@@ -103,9 +104,7 @@ def _use_variant(draft: _Draft, catalog: Catalog, record: EvaluationRecord) -> N
         return
     name, _, version = chosen.variant.rpartition(":")
     family = catalog.models[chosen.model].family
-    prompt = catalog.prompts.get(name)
-    variants = None if prompt is None else prompt.variants.get(family)
-    if variants is None or not version.isdecimal() or int(version) not in variants.versions:
+    if variant_text(catalog.prompts, chosen.variant, family) is None:
         draft.notes.append(f"the file has no version {chosen.variant!r} for {family}")
         return
     path = ("prompts", name, "variants", family, "use")

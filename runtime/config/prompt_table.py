@@ -51,4 +51,13 @@ class PromptTable:
         return OtherFamilysPrompt(None, warning)
 
 
+def variant_text(prompts: Mapping[str, SystemPrompt], variant: str, family: str) -> str | None:
+    """The text of `<prompt>:<version>` for a family; None: there is none."""
+    name, _, version = variant.rpartition(":")
+    prompt = prompts.get(name)
+    if prompt is None or family not in prompt.variants or not version.isdecimal():
+        return None
+    return prompt.variants[family].versions.get(int(version))
+
+
 NO_PROMPTS = PromptTable({})

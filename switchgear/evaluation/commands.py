@@ -68,6 +68,7 @@ def run(
     from observability.evaluation.storage.evaluation_plan import EvaluationPlan
     from producers.jobs.submission import window_ms
     from switchgear.evaluation.running import run_evaluation
+    from switchgear.evaluation.surroundings import prompt_variants
 
     with refusing():
         opened = evaluation_folder(folder)
@@ -81,11 +82,13 @@ def run(
             if within_ms is None:
                 raise typer.BadParameter(f"{within!r} is no time: write 10m, 24h or 7d")
             head, _ = opened.open_set(data)
+            names = tuple(dict.fromkeys((baseline, *candidate)))
             plan = EvaluationPlan(
                 name=name,
                 run=secrets.token_hex(4),
                 data_set=head.label,
-                candidates=tuple(dict.fromkeys((baseline, *candidate))),
+                candidates=names,
+                prompts=prompt_variants(configured_catalog(config), names),
                 baseline=baseline,
                 metric=metric,
                 margin=margin / 100,

@@ -18,6 +18,7 @@ from router.decide.demands import demands_of
 from router.text.features import extract_features
 from runtime.config.catalog import Catalog, Deployment
 from runtime.config.pricing import Pricing
+from runtime.config.prompt_table import variant_text
 from workers.checks.checking_process import run_contained
 from workers.checks.validators import failed_checks, load_checks
 from workers.planning.request_state import PlanRules
@@ -70,6 +71,23 @@ def still_allowed(catalog: Catalog, cases: Sequence[EvaluationCase]) -> list[Eva
         own = case.self_hosted_only or section.self_hosted_only or consent == "self-hosted only"
         allowed.append(case.model_copy(update={"residency": zones, "self_hosted_only": own}))
     return allowed
+
+
+def prompt_variants(catalog: Catalog, candidates: Sequence[str]) -> dict[str, str]:
+    """The system prompts of the candidates that are `MODEL#PROMPT:VERSION`.
+
+    Raises FolderError for one that the configuration doesn't have.
+    """
+    texts = {}
+    for candidate in candidates:
+        name, _, variant = candidate.partition("#")
+        if variant and name in catalog.models:
+            family = catalog.models[name].family
+            text = variant_text(catalog.prompts, variant, family)
+            if text is None:
+                raise FolderError(f"prompts has no version {variant!r} for {family}")
+            texts[candidate] = text
+    return texts
 
 
 class DearestPrice:

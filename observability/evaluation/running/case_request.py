@@ -1,5 +1,6 @@
 """Case request: a case as an ordinary request that one candidate answers, and nobody else."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from observability.evaluation.data_sets.evaluation_case import UNKNOWN_TASK, EvaluationCase
@@ -19,10 +20,19 @@ def case_request(plan: EvaluationPlan, case: EvaluationCase, candidate: str) -> 
     """The case at a candidate. Raises ValidationError for a case that can't be asked."""
     model, _, _ = candidate.partition("#")
     body = case.body.model_dump(exclude_unset=True, by_alias=True) | {"model": model}
+    if candidate in plan.prompts:
+        body["messages"] = _with_system(body["messages"], plan.prompts[candidate])
+        # its blocks are those of the prompt as it was
+        body.pop("anthropic", None)
     limited = case.body.max_tokens or case.body.max_completion_tokens
     if plan.max_tokens is not None and not limited:
         body["max_tokens"] = plan.max_tokens
     return _request(plan, case, plan.request_id(case.id, candidate), body)
+
+
+def _with_system(messages: Sequence[Mapping[str, Any]], system: str) -> list[Mapping[str, Any]]:
+    others = [each for each in messages if each["role"] not in {"system", "developer"}]
+    return [{"role": "system", "content": system}, *others]
 
 
 def judge_request(

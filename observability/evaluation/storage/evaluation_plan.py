@@ -67,6 +67,11 @@ class EvaluationPlan(Message):
     rubric: str | None = None
     """Of a judge; null: the built-in one."""
 
+    prompts: Annotated[dict[CandidateName, str], Field(max_length=MAX_CANDIDATES)] = Field(
+        default_factory=dict
+    )
+    """System prompts of the candidates that have a variant of their own."""
+
     seed: int = 0
     """Of the order of the cases, and of the bootstrap."""
 

@@ -36,7 +36,7 @@ Answer = Callable[[Request], Done | Failed | None]
 
 def case(name: str, **fields: Any) -> EvaluationCase:  # noqa: ANN401 - of a case
     body = ChatBody.model_validate({"messages": [{"role": "user", "content": f"Ask {name}"}]})
-    return EvaluationCase(id=name, body=body, **{"tenant": "t", "reference": "yes", **fields})
+    return EvaluationCase(**{"id": name, "body": body, "tenant": "t", "reference": "yes", **fields})
 
 
 def plan(**changes: Any) -> EvaluationPlan:  # noqa: ANN401 - of a plan

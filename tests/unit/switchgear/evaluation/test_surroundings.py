@@ -18,6 +18,7 @@ from switchgear.evaluation.surroundings import (
     DearestPrice,
     consent_of,
     grading_tools,
+    prompt_variants,
     request_readers,
     still_allowed,
 )
@@ -134,3 +135,21 @@ async def test_checks_are_the_workers_own(
 
 def said(answer: str) -> AnsweredCall:
     return call(text=answer, message={"role": "assistant", "content": answer})
+
+
+PROMPTS: str = """
+prompts:
+  short:
+    written_for: claude
+    system: Be brief.
+    variants: {mistral: {versions: {1: "Brief!"}}}
+"""
+
+
+def test_a_candidate_may_have_a_variant_of_the_system_prompt() -> None:
+    catalog = parse_config(FILE + PROMPTS)
+    named = ("gpt-4o-mini", "mistral-nemo#short:1")
+    assert prompt_variants(catalog, named) == {"mistral-nemo#short:1": "Brief!"}
+    for variant in ("gpt-4o-mini#short:1", "mistral-nemo#short:2", "mistral-nemo#long:1"):
+        with pytest.raises(FolderError, match="no version"):
+            prompt_variants(catalog, (variant,))

@@ -9,7 +9,7 @@ from observability.evaluation.running.answer_grader import AnswerGrader, Grading
 from observability.evaluation.running.case_request import case_request
 from observability.evaluation.running.evaluation_run import EvaluationRun, RunPace
 from observability.evaluation.running.pair_judging import PairJudging
-from producers.contract import Done, Failed, Request, topics
+from producers.contract import ChatBody, Done, Failed, Request, topics
 from tests.unit.observability.evaluation.evaluation_fakes import Fleet, case, done, plan
 
 MOST = Decimal(1_000)
@@ -218,3 +218,14 @@ async def test_a_broken_function_ends_the_command(tmp_path: Path) -> None:
 def test_a_function_that_isnt_there_is_named() -> None:
     with pytest.raises(MetricError, match="can't be loaded"):
         grader("python:tests.nothing:metric")
+
+
+def test_a_variant_replaces_the_system_prompt_of_the_case() -> None:
+    said = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}]
+    asked = case("a", body=ChatBody.model_validate({"messages": said}))
+    candidate = "small#short:1"
+    planned = plan(candidates=("large", candidate), prompts={candidate: "Brief!"})
+    messages = case_request(planned, asked, candidate).body.messages
+    assert messages[0] == {"role": "system", "content": "Brief!"}
+    assert messages[1:] == [each for each in asked.body.messages if each["role"] != "system"]
+    assert case_request(planned, asked, "large").body.messages == asked.body.messages
