@@ -45,8 +45,10 @@ class Scores:
         """
         low, high = map(logit, self.average)
         average = low + standing * (high - low) if measured is None else logit(measured)
-        # hardness counts in full for the cheap ones, not for the top
-        centre = average - self.hardness * min(1.0, 1 - standing)
+        # hardness counts in full for the cheap ones, not for the top; an easy prompt doesn't make
+        # a small model better than its class
+        hardness = self.hardness if standing >= 0 else max(0.0, self.hardness)
+        centre = average - hardness * min(1.0, 1 - standing)
         return Estimate(*(sigmoid(centre + shift) for shift in (0.0, -self.width, self.width)))
 
 

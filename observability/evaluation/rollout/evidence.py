@@ -120,7 +120,8 @@ def _first_call_failed(event: UsageEvent, arm: RolloutArmName, candidate: str) -
     first = event.attempts[0]
     if arm == "candidate" and first.deployment != candidate:
         return True  # its breaker was open, or its limit reached
-    return first.outcome not in {"ok", "inadequate"}
+    # a hedge that was quicker says nothing against the call that it overtook
+    return first.outcome not in {"ok", "inadequate", "overtaken"}
 
 
 def latency_bucket(took_ms: float) -> int:
