@@ -33,11 +33,15 @@ from observability.metrics.names import GAUGES
 from observability.settings import ObservabilitySettings
 from runtime.config.catalog import Catalog
 from runtime.config.config_file import read_config
-from runtime.consuming.queue_groups import batch_queues, group_of, queues_of
+from runtime.consuming.queue_groups import (
+    batch_queues,
+    group_of,
+    group_of_batch_queue,
+    queues_of,
+)
 from runtime.consuming.stream import StreamSettings
 from runtime.process.settings import ServiceSettings
 from switchgear.__main__ import main
-from workers.batching.pool.process import group_of_batch_queue
 
 pytestmark = [
     pytest.mark.kubernetes,
