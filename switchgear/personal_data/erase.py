@@ -2,6 +2,7 @@
 
 import json
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,6 +26,9 @@ def erase(
     files: Annotated[
         bool, typer.Option("--files", help="Also files of jobs, which have others' lines too.")
     ] = False,
+    evaluations: Annotated[Path, typer.Option(help="Where data sets and evaluations lie.")] = Path(
+        "evaluations"
+    ),
     format: FormatOption = "table",
     ledger: LedgerOption = None,
     config: ConfigOption = None,
@@ -32,9 +36,10 @@ def erase(
     """Remove a person's data, and say when Kafka's retention removes what lies in its topics."""
     import uvloop
 
-    from switchgear.personal_data.erasing import erase_person
+    from switchgear.personal_data.erasing import ErasePlaces, erase_person
 
-    work = erase_person(tenant, user, really=yes, files=files, ledger=ledger, config=config)
+    places = ErasePlaces(ledger, evaluations, files)
+    work = erase_person(tenant, user, places, really=yes, config=config)
     person, erased, kept = uvloop.run(work)
     if format == "json":
         print(json.dumps(_document(person, erased, kept, yes=yes), indent=2))

@@ -14,6 +14,7 @@ from cache.storage.batched_reads import BatchedReads
 from cache.storage.store import EntryStore
 from gateway.openai_responses.call import response_id
 from gateway.stored_responses.store import response_key
+from observability.evaluation.storage.evaluation_folder import EvaluationFolder
 from observability.ledger.ledger import Ledger
 from observability.ledger.schema import tags_json
 from producers.contract import topics
@@ -152,3 +153,19 @@ def _names(text: str | None, person: Person) -> bool:
 
 def _without(text: str, user: str) -> tuple[str, str]:
     return text, tags_json({name: value for name, value in _tags(text).items() if value != user})
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationEraser:
+    """Cases of data sets that were sampled from the person's requests, and the answers to them."""
+
+    folder: EvaluationFolder
+
+    async def erase(self, person: Person, *, really: bool) -> Erased:
+        """As PersonEraser's."""
+        if really:
+            erased = await asyncio.to_thread(self.folder.erase, person.tenant, person.user)
+            number = erased.cases
+        else:
+            number = await asyncio.to_thread(self.folder.count, person.tenant, person.user)
+        return Erased("evaluations", number, f"cases below {self.folder.root}, with their answers")

@@ -46,6 +46,17 @@ class ErasedTexts:
     data_sets: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _WhoseCases:
+    """A tenant's, or one of its users'."""
+
+    tenant: str
+    user: str | None
+
+    def has(self, case: EvaluationCase) -> bool:
+        return case.tenant == self.tenant and self.user in {None, case.user}
+
+
 class EvaluationFolder:
     """All data sets and evaluations of one operator."""
 
@@ -150,17 +161,17 @@ class EvaluationFolder:
                 erased = self._delete(head, erased)
         return erased
 
+    def count(self, tenant: str, user: str | None = None) -> int:
+        """How many cases are a tenant's, or one of its users'. Raises OSError."""
+        whose = _WhoseCases(tenant, user)
+        return sum(whose.has(case) for head in self.heads() for case in self._cases_of(head))
+
     def erase(self, tenant: str, user: str | None = None) -> ErasedTexts:
         """Deletes a tenant's cases everywhere, or those of one of its users. Raises OSError."""
-        erased = ErasedTexts()
+        erased, whose = ErasedTexts(), _WhoseCases(tenant, user)
         for head in self.heads():
-            path = self._set_path(head)
-            with path.open("rb") as lines:
-                lines.readline()
-                cases = list(read_cases(lines))
-            gone = {
-                case.id for case in cases if case.tenant == tenant and user in {None, case.user}
-            }
+            cases = self._cases_of(head)
+            gone = {case.id for case in cases if whose.has(case)}
             if not gone:
                 continue
             kept = [case for case in cases if case.id not in gone]
@@ -168,6 +179,12 @@ class EvaluationFolder:
             answers = self._erase_answers(head, frozenset(gone))
             erased = ErasedTexts(erased.cases + len(gone), erased.answers + answers)
         return erased
+
+    def _cases_of(self, head: DataSetHead) -> list[EvaluationCase]:
+        """Also of a set that has expired."""
+        with self._set_path(head).open("rb") as lines:
+            lines.readline()
+            return list(read_cases(lines))
 
     def _erase_answers(self, head: DataSetHead, cases: frozenset[str]) -> int:
         number = 0

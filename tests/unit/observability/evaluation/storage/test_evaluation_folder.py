@@ -93,7 +93,9 @@ def test_what_has_expired_goes_with_all_its_texts(tmp_path: Path) -> None:
 
 
 def test_a_users_words_are_erased_everywhere(tmp_path: Path) -> None:
-    erased = evaluated(tmp_path).erase("t", "u")
+    assert evaluated(tmp_path).count("t", "u") == 2
+    erased = folder(tmp_path).erase("t", "u")
+    assert folder(tmp_path).count("t", "u") == 0
     assert (erased.cases, erased.answers) == (2, 2)
     left = texts(tmp_path)
     assert "text of a" in left
