@@ -21,15 +21,18 @@ export class Client {
 
   static async connect(brokers: string[], replyTopic: string): Promise<Client> {
     const kafka = new Kafka({ brokers, clientId: "switchgear-example", logLevel: logLevel.ERROR });
+    const groupId = `switchgear-example-${randomUUID()}`;
     const admin = kafka.admin();
     await admin.connect();
     const ends = await admin.fetchTopicOffsets(replyTopic);
-    await admin.disconnect();
     const { partition, high } = ends[randomInt(ends.length)]!;
+    // the end before anything was asked, kept in the group: who has to join again begins there, too
+    await admin.setOffsets({ groupId, topic: replyTopic, partitions: [{ partition, offset: high }] });
+    await admin.disconnect();
 
     // kafkajs has no assign(): a group of one's own, whose only member takes one partition
     const consumer = kafka.consumer({
-      groupId: `switchgear-example-${randomUUID()}`,
+      groupId,
       partitionAssigners: [onePartition(replyTopic, partition)],
     });
     const producer = kafka.producer({ allowAutoTopicCreation: false, idempotent: true, maxInFlightRequests: 1 });
@@ -46,8 +49,6 @@ export class Client {
       },
     });
     await joined;
-    // what was the end before anything was asked
-    consumer.seek({ topic: replyTopic, partition, offset: high });
     return client;
   }
 
