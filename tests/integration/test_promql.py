@@ -23,7 +23,7 @@ OF_THE_CALLER: Final = {
     "invalid_request", "request_too_large", "unknown_tier", "unknown_model", "unknown_tenant",
     "reply_to_not_allowed", "no_deployment_fits", "context_too_long", "content_filtered",
     "unsupported_content", "provider_rejected", "cancelled", "budget_exceeded", "not_in_cache",
-    "id_reused", "forbidden", "rate_limited", "wrong_zone",
+    "id_reused", "forbidden", "rate_limited", "answer_too_large", "wrong_zone",
 }  # fmt: skip
 """Failures that spend no error budget; all others do."""
 VALUES: Final = {
