@@ -332,7 +332,9 @@ async def test_a_persons_data_is_erased_and_the_logs_dates_are_told(cells: Cells
         assert isinstance(reply, Done)
         assert reply.cache.result == "miss"
     numbers = {each["store"]: each["number"] for each in counted["stores"]}
-    assert numbers == {"cache": 1, "recorded replies": 1, "files of jobs": 0, "ledger": 1}
+    assert numbers == {
+        "cache": 1, "recorded replies": 1, "files of jobs": 0, "ledger": 1, "evaluations": 0
+    }  # fmt: skip
     assert {each["store"]: each["number"] for each in done["stores"]} == numbers
     assert {each["number"] for each in left["stores"]} == {0}
     assert counted["requests_in_kafka"] == 1
