@@ -69,7 +69,7 @@ upgrade: $(READY) ## the last release and this one side by side, in both orders,
 cluster: $(READY) $(EMBEDDER) ## three nodes of Apache Kafka with TLS and SCRAM, and one dies under load
 	$(BIN)/python -m pytest tests/cluster -m cluster -q -s
 
-unit: $(READY)   ## the unit tests and the rules: no server, within a minute
+unit: $(READY)   ## the unit tests and the rules: no server, in about two minutes
 	HYPOTHESIS_PROFILE=quick $(BIN)/python -m pytest tests/unit tests/rules -q -n auto
 
 coverage: $(READY) ## branch coverage of the unit tests; pure rooms must reach 95 %
