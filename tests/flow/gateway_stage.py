@@ -34,6 +34,7 @@ from runtime.redis.lease import Lease
 from tests.fakes import Script
 from tests.flow.stage import Stage, playing
 from tests.memory_broker import MemoryBroker
+from tests.waiting import until
 
 PATIENCE_S: Final = 10
 KEEP_S: Final = 3600
@@ -164,9 +165,7 @@ async def door(
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server._serve())  # noqa: SLF001 `serve` would take the test's signals
         try:
-            async with asyncio.timeout(PATIENCE_S):
-                while not server.started:  # noqa: ASYNC110 it has no event
-                    await asyncio.sleep(0.01)
+            await until(lambda: server.started)
             yield opened
         finally:
             server.should_exit = True

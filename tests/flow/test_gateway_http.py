@@ -12,6 +12,7 @@ import pytest
 from gateway.connections.http_limits import HttpLimits
 from producers.contract import topics
 from tests.flow.gateway_stage import PATIENCE_S, Door, door
+from tests.waiting import until
 
 MODEL: Any = {"model": "economy", "max_tokens": 9}
 ASKED: Any = {**MODEL, "messages": [{"role": "user", "content": "What is the answer?"}]}
@@ -157,9 +158,8 @@ async def test_a_caller_who_leaves_in_the_middle_of_the_body_publishes_nothing()
         await writer.drain()
         writer.close()
         requests = "switchgear_gateway_requests_total"
-        async with asyncio.timeout(PATIENCE_S):
-            while not opened.stage.metrics.value(requests, route="messages", status="499"):  # noqa: ASYNC110 any condition
-                await asyncio.sleep(0.01)
+        metrics = opened.stage.metrics
+        await until(lambda: metrics.value(requests, route="messages", status="499"))
         assert opened.stage.broker.written(topics.REQUESTS) == []
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Callable
 from typing import Any
 
 import httpx2
@@ -15,8 +14,9 @@ from gateway.access.api_keys import hash_of, make_key
 from gateway.connections.http_limits import HttpLimits
 from producers.contract import codec, topics
 from tests.fakes import Waits, answer, fails, streams
-from tests.flow.gateway_stage import PATIENCE_S, Door, door
+from tests.flow.gateway_stage import Door, door
 from tests.flow.stage import catalog, one_deployment
+from tests.waiting import until
 from workers.providers.base.call_outcome import (
     CallOutcome,
     Completion,
@@ -412,13 +412,6 @@ async def test_demands_and_the_callers_trace_reach_the_flow() -> None:
         assert "switchgear" not in json.loads(record.value)["body"]
         assert headers["traceparent"].decode().split("-")[1] == "a" * 32
         assert opened.stage.called() == ["c"]
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Returns when it holds."""
-    async with asyncio.timeout(PATIENCE_S):
-        while not condition():  # noqa: ASYNC110 any condition
-            await asyncio.sleep(0.01)
 
 
 REQUESTS = "switchgear_gateway_requests_total"

@@ -15,6 +15,7 @@ from producers.contract import topics
 from tests.fakes import Waits, answer, fails
 from tests.flow.gateway_stage import PATIENCE_S, Door, door
 from tests.flow.stage import catalog
+from tests.waiting import until
 from workers.providers.base.call_outcome import Completion, RequestRejected
 
 CAPABLE = {
@@ -270,9 +271,7 @@ async def test_in_the_background_cancelled_and_failed() -> None:
         made = await client.responses.create(model="economy", input="Slowly", background=True)
         await waits.begun.wait()
         assert (await client.responses.cancel(made.id)).status == "cancelled"
-        async with asyncio.timeout(PATIENCE_S):
-            while not waits.cut:  # noqa: ASYNC110 it has no event
-                await asyncio.sleep(0.01)
+        await until(lambda: waits.cut)
         assert (await client.responses.retrieve(made.id)).status == "cancelled"
         other = await client.responses.create(model="standard", input="x", background=True)
         failed = await ended(client, other.id)

@@ -1,12 +1,12 @@
 """300 requests that may wait, on Kafka: a pool killed twice loses none and pays each once."""
 
-import asyncio
 import os
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from urllib.request import urlopen
@@ -22,6 +22,7 @@ from producers.contract import codec, topics
 from producers.contract.batch_record import BatchRecord
 from producers.kafka.aiokafka_broker import KafkaBroker
 from producers.kafka.broker import Record
+from tests.waiting import until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.redis, pytest.mark.timeout(400)]
 
@@ -98,10 +99,10 @@ async def test_a_killed_batch_pool_loses_nothing_and_pays_once(
                 request = chat(f"What is the number {number}?", tenant="t", routing=routing)
                 await client.publish(request)
             for state in ("submitting", "ended"):
-                await until(lambda wanted=state: wanted in states)
+                await until(partial(states.__contains__, state), within_s=WITHIN_S)
                 batch_pool.kill()
                 batch_pool.start()
-            await until(lambda: len(answers) == REQUESTS)
+            await until(lambda: len(answers) == REQUESTS, within_s=WITHIN_S)
             port = batch_pool.env["SWITCHGEAR_METRICS_PORT"]
             await until(lambda: is_ready(port))
     assert all(len(different) == 1 for different in answers.values())
@@ -121,10 +122,3 @@ def is_ready(port: str) -> bool:
             return bool(answer.status == HTTPStatus.OK)
     except OSError:  # it doesn't listen yet, or answers 503
         return False
-
-
-async def until(happened) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
-    """Returns once it has."""
-    async with asyncio.timeout(WITHIN_S):
-        while not happened():  # noqa: ASYNC110 records are told to a callback
-            await asyncio.sleep(0.02)

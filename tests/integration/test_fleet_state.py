@@ -3,7 +3,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import pytest
@@ -12,6 +12,7 @@ from dev.processes import Server
 from producers.contract import Usage
 from runtime.config.catalog import Catalog
 from runtime.redis.connection import RedisLink, connect_redis
+from tests.waiting import until
 from workers.health.admission import CallPermit, DeploymentAdmission
 from workers.health.breaker_registry import Transition
 from workers.health.gate import NotNow, Ready
@@ -80,12 +81,6 @@ async def _stopped(task: asyncio.Task[None]) -> None:
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task  # raises what has ended it before
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 -- any condition, of several objects
-            await asyncio.sleep(0.002)
 
 
 def shut(worker: Worker, target: str = "a") -> bool:

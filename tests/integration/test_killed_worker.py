@@ -21,6 +21,7 @@ from producers import ClientSettings, Done, Request, RouterClient, chat
 from producers.contract import codec
 from producers.kafka.aiokafka_broker import KafkaBroker
 from producers.kafka.broker import Record
+from tests.waiting import until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.redis, pytest.mark.timeout(180)]
 
@@ -130,9 +131,11 @@ async def _both_have_joined(kafka: str) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
     await admin.start()
     try:
-        async with asyncio.timeout(60):
-            while await _members(admin) != 2:  # noqa: ASYNC110 Kafka tells nobody
-                await asyncio.sleep(0.2)
+
+        async def both_are_members() -> bool:
+            return await _members(admin) == 2
+
+        await until(both_are_members, pause_s=0.2)
     finally:
         await admin.close()
 

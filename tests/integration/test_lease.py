@@ -20,6 +20,7 @@ from runtime.redis.lease import (
     RedisAway,
 )
 from runtime.redis.pipelining import PipelineLane
+from tests.waiting import until
 
 pytestmark = pytest.mark.redis
 LIFE_S = 0.3
@@ -55,9 +56,10 @@ async def taken(leases: ExclusiveLeases, key: str = "k") -> Lease:
 
 
 async def lapsed(redis: Redis, key: str = "k") -> None:
-    async with asyncio.timeout(10):
-        while await redis.exists(key):  # noqa: ASYNC110 Redis tells nobody
-            await asyncio.sleep(0.01)
+    async def is_gone() -> bool:
+        return not await redis.exists(key)
+
+    await until(is_gone)
 
 
 async def test_of_many_who_ask_one_has_it(make: Callable[..., ExclusiveLeases]) -> None:

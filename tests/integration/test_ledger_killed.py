@@ -26,6 +26,7 @@ from producers.contract import UsageEvent
 from producers.contract.codec import encode
 from producers.contract.topics import USAGE
 from tests.unit.observability.usage_events import usage_event
+from tests.waiting import until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
 
@@ -46,8 +47,11 @@ async def recreate(bootstrap: str) -> None:
     try:
         if USAGE in await admin.list_topics():
             await admin.delete_topics([USAGE])
-        while USAGE in await admin.list_topics():  # noqa: ASYNC110 (Kafka tells nobody)
-            await asyncio.sleep(0.05)
+
+        async def is_deleted() -> bool:
+            return USAGE not in await admin.list_topics()
+
+        await until(is_deleted)
         await admin.create_topics([NewTopic(USAGE, num_partitions=4, replication_factor=1)])
     finally:
         await admin.close()

@@ -10,6 +10,7 @@ from redis.backoff import NoBackoff
 
 from dev.processes import Server, free_port
 from runtime.redis.pipelining import PipelineLane
+from tests.waiting import until
 from workers.delivery.idempotency import (
     Claimed,
     Conflict,
@@ -231,10 +232,5 @@ async def test_a_lease_is_taken_back_when_redis_was_flushed(redis: Redis) -> Non
     once = once_of(redis)
     async with once.holding(await claimed(once)):
         await redis.flushdb()
-        await asyncio.wait_for(_appears(redis), 10)
+        await until(lambda: redis.exists(R.key))
         assert await redis.hget(R.key, "fingerprint") == b"f"
-
-
-async def _appears(redis: Redis) -> None:
-    while not await redis.exists(R.key):  # noqa: ASYNC110 Redis tells nobody
-        await asyncio.sleep(0.02)

@@ -1,9 +1,8 @@
 """A rollout on Apache Kafka: started by the operator, drawn by a router, sent back by its guard."""
 
-import asyncio
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 import pytest
@@ -24,16 +23,11 @@ from runtime.rollouts.controller import RolloutController
 from runtime.rollouts.operator import list_rollouts, start_rollout, stop_rollout
 from runtime.rollouts.process import declare_controller
 from tests.unit.router.routing_cases import catalog
+from tests.waiting import until
 
 pytestmark = pytest.mark.kafka
 LIMIT_S: Final = 60
 BOOK: Final[Catalog] = catalog()
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(LIMIT_S):
-        while not holds():  # noqa: ASYNC110 any condition
-            await asyncio.sleep(0.05)
 
 
 def events(name: str) -> Iterator[UsageEvent]:

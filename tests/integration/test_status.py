@@ -2,7 +2,6 @@ import asyncio
 import io
 import json
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from runtime.config.config_file import parse_config
 from runtime.consuming.lag import consumer_lag
 from runtime.consuming.topics_admin import create_missing_topics
 from runtime.redis.connection import RedisLink, connect_redis
+from tests.waiting import until
 from workers.commands.fleet_status import fleet_tables, fleet_view, hold_breaker, show_status
 from workers.health.admission import CallPermit, DeploymentAdmission
 from workers.health.breaker_registry import Transition
@@ -30,12 +30,6 @@ ANSWER = Completion(body={}, usage=Usage(output=5), finish_reason="stop", first_
 
 def ignore(_: Transition) -> None:
     """Nobody listens."""
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 -- any condition, of several objects
-            await asyncio.sleep(0.002)
 
 
 async def test_an_operator_sees_the_fleet_and_holds_a_breaker(

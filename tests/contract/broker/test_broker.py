@@ -15,6 +15,7 @@ from runtime.consuming.fair_queue import Lane
 from runtime.consuming.stream import ConsumerStream, RecordSource, StreamSettings
 from runtime.process.settings import ServiceSettings
 from tests.contract.broker.clusters import Cluster, InMemory, Mortal, over_the_wire
+from tests.waiting import until
 
 BROKERS = [
     "memory",
@@ -264,9 +265,7 @@ class TestBroker:
         stream = stream_of(cluster.member([topic], f"g-{topic}"), handled, backlog=100)
         async with running(stream):
             await handled.until(lambda: len(handled.begun) == 64)
-            async with asyncio.timeout(PATIENCE_S):
-                while not stream.state().paused:  # noqa: ASYNC110 its next poll tells
-                    await asyncio.sleep(0.01)
+            await until(lambda: stream.state().paused)
             # what one more poll may bring, and no more
             assert stream.state().waiting <= 100 + 500
             await handled.open()

@@ -1,6 +1,5 @@
 """Both indexes hold to the same contract, on a real Redis 8."""
 
-import asyncio
 from collections.abc import AsyncIterator
 
 import numpy as np
@@ -14,6 +13,7 @@ from cache.semantic.vector_index import (
     has_vector_sets,
 )
 from cache.verification.quantized_embedding import Vector
+from tests.waiting import until
 
 pytestmark = pytest.mark.redis
 WIDTH = 384
@@ -87,9 +87,11 @@ async def test_another_worker_reads_what_was_before_it_and_what_comes(redis: Red
     await first.add("s", "a", vector(1), 60)
     await first.add("s", "b", vector(2), 60)
     await first.remove("s", ["a"])
-    async with asyncio.timeout(10):
-        while [one.entry for one in await second.nearest("s", vector(1), 5)] != ["b"]:  # noqa: ASYNC110 Redis tells nobody
-            await asyncio.sleep(0.01)
+
+    async def only_b_is_left() -> bool:
+        return [near.entry for near in await second.nearest("s", vector(1), 5)] == ["b"]
+
+    await until(only_b_is_left)
     for index in (first, second):
         await index.close()
 

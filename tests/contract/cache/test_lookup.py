@@ -10,6 +10,7 @@ from cache.results.lookup_result import Bypass, Hit, Miss, Refresh
 from producers.contract import CacheOutcome, Demands, Done, Request, Route, Usage
 from runtime.config.sections.cache import CacheSettings
 from tests.contract.cache.asking import NOW, ROUTE, answer_of, done, request
+from tests.waiting import until
 
 pytestmark = pytest.mark.redis
 
@@ -85,14 +86,15 @@ async def test_switched_off_for_a_tenant(redis: Redis) -> None:
 
 async def test_two_hundred_at_once_on_four_workers_make_one_call(redis: Redis) -> None:
     lookups = [CacheLookup(CacheSettings(budget_ms=2000, lease_s=5), redis) for _ in range(4)]
-    calls = 0
+    begun = calls = 0
 
     async def serve(lookup: CacheLookup) -> str | None:
-        nonlocal calls
+        nonlocal begun, calls
+        begun += 1
         found = await lookup.find(request(), ROUTE, NOW)
         if isinstance(found, Miss):
             calls += 1
-            await asyncio.sleep(0.05)
+            await until(lambda: begun == 200)
             await lookup.store_answer(found, done())
             return "called"
         return answer_of(found)

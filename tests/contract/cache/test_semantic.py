@@ -26,6 +26,7 @@ from producers.contract.invalidation import Invalidation
 from runtime.config.sections.cache import CacheSettings
 from runtime.redis.pipelining import PipelineLane
 from tests.contract.cache.asking import NOW, ROUTE, answer_of, done, request
+from tests.waiting import until
 
 pytestmark = pytest.mark.redis
 
@@ -226,8 +227,11 @@ async def test_redis_killed_mid_run_costs_no_request(
     assert all(isinstance(found, Miss) for found in results[20:])
     server.start()
     only = request(ASKED, mode="only-if-cached")
-    while not isinstance(await lookup.find(only, ROUTE, NOW), Hit):  # noqa: ASYNC110 - no event
-        await asyncio.sleep(0.05)
+
+    async def is_kept() -> bool:
+        return isinstance(await lookup.find(only, ROUTE, NOW), Hit)
+
+    await until(is_kept)
     await lookup.close()
     await client.aclose()
     server.stop()

@@ -14,6 +14,7 @@ from producers.contract import codec
 from producers.kafka.broker import Outgoing
 from runtime.identity.record_signature import RecordSigner
 from tests.unit.observability.usage_events import usage_event
+from tests.waiting import until
 
 USAGE = TopicPartition("llm.usage", 0)
 
@@ -91,8 +92,8 @@ async def test_the_lag_is_seen_while_the_ledger_waits_for_its_store(books: Books
 
 
 async def lag_of(metrics: MetricsRegistry, wanted: int) -> None:
-    while metrics.value("switchgear_ledger_lag", partition="0") != wanted:  # noqa: ASYNC110 - a gauge tells nobody
-        await asyncio.sleep(0.001)
+    """Returns once the gauge shows it."""
+    await until(lambda: metrics.value("switchgear_ledger_lag", partition="0") == wanted)
 
 
 def test_what_no_worker_signed_is_kept_but_not_booked() -> None:

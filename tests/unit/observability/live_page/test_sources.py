@@ -10,6 +10,7 @@ from observability.metrics.registry import MetricsRegistry
 from observability.process_endpoint import process_endpoint
 from producers.contract import Savings
 from tests.unit.observability.usage_events import START_MS, usage_event
+from tests.waiting import until
 
 ONE = """
 switchgear_consumer_lag{group="g",topic="llm.requests",partition="0"} 3
@@ -68,9 +69,7 @@ async def test_a_real_process_is_scraped_and_an_absent_one_is_told() -> None:
         async with ClientSession() as session:
             addresses = [f"127.0.0.1:{port}", "127.0.0.1:9"]
             following = asyncio.create_task(follow_processes(session, addresses, scraped))
-            async with asyncio.timeout(10):
-                while not scraped.unreachable:  # noqa: ASYNC110 (there is nothing to wait on)
-                    await asyncio.sleep(0.01)
+            await until(lambda: scraped.unreachable)
             following.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await following

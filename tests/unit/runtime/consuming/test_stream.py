@@ -7,6 +7,7 @@ from producers.kafka.broker import Outgoing, Record
 from runtime.consuming.fair_queue import Lane
 from runtime.consuming.stream import ConsumerStream, StreamSettings
 from tests.memory_broker import Member, MemoryBroker
+from tests.waiting import until
 
 FAST = StreamSettings(8, commit_every_s=0.01, revoke_grace_s=0.05, stop_grace_s=0.05)
 
@@ -168,13 +169,6 @@ async def test_batch_records_fill_what_is_idle_and_interactive_ones_find_a_slot(
         assert stage.stream.state().running == 7
         stage.let.set()
         await until(lambda: len(stage.handled) == 150)
-
-
-async def until(happened: Callable[[], bool]) -> None:
-    """Returns once it has; nothing tells of what a handler does."""
-    async with asyncio.timeout(30):
-        while not happened():  # noqa: ASYNC110 as above
-            await asyncio.sleep(0.001)
 
 
 async def test_a_stamp_from_before_any_record_is_kept_makes_no_queue_old() -> None:

@@ -1,4 +1,5 @@
 import asyncio
+from functools import partial
 from typing import Any
 
 import pytest
@@ -6,6 +7,7 @@ import pytest
 from producers.contract import Chunk, codec
 from producers.contract.reply_address import ReplyAddress
 from producers.kafka.broker import Outgoing, PublishFailedError
+from tests.waiting import until
 from workers.delivery.chunk_stream import ChunkPublisher
 
 
@@ -21,10 +23,14 @@ class SlowTopic:
         await self.may.wait()
         if self.broken:
             raise PublishFailedError(outgoing[0].topic, "gone", permanent=True)
-        for one in outgoing:
-            chunk = codec.decode_reply(one.value)
+        for record in outgoing:
+            chunk = codec.decode_reply(record.value)
             assert isinstance(chunk, Chunk)
             self.chunks.append(chunk)
+
+    def has(self, number: int) -> bool:
+        """Whether so many records came."""
+        return len(self.chunks) == number
 
 
 def pump_to(topic: SlowTopic) -> ChunkPublisher:
@@ -53,9 +59,9 @@ async def test_a_fast_topic_gets_every_token_by_itself() -> None:
     topic = SlowTopic()
     topic.may.set()
     pump = pump_to(topic)
-    for letter in "abc":
+    for number, letter in enumerate("abc", start=1):
         await pump.emit(text(letter))
-        await asyncio.sleep(0.001)
+        await until(partial(topic.has, number))
     await pump.flush()
     assert [chunk.delta["content"] for chunk in topic.chunks] == ["a", "b", "c"]
 
