@@ -63,7 +63,9 @@ class TopicSizes:
 
     async def _renew(self) -> None:
         cluster = await self._fetch()
-        self._sizes = {
+        sizes = {
             topic: len(cluster.partitions_for_topic(topic) or ()) for topic in cluster.topics()
         }
+        # a topic that is being created has no partitions yet: it is looked for again soon
+        self._sizes = {topic: size for topic, size in sizes.items() if size}
         self._seen_s = self._clock()

@@ -15,6 +15,7 @@ from runtime.consuming.kafka_source import KafkaSource
 from runtime.consuming.stream import RebalanceListener, RecordSource
 from runtime.process.settings import ServiceSettings
 from tests.memory_broker import Member, MemoryBroker
+from tests.waiting import until
 
 PARTITIONS = 4
 
@@ -103,9 +104,16 @@ class OverTheWire:
     session_timeout_s: float
 
     async def topic(self) -> str:
-        """Created, and known to the producer."""
+        """Created; each of its partitions has a leader."""
         name = f"t-{uuid.uuid4().hex}"
         await self.admin.create_topics([NewTopic(name, PARTITIONS, 1)])
+
+        async def is_led() -> bool:
+            (shown,) = await self.admin.describe_topics([name])
+            leaders = [partition["leader"] for partition in shown["partitions"]]
+            return len(leaders) == PARTITIONS and min(leaders) >= 0
+
+        await until(is_led)
         return name
 
     def member(self, topics: Sequence[str], group: str) -> RecordSource:

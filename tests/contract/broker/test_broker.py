@@ -162,7 +162,11 @@ class TestBroker:
 
     async def test_a_partition_that_is_not_there_is_any(self, cluster: Cluster) -> None:
         topic = await cluster.topic()
-        assert await cluster.broker.partitions_of(topic) == 4
+
+        async def is_known() -> bool:
+            return await cluster.broker.partitions_of(topic) == 4
+
+        await until(is_known)
         await cluster.broker.publish(Outgoing(topic, b"value", b"key", (), 99))
         batches = cluster.broker.consume(topic, f"g-{topic}")
         async with asyncio.timeout(PATIENCE_S):

@@ -47,6 +47,14 @@ async def test_a_topic_that_was_created_since_is_seen_a_second_later() -> None:
     assert await sizes.partitions_of("new") == 2
 
 
+async def test_a_topic_that_is_being_created_is_not_there_yet() -> None:
+    cluster = Cluster({"new": 0})
+    sizes = TopicSizes(cluster.fetch, cluster.clock)
+    assert await sizes.partitions_of("new") is None
+    cluster.sizes["new"], cluster.now_s = 4, 1.1
+    assert await sizes.partitions_of("new") == 4
+
+
 async def test_a_larger_number_is_looked_for_sooner_than_a_known_one() -> None:
     cluster = Cluster({"grows": 2})
     sizes = TopicSizes(cluster.fetch, cluster.clock)
