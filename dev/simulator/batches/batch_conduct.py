@@ -11,7 +11,8 @@ from typing import Any, Final, Literal, TypeAlias, get_args
 BatchEvent: TypeAlias = Literal[
     "expire",  # half of it is done, the rest expires
     "never",  # it isn't done for an hour
-    "hang",  # it isn't created, and nothing is answered
+    "hang",  # of a file: it isn't created, and nothing is answered
+    "lost_request",  # of a file: it isn't created, and the connection is reset
     "lost_answer",  # it is created, and the connection is reset
     "error_after",  # it is created, and the answer is a 500
     "refuse",  # the file turns out to be invalid

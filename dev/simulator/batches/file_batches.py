@@ -67,9 +67,8 @@ class FileBatches:
         if source is None:
             return _error(400, "cannot find the input file")
         event, conduct = self.settings.next(), self.settings.conduct
-        if event == "hang":
-            while request.transport is not None and not request.transport.is_closing():  # noqa: ASYNC110 nothing tells it
-                await asyncio.sleep(0.05)
+        if event in {"hang", "lost_request"}:
+            return await _lost(request, hangs=event == "hang")
         batch = SimulatedBatch(
             id=f"batch_{len(self.batches) + 1}",
             provider=provider,
@@ -213,6 +212,15 @@ def _result(batch: SimulatedBatch, name: str, fate: Fate, body: bytes) -> bytes:
             code = "batch_expired" if batch.event == "expire" else "batch_cancelled"
             line |= {"response": None, "error": {"code": code, "message": "not done in time"}}
     return to_json(line)
+
+
+async def _lost(request: web.BaseRequest, *, hangs: bool) -> web.StreamResponse:
+    """Ends with the connection, whoever closes it; nobody hears what is returned."""
+    if not hangs and request.transport is not None:
+        request.transport.abort()
+    while request.transport is not None and not request.transport.is_closing():  # noqa: ASYNC110 nothing tells it
+        await asyncio.sleep(0.05)
+    return _error(500, "The connection was lost.")
 
 
 def _problems(batch: SimulatedBatch) -> list[dict[str, Any]]:
