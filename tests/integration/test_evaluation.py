@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -95,8 +96,15 @@ def test_a_run_that_is_killed_goes_on_and_pays_nothing_twice(
     before = len(simulator.calls()) - earlier
     assert 8 <= before < 2 * CASES
     switchgear(environment, *asked)
-    calls = [call for call in simulator.calls()[earlier:] if call["status"] == 200]
-    assert len(calls) == 2 * CASES
+    # the topics are the session's: what others left in them is answered here, too
+    prompts = {line["prompt"] for line in lines}
+    paid_calls = Counter(
+        (call["question"], call["model"])
+        for call in simulator.calls()[earlier:]
+        if call["status"] == 200 and call["question"] in prompts
+    )
+    assert len(paid_calls) == 2 * CASES
+    assert set(paid_calls.values()) == {1}
     record = read_evaluation((folder / "trial" / "results.json").read_bytes())
     good = {each.candidate: (each.successes, each.cases) for each in record.results}
     assert good == {"claude-haiku-4-5": (CASES, CASES), "gpt-4o-mini": (0, CASES)}
