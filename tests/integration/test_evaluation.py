@@ -16,6 +16,7 @@ import yaml
 
 from dev.processes import Child, Server
 from dev.redis_server import url_of
+from dev.simulator.ledger import question_name
 from dev.simulator.process import Running, running
 from observability.evaluation.results.evaluation_result import read_evaluation
 
@@ -97,7 +98,7 @@ def test_a_run_that_is_killed_goes_on_and_pays_nothing_twice(
     assert 8 <= before < 2 * CASES
     switchgear(environment, *asked)
     # the topics are the session's: what others left in them is answered here, too
-    prompts = {line["prompt"] for line in lines}
+    prompts = {question_name(line["prompt"]) for line in lines}
     paid_calls = Counter(
         (call["question"], call["model"])
         for call in simulator.calls()[earlier:]
