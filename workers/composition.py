@@ -53,6 +53,8 @@ from workers.tokens.estimate import TokenFactors
 _CONNECTIONS: Final = 32
 """So many commands at once; more wait their turn rather than open a connection each."""
 _TURN_S: Final = 2.0
+_SILENCE_S: Final = 30.0
+"""Of a connection, by the clock. Callers give up earlier, but forgive a loop that was held up."""
 
 
 async def build_pool(
@@ -148,7 +150,11 @@ def _redis(parts: AsyncExitStack, url: str) -> tuple[Redis, RedisLink]:
     # neither a connection that Redis closed when it restarted, nor a busy moment, is a lost Redis
     redis = Redis.from_pool(
         BlockingConnectionPool.from_url(
-            url, max_connections=_CONNECTIONS, timeout=_TURN_S, retry=Retry(NoBackoff(), 1)
+            url,
+            max_connections=_CONNECTIONS,
+            timeout=_TURN_S,
+            socket_timeout=_SILENCE_S,
+            retry=Retry(NoBackoff(), 1),
         )
     )
     parts.push_async_callback(redis.aclose)

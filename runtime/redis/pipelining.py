@@ -14,6 +14,8 @@ from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 from redis.exceptions import NoScriptError
 
+from runtime.redis.attended_timeout import AttendedTimeout
+
 MAX_PIPELINE: Final = 128
 PATIENCE_S: Final = 2.0
 
@@ -23,7 +25,7 @@ RedisCommand: TypeAlias = Callable[[Pipeline], object]
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    """A command, who waits for its answer, and since when (the loop's seconds)."""
+    """A command, who waits for its answer, and since when (the lane's seconds)."""
 
     command: RedisCommand
     answer: "asyncio.Future[Any]"
@@ -42,11 +44,15 @@ class PipelineLane:
     """One lane of pipelines. One per Redis client and event loop."""
 
     def __init__(self, redis: Redis, patience_s: float = PATIENCE_S) -> None:
-        """patience_s: what isn't answered by then fails, so that a hung Redis holds nobody up."""
+        """patience_s: what isn't answered by then fails, so that a hung Redis holds nobody up.
+
+        Seconds in which the event loop was held up don't count.
+        """
         self._redis = redis
         self._patience_s = patience_s
         self._waiting: list[_Waiting] = []
         self._sending: asyncio.Task[None] | None = None
+        self._waited_s = 0.0  # for Redis, in all: the clock of the lane
 
     def send(self, command: RedisCommand) -> "asyncio.Future[Any]":
         """The command's answer. Raises REDIS_UNAVAILABLE when awaited.
@@ -54,7 +60,7 @@ class PipelineLane:
         A caller that is cancelled doesn't call back a command that has left.
         """
         loop = asyncio.get_running_loop()
-        entry = _Waiting(command, loop.create_future(), loop.time())
+        entry = _Waiting(command, loop.create_future(), self._waited_s)
         self._waiting.append(entry)
         if self._sending is None:
             self._sending = asyncio.create_task(self._send_all())
@@ -75,7 +81,7 @@ class PipelineLane:
 
     def _in_time(self, batch: Sequence[_Waiting]) -> Iterator[_Waiting]:
         """Without those who gave up meanwhile, and those who have waited too long."""
-        oldest = asyncio.get_running_loop().time() - self._patience_s
+        oldest = self._waited_s - self._patience_s
         for entry in batch:
             if entry.at < oldest:
                 entry.resolve(TimeoutError("Redis is slow"))
@@ -83,8 +89,9 @@ class PipelineLane:
                 yield entry
 
     async def _exchange(self, batch: Sequence[_Waiting]) -> None:
+        timeout = AttendedTimeout(self._patience_s)
         try:
-            async with asyncio.timeout(self._patience_s):
+            async with timeout:
                 pipe = self._redis.pipeline(transaction=False)
                 for entry in batch:
                     entry.command(pipe)
@@ -100,6 +107,8 @@ class PipelineLane:
         else:
             for entry, answer in zip(batch, answers, strict=True):
                 entry.resolve(answer)
+        finally:
+            self._waited_s += timeout.attended_s()
 
     def _fail_all(self, error: Exception) -> None:
         waiting, self._waiting = self._waiting, []

@@ -28,6 +28,7 @@ from runtime.circuit_breaker.rules import (
     Succeeded,
 )
 from runtime.circuit_breaker.state_machine import BreakerRefused
+from runtime.redis.attended_timeout import AttendedTimeout
 from runtime.redis.errors import REDIS_UNAVAILABLE
 from runtime.redis.lease import LeaseRenewal, owner_token
 from runtime.redis.lua_files import lua
@@ -104,7 +105,7 @@ class IdempotencySettings:
     keep_s: float = 3600
     """How long a final record is kept."""
     timeout_s: float = 2.0
-    """So long that a busy event loop isn't taken for a lost Redis: that costs double calls."""
+    """Of the event loop's own time: a busy process isn't taken for a lost Redis."""
     look_every_s: float = 0.2
     """Between two looks at another worker's lease."""
 
@@ -252,7 +253,7 @@ class IdempotencyRecords:
             return None
         signal: BreakerSignal = Ignored()
         try:
-            async with asyncio.timeout(self._settings.timeout_s):
+            async with AttendedTimeout(self._settings.timeout_s):
                 result = await operation()
             signal = Succeeded()
         except REDIS_UNAVAILABLE as error:
