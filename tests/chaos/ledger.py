@@ -105,9 +105,16 @@ def _lost_its_record(request: Request, faults: Sequence[Injected]) -> bool:
 
 
 def _final(request: Request) -> list[Line]:
-    """Its replies, without failures after which its caller has asked again."""
+    """Its replies, without failures after which its caller has asked again.
+
+    Nor the one that tells of a dead letter: an answer may follow it, as after a replay.
+    """
     answers = [reply for reply in request.replies if "code" not in reply]
-    return answers if request.caller and answers else request.replies
+    if request.caller and answers:
+        return answers
+    letters = {line["dead"] for line in request.dead}
+    rest = [reply for reply in request.replies if reply.get("code", "") not in letters]
+    return rest if answers else request.replies
 
 
 def unanswered(requests: Iterable[Request]) -> list[str]:

@@ -85,6 +85,24 @@ def test_two_equal_replies_are_a_duplicate_and_two_different_ones_a_contradictio
     assert ledger.contradicted(requests) == ["both"]
 
 
+def test_an_answer_may_follow_the_failure_that_tells_of_a_dead_letter() -> None:
+    requests = gather(
+        sent("buried"),
+        {"id": "buried", "dead": "internal_error"},
+        reply("buried", answer="internal_error", code="internal_error"),
+        reply("buried", at=102.0, answer="a"),
+        sent("in doubt"),
+        {"id": "in doubt", "dead": "internal_error"},
+        reply("in doubt", answer="internal_error", code="internal_error"),
+        reply("in doubt", at=102.0, answer="a"),
+        reply("in doubt", at=103.0, answer="b"),
+        sent("kept"),
+        reply("kept", answer="internal_error", code="internal_error"),
+        reply("kept", at=102.0, answer="a"),
+    )
+    assert ledger.contradicted(requests) == ["in doubt", "kept"]
+
+
 def test_pieces_that_make_no_answer_are_a_torn_stream() -> None:
     assert ledger.torn(gather(reply("a", whole=False), reply("b", whole=True))) == ["a"]
 
