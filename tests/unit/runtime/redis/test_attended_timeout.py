@@ -55,6 +55,26 @@ def test_an_answer_that_came_while_the_loop_was_held_up_is_in_time() -> None:
     assert seconds <= 5
 
 
+def test_an_answer_that_takes_ten_slow_rounds_of_the_loop_is_in_time() -> None:
+    async def case(loop: HeldUpLoop) -> float:
+        def slow_round() -> None:
+            loop.hold_up(1)
+            if not answer.done():
+                loop.call_soon(slow_round)
+
+        answer: asyncio.Future[None] = loop.create_future()
+        loop.call_soon(slow_round)
+        begun = loop.time()
+        async with AttendedTimeout(2):
+            for _ in range(10):
+                await asyncio.sleep(0)
+            answer.set_result(None)
+            await answer
+        return loop.time() - begun
+
+    assert _run(case) > 2
+
+
 def test_who_never_answers_is_given_up_though_the_loop_is_held_up_again_and_again() -> None:
     async def case(loop: HeldUpLoop) -> float:
         def again() -> None:
