@@ -99,6 +99,7 @@ async def build_pool(
         publisher=publisher_of_cell(
             process.publisher, process.settings.zone, lambda: live().catalog
         ),
+        partitions_of=process.broker.partitions_of,
         tracer=process.tracer,
         zone=process.settings.zone,
         judge=LlmJudge(process.metrics, caller, budgets),

@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Final, cast
 
 from pydantic_core import to_json
@@ -137,11 +138,15 @@ def _environment(catalog: Catalog) -> dict[str, str]:
     return {name: value for name, value in named.items() if name is not None}
 
 
+async def _partitions_of(topic: str, at_least: int = 0) -> int | None:
+    return max(_PARTITIONS, at_least) if topic else None
+
+
 def _process(settings: ServiceSettings, publisher: MemoryPublisher) -> ServiceProcess:
     stop = asyncio.Event()
     return ServiceProcess(
         settings=settings,
-        broker=cast("Any", None),  # no part of the path talks to it
+        broker=cast("Any", SimpleNamespace(partitions_of=_partitions_of)),
         publisher=RetryingPublisher(publisher),
         tracer=Tracer("bench", None, TracingSettings(sample_ratio=0.1)),
         metrics=MetricsRegistry(),
@@ -151,10 +156,6 @@ def _process(settings: ServiceSettings, publisher: MemoryPublisher) -> ServicePr
         signer=None,
         health=cast("Any", None),
     )
-
-
-async def _partitions_of(topic: str, at_least: int = 0) -> int | None:
-    return max(_PARTITIONS, at_least) if topic else None
 
 
 def _router(process: ServiceProcess, path: Path) -> RouterDependencies:

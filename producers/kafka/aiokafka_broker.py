@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from asyncio import Future
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Self
@@ -13,6 +14,7 @@ from aiokafka.errors import (
     InvalidTopicError,
     KafkaError,
     MessageSizeTooLargeError,
+    NotLeaderForPartitionError,
     OutOfOrderSequenceNumber,
     ProducerFenced,
     RecordListTooLargeError,
@@ -20,6 +22,7 @@ from aiokafka.errors import (
     UnknownProducerId,
     UnknownTopicOrPartitionError,
 )
+from aiokafka.structs import RecordMetadata
 
 from ..settings import KafkaSettings
 from .broker import Outgoing, Partition, PublishFailedError, Record, RecordBatch
@@ -87,11 +90,11 @@ class KafkaBroker:
         producer = self._producer
         try:
             try:
-                await _write(producer, outgoing)
+                await self._write(producer, outgoing)
             except _SEQUENCE_ERRORS:
                 # some may have been written: a reader takes a record twice better than never
                 await self._replace(producer)
-                await _write(self._producer, outgoing)
+                await self._write(self._producer, outgoing)
         except KafkaError as error:
             permanent = isinstance(error, _PERMANENT)
             topics = ", ".join(dict.fromkeys(record.topic for record in outgoing))
@@ -148,6 +151,40 @@ class KafkaBroker:
                 if polled:
                     yield _batch(consumer, polled)
 
+    async def _write(self, producer: AIOKafkaProducer, outgoing: Sequence[Outgoing]) -> None:
+        acknowledged = [await self._send(producer, record) for record in outgoing]
+        results = await asyncio.gather(*acknowledged, return_exceptions=True)
+        failures = [
+            (record.topic, result)
+            for record, result in zip(outgoing, results, strict=True)
+            if isinstance(result, BaseException)
+        ]
+        for topic, error in failures:
+            self._learn(topic, error)
+        for _, error in failures:
+            raise error
+
+    async def _send(self, producer: AIOKafkaProducer, record: Outgoing) -> "Future[RecordMetadata]":
+        try:
+            sent: Future[RecordMetadata] = await producer.send(
+                record.topic,
+                value=record.value,
+                key=record.key,
+                headers=list(record.headers),
+                partition=None if record.partition is None else await _partition(producer, record),
+            )
+        except KafkaError as error:
+            self._learn(record.topic, error)
+            raise
+        return sent
+
+    def _learn(self, topic: str, error: BaseException) -> None:
+        """What a refused record says of its topic, for whoever asks for its partitions next."""
+        if isinstance(error, TopicAuthorizationFailedError):
+            self._sizes.close(topic)
+        elif isinstance(error, UnknownTopicOrPartitionError | NotLeaderForPartitionError):
+            self._sizes.doubt()
+
     async def _all_topics(self) -> ClusterTopics:
         topics: ClusterTopics = await self._producer.client.fetch_all_metadata()
         return topics
@@ -181,20 +218,6 @@ class KafkaBroker:
                 retiring = asyncio.create_task(producer.stop())
                 self._retiring.add(retiring)
                 retiring.add_done_callback(self._retiring.discard)
-
-
-async def _write(producer: AIOKafkaProducer, outgoing: Sequence[Outgoing]) -> None:
-    acknowledged = [
-        await producer.send(
-            record.topic,
-            value=record.value,
-            key=record.key,
-            headers=list(record.headers),
-            partition=None if record.partition is None else await _partition(producer, record),
-        )
-        for record in outgoing
-    ]
-    await asyncio.gather(*acknowledged)
 
 
 async def _partition(producer: AIOKafkaProducer, record: Outgoing) -> int | None:

@@ -40,14 +40,17 @@ class TopicSizes:
         self._fetch = fetch
         self._clock = clock
         self._sizes: Mapping[str, int] = {}
+        self._closed: dict[str, float] = {}
         self._seen_s: float | None = None
         self._fetching = asyncio.Lock()
 
     async def partitions_of(self, topic: str, at_least: int = 0) -> int | None:
-        """How many `topic` has; None: there is no such topic. Raises KafkaError, OSError.
+        """How many `topic` has; None: no such topic, or a closed one. Raises KafkaError, OSError.
 
         at_least: a smaller number than this isn't believed if it is older than a second.
         """
+        if self._closed and self._is_closed(topic):
+            return None
         size = self._sizes.get(topic)
         enough = size is not None and size >= at_least
         if self._old(_FRESH_S if enough else _LOOK_AGAIN_S):
@@ -57,6 +60,23 @@ class TopicSizes:
                     await self._renew()
             size = self._sizes.get(topic)
         return size
+
+    def close(self, topic: str) -> None:
+        """We may not write to it: it counts as missing for a while, then it is tried again."""
+        self._closed[topic] = self._clock()
+
+    def doubt(self) -> None:
+        """A topic that was there has gone: what was seen is looked at again."""
+        self._seen_s = None
+
+    def _is_closed(self, topic: str) -> bool:
+        since_s = self._closed.get(topic)
+        if since_s is None:
+            return False
+        if self._clock() - since_s <= _FRESH_S:
+            return True
+        del self._closed[topic]
+        return False
 
     def _old(self, limit_s: float) -> bool:
         return self._seen_s is None or self._clock() - self._seen_s > limit_s

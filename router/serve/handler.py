@@ -7,6 +7,7 @@ count, whose it is comes first: nothing is kept of what is nobody's.
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -31,7 +32,7 @@ from router.decide.warm_prefixes import WarmPrefixes
 from router.serve.claimed_id import claimed_id
 from router.serve.headers import RequestHeaders, read_request_headers
 from router.serve.record_checks import says_excluded, unreadable
-from router.serve.reply_topics import PartitionsOf, unusable_address
+from router.serve.reply_topics import refusal_address, unusable_address
 from router.text.features import Features, extract_features
 from runtime.config.catalog import Tenant
 from runtime.config.residency import excluded_from
@@ -44,7 +45,9 @@ from runtime.identity.record_guard import (
 )
 from runtime.process.dead_letters import bury, crash_detail
 from runtime.process.reply_records import failed_record
+from runtime.process.reply_topics import PartitionsOf
 
+_log: Final = logging.getLogger(__name__)
 _LARGE_BYTES: Final = 32_768
 """From here looking at a prompt takes over a millisecond, so that it goes to a thread."""
 
@@ -364,23 +367,16 @@ class RoutingTask:
                 trace_id=self.trace.trace_id,
             )
             tenant, trace = self.headers.tenant, self.trace.headers()
-            address = await self._reply_address()
-            record = failed_record(failed, address, tenant=tenant, trace=trace)
-            await self.router.publisher.publish(record)
+            section = self.router.config().catalog.tenant(tenant or "")
+            allowed = () if section is None else section.reply_topics
+            asked = self.router.partitions_of
+            address = await refusal_address(self.headers.reply, tenant or "", allowed, asked)
+            if address is None:
+                _log.warning("%s of a request can't be told: no reply topic is there", code)
+            else:
+                record = failed_record(failed, address, tenant=tenant, trace=trace)
+                await self.router.publisher.publish(record)
         self.trace.end(error=code)
-
-    async def _reply_address(self) -> ReplyAddress:
-        """Where the sender wants it if that is a place to write to, else the shared topic."""
-        wanted, name = self.headers.reply, self.headers.tenant or ""
-        tenant = self.router.config().catalog.tenant(name)
-        allowed = () if tenant is None else tenant.reply_topics
-        asked = self.router.partitions_of
-        if await unusable_address(wanted, name, allowed, asked) is None:
-            return wanted
-        topic_alone = replace(wanted, partition=None)
-        if await unusable_address(topic_alone, name, allowed, asked) is None:
-            return topic_alone
-        return replace(topic_alone, named_topic=None)
 
 
 def _queue_of(route: Route) -> str:

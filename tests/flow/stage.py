@@ -267,6 +267,7 @@ class Stage:
             tracer=self.tracer,
             reporter=self.reporter or self.reports,
             guard=self.guard,
+            partitions_of=self.broker.partitions_of,
             zone=self.zone,
         )
 

@@ -6,8 +6,9 @@ from uuid import UUID
 
 import pytest
 
-from producers.contract import Done, Failed, Request, topics
+from producers.contract import Attempt, Done, Failed, Request, Route, Usage, codec, topics
 from producers.contract.codec import DecodeError, to_headers
+from producers.contract.route import TaggedRequest
 from producers.kafka.broker import Outgoing
 from runtime.limits import HEADERS
 from tests.fakes import answer
@@ -211,6 +212,43 @@ async def test_what_cannot_be_answered_is_refused_before_it_costs_anything() -> 
         assert reply.code == "reply_to_not_allowed"
         assert "'llm.replies.nowhere' doesn't exist" in reply.message
         assert stage.dead_letters() == [(request(), "reply_to_not_allowed")]
+
+
+async def test_without_the_shared_reply_topic_nothing_is_called() -> None:
+    async with playing() as stage:
+        stage.broker.missing.add(topics.REPLIES)
+        await stage.send(request(), correlation_id="r1")
+        await stage.broker.has(topics.DEAD_LETTERS, 1)
+        await stage.broker.until(lambda: sum(stage.broker.committed("router").values()) == 1)
+        assert stage.dead_letters() == [(request(), "reply_to_not_allowed")]
+        assert stage.broker.written(topics.REPLIES) == []
+        assert stage.calls == []
+
+
+@pytest.mark.parametrize("gone", [["llm.replies.mine"], ["llm.replies.mine", topics.REPLIES]])
+async def test_a_reply_topic_that_vanishes_in_the_queue_is_refused_before_the_call(
+    gone: list[str],
+) -> None:
+    earlier = Attempt(deployment="eco-a", outcome="timeout", usage=Usage(input=7))
+    tagged = TaggedRequest(
+        route=Route(tier="economy"),
+        request=Request.model_validate_json(request()),
+        attempts=(earlier,),
+    )
+    async with playing() as stage:
+        stage.broker.missing.update(gone)
+        headers = to_headers({"correlation_id": "r1", "reply_to": "llm.replies.mine"})
+        await stage.broker.publish(
+            Outgoing("llm.tier.economy", codec.encode(tagged), b"r1", headers)
+        )
+        (event,) = await stage.events()
+        assert event.outcome == "reply_to_not_allowed"
+        assert event.attempts == (earlier,)
+        assert [reason for _, reason in stage.dead_letters()] == ["reply_to_not_allowed"]
+        written = stage.broker.written(topics.REPLIES)
+        assert len(written) == (topics.REPLIES not in gone)
+        assert stage.broker.written("llm.replies.mine") == []
+        assert stage.calls == []
 
 
 async def test_a_partition_that_is_not_there_is_told_on_the_topic() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from producers.contract import Done, codec
+from producers.contract import Done, codec, topics
 from tests.flow.batch_stage import BatchStage, waiting_stage
 from tests.flow.stage import ask
 from workers.delivery.request_identity import identity_of
@@ -282,6 +282,16 @@ async def test_the_same_request_published_twice_is_paid_once() -> None:
             await finals(stage, 2)
             await stage.stage.broker.until(lambda: stage.records()[-1].state == "closed")
     assert Counter(stage.paid()) == dict.fromkeys(stage.paid(), 1)
+
+
+async def test_what_can_no_longer_be_answered_is_in_no_batch() -> None:
+    async with waiting_stage("openai", full=1) as stage:
+        await submit(stage, 1)
+        stage.stage.broker.missing.add(topics.REPLIES)
+        async with stage.batching():
+            await stage.stage.broker.has(topics.DEAD_LETTERS, 1)
+    assert [reason for _, reason in stage.stage.dead_letters()] == ["reply_to_not_allowed"]
+    assert stage.records() == []
 
 
 async def test_the_mark_of_a_batch_that_is_over_keeps_nobody_waiting() -> None:

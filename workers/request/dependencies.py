@@ -12,6 +12,7 @@ from producers.contract.invalidation import Invalidation
 from producers.kafka.broker import Publisher
 from runtime.config.pricing import PriceOf
 from runtime.identity.record_guard import RecordGuard
+from runtime.process.reply_topics import PartitionsOf
 from workers.accounting.llm_judge import LlmJudge
 from workers.calling.answer_source import AnswerSource
 from workers.calling.config_snapshot import ConfigSnapshot
@@ -143,5 +144,7 @@ class PoolDependencies:
     reporter: RequestReporter
     guard: RecordGuard
     """Whether a record was written by one of our processes."""
+    partitions_of: PartitionsOf
+    """Of a reply topic."""
     zone: str | None = None
     """Of the cell that these workers belong to."""

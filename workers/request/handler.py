@@ -6,6 +6,7 @@ before the record counts as finished, so a crash at any point redelivers and los
 
 import logging
 import time
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final, NamedTuple
 
@@ -16,14 +17,18 @@ from producers.contract import ChatBody, Failed, FailureCode, Request, Route, co
 from producers.contract.codec import DecodeError
 from producers.contract.reply_address import ReplyAddress, read_reply_address
 from producers.kafka.broker import Publisher, PublishFailedError, Record
+from runtime.config.catalog import Catalog
 from runtime.config.residency import excluded_from
 from runtime.process.dead_letters import bury, crash_detail
 from runtime.process.reply_records import failed_record
+from runtime.process.reply_topics import reachable_address, unreachable
 from workers.delivery.work_item import WorkItem, read_work_item, with_lawful_reply
+from workers.planning.next_step import GiveUp
 from workers.request.dependencies import PoolDependencies
 from workers.request.lifecycle import RequestLifecycle
 
 _log: Final = logging.getLogger(__name__)
+_MISPLACED: Final = GiveUp("wrong_zone", "its residency excludes this cell", retryable=False)
 FORGED: Final = "it lay where only our processes write, without their signature"
 
 
@@ -39,11 +44,9 @@ async def serve_one(pool: PoolDependencies, record: Record) -> None:
         await refuse_unreadable(pool.publisher, record, error)
         return
     snapshot = pool.snapshot()
-    if excluded_from(pool.zone, item.request, snapshot.catalog, item.route.demands):
-        await refuse_misplaced(pool, record)
-        await book_misplaced(pool, item)
-        return
     item = with_lawful_reply(item, snapshot.catalog)
+    if await refused_before_call(pool, item, snapshot.catalog):
+        return
     waited_ms = max(0.0, time.time() * 1000 - record.timestamp_ms)
     pool.reporter.began(record.partition.topic, waited_ms / 1000)
     waited = QueueWait(
@@ -66,22 +69,44 @@ async def serve_one(pool: PoolDependencies, record: Record) -> None:
 
 async def refuse_unreadable(publisher: Publisher, record: Record, error: DecodeError) -> None:
     """What becomes of a record that isn't a request: its bytes are kept, its sender is told."""
-    await _refuse(publisher, record, Refusal("invalid_request", str(error), str(error)))
+    why = Refusal("invalid_request", str(error), str(error))
+    await _refuse(publisher, record, why, _reply_addresses(record))
+
+
+async def refused_before_call(pool: PoolDependencies, item: WorkItem, catalog: Catalog) -> bool:
+    """Whether it may not be served here, or can't be answered; then that is told and booked.
+
+    The router has looked, but a request may have waited for hours since.
+    """
+    if excluded_from(pool.zone, item.request, catalog, item.route.demands):
+        await refuse_misplaced(pool, item.record)
+        # without a word of the request's: its content is written nowhere
+        bare = replace(item, request=_bare(item.request), route=Route(tier=item.route.tier))
+        await _book_earlier_calls(pool, bare, _MISPLACED)
+        return True
+    message = await unreachable(item.reply, pool.partitions_of)
+    if message is None:
+        return False
+    why = Refusal("reply_to_not_allowed", message, message)
+    address = await reachable_address(item.reply, pool.partitions_of)
+    await _refuse(pool.publisher, item.record, why, () if address is None else (address,))
+    await _book_earlier_calls(pool, item, GiveUp(why.code, message, retryable=False))
+    return True
 
 
 async def refuse_misplaced(pool: PoolDependencies, record: Record) -> None:
     """What becomes of a record that its residency excludes: its content is written nowhere."""
     message = f"this cell is in zone {pool.zone}, which the data's residency excludes"
-    await _refuse(pool.publisher, record, Refusal("wrong_zone", message, message))
+    why = Refusal("wrong_zone", message, message)
+    await _refuse(pool.publisher, record, why, _reply_addresses(record))
 
 
-async def book_misplaced(pool: PoolDependencies, item: WorkItem) -> None:
-    """The bill of what was called for it before, without a word of the request's."""
+async def _book_earlier_calls(pool: PoolDependencies, item: WorkItem, why: GiveUp) -> None:
+    """The bill of what was called for it before."""
     if item.attempts:
-        bare = replace(item, request=_bare(item.request), route=Route(tier=item.route.tier))
         trace = pool.tracer.begin_trace(f"serve {pool.tier}", (), tenant=item.request.tenant)
-        await RequestLifecycle(pool, bare, trace, pool.snapshot()).book_earlier_calls()
-        trace.end(error="wrong_zone")
+        await RequestLifecycle(pool, item, trace, pool.snapshot()).book_earlier_calls(why)
+        trace.end(error=why.code)
 
 
 def _bare(request: Request) -> Request:
@@ -92,7 +117,8 @@ def _bare(request: Request) -> Request:
 async def dead_letter_request(publisher: Publisher, record: Record, error: BaseException) -> None:
     """What becomes of a record whose handler broke: its bytes are kept, its sender is told."""
     message = "the request broke its worker; it lies in the dead-letter topic for the operator"
-    await _refuse(publisher, record, Refusal("internal_error", crash_detail(error), message))
+    why = Refusal("internal_error", crash_detail(error), message)
+    await _refuse(publisher, record, why, _reply_addresses(record))
 
 
 class Refusal(NamedTuple):
@@ -105,22 +131,29 @@ class Refusal(NamedTuple):
     """For the sender."""
 
 
-async def _refuse(publisher: Publisher, record: Record, why: Refusal) -> None:
+async def _refuse(
+    publisher: Publisher, record: Record, why: Refusal, addresses: Iterable[ReplyAddress]
+) -> None:
+    """Keeps the record and tells its sender, at the first of `addresses` that takes it."""
     await bury(publisher, record, why.code, why.detail)
     request_id = codec.request_id(record.headers)
     if request_id is None:
         return
     failed = Failed(id=request_id, code=why.code, message=why.message, retryable=False)
     tenant = codec.header(record.headers, codec.TENANT_HEADER)
-    wanted = read_reply_address(record.headers)
-    shared = ReplyAddress(echo=wanted.echo)
-    if not topics.may_reply_to(wanted.topic, "*"):
-        wanted = shared
-    # a reply topic that doesn't exist may be what broke the worker
-    for address in dict.fromkeys((wanted, shared)):
+    for address in addresses:
         try:
             await publisher.publish(failed_record(failed, address, tenant=tenant))
         except PublishFailedError as error:
             _log.warning("request %s: its sender can't be told: %s", request_id, error)
         else:
             return
+
+
+def _reply_addresses(record: Record) -> Iterable[ReplyAddress]:
+    """Where its sender wants to be told, and where else: a missing topic may be what broke us."""
+    wanted = read_reply_address(record.headers)
+    shared = ReplyAddress(echo=wanted.echo)
+    if not topics.may_reply_to(wanted.topic, "*"):
+        wanted = shared
+    return dict.fromkeys((wanted, shared))

@@ -39,6 +39,8 @@ from workers.request.after_reply import AfterReply, logged_failures
 from workers.request.dependencies import PoolDependencies
 from workers.request.requeue import RequeueProgress, requeue_record
 
+_BROKE: Final = GiveUp("internal_error", "the request broke its worker", retryable=False)
+
 
 @dataclass(slots=True)
 class RequestLifecycle:
@@ -86,10 +88,10 @@ class RequestLifecycle:
             if self.awaited is not None:
                 await self.pool.lookup.abandon(self.awaited)
 
-    async def book_earlier_calls(self) -> None:
+    async def book_earlier_calls(self, why: GiveUp) -> None:
         """The account of what earlier workers called, for a request that isn't served here."""
         if self.item.attempts:
-            await self._book(_nothing_made(self.item))
+            await self._book(_nothing_made(self.item), why)
 
     async def settle_without_call(self) -> bool:
         """Whether it has its ending without a call: by the cache, or by an earlier delivery.
@@ -248,9 +250,9 @@ class RequestLifecycle:
                 await self._book(obtained)
             raise
 
-    async def _book(self, obtained: Obtained) -> None:
+    async def _book(self, obtained: Obtained, why: GiveUp = _BROKE) -> None:
         """The account of a request that broke its worker; its sender is told by the handler."""
-        messages = self._accounting().failed(obtained, _BROKE, time.time() * 1000)
+        messages = self._accounting().failed(obtained, why, time.time() * 1000)
         messages = messages.of_broken_run(str(int(self.begun_ms)))
         self.booked = True
         self._report(messages)
@@ -382,7 +384,6 @@ class RequestLifecycle:
             self.pool.reporter.report_usage(messages.event, exported=exported)
 
 
-_BROKE: Final = GiveUp("internal_error", "the request broke its worker", retryable=False)
 _KEEP_ONLY: Final = {"default": "no-cache"}
 """The mode of a look that only keeps; a request with another mode has said what it wants."""
 

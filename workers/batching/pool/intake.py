@@ -16,7 +16,6 @@ from observability.tracing.semconv import queue_attributes
 from observability.tracing.tracer import QueueWait
 from producers.contract.codec import DecodeError
 from producers.kafka.broker import Partition, PublishFailedError, Record
-from runtime.config.residency import excluded_from
 from runtime.consuming.stream import RecordSource
 from runtime.process.dead_letters import bury, crash_detail
 from workers.batching.gathering.turn_back import return_at
@@ -29,13 +28,12 @@ from workers.batching.pool.group_choice import (
     shared_prefix,
 )
 from workers.batching.pool.returning import return_item, to_its_tier
-from workers.delivery.work_item import WorkItem, read_work_item
+from workers.delivery.work_item import WorkItem, read_work_item, with_lawful_reply
 from workers.request.handler import (
     FORGED,
-    book_misplaced,
     dead_letter_request,
-    refuse_misplaced,
     refuse_unreadable,
+    refused_before_call,
 )
 from workers.request.lifecycle import RequestLifecycle
 
@@ -209,9 +207,8 @@ class Intake:
             await refuse_unreadable(self._pool.requests.publisher, record, error)
             return
         catalog = requests.snapshot().catalog
-        if excluded_from(requests.zone, item.request, catalog, item.route.demands):
-            await refuse_misplaced(requests, record)
-            await book_misplaced(requests, item)
+        item = with_lawful_reply(item, catalog)
+        if await refused_before_call(requests, item, catalog):
             return
         try:
             await self._settle_or_keep(item)

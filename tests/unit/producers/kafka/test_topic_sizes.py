@@ -62,3 +62,24 @@ async def test_a_larger_number_is_looked_for_sooner_than_a_known_one() -> None:
     cluster.sizes["grows"], cluster.now_s = 8, 1.1
     assert await sizes.partitions_of("grows") == 2
     assert await sizes.partitions_of("grows", 8) == 8
+
+
+async def test_a_topic_that_may_not_be_written_to_is_none_for_a_while() -> None:
+    cluster = Cluster({"closed": 2, "open": 1})
+    sizes = TopicSizes(cluster.fetch, cluster.clock)
+    assert await sizes.partitions_of("closed") == 2
+    sizes.close("closed")
+    assert await sizes.partitions_of("closed") is None
+    assert await sizes.partitions_of("open") == 1
+    cluster.now_s = 31
+    assert await sizes.partitions_of("closed") == 2
+
+
+async def test_a_topic_that_has_gone_is_none_as_soon_as_a_record_was_refused() -> None:
+    cluster = Cluster({"gone": 2})
+    sizes = TopicSizes(cluster.fetch, cluster.clock)
+    assert await sizes.partitions_of("gone") == 2
+    del cluster.sizes["gone"]
+    assert await sizes.partitions_of("gone") == 2
+    sizes.doubt()
+    assert await sizes.partitions_of("gone") is None
