@@ -125,11 +125,23 @@ def stepfunctions(
     endpoint: Annotated[
         str | None, typer.Option(help="Of Step Functions; default: AWS's, by the environment.")
     ] = None,
+    heartbeat: Annotated[
+        float | None,
+        typer.Option(
+            min=1, help="Seconds between heartbeats: a third of HeartbeatSeconds; default: none."
+        ),
+    ] = None,
+    requests: Annotated[
+        list[str] | None,
+        typer.Option(help="A topic of requests, for heartbeats; default: llm.requests."),
+    ] = None,
     config: ConfigOption = None,
 ) -> None:
     """End tasks of AWS Step Functions with the replies to their requests."""
     import uvloop
 
-    from gateway.callbacks.step_functions import run_callbacks
+    from gateway.callbacks.step_functions import HeartbeatSettings, run_callbacks
+    from producers.contract import topics
 
-    uvloop.run(run_callbacks(service_settings(config), topic, group, endpoint))
+    beat = heartbeat and HeartbeatSettings(heartbeat, requests or [topics.REQUESTS])
+    uvloop.run(run_callbacks(service_settings(config), topic, group, endpoint, beat or None))

@@ -34,6 +34,9 @@ class DialectCall:
     buffered: bool = False
     """The stream can't begin before the whole answer is there."""
 
+    thoughts: bool = False
+    """The model's thoughts are asked for, signed or not."""
+
     warnings: tuple[str, ...] = ()
     """What was dropped on the way, for the caller."""
 

@@ -6,7 +6,7 @@ else, the stream has to end with an error. The final reply is the truth: whateve
 told is passed on at the end.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
@@ -57,30 +57,26 @@ class _ToolCall:
 
 @dataclass(slots=True)
 class _Answer:
-    content: str = ""
-    reasoning_content: str = ""
-    refusal: str = ""
+    texts: dict[TextKind, list[str]] = field(default_factory=dict)
+    """The pieces of each kind: an answer of many is joined when it has to be compared."""
     tools: list[_ToolCall] = field(default_factory=list)
     places: dict[int, _ToolCall] = field(default_factory=dict)
     """The provider's numbering, which may have gaps or use a number twice."""
 
     def text(self, kind: TextKind) -> str:
-        match kind:
-            case "content":
-                return self.content
-            case "reasoning_content":
-                return self.reasoning_content
-            case "refusal":
-                return self.refusal
+        pieces = self.texts.get(kind)
+        if pieces is None:
+            return ""
+        if len(pieces) > 1:
+            pieces[:] = ["".join(pieces)]
+        return pieces[0]
 
     def append(self, kind: TextKind, text: str) -> None:
-        match kind:
-            case "content":
-                self.content += text
-            case "reasoning_content":
-                self.reasoning_content += text
-            case "refusal":
-                self.refusal += text
+        pieces = self.texts.get(kind)
+        if pieces is None:
+            self.texts[kind] = [text]
+        else:
+            pieces.append(text)
 
     def tool_at(self, place: object, call_id: str) -> _ToolCall:
         call = self.places.get(place) if isinstance(place, int) else None
@@ -94,7 +90,8 @@ class _Answer:
         return call
 
 
-_KINDS: tuple[TextKind, ...] = ("reasoning_content", "content", "refusal")
+_ANSWERING: tuple[TextKind, ...] = ("content", "refusal")
+_KINDS: tuple[TextKind, ...] = ("reasoning_content", *_ANSWERING)
 
 
 class AnswerProgress:
@@ -102,16 +99,34 @@ class AnswerProgress:
 
     def __init__(self) -> None:
         self._run: int | None = None
+        self._taken_over = False
+        """Another run has begun, so that what is said may differ from what was sent."""
         self._sent = _Answer()
         self._said = _Answer()
 
     def advance(self, chunk: Chunk) -> Sequence[Piece] | Diverged:
         """What to pass on now that `chunk` has come."""
-        if self._run is not None and chunk.run > self._run:
-            self._said = _Answer()
-        self._run = chunk.run
-        _apply(self._said, chunk.delta)
-        return self._catch_up(final=False)
+        return self.add(chunk.run, chunk.delta)
+
+    def add(self, run: int, delta: Mapping[str, Any]) -> Sequence[Piece] | Diverged:
+        """What to pass on now that a run has told this."""
+        if self._run is not None and run > self._run:
+            self._said, self._taken_over = _Answer(), True
+        self._run = run
+        if self._taken_over:
+            _apply(self._said, delta)
+            return self._catch_up(final=False)
+        pieces: list[Piece] = []
+        for kind in _KINDS:
+            text = delta.get(kind)
+            if isinstance(text, str) and text:
+                self._sent.append(kind, text)
+                self._said.append(kind, text)
+                pieces.append(TextPiece(kind, text))
+        if calls := delta.get("tool_calls"):
+            _apply_calls(self._said, calls)
+            pieces += _called(self._sent, self._said)
+        return pieces
 
     def finish(self, message: Mapping[str, Any]) -> Sequence[Piece] | Diverged:
         """What is left to pass on of the final reply's `message`."""
@@ -119,9 +134,10 @@ class AnswerProgress:
         calls = enumerate(message.get("tool_calls") or ())
         numbered = [{**call, "index": number} for number, call in calls]
         _apply(self._said, {**message, "tool_calls": numbered})
-        if self._sent.content and not self._said.content:
+        if self._sent.text("content") and not self._said.text("content"):
             # told as content piece by piece, and as a refusal once it was known to be one
-            self._said.content, self._said.refusal = self._said.refusal, ""
+            self._said.texts["content"] = [self._said.text("refusal")]
+            self._said.texts.pop("refusal", None)
         return self._catch_up(final=True)
 
     def _catch_up(self, *, final: bool) -> Sequence[Piece] | Diverged:
@@ -141,7 +157,11 @@ def _apply(answer: _Answer, delta: Mapping[str, Any]) -> None:
         text = delta.get(kind)
         if isinstance(text, str) and text:
             answer.append(kind, text)
-    for call in delta.get("tool_calls") or ():
+    _apply_calls(answer, delta.get("tool_calls") or ())
+
+
+def _apply_calls(answer: _Answer, calls: Iterable[Mapping[str, Any]]) -> None:
+    for call in calls:
         function = call.get("function") or {}
         tool = answer.tool_at(call.get("index"), call.get("id") or "")
         tool.id = tool.id or call.get("id") or ""
@@ -151,7 +171,7 @@ def _apply(answer: _Answer, delta: Mapping[str, Any]) -> None:
 
 def _contradicts(sent: _Answer, said: _Answer, *, final: bool) -> bool:
     """Whether `said` can't go on from `sent`. Reasoning is no part of the answer."""
-    pairs = [(sent.content, said.content), (sent.refusal, said.refusal)]
+    pairs = [(sent.text(kind), said.text(kind)) for kind in _ANSWERING]
     if final and len(said.tools) < len(sent.tools):
         return True
     for had, has in zip(sent.tools, said.tools, strict=False):
@@ -168,6 +188,11 @@ def _difference(sent: _Answer, said: _Answer) -> Iterator[Piece]:
         if text and said.text(kind).startswith(sent.text(kind)):
             sent.append(kind, text)
             yield TextPiece(kind, text)
+    yield from _called(sent, said)
+
+
+def _called(sent: _Answer, said: _Answer) -> Iterator[Piece]:
+    """The same of the tool calls alone."""
     for index, tool in enumerate(said.tools):
         if index == len(sent.tools):
             if not tool.name:

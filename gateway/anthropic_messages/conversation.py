@@ -22,6 +22,8 @@ def chat_messages(body: Mapping[str, Any]) -> list[dict[str, Any]]:
         place = f"messages.{number}"
         message = object_at(told, place)
         blocks = _blocks(message.get("content"), f"{place}.content")
+        if not blocks and message.get("role") == "user":
+            raise UnreadableRequest(f"{place}.content", "must not be empty")
         match message.get("role"):
             case "user":
                 messages += _user(blocks)
@@ -85,11 +87,18 @@ def _assistant(blocks: list[tuple[str, Mapping[str, Any]]]) -> dict[str, Any]:
             case kind:
                 raise _unsupported(place, kind)
     message: dict[str, Any] = {"role": "assistant", "content": "".join(texts) or None}
-    if thoughts:
-        message["thinking_blocks"] = thoughts
+    if signed := [block for block in thoughts if is_signed(block)]:
+        message["thinking_blocks"] = signed
+    elif thoughts:  # of a server that signs nothing: some of them want theirs back
+        message["reasoning_content"] = "".join(str(b.get("thinking") or "") for b in thoughts)
     if calls:
         message["tool_calls"] = calls
     return message
+
+
+def is_signed(block: Mapping[str, Any]) -> bool:
+    """Whether the provider that made a thought will believe it."""
+    return block.get("type") == "redacted_thinking" or bool(block.get("signature"))
 
 
 def _tool_call(place: str, block: Mapping[str, Any]) -> dict[str, Any]:
@@ -121,11 +130,20 @@ def _document(place: str, block: Mapping[str, Any]) -> dict[str, Any]:
     source = object_at(block.get("source"), place)
     if source.get("type") == "text":
         return {"type": "text", "text": text_at(source.get("data"), f"{place}.data")}
+    if source.get("type") == "content":
+        return {"type": "text", "text": _texts(source.get("content"), f"{place}.content")}
     if source.get("type") != "base64":
         raise _unsupported(place, source.get("type"))
     title = block.get("title")
     name = title if isinstance(title, str) else "document"
     return {"type": "file", "file": {"filename": name, "file_data": _url(source, place)}}
+
+
+def _texts(content: object, place: str) -> str:
+    parts = _parts(_blocks(content, place))
+    if any(part["type"] != "text" for part in parts):
+        raise UnreadableRequest(place, "only texts are served here")
+    return "\n".join(part["text"] for part in parts)
 
 
 def _url(source: Mapping[str, Any], place: str) -> str:

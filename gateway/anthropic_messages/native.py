@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from pydantic_core import to_json
 
+from gateway.anthropic_messages.conversation import is_signed
 from producers.contract.codec import MAX_REQUEST_BYTES
 from producers.contract.request import MAX_BETAS
 
@@ -50,7 +51,8 @@ def native_parts(
         name: body[name] for name in ("messages", "system", "tools") if body.get(name) is not None
     }
     told["messages"] = [
-        {**message, "content": _blocks_of(message.get("content"))} for message in body["messages"]
+        {**message, "content": _believed(_blocks_of(message.get("content")))}
+        for message in body["messages"]
     ]
     if isinstance(told.get("system"), str):
         told["system"] = _blocks_of(told["system"])
@@ -98,6 +100,13 @@ def _is_native(block: object) -> bool:
 def _is_server_tool(tool: object) -> bool:
     kind = tool.get("type") if isinstance(tool, Mapping) else None
     return isinstance(kind, str) and bool(_SERVER_TOOL.fullmatch(kind))
+
+
+def _believed(blocks: object) -> object:
+    """Without the thoughts that nobody has signed: Anthropic refuses them."""
+    if not isinstance(blocks, list):
+        return blocks
+    return [block for block in blocks if block.get("type") != "thinking" or is_signed(block)]
 
 
 def _blocks_of(content: object) -> object:

@@ -25,7 +25,6 @@ from gateway.answers.unreadable import (
 )
 from gateway.anthropic_messages.conversation import chat_messages
 from gateway.anthropic_messages.native import (
-    NativeParts,
     both_fit,
     native_parts,
     without_native,
@@ -75,41 +74,43 @@ def _read(body: Mapping[str, Any], *, counting: bool, betas: str | None) -> Dial
     given = {name: value for name, value in body.items() if value is not None}
     whole, body = given, without_native(body)
     chat: dict[str, Any] = {name: given[name] for name in _SAME if name in given}
-    chat |= {"messages": chat_messages(body), **_tools(body), **_thinking(body)}
+    chat |= {"messages": chat_messages(body), **_thinking(body)}
+    chat |= _tools(body, server_tools=bool(given.get("tools")))
     if stops := list_at(body.get("stop_sequences"), "stop_sequences"):
         chat["stop"] = stops
     user = object_at(body.get("metadata") or {}, "metadata").get("user_id")
     if user is not None:
         chat["user"] = text_at(user, "metadata.user_id")
-    native, warnings = _carried(whole, chat, betas)
+    warnings = _carried(whole, chat, betas)
+    if _thinks(body) and body["thinking"].get("display") is not None:
+        warnings += ("thinking.display was dropped: thoughts come as the model tells them",)
     return DialectCall(
         body=chat,
         model=model,
         stream=bool(body.get("stream")),
-        # a thought's signature is known at the end, and has to stand before the text
-        buffered=_thinks(body) or (native is not None and native.alters),
+        thoughts=_thinks(body),
         input_tokens=estimated_tokens(body),
         warnings=warnings,
     )
 
 
-def _carried(
-    whole: Mapping[str, Any], chat: dict[str, Any], betas: str | None
-) -> tuple[NativeParts | None, tuple[str, ...]]:
-    """What is put beside the chat for deployments of Anthropic's interface, and the warnings."""
+def _carried(whole: Mapping[str, Any], chat: dict[str, Any], betas: str | None) -> tuple[str, ...]:
+    """Puts beside the chat what deployments of Anthropic's interface need; the warnings."""
     unknown = {name: v for name, v in whole.items() if name not in _SHAPED and name not in _SAME}
     native = native_parts(whole, unknown, betas)
     if native is None:
-        return None, ()
+        return ()
     if not native.alters and not both_fit(chat, native):
-        return None, ("cache_control was dropped: the request is too large to carry it",)
+        return ("cache_control was dropped: the request is too large to carry it",)
     chat["anthropic"] = native.fields
-    return native, ()
+    return ()
 
 
 def _thinks(body: Mapping[str, Any]) -> bool:
-    thinking = object_at(body.get("thinking") or {}, "thinking")
-    return thinking.get("type") in ("enabled", "adaptive")
+    thinking = object_at(body.get("thinking") or {"type": "disabled"}, "thinking")
+    if thinking.get("type") not in ("enabled", "adaptive", "disabled"):
+        raise UnreadableRequest("thinking.type", "must be enabled, adaptive or disabled")
+    return bool(thinking["type"] != "disabled")
 
 
 def _thinking(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -139,12 +140,15 @@ def _effort(budget: object) -> str:
     return "medium" if budget <= _MEDIUM_BUDGET else "high"
 
 
-def _tools(body: Mapping[str, Any]) -> dict[str, Any]:
+def _tools(body: Mapping[str, Any], *, server_tools: bool) -> dict[str, Any]:
+    """server_tools: whether there are others, which have no place in the chat."""
     tools = [_tool(n, tool) for n, tool in enumerate(list_at(body.get("tools"), "tools"))]
     chat: dict[str, Any] = {"tools": tools} if tools else {}
+    choice = object_at(body.get("tool_choice") or {"type": "auto"}, "tool_choice")
+    if not tools and choice.get("type") in ("any", "tool") and not server_tools:
+        raise UnreadableRequest("tool_choice", "needs `tools`")
     if body.get("tool_choice") is None or not tools:
         return chat
-    choice = object_at(body["tool_choice"], "tool_choice")
     match choice.get("type"):
         case "auto" | "none" as kind:
             chat["tool_choice"] = kind

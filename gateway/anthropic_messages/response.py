@@ -23,7 +23,7 @@ def message_of(context: AnswerContext, done: Done) -> dict[str, Any]:
         "type": "message",
         "role": "assistant",
         "model": done.route.model or context.call.model,
-        "content": list(content_blocks(answer_message(done.body))),
+        "content": _content(context, done),
         "stop_reason": stop_reason(done),
         "stop_sequence": stop_sequence(done),
         "usage": message_usage(done),
@@ -36,20 +36,20 @@ def message_id(context: AnswerContext) -> str:
     return f"msg_{context.request_id}"
 
 
-def content_blocks(message: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Thoughts that are signed, then the text, then the tools. A signature is never made up.
+def _content(context: AnswerContext, done: Done) -> list[dict[str, Any]]:
+    return list(content_blocks(answer_message(done.body), unsigned=context.call.thoughts))
 
-    The model's own blocks, where OpenAI's shape would have lost something of them.
+
+def content_blocks(message: Mapping[str, Any], *, unsigned: bool) -> Iterator[dict[str, Any]]:
+    """Thoughts, then the text, then the tools. A signature is never made up.
+
+    The model's own blocks, where OpenAI's shape would have lost something of them. unsigned:
+    whether thoughts that nobody has signed are shown too.
     """
     if message.get("anthropic"):
         yield from message["anthropic"]["content"]
         return
-    for thought in message.get("thinking_blocks") or ():
-        if thought.get("type") == "redacted_thinking":
-            yield {"type": "redacted_thinking", "data": thought.get("data") or ""}
-        elif thought.get("signature"):
-            told = {"thinking": thought.get("thinking") or "", "signature": thought["signature"]}
-            yield {"type": "thinking", **told}
+    yield from _thoughts(message, unsigned=unsigned)
     text = message.get("content") or message.get("refusal")
     if isinstance(text, str) and text:
         yield {"type": "text", "text": text}
@@ -61,6 +61,20 @@ def content_blocks(message: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             "name": function.get("name") or "",
             "input": _arguments(function.get("arguments")),
         }
+
+
+def _thoughts(message: Mapping[str, Any], *, unsigned: bool) -> Iterator[dict[str, Any]]:
+    blocks = message.get("thinking_blocks") or ()
+    reasoning = message.get("reasoning_content")
+    if not blocks and unsigned and isinstance(reasoning, str) and reasoning:
+        yield {"type": "thinking", "thinking": reasoning, "signature": ""}
+    for block in blocks:
+        signature = block.get("signature") or ""
+        if block.get("type") == "redacted_thinking":
+            yield {"type": "redacted_thinking", "data": block.get("data") or ""}
+        elif signature or unsigned:
+            told = {"thinking": block.get("thinking") or "", "signature": signature}
+            yield {"type": "thinking", **told}
 
 
 def stop_reason(done: Done) -> str:

@@ -1,28 +1,30 @@
 """Messages stream: Anthropic's events, one content block at a time, numbered without a gap.
 
-The text and the first tool's arguments are passed on as they come. What would open a block while an
-earlier one may still grow waits for the end; so does everything, when thoughts are asked for: their
-signatures come with the reply, and their blocks stand first.
+Thoughts, text and the first tool's arguments are passed on as they come. What comes once a tool has
+begun waits until the answer is whole, since the tool's arguments may still grow.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from pydantic_core import to_json
 
 from gateway.answers.dialect import AnswerContext, stream_restarted
 from gateway.answers.sse import sse
 from gateway.answers.stream_progress import (
-    AnswerProgress,
     Diverged,
-    Piece,
     TextPiece,
     ToolCallArguments,
     ToolCallBegin,
 )
+from gateway.anthropic_messages.blocks import (
+    BlockBegin,
+    BlockDelta,
+    BlockPiece,
+    MessageProgress,
+)
 from gateway.anthropic_messages.error_body import anthropic_error_object
 from gateway.anthropic_messages.response import (
-    content_blocks,
     message_id,
     message_usage,
     stop_reason,
@@ -32,7 +34,9 @@ from gateway.demands.outcome import outcome_of
 from gateway.errors.api_error import ApiError
 from producers.contract import Chunk, Done, answer_message
 
-_Open: TypeAlias = Literal["nothing", "text", "tool"]
+_Open: TypeAlias = Literal["nothing", "text", "thinking", "other"]
+_TEXT: Final[Mapping[str, Any]] = {"type": "text", "text": ""}
+_THOUGHT: Final[Mapping[str, Any]] = {"type": "thinking", "thinking": "", "signature": ""}
 
 
 class MessagesStream:
@@ -40,18 +44,18 @@ class MessagesStream:
 
     def __init__(self, context: AnswerContext) -> None:
         self._context = context
-        self._progress = AnswerProgress()
+        self._progress = MessageProgress(unsigned=context.call.thoughts)
         self._begun = False
         self.ended = False
         self._open: _Open = "nothing"
         self._blocks = 0
-        self._tool_begun = False
-        self._held_text: list[str] = []
-        self._held_tools: dict[int, tuple[ToolCallBegin, list[str]]] = {}
+        self._tool: int | None = None
+        """The call that is being told."""
+        self._held: list[BlockPiece] = []
 
     def chunk(self, chunk: Chunk) -> bytes:
-        """The events that a chunk becomes; none for a stream that waits for the whole answer."""
-        if self._context.call.buffered or self.ended:
+        """The events that a chunk becomes."""
+        if self.ended:
             return b""
         pieces = self._progress.advance(chunk)
         if isinstance(pieces, Diverged):
@@ -60,15 +64,10 @@ class MessagesStream:
 
     def done(self, done: Done) -> bytes:
         """What is left of the answer, the stop reason, the usage, and the end."""
-        message = answer_message(done.body)
-        events = self._begin()
-        if self._context.call.buffered:
-            events += b"".join(self._whole(block) for block in content_blocks(message))
-        else:
-            pieces = self._progress.finish(message)
-            if isinstance(pieces, Diverged):
-                return self.error(stream_restarted(self._context.request_id))
-            events += self._pass_on(pieces) + self._close() + self._release()
+        pieces = self._progress.finish(answer_message(done.body))
+        if isinstance(pieces, Diverged):
+            return self.error(stream_restarted(self._context.request_id))
+        events = self._begin() + self._pass_on(pieces) + self._close() + self._release()
         self.ended = True
         delta = {"stop_reason": stop_reason(done), "stop_sequence": stop_sequence(done)}
         ours = {"switchgear": outcome_of(done, self._context.call.warnings)}
@@ -102,78 +101,90 @@ class MessagesStream:
         }
         return _event("message_start", message=message)
 
-    def _pass_on(self, pieces: Iterable[Piece]) -> bytes:
+    def _pass_on(self, pieces: Iterable[BlockPiece]) -> bytes:
         return b"".join(self._piece(piece) for piece in pieces)
 
-    def _piece(self, piece: Piece) -> bytes:  # noqa: PLR0911 a case a piece
+    def _piece(self, piece: BlockPiece) -> bytes:
+        if self._tool is None:
+            return self._tell(piece)
         match piece:
-            case TextPiece("reasoning_content"):
-                return b""  # without a signature nobody may send it back
-            case TextPiece(_, text) if self._tool_begun:
-                self._held_text.append(text)
+            case ToolCallArguments(self._tool, text):
+                return self._arguments(text)
+            case _:
+                self._held.append(piece)
                 return b""
+
+    def _tell(self, piece: BlockPiece) -> bytes:
+        """A piece, while no call is open."""
+        match piece:
             case TextPiece(_, text):
-                return self._text_block() + self._delta({"type": "text_delta", "text": text})
-            case ToolCallBegin(0):
-                self._tool_begun = True
-                return self._close() + self._tool_block(piece)
+                begin = b"" if self._open == "text" else self._start(_TEXT, "text")
+                return begin + self._delta({"type": "text_delta", "text": text})
             case ToolCallBegin(index):
-                self._held_tools[index] = (piece, [])
-                return b""
-            case ToolCallArguments(0, text):
-                return self._delta({"type": "input_json_delta", "partial_json": text})
-            case ToolCallArguments(index, text):
-                self._held_tools[index][1].append(text)
-                return b""
+                self._tool = index
+                return self._tool_block(piece)
+            case ToolCallArguments():
+                return b""  # a call begins before its arguments
+            case BlockBegin(block):
+                return self._native_block(block)
+            case BlockDelta(delta):
+                return self._native_delta(delta)
+
+    def _native_block(self, block: Mapping[str, Any]) -> bytes:
+        kind = block.get("type")
+        if kind == "text":
+            return self._start(block, "text")
+        if kind == "thinking":
+            return self._start(block, "thinking")
+        given = block.get("input")
+        if not given:
+            return self._start(block, "other")
+        return self._start({**block, "input": {}}, "other") + self._arguments(
+            to_json(given).decode()
+        )
+
+    def _native_delta(self, delta: Mapping[str, Any]) -> bytes:
+        """A piece of what is open. After words that came in between, a thought is a further one."""
+        kind = delta.get("type")
+        if kind == "thinking_delta" and self._open != "thinking":
+            return self._start(_THOUGHT, "thinking") + self._delta(delta)
+        if kind == "signature_delta" and self._open != "thinking":
+            return b""
+        if kind == "citations_delta" and self._open != "text":
+            return self._start(_TEXT, "text") + self._delta(delta)
+        return b"" if self._open == "nothing" else self._delta(delta)
 
     def _release(self) -> bytes:
-        """What waited until the first tool was whole."""
+        """What waited until the first call was whole: each call in one piece."""
+        held, self._held, self._tool = self._held, [], None
+        arguments: dict[int, list[str]] = {}
+        for piece in held:
+            if isinstance(piece, ToolCallArguments):
+                arguments.setdefault(piece.index, []).append(piece.text)
         events = b""
-        if self._held_text:
-            text = "".join(self._held_text)
-            events += self._text_block() + self._delta({"type": "text_delta", "text": text})
-            events += self._close()
-        for begin, arguments in self._held_tools.values():
-            told = {"type": "input_json_delta", "partial_json": "".join(arguments)}
-            events += self._tool_block(begin) + self._delta(told) + self._close()
-        return events
-
-    def _whole(self, block: Mapping[str, Any]) -> bytes:
-        """A block that is known at once."""
-        empty: dict[str, Any]
-        match block:
-            case {"type": "thinking", "thinking": thinking, "signature": signature}:
-                empty = {"type": "thinking", "thinking": "", "signature": ""}
-                deltas = [
-                    {"type": "thinking_delta", "thinking": thinking},
-                    {"type": "signature_delta", "signature": signature},
-                ]
-            case {"type": "text", "text": text}:
-                empty = {"type": "text", "text": ""}
-                cited = block.get("citations") or ()
-                deltas = [{"type": "text_delta", "text": text}]
-                deltas += [{"type": "citations_delta", "citation": each} for each in cited]
-            case {"type": str(kind), "input": given} if kind.endswith("tool_use"):
-                empty = {**block, "input": {}}
-                told = to_json(given).decode()
-                deltas = [{"type": "input_json_delta", "partial_json": told}]
-            case _:
-                empty, deltas = dict(block), []
-        start = self._start(empty, "text")
-        return start + b"".join(self._delta(delta) for delta in deltas) + self._close()
-
-    def _text_block(self) -> bytes:
-        if self._open == "text":
-            return b""
-        return self._start({"type": "text", "text": ""}, "text")
+        for piece in held:
+            match piece:
+                case ToolCallBegin(index):
+                    told = "".join(arguments.get(index, ()))
+                    events += self._tool_block(piece) + self._arguments(told) + self._close()
+                case ToolCallArguments():
+                    continue
+                case _:
+                    events += self._tell(piece)
+        return events + self._close()
 
     def _tool_block(self, begin: ToolCallBegin) -> bytes:
         block = {"type": "tool_use", "id": begin.id, "name": begin.name, "input": {}}
-        return self._start(block, "tool")
+        return self._start(block, "other")
+
+    def _arguments(self, text: str) -> bytes:
+        return self._delta({"type": "input_json_delta", "partial_json": text})
 
     def _start(self, block: Mapping[str, Any], kind: _Open) -> bytes:
+        """The beginning of a block, and the end of the one before it."""
+        end = self._close()
         self._open = kind
-        return _event("content_block_start", index=self._blocks, content_block=block)
+        return end + _event("content_block_start", index=self._blocks, content_block=block)
 
     def _delta(self, delta: Mapping[str, Any]) -> bytes:
         return _event("content_block_delta", index=self._blocks, delta=delta)

@@ -7,13 +7,17 @@ token that was used before is no error.
 
 import asyncio
 import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
 from aiobotocore.session import get_session
 from botocore.exceptions import BotoCoreError, ClientError
 
+from gateway.callbacks.heartbeats import Heartbeats
 from gateway.callbacks.task_result import TaskFailure, TaskSuccess, task_result
+from gateway.callbacks.task_tokens import OVER, task_token
 from producers.contract import Chunk, Done, Failed, codec
 from producers.contract.codec import DecodeError
 from producers.kafka.broker import Broker, Record
@@ -22,38 +26,69 @@ from runtime.process.settings import ServiceSettings
 
 _log: Final = logging.getLogger(__name__)
 _NAME: Final = "switchgear-stepfunctions"
-_OVER: Final = frozenset(
-    {"InvalidToken", "InvalidOutput", "TaskTimedOut", "TaskDoesNotExist", "ValidationException"}
-)
-"""Nothing that comes later changes them."""
 _PAUSE_S: Final = 1.0
 _LONGEST_PAUSE_S: Final = 60.0
-_LONGEST_TOKEN: Final = 2_048
+
+
+@dataclass(frozen=True, slots=True)
+class HeartbeatSettings:
+    """every_s: seconds between two heartbeats of a task. topics: where requests of tasks are."""
+
+    every_s: float
+    topics: Sequence[str]
 
 
 async def run_callbacks(
-    settings: ServiceSettings, topic: str, group: str, endpoint: str | None
+    settings: ServiceSettings,
+    topic: str,
+    group: str,
+    endpoint: str | None,
+    beat: HeartbeatSettings | None = None,
 ) -> None:
-    """Until SIGTERM. endpoint: of Step Functions; None: AWS's, by the environment."""
+    """Until SIGTERM. endpoint: of Step Functions; None: AWS's. beat: None sends no heartbeats."""
     async with (
         service_process(settings, _NAME) as process,
         get_session().create_client("stepfunctions", endpoint_url=endpoint) as client,
     ):
         process.health.started()
-        serve = partial(serve_callbacks, process.broker, topic, group, client)
+        serve = partial(serve_callbacks, process.broker, topic, group, client, beat)
         with process.background.running("callbacks", serve):
             await process.stop.wait()
 
 
-async def serve_callbacks(broker: Broker, topic: str, group: str, client: Any) -> None:  # noqa: ANN401 botocore makes its methods
+async def serve_callbacks(
+    broker: Broker,
+    topic: str,
+    group: str,
+    client: Any,  # noqa: ANN401 botocore makes its methods
+    beat: HeartbeatSettings | None = None,
+) -> None:
     """Until cancelled. client: aiobotocore's, of `stepfunctions`."""
+    if beat is None:
+        await _end_tasks(broker, topic, group, client, None)
+        return
+    heartbeats = Heartbeats(client, topic, beat.every_s)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(heartbeats.run())
+        for requests in beat.topics:
+            tasks.create_task(heartbeats.read(broker, requests, f"{group}-heartbeats"))
+        tasks.create_task(_end_tasks(broker, topic, group, client, heartbeats))
+
+
+async def _end_tasks(
+    broker: Broker,
+    topic: str,
+    group: str,
+    client: Any,  # noqa: ANN401
+    heartbeats: Heartbeats | None,
+) -> None:
     async for batch in broker.consume(topic, group):
-        await asyncio.gather(*(_end_task(client, record) for record in batch.records))
+        await asyncio.gather(*(_end_task(client, record, heartbeats) for record in batch.records))
         await batch.commit()
 
 
-async def _end_task(client: Any, record: Record) -> None:  # noqa: ANN401
-    token = codec.header(record.headers, codec.SPRING_CORRELATION)
+async def _end_task(client: Any, record: Record, heartbeats: Heartbeats | None) -> None:  # noqa: ANN401
+    token = task_token(record.headers)
     try:
         reply = codec.decode_reply(record.value)
     except DecodeError:
@@ -61,13 +96,15 @@ async def _end_task(client: Any, record: Record) -> None:  # noqa: ANN401
         return
     if isinstance(reply, Chunk):
         return
-    if not token or len(token) > _LONGEST_TOKEN:
+    if token is None:
         _log.warning("passed over: the request %s carried no task token", reply.id)
         return
     pause_s = _PAUSE_S
     while not await _is_told(client, token, reply):
         await asyncio.sleep(pause_s)
         pause_s = min(_LONGEST_PAUSE_S, pause_s * 2)
+    if heartbeats is not None:
+        heartbeats.end(token)
 
 
 async def _is_told(client: Any, token: str, reply: Done | Failed) -> bool:  # noqa: ANN401
@@ -81,7 +118,7 @@ async def _is_told(client: Any, token: str, reply: Done | Failed) -> bool:  # no
     except ClientError as refused:
         code = refused.response.get("Error", {}).get("Code", "")
         _log.warning("request %s: Step Functions says %s", reply.id, code)
-        return code in _OVER
+        return code in OVER
     except BotoCoreError as problem:
         _log.warning("request %s: %s, trying again", reply.id, type(problem).__name__)
         return False

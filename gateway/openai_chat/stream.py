@@ -7,6 +7,8 @@ come once; the finish reason has an event of its own; usage comes last, and only
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from pydantic_core import to_json
+
 from gateway.answers.dialect import AnswerContext, stream_restarted
 from gateway.answers.sse import sse
 from gateway.answers.stream_progress import (
@@ -25,6 +27,7 @@ from gateway.openai_chat.response import choices_of, completion_id, finish_reaso
 from producers.contract import Chunk, Done
 
 _DONE: Final = b"data: [DONE]\n\n"
+_MARK: Final = "\0text"
 
 
 class ChatStream:
@@ -41,6 +44,7 @@ class ChatStream:
             "created": context.created,
             "model": context.call.model,
         }
+        self._ends: dict[str, tuple[bytes, bytes]] = {}
         # OpenAI's other events say null where one of them will hold the usage
         self._no_usage: dict[str, Any] = {"usage": None} if context.call.include_usage else {}
 
@@ -51,6 +55,8 @@ class ChatStream:
         pieces = self._progress.advance(chunk)
         if isinstance(pieces, Diverged):
             return self.error(stream_restarted(self._context.request_id))
+        if self._begun and len(pieces) == 1 and isinstance(pieces[0], TextPiece):
+            return self._text_event(pieces[0])
         return self._begin() + b"".join(self._event(0, _delta(piece)) for piece in pieces)
 
     def done(self, done: Done) -> bytes:
@@ -90,12 +96,23 @@ class ChatStream:
     def _finish(self, choices: Sequence[Mapping[str, Any]], done: Done) -> Iterator[bytes]:
         outcome = {"switchgear": outcome_of(done, self._context.call.warnings)}
         for number, choice in enumerate(choices):
+            if last_words := _told_at_the_end(choice.get("message") or {}):
+                yield self._event(number, last_words)
             if choice.get("logprobs"):
                 yield self._event(number, {}, logprobs=choice["logprobs"])
             last = outcome if number == len(choices) - 1 else {}
             yield self._event(number, {}, finish_reason(choice), top=last)
         if self._context.call.include_usage:
             yield sse({**self._head, "choices": [], "usage": usage_of(done)})
+
+    def _text_event(self, piece: TextPiece) -> bytes:
+        """As `_event`, of which nearly all of a stream are: what they share is encoded once."""
+        ends = self._ends.get(piece.kind)
+        if ends is None:
+            # behind the text nothing is the caller's, so the last mark is ours
+            before, _, after = self._event(0, {piece.kind: _MARK}).rpartition(to_json(_MARK))
+            ends = self._ends[piece.kind] = before, after
+        return b"%b%b%b" % (ends[0], to_json(piece.text), ends[1])
 
     def _event(
         self,
@@ -108,6 +125,21 @@ class ChatStream:
     ) -> bytes:
         choice = {"index": number, "delta": delta, "logprobs": logprobs, "finish_reason": finish}
         return sse({**self._head, "choices": [choice], **self._no_usage, **(top or {})})
+
+
+def _told_at_the_end(message: Mapping[str, Any]) -> dict[str, Any]:
+    """Where the words come from, and the signed thoughts, which a model wants back later.
+
+    Each list comes whole: one SDK replaces a list that comes again.
+    """
+    told: dict[str, Any] = {}
+    if annotations := message.get("annotations"):
+        told["annotations"] = annotations
+    blocks = message.get("thinking_blocks") or ()
+    signed = [block for block in blocks if block.get("signature") or block.get("data")]
+    if signed:
+        told["thinking_blocks"] = [{"index": n, **block} for n, block in enumerate(signed)]
+    return told
 
 
 def _delta(piece: Piece) -> dict[str, Any]:

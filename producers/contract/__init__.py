@@ -27,6 +27,7 @@ from .reply import (
     Timings,
     answer_message,
     answer_text,
+    message_deltas,
 )
 from .request import (
     AnthropicParts,
@@ -48,5 +49,5 @@ __all__ = [
     "Message", "MicroUsd",
     "Name", "NamedCheck", "Purpose", "RegexCheck", "Reply", "Request", "Route", "RouteTaken",
     "Routing", "Savings", "TaggedRequest", "Timings", "Usage", "UsageEvent", "Validator",
-    "answer_message", "answer_text",
+    "answer_message", "answer_text", "message_deltas",
 ]  # fmt: skip

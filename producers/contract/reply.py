@@ -1,6 +1,7 @@
 """Reply messages: a chunk of a stream, the answer, or the reason why there is none."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Annotated, Any, Final, Literal, TypeAlias, get_args
 
 from pydantic import Field, ValidationInfo, field_validator
@@ -94,7 +95,10 @@ class Chunk(Message):
     """The chunk's number within its run, from 0."""
 
     delta: dict[str, Any]
-    """The `delta` of an OpenAI `chat.completion.chunk`."""
+    """The `delta` of an OpenAI `chat.completion.chunk`. What OpenAI's shape has no place for is
+    under `anthropic`, in the words of Anthropic's stream: `{"block": …}` begins a block (a thought,
+    a tool that the provider runs, a further text), `{"delta": …}` is a piece of the last one (a
+    signature, a citation, a tool's input). A thought's own text comes as `reasoning_content`."""
 
 
 class Done(Message):
@@ -218,6 +222,53 @@ def answer_text(body: Mapping[str, Any]) -> str | None:
     """The text of a `chat.completion`; None for an answer without one, such as tool calls."""
     content = answer_message(body).get("content")
     return content if isinstance(content, str) and content else None
+
+
+def message_deltas(message: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The deltas in which a stream tells a whole message, as `Chunk.delta` says."""
+    native = message.get("anthropic")
+    rest = {name: value for name, value in message.items() if value is not None}
+    calls = [{**call, "index": n} for n, call in enumerate(rest.get("tool_calls") or ())]
+    if native and native.get("content") and not message.get("refusal"):
+        yield from _block_deltas(native["content"], calls)
+        shown = {"content", "tool_calls", "reasoning_content"}
+    else:
+        blocks = rest.get("thinking_blocks") or ()
+        yield from _block_deltas(blocks, calls)
+        shown = {"reasoning_content"} if blocks else set()
+        if calls:
+            rest["tool_calls"] = calls
+    hidden = shown | {"thinking_blocks", "anthropic"}
+    delta = {name: value for name, value in rest.items() if name not in hidden}
+    if delta:
+        yield delta
+
+
+def _block_deltas(
+    blocks: Sequence[Mapping[str, Any]], calls: Sequence[Mapping[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    """calls: those that the blocks of tools stand for, in order."""
+    unnamed, before = iter(calls), None
+    for block in blocks:
+        kind = block.get("type")
+        match kind:
+            case "text":
+                if before == "text":
+                    yield {"anthropic": {"block": {"type": "text", "text": ""}}}
+                yield {"content": block.get("text") or ""}
+                for cited in block.get("citations") or ():
+                    yield {"anthropic": {"delta": {"type": "citations_delta", "citation": cited}}}
+            case "thinking":
+                yield {"anthropic": {"block": {**block, "thinking": "", "signature": ""}}}
+                yield {"reasoning_content": block.get("thinking") or ""}
+                if signature := block.get("signature"):
+                    told = {"type": "signature_delta", "signature": signature}
+                    yield {"anthropic": {"delta": told}}
+            case "tool_use":
+                yield from ({"tool_calls": [call]} for call in islice(unnamed, 1))
+            case _:
+                yield {"anthropic": {"block": dict(block)}}
+        before = kind
 
 
 Reply: TypeAlias = Annotated[Chunk | Done | Failed, Field(discriminator="type")]

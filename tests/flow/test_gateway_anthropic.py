@@ -10,6 +10,7 @@ from anthropic import Anthropic, AsyncAnthropic
 
 from gateway.access.api_keys import hash_of, make_key
 from gateway.connections.http_limits import HttpLimits
+from producers.contract import message_deltas
 from tests.fakes import Waits, answer, fails, streams
 from tests.flow.gateway_stage import Door, door
 from tests.flow.stage import catalog
@@ -107,31 +108,52 @@ async def test_tools_in_a_stream_and_their_results() -> None:
     assert last.content[0].type == "text"
 
 
-async def test_thoughts_keep_their_signatures_and_stand_first() -> None:
-    blocks = [{"type": "thinking", "thinking": "Hm.", "signature": "s1g"}]
-    told: dict[str, Any] = {"role": "assistant", "content": "42", "reasoning_content": "Hm."}
-    told |= {"thinking_blocks": blocks}
-    choice = {"index": 0, "message": told, "finish_reason": "stop"}
+async def test_thoughts_keep_their_signatures_and_come_back_with_the_tools_result() -> None:
+    blocks = [
+        {"type": "thinking", "thinking": "Hm.", "signature": "s1g"},
+        {"type": "redacted_thinking", "data": "opaque"},
+    ]
+    function = {"name": "ab", "arguments": '{"x":1}'}
+    call = {"id": "c0", "type": "function", "function": function}
+    told: dict[str, Any] = {"role": "assistant", "content": None, "tool_calls": [call]}
+    told |= {"thinking_blocks": blocks, "reasoning_content": "Hm."}
+    choice = {"index": 0, "message": told, "finish_reason": "tool_calls"}
     body = {"id": "c", "object": "chat.completion", "choices": [choice]}
 
-    async def script(_call: Any, emit: Any) -> Completion:  # noqa: ANN401 the seam's
-        await emit({"reasoning_content": "Hm."})
-        await emit({"content": "42"})
-        return Completion(body, answer().usage, "stop", 0.01)
+    async def script(made: Any, emit: Any) -> Completion:  # noqa: ANN401 the seam's
+        if made.body.messages[-1]["role"] == "tool":
+            return answer("42")
+        for delta in message_deltas(told):
+            await emit(delta)
+        return Completion(body, answer().usage, "tool_calls", 0.01)
 
+    options: Any = {
+        "model": "economy",
+        "max_tokens": 3_000,
+        "thinking": {"type": "enabled", "budget_tokens": 2_000},
+        "tools": [{"name": "ab", "input_schema": {"type": "object"}}],
+    }
     made = catalog(models=CAPABLE)
     async with door({"eco-a": script}, catalog=made) as opened, client_of(opened) as client:
-        async with client.messages.stream(
-            model="economy",
-            max_tokens=3_000,
-            messages=ASKED,
-            thinking={"type": "enabled", "budget_tokens": 2_000},
-        ) as stream:
+        async with client.messages.stream(**options, messages=ASKED) as stream:
+            thoughts = [event.thinking async for event in stream if event.type == "thinking"]
             final = await stream.get_final_message()
-        assert opened.stage.calls[0].body.model_extra == {"reasoning_effort": "low"}
-    assert [block.type for block in final.content] == ["thinking", "text"]
-    assert final.content[0].type == "thinking"
-    assert final.content[0].signature == "s1g"
+        result: Any = {"type": "tool_result", "tool_use_id": "c0", "content": "rain"}
+        turns: Any = [
+            *ASKED,
+            {"role": "assistant", "content": [block.to_dict() for block in final.content]},
+            {"role": "user", "content": [result]},
+        ]
+        last = await client.messages.create(**options, messages=turns)
+        asked, again = (made.body for made in opened.stage.calls)
+    assert asked.model_extra is not None
+    assert asked.model_extra["reasoning_effort"] == "low"
+    assert thoughts == ["Hm."]
+    assert [b.to_dict() for b in final.content[:2]] == blocks
+    assert [block.type for block in final.content[2:]] == ["tool_use"]
+    assert final.stop_reason == "tool_use"
+    assert again.messages[1]["thinking_blocks"] == blocks
+    assert last.content[0].type == "text"
 
 
 async def test_errors_have_their_status_and_type() -> None:

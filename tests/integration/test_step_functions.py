@@ -5,7 +5,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.request import Request as HttpRequest
 from urllib.request import urlopen
@@ -16,12 +16,14 @@ from aiobotocore.session import get_session
 from moto.server import ThreadedMotoServer
 
 from dev.processes import free_port
-from gateway.callbacks.step_functions import serve_callbacks
+from gateway.callbacks.step_functions import HeartbeatSettings, serve_callbacks
 from gateway.callbacks.task_result import MOST_OUTPUT, TaskFailure, task_result
 from producers.contract import codec, topics
 from producers.kafka.broker import Outgoing
-from tests.fakes import Script, answer, fails
+from tests.fakes import Script, Waits, answer, fails
 from tests.flow.stage import playing
+from tests.memory_broker import MemoryBroker
+from tests.waiting import until
 from workers.providers.base.call_outcome import RequestRejected
 
 AWS: Any = {
@@ -50,7 +52,7 @@ def moto() -> Iterator[str]:
         server.stop()
 
 
-def start(moto: str, name: str) -> tuple[Any, str, str]:
+def start(moto: str, name: str, heartbeat_s: int | None = None) -> tuple[Any, str, str]:
     """A machine that has put its task token into a queue and waits: client, execution, token."""
     sqs: Any = boto3.client("sqs", endpoint_url=moto, **AWS)
     queue = sqs.create_queue(QueueName=name)["QueueUrl"]
@@ -61,6 +63,7 @@ def start(moto: str, name: str) -> tuple[Any, str, str]:
         "Parameters": {"QueueUrl": queue, "MessageBody": {"token.$": "$$.Task.Token"}},
         "Catch": [{"ErrorEquals": ["Switchgear.provider_rejected"], "Next": "Refused"}],
         "End": True,
+        **({} if heartbeat_s is None else {"HeartbeatSeconds": heartbeat_s}),
     }
     refused = {"Type": "Pass", "Result": {"by": "Catch"}, "End": True}
     definition = {"StartAt": "Ask", "States": {"Ask": task, "Refused": refused}}
@@ -117,6 +120,73 @@ async def test_an_answer_ends_the_task_that_waits_for_it(moto: str) -> None:
 async def test_a_failure_is_caught_by_its_code(moto: str) -> None:
     refused = fails(RequestRejected(message="no"))
     assert await ended(moto, "refused", {"eco-a": refused}) == {"by": "Catch"}
+
+
+def heard(broker: MemoryBroker) -> int:
+    """Requests whose tasks are over, as committed by the group that sends heartbeats."""
+    try:
+        return sum(broker.committed("g-heartbeats").values())
+    except KeyError:  # it hasn't begun to read
+        return 0
+
+
+@dataclass
+class Beats:
+    """A client of Step Functions that counts the heartbeats which it sends."""
+
+    client: Any
+    taken: int = 0
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+        return getattr(self.client, name)
+
+    async def send_task_heartbeat(self, **told: Any) -> Any:  # noqa: ANN401
+        answered = await self.client.send_task_heartbeat(**told)
+        self.taken += 1
+        return answered
+
+
+async def test_a_task_with_heartbeats_lives_as_long_as_its_request_waits(moto: str) -> None:
+    states, execution, token = await asyncio.to_thread(start, moto, "waiting", 1)
+    provider = Waits()
+    async with (
+        playing({"eco-a": provider}) as stage,
+        get_session().create_client("stepfunctions", endpoint_url=moto, **AWS) as client,
+    ):
+        counting = Beats(client)
+        beat = HeartbeatSettings(0.2, [topics.REQUESTS])
+        serving = asyncio.create_task(serve_callbacks(stage.broker, TOPIC, "g", counting, beat))
+        await stage.broker.publish(sent(token))
+        # more than twice as long as it would live without them
+        await until(lambda: counting.taken >= 12)
+        assert heard(stage.broker) == 0
+        provider.let.set()
+        shown = await asyncio.to_thread(outcome, states, execution)
+        await stage.broker.until(lambda: heard(stage.broker) == 1)
+        serving.cancel()
+        with suppress(asyncio.CancelledError):
+            await serving
+    assert shown["status"] == "SUCCEEDED"
+
+
+async def test_heartbeats_end_when_step_functions_has_given_the_task_up(moto: str) -> None:
+    states, execution, token = await asyncio.to_thread(start, moto, "late", 1)
+    shown = await asyncio.to_thread(outcome, states, execution)
+    provider = Waits()
+    async with (
+        playing({"eco-a": provider}) as stage,
+        get_session().create_client("stepfunctions", endpoint_url=moto, **AWS) as client,
+    ):
+        beat = HeartbeatSettings(0.2, [topics.REQUESTS])
+        serving = asyncio.create_task(serve_callbacks(stage.broker, TOPIC, "g", client, beat))
+        await stage.broker.publish(sent(token))
+        await stage.broker.until(lambda: heard(stage.broker) == 1)
+        assert not provider.let.is_set()
+        serving.cancel()
+        with suppress(asyncio.CancelledError):
+            await serving
+        provider.let.set()
+    assert shown["status"] == "FAILED"
 
 
 async def test_a_record_that_ends_no_task_is_passed_over() -> None:

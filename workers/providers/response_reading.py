@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 
 from aiohttp import ClientError, ClientResponse
 
-from producers.contract import Usage
+from producers.contract import Usage, message_deltas
 from runtime import limits
 from workers.providers.base.call_outcome import (
     CallFailed,
@@ -328,12 +328,7 @@ def is_event_stream(stream_type: str, content_type: str, head: bytes) -> bool:
 
 def whole_deltas(body: Mapping[str, Any]) -> list[Delta]:
     """A whole `chat.completion` as the deltas that a stream would have told."""
-    message = body["choices"][0]["message"]
-    delta: Delta = {name: value for name, value in message.items() if value is not None}
-    if "tool_calls" in delta:
-        calls = enumerate(delta["tool_calls"])
-        delta["tool_calls"] = [{**call, "index": index} for index, call in calls]
-    return [delta] if delta else []
+    return list(message_deltas(body["choices"][0]["message"]))
 
 
 def _completed(usage: Usage | None, estimate: Usage) -> tuple[Usage, bool]:

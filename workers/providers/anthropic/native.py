@@ -18,7 +18,7 @@ _REASONS: Final = ("stop_sequence", "pause_turn", "model_context_window_exceeded
 _ORDER: Final[Mapping[str, int]] = {
     "thinking": 0, "redacted_thinking": 0, "text": 1, "tool_use": 2,
 }  # fmt: skip
-_PIECES: Final = frozenset({"text", "thinking", "signature", "partial_json"})
+_PIECES: Final = frozenset({"text", "thinking", "signature", "partial_json", "content"})
 _MOST: Final = 4_096
 """Blocks of one answer that are kept."""
 
@@ -101,7 +101,7 @@ def native_answer(
     kinds = [block.get("type") for block in blocks]
     ranks = [_ORDER.get(kind, -1) if isinstance(kind, str) else -1 for kind in kinds]
     cited = any(block.get("citations") for block in blocks)
-    plain = -1 not in ranks and ranks == sorted(ranks) and not cited
+    plain = -1 not in ranks and ranks == sorted(ranks) and not cited and kinds.count("text") <= 1
     if plain and reason not in _REASONS:
         return None
     return {"content": list(blocks), "stop_reason": reason, "stop_sequence": sequence}

@@ -13,7 +13,7 @@ from workers.providers.base.error_report import ErrorReport
 from workers.providers.base.finish_reasons import weightier
 from workers.providers.base.json_values import StreamedJson, mapping_of
 from workers.providers.base.token_counts import token_counts, unlisted_counts
-from workers.providers.blocks.assembly import AnswerAssembly
+from workers.providers.blocks.assembly import AnswerAssembly, native_block, native_delta
 from workers.providers.errors.classification import error_in_stream
 from workers.providers.sse import SseParser
 
@@ -27,11 +27,14 @@ _REASONS: Final = {
     "refusal": "refusal",
 }
 
-_SILENT: Final = {"citations_delta"}
-"""Types of pieces that say where words come from, and no words."""
+_CITATION: Final = "citations_delta"
+"""The type of pieces that say where words come from, and no words."""
+_SUMMARY: Final = "compaction_delta"
 _PIECES: Final = {"text_delta", "input_json_delta", "thinking_delta", "signature_delta"}
 _OF_OWN_TOOLS: Final = re.compile("[a-z]+(_[a-z]+)*_tool_use|[a-z_]*tool_result")
 """Types of the blocks that tell of tools which the provider runs itself."""
+_OF_ANTHROPIC: Final = re.compile(f"{_OF_OWN_TOOLS.pattern}|container_upload|compaction")
+"""Types of the blocks that go to a caller of Anthropic's interface as they came."""
 _SERVICE_TIERS: Final = {"standard": "default", "priority": "priority"}
 """Anthropic's name for how it served the call → OpenAI's; its batches answer elsewhere."""
 
@@ -133,6 +136,9 @@ class AnthropicReader:
         self._reason: str | None = None
         self._native = NativeBlocks()
         self._stop: tuple[object, object] = None, None
+        self._last_block: object = None
+        self._own_tools = set[object]()
+        """The numbers of the blocks of tools that the provider runs itself."""
 
     @property
     def usage(self) -> Usage | None:
@@ -177,7 +183,7 @@ class AnthropicReader:
             case "content_block_start":
                 block = mapping_of(event["content_block"])
                 self._native.begin(event.get("index"), block)
-                return _begin_block(self._assembly, event.get("index"), block)
+                return self._begin_block(event.get("index"), block)
             case "message_start":
                 message = mapping_of(event.get("message"))
                 self._head = _head(message)
@@ -193,6 +199,18 @@ class AnthropicReader:
             case _:
                 return self._odd_event(event)
         return None
+
+    def _begin_block(self, index: object, block: Mapping[str, Any]) -> Delta | None:
+        """A block, with its beginning where OpenAI's shape would lose it."""
+        delta = _begin_block(self._assembly, index, block)
+        kind, before = block.get("type"), self._last_block
+        self._last_block = kind
+        if kind == "text" and before == "text":
+            return {**(delta or {}), **native_block({"type": "text", "text": ""})}
+        if not delta and isinstance(kind, str) and _OF_ANTHROPIC.fullmatch(kind):
+            self._own_tools.add(index)
+            return native_block(block)
+        return delta
 
     def _odd_event(self, event: Mapping[str, Any]) -> Delta | None:
         """An error, or an event that is known by what it holds, whatever it is called."""
@@ -210,16 +228,26 @@ class AnthropicReader:
         if "text" in delta:
             return self._assembly.add_text(delta["text"])
         if "partial_json" in delta:
+            if index in self._own_tools:
+                return native_delta(delta) if delta["partial_json"] else None
             return self._assembly.add_arguments(index, delta["partial_json"])
         if "thinking" in delta:
             return self._assembly.add_thinking(index, delta["thinking"])
         if "signature" in delta:
-            self._assembly.add_signature(index, delta["signature"])
-        elif delta.get("type") in _PIECES or delta.keys() == {"type"}:
+            return self._assembly.add_signature(index, delta["signature"])
+        return self._odd_delta(delta)
+
+    def _odd_delta(self, delta: Mapping[str, Any]) -> Delta | None:
+        """A piece that says no words of the answer, or that isn't known."""
+        kind = delta.get("type")
+        if kind == _CITATION:
+            return native_delta(delta) if isinstance(delta.get("citation"), dict) else None
+        if kind in _PIECES or delta.keys() == {"type"}:
             raise ValueError("a piece without its field")
-        elif delta and delta.get("type") not in _SILENT:
-            self._assembly.note_unknown(delta.get("type"))
-        return None
+        if delta:
+            self._assembly.note_unknown(kind)
+        # the summary of what was dropped from a long conversation has to come back
+        return native_delta(delta) if kind == _SUMMARY else None
 
     def _count(self, value: object) -> None:
         """Counts are cumulative: a later one replaces an earlier one.
@@ -248,16 +276,21 @@ def _begin_block(assembly: AnswerAssembly, index: object, block: Mapping[str, An
         case "text":
             return assembly.add_text(block.get("text"))
         case "thinking":
-            assembly.begin_thought(index)
-            assembly.add_signature(index, block.get("signature"))
-            return assembly.add_thinking(index, block.get("thinking"))
+            return _begin_thought(assembly, index, block)
         case "redacted_thinking":
-            assembly.add_redacted_thinking(index, block.get("data"))
+            return assembly.add_redacted_thinking(index, block.get("data"))
         case "tool_use":
             return _begin_call(assembly, index, block)
         case kind:
             return _begin_odd_block(assembly, index, block, kind)
     return None
+
+
+def _begin_thought(assembly: AnswerAssembly, index: object, block: Mapping[str, Any]) -> Delta:
+    begun = assembly.begin_thought(index)
+    said = assembly.add_thinking(index, block.get("thinking")) or {}
+    signed = assembly.add_signature(index, block.get("signature")) or {"anthropic": {}}
+    return {**said, "anthropic": {**begun["anthropic"], **signed["anthropic"]}}
 
 
 def _begin_odd_block(

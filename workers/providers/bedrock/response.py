@@ -228,9 +228,9 @@ def _add_delta(assembly: AnswerAssembly, index: object, delta: Mapping[str, Any]
         case {"reasoningContent": {"text": piece}}:
             return assembly.add_thinking(index, piece)
         case {"reasoningContent": {"signature": piece}}:
-            assembly.add_signature(index, piece)
+            return assembly.add_signature(index, piece)
         case {"reasoningContent": {"redactedContent": data}}:
-            assembly.add_redacted_thinking(index, data)
+            return assembly.add_redacted_thinking(index, data)
         case _:
             _note_odd_piece(assembly, delta)
     return None

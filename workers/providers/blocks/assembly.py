@@ -57,30 +57,38 @@ class AnswerAssembly:
         self._texts.append(piece)
         return {"content": piece}
 
-    def begin_thought(self, index: object) -> None:
+    def begin_thought(self, index: object) -> Delta:
         """A block of thinking; what was at `index` before is another one."""
         self._thoughts.append(_Thought())
         if isinstance(index, int):
             self._thought_at[index] = self._thoughts[-1]
+        return native_block({"type": "thinking", "thinking": "", "signature": ""})
 
     def add_thinking(self, index: object, piece: object) -> Delta | None:
         """A piece of what the model thinks."""
         if not isinstance(piece, str) or not piece:
             return None
+        begun = self._begun_thought(index)
         self._thought(index).text.append(piece)
-        return {"reasoning_content": piece}
+        return {"reasoning_content": piece, **begun}
 
-    def add_signature(self, index: object, piece: object) -> None:
+    def add_signature(self, index: object, piece: object) -> Delta | None:
         """The provider's signature under a thought, which has to come back with it."""
-        if isinstance(piece, str) and piece:
-            self._thought(index).signature.append(piece)
+        if not isinstance(piece, str) or not piece:
+            return None
+        begun = self._begun_thought(index)
+        self._thought(index).signature.append(piece)
+        signed = native_delta({"type": "signature_delta", "signature": piece})
+        return {"anthropic": {**begun.get("anthropic", {}), **signed["anthropic"]}}
 
-    def add_redacted_thinking(self, index: object, data: object) -> None:
+    def add_redacted_thinking(self, index: object, data: object) -> Delta | None:
         """A thought that the provider encrypted: opaque, and it too has to come back."""
-        if isinstance(data, str) and data:
-            self._thoughts.append(_Thought(redacted=data))
-            if isinstance(index, int):
-                self._thought_at[index] = self._thoughts[-1]
+        if not isinstance(data, str) or not data:
+            return None
+        self._thoughts.append(_Thought(redacted=data))
+        if isinstance(index, int):
+            self._thought_at[index] = self._thoughts[-1]
+        return native_block({"type": "redacted_thinking", "data": data})
 
     def begin_tool_call(
         self, index: object, call_id: object, name: object, arguments: object = None
@@ -153,13 +161,15 @@ class AnswerAssembly:
         unread = (f"a part of the answer is of a kind not known: {kind}" for kind in self._unknown)
         return Answer(body, usage, reason, tuple(unread))
 
+    def _begun_thought(self, index: object) -> Delta:
+        """The beginning of the thought that a piece at `index` is of; empty if it has begun."""
+        begun = index in self._thought_at if isinstance(index, int) else bool(self._thoughts)
+        return {} if begun else self.begin_thought(index)
+
     def _thought(self, index: object) -> _Thought:
-        thought = self._thought_at.get(index) if isinstance(index, int) else None
-        if thought is not None:
-            return thought
-        if isinstance(index, int) or not self._thoughts:
-            self.begin_thought(index)
-        return self._thoughts[-1]
+        """The thought at `index`, which has begun; without a number the last one."""
+        known = self._thought_at.get(index) if isinstance(index, int) else None
+        return self._thoughts[-1] if known is None else known
 
     def _message(self, *, refused: bool) -> dict[str, Any]:
         text = "".join(self._texts) or None
@@ -173,6 +183,16 @@ class AnswerAssembly:
             thoughts = "".join(block.get("thinking", "") for block in blocks)
             message |= {"reasoning_content": thoughts, "thinking_blocks": blocks}
         return message
+
+
+def native_block(block: Mapping[str, Any]) -> Delta:
+    """The beginning of a block that OpenAI's shape has no place for."""
+    return {"anthropic": {"block": block}}
+
+
+def native_delta(piece: Mapping[str, Any]) -> Delta:
+    """A piece of the block that has begun last, in the words of Anthropic's stream."""
+    return {"anthropic": {"delta": piece}}
 
 
 def openai_usage_block(usage: Usage) -> dict[str, Any]:

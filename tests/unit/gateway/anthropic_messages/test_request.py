@@ -92,7 +92,7 @@ def test_tools_effort_and_form() -> None:
     assert call.body["parallel_tool_calls"] is False
     assert call.body["reasoning_effort"] == "high"
     assert call.body["response_format"]["type"] == "json_schema"
-    assert call.buffered
+    assert call.thoughts
     assert call.body["anthropic"]["fields"] == {"betas": ["x"]}
     for kind, told in (("any", "required"), ("auto", "auto"), ("none", "none")):
         assert read(tools=[tool], tool_choice={"type": kind}).body["tool_choice"] == told

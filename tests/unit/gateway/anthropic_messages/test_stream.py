@@ -20,8 +20,8 @@ EVENT: TypeAdapter[Any] = TypeAdapter(RawMessageStreamEvent)
 OBJECTS = ("{}", '{"x": 1}', '{"y": ["é", null]}')
 
 
-def context_of(*, buffered: bool = False) -> AnswerContext:
-    call = DialectCall({}, "m", stream=True, buffered=buffered, input_tokens=7)
+def context_of(*, thoughts: bool = False) -> AnswerContext:
+    call = DialectCall({}, "m", stream=True, thoughts=thoughts, input_tokens=7)
     return AnswerContext(call, "r", 1_790_000_000)
 
 
@@ -34,14 +34,14 @@ def events_of(text: bytes) -> list[dict[str, Any]]:
     return events
 
 
-@given(data=st.data(), message=messages(), buffered=st.booleans(), waiting=st.booleans())
+@given(data=st.data(), message=messages(), thoughts=st.booleans(), waiting=st.booleans())
 def test_the_sdks_accumulator_makes_the_whole_message_of_the_events(
-    *, data: st.DataObject, message: dict[str, Any], buffered: bool, waiting: bool
+    *, data: st.DataObject, message: dict[str, Any], thoughts: bool, waiting: bool
 ) -> None:
     for call in message.get("tool_calls", ()):
         call["function"]["arguments"] = data.draw(st.sampled_from(OBJECTS))
     reason = "tool_calls" if message.get("tool_calls") else "stop"
-    stream, done = MessagesStream(context_of(buffered=buffered)), done_of(message, reason)
+    stream, done = MessagesStream(context_of(thoughts=thoughts)), done_of(message, reason)
     text = stream.keep_alive() if waiting else b""
     for chunk in as_chunks(data.draw(deltas(message))):
         text += stream.chunk(chunk) + (stream.keep_alive() if waiting else b"")
@@ -50,7 +50,9 @@ def test_the_sdks_accumulator_makes_the_whole_message_of_the_events(
     events = events_of(text)
     snapshot = accumulated(events)
     starts = [event["index"] for event in events if event["type"] == "content_block_start"]
-    whole = Message.model_validate_json(AnthropicMessages().answer(context_of(), done))
+    whole = Message.model_validate_json(
+        AnthropicMessages().answer(context_of(thoughts=thoughts), done)
+    )
     assert starts == list(range(len(starts)))
     assert contents(snapshot) == contents(whole)
     assert snapshot.stop_reason == whole.stop_reason
@@ -69,7 +71,7 @@ def accumulated(events: list[dict[str, Any]]) -> Any:  # noqa: ANN401 the SDK's
 
 
 def contents(message: Any) -> list[dict[str, Any]]:  # noqa: ANN401 the SDK has two types
-    names = ("type", "text", "name", "id", "input")
+    names = ("type", "text", "thinking", "name", "id", "input")
     blocks = [block.to_dict() for block in message.content]
     return [{name: block[name] for name in names if name in block} for block in blocks]
 

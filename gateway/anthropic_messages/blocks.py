@@ -1,0 +1,229 @@
+"""Content blocks in a stream: which of the answer's thoughts and native blocks has the caller got?
+
+Thoughts and the blocks of tools that a provider runs itself come under a chunk's `anthropic`; text
+and calls come as in any stream. When another worker takes the stream over, its thoughts may differ:
+before the answer begins they are told anew, as further blocks (the void ones stay without a
+signature); later they are left out. Anything else that differs ends the stream.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias
+
+from gateway.answers.stream_progress import AnswerProgress, Diverged, Piece, TextPiece
+from producers.contract import Chunk, message_deltas
+
+_THOUGHTS: Final = ("thinking", "redacted_thinking")
+_REASONING: Final = "reasoning_content"
+_UNSIGNED: Final[Mapping[str, Any]] = {"type": "thinking", "thinking": "", "signature": ""}
+
+
+@dataclass(frozen=True, slots=True)
+class BlockBegin:
+    """A block begins, as Anthropic's interface tells it."""
+
+    block: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class BlockDelta:
+    """A piece of the block that has begun last, as Anthropic's interface tells it."""
+
+    delta: Mapping[str, Any]
+
+
+BlockPiece: TypeAlias = Piece | BlockBegin | BlockDelta
+
+
+@dataclass(slots=True)
+class _Thought:
+    begin: Mapping[str, Any]
+    signature: str = ""
+    _pieces: list[str] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        """Joined where it has to be compared."""
+        if len(self._pieces) > 1:
+            self._pieces = ["".join(self._pieces)]
+        return self._pieces[0] if self._pieces else ""
+
+    def grow(self, text: str) -> None:
+        """More of it."""
+        self._pieces.append(text)
+
+    @property
+    def told(self) -> tuple[object, str, str]:
+        """What two tellings of one thought have in common; an encrypted one is its beginning."""
+        redacted = self.begin.get("data")
+        return redacted or self.begin.get("type"), self.text, self.signature
+
+
+@dataclass(slots=True)
+class _Blocks:
+    """What OpenAI's shape has no place for, in the order of its coming."""
+
+    thoughts: list[_Thought] = field(default_factory=list)
+    others: list[BlockBegin | BlockDelta] = field(default_factory=list)
+
+
+class MessageProgress:
+    """One answer as it reaches one caller of Messages."""
+
+    def __init__(self, *, unsigned: bool) -> None:
+        """unsigned: whether thoughts that nobody has signed are shown too."""
+        self._unsigned = unsigned
+        self._answer = AnswerProgress()
+        self._run: int | None = None
+        self._sent = _Blocks()
+        self._said = _Blocks()
+        self._answered = False
+        """Whether words or calls have been passed on."""
+        self._taken_over = False
+        """Whether another run has begun, so that what is said may differ from what was sent."""
+        self._deaf = False
+        """Whether the run's thoughts come too late."""
+
+    def advance(self, chunk: Chunk) -> Sequence[BlockPiece] | Diverged:
+        """What to pass on now that `chunk` has come."""
+        return self._add(chunk.run, chunk.delta)
+
+    def finish(self, message: Mapping[str, Any]) -> Sequence[BlockPiece] | Diverged:
+        """What is left to pass on of the final reply's `message`."""
+        final, deltas = _Blocks(), list(message_deltas(message))
+        for delta in deltas:
+            list(self._apply(final, delta))
+        if self._answered and _outline(self._sent) != _outline(final):
+            return Diverged()
+        pieces: list[BlockPiece] = []
+        if not self._answered:
+            if [t.told for t in self._sent.thoughts] != [t.told for t in final.thoughts]:
+                self._sent = _Blocks()
+            step = self._play(deltas)
+            if isinstance(step, Diverged):
+                return step
+            pieces += step
+        rest = self._answer.finish(message)
+        return rest if isinstance(rest, Diverged) else [*pieces, *rest]
+
+    def _play(self, deltas: Sequence[Mapping[str, Any]]) -> Sequence[BlockPiece] | Diverged:
+        """The whole answer, as if one more run told it."""
+        run, pieces = (self._run or 0) + 1, list[BlockPiece]()
+        for delta in deltas:
+            if "refusal" not in delta:
+                step = self._add(run, delta)
+                if isinstance(step, Diverged):
+                    return step
+                pieces += step
+        return pieces
+
+    def _add(self, run: int, delta: Mapping[str, Any]) -> Sequence[BlockPiece] | Diverged:
+        if self._run is not None and run > self._run:
+            self._said, self._deaf, self._taken_over = _Blocks(), False, True
+        self._run = run
+        pieces: Sequence[BlockPiece] | Diverged = ()
+        if "anthropic" in delta or _REASONING in delta:
+            pieces = self._natively(delta)
+        if isinstance(pieces, Diverged):
+            return pieces
+        step = self._answer.add(run, delta)
+        if isinstance(step, Diverged):
+            return step
+        said = [p for p in step if not (isinstance(p, TextPiece) and p.kind == _REASONING)]
+        self._answered = self._answered or bool(said or self._sent.others)
+        return [*pieces, *said]
+
+    def _natively(self, delta: Mapping[str, Any]) -> Sequence[BlockPiece] | Diverged:
+        """What to pass on of thoughts and native blocks."""
+        if not self._taken_over:
+            return list(self._apply(self._sent, delta))
+        list(self._apply(self._said, delta))
+        others = self._catch_up_others()
+        return others if isinstance(others, Diverged) else [*self._catch_up_thoughts(), *others]
+
+    def _apply(self, blocks: _Blocks, delta: Mapping[str, Any]) -> Iterator[BlockPiece]:
+        """Adds to the blocks what a delta says of them, and tells it."""
+        native, text = delta.get("anthropic"), delta.get(_REASONING)
+        native = native if isinstance(native, Mapping) else {}
+        if isinstance(block := native.get("block"), Mapping):
+            yield _begin(blocks, block)
+        if isinstance(text, str) and text:
+            if not blocks.thoughts and self._unsigned:
+                yield _begin(blocks, _UNSIGNED)
+            if blocks.thoughts and not blocks.thoughts[-1].signature:
+                blocks.thoughts[-1].grow(text)
+                yield BlockDelta({"type": "thinking_delta", "thinking": text})
+        if isinstance(piece := native.get("delta"), Mapping):
+            yield _grow(blocks, piece)
+
+    def _catch_up_others(self) -> Sequence[BlockPiece] | Diverged:
+        sent, said = self._sent.others, self._said.others
+        if any(had != has for had, has in zip(sent, said, strict=False)):
+            return Diverged()
+        rest = said[len(sent) :]
+        sent += rest
+        return rest
+
+    def _catch_up_thoughts(self) -> Iterator[BlockPiece]:
+        for number, thought in enumerate(self._said.thoughts):
+            ended = number < len(self._said.thoughts) - 1 or bool(thought.signature)
+            had = self._sent.thoughts[number : number + 1]
+            if had and not _goes_on(had[0], thought, ended=ended):
+                self._deaf = self._deaf or self._answered
+                if self._deaf:
+                    return
+                del self._sent.thoughts[number:]
+                had = []
+            if not had:
+                had = [_Thought(thought.begin)]
+                self._sent.thoughts += had
+                yield BlockBegin(thought.begin)
+            yield from _rest_of(had[0], thought)
+
+
+def _begin(blocks: _Blocks, block: Mapping[str, Any]) -> BlockBegin:
+    begin = BlockBegin(block)
+    if block.get("type") in _THOUGHTS:
+        blocks.thoughts.append(_Thought(block))
+    else:
+        blocks.others.append(begin)
+    return begin
+
+
+def _grow(blocks: _Blocks, piece: Mapping[str, Any]) -> BlockDelta:
+    delta, signature = BlockDelta(piece), piece.get("signature")
+    if not isinstance(signature, str):
+        blocks.others.append(delta)
+    elif blocks.thoughts:
+        blocks.thoughts[-1].signature += signature
+    return delta
+
+
+def _goes_on(sent: _Thought, said: _Thought, *, ended: bool) -> bool:
+    """Whether `said` can be what was `sent`, or more of it."""
+    if sent.told[0] != said.told[0]:
+        return False
+    return said.text.startswith(sent.text) or (not ended and sent.text.startswith(said.text))
+
+
+def _rest_of(sent: _Thought, said: _Thought) -> Iterator[BlockDelta]:
+    """What makes `sent` what `said` is; a signature that was told stays."""
+    if text := said.text[len(sent.text) :]:
+        sent.grow(text)
+        yield BlockDelta({"type": "thinking_delta", "thinking": text})
+    if said.signature.startswith(sent.signature) and said.text == sent.text:
+        signature = said.signature[len(sent.signature) :]
+        sent.signature = said.signature
+        if signature:
+            yield BlockDelta({"type": "signature_delta", "signature": signature})
+
+
+def _outline(blocks: _Blocks) -> tuple[list[object], int]:
+    """The native blocks' types and the number of citations: the same however they are cut.
+
+    Texts beside one another may be one text in the final answer.
+    """
+    kinds = [o.block.get("type") for o in blocks.others if isinstance(o, BlockBegin)]
+    begun = [kind for kind in kinds if kind != "text"]
+    pieces = [o.delta for o in blocks.others if isinstance(o, BlockDelta)]
+    return begun, sum("citation" in piece for piece in pieces)
