@@ -159,11 +159,21 @@ class UnknownPath:
         await send_error(connection, spoken_dialect(scope), error)
 
 
+_INSTEAD: Final[Mapping[str, str]] = {
+    "/v1/completions": "POST /v1/chat/completions takes `messages` in place of `prompt`",
+    "/v1/complete": "POST /v1/messages takes `messages` in place of `prompt`",
+    "/v1/messages/batches": "POST /v1/batches takes a file of requests",
+    "/v1/conversations": "POST /v1/responses goes on with `previous_response_id`",
+}
+"""What to ask in place of an interface that clients know from elsewhere."""
+
+
 def _unknown_path(path: str) -> str:
     """What to do: a base address is wrong, or an interface isn't served."""
     whole = path.removeprefix("/anthropic")
     if whole.startswith("/v1/") and not whole.startswith("/v1/v1"):
-        return f"{path[:_LONGEST_PATH]} isn't served here: GET /openapi.json lists what is"
+        does = _INSTEAD.get(whole.rstrip("/"), "GET /openapi.json lists what is")
+        return f"{path[:_LONGEST_PATH]} isn't served here: {does}"
     return (
         "no such path here: an OpenAI client's base_url ends in /v1, an Anthropic client's "
         "base_url has no /v1"

@@ -43,8 +43,18 @@ def read_chat_request(body: Mapping[str, Any]) -> DialectCall | ApiError:
         return ApiError("invalid_request", "invalid_request", str(problem), problem.param)
 
 
+def _refuse_unserved(body: Mapping[str, Any]) -> None:
+    """What an answer of ours could not tell. Raises UnreadableRequest."""
+    for name, instead in (("functions", "tools"), ("function_call", "tool_choice")):
+        if body.get(name) is not None:
+            raise UnreadableRequest(name, f"isn't served here: use `{instead}`")
+    if "audio" in (body.get("modalities") or ()):
+        raise UnreadableRequest("modalities", "audio isn't served here: only text is answered")
+
+
 def _read(body: Mapping[str, Any]) -> DialectCall:
     check_types(body, _TYPES)
+    _refuse_unserved(body)
     model, stream, choices = body.get("model"), body.get("stream"), body.get("n")
     options = body.get("stream_options")
     if options is not None and not stream:

@@ -151,18 +151,34 @@ def _part(place: str, value: object) -> dict[str, Any]:
         case "refusal":
             return {"type": "refusal", "refusal": text_at(part.get("refusal"), f"{place}.refusal")}
         case "input_image":
-            image = {"url": text_at(part.get("image_url"), f"{place}.image_url")}
-            if part.get("detail") is not None:
-                image["detail"] = text_at(part["detail"], f"{place}.detail")
-            return {"type": "image_url", "image_url": image}
+            return _image(place, part)
         case "input_file":
-            file = {"file_data": text_at(part.get("file_data"), f"{place}.file_data")}
-            if part.get("filename") is not None:
-                file["filename"] = text_at(part["filename"], f"{place}.filename")
-            return {"type": "file", "file": file}
+            return _file(place, part)
         case "input_audio":
             audio = object_at(part.get("input_audio"), f"{place}.input_audio")
             return {"type": "input_audio", "input_audio": dict(audio)}
         case kind:
             shown = repr(kind)[:60]
             raise UnreadableRequest(f"{place}.type", f"parts of type {shown} aren't served here")
+
+
+def _image(place: str, part: Mapping[str, Any]) -> dict[str, Any]:
+    _refuse_references(place, part, "file_id")
+    image = {"url": text_at(part.get("image_url"), f"{place}.image_url")}
+    if part.get("detail") is not None:
+        image["detail"] = text_at(part["detail"], f"{place}.detail")
+    return {"type": "image_url", "image_url": image}
+
+
+def _file(place: str, part: Mapping[str, Any]) -> dict[str, Any]:
+    _refuse_references(place, part, "file_id", "file_url")
+    file = {"file_data": text_at(part.get("file_data"), f"{place}.file_data")}
+    if part.get("filename") is not None:
+        file["filename"] = text_at(part["filename"], f"{place}.filename")
+    return {"type": "file", "file": file}
+
+
+def _refuse_references(place: str, part: Mapping[str, Any], *names: str) -> None:
+    for name in names:
+        if part.get(name) is not None:
+            raise UnreadableRequest(f"{place}.{name}", "isn't served here: send the data itself")

@@ -97,6 +97,8 @@ def _read(body: Mapping[str, Any], history: ResponseHistory) -> DialectCall:
     items = _resolved(input_items(given.get("input")), history.items)
     messages, warnings = _messages(items, history.previous)
     warnings += [f"{name} was dropped: not known here" for name in sorted(_DROPPED & given.keys())]
+    if given.get("truncation") == "auto":
+        warnings.append("truncation was dropped: a conversation that is too long is refused")
     tools, custom = chat_tools(given)
     model = text_at(given.get("model") or "auto", "model")
     asked = "message.output_text.logprobs" in include or "top_logprobs" in given
@@ -215,7 +217,7 @@ def _fields(given: Mapping[str, Any], model: str, *, store: bool) -> dict[str, A
         "tools": list_at(given.get("tools"), "tools"),
         "top_logprobs": given.get("top_logprobs", 0),
         "top_p": given.get("top_p", 1.0),
-        "truncation": given.get("truncation", "disabled"),
+        "truncation": "disabled",
         "user": given.get("user"),
     }
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from gateway.answers.dialect import DialectCall
 from gateway.anthropic_messages.request import read_messages_request
 from gateway.errors.api_error import ApiError
 from gateway.openai_chat.request import read_chat_request
@@ -36,9 +37,7 @@ RIGHT: dict[str, dict[str, Any]] = {
         "stop": ["a", "b"],
         "modalities": ["text"],
         "tools": [{}],
-        "functions": [{}],
         "tool_choice": "auto",
-        "function_call": {"name": "f"},
         "logit_bias": {"1": 2},
         "metadata": {},
         "response_format": {},
@@ -125,6 +124,41 @@ def test_a_right_value_and_a_null_pass_and_wrong_ones_are_named(dialect: str, na
         assert (error.param or "").partition(".")[0] == name
         assert error.message.startswith(f"{error.param}: ")
     assert isinstance(read({**base, name: object()}), ApiError)
+
+
+def part(content: dict[str, Any]) -> dict[str, Any]:
+    return {"input": [{"role": "user", "content": [content]}]}
+
+
+UNSERVED: list[tuple[str, dict[str, Any], str]] = [
+    ("chat", {"functions": [{}]}, "functions"),
+    ("chat", {"function_call": "auto"}, "function_call"),
+    ("chat", {"modalities": ["text", "audio"], "audio": {}}, "modalities"),
+    ("responses", part({"type": "input_image", "file_id": "f"}), "input.0.content.0.file_id"),
+    ("responses", part({"type": "input_file", "file_id": "f"}), "input.0.content.0.file_id"),
+    ("responses", part({"type": "input_file", "file_url": "u"}), "input.0.content.0.file_url"),
+    ("messages", {"thinking": {"type": "sometimes"}}, "thinking.type"),
+    ("messages", {"tool_choice": {"type": "any"}}, "tool_choice"),
+    ("messages", {"messages": [{"role": "user", "content": []}]}, "messages.0.content"),
+]
+
+
+@pytest.mark.parametrize(("dialect", "fields", "name"), UNSERVED)
+def test_what_is_not_served_is_refused_by_its_name(
+    dialect: str, fields: dict[str, Any], name: str
+) -> None:
+    error = READERS[dialect]({**BASES[dialect], **fields})
+    assert isinstance(error, ApiError)
+    assert (error.code, error.param) == ("invalid_request", name)
+
+
+def test_what_is_dropped_is_told() -> None:
+    cut = READERS["responses"]({**BASES["responses"], "truncation": "auto"})
+    shown = {"type": "adaptive", "display": "omitted"}
+    thinks = READERS["messages"]({**BASES["messages"], "thinking": shown})
+    for call, name in ((cut, "truncation"), (thinks, "thinking.display")):
+        assert isinstance(call, DialectCall)
+        assert any(warning.startswith(f"{name} was dropped") for warning in call.warnings)
 
 
 @pytest.mark.parametrize("dialect", ["chat", "messages"])
