@@ -16,11 +16,11 @@ import secrets
 import time
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from typing import Any, Final, Self, TypeAlias
 
 from opentelemetry import propagate, trace
-from opentelemetry.trace import Span, SpanKind, set_span_in_context
+from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, set_span_in_context
 
 from .contract import Chunk, Done, Failed, Request, codec, topics
 from .contract.codec import DecodeError
@@ -143,15 +143,20 @@ class RouterClient:
             return part
 
     async def stream(
-        self, request: Request, *, timeout: float | None = None
+        self,
+        request: Request,
+        *,
+        timeout: float | None = None,
+        trace: Mapping[str, str] | None = None,
     ) -> AsyncGenerator[Chunk | Done | Failed, None]:
         """Chunks as they come, then Done or Failed. Set `body.stream` to get chunks at all.
 
         A chunk whose `run` is higher than the last one's restarts the answer: another worker took
-        over. Chunks that come twice are dropped.
+        over. Chunks that come twice are dropped. trace: the W3C headers of the hop that asks, which
+        has its own span; None: a span is begun in the current context.
         """
-        with self._exchange(request) as (span, inbox):
-            deadline = await self._publish_in_time(request, span, timeout)
+        with self._exchange(request, trace) as (span, inbox):
+            deadline = await self._publish_in_time(request, span, timeout, trace)
             while isinstance(part := await self._next(request, inbox, deadline), Chunk):
                 yield part
             _set_outcome(span, part)
@@ -164,7 +169,7 @@ class RouterClient:
         """
         with self._slot(), _sending(request) as span:
             address = ReplyAddress(reply_to or self._settings.reply_topic)
-            await self._send(request, span, None, address)
+            await self._send(request, _carrier(span), None, address)
 
     async def cancel(self, request_id: str, *, tenant: str) -> None:
         """Asks the fleet to stop: what isn't begun is not called; a running stream is cut.
@@ -224,14 +229,20 @@ class RouterClient:
                     yield reply
             await batch.commit()
 
-    async def _publish_in_time(self, request: Request, span: Span, timeout: float | None) -> float:
+    async def _publish_in_time(
+        self,
+        request: Request,
+        span: Span,
+        timeout: float | None,
+        trace: Mapping[str, str] | None = None,
+    ) -> float:
         """Publishes the request; returns the loop's time by which the reply must be here."""
         seconds = timeout or self._settings.timeout_s
         deadline = asyncio.get_running_loop().time() + seconds
         try:
             async with asyncio.timeout_at(deadline):
                 address = ReplyAddress(self._settings.reply_topic, self._reply_partition)
-                await self._send(request, span, seconds, address)
+                await self._send(request, trace or _carrier(span), seconds, address)
         except TimeoutError:
             raise ReplyTimeoutError(f"{request.id}: not accepted by Kafka in time") from None
         return deadline
@@ -243,7 +254,11 @@ class RouterClient:
             raise ReplyTimeoutError(f"{request.id}: no reply in time") from None
 
     async def _send(
-        self, request: Request, span: Span, seconds: float | None, address: ReplyAddress
+        self,
+        request: Request,
+        trace: Mapping[str, str],
+        seconds: float | None,
+        address: ReplyAddress,
     ) -> None:
         value = codec.encode_request(self._resident(request))
         if len(value) > codec.MAX_REQUEST_BYTES:
@@ -253,7 +268,7 @@ class RouterClient:
         key = request.routing.conversation or request.id
         own = codec.to_headers({codec.REPLY_NONCE: self._nonce})
         proof = self._proof(request.tenant)
-        headers = [*_headers(request, span, seconds, address), *proof, *own]
+        headers = [*_headers(request, trace, seconds, address), *proof, *own]
         topic = self._topic(self._settings.request_topic, request.tenant)
         await self._broker.publish(Outgoing(topic, value, key.encode(), headers))
 
@@ -281,10 +296,13 @@ class RouterClient:
         return codec.to_headers({codec.TENANT_HEADER: tenant, codec.TENANT_TOKEN: self._token()})
 
     @contextmanager
-    def _exchange(self, request: Request) -> Iterator[tuple[Span, Inbox]]:
+    def _exchange(
+        self, request: Request, trace: Mapping[str, str] | None = None
+    ) -> Iterator[tuple[Span, Inbox]]:
         inbox = self._waiting.open(request.tenant, request.id)
+        sending = _sending(request) if trace is None else nullcontext(INVALID_SPAN)
         try:
-            with self._slot(), _sending(request) as span:
+            with self._slot(), sending as span:
                 yield span, inbox
         finally:
             self._waiting.close(request.tenant, request.id)
@@ -329,13 +347,18 @@ def _set_outcome(span: Span, reply: Done | Failed) -> None:
         span.set_attribute("switchgear.tier", reply.route.tier)
 
 
+def _carrier(span: Span) -> dict[str, str]:
+    """The headers of a span's trace."""
+    carrier: dict[str, str] = {}
+    propagate.inject(carrier, set_span_in_context(span))
+    return carrier
+
+
 def _headers(
-    request: Request, span: Span, seconds: float | None, address: ReplyAddress
+    request: Request, trace: Mapping[str, str], seconds: float | None, address: ReplyAddress
 ) -> list[tuple[str, bytes]]:
     now_ms = int(time.time() * 1000)
     within_ms = request.routing.deadline_ms or (None if seconds is None else int(seconds * 1000))
-    carrier: dict[str, str] = {}
-    propagate.inject(carrier, set_span_in_context(span))
     routing = request.routing
     return codec.to_headers(
         {
@@ -347,7 +370,7 @@ def _headers(
             codec.SUBMITTED: now_ms,
             codec.DEADLINE: None if within_ms is None else now_ms + within_ms,
             codec.SEQUENCE: routing.conversation if routing.ordered else None,
-            **carrier,
+            **trace,
         }
     )
 

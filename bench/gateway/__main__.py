@@ -21,13 +21,14 @@ from typing import Any, Final
 import aiohttp
 import uvloop
 
-from bench.gateway.contenders import Contender, all_of, gateway_server
+from bench.gateway.contenders import NAMES, Contender, all_of, gateway_server
 from bench.machine import description, used
 from bench.pipeline.stack import Stack, stack
 from dev.processes import Child
 from producers import ClientSettings, Done, RouterClient, chat
 
 RESULTS: Final = Path("bench/results/gateway.json")
+_KINDS: Final = ("json", "stream")
 _WARM_UP: Final = 50
 _PROMPT: Final = "Answer in one short sentence: what is call number {}?"
 
@@ -104,7 +105,9 @@ def kafka_call(client: RouterClient, *, stream: bool) -> Call:
     return call
 
 
-async def compare(running: Stack, contenders: list[Contender], calls: int) -> dict[str, Any]:
+async def compare(
+    running: Stack, contenders: list[Contender], calls: int, kinds: Sequence[str]
+) -> dict[str, Any]:
     """All figures, as they go into the result file."""
     found: dict[str, Any] = {}
     settings = ClientSettings(kafka=running.kafka, timeout_s=120)
@@ -113,7 +116,7 @@ async def compare(running: Stack, contenders: list[Contender], calls: int) -> di
         RouterClient.connect(settings) as client,
         aiohttp.ClientSession(connector=connector) as session,
     ):
-        for stream in (False, True):
+        for stream in (kind == "stream" for kind in kinds):
             for at_once in (1, 64):
                 case = found[f"{'stream' if stream else 'json'}, {at_once} at once"] = {}
                 number = calls if at_once > 1 else max(100, calls // 5)
@@ -141,9 +144,11 @@ def _table(case: dict[str, Figures], title: str) -> str:
 
 
 def main() -> None:
-    """Prints the tables and writes the result file."""
+    """Prints the tables and puts the figures into the result file."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--calls", type=int, default=2_000)
+    parser.add_argument("--kinds", nargs="+", default=_KINDS, choices=_KINDS)
+    parser.add_argument("--of", nargs="+", default=NAMES, choices=NAMES, help="contenders")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, ExitStack() as parts:
         folder = Path(name)
@@ -151,8 +156,8 @@ def main() -> None:
         gateway = gateway_server(folder, running.ours[0].env)
         gateway.start()
         parts.callback(gateway.stop)
-        contenders = all_of(parts, running.simulator, gateway, folder)
-        found = uvloop.run(compare(running, contenders, options.calls))
+        contenders = all_of(parts, running.simulator, gateway, folder, options.of)
+        found = uvloop.run(compare(running, contenders, options.calls, options.kinds))
     figures = {
         case: {
             who: {name: round(value, 3) for name, value in asdict(shown).items()}
@@ -160,7 +165,10 @@ def main() -> None:
         }
         for case, row in found.items()
     }
-    told = {"machine": description(), "calls": options.calls, "figures": figures}
+    # a run of one kind, or of some contenders, leaves the other figures as they were
+    before = json.loads(RESULTS.read_text("utf-8"))["figures"] if RESULTS.exists() else {}
+    merged = {case: {**before.get(case, {}), **row} for case, row in figures.items()}
+    told = {"machine": description(), "calls": options.calls, "figures": {**before, **merged}}
     RESULTS.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
 
 

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -120,11 +120,16 @@ def gateway_server(folder: Path, environment: Mapping[str, str]) -> Server:
     return Server("gateway", argv, folder / "gateway.log", {**os.environ, **environment}, port=port)
 
 
-def all_of(parts: ExitStack, simulator: Running, gateway: Server, folder: Path) -> list[Contender]:
-    """Every contender, started."""
-    return [
-        provider(simulator),
-        switchgear(gateway),
-        parts.enter_context(portkey(simulator, folder)),
-        parts.enter_context(litellm(simulator, folder)),
-    ]
+NAMES: Final = ("provider", "switchgear", "portkey", "litellm")
+
+
+def all_of(
+    parts: ExitStack, simulator: Running, gateway: Server, folder: Path, names: Sequence[str]
+) -> list[Contender]:
+    """The contenders of these names, started."""
+    started = {"provider": provider(simulator), "switchgear": switchgear(gateway)}
+    if "portkey" in names:
+        started["portkey"] = parts.enter_context(portkey(simulator, folder))
+    if "litellm" in names:
+        started["litellm"] = parts.enter_context(litellm(simulator, folder))
+    return [contender for name, contender in started.items() if name in names]

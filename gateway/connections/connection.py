@@ -95,36 +95,39 @@ class Connection:
 
     async def start(self, status: int, headers: Mapping[str, str]) -> None:
         """The status and the headers. Raises ClientGone."""
-        self.started = True
-        raw = [
-            (name.encode("latin-1"), value.encode("latin-1", "replace").translate(_PRINTABLE))
-            for name, value in {**headers, **self._identity()}.items()
-        ]
-        await self._write({"type": "http.response.start", "status": status, "headers": raw})
+        await self._write(self._head(status, headers))
 
     async def write(self, body: bytes, *, more: bool) -> None:
         """A part of the body. Raises ClientGone."""
-        await self._write({"type": "http.response.body", "body": body, "more_body": more})
+        await self._write(_body(body, more=more))
 
     async def respond(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
         """A whole response in one go: a body that is cut is not retried by every SDK."""
         if self.method == "HEAD":
             body = b""
         own = {"content-type": "application/json", "content-length": str(len(body))}
-        await self.start(status, {**own, **headers})
-        await self.write(body, more=False)
+        await self._write(self._head(status, {**own, **headers}), _body(body, more=False))
+
+    def _head(self, status: int, headers: Mapping[str, str]) -> Message:
+        self.started = True
+        raw = [
+            (name.encode("latin-1"), value.encode("latin-1", "replace").translate(_PRINTABLE))
+            for name, value in {**headers, **self._identity()}.items()
+        ]
+        return {"type": "http.response.start", "status": status, "headers": raw}
 
     def _identity(self) -> dict[str, str]:
         """OpenAI's SDKs read the first, Anthropic's the second."""
         request_id = self.info.request_id
         return {"x-request-id": request_id, "request-id": request_id}
 
-    async def _write(self, message: Message) -> None:
+    async def _write(self, *messages: Message) -> None:
         if self.gone:
             raise ClientGone
         try:
             async with asyncio.timeout(self._limits.send_timeout_s):
-                await self._send(message)
+                for message in messages:
+                    await self._send(message)
         except OSError:  # a time-out is one
             self.gone = True
             raise ClientGone from None
@@ -148,3 +151,7 @@ class Connection:
         most = self._limits.body_bytes
         words = f"the body is larger than {most:,} bytes: shorten it, or link to what is large"
         return ApiError("request_too_large", "request_too_large", words)
+
+
+def _body(body: bytes, *, more: bool) -> Message:
+    return {"type": "http.response.body", "body": body, "more_body": more}

@@ -70,7 +70,7 @@ class Response:
                     headers = {**outcome_headers(outcome), **self._processing()}
                     return await self.connection.respond(200, headers, body)
                 case None:
-                    await self.reader.changed(self.limits.request_timeout_s)
+                    await self.reader.change()
 
     async def _stream(self) -> None:
         """The status waits for the first part: what fails before it has a true status."""

@@ -14,8 +14,6 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
-from opentelemetry import context, propagate
-
 from gateway.connections.http_limits import HttpLimits
 from gateway.errors.api_error import ApiError
 from gateway.errors.failure_codes import error_of
@@ -121,6 +119,10 @@ class Reader:
         self._position += len(parts)
         return parts
 
+    async def change(self) -> None:
+        """Returns when something has changed; a request always ends."""
+        await self._event.wait()
+
     async def changed(self, within_s: float) -> bool:
         """Whether something changed within that time."""
         try:
@@ -211,11 +213,11 @@ class Exchanges:
 
     async def _run(self, exchange: Exchange, ended: Ended) -> None:
         request = exchange.submission.request
-        context.attach(propagate.extract(exchange.submission.trace))
         deadline_ms = request.routing.deadline_ms
         seconds = self._limits.request_timeout_s if deadline_ms is None else deadline_ms / 1000
         try:
-            async with aclosing(self._client.stream(request, timeout=seconds)) as parts:
+            stream = self._client.stream(request, timeout=seconds, trace=exchange.submission.trace)
+            async with aclosing(stream) as parts:
                 async for part in parts:
                     exchange.put(error_of(part) if isinstance(part, Failed) else part)
         except Exception as error:  # noqa: BLE001 whatever it is, the caller has to hear of it

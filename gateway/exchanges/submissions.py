@@ -1,7 +1,6 @@
 """Submissions: a caller's headers and body as a request of the contract, or what is wrong."""
 
 import re
-import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -65,7 +64,8 @@ def submissions_of(
     if key is not None and not 0 < len(key) <= _LONGEST_KEY:
         words = f"idempotency-key: must have 1 to {_LONGEST_KEY} characters"
         return ApiError("invalid_request", "invalid_request", words)
-    first_id = uuid.uuid4().hex if key is None else keyed_request_id(caller.tenant, key)
+    # the connection's own id is as random as another one would be
+    first_id = connection.info.request_id if key is None else keyed_request_id(caller.tenant, key)
     digest, retries = _digest(connection, caller, raw), _retry_count(connection)
     if key is not None or retries:
         # who repeats a request after its failure wants another try, not the failure once more
