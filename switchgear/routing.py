@@ -32,6 +32,16 @@ def explain(
     max_cost_usd: Annotated[
         Decimal | None, typer.Option(parser=usd_amount, metavar="USD", help="Of one request.")
     ] = None,
+    objective: Annotated[
+        Literal["cost", "latency", "balanced"] | None,
+        typer.Option(help="What decides among what is good enough."),
+    ] = None,
+    deadline_ms: Annotated[
+        int | None, typer.Option(min=1, help="Until the answer must be there.")
+    ] = None,
+    max_ttft_ms: Annotated[
+        int | None, typer.Option(min=1, help="Until the answer must begin.")
+    ] = None,
     residency: Annotated[
         list[str] | None, typer.Option(help="A zone that may see the data; may be repeated.")
     ] = None,
@@ -58,6 +68,9 @@ def explain(
         task=task,
         min_quality=min_quality,
         max_cost_usd=max_cost_usd,
+        objective=objective,
+        deadline_ms=deadline_ms,
+        max_ttft_ms=max_ttft_ms,
         residency=tuple(residency or ()),
         self_hosted_only=self_hosted_only,
     )

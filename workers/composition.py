@@ -3,7 +3,7 @@
 import asyncio
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from functools import partial
@@ -26,6 +26,7 @@ from runtime.budgets.reservations import BudgetLedger
 from runtime.config.catalog import Catalog
 from runtime.config.pricing import Pricing
 from runtime.config.reload import ReloadedConfig
+from runtime.fleet.speed_reports import FleetSpeeds
 from runtime.identity.opening import record_guard, report_identity_change
 from runtime.process.cell_publisher import publisher_of_cell
 from runtime.process.process import ServiceProcess
@@ -58,10 +59,15 @@ _SILENCE_S: Final = 30.0
 
 
 async def build_pool(
-    parts: AsyncExitStack, process: ServiceProcess, environment: Mapping[str, str], tier: str
+    parts: AsyncExitStack,
+    process: ServiceProcess,
+    environment: Mapping[str, str],
+    tier: str,
+    unserved: Callable[[], Mapping[str, str]] = dict,
 ) -> PoolDependencies:
     """The pool of `tier`; closed by `parts`. environment: keys and addresses of the providers.
 
+    unserved: by queue, why nobody would take a request from there.
     Raises ConfigError or ValueError when the configuration can't be used.
     """
     session = await parts.enter_async_context(_session())
@@ -91,7 +97,7 @@ async def build_pool(
     return PoolDependencies(
         tier=tier,
         snapshot=live,
-        answers=AnswerSource(caller, admission, budgets, cancellations, PlanRules()),
+        answers=AnswerSource(caller, admission, budgets, cancellations, PlanRules(), unserved),
         price_of=pricing.price_of,
         lookup=lookup,
         idempotency=_idempotency(process, redis),
@@ -170,7 +176,9 @@ def _admission(process: ServiceProcess, catalog: Catalog, link: RedisLink) -> De
     )
     state = SharedFleetState(link, f"{socket.gethostname()}:{os.getpid()}", unreadable)
     now = asyncio.get_running_loop().time
-    return DeploymentAdmission(catalog, now, partial(_heard, process.metrics), shared=state)
+    fleet = FleetSpeeds(link, without=state.worker)
+    heard = partial(_heard, process.metrics)
+    return DeploymentAdmission(catalog, now, heard, shared=state, fleet=fleet)
 
 
 def _session() -> ClientSession:

@@ -17,6 +17,7 @@ from runtime.consuming.retry_topics import DELAYS_MS
 from runtime.consuming.slots import Slots
 from runtime.consuming.stream import ConsumerStream, StreamSettings
 from runtime.consuming.tenant_shares import ShareRules, TenantShares
+from runtime.fleet.pool_watch import PoolWatch, looks_at_queues
 from runtime.identity.record_guard import RecordGuard
 from runtime.process.control_topics import ControlTopics
 from runtime.process.process import ServiceProcess, service_process
@@ -33,6 +34,8 @@ _CANCELLED_BEFORE_S: Final = 3600.0
 _WAITING_RETRIES: Final = 50_000
 _NEW_QUEUES_S: Final = 2.0
 """How often a pool looks whether the configuration has a new zone."""
+_OTHER_POOLS_S: Final = 5.0
+"""How often a worker looks whether other tiers have a pool that it could hand a request over to."""
 _BACKLOG: Final = 10_000
 """Records that wait in a pool's memory, of all its queues."""
 
@@ -54,8 +57,13 @@ async def serve_tier(
     """
     async with AsyncExitStack() as parts:
         process = await parts.enter_async_context(service_process(settings, "switchgear-workers"))
-        pool = await build_pool(parts, process, environment, tier)
+        pool = await build_pool(parts, process, environment, tier, lambda: pools.unserved)
         guard = pool.guard
+        pools = PoolWatch(lambda: pool.snapshot().catalog, every_s=_OTHER_POOLS_S, every_queue=True)
+        look = await parts.enter_async_context(
+            looks_at_queues(settings, "switchgear-workers", every_queue=True)
+        )
+        parts.enter_context(process.background.running("pool watch", partial(pools.run, look)))
         queues_of(pool.snapshot().catalog, tier, share.zones, unbound=share.unbound)
         declare_worker_control(process.control, pool.cancellations.receive, guard)
         await parts.enter_async_context(process.control)

@@ -16,7 +16,7 @@ from dev.processes import Server, free_port
 MODEL: Final = "smollm2-135m"
 CONTEXT_TOKENS: Final = 512
 """Of each slot: small, so that a prompt of a page overflows it."""
-SLOTS: Final = 8
+SLOTS: Final = 16
 """Answers that are generated at once; further calls wait."""
 
 _ROOT: Final = Path(__file__).parents[2]

@@ -31,6 +31,8 @@ _HEADERS: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = {
     "min-quality": ("min_quality", str),
     "max-cost-usd": ("max_cost_usd", str),
     "deadline-ms": ("deadline_ms", str),
+    "max-ttft-ms": ("max_ttft_ms", str),
+    "objective": ("objective", str),
     "latency": ("latency", str),
     "residency": ("residency", _names),
     "self-hosted-only": ("self_hosted_only", _truth),

@@ -42,6 +42,10 @@ class PaidAnswer:
     """The share of good answers that the router expected of the tier."""
     cache: CacheOutcome
     attempts: Sequence[Attempt]
+    expected_s: float | None = None
+    """Seconds to the answer that the router expected; None: time played no part."""
+    took_s: float | None = None
+    """Seconds of the call that answered."""
 
 
 def answer_in_words(paid: PaidAnswer) -> str:
@@ -79,6 +83,8 @@ def _of_call(paid: PaidAnswer) -> Iterator[str]:
     if len(paid.attempts) > 1:
         failed = [attempt.outcome for attempt in paid.attempts if attempt.outcome != _ANSWERED]
         yield f"{_ordinal(len(paid.attempts))} call, after {_listed(failed)}"
+    if paid.expected_s is not None and paid.took_s is not None:
+        yield f"expected in {_seconds(paid.expected_s)}, took {_seconds(paid.took_s)}"
 
 
 def _compared(cost: MicroUsd | None, baseline: MicroUsd | None) -> str:
@@ -95,6 +101,10 @@ def _ct(micro_usd: Decimal) -> str:
     """Cents, to three digits that matter."""
     cents = float(micro_usd) / _MICRO_USD_OF_A_CENT
     return f"{cents:.3g} ct" if abs(cents) < 1000 else f"{cents:,.0f} ct"  # noqa: PLR2004 - ten dollars
+
+
+def _seconds(duration: float) -> str:
+    return f"{duration:.2g} s" if duration < 10 else f"{duration:.0f} s"  # noqa: PLR2004 - two digits
 
 
 def _ordinal(number: int) -> str:

@@ -36,6 +36,7 @@ from .request import (
     ChatBody,
     ChatMessage,
     EmbeddingsInput,
+    Objective,
     Request,
     Routing,
 )
@@ -46,8 +47,7 @@ __all__ = [
     "AnthropicParts", "Attempt", "CacheControl", "CacheOutcome", "CacheSubject", "Candidate",
     "ChatBody", "ChatMessage", "Chunk", "ContainsCheck", "Demands", "Done", "EmbeddingsInput",
     "Failed", "FailureCode", "JsonSchemaCheck", "Judgement", "LanguageCheck", "MaxLengthCheck",
-    "Message", "MicroUsd",
-    "Name", "NamedCheck", "Purpose", "RegexCheck", "Reply", "Request", "Route", "RouteTaken",
-    "Routing", "Savings", "TaggedRequest", "Timings", "Usage", "UsageEvent", "Validator",
-    "answer_message", "answer_text", "message_deltas",
+    "Message", "MicroUsd", "Name", "NamedCheck", "Objective", "Purpose", "RegexCheck", "Reply",
+    "Request", "Route", "RouteTaken", "Routing", "Savings", "TaggedRequest", "Timings", "Usage",
+    "UsageEvent", "Validator", "answer_message", "answer_text", "message_deltas",
 ]  # fmt: skip

@@ -162,6 +162,10 @@ class CacheControl(Demand):
     """Labels of the entry, by which it can be invalidated, at most 20."""
 
 
+Objective: TypeAlias = Literal["cost", "latency", "balanced"]
+"""What the router's choice is to be best at, among what is good enough."""
+
+
 class Routing(Demand):
     """What the caller demands or knows; everything is optional."""
 
@@ -176,6 +180,15 @@ class Routing(Demand):
 
     deadline_ms: Annotated[int, Field(ge=1, le=31_536_000_000)] | None = None
     """Milliseconds from submission within which an answer is still of use; at most a year."""
+
+    max_ttft_ms: Annotated[int, Field(ge=1, le=31_536_000_000)] | None = None
+    """Milliseconds from submission within which the answer is to begin, by what was measured of the
+    deployments: the first chunk of a stream, or the whole answer of a request that isn't streamed.
+    """
+
+    objective: Objective | None = None
+    """What decides among the tiers and deployments that are good enough: `cost` the least price,
+    `latency` the soonest answer, `balanced` the least product of both; null: the operator's."""
 
     latency: Literal["interactive", "batch"] = "interactive"
     """`batch`: may wait for cheaper processing, behind interactive requests."""

@@ -5,7 +5,7 @@ from typing import Literal, TypeAlias
 from .attempt import Attempt
 from .checks import Validator
 from .message import Message, MicroUsd, Name
-from .request import Request
+from .request import Objective, Request
 
 RolloutArmName: TypeAlias = Literal["control", "candidate"]
 
@@ -21,6 +21,13 @@ class Candidate(Message):
 
     cost_micro_usd: MicroUsd | None = None
     """The estimated price of the answer; null where no price is known."""
+
+    expected_s: float | None = None
+    """Seconds to the answer that are expected of the deployment that it would ask first; null where
+    time played no part in the choice."""
+
+    speed: str | None = None
+    """Where that estimate comes from, in words."""
 
     rejected: str | None = None
     """The constraint against the tier, in words; null: it could serve."""
@@ -98,6 +105,9 @@ class Route(Message):
 
     validators: tuple[Validator, ...] = ()
     """The checks of the task's profile, for a request that brings none."""
+
+    objective: Objective = "cost"
+    """What decides among the tier's deployments."""
 
     avoid: tuple[Name, ...] = ()
     """Deployments of the tier that are asked last: better ones than the first in its order fit."""

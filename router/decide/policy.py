@@ -2,22 +2,24 @@
 
 Rules of this file, in this order:
 1. Hard constraints: residency, self-hosting, capabilities, context, the caller's tier, model or
-   price limit, the operator's ceilings. Nothing later brings back a tier they exclude.
-2. Of the tiers left, the cheapest whose estimated success meets the quality floor; where an error
-   has a price, the one with the least expected total.
+   price limit, the operator's ceilings, and time limits that no deployment of a tier keeps by what
+   was measured. Nothing later brings back a tier they exclude.
+2. Of the tiers left, the best by the objective (price, time or both) whose estimated success meets
+   the quality floor; where an error has a price, it belongs to the price. One that is expected in
+   time goes before one that is assumed to be late.
 3. A cascade, where answers are checked and its expected cost is lower than going up at once.
 4. Where learning explores: for a small share of requests the tier below, if it may meet the floor.
 Everything that decided is in the route's reasons.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from hashlib import blake2b
 from typing import Final
 
 from observability.pricing.money import MICRO_USD
-from producers.contract import Request, Route
+from producers.contract import Objective, Request, Route
 from router.decide import cascade
 from router.decide.caller_overrides import RouteRejected, caller_override
 from router.decide.demands import demands_of
@@ -27,16 +29,28 @@ from router.decide.tier_candidates import (
     RoutingConfig,
     RoutingInput,
     TierCandidate,
+    answer_tokens,
     evaluate_tiers,
 )
+from router.decide.timing import JUST_SENT, RequestClock, Timing, objective_of, seconds, timing_of
 from router.text.features import Features
 from runtime.config.sections.policy import PolicySettings, RoutingRule, When
+from runtime.speed.objective import rank
 
 __all__ = ["RouteRejected", "RoutingConfig", "choose_route"]
 
 
 PAID_FOR: Final = "its throughput is paid for: while there is room, a call costs nothing more"
 _ALL_SERVED: Final[Mapping[str, str]] = {}
+_BEST: Final[Mapping[Objective, str]] = {
+    "cost": "cheapest",
+    "latency": "fastest",
+    "balanced": "best by price and time",
+}
+_GOALS: Final[Mapping[Objective, str]] = {
+    "latency": "objective latency",
+    "balanced": "objective price and time",
+}
 
 
 def choose_route(  # noqa: PLR0913 - what one decision rests on, spelled out
@@ -47,10 +61,11 @@ def choose_route(  # noqa: PLR0913 - what one decision rests on, spelled out
     *,
     budget_used: float = 0.0,
     unserved: Mapping[str, str] = _ALL_SERVED,
+    clock: RequestClock = JUST_SENT,
 ) -> Route | RouteRejected:
     """The route of `request`. budget_used: share of the tenant's tightest budget that is spent.
 
-    unserved: by queue, why nobody would take a request from there.
+    unserved: by queue, why nobody would take a request from there; clock: what time it is for it.
     """
     tenant = config.catalog.tenant(request.tenant)
     if tenant is None:
@@ -62,6 +77,7 @@ def choose_route(  # noqa: PLR0913 - what one decision rests on, spelled out
         return override
     rule = _rule_for(request, features, config.settings)
     task = features.declared_task or features.task
+    profile = config.settings.tasks.get(task, NO_PROFILE)
     inputs = RoutingInput(
         request=request,
         features=features,
@@ -72,8 +88,15 @@ def choose_route(  # noqa: PLR0913 - what one decision rests on, spelled out
         rule=rule,
         demands=demands_of(request, features, tenant, override.model),
         task=task,
-        profile=config.settings.tasks.get(task, NO_PROFILE),
+        profile=profile,
         budget_used=budget_used,
+        timing=timing_of(
+            request,
+            objective_of(request, profile, tenant, config.settings),
+            answer_tokens(profile, features),
+            clock,
+            config.speeds.by(clock.observed),
+        ),
         unserved=unserved,
     )
     candidates = evaluate_tiers(inputs)
@@ -91,10 +114,8 @@ class _Decision:
 
 
 def _decide(inputs: RoutingInput, eligible: Sequence[TierCandidate]) -> _Decision:
-    if inputs.override.tier is not None:
-        return _Decision(eligible[0], (inputs.override.reason,))
-    if inputs.override.model is not None:
-        return _Decision(_cheapest(eligible), (inputs.override.reason,))
+    if inputs.override.tier is not None or inputs.override.model is not None:
+        return _best(inputs, eligible, (inputs.override.reason,))
     if inputs.budget_used >= 1:
         return _Decision(_cheapest(eligible), ("the budget is spent: the cheapest tier only",))
     allowed, why = _at_least(inputs, eligible)
@@ -124,17 +145,21 @@ def _by_quality(
     """Rule 2 of this file."""
     floor, origin = inputs.floor
     good = [candidate for candidate in candidates if candidate.success.mean >= floor]
-    if good and inputs.profile.error_cost_usd is not None:
-        return _least_total(inputs.profile.error_cost_usd * MICRO_USD, good, why)
+    damage = inputs.profile.error_cost_usd
+    if good and damage is not None and inputs.timing.objective == "cost":
+        return _least_total(damage * MICRO_USD, _in_time(good), why)
     if good:
-        best = _cheapest(good)
-        words = f"cheapest expected to succeed: {best.success.mean:.0%}, floor {floor:.0%} {origin}"
-        return _Decision(best, (*why, words))
+        best = _best(inputs, good, why)
+        expected = best.candidate.success.mean
+        words = (
+            f"{_BEST[inputs.timing.objective]} expected to succeed: {expected:.0%}, "
+            f"floor {floor:.0%} {origin}"
+        )
+        return replace(best, reasons=(*why, words, *best.reasons[len(why) :]))
     top = max(candidate.success.mean for candidate in candidates)
     near = [each for each in candidates if each.success.mean >= top - inputs.settings.indifference]
-    best = _cheapest(near)
     words = f"no tier reaches the floor of {floor:.0%} {origin}; this comes closest: {top:.0%}"
-    return _Decision(best, (*why, words))
+    return _best(inputs, near, (*why, words))
 
 
 def _least_total(
@@ -157,6 +182,8 @@ def _or_explore(
     learning = inputs.settings.learning
     if not learning.enabled or _lot(inputs.request.id) >= learning.explore:
         return decision
+    if inputs.timing.objective != "cost":
+        return decision
     below = candidates[: candidates.index(decision.candidate)]
     floor, _ = inputs.floor
     promising = [candidate for candidate in below if candidate.success.high >= floor]
@@ -178,6 +205,8 @@ def _or_cascade(
     checked = inputs.request.routing.validators or inputs.profile.validators
     if not (checked and inputs.settings.cascade.enabled and inputs.profile.cascade):
         return direct
+    if inputs.timing.objective == "latency":  # two answers take longer than one
+        return direct
     by_tier = {candidate.tier: candidate for candidate in candidates}
     floor = min(inputs.floor[0], direct.candidate.success.mean - inputs.settings.indifference)
     for first in candidates:
@@ -186,6 +215,41 @@ def _or_cascade(
         if plan is not None:
             return _Decision(first, (*direct.reasons, plan), cascade=True)
     return direct
+
+
+def _best(
+    inputs: RoutingInput, candidates: Sequence[TierCandidate], why: tuple[str, ...]
+) -> _Decision:
+    """By the objective, of those that are in time; late ones where all are assumed to be late."""
+    timing = inputs.timing
+    if not timing.matters:
+        return _Decision(_cheapest(candidates), why)
+    in_time = _in_time(candidates)
+    objective = timing.objective
+    damage = (inputs.profile.error_cost_usd or Decimal(0)) * MICRO_USD
+
+    def total(candidate: TierCandidate) -> Decimal | None:
+        if candidate.cost is None:
+            return None
+        return candidate.cost + damage * Decimal(1 - candidate.success.mean)
+
+    best = (
+        _cheapest(in_time)
+        if objective == "cost"
+        else min(in_time, key=lambda each: rank(objective, total(each), each.answer_s or 0.0))
+    )
+    return _Decision(best, (*why, _timing_in_words(timing, best)))
+
+
+def _in_time(candidates: Sequence[TierCandidate]) -> Sequence[TierCandidate]:
+    """Those that aren't expected late; all where all are."""
+    return [candidate for candidate in candidates if not candidate.late] or candidates
+
+
+def _timing_in_words(timing: Timing, best: TierCandidate) -> str:
+    goal = "" if timing.objective == "cost" else f"{_GOALS[timing.objective]} {timing.whose}: "
+    expected = f"{goal}answer expected in {seconds(best.answer_s or 0.0)} ({best.speed})"
+    return f"{expected}, which is late, but nobody has measured it" if best.late else expected
 
 
 def _cheapest(candidates: Sequence[TierCandidate]) -> TierCandidate:
@@ -219,6 +283,8 @@ def _nothing_fits(candidates: Sequence[TierCandidate]) -> RouteRejected:
     )
     if considered and all(candidate.obstacle == "too long" for candidate in considered):
         return RouteRejected("context_too_long", f"no model takes a prompt of this size. {why}")
+    if any(candidate.obstacle == "too late" for candidate in considered):
+        return RouteRejected("deadline_exceeded", f"nothing answers in time. {why}")
     if any(candidate.obstacle == "no pool" for candidate in considered):
         return RouteRejected("overloaded", f"nobody is there to serve this request. {why}")
     return RouteRejected("no_deployment_fits", f"nothing can serve this request. {why}")
@@ -248,6 +314,7 @@ def _route(inputs: RoutingInput, candidates: Sequence[TierCandidate], decision: 
             *_origin_of(decision.candidate),
             inputs.scores.reason,
         ),
+        objective=inputs.timing.objective,
         avoid=decision.candidate.avoid,
         candidates=tuple(candidate.as_candidate() for candidate in candidates),
         validators=() if inputs.request.routing.validators else inputs.profile.validators,

@@ -12,6 +12,7 @@ from router.decide.caller_overrides import CallerOverride
 from router.decide.demands import binds_zone
 from router.decide.model_estimates import ModelEstimates
 from router.decide.success_model import Scores, SuccessModel
+from router.decide.timing import Timing
 from router.learn.estimate import Estimate, PosteriorSuccess, prior_only, served_by
 from router.text.features import Features
 from router.text.languages import ScriptClass, script_class
@@ -20,6 +21,9 @@ from runtime.config.catalog import Catalog, Deployment, Tenant
 from runtime.config.eligibility import EligibleDeployments, ineligibility, too_long
 from runtime.config.pricing import is_committed
 from runtime.config.sections.policy import PolicySettings, RoutingRule, TaskProfile
+from runtime.known.tables import known_tables
+from runtime.speed.expected_speed import ExpectedSpeeds
+from runtime.speed.objective import Rank, rank
 
 NO_PROFILE: Final = TaskProfile()
 """Of a task that the operator says nothing about."""
@@ -49,11 +53,13 @@ class RoutingConfig:
     order: tuple[str, ...] = field(init=False, repr=False, compare=False)
     """The names of the tiers, the cheapest first."""
     estimates: ModelEstimates = field(init=False, repr=False, compare=False)
+    speeds: ExpectedSpeeds = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "eligible", EligibleDeployments(self.catalog))
         object.__setattr__(self, "order", tuple(self.catalog.tiers))
         object.__setattr__(self, "estimates", ModelEstimates(self.catalog, self.settings))
+        object.__setattr__(self, "speeds", ExpectedSpeeds(self.catalog, known_tables()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,8 @@ class RoutingInput:
     """What the operator knows of the task; empty when nothing."""
     budget_used: float
     """Share of the tenant's tightest budget that is spent."""
+    timing: Timing
+    """When the answer is wanted, and to be expected."""
     unserved: Mapping[str, str] = field(default_factory=dict)
     """By queue: why nobody would take a request from there."""
 
@@ -105,7 +113,7 @@ class RoutingInput:
         return floor, origin
 
 
-_Obstacle: TypeAlias = Literal["not asked", "too long", "no pool", "other"]
+_Obstacle: TypeAlias = Literal["not asked", "too long", "no pool", "too late", "other"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +146,15 @@ class TierCandidate:
     committed: bool = False
     """Whether the throughput of the deployment to ask first is paid for, used or not."""
 
+    answer_s: float | None = None
+    """Seconds to the answer of the deployment to ask first; None: time plays no part."""
+
+    speed: str | None = None
+    """Where that comes from, in words."""
+
+    late: bool = False
+    """Whether every deployment is expected too late, not all of them by what was measured."""
+
     avoid: tuple[str, ...] = ()
     """Deployments of the tier to ask last: their models are expected to do worse."""
 
@@ -162,6 +179,8 @@ class TierCandidate:
             rejected=self.rejected,
             assumed=None if assumed is None else round(assumed, 3),
             origin=self.expected.origin,
+            expected_s=None if self.answer_s is None else round(self.answer_s, 3),
+            speed=self.speed,
         )
 
 
@@ -196,11 +215,26 @@ def _candidate(inputs: RoutingInput, tier: str, price: _Price) -> TierCandidate:
         if not fits:
             why = "; ".join(dict.fromkeys(filter(None, reasons.values())))
             return _out_of_question(inputs, tier, why, "no pool")
+    timing, late = inputs.timing, False
+    if timing.matters:
+        in_time = [name for name in fits if not timing.late(name)]
+        if not in_time and all(map(timing.measured_late, fits)):
+            return _out_of_question(inputs, tier, timing.too_late(fits), "too late")
+        fits, late = in_time or fits, not in_time
     first, expected, avoid = _preferred(inputs, tier, fits, price)
     cost, limit = price(first), inputs.request.routing.max_cost_usd
     zone = inputs.catalog.deployments[first].zone if binds_zone(inputs.demands) else None
-    committed = is_committed(inputs.catalog.deployments[first])
-    candidate = TierCandidate(tier, expected, cost, zone, committed, avoid)
+    candidate = TierCandidate(
+        tier,
+        expected,
+        cost,
+        zone,
+        committed=is_committed(inputs.catalog.deployments[first]),
+        answer_s=timing.answer_s(first) if timing.matters else None,
+        speed=timing.speed_of(first).origin if timing.matters else None,
+        late=late,
+        avoid=avoid,
+    )
     too_dear = _too_dear(limit, cost)
     return (
         candidate if too_dear is None else replace(candidate, rejected=too_dear, obstacle="other")
@@ -224,19 +258,19 @@ def _preferred(
     Where an error has a price, the model with the least expected total goes first.
     """
     deployments = inputs.catalog.deployments
-    by_price = inputs.catalog.tiers[tier].order == "cheapest"
-    prices = {name: price(name) for name in fits} if by_price else {}
-    first = _first(fits, prices)
+    ranks = _ranks(inputs, tier, fits, price)
+    first = _first(fits, ranks)
     models = {deployments[name].model for name in fits}
     expected = expected_success(inputs, tier, deployments[first].model)
-    damage = inputs.profile.error_cost_usd
+    by_cost = inputs.timing.objective == "cost"
+    damage = inputs.profile.error_cost_usd if by_cost else None
     if len(models) == 1 or (damage is None and expected.success.mean >= inputs.floor[0]):
         return first, expected, ()
     by_model = {model: expected_success(inputs, tier, model) for model in models}
     good = _good_enough(inputs, by_model)
     better = [name for name in fits if deployments[name].model in good]
     if damage is None:
-        first = _first(better, prices)
+        first = _first(better, ranks)
     else:
         costs = {name: price(name) for name in better}
         least = partial(_total, deployments, by_model, damage * MICRO_USD)
@@ -266,11 +300,21 @@ def _total(
     return (cost or Decimal(0)) + damage * Decimal(1 - success)
 
 
-def _first(names: Sequence[str], prices: Mapping[str, Decimal | None]) -> str:
-    """The one that the tier's order prefers. prices: empty where the order is as listed."""
-    if not prices:
-        return names[0]
-    return min(names, key=lambda name: (prices[name] is None, prices[name] or Decimal(0)))
+def _ranks(
+    inputs: RoutingInput, tier: str, names: Sequence[str], price: _Price
+) -> Mapping[str, Rank]:
+    """By the objective; empty where the tier's order is as listed and nobody is in a hurry."""
+    objective = inputs.timing.objective
+    if objective != "cost":
+        return {name: rank(objective, price(name), inputs.timing.answer_s(name)) for name in names}
+    if inputs.catalog.tiers[tier].order == "cheapest":
+        return {name: rank("cost", price(name), 0.0) for name in names}
+    return {}
+
+
+def _first(names: Sequence[str], ranks: Mapping[str, Rank]) -> str:
+    """The best; the first one listed where there are no ranks."""
+    return min(names, key=ranks.__getitem__) if ranks else names[0]
 
 
 def expected_success(inputs: RoutingInput, tier: str, model: str) -> ModelSuccess:
@@ -296,7 +340,10 @@ def usage_by_family(inputs: RoutingInput, family: str) -> Usage:
     scale = 1.0
     if sizes is not None and "images" not in features.needs:
         scale = ESTIMATED_BYTES_PER_TOKEN / sizes[script_class(features.languages)]
-    return Usage(input_uncached=round(features.tokens * scale), output=_answer_tokens(inputs))
+    return Usage(
+        input_uncached=round(features.tokens * scale),
+        output=answer_tokens(inputs.profile, inputs.features),
+    )
 
 
 def _exclusion(inputs: RoutingInput, tier: str) -> str | None:
@@ -340,7 +387,6 @@ def _too_dear(limit_usd: Decimal | None, cost: Decimal | None) -> str | None:
     return None
 
 
-def _answer_tokens(inputs: RoutingInput) -> int:
+def answer_tokens(profile: TaskProfile, features: Features) -> int:
     """The task's usual length of an answer, within the caller's limit."""
-    usual = inputs.profile.output_tokens or inputs.features.output_tokens
-    return min(usual, inputs.features.output_tokens)
+    return min(profile.output_tokens or features.output_tokens, features.output_tokens)

@@ -232,14 +232,15 @@ def _section(profiles: Mapping[str, TaskProfile]) -> dict[str, Any]:
 
 
 def _candidates(route: Route) -> Table:
-    table = Table("tier", "success", "because", "cost, USD", "against it")
+    table = Table("tier", "success", "because", "cost, USD", "answer in", "against it")
     for candidate in route.candidates:
-        cost = candidate.cost_micro_usd
+        cost, answer_s = candidate.cost_micro_usd, candidate.expected_s
         table.add_row(
             cell(candidate.tier),
             "?" if candidate.success is None else f"{candidate.success:.0%}",
             cell(candidate.origin or ""),
             "unpriced" if cost is None else f"{cost / 1_000_000:.6f}",
+            "" if answer_s is None else f"{answer_s:.2f} s ({candidate.speed})",
             cell(candidate.rejected or ""),
         )
     return table

@@ -21,7 +21,6 @@ from producers.contract.codec import DecodeError
 from producers.contract.reply_address import ReplyAddress
 from producers.contract.wire_format import is_framed, unframed
 from producers.kafka.broker import Outgoing, Publisher, Record
-from router.decide import policy, success_model
 from router.decide.batch_choice import WaitForBatch, batch_choice
 from router.decide.caller_overrides import RouteRejected
 from router.decide.partition_key import PrefixShares, prefix_hash, record_key
@@ -33,7 +32,8 @@ from router.serve.claimed_id import claimed_id
 from router.serve.headers import RequestHeaders, read_request_headers
 from router.serve.record_checks import says_excluded, unreadable
 from router.serve.reply_topics import refusal_address, unusable_address
-from router.text.features import Features, extract_features
+from router.serve.route_choice import decide_route, queue_of, request_clock
+from router.text.features import Features
 from runtime.config.catalog import Tenant
 from runtime.config.residency import excluded_from
 from runtime.identity.record_guard import (
@@ -46,6 +46,7 @@ from runtime.identity.record_guard import (
 from runtime.process.dead_letters import bury, crash_detail
 from runtime.process.reply_records import failed_record
 from runtime.process.reply_topics import PartitionsOf
+from runtime.speed.observed_speed import ObservedSpeed
 
 _log: Final = logging.getLogger(__name__)
 _LARGE_BYTES: Final = 32_768
@@ -54,6 +55,13 @@ _LARGE_BYTES: Final = 32_768
 
 _POOL_AWAY_S: Final = 5.0
 """Seconds after which a request may be tried again that found no pool."""
+
+
+_UNMEASURED: Final[Mapping[str, ObservedSpeed]] = {}
+
+
+def _nothing_measured() -> Mapping[str, ObservedSpeed]:
+    return _UNMEASURED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +95,8 @@ class RouterDependencies:
     """Of the cell that this router belongs to."""
     unserved: Callable[[], Mapping[str, str]] = dict
     """By queue: why nobody would take a request from there."""
+    speeds: Callable[[], Mapping[str, ObservedSpeed]] = _nothing_measured
+    """How fast the workers have seen each deployment lately; the same mapping until it changes."""
 
 
 async def route_record(router: RouterDependencies, record: Record) -> None:
@@ -223,14 +233,18 @@ class RoutingTask:
     async def _decide(
         self, request: Request, config: RoutingConfig, deadline_ms: int | None
     ) -> None:
-        standing_now = self.router.budget_used(request.tenant), self.router.unserved()
+        standing_now = (
+            self.router.budget_used(request.tenant),
+            self.router.unserved(),
+            request_clock(self.headers.submitted_ms, deadline_ms, self.router.speeds()),
+        )
         begun = time.perf_counter()
         with self.trace.span("decide") as span:
             if len(self.record.value) < _LARGE_BYTES:
-                features, decision = _decide_route(request, config, *standing_now)
+                features, decision = decide_route(request, config, *standing_now)
             else:
                 features, decision = await asyncio.to_thread(
-                    _decide_route, request, config, *standing_now
+                    decide_route, request, config, *standing_now
                 )
             self.router.report_decision(request.tenant, decision, time.perf_counter() - begun)
             if isinstance(decision, RouteRejected):
@@ -239,7 +253,7 @@ class RoutingTask:
                 await self.refuse(
                     decision.code,
                     decision.message,
-                    retryable=again_s is not None,
+                    retryable=decision.code in ("overloaded", "deadline_exceeded"),
                     retry_after_s=again_s,
                 )
                 return
@@ -291,7 +305,7 @@ class RoutingTask:
         )
         await self.router.publisher.publish(
             Outgoing(
-                _queue_of(route),
+                queue_of(route),
                 codec.encode_tagged(route, self.record.value),
                 record_key(request, prefix, share, self.router.partitions),
                 [*self.headers.foreign, *reply.echo, *headers, *self.trace.headers()],
@@ -377,19 +391,3 @@ class RoutingTask:
                 record = failed_record(failed, address, tenant=tenant, trace=trace)
                 await self.router.publisher.publish(record)
         self.trace.end(error=code)
-
-
-def _queue_of(route: Route) -> str:
-    if route.batch:
-        return topics.batch_topic(route.zone)
-    return topics.tier_topic(route.tier, route.zone)
-
-
-def _decide_route(
-    request: Request, config: RoutingConfig, budget_used: float, unserved: Mapping[str, str]
-) -> tuple[Features, Route | RouteRejected]:
-    features = extract_features(request)
-    scores = success_model.score_features(features, config.model)
-    return features, policy.choose_route(
-        request, features, scores, config, budget_used=budget_used, unserved=unserved
-    )

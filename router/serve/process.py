@@ -26,7 +26,6 @@ from router.learn.outcome_store import OutcomeStore
 from router.serve.budget_usage import BudgetUsage
 from router.serve.handler import RouterDependencies, bury_request, route_record
 from router.serve.model_file import default_model
-from router.serve.pool_watch import PoolWatch, looks_at_queues
 from router.text.languages import SCRIPT_CLASSES, ScriptClass
 from runtime.budgets.reservations import BudgetLedger
 from runtime.config.catalog import Catalog
@@ -36,6 +35,8 @@ from runtime.consuming.consumer_metrics import Member, unread_queue, update_cons
 from runtime.consuming.headers import LaneRules
 from runtime.consuming.kafka_source import KafkaSource
 from runtime.consuming.stream import ConsumerStream, StreamSettings
+from runtime.fleet.pool_watch import PoolWatch, looks_at_queues
+from runtime.fleet.speed_reports import FleetSpeeds
 from runtime.identity.opening import record_guard, report_identity_change
 from runtime.identity.record_guard import ForbiddenError, RecordGuard
 from runtime.known.tables import known_tables
@@ -83,7 +84,11 @@ async def serve_router(settings: ServiceSettings, environment: Mapping[str, str]
         watch = partial(live.watch, changed)
         parts.enter_context(process.background.running("configuration", watch))
         guard = await parts.enter_async_context(record_guard(identity, process.signer, environment))
-        budget_usage = _budget_usage(parts, process, live)
+        link = RedisLink(connect_redis(process.settings.redis))
+        parts.push_async_callback(link.redis.aclose)
+        budget_usage = _budget_usage(parts, process, live, link)
+        speeds = FleetSpeeds(link)
+        parts.enter_context(process.background.running("fleet speeds", speeds.poll))
         rollouts = ActiveRollouts()
         declare_router_control(
             process.control,
@@ -110,6 +115,7 @@ async def serve_router(settings: ServiceSettings, environment: Mapping[str, str]
             unserved=lambda: pools.unserved,
             rates=TenantRates(),
             rollouts=rollouts,
+            speeds=lambda: speeds.observed,
         )
         source = KafkaSource(
             settings, [topics.REQUESTS], _GROUP, settings.session_timeout_s, by_tenant=True
@@ -124,10 +130,11 @@ async def serve_router(settings: ServiceSettings, environment: Mapping[str, str]
 
 
 def _budget_usage(
-    parts: AsyncExitStack, process: ServiceProcess, live: ReloadedConfig[RoutingConfig]
+    parts: AsyncExitStack,
+    process: ServiceProcess,
+    live: ReloadedConfig[RoutingConfig],
+    link: RedisLink,
 ) -> BudgetUsage:
-    link = RedisLink(connect_redis(process.settings.redis))
-    parts.push_async_callback(link.redis.aclose)
     budgets = BudgetLedger(partial(datetime.now, UTC), link)
     usage = BudgetUsage(budgets, link, lambda: live().catalog, process.metrics)
     parts.enter_context(process.background.running("budget usage", usage.poll))

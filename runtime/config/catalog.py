@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from observability.evaluation.data_sets.evaluation_case import EvaluationConsent
 from observability.pricing.own_price import PriceOverride
+from producers.contract import Objective
 from runtime.config.references import UndefinedName, undefined_names
 from runtime.config.sections.batch import BatchOffer, BatchSettings
 from runtime.config.sections.cache import CacheSettings
@@ -21,6 +22,7 @@ from runtime.config.sections.identity import IdentitySettings
 from runtime.config.sections.policy import PolicySettings
 from runtime.config.sections.prompts import SystemPrompt
 from runtime.config.sections.section import EnvName, HttpAddress, Section
+from runtime.config.sections.speed import SpeedSettings
 from runtime.config.tier_order import TierOrderMistake, tier_order_mistakes
 from runtime.known.tables import QualityClass
 
@@ -121,6 +123,8 @@ class Deployment(Section):
     tpm: Annotated[int, Field(ge=1)] | None = None
     """Tokens per minute that the account is granted."""
     price: PriceOverride | None = None
+    speed: SpeedSettings = SpeedSettings()
+    """What to expect of its speed until workers have measured it."""
     batch: BatchOffer | None = None
     """Its provider's batch interface, for requests that may wait; None: it isn't used."""
 
@@ -181,6 +185,8 @@ class Tenant(Section):
     batches: bool = True
     """Whether requests that may wait may lie in a provider's batch store, for up to 30 days."""
     min_quality: Share | None = None
+    objective: Objective | None = None
+    """What decides among what is good enough, where neither request nor task says it."""
     budget_usd_day: Annotated[Decimal, Field(gt=0)] | None = None
     budget_usd_month: Annotated[Decimal, Field(gt=0)] | None = None
     budget_soft_share: Annotated[float, Field(gt=0, le=1)] = 0.8

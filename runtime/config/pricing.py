@@ -1,10 +1,10 @@
 """Price of a deployment's call: what does it cost today?"""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Final, Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias, TypeVar
 
 from observability.pricing.prices import (
     CallPrice,
@@ -21,6 +21,7 @@ from runtime.config.catalog import Deployment
 
 _DAY_S: Final = 86_400
 _MOST_PREPARED: Final = 10_000
+_T = TypeVar("_T")
 _Prepared: TypeAlias = tuple[Deployment, CallPrice | Unpriced]
 
 
@@ -54,13 +55,16 @@ class Pricing:
 
     def rates_of(self, deployment: Deployment) -> TokenRates | None:
         """Micro-dollars per token of each kind now; None = unpriced."""
-        return self._book.rates(_key(deployment), datetime.now(UTC))
+        now = datetime.now(UTC)
+        rates = (self._book.rates(key, now) for key in _keys(deployment))
+        return next((known for known in rates if known is not None), None)
 
     def listed(
         self, deployment: Deployment, processing: Processing = "standard"
     ) -> tuple[TokenRates, str] | Unpriced:
         """Today's rates with the version of their list, whatever the deployment's own price is."""
-        return self._book.listed(_key(deployment), datetime.now(UTC), processing)
+        now = datetime.now(UTC)
+        return _known([self._book.listed(key, now, processing) for key in _keys(deployment)])
 
     def _of(self, deployment: Deployment, processing: Processing) -> CallPrice | Unpriced:
         day = int(time.time()) // _DAY_S
@@ -71,15 +75,25 @@ class Pricing:
         place = id(deployment), processing
         entry = self._prepared.get(place)
         if entry is None:
-            price = self._book.prepared(
-                _key(deployment), datetime.now(UTC), processing, deployment.price
-            )
-            entry = self._prepared[place] = deployment, price
+            entry = self._prepared[place] = deployment, self._prepare(deployment, processing)
         return entry[1]
 
+    def _prepare(self, deployment: Deployment, processing: Processing) -> CallPrice | Unpriced:
+        now = datetime.now(UTC)
+        own = deployment.price
+        return _known([self._book.prepared(key, now, processing, own) for key in _keys(deployment)])
 
-def _key(deployment: Deployment) -> PriceKey:
-    return PriceKey(deployment.provider, deployment.model, deployment.region)
+
+def _keys(deployment: Deployment) -> Iterator[PriceKey]:
+    """By the model's name, and where a list has none of it, by the one that the provider uses."""
+    yield PriceKey(deployment.provider, deployment.model, deployment.region)
+    if deployment.wire_model is not None and deployment.wire_model != deployment.model:
+        yield PriceKey(deployment.provider, deployment.wire_model, deployment.region)
+
+
+def _known(prices: Sequence[_T | Unpriced]) -> _T | Unpriced:
+    """The first that is known, else what is wrong with the first."""
+    return next((price for price in prices if not isinstance(price, Unpriced)), prices[0])
 
 
 def is_committed(deployment: Deployment) -> bool:

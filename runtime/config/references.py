@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final, TypeAlias
 
+from runtime.known.tables import known_tables
+
 AUTO: Final = "auto"
 """The `model` of a caller who leaves the choice to the router."""
 
@@ -16,9 +18,10 @@ ConfigPath: TypeAlias = tuple[str, ...]
 """The keys that lead to a place in the file; the position (from 0) for an item of a list."""
 
 _KEYS: Final = "KEYS"
+_MODEL: Final = "deployments.*.model"
 _REFERENCES: Final[Mapping[str, tuple[str, ...]]] = {
     "default_baseline": ("deployments",),
-    "deployments.*.model": ("models",),
+    _MODEL: ("models",),
     "tiers.*.deployments.*": ("deployments",),
     "tiers.*.next": ("tiers",),
     "tenants.*.baseline": ("deployments",),
@@ -58,7 +61,7 @@ def undefined_names(document: Mapping[str, object]) -> Iterator[UndefinedName]:
             continue
         for path, name in _matches(document, tuple(pattern.split("."))):
             if isinstance(name, str) and name not in names:
-                yield UndefinedName(path, name, _suggestion(name, names))
+                yield UndefinedName(path, name, _suggestion(name, names, pattern))
 
 
 def suggest_name(name: str, names: Iterator[str] | list[str]) -> str | None:
@@ -66,10 +69,13 @@ def suggest_name(name: str, names: Iterator[str] | list[str]) -> str | None:
     return next(iter(get_close_matches(name, list(names), n=1)), None)
 
 
-def _suggestion(name: str, names: list[str]) -> str:
-    nearest = suggest_name(name, names)
+def _suggestion(name: str, names: list[str], pattern: str) -> str:
+    is_model = pattern == _MODEL
+    nearest = suggest_name(name, [*names, *known_tables().models] if is_model else names)
     if nearest is not None:
         return f"did you mean {nearest!r}?"
+    if is_model:
+        return f"say `models: {{{name}: {{}}}}` if it is one that the table of models doesn't have"
     return f"defined are: {', '.join(names)}" if names else "none is defined"
 
 

@@ -111,6 +111,9 @@ def _preset(
     region, account = str(entry.get("region", "global")), str(entry.get("account", "default"))
     name = None if model is None else model.names.get(str(entry["provider"]))
     profile = _profile(name, region, preset)
+    if preset.publisher is not None:
+        name = _published(name or str(entry.get("model")), preset.publisher)
+    address = preset.global_url if region == "global" and preset.global_url else place.base_url
     filled = {
         "dialect": place.dialect,
         "self_hosted": preset.self_hosted or None,
@@ -120,12 +123,17 @@ def _preset(
     if "base_url" not in entry:
         # whoever names an address of their own says how to get in there, too
         filled |= {
-            "base_url": place.base_url and place.base_url.format(region=region, account=account),
+            "base_url": address and address.format(region=region, account=account),
             "base_url_env": place.base_url_env,
             "api_key_env": preset.api_key_env if "credentials" not in entry else None,
             "credentials": preset.credentials,
         }
     return {key: value for key, value in filled.items() if value is not None}
+
+
+def _published(name: str, publisher: str) -> str:
+    """The model's name with its publisher's before it."""
+    return name if "/" in name else f"{publisher}/{name}"
 
 
 def _profile(name: str | None, region: str, preset: ProviderPreset) -> str | None:

@@ -68,6 +68,8 @@ class ProviderPreset(_Row):
     price: str
     dialect: str
     base_url: str | None = None
+    global_url: str | None = None
+    publisher: str | None = None
     base_url_env: str
     api_key_env: str | None = None
     credentials: str | None = None
@@ -75,6 +77,13 @@ class ProviderPreset(_Row):
     zones: Mapping[str, str] = {}
     profile: Mapping[str, str] = {}
     by_family: Mapping[str, FamilyPreset] = {}
+
+
+class UsualSpeed(_Row):
+    """Of a class of models: seconds to the first token, and tokens per second from there on."""
+
+    first_token_s: float
+    tokens_per_s: float
 
 
 class AssumedModel(_Row):
@@ -94,6 +103,8 @@ class KnownTables:
     unknown: AssumedModel
     bytes_per_token: Mapping[str, BytesPerToken]
     """By family, as far as it is known."""
+    speeds: Mapping[str, UsualSpeed]
+    """By quality class; `unknown`: of a model without one."""
 
 
 @cache
@@ -111,6 +122,7 @@ def known_tables() -> KnownTables:
             family: BytesPerToken.model_validate(row)
             for family, row in models["bytes_per_token"].items()
         },
+        speeds={name: UsualSpeed.model_validate(row) for name, row in models["speeds"].items()},
     )
 
 

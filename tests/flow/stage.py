@@ -27,6 +27,7 @@ from router.serve.handler import RouterDependencies, bury_request, route_record
 from router.serve.model_file import default_model
 from runtime.budgets.reservations import BudgetLedger
 from runtime.config.catalog import Catalog, Deployment
+from runtime.config.pricing import PriceOf, Pricing
 from runtime.consuming.headers import LaneRules
 from runtime.consuming.queue_groups import group_of, queues_of
 from runtime.consuming.retry_topics import DELAYS_MS
@@ -37,6 +38,7 @@ from runtime.identity.record_guard import RecordGuard
 from runtime.identity.record_signature import RecordSigner
 from runtime.process.cell_publisher import publisher_of_cell
 from runtime.process.signing_publisher import SigningPublisher
+from runtime.speed.observed_speed import ObservedSpeed
 from tests.fakes import (
     MemoryAnswers,
     MemoryIdempotency,
@@ -164,6 +166,12 @@ class Stage:
     zone: str | None = None
     """Of the cell; the client says none, so that what it sends slips through."""
     unserved: Mapping[str, str] = field(default_factory=dict)
+    pricing: Pricing | None = None
+    """In place of `price` and `price_of`."""
+    unreachable: Mapping[str, str] = field(default_factory=dict)
+    """As `unserved`, for the workers."""
+    speeds: Mapping[str, ObservedSpeed] = field(default_factory=dict)
+    """As the fleet's workers have seen them, for the router."""
 
     def __post_init__(self) -> None:
         judged = self.catalog.tenants["t"].model_copy(update={"judge_share": self.judge_share})
@@ -179,9 +187,9 @@ class Stage:
         self.basis = RoutingConfig(
             self.catalog,
             self.catalog.policy,
-            lambda name, usage: price_of(self.catalog.deployments[name], usage),
+            lambda name, usage: self._price_of(self.catalog.deployments[name], usage),
             default_model(),
-            batch_price_of=lambda name, usage: price_of(
+            batch_price_of=lambda name, usage: self._price_of(
                 self.catalog.deployments[name], usage, "batch"
             ),
         )
@@ -192,6 +200,10 @@ class Stage:
                 for name in self.catalog.deployments
             },
         )
+
+    @property
+    def _price_of(self) -> PriceOf:
+        return price_of if self.pricing is None else self.pricing.price_of
 
     def called(self) -> list[str]:
         """The models' deployments called so far, by provider."""
@@ -241,6 +253,7 @@ class Stage:
             rollouts=self.rollouts,
             zone=self.zone,
             unserved=lambda: self.unserved,
+            speeds=lambda: self.speeds,
         )
 
     def pool(self, tier: str) -> PoolDependencies:
@@ -249,7 +262,7 @@ class Stage:
         admission = DeploymentAdmission(self.catalog, clock, lambda _: None)
         caller = ProviderCaller(
             admission,
-            price,
+            price if self.pricing is None else self.pricing.price,
             PromptCaching(NoPrefixes(), lambda _: None),
             TokenFactors(),
             self.encodings,
@@ -257,8 +270,15 @@ class Stage:
         return PoolDependencies(
             tier=tier,
             snapshot=lambda: self.snapshot,
-            answers=AnswerSource(caller, admission, self.budgets, self.cancellations, self.rules),
-            price_of=price_of,
+            answers=AnswerSource(
+                caller,
+                admission,
+                self.budgets,
+                self.cancellations,
+                self.rules,
+                lambda: self.unreachable,
+            ),
+            price_of=self._price_of,
             judge=LlmJudge(self.metrics, caller, self.budgets),
             lookup=self.answers,
             idempotency=self.idempotency,

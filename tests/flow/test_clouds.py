@@ -2,13 +2,30 @@
 
 from typing import Any, Final
 
+import pytest
+
+from observability.price_lists import load_price_book
 from producers.contract import Done
 from runtime.config.catalog import Catalog
+from runtime.config.config_file import parse_config
+from runtime.config.pricing import Pricing
 from tests.fakes import Script, fails
 from tests.flow.stage import DEARER, ask, catalog, playing
 from workers.planning.request_state import PlanRules
 from workers.providers.base.call_outcome import RateLimited, ServerError
 
+CLAUDE: Final = """
+  bedrock: {model: claude-haiku-4-5, provider: bedrock, region: eu-central-1}
+  azure: {model: claude-haiku-4-5, provider: azure-foundry, zone: us, price: {discount: 0.1}}
+  anthropic: {model: claude-haiku-4-5, provider: anthropic}
+"""
+MISTRAL: Final = """
+  mistral: {model: mistral-small-3, provider: mistral}
+  azure: {model: mistral-small-3, provider: azure-foundry, zone: eu, price: {discount: 0.1}}
+  own:
+    {model: mistral-small-3, provider: vllm, zone: eu,
+     price: {input_per_mtok: 0.01, output_per_mtok: 0.02}}
+"""
 FAST: Final = PlanRules(hedge=False, backoff_s=0.01)
 
 
@@ -79,3 +96,35 @@ async def test_throughput_that_is_paid_for_serves_first_and_then_the_cheapest() 
             assert isinstance(done, Done)
             assert done.route.deployment == served
             assert done.cost_micro_usd
+
+
+@pytest.mark.parametrize(
+    ("deployments", "order"),
+    [(CLAUDE, ["azure", "anthropic", "bedrock"]), (MISTRAL, ["own", "azure", "mistral"])],
+    ids=["claude", "mistral"],
+)
+async def test_models_of_the_article_move_between_their_clouds(
+    deployments: str, order: list[str]
+) -> None:
+    dearest = order[-1]
+    book = parse_config(
+        f"default_baseline: {dearest}\ndeployments:{deployments}\n"
+        f"tiers: {{all: {{deployments: [{', '.join(sorted(order))}], order: cheapest}}}}\n"
+        "tenants: {t: {}}\npolicy: {min_quality: 0}\n"
+    )
+    pricing = Pricing(load_price_book())
+    for down in range(len(order)):
+        scripts: dict[str, Script] = dict.fromkeys(
+            order[:down], fails(ServerError(message="down", status=500))
+        )
+        async with playing(scripts, catalog=book, rules=FAST, pricing=pricing) as stage:
+            done = await stage.client.submit(ask())
+            assert isinstance(done, Done)
+            assert done.route.deployment == order[down]
+            (event,) = await stage.events()
+            assert event.savings is not None
+            at_the_dearest = pricing.price_of(book.deployments[dearest], done.usage)
+            assert at_the_dearest is not None
+            assert done.cost_micro_usd is not None
+            assert event.savings.cloud == at_the_dearest - done.cost_micro_usd
+            assert (event.savings.cloud > 0) == (order[down] != dearest)

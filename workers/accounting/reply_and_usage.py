@@ -165,10 +165,18 @@ def _sentence(reply: Done | Failed, account: RequestAccount) -> str | None:
 def _summary(item: WorkItem, account: RequestAccount) -> str:
     """Of an answer; a hit was billed nothing, whatever else the account holds."""
     route, hit = item.route, account.cache.result == "hit"
-    expected = next((c.success for c in route.candidates if c.tier == route.tier), None)
-    cost = Decimal(0) if hit else billed(account.attempts)
-    baseline, attempts = account.worth.baseline, account.attempts
-    paid = PaidAnswer(route.tier, cost, baseline, expected, account.cache, attempts)
+    chosen = next((each for each in route.candidates if each.tier == route.tier), None)
+    answered = next((call for call in account.attempts if call.outcome == "ok"), None)
+    paid = PaidAnswer(
+        route.tier,
+        Decimal(0) if hit else billed(account.attempts),
+        account.worth.baseline,
+        None if chosen is None else chosen.success,
+        account.cache,
+        account.attempts,
+        expected_s=None if chosen is None else chosen.expected_s,
+        took_s=None if answered is None else answered.duration_ms / 1000,
+    )
     return answer_in_words(paid)
 
 

@@ -5,6 +5,7 @@ What an answer is worth, what is told of it and to whom is the affair of `accoun
 
 import asyncio
 import logging
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from typing import Final, assert_never
@@ -67,6 +68,8 @@ class AnswerSource:
     budgets: BudgetLedger
     cancellations: Cancellations
     rules: PlanRules
+    unserved: Callable[[], Mapping[str, str]] = dict
+    """By queue: why nobody would take a request from there."""
 
     async def obtain(
         self,
@@ -134,7 +137,9 @@ class AnswerSource:
     def _loop(self, context: CallContext) -> FallbackLoop:
         item = context.item
         checks = AnswerChecks(item.validators, context.snapshot.checks, item.deadline_ms)
-        return FallbackLoop(self.caller, self.admission, self.rules, context, checks)
+        return FallbackLoop(
+            self.caller, self.admission, self.rules, context, checks, self.unserved()
+        )
 
     def _reservation(
         self, loop: FallbackLoop

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from runtime.config.catalog import Catalog, Deployment, Model
 from runtime.config.eligibility import EligibleDeployments
 from runtime.config.prompt_table import PromptTable
+from runtime.known.tables import known_tables
+from runtime.speed.expected_speed import AssumedSpeed, assumed_speeds
 from workers.checks.validators import CheckFunction
 from workers.providers.provider import Provider
 
@@ -21,10 +23,14 @@ class ConfigSnapshot:
     """The operator's own, by name."""
     eligible: EligibleDeployments = field(init=False, repr=False, compare=False)
     prompts: PromptTable = field(init=False, repr=False, compare=False)
+    assumed_speeds: Mapping[str, AssumedSpeed] = field(init=False, repr=False, compare=False)
+    """By deployment."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "eligible", EligibleDeployments(self.catalog))
         object.__setattr__(self, "prompts", PromptTable(self.catalog.prompts))
+        speeds = assumed_speeds(self.catalog, known_tables())
+        object.__setattr__(self, "assumed_speeds", speeds)
 
     def deployment(self, name: str) -> Deployment:
         """Raises KeyError for a name that the catalog doesn't define."""

@@ -2,22 +2,23 @@
 
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
 from typing import Final, TypeAlias, assert_never
 
-from producers.contract import Attempt
+from producers.contract import Attempt, FailureCode, topics
 from runtime.budgets.standing import BudgetStatus
 from runtime.config.catalog import Catalog
 from runtime.config.pricing import is_committed
 from runtime.config.references import AUTO
 from workers.calling.hedging import HedgeBranch, HedgeRace
 from workers.calling.provider_call import CallContext, EndedCall, ProviderCaller
+from workers.calling.time_order import TimeOrder
 from workers.checks.answer_checks import AnswerChecks
 from workers.checks.validators import repair_request
-from workers.delivery.work_item import WorkItem
+from workers.delivery.work_item import WorkItem, zone_in_tier
 from workers.health.admission import DeploymentAdmission
 from workers.health.gate import NotNow
 from workers.planning import next_step
@@ -25,6 +26,17 @@ from workers.planning.next_step import CallTarget, Delay, GiveUp, Hedge, Reroute
 from workers.planning.request_state import PlanRules, RequestState, Target, TriedTarget
 from workers.providers.base.call_outcome import Completion, RequestRejected
 
+_ANOTHER_TIER_HELPS: Final[frozenset[FailureCode]] = frozenset(
+    {
+        "bad_credentials",
+        "context_too_long",
+        "no_deployment_fits",
+        "overloaded",
+        "providers_exhausted",
+        "unsupported_content",
+        "validation_failed",
+    }
+)
 _NO_DEADLINE_S: Final = 24 * 3600.0
 
 
@@ -54,6 +66,8 @@ class FallbackLoop:
     rules: PlanRules
     context: CallContext
     checks: AnswerChecks
+    unserved: Mapping[str, str] = field(default_factory=dict)
+    """By queue: why nobody would take a request from there."""
     inadequate: bool = False
     """Whether an answer of this tier has failed its checks."""
     _tried: list[TriedTarget] = field(default_factory=list)
@@ -61,11 +75,15 @@ class FallbackLoop:
     _prompt_tokens: int = 0
     _costs: dict[str, Decimal | None] = field(default_factory=dict)
     _item: WorkItem = field(init=False)
+    _unreachable: dict[str, str] = field(default_factory=dict)
+    """Tiers that it wasn't handed over to, and why not."""
     _catalog: Catalog = field(init=False)
+    _order: TimeOrder = field(init=False)
 
     def __post_init__(self) -> None:
         self._item = self.context.item
         self._catalog = self.context.snapshot.catalog
+        self._order = TimeOrder(self._item, self.context.snapshot, self.admission)
         if self._hedge_share == 0:
             self.rules = replace(self.rules, hedge=False)
 
@@ -93,11 +111,20 @@ class FallbackLoop:
                     with self.context.trace.span("wait for a deployment"):
                         await self.admission.wait_for_change(seconds)
                     self._waited_s += time.monotonic() - begun
-                case (Reroute() | Delay() | GiveUp()) as step:
+                case GiveUp() as step:
+                    return self._with_obstacles(step)
+                case (Reroute() | Delay()) as step:
                     return step
                 case other:
                     assert_never(other)
         return answered
+
+    def _with_obstacles(self, step: GiveUp) -> GiveUp:
+        """With the tiers that might have answered, had they a pool."""
+        if not self._unreachable or step.code not in _ANOTHER_TIER_HELPS:
+            return step
+        others = "; ".join(f"{tier}: {why}" for tier, why in self._unreachable.items())
+        return replace(step, message=f"{step.message}; it can't be handed over to {others}")
 
     def _race(self, step: CallTarget, hedge: Hedge) -> HedgeRace[Answered]:
         other = replace(step, target=hedge.target)
@@ -194,7 +221,7 @@ class FallbackLoop:
         tier, tiers = self._item.route.tier, self._catalog.tiers
         passed, above = {tier}, tiers[tier].next
         while above is not None and above not in passed:
-            if self._eligible(above):
+            if self._eligible(above) and self._reachable(above):
                 return above
             passed.add(above)
             above = tiers[above].next
@@ -204,15 +231,29 @@ class FallbackLoop:
         """The next cheaper tier, if it has a deployment that may and can serve this request."""
         tiers = list(self._catalog.tiers)
         cheaper = tiers[: tiers.index(self._item.route.tier)]
-        return cheaper[-1] if cheaper and self._eligible(cheaper[-1]) else None
+        if cheaper and self._eligible(cheaper[-1]) and self._reachable(cheaper[-1]):
+            return cheaper[-1]
+        return None
+
+    def _reachable(self, tier: str) -> bool:
+        """Whether a pool would take it from that tier's queue; what stays in place needs none."""
+        if not self.unserved or self._item.ordered:
+            return True
+        queue = topics.tier_topic(tier, zone_in_tier(self._item, tier, self._catalog))
+        obstacle = self.unserved.get(queue)
+        if obstacle is not None:
+            self._unreachable[tier] = obstacle
+        return obstacle is None
 
     def _targets(self) -> Iterator[Target]:
         """The tier's deployments that may and can serve this request, in order of preference."""
         tier = self._item.route.tier
         names = self._eligible(tier)
         self._price(names)
-        if self._catalog.tiers[tier].order == "cheapest":
+        if self._item.route.objective == "cost" and self._catalog.tiers[tier].order == "cheapest":
             names.sort(key=self._dearness)
+        if self._order.matters and len(names) > 1:
+            self._order.sort(names, self._costs)
         avoid = self._item.route.avoid
         if avoid:
             names.sort(key=lambda name: name in avoid)

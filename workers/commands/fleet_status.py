@@ -21,9 +21,10 @@ from producers.settings import KafkaSettings
 from runtime.config.catalog import Catalog
 from runtime.consuming.lag import consumer_lag
 from runtime.consuming.queue_groups import group_of, queues_of
+from runtime.fleet.speed_reports import REPORTS
 from runtime.redis.connection import RedisLink, connect_redis
 from workers.health.admission import breaker_keys
-from workers.health.shared_state import REPORTS, BreakerNews, SharedBreakerState, SharedFleetState
+from workers.health.shared_state import BreakerNews, SharedBreakerState, SharedFleetState
 from workers.health.status_report import DeploymentStatus, WorkerReport, fleet_status
 
 _REFRESH_S = 1.0
@@ -66,7 +67,19 @@ def _readable(reports: Iterable[str]) -> Iterator[WorkerReport]:
 
 def fleet_tables(view: FleetView) -> Group:
     """The deployments, and the consumer groups' lag."""
-    columns = ("deployment", "breaker", "why", "in flight", "calls", "failed", "rpm", "tpm", "p95")
+    columns = (
+        "deployment",
+        "breaker",
+        "why",
+        "in flight",
+        "calls",
+        "failed",
+        "rpm",
+        "tpm",
+        "p95",
+        "TTFT",
+        "tokens/s",
+    )
     fleet = Table(*columns, title=f"{len(view.workers)} workers")
     for status in view.deployments:
         fleet.add_row(
@@ -78,7 +91,9 @@ def fleet_tables(view: FleetView) -> Group:
             str(status.failures),
             _number(status.rpm),
             _number(status.tpm),
-            "-" if status.typical_s is None else f"{status.typical_s:.2f} s",
+            _seconds(status.typical_s),
+            _seconds(status.first_token_s),
+            _number(status.tokens_per_s),
         )
     waiting = Table("consumer group", "records waiting")
     for group, lag in view.lag.items():
@@ -145,3 +160,7 @@ def _breaker(catalog: Catalog, name: str) -> str:
 
 def _number(limit: float | None) -> str:
     return "-" if limit is None else f"{limit:,.0f}"
+
+
+def _seconds(duration: float | None) -> str:
+    return "-" if duration is None else f"{duration:.2f} s"

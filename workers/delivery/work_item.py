@@ -91,13 +91,19 @@ def in_tier(item: WorkItem, tier: str, reason: str, catalog: Catalog) -> WorkIte
 
     reason: why, for the reply's route.
     """
-    zone = item.route.zone
-    if zone is not None:
-        fitting = fitting_deployments(catalog, tier, item.route.demands)
-        zones = [catalog.deployments[name].zone for name in fitting]
-        # its own zone first: somebody serves it there
-        zone = zone if zone in zones else next(iter(zones), zone)
+    zone = zone_in_tier(item, tier, catalog)
     reasons = (*item.route.reasons, reason)
     changes = {"tier": tier, "zone": zone, "reasons": reasons, "batch": False}
     route = item.route.model_copy(update=changes)
     return replace(item, route=route, visited=(*item.visited, item.route.tier), attempts_here=0)
+
+
+def zone_in_tier(item: WorkItem, tier: str, catalog: Catalog) -> str | None:
+    """The zone whose pool of `tier` would take it; None: any."""
+    zone = item.route.zone
+    if zone is None:
+        return None
+    fitting = fitting_deployments(catalog, tier, item.route.demands)
+    zones = [catalog.deployments[name].zone for name in fitting]
+    # its own zone first: somebody serves it there
+    return zone if zone in zones else next(iter(zones), zone)

@@ -17,7 +17,9 @@ from producers.contract import Usage
 from runtime.circuit_breaker.rules import BreakerSignal, Ignored, Succeeded
 from runtime.circuit_breaker.state_machine import BreakerPermit, BreakerRefused
 from runtime.config.catalog import Catalog, Deployment
+from runtime.fleet.speed_reports import FleetSpeeds, reported
 from runtime.redis.connection import raise_if_cancelled
+from runtime.speed.observed_speed import ObservedSpeed, faded, merged
 from workers.health.breaker_registry import (
     BreakerRegistry,
     Clock,
@@ -26,7 +28,7 @@ from workers.health.breaker_registry import (
     state_name,
 )
 from workers.health.breaker_sync import announcement, apply_remote_state, resynchronise
-from workers.health.deployment_state import BreakerKeys, DeploymentState
+from workers.health.deployment_state import BreakerKeys, CallTimes, DeploymentState
 from workers.health.gate import Gate, NotNow, Ready
 from workers.health.health_rules import HealthRules
 from workers.health.limits.concurrency_limit import Concurrency, ConcurrencyRules
@@ -65,7 +67,8 @@ class CallPermit:
 class DeploymentAdmission:
     """What this process knows of every deployment's health and limits.
 
-    clock: seconds, monotonic; shared: what the fleet shares, if anything.
+    clock: seconds, monotonic; shared: what the fleet shares, if anything; fleet: how fast the other
+    workers have seen the deployments.
     """
 
     def __init__(  # noqa: PLR0913 -- the adapters and rules of the composition root
@@ -77,12 +80,14 @@ class DeploymentAdmission:
         rules: HealthRules | None = None,
         concurrency: ConcurrencyRules | None = None,
         shared: SharedFleetState | None = None,
+        fleet: FleetSpeeds | None = None,
     ) -> None:
         self._clock = clock
         self._report_transition = on_transition
         self._rules = rules or HealthRules()
         self._concurrency = concurrency or ConcurrencyRules()
         self._shared = shared
+        self._fleet = fleet
         self._breakers = BreakerRegistry(self._rules.breaker, clock, self._on_transition)
         self._rate_leases = RateLeases(clock, None if shared is None else shared.lease_rate)
         self._changed = asyncio.Event()
@@ -129,6 +134,12 @@ class DeploymentAdmission:
         """The time within which 95 % of the calls give their first token, once it is known."""
         return self._states[target].latency.known_s
 
+    def observed_speed(self, target: str) -> ObservedSpeed:
+        """How fast this worker and the rest of the fleet have seen it lately."""
+        own = faded(self._states[target].speed, self._clock())
+        others = None if self._fleet is None else self._fleet.observed.get(target)
+        return own if others is None else merged((own, others))
+
     async def admit(self, target: str, tokens: int) -> CallPermit | NotNow:
         """Take a place for one call of about `tokens` tokens (prompt and answer)."""
         gate, state = self.gate(target, tokens), self._states[target]
@@ -170,7 +181,8 @@ class DeploymentAdmission:
             self._rate_leases.settle_reservation(
                 permit.keys.deployment, permit.tokens, used, outcome.limits
             )
-            state.record_outcome(outcome, verdict, now, self._concurrency)
+            call = CallTimes(now - permit.admitted_at, now)
+            state.record_outcome(outcome, verdict, call, self._concurrency)
         try:
             self._end_call(permit, verdict.deployment, verdict.provider)
         finally:
@@ -202,6 +214,8 @@ class DeploymentAdmission:
                 )
             )
             group.create_task(self._publish_reports(self._shared))
+            if self._fleet is not None:
+                group.create_task(self._fleet.poll())
 
     async def _publish_reports(self, shared: SharedFleetState) -> None:
         while True:
@@ -229,6 +243,7 @@ class DeploymentAdmission:
                 rpm=quota.rpm,
                 tpm=quota.tpm,
                 typical_s=state.latency.known_s,
+                speed=reported(state.speed, self._clock()),
             )
 
     def _resynchronise(self, fleet: Sequence[BreakerNews]) -> None:

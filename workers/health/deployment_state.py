@@ -3,6 +3,12 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from runtime.speed.observed_speed import (
+    ObservedSpeed,
+    SpeedSample,
+    speed_after,
+    speed_after_silence,
+)
 from workers.health.health_rules import HealthRules
 from workers.health.limits.concurrency_limit import (
     Concurrency,
@@ -13,7 +19,7 @@ from workers.health.limits.concurrency_limit import (
 )
 from workers.health.limits.latency_quantile import LatencyQuantile, quantile_after
 from workers.health.outcome_policy import OutcomeVerdict
-from workers.providers.base.call_outcome import CallOutcome, Completion
+from workers.providers.base.call_outcome import CallOutcome, Completion, TimedOut
 
 
 class BreakerKeys(NamedTuple):
@@ -21,6 +27,13 @@ class BreakerKeys(NamedTuple):
 
     deployment: str
     provider: str
+
+
+class CallTimes(NamedTuple):
+    """Of a call that has ended: how many seconds it took, and when that was."""
+
+    took_s: float
+    ended_at: float
 
 
 @dataclass(slots=True)
@@ -31,6 +44,7 @@ class DeploymentState:
     concurrency: Concurrency
     latency: LatencyQuantile = field(default_factory=LatencyQuantile)
     """Of the first tokens."""
+    speed: ObservedSpeed = field(default_factory=ObservedSpeed)
     in_flight: int = 0
     calls: int = 0
     failures: int = 0
@@ -38,9 +52,14 @@ class DeploymentState:
     """The fleet's places for probes were taken: when to ask again, in seconds."""
 
     def record_outcome(
-        self, outcome: CallOutcome, verdict: OutcomeVerdict, now: float, rules: ConcurrencyRules
+        self,
+        outcome: CallOutcome,
+        verdict: OutcomeVerdict,
+        call: CallTimes,
+        rules: ConcurrencyRules,
     ) -> None:
         """What the end of a call says about how much may be sent, and when a call is overdue."""
+        now = call.ended_at
         self.calls += 1
         if verdict.load == "drop":
             self.concurrency = limit_after_drop(self.concurrency, now, rules)
@@ -49,8 +68,12 @@ class DeploymentState:
                 self.concurrency, outcome.first_token_s, self.in_flight, rules
             )
             self.latency = quantile_after(self.latency, outcome.first_token_s)
+            sample = SpeedSample(outcome.first_token_s, call.took_s, outcome.usage.output_total)
+            self.speed = speed_after(self.speed, sample, now)
         else:
             self.failures += 1
+            if isinstance(outcome, TimedOut) and outcome.before_first_token:
+                self.speed = speed_after_silence(self.speed, call.took_s, now)
 
     def slow_after_s(self, rules: HealthRules) -> float:
         """The time to the first token that counts as slow here."""

@@ -16,6 +16,7 @@ from redis.asyncio.client import PubSub
 from redis.client import NEVER_DECODE
 
 from runtime.circuit_breaker.rules import Reason
+from runtime.fleet.speed_reports import REPORTS
 from runtime.redis.connection import RedisLink, raise_if_cancelled
 from runtime.redis.errors import REDIS_UNAVAILABLE
 from runtime.redis.key_names import named
@@ -28,7 +29,6 @@ OnNews: TypeAlias = "Callable[[BreakerNews], None]"
 BREAKERS: Final = named("breakers")
 NEWS: Final = named("breakers", "news")
 WORKERS: Final = named("workers")
-REPORTS: Final = named("workers", "reports")
 _log: Final = logging.getLogger(__name__)
 _LONGEST_OPEN_S: Final = 7 * 86_400.0
 _Seconds: TypeAlias = Annotated[float, Field(ge=0, le=_LONGEST_OPEN_S, allow_inf_nan=False)]

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
 
+from runtime.fleet.speed_reports import SpeedReport
+from runtime.speed.observed_speed import ObservedSpeed, merged
 from workers.health.breaker_registry import StateName
 from workers.health.shared_state import BreakerNews
 
@@ -28,6 +30,8 @@ class DeploymentReport(BaseModel):
     """Tokens a minute; None = no limit known."""
     typical_s: float | None = None
     """The time within which 95 % of the calls give their first token, once it is known."""
+    speed: SpeedReport | None = None
+    """Means of its calls; None: it had none of late."""
 
 
 class WorkerReport(BaseModel):
@@ -55,6 +59,10 @@ class DeploymentStatus:
     rpm: float | None
     tpm: float | None
     typical_s: float | None
+    first_token_s: float | None
+    """Mean time to the first token lately; None: not measured."""
+    tokens_per_s: float | None
+    """From the first token on; None: not measured."""
 
 
 def fleet_status(
@@ -75,6 +83,7 @@ def _sum(
     first = reports[0]
     news = news_of.get(first.breaker) or news_of.get(first.provider_breaker)
     half_open = any(report.state == "half_open" for report in reports)
+    speed = merged(map(_observed, reports))
     typical = [report.typical_s for report in reports if report.typical_s is not None]
     return DeploymentStatus(
         deployment=name,
@@ -88,7 +97,13 @@ def _sum(
         rpm=_least(report.rpm for report in reports),
         tpm=_least(report.tpm for report in reports),
         typical_s=max(typical) if typical else None,
+        first_token_s=speed.first_token_s if speed.calls else None,
+        tokens_per_s=speed.tokens_per_s,
     )
+
+
+def _observed(report: DeploymentReport) -> ObservedSpeed:
+    return ObservedSpeed() if report.speed is None else ObservedSpeed(**report.speed.model_dump())
 
 
 def _reason(news: BreakerNews) -> str:

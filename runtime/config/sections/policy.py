@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
-from producers.contract import Validator
+from producers.contract import Objective, Validator
 from producers.contract.feedback import FeedbackSource
 from runtime.config.sections.feedback_reliability import ASSUMED_RELIABILITY, SourceReliability
 from runtime.config.sections.section import Section
@@ -49,6 +49,8 @@ class TaskProfile(Section):
     """What is known of one kind of work."""
 
     min_quality: PolicyShare | None = None
+    objective: Objective | None = None
+    """What decides among what is good enough, where the request doesn't say it."""
     error_cost_usd: Annotated[Decimal, Field(ge=0)] | None = None
     """USD that a wrong answer costs: the router then minimises price plus expected damage."""
     tiers: tuple[str, ...] = ()
@@ -127,6 +129,9 @@ class PolicySettings(Section):
 
     min_quality: PolicyShare = 0.8
     """The quality floor where nobody states one."""
+    objective: Objective = "cost"
+    """What decides among the tiers and deployments that are good enough, where nobody says it: the
+    price, the time to the answer (`latency`), or the product of both (`balanced`)."""
     indifference: PolicyShare = 0.02
     """A difference in success too small to pay for."""
     aliases: dict[str, str] = Field(default_factory=dict)

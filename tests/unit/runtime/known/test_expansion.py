@@ -97,6 +97,25 @@ def test_azure_foundry_speaks_each_familys_dialect() -> None:
     assert mistral.base_url == "https://acme.services.ai.azure.com/openai/v1"
 
 
+def test_vertex_wants_the_publisher_before_a_models_name() -> None:
+    near = deployed("{model: gemini-2.5-flash, provider: vertex, account: p, region: europe-west4}")
+    assert (near.wire_model, near.zone) == ("google/gemini-2.5-flash", "eu")
+    assert near.base_url is not None
+    assert near.base_url.startswith("https://europe-west4-aiplatform.googleapis.com/v1/projects/p/")
+    anywhere = deployed("{model: mine, provider: vertex, account: p, zone: any}", "{mine: {}}")
+    assert anywhere.wire_model == "google/mine"
+    assert anywhere.base_url is not None
+    assert anywhere.base_url.startswith("https://aiplatform.googleapis.com/v1/projects/p/")
+    own = "{model: mine, provider: vertex, account: p, zone: us, wire_model: meta/llama-4}"
+    assert deployed(own, "{mine: {}}").wire_model == "meta/llama-4"
+
+
+def test_a_resellers_names_are_known() -> None:
+    resold = deployed("{model: claude-haiku-4-5, provider: openrouter}")
+    assert resold.wire_model == "anthropic/claude-haiku-4.5"
+    assert Pricing(load_price_book()).rates_of(resold) is not None
+
+
 @pytest.mark.parametrize("provider", ["azure", "azure-foundry", "vllm", "ollama", "llama.cpp"])
 def test_a_zone_that_nobody_can_know_must_be_said(provider: str) -> None:
     problems = check_config(

@@ -4,6 +4,9 @@ A tier's own queue waits for its pool as long as it takes: that is what a queue 
 go to a zone's queue that no pool has ever read, or that none has read for a minute, is refused at
 once, since no other pool may take it. So is what would go to a queue that isn't there, such as that
 of a zone which the configuration has just got.
+
+Whoever holds a request and could answer its sender now looks closer: it hands nothing over to a
+tier's own queue either, when no pool reads it.
 """
 
 import asyncio
@@ -27,6 +30,7 @@ _EVERY_S: Final = 2.0
 _FIRST_LOOK_S: Final = 10.0
 AWAY_S: Final = 60.0
 """So long a pool may be away, for a restart, while its queue goes on to fill."""
+_ERROR_FIELD: Final = 0
 _MEMBERS_FIELD: Final = 5
 """Of a described group, in every version of Kafka's response that aiokafka reads."""
 
@@ -54,9 +58,17 @@ class PoolWatch:
     """The queues of the configuration in force."""
 
     def __init__(
-        self, catalog: Callable[[], Catalog], clock: Callable[[], float] = time.monotonic
+        self,
+        catalog: Callable[[], Catalog],
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        every_s: float = _EVERY_S,
+        every_queue: bool = False,
     ) -> None:
+        """every_queue: a tier's own queue needs a pool, too."""
         self._catalog = catalog
+        self._every_s = every_s
+        self._every_queue = every_queue
         self._clock = clock
         self._known: dict[str, str | None] = {}
         self._empty_since: dict[str, float] = {}
@@ -76,7 +88,7 @@ class PoolWatch:
         """Until cancelled."""
         while True:
             try:
-                async with asyncio.timeout(_EVERY_S):
+                async with asyncio.timeout(self._every_s):
                     await self._asked.wait()
             except TimeoutError:
                 pass
@@ -114,7 +126,7 @@ class PoolWatch:
     def _obstacle(self, queue: Queue, state: QueueState | None) -> str | None:
         if state is None:
             return f"the queue {queue.topic} isn't there: `switchgear topics` makes it"
-        if queue.zone is None:
+        if queue.zone is None and not self._every_queue:
             return None
         if state.members:
             self._empty_since.pop(queue.topic, None)
@@ -122,7 +134,8 @@ class PoolWatch:
         since = self._empty_since.setdefault(queue.topic, self._clock())
         if state.consumed and self._clock() - since < AWAY_S:
             return None
-        return f"no worker pool serves its zone {queue.zone} now"
+        whose = queue.topic if queue.zone is None else f"its zone {queue.zone}"
+        return f"no worker pool serves {whose} now"
 
 
 def queues_in(catalog: Catalog) -> Iterator[Queue]:
@@ -140,15 +153,24 @@ def queues_in(catalog: Catalog) -> Iterator[Queue]:
 
 
 @asynccontextmanager
-async def looks_at_queues(settings: KafkaSettings, client_id: str) -> AsyncIterator[LookAtQueues]:
-    """Looks over one admin client, until the context is left. Raises KafkaError."""
+async def looks_at_queues(
+    settings: KafkaSettings, client_id: str, *, every_queue: bool = False
+) -> AsyncIterator[LookAtQueues]:
+    """Looks over one admin client, until the context is left. Raises KafkaError.
+
+    every_queue: as `PoolWatch` takes it.
+    """
     admin = AIOKafkaAdminClient(**connection_options(settings), client_id=client_id)
     await admin.start()
 
     async def look(queues: Sequence[Queue]) -> Mapping[str, QueueState | None]:
         there = set(await admin.list_topics())
-        # of a queue that no zone binds it is enough to know that it is there
-        bound = [queue for queue in queues if queue.zone is not None and queue.topic in there]
+        bound = [
+            queue
+            for queue in queues
+            # else it is enough to know that the queue is there
+            if (every_queue or queue.zone is not None) and queue.topic in there
+        ]
         states: dict[str, QueueState | None] = {
             queue.topic: QueueState(0, consumed=False) if queue.topic in there else None
             for queue in queues
@@ -166,6 +188,8 @@ async def looks_at_queues(settings: KafkaSettings, client_id: str) -> AsyncItera
 async def _state(admin: AIOKafkaAdminClient, queue: Queue) -> QueueState:
     (described,) = await admin.describe_consumer_groups([queue.group])
     group: Any = described.groups[0]
+    if group[_ERROR_FIELD]:  # a broker that can't or won't say holds nothing against the queue
+        return QueueState(1, consumed=True)
     members = len(group[_MEMBERS_FIELD])
     if members:
         return QueueState(members, consumed=True)

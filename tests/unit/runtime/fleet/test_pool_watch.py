@@ -5,8 +5,8 @@ from typing import Any
 
 from aiokafka.errors import KafkaError
 
-from router.serve.pool_watch import AWAY_S, PoolWatch, Queue, QueueState, queues_in
 from runtime.config.catalog import Catalog
+from runtime.fleet.pool_watch import AWAY_S, PoolWatch, Queue, QueueState, queues_in
 from tests.flow.stage import catalog
 
 HERE, US = "llm.tier.economy", "llm.tier.economy.us"
@@ -102,3 +102,16 @@ async def test_while_kafka_cannot_be_asked_nothing_is_held_against_a_queue() -> 
 
 async def test_batch_queues_are_looked_at_where_there_are_batches() -> None:
     assert not [queue for queue in queues_in(catalog()) if "batch" in queue.topic]
+
+
+async def test_whoever_hands_a_request_over_needs_a_pool_at_every_queue() -> None:
+    fleet = Fleet()
+    fleet.watch = PoolWatch(lambda: fleet.catalog, lambda: fleet.now, every_queue=True)
+    fleet.states[HERE] = QueueState(0, consumed=False)
+    assert await fleet.unserved() == {HERE: f"no worker pool serves {HERE} now"}
+    fleet.states[HERE] = QueueState(0, consumed=True)  # it may restart
+    assert await fleet.unserved() == {}
+    fleet.now = AWAY_S
+    assert HERE in await fleet.unserved()
+    fleet.states[HERE] = QueueState(1, consumed=True)
+    assert await fleet.unserved() == {}

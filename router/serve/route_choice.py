@@ -1,0 +1,50 @@
+"""Route choice: one request from its text to the decision, and to the queue it belongs in."""
+
+import time
+from collections.abc import Mapping
+
+from producers.contract import Request, Route, topics
+from router.decide import policy, success_model
+from router.decide.caller_overrides import RouteRejected
+from router.decide.tier_candidates import RoutingConfig
+from router.decide.timing import RequestClock
+from router.text.features import Features, extract_features
+from runtime.speed.observed_speed import ObservedSpeed
+
+
+def decide_route(
+    request: Request,
+    config: RoutingConfig,
+    budget_used: float,
+    unserved: Mapping[str, str],
+    clock: RequestClock,
+) -> tuple[Features, Route | RouteRejected]:
+    """Arguments as those of `choose_route`. Takes milliseconds for a large prompt."""
+    features = extract_features(request)
+    scores = success_model.score_features(features, config.model)
+    decision = policy.choose_route(
+        request,
+        features,
+        scores,
+        config,
+        budget_used=budget_used,
+        unserved=unserved,
+        clock=clock,
+    )
+    return features, decision
+
+
+def request_clock(
+    submitted_ms: int, deadline_ms: int | None, observed: Mapping[str, ObservedSpeed]
+) -> RequestClock:
+    """What time it is for a request. Times: Unix milliseconds."""
+    now_ms = time.time() * 1000
+    left_s = None if deadline_ms is None else (deadline_ms - now_ms) / 1000
+    return RequestClock(max(0.0, now_ms - submitted_ms) / 1000, left_s, observed)
+
+
+def queue_of(route: Route) -> str:
+    """The topic that the tagged request goes to."""
+    if route.batch:
+        return topics.batch_topic(route.zone)
+    return topics.tier_topic(route.tier, route.zone)

@@ -1,0 +1,67 @@
+"""Order by time: which deployments are in time, and which is best by the request's objective?"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from runtime.config.pricing import is_committed
+from runtime.speed.expected_speed import ExpectedSpeed, expected_speed
+from runtime.speed.objective import Rank, rank
+from workers.calling.config_snapshot import ConfigSnapshot
+from workers.delivery.work_item import WorkItem
+from workers.health.admission import DeploymentAdmission
+
+
+@dataclass(slots=True)
+class TimeOrder:
+    """Of one request; a speed is looked up once for it."""
+
+    item: WorkItem
+    snapshot: ConfigSnapshot
+    admission: DeploymentAdmission
+    _speeds: dict[str, ExpectedSpeed] = field(default_factory=dict)
+
+    @property
+    def matters(self) -> bool:
+        """Whether the request asks for anything of time."""
+        limited = self.item.deadline_ms is not None
+        routing, objective = self.item.request.routing, self.item.route.objective
+        return limited or routing.max_ttft_ms is not None or objective != "cost"
+
+    def sort(self, names: list[str], costs: Mapping[str, Decimal | None]) -> None:
+        """Those in time first, of those that are late the fastest; else by the objective.
+
+        costs: of a call, micro-dollars. Where the price alone decides, the order of `names` stays.
+        """
+        now_ms, objective = time.time() * 1000, self.item.route.objective
+
+        def place(name: str) -> tuple[bool, Rank | tuple[()]]:
+            speed = self._speed_of(name)
+            answer_s = speed.answer_s(self.item.route.demands.output_tokens)
+            if self._late(speed, answer_s, now_ms):
+                return True, rank("latency", costs[name], answer_s)
+            if objective == "cost":
+                return False, ()
+            free = is_committed(self.snapshot.deployment(name))
+            return False, rank(objective, Decimal(0) if free else costs[name], answer_s)
+
+        names.sort(key=place)
+
+    def _speed_of(self, name: str) -> ExpectedSpeed:
+        speed = self._speeds.get(name)
+        if speed is None:
+            assumed = self.snapshot.assumed_speeds[name]
+            speed = expected_speed(assumed, self.admission.observed_speed(name))
+            self._speeds[name] = speed
+        return speed
+
+    def _late(self, speed: ExpectedSpeed, answer_s: float, now_ms: float) -> bool:
+        left_s = self.item.left_s(now_ms)
+        if left_s is not None and answer_s > left_s:
+            return True
+        begin_ms = self.item.request.routing.max_ttft_ms
+        if begin_ms is None:
+            return False
+        begin_s = speed.first_token_s if self.item.request.body.stream else answer_s
+        return begin_s > (self.item.submitted_ms + begin_ms - now_ms) / 1000
