@@ -78,6 +78,8 @@ def choose_route(  # noqa: PLR0913 - what one decision rests on, spelled out
     rule = _rule_for(request, features, config.settings)
     task = features.declared_task or features.task
     profile = config.settings.tasks.get(task, NO_PROFILE)
+    stated = objective_of(request, profile, tenant, config.settings)
+    speed_of = config.speeds.by(clock.observed)
     inputs = RoutingInput(
         request=request,
         features=features,
@@ -90,15 +92,13 @@ def choose_route(  # noqa: PLR0913 - what one decision rests on, spelled out
         task=task,
         profile=profile,
         budget_used=budget_used,
-        timing=timing_of(
-            request,
-            objective_of(request, profile, tenant, config.settings),
-            answer_tokens(profile, features),
-            clock,
-            config.speeds.by(clock.observed),
-        ),
+        timing=timing_of(request, stated, answer_tokens(profile, features), clock, speed_of),
         unserved=unserved,
     )
+    return _choose(inputs)
+
+
+def _choose(inputs: RoutingInput) -> Route | RouteRejected:
     candidates = evaluate_tiers(inputs)
     eligible = [candidate for candidate in candidates if candidate.rejected is None]
     if not eligible:

@@ -215,29 +215,32 @@ def _candidate(inputs: RoutingInput, tier: str, price: _Price) -> TierCandidate:
         if not fits:
             why = "; ".join(dict.fromkeys(filter(None, reasons.values())))
             return _out_of_question(inputs, tier, why, "no pool")
-    timing, late = inputs.timing, False
-    if timing.matters:
-        in_time = [name for name in fits if not timing.late(name)]
-        if not in_time and all(map(timing.measured_late, fits)):
-            return _out_of_question(inputs, tier, timing.too_late(fits), "too late")
-        fits, late = in_time or fits, not in_time
+    if not inputs.timing.matters:
+        return _serving(inputs, tier, fits, price)
+    in_time = [name for name in fits if not inputs.timing.late(name)]
+    if not in_time and all(map(inputs.timing.measured_late, fits)):
+        return _out_of_question(inputs, tier, inputs.timing.too_late(fits), "too late")
+    candidate = _serving(inputs, tier, in_time or fits, price)
+    return replace(candidate, late=not in_time)
+
+
+def _serving(inputs: RoutingInput, tier: str, fits: Sequence[str], price: _Price) -> TierCandidate:
+    """A tier that can serve, unless its first choice is too dear. fits: those that may be asked."""
     first, expected, avoid = _preferred(inputs, tier, fits, price)
-    cost, limit = price(first), inputs.request.routing.max_cost_usd
-    zone = inputs.catalog.deployments[first].zone if binds_zone(inputs.demands) else None
-    candidate = TierCandidate(
+    timing, deployment = inputs.timing, inputs.catalog.deployments[first]
+    cost = price(first)
+    too_dear = _too_dear(inputs.request.routing.max_cost_usd, cost)
+    return TierCandidate(
         tier,
         expected,
         cost,
-        zone,
-        committed=is_committed(inputs.catalog.deployments[first]),
+        deployment.zone if binds_zone(inputs.demands) else None,
+        committed=is_committed(deployment),
         answer_s=timing.answer_s(first) if timing.matters else None,
         speed=timing.speed_of(first).origin if timing.matters else None,
-        late=late,
         avoid=avoid,
-    )
-    too_dear = _too_dear(limit, cost)
-    return (
-        candidate if too_dear is None else replace(candidate, rejected=too_dear, obstacle="other")
+        rejected=too_dear,
+        obstacle=None if too_dear is None else "other",
     )
 
 

@@ -80,7 +80,7 @@ class Timing:
 
     def _excess(self, deployment: str) -> str | None:
         speed = self.speed_of(deployment)
-        answer_s = speed.answer_s(self.most_tokens)
+        answer_s = speed.soonest_s(self.most_tokens)
         if self.left_s is not None and answer_s > self.left_s:
             return f"would answer in about {seconds(answer_s)}, {seconds(self.left_s)} are left"
         if self.begin_left_s is None:

@@ -84,11 +84,7 @@ async def serve_router(settings: ServiceSettings, environment: Mapping[str, str]
         watch = partial(live.watch, changed)
         parts.enter_context(process.background.running("configuration", watch))
         guard = await parts.enter_async_context(record_guard(identity, process.signer, environment))
-        link = RedisLink(connect_redis(process.settings.redis))
-        parts.push_async_callback(link.redis.aclose)
-        budget_usage = _budget_usage(parts, process, live, link)
-        speeds = FleetSpeeds(link)
-        parts.enter_context(process.background.running("fleet speeds", speeds.poll))
+        budget_usage, speeds = _read_from_redis(parts, process, live)
         rollouts = ActiveRollouts()
         declare_router_control(
             process.control,
@@ -129,16 +125,18 @@ async def serve_router(settings: ServiceSettings, environment: Mapping[str, str]
             await stream.run(process.stop)
 
 
-def _budget_usage(
-    parts: AsyncExitStack,
-    process: ServiceProcess,
-    live: ReloadedConfig[RoutingConfig],
-    link: RedisLink,
-) -> BudgetUsage:
+def _read_from_redis(
+    parts: AsyncExitStack, process: ServiceProcess, live: ReloadedConfig[RoutingConfig]
+) -> tuple[BudgetUsage, FleetSpeeds]:
+    """What is read there every second or two, over one connection."""
+    link = RedisLink(connect_redis(process.settings.redis))
+    parts.push_async_callback(link.redis.aclose)
     budgets = BudgetLedger(partial(datetime.now, UTC), link)
     usage = BudgetUsage(budgets, link, lambda: live().catalog, process.metrics)
+    speeds = FleetSpeeds(link)
     parts.enter_context(process.background.running("budget usage", usage.poll))
-    return usage
+    parts.enter_context(process.background.running("fleet speeds", speeds.poll))
+    return usage, speeds
 
 
 def _stream(source: KafkaSource, router: RouterDependencies, backlog_mb: int) -> ConsumerStream:

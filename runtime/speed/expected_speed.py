@@ -51,6 +51,13 @@ class ExpectedSpeed:
         tokens = most_tokens if usual is None else min(most_tokens, usual)
         return self.first_token_s + tokens / self.tokens_per_s
 
+    def soonest_s(self, most_tokens: int) -> float:
+        """Seconds before which the whole answer isn't to be expected, to hold against a limit.
+
+        How long the answers of an unmeasured deployment are nobody knows: only that they begin.
+        """
+        return self.answer_s(most_tokens) if self.measured else self.first_token_s
+
 
 def expected_speed(assumed: AssumedSpeed, observed: ObservedSpeed | None) -> ExpectedSpeed:
     """Both together."""

@@ -4,6 +4,7 @@ A call weighs 1 when it ends and half of that five minutes later, so that a depl
 slow an hour ago is unknown again, and gets its chance.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
@@ -95,7 +96,7 @@ def merged(speeds: Iterable[ObservedSpeed]) -> ObservedSpeed:
 
 
 def _weight(speed: ObservedSpeed, now: float) -> float:
-    return speed.calls * 0.5 ** (max(0.0, now - speed.at) / HALF_LIFE_S)
+    return speed.calls * math.exp2(-max(0.0, now - speed.at) / HALF_LIFE_S)
 
 
 def _divided(speed: ObservedSpeed, sample: SpeedSample) -> tuple[float, float]:

@@ -38,8 +38,8 @@ def settings(kafka: str, redis_url: str, tmp_path: Path) -> Iterator[dict[str, s
         "SWITCHGEAR_PARTITIONS": "2",
     }
     with fleet_processes(tmp_path, told) as fleet:
-        fleet.simulator.control(target="openai", latency_ms=_SLOW_MS)
-        fleet.simulator.control(target="mistral", latency_ms=5)
+        fleet.simulator.control(target="gpt-4o-mini", latency_ms=_SLOW_MS)
+        fleet.simulator.control(target="mistral-small-2501", latency_ms=5)
         yield told
 
 

@@ -38,8 +38,9 @@ class TimeOrder:
 
         def place(name: str) -> tuple[bool, Rank | tuple[()]]:
             speed = self._speed_of(name)
-            answer_s = speed.answer_s(self.item.route.demands.output_tokens)
-            if self._late(speed, answer_s, now_ms):
+            tokens = self.item.route.demands.output_tokens
+            answer_s = speed.answer_s(tokens)
+            if self._late(speed, speed.soonest_s(tokens), now_ms):
                 return True, rank("latency", costs[name], answer_s)
             if objective == "cost":
                 return False, ()
@@ -56,12 +57,12 @@ class TimeOrder:
             self._speeds[name] = speed
         return speed
 
-    def _late(self, speed: ExpectedSpeed, answer_s: float, now_ms: float) -> bool:
+    def _late(self, speed: ExpectedSpeed, soonest_s: float, now_ms: float) -> bool:
         left_s = self.item.left_s(now_ms)
-        if left_s is not None and answer_s > left_s:
+        if left_s is not None and soonest_s > left_s:
             return True
         begin_ms = self.item.request.routing.max_ttft_ms
         if begin_ms is None:
             return False
-        begin_s = speed.first_token_s if self.item.request.body.stream else answer_s
+        begin_s = speed.first_token_s if self.item.request.body.stream else soonest_s
         return begin_s > (self.item.submitted_ms + begin_ms - now_ms) / 1000

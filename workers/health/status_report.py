@@ -59,9 +59,9 @@ class DeploymentStatus:
     rpm: float | None
     tpm: float | None
     typical_s: float | None
-    first_token_s: float | None
+    first_token_s: float | None = None
     """Mean time to the first token lately; None: not measured."""
-    tokens_per_s: float | None
+    tokens_per_s: float | None = None
     """From the first token on; None: not measured."""
 
 

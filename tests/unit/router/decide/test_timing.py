@@ -129,8 +129,13 @@ def test_nothing_is_refused_for_an_assumption() -> None:
 
 
 def test_an_assumed_delay_gives_way_to_a_tier_in_time() -> None:
-    decision = routed(wanting(deadline_ms=1_000), speeds(fast=("std-us",)))
+    decision = routed(wanting(deadline_ms=500), speeds(fast=("std-us",)))
     assert decision.tier == "standard"
+
+
+def test_how_long_unmeasured_answers_are_is_held_against_nobody() -> None:
+    decision = routed(wanting(deadline_ms=2_000), speeds(fast=("std-us",)))
+    assert decision.tier == "economy"
 
 
 def test_an_answer_must_begin_in_time() -> None:
@@ -151,7 +156,7 @@ def test_a_named_tier_that_is_too_slow_is_refused() -> None:
 
 def test_quality_goes_before_what_is_only_assumed_of_time() -> None:
     book = catalog(tasks={"t": {"success": {"economy": 0.5, "standard": 0.99, "premium": 0.99}}})
-    asked = request(routing={"task": "t", "min_quality": 0.9, "deadline_ms": 2_000})
+    asked = request(routing={"task": "t", "min_quality": 0.9, "deadline_ms": 500})
     assert routed(asked, speeds(fast=ECONOMY), book).tier == "standard"
 
 

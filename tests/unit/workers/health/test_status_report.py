@@ -1,3 +1,4 @@
+from runtime.fleet.speed_reports import SpeedReport
 from workers.health.breaker_registry import StateName
 from workers.health.shared_state import BreakerNews
 from workers.health.status_report import (
@@ -50,3 +51,14 @@ def test_the_fleets_word_beats_what_one_worker_saw() -> None:
     held = BreakerNews("acme/global", "forced_open", "ann", "forced")
     (line,) = fleet_status([report("w1")], [held])
     assert (line.state, line.reason) == ("forced_open", "forced, by ann")
+
+
+def test_speeds_are_weighed_by_the_workers_calls() -> None:
+    def measured(worker: str, calls: float, first_s: float) -> WorkerReport:
+        seen = SpeedReport(calls=calls, first_token_s=first_s, tokens=100, generation_s=2)
+        (told,) = report(worker).deployments
+        changed = told.model_copy(update={"speed": seen})
+        return WorkerReport(worker=worker, deployments=(changed,))
+
+    (line,) = fleet_status([measured("w1", 3, 1.0), measured("w2", 1, 5.0), report("w3")], [])
+    assert (line.first_token_s, line.tokens_per_s) == (2.0, 50.0)
