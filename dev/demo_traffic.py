@@ -38,6 +38,7 @@ _SHORT: Final = (
 )
 _REPEATED_SHORT: Final = 4
 _SHORT_TOKENS: Final = 48
+_WARM_UP_TOKENS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,11 @@ def local_traffic() -> Iterator[Request]:
 
 async def warm_up(client: RouterClient, tiers: tuple[str, ...]) -> None:
     """Returns when each tier has answered: the consumer groups have formed."""
-    asked = (chat("Are you there?", tenant="warm-up", model=tier) for tier in tiers)
+    asked = (
+        # short, since a small model on a busy machine writes a few tokens a second
+        chat("Are you there?", tenant="warm-up", model=tier, max_tokens=_WARM_UP_TOKENS)
+        for tier in tiers
+    )
     await asyncio.gather(*(client.submit(request, timeout=_TIMEOUT_S) for request in asked))
 
 

@@ -74,9 +74,10 @@ def _suggestion(name: str, names: list[str], pattern: str) -> str:
     nearest = suggest_name(name, [*names, *known_tables().models] if is_model else names)
     if nearest is not None:
         return f"did you mean {nearest!r}?"
+    defined = f"defined are: {', '.join(names)}" if names else "none is defined"
     if is_model:
-        return f"say `models: {{{name}: {{}}}}` if it is one that the table of models doesn't have"
-    return f"defined are: {', '.join(names)}" if names else "none is defined"
+        return f"{defined}; say `models: {{{name}: {{}}}}` if no table has it"
+    return defined
 
 
 def _defined_names(document: Mapping[str, object], sections: tuple[str, ...]) -> list[str] | None:
