@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Final
 
+from hiredis import pack_command
 from redis.asyncio import Redis
 
 from bench.request_counts.hot_path import HotPath
@@ -16,6 +17,7 @@ from producers.kafka.broker import Record
 
 Handler = Callable[[Record], Awaitable[None]]
 _PACKED: Final = "AbstractConnection.pack_command"
+"""What the client library packs itself; our lanes pack with `hiredis`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +59,14 @@ async def _calls(
 ) -> tuple[float, float, float, float, float]:
     python, c, commands = 0, 0, 0
 
-    def profile(frame: FrameType, event: str, _argument: object) -> None:
+    def profile(frame: FrameType, event: str, argument: object) -> None:
         nonlocal python, c, commands
         if event == "call":
             python += 1
             commands += frame.f_code.co_qualname == _PACKED
         elif event == "c_call":
             c += 1
+            commands += argument is pack_command
 
     reads, published = await _reads(redis), len(path.publisher.published)
     sys.setprofile(profile)

@@ -1,14 +1,14 @@
 """Batched Redis reads: one MGET for all requests of a moment, within a time limit.
 
-Reads asked for in the same turn of the event loop leave as one MGET. A read of its own costs a
-worker 40 to 80 microseconds of CPU, one of 32 in an MGET about 5.
+Reads asked for in the same turn of the event loop leave as one MGET, on a lane of their own: they
+wait for no write.
 """
 
 import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias, cast
+from typing import Final, TypeAlias
 
 from redis.asyncio import Redis
 
@@ -18,6 +18,7 @@ from runtime.circuit_breaker.breaker import CircuitBreaker
 from runtime.circuit_breaker.rules import CallFailure, Succeeded
 from runtime.circuit_breaker.state_machine import BreakerRefused
 from runtime.redis.errors import REDIS_UNAVAILABLE
+from runtime.redis.pipelining import PipelineLane
 
 MAX_BATCH: Final = 256
 
@@ -38,7 +39,7 @@ class BatchedReads:
     """GETs, batched, within a time limit; never raises. One per Redis client and event loop."""
 
     def __init__(self, redis: Redis, budget_s: float) -> None:
-        self._redis = redis
+        self._lane = PipelineLane(redis)
         self._budget_s = budget_s
         self._waiting: _Waiting = []
         self._running: set[asyncio.Task[None]] = set()
@@ -62,9 +63,6 @@ class BatchedReads:
             self._running.add(task)
             task.add_done_callback(self._running.discard)
 
-    async def _mget(self, keys: list[str]) -> Values:
-        return cast("Values", await self._redis.mget(keys))
-
     async def _fetch(self, batch: _Waiting) -> None:
         permit = self._breaker.admit(time.monotonic())
         if isinstance(permit, BreakerRefused):  # another batch of this turn is the probe
@@ -72,7 +70,8 @@ class BatchedReads:
             return
         try:
             unique = list(dict.fromkeys(key for keys, _ in batch for key in keys))
-            values = await within_time_limit(self._budget_s, self._mget(unique))
+            asked = self._lane.send(lambda pipe: pipe.mget(unique))
+            values: Values = await within_time_limit(self._budget_s, asked)
         except REDIS_UNAVAILABLE as error:
             self._breaker.report(permit, CallFailure(), time.monotonic())
             _resolve(batch, Unavailable(f"Redis: {type(error).__name__}"))

@@ -173,8 +173,10 @@ class IdempotencyRecords:
         self, identity: Identity, ending: FinalRecords
     ) -> FinalRecords | Conflict:
         """As `store_final`, for an answer that cost nothing and so needed no claim."""
-        former = await self._former(identity)
-        return await self.store_final(Unguarded(identity), ending) if former is None else former
+        earlier = self._ask_former(identity)  # leaves with the record, and counts before it
+        stored = await self.store_final(Unguarded(identity), ending)
+        former = None if earlier is None else await self._read_former(earlier)
+        return stored if former is None else former
 
     async def release(self, claim: Claim | Busy) -> None:
         """The request goes elsewhere unanswered: whoever gets it may claim it at once."""
@@ -206,12 +208,8 @@ class IdempotencyRecords:
                 self._on_unguarded()
                 return Unguarded(identity)
 
-    async def _former(self, identity: Identity) -> FinalRecords | None:
-        """What a worker of an earlier version recorded: without a fingerprint, so it counts."""
-        earlier = self._ask_former(identity)
-        return None if earlier is None else await self._read_former(earlier)
-
     def _ask_former(self, identity: Identity) -> "asyncio.Future[Any] | None":
+        """What a worker of an earlier version recorded: without a fingerprint, so it counts."""
         former = identity.former
         if former is None or self._breaker.refuses(time.monotonic()):
             return None
