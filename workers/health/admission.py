@@ -116,15 +116,18 @@ class DeploymentAdmission:
     def gate(self, target: str, tokens: int) -> Gate:
         """Whether `admit` would let a call of about `tokens` tokens through now."""
         state = self._states[target]
-        permits = self._breakers.preview(state.keys)
-        if isinstance(permits, BreakerRefused):
-            return NotNow(permits.until, permits.reason)
+        probed: Sequence[str] = ()
+        if not self._breakers.all_closed(state.keys):
+            permits = self._breakers.preview(state.keys)
+            if isinstance(permits, BreakerRefused):
+                return NotNow(permits.until, permits.reason)
+            probed = _probed(state.keys, permits)
         if state.in_flight >= state.concurrency.limit:
             return NotNow(self._clock() + self._rules.breaker.recheck_s, "concurrency")
         until = self._rate_leases.exhausted_until(state.keys.deployment, tokens)
         if until is not None:
             return NotNow(until, "rate")
-        if not _probed(state.keys, permits):
+        if not probed:
             return _READY
         if self._clock() < state.probes_taken_until:
             return NotNow(state.probes_taken_until, "failures")
