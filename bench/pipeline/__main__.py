@@ -39,7 +39,7 @@ async def measure(running: Stack, requests: int, rounds: int) -> dict[str, Any]:
             echo.append(await loads.echo_all(broker, requests, _MANY))
             hits.append(await _counted(running, client, loads.cached(requests), _MANY))
             calls.append(await _counted(running, client, loads.fresh(requests // 2), _MANY))
-        latency = await _latencies(running, client)
+        latency = await _latencies(running, client) | await _echo_latencies(broker)
     return {
         "machine": description(),
         "echo": _summary(echo),
@@ -64,6 +64,18 @@ async def _latencies(running: Stack, client: RouterClient) -> dict[str, Any]:
             }
     ran = await loads.submit_all(client, loads.cached(100), 1)
     told["hit_ms_1_in_flight"] = {"p50": ran.percentile(0.5), "p99": ran.percentile(0.99)}
+    return told
+
+
+async def _echo_latencies(broker: KafkaBroker) -> dict[str, Any]:
+    """What Kafka alone takes for the same hops: no added latency can be less."""
+    told: dict[str, Any] = {}
+    for in_flight, number in ((1, 100), (_SOME, 640)):
+        ran = await loads.echo_all(broker, number, in_flight)
+        told[f"echo_ms_{in_flight}_in_flight"] = {
+            "p50": round(ran.percentile(0.5), 2),
+            "p99": round(ran.percentile(0.99), 2),
+        }
     return told
 
 
