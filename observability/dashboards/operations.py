@@ -109,6 +109,12 @@ OPERATIONS_DASHBOARD: Final = Dashboard(
             "s",
         ),
         Panel(
+            "Delay of the event loop, p95",
+            quantile(0.95, "switchgear_loop_delay_seconds"),
+            "delay",
+            "s",
+        ),
+        Panel(
             "HTTP requests by status",
             rate("switchgear_gateway_requests_total", "route, status"),
             "{{route}} {{status}}",

@@ -57,6 +57,7 @@ HistogramName: TypeAlias = Literal[
     "switchgear_attempt_seconds",
     "switchgear_route_seconds",
     "switchgear_cache_lookup_seconds",
+    "switchgear_loop_delay_seconds",
     "http_server_request_duration_seconds",
     "gen_ai_client_operation_duration_seconds",
     "gen_ai_client_operation_time_to_first_chunk_seconds",
@@ -232,6 +233,9 @@ HISTOGRAMS: Final[dict[HistogramName, HistogramSpec]] = {
     "switchgear_route_seconds": HistogramSpec("One routing decision.", (), _SHORT),
     "switchgear_cache_lookup_seconds": HistogramSpec(
         "One look-up of the semantic cache.", ("result",), _SHORT
+    ),
+    "switchgear_loop_delay_seconds": HistogramSpec(
+        "How late a process's event loop comes to what is ready.", (), _SHORT
     ),
     "http_server_request_duration_seconds": HistogramSpec(
         "An HTTP request from its headers to its response's end, by the HTTP conventions.",

@@ -22,6 +22,7 @@ from runtime.identity.record_signature import RecordSigner
 from runtime.process import dead_letters
 from runtime.process.background_tasks import BackgroundTasks, RestartRules
 from runtime.process.control_topics import ControlTopics
+from runtime.process.loop_delay import measure_loop_delay
 from runtime.process.retrying_publisher import RetryingPublisher
 from runtime.process.settings import ServiceSettings
 from runtime.process.signing_publisher import SigningPublisher
@@ -62,6 +63,8 @@ async def service_process(settings: ServiceSettings, name: str) -> AsyncIterator
         if settings.metrics_port is not None:
             parts.enter_context(process_endpoint(metrics, settings.metrics_port, health=health))
             parts.enter_context(background.running("heartbeat", health.beat))
+            delay = partial(measure_loop_delay, metrics)
+            parts.enter_context(background.running("loop delay", delay))
         if settings.otlp_metrics is not None:
             parts.enter_context(push_metrics(metrics, name, settings.otlp_metrics))
         tracer = parts.enter_context(tracing(name, tracing_of(settings)))
