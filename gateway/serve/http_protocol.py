@@ -65,6 +65,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         """The application is called."""
         self._stop_timers()
         super().on_headers_complete()
+        # uvicorn's cycle begins in a task of its own, so it writes to this one from the first byte
+        self.cycle.transport = cast("asyncio.Transport", _HeldHead(self.transport, self.loop))
 
     def on_message_complete(self) -> None:
         """The body is whole."""
@@ -110,6 +112,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         status, body = dialect.error_status(error).status, dialect.error_body(error, "none")
         # an answer under way is cut: nothing may be written into it
         cycle = self.cycle
+        if cycle is not None and isinstance(cycle.transport, _HeldHead):
+            cycle.transport.flush()
         if cycle is None or cycle.response_complete or not cycle.response_started:
             head = b"HTTP/1.1 %d %b\r\ncontent-type: application/json\r\n" % (
                 status,
@@ -124,6 +128,46 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             if timer is not None:
                 timer.cancel()
         self._head_timer = self._upload_timer = None
+
+
+class _HeldHead:
+    """A transport on which a response's head waits for what follows at once.
+
+    uvicorn writes head and body by themselves, and each write is a call of the kernel that wakes
+    the caller. What follows later than in this round of the event loop finds the head written.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._head: bytes | None = None
+
+    def write(self, data: bytes) -> None:
+        """The first one is held, the second one leaves with it."""
+        if self._head is None:
+            self._head = data
+            self._loop.call_soon(self.flush)
+        elif self._head:
+            head, self._head = self._head, b""
+            self._transport.write(head + data)
+        else:
+            self._transport.write(data)
+
+    def flush(self) -> None:
+        """Writes what is held."""
+        if self._head:
+            head, self._head = self._head, b""
+            if not self._transport.is_closing():
+                self._transport.write(head)
+
+    def close(self) -> None:
+        """Once all is written."""
+        self.flush()
+        self._transport.close()
+
+    def __getattr__(self, name: str) -> object:
+        """Everything else is the transport's."""
+        return getattr(self._transport, name)
 
 
 def http_protocol(limits: HttpLimits) -> Callable[..., LimitedHttpProtocol]:

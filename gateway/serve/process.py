@@ -120,6 +120,7 @@ async def _serve(
         access_log=False,
         log_config=None,
         server_header=False,
+        proxy_headers=False,  # nothing here goes by who the caller says that it is
         timeout_graceful_shutdown=int(limits.stop_grace_s) or None,
     )
     server = _Server(config)

@@ -185,3 +185,39 @@ async def test_a_header_never_repeats_a_control_character() -> None:
         response = await client.get("/v1/requests/a%0d%0ax:%20y%00")
         assert_error(response, 404, anthropic=False)
         assert "\n" not in response.headers["x-request-id"]
+
+
+async def test_every_way_of_asking_that_http_allows_is_answered_whole() -> None:
+    """Pipelined, without a body in the answer, by HTTP/1.0, and after `100 Continue`."""
+    body = json.dumps(ASKED).encode()
+    streamed = json.dumps({**ASKED, "stream": True}).encode()
+
+    def post(sent: bytes, version: bytes = b"1.1", header: bytes = b"connection: close") -> bytes:
+        head = b"POST /v1/chat/completions HTTP/%b\r\nhost: x\r\ncontent-length: %d\r\n%b\r\n\r\n"
+        return head % (version, len(sent), header) + sent
+
+    head = b"HEAD /v1/models HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+    listed = b"GET /v1/models HTTP/1.1\r\nhost: x\r\n\r\n"
+    async with door() as opened:
+
+        async def said(raw: bytes) -> bytes:
+            reader, writer = await connect(opened)
+            writer.write(raw)
+            async with asyncio.timeout(PATIENCE_S):
+                answered = await reader.read()
+            writer.close()
+            return answered
+
+        pipelined = await said(listed + post(body, header=b"x: y") + post(streamed))
+        alone, old = await said(head), await said(post(body, b"1.0"))
+        old_stream = await said(post(streamed, b"1.0"))
+        after = await said(post(body, header=b"expect: 100-continue\r\nconnection: close"))
+    assert pipelined.count(b"HTTP/1.1 200 OK") == 3
+    places = [pipelined.index(word) for word in (b'"list"', b'"chat.completion"', b"[DONE]")]
+    assert places == sorted(places)
+    assert alone.startswith(b"HTTP/1.1 200 OK")
+    assert alone.endswith(b"\r\n\r\n")
+    for answered in (old, after):
+        assert b'"content":"42"' in answered
+    assert b"data: [DONE]" in old_stream
+    assert after.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK")
