@@ -62,6 +62,21 @@ def undefined_names(document: Mapping[str, object]) -> Iterator[UndefinedName]:
         for path, name in _matches(document, tuple(pattern.split("."))):
             if isinstance(name, str) and name not in names:
                 yield UndefinedName(path, name, _suggestion(name, names, pattern))
+    yield from _unknown_providers(document)
+
+
+def _unknown_providers(document: Mapping[str, object]) -> Iterator[UndefinedName]:
+    """Of deployments without an address: only a provider that is known could say it."""
+    known = list(known_tables().providers)
+    for name, deployment in _children(document.get("deployments")).items():
+        entry = _children(deployment)
+        provider = entry.get("provider")
+        addressed = entry.get("base_url") or entry.get("base_url_env")
+        if isinstance(provider, str) and provider not in known and not addressed:
+            nearest = suggest_name(provider, known)
+            hint = f"did you mean {nearest!r}? " if nearest else ""
+            fix = "`switchgear models providers` lists them, one of your own needs a base_url"
+            yield UndefinedName(("deployments", name, "provider"), provider, f"{hint}{fix}")
 
 
 def suggest_name(name: str, names: Iterator[str] | list[str]) -> str | None:

@@ -153,6 +153,8 @@ def test_without_address_or_variable_the_mistake_says_what_to_do() -> None:
         file_of("{model: m, provider: bedrok, zone: eu}", "{m: {family: f, context_window: 9}}")
     )
     assert isinstance(problems, tuple)
+    assert problems[0].where == "deployments.it.provider"
+    assert "did you mean 'bedrock'?" in problems[0].fix
     assert "switchgear models providers" in problems[0].fix
 
 
