@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from producers.contract import Objective, Request
 from runtime.config.catalog import Tenant
 from runtime.config.sections.policy import PolicySettings, TaskProfile
-from runtime.speed.expected_speed import SpeedByName
+from runtime.speed.expected_speed import SpeedByName, is_far
 from runtime.speed.observed_speed import ObservedSpeed
 
 _TEN_S: Final = 10
@@ -46,7 +46,7 @@ class Timing:
     whose: str
     """Who says the objective, in words."""
     left_s: float | None
-    """Until its deadline; None: it has none."""
+    """Until its deadline; None: it has none, or a far one."""
     begin_left_s: float | None
     """Until its answer must have begun."""
     streams: bool
@@ -115,12 +115,14 @@ def timing_of(
     """most_tokens: that the answer is expected to have at most."""
     routing = request.routing
     own_s = None if routing.deadline_ms is None else routing.deadline_ms / 1000 - clock.elapsed_s
-    left = [each for each in (own_s, clock.deadline_s) if each is not None]
+    left_s = min((s for s in (own_s, clock.deadline_s) if s is not None), default=None)
+    if left_s is not None and is_far(left_s, most_tokens):
+        left_s = None
     begin_ms = routing.max_ttft_ms
     return Timing(
         objective=stated.objective,
         whose=stated.whose,
-        left_s=min(left, default=None),
+        left_s=left_s,
         begin_left_s=None if begin_ms is None else begin_ms / 1000 - clock.elapsed_s,
         streams=request.body.stream,
         most_tokens=most_tokens,

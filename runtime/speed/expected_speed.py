@@ -15,6 +15,8 @@ from runtime.speed.observed_speed import ObservedSpeed
 ENOUGH_CALLS: Final = 5.0
 """From so many on a speed counts as measured: a request may be refused for it."""
 _ASSUMED_CALLS: Final = 2.0
+_PATIENCE_S: Final = 30.0
+_SLOWEST_TOKENS_PER_S: Final = 20.0
 _UNMEASURED: Final = ObservedSpeed()
 
 
@@ -57,6 +59,14 @@ class ExpectedSpeed:
         How long the answers of an unmeasured deployment are nobody knows: only that they begin.
         """
         return self.answer_s(most_tokens) if self.measured else self.first_token_s
+
+
+def is_far(left_s: float, most_tokens: int) -> bool:
+    """Whether a deadline is so far away that no speed is held against it.
+
+    Most callers' time-outs are: they cost no look at the deployments.
+    """
+    return left_s > _PATIENCE_S + most_tokens / _SLOWEST_TOKENS_PER_S
 
 
 def expected_speed(assumed: AssumedSpeed, observed: ObservedSpeed | None) -> ExpectedSpeed:

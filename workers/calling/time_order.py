@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from runtime.config.pricing import is_committed
-from runtime.speed.expected_speed import ExpectedSpeed, expected_speed
+from runtime.speed.expected_speed import ExpectedSpeed, expected_speed, is_far
 from runtime.speed.objective import Rank, rank
 from workers.calling.config_snapshot import ConfigSnapshot
 from workers.delivery.work_item import WorkItem
@@ -25,9 +25,11 @@ class TimeOrder:
     @property
     def matters(self) -> bool:
         """Whether the request asks for anything of time."""
-        limited = self.item.deadline_ms is not None
-        routing, objective = self.item.request.routing, self.item.route.objective
-        return limited or routing.max_ttft_ms is not None or objective != "cost"
+        item = self.item
+        if item.route.objective != "cost" or item.request.routing.max_ttft_ms is not None:
+            return True
+        left_s = item.left_s(time.time() * 1000)
+        return left_s is not None and not is_far(left_s, item.route.demands.output_tokens)
 
     def sort(self, names: list[str], costs: Mapping[str, Decimal | None]) -> None:
         """Those in time first, of those that are late the fastest; else by the objective.

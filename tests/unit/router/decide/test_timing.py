@@ -115,6 +115,12 @@ def test_time_that_has_passed_counts() -> None:
     assert isinstance(decided(wanting(), seen, deadline_s=0.05), RouteRejected)
 
 
+def test_a_far_deadline_is_no_reason() -> None:
+    decision = routed(wanting(deadline_ms=600_000), speeds(slow=ECONOMY, fast=("std-us",)))
+    assert decision.tier == "economy"
+    assert all(each.expected_s is None for each in decision.candidates)
+
+
 def test_what_no_tier_can_keep_is_refused_with_the_reason() -> None:
     refusal = decided(wanting(deadline_ms=1_000), speeds(slow=ALL))
     assert isinstance(refusal, RouteRejected)
