@@ -41,6 +41,8 @@ class SpeedReport(BaseModel):
     """Of an answer."""
     generation_s: _Number
     """From the first token to the last."""
+    age_s: _Number = 0
+    """Of the latest call."""
 
 
 class _Deployment(BaseModel):
@@ -67,6 +69,7 @@ def reported(speed: ObservedSpeed, now: float) -> SpeedReport | None:
         first_token_s=round(seen.first_token_s, 4),
         tokens=round(seen.tokens, 2),
         generation_s=round(seen.generation_s, 4),
+        age_s=round(seen.age_s, 1),
     )
 
 

@@ -10,10 +10,11 @@ from typing import Final, TypeAlias
 
 from runtime.config.catalog import Catalog
 from runtime.known.tables import KnownTables
-from runtime.speed.observed_speed import ObservedSpeed
+from runtime.speed.observed_speed import HALF_LIFE_S, ObservedSpeed
 
 ENOUGH_CALLS: Final = 5.0
-"""From so many on a speed counts as measured: a request may be refused for it."""
+"""From so many on, of which one is no older than a half-life, a speed counts as measured: a request
+may be refused for it. So a refusal heals by itself, however many workers have measured."""
 _ASSUMED_CALLS: Final = 2.0
 _PATIENCE_S: Final = 30.0
 _SLOWEST_TOKENS_PER_S: Final = 20.0
@@ -38,14 +39,9 @@ class ExpectedSpeed:
     tokens_per_s: float
     usual_tokens: float | None
     """Of its answers lately; None: not measured."""
-    calls: float
-    """That it rests on, by their weight."""
+    measured: bool
+    """Whether it rests on enough calls of late to be held against a request."""
     origin: str
-
-    @property
-    def measured(self) -> bool:
-        """Whether it rests on enough calls to be held against a request."""
-        return self.calls >= ENOUGH_CALLS
 
     def answer_s(self, most_tokens: int) -> float:
         """Seconds until the whole answer. most_tokens: that it may have."""
@@ -74,7 +70,7 @@ def expected_speed(assumed: AssumedSpeed, observed: ObservedSpeed | None) -> Exp
     seen = observed or _UNMEASURED
     share = seen.calls / (seen.calls + _ASSUMED_CALLS)
     rate = seen.tokens_per_s
-    measured = seen.calls >= ENOUGH_CALLS
+    measured = seen.calls >= ENOUGH_CALLS and seen.age_s <= HALF_LIFE_S
     return ExpectedSpeed(
         first_token_s=share * seen.first_token_s + (1 - share) * assumed.first_token_s,
         tokens_per_s=assumed.tokens_per_s
@@ -82,7 +78,7 @@ def expected_speed(assumed: AssumedSpeed, observed: ObservedSpeed | None) -> Exp
         # the time of a token is what is averaged
         else 1 / (share / rate + (1 - share) / assumed.tokens_per_s),
         usual_tokens=seen.tokens if measured and seen.tokens else None,
-        calls=seen.calls,
+        measured=measured,
         origin=f"measured, {seen.calls:.0f} calls lately" if measured else assumed.origin,
     )
 

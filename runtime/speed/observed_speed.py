@@ -30,7 +30,9 @@ class ObservedSpeed:
     generation_s: float = 0.0
     """Mean time from the first token to the last."""
     at: float = 0.0
-    """When `calls` was last reckoned: seconds of the observer's clock."""
+    """When this was last reckoned: seconds of the observer's clock."""
+    age_s: float = 0.0
+    """Of the latest call, at that time."""
 
     @property
     def tokens_per_s(self) -> float | None:
@@ -49,7 +51,8 @@ class SpeedSample:
 
 def faded(speed: ObservedSpeed, now: float) -> ObservedSpeed:
     """The same means with the weight that they have at `now`."""
-    return replace(speed, calls=_weight(speed, now), at=now)
+    passed_s = max(0.0, now - speed.at)
+    return replace(speed, calls=_weight(speed, now), at=now, age_s=speed.age_s + passed_s)
 
 
 def speed_after(speed: ObservedSpeed, sample: SpeedSample, now: float) -> ObservedSpeed:
@@ -78,7 +81,7 @@ def speed_after_silence(speed: ObservedSpeed, waited_s: float, now: float) -> Ob
     sample_s = max(2 * waited_s, speed.first_token_s)
     before = min(_weight(speed, now), _MOST_CALLS - 1)
     first_s = _moved(speed.first_token_s, sample_s, 1 / (before + 1))
-    return replace(speed, calls=before + 1, first_token_s=first_s, at=now)
+    return replace(speed, calls=before + 1, first_token_s=first_s, at=now, age_s=0.0)
 
 
 def merged(speeds: Iterable[ObservedSpeed]) -> ObservedSpeed:
@@ -92,6 +95,7 @@ def merged(speeds: Iterable[ObservedSpeed]) -> ObservedSpeed:
         first_token_s=sum(speed.calls * speed.first_token_s for speed in seen) / calls,
         tokens=sum(speed.calls * speed.tokens for speed in seen) / calls,
         generation_s=sum(speed.calls * speed.generation_s for speed in seen) / calls,
+        age_s=min(speed.age_s for speed in seen),
     )
 
 

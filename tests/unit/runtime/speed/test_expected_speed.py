@@ -15,7 +15,7 @@ from runtime.speed.expected_speed import (
     expected_speed,
 )
 from runtime.speed.objective import rank
-from runtime.speed.observed_speed import ObservedSpeed
+from runtime.speed.observed_speed import HALF_LIFE_S, ObservedSpeed, faded
 
 ASSUMED = AssumedSpeed(1.0, 50.0, "assumed")
 
@@ -42,6 +42,14 @@ def test_many_calls_outweigh_it() -> None:
     assert speed.origin == "measured, 20 calls lately"
     assert speed.first_token_s == pytest.approx(0.18, abs=0.01)
     assert speed.answer_s(4_000) < 0.35  # its answers have ten tokens
+
+
+def test_an_old_measurement_is_held_against_nobody() -> None:
+    slow = ObservedSpeed(20, 9.0, 10, 1.0)
+    assert expected_speed(ASSUMED, slow).measured
+    later = expected_speed(ASSUMED, faded(slow, HALF_LIFE_S + 1))
+    assert not later.measured
+    assert later.origin == "assumed"
 
 
 def test_a_caller_who_allows_fewer_tokens_waits_for_those() -> None:

@@ -77,9 +77,10 @@ def test_silence_counts_as_slow() -> None:
 
 
 def test_the_fleet_is_the_mean_of_its_workers_by_their_calls() -> None:
-    busy, idle = ObservedSpeed(9, 1.0, 100, 2.0), ObservedSpeed(1, 2.0, 200, 4.0)
+    busy = ObservedSpeed(9, 1.0, 100, 2.0, age_s=7)
+    idle = ObservedSpeed(1, 2.0, 200, 4.0, age_s=90)
     fleet = merged([busy, idle, ObservedSpeed()])
-    assert fleet.calls == 10
+    assert (fleet.calls, fleet.age_s) == (10, 7)
     assert fleet.first_token_s == pytest.approx(1.1)
     assert fleet.tokens_per_s == pytest.approx(50)
     assert merged([]) == ObservedSpeed()
