@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from observability.evaluation.data_sets import evaluation_case, own_cases
+from observability.evaluation.running import metric_process, metric_program
+from observability.evaluation.storage import hand_labels
 from producers.contract import codec, message, request
 from producers.kafka.aiokafka_broker import MAX_RECORD_BYTES
 from producers.kafka.inflation import MAX_INFLATED_BYTES
@@ -320,6 +323,55 @@ REMEMBERED_CANCELLATIONS: Final = Limit(
     "the oldest is forgotten",
     "A request may reach its worker after its cancellation.",
 )
+EVALUATION_FILE: Final = Limit(
+    "size of a file of evaluation cases",
+    own_cases.MAX_CASES_FILE_BYTES,
+    "bytes",
+    "refused, with the line",
+    "Its cases are held in memory.",
+)
+EVALUATION_CASES: Final = Limit(
+    "cases of a data set",
+    own_cases.MAX_CASES,
+    "cases",
+    "refused, with the line",
+    "As for the file's size.",
+)
+EVALUATION_CASE: Final = Limit(
+    "size of an evaluation case: a line, a field of CSV",
+    own_cases.MAX_CASE_BYTES,
+    "bytes",
+    "refused, with the line",
+    "Each becomes a request.",
+)
+EVALUATION_TEXT: Final = Limit(
+    "length of a case's reference or context, and of the answer that is held against it",
+    evaluation_case.MAX_REFERENCE,
+    "characters",
+    "refused, with the line; of an answer, the rest isn't looked at",
+    "Metrics are linear in them.",
+)
+HAND_LABELS: Final = Limit(
+    "labels of an evaluation",
+    hand_labels.MOST_HAND_LABELS,
+    "labels",
+    "refused",
+    "They are held in memory.",
+)
+METRIC_TIME: Final = Limit(
+    "time of an operator's metric for one answer",
+    metric_process.METRIC_S,
+    "seconds",
+    "its process is killed, and the case has no grade",
+    "A run must not wait for ever for a function.",
+)
+METRIC_MEMORY: Final = Limit(
+    "memory of an operator's metric, beyond what it takes when it is loaded",
+    metric_program.METRIC_BYTES,
+    "bytes",
+    "MemoryError: the case has no grade",
+    "It runs beside the command.",
+)
 
 TABLE: Final[Mapping[str, tuple[Limit, ...]]] = {
     "Records": (BATCH, RECORD, ANSWER, HEADERS, HEADER_BYTES),
@@ -335,5 +387,9 @@ TABLE: Final[Mapping[str, tuple[Limit, ...]]] = {
     "Identity": (TOKEN, JWKS, TOKEN_KEYS, VERIFIED_TOKENS),
     "Providers": (PROVIDER_BODY, PROVIDER_ERROR, PROVIDER_HEADER, PROVIDER_TOKENS),
     "Operators": (CONFIG_FILE, CONFIG_VALUES, CONFIG_DEPTH, REMEMBERED_CANCELLATIONS),
+    "Evaluations": (
+        *(EVALUATION_FILE, EVALUATION_CASES, EVALUATION_CASE, EVALUATION_TEXT, HAND_LABELS),
+        *(METRIC_TIME, METRIC_MEMORY),
+    ),
 }
 """Every limit, by whose bytes it bounds."""

@@ -18,6 +18,7 @@ from typing import Any, Final
 import numpy as np
 
 from bench.evaluation.installation import MODELS, Installation, installation, switchgear
+from bench.evaluation.live_traffic import live_traffic
 from bench.evaluation.real_model import real_model
 from bench.evaluation.tickets import case_line, script_line, tickets
 from bench.machine import description
@@ -47,11 +48,15 @@ def main() -> int:
     parser.add_argument("--tickets", type=int, default=1_000)
     parser.add_argument("--stopping", action="store_true", help="the sequential test alone")
     parser.add_argument("--real", action="store_true", help="a real small model (make model)")
+    parser.add_argument("--live", action="store_true", help="early stops, promotion, live traffic")
     parser.add_argument("--keep", type=Path, help="a folder for the evaluations' files")
     arguments = parser.parse_args()
     figures = json.loads(RESULTS_FILE.read_text()) if RESULTS_FILE.exists() else {}
     if arguments.stopping:
         figures["stopping"] = shown = stopping()
+    elif arguments.live:
+        with installation() as running:
+            figures["live_traffic"] = shown = promoted(running, arguments.tickets)
     elif arguments.real:
         figures["real_model"] = shown = real_model()
     else:
@@ -90,6 +95,23 @@ def article(running: Installation, number: int, keep: Path | None) -> dict[str, 
         record = read_evaluation((folder / name / "results.json").read_bytes())
         runs[name] = {**_figures(record), "seconds": round(time.monotonic() - begun)}
     return {"tickets": number, "qualities": QUALITIES, "runs": runs}
+
+
+def promoted(running: Installation, number: int) -> dict[str, Any]:
+    """An evaluation that stops early, its promotion, and as many tickets more as live traffic."""
+    made = list(tickets(2 * number, seed=1))
+    file, folder = running.folder / "tickets.jsonl", running.folder / "evaluations"
+    file.write_text("\n".join(map(case_line, made[:number])), encoding="utf-8")
+    running.simulator.control(
+        **PACE, qualities=QUALITIES, script=[script_line(each) for each in made[:number]]
+    )
+    print(switchgear(running.environment, "evaluate", "import", "tickets", str(file), *_in(folder)))
+    options = ("--interactive", "--at-once", "32", "--stop-early")
+    asked = (*_in(folder), *_plan(10), *options)
+    print(switchgear(running.environment, "evaluate", "run", "early", *asked), flush=True)
+    record = read_evaluation((folder / "early" / "results.json").read_bytes())
+    live = live_traffic(running, folder, "early", made[number:])
+    return {"evaluation": _figures(record), **live}
 
 
 def _in(folder: Path) -> tuple[str, str]:

@@ -24,6 +24,8 @@ MODELS: Final = {
     "anthropic-opus-4.6": "claude-opus-4-6",
 }
 """By deployment."""
+BASELINE: Final = "anthropic-opus-4.6"
+"""Who answers live traffic until something is promoted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +84,10 @@ def _config() -> dict[str, Any]:
     deployments = {name: whole["deployments"][name] for name in MODELS}
     for deployment in deployments.values():
         deployment["batch"] = {"oldest_min": 0.05, "max_requests": 500}
+    others = [name for name in MODELS if name != BASELINE]
     return {
-        "default_baseline": "anthropic-opus-4.6",
+        "default_baseline": BASELINE,
         "deployments": deployments,
-        "tiers": {"economy": {"deployments": list(MODELS), "order": "cheapest"}},
+        "tiers": {"economy": {"deployments": [BASELINE, *others], "order": "listed"}},
         "batches": {"poll_s": 1, "submit_s": 10, "look_after_s": 2, "retry_s": 2},
     }

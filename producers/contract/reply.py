@@ -132,6 +132,9 @@ class Done(Message):
     timings: Timings
     """How long the parts of the way took."""
 
+    redelivered: bool = False
+    """Whether a worker that died had begun with it: what that one spent isn't in the cost."""
+
     trace_id: str | None = None
     """The W3C trace id of the request, 32 hexadecimal digits."""
 
@@ -199,6 +202,9 @@ class Failed(Message):
 
     attempts: tuple[Attempt, ...] = ()
     """Every provider call for this request, in order."""
+
+    redelivered: bool = False
+    """Whether a worker that died had begun with it: what that one spent isn't in the attempts."""
 
     trace_id: str | None = None
     """The W3C trace id of the request, 32 hexadecimal digits."""

@@ -66,7 +66,10 @@ class Demands(Message):
     """Tokens that the caller allows the answer."""
 
     model: Name | None = None
-    """The model that the caller named."""
+    """The model that the caller named, or that of the deployment."""
+
+    deployment: Name | None = None
+    """The deployment that the caller named: one model at one provider."""
 
 
 class RolloutArm(Message):

@@ -25,6 +25,7 @@ class CallerOverride:
 
     tier: str | None = None
     model: str | None = None
+    deployment: str | None = None
     reason: str = ""
     """Why it binds, in words for the caller."""
 
@@ -42,12 +43,15 @@ def caller_override(
     tier = None if tier == AUTO else tier
     if named in catalog.tiers:
         tier = tier or named
-    if tier is not None and named not in catalog.models:
+    if tier is not None and named not in catalog.models and named not in catalog.deployments:
         return CallerOverride(tier, reason=f"the caller named tier {tier}")
     if named == AUTO:
         return _one_queue(catalog, settings) if request.routing.ordered else CallerOverride()
     if named in catalog.models:
-        return CallerOverride(tier, named, f"the caller named model {named}")
+        return CallerOverride(tier, named, reason=f"the caller named model {named}")
+    if named in catalog.deployments:
+        model, reason = catalog.deployments[named].model, f"the caller named deployment {named}"
+        return CallerOverride(tier, model, named, reason)
     known = [AUTO, *catalog.tiers, *catalog.models]
     return RouteRejected("unknown_model", f"model: {_unknown('model or tier', named, known)}")
 

@@ -9,7 +9,13 @@ from router.text.features import Features
 from runtime.config.catalog import Tenant
 
 
-def demands_of(request: Request, features: Features, tenant: Tenant, model: str | None) -> Demands:
+def demands_of(
+    request: Request,
+    features: Features,
+    tenant: Tenant,
+    model: str | None,
+    deployment: str | None = None,
+) -> Demands:
     """What the request and its tenant demand together; of two limits, the narrower."""
     body = request.body
     return Demands(
@@ -20,6 +26,7 @@ def demands_of(request: Request, features: Features, tenant: Tenant, model: str 
         output_tokens=features.output_tokens,
         max_output=body.max_completion_tokens or body.max_tokens,
         model=model,
+        deployment=deployment,
     )
 
 

@@ -18,8 +18,9 @@ from decimal import Decimal
 from hashlib import blake2b
 from typing import Final
 
+from observability.evaluation.data_sets.request_sample import EVALUATION_TAG
 from observability.pricing.money import MICRO_USD
-from producers.contract import Objective, Request, Route
+from producers.contract import Objective, Request, Route, Validator
 from router.decide import cascade
 from router.decide.caller_overrides import RouteRejected, caller_override
 from router.decide.demands import demands_of
@@ -88,7 +89,7 @@ def choose_route(  # noqa: PLR0913 - what one decision rests on, spelled out
         tenant=tenant,
         override=override,
         rule=rule,
-        demands=demands_of(request, features, tenant, override.model),
+        demands=demands_of(request, features, tenant, override.model, override.deployment),
         task=task,
         profile=profile,
         budget_used=budget_used,
@@ -198,11 +199,19 @@ def _lot(request_id: str) -> float:
     return int.from_bytes(blake2b(request_id.encode(), digest_size=8).digest()) / 2**64
 
 
+def _task_validators(inputs: RoutingInput) -> tuple[Validator, ...]:
+    """The task's checks, for a request without its own; an evaluation measures the first answer."""
+    routing = inputs.request.routing
+    if routing.validators or EVALUATION_TAG in routing.tags:
+        return ()
+    return inputs.profile.validators
+
+
 def _or_cascade(
     inputs: RoutingInput, candidates: Sequence[TierCandidate], direct: _Decision
 ) -> _Decision:
     """Rule 3 of this file: the cheapest first step whose escalation is an open tier."""
-    checked = inputs.request.routing.validators or inputs.profile.validators
+    checked = inputs.request.routing.validators or _task_validators(inputs)
     if not (checked and inputs.settings.cascade.enabled and inputs.profile.cascade):
         return direct
     if inputs.timing.objective == "latency":  # two answers take longer than one
@@ -317,7 +326,7 @@ def _route(inputs: RoutingInput, candidates: Sequence[TierCandidate], decision: 
         objective=inputs.timing.objective,
         avoid=decision.candidate.avoid,
         candidates=tuple(candidate.as_candidate() for candidate in candidates),
-        validators=() if inputs.request.routing.validators else inputs.profile.validators,
+        validators=_task_validators(inputs),
         cascade=decision.cascade,
         learns=inputs.settings.learning.enabled,
     )

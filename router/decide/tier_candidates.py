@@ -374,9 +374,10 @@ def _out_of_question(
 def _unfit(inputs: RoutingInput, tier: str) -> TierCandidate:
     """Each obstacle once, in the order of the deployments."""
     demands = inputs.demands
-    pairs = [(d, inputs.catalog.models[d.model]) for _, d in inputs.catalog.deployments_of(tier)]
-    why = dict.fromkeys(ineligibility(d, model, demands) or "" for d, model in pairs)
-    long = any(too_long(model, demands) for _, model in pairs)
+    named = list(inputs.catalog.deployments_of(tier))
+    models = inputs.catalog.models
+    why = dict.fromkeys(ineligibility(d, models[d.model], demands, n) or "" for n, d in named)
+    long = any(too_long(models[d.model], demands) for _, d in named)
     return _out_of_question(inputs, tier, "; ".join(why), "too long" if long else "other")
 
 

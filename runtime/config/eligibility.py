@@ -12,8 +12,12 @@ from runtime.config.catalog import Catalog, Deployment, Model
 _MOST_REMEMBERED: Final = 4_096
 
 
-def ineligibility(deployment: Deployment, model: Model, demands: Demands) -> str | None:
-    """What forbids `deployment`, in words; None when it may and can serve."""
+def ineligibility(
+    deployment: Deployment, model: Model, demands: Demands, name: str = ""
+) -> str | None:
+    """What forbids `deployment`, in words; None when it may and can serve. name: its own."""
+    if demands.deployment is not None and name != demands.deployment:
+        return f"isn't {demands.deployment}"
     if demands.model is not None and deployment.model != demands.model:
         return f"doesn't serve {demands.model}"
     if deployment.on_request and demands.model is None:
@@ -30,7 +34,7 @@ def fitting_deployments(catalog: Catalog, tier: str, demands: Demands) -> Iterat
     return (
         name
         for name, deployment in catalog.deployments_of(tier)
-        if ineligibility(deployment, catalog.models[deployment.model], demands) is None
+        if ineligibility(deployment, catalog.models[deployment.model], demands, name) is None
     )
 
 
@@ -42,13 +46,15 @@ class _Room(NamedTuple):
     max_output: int
 
 
-_DemandSet: TypeAlias = tuple[str, tuple[str, ...] | None, bool, tuple[str, ...], str | None]
+_DemandSet: TypeAlias = tuple[
+    str, tuple[str, ...] | None, bool, tuple[str, ...], str | None, str | None
+]
 
 
 class EligibleDeployments:
     """As `fitting_deployments`, of one configuration: what sizes don't decide is found once.
 
-    By tier, zones, self-hosting, needs and model; a request then compares sizes.
+    By tier, zones, self-hosting, needs, model and deployment; a request then compares sizes.
     """
 
     def __init__(self, catalog: Catalog) -> None:
@@ -62,7 +68,8 @@ class EligibleDeployments:
 
     def names(self, tier: str, demands: Demands) -> list[str]:
         """The names of the tier's deployments that may and can serve it, in the tier's order."""
-        asked = tier, demands.zones, demands.self_hosted_only, demands.needs, demands.model
+        named = demands.model, demands.deployment
+        asked = tier, demands.zones, demands.self_hosted_only, demands.needs, *named
         rooms = self._rooms.get(asked)
         if rooms is None:
             rooms = self._remember(asked, demands)
@@ -96,7 +103,7 @@ def batch_deployments(catalog: Catalog, tier: str, demands: Demands) -> Iterator
     for name, deployment in catalog.deployments_of(tier):
         if deployment.batch is not None:
             batched = deployment.model_copy(update={"zone": batch_zone(deployment)})
-            if ineligibility(batched, catalog.models[deployment.model], demands) is None:
+            if ineligibility(batched, catalog.models[deployment.model], demands, name) is None:
                 yield name
 
 

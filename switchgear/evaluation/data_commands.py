@@ -76,17 +76,22 @@ def import_cases(
     folder: FolderOption = Path("evaluations"),
 ) -> None:
     """Import cases of one's own: `prompt` or `messages`, and `reference`, `task`, `id` …"""
-    from observability.evaluation.data_sets.own_cases import csv_cases, jsonl_cases
+    from observability.evaluation.data_sets.own_cases import csv_cases, file_lines, jsonl_cases
 
     with refusing():
         head = _head(name, keep, "own file")
-        if file.suffix.lower() == ".csv":
-            with file.open(encoding="utf-8-sig", newline="") as rows:
-                cases = list(csv_cases(rows, tenant))
-        else:
+        read = csv_cases if file.suffix.lower() in {".csv", ".tsv"} else jsonl_cases
+        try:
             with file.open("rb") as lines:
-                cases = list(jsonl_cases(lines, tenant))
+                cases = list(read(file_lines(lines), tenant))
+        except ValueError as error:
+            raise ValueError(f"{file}: {error}") from None
+        if not cases:
+            raise ValueError(f"{file}: no case in it")
         print(_saved(evaluation_folder(folder), head, cases))
+        without = sum(case.reference is None for case in cases)
+        if without:
+            print(f"{without:,} of them have no `reference`")
 
 
 def list_data(folder: FolderOption = Path("evaluations"), format: FormatOption = "table") -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from observability.evaluation.comparison.candidate_figures import EvaluationNames
 from observability.evaluation.comparison.evaluation_record import evaluation_record
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
     from observability.evaluation.running.call_exchange import CallExchange
     from observability.evaluation.running.evaluation_run import EvaluationRun
+
+_REASONS: Final = 3
+_LONGEST_REASON: Final = 200
 
 
 @dataclass(slots=True)
@@ -59,8 +62,11 @@ async def outcome_of_run(
         graded = _Graded(await run.graded(grader))
         graded.notes += _agreement_notes(run, graded.answers, labels)
     if run.progress.ungradable:
+        common = run.progress.why_ungradable.most_common(_REASONS)
+        why = ", ".join(f"{reason[:_LONGEST_REASON]} ({number:,})" for reason, number in common)
         graded.notes.append(
-            f"{run.progress.ungradable:,} cases couldn't be graded and are left out."
+            f"{run.progress.ungradable:,} cases couldn't be graded and are left out: {why}. "
+            "Once that is mended, `switchgear evaluate report` grades the answers again."
         )
     if run.progress.out_of_money:
         graded.notes.append("The spending cap left no room for all cases.")

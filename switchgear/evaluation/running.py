@@ -1,7 +1,8 @@
 """Running of an evaluation: from plan and configuration to calls, grades and files."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -92,19 +93,17 @@ def graded_again(folder: EvaluationFolder, name: str, catalog: "Catalog") -> Out
     """The outcome of what is answered so far, with its files written anew. Raises ValueError."""
     plan = _known_plan(folder, name)
     cases = _cases(folder, plan, catalog)
-    journal = EvaluationJournal(folder.evaluation(name) / JOURNAL)
+    journal = EvaluationJournal(folder.evaluation(name) / JOURNAL, only_read=True)
 
     async def graded() -> Outcome:
         exchange = CallExchange(plan, journal, None)
         run = EvaluationRun(plan, cases, exchange, lambda _: Decimal(0), RunPace())
         grader = _grader(read_metric(plan.metric), catalog)
         labels = labels_of(folder.evaluation(name) / LABELS)
-        return await outcome_of_run(run, exchange, grader, labels)
+        async with _ending(grader):
+            return await outcome_of_run(run, exchange, grader, labels)
 
-    try:
-        outcome = uvloop.run(graded())
-    finally:
-        journal.close()
+    outcome = uvloop.run(graded())
     _write_files(folder, plan, outcome)
     return outcome
 
@@ -113,8 +112,7 @@ def export_labels(folder: EvaluationFolder, name: str, path: Path, number: int) 
     """How many answers are on the sheet: all candidates' to a random part of the cases."""
     plan = _known_plan(folder, name)
     _, cases = folder.open_set(plan.data_set)
-    journal = EvaluationJournal(folder.evaluation(name) / JOURNAL)
-    journal.close()
+    journal = EvaluationJournal(folder.evaluation(name) / JOURNAL, only_read=True)
     exchange = CallExchange(plan, journal, None)
     run = EvaluationRun(plan, cases, exchange, lambda _: Decimal(0), RunPace())
     sheet = []
@@ -153,7 +151,7 @@ async def _asked(
 
     metric = read_metric(plan.metric)
     judge = metric.argument if metric.kind == "judge" else None
-    async with KafkaBroker(settings, "switchgear-evaluation") as broker:
+    async with _ending(grader), KafkaBroker(settings, "switchgear-evaluation") as broker:
         client = RouterClient(broker, settings)
         scan = partial(scan_topic, settings)
         connection = EvaluationConnection(scan, broker, client, request_topic)
@@ -163,10 +161,26 @@ async def _asked(
             run = EvaluationRun(plan, cases, exchange, price, RunPace(at_once, bar.looked))
             async with exchange.open({plan.tenant or case.tenant for case in cases}):
                 await run.ask_all(grader)
-                if judge is not None and not await PairJudging(run, exchange).ask_all(judge):
-                    run.progress.out_of_money = True
+                if judge is not None:
+                    judging = PairJudging(run, exchange)
+                    bar.extend(judging.calls)
+                    if not await judging.ask_all(judge):
+                        run.progress.out_of_money = True
         labels = labels_of(folder.evaluation(plan.name) / LABELS)
         return await outcome_of_run(run, exchange, grader, labels)
+
+
+@asynccontextmanager
+async def _ending(grader: AnswerGrader | None) -> AsyncIterator[None]:
+    """The grader is fit for use inside, and has no process left after. Raises MetricError."""
+    if grader is None:
+        yield
+        return
+    try:
+        await grader.check()
+        yield
+    finally:
+        await grader.end()
 
 
 class _ProgressBar:
@@ -182,7 +196,8 @@ class _ProgressBar:
             TimeRemainingColumn(),
             console=self._console,
         )
-        self._task = self._progress.add_task(plan.name, total=cases * len(plan.candidates))
+        self._total = cases * len(plan.candidates)
+        self._task = self._progress.add_task(plan.name, total=self._total)
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -190,6 +205,11 @@ class _ProgressBar:
 
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
+
+    def extend(self, calls: int) -> None:
+        """So many more, of a judge."""
+        self._total += calls
+        self._progress.update(self._task, total=self._total)
 
     def update(self) -> None:
         """After a reply."""
@@ -216,9 +236,12 @@ def _check_candidates(plan: "EvaluationPlan", catalog: "Catalog") -> None:
     metric = read_metric(plan.metric)
     judge = (metric.argument,) if metric.kind == "judge" else ()
     for name in (*plan.candidates, *judge):
-        if name.partition("#")[0] not in catalog.models:
-            known = ", ".join(catalog.models)
-            raise FolderError(f"the configuration has no model {name!r}; there are: {known}")
+        plain = name.partition("#")[0]
+        if plain not in catalog.models and plain not in catalog.deployments:
+            known = ", ".join((*catalog.models, *catalog.deployments))
+            raise FolderError(
+                f"the configuration has no model or deployment {name!r}; there are: {known}"
+            )
     if len(plan.candidates) < 2:  # noqa: PLR2004 a comparison
         raise FolderError("name a --candidate other than the baseline")
 

@@ -16,7 +16,7 @@ from observability.price_lists import load_price_book
 from producers.contract import MicroUsd, Request, Route, Usage, Validator
 from router.decide.demands import demands_of
 from router.text.features import extract_features
-from runtime.config.catalog import Catalog, Deployment
+from runtime.config.catalog import Catalog, Deployment, Model
 from runtime.config.pricing import Pricing
 from runtime.config.prompt_table import variant_text
 from workers.checks.checking_process import run_contained
@@ -81,13 +81,20 @@ def prompt_variants(catalog: Catalog, candidates: Sequence[str]) -> dict[str, st
     texts = {}
     for candidate in candidates:
         name, _, variant = candidate.partition("#")
-        if variant and name in catalog.models:
-            family = catalog.models[name].family
+        if variant and (model := _model_of(catalog, name)) is not None:
+            family = model.family
             text = variant_text(catalog.prompts, variant, family)
             if text is None:
                 raise FolderError(f"prompts has no version {variant!r} for {family}")
             texts[candidate] = text
     return texts
+
+
+def _model_of(catalog: Catalog, candidate: str) -> Model | None:
+    """The model that a candidate names, or that the deployment serves which it names."""
+    deployment = catalog.deployments.get(candidate)
+    name = candidate if candidate in catalog.models or deployment is None else deployment.model
+    return catalog.models.get(name)
 
 
 class DearestPrice:
@@ -109,13 +116,17 @@ class DearestPrice:
         pictures = written.count('"image_url"') + written.count('"file"')
         size = len(written.encode()) + _PER_MESSAGE * len(body.messages)
         prompt = size + pictures * _TOKENS_OF_A_PICTURE
-        model = self._catalog.models[body.model]
+        model = _model_of(self._catalog, body.model)
+        if model is None:
+            raise FolderError(f"the configuration has no model or deployment {body.model!r}")
         output = body.max_completion_tokens or body.max_tokens or model.max_output
         costs = [
             self._cost(deployment, prompt, output)
-            for deployment in self._catalog.deployments.values()
-            if deployment.model == body.model
+            for name, deployment in self._catalog.deployments.items()
+            if body.model in {deployment.model, name}
         ]
+        if not costs:
+            raise FolderError(f"no deployment serves {body.model}")
         return max(costs) * self._calls
 
     def _cost(self, deployment: Deployment, prompt: int, output: int) -> MicroUsd:

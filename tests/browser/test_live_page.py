@@ -20,6 +20,11 @@ from tests.unit.observability.usage_events import usage_event
 pytestmark = pytest.mark.timeout(180)
 
 EVIL = '<img src=x onerror="document.title=1">'
+STARTED = f"rollout swap of {EVIL}: running, 1% of the tier; started"
+ROLLED_BACK = (
+    "rollout swap of anthropic-haiku-4.5-at-a-cloud-with-a-long-name: rolled back, 0% of the tier; "
+    "9.8% of its answers are bad, the others' 3.1%: at 5 points worse than the control"
+)
 TRACE_URL = "http://jaeger.example/trace/{trace_id}"
 
 
@@ -39,6 +44,9 @@ def busy_state(now_ms: int) -> LiveWindow:
             event = event.model_copy(update={"outcome": "overloaded", "attempts": (failed,)})
         state.add(event)
     state.add(usage_event(0).model_copy(update={"tenant": EVIL, "at_ms": now_ms}))
+    for number, words in enumerate((STARTED, ROLLED_BACK)):
+        told = {"aside": "rollout", "summary": words, "at_ms": now_ms - 5_000 + number}
+        state.add(usage_event(0).model_copy(update=told))
     return state
 
 
@@ -86,6 +94,22 @@ async def test_it_shows_flows_money_breakers_queues_and_traces(page: Tab, tmp_pa
     assert page.problems == []
 
 
+async def test_decisions_about_rollouts_are_a_table_the_latest_first(page: Tab) -> None:
+    assert not await page.value("document.getElementById('rollouts').hidden")
+    rows = await page.value(
+        "[...document.querySelectorAll('#decisions tr')].map(each => each.lastChild.textContent)"
+    )
+    assert rows == [ROLLED_BACK, STARTED]
+    clipped = (
+        "[...document.querySelectorAll('#decisions td')].some(d => d.scrollWidth > d.clientWidth)"
+    )
+    for width in (1280, 390):
+        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
+        await page.call("Emulation.setDeviceMetricsOverride", **size)
+        assert not await page.value(clipped)
+        assert await page.value("document.documentElement.scrollWidth") <= width
+
+
 async def test_names_from_outside_stay_text(page: Tab) -> None:
     assert EVIL in await page.value("document.querySelector('#traces').textContent")
     assert await page.value("document.querySelectorAll('img').length") == 0
@@ -104,7 +128,7 @@ async def test_a_screen_reader_gets_names_and_headings(page: Tab) -> None:
     for node in nodes:
         if node["role"]["value"] in {"link", "table", "region", "image"} - {"table"}:
             assert node["name"]["value"], node
-    assert roles.count("heading") == 7
+    assert roles.count("heading") == 8
     assert {"main", "status", "columnheader", "rowheader"} <= set(roles)
     plot = next(n for n in nodes if n["role"]["value"] in {"image", "img"})
     assert "cost $" in str(plot)

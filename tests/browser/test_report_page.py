@@ -18,12 +18,12 @@ pytestmark = pytest.mark.timeout(180)
 
 MONTH = ReportPeriod(START_MS, START_MS + 30 * DAY_MS)
 LONG = "a-department-with-a-rather-long-name-of-its-own"
-_CLIPPED = """[...document.querySelectorAll('svg text')].filter(text => {
+CLIPPED = """[...document.querySelectorAll('svg text')].filter(text => {
   const box = text.getBBox(), room = text.ownerSVGElement.viewBox.baseVal;
   return box.x < -1 || box.x + box.width > room.width + 1;
 }).map(text => text.textContent)"""
-_OVERFLOW = "document.documentElement.scrollWidth - innerWidth"
-_COLOURS = """(() => { const style = getComputedStyle(document.body);
+OVERFLOW = "document.documentElement.scrollWidth - innerWidth"
+COLOURS = """(() => { const style = getComputedStyle(document.body);
   return [style.color, style.backgroundColor]; })()"""
 
 
@@ -54,9 +54,9 @@ async def test_nothing_is_cut_off_at_any_width_and_dark_is_dark(page: Path, tmp_
                 wanted = [{"name": "prefers-color-scheme", "value": scheme}]
                 await opened.call("Emulation.setEmulatedMedia", features=wanted)
                 await opened.until(f"matchMedia('(prefers-color-scheme: {scheme})').matches")
-                assert await opened.value(_CLIPPED) == []
-                assert await opened.value(_OVERFLOW) <= 0
-                seen[scheme] = await opened.value(_COLOURS)
+                assert await opened.value(CLIPPED) == []
+                assert await opened.value(OVERFLOW) <= 0
+                seen[scheme] = await opened.value(COLOURS)
         await opened.screenshot(tmp_path / "report.png")
         assert opened.problems == []
     assert await asyncio.to_thread((tmp_path / "report.png").stat)

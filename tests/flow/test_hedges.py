@@ -31,7 +31,7 @@ class SlowOnceWarm:
         return await always_42(request, emit)
 
 
-async def slow_call(share: float | None) -> tuple[Done, Stage]:
+async def slow_call(share: float | None, **routing: object) -> tuple[Done, Stage]:
     """A request whose first deployment has become slow; its event is the last one."""
     policy: dict[str, object] = {"min_quality": 0.0, "ordered_tier": "economy"}
     if share is not None:
@@ -43,7 +43,7 @@ async def slow_call(share: float | None) -> tuple[Done, Stage]:
         for number in range(WARM_UP):
             await stage.client.submit(ask(f"question {number}"))
         script.slow = True
-        done = await stage.client.submit(ask("the slow one"))
+        done = await stage.client.submit(ask("the slow one", routing=routing))
         await stage.events(WARM_UP + 1)
     assert isinstance(done, Done)
     return done, stage
@@ -67,3 +67,11 @@ async def test_a_hedge_within_its_share_answers_and_is_booked_as_one() -> None:
     assert overtaken is not None
     assert event.savings.hedges == -overtaken
     assert event.savings.retries == Decimal(0)
+
+
+async def test_an_evaluations_request_is_never_doubled() -> None:
+    """A second call would be outside of its cap, and flatter its times."""
+    done, stage = await slow_call(1.0, tags={"evaluation": "trial"})
+    event = (await stage.events(WARM_UP + 1))[-1]
+    assert [attempt.outcome for attempt in event.attempts] == ["ok"]
+    assert done.route.deployment == "eco-a"

@@ -127,6 +127,13 @@ async def test_an_answer_without_a_context_is_not_judged() -> None:
         assert len(stage.calls) == 1
 
 
+async def test_an_evaluations_answer_has_a_judge_of_its_own() -> None:
+    async with playing(judge_share=1.0) as stage:
+        await stage.client.submit(ask(_CONTEXT, routing={"tags": {"evaluation": "trial"}}))
+        await stage.events(1)
+        assert len(stage.calls) == 1
+
+
 async def test_no_judge_is_paid_from_a_budget_that_runs_out() -> None:
     for soft_share, events in ((0.8, 2), (0.00001, 1)):
         tenant = {"budget_usd_day": 1, "budget_soft_share": soft_share}

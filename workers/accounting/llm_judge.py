@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, TypeAlias
 
+from observability.evaluation.data_sets.request_sample import EVALUATION_TAG
 from observability.grounding.groundedness import (
     GroundednessVerdict,
     context_of,
@@ -78,7 +79,9 @@ class LlmJudge:
     budgets: BudgetLedger
 
     def samples(self, snapshot: ConfigSnapshot, item: WorkItem) -> bool:
-        """Whether this request's answer is one of those to be judged."""
+        """Whether this request's answer is one of those to be judged; an evaluation has its own."""
+        if EVALUATION_TAG in item.request.routing.tags:
+            return False
         share = _tenant(snapshot, item).judge_share
         return share > 0 and is_judged(item.request.id, share)
 
@@ -127,7 +130,7 @@ class LlmJudge:
 
 def _whom(catalog: Catalog, tier: str, item: WorkItem, answered_by: str) -> str | None:
     """Another model than the one that answered, where there is one: no model judges itself."""
-    demands = item.route.demands.model_copy(update={"needs": (), "model": None})
+    demands = item.route.demands.model_copy(update={"needs": (), "model": None, "deployment": None})
     fitting, deployments = fitting_deployments(catalog, tier, demands), catalog.deployments
     return min(fitting, key=lambda name: deployments[name].model == answered_by, default=None)
 

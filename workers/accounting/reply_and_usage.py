@@ -80,6 +80,7 @@ def done_reply(item: WorkItem, completion: Completion, account: RequestAccount) 
         baseline_micro_usd=account.worth.baseline,
         summary=_summary(item, account),
         timings=account.timings,
+        redelivered=account.redelivered,
         trace_id=account.trace_id,
         warnings=(*completion.warnings, *account.warnings),
     )
@@ -111,6 +112,7 @@ def failed_reply(
         message=message,
         retryable=retryable,
         attempts=account.attempts,
+        redelivered=account.redelivered,
         trace_id=account.trace_id,
     )
 

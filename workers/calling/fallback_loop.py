@@ -8,6 +8,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Final, TypeAlias, assert_never
 
+from observability.evaluation.data_sets.request_sample import EVALUATION_TAG
 from producers.contract import Attempt, FailureCode, topics
 from runtime.budgets.standing import BudgetStatus
 from runtime.config.catalog import Catalog
@@ -84,7 +85,8 @@ class FallbackLoop:
         self._item = self.context.item
         self._catalog = self.context.snapshot.catalog
         self._order = TimeOrder(self._item, self.context.snapshot, self.admission)
-        if self._hedge_share == 0:
+        # an evaluation asks once: a second call would be outside of its cap and flatter its times
+        if self._hedge_share == 0 or EVALUATION_TAG in self._item.request.routing.tags:
             self.rules = replace(self.rules, hedge=False)
 
     @property

@@ -74,6 +74,7 @@ def _of_answers(candidate: str, answered: Sequence[AnsweredCall]) -> dict[str, A
         "p50_ms": ranked_quantile(times, 0.5),
         "p95_ms": ranked_quantile(times, 0.95),
         "first_token_p50_ms": ranked_quantile(first, 0.5),
+        "first_token_p95_ms": ranked_quantile(first, 0.95),
     }
 
 

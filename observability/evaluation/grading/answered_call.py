@@ -64,6 +64,9 @@ class AnsweredCall(Message):
     late_batch: bool = False
     """Whether it was in a batch and answered by its tier: the batch may still bill it."""
 
+    redelivered: bool = False
+    """Whether a worker that died had begun with it: its call may be billed beside this one."""
+
     @property
     def refused(self) -> bool:
         """Whether the model, or its filter, refused to answer."""
@@ -86,6 +89,7 @@ def _failed_call(reply: Failed, at_ms: int) -> AnsweredCall:
         input_tokens=usage.input_total,
         output_tokens=usage.output_total,
         cost_micro_usd=sum(costs, Decimal(0)),
+        redelivered=reply.redelivered,
     )
 
 
@@ -111,6 +115,7 @@ def _done_call(reply: Done, at_ms: int) -> AnsweredCall:
         first_token_ms=None if batch else reply.timings.first_token_ms,
         batch=batch,
         late_batch=waited and not batch,
+        redelivered=reply.redelivered,
     )
 
 

@@ -15,12 +15,13 @@ from observability.evaluation.report.point_chart import (
     time_chart,
 )
 from observability.evaluation.report.terminal_table import (
-    P95_LEAST,
     milliseconds,
     money,
+    p95_shown,
     points_range,
     rows_shown,
     share_range,
+    tokens_each,
     verdict_words,
 )
 from observability.evaluation.results.evaluation_result import (
@@ -77,19 +78,20 @@ def evaluation_html(record: EvaluationRecord, answers: Sequence[GradedAnswer]) -
 
 
 def _figure_row(result: EvaluationResult) -> tuple[Sequence[str], Sequence[str]]:
-    guess = "?" if result.answers < P95_LEAST and result.p95_ms is not None else ""
     names = (result.candidate, result.model, _task(result.task))
     numbers = (
         f"{result.cases:,}",
         share_range(result.success, result.success_low, result.success_high),
         money(result.cost_per_1k_micro_usd),
         money(result.cost_per_success_micro_usd) if result.successes else "-",
-        f"{result.output_tokens / result.answers:,.0f}" if result.answers else "-",
+        tokens_each(result),
         milliseconds(result.first_token_p50_ms),
+        p95_shown(result.first_token_p95_ms, result),
         milliseconds(result.p50_ms),
-        milliseconds(result.p95_ms) + guess,
+        p95_shown(result.p95_ms, result),
         f"{result.refusals:,}",
         f"{result.format_errors:,}",
+        f"{result.cut_off:,}",
         f"{result.cases - result.answers:,}",
     )
     return names, numbers

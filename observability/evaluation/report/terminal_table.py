@@ -28,6 +28,7 @@ P95_LEAST: Final = 200
 def print_evaluation(record: EvaluationRecord, console: Console) -> None:
     """The figures of each candidate, the verdicts, and the notes."""
     console.print(_figures(record.results))
+    console.print(_answers(record.results))
     if record.verdicts:
         console.print(_verdicts(record.verdicts))
     chosen = record.chosen
@@ -80,6 +81,17 @@ def milliseconds(value: float | None) -> str:
     return f"{value:,.0f}ms" if value < _SECONDS_FROM_MS else f"{value / 1000:,.1f}s"
 
 
+def p95_shown(value: float | None, result: EvaluationResult) -> str:
+    """A 95th percentile; with a `?` where it rests on too few answers."""
+    guess = "?" if result.answers < P95_LEAST and value is not None else ""
+    return milliseconds(value) + guess
+
+
+def tokens_each(result: EvaluationResult) -> str:
+    """Tokens of an answer, on average."""
+    return f"{result.output_tokens / result.answers:,.0f}" if result.answers else "-"
+
+
 def rows_shown(rows: Sequence[ShownRow]) -> Sequence[ShownRow]:
     """Without the rows of a task that is the only one: it is all of them."""
     single = len({row.task for row in rows}) == 2  # noqa: PLR2004 all, and the one
@@ -92,7 +104,6 @@ def _figures(results: Sequence[EvaluationResult]) -> Table:
     for name in ("cases", "good (95 %)", "per 1k", "per success", "p50", "p95"):
         table.add_column(name, justify="right", no_wrap=True)
     for result in shown:
-        guess = "?" if result.answers < P95_LEAST and result.p95_ms is not None else ""
         table.add_row(
             *_names(result, shown),
             f"{result.cases:,}",
@@ -100,7 +111,26 @@ def _figures(results: Sequence[EvaluationResult]) -> Table:
             money(result.cost_per_1k_micro_usd),
             money(result.cost_per_success_micro_usd) if result.successes else "-",
             milliseconds(result.p50_ms),
-            milliseconds(result.p95_ms) + guess,
+            p95_shown(result.p95_ms, result),
+        )
+    return table
+
+
+def _answers(results: Sequence[EvaluationResult]) -> Table:
+    shown = rows_shown(results)
+    table = _table("Their answers", shown, ())
+    for name in ("tokens", "first token", "p95", "refused", "wrong form", "cut off", "none"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for result in shown:
+        table.add_row(
+            *_names(result, shown),
+            tokens_each(result),
+            milliseconds(result.first_token_p50_ms),
+            p95_shown(result.first_token_p95_ms, result),
+            f"{result.refusals:,}",
+            f"{result.format_errors:,}",
+            f"{result.cut_off:,}",
+            f"{result.cases - result.answers:,}",
         )
     return table
 

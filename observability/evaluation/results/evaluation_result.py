@@ -117,6 +117,9 @@ class EvaluationResult(Message):
     first_token_p50_ms: _Milliseconds | None = None
     """The median time from submission to the first token, the queue included; null for batches."""
 
+    first_token_p95_ms: _Milliseconds | None = None
+    """The 95th percentile of it; of fewer than 200 answers it is a guess."""
+
 
 class EvaluationVerdict(Message):
     """What the cases say of a candidate beside the baseline, pair by pair."""

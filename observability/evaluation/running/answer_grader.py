@@ -1,12 +1,11 @@
 """Answer grader: the grade of a call by any metric but a judge's.
 
 The operator's own function gets the answer, the reference, the context and the prompt, and returns
-a bool, or a score from 0 to 1 that is good from 0.5 on; it may be async. What it raises is a
-mistake of the function, and ends the command: an evaluation by a broken metric is worth nothing.
+a bool, or a score from 0 to 1 that is good from 0.5 on; it may be async. It runs in a process of
+its own: one that raises, hangs or takes all memory leaves its case without a grade, and the run
+goes on.
 """
 
-import importlib
-import inspect
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from observability.evaluation.grading.plain_grades import (
     Ungradable,
     plain_grade,
 )
+from observability.evaluation.running.metric_process import MetricProcess, ScoreFailed
 from producers.contract import JsonSchemaCheck, RegexCheck, Validator
 
 _GOOD_FROM = 0.5
@@ -30,11 +30,6 @@ CheckAnswer: TypeAlias = Callable[
     [Sequence[Validator], Mapping[str, Any]], Awaitable[Sequence[str]]
 ]
 """(checks, a chat completion) → the kinds of those that the answer fails."""
-MetricFunction: TypeAlias = Callable[..., Any]
-
-
-class MetricError(ValueError):
-    """The metric can't be used; for a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +47,24 @@ class AnswerGrader:
     """One metric."""
 
     def __init__(self, metric: Metric, tools: GradingTools) -> None:
-        """Raises MetricError for a function that can't be imported."""
         self._metric = metric
         self._tools = tools
-        self._function = load_metric(metric.argument) if metric.kind == "python" else None
+        self._function = MetricProcess(metric.argument) if metric.kind == "python" else None
+        self._grades: dict[str, Grade] = {}
+        """Of the function, by request."""
+
+    async def check(self) -> None:
+        """Raises MetricError for a function that can't be loaded: before anything is paid for."""
+        if self._function is not None:
+            await self._function.check()
+
+    async def end(self) -> None:
+        """Ends the function's process, if there is one."""
+        if self._function is not None:
+            await self._function.end()
 
     async def grade(self, case: EvaluationCase, call: AnsweredCall) -> Grade:
-        """Raises MetricError if the operator's function does."""
+        """Raises MetricError if the operator's function can't be loaded."""
         if call.outcome != "done" or call.message.get("refusal"):
             grade = await self._of_nothing(case)
         elif self._metric.kind in get_args(PlainMetric):
@@ -102,36 +108,27 @@ class AnswerGrader:
                 return self._tools.validators_of(case)
 
     async def _by_function(self, case: EvaluationCase, call: AnsweredCall) -> Grade:
+        known = self._grades.get(call.request)
+        if known is None:
+            # each look of a run that may stop early grades all answers again
+            known = self._grades[call.request] = await self._asked(case, call)
+        return known
+
+    async def _asked(self, case: EvaluationCase, call: AnsweredCall) -> Grade:
         assert self._function is not None  # noqa: S101 asked before
-        try:
-            score = self._function(
-                answer=call.text,
-                reference=case.reference,
-                context=case.context,
-                messages=case.body.messages,
-            )
-            if inspect.isawaitable(score):
-                score = await score
-        except Exception as error:
-            name, kind = self._metric.argument, type(error).__name__
-            raise MetricError(f"{name} broke with {kind} on case {case.id}: {error}") from error
-        if score is None:
-            return Ungradable("the function gave None")
-        if not isinstance(score, bool | int | float):
-            raise MetricError(f"{self._metric.argument} must return a bool or a number")
-        return Graded(float(score) >= _GOOD_FROM)
-
-
-def load_metric(place: str) -> MetricFunction:
-    """The function at `package.module:function`. Raises MetricError."""
-    module, _, name = place.partition(":")
-    try:
-        function: MetricFunction = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise MetricError(f"{place!r} can't be loaded: {error}") from error
-    if not callable(function):
-        raise MetricError(f"{place!r} is no function")
-    return function
+        fields = {
+            "answer": call.text,
+            "reference": case.reference,
+            "context": case.context,
+            "messages": [dict(message) for message in case.body.messages],
+        }
+        match await self._function.score(fields):
+            case ScoreFailed() as why:
+                return Ungradable(f"{self._metric.argument} {why}")
+            case None:
+                return Ungradable(f"{self._metric.argument} gave None")
+            case score:
+                return Graded(score >= _GOOD_FROM)
 
 
 def _requested_schema(case: EvaluationCase) -> Mapping[str, Any] | None:

@@ -9,21 +9,23 @@ from observability.evaluation.judging.pair_judgement import JUDGE_TOKENS
 from observability.evaluation.storage.evaluation_plan import EvaluationPlan
 from producers.contract import Request
 
-_ANY_LENGTH: Final = {"kind": "max_length", "characters": 2_000_000_000}
-"""A check that every answer passes: without one, the task's own would repair or escalate it, and
-what is to be measured is the candidate's first answer."""
 _OUTSIDE_OF_CACHE: Final = {"mode": "no-cache", "about": "conversation"}
 """Neither answered from the cache nor kept there."""
 
 
 def case_request(plan: EvaluationPlan, case: EvaluationCase, candidate: str) -> Request:
-    """The case at a candidate. Raises ValidationError for a case that can't be asked."""
+    """The case at a candidate. Raises ValidationError for a case that can't be asked.
+
+    Streamed where somebody waits: else there would be no time to the first token.
+    """
     model, _, _ = candidate.partition("#")
     body = case.body.model_dump(exclude_unset=True, by_alias=True) | {"model": model}
     if candidate in plan.prompts:
         body["messages"] = _with_system(body["messages"], plan.prompts[candidate])
         # its blocks are those of the prompt as it was
         body.pop("anthropic", None)
+    if plan.latency == "interactive":
+        body["stream"] = True
     limited = case.body.max_tokens or case.body.max_completion_tokens
     if plan.max_tokens is not None and not limited:
         body["max_tokens"] = plan.max_tokens
@@ -53,7 +55,6 @@ def _request(
         "self_hosted_only": case.self_hosted_only,
         "task": None if case.task == UNKNOWN_TASK else case.task,
         "cache": _OUTSIDE_OF_CACHE,
-        "validators": (_ANY_LENGTH,),
         "tags": {EVALUATION_TAG: plan.name},
     }
     whole = {"id": request_id, "tenant": plan.tenant or case.tenant, "body": body}

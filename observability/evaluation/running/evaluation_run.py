@@ -1,5 +1,6 @@
 """Evaluation run: every case to every candidate, look by look, until all is answered or clear."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -8,7 +9,7 @@ from typing import Final, TypeAlias
 from observability.evaluation.comparison.graded_answer import GradedAnswer
 from observability.evaluation.comparison.verdicts import VerdictRules, verdicts_of
 from observability.evaluation.data_sets.evaluation_case import EvaluationCase
-from observability.evaluation.grading.plain_grades import Graded
+from observability.evaluation.grading.plain_grades import Graded, Ungradable
 from observability.evaluation.results.evaluation_result import ALL_TASKS, EvaluationVerdict
 from observability.evaluation.running.answer_grader import AnswerGrader
 from observability.evaluation.running.call_exchange import CallExchange
@@ -41,6 +42,8 @@ class RunProgress:
     """Candidates that are asked no more, because their verdict is clear."""
     ungradable: int = 0
     """Cases of which the metric can say nothing."""
+    why_ungradable: Counter[str] = field(default_factory=Counter)
+    """Answers, by why there is no grade."""
 
 
 class EvaluationRun:
@@ -107,6 +110,7 @@ class EvaluationRun:
         """Every answer so far with its grade. A case that can't be graded counts for nobody."""
         answers: list[GradedAnswer] = []
         self.progress.ungradable = 0
+        self.progress.why_ungradable.clear()
         for case in self.cases:
             grades = []
             for candidate in self.plan.candidates:
@@ -116,6 +120,8 @@ class EvaluationRun:
             gradable = [each for each in grades if isinstance(each[2], Graded)]
             if len(gradable) < len(grades):
                 self.progress.ungradable += 1
+                whys = (each[2].reason for each in grades if isinstance(each[2], Ungradable))
+                self.progress.why_ungradable.update(whys)
                 continue
             answers += [
                 GradedAnswer(case, name, call, grade.good, grade.format_error)

@@ -25,6 +25,16 @@ class PairJudging:
         self._exchange = exchange
         self._answered = exchange.journal.answered
 
+    @property
+    def calls(self) -> int:
+        """How often it is asked: about every pair whose answers differ, in both orders."""
+        pairs = (
+            self._pair(case, candidate)
+            for case in self._run.cases
+            for candidate in self._run.plan.candidates
+        )
+        return ORDERS * sum(pair is not None and pair[0] != pair[1] for pair in pairs)
+
     async def ask_all(self, model: str) -> bool:
         """Asks about every pair whose answers differ, in both orders; False: the money is spent.
 

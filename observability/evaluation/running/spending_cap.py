@@ -47,5 +47,8 @@ class SpendingCap:
         if call.cost_micro_usd is None or call.late_batch:
             # nobody knows the price, or the batch that came too late is yet to be billed
             self.spent += max(held, call.cost_micro_usd or Decimal(0))
+        elif call.redelivered:
+            # nobody knows what the worker that died had spent: at most what was held for it
+            self.spent += held + call.cost_micro_usd
         else:
             self.spent += call.cost_micro_usd

@@ -3,11 +3,13 @@
 A run that was cut goes on from it. A last line that was cut off counts as not written.
 """
 
+import fcntl
 import json
+import os
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from pydantic import ValidationError
 from pydantic_core import from_json
@@ -15,23 +17,26 @@ from pydantic_core import from_json
 from observability.evaluation.grading.answered_call import AnsweredCall
 from producers.contract import MicroUsd
 
-_LONGEST_LINE: Final = 4_000_000
+_LONGEST_LINE: Final = 16_000_000
+_PIECE: Final = 65_536
+
+
+class JournalInUseError(ValueError):
+    """Another process is asking for this evaluation; for a person."""
 
 
 class EvaluationJournal:
     """One evaluation's calls, by the ids of their requests."""
 
-    def __init__(self, path: Path) -> None:
-        """Reads what is there. Raises OSError."""
-        self._path = path
+    def __init__(self, path: Path, *, only_read: bool = False) -> None:
+        """Reads what is there. One process at a time writes. Raises OSError, JournalInUseError."""
+        self._file = None if only_read else _opened_to_append(path)
         self.reserved: dict[str, MicroUsd] = {}
         self.tenants: dict[str, str] = {}
         self.answered: dict[str, AnsweredCall] = {}
         if path.exists():
             for line in _whole_lines(path):
                 self._take(line)
-        self._file = path.open("ab")
-        path.chmod(0o600)
 
     def reserve(self, request: str, tenant: str, micro_usd: MicroUsd) -> None:
         """To be written before the request is published."""
@@ -46,9 +51,11 @@ class EvaluationJournal:
 
     def close(self) -> None:
         """Closes the file."""
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
 
     def _write(self, entry: dict[str, Any]) -> None:
+        assert self._file is not None  # noqa: S101 who only reads has nothing to write
         self._file.write(json.dumps(entry, ensure_ascii=False).encode(errors="replace") + b"\n")
         self._file.flush()
 
@@ -64,24 +71,52 @@ class EvaluationJournal:
                 pass
 
 
+def _opened_to_append(path: Path) -> IO[bytes]:
+    """For this process alone, after the last whole line: more would be appended to half of one."""
+    file = path.open("ab")
+    path.chmod(0o600)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        raise JournalInUseError(f"{path.parent.name} is being run by another process") from None
+    os.truncate(path, _size_of_whole_lines(path))
+    return file
+
+
+def _size_of_whole_lines(path: Path) -> int:
+    with path.open("rb") as file:
+        end = file.seek(0, os.SEEK_END)
+        while end > 0:
+            begin = max(0, end - _PIECE)
+            file.seek(begin)
+            newline = file.read(end - begin).rfind(b"\n")
+            if newline >= 0:
+                return begin + newline + 1
+            end = begin
+    return 0
+
+
 def without_calls(path: Path, requests: frozenset[str]) -> int:
     """Rewrites a journal without the answers to some requests; how many there were.
 
-    What was reserved stays: it holds no text, and says that the request was published.
+    What was reserved stays: it holds no text, and says that the request was published. Raises
+    OSError, and JournalInUseError while a run writes to it.
     """
     kept: list[bytes] = []
     erased = 0
-    for line in _whole_lines(path):
-        answered = line.get("answered")
-        if isinstance(answered, dict) and answered.get("request") in requests:
-            erased += 1
-        else:
-            kept.append(json.dumps(line, ensure_ascii=False).encode() + b"\n")
-    if erased:
-        replacement = path.with_suffix(".new")
-        replacement.write_bytes(b"".join(kept))
-        replacement.chmod(0o600)
-        replacement.replace(path)
+    with _opened_to_append(path):
+        for line in _whole_lines(path):
+            answered = line.get("answered")
+            if isinstance(answered, dict) and answered.get("request") in requests:
+                erased += 1
+            else:
+                kept.append(json.dumps(line, ensure_ascii=False).encode() + b"\n")
+        if erased:
+            replacement = path.with_suffix(".new")
+            replacement.write_bytes(b"".join(kept))
+            replacement.chmod(0o600)
+            replacement.replace(path)
     return erased
 
 

@@ -49,6 +49,16 @@ def test_a_named_model_binds_the_worker_to_it() -> None:
     assert (decision.tier, decision.model) == ("standard", "medium")
 
 
+def test_a_named_deployment_binds_the_worker_to_it() -> None:
+    decision = route(request(body={"model": "std-eu"}))
+    assert (decision.tier, decision.model) == ("standard", "medium")
+    assert decision.demands.deployment == "std-eu"
+    book = catalog()
+    assert list(fitting_deployments(book, "standard", decision.demands)) == ["std-eu"]
+    refused = rejected(request(body={"model": "std-us"}, tenant="bank"))
+    assert "in zone us, data must stay in eu" in refused.message
+
+
 def test_an_alias_serves_a_caller_that_cannot_be_changed() -> None:
     asked = request(body={"model": "gpt-4"})
     assert route(asked, policy_section={"aliases": {"gpt-4": "auto"}}).tier == "economy"

@@ -50,6 +50,7 @@ demands = st.builds(
     output_tokens=st.integers(0, 300),
     max_output=st.none() | st.integers(1, 300),
     model=st.sampled_from([None, "small", "large", "unknown"]),
+    deployment=st.sampled_from([None, None, "small-us", "large-eu", "unknown"]),
 )
 
 

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from observability.evaluation.grading.metric import read_metric
-from observability.evaluation.running.answer_grader import AnswerGrader, GradingTools, MetricError
+from observability.evaluation.running.answer_grader import AnswerGrader, GradingTools
 from observability.evaluation.running.case_request import case_request
 from observability.evaluation.running.evaluation_run import EvaluationRun, RunPace
+from observability.evaluation.running.metric_process import MetricError, MetricProcess
 from observability.evaluation.running.pair_judging import PairJudging
 from producers.contract import ChatBody, Done, Failed, Request, topics
 from tests.unit.observability.evaluation.evaluation_fakes import Fleet, case, done, plan
@@ -195,29 +196,62 @@ async def test_a_judge_hears_both_orders_of_answers_that_differ(tmp_path: Path) 
     assert all(request.routing.tags == {"evaluation": "trial"} for request in fleet.requests)
 
 
+async def graded_by(tmp_path: Path, place: str, cases: int, seconds: float = 30) -> EvaluationRun:
+    """A run whose answers the operator's function has graded."""
+    fleet = Fleet(yes)
+    metric = grader(f"python:tests.unit.observability.evaluation.running.own_metrics:{place}")
+    metric._function = MetricProcess(metric._metric.argument, seconds)  # noqa: SLF001 less patient
+    try:
+        async with fleet.exchange(plan(), tmp_path / "calls") as exchange:
+            run = EvaluationRun(plan(), CASES[:cases], exchange, lambda _: MOST, RunPace(4))
+            await run.ask_all(None)
+            answers = await run.graded(metric)
+    finally:
+        await metric.end()
+    assert all(answer.good for answer in answers)
+    assert len(answers) + 2 * run.progress.ungradable == 2 * cases
+    return run
+
+
 @pytest.mark.parametrize("name", ["sync_metric", "async_metric"])
 async def test_the_operators_function_grades(tmp_path: Path, name: str) -> None:
-    fleet = Fleet(yes)
-    place = f"python:tests.unit.observability.evaluation.running.own_metrics:{name}"
-    async with fleet.exchange(plan(), tmp_path / "calls") as exchange:
-        run = EvaluationRun(plan(), CASES[:2], exchange, lambda _: MOST, RunPace(4))
-        await run.ask_all(None)
-        assert all(answer.good for answer in await run.graded(grader(place)))
+    run = await graded_by(tmp_path, name, 2)
+    assert run.progress.ungradable == 0
 
 
-async def test_a_broken_function_ends_the_command(tmp_path: Path) -> None:
-    fleet = Fleet(yes)
-    place = "python:tests.unit.observability.evaluation.running.own_metrics:broken_metric"
-    async with fleet.exchange(plan(), tmp_path / "calls") as exchange:
-        run = EvaluationRun(plan(), CASES[:1], exchange, lambda _: MOST, RunPace(4))
-        await run.ask_all(None)
-        with pytest.raises(MetricError, match="broke with KeyError on case c000"):
-            await run.graded(grader(place))
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("broken_metric", "raised KeyError"),
+        ("odd_metric", "gave nan"),
+        ("talkative_metric", "gave a str"),
+        ("quitting_metric", "ended its process"),
+        ("greedy_metric", "raised MemoryError"),
+    ],
+)
+async def test_a_function_that_fails_at_one_case_leaves_the_others_graded(
+    tmp_path: Path, name: str, words: str
+) -> None:
+    """Each fails at case c001 alone."""
+    run = await graded_by(tmp_path, name, 3)
+    assert run.progress.ungradable == 1
+    assert all(words in why for why in run.progress.why_ungradable)
 
 
-def test_a_function_that_isnt_there_is_named() -> None:
+async def test_a_function_that_hangs_is_killed_and_no_more_begun_after_five(tmp_path: Path) -> None:
+    run = await graded_by(tmp_path, "hanging_metric", 4, seconds=0.1)
+    assert run.progress.ungradable == 4
+    whys = dict(run.progress.why_ungradable)
+    assert [(why.partition(" ")[2], number) for why, number in whys.items()] == [
+        ("took more than 0.1 seconds", 5),
+        ("ended its process 5 times in a row", 3),
+    ]
+
+
+@pytest.mark.parametrize("place", ["tests.nothing:metric", "tests.nothing", "json:__name__"])
+async def test_a_function_that_isnt_there_is_named_before_anything_is_paid(place: str) -> None:
     with pytest.raises(MetricError, match="can't be loaded"):
-        grader("python:tests.nothing:metric")
+        await grader(f"python:{place}").check()
 
 
 def test_a_variant_replaces_the_system_prompt_of_the_case() -> None:

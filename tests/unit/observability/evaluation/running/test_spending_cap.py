@@ -23,6 +23,13 @@ def test_what_may_yet_be_billed_stays_booked() -> None:
     assert (int(cap.spent), int(cap.held)) == (6, 3)
 
 
+def test_what_a_dead_worker_may_have_spent_stays_booked_beside_the_bill() -> None:
+    cap = SpendingCap(Decimal(10))
+    assert cap.reserve("a", Decimal(3))
+    cap.settle(call("a", redelivered=True, cost_micro_usd=Decimal(1)))
+    assert (int(cap.spent), int(cap.held)) == (4, 0)
+
+
 def test_a_journal_restores_it() -> None:
     cap = SpendingCap(Decimal(10))
     cap.restore({"a": Decimal(4), "b": Decimal(5)}, {"a": call("a", cost_micro_usd=Decimal(1))})

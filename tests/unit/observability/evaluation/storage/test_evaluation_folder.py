@@ -20,7 +20,11 @@ from observability.evaluation.storage.hand_labels import (
     read_sheet,
     write_sheet,
 )
-from observability.evaluation.storage.journal import EvaluationJournal
+from observability.evaluation.storage.journal import (
+    EvaluationJournal,
+    JournalInUseError,
+    without_calls,
+)
 from tests.unit.observability.evaluation.evaluation_fakes import call, case, plan
 
 HEAD = DataSetHead(
@@ -123,9 +127,24 @@ def test_a_line_that_was_cut_off_counts_as_not_written(tmp_path: Path) -> None:
     with path.open("ab") as file:
         file.write(b'{"reserved": "r2", "ten')
     again = EvaluationJournal(path)
+    again.reserve("r3", "t", Decimal(1))
     again.close()
-    assert again.reserved == {"r1": Decimal("0.5")}
     assert again.answered == {"r1": call("r1")}
+    third = EvaluationJournal(path, only_read=True)
+    assert third.reserved == {"r1": Decimal("0.5"), "r3": Decimal(1)}
+
+
+def test_one_process_at_a_time_asks_for_an_evaluation(tmp_path: Path) -> None:
+    path = tmp_path / "trial" / "calls"
+    path.parent.mkdir()
+    first = EvaluationJournal(path)
+    with pytest.raises(JournalInUseError, match="trial is being run"):
+        EvaluationJournal(path)
+    with pytest.raises(JournalInUseError):
+        without_calls(path, frozenset({"r"}))
+    assert EvaluationJournal(path, only_read=True).reserved == {}
+    first.close()
+    EvaluationJournal(path).close()
 
 
 def test_a_sheet_names_nobody_and_holds_no_formula(tmp_path: Path) -> None:

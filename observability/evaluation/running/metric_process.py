@@ -1,0 +1,120 @@
+"""Metric process: the child that runs the operator's own function, and is killed if it hangs.
+
+What the function does costs the evaluation no more than this answer's grade: a run goes on, and the
+answers, which are paid for, are graded again by `switchgear evaluate report` once it is mended.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+from observability.evaluation.running.metric_program import GRADE_FRAME
+
+METRIC_S: Final = 60
+"""Seconds that the function may take for one answer."""
+_LOADS_S: Final = 120.0
+_MOST_KILLED: Final = 5
+"""After so many answers in a row that ended the process, it isn't begun again."""
+_PROGRAM: Final = "observability.evaluation.running.metric_program"
+
+
+class MetricError(ValueError):
+    """The metric can't be used; for a person."""
+
+
+class ScoreFailed(str):
+    """Why the function gave no score for an answer."""
+
+    __slots__ = ()
+
+
+Score: TypeAlias = float | ScoreFailed | None
+
+
+class MetricProcess:
+    """One function; one answer at a time."""
+
+    def __init__(self, place: str, seconds: float = METRIC_S) -> None:
+        """place: `package.module:function`."""
+        self._place = place
+        self._seconds = seconds
+        self._child: Process | None = None
+        self._killed = 0
+
+    async def check(self) -> None:
+        """Loads the function. Raises MetricError if it can't be."""
+        if self._child is None:
+            await self._begin()
+
+    async def score(self, fields: Mapping[str, Any]) -> Score:
+        """What the function says of an answer. Raises MetricError if it can't be loaded."""
+        if self._killed >= _MOST_KILLED:
+            return ScoreFailed(f"ended its process {self._killed} times in a row")
+        child = self._child or await self._begin()
+        try:
+            async with asyncio.timeout(self._seconds):
+                grade = await _asked(child, fields)
+        except TimeoutError:
+            return await self._failed(f"took more than {self._seconds:g} seconds")
+        except (OSError, EOFError, ValueError):
+            return await self._failed("ended its process: it took more memory than it may, or quit")
+        self._killed = 0
+        failure = grade.get("error")
+        return grade.get("score") if failure is None else ScoreFailed(failure)
+
+    async def end(self) -> None:
+        """Kills the process, if there is one."""
+        child, self._child = self._child, None
+        if child is not None:
+            # its group: what the function began holds the pipes open, too
+            with suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+            await child.communicate()
+
+    async def _failed(self, why: str) -> ScoreFailed:
+        self._killed += 1
+        await self.end()
+        return ScoreFailed(why)
+
+    async def _begin(self) -> Process:
+        # as the command itself would find it: in the folder that it was called in
+        path = os.pathsep.join(each or str(Path.cwd()) for each in ("", *sys.path))
+        environment = {**os.environ, "PYTHONPATH": path}
+        command = (sys.executable, "-P", "-m", _PROGRAM, self._place, str(self._seconds))
+        child = await asyncio.create_subprocess_exec(
+            *command, stdin=PIPE, stdout=PIPE, env=environment, start_new_session=True
+        )
+        self._child = child
+        try:
+            async with asyncio.timeout(_LOADS_S):
+                told = await _read(child)
+        except (OSError, EOFError, ValueError):
+            told = {"error": f"{self._place!r} can't be loaded: its module hangs, or quits"}
+        if "error" in told:
+            await self.end()
+            raise MetricError(told["error"])
+        return child
+
+
+async def _asked(child: Process, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Raises OSError, EOFError, ValueError."""
+    assert child.stdin is not None  # noqa: S101 begun with a pipe
+    body = json.dumps(fields).encode()
+    child.stdin.write(GRADE_FRAME.pack(len(body)) + body)
+    await child.stdin.drain()
+    return await _read(child)
+
+
+async def _read(child: Process) -> dict[str, Any]:
+    """Raises EOFError, ValueError."""
+    assert child.stdout is not None  # noqa: S101 begun with a pipe
+    head = await child.stdout.readexactly(GRADE_FRAME.size)
+    told: dict[str, Any] = json.loads(await child.stdout.readexactly(*GRADE_FRAME.unpack(head)))
+    return told

@@ -1,0 +1,106 @@
+"""Metric program: the operator's own function in a process of its own, answer by answer.
+
+`python -m observability.evaluation.running.metric_program package.module:function SECONDS`: length
+and JSON of an answer on standard input, of its grade on standard output. What the function prints
+goes to the errors' stream. Once its module is loaded, the memory that it may take is bounded. The
+program kills itself when an answer takes longer than its time, should its parent be gone.
+"""
+
+import asyncio
+import importlib
+import inspect
+import json
+import math
+import os
+import resource
+import signal
+import struct
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO, Final, TypeAlias
+
+GRADE_FRAME: Final = struct.Struct(">I")
+METRIC_BYTES: Final = 1_073_741_824
+"""Beyond what the process has once the function is loaded."""
+_LONGEST_REASON: Final = 200
+_GRACE_S: Final = 5.0
+"""After its parent would have killed it."""
+
+_MetricFunction: TypeAlias = Callable[..., Any]
+
+
+def main(place: str, seconds: float) -> None:
+    """Serves until the input ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    source, sink = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    try:
+        function = _loaded(place)
+    except Exception as error:  # noqa: BLE001 - a module may raise anything when it is imported
+        _answer(sink, {"error": f"{place!r} can't be loaded: {_words(error)}"})
+        return
+    _bound_memory()
+    _answer(sink, {})
+    with asyncio.Runner() as runner:
+        while head := source.read(GRADE_FRAME.size):
+            fields = json.loads(source.read(*GRADE_FRAME.unpack(head)))
+            signal.setitimer(signal.ITIMER_REAL, seconds + _GRACE_S)
+            grade = _graded(runner, function, fields)
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            _answer(sink, grade)
+
+
+def _loaded(place: str) -> _MetricFunction:
+    module, _, name = place.partition(":")
+    function: _MetricFunction = getattr(importlib.import_module(module), name)
+    if not callable(function):
+        raise TypeError("it is no function")
+    return function
+
+
+def _graded(
+    runner: asyncio.Runner, function: _MetricFunction, fields: dict[str, Any]
+) -> dict[str, Any]:
+    """`score`: from 0 to 1, null for an answer that the function says nothing of; or `error`."""
+    try:
+        given = function(**fields)
+        if inspect.isawaitable(given):
+            given = runner.run(_awaited(given))
+        if given is None:
+            return {"score": None}
+        if isinstance(given, str | bytes):
+            return {"error": f"gave a {type(given).__name__}, not a bool or a number"}
+        score = float(given)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - it is the operator's own code
+        # its words may quote the answer: they are for the terminal, not for the results
+        traceback.print_exception(error, limit=-3)
+        return {"error": f"raised {type(error).__name__}"}
+    return {"score": score} if math.isfinite(score) else {"error": f"gave {score}"}
+
+
+async def _awaited(given: Any) -> Any:  # noqa: ANN401 - whatever the function gives
+    return await given
+
+
+def _words(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"[:_LONGEST_REASON]
+
+
+def _answer(sink: BinaryIO, grade: dict[str, Any]) -> None:
+    body = json.dumps(grade).encode()
+    sink.write(GRADE_FRAME.pack(len(body)) + body)
+    sink.flush()
+
+
+def _bound_memory() -> None:
+    if sys.platform != "linux":
+        return
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    most = pages * os.sysconf("SC_PAGE_SIZE") + METRIC_BYTES
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], float(sys.argv[2]))
