@@ -234,3 +234,47 @@ async def test_a_lease_is_taken_back_when_redis_was_flushed(redis: Redis) -> Non
         await redis.flushdb()
         await until(lambda: redis.exists(R.key))
         assert await redis.hget(R.key, "fingerprint") == b"f"
+
+
+async def test_a_process_that_loses_redis_waits_for_its_own_call_under_way() -> None:
+    """A machine stands still: Redis isn't heard in time, and the group gives the record again."""
+    client = Redis.from_url(f"redis://127.0.0.1:{free_port()}", retry=Retry(NoBackoff(), 0))
+    once = IdempotencyRecords(PipelineLane(client), QUICK, Counted())
+    first = await once.claim(R)
+    assert isinstance(first, Unguarded)
+    async with once.holding(first):
+        again = asyncio.create_task(once.claim(R))
+        done, _ = await asyncio.wait({again}, timeout=0.3)
+        assert not done
+        another = replace(R, fingerprint="g")
+        assert isinstance(await once.claim(another), Unguarded)
+        assert await once.store_final(first, MINE) == MINE
+    assert await asyncio.wait_for(again, 10) == Recorded(MINE)
+    assert isinstance(await once.claim(R), Unguarded)
+    await client.aclose()
+
+
+async def test_a_lease_that_lapsed_under_its_holder_isnt_taken_over_by_itself(
+    redis: Redis,
+) -> None:
+    once = once_of(redis)
+    first = await claimed(once)
+    async with once.holding(first):
+        once._renewal.stop(first.token)  # noqa: SLF001 as if the process had stood still
+        again = asyncio.create_task(once.claim(R))
+        done, _ = await asyncio.wait({again}, timeout=3 * QUICK.lease_s)
+        assert not done
+        assert await once.store_final(first, MINE) == MINE
+    assert await asyncio.wait_for(again, 10) == Recorded(MINE)
+
+
+async def test_a_call_that_went_elsewhere_leaves_its_redelivery_to_go_on() -> None:
+    client = Redis.from_url(f"redis://127.0.0.1:{free_port()}", retry=Retry(NoBackoff(), 0))
+    once = IdempotencyRecords(PipelineLane(client), QUICK, Counted())
+    first = await once.claim(R)
+    async with once.holding(first):
+        again = asyncio.create_task(once.claim(R))
+        done, _ = await asyncio.wait({again}, timeout=0.3)
+        assert not done
+    assert isinstance(await asyncio.wait_for(again, 10), Unguarded)
+    await client.aclose()

@@ -7,7 +7,9 @@ a failure that was recorded before it was sent. A claim is a lease, renewed whil
 the first to record wins, so that one request never has two different answers. A lease
 that lapsed leaves its trace: whoever claims the request next knows that it was begun. Without Redis
 the work goes on unguarded, and is counted; if Redis is back when it ends, it is recorded all the
-same. A circuit breaker stands before it: one that hangs costs the first request its wait, not each.
+same. What this process has under way it knows without Redis: a machine that stood still loses its
+leases and its place in the group at once, and gets its own requests again. A circuit breaker stands
+before Redis: one that hangs costs the first request its wait, not each.
 """
 
 import asyncio
@@ -110,6 +112,14 @@ class IdempotencySettings:
     """Between two looks at another worker's lease."""
 
 
+@dataclass(frozen=True, slots=True)
+class _UnderWay:
+    """A request in this process's hands. ending: None if it went elsewhere unanswered."""
+
+    fingerprint: str
+    ending: "asyncio.Future[FinalRecords | None]"
+
+
 class IdempotencyRecords:
     """The requests of the fleet, by tenant and id."""
 
@@ -120,6 +130,8 @@ class IdempotencyRecords:
         self._settings = settings
         self._on_unguarded = on_unguarded
         self._breaker = CircuitBreaker(_RULES)
+        self._under_way: dict[str, _UnderWay] = {}
+        """By the identity's key."""
         # by token: of two claims of one request, only the later one's lease is still its own
         self._renewal = LeaseRenewal[Claimed](settings.lease_s, self._renew_all)
         self._claim = trips.script(lua("workers.delivery", "claim"))
@@ -139,19 +151,38 @@ class IdempotencyRecords:
         while isinstance(claim, Busy):  # leases lapse silently
             await asyncio.sleep(self._settings.look_every_s)
             claim = await self._try(identity, token)
+        if isinstance(claim, Unguarded) or (isinstance(claim, Claimed) and claim.again):
+            return await self._own_ending(claim)
         return claim
+
+    async def _own_ending(self, claim: Claimed | Unguarded) -> Claim:
+        """What this process records of the request, if the former holder is this process."""
+        mine = self._under_way.get(claim.identity.key)
+        if mine is None or mine.fingerprint != claim.identity.fingerprint:
+            return claim
+        ending = await asyncio.shield(mine.ending)
+        return claim if ending is None else Recorded(ending)
 
     @asynccontextmanager
     async def holding(self, claim: Claim) -> AsyncIterator[None]:
-        """The lease is renewed inside this context."""
-        if not isinstance(claim, Claimed):
+        """The lease is renewed inside this context; a redelivery to this process waits for it."""
+        if not isinstance(claim, Claimed | Unguarded):
             yield
             return
-        self._renewal.start(claim.token, claim)
+        identity = claim.identity
+        mine = _UnderWay(identity.fingerprint, asyncio.get_running_loop().create_future())
+        self._under_way[identity.key] = mine
+        if isinstance(claim, Claimed):
+            self._renewal.start(claim.token, claim)
         try:
             yield
         finally:
-            self._renewal.stop(claim.token)
+            if isinstance(claim, Claimed):
+                self._renewal.stop(claim.token)
+            if self._under_way.get(identity.key) is mine:
+                del self._under_way[identity.key]
+            if not mine.ending.done():
+                mine.ending.set_result(None)
 
     async def store_final(
         self, claim: Claimed | Unguarded, ending: FinalRecords
@@ -163,11 +194,15 @@ class IdempotencyRecords:
         args = [identity.fingerprint, self._keep_ms, *records, *runs]
         match await self._guarded(lambda: self._record(keys=[identity.key], args=args)):
             case [b"recorded", *parts]:
-                return _ending(parts)
+                first = _ending(parts)
             case [b"other"]:
                 return Conflict()
             case _:
-                return ending
+                first = ending
+        mine = self._under_way.get(identity.key)
+        if mine is not None and not mine.ending.done():
+            mine.ending.set_result(first)
+        return first
 
     async def store_unclaimed(
         self, identity: Identity, ending: FinalRecords

@@ -24,8 +24,7 @@ def case_request(plan: EvaluationPlan, case: EvaluationCase, candidate: str) -> 
         body["messages"] = _with_system(body["messages"], plan.prompts[candidate])
         # its blocks are those of the prompt as it was
         body.pop("anthropic", None)
-    if plan.latency == "interactive":
-        body["stream"] = True
+    body["stream"] = plan.latency == "interactive"
     limited = case.body.max_tokens or case.body.max_completion_tokens
     if plan.max_tokens is not None and not limited:
         body["max_tokens"] = plan.max_tokens

@@ -59,6 +59,14 @@ def test_a_named_deployment_binds_the_worker_to_it() -> None:
     assert "in zone us, data must stay in eu" in refused.message
 
 
+def test_an_evaluation_gets_the_first_answer_without_its_tasks_checks() -> None:
+    checks = {"tasks": {"sums": {"validators": [{"kind": "contains", "texts": ["4"]}]}}}
+    routing = {"task": "sums"}
+    assert route(request(routing=routing), policy_section=checks).validators
+    tagged = request(routing={**routing, "tags": {"evaluation": "trial"}})
+    assert route(tagged, policy_section=checks).validators == ()
+
+
 def test_an_alias_serves_a_caller_that_cannot_be_changed() -> None:
     asked = request(body={"model": "gpt-4"})
     assert route(asked, policy_section={"aliases": {"gpt-4": "auto"}}).tier == "economy"

@@ -254,6 +254,13 @@ async def test_a_function_that_isnt_there_is_named_before_anything_is_paid(place
         await grader(f"python:{place}").check()
 
 
+@pytest.mark.parametrize(("latency", "streams"), [("interactive", True), ("batch", False)])
+def test_who_waits_is_streamed_to(latency: str, streams: bool) -> None:  # noqa: FBT001
+    """Else there would be no time to the first token."""
+    asked = case_request(plan(latency=latency), CASES[0], "small")
+    assert (asked.body.stream, asked.routing.validators) == (streams, ())
+
+
 def test_a_variant_replaces_the_system_prompt_of_the_case() -> None:
     said = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}]
     asked = case("a", body=ChatBody.model_validate({"messages": said}))
