@@ -3,7 +3,7 @@
 import time
 from typing import Final
 
-from observability.evaluation.rollout.decision import started, stopped
+from observability.evaluation.rollout.decision import PROVEN_FROM, started, stopped
 from observability.evaluation.rollout.rollout_record import RolloutRecord, RolloutRules
 from producers.contract import topics
 from producers.kafka.aiokafka_broker import KafkaBroker
@@ -45,7 +45,7 @@ async def start_rollout(
 ) -> RolloutRecord:
     """Begins one. place: (tier, candidate). Raises RolloutRefusedError, KafkaError."""
     tier, candidate = place
-    problem = _problem(catalog, tier, candidate, rules)
+    problem = rollout_problem(catalog, tier, candidate, rules)
     if problem is not None:
         raise RolloutRefusedError(problem)
     for other in (await list_rollouts(settings)).values():
@@ -67,7 +67,8 @@ async def stop_rollout(settings: ServiceSettings, name: str) -> RolloutRecord:
     return rollout
 
 
-def _problem(catalog: Catalog, tier: str, candidate: str, rules: RolloutRules) -> str | None:
+def rollout_problem(catalog: Catalog, tier: str, candidate: str, rules: RolloutRules) -> str | None:
+    """Why a rollout can't be started with these rules; None: it can."""
     if tier not in catalog.tiers:
         return f"there is no tier {tier!r}; there are: {', '.join(catalog.tiers)}"
     deployments = catalog.tiers[tier].deployments
@@ -79,6 +80,9 @@ def _problem(catalog: Catalog, tier: str, candidate: str, rules: RolloutRules) -
         return f"{candidate} is on_request, so the router would never ask it"
     if list(rules.steps) != sorted(set(rules.steps)) or rules.steps[0] == 0:
         return "the steps must rise, from above 0 to 1 at most"
+    if rules.success and rules.steps[0] >= PROVEN_FROM:
+        most = f"{PROVEN_FROM:.0%}"
+        return f"the first step must be below {most}: more is for what was shown to be as good"
     return None
 
 

@@ -38,6 +38,7 @@ ALIKE_UNTIL, WORSE_UNTIL, FLIPPED_UNTIL = 2, 14, 17
 CHECKS: Final = [{"kind": "contains", "texts": ["right"]}]
 MONEY: Final = ("--max-usd", "5", "--max-tokens", "16")
 CASES: Final = 24
+CONVERSATIONS: Final = 200
 PATIENCE_S: Final = 120.0
 
 
@@ -253,7 +254,7 @@ async def test_a_worse_canary_is_rolled_back_and_an_equal_one_promoted(here: Ins
     whole["tiers"]["economy"]["deployments"] = list(DEPLOYMENTS)
     here.config.write_text(yaml.safe_dump(whole, sort_keys=False), encoding="utf-8")
     rules = ("--min-requests", "10", "--min-minutes", "0", "--margin", "0.3", "--slow-factor", "99")
-    place = ("--tier", "economy", "--steps", "0.5,1", *rules)
+    place = ("--tier", "economy", "--steps", "0.09,1", *rules)
     arms: dict[str, set[str]] = {}
     async with RouterClient.connect(here.settings) as client:
         start = ("rollout", "start", "worse", "--candidate", MINI, *place)
@@ -291,7 +292,7 @@ async def answers(client: RouterClient, prompts: Sequence[str], **routing: objec
 async def driven(
     here: Installation, client: RouterClient, name: str, arms: dict[str, set[str]]
 ) -> dict[str, Any]:
-    """The rollout when it has come to its end, on traffic of sixty conversations.
+    """The rollout when it has come to its end, on traffic of two hundred conversations.
 
     arms: gets those that each conversation was in.
     """
@@ -309,7 +310,7 @@ async def driven(
             arms.setdefault(conversation, set()).add("candidate")
 
     async def ended() -> bool:
-        prompts = {f"{name}-{number}": f"Ask {uuid.uuid4().hex}" for number in range(60)}
+        prompts = {f"{name}-{number}": f"Ask {uuid.uuid4().hex}" for number in range(CONVERSATIONS)}
         await asyncio.to_thread(here.knows, list(prompts.values()))
         await asyncio.gather(*(ask(*each) for each in prompts.items()))
         listed = await asyncio.to_thread(here.run, "rollout", "status", "--format", "json")

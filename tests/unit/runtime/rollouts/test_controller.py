@@ -1,4 +1,6 @@
-from typing import Final
+from typing import Any, Final
+
+import pytest
 
 from observability.evaluation.rollout.decision import started, stopped
 from observability.evaluation.rollout.rollout_record import RolloutRecord, RolloutRules
@@ -7,6 +9,8 @@ from producers.contract.codec import decode_usage
 from producers.contract.route import RolloutArm, RolloutArmName
 from producers.kafka.broker import Outgoing
 from runtime.rollouts.controller import RolloutController, rollout_record
+from runtime.rollouts.operator import rollout_problem
+from tests.unit.router.routing_cases import catalog
 
 RULES: Final = RolloutRules(steps=(0.05, 1.0), min_minutes=0, success=False)
 
@@ -86,3 +90,19 @@ def test_the_operators_stop_is_taken_over() -> None:
     _, decisions = published(list(controlled.look(2_500)))
     assert decisions == ["rollout swap of new: stopped, 0% of the tier; stopped by the operator"]
     assert rollout_record(rollout).key == b"swap"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"steps": (0.5, 1)}, "the first step must be below 10%"),
+        ({"steps": (0.05, 0.05)}, "the steps must rise"),
+        ({"steps": (0.5, 1), "success": False}, None),
+        ({}, None),
+    ],
+)
+def test_only_a_small_share_goes_to_what_wasnt_shown_to_be_as_good(
+    changes: dict[str, Any], words: str | None
+) -> None:
+    problem = rollout_problem(catalog(), "economy", "eco-eu", RolloutRules(**changes))
+    assert (problem is None) if words is None else words in (problem or "")
