@@ -78,6 +78,10 @@ def rollout_problem(catalog: Catalog, tier: str, candidate: str, rules: RolloutR
         return f"tier {tier} has no other deployment that {candidate} could be held against"
     if catalog.deployments[candidate].on_request:
         return f"{candidate} is on_request, so the router would never ask it"
+    return _problem_of_steps(rules)
+
+
+def _problem_of_steps(rules: RolloutRules) -> str | None:
     if list(rules.steps) != sorted(set(rules.steps)) or rules.steps[0] == 0:
         return "the steps must rise, from above 0 to 1 at most"
     if rules.success and rules.steps[0] >= PROVEN_FROM:

@@ -11,9 +11,12 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final
 
+from observability.evaluation.data_sets.csv_table import table_rows
 from observability.evaluation.storage.evaluation_folder import FolderError
 
 _COLUMNS: Final = ("id", "good", "prompt", "reference", "answer")
+_FILLED_IN: Final = frozenset({"good"})
+_LONGEST_CELL: Final = 4_000_000
 _YES: Final = frozenset({"1", "yes", "y", "true", "good"})
 _NO: Final = frozenset({"0", "no", "n", "false", "bad"})
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
@@ -31,8 +34,11 @@ class AnswerToLabel:
 
 
 def label_id(request: str) -> str:
-    """What stands for a request in the file: it names neither case nor candidate."""
-    return blake2b(request.encode(), digest_size=10).hexdigest()
+    """What stands for a request in the file: it names neither case nor candidate.
+
+    A letter first: what looks like a number, a spreadsheet rounds.
+    """
+    return f"a{blake2b(request.encode(), digest_size=10).hexdigest()}"
 
 
 def write_sheet(path: Path, answers: Iterable[AnswerToLabel]) -> int:
@@ -49,21 +55,21 @@ def write_sheet(path: Path, answers: Iterable[AnswerToLabel]) -> int:
 
 
 def read_sheet(path: Path) -> dict[str, bool]:
-    """The labels by their ids; what isn't filled in is left out. Raises FolderError, OSError."""
+    """The labels by their ids; what isn't filled in is left out.
+
+    Raises FolderError, WrongLineError, OSError.
+    """
     labels: dict[str, bool] = {}
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        try:
-            for number, row in enumerate(csv.DictReader(file), 2):
-                said = (row.get("good") or "").strip().lower()
-                if not said:
-                    continue
-                if said not in _YES | _NO:
-                    raise FolderError(f"row {number}: good is 1 or 0, not {said[:20]!r}")
-                labels[row.get("id") or ""] = said in _YES
-                if len(labels) > MOST_HAND_LABELS:
-                    raise FolderError(f"more than {MOST_HAND_LABELS:,} labels")
-        except csv.Error as error:
-            raise FolderError(f"{path}: {error}") from None
+    with path.open("rb") as file:
+        for number, row in table_rows(file, frozenset(_COLUMNS), _FILLED_IN, _LONGEST_CELL):
+            said = row.get("good", "").strip().lower()
+            if not said:
+                continue
+            if said not in _YES | _NO:
+                raise FolderError(f"line {number}: good is 1 or 0, not {said[:20]!r}")
+            labels[row.get("id", "").strip()] = said in _YES
+            if len(labels) > MOST_HAND_LABELS:
+                raise FolderError(f"line {number}: more than {MOST_HAND_LABELS:,} labels")
     return labels
 
 

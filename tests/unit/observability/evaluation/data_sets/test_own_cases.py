@@ -5,12 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from observability.evaluation.data_sets import own_cases
-from observability.evaluation.data_sets.own_cases import (
-    WrongCaseError,
-    csv_cases,
-    file_lines,
-    jsonl_cases,
-)
+from observability.evaluation.data_sets.csv_table import WrongLineError
+from observability.evaluation.data_sets.own_cases import csv_cases, file_lines, jsonl_cases
 
 
 def lines_of(text: str | bytes) -> Iterator[bytes]:
@@ -60,14 +56,14 @@ def test_a_byte_order_mark_is_no_part_of_the_first_line() -> None:
     ],
 )
 def test_what_is_no_case_says_where_and_why(text: str | bytes, words: str) -> None:
-    with pytest.raises(WrongCaseError, match=words):
+    with pytest.raises(WrongLineError, match=words):
         list(jsonl_cases(lines_of(text), "me"))
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "line 1: no column `prompt` or `messages`"),
+        ("", "line 1: no column `messages` or `prompt`"),
         ("id,question\na,x\n", "line 1: no column .* there are: 'id', 'question'"),
         ("prompt,prompt\n", "line 1: the column 'prompt' is there twice"),
         ('prompt,id\n"a\nb",1\nx,2,3\n', "line 4: 3 fields, and the header has 2"),
@@ -78,7 +74,7 @@ def test_what_is_no_case_says_where_and_why(text: str | bytes, words: str) -> No
     ],
 )
 def test_a_table_that_has_no_cases_says_where_and_why(text: str | bytes, words: str) -> None:
-    with pytest.raises(WrongCaseError, match=words):
+    with pytest.raises(WrongLineError, match=words):
         list(csv_cases(lines_of(text), "me"))
 
 
@@ -86,7 +82,7 @@ def test_a_file_has_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(own_cases, "MAX_CASES_FILE_BYTES", 30)
     monkeypatch.setattr(own_cases, "MAX_CASES", 2)
     three = b'{"prompt": "x"}\n' * 3
-    with pytest.raises(WrongCaseError, match="line 3: more than 2 cases"):
+    with pytest.raises(WrongLineError, match="line 3: more than 2 cases"):
         list(jsonl_cases(three.splitlines(), "me"))
-    with pytest.raises(WrongCaseError, match="line 2: more than 30 bytes of file"):
+    with pytest.raises(WrongLineError, match="line 2: more than 30 bytes of file"):
         list(lines_of(three))

@@ -163,10 +163,15 @@ def test_a_sheet_names_nobody_and_holds_no_formula(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rows", "words"), [("id,good\nx,maybe\n", "row 2"), ("id,good\nx,1\n", "another evaluation")]
+    ("rows", "words"),
+    [
+        ("id,good\nx,maybe\n", "line 2"),
+        ("id;good\nx;1\n", "another evaluation"),
+        ("id,bad\nx,1\n", "no column `good`"),
+    ],
 )
 def test_labels_that_arent_are_refused(tmp_path: Path, rows: str, words: str) -> None:
     sheet = tmp_path / "sheet.csv"
     sheet.write_text(rows)
-    with pytest.raises(FolderError, match=words):
+    with pytest.raises(ValueError, match=words):
         keep_labels(tmp_path / "labels.json", read_sheet(sheet), ["r"])
