@@ -57,7 +57,7 @@ SIDE_BY_SIDE := tests/unit tests/rules tests/oracles tests/flow tests/contract/p
 test: $(READY) $(EMBEDDER) $(LLAMA) ## every test but the long chaos part; Apache Kafka included
 	status=0; \
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -n auto --dist loadfile || status=$$?; \
-	$(BIN)/python -m pytest -m "not chaos and not polyglot and not upgrade and not cluster" $(SIDE_BY_SIDE:%=--ignore=%) || status=$$?; \
+	$(BIN)/python -m pytest -m "not chaos and not polyglot and not upgrade and not cluster and not swap" $(SIDE_BY_SIDE:%=--ignore=%) || status=$$?; \
 	exit $$status
 
 polyglot: $(READY) $(EMBEDDER) ## the examples in Java, Go and TypeScript, built and run against the whole flow
@@ -68,6 +68,9 @@ upgrade: $(READY) ## the last release and this one side by side, in both orders,
 
 cluster: $(READY) $(EMBEDDER) ## three nodes of Apache Kafka with TLS and SCRAM, and one dies under load
 	$(BIN)/python -m pytest tests/cluster -m cluster -q -s
+
+swap: $(READY) $(EMBEDDER) ## a model swap on a running stack: judge and people, promotion, shadow, rollouts
+	$(BIN)/python -m pytest tests/swap -m swap -q
 
 unit: $(READY)   ## the unit tests and the rules: no server, in about two minutes
 	HYPOTHESIS_PROFILE=quick $(BIN)/python -m pytest tests/unit tests/rules -q -n auto
@@ -152,4 +155,4 @@ clean:           ## remove what setup, tests and demo made
 	rm -rf .venv var mutants build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup embedder peers model demo up test polyglot upgrade cluster unit coverage mutants fuzz fmt docs check bench train chaos resilience helm batches lock release sbom audit digests clean
+.PHONY: help setup embedder peers model demo up test polyglot upgrade cluster swap unit coverage mutants fuzz fmt docs check bench train chaos resilience helm batches lock release sbom audit digests clean

@@ -110,7 +110,7 @@ def test_a_run_that_is_killed_goes_on_and_pays_nothing_twice(
         while len(paid()) < BEFORE and time.monotonic() < ends and begun.poll() is None:
             time.sleep(0.05)
         # so slow that it dies with calls in flight, however long this process is kept waiting
-        simulator.control(first_token_ms=5_000)
+        simulator.control(first_token_ms=3_000)
         while len(paid()) < BEFORE + 2 and time.monotonic() < ends and begun.poll() is None:
             time.sleep(0.05)
         begun.send_signal(signal.SIGKILL)

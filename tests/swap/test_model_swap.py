@@ -23,12 +23,12 @@ from dev.simulator.process import Running, running
 from observability.evaluation.judging.pair_judgement import judge_messages
 from observability.evaluation.results.evaluation_result import EvaluationRecord, read_evaluation
 from producers import ClientSettings, RouterClient, chat
-from producers.contract import Done, UsageEvent, answer_text, topics
+from producers.contract import Done, Failed, Request, UsageEvent, answer_text, topics
 from producers.jobs.job_log import scan_topic
 from tests.unit.observability.evaluation.evaluation_fakes import case
 from tests.waiting import until
 
-pytestmark = [pytest.mark.kafka, pytest.mark.redis, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.swap, pytest.mark.kafka, pytest.mark.redis, pytest.mark.timeout(400)]
 OPUS: Final = "anthropic-opus-4.6"
 HAIKU: Final = "bedrock-haiku-4.5"
 MINI: Final = "openai-gpt-4o-mini"
@@ -39,6 +39,7 @@ CHECKS: Final = [{"kind": "contains", "texts": ["right"]}]
 MONEY: Final = ("--max-usd", "5", "--max-tokens", "16")
 CASES: Final = 24
 CONVERSATIONS: Final = 200
+AT_ONCE: Final = 4
 PATIENCE_S: Final = 120.0
 
 
@@ -281,9 +282,16 @@ async def test_a_worse_canary_is_rolled_back_and_an_equal_one_promoted(here: Ins
 
 
 async def answers(client: RouterClient, prompts: Sequence[str], **routing: object) -> list[Done]:
-    """The answers to prompts of tenant `open`, asked at once."""
+    """The answers to prompts of tenant `open`, a few at once."""
     requests = [chat(each, tenant="open", routing=routing) for each in prompts]
-    replies = await asyncio.gather(*(client.submit(each, timeout=PATIENCE_S) for each in requests))
+    # so few at once that the first deployment has room: a full one leaves them to the next
+    turns = asyncio.Semaphore(AT_ONCE)
+
+    async def answer(request: Request) -> Done | Failed:
+        async with turns:
+            return await client.submit(request, timeout=PATIENCE_S)
+
+    replies = await asyncio.gather(*map(answer, requests))
     done = [reply for reply in replies if isinstance(reply, Done)]
     assert len(done) == len(replies), replies
     return done
