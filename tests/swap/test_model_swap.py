@@ -269,9 +269,9 @@ async def test_a_worse_canary_is_rolled_back_and_an_equal_one_promoted(here: Ins
         assert equal["status"] == "promoted", equal
     assert set(map(len, arms.values())) == {1}, "a conversation stays in its arm"
     assert set.union(*arms.values()) == {"control", "candidate"}
-    told = await asyncio.to_thread(here.run, "rollout", "status")
-    assert "worse: rolled back, 0% of tier economy to openai-gpt-4o-mini" in told
-    assert "equal: promoted, 100% of tier economy to mistral-small-3" in told
+    shown = await asyncio.to_thread(here.run, "rollout", "status")
+    assert "worse: rolled back, 0% of tier economy to openai-gpt-4o-mini" in shown
+    assert "equal: promoted, 100% of tier economy to mistral-small-3" in shown
     words = [event.summary or "" for event in await usage_of(here, None)]
     assert any(
         each.startswith("rollout worse of openai-gpt-4o-mini: rolled back") for each in words

@@ -64,7 +64,7 @@ class AnswerGrader:
             await self._function.end()
 
     async def grade(self, case: EvaluationCase, call: AnsweredCall) -> Grade:
-        """Raises MetricError if the operator's function can't be loaded."""
+        """The grade of a call. Never raises for what the operator's function does."""
         if call.outcome != "done" or call.message.get("refusal"):
             grade = await self._of_nothing(case)
         elif self._metric.kind in get_args(PlainMetric):
@@ -123,7 +123,7 @@ class AnswerGrader:
             "messages": [dict(message) for message in case.body.messages],
         }
         match await self._function.score(fields):
-            case ScoreFailed() as why:
+            case ScoreFailed(why=why):
                 return Ungradable(f"{self._metric.argument} {why}")
             case None:
                 return Ungradable(f"{self._metric.argument} gave None")

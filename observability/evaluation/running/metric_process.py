@@ -12,6 +12,7 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -29,10 +30,11 @@ class MetricError(ValueError):
     """The metric can't be used; for a person."""
 
 
-class ScoreFailed(str):
+@dataclass(frozen=True, slots=True)
+class ScoreFailed:
     """Why the function gave no score for an answer."""
 
-    __slots__ = ()
+    why: str
 
 
 Score: TypeAlias = float | ScoreFailed | None
@@ -54,10 +56,13 @@ class MetricProcess:
             await self._begin()
 
     async def score(self, fields: Mapping[str, Any]) -> Score:
-        """What the function says of an answer. Raises MetricError if it can't be loaded."""
+        """What the function says of an answer."""
         if self._killed >= _MOST_KILLED:
             return ScoreFailed(f"ended its process {self._killed} times in a row")
-        child = self._child or await self._begin()
+        try:
+            child = self._child or await self._begin()
+        except MetricError:
+            return await self._failed("can't be loaded any more")
         try:
             async with asyncio.timeout(self._seconds):
                 grade = await _asked(child, fields)
@@ -94,12 +99,12 @@ class MetricProcess:
         self._child = child
         try:
             async with asyncio.timeout(_LOADS_S):
-                told = await _read(child)
+                reply = await _read(child)
         except (OSError, EOFError, ValueError):
-            told = {"error": f"{self._place!r} can't be loaded: its module hangs, or quits"}
-        if "error" in told:
+            reply = {"error": f"{self._place!r} can't be loaded: its module hangs, or quits"}
+        if "error" in reply:
             await self.end()
-            raise MetricError(told["error"])
+            raise MetricError(reply["error"])
         return child
 
 
@@ -116,5 +121,5 @@ async def _read(child: Process) -> dict[str, Any]:
     """Raises EOFError, ValueError."""
     assert child.stdout is not None  # noqa: S101 begun with a pipe
     head = await child.stdout.readexactly(GRADE_FRAME.size)
-    told: dict[str, Any] = json.loads(await child.stdout.readexactly(*GRADE_FRAME.unpack(head)))
-    return told
+    reply: dict[str, Any] = json.loads(await child.stdout.readexactly(*GRADE_FRAME.unpack(head)))
+    return reply

@@ -10,7 +10,6 @@ import asyncio
 import importlib
 import inspect
 import json
-import math
 import os
 import resource
 import signal
@@ -77,7 +76,8 @@ def _graded(
         # its words may quote the answer: they are for the terminal, not for the results
         traceback.print_exception(error, limit=-3)
         return {"error": f"raised {type(error).__name__}"}
-    return {"score": score} if math.isfinite(score) else {"error": f"gave {score}"}
+    # also not a number: that is neither above nor below
+    return {"score": score} if 0 <= score <= 1 else {"error": f"gave {score:g}, not 0 to 1"}
 
 
 async def _awaited(given: Any) -> Any:  # noqa: ANN401 - whatever the function gives

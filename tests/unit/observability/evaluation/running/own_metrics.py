@@ -24,6 +24,10 @@ def odd_metric(**fields: Any) -> float:  # noqa: ANN401
     return math.nan if _fails(fields) else 1
 
 
+def starry_metric(**fields: Any) -> float:  # noqa: ANN401
+    return 4 if _fails(fields) else 1
+
+
 def talkative_metric(**fields: Any) -> bool | str:  # noqa: ANN401
     return "good" if _fails(fields) else True
 

@@ -223,7 +223,8 @@ async def test_the_operators_function_grades(tmp_path: Path, name: str) -> None:
     ("name", "words"),
     [
         ("broken_metric", "raised KeyError"),
-        ("odd_metric", "gave nan"),
+        ("odd_metric", "gave nan, not 0 to 1"),
+        ("starry_metric", "gave 4, not 0 to 1"),
         ("talkative_metric", "gave a str"),
         ("quitting_metric", "ended its process"),
         ("greedy_metric", "raised MemoryError"),
