@@ -1,8 +1,9 @@
 """Promotion: how does `switchgear.yaml` change when what an evaluation found is taken over?
 
 Quality by task and model, always the lower end of the interval: the best of several candidates
-looks better than it is. The tier's order, where the chosen model stands behind the baseline that it
-may replace. Nothing is proposed that the configuration's own check would refuse.
+looks better than it is. The tier's order, where the chosen candidate, a model or a deployment,
+stands behind the baseline that it may replace. Nothing is proposed that the configuration's own
+check would refuse.
 """
 
 from collections.abc import Iterator
@@ -112,27 +113,38 @@ def _use_variant(draft: _Draft, catalog: Catalog, record: EvaluationRecord) -> N
 
 
 def _set_order(draft: _Draft, catalog: Catalog, record: EvaluationRecord) -> None:
-    """The chosen model in front of the baseline, in each tier that would ask the baseline first."""
+    """The chosen candidate in front of the baseline, in each tier that asks the baseline first."""
     models = {result.candidate: result.model for result in record.results}
-    chosen, baseline = models.get(record.chosen or ""), models.get(record.baseline)
-    if chosen is None or baseline is None or chosen == baseline:
+    chosen = record.chosen
+    if chosen is None or chosen not in models or record.baseline not in models:
         return
-    theirs = [name for name, each in catalog.deployments.items() if each.model == chosen]
+    theirs = _deployments_of(catalog, chosen, models[chosen])
+    anchors = _deployments_of(catalog, record.baseline, models[record.baseline])
+    if chosen == record.baseline or (theirs and theirs == anchors):
+        return
     if not theirs:
-        draft.notes.append(f"{chosen} has no deployment in the file, so no tier can ask it")
+        draft.notes.append(f"{models[chosen]} has no deployment in the file, so no tier can ask it")
     elif all(catalog.deployments[name].on_request for name in theirs):
         draft.notes.append(f"{chosen} is served on request only: no tier will ask it first")
-    elif not any(set(tier.deployments) & set(theirs) for tier in catalog.tiers.values()):
-        _move(draft, catalog, theirs, baseline, add=True)
     else:
-        _move(draft, catalog, theirs, baseline, add=False)
+        nowhere = not any(set(tier.deployments) & set(theirs) for tier in catalog.tiers.values())
+        others = [name for name in anchors if name not in theirs]
+        _move(draft, catalog, theirs, others, add=nowhere)
 
 
-def _move(draft: _Draft, catalog: Catalog, theirs: list[str], baseline: str, *, add: bool) -> None:
+def _deployments_of(catalog: Catalog, candidate: str, model: str) -> list[str]:
+    """Those that a candidate stands for: the one that it names, else all of its model."""
+    name, _, _ = candidate.partition("#")
+    if name in catalog.deployments and name not in catalog.models:
+        return [name]
+    return [name for name, each in catalog.deployments.items() if each.model == model]
+
+
+def _move(
+    draft: _Draft, catalog: Catalog, theirs: list[str], anchors: list[str], *, add: bool
+) -> None:
     for name, tier in catalog.tiers.items():
-        anchor = next(
-            (each for each in tier.deployments if catalog.deployments[each].model == baseline), None
-        )
+        anchor = next((each for each in tier.deployments if each in anchors), None)
         here = theirs if add else [each for each in tier.deployments if each in theirs]
         if anchor is None or not here:
             continue

@@ -48,7 +48,7 @@ async def outcome_of_run(
     grader: AnswerGrader | None,
     labels: "Mapping[str, bool]",
 ) -> Outcome:
-    """What the answers so far say. Raises MetricError.
+    """What the answers so far say.
 
     grader: None where a judge or people decide.
     """

@@ -66,7 +66,7 @@ class EvaluationRun:
         self._looked = pace.looked
 
     async def ask_all(self, grader: AnswerGrader | None) -> None:
-        """Asks; with early stops, grades at each look. Raises MetricError, PublishFailedError."""
+        """Asks; with early stops, grades at each look. Raises PublishFailedError."""
         every = self.plan.look_every if self.plan.stop_early else len(self.cases)
         for begin in range(0, len(self.cases), max(1, every)):
             await self._ask(self.cases[begin : begin + every])

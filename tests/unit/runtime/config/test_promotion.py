@@ -69,6 +69,18 @@ def promoted(text: str, found: EvaluationRecord, task: str | None = None) -> Pro
     return proposed
 
 
+def test_a_chosen_deployment_goes_before_the_other_cloud_of_its_model() -> None:
+    cloud = "{model: gpt-4o-mini, provider: azure, account: a, region: x, zone: eu}"
+    text = OWN.replace("  small:", f"  mini-eu: {cloud}\n  small:")
+    text = text.replace("# the cheaper one\n", "# the cheaper one\n      - mini-eu\n")
+    ours = measured("gpt-4o-mini", low=0.91).model_copy(update={"candidate": "mini-eu"})
+    theirs = measured("gpt-4o-mini").model_copy(update={"candidate": "mini"})
+    outcome = record(theirs, ours, chosen="mini-eu").model_copy(update={"baseline": "mini"})
+    catalog = parse_config(promoted(text, outcome).text)
+    assert catalog.tiers["economy"].deployments == ("haiku", "mini-eu", "mini")
+    assert catalog.models["gpt-4o-mini"].quality["tickets"].success == 0.91
+
+
 def test_the_lower_end_becomes_the_quality_and_the_chosen_goes_before_the_baseline() -> None:
     proposed = promoted(OWN, record(*BOTH, chosen="gpt-4o-mini"))
     catalog = parse_config(proposed.text)
