@@ -31,6 +31,9 @@ def sample(
     per_stratum: Annotated[
         int, typer.Option(min=1, max=100_000, help="Cases of each tenant and task, at most.")
     ] = 200,
+    by_tag: Annotated[
+        str | None, typer.Option(metavar="NAME", help="As many of each of this tag's values, too.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Another one takes other cases.")] = 0,
     keep: KeepOption = "7d",
     folder: FolderOption = Path("evaluations"),
@@ -49,6 +52,7 @@ def sample(
         share,
         per_stratum,
         seed,
+        by_tag,
     )
     with refusing():
         head = _head(name, keep, "recorded requests")

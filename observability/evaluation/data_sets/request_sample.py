@@ -1,8 +1,9 @@
 """Request sample: which recorded requests become cases?
 
-Requests of one canonical form are one case, with their number. From each stratum (tenant and task)
-those forms are taken whose hash is lowest: that is a random choice which depends on neither the
-order of the log nor its length, can be repeated, and needs memory for the sample alone.
+Requests of one canonical form are one case, with their number. From each stratum (tenant, task, and
+the value of a tag) those forms are taken whose hash is lowest: that is a random choice which
+depends on neither the order of the log nor its length, can be repeated, and needs memory for the
+sample alone.
 """
 
 import heapq
@@ -36,6 +37,8 @@ class SampleFilter:
     """Of the requests' canonical forms, those that are looked at."""
     per_stratum: int = 200
     seed: int = 0
+    strata_tag: str | None = None
+    """A tag whose values are strata, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,7 @@ class RequestSample:
         self.counts = SampleCounts()
         self._wanted = wanted
         self._readers = readers
-        self._strata: dict[tuple[str, str], _Stratum] = {}
+        self._strata: dict[tuple[str, str, str], _Stratum] = {}
 
     def add(self, request: Request, recorded_ms: int) -> None:
         """One recorded request."""
@@ -97,9 +100,11 @@ class RequestSample:
     def _sort_in(
         self, request: Request, task: str, consent: EvaluationConsent, recorded_ms: int
     ) -> None:
-        form = f"{self._wanted.seed}\0{request.tenant}\0{self._readers.form_of(request)}"
+        place = self._place(request, task)
+        # one prompt in two strata is two cases: what a good answer to it is may differ
+        form = "\0".join((str(self._wanted.seed), *place, self._readers.form_of(request)))
         digest = blake2b(form.encode(errors="surrogatepass"), digest_size=16).digest()
-        stratum = self._stratum(request.tenant, task)
+        stratum = self._stratum(place)
         if int.from_bytes(digest[:8]) >= self._wanted.share * 2**64:
             self.counts.not_wanted += 1
         elif stratum.repeats(digest):
@@ -126,10 +131,14 @@ class RequestSample:
             and all(tags.get(name) == value for name, value in wanted.tags)
         )
 
-    def _stratum(self, tenant: str, task: str) -> "_Stratum":
-        place = (tenant, task)
+    def _place(self, request: Request, task: str) -> tuple[str, str, str]:
+        tag = self._wanted.strata_tag
+        value = "" if tag is None else request.routing.tags.get(tag, "")
+        return request.tenant, task, value
+
+    def _stratum(self, place: tuple[str, str, str]) -> "_Stratum":
         if place not in self._strata and len(self._strata) >= MAX_STRATA:
-            place = ("", "")
+            place = ("", "", "")
         return self._strata.setdefault(place, _Stratum(self._wanted.per_stratum))
 
     def _case(

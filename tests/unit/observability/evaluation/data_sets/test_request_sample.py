@@ -95,3 +95,17 @@ def test_a_share_of_the_forms() -> None:
     requests = [request(f"q{number}") for number in range(400)]
     cases = list(sample(requests, SampleFilter(share=0.25, per_stratum=1000)).cases())
     assert 70 < len(cases) < 130
+
+
+def test_a_tags_values_are_strata_too() -> None:
+    many = [request(f"{app}{n}", tags={"app": app}) for app in "aab" for n in range(20)]
+    taken = sample(many, SampleFilter(per_stratum=3, strata_tag="app"))
+    apps = [str(case.body.messages[0]["content"])[0] for case in taken.cases()]
+    assert sorted(apps) == ["a", "a", "a", "b", "b", "b"]
+
+
+def test_one_prompt_for_two_tasks_is_two_cases() -> None:
+    taken = sample([request("a", task="x"), request("a", task="y"), request("a", task="x")])
+    cases = list(taken.cases())
+    assert len({case.id for case in cases}) == len(cases) == 2
+    assert {case.task: case.count for case in cases} == {"x": 2, "y": 1}
