@@ -24,6 +24,7 @@ GRADE_FRAME: Final = struct.Struct(">I")
 METRIC_BYTES: Final = 1_073_741_824
 """Beyond what the process has once the function is loaded."""
 _LONGEST_REASON: Final = 200
+_MOST_TRACEBACKS: Final = 3
 _GRACE_S: Final = 5.0
 """After its parent would have killed it."""
 
@@ -42,11 +43,19 @@ def main(place: str, seconds: float) -> None:
         return
     _bound_memory()
     _answer(sink, {})
+    tracebacks = _MOST_TRACEBACKS
     with asyncio.Runner() as runner:
         while head := source.read(GRADE_FRAME.size):
             fields = json.loads(source.read(*GRADE_FRAME.unpack(head)))
             signal.setitimer(signal.ITIMER_REAL, seconds + _GRACE_S)
-            grade = _graded(runner, function, fields)
+            try:
+                grade = _graded(runner, function, fields)
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - it is the operator's own code
+                grade = {"error": f"raised {type(error).__name__}"}
+                # its words may quote the answer: they are for the terminal, not for the results
+                if tracebacks:
+                    traceback.print_exception(error, limit=-3)
+                    tracebacks -= 1
             signal.setitimer(signal.ITIMER_REAL, 0)
             _answer(sink, grade)
 
@@ -62,20 +71,18 @@ def _loaded(place: str) -> _MetricFunction:
 def _graded(
     runner: asyncio.Runner, function: _MetricFunction, fields: dict[str, Any]
 ) -> dict[str, Any]:
-    """`score`: from 0 to 1, null for an answer that the function says nothing of; or `error`."""
-    try:
-        given = function(**fields)
-        if inspect.isawaitable(given):
-            given = runner.run(_awaited(given))
-        if given is None:
-            return {"score": None}
-        if isinstance(given, str | bytes):
-            return {"error": f"gave a {type(given).__name__}, not a bool or a number"}
-        score = float(given)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - it is the operator's own code
-        # its words may quote the answer: they are for the terminal, not for the results
-        traceback.print_exception(error, limit=-3)
-        return {"error": f"raised {type(error).__name__}"}
+    """`score`: from 0 to 1, null for an answer that the function says nothing of; or `error`.
+
+    Raises whatever the function raises.
+    """
+    given = function(**fields)
+    if inspect.isawaitable(given):
+        given = runner.run(_awaited(given))
+    if given is None:
+        return {"score": None}
+    if isinstance(given, str | bytes):
+        return {"error": f"gave a {type(given).__name__}, not a bool or a number"}
+    score = float(given)
     # also not a number: that is neither above nor below
     return {"score": score} if 0 <= score <= 1 else {"error": f"gave {score:g}, not 0 to 1"}
 
