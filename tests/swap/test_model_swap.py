@@ -39,7 +39,7 @@ CHECKS: Final = [{"kind": "contains", "texts": ["right"]}]
 MONEY: Final = ("--max-usd", "5", "--max-tokens", "16")
 CASES: Final = 24
 CONVERSATIONS: Final = 200
-AT_ONCE: Final = 4
+AT_ONCE: Final = 8
 PATIENCE_S: Final = 120.0
 
 
@@ -261,12 +261,12 @@ async def test_a_worse_canary_is_rolled_back_and_an_equal_one_promoted(here: Ins
         start = ("rollout", "start", "worse", "--candidate", MINI, *place)
         await asyncio.to_thread(here.run, *start)
         worse = await driven(here, client, "worse", arms)
-        assert worse["status"] == "rolled back", worse
+        assert worse["status"] == "rolled back", worse["decisions"]
         assert "its answers are worse" in worse["decisions"][-1]["why"]
         start = ("rollout", "start", "equal", "--candidate", SMALL, *place)
         await asyncio.to_thread(here.run, *start)
         equal = await driven(here, client, "equal", {})
-        assert equal["status"] == "promoted", equal
+        assert equal["status"] == "promoted", equal["decisions"]
     assert set(map(len, arms.values())) == {1}, "a conversation stays in its arm"
     assert set.union(*arms.values()) == {"control", "candidate"}
     shown = await asyncio.to_thread(here.run, "rollout", "status")
@@ -308,7 +308,8 @@ async def driven(
     async def ask(conversation: str, prompt: str) -> None:
         routing = {"task": "extraction", "conversation": conversation, "validators": CHECKS}
         asked = chat(prompt, tenant="open", routing=routing)
-        reply = await client.submit(asked, timeout=PATIENCE_S)
+        async with turns:
+            reply = await client.submit(asked, timeout=PATIENCE_S)
         if isinstance(reply, Done):
             said = [each for each in reply.route.reasons if each.startswith(f"rollout {name},")]
             arms.setdefault(conversation, set()).update(each.rpartition(" ")[2] for each in said)
@@ -325,6 +326,7 @@ async def driven(
         state.update({each["name"]: each for each in json.loads(listed)}[name])
         return bool(state["status"] != "running")
 
+    turns = asyncio.Semaphore(AT_ONCE)
     state: dict[str, Any] = {}
     await until(ended, within_s=PATIENCE_S)
     return state

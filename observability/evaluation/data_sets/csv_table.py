@@ -14,7 +14,7 @@ _SHOWN: Final = 60
 """Characters of a foreign name in an error."""
 
 
-class WrongLineError(ValueError):
+class UnusableLineError(ValueError):
     """A line can't be read; the message says which and what is wrong."""
 
 
@@ -24,7 +24,7 @@ def table_rows(
     """The number of each row's first line, and its fields that aren't empty.
 
     known: columns by which the delimiter is recognised; one of `needed` must be there.
-    longest: of a field, in characters. Raises WrongLineError.
+    longest: of a field, in characters. Raises UnusableLineError.
     """
     texts = _texts(lines)
     header = next(texts, "")
@@ -39,22 +39,22 @@ def table_rows(
             number, begins = begins, reader.line_num + 2
             if len(row) > len(columns):
                 more = f"{len(row)} fields, and the header has {len(columns)}"
-                raise WrongLineError(f"line {number}: {more}; is a quote missing?")
+                raise UnusableLineError(f"line {number}: {more}; is a quote missing?")
             if any(row):
                 pairs = zip(columns, row, strict=False)
                 yield number, {name: value for name, value in pairs if value}
     except csv.Error as error:
-        raise WrongLineError(f"line {begins}: {error}") from None
+        raise UnusableLineError(f"line {begins}: {error}") from None
 
 
 def _check_columns(columns: list[str], needed: frozenset[str]) -> None:
     if not needed & set(columns):
         wanted = " or ".join(f"`{name}`" for name in sorted(needed))
         names = ", ".join(repr(name[:_SHOWN]) for name in columns[:20]) or "none"
-        raise WrongLineError(f"line 1: no column {wanted}; there are: {names}")
+        raise UnusableLineError(f"line 1: no column {wanted}; there are: {names}")
     twice = next((name for name in columns if name and columns.count(name) > 1), None)
     if twice is not None:
-        raise WrongLineError(f"line 1: the column {twice[:_SHOWN]!r} is there twice")
+        raise UnusableLineError(f"line 1: the column {twice[:_SHOWN]!r} is there twice")
 
 
 def _texts(lines: Iterable[bytes]) -> Iterator[str]:
@@ -63,7 +63,7 @@ def _texts(lines: Iterable[bytes]) -> Iterator[str]:
             yield (line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line).decode()
         except UnicodeDecodeError as error:
             where = f"line {number}: byte {error.start + 1}"
-            raise WrongLineError(f"{where}: no UTF-8, as which the file must be saved") from None
+            raise UnusableLineError(f"{where}: no UTF-8, as which the file must be saved") from None
 
 
 def _columns(header: str, delimiter: str) -> list[str]:

@@ -13,7 +13,7 @@ from pydantic_core import from_json
 
 from observability.evaluation.data_sets.csv_table import (
     BYTE_ORDER_MARK,
-    WrongLineError,
+    UnusableLineError,
     table_rows,
 )
 from observability.evaluation.data_sets.evaluation_case import EvaluationCase
@@ -36,53 +36,57 @@ class _Ids:
         self._lines: dict[str, int] = {}
 
     def add(self, case: EvaluationCase, number: int) -> EvaluationCase:
-        """The case. Raises WrongLineError if its id is another's."""
+        """The case. Raises UnusableLineError if its id is another's."""
         first = self._lines.setdefault(case.id, number)
         if first != number:
-            raise WrongLineError(f"line {number}: the id {case.id!r} is that of line {first}, too")
+            raise UnusableLineError(
+                f"line {number}: the id {case.id!r} is that of line {first}, too"
+            )
         if len(self._lines) > MAX_CASES:
-            raise WrongLineError(f"line {number}: more than {MAX_CASES:,} cases")
+            raise UnusableLineError(f"line {number}: more than {MAX_CASES:,} cases")
         return case
 
 
 def file_lines(file: IO[bytes]) -> Iterator[bytes]:
     """The lines of a file in binary mode, none of which is read beyond its limit.
 
-    Raises WrongLineError.
+    Raises UnusableLineError.
     """
     size, number = 0, 0
     while line := file.readline(MAX_CASE_BYTES + 1):
         number += 1
         size += len(line)
         if len(line) > MAX_CASE_BYTES:
-            raise WrongLineError(f"line {number}: more than {MAX_CASE_BYTES:,} bytes")
+            raise UnusableLineError(f"line {number}: more than {MAX_CASE_BYTES:,} bytes")
         if size > MAX_CASES_FILE_BYTES:
-            raise WrongLineError(f"line {number}: more than {MAX_CASES_FILE_BYTES:,} bytes of file")
+            raise UnusableLineError(
+                f"line {number}: more than {MAX_CASES_FILE_BYTES:,} bytes of file"
+            )
         yield line
 
 
 def jsonl_cases(lines: Iterable[bytes], tenant: str) -> Iterator[EvaluationCase]:
-    """The cases of JSON lines; blank ones are passed over. Raises WrongLineError."""
+    """The cases of JSON lines; blank ones are passed over. Raises UnusableLineError."""
     ids = _Ids()
     for number, raw in enumerate(lines, 1):
         line = raw.removeprefix(BYTE_ORDER_MARK) if number == 1 else raw
         if not line.strip():
             continue
         if len(line) > MAX_CASE_BYTES:
-            raise WrongLineError(f"line {number}: more than {MAX_CASE_BYTES:,} bytes")
+            raise UnusableLineError(f"line {number}: more than {MAX_CASE_BYTES:,} bytes")
         try:
             fields = from_json(line, allow_inf_nan=False)
         except ValueError as error:
-            raise WrongLineError(f"line {number}: no JSON: {_in_the_line(error)}") from None
+            raise UnusableLineError(f"line {number}: no JSON: {_in_the_line(error)}") from None
         if not isinstance(fields, dict):
-            raise WrongLineError(f"line {number}: must be a JSON object")
+            raise UnusableLineError(f"line {number}: must be a JSON object")
         yield ids.add(_case(fields, number, tenant), number)
 
 
 def csv_cases(lines: Iterable[bytes], tenant: str) -> Iterator[EvaluationCase]:
     """The cases of CSV with a header, parted by comma, semicolon, tab or bar.
 
-    Raises WrongLineError.
+    Raises UnusableLineError.
     """
     ids = _Ids()
     for number, row in table_rows(lines, _KNOWN, _ASKED, MAX_CASE_BYTES):
@@ -97,7 +101,7 @@ def _in_the_line(error: ValueError) -> str:
 def _case(fields: Mapping[str, Any], number: int, tenant: str) -> EvaluationCase:
     body = fields.get("body")
     if body is not None and not isinstance(body, Mapping):
-        raise WrongLineError(f"line {number}: body: must be a JSON object")
+        raise UnusableLineError(f"line {number}: body: must be a JSON object")
     body = dict(body or {})
     if "messages" in fields:
         body["messages"] = fields["messages"]
@@ -106,7 +110,7 @@ def _case(fields: Mapping[str, Any], number: int, tenant: str) -> EvaluationCase
         first = [{"role": "system", "content": system}] if system else []
         body["messages"] = [*first, {"role": "user", "content": fields["prompt"]}]
     elif "messages" not in body:
-        raise WrongLineError(f"line {number}: neither `prompt` nor `messages`")
+        raise UnusableLineError(f"line {number}: neither `prompt` nor `messages`")
     plain = {name: fields[name] for name in _PLAIN if fields.get(name) not in (None, "")}
     if type(plain.get("reference")) in {int, float}:
         plain["reference"] = f"{plain['reference']:.15g}"
@@ -118,4 +122,4 @@ def _case(fields: Mapping[str, Any], number: int, tenant: str) -> EvaluationCase
     except ValidationError as error:
         first_error = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first_error["loc"]))[:200]
-        raise WrongLineError(f"line {number}: {where}: {first_error['msg']}") from None
+        raise UnusableLineError(f"line {number}: {where}: {first_error['msg']}") from None

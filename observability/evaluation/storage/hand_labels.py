@@ -57,7 +57,7 @@ def write_sheet(path: Path, answers: Iterable[AnswerToLabel]) -> int:
 def read_sheet(path: Path) -> dict[str, bool]:
     """The labels by their ids; what isn't filled in is left out.
 
-    Raises FolderError, WrongLineError, OSError.
+    Raises FolderError, UnusableLineError, OSError.
     """
     labels: dict[str, bool] = {}
     with path.open("rb") as file:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from observability.evaluation.data_sets import own_cases
-from observability.evaluation.data_sets.csv_table import WrongLineError
+from observability.evaluation.data_sets.csv_table import UnusableLineError
 from observability.evaluation.data_sets.own_cases import csv_cases, file_lines, jsonl_cases
 
 
@@ -56,7 +56,7 @@ def test_a_byte_order_mark_is_no_part_of_the_first_line() -> None:
     ],
 )
 def test_what_is_no_case_says_where_and_why(text: str | bytes, words: str) -> None:
-    with pytest.raises(WrongLineError, match=words):
+    with pytest.raises(UnusableLineError, match=words):
         list(jsonl_cases(lines_of(text), "me"))
 
 
@@ -74,7 +74,7 @@ def test_what_is_no_case_says_where_and_why(text: str | bytes, words: str) -> No
     ],
 )
 def test_a_table_that_has_no_cases_says_where_and_why(text: str | bytes, words: str) -> None:
-    with pytest.raises(WrongLineError, match=words):
+    with pytest.raises(UnusableLineError, match=words):
         list(csv_cases(lines_of(text), "me"))
 
 
@@ -82,7 +82,7 @@ def test_a_file_has_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(own_cases, "MAX_CASES_FILE_BYTES", 30)
     monkeypatch.setattr(own_cases, "MAX_CASES", 2)
     three = b'{"prompt": "x"}\n' * 3
-    with pytest.raises(WrongLineError, match="line 3: more than 2 cases"):
+    with pytest.raises(UnusableLineError, match="line 3: more than 2 cases"):
         list(jsonl_cases(three.splitlines(), "me"))
-    with pytest.raises(WrongLineError, match="line 2: more than 30 bytes of file"):
+    with pytest.raises(UnusableLineError, match="line 2: more than 30 bytes of file"):
         list(lines_of(three))
