@@ -24,6 +24,8 @@ from producers.kafka.broker import Broker, Record
 _GRACE_S: Final = 60.0
 """After a request's deadline, for its reply to arrive."""
 _LOOK_S: Final = 0.2
+_TOPICS_KEEP_S: Final = 6 * 86_400.0
+"""Within a week, in which the topics of requests and replies tell what was published."""
 
 
 class EvaluationConnection(NamedTuple):
@@ -88,6 +90,11 @@ class CallExchange:
         """
         if request.id in self.journal.answered:
             return True
+        if self._is_forgotten(request.id):
+            # asked before, and nobody knows any more whether it was answered: it stays booked
+            now_ms = int(time.time() * 1000)
+            self._settle(AnsweredCall(request=request.id, at_ms=now_ms, outcome="no reply"))
+            return True
         until_s = time.time() + self.plan.within_s + _GRACE_S
         if request.id not in self.journal.reserved:
             while not self.cap.reserve(request.id, most):
@@ -99,6 +106,12 @@ class CallExchange:
         if request.id not in self._there:
             await self._publish(request)
         return True
+
+    def _is_forgotten(self, name: str) -> bool:
+        """Whether it was reserved, and may lie so far back that the topics have lost it."""
+        if name not in self.journal.reserved or name in self._there:
+            return False
+        return time.time() - self.plan.created_ms / 1000 > _TOPICS_KEEP_S
 
     async def _publish(self, request: Request) -> None:
         try:

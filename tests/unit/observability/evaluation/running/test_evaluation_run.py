@@ -1,4 +1,5 @@
 import asyncio
+import time
 from decimal import Decimal
 from pathlib import Path
 
@@ -103,16 +104,26 @@ async def test_a_run_that_was_cut_goes_on_without_asking_twice(tmp_path: Path) -
     assert again.cap.spent == 80 * 100
 
 
-async def test_what_was_reserved_and_not_published_is_published(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("days", "published"), [(1, True), (8, False)])
+async def test_what_was_reserved_is_published_while_the_topics_tell_that_it_wasnt(
+    tmp_path: Path,
+    days: int,
+    published: bool,  # noqa: FBT001
+) -> None:
+    """After a week nobody knows whether it was answered, and paid for."""
+    recent = plan(created_ms=int((time.time() - days * 86_400) * 1000))
     fleet = Fleet(yes)
-    request = case_request(plan(), CASES[0], "large")
-    async with fleet.exchange(plan(), tmp_path / "calls") as exchange:
+    request = case_request(recent, CASES[0], "large")
+    async with fleet.exchange(recent, tmp_path / "calls") as exchange:
         exchange.journal.reserve(request.id, "t", MOST)
-    async with fleet.exchange(plan(), tmp_path / "calls") as again:
+    async with fleet.exchange(recent, tmp_path / "calls") as again:
         assert again.cap.held == MOST
         assert await again.ask(request, MOST)
         await again.settled()
-    assert [each.id for each in fleet.requests] == [request.id]
+        assert again.cap.held == (0 if published else MOST)
+        outcome = again.journal.answered[request.id].outcome
+    assert [each.id for each in fleet.requests] == ([request.id] if published else [])
+    assert outcome == ("done" if published else "no reply")
 
 
 async def test_anothers_reply_isnt_taken(tmp_path: Path) -> None:
