@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
+from observability.evaluation.data_sets.csv_table import UnusableLineError
+from observability.evaluation.data_sets.own_cases import jsonl_cases
 from producers.contract import Validator, codec
 from producers.contract.codec import DecodeError
 from producers.kafka.broker import Partition, Record
@@ -25,6 +27,7 @@ from workers.providers.base.token_counts import token_counts
 
 Probe = Callable[[int], bool]
 """Whether so much is taken."""
+EVALUATION = "tests/unit/observability/evaluation"
 READ: TypeAdapter[Validator] = TypeAdapter(Validator)
 
 
@@ -37,6 +40,13 @@ def decodes(**changes: Any) -> bool:  # noqa: ANN401 whatever a request's field 
     except DecodeError:
         return False
     return True
+
+
+def imports(line: str) -> bool:
+    try:
+        return len(list(jsonl_cases([line.encode()], "t"))) == 1
+    except UnusableLineError:
+        return False
 
 
 def usable(**check: Any) -> bool:  # noqa: ANN401 a validator's fields
@@ -156,6 +166,8 @@ PROBES: Mapping[Limit, Probe] = {
     limits.PROVIDER_TOKENS: lambda n: token_counts(n) is not None,
     limits.CONFIG_FILE: lambda n: configured("a: 1\n".ljust(n, "#")),
     limits.REMEMBERED_CANCELLATIONS: remembers,
+    limits.EVALUATION_CASE: lambda n: imports('{"prompt": "x"}'.ljust(n)),
+    limits.EVALUATION_TEXT: lambda n: imports(json.dumps({"prompt": "x", "reference": "x" * n})),
 }
 ELSEWHERE: Mapping[Limit, str] = {
     limits.REQUEST_SIZE: "tests/flow/test_bad_input.py",
@@ -174,6 +186,11 @@ ELSEWHERE: Mapping[Limit, str] = {
     limits.VERIFIED_TOKENS: "tests/unit/runtime/identity/test_verifier.py",
     limits.CONFIG_VALUES: "tests/unit/runtime/config/test_yaml_document.py",
     limits.CONFIG_DEPTH: "tests/unit/runtime/config/test_yaml_document.py",
+    limits.EVALUATION_FILE: f"{EVALUATION}/data_sets/test_own_cases.py",
+    limits.EVALUATION_CASES: f"{EVALUATION}/data_sets/test_own_cases.py",
+    limits.HAND_LABELS: f"{EVALUATION}/storage/test_evaluation_folder.py",
+    limits.METRIC_TIME: f"{EVALUATION}/running/test_evaluation_run.py",
+    limits.METRIC_MEMORY: f"{EVALUATION}/running/test_evaluation_run.py",
 }
 """Limits whose tests need a stage, a server or a clock."""
 

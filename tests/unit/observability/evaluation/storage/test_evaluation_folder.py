@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from observability.evaluation.data_sets.data_set_file import DataSetHead
+from observability.evaluation.storage import hand_labels
 from observability.evaluation.storage.evaluation_folder import (
     JOURNAL,
     PAGE,
@@ -175,3 +176,13 @@ def test_labels_that_arent_are_refused(tmp_path: Path, rows: str, words: str) ->
     sheet.write_text(rows)
     with pytest.raises(ValueError, match=words):
         keep_labels(tmp_path / "labels.json", read_sheet(sheet), ["r"])
+
+
+def test_a_sheet_has_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hand_labels, "MOST_HAND_LABELS", 2)
+    sheet = tmp_path / "sheet.csv"
+    sheet.write_text("id,good\na,1\nb,0\n")
+    assert read_sheet(sheet) == {"a": True, "b": False}
+    sheet.write_text("id,good\na,1\nb,0\nc,1\n")
+    with pytest.raises(FolderError, match="line 4: more than 2 labels"):
+        read_sheet(sheet)
