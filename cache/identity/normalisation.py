@@ -67,16 +67,29 @@ def _stripped(text: str) -> str:
 
 @lru_cache(maxsize=2048)
 def _canonical(text: str) -> str:
-    composed = text if text.isascii() else unicodedata.normalize("NFC", text)
+    composed = _composed(text)
     if _PLAIN.fullmatch(composed) is None or _ABOUT_FORM.search(composed):
         return composed
     words = [word for word in composed.split(" ") if word]
     first = words[0].lower()
     asks = first in _INTERROGATIVES
-    if words[0] == first.capitalize() and asks:
+    if words[0] == first.capitalize() and asks and len(words) > 1:
         words[0] = first
     words[-1] = _without_end(words, asks=asks)
     return " ".join(words)
+
+
+def _composed(text: str) -> str:
+    """Accents in one piece with their letters; no sign becomes another one by it.
+
+    The composed form would also make the kelvin sign a K and the Greek question mark a semicolon.
+    """
+    if unicodedata.is_normalized("NFC", text):
+        return text
+    is_replaced = any(
+        len(plain := unicodedata.normalize("NFC", char)) == 1 and plain != char for char in text
+    )
+    return text if is_replaced else unicodedata.normalize("NFC", text)
 
 
 def _without_end(words: list[str], *, asks: bool) -> str:

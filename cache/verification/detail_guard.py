@@ -22,11 +22,14 @@ from cache.verification.exact_details import (
     differ_by_substitution,
     exact_details,
     is_contracted_otherwise,
+    is_ideograph,
 )
 from cache.verification.lexical_guard import Detail, Difference, differences
 from cache.verification.roles import (
+    doer_differs,
     foreign_order_differs,
     is_qualified,
+    item_missing,
     modality_differs,
     order_differs,
     persons_swapped,
@@ -82,7 +85,7 @@ def _of_words(a: ExactDetails, b: ExactDetails) -> Iterator[Detail]:
 
 
 def _of_roles(a: QuestionWords, b: QuestionWords) -> Iterator[Detail]:
-    if order_differs(a, b):
+    if order_differs(a, b) or doer_differs(a, b):
         yield "order"
     if persons_swapped(a, b):
         yield "person"
@@ -99,6 +102,8 @@ def _of_tokens(
     if _has_opposites(only_a, only_b):
         yield "exact opposite"
     if a.tokens != b.tokens:
+        if item_missing(a, b, (len(details_a.pauses), len(details_b.pauses))):
+            yield "qualification"
         if "".join(a.tokens) == "".join(b.tokens) and details_a.words != details_b.words:
             yield "spacing"
         return
@@ -153,4 +158,6 @@ def _units_differ(a: ExactDetails, b: ExactDetails) -> bool:
             return True
         if unit.casefold() == other.casefold():
             return True  # 40 mA and 40 MA
+        if is_ideograph(unit) and is_ideograph(other):
+            return True  # three \u65a4, three \u4e24
     return False

@@ -196,6 +196,7 @@ _APART: Final = """
 weekday weekend, weekdays weekends, noon midnight, mean median, mode median,
 hypertension hypotension, allowed required, permitted required, allowed obliged,
 optional mandatory, optional required, voluntary compulsory, allowed forbidden, allowed banned,
+morning afternoon, morning evening, morning night, afternoon night,
 permitted prohibited, intrastate interstate, boiling freezing, boil freeze, stationary stationery
 """
 _EXACT_PAIRS: Final = [pair.split() for pair in " ".join(_APART.split()).split(", ")]

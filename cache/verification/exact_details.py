@@ -248,10 +248,17 @@ def _unit_of(text: str, start: int, end: int) -> str:
         return ""
     if word in UNITS:
         return UNITS[word]
+    if is_ideograph(word[0]):
+        return word[0]
     if word[0].isalpha():
         return word if len(word) <= _SHORT_UNIT else ""
     # a sign that leads a word: 5%-ige, 30°C-warm; but not 1980's
     return "" if word[0] in QUOTES else UNITS.get(word[:2]) or UNITS.get(word[0], "")
+
+
+def is_ideograph(text: str) -> bool:
+    """Whether a text is one Chinese character, as Chinese and Japanese write units."""
+    return len(text) == 1 and "\u4e00" <= text <= "\u9fff"
 
 
 def _literals(text: str) -> tuple[str, ...]:

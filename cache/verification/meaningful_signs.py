@@ -14,6 +14,7 @@ QUOTES: Final = "\"'\u201c\u201d\u2018\u201e\u201a\u00ab\u00bb\u2039\u203a"
 _SIGN: Final = re.compile(r"[^\w\s,;]|_")
 _HARMLESS: Final = frozenset(
     "\u00bf\u00a1\u2026\u2022\u00b7\u2122\u00ae\u3001\u3002\uff1f\uff01\uff0c\u300c\u300d"
+    "\u061f\u060c\u061b\u0964"
 )
 _FORMULA: Final = re.compile(r"[\w)] ?[*^=<>+\u00d7\u00f7] ?[\w(]")
 _REACH: Final = 60
@@ -22,9 +23,21 @@ _REACH: Final = 60
 
 def meaningful_signs(text: str) -> tuple[str, ...]:
     """Every sign that may mean something, then superscripts, subscripts and fractions."""
-    signs = (match[0] for match in _SIGN.finditer(text) if _may_mean(text, match.start()))
+    signs = (
+        _with_side(text, match.start())
+        for match in _SIGN.finditer(text)
+        if _may_mean(text, match.start())
+    )
     raised = () if text.isascii() else filter(_is_raised, text)
     return (*signs, *raised)
+
+
+def _with_side(text: str, at: int) -> str:
+    """The sign, and whether it leads or follows its word where that tells: !x, x!."""
+    if text[at] != "!":
+        return text[at]
+    leads = text[at + 1 : at + 2].isalnum() and not text[at - 1 : at].isalnum()
+    return "! before" if leads else "!"
 
 
 def _may_mean(text: str, at: int) -> bool:

@@ -47,6 +47,15 @@ chi quanto qual como onde quem hoe wat waarom wanneer waar wie welke co jak dlac
 kto
 """
 _INTERROGATIVES: Final = frozenset(_FOREIGN.split())
+_UNSPACED: Final = re.compile(r"^[\u3040-\u30ff\u3400-\u9fff]{4,}$")
+"""A sentence of a script that puts no space between words."""
+_ASKS_UNSPACED: Final = re.compile(
+    r"\u4ec0\u4e48|\u600e\u4e48|\u600e\u6837|\u4e3a\u4ec0|\u591a\u5c11|\u54ea|\u8c01|\u5417$|\u5982\u4f55"
+    r"|\u304b$|\u4f55|\u306a\u305c|\u3069\u3046|\u3069\u3053|\u3044\u3064|\u8ab0|\u65b9\u306f$|\u3068\u306f$"
+)
+"""What makes it a question without a mark."""
+_STATES: Final = ("\u3002", ".", "!", "\uff01")
+"""Marks behind what may be no question after all: who knows, who knows."""
 _ASKS_HOW: Final = frozenset({"do", "can", "could", "does"})
 _ANYBODY: Final = frozenset({"i", "you", "one", "we"})
 _LEAST_WORDS: Final = 2
@@ -67,6 +76,9 @@ def question_form(text: str) -> Form | None:
     plain = _without_courtesy(text.strip())
     words = _plain_how([part for word in _WORD.findall(plain) for part in _expand(word.lower())])
     kept = tuple(_plain(word) for word in words if word not in _LEFT_OUT)
+    if len(kept) == 1 and _UNSPACED.search(kept[0]):
+        asks = not plain.endswith(_STATES)
+        return (kept, (), asks) if _ASKS_UNSPACED.search(kept[0]) else None
     if len(words) < _LEAST_WORDS or not kept:
         return None
     times = {MODALITIES[word] for word in words if word in MODALITIES} - {"present"}

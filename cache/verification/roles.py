@@ -38,6 +38,22 @@ _ONE_LETTER_WORDS: Final = frozenset({"a", "i", "e", "o", "y", "u", "\u00e0", "\
 _BEGINNING: Final = 3
 """Letters of a word that hardly any ending changes."""
 _STANDARDS: Final = frozenset({"than", "als"})
+_ASKED: Final = frozenset({"who", "what", "which", "whose"})
+"""Words that ask for a doer as well as for what something is done to."""
+_DO: Final = frozenset({"do", "does", "did"})
+_BE: Final = frozenset({"is", "are", "was", "were"})
+_ASKED_PHRASE: Final = 4
+"""Words within which an auxiliary follows the question word and its noun."""
+_WHOM: Final = frozenset({"qui\u00e9n", "quien", "quem", "chi", "qui"})
+_TO: Final = frozenset({"a", "\u00e0", "al"})
+_COURTESY: Final = frozenset({"please", "bitte"})
+_GREETINGS: Final = frozenset({"hi", "hello", "hey", "pleas", "thank", "ok", "tell"})
+"""Stems that a courtesy adds."""
+_MIDDLE: Final = 3
+"""Words of a name with a middle name."""
+_TITLES: Final = frozenset(
+    {"president", "king", "queen", "pope", "minister", "dr", "mr", "mrs", "sir", "saint", "st"}
+)
 
 
 def order_differs(a: QuestionWords, b: QuestionWords) -> bool:
@@ -65,7 +81,45 @@ def is_qualified(a: QuestionWords, b: QuestionWords) -> bool:
     at = _common(shorter, longer)
     added = longer[at] if at < len(longer) else longer[-1]
     is_initial = len(added) == 1 and added.isalpha() and added not in _ONE_LETTER_WORDS
-    return (is_initial or added in _QUALIFYING) and shorter[at:] == longer[at + 1 :]
+    return (
+        is_initial or added in _QUALIFYING or _is_middle_name(a.names | b.names, longer, at)
+    ) and shorter[at:] == longer[at + 1 :]
+
+
+def _is_middle_name(names: frozenset[str], tokens: Sequence[str], at: int) -> bool:
+    """Whether a word stands between two names, as in John Quincy Adams."""
+    around = tokens[at - 1 : at + 2] if at else ()
+    return len(around) == _MIDDLE and names.issuperset(around) and around[0] not in _TITLES
+
+
+def doer_differs(a: QuestionWords, b: QuestionWords) -> bool:
+    """Whether one asks who did it, the other to whom: who taught Plato, who did Plato teach."""
+    only_a, only_b = a.stems - b.stems, b.stems - a.stems
+    if not a.stems & b.stems or len(only_a) > 1 or len(only_b) > 1:
+        return False
+    if ("whose" in a.tokens) != ("whose" in b.tokens):
+        return not only_a and not only_b and "who" in (*a.tokens, *b.tokens)
+    asked = {_asked_role(a.tokens), _asked_role(b.tokens)}
+    return asked in ({"doer", "object"}, {"doer", "passive"})
+
+
+def _asked_role(tokens: Sequence[str]) -> str:
+    """What the question word stands for; empty where it can't be told."""
+    if tokens[:1] == () or tokens[0] not in _ASKED:
+        return ""
+    phrase = tokens[1:_ASKED_PHRASE]
+    if not _DO.isdisjoint(phrase):
+        return "object"
+    if not _BE.isdisjoint(phrase) and "by" in tokens[:-1]:
+        return "passive"
+    return "doer" if AUXILIARIES.isdisjoint(tokens) else ""
+
+
+def item_missing(a: QuestionWords, b: QuestionWords, pauses: tuple[int, int]) -> bool:
+    """Whether one enumerates more than the other. pauses: commas of each."""
+    shorter, longer = sorted((a.stems, b.stems), key=len)
+    enumerates = not _SYMMETRIC.isdisjoint(a.tokens) and not _SYMMETRIC.isdisjoint(b.tokens)
+    return pauses[0] != pauses[1] and enumerates and shorter < longer - _GREETINGS
 
 
 def foreign_order_differs(a: Sequence[str], b: Sequence[str]) -> bool:
@@ -74,6 +128,11 @@ def foreign_order_differs(a: Sequence[str], b: Sequence[str]) -> bool:
     a, b: words with their elided articles (l'anglais), which the tokenizer takes for one.
     """
     left, right = _foreign_roles(a), _foreign_roles(b)
+    if _asks_whom(a) != _asks_whom(b):
+        return True
+    if left == right:
+        # der Hund den Mann, den Hund der Mann
+        return _articles(a) != _articles(b) and Counter(_articles(a)) == Counter(_articles(b))
     if Counter(left) == Counter(right):
         return not _are_symmetric(left, right)
     # where endings tell the roles, the words' beginnings change places: köpek kediyi, kedi köpeği
@@ -84,6 +143,16 @@ def foreign_order_differs(a: Sequence[str], b: Sequence[str]) -> bool:
 def _foreign_roles(words: Sequence[str]) -> list[str]:
     plain = (word.casefold().rpartition("'")[2] for word in words)
     return [word for word in plain if word not in ARTICLES and word not in CONTRACTED_ARTICLES]
+
+
+def _articles(words: Sequence[str]) -> list[str]:
+    return [word for word in map(str.casefold, words) if word in ARTICLES]
+
+
+def _asks_whom(words: Sequence[str]) -> bool:
+    """Whether a question begins with "to whom", in Spanish also for the object: a qui\u00e9n."""
+    first, second = [*map(str.casefold, words[:2]), "", ""][:2]
+    return first in _TO and second in _WHOM
 
 
 def persons_swapped(a: QuestionWords, b: QuestionWords) -> bool:
@@ -107,7 +176,12 @@ def modality_differs(a: QuestionWords, b: QuestionWords) -> bool:
 
 def _role_words(words: QuestionWords) -> list[str]:
     """In order, without those whose place tells nothing: "why we should", "why should we"."""
-    return [word for word in words.tokens if word not in ARTICLES and word not in AUXILIARIES]
+    tokens = words.tokens
+    if tokens[:1] and tokens[0] in _COURTESY:
+        tokens = tokens[1:]
+    elif tokens[-1:] and tokens[-1] in _COURTESY:
+        tokens = tokens[:-1]
+    return [word for word in tokens if word not in ARTICLES and word not in AUXILIARIES]
 
 
 def _are_symmetric(left: Sequence[str], right: Sequence[str]) -> bool:

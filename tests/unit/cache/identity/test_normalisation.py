@@ -62,6 +62,17 @@ def test_other_forms_of_one_text(one: str, other: str) -> None:
         ("What does the regex ab? match?", "What does the regex ab match?"),
         ("What matches the regex ab?", "What matches the regex ab"),
         ("Which words are short for trans.", "Which words are short for trans"),
+        ("What is 5 \u212a?", "What is 5 K?"),
+        ("What is 1 \u212b?", "What is 1 \u00c5?"),
+        ("Does \u037e end it?", "Does ; end it?"),
+        ("Was", "was"),
+        ("What is \ufb01?", "What is fi?"),
+        ("What is \uff21?", "What is A?"),
+        ("Is it \u0130?", "Is it i\u0307?"),
+        ("What is a\u200fb?", "What is ab?"),
+        ("What is \u263a\ufe0f?", "What is \u263a?"),
+        ("What is that?", "What is that?!"),
+        ("What is that?", "What is that\u2026"),
     ],
 )
 def test_what_differs_stays_different(one: str, other: str) -> None:

@@ -97,6 +97,17 @@ def test_one_word_in_the_place_of_another(a: str, b: str, detail: str) -> None:
         ("Is he likely to win?", "Is he unlikely to win?", "exact opposite"),
         ("Is it useful?", "Is it useless?", "exact opposite"),
         ("What is a MAC address?", "What is a Mac address?", "letter case"),
+        ("Who taught Plato?", "Who did Plato teach?", "order"),
+        ("Which company bought Instagram?", "Which company did Instagram buy?", "order"),
+        ("Who was killed by Brutus?", "Who killed Brutus?", "order"),
+        ("Who is Luke's father?", "Whose father is Luke?", "order"),
+        ("¿Quién mató a César?", "¿A quién mató César?", "order"),
+        ("Beißt der Hund den Mann?", "Beißt den Hund der Mann?", "order"),
+        ("3斤是多少克", "3两是多少克", "unit"),
+        ("What is !x in C?", "What is x! in C?", "sign"),
+        ("A cake with eggs, flour and milk", "A cake with eggs and flour", "qualification"),
+        ("Who was John Adams?", "Who was John Quincy Adams?", "qualification"),
+        ("Is 5 in the morning early?", "Is 5 in the afternoon early?", "exact opposite"),
     ],
 )
 def test_details_that_no_score_outweighs(a: str, b: str, detail: str) -> None:
@@ -132,6 +143,13 @@ def test_details_that_no_score_outweighs(a: str, b: str, detail: str) -> None:
             "What is the difference between bacteria and a virus?",
         ),
         ("Is the 1980's music good?", "Is the 1980s music good?"),
+        ("Which book did Orwell write?", "Which book was written by Orwell?"),
+        ("Who invented the phone?", "Who was the phone invented by?"),
+        ("Is Java better or Python?", "Which is better, Python or Java?"),
+        ("Hi, what are cats and dogs?", "What are cats and dogs?"),
+        ("Please explain recursion", "Explain recursion please"),
+        ("Who is President Obama?", "Who is President Barack Obama?"),
+        ("كيف أطبخ الأرز؟", "كيف أطبخ الأرز"),
     ],
 )
 def test_forms_of_the_same_details(a: str, b: str) -> None:

@@ -15,6 +15,8 @@ SAME = [
     ("Is 10 kg heavy?", "Is 10 kilograms heavy?"),
     ("Bonjour, comment faire du pain ?", "Comment faire du pain ?"),
     ("Hallo, wie koche ich Reis?", "wie koche ich reis"),
+    ("怎么煮米饭\uff1f", "怎么煮米饭"),
+    ("ご飯の炊き方は\uff1f", "ご飯の炊き方は?"),
 ]
 DIFFERENT = [
     ("Please Please Me, which year?", "Me, which year?"),
@@ -27,6 +29,7 @@ DIFFERENT = [
     ("Who is the king of Spain?", "Who was the king of Spain?"),
     ("Capitale de l'Iran", "Capitale de l'Irak"),
     ("hello", "thanks"),
+    ("谁都知道。", "谁都知道\uff1f"),
 ]
 
 
