@@ -37,7 +37,8 @@ class ObservedSpeed:
     @property
     def tokens_per_s(self) -> float | None:
         """None: no answer had tokens."""
-        return self.tokens / self.generation_s if self.tokens and self.generation_s else None
+        # a quotient too small for a float is none
+        return (self.tokens / self.generation_s or None) if self.generation_s else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,11 @@ def test_a_deployment_that_becomes_slow_is_known_as_slow_after_some_calls() -> N
     assert speed.first_token_s > 2
 
 
+def test_numbers_at_the_edge_of_floats_have_no_rate() -> None:
+    assert ObservedSpeed(9, 1.0, 5e-324, 1e9).tokens_per_s is None
+    assert ObservedSpeed(9, 1.0, 0.0, 0.0).tokens_per_s is None
+
+
 def test_the_weight_halves_with_time_and_the_means_stay() -> None:
     speed = after(*[streamed()] * 10, every_s=0)
     later = faded(speed, HALF_LIFE_S)
