@@ -267,7 +267,8 @@ async def test_a_worse_canary_is_rolled_back_and_an_equal_one_promoted(here: Ins
         await asyncio.to_thread(here.run, *start)
         equal = await driven(here, client, "equal", {})
         assert equal["status"] == "promoted", equal["decisions"]
-    assert set(map(len, arms.values())) == {1}, "a conversation stays in its arm"
+    # none where a conversation was drawn for nothing, before the router knew or after the step back
+    assert max(map(len, arms.values())) == 1, "a conversation stays in its arm"
     assert set.union(*arms.values()) == {"control", "candidate"}
     shown = await asyncio.to_thread(here.run, "rollout", "status")
     assert "worse: rolled back, 0% of tier economy to openai-gpt-4o-mini" in shown
