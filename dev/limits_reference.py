@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from runtime.limits import TABLE, Limit
+from runtime.limit import Limit
+from runtime.limits import TABLE
 
 _HEAD: Final = """# Limits
 

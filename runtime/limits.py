@@ -6,7 +6,6 @@ here.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from observability.evaluation.data_sets import evaluation_case, own_cases
@@ -15,26 +14,7 @@ from observability.evaluation.storage import hand_labels
 from producers.contract import codec, message, request
 from producers.kafka.aiokafka_broker import MAX_RECORD_BYTES
 from producers.kafka.inflation import MAX_INFLATED_BYTES
-
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """One limit: the greatest value that is still taken."""
-
-    name: str
-    """As a refusal calls it, in the plural: `checks of one request`."""
-    value: int
-    unit: str
-    beyond: str
-    """What becomes of more: a FailureCode, or what is done in words."""
-    why: str
-
-    def refusal(self, amount: int) -> str | None:
-        """Why so much isn't taken; None if it is."""
-        if amount <= self.value:
-            return None
-        return f"{self.name}: {amount:,} {self.unit}, at most {self.value:,} may be"
-
+from runtime.limit import Limit
 
 BATCH: Final = Limit(
     "size of a record batch, decompressed",
@@ -119,6 +99,13 @@ VALUES: Final = Limit(
     "values",
     "invalid_request",
     "Fields, numbers and texts of its body, also those that pass through; embeddings aside.",
+)
+MESSAGE_VALUES: Final = Limit(
+    "values of any message, and of a body over HTTP",
+    codec.MAX_MESSAGE_VALUES,
+    "values",
+    "refused, or dead-lettered, as what isn't JSON",
+    "A megabyte of brackets is half a million objects.",
 )
 TOOLS: Final = Limit(
     "tools of a request",
@@ -274,6 +261,13 @@ PROVIDER_BODY: Final = Limit(
     "provider_error: the next deployment is tried",
     "More than any model writes, less than hurts a worker.",
 )
+PROVIDER_VALUES: Final = Limit(
+    "values of a provider's answer, or of one event of its stream",
+    codec.MAX_ANSWER_VALUES,
+    "values",
+    "provider_error: the next deployment is tried",
+    "As for a request's; log probabilities are several values a token.",
+)
 PROVIDER_ERROR: Final = Limit(
     "size of a provider's error",
     1_048_576,
@@ -315,6 +309,13 @@ CONFIG_DEPTH: Final = Limit(
     "levels",
     "refused: the former configuration stays",
     "Its reader is recursive.",
+)
+BREAKER_NEWS: Final = Limit(
+    "size of what workers tell one another of a breaker",
+    4_096,
+    "characters",
+    "left out, and counted",
+    "Whoever reaches Redis may write it.",
 )
 REMEMBERED_CANCELLATIONS: Final = Limit(
     "cancellations that are remembered",
@@ -377,7 +378,7 @@ TABLE: Final[Mapping[str, tuple[Limit, ...]]] = {
     "Records": (BATCH, RECORD, ANSWER, HEADERS, HEADER_BYTES),
     "Requests": (
         *(REQUEST_SIZE, UPLOAD, NAME, MESSAGES, PARTS, ALL_PARTS, VALUES, TOOLS),
-        *(TAGS, TAG_VALUE),
+        *(TAGS, TAG_VALUE, MESSAGE_VALUES),
     ),
     "Checks of answers": (
         *(CHECKS, CONTAINED_TEXTS, PATTERN, PATTERN_PARTS, PATTERN_DEPTH, PATTERN_MS),
@@ -385,8 +386,9 @@ TABLE: Final[Mapping[str, tuple[Limit, ...]]] = {
         *(CHECKED_JSON, CHECK_MS, CHECK_MEMORY, LAPSED_CLAIMS),
     ),
     "Identity": (TOKEN, JWKS, TOKEN_KEYS, VERIFIED_TOKENS),
-    "Providers": (PROVIDER_BODY, PROVIDER_ERROR, PROVIDER_HEADER, PROVIDER_TOKENS),
-    "Operators": (CONFIG_FILE, CONFIG_VALUES, CONFIG_DEPTH, REMEMBERED_CANCELLATIONS),
+    "Providers": (PROVIDER_BODY, PROVIDER_VALUES, PROVIDER_ERROR, PROVIDER_HEADER, PROVIDER_TOKENS),
+    "Operators": (CONFIG_FILE, CONFIG_VALUES, CONFIG_DEPTH),
+    "What processes remember and share": (REMEMBERED_CANCELLATIONS, BREAKER_NEWS),
     "Evaluations": (
         *(EVALUATION_FILE, EVALUATION_CASES, EVALUATION_CASE, EVALUATION_TEXT, HAND_LABELS),
         *(METRIC_TIME, METRIC_MEMORY),

@@ -11,6 +11,8 @@ from typing import Any, Final
 from pydantic_core import from_json, to_json
 
 from producers.contract import Usage
+from producers.json_values import too_many_values
+from runtime import limits
 
 _VERSION: Final = 1
 _MOST: Final = 2**53
@@ -62,6 +64,8 @@ def encode_entry(entry: CacheEntry) -> bytes:
 def decode_entry(raw: bytes) -> CacheEntry | None:
     """None when another version wrote it, or it is damaged: then it is not there."""
     try:
+        if too_many_values(raw, limits.PROVIDER_VALUES.value):
+            return None
         fields = from_json(raw)
         if fields.pop("v") != _VERSION:
             return None

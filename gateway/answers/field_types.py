@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from gateway.answers.unreadable import UnreadableRequest
+from runtime import limits
+from runtime.limit import Limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,11 @@ class FieldType:
 
 
 FieldTypes: TypeAlias = Mapping[str, FieldType]
+_MOST: Final[Mapping[str, Limit]] = {
+    "messages": limits.MESSAGES,
+    "input": limits.MESSAGES,
+    "tools": limits.TOOLS,
+}
 
 
 def _is_number(value: object) -> bool:
@@ -28,6 +35,12 @@ def _is_number(value: object) -> bool:
 
 def _is_list_of(kind: type) -> Callable[[object], bool]:
     return lambda value: isinstance(value, list) and all(isinstance(part, kind) for part in value)
+
+
+def _crowded(name: str, value: object) -> str | None:
+    """Why so many messages, items or tools aren't taken, before each is read."""
+    limit = _MOST.get(name)
+    return limit.refusal(len(value)) if limit is not None and isinstance(value, list) else None
 
 
 def _is_whole(value: object) -> bool:
@@ -56,3 +69,6 @@ def check_types(body: Mapping[str, object], types: FieldTypes) -> None:
         kind = types.get(name)
         if kind is not None and value is not None and not kind.holds(value):
             raise UnreadableRequest(name, kind.words)
+        crowded = _crowded(name, value)
+        if crowded is not None:
+            raise UnreadableRequest(name, crowded)

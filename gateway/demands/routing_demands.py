@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from gateway.errors.api_error import ApiError
 from producers.contract import Routing
+from runtime import limits
 
 HEADER_PREFIX: Final = "x-switchgear-"
 FIELD: Final = "switchgear"
@@ -51,10 +52,13 @@ def routing_demands(headers: Mapping[str, str], body: object) -> dict[str, Any] 
         body = {}
     if not isinstance(body, Mapping):
         return _unknown(FIELD, "it must be an object of routing demands")
-    for name in body:
-        if name not in Routing.model_fields:
-            known = ", ".join(Routing.model_fields)
-            return _unknown(f"{FIELD}.{str(name)[:60]}", f"not a routing demand; known are {known}")
+    strange = next((name for name in body if name not in Routing.model_fields), None)
+    if strange is not None:
+        known = ", ".join(Routing.model_fields)
+        return _unknown(f"{FIELD}.{str(strange)[:60]}", f"not a routing demand; known are {known}")
+    problem = _crowded(body)
+    if problem is not None:
+        return problem
     routing = dict(body)
     for name, text in headers.items():
         if name.startswith(HEADER_PREFIX):
@@ -65,6 +69,12 @@ def routing_demands(headers: Mapping[str, str], body: object) -> dict[str, Any] 
             field, read = demand
             routing[field] = read(text)
     return routing
+
+
+def _crowded(body: Mapping[str, Any]) -> ApiError | None:
+    checks = body.get("validators")
+    problem = limits.CHECKS.refusal(len(checks)) if isinstance(checks, list) else None
+    return None if problem is None else _unknown(f"{FIELD}.validators", problem)
 
 
 def _unknown(where: str, problem: str) -> ApiError:

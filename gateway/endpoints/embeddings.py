@@ -81,7 +81,7 @@ class EmbeddingsEndpoint:
     def _read(
         self, connection: Connection, caller: Caller, raw: bytes, trace: RequestTrace
     ) -> tuple[EmbeddingsCall, list[Submission]] | ApiError:
-        body = parse_json(raw)
+        body = parse_json(raw, numbers_aside=True)
         if isinstance(body, ApiError):
             return body
         routing = routing_demands(connection.headers, body.pop(FIELD, None))

@@ -27,6 +27,7 @@ from producers.kafka.broker import PublishFailedError
 _CANCELLED: Final = ApiError("cancelled", "cancelled", "the caller cancelled the response")
 _MOST_ITEMS: Final = 100
 _USUAL_ITEMS: Final = 20
+_MOST_DIGITS: Final = 9
 _LONGEST_ID: Final = 200
 _COMPACT: Final = "compact"
 _NOT_COMPACTED: Final = (
@@ -107,9 +108,9 @@ class StoredResponseEndpoint:
         query = _query(connection)
         if query.get("stream") == "true":
             after = query.get("starting_after", "-1")
-            if not after.lstrip("-").isdecimal():
+            if not after.removeprefix("-").isdecimal() or len(after) > _MOST_DIGITS:
                 return _wrong("starting_after", "must be the number of an event")
-            return await self._stream(connection, caller, stored, int(after[:9]))
+            return await self._stream(connection, caller, stored, int(after))
         if not stored.pending:
             return stored.response
         await self._followers.resume(caller.tenant, stored)
@@ -185,7 +186,7 @@ def _listed(stored: StoredResponse, connection: Connection) -> _Answer | ApiErro
     """A page of the input, the newest item first unless it is asked for otherwise."""
     query = _query(connection)
     limit = query.get("limit", str(_USUAL_ITEMS))
-    if not limit.isdecimal() or not 1 <= int(limit[:9]) <= _MOST_ITEMS:
+    if not limit.isdecimal() or len(limit) > _MOST_DIGITS or not 1 <= int(limit) <= _MOST_ITEMS:
         return _wrong("limit", f"must be a whole number from 1 to {_MOST_ITEMS}")
     if query.get("order", "desc") not in ("asc", "desc"):
         return _wrong("order", "must be asc or desc")
@@ -205,9 +206,12 @@ def _listed(stored: StoredResponse, connection: Connection) -> _Answer | ApiErro
 
 
 def _query(connection: Connection) -> Mapping[str, str]:
-    """The query's parameters; of several of one name the last one."""
+    """The query's parameters; of several of one name the last one; none of a query of too many."""
     raw: bytes = connection.scope["query_string"]
-    pairs = parse_qs(raw.decode("latin-1"), max_num_fields=_MOST_ITEMS)
+    try:
+        pairs = parse_qs(raw.decode("latin-1"), max_num_fields=_MOST_ITEMS)
+    except ValueError:
+        pairs = {}
     return {name: values[-1] for name, values in pairs.items()}
 
 

@@ -16,6 +16,8 @@ from gateway.demands.routing_demands import FIELD, HEADER_PREFIX, routing_demand
 from gateway.errors.api_error import ApiError
 from gateway.exchanges.exchange import Submission
 from producers.contract import Request
+from producers.json_values import too_many_values
+from runtime import limits
 
 _LONGEST_KEY: Final = 255
 _LONGEST_PARAM: Final = 200
@@ -81,8 +83,11 @@ def submissions_of(
     return submissions
 
 
-def parse_json(raw: bytes) -> dict[str, Any] | ApiError:
-    """The object in a body."""
+def parse_json(raw: bytes, *, numbers_aside: bool = False) -> dict[str, Any] | ApiError:
+    """The object in a body. numbers_aside: lists of numbers may be long."""
+    if too_many_values(raw, limits.MESSAGE_VALUES.value, numbers_aside=numbers_aside):
+        words = f"the body has more than {limits.MESSAGE_VALUES.value:,} values: shorten it"
+        return ApiError("invalid_request", "too_many_values", words)
     try:
         body = from_json(raw, allow_inf_nan=False)
     except ValueError:

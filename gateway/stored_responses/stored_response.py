@@ -51,8 +51,11 @@ def to_text(stored: StoredResponse) -> str | None:
 
 
 def from_text(text: str) -> StoredResponse | None:
-    """The response; None for the text of a version that isn't known."""
-    fields = from_json(text)
+    """The response; None for a text that isn't one of this version."""
+    try:
+        fields = from_json(text)
+    except ValueError:
+        return None
     if not isinstance(fields, dict) or fields.keys() != set(_FIELDS):
         return None
     return StoredResponse(**fields)

@@ -14,6 +14,7 @@ from typing import Final, TypeAlias, TypeVar
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
+from ..json_values import too_many_values
 from .message import PASSED_ON, Name
 from .reply import Chunk, Done, Failed, Reply
 from .request import ChatBody, Request
@@ -72,7 +73,15 @@ MAX_REQUEST_BYTES: Final = 1_000_000
 MAX_VALUES: Final = 16_384
 """JSON values in a request's body: each is looked at by several readers."""
 
+MAX_MESSAGE_VALUES: Final = 32_768
+"""JSON values in any whole message; an answer may have more."""
+
+MAX_ANSWER_VALUES: Final = 262_144
+"""Log probabilities are several values a token."""
+
 _SEPARATORS: Final = (b",", b"[", b"{")
+_NUMBERS: Final = b'"embeddings"'
+"""Texts to embed may come as the numbers of their tokens."""
 _MAX_PATH_CHARACTERS: Final = 200
 """A path may hold keys that the sender made up, of any length."""
 
@@ -122,6 +131,7 @@ def encode_tagged(route: Route, raw_request: bytes) -> bytes:
 
 def decode_request(raw: bytes) -> Request:
     """Raises DecodeError."""
+    _refuse_crowded("request", raw, MAX_MESSAGE_VALUES, _NUMBERS)
     request = _decode(Request, "request", raw)
     # each value but the first stands behind a separator: ordinary requests aren't walked through
     if len(raw) > MAX_VALUES and sum(map(raw.count, _SEPARATORS)) > MAX_VALUES:
@@ -149,16 +159,19 @@ def _values(body: ChatBody) -> int:
 
 def decode_tagged(raw: bytes) -> TaggedRequest:
     """Raises DecodeError."""
+    _refuse_crowded("tagged", raw, MAX_MESSAGE_VALUES, _NUMBERS)
     return _decode(TaggedRequest, "tagged", raw, PASSED_ON)
 
 
 def decode_usage(raw: bytes) -> UsageEvent:
     """Raises DecodeError."""
+    _refuse_crowded("usageevent", raw, MAX_MESSAGE_VALUES)
     return _decode(UsageEvent, "usageevent", raw)
 
 
 def decode_reply(raw: bytes) -> Chunk | Done | Failed:
     """A failure code that isn't known yet reads as `internal_error`. Raises DecodeError."""
+    _refuse_crowded("reply", raw, MAX_ANSWER_VALUES)
     try:
         return _REPLY.validate_json(raw, context=PASSED_ON)
     except ValidationError as error:
@@ -198,6 +211,15 @@ def read_name(raw: bytes | None) -> str | None:
 def to_headers(values: Mapping[str, str | int | None]) -> list[tuple[str, bytes]]:
     """Kafka headers of `values`; None is left out."""
     return [(key, str(value).encode()) for key, value in values.items() if value is not None]
+
+
+def _refuse_crowded(name: str, raw: bytes, most: int, numbers: bytes | None = None) -> None:
+    """numbers: where this is in `raw`, there may be long lists of numbers."""
+    if len(raw) <= 2 * most:  # an ordinary one: no value takes less than two bytes
+        return
+    if too_many_values(raw, most, numbers_aside=numbers is not None and numbers in raw):
+        problem = f"values of a {name}: more than {most:,}, at most so many may be"
+        raise DecodeError(raw, name, "", problem)
 
 
 def _decode(kind: type[_M], name: str, raw: bytes, context: str | None = None) -> _M:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Annotated, Any, Final, Literal, TypeAlias, get_args
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import FailFast, Field, ValidationInfo, field_validator
 
 from .attempt import Attempt, Usage
 from .message import PASSED_ON, Message, MicroUsd, Name
@@ -63,7 +63,7 @@ class RouteTaken(Message):
     candidates: tuple[Candidate, ...] = ()
     """What the router knew of each tier when it chose."""
 
-    attempts: tuple[Attempt, ...] = ()
+    attempts: Annotated[tuple[Attempt, ...], FailFast()] = ()
     """Every provider call for this request, in order."""
 
 
@@ -200,7 +200,7 @@ class Failed(Message):
     retry_after_s: float | None = None
     """Seconds after which to try again, where that is known."""
 
-    attempts: tuple[Attempt, ...] = ()
+    attempts: Annotated[tuple[Attempt, ...], FailFast()] = ()
     """Every provider call for this request, in order."""
 
     redelivered: bool = False

@@ -1,6 +1,8 @@
 """Route message: what the router decided about a request, and why."""
 
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import FailFast
 
 from .attempt import Attempt
 from .checks import Validator
@@ -138,5 +140,5 @@ class TaggedRequest(Message):
     request: Request
     """The caller's own request."""
 
-    attempts: tuple[Attempt, ...] = ()
+    attempts: Annotated[tuple[Attempt, ...], FailFast()] = ()
     """The attempts of those who handed the request over."""

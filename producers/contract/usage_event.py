@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Annotated, Final, Literal, TypeAlias
 
-from pydantic import Field
+from pydantic import FailFast, Field
 
 from .attempt import Attempt, Usage
 from .message import NAME_PATTERN, Message, MicroUsd, Name
@@ -123,7 +123,7 @@ class UsageEvent(Message):
     cache: CacheOutcome = CacheOutcome(result="bypass")
     """What the semantic cache did."""
 
-    attempts: tuple[Attempt, ...] = ()
+    attempts: Annotated[tuple[Attempt, ...], FailFast()] = ()
     """Every provider call for this request, in order."""
 
     summary: str | None = None

@@ -10,9 +10,11 @@ from typing import Any, Final, TypeAlias
 from pydantic import ValidationError
 from pydantic_core import from_json
 
+from ..contract.codec import MAX_MESSAGE_VALUES
 from ..contract.job_record import JobRecord
 from ..contract.reply import Done, Failed
 from ..contract.request import Request
+from ..json_values import too_many_values
 
 LONGEST_JOB_LINE: Final = 1_000_000
 """Bytes: of a request."""
@@ -72,6 +74,8 @@ class LineReader:
     def _read(self, raw: bytes) -> LineRequest:
         if len(raw) > LONGEST_JOB_LINE:
             raise WrongLineError("line_too_long", f"at most {LONGEST_JOB_LINE:,} bytes")
+        if too_many_values(raw, MAX_MESSAGE_VALUES):
+            raise WrongLineError("too_many_values", f"at most {MAX_MESSAGE_VALUES:,} values")
         try:
             told = from_json(raw, allow_inf_nan=False)
         except ValueError:

@@ -4,7 +4,9 @@ from collections.abc import AsyncIterator
 
 from pydantic_core import from_json
 
+from ..contract.codec import MAX_MESSAGE_VALUES
 from ..contract.residency import excludes, narrower
+from ..json_values import too_many_values
 from .lines import DEMANDS, LONGEST_JOB_LINE
 
 
@@ -50,6 +52,8 @@ def _residency_of(line: bytes) -> tuple[str, ...] | None:
     """The zones that the line allows, empty: all; None: it can't be told."""
     if b"residency" not in line and b"\\u" not in line:
         return ()
+    if too_many_values(line, MAX_MESSAGE_VALUES):
+        return None
     try:
         told = from_json(line, allow_inf_nan=False)
     except ValueError:

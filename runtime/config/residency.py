@@ -10,8 +10,9 @@ from typing import Final
 
 from pydantic_core import from_json
 
-from producers.contract import Demands, Request
+from producers.contract import Demands, Request, codec
 from producers.contract.residency import excludes, narrower
+from producers.json_values import too_many_values
 from runtime.config.catalog import Catalog
 
 _MOST_READ: Final = 2_000_000
@@ -41,7 +42,9 @@ def excluded_from(
 
 def standing(value: bytes, tenant: str | None, catalog: Catalog, cell: str) -> Standing:
     """Of a record, tagged or not, that need not be readable. tenant: as its headers name it."""
-    if len(value) > _MOST_READ:
+    if len(value) > _MOST_READ or too_many_values(
+        value, codec.MAX_MESSAGE_VALUES, numbers_aside=True
+    ):
         return Standing.UNKNOWN
     try:
         told = from_json(value)

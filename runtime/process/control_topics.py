@@ -27,10 +27,12 @@ from pydantic import BaseModel
 
 from producers.contract.topics import is_beside
 from producers.contract.wire_format import unframed, unknown_version
+from producers.json_values import too_many_values
 from producers.kafka.aiokafka_broker import to_record
 from producers.kafka.broker import Record
 from producers.kafka.connection import METADATA_MAX_AGE_MS, connection_options
 from producers.settings import KafkaSettings
+from runtime import limits
 from runtime.process.dead_letters import crash_detail
 
 _log: Final = logging.getLogger(__name__)
@@ -93,7 +95,10 @@ class ControlTopics:
             problem = unknown_version(record.headers)
             if problem is not None:
                 raise ValueError(problem)
-            decoded = message.model_validate_json(unframed(raw.body))
+            body = unframed(raw.body)
+            if too_many_values(body, limits.MESSAGE_VALUES.value):
+                raise ValueError(f"it has more than {limits.MESSAGE_VALUES.value:,} values")
+            decoded = message.model_validate_json(body)
             if admit is not None:
                 await admit(record, decoded)
             return decoded

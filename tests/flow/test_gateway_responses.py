@@ -241,6 +241,24 @@ async def test_what_is_stored_can_be_read_listed_and_deleted_by_its_tenant_alone
         assert told.output_text == "42"
 
 
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("?stream=true&starting_after=--1", 400),
+        ("?stream=true&starting_after=9999999999", 400),
+        ("/input_items?limit=" + "0" * 4_999 + "1", 400),
+        ("/input_items?" + "a=1&" * 200, 200),
+    ],
+)
+async def test_an_odd_query_is_answered(path: str, status: int) -> None:
+    async with door() as opened, client_of(opened) as client:
+        made = await client.responses.create(model="economy", input="Hi", background=True)
+        await ended(client, made.id)
+        async with httpx2.AsyncClient(base_url=opened.address) as plain:
+            answered = await plain.get(f"/v1/responses/{made.id}{path}")
+        assert answered.status_code == status, answered.text
+
+
 async def test_in_the_background_to_its_end() -> None:
     waits = Waits()
     async with door({"eco-a": waits}) as opened, client_of(opened) as client:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
 from runtime import limits
+from runtime.limit import Limit
 
 Schema: TypeAlias = Mapping[str, Any]
 
@@ -164,7 +165,7 @@ def _count(value: object) -> int:
     return 1
 
 
-def _require(limit: limits.Limit, amount: int) -> None:
+def _require(limit: Limit, amount: int) -> None:
     refusal = limit.refusal(amount)
     if refusal is not None:
         raise SchemaRefusedError(refusal)

@@ -9,12 +9,13 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Literal, TypeAlias, cast
+from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar, cast
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter
 from redis.asyncio.client import PubSub
 from redis.client import NEVER_DECODE
 
+from runtime import limits
 from runtime.circuit_breaker.rules import Reason
 from runtime.fleet.speed_reports import REPORTS
 from runtime.redis.connection import RedisLink, raise_if_cancelled
@@ -63,6 +64,7 @@ class _Kept:
     ends: float
 
 
+_Text = TypeVar("_Text", str, bytes)
 _NEWS: Final[TypeAdapter[BreakerNews]] = TypeAdapter(BreakerNews)
 _KEPT: Final[TypeAdapter[_Kept]] = TypeAdapter(_Kept)
 
@@ -133,11 +135,11 @@ class SharedFleetState:
         """now: Unix seconds, by Redis' clock."""
         for breaker, text in stored.items():
             try:
-                kept = _KEPT.validate_json(text)
+                kept = _KEPT.validate_json(short_news(text))
                 for_s = max(0.0, kept.ends - now) if kept.state == "open" else 0.0
                 news = {"breaker": breaker.decode(), "state": kept.state, "by": kept.by}
                 entry = _NEWS.validate_python({**news, "reason": kept.reason, "for_s": for_s})
-            except (ValidationError, UnicodeDecodeError):
+            except ValueError:
                 self._skip("an entry of a breaker")
                 continue
             if entry.state != "open" or entry.for_s > 0:
@@ -221,12 +223,19 @@ class SharedFleetState:
             message = await channel.get_message(timeout=left_s)
             if message is not None:
                 try:
-                    news = _NEWS.validate_json(message["data"])
-                except ValidationError:
+                    news = _NEWS.validate_json(short_news(message["data"]))
+                except ValueError:
                     self._skip("news of a breaker")
                     continue
                 if news.by != self.worker:
                     on_news(news)
+
+
+def short_news(text: _Text) -> _Text:
+    """`text`. Raises ValueError for one that nobody of us wrote: it is too long."""
+    if len(text) > limits.BREAKER_NEWS.value:
+        raise ValueError(limits.BREAKER_NEWS.name)
+    return text
 
 
 def _number(limit: float | None) -> float:

@@ -8,7 +8,9 @@ from pydantic import ValidationError
 from observability.retry import RetryPolicy
 from producers.contract import codec, topics
 from producers.contract.invalidation import Invalidation
+from producers.json_values import too_many_values
 from producers.kafka.broker import Record
+from runtime import limits
 from runtime.config.residency import Standing, standing
 from runtime.identity.record_guard import ForbiddenError
 from runtime.process.dead_letters import bury
@@ -43,6 +45,10 @@ def _misplaced(pool: PoolDependencies, record: Record) -> bool:
 
 async def _forget(pool: PoolDependencies, record: Record) -> None:
     try:
+        if too_many_values(record.value, limits.MESSAGE_VALUES.value):
+            words = f"it has more than {limits.MESSAGE_VALUES.value:,} values"
+            await bury(pool.publisher, record, "invalid_request", words)
+            return
         order = Invalidation.model_validate_json(record.value)
         await pool.guard.require(record, topics.CACHE_INVALIDATIONS, order.tenant)
     except ValidationError as error:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
+from gateway.exchanges.submissions import parse_json
 from observability.evaluation.data_sets.csv_table import UnusableLineError
 from observability.evaluation.data_sets.own_cases import jsonl_cases
 from producers.contract import Validator, codec
@@ -19,10 +20,12 @@ from router.serve.record_checks import crowded_headers
 from runtime import limits
 from runtime.config.yaml_document import UnreadableYaml, read_yaml
 from runtime.identity.tokens.key_set import KeySetError, parse_jwks
-from runtime.limits import Limit
+from runtime.limit import Limit
 from tests.kafka_batches import zipped_zeros
 from workers.checks.validators import failed_checks, invalid_checks
 from workers.delivery.cancellations import Cancellations, RequestCancelled
+from workers.health.shared_state import short_news
+from workers.providers.base.json_values import json_of
 from workers.providers.base.token_counts import token_counts
 
 Probe = Callable[[int], bool]
@@ -126,6 +129,24 @@ def results_of_tools(number: int) -> dict[str, Any]:
     return {"anthropic": {"messages": [{"role": "user", "content": [block]}]}}
 
 
+def zeros(values: int) -> bytes:
+    return b'{"a":[' + b",".join([b"0"] * (values - 2)) + b"]}"
+
+
+def answers(values: int) -> bool:
+    try:
+        return bool(json_of(zeros(values)))
+    except ValueError:
+        return False
+
+
+def hears(characters: int) -> bool:
+    try:
+        return bool(short_news("x" * characters))
+    except ValueError:
+        return False
+
+
 BESIDE = len(["messages", "message", "role", "content", "logit_bias"])
 """Values of a request's body beside those of a list in it."""
 
@@ -163,6 +184,9 @@ PROBES: Mapping[Limit, Probe] = {
     limits.CHECKED_JSON: lambda n: passes('"' + "x" * (n - 2) + '"', kind="json_schema", schema={}),
     limits.JWKS: lambda n: key_set(size=n),
     limits.TOKEN_KEYS: lambda n: key_set(keys=n),
+    limits.MESSAGE_VALUES: lambda n: isinstance(parse_json(zeros(n)), dict),
+    limits.PROVIDER_VALUES: answers,
+    limits.BREAKER_NEWS: hears,
     limits.PROVIDER_TOKENS: lambda n: token_counts(n) is not None,
     limits.CONFIG_FILE: lambda n: configured("a: 1\n".ljust(n, "#")),
     limits.REMEMBERED_CANCELLATIONS: remembers,

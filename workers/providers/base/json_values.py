@@ -6,6 +6,9 @@ from typing import Any, Final
 
 from pydantic_core import from_json
 
+from producers.json_values import too_many_values
+from runtime import limits
+
 _HIGH: Final = ("\ud800", "\udbff")
 _LOW: Final = ("\udc00", "\udfff")
 
@@ -32,6 +35,8 @@ class StreamedJson:
 
     def read(self, data: bytes) -> Any:  # noqa: ANN401 - JSON
         """The value in `data`. Raises ValueError."""
+        if too_many_values(data, limits.PROVIDER_VALUES.value):
+            raise ValueError(f"more than {limits.PROVIDER_VALUES.value:,} values")
         try:
             return from_json(data)
         except ValueError as error:

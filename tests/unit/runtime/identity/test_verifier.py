@@ -15,6 +15,7 @@ from runtime.identity import KeySetError, TokenRefused, TokenVerifier, VerifiedT
 from runtime.identity.key_ring import KeyRing
 from runtime.identity.token_verifier import Clocks
 from runtime.identity.tokens.key_set import KeySet, parse_jwks
+from runtime.limit import Limit
 from tests.unit.runtime.identity import tokens
 from tests.unit.runtime.identity.tokens import NOW, SETTINGS, jwk, jwks, token
 
@@ -119,7 +120,7 @@ async def test_a_remembered_token_still_expires() -> None:
 async def test_no_more_tokens_are_remembered_than_the_limit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    few = limits.Limit("verified tokens", 3, "tokens", "forgotten", "a test")
+    few = Limit("verified tokens", 3, "tokens", "forgotten", "a test")
     monkeypatch.setattr(limits, "VERIFIED_TOKENS", few)
     scene = Scene()
     for number in range(10):
