@@ -7,7 +7,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, AsyncExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -24,7 +24,6 @@ from observability.ledger.stores.selection import ledger_at
 from observability.logs import start_logging
 from observability.metrics.registry import MetricsRegistry
 from observability.pricing.money import MICRO_USD
-from observability.process_endpoint import process_endpoint
 from observability.reports import commands
 from observability.reports.commands import ReportForm, ReportQuery
 from observability.reports.cost import UnknownDimensionError
@@ -60,7 +59,9 @@ class ReportOptions:
 def book_usage(
     *, once: bool = False, ledger: str | None = None, genuine: Genuine | None = None
 ) -> None:
-    """Book usage events as they come, for ever; with `once` until all that are there are booked.
+    """Book usage events as they come until SIGTERM; with `once` until all there are are booked.
+
+    Raises InterruptedError if that was cut short.
 
     genuine: which records are a worker's; None: all.
     """
@@ -177,14 +178,14 @@ async def _book(
     until_caught_up: bool,
 ) -> None:
     metrics, health = MetricsRegistry(), ProcessHealth()
-    async with AsyncExitStack() as stack:
-        if settings.metrics_port is not None:
-            endpoint = process_endpoint(metrics, settings.metrics_port, health=health)
-            stack.enter_context(endpoint)
-            stack.callback(asyncio.create_task(health.beat()).cancel)
-        consumer = await stack.enter_async_context(process.usage_consumer(settings, "earliest"))
+    async with (
+        process.watched_process(settings, metrics, health) as stop,
+        process.usage_consumer(settings, "earliest") as consumer,
+    ):
         feed = Feed(consumer, ledger, metrics, genuine=genuine, health=health, zone=settings.zone)
-        await feed.run(until_caught_up=until_caught_up)
+        await feed.run(stop, until_caught_up=until_caught_up)
+    if until_caught_up and stop.is_set():
+        raise InterruptedError("stopped before all events were booked")
 
 
 def _query(options: ReportOptions) -> ReportQuery:

@@ -19,6 +19,7 @@ from cache.composition import open_lookup
 from cache.lookup import CacheLookup
 from observability.grounding.groundedness import FLAGGED_SHARE
 from observability.logs import logger
+from observability.metrics.genai_metrics import observe_call
 from observability.metrics.registry import MetricsRegistry
 from observability.metrics.usage_metrics import UsageMetrics
 from observability.price_lists import load_price_book
@@ -37,7 +38,7 @@ from workers.calling.answer_source import AnswerSource
 from workers.calling.cached_call import PromptCaching
 from workers.calling.config_snapshot import ConfigSnapshot
 from workers.calling.prefix_counts import SharedCounts
-from workers.calling.provider_call import ProviderCaller
+from workers.calling.provider_call import CallReporter, ProviderCaller
 from workers.checks.validators import load_checks
 from workers.delivery.cancellations import Cancellations
 from workers.delivery.idempotency import IdempotencyRecords, IdempotencySettings
@@ -92,7 +93,8 @@ async def build_pool(
     ):
         parts.enter_context(process.background.running(name, work))
     budgets = BudgetLedger(partial(datetime.now, UTC), link)
-    caller = _caller(admission, pricing, link, environment.get("TIKTOKEN_CACHE_DIR"))
+    report = partial(observe_call, process.metrics)
+    caller = _caller(admission, pricing, link, report, environment.get("TIKTOKEN_CACHE_DIR"))
     cancellations = Cancellations(without_tenant=process.settings.cancel_without_tenant)
     return PoolDependencies(
         tier=tier,
@@ -140,11 +142,15 @@ async def _lookup(
 
 
 def _caller(
-    admission: DeploymentAdmission, pricing: Pricing, link: RedisLink, encodings: str | None
+    admission: DeploymentAdmission,
+    pricing: Pricing,
+    link: RedisLink,
+    report: CallReporter,
+    encodings: str | None,
 ) -> ProviderCaller:
     caching = PromptCaching(SharedCounts(link), pricing.rates_of)
     files = None if encodings is None else Path(encodings)
-    return ProviderCaller(admission, pricing.price, caching, TokenFactors(), files)
+    return ProviderCaller(admission, pricing.price, caching, TokenFactors(), report, files)
 
 
 def _idempotency(process: ServiceProcess, redis: Redis) -> IdempotencyRecords:

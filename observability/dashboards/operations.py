@@ -127,21 +127,33 @@ OPERATIONS_DASHBOARD: Final = Dashboard(
             "s",
         ),
         Panel(
-            "Time to first chunk at the gateway, p95, by the GenAI conventions",
+            "Time to first token at the gateway, p95, by the GenAI conventions",
+            quantile(0.95, "gen_ai_server_time_to_first_token_seconds", "gen_ai_response_model"),
+            "{{gen_ai_response_model}}",
+            "s",
+        ),
+        Panel(
+            "Time of a request at the gateway, p95, by the GenAI conventions",
+            quantile(0.95, "gen_ai_server_request_duration_seconds", "gen_ai_response_model"),
+            "{{gen_ai_response_model}}",
+            "s",
+        ),
+        Panel(
+            "Time to first chunk of a provider, p95, by the GenAI conventions",
             quantile(
-                0.95, "gen_ai_client_operation_time_to_first_chunk_seconds", "gen_ai_response_model"
+                0.95, "gen_ai_client_operation_time_to_first_chunk_seconds", "gen_ai_request_model"
             ),
-            "{{gen_ai_response_model}}",
+            "{{gen_ai_request_model}}",
             "s",
         ),
         Panel(
-            "Time of an operation at the gateway, p95, by the GenAI conventions",
-            quantile(0.95, "gen_ai_client_operation_duration_seconds", "gen_ai_response_model"),
-            "{{gen_ai_response_model}}",
+            "Time of a provider's call, p95, by the GenAI conventions",
+            quantile(0.95, "gen_ai_client_operation_duration_seconds", "gen_ai_request_model"),
+            "{{gen_ai_request_model}}",
             "s",
         ),
         Panel(
-            "Tokens at the gateway, by the GenAI conventions",
+            "Tokens of providers' calls, by the GenAI conventions",
             rate("gen_ai_client_token_usage_sum", "gen_ai_token_type"),
             "{{gen_ai_token_type}}",
         ),

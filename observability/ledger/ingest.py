@@ -44,18 +44,19 @@ class Feed:
     booked: dict[TopicPartition, int] = field(default_factory=dict, init=False)
     """The offset after the last booked record, by partition."""
 
-    async def run(self, *, until_caught_up: bool = False) -> None:
-        """Book for ever, or until every partition is read to its present end."""
+    async def run(self, stop: asyncio.Event, *, until_caught_up: bool = False) -> None:
+        """Book until `stop`, or until every partition is read to its present end."""
         await asyncio.to_thread(self.ledger.create)
         measuring = asyncio.create_task(self._measure())
         try:
-            await self._feed(until_caught_up=until_caught_up)
+            await self._feed(stop, until_caught_up=until_caught_up)
         finally:
             measuring.cancel()
 
-    async def _feed(self, *, until_caught_up: bool) -> None:
+    async def _feed(self, stop: asyncio.Event, *, until_caught_up: bool) -> None:
         sought: set[TopicPartition] = set()
-        while True:
+        # what was polled is booked before the end
+        while not stop.is_set():
             if self.consumer.assignment() != sought:
                 sought = await self._seek()
                 self.health.started()

@@ -5,6 +5,7 @@ Dashboards, alerts and code use these names and no others; tests hold them to it
 names of switchgear.yaml.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
@@ -62,6 +63,8 @@ HistogramName: TypeAlias = Literal[
     "gen_ai_client_operation_duration_seconds",
     "gen_ai_client_operation_time_to_first_chunk_seconds",
     "gen_ai_client_token_usage",
+    "gen_ai_server_request_duration_seconds",
+    "gen_ai_server_time_to_first_token_seconds",
 ]
 
 BREAKER_STATES: Final = {"closed": 0, "half_open": 1, "open": 2}
@@ -206,19 +209,34 @@ GAUGES: Final[dict[GaugeName, Spec]] = {
     ),
 }
 
-_GENAI: Final = ("gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_response_model")
+_GENAI: Final = ("gen_ai_operation_name", "gen_ai_provider_name")
+_CALLED: Final = (*_GENAI, "gen_ai_request_model")
+_SERVED: Final = (*_GENAI, "gen_ai_response_model")
+# the bounds that OpenTelemetry's GenAI conventions want
 _TOKENS: Final = tuple(float(4**power) for power in range(14))
-"""As OpenTelemetry's GenAI conventions want them."""
+_OPERATION_S: Final = tuple(2**power / 100 for power in range(14))
+_FIRST_TOKEN_S: Final = (
+    *(0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75),
+    *(1.0, 2.5, 5.0, 7.5, 10.0),
+)
 
 HISTOGRAMS: Final[dict[HistogramName, HistogramSpec]] = {
     "gen_ai_client_operation_duration_seconds": HistogramSpec(
-        "A request at the gateway, by the GenAI conventions.", (*_GENAI, "error_type"), _LONG
+        "A call of a provider, by the GenAI conventions.", (*_CALLED, "error_type"), _OPERATION_S
     ),
     "gen_ai_client_operation_time_to_first_chunk_seconds": HistogramSpec(
-        "To the first chunk of a stream at the gateway.", _GENAI, _LONG
+        "From a streamed call of a provider to its first chunk.", _CALLED, _OPERATION_S
     ),
     "gen_ai_client_token_usage": HistogramSpec(
-        "Tokens of a request at the gateway.", (*_GENAI, "gen_ai_token_type"), _TOKENS
+        "Tokens of a call of a provider.", (*_CALLED, "gen_ai_token_type"), _TOKENS
+    ),
+    "gen_ai_server_request_duration_seconds": HistogramSpec(
+        "A request at the gateway, by the GenAI conventions.",
+        (*_SERVED, "error_type"),
+        _OPERATION_S,
+    ),
+    "gen_ai_server_time_to_first_token_seconds": HistogramSpec(
+        "To the first chunk of a stream at the gateway.", _SERVED, _FIRST_TOKEN_S
     ),
     "switchgear_request_seconds": HistogramSpec(
         "From submission to the final reply.", ("tier", "outcome"), _LONG
@@ -243,3 +261,31 @@ HISTOGRAMS: Final[dict[HistogramName, HistogramSpec]] = {
         _LONG,
     ),
 }
+
+
+OTEL_METRICS: Final[Mapping[str, tuple[str, str]]] = {
+    "gen_ai_client_operation_duration_seconds": ("gen_ai.client.operation.duration", "s"),
+    "gen_ai_client_operation_time_to_first_chunk_seconds": (
+        "gen_ai.client.operation.time_to_first_chunk",
+        "s",
+    ),
+    "gen_ai_client_token_usage": ("gen_ai.client.token.usage", "{token}"),
+    "gen_ai_server_request_duration_seconds": ("gen_ai.server.request.duration", "s"),
+    "gen_ai_server_time_to_first_token_seconds": ("gen_ai.server.time_to_first_token", "s"),
+    "http_server_request_duration_seconds": ("http.server.request.duration", "s"),
+}
+"""OpenTelemetry's names and units of what its conventions describe, for OTLP: Prometheus takes no
+dots, and its names end in the unit."""
+
+OTEL_ATTRIBUTES: Final[Mapping[str, str]] = {
+    "gen_ai_operation_name": "gen_ai.operation.name",
+    "gen_ai_provider_name": "gen_ai.provider.name",
+    "gen_ai_request_model": "gen_ai.request.model",
+    "gen_ai_response_model": "gen_ai.response.model",
+    "gen_ai_token_type": "gen_ai.token.type",
+    "error_type": "error.type",
+    "http_request_method": "http.request.method",
+    "http_route": "http.route",
+    "http_response_status_code": "http.response.status_code",
+}
+"""As `OTEL_METRICS`, of their labels."""

@@ -1,6 +1,7 @@
 """OTLP metrics push: the process's metrics, sent to a collector over HTTP where nobody scrapes.
 
-The same numbers as `/metrics`, cumulative since the process began. What is counted stays in
+The same numbers as `/metrics`, cumulative since the process began; what OpenTelemetry's conventions
+describe has their names, units and attributes. What is counted stays in
 prometheus_client's registry, because a page of it has exemplars and OpenTelemetry's SDK has no
 histogram that could be filled from elsewhere; here each push turns the registry into the SDK's data
 points, and the SDK's exporter encodes and sends them (its `OTEL_EXPORTER_OTLP_…` variables for
@@ -34,12 +35,15 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from prometheus_client import Metric as PrometheusMetric
 from prometheus_client.samples import Sample
 
+from observability.metrics.names import OTEL_ATTRIBUTES, OTEL_METRICS
 from observability.metrics.registry import MetricsRegistry
 
 _log: Final = logging.getLogger(__name__)
 _exporter_log: Final = logging.getLogger(OTLPMetricExporter.__module__)
 _TIMEOUT_S: Final = 5
 _UNBOUNDED: Final = "+Inf"
+_STATUS: Final = "http_response_status_code"
+"""The one attribute of ours that is a number by the conventions."""
 _SCOPE: Final = InstrumentationScope("switchgear")
 _CUMULATIVE: Final = AggregationTemporality.CUMULATIVE
 
@@ -113,7 +117,17 @@ def _metric(family: PrometheusMetric, begun_ns: int, now_ns: int) -> Metric:
 
 
 def _named(family: PrometheusMetric, data: Sum | Gauge | Histogram) -> Metric:
-    return Metric(family.name, family.documentation, "", data)
+    name, unit = OTEL_METRICS.get(family.name, (family.name, ""))
+    return Metric(name, family.documentation, unit, data)
+
+
+def _attributes(labels: Mapping[str, str]) -> dict[str, str | int]:
+    """Under OpenTelemetry's names; an empty label is an absent one."""
+    return {
+        OTEL_ATTRIBUTES.get(name, name): int(value) if name == _STATUS else value
+        for name, value in labels.items()
+        if value
+    }
 
 
 def _point(sample: Sample, begun_ns: int, now_ns: int) -> NumberDataPoint:
@@ -138,7 +152,7 @@ def _histogram(
     buckets = [(s.labels["le"], s.value) for s in samples if s.name.endswith("_bucket")]
     cumulative = [0.0, *(value for _, value in buckets)]
     return HistogramDataPoint(
-        attributes=labels,
+        attributes=_attributes(labels),
         start_time_unix_nano=begun_ns,
         time_unix_nano=now_ns,
         count=int(cumulative[-1]),

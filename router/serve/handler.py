@@ -381,10 +381,8 @@ class RoutingTask:
                 trace_id=self.trace.trace_id,
             )
             tenant, trace = self.headers.tenant, self.trace.headers()
-            section = self.router.config().catalog.tenant(tenant or "")
-            allowed = () if section is None else section.reply_topics
-            asked = self.router.partitions_of
-            address = await refusal_address(self.headers.reply, tenant or "", allowed, asked)
+            catalog, asked = self.router.config().catalog, self.router.partitions_of
+            address = await refusal_address(self.headers.reply, tenant, catalog, asked)
             if address is None:
                 _log.warning("%s of a request can't be told: no reply topic is there", code)
             else:

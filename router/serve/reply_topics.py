@@ -9,6 +9,7 @@ from typing import Final
 
 from producers.contract import topics
 from producers.contract.reply_address import ReplyAddress
+from runtime.config.catalog import Catalog, Tenant
 from runtime.process.reply_topics import PartitionsOf, reachable_address, unreachable
 
 _LONGEST_SHOWN: Final = 249
@@ -26,13 +27,19 @@ async def unusable_address(
 
 
 async def refusal_address(
-    wanted: ReplyAddress, tenant: str, allowed: Iterable[str], partitions_of: PartitionsOf
+    wanted: ReplyAddress, tenant: str | None, catalog: Catalog, partitions_of: PartitionsOf
 ) -> ReplyAddress | None:
     """Where its sender hears that a request is refused: where it asks to, else the shared topic.
 
-    None: not even that one is there.
+    tenant: None where nobody knows whose the record is, for it can't be read: any tenant's reply
+    topic will do, since its body might have named that tenant. None: not even the shared one is
+    there.
     """
-    if _forbidden_topic(wanted, tenant, allowed) is not None:
+    sections: Iterable[Tenant | None] = catalog.tenants.values()
+    if tenant is not None:
+        sections = (catalog.tenant(tenant),)
+    allowed = [topic for each in sections if each is not None for topic in each.reply_topics]
+    if _forbidden_topic(wanted, tenant or "", allowed) is not None:
         wanted = replace(wanted, named_topic=None, partition=None)
     return await reachable_address(wanted, partitions_of)
 

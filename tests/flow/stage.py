@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from observability.metrics.genai_metrics import observe_call
 from observability.metrics.registry import MetricsRegistry
 from observability.pricing.prices import Price, Priced, Processing, Unpriced
 from observability.tracing.tracer import Tracer, TracingSettings
@@ -265,6 +266,7 @@ class Stage:
             price if self.pricing is None else self.pricing.price,
             PromptCaching(NoPrefixes(), lambda _: None),
             TokenFactors(),
+            partial(observe_call, self.metrics),
             self.encodings,
         )
         return PoolDependencies(

@@ -284,3 +284,15 @@ async def test_a_request_with_too_many_headers_is_kept_and_refused() -> None:
         assert reply.code == "invalid_request"
         assert reply.message == "headers of a request: 101 headers, at most 100 may be"
         assert stage.dead_letters() == [(request(), "invalid_request")]
+
+
+async def test_what_cannot_be_read_is_told_on_the_topic_that_a_tenant_may_name() -> None:
+    async with playing() as stage:
+        await stage.send(b"not JSON", correlation_id="r1", reply_to="llm.replies.mine")
+        (reply,) = await stage.replies(topic="llm.replies.mine")
+        assert isinstance(reply, Failed)
+        assert reply.code == "invalid_request"
+        await stage.send(b"not JSON", correlation_id="r2", reply_to="elsewhere")
+        (reply,) = await stage.replies()
+        assert reply.id == "r2"
+        assert stage.broker.written("elsewhere") == []

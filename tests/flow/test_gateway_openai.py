@@ -429,10 +429,14 @@ async def test_metrics_by_the_genai_conventions() -> None:
             "gen_ai_provider_name": "a",
             "gen_ai_response_model": "small",
         }
-        duration, usage = "gen_ai_client_operation_duration_seconds", "gen_ai_client_token_usage"
+        duration = "gen_ai_server_request_duration_seconds"
         await until(lambda: value(f"{duration}_count", **labels, error_type="") == 1)
+        first = "gen_ai_server_time_to_first_token_seconds"
+        assert value(f"{first}_count", **labels) == 1
+        labels["gen_ai_request_model"] = labels.pop("gen_ai_response_model")
         first = "gen_ai_client_operation_time_to_first_chunk_seconds"
         assert value(f"{first}_count", **labels) == 1
+        usage = "gen_ai_client_token_usage"
         assert value(f"{usage}_sum", **labels, gen_ai_token_type="output") == 10
 
 

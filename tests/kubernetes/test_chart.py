@@ -306,6 +306,11 @@ def test_prometheus_reads_the_queries_of_the_triggers(
         ("small", ["router.replicsa=3"], "replicsa"),
         ("small", ["pools.economy.zone=eu"], "zone"),
         ("small", ["kafka.securityProtocol=TLS"], "securityProtocol"),
+        ("small", ["router.resources.requests.memroy=1Gi"], "memroy"),
+        ("small", ["router.resources.limits.memory=1GB"], "memory"),
+        ("small", ["terminationGracePeriodSeconds=10"], "terminationGracePeriodSeconds"),
+        ("small", ["evaluation.schedule=nightly"], "schedule"),
+        ("small", ["router.scaling.enabled=true", "router.scaling.min=9"], "min 9 is more than"),
     ],
 )
 def test_what_can_not_work_is_refused_with_its_name(

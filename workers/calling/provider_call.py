@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from observability.metrics.genai_metrics import CalledModel
 from observability.pricing.prices import Price, Priced, Processing, Unpriced, processing_of
 from observability.tracing.request_trace import OpenSpan, RequestTrace
 from observability.tracing.semconv import FIRST_TOKEN
@@ -45,6 +46,14 @@ class PriceList(Protocol):
         self, deployment: Deployment, usage: Usage, processing: Processing = "standard"
     ) -> Price:
         """The price of a call with this usage."""
+        ...
+
+
+class CallReporter(Protocol):
+    """Hears of every call once it has ended, for metrics. Must not raise."""
+
+    def __call__(self, attempt: Attempt, called: CalledModel, first_chunk_s: float | None) -> None:
+        """first_chunk_s: None for a call that wasn't streamed."""
         ...
 
 
@@ -97,6 +106,7 @@ class ProviderCaller:
     price: PriceList
     caching: PromptCaching
     factors: TokenFactors
+    report: CallReporter
     encodings: Path | None = None
     """The folder of tiktoken's files, for exact counts near a limit; None = estimates only."""
 
@@ -184,18 +194,34 @@ class ProviderCaller:
                 if turn is not None:
                     turn.end(answered=False)
                 attempt = self._cut_short(context, permit, expected, begun, branch)
-                _describe(span, context, attempt, body)
+                self._tell(span, context, attempt, body)
                 raise
             if turn is not None:
                 turn.end(answered=isinstance(outcome, Completion))
             ended = self._ended(context, permit, outcome, begun, span)
             answer = outcome if isinstance(outcome, Completion) else None
-            _describe(span, context, ended.attempt, body, answer)
+            self._tell(span, context, ended.attempt, body, answer)
             if answer is not None:
                 if not ended.attempt.usage_estimated:
                     self._learn(request, body, answer.usage)
                 span.event(FIRST_TOKEN, answer.first_token_s)
         return ended
+
+    def _tell(
+        self,
+        span: OpenSpan,
+        context: CallContext,
+        attempt: Attempt,
+        body: ChatBody,
+        answer: Completion | None = None,
+    ) -> None:
+        deployment = context.snapshot.deployment(attempt.deployment)
+        span.error = None if attempt.outcome == "ok" else attempt.outcome
+        shown = body if context.trace.content else None
+        span.attributes = partial(call_attributes, attempt, deployment, answer, shown)
+        operation = "chat" if body.embeddings is None else "embeddings"
+        first_s = None if answer is None or context.chunks is None else answer.first_token_s
+        self.report(attempt, CalledModel(deployment.provider, deployment.model, operation), first_s)
 
     def _learn(self, request: ProviderRequest, body: ChatBody, usage: Usage) -> None:
         model, size = request.model, prompt_size(body)
@@ -280,19 +306,6 @@ def _emit_of(
     if chunks is None:
         return None
     return chunks.emit if turn is None and branch is None else Emitter(chunks, turn, branch).emit
-
-
-def _describe(
-    span: OpenSpan,
-    context: CallContext,
-    attempt: Attempt,
-    body: ChatBody,
-    answer: Completion | None = None,
-) -> None:
-    span.error = None if attempt.outcome == "ok" else attempt.outcome
-    shown = body if context.trace.content else None
-    deployment = context.snapshot.deployment(attempt.deployment)
-    span.attributes = partial(call_attributes, attempt, deployment, answer, shown)
 
 
 def _told(outcome: CallOutcome) -> tuple[str, int | None, int | None]:

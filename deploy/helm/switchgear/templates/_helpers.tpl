@@ -263,3 +263,9 @@ advanced:
         stabilizationWindowSeconds: {{ .root.Values.keda.scaleDownWindowSeconds }}
         policies: [{type: Pods, value: 1, periodSeconds: {{ .root.Values.keda.scaleDownEverySeconds }}}]
 {{- end }}
+
+{{/* The largest number of pods; refuses one below the smallest. Takes {name, scaling}. */}}
+{{- define "switchgear.most" -}}
+{{- if gt (int .scaling.min) (int .scaling.max) }}{{ fail (printf "%s.scaling: min %v is more than max %v" .name .scaling.min .scaling.max) }}{{ end -}}
+{{- .scaling.max -}}
+{{- end }}

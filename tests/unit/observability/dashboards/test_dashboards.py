@@ -30,7 +30,7 @@ QUERIES = [p.query for d in DASHBOARDS for p in d.panels] + [rule["expr"] for ru
 
 @pytest.mark.parametrize("query", QUERIES)
 def test_every_metric_and_label_of_a_query_exists(query: str) -> None:
-    metrics = re.findall(r"\b(?:switchgear|gen_ai_client|http_server)_\w+", query)
+    metrics = re.findall(r"\b(?:switchgear|gen_ai_client|gen_ai_server|http_server)_\w+", query)
     if not metrics:
         assert re.search(r"switchgear:\w+|\bup\b", query)
         return

@@ -83,12 +83,14 @@ def books() -> Iterator[Books]:
 async def test_the_lag_is_seen_while_the_ledger_waits_for_its_store(books: Books) -> None:
     metrics = MetricsRegistry()
     feed = Feed(cast("Any", Consumer()), cast("Any", books), metrics, measure_every_s=0.001)
-    running = asyncio.create_task(feed.run())
+    stop = asyncio.Event()
+    running = asyncio.create_task(feed.run(stop))
     async with asyncio.timeout(5):
         await lag_of(metrics, 30)
         books.back.set()
         await lag_of(metrics, 0)
-    running.cancel()
+        stop.set()
+        await running
 
 
 async def lag_of(metrics: MetricsRegistry, wanted: int) -> None:
