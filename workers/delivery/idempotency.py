@@ -40,9 +40,13 @@ from workers.delivery.request_identity import Identity
 _log: Final = logging.getLogger(__name__)
 _DONE: Final = b"D"
 _RULES: Final = BreakerRules(
-    consecutive=1, cooldown=Cooldown(first_s=0.5, most_s=15), probe_lease_s=5
+    consecutive=1, cooldown=Cooldown(first_s=0.5, most_s=2), probe_lease_s=5
 )
-"""One operation that isn't answered opens it, and one that is closes it."""
+"""One operation that isn't answered opens it, and one that is closes it.
+
+Asked again soon: what runs unguarded after Redis has come back may be paid twice, while a probe
+costs one request its wait.
+"""
 
 
 @dataclass(frozen=True, slots=True)
