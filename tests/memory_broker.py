@@ -266,6 +266,10 @@ class Member:
         """Commits up to the last of `records` in each partition."""
         await self.commit({record.partition: record.offset + 1 for record in records})
 
+    async def position(self, _: Partition) -> int | None:
+        """Unclear: here every offset has its record."""
+        return None
+
     def pause(self) -> None:
         """No more records until `resume`."""
         self.paused = True

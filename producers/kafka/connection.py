@@ -75,7 +75,7 @@ async def start_consumer(  # noqa: PLR0913 what a consumer can be told
     group: str | None = None,
     listener: ConsumerRebalanceListener | None = None,
     pattern: str | None = None,
-    **tuning: int,
+    **tuning: int | str,
 ) -> AIOKafkaConsumer:
     """A consumer that has joined: of all partitions of `topics`, or as a member of `group`.
 

@@ -8,6 +8,7 @@ isn't UTF-8 does): a batch lost in silence.
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
@@ -62,6 +63,8 @@ class KafkaSource:
             session_timeout_ms=self._session_timeout_ms,
             heartbeat_interval_ms=self._session_timeout_ms // 4,
             max_partition_fetch_bytes=8_388_608,
+            # what a producer has aborted was never sent
+            isolation_level="read_committed",
         )
         self._joined = True
 
@@ -88,6 +91,14 @@ class KafkaSource:
             _log.info("offsets of %s not committed: %s", self.group, error)
             return False
         return True
+
+    async def position(self, partition: Partition) -> int | None:
+        """The offset that is read next; None while the group decides, or before the first fetch."""
+        with suppress(TimeoutError, IllegalStateError):
+            async with asyncio.timeout(0):
+                offset: int = await self._consumer.position(TopicPartition(*partition))
+                return offset
+        return None
 
     def ends(self) -> Mapping[Partition, int]:
         """The end of each assigned partition's log, as the last fetch told it."""

@@ -58,6 +58,14 @@ class RecordSource(Protocol):
         """Whether the group's offsets are stored; False when the member has been fenced off."""
         ...
 
+    async def position(self, partition: Partition) -> int | None:
+        """The offset up to which `poll` has returned what there is; None while that is unclear.
+
+        It may lie beyond the last record: marks of transactions take offsets too, and what was
+        aborted is passed over. Returns at once: a look, no wait.
+        """
+        ...
+
     def pause(self) -> None:
         """No more records until `resume`."""
         ...
@@ -310,6 +318,7 @@ class ConsumerStream:
     async def _commit(self) -> None:
         # one at a time: an older commit that arrives last would take the group back
         async with self._committing:
+            await self._pass_over()
             watermarks = dict(self._watermarks)
             offsets = {
                 partition: offset
@@ -319,6 +328,15 @@ class ConsumerStream:
             if offsets and await self._source.commit(offsets):
                 for partition, offset in offsets.items():
                     watermarks[partition].committed(offset)
+
+    async def _pass_over(self) -> None:
+        """What holds no record needs no handling, and must not look like lag for ever."""
+        for partition, watermark in tuple(self._watermarks.items()):
+            if not watermark.in_flight:
+                offset = await self._source.position(partition)
+                # a rebalance meanwhile has brought another watermark: this one counts no more
+                if offset is not None:
+                    watermark.passed(offset)
 
 
 def _size(record: Record) -> int:

@@ -36,6 +36,11 @@ class Watermark:
         self._next = offset + 1
         return True
 
+    def passed(self, offset: int) -> None:
+        """The source has read up to `offset`: before it there is nothing more to receive."""
+        if not self._waiting:
+            self._next = max(offset, self._next or 0)
+
     def finished(self, offset: int) -> None:
         """The record needs no redelivery."""
         self._unfinished.discard(offset)

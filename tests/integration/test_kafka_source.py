@@ -1,9 +1,10 @@
 import asyncio
 import uuid
 from collections.abc import Collection
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 
 import pytest
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 
 from producers.contract.topics import REQUESTS
@@ -12,9 +13,12 @@ from producers.kafka.aiokafka_broker import KafkaBroker
 from producers.kafka.broker import Outgoing, Partition, Record
 from producers.kafka.connection import METADATA_MAX_AGE_MS
 from producers.kafka.record_batches import UNREADABLE
+from runtime.consuming.fair_queue import Lane
 from runtime.consuming.kafka_source import KafkaSource
+from runtime.consuming.stream import ConsumerStream, StreamSettings
 from runtime.process.settings import ServiceSettings
 from tests.kafka_batches import GZIP, LATIN, PLAIN, ZSTD, bomb, write, write_raw
+from tests.waiting import until
 
 pytestmark = pytest.mark.kafka
 
@@ -49,6 +53,46 @@ async def test_what_was_polled_and_not_committed_comes_again(kafka: str) -> None
     again = await poll(second, 6)
     await second.stop()
     assert [record.value for record in again] == [b"4", b"5", b"6", b"7", b"8", b"9"]
+
+
+async def test_an_aborted_request_was_never_sent_and_leaves_no_lag(kafka: str) -> None:
+    topic, group = f"t-{uuid.uuid4().hex}", f"g-{uuid.uuid4().hex}"
+    await create(kafka, topic)
+    handled: list[bytes] = []
+
+    async def handle(record: Record) -> None:
+        await asyncio.sleep(0)
+        handled.append(record.value)
+
+    async def bury(record: Record, error: BaseException) -> None:
+        raise AssertionError(record) from error
+
+    async def is_committed(end: int) -> bool:
+        offsets = await admin.list_consumer_group_offsets(group)
+        place = offsets.get(TopicPartition(topic, 0))
+        return place is not None and place.offset == end
+
+    stop = asyncio.Event()
+    source = KafkaSource(ServiceSettings(kafka=kafka), [topic], group)
+    stream = ConsumerStream(source, handle, bury, lambda _: Lane("t"), StreamSettings(4))
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    producer = AIOKafkaProducer(bootstrap_servers=kafka, transactional_id=topic)
+    async with asyncio.timeout(90), producer, asyncio.TaskGroup() as tasks:
+        await admin.start()
+        tasks.create_task(stream.run(stop))
+        with suppress(ZeroDivisionError):
+            async with producer.transaction():
+                await producer.send_and_wait(topic, b"aborted")
+                raise ZeroDivisionError
+        # the record and its mark, with nothing after them that would move the offset
+        await until(lambda: is_committed(2))
+        async with producer.transaction():
+            await producer.send_and_wait(topic, b"committed")
+            await producer.send_and_wait(topic, b"too")
+        await until(lambda: is_committed(5))
+        stop.set()
+    await admin.close()
+    assert handled == [b"committed", b"too"]
 
 
 async def test_a_tenants_topic_is_read_once_it_is_there(

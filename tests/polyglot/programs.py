@@ -104,15 +104,22 @@ class Program:
             line = self._lines.get()
             if line is not None:
                 self.seen.append(json.loads(line))
+        self._close()
+        return self.seen
+
+    def _close(self) -> None:
         for stream in (self._process.stdout, self._process.stderr):
             assert stream is not None
             stream.close()
-        return self.seen
 
     def _errors(self) -> str:
         self._process.kill()
         assert self._process.stderr is not None
-        return self._process.stderr.read()[-2000:]
+        words = self._process.stderr.read()[-2000:]
+        self._process.wait()
+        self._reader.join()
+        self._close()
+        return words
 
 
 def build(language: str) -> None:

@@ -60,6 +60,10 @@ class Mortal:
         """As the source does."""
         return not self.dead and await self.source.commit(offsets)
 
+    async def position(self, partition: Partition) -> int | None:
+        """As the source does."""
+        return None if self.dead else await self.source.position(partition)
+
     def pause(self) -> None:
         """As the source does."""
         self.source.pause()

@@ -49,6 +49,19 @@ def test_nothing_received_means_nothing_to_commit() -> None:
     assert (watermark.committable(), watermark.in_flight) == (None, 0)
 
 
+def test_what_holds_no_record_is_committed_once_all_before_it_is_done() -> None:
+    watermark = Watermark()
+    watermark.received(5)
+    watermark.passed(8)  # the mark of a transaction, and two records that were aborted
+    assert watermark.committable() == 5
+    watermark.finished(5)
+    assert watermark.committable() == 6
+    watermark.passed(8)
+    assert watermark.committable() == 8
+    watermark.passed(7)  # it never goes back
+    assert (watermark.committable(), watermark.received(8)) == (8, True)
+
+
 @dataclass(eq=False)
 class Work:
     identity: int
@@ -118,6 +131,12 @@ class OnePartition(RuleBasedStateMachine):
             work = works.pop(which % len(works))
             self.handled.add(work.identity)
             work.watermark.finished(work.offset)
+
+    @rule(who=st.integers(0, 1))
+    def pass_over(self, who: int) -> None:
+        member = self.members[who]
+        if member.watermark is not None:
+            member.watermark.passed(member.position)
 
     @rule(who=st.integers(0, 1))
     def commit(self, who: int) -> None:
