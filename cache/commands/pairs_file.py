@@ -71,7 +71,7 @@ def split_lines(lines: Iterable[InputLine]) -> tuple[list[Pair], list[BadLine]]:
 def _parse(number: int, line: str | bytes) -> InputLine:
     try:
         fields = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return BadLine(number, f"not JSON: {error}", {})
     if not isinstance(fields, dict):
         return BadLine(number, "not a JSON object", {})

@@ -8,10 +8,10 @@ from dataclasses import dataclass, fields
 from decimal import Decimal
 from typing import Any, Final
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from producers.contract import Usage
-from producers.json_values import too_many_values
+from producers.json_values import read_json
 from runtime import limits
 
 _VERSION: Final = 1
@@ -64,9 +64,7 @@ def encode_entry(entry: CacheEntry) -> bytes:
 def decode_entry(raw: bytes) -> CacheEntry | None:
     """None when another version wrote it, or it is damaged: then it is not there."""
     try:
-        if too_many_values(raw, limits.PROVIDER_VALUES.value):
-            return None
-        fields = from_json(raw)
+        fields = read_json(raw, limits.PROVIDER_VALUES.value)
         if fields.pop("v") != _VERSION:
             return None
         cost = fields.pop("cost_micro_usd")

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Final, Literal, TextIO, TypeAlias
 
 from observability.ledger.ledger import LedgerReader
@@ -18,6 +18,8 @@ from observability.reports.period import IN_PERIOD, ReportPeriod
 
 Export: TypeAlias = Literal["openai", "anthropic", "aws"]
 MAX_LINES: Final = 5_000_000
+_MOST: Final = 10**15
+"""Tokens, or dollars, of one line: more is no bill."""
 _DAY_MS: Final = 86_400_000
 _MICRO: Final = Decimal(1_000_000)
 _PROVIDERS: Final[Mapping[Export, str]] = {
@@ -89,15 +91,18 @@ class ProviderExport:
 
 def read_export(lines: TextIO) -> ProviderExport:
     """The sums of a file. Raises UnknownExportError; a line that can't be read is counted."""
-    reader = csv.DictReader(lines)
-    export = ProviderExport(_kind(frozenset(reader.fieldnames or ())))
-    for number, row in enumerate(reader):
-        if number >= MAX_LINES:
-            raise UnknownExportError(f"more than {MAX_LINES:,} lines; export a shorter period")
-        try:
-            _add(export, row)
-        except (ValueError, InvalidOperation, KeyError, TypeError):
-            export.skipped += 1
+    reader = csv.DictReader(lines, restval="")
+    try:
+        export = ProviderExport(_kind(frozenset(reader.fieldnames or ())))
+        for number, row in enumerate(reader):
+            if number >= MAX_LINES:
+                raise UnknownExportError(f"more than {MAX_LINES:,} lines; export a shorter period")
+            try:
+                _add(export, row)
+            except (ValueError, ArithmeticError, OSError):
+                export.skipped += 1
+    except csv.Error as error:
+        raise UnknownExportError(f"no CSV after line {reader.line_num}: {error}") from None
     return export
 
 
@@ -119,27 +124,34 @@ def _kind(heading: frozenset[str]) -> Export:
 
 
 def _add(export: ProviderExport, row: Mapping[str, str]) -> None:
+    """Adds a line, whole or not at all. Raises ValueError, ArithmeticError, OSError."""
     match export.kind:
         case "openai":
-            sums = export.sums[DayModel(_day(row["start_time"]), row["model"])]
-            sums.input += int(row["input_tokens"] or 0)
-            sums.cached += int(row.get("input_cached_tokens") or 0)
-            sums.output += int(row["output_tokens"] or 0)
+            of = DayModel(_day(row["start_time"]), row["model"])
+            cached = _tokens(row, "input_cached_tokens")
+            billed = Billed(_tokens(row, "input_tokens"), cached, _tokens(row, "output_tokens"))
         case "anthropic":
-            sums = export.sums[DayModel(_day(row["usage_date_utc"]), row["model_version"])]
-            read = int(row.get("usage_input_tokens_cache_read") or 0)
-            written = sum(
-                int(row.get(f"usage_input_tokens_cache_write_{life}") or 0) for life in ("5m", "1h")
-            )
-            sums.input += int(row.get("usage_input_tokens_no_cache") or 0) + read + written
-            sums.cached += read
-            sums.output += int(row["usage_output_tokens"] or 0)
+            of = DayModel(_day(row["usage_date_utc"]), row["model_version"])
+            cached = _tokens(row, "usage_input_tokens_cache_read")
+            beside = ("no_cache", "cache_write_5m", "cache_write_1h")
+            inputs = cached + sum(_tokens(row, f"usage_input_tokens_{kind}") for kind in beside)
+            billed = Billed(inputs, cached, _tokens(row, "usage_output_tokens"))
         case "aws":
             if "bedrock" not in row["line_item_product_code"].lower():
                 return
-            sums = export.sums[DayModel(_day(row["line_item_usage_start_date"]), "")]
-            cost = Decimal(row["line_item_unblended_cost"] or "0") * _MICRO
-            sums.cost_micro_usd = (sums.cost_micro_usd or Decimal(0)) + cost
+            of = DayModel(_day(row["line_item_usage_start_date"]), "")
+            dollars = Decimal(row["line_item_unblended_cost"] or "0")
+            if not abs(dollars) <= _MOST:
+                raise ValueError("no sum of money")
+            billed = Billed(cost_micro_usd=dollars * _MICRO)
+    _merge(export.sums[of], billed)
+
+
+def _tokens(row: Mapping[str, str], name: str) -> int:
+    number = int(row.get(name) or 0)
+    if not 0 <= number <= _MOST:
+        raise ValueError("no number of tokens")
+    return number
 
 
 def _day(text: str) -> date:

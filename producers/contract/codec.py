@@ -76,7 +76,7 @@ MAX_VALUES: Final = 16_384
 MAX_MESSAGE_VALUES: Final = 32_768
 """JSON values in any whole message; an answer may have more."""
 
-MAX_ANSWER_VALUES: Final = 262_144
+MAX_ANSWER_VALUES: Final = 131_072
 """Log probabilities are several values a token."""
 
 _SEPARATORS: Final = (b",", b"[", b"{")

@@ -129,7 +129,7 @@ def _classified(
         if not isinstance(row, dict):
             return UnreadablePrompt(f"line {number}: not a JSON object")
         request = request_to_explain(row.get("prompt"))
-    except (json.JSONDecodeError, ValidationError, TypeError) as error:
+    except (ValueError, ValidationError, TypeError, RecursionError) as error:
         return UnreadablePrompt(f"line {number}: {str(error).splitlines()[0]}")
     explanation = explain_request(request, config)
     score = round(explanation.scores.need, 6)

@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,7 +120,7 @@ async def test_a_tenants_token_is_believed_over_kafka_and_http(installed: Instal
     assert answered.status_code == 200, answered.text
 
 
-BAD = {
+BAD: Mapping[str, tuple[Callable[[], str | None], str]] = {
     "none at all": (lambda: None, "no token"),
     "expired": (lambda: signed(exp=time.time() - 3_600), "expired"),
     "signed by a stranger": (lambda: signed(tokens.STRANGER), "signature"),

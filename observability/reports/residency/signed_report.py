@@ -32,7 +32,7 @@ def read_key(told: str | None) -> OKPKey:
     text = told if told.lstrip().startswith(("-----BEGIN", "{")) else Path(told).read_text()
     try:
         key = OKPKey.import_key(json.loads(text) if text.lstrip().startswith("{") else text)
-    except (JoseError, ValueError, TypeError):
+    except (JoseError, ValueError, TypeError, RecursionError):
         raise ReportKeyError(f"the key can't be read as one of Ed25519; {_HOW}") from None
     if key.curve_name != ALGORITHM:
         raise ReportKeyError(f"the key is of {key.curve_name}, not of Ed25519; {_HOW}")

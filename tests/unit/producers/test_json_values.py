@@ -1,10 +1,11 @@
+import gc
 import json
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers.json_values import too_many_values
+from producers.json_values import read_json, too_many_values
 
 TEXT = st.text(alphabet='ab,[]{}"\\ é', max_size=8)
 VALUE = st.recursive(
@@ -42,3 +43,21 @@ def test_lists_of_numbers_may_be_put_aside() -> None:
 @pytest.mark.parametrize("commas", [b"a, b, " * 100_000, b'\\"a\\",' * 100_000])
 def test_a_text_is_one_value_whatever_is_in_it(commas: bytes) -> None:
     assert not too_many_values(b'{"text":"' + commas + b'"}', 16)
+
+
+@given(VALUE)
+def test_what_is_read_is_what_was_written(value: object) -> None:
+    raw = json.dumps(value).encode()
+    assert read_json(raw, count(value)) == value
+
+
+@pytest.mark.parametrize("raw", [b"[" * 70_000, b'["' + b"x" * 70_000, b"[]" * 40_000])
+def test_what_is_no_json_leaves_the_collector_as_it_was(raw: bytes) -> None:
+    with pytest.raises(ValueError):
+        read_json(raw, 1_000_000)
+    assert gc.isenabled()
+
+
+def test_more_values_than_the_limit_are_not_parsed() -> None:
+    with pytest.raises(ValueError, match="more than 100 values"):
+        read_json(b"[" + b"[]," * 100 + b"1]", 100)

@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 
 from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, FormData
-from pydantic_core import from_json
 from yarl import URL
 
 from runtime import limits
 from workers.batching.providers.adapter import ResultsAbsentError, ResultsUnreadableError
 from workers.providers.auth.api_key import Authorizer
 from workers.providers.base.call_outcome import BadCredentials, Failure
+from workers.providers.base.json_values import json_of
 from workers.providers.errors.classification import classify_error, error_of_response
 from workers.providers.response_reading import MalformedBodyError, ResponseBody, short_headers
 
@@ -123,7 +123,7 @@ class HttpExchange:
                     raise ResultsAbsentError(f"HTTP {response.status}")
                 if response.status >= _OK:
                     raise ResultsUnreadableError(f"HTTP {response.status}")
-                async for line in _split(response):
+                async for line in result_file_lines(response.content.iter_any()):
                     yield line
         except (ClientError, OSError) as error:
             raise ResultsUnreadableError(type(error).__name__) from None
@@ -178,21 +178,31 @@ class HttpExchange:
 
 def _object(payload: bytes) -> Mapping[str, Any]:
     try:
-        read = from_json(payload.removeprefix(codecs.BOM_UTF8))
+        read = json_of(payload.removeprefix(codecs.BOM_UTF8))
     except ValueError:
         return {}
     return read if isinstance(read, dict) else {}
 
 
-async def _split(response: ClientResponse) -> AsyncIterator[bytes]:
-    """Split at line ends alone: a text may hold any other separator of lines."""
-    rest = b""
-    async for chunk in response.content.iter_any():
-        *whole, rest = (rest + chunk).split(_LINE_END)
+async def result_file_lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Lines that aren't blank, split at line ends alone: a text may hold any other separator.
+
+    Raises ResultsUnreadableError for a line above LONGEST_LINE.
+    """
+    pieces, size = [b""], 0  # of the line that hasn't ended: joined once, however it comes
+    async for chunk in chunks:
+        first, *others = chunk.split(_LINE_END)
+        pieces.append(first)
+        size += len(first)
+        if size > LONGEST_LINE:
+            raise ResultsUnreadableError(f"a line is longer than {LONGEST_LINE >> 20} MiB")
+        if not others:
+            continue
+        *whole, rest = b"".join(pieces), *others
+        pieces, size = [rest], len(rest)
         for line in whole:
             if line.strip():
                 yield line
-        if len(rest) > LONGEST_LINE:
-            raise ResultsUnreadableError(f"a line is longer than {LONGEST_LINE >> 20} MiB")
+    rest = b"".join(pieces)
     if rest.strip():
         yield rest

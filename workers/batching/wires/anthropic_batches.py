@@ -7,7 +7,7 @@ of ours, and its requests' ids are told only with their results.
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from workers.batching.wires.batch_status import (
     BatchStatus,
@@ -20,7 +20,7 @@ from workers.batching.wires.batch_status import (
     number,
     text,
 )
-from workers.providers.base.json_values import mapping_of
+from workers.providers.base.json_values import json_of, mapping_of
 
 _COUNTS: Final = ("processing", "succeeded", "errored", "canceled", "expired")
 _STATUS_OF: Final[Mapping[str, int]] = {
@@ -64,7 +64,7 @@ def anthropic_status(body: Mapping[str, Any]) -> BatchStatus:
 def anthropic_result(line: bytes) -> ResultLine:
     """One line of the results. Never raises."""
     try:
-        read = mapping_of(from_json(line))
+        read = mapping_of(json_of(line))
     except ValueError:
         return UnreadableLine()
     custom_id, result = read.get("custom_id"), mapping_of(read.get("result"))

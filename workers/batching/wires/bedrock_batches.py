@@ -7,7 +7,7 @@ bodies; the model belongs to the job.
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from workers.batching.wires.batch_status import (
     BatchRefusal,
@@ -21,7 +21,7 @@ from workers.batching.wires.batch_status import (
     number,
     text,
 )
-from workers.providers.base.json_values import mapping_of
+from workers.providers.base.json_values import json_of, mapping_of
 
 _ENDED: Final = {"Completed", "PartiallyCompleted", "Stopped"}
 _REFUSED: Final = {"Failed", "Expired"}
@@ -92,7 +92,7 @@ def bedrock_status(body: Mapping[str, Any]) -> BatchStatus:
 def bedrock_result(line: bytes) -> ResultLine:
     """One line of an output file. Never raises."""
     try:
-        read = mapping_of(from_json(line))
+        read = mapping_of(json_of(line))
     except ValueError:
         return UnreadableLine()
     custom_id, error = read.get("recordId"), mapping_of(read.get("error"))

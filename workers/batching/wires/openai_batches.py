@@ -6,7 +6,7 @@ Read in openai-python's types and the Batch guides of both, 2026-11-26.
 from collections.abc import Mapping
 from typing import Any, Final
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from workers.batching.wires.batch_status import (
     BatchRefusal,
@@ -20,7 +20,7 @@ from workers.batching.wires.batch_status import (
     number,
     text,
 )
-from workers.providers.base.json_values import mapping_of
+from workers.providers.base.json_values import json_of, mapping_of
 
 MARK: Final = "switchgear"
 """The key of ours in a batch's metadata."""
@@ -77,7 +77,7 @@ def openai_status(body: Mapping[str, Any]) -> BatchStatus:
 def openai_result(line: bytes) -> ResultLine:
     """One line of the output or the error file. Never raises."""
     try:
-        read = mapping_of(from_json(line))
+        read = mapping_of(json_of(line))
     except ValueError:
         return UnreadableLine()
     custom_id = read.get("custom_id")
