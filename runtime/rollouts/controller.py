@@ -42,6 +42,9 @@ class RolloutController:
             self._counted_ms[rollout.name] = rollout.seen_ms
         self._rollouts[rollout.name] = rollout
         self._measure(rollout)
+        if stops:
+            # a state of ours may have come to the topic after it, and would go on drawing requests
+            self._announced.append(rollout_record(rollout))
         if rollout.decisions and now_ms - rollout.decisions[-1].at_ms < _NEWS_MS:
             model = self._model_of(rollout.candidate)
             self._announced.append(decision_record(rollout, model))

@@ -1,6 +1,7 @@
 """Operator's part of rollouts: what is there, a new one, and the end of one."""
 
 import time
+from collections.abc import Iterable
 from typing import Final
 
 from observability.evaluation.rollout.decision import PROVEN_FROM, started, stopped
@@ -48,9 +49,9 @@ async def start_rollout(
     problem = rollout_problem(catalog, tier, candidate, rules)
     if problem is not None:
         raise RolloutRefusedError(problem)
-    for other in (await list_rollouts(settings)).values():
-        if other.tier == tier and other.status == "running":
-            raise RolloutRefusedError(f"rollout {other.name} is running in tier {tier}: stop it")
+    problem = rollout_beside(name, tier, (await list_rollouts(settings)).values())
+    if problem is not None:
+        raise RolloutRefusedError(problem)
     rollout = started(name, tier, candidate, rules, _now_ms())
     await _publish(settings, rollout)
     return rollout
@@ -79,6 +80,19 @@ def rollout_problem(catalog: Catalog, tier: str, candidate: str, rules: RolloutR
     if catalog.deployments[candidate].on_request:
         return f"{candidate} is on_request, so the router would never ask it"
     return _problem_of_steps(rules)
+
+
+def rollout_beside(name: str, tier: str, others: Iterable[RolloutRecord]) -> str | None:
+    """Which rollout that still draws requests is in the way of a new one; None: none is."""
+    for other in others:
+        if other.status not in {"running", "promoted"}:
+            continue
+        if other.name == name or (other.tier == tier and other.status == "running"):
+            return f"rollout {other.name} is {other.status} in tier {other.tier}: stop it"
+        if other.tier == tier:
+            first = f"put {other.candidate} first there"
+            return f"rollout {other.name} is promoted in tier {tier}: {first}, then stop it"
+    return None
 
 
 def _problem_of_steps(rules: RolloutRules) -> str | None:

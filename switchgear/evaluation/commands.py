@@ -56,7 +56,7 @@ def run(
     within: Annotated[str, typer.Option(help="When answers are wanted: 10m, 24h.")] = "24h",
     tenant: Annotated[str | None, typer.Option(help="Who pays; default: each case's own.")] = None,
     rubric: Annotated[Path | None, typer.Option(help="A text file: the judge's rubric.")] = None,
-    seed: Annotated[int, typer.Option(help="Of the order of the cases.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the order of the cases.")] = 0,
     at_once: Annotated[int, typer.Option(min=1, help="Interactive requests under way.")] = 16,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what it needs and may cost; ask nothing.")

@@ -13,6 +13,7 @@ from observability.evaluation.results.evaluation_result import EvaluationRecord
 from observability.evaluation.running.answer_grader import AnswerGrader
 from observability.evaluation.running.pair_judging import PairJudging
 from observability.evaluation.statistics.rater_agreement import (
+    RaterAgreement,
     prediction_powered_mean,
     rater_agreement,
 )
@@ -70,6 +71,12 @@ async def outcome_of_run(
         )
     if run.progress.out_of_money:
         graded.notes.append("The spending cap left no room for all cases.")
+    of_baseline = [answer for answer in graded.answers if answer.candidate == plan.baseline]
+    if of_baseline and not any(answer.good for answer in of_baseline):
+        graded.notes.append(
+            "None of the baseline's answers is good, so being as good proves nothing: look at the "
+            "metric, the references and the failures first."
+        )
     names = EvaluationNames(plan.name, plan.data_set, metric.name, relative=metric.kind == "judge")
     record = evaluation_record(
         names,
@@ -95,47 +102,61 @@ def _by_judge(
         notes.append(f"{judging.unread:,} pairs got no verdict that can be read.")
     if flips > MOST_FLIPS:
         notes.append(f"More than {MOST_FLIPS:.0%}: it isn't believed, and there is no verdict.")
-    pairs = _judged_and_labelled(run, answers, labels)
-    if pairs:
-        notes += _judge_notes(pairs, answers, run.plan.baseline)
+    judged = _judged_and_labelled(run, answers, labels)
+    agreement = rater_agreement([pair for each in judged.values() for pair in each.labelled])
+    if agreement.labels:
+        notes += _judge_notes(agreement, judged)
     else:
         notes.append("No hand labels: how far the judge is right isn't known.")
-    return _Graded(answers, flips <= MOST_FLIPS, notes)
+    believed = flips <= MOST_FLIPS and agreement.standing != "not usable"
+    return _Graded(answers, believed, notes)
+
+
+@dataclass(slots=True)
+class _Judged:
+    """Of one candidate: is its answer not worse than the baseline's?"""
+
+    labelled: list[tuple[bool, bool]] = field(default_factory=list)
+    """(judge, people)."""
+    others: list[bool] = field(default_factory=list)
+    """The judge's word where people have said nothing."""
 
 
 def _judged_and_labelled(
     run: "EvaluationRun", answers: Sequence[GradedAnswer], labels: "Mapping[str, bool]"
-) -> list[tuple[bool, bool]]:
-    """(judge, people): is the candidate's answer not worse than the baseline's?"""
-    pairs = []
+) -> dict[str, _Judged]:
+    judged: dict[str, _Judged] = {}
     for answer in answers:
         if answer.candidate == run.plan.baseline:
             continue
         mine = labels.get(run.plan.request_id(answer.case.id, answer.candidate))
         theirs = labels.get(run.plan.request_id(answer.case.id, run.plan.baseline))
+        each = judged.setdefault(answer.candidate, _Judged())
         if mine is not None and theirs is not None:
-            pairs.append((answer.good, mine or not theirs))
-    return pairs
+            each.labelled.append((answer.good, mine or not theirs))
+        else:
+            each.others.append(answer.good)
+    return judged
 
 
-def _judge_notes(
-    pairs: Sequence[tuple[bool, bool]], answers: Sequence[GradedAnswer], baseline: str
-) -> list[str]:
-    agreement = rater_agreement(pairs)
+def _judge_notes(agreement: RaterAgreement, judged: "Mapping[str, _Judged]") -> list[str]:
     words = (
         f"Judge and people agree on {agreement.agreement:.0%} of {agreement.labels:,} labelled "
         f"pairs, kappa {agreement.kappa:.2f} ({agreement.low:.2f} to {agreement.high:.2f}): "
         f"{agreement.standing}."
     )
     notes = [words]
-    judged = [float(each.good) for each in answers if each.candidate != baseline]
-    if len(pairs) > 1 and len(judged) > len(pairs):
-        labelled = [(float(judge), float(person)) for judge, person in pairs]
-        corrected = prediction_powered_mean(judged[len(pairs) :], labelled)
-        notes.append(
-            f"Corrected by the labels, {corrected.mean:.1%} ({corrected.low:.1%} to "
-            f"{corrected.high:.1%}) of the candidates' answers aren't worse."
-        )
+    if agreement.standing == "not usable":
+        notes.append("It isn't believed, and there is no verdict.")
+    for candidate, each in judged.items():
+        # a judge errs otherwise about another candidate: one correction for all would be wrong
+        if len(each.labelled) > 1 and each.others:
+            labelled = [(float(judge), float(person)) for judge, person in each.labelled]
+            corrected = prediction_powered_mean(list(map(float, each.others)), labelled)
+            notes.append(
+                f"Corrected by the labels, {corrected.mean:.1%} ({corrected.low:.1%} to "
+                f"{corrected.high:.1%}) of {candidate}'s answers aren't worse."
+            )
     return notes
 
 
@@ -144,8 +165,10 @@ def _by_people(
 ) -> _Graded:
     answers = []
     for case in run.cases:
-        for candidate in run.plan.candidates:
-            name = run.plan.request_id(case.id, candidate)
+        names = [(each, run.plan.request_id(case.id, each)) for each in run.plan.candidates]
+        if labels.keys().isdisjoint(name for _, name in names):
+            continue  # nobody has looked: its failures alone would count
+        for candidate, name in names:
             call, good = exchange.journal.answered.get(name), labels.get(name)
             if call is not None and (good is not None or call.outcome != "done"):
                 answers.append(GradedAnswer(case, candidate, call, bool(good)))

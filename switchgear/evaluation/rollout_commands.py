@@ -56,7 +56,11 @@ def start(
         catalog, settings = configured_catalog(config), service_settings(config)
         begun = start_rollout(settings, catalog, name, (tier, candidate), rules)
         rollout = asyncio.run(begun)
-    except (ValidationError, RolloutRefusedError, ValueError) as error:
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise typer.BadParameter(f"{where}: {first['msg']}") from None
+    except (RolloutRefusedError, ValueError) as error:
         raise typer.BadParameter(str(error)) from None
     print(_sentence(rollout))
 

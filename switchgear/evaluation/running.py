@@ -264,10 +264,16 @@ def _announce(
     plan: "EvaluationPlan", cases: Sequence[EvaluationCase], price: DearestPrice, console: Console
 ) -> None:
     """What the cases can prove, and what all calls may cost at most: before any is made."""
-    most = sum(
-        (price(case_request(plan, case, name)) for case in cases for name in plan.candidates),
-        Decimal(0),
-    )
+    each = [
+        sum((price(case_request(plan, case, name)) for name in plan.candidates), Decimal(0))
+        for case in cases
+    ]
+    most = sum(each, Decimal(0))
+    if plan.cap_micro_usd < min(each, default=most):
+        raise FolderError(
+            f"the cap of {usd(plan.cap_micro_usd)} is below what one case may cost, "
+            f"{usd(min(each))}: raise it, or lower --max-tokens"
+        )
     console.print(
         f"{len(cases):,} cases, {len(plan.candidates)} candidates, {plan.latency}. "
         f"All calls cost {usd(most)} if everything goes wrong; the cap is "

@@ -29,6 +29,8 @@ ALPHA: Final = 0.025
 """The chance of a false verdict in one direction, of all candidates together."""
 _LEAST_DISCORDANCE: Final = 0.01
 _NEAREST: Final = 4
+_FEW_GROUPS: Final = 30
+"""Below so many, drawing them again and again tells too little of their spread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,18 @@ class _Pairs:
     @property
     def counts(self) -> PairCounts:
         points = self.points
+        return PairCounts(len(points), points.count(1), points.count(-1))
+
+    @property
+    def groups(self) -> list[str]:
+        """Of each pair: cases of one group aren't independent."""
+        return [mine.case.group or mine.case.id for mine, _ in self.pairs]
+
+    @property
+    def independent_counts(self) -> PairCounts:
+        """Of the first pair of each group."""
+        firsts = dict(zip(reversed(self.groups), reversed(self.points), strict=True)).values()
+        points = list(firsts)
         return PairCounts(len(points), points.count(1), points.count(-1))
 
     @property
@@ -103,11 +117,11 @@ def _verdict(each: _Pairs, rules: VerdictRules, task: str, level: float) -> Eval
     counts = each.counts
     interval = _interval(each, rules, level)
     outcome = verdict_outcome(interval, rules.margin) if rules.believed else "can't tell"
+    enough = _enough(counts, rules, level) if outcome == "can't tell" and rules.believed else None
+    if outcome == "not worse" and not any(theirs.good for _, theirs in each.pairs):
+        # as bad as what is never good: that speaks of the metric, or of failures
+        outcome = "can't tell"
     ratio = _cost_ratio(each, rules)
-    discordance = max(counts.discordance, _LEAST_DISCORDANCE)
-    # as far from the margin as it looks now, but never hopelessly near
-    distance = max(abs(rules.margin + counts.difference), rules.margin / _NEAREST)
-    enough = cases_not_worse(discordance, distance, alpha=level)
     return EvaluationVerdict(
         candidate=each.candidate,
         baseline=rules.baseline,
@@ -125,10 +139,16 @@ def _verdict(each: _Pairs, rules: VerdictRules, task: str, level: float) -> Eval
         cost_ratio_low=ratio[1],
         cost_ratio_high=ratio[2],
         p_equal=max(0.0, mcnemar_mid_p(counts)),
-        cases_needed=max(enough, counts.pairs + 1)
-        if outcome == "can't tell" and rules.believed
-        else None,
+        cases_needed=enough,
     )
+
+
+def _enough(counts: PairCounts, rules: VerdictRules, level: float) -> int:
+    """Cases that would tell, by what was seen so far."""
+    discordance = max(counts.discordance, _LEAST_DISCORDANCE)
+    # as far from the margin as it looks now, but never hopelessly near
+    distance = max(abs(rules.margin + counts.difference), rules.margin / _NEAREST)
+    return max(cases_not_worse(discordance, distance, alpha=level), counts.pairs + 1)
 
 
 def verdict_outcome(interval: DifferenceInterval, margin: float) -> VerdictOutcome:
@@ -144,13 +164,19 @@ def _interval(each: _Pairs, rules: VerdictRules, level: float) -> DifferenceInte
     """The widest that the cases ask for: those of one group aren't independent."""
     confidence = 1 - 2 * level
     if rules.sequential:
-        return confidence_sequence(each.counts, confidence)
-    interval = difference_interval(each.counts, confidence)
-    groups = [mine.case.group or mine.case.id for mine, _ in each.pairs]
-    if len(set(groups)) in {0, 1, len(groups)}:
+        interval, seen = confidence_sequence(each.independent_counts, confidence), each.counts
+        low, high = min(interval.low, seen.difference), max(interval.high, seen.difference)
+        return DifferenceInterval(low, high)
+    interval, groups = difference_interval(each.counts, confidence), each.groups
+    number = len(set(groups))
+    if number == len(groups):
         return interval
-    drawn = clustered_difference(each.points, groups, np.random.default_rng(rules.seed), level)
-    return DifferenceInterval(min(interval.low, drawn.low), max(interval.high, drawn.high))
+    if number < _FEW_GROUPS:
+        other = difference_interval(each.independent_counts, confidence)
+    else:
+        generator = np.random.default_rng(rules.seed)
+        other = clustered_difference(each.points, groups, generator, level)
+    return DifferenceInterval(min(interval.low, other.low), max(interval.high, other.high))
 
 
 def _cost_ratio(

@@ -72,13 +72,13 @@ class RolloutRules(Message):
     min_requests: Annotated[int, Field(ge=1)] = 100
     """Of the candidate, in each step."""
 
-    min_minutes: Annotated[float, Field(ge=0)] = 60
+    min_minutes: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 60
     """That each step lasts."""
 
     margin: Annotated[float, Field(gt=0, lt=1)] = 0.05
     """The loss of success, and the rise of errors, that must not go unseen."""
 
-    slow_factor: Annotated[float, Field(ge=1)] = 1.5
+    slow_factor: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 1.5
     """An answer is slow beyond so many times the control's 95th percentile."""
 
     success: bool = True

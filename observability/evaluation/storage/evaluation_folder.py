@@ -22,7 +22,7 @@ from observability.evaluation.data_sets.data_set_file import (
 )
 from observability.evaluation.data_sets.evaluation_case import EvaluationCase
 from observability.evaluation.storage.evaluation_plan import EvaluationPlan
-from observability.evaluation.storage.journal import without_calls
+from observability.evaluation.storage.journal import erase_texts
 
 _LONGEST_HEAD: Final = 10_000
 PLAN: Final = "plan.json"
@@ -88,14 +88,14 @@ class EvaluationFolder:
     def open_set(self, name: str) -> tuple[DataSetHead, list[EvaluationCase]]:
         """A data set by `name` (its newest version) or `name@version`. Raises FolderError."""
         plain, _, version = name.partition("@")
+        heads = self.heads()
         fitting = [
             head
-            for head in self.heads()
+            for head in heads
             if head.name == plain and (not version or str(head.version) == version)
         ]
         if not fitting:
-            known = ", ".join(head.label for head in self.heads()) or "none"
-            raise FolderError(f"there is no data set {name!r}; there are: {known}")
+            raise _no_data_set(name, heads)
         path = self._set_path(fitting[-1])
         with path.open("rb") as lines:
             head = _head_of(path, lines)
@@ -154,11 +154,16 @@ class EvaluationFolder:
         return erased
 
     def delete(self, name: str) -> ErasedTexts:
-        """Deletes a data set by `name@version`, and all texts of its evaluations."""
-        erased = ErasedTexts()
-        for head in self.heads():
-            if name in {head.label, head.name}:
-                erased = self._delete(head, erased)
+        """Deletes a data set by `name`, or one version of it, and all texts of its evaluations.
+
+        Raises FolderError where there is none.
+        """
+        erased, heads = ErasedTexts(), self.heads()
+        fitting = [head for head in heads if name in {head.label, head.name}]
+        if not fitting:
+            raise _no_data_set(name, heads)
+        for head in fitting:
+            erased = self._delete(head, erased)
         return erased
 
     def count(self, tenant: str, user: str | None = None) -> int:
@@ -167,16 +172,20 @@ class EvaluationFolder:
         return sum(whose.has(case) for head in self.heads() for case in self._cases_of(head))
 
     def erase(self, tenant: str, user: str | None = None) -> ErasedTexts:
-        """Deletes a tenant's cases everywhere, or those of one of its users. Raises OSError."""
+        """Deletes a tenant's cases everywhere, or those of one of its users.
+
+        Raises OSError, and JournalInUseError while a run asks them: then erase again.
+        """
         erased, whose = ErasedTexts(), _WhoseCases(tenant, user)
         for head in self.heads():
             cases = self._cases_of(head)
             gone = {case.id for case in cases if whose.has(case)}
             if not gone:
                 continue
+            # answers first: a run under way refuses, and who erases again must find the cases
+            answers = self._erase_answers(head, frozenset(gone))
             kept = [case for case in cases if case.id not in gone]
             self._write_set(head.model_copy(update={"cases": len(kept)}), kept)
-            answers = self._erase_answers(head, frozenset(gone))
             erased = ErasedTexts(erased.cases + len(gone), erased.answers + answers)
         return erased
 
@@ -194,7 +203,7 @@ class EvaluationFolder:
                 continue
             requests = frozenset(request for case in cases for request in plan.request_ids(case))
             if (folder / JOURNAL).exists():
-                number += without_calls(folder / JOURNAL, requests)
+                number += erase_texts(folder / JOURNAL, requests)
             _unlink(folder, _WITH_TEXT)
         return number
 
@@ -205,6 +214,11 @@ class EvaluationFolder:
                 _unlink(self.evaluation(plan.name), (JOURNAL, *_WITH_TEXT))
         sets, cases = erased.data_sets + 1, erased.cases + head.cases
         return ErasedTexts(cases, erased.answers, sets)
+
+
+def _no_data_set(name: str, heads: Sequence[DataSetHead]) -> FolderError:
+    known = ", ".join(head.label for head in heads) or "none"
+    return FolderError(f"there is no data set {name!r}; there are: {known}")
 
 
 def _head_of(path: Path, lines: IO[bytes]) -> DataSetHead:

@@ -72,7 +72,7 @@ class EvaluationPlan(Message):
     )
     """System prompts of the candidates that have a variant of their own."""
 
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0)] = 0
     """Of the order of the cases, and of the bootstrap."""
 
     created_ms: Annotated[int, Field(ge=0)]

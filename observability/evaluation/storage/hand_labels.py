@@ -46,7 +46,8 @@ def write_sheet(path: Path, answers: Iterable[AnswerToLabel]) -> int:
     rows = sorted(answers, key=lambda each: label_id(each.request))
     with path.open("w", encoding="utf-8", newline="") as file:
         path.chmod(0o600)
-        writer = csv.writer(file)
+        # all in quotes: a semicolon in a text begins a cell where those part the columns
+        writer = csv.writer(file, quoting=csv.QUOTE_ALL)
         writer.writerow(_COLUMNS)
         for each in rows:
             texts = (each.prompt, each.reference, each.answer)

@@ -19,6 +19,8 @@ from producers.contract import MicroUsd
 
 _LONGEST_LINE: Final = 16_000_000
 _PIECE: Final = 65_536
+_TEXTS: Final = frozenset({"message", "text"})
+"""The fields of an answered call that hold what a model said."""
 
 
 class JournalInUseError(ValueError):
@@ -97,22 +99,33 @@ def _size_of_whole_lines(path: Path) -> int:
     return 0
 
 
-def without_calls(path: Path, requests: frozenset[str]) -> int:
-    """Rewrites a journal without the answers to some requests; how many there were.
+def erase_texts(path: Path, requests: frozenset[str]) -> int:
+    """Rewrites a journal without what some requests were answered; how many there were.
 
-    What was reserved stays: it holds no text, and says that the request was published. Raises
-    OSError, and JournalInUseError while a run writes to it.
+    That they were asked, and what they cost, stays; one without a reply counts as unanswered. So a
+    run that goes on takes no reply that still lies in Kafka. Raises OSError, and JournalInUseError
+    while a run writes to it.
     """
     kept: list[bytes] = []
-    erased = 0
+    erased, bare = 0, {"at_ms": 0, "outcome": "no reply"}
+    unanswered: dict[str, None] = {}
     with _opened_to_append(path):
         for line in _whole_lines(path):
             answered = line.get("answered")
             if isinstance(answered, dict) and answered.get("request") in requests:
-                erased += 1
-            else:
-                kept.append(json.dumps(line, ensure_ascii=False).encode() + b"\n")
-        if erased:
+                unanswered.pop(answered["request"], None)
+                if _TEXTS & answered.keys():
+                    erased += 1
+                    for name in _TEXTS:
+                        answered.pop(name, None)
+            elif line.get("reserved") in requests:
+                unanswered[line["reserved"]] = None
+            kept.append(json.dumps(line, ensure_ascii=False).encode() + b"\n")
+        kept += [
+            json.dumps({"answered": {"request": name, **bare}}).encode() + b"\n"
+            for name in unanswered
+        ]
+        if erased or unanswered:
             replacement = path.with_suffix(".new")
             replacement.write_bytes(b"".join(kept))
             replacement.chmod(0o600)

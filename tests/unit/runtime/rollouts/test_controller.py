@@ -1,6 +1,7 @@
 from typing import Any, Final
 
 import pytest
+from pydantic import ValidationError
 
 from observability.evaluation.rollout.decision import started, stopped
 from observability.evaluation.rollout.rollout_record import RolloutRecord, RolloutRules
@@ -9,7 +10,7 @@ from producers.contract.codec import decode_usage
 from producers.contract.route import RolloutArm, RolloutArmName
 from producers.kafka.broker import Outgoing
 from runtime.rollouts.controller import RolloutController, rollout_record
-from runtime.rollouts.operator import rollout_problem
+from runtime.rollouts.operator import rollout_beside, rollout_problem
 from tests.unit.router.routing_cases import catalog
 
 RULES: Final = RolloutRules(steps=(0.05, 1.0), min_minutes=0, success=False)
@@ -87,7 +88,10 @@ def test_the_operators_stop_is_taken_over() -> None:
     list(controlled.look(1_500))
     rollout = stopped(started("swap", "economy", "new", RULES, 1_000), 2_000)
     controlled.take(rollout, 2_000)
-    _, decisions = published(list(controlled.look(2_500)))
+    states, decisions = published(list(controlled.look(2_500)))
+    # a look between the operator's record and its arrival may have published after it
+    assert [state.status for state in states] == ["stopped"]
+    assert list(controlled.look(2_600)) == []
     assert decisions == ["rollout swap of new: stopped, 0% of the tier; stopped by the operator"]
     assert rollout_record(rollout).key == b"swap"
 
@@ -106,3 +110,29 @@ def test_only_a_small_share_goes_to_what_wasnt_shown_to_be_as_good(
 ) -> None:
     problem = rollout_problem(catalog(), "economy", "eco-eu", RolloutRules(**changes))
     assert (problem is None) if words is None else words in (problem or "")
+
+
+@pytest.mark.parametrize(
+    ("name", "tier", "status", "words"),
+    [
+        ("new", "economy", "running", "swap is running in tier economy: stop it"),
+        ("swap", "premium", "running", "swap is running in tier economy: stop it"),
+        ("new", "economy", "promoted", "put new first there, then stop it"),
+        ("swap", "premium", "promoted", "swap is promoted in tier economy: stop it"),
+        ("new", "premium", "promoted", None),
+        ("swap", "economy", "stopped", None),
+        ("new", "economy", "rolled back", None),
+    ],
+)
+def test_a_rollout_begins_where_no_other_draws(
+    name: str, tier: str, status: str, words: str | None
+) -> None:
+    other = started("swap", "economy", "new", RULES, 1_000).model_copy(update={"status": status})
+    problem = rollout_beside(name, tier, [other])
+    assert (problem is None) if words is None else words in (problem or "")
+
+
+@pytest.mark.parametrize("field", ["min_minutes", "slow_factor"])
+def test_what_json_cant_say_is_no_rule(field: str) -> None:
+    with pytest.raises(ValidationError, match="finite"):
+        RolloutRules.model_validate({field: float("inf")})

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -45,6 +46,18 @@ def test_the_verdict_at_a_margin(both: int, mine: int, theirs: int, outcome: str
     assert verdict.cost_ratio == pytest.approx(0.02)
 
 
+def test_as_bad_as_a_baseline_that_is_never_good_proves_nothing() -> None:
+    never = [
+        graded(f"c{number:04}", candidate, good=False)
+        for number in range(1_000)
+        for candidate in ("small", "large")
+    ]
+    (verdict,) = verdicts_of(never, RULES, ALL_TASKS)
+    assert (verdict.outcome, verdict.cases_needed) == ("can't tell", None)
+    better = [replace(each, good=each.candidate == "small") for each in never]
+    assert verdicts_of(better, RULES, ALL_TASKS)[0].outcome == "better"
+
+
 def test_a_judge_that_isnt_believed_gives_no_verdict() -> None:
     rules = VerdictRules("large", 0.05, sequential=False, believed=False)
     (verdict,) = verdicts_of(pairs(990, 5, 5), rules, ALL_TASKS)
@@ -73,6 +86,22 @@ def test_turns_of_one_conversation_widen_the_interval() -> None:
             together.append(graded(name, candidate, good=good, group=group))
     (one,), (other,) = (verdicts_of(each, RULES, ALL_TASKS) for each in (apart, together))
     assert other.low < one.low - 0.05
+
+
+@pytest.mark.parametrize("sequential", [False, True])
+@pytest.mark.parametrize("conversations", [1, 5])
+def test_a_few_long_conversations_prove_nothing(conversations: int, sequential: bool) -> None:  # noqa: FBT001
+    """A thousand turns that all say the same are no more than so many conversations."""
+    together = [
+        graded(f"c{number:04}", candidate, good=True, group=f"g{number % conversations}")
+        for number in range(1_000)
+        for candidate in ("small", "large")
+    ]
+    rules = VerdictRules("large", 0.05, sequential=sequential)
+    (verdict,) = verdicts_of(together, rules, ALL_TASKS)
+    assert verdict.outcome == "can't tell"
+    apart = [replace(each, case=each.case.model_copy(update={"group": None})) for each in together]
+    assert verdicts_of(apart, rules, ALL_TASKS)[0].outcome == "not worse"
 
 
 def test_cost_per_1k_tokens_is_weighted_by_length() -> None:

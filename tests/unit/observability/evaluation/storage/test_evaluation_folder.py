@@ -24,7 +24,7 @@ from observability.evaluation.storage.hand_labels import (
 from observability.evaluation.storage.journal import (
     EvaluationJournal,
     JournalInUseError,
-    without_calls,
+    erase_texts,
 )
 from tests.unit.observability.evaluation.evaluation_fakes import call, case, plan
 
@@ -115,8 +115,31 @@ def test_a_tenant_is_erased_and_its_bill_stays(tmp_path: Path) -> None:
     assert evaluated(tmp_path).erase("t") == ErasedTexts(cases=3, answers=3)
     journal = EvaluationJournal(tmp_path / "trial" / JOURNAL)
     journal.close()
-    assert len(journal.reserved) == 4
-    assert list(journal.answered) == [plan().request_id("d", "small")]
+    assert len(journal.reserved) == len(journal.answered) == 4
+    assert {each.cost_micro_usd for each in journal.answered.values()} == {Decimal(10)}
+    left = [each.request for each in journal.answered.values() if each.text]
+    assert left == [plan().request_id("d", "small")]
+
+
+def test_what_a_run_is_asking_is_erased_by_erasing_again(tmp_path: Path) -> None:
+    opened, path = evaluated(tmp_path), tmp_path / "trial" / JOURNAL
+    late = plan().request_id("b", "large")
+    running = EvaluationJournal(path)
+    running.reserve(late, "t", Decimal(5))
+    with pytest.raises(JournalInUseError):
+        opened.erase("t", "u")
+    assert opened.count("t", "u") == 2
+    running.close()
+    assert opened.erase("t", "u") == ErasedTexts(cases=2, answers=2)
+    assert "text of b" not in texts(tmp_path)
+    again = EvaluationJournal(path, only_read=True)
+    # a run that goes on takes nothing that comes late, or is read again from the topic
+    assert again.answered[late].outcome == "no reply"
+
+
+def test_a_data_set_that_isnt_there_isnt_deleted_in_silence(tmp_path: Path) -> None:
+    with pytest.raises(FolderError, match="no data set 'sett'; there are: set@1"):
+        evaluated(tmp_path).delete("sett")
 
 
 def test_a_line_that_was_cut_off_counts_as_not_written(tmp_path: Path) -> None:
@@ -142,7 +165,7 @@ def test_one_process_at_a_time_asks_for_an_evaluation(tmp_path: Path) -> None:
     with pytest.raises(JournalInUseError, match="trial is being run"):
         EvaluationJournal(path)
     with pytest.raises(JournalInUseError):
-        without_calls(path, frozenset({"r"}))
+        erase_texts(path, frozenset({"r"}))
     assert EvaluationJournal(path, only_read=True).reserved == {}
     first.close()
     EvaluationJournal(path).close()
@@ -150,14 +173,15 @@ def test_one_process_at_a_time_asks_for_an_evaluation(tmp_path: Path) -> None:
 
 def test_a_sheet_names_nobody_and_holds_no_formula(tmp_path: Path) -> None:
     sheet, kept = tmp_path / "sheet.csv", tmp_path / "labels.json"
-    answers = [AnswerToLabel(f"r{n}/large", "=1+1", "yes", "@answer") for n in range(3)]
+    answers = [AnswerToLabel(f"r{n}/large", "=1+1", "a;=2+2", "@answer") for n in range(3)]
     assert write_sheet(sheet, answers) == 3
     text = sheet.read_text()
     assert "large" not in text
     assert "'=1+1" in text
     assert "'@answer" in text
+    assert '"a;=2+2"' in text
     first = label_id("r0/large")
-    filled = text.replace(f"{first},,", f"{first},Yes,")
+    filled = text.replace(f'"{first}","",', f'"{first}",Yes,')
     sheet.write_text(filled)
     assert keep_labels(kept, read_sheet(sheet), ["r0/large"]) == 1
     assert labels_of(kept) == {"r0/large": True}
