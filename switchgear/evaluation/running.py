@@ -46,7 +46,12 @@ from producers.contract import topics
 from producers.jobs.job_log import scan_topic
 from producers.kafka.aiokafka_broker import KafkaBroker
 from switchgear.evaluation.outcome import Outcome, outcome_of_run
-from switchgear.evaluation.surroundings import DearestPrice, grading_tools, still_allowed
+from switchgear.evaluation.surroundings import (
+    DearestPrice,
+    grading_tools,
+    searches_the_web,
+    still_allowed,
+)
 
 if TYPE_CHECKING:
     from observability.evaluation.results.evaluation_result import EvaluationVerdict
@@ -249,7 +254,13 @@ def _check_candidates(plan: "EvaluationPlan", catalog: "Catalog") -> None:
 def _cases(
     folder: EvaluationFolder, plan: "EvaluationPlan", catalog: "Catalog"
 ) -> list[EvaluationCase]:
-    head, cases = folder.open_set(plan.data_set)
+    head, whole = folder.open_set(plan.data_set)
+    cases = [case for case in whole if not searches_the_web(case.body)]
+    if not cases:
+        raise FolderError("no case is left that has an upper price: all may search the web")
+    if len(cases) < len(whole):
+        left = len(whole) - len(cases)
+        print(f"{left:,} cases are left out: searches of the web have no upper price")
     if head.origin == "own file":
         return cases
     allowed = still_allowed(catalog, cases)

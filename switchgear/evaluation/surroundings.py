@@ -13,7 +13,7 @@ from observability.evaluation.data_sets.request_sample import RequestReaders
 from observability.evaluation.running.answer_grader import GradingTools
 from observability.evaluation.storage.evaluation_folder import FolderError
 from observability.price_lists import load_price_book
-from producers.contract import MicroUsd, Request, Route, Usage, Validator
+from producers.contract import ChatBody, MicroUsd, Request, Route, Usage, Validator
 from router.decide.demands import demands_of
 from router.text.features import extract_features
 from runtime.config.catalog import Catalog, Deployment, Model
@@ -120,6 +120,7 @@ class DearestPrice:
         if model is None:
             raise FolderError(f"the configuration has no model or deployment {body.model!r}")
         output = body.max_completion_tokens or body.max_tokens or model.max_output
+        output *= _choices(body)
         costs = [
             self._cost(deployment, prompt, output)
             for name, deployment in self._catalog.deployments.items()
@@ -141,6 +142,21 @@ class DearestPrice:
                 "kept: give the deployment a `price`"
             )
         return max(price or Decimal(0) for price in prices)
+
+
+def _choices(body: ChatBody) -> int:
+    """How many answers a call asks for."""
+    number = (body.model_extra or {}).get("n")
+    return max(1, number) if isinstance(number, int) else 1
+
+
+def searches_the_web(body: ChatBody) -> bool:
+    """Whether the model may search as often as it likes: such a call has no upper price."""
+    native = {} if body.anthropic is None else body.anthropic
+    tools = (*(body.tools or ()), *native.get("tools", ()))
+    if any(str(tool.get("type", "")).startswith("web_search") for tool in tools):
+        return True
+    return (body.model_extra or {}).get("web_search_options") is not None
 
 
 def grading_tools(catalog: Catalog, schema: Mapping[str, Any] | None) -> GradingTools:

@@ -204,8 +204,10 @@ async def test_a_promotion_moves_the_traffic_and_what_it_saves_is_reported(
         await asyncio.to_thread(here.evaluate, *promote, "--apply")
 
         async def moved() -> bool:
-            (done,) = await answers(client, [f"Probe {uuid.uuid4().hex}"])
-            return done.route.deployment == chosen
+            # router and worker take the file over each in its own time
+            (done,) = await answers(client, [f"Probe {uuid.uuid4().hex}"], task="classification")
+            told = any("sorting" in (each.origin or "") for each in done.route.candidates)
+            return told and done.route.deployment == chosen
 
         await until(moved, within_s=PATIENCE_S, pause_s=0.2)
         after = await answers(client, live[20:], task="classification")

@@ -20,6 +20,7 @@ from switchgear.evaluation.surroundings import (
     grading_tools,
     prompt_variants,
     request_readers,
+    searches_the_web,
     still_allowed,
 )
 from tests.unit.observability.evaluation.evaluation_fakes import call, case
@@ -104,6 +105,26 @@ def test_the_bound_is_above_every_bill(catalog: Catalog) -> None:
     bound = DearestPrice(catalog, batch=False)(request)
     assert max(bills) * 6 < bound < max(bills) * 20
     assert DearestPrice(catalog, batch=True)(request) > bound
+
+
+def test_each_of_several_answers_is_in_the_bound(catalog: Catalog) -> None:
+    price = DearestPrice(catalog, batch=False)
+    long = {"max_tokens": 10_000}
+    assert price(asked("x", **long, n=20)) > 19 * price(asked("x", **long))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"web_search_options": {}},
+        {"tools": [{"type": "web_search_preview"}]},
+        {"anthropic": {"messages": [{}], "tools": [{"type": "web_search_20250305"}]}},
+    ],
+)
+def test_what_has_no_upper_price_is_known(fields: dict[str, Any]) -> None:
+    assert searches_the_web(asked("x", **fields).body)
+    own = {"type": "function", "function": {"name": "web_search"}}
+    assert not searches_the_web(asked("x", tools=[own]).body)
 
 
 def test_without_a_price_there_is_no_cap(catalog: Catalog) -> None:
