@@ -152,8 +152,8 @@ def _choices(body: ChatBody) -> int:
 
 def searches_the_web(body: ChatBody) -> bool:
     """Whether the model may search as often as it likes: such a call has no upper price."""
-    native = {} if body.anthropic is None else body.anthropic
-    tools = (*(body.tools or ()), *native.get("tools", ()))
+    native = body.anthropic.get("tools", ()) if body.anthropic is not None else ()
+    tools = (*(body.tools or ()), *native)
     if any(str(tool.get("type", "")).startswith("web_search") for tool in tools):
         return True
     return (body.model_extra or {}).get("web_search_options") is not None
