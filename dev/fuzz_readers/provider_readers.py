@@ -19,8 +19,7 @@ from observability.grounding.groundedness import context_support, read_verdict
 from observability.logs import without_secrets
 from observability.terminal import cell, plain, readable_json
 from producers.contract import ChatBody, Usage
-from runtime.identity import KeySetError
-from runtime.identity.tokens.key_set import KeySet, parse_jwks, parse_shared_keys
+from runtime.identity.tokens.key_set import KeySet, KeySetError, parse_jwks, parse_shared_keys
 from runtime.identity.tokens.signature import signed_claims
 from workers.health.shared_state import BreakerNews
 from workers.health.status_report import WorkerReport

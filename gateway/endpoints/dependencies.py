@@ -25,7 +25,7 @@ from producers.contract.residency import excludes, narrower
 from runtime.config.catalog import Catalog
 from runtime.config.pricing import PriceOf
 from runtime.config.sections.gateway import KeyScope
-from runtime.identity import TokenVerifier
+from runtime.identity.token_verifier import TokenVerifier
 
 STOPPING: Final = ApiError(
     "overloaded", "server_shutting_down", "this gateway stops: ask another one", retry_after_s=1

@@ -32,7 +32,7 @@ from producers import ClientSettings, RouterClient
 from runtime.config.catalog import Catalog
 from runtime.config.pricing import Pricing
 from runtime.config.reload import ReloadedConfig
-from runtime.identity import token_verifier
+from runtime.identity.key_source import token_verifier
 from runtime.identity.record_guard import require_router_key
 from runtime.process.process import ServiceProcess, service_process
 from runtime.process.settings import ServiceSettings

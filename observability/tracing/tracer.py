@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -172,6 +171,10 @@ def tracing(service: str, settings: TracingSettings) -> Iterator[Tracer]:
     if settings.endpoint is None:
         yield Tracer(service, None, settings)
         return
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import (  # noqa: PLC0415 - megabytes
+        OTLPSpanExporter,
+    )
+
     address = f"{settings.endpoint.rstrip('/')}/v1/traces"
     batches = BatchSpanProcessor(
         OTLPSpanExporter(endpoint=address, timeout=_TIMEOUT_S),

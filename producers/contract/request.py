@@ -36,6 +36,11 @@ class EmbeddingsInput(TypedDict):
 
 MAX_BETAS: Final = 20
 
+# the length apart from the pattern: a counted class of all letters, as in `[\w.-]{1,100}`, compiles
+# to megabytes
+Beta: TypeAlias = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[\w.-]+$")]
+"""A name for Anthropic's `anthropic-beta` header."""
+
 
 @with_config(ConfigDict(extra="ignore", use_attribute_docstrings=True))
 class AnthropicParts(TypedDict):
@@ -57,11 +62,7 @@ class AnthropicParts(TypedDict):
     fields: NotRequired[dict[str, Any]]
     """Fields of the request that the chat has no place for."""
 
-    betas: NotRequired[
-        Annotated[
-            list[Annotated[str, Field(pattern=r"^[\w.-]{1,100}$")]], Field(max_length=MAX_BETAS)
-        ]
-    ]
+    betas: NotRequired[Annotated[list[Beta], Field(max_length=MAX_BETAS)]]
     """For the `anthropic-beta` header."""
 
     alters: NotRequired[bool]

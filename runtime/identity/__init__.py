@@ -1,7 +1,7 @@
 """Identity room: tokens, keys. Whose is a record or an HTTP call, and how do we know?
 
 `TokenVerifier` says whose a signed token (JWT) is: of a record's header, or of HTTP's
-`Authorization: Bearer`. A process makes one while it lives:
+`Authorization: Bearer`. A process makes one while it lives, by `key_source`:
 
     async with token_verifier(settings.tokens, environment) as verifier:
         outcome = await verifier.verify(token)                        # HTTP: it must hold now
@@ -16,19 +16,7 @@ meanwhile. `verify` never raises and never blocks the loop; it awaits nothing fo
 remembered (3 µs) or whose key is known; only a `kid` that isn't known fetches the keys again, at
 most once in `keys_cooldown_s`. `known(token, submitted_s)` is the same without ever awaiting, and
 None where it would. The sections `TokenSettings` and `IdentitySettings` are in
-`runtime.config.sections.identity`. May import limits and the configuration's sections.
+`runtime.config.sections.identity`. May import limits and the configuration's sections. Nothing is
+imported here, nor by `record_guard`, that only signed tokens need: a process without them doesn't
+load the libraries of signatures and HTTP.
 """
-
-from runtime.identity.key_source import token_verifier
-from runtime.identity.token_verifier import TokenVerifier
-from runtime.identity.tokens.claims import RefusalReason, TokenRefused, VerifiedToken
-from runtime.identity.tokens.key_set import KeySetError
-
-__all__ = [
-    "KeySetError",
-    "RefusalReason",
-    "TokenRefused",
-    "TokenVerifier",
-    "VerifiedToken",
-    "token_verifier",
-]

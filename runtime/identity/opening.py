@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from runtime.config.sections.identity import IdentitySettings
-from runtime.identity.key_source import token_verifier
 from runtime.identity.record_guard import RecordGuard
 from runtime.identity.record_signature import RecordSigner
 
@@ -27,5 +26,7 @@ async def record_guard(
     if identity.mode != "signed" or identity.tokens is None:
         yield RecordGuard(identity.mode, signer)
         return
+    from runtime.identity.key_source import token_verifier  # noqa: PLC0415 - 14 MB for who has tokens
+
     async with token_verifier(identity.tokens, environment) as verifier:
         yield RecordGuard(identity.mode, signer, verifier)

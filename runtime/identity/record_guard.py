@@ -6,14 +6,16 @@ processes write (tagged requests, retries, usage, dead letters) must bear their 
 """
 
 from dataclasses import dataclass, replace
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from producers.contract import codec, topics
 from producers.kafka.broker import Record
 from runtime.config.sections.identity import IdentityMode
 from runtime.identity.record_signature import RecordSigner
-from runtime.identity.token_verifier import TokenVerifier
 from runtime.identity.tokens.claims import TokenRefused
+
+if TYPE_CHECKING:
+    from runtime.identity.token_verifier import TokenVerifier
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ class RecordGuard:
         self,
         mode: IdentityMode = "trusted",
         signer: RecordSigner | None = None,
-        verifier: TokenVerifier | None = None,
+        verifier: "TokenVerifier | None" = None,
     ) -> None:
         """Raises ValueError for a mode that lacks what it needs."""
         require_router_key(mode, signer)

@@ -11,7 +11,6 @@ from typing import Final
 
 from observability.health import ProcessHealth
 from observability.logs import start_logging
-from observability.metrics.otlp_push import push_metrics
 from observability.metrics.registry import MetricsRegistry
 from observability.process_endpoint import process_endpoint
 from observability.tracing.tracer import Tracer, TracingSettings, tracing
@@ -66,6 +65,8 @@ async def service_process(settings: ServiceSettings, name: str) -> AsyncIterator
             delay = partial(measure_loop_delay, metrics)
             parts.enter_context(background.running("loop delay", delay))
         if settings.otlp_metrics is not None:
+            from observability.metrics.otlp_push import push_metrics  # noqa: PLC0415 - megabytes
+
             parts.enter_context(push_metrics(metrics, name, settings.otlp_metrics))
         tracer = parts.enter_context(tracing(name, tracing_of(settings)))
         broker = await parts.enter_async_context(KafkaBroker(settings, name))

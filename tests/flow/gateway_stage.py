@@ -29,7 +29,7 @@ from producers.contract import topics
 from producers.jobs.submission import JobConnection
 from producers.kafka.broker import Record
 from runtime.config.pricing import Pricing
-from runtime.identity import TokenVerifier
+from runtime.identity.token_verifier import TokenVerifier
 from runtime.redis.lease import Lease
 from tests.fakes import Script
 from tests.flow.stage import Stage, playing

@@ -9,7 +9,7 @@ import pytest
 
 from gateway.queues.queue_history import QueueSample
 from runtime.config.sections.identity import TokenSettings
-from runtime.identity import token_verifier
+from runtime.identity.key_source import token_verifier
 from tests.flow.gateway_stage import Door, door
 from tests.flow.stage import catalog
 

@@ -14,7 +14,7 @@ from producers.kafka.broker import Outgoing, Partition, Record
 from producers.settings import ClientSettings
 from router.serve.process import admit_feedback
 from runtime.config.sections.identity import IdentityMode, IdentitySettings, TokenSettings
-from runtime.identity import token_verifier
+from runtime.identity.key_source import token_verifier
 from runtime.identity.opening import report_identity_change
 from runtime.identity.record_guard import ForbiddenError, RecordGuard
 from runtime.identity.record_signature import RecordSigner

@@ -20,7 +20,7 @@ _Text: TypeAlias = Annotated[str, Field(max_length=MAX_REFERENCE)]
 class EvaluationCase(Message):
     """One case. What isn't of the prompt is for the metric, and is never sent."""
 
-    id: Annotated[str, Field(pattern=r"^[\w.-]{1,64}$")]
+    id: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[\w.-]+$")]
     """Its name within the data set."""
 
     tenant: Name

@@ -13,7 +13,9 @@ MAX_RESULT_BYTES: Final = 16_777_216
 MAX_RESULTS: Final = 10_000
 ALL_TASKS: Final = "*"
 
-CandidateName: TypeAlias = Annotated[str, Field(pattern=r"^[\w.:/@#-]{1,200}$")]
+CandidateName: TypeAlias = Annotated[
+    str, Field(min_length=1, max_length=200, pattern=r"^[\w.:/@#-]+$")
+]
 """A model or a deployment, and after a `#` the variant of the system prompt."""
 _Share: TypeAlias = Annotated[float, Field(ge=0, le=1)]
 _Difference: TypeAlias = Annotated[float, Field(ge=-1, le=1)]

@@ -11,10 +11,11 @@ from pydantic import ValidationError
 
 from runtime import limits
 from runtime.config.sections.identity import IdentitySettings, TokenSettings
-from runtime.identity import KeySetError, TokenRefused, TokenVerifier, VerifiedToken, token_verifier
 from runtime.identity.key_ring import KeyRing
-from runtime.identity.token_verifier import Clocks
-from runtime.identity.tokens.key_set import KeySet, parse_jwks
+from runtime.identity.key_source import token_verifier
+from runtime.identity.token_verifier import Clocks, TokenVerifier
+from runtime.identity.tokens.claims import TokenRefused, VerifiedToken
+from runtime.identity.tokens.key_set import KeySet, KeySetError, parse_jwks
 from runtime.limit import Limit
 from tests.unit.runtime.identity import tokens
 from tests.unit.runtime.identity.tokens import NOW, SETTINGS, jwk, jwks, token
