@@ -176,6 +176,8 @@ class BatchStage:
     address: str
     session: ClientSession
     guard: MemoryGuard = field(default_factory=MemoryGuard)
+    unserved: dict[str, str] = field(default_factory=dict)
+    """As the batch processes see the pools."""
 
     def pool(self, log: MemoryBatchLog) -> BatchPool:
         """One more batch process's."""
@@ -188,6 +190,7 @@ class BatchStage:
             adapters=adapters.of,
             budgets=self.stage.budgets,
             metrics=self.stage.metrics,
+            unserved=lambda: self.unserved,
         )
 
     @asynccontextmanager

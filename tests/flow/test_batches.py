@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from producers.contract import Done, codec, topics
+from producers.contract import Done, Failed, codec, topics
 from tests.flow.batch_stage import BatchStage, waiting_stage
 from tests.flow.stage import ask
 from workers.delivery.request_identity import identity_of
@@ -74,6 +74,22 @@ async def test_fewer_requests_than_bedrock_takes_go_to_their_tier() -> None:
     assert "the provider takes 100 or more" in " ".join(replies[0].route.reasons)
     assert not stage.batches()
     assert len(stage.stage.calls) == 3
+
+
+async def test_without_a_pool_of_their_tier_they_fail_at_once_and_say_so() -> None:
+    async with waiting_stage("aws") as stage:
+        stage.unserved["llm.tier.economy"] = "no worker pool serves its zone us now"
+        await submit(stage, 3)
+        async with stage.batching():
+            replies = await finals(stage, 3)
+            events = await stage.stage.events(3)
+    for reply in replies:
+        assert isinstance(reply, Failed)
+        assert (reply.code, reply.retryable) == ("providers_exhausted", True)
+        assert "can't go back to economy: no worker pool serves its zone us" in reply.message
+    assert {event.outcome for event in events} == {"providers_exhausted"}
+    assert not stage.stage.broker.written("llm.tier.economy")
+    assert not stage.stage.calls
 
 
 @pytest.mark.parametrize("event", ["lost_answer", "expire"])

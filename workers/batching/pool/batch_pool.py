@@ -1,6 +1,6 @@
 """Batch pool: what the parts of one batch process share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from observability.metrics.registry import MetricsRegistry
@@ -43,6 +43,8 @@ class BatchPool:
     budgets: BudgetLedger
     """With leases as long as a batch takes."""
     metrics: MetricsRegistry
+    unserved: Callable[[], Mapping[str, str]] = dict
+    """By queue: why nobody would take a request from there."""
     groups: dict[GroupKey, WaitingRequests] = field(default_factory=dict)
     """What waits in this process."""
     refusals: dict[str, int] = field(default_factory=dict)

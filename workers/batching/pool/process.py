@@ -1,7 +1,7 @@
 """Batch process: intake of each batch queue, the former, the mover, and what they run on."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from functools import partial
@@ -15,6 +15,7 @@ from producers.kafka.broker import Record
 from runtime.budgets.reservations import BudgetLedger
 from runtime.consuming.kafka_source import KafkaSource
 from runtime.consuming.queue_groups import batch_queues, group_of_batch_queue
+from runtime.fleet.pool_watch import PoolWatch, looks_at_queues
 from runtime.identity.record_guard import RecordGuard
 from runtime.process.process import ServiceProcess, service_process
 from runtime.process.settings import ServiceSettings
@@ -33,6 +34,8 @@ from workers.delivery.cancellations import admit_cancellation
 
 BATCHES_GROUP: Final = "switchgear-batches"
 _ROLE: Final = "batch"
+_POOLS_S: Final = 5.0
+"""How often it looks whether the tiers have pools that requests can go back to."""
 _RESERVED_S: Final = 30 * 3600
 """Of a reservation: a window of 24 hours, and what comes before and after it."""
 _CANCELLED_BEFORE_S: Final = 3600.0
@@ -45,7 +48,11 @@ async def serve_batches(settings: ServiceSettings, environment: Mapping[str, str
     """
     async with AsyncExitStack() as parts:
         process = await parts.enter_async_context(service_process(settings, "switchgear-batches"))
-        pool = await _batch_pool(parts, process, environment)
+        pool = await _batch_pool(parts, process, environment, lambda: pools.unserved)
+        # as in the router, a tier's own queue waits for its pool: what comes back may start one
+        pools = PoolWatch(lambda: pool.snapshot.catalog, every_s=_POOLS_S)
+        look = await parts.enter_async_context(looks_at_queues(settings, "switchgear-batches"))
+        parts.enter_context(process.background.running("pool watch", partial(pools.run, look)))
         guard, cancellations = pool.requests.guard, pool.requests.cancellations
         process.control.subscribe_raw(
             topics.CANCELLATIONS,
@@ -107,7 +114,10 @@ def _source(process: ServiceProcess, queue: str) -> KafkaSource:
 
 
 async def _batch_pool(
-    parts: AsyncExitStack, process: ServiceProcess, environment: Mapping[str, str]
+    parts: AsyncExitStack,
+    process: ServiceProcess,
+    environment: Mapping[str, str],
+    unserved: Callable[[], Mapping[str, str]],
 ) -> BatchPool:
     requests = await build_pool(parts, process, environment, _ROLE)
     # a batch's calls are few and long: they share no connections with a pool's calls
@@ -128,4 +138,5 @@ async def _batch_pool(
         adapters=adapters.of,
         budgets=BudgetLedger(partial(datetime.now, UTC), link, _RESERVED_S),
         metrics=process.metrics,
+        unserved=unserved,
     )

@@ -2,22 +2,25 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
 from observability.tracing.semconv import queue_attributes
 from observability.tracing.tracer import QueueWait
-from producers.contract import Attempt, codec
+from producers.contract import Attempt, codec, topics
 from producers.contract.batch_record import BatchRecord, BatchState
 from producers.contract.codec import DecodeError
 from producers.kafka.broker import Outgoing, Record
+from runtime.config.references import AUTO
 from workers.batching.pool.batch_pool import BatchPool
 from workers.batching.pool.writing import places_of, write_batch
+from workers.calling.answer_source import Obtained
 from workers.delivery.request_identity import identity_of
-from workers.delivery.work_item import WorkItem, read_work_item
-from workers.planning.next_step import Delay, Reroute
+from workers.delivery.work_item import WorkItem, read_work_item, zone_in_tier
+from workers.planning.next_step import Delay, GiveUp, Reroute
 from workers.request.handler import refuse_unreadable
+from workers.request.lifecycle import RequestLifecycle
 from workers.request.requeue import RequeueProgress, requeue_record
 
 _URGENT_S: Final = 3_600.0
@@ -34,8 +37,15 @@ async def return_item(
 ) -> None:
     """Returns once the record is on its tier's queue, or on a retry queue.
 
+    Where no pool takes it from there, and none of a tier above, its failure is with Kafka instead.
     attempts: what was bought for it here. Raises PublishFailedError.
     """
+    if isinstance(step, Reroute):
+        served = _served(pool, item, step)
+        if isinstance(served, GiveUp):
+            await _give_up(pool, item, served, attempts)
+            return
+        step = served
     waited = QueueWait(
         queue=item.record.partition.topic,
         since_ms=item.record.timestamp_ms,
@@ -52,6 +62,48 @@ async def return_item(
     await pool.requests.publisher.publish(record)
     trace.end({"switchgear.handover": step.reason})
     pool.metrics.count("switchgear_batch_returned_total", item.route.tier)
+
+
+def _served(pool: BatchPool, item: WorkItem, step: Reroute) -> Reroute | GiveUp:
+    """The step, or one to the next tier up whose queue has a pool and that may serve it."""
+    unserved = pool.unserved()
+    if not unserved:
+        return step
+    snapshot, obstacles = pool.snapshot, dict[str, str]()
+    routing = item.request.routing
+    pinned = routing.tier is not None or item.request.body.model != AUTO
+    tier: str | None = step.tier
+    while tier is not None and tier not in obstacles:
+        catalog = snapshot.catalog
+        why = unserved.get(topics.tier_topic(tier, zone_in_tier(item, tier, catalog)))
+        if why is None and tier == step.tier:
+            return step
+        if why is None and snapshot.eligible.names(tier, item.route.demands):
+            return replace(step, tier=tier, reason=f"{step.reason}; {_in_words(obstacles)}")
+        obstacles[tier] = why or "none of its deployments may serve it"
+        tier = None if pinned or tier not in catalog.tiers else catalog.tiers[tier].next
+    message = f"{step.reason}, and it can't go back to {_in_words(obstacles)}"
+    return GiveUp("providers_exhausted", message, retryable=True)
+
+
+def _in_words(obstacles: Mapping[str, str]) -> str:
+    return "; ".join(f"{tier}: {why}" for tier, why in obstacles.items())
+
+
+async def _give_up(
+    pool: BatchPool, item: WorkItem, why: GiveUp, attempts: Sequence[Attempt]
+) -> None:
+    trace = pool.requests.tracer.begin_trace(
+        "leave the batch", item.record.headers, tenant=item.request.tenant
+    )
+    every, made = (*item.attempts, *attempts), tuple(attempts)
+    obtained = Obtained(result=why, item=item, attempts=every, made=made, tries=len(made))
+    lifecycle = RequestLifecycle(pool.requests, item, trace, pool.snapshot)
+    earlier = await lifecycle.conclude(obtained)
+    if earlier is not None:
+        # it has its ending from an earlier delivery, which may have died before it was published
+        await lifecycle.channel.publish(earlier)
+        trace.end({"switchgear.redelivered": True})
 
 
 def _is_urgent(item: WorkItem, now_s: float) -> bool:

@@ -73,7 +73,9 @@ def test_what_a_line_says_goes_before_the_preset() -> None:
         # the European profile may compute in the union, so London isn't the zone
         ("eu-west-2", "eu.anthropic.claude-haiku-4-5-20251001-v1:0", "eu"),
         ("us-east-1", "us.anthropic.claude-haiku-4-5-20251001-v1:0", "us"),
-        ("ap-northeast-1", "apac.anthropic.claude-haiku-4-5-20251001-v1:0", "apac"),
+        ("ap-northeast-1", "jp.anthropic.claude-haiku-4-5-20251001-v1:0", "jp"),
+        ("ap-southeast-2", "au.anthropic.claude-haiku-4-5-20251001-v1:0", "au"),
+        ("us-gov-west-1", "us-gov.anthropic.claude-haiku-4-5-20251001-v1:0", "us-gov"),
     ],
 )
 def test_bedrock_serves_anthropics_models_by_inference_profile(
@@ -87,6 +89,23 @@ def test_bedrock_serves_anthropics_models_by_inference_profile(
 def test_other_models_on_bedrock_stay_in_their_region() -> None:
     deployment = deployed("{model: mixtral-8x7b, provider: bedrock, region: eu-west-2}")
     assert (deployment.wire_model, deployment.zone) == ("mistral.mixtral-8x7b-instruct-v0:1", "uk")
+
+
+@pytest.mark.parametrize(
+    ("region", "zone"), [("ap-northeast-2", "kr"), ("ap-northeast-3", "jp"), ("ca-west-1", "ca")]
+)
+def test_a_neighbours_region_is_another_zone(region: str, zone: str) -> None:
+    at_bedrock = deployed(f"{{model: mixtral-8x7b, provider: bedrock, region: {region}}}")
+    assert at_bedrock.zone == zone
+
+
+@pytest.mark.parametrize(
+    ("region", "zone"),
+    [("asia-northeast1", "jp"), ("asia-northeast3", "kr"), ("europe-west12", "eu")],
+)
+def test_vertexs_regions_are_zones_too(region: str, zone: str) -> None:
+    line = f"{{model: gemini-2.5-flash, provider: vertex, account: p, region: {region}}}"
+    assert deployed(line).zone == zone
 
 
 def test_azure_foundry_speaks_each_familys_dialect() -> None:
