@@ -98,6 +98,7 @@ class _Substitutes:
         from datetime import UTC, datetime
 
         from observability.price_lists import load_price_book
+        from runtime.config.pricing import Pricing
 
         try:
             at = datetime.now(UTC) if day is None else datetime.fromisoformat(day)
@@ -105,14 +106,14 @@ class _Substitutes:
             raise typer.BadParameter(f"{day!r} is no day: write 2026-03-01") from None
         self._catalog, self._swaps, self._baseline = catalog, swaps, baseline
         self._at = at if at.tzinfo else at.replace(tzinfo=UTC)
-        self._book = load_price_book()
+        self._pricing = Pricing(load_price_book())
         known = {entry.model for entry in catalog.deployments.values()}
         for model in (*swaps.values(), *([baseline] if baseline else ())):
             if model not in known:
                 raise typer.BadParameter(f"no deployment of the configuration serves {model!r}")
 
     def __call__(self, billed: "BilledUsage") -> "Substitute":
-        from observability.pricing.prices import PriceKey
+        from observability.pricing.prices import Unpriced
         from observability.reports.what_if import Substitute
         from workers.tokens.estimate import bytes_per_token
 
@@ -122,13 +123,15 @@ class _Substitutes:
         entry = catalog.deployments.get(name) or catalog.deployments.get(self._first(model))
         if entry is None:
             return Substitute(name, model, None, Decimal(1))
-        rates = self._book.rates(PriceKey(entry.provider, model, entry.region), self._at)
+        price = self._pricing.at(entry, self._at)
 
         def density(of: str) -> float:
             known = catalog.models.get(of)
             return bytes_per_token(known.family if known else "")
 
-        return Substitute(name, model, rates, Decimal(density(billed.model) / density(model)))
+        known_price = None if isinstance(price, Unpriced) else price
+        factor = Decimal(density(billed.model) / density(model))
+        return Substitute(name, model, known_price, factor)
 
     def _first(self, model: str) -> str:
         places = (n for n, entry in self._catalog.deployments.items() if entry.model == model)
@@ -174,6 +177,7 @@ def _print_what_if(rows: "Sequence[WhatIf]") -> None:
     from rich.table import Table
 
     from observability.pricing.money import percent, usd
+    from observability.reports.what_if import total_of
     from observability.terminal import cell
 
     table = Table(title="The recorded usage elsewhere", box=box.SIMPLE_HEAD)
@@ -188,11 +192,14 @@ def _print_what_if(rows: "Sequence[WhatIf]") -> None:
         instead = row.instead.deployment or row.instead.model
         served = cell(row.billed.deployment), cell(instead), f"{row.billed.requests:,}"
         table.add_row(*served, usd(row.billed.cost), would, saves)
-    now = sum((row.billed.cost for row in rows), Decimal(0))
-    then = sum((row.cost or Decimal(0) for row in rows), Decimal(0))
+    total = total_of(rows)
+    now, then = total.cost, total.instead
     table.add_section()
-    table.add_row("all", "", "", usd(now), usd(then), percent(now - then, now), style="bold")
-    Console().print(table)
+    table.add_row("priced", "", "", usd(now), usd(then), percent(now - then, now), style="bold")
+    console = Console()
+    console.print(table)
+    if total.unpriced:
+        console.print(f"{total.unpriced} without a price instead are in neither sum")
 
 
 def _print_differences(rows: "Sequence[BillDifference]", skipped: int) -> None:

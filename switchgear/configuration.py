@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from switchgear.invocation import REFUSED
-from switchgear.options import FormatOption, service_settings
+from switchgear.options import ConfigOption, FormatOption, service_settings
 
 
 def check(
@@ -16,13 +16,14 @@ def check(
         Path | None, typer.Argument(help="Default: SWITCHGEAR_CONFIG, else switchgear.yaml here.")
     ] = None,
     format: FormatOption = "table",
+    config: ConfigOption = None,
 ) -> None:
     """Name every mistake, its line and what to do."""
     from dataclasses import asdict
 
     from runtime.config.config_file import ConfigError, read_config
 
-    path = service_settings(file).config
+    path = service_settings(file or config).config
     try:
         catalog = read_config(path)
     except ConfigError as error:

@@ -66,6 +66,18 @@ OPERATIONS_DASHBOARD: Final = Dashboard(
             help="What the processes allow themselves; it falls where a provider throttles.",
         ),
         Panel(
+            "Mean time to first token, by which is chosen",
+            "avg by (deployment) (switchgear_mean_first_token_seconds)",
+            "{{deployment}}",
+            "s",
+            help="Decayed means; a deployment without calls of late has none.",
+        ),
+        Panel(
+            "Mean tokens a second, by which is chosen",
+            "avg by (deployment) (switchgear_mean_tokens_per_second)",
+            "{{deployment}}",
+        ),
+        Panel(
             "Circuit breakers",
             "max by (deployment) (switchgear_breaker_state)",
             "{{deployment}}",

@@ -43,6 +43,8 @@ GaugeName: TypeAlias = Literal[
     "switchgear_gateway_in_flight",
     "switchgear_concurrency_limit",
     "switchgear_breaker_state",
+    "switchgear_mean_first_token_seconds",
+    "switchgear_mean_tokens_per_second",
     "switchgear_budget_used_ratio",
     "switchgear_ledger_lag",
     "switchgear_batch_waiting",
@@ -188,6 +190,13 @@ GAUGES: Final[dict[GaugeName, Spec]] = {
         "Calls that this process allows itself at once.", ("deployment",)
     ),
     "switchgear_breaker_state": Spec("0 closed, 1 half-open, 2 open.", ("deployment",)),
+    "switchgear_mean_first_token_seconds": Spec(
+        "Decayed mean of this process's calls, by which the router and workers choose.",
+        ("deployment",),
+    ),
+    "switchgear_mean_tokens_per_second": Spec(
+        "From the first token on, as the mean time to it.", ("deployment",)
+    ),
     "switchgear_budget_used_ratio": Spec(
         "Share of a tenant's budget that is spent; period: day, month.", ("tenant", "period")
     ),

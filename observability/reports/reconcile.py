@@ -6,6 +6,7 @@ models in their own way, by day in dollars.
 """
 
 import csv
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -93,7 +94,8 @@ def read_export(lines: TextIO) -> ProviderExport:
     """The sums of a file. Raises UnknownExportError; a line that can't be read is counted."""
     reader = csv.DictReader(lines, restval="")
     try:
-        export = ProviderExport(_kind(frozenset(reader.fieldnames or ())))
+        reader.fieldnames = [_snake(name) for name in reader.fieldnames or ()]
+        export = ProviderExport(_kind(frozenset(reader.fieldnames)))
         for number, row in enumerate(reader):
             if number >= MAX_LINES:
                 raise UnknownExportError(f"more than {MAX_LINES:,} lines; export a shorter period")
@@ -106,6 +108,12 @@ def read_export(lines: TextIO) -> ProviderExport:
     return export
 
 
+def _snake(name: str) -> str:
+    """A column as AWS's newer reports name it: `lineItem/UsageStartDate` is of the older ones."""
+    return _CAPITAL.sub("_", name.replace("/", "_")).lower()
+
+
+_CAPITAL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _HEADINGS: Final[Mapping[Export, frozenset[str]]] = {
     "openai": frozenset({"start_time", "model", "input_tokens", "output_tokens"}),
     "anthropic": frozenset({"usage_date_utc", "model_version", "usage_output_tokens"}),
@@ -137,7 +145,7 @@ def _add(export: ProviderExport, row: Mapping[str, str]) -> None:
             inputs = cached + sum(_tokens(row, f"usage_input_tokens_{kind}") for kind in beside)
             billed = Billed(inputs, cached, _tokens(row, "usage_output_tokens"))
         case "aws":
-            if "bedrock" not in row["line_item_product_code"].lower():
+            if not any("bedrock" in row.get(name, "").lower() for name in _AWS_PRODUCTS):
                 return
             of = DayModel(_day(row["line_item_usage_start_date"]), "")
             dollars = Decimal(row["line_item_unblended_cost"] or "0")
@@ -145,6 +153,16 @@ def _add(export: ProviderExport, row: Mapping[str, str]) -> None:
                 raise ValueError("no sum of money")
             billed = Billed(cost_micro_usd=dollars * _MICRO)
     _merge(export.sums[of], billed)
+
+
+_AWS_PRODUCTS: Final = (
+    "line_item_product_code",
+    "product_product_name",
+    "line_item_line_item_description",
+)
+"""Models of AWS's marketplace have codes of their own, and say Bedrock in their names only."""
+_DATE: Final = re.compile(r"-(?:\d{4}-\d{2}-\d{2}|\d{8}|\d{4})$")
+"""Behind a model's name: `-2024-08-06`, `-20251001`, `-0125`."""
 
 
 def _tokens(row: Mapping[str, str], name: str) -> int:
@@ -185,12 +203,18 @@ def compare_bills(
     model_of: Mapping[str, str],
 ) -> Iterator[BillDifference]:
     """Every day and model of either side. model_of: the ledger's name for a provider's."""
+    known = {of.model: of.model for of in ledger} | dict(model_of)
     theirs: dict[DayModel, Billed] = defaultdict(Billed)
     for of, sums in export.sums.items():
-        _merge(theirs[DayModel(of.day, model_of.get(of.model, of.model))], sums)
+        _merge(theirs[DayModel(of.day, _ledgers_name(of.model, known))], sums)
     ours = _by_day(ledger) if export.kind == "aws" else ledger
     for of in sorted(ours.keys() | theirs.keys(), key=lambda of: (of.day, of.model)):
         yield BillDifference(of, ours.get(of, Billed()), theirs.get(of, Billed()))
+
+
+def _ledgers_name(model: str, known: Mapping[str, str]) -> str:
+    """A dated name that nobody has configured is the model without its date."""
+    return known.get(model) or known.get(_DATE.sub("", model), model)
 
 
 def _by_day(ledger: Mapping[DayModel, Billed]) -> dict[DayModel, Billed]:

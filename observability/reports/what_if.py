@@ -6,12 +6,12 @@ length is taken at its first step: sums don't know single prompts.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
 from observability.ledger.ledger import LedgerReader
-from observability.pricing.prices import TokenRates, charge
+from observability.pricing.prices import CallPrice, Priced
 from observability.reports.period import IN_PERIOD, ReportPeriod
 from producers.contract import Usage
 
@@ -32,11 +32,11 @@ class BilledUsage:
 
 @dataclass(frozen=True, slots=True)
 class Substitute:
-    """The place that would have served instead. rates: None = unpriced."""
+    """The place that would have served instead. price: None = unpriced."""
 
     deployment: str
     model: str
-    rates: TokenRates | None
+    price: CallPrice | None
     token_factor: Decimal
     """Its tokens for a token of the model that served."""
 
@@ -77,12 +77,36 @@ def what_if(billed: Iterable[BilledUsage], substitute_of: SubstituteOf) -> list[
 
 
 def _at(billed: BilledUsage, instead: Substitute) -> WhatIf:
-    if instead.rates is None:
+    if instead.price is None:
         return WhatIf(billed, instead, None)
     counts = {
         kind: round(getattr(billed.usage, kind) * instead.token_factor) for kind in TEXT_KINDS
     }
-    return WhatIf(billed, instead, charge(instead.rates, Usage(**counts)))
+    # all prompts together would reach every threshold
+    price = replace(instead.price, rates=replace(instead.price.rates, above=()))
+    cost = price.of(Usage(**counts))
+    return WhatIf(billed, instead, cost.micro_usd if isinstance(cost, Priced) else None)
+
+
+@dataclass(frozen=True, slots=True)
+class WhatIfTotal:
+    """All rows whose substitute has a price. Money: micro-dollars."""
+
+    cost: Decimal
+    instead: Decimal
+    unpriced: int
+    """Rows that are left out of both."""
+
+
+def total_of(rows: Iterable[WhatIf]) -> WhatIfTotal:
+    """What has no price is in neither sum: it would look like a saving."""
+    cost, instead, unpriced = Decimal(0), Decimal(0), 0
+    for row in rows:
+        if row.cost is None:
+            unpriced += 1
+        else:
+            cost, instead = cost + row.billed.cost, instead + row.cost
+    return WhatIfTotal(cost, instead, unpriced)
 
 
 def swaps_of(texts: Iterable[str]) -> Mapping[str, str]:

@@ -75,13 +75,18 @@ class Pricing:
         place = id(deployment), processing
         entry = self._prepared.get(place)
         if entry is None:
-            entry = self._prepared[place] = deployment, self._prepare(deployment, processing)
+            entry = self._prepared[place] = (
+                deployment,
+                self.at(deployment, datetime.now(UTC), processing),
+            )
         return entry[1]
 
-    def _prepare(self, deployment: Deployment, processing: Processing) -> CallPrice | Unpriced:
-        now = datetime.now(UTC)
+    def at(
+        self, deployment: Deployment, at: datetime, processing: Processing = "standard"
+    ) -> CallPrice | Unpriced:
+        """What holds for the deployment's calls on the day of `at` (aware)."""
         own = deployment.price
-        return _known([self._book.prepared(key, now, processing, own) for key in _keys(deployment)])
+        return _known([self._book.prepared(key, at, processing, own) for key in _keys(deployment)])
 
 
 def _keys(deployment: Deployment) -> Iterator[PriceKey]:

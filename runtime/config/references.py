@@ -88,11 +88,12 @@ def _suggestion(name: str, names: list[str], pattern: str) -> str:
     is_model = pattern == _MODEL
     nearest = suggest_name(name, [*names, *known_tables().models] if is_model else names)
     if nearest is not None:
-        return f"did you mean {nearest!r}?"
-    defined = f"defined are: {', '.join(names)}" if names else "none is defined"
+        hint = f"did you mean {nearest!r}?"
+    else:
+        hint = f"defined are: {', '.join(names)}" if names else "none is defined"
     if is_model:
-        return f"{defined}; say `models: {{{name}: {{}}}}` if no table has it"
-    return defined
+        return f"{hint} (one that no table has: say `models: {{{name}: {{}}}}`)"
+    return hint
 
 
 def _defined_names(document: Mapping[str, object], sections: tuple[str, ...]) -> list[str] | None:

@@ -31,14 +31,23 @@ def expand_document(document: Mapping[str, object], known: KnownTables) -> Docum
 
 
 def _used_models(deployments: object, known: KnownTables) -> Document:
-    """The known models of the deployments: the file need not repeat them."""
+    """The models of the deployments that the file need not define.
+
+    Those that are known; and any on a machine of the operator's own, which serves what is loaded
+    there under a name of its own.
+    """
     entries = deployments.values() if isinstance(deployments, Mapping) else ()
-    names = (entry.get("model") for entry in entries if isinstance(entry, Mapping))
-    return {
-        name: _facts(known.models[name])
-        for name in names
-        if isinstance(name, str) and name in known.models
-    }
+    models: Document = {}
+    for entry in entries:
+        name = entry.get("model") if isinstance(entry, Mapping) else None
+        if isinstance(name, str) and (name in known.models or _is_own_machine(entry, known)):
+            models[name] = _model(name, None, known)
+    return models
+
+
+def _is_own_machine(entry: Mapping[str, object], known: KnownTables) -> bool:
+    preset = known.providers.get(str(entry.get("provider")))
+    return entry.get("self_hosted", preset is not None and preset.self_hosted) is True
 
 
 def _model(name: str, entry: object, known: KnownTables) -> object:

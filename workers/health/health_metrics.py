@@ -1,4 +1,4 @@
-"""Health gauges: each deployment's breaker and concurrency limit, as this process sees them."""
+"""Health gauges: each deployment's breaker, limit and speed, as this process sees them."""
 
 import asyncio
 from collections.abc import Mapping
@@ -23,9 +23,18 @@ async def update_health_gauges(admission: DeploymentAdmission, metrics: MetricsR
     while True:
         states: dict[Labels, float] = {}
         limits: dict[Labels, float] = {}
+        first_tokens: dict[Labels, float] = {}
+        rates: dict[Labels, float] = {}
         for report in admission.reports():
             states[report.deployment,] = STATES[report.state]
             limits[report.deployment,] = report.concurrency
+            speed = report.speed
+            if speed is not None:
+                first_tokens[report.deployment,] = speed.first_token_s
+                if speed.generation_s:
+                    rates[report.deployment,] = speed.tokens / speed.generation_s
         metrics.replace_series("switchgear_breaker_state", states)
         metrics.replace_series("switchgear_concurrency_limit", limits)
+        metrics.replace_series("switchgear_mean_first_token_seconds", first_tokens)
+        metrics.replace_series("switchgear_mean_tokens_per_second", rates)
         await asyncio.sleep(_EVERY_S)

@@ -163,8 +163,14 @@ def test_config_check_names_every_mistake_with_its_line(
     path.write_text(GOOD)
     assert main(["config", "check", str(path)]) == 0
     assert capsys.readouterr().out.startswith(f"{path}: no mistakes (1 tiers")
-    assert main(["--config", str(path), "config", "check", "--format", "json"]) == 0
+    assert main(["config", "check", str(path), "--format", "json"]) == 0
     assert capsys.readouterr().out == "[]\n"
+    for words in (
+        ["--config", str(path), "config", "check"],
+        ["config", "check", "--config", str(path)],
+    ):
+        assert main(words) == 0
+        assert capsys.readouterr().out.startswith(f"{path}: no mistakes (1 tiers")
 
 
 @pytest.fixture

@@ -144,6 +144,21 @@ def test_a_zone_that_nobody_can_know_must_be_said(provider: str) -> None:
     assert [problem.where for problem in problems] == ["deployments.it.zone"]
 
 
+@pytest.mark.parametrize(
+    "place",
+    [
+        "provider: ollama, zone: eu",
+        'provider: mine, dialect: openai, base_url: "http://gpu", zone: eu, self_hosted: true',
+    ],
+)
+def test_on_a_machine_of_ones_own_any_model_is_one_line(place: str) -> None:
+    catalog = check_config(file_of(f"{{model: 'llama3.2:1b', {place}}}"))
+    assert isinstance(catalog, Catalog)
+    model = catalog.models["llama3.2:1b"]
+    assert (model.context_window, model.max_output) == (8192, 4096)
+    assert model.quality_class == "small"
+
+
 def test_an_unknown_model_works_with_the_stated_defaults() -> None:
     catalog = check_config(file_of("{model: mine, provider: vllm, zone: eu}", "{mine: {}}"))
     assert isinstance(catalog, Catalog)
@@ -154,7 +169,7 @@ def test_an_unknown_model_works_with_the_stated_defaults() -> None:
 def test_a_misspelt_model_is_a_mistake_and_not_an_unknown_one() -> None:
     problems = check_config(file_of("{model: gpt-4o-mimi, provider: openai}", "{gpt-4o-mini: {}}"))
     assert isinstance(problems, tuple)
-    assert problems[0].fix == "did you mean 'gpt-4o-mini'?"
+    assert problems[0].fix.startswith("did you mean 'gpt-4o-mini'? (one that no table has: say ")
 
 
 def test_the_file_overrides_a_known_model_field_by_field() -> None:

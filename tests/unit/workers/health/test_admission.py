@@ -3,12 +3,15 @@ from dataclasses import replace
 
 from redis.asyncio import Redis
 
+from observability.metrics.registry import MetricsRegistry
 from producers.contract import Usage
 from runtime.config.catalog import Catalog
 from runtime.redis.connection import RedisLink
+from tests.waiting import until
 from workers.health.admission import CallPermit, DeploymentAdmission
 from workers.health.breaker_registry import Transition
 from workers.health.gate import NotNow, Ready
+from workers.health.health_metrics import update_health_gauges
 from workers.health.limits.concurrency_limit import ConcurrencyRules
 from workers.health.limits.rate_budget import LeaseGrant, LeaseRequest, Quota
 from workers.health.shared_state import SharedFleetState
@@ -215,3 +218,17 @@ async def test_a_deployment_that_never_answers_is_left_even_if_nothing_is_known_
     for permit in permits:
         bench.fleet.report_outcome(permit, TimedOut(message=""))
     assert isinstance(bench.fleet.gate("b", 100), NotNow)
+
+
+async def test_the_gauges_have_the_speed_of_what_was_called() -> None:
+    bench, metrics = Bench(), MetricsRegistry()
+    permit = await bench.admitted("b")
+    bench.clock.now += 1
+    bench.fleet.report_outcome(permit, ANSWER)
+    showing = asyncio.create_task(update_health_gauges(bench.fleet, metrics))
+    await until(lambda: metrics.value("switchgear_breaker_state", deployment="b") is not None)
+    showing.cancel()
+    first, rate = "switchgear_mean_first_token_seconds", "switchgear_mean_tokens_per_second"
+    assert metrics.value(first, deployment="b") == 0.2
+    assert metrics.value(rate, deployment="b") == 5 / 0.8
+    assert metrics.value(first, deployment="a1") is None
