@@ -6,6 +6,7 @@ Header names are FastStream's where it has them (`correlation_id`, `reply_to`, `
 any FastStream or plain Kafka client can take part.
 """
 
+import codecs
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -90,6 +91,7 @@ _INTEGER: Final = re.compile(r"[0-9]{1,15}")
 
 Headers: TypeAlias = Sequence[tuple[str, bytes]]
 _M = TypeVar("_M", bound=BaseModel)
+_BYTE_ORDER_MARKS: Final = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _NAME: Final[TypeAdapter[str]] = TypeAdapter(Name)
 _REPLY: Final[TypeAdapter[Chunk | Done | Failed]] = TypeAdapter(Reply)
 
@@ -234,6 +236,8 @@ def _explain(message: str, raw: bytes, error: ValidationError) -> DecodeError:
     first = error.errors(include_url=False, include_input=False)[0]
     more = error.error_count() - 1
     problem = _problem(first) + (f" (and {more} more)" if more else "")
+    if raw.startswith(_BYTE_ORDER_MARKS):
+        problem += ": it begins with a byte order mark, and JSON here is UTF-8 without one"
     where = ".".join(str(step)[:_MAX_PATH_CHARACTERS] for step in first["loc"])
     return DecodeError(raw, message, where[:_MAX_PATH_CHARACTERS], problem)
 

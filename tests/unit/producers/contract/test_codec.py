@@ -221,6 +221,13 @@ def test_not_a_json_object(raw: bytes) -> None:
     assert str(caught.value).startswith("request: the record: ")
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_byte_order_mark_is_named(encoding: str) -> None:
+    with pytest.raises(DecodeError, match="byte order mark") as caught:
+        codec.decode_request('{"id": "a"}'.encode(encoding))
+    assert "UTF-8 without one" in caught.value.problem
+
+
 def test_a_reply_of_unknown_kind_is_not_quoted() -> None:
     with pytest.raises(DecodeError, match="must have one of these as 'type': 'chunk', 'done'") as e:
         codec.decode_reply(json.dumps({"type": SECRET}).encode())
