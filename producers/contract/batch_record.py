@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import Field
+from pydantic import FailFast, Field
 
 from .message import Message, Name
 
@@ -27,10 +27,10 @@ class BatchRecord(Message):
     queue: str
     """The topic in which the requests lie."""
 
-    partitions: tuple[int, ...]
+    partitions: Annotated[tuple[int, ...], FailFast()]
     """Of each request, in the order of the batch."""
 
-    offsets: tuple[int, ...]
+    offsets: Annotated[tuple[int, ...], FailFast()]
     """Of each request, in the order of the batch."""
 
     state: BatchState = "formed"
@@ -63,7 +63,7 @@ class BatchRecord(Message):
     submit_until_ms: int = 0
     """Of `submitting`: after this moment whoever wrote it sends nothing any more."""
 
-    left_out: tuple[int, ...] = ()
+    left_out: Annotated[tuple[int, ...], FailFast()] = ()
     """The requests, by their place, that were not sent: they had their ending before."""
 
     submitted_ms: int | None = None

@@ -10,10 +10,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Annotated, Any, Final, TypeAlias, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, FailFast, Field, ValidationError
 from redis.asyncio import Redis
 from redis.client import NEVER_DECODE
 
+from producers.json_values import too_many_values
+from runtime import limits
 from runtime.redis.connection import RedisLink
 from runtime.redis.key_names import named
 from runtime.speed.observed_speed import ObservedSpeed, faded, merged
@@ -56,7 +58,7 @@ class _Worker(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     worker: str
-    deployments: tuple[_Deployment, ...]
+    deployments: Annotated[tuple[_Deployment, ...], FailFast()]
 
 
 def reported(speed: ObservedSpeed, now: float) -> SpeedReport | None:
@@ -99,7 +101,8 @@ async def _reports(redis: Redis) -> AsyncIterator[bytes]:
         )
         cursor, stored = await cast("Awaitable[tuple[int, dict[bytes, bytes]]]", page)
         for text in stored.values():
-            if len(text) <= _LARGEST_BYTES:
+            crowded = too_many_values(text, limits.MESSAGE_VALUES.value)
+            if len(text) <= _LARGEST_BYTES and not crowded:
                 yield text
         if not cursor:
             return

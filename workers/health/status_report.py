@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, FailFast
 
 from runtime.fleet.speed_reports import SpeedReport
 from runtime.speed.observed_speed import ObservedSpeed, merged
@@ -40,7 +41,7 @@ class WorkerReport(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     worker: str
-    deployments: tuple[DeploymentReport, ...]
+    deployments: Annotated[tuple[DeploymentReport, ...], FailFast()]
 
 
 @dataclass(frozen=True, slots=True)

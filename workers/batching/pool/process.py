@@ -11,7 +11,9 @@ from aiohttp import ClientSession, ClientTimeout, TCPConnector
 
 from producers.contract import topics
 from producers.contract.batch_record import BatchRecord
+from producers.json_values import too_many_values
 from producers.kafka.broker import Record
+from runtime import limits
 from runtime.budgets.reservations import BudgetLedger
 from runtime.consuming.kafka_source import KafkaSource
 from runtime.consuming.queue_groups import batch_queues, group_of_batch_queue
@@ -100,6 +102,8 @@ def receive_batch(table: BatchTable, record: Record) -> None:
     key = (record.key or b"").decode(errors="replace")
     if not record.value:
         table.forget(key)
+        return
+    if too_many_values(record.value, limits.MESSAGE_VALUES.value, numbers_aside=True):
         return
     try:
         batch = BatchRecord.model_validate_json(record.value)

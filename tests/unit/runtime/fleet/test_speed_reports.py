@@ -5,12 +5,16 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 import pytest
+from pydantic import BaseModel, ValidationError
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from producers.contract.batch_record import BatchRecord
+from runtime import limits
 from runtime.fleet.speed_reports import FleetSpeeds, reported, reported_speeds
 from runtime.redis.connection import RedisLink
 from runtime.speed.observed_speed import HALF_LIFE_S, ObservedSpeed
+from workers.health.status_report import WorkerReport
 
 
 class Reports:
@@ -69,6 +73,28 @@ async def test_the_asking_worker_is_left_out() -> None:
 async def test_what_cannot_be_read_hides_nobody_else(garbage: bytes) -> None:
     speeds = await reported_speeds(Reports({b"x": garbage, b"1": report("w1")}).redis)
     assert speeds["d"].first_token_s == pytest.approx(1.0)
+
+
+async def test_a_report_of_more_values_than_any_worker_has_is_passed_over() -> None:
+    crowded = json.loads(report("w1", 10, 1.0))
+    crowded["deployments"] *= limits.MESSAGE_VALUES.value // 5
+    stored = Reports({b"1": json.dumps(crowded).encode(), b"2": report("w2", 10, 3.0)})
+    speeds = await reported_speeds(stored.redis)
+    assert speeds["d"].first_token_s == pytest.approx(3.0)
+
+
+@pytest.mark.parametrize(
+    ("message", "name"),
+    [
+        (WorkerReport, "deployments"),
+        *((BatchRecord, name) for name in ("partitions", "offsets", "left_out")),
+    ],
+)
+def test_a_list_is_read_up_to_its_first_wrong_element(message: type[BaseModel], name: str) -> None:
+    with pytest.raises(ValidationError) as told:
+        message.model_validate_json(json.dumps({name: [{"a": []}] * 1_000}))
+    places = [error["loc"][1] for error in told.value.errors() if error["loc"][0] == name]
+    assert set(places) == {0}
 
 
 async def test_without_redis_or_reports_the_last_speeds_fade() -> None:
