@@ -104,6 +104,17 @@ class AnswerProgress:
         self._sent = _Answer()
         self._said = _Answer()
 
+    @property
+    def text(self) -> str:
+        """The words that were sent."""
+        return self._sent.text("content")
+
+    @property
+    def lags(self) -> bool:
+        """Whether words or calls were sent that the last run hasn't said yet."""
+        sent, said = self._sent, self._said
+        return len(said.text("content")) < len(self.text) or len(said.tools) < len(sent.tools)
+
     def advance(self, chunk: Chunk) -> Sequence[Piece] | Diverged:
         """What to pass on now that `chunk` has come."""
         return self.add(chunk.run, chunk.delta)

@@ -53,10 +53,9 @@ class _Thought:
         self._pieces.append(text)
 
     @property
-    def told(self) -> tuple[object, str, str]:
-        """What two tellings of one thought have in common; an encrypted one is its beginning."""
-        redacted = self.begin.get("data")
-        return redacted or self.begin.get("type"), self.text, self.signature
+    def identity(self) -> object:
+        """What two tellings of one thought have in common; of an encrypted one that is all."""
+        return self.begin.get("data") or self.begin.get("type")
 
 
 @dataclass(slots=True)
@@ -83,28 +82,60 @@ class MessageProgress:
         """Whether another run has begun, so that what is said may differ from what was sent."""
         self._deaf = False
         """Whether the run's thoughts come too late."""
+        self._withheld: list[BlockPiece] = []
+        """A thought that may not be signed, for a caller who didn't ask for any."""
 
     def advance(self, chunk: Chunk) -> Sequence[BlockPiece] | Diverged:
         """What to pass on now that `chunk` has come."""
-        return self._add(chunk.run, chunk.delta)
+        step = self._add(chunk.run, chunk.delta)
+        return step if isinstance(step, Diverged) else self._shown(step)
 
     def finish(self, message: Mapping[str, Any]) -> Sequence[BlockPiece] | Diverged:
         """What is left to pass on of the final reply's `message`."""
+        step = self._rest(message)
+        return step if isinstance(step, Diverged) else self._shown(step)
+
+    def _shown(self, pieces: Sequence[BlockPiece]) -> Sequence[BlockPiece]:
+        """Without the thoughts that nobody signed, unless those are shown too."""
+        if self._unsigned:
+            return pieces
+        shown: list[BlockPiece] = []
+        for piece in pieces:
+            match piece:
+                case BlockBegin({"type": "thinking"}):
+                    self._withheld = [piece]
+                case BlockDelta({"type": "thinking_delta"}):
+                    self._withheld.append(piece)
+                case BlockDelta({"type": "signature_delta"}):
+                    shown += [*self._withheld, piece]
+                    self._withheld = []
+                case _:
+                    self._withheld = []
+                    shown.append(piece)
+        return shown
+
+    def _rest(self, message: Mapping[str, Any]) -> Sequence[BlockPiece] | Diverged:
+        """All that wasn't passed on of it."""
         final, deltas = _Blocks(), list(message_deltas(message))
         for delta in deltas:
             list(self._apply(final, delta))
-        if self._answered and _outline(self._sent) != _outline(final):
-            return Diverged()
         pieces: list[BlockPiece] = []
-        if not self._answered:
-            if [t.told for t in self._sent.thoughts] != [t.told for t in final.thoughts]:
-                self._sent = _Blocks()
+        if not self._answered or not self._has_told(final, message):
             step = self._play(deltas)
             if isinstance(step, Diverged):
                 return step
             pieces += step
         rest = self._answer.finish(message)
-        return rest if isinstance(rest, Diverged) else [*pieces, *rest]
+        return rest if isinstance(rest, Diverged) else [*pieces, *_answering(rest)]
+
+    def _has_told(self, final: _Blocks, message: Mapping[str, Any]) -> bool:
+        """Whether all was told; or all words, by a worker that tells no native blocks.
+
+        The worker is of the version before, and what it left out has no place any more.
+        """
+        if _outline(self._sent) == _outline(final):
+            return True
+        return not self._sent.others and self._answer.text == (message.get("content") or "")
 
     def _play(self, deltas: Sequence[Mapping[str, Any]]) -> Sequence[BlockPiece] | Diverged:
         """The whole answer, as if one more run told it."""
@@ -121,15 +152,15 @@ class MessageProgress:
         if self._run is not None and run > self._run:
             self._said, self._deaf, self._taken_over = _Blocks(), False, True
         self._run = run
+        step = self._answer.add(run, delta)
+        if isinstance(step, Diverged):
+            return step
         pieces: Sequence[BlockPiece] | Diverged = ()
         if "anthropic" in delta or _REASONING in delta:
             pieces = self._natively(delta)
         if isinstance(pieces, Diverged):
             return pieces
-        step = self._answer.add(run, delta)
-        if isinstance(step, Diverged):
-            return step
-        said = [p for p in step if not (isinstance(p, TextPiece) and p.kind == _REASONING)]
+        said = _answering(step)
         self._answered = self._answered or bool(said or self._sent.others)
         return [*pieces, *said]
 
@@ -161,6 +192,8 @@ class MessageProgress:
         if any(had != has for had, has in zip(sent, said, strict=False)):
             return Diverged()
         rest = said[len(sent) :]
+        if rest and self._answer.lags:
+            return Diverged()  # their place is before words that were sent
         sent += rest
         return rest
 
@@ -175,10 +208,18 @@ class MessageProgress:
                 del self._sent.thoughts[number:]
                 had = []
             if not had:
+                self._deaf = self._deaf or self._answer.lags
+                if self._deaf:
+                    return
                 had = [_Thought(thought.begin)]
                 self._sent.thoughts += had
                 yield BlockBegin(thought.begin)
             yield from _rest_of(had[0], thought)
+
+
+def _answering(pieces: Sequence[Piece]) -> list[Piece]:
+    """Without the thoughts, which come as blocks."""
+    return [p for p in pieces if not (isinstance(p, TextPiece) and p.kind == _REASONING)]
 
 
 def _begin(blocks: _Blocks, block: Mapping[str, Any]) -> BlockBegin:
@@ -201,7 +242,7 @@ def _grow(blocks: _Blocks, piece: Mapping[str, Any]) -> BlockDelta:
 
 def _goes_on(sent: _Thought, said: _Thought, *, ended: bool) -> bool:
     """Whether `said` can be what was `sent`, or more of it."""
-    if sent.told[0] != said.told[0]:
+    if sent.identity != said.identity:
         return False
     return said.text.startswith(sent.text) or (not ended and sent.text.startswith(said.text))
 

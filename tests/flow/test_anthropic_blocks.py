@@ -16,6 +16,7 @@ from gateway.anthropic_messages.stream import MessagesStream
 from producers.contract import CacheOutcome, Chunk, Done, RouteTaken, Timings, Usage
 from workers.providers.anthropic.response import AnthropicReader, anthropic_answer
 from workers.providers.base.dialect import Answer
+from workers.providers.blocks.assembly import native_block
 
 EVENT: TypeAdapter[Any] = TypeAdapter(RawMessageStreamEvent)
 CITED = {
@@ -210,10 +211,84 @@ def test_a_takeover_that_thinks_the_same_is_not_seen() -> None:
         assert contents(accumulated(text)) == contents(accumulated(told(blocks)))
 
 
-def test_thoughts_that_nobody_signed_are_shown_to_those_who_asked() -> None:
+def of_the_version_before(told_chunks: Sequence[Chunk]) -> list[Chunk]:
+    """What a worker of it publishes: no native blocks."""
+    deltas = [{k: v for k, v in c.delta.items() if k != "anthropic"} for c in told_chunks]
+    return [
+        chunk.model_copy(update={"delta": delta})
+        for chunk, delta in zip(told_chunks, deltas, strict=True)
+        if delta
+    ]
+
+
+@given(st.lists(BLOCKS, max_size=6), st.lists(CALLS, max_size=2))
+def test_a_worker_of_the_version_before_tells_the_words_and_the_calls(
+    blocks: list[Any], calls: list[Any]
+) -> None:
+    whole = told([*blocks, *calls])
+    reader, stream = AnthropicReader(), MessagesStream(context_of())
+    text = b"".join(map(stream.chunk, of_the_version_before(chunks(reader, whole))))
+    message = accumulated(text + stream.done(done_of(reader.result())))
+    made, wanted = contents(message), contents(accumulated(whole))
+    for kind, field in (("text", "text"), ("tool_use", "input")):
+        had = [block[field] for block in made if block["type"] == kind]
+        want = [block[field] for block in wanted if block["type"] == kind]
+        assert had == want or "".join(had) == "".join(want)
+
+
+def test_an_answer_goes_on_from_words_whose_native_blocks_come_with_its_end() -> None:
+    """Whoever finished it told no chunks: what was sent is a part of it."""
+    blocks: list[dict[str, Any]] = [
+        {"type": "text", "text": "Let me see.", "citations": None},
+        {"type": "server_tool_use", "id": "srv", "name": "web_search", "input": {"q": "é"}},
+        SEARCHED,
+        {"type": "text", "text": "42", "citations": [CITED]},
+    ]
+    for sent in (0, 1, 2):
+        stream, reader = MessagesStream(context_of()), AnthropicReader()
+        text = b"".join(map(stream.chunk, chunks(reader, told(blocks))[:sent]))
+        text += stream.done(done_of(reader.result()))
+        assert contents(accumulated(text)) == contents(accumulated(told(blocks)))
+
+
+def test_thoughts_that_no_chunk_told_are_never_words_of_the_answer() -> None:
+    blocks: list[dict[str, Any]] = [
+        {"type": "thinking", "thinking": "Hm, well.", "signature": "one"},
+        {"type": "text", "text": "42 is", "citations": None},
+        {"type": "thinking", "thinking": "More.", "signature": "two"},
+        {"type": "tool_use", "id": "toolu_1", "name": "f", "input": {"n": 1}},
+    ]
+    whole = told(blocks)
+    for sent in range(len(chunks(AnthropicReader(), whole))):
+        stream, reader = MessagesStream(context_of()), AnthropicReader()
+        text = b"".join(map(stream.chunk, chunks(reader, whole)[:sent]))
+        made = contents(accumulated(text + stream.done(done_of(reader.result()))))
+        assert [block["text"] for block in made if block["type"] == "text"] == ["42 is"]
+        assert made[-1]["input"] == {"n": 1}
+
+
+@pytest.mark.parametrize("thoughts", [True, False])
+def test_thoughts_that_belong_before_what_was_sent_are_left_out(
+    thoughts: bool,  # noqa: FBT001 pytest gives it
+) -> None:
+    """The first worker's model thought nothing, or nothing that was told."""
+    thought = {"type": "thinking", "thinking": "Hm, well.", "signature": "sig"}
+    answered = {"type": "text", "text": "42 it is", "citations": None}
+    stream, reader = MessagesStream(context_of(thoughts=thoughts)), AnthropicReader()
+    text = b"".join(map(stream.chunk, chunks(AnthropicReader(), told([answered]))[:1]))
+    text += b"".join(map(stream.chunk, chunks(reader, told([thought, answered]), run=2)))
+    text += stream.done(done_of(reader.result()))
+    assert contents(accumulated(text)) == [{"type": "text", "text": "42 it is"}]
+
+
+@pytest.mark.parametrize(
+    "begun", [{}, native_block({"type": "thinking", "thinking": "", "signature": ""})]
+)
+def test_thoughts_that_nobody_signed_are_shown_to_those_who_asked(begun: dict[str, Any]) -> None:
+    """Models that always think begin a block where the provider tells of blocks."""
     told_chunks = [
         Chunk(id="r", run=1, seq=n, delta=delta)
-        for n, delta in enumerate([{"reasoning_content": "Hm."}, {"content": "42"}])
+        for n, delta in enumerate([{"reasoning_content": "Hm.", **begun}, {"content": "42"}])
     ]
     message = {"role": "assistant", "content": "42", "reasoning_content": "Hm."}
     body = {"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}

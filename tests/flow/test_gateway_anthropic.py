@@ -156,6 +156,35 @@ async def test_thoughts_keep_their_signatures_and_come_back_with_the_tools_resul
     assert last.content[0].type == "text"
 
 
+async def test_an_answer_of_the_cache_has_its_blocks_in_a_stream_too() -> None:
+    thoughts: list[dict[str, Any]] = [
+        {"type": "thinking", "thinking": "Hm.", "signature": "s1g"},
+        {"type": "redacted_thinking", "data": "opaque"},
+    ]
+    cited = {
+        "type": "char_location", "cited_text": "x", "document_index": 0, "document_title": "d",
+        "start_char_index": 0, "end_char_index": 1,
+    }  # fmt: skip
+    blocks = [*thoughts, {"type": "text", "text": "42", "citations": [cited]}]
+    signed = {"role": "assistant", "content": "42", "thinking_blocks": thoughts}
+    native = {**signed, "anthropic": {"content": blocks, "stop_reason": "end_turn"}}
+    options: Any = {"model": "economy", "max_tokens": 3_000}
+    options["thinking"] = {"type": "enabled", "budget_tokens": 2_000}
+    for message in (signed, native):
+        choice = {"index": 0, "message": message, "finish_reason": "stop"}
+        body = {"id": "c", "object": "chat.completion", "choices": [choice]}
+        script = fails(Completion(body, answer().usage, "stop", 0.01))
+        made = catalog(models=CAPABLE)
+        async with door({"eco-a": script}, catalog=made) as opened, client_of(opened) as client:
+            whole = await client.messages.create(**options, messages=ASKED)
+            async with client.messages.stream(**options, messages=ASKED) as stream:
+                final = await stream.get_final_message()
+            assert len(opened.stage.calls) == 1
+        shown = [block.to_dict(exclude_none=True) for block in final.content]
+        assert shown == [block.to_dict(exclude_none=True) for block in whole.content]
+        assert shown[:2] == thoughts
+
+
 async def test_errors_have_their_status_and_type() -> None:
     refused = fails(RequestRejected(message="too hot"))
     async with door({"eco-a": refused}) as opened, client_of(opened) as client:

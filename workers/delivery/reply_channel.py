@@ -5,7 +5,15 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from observability.tracing.request_trace import RequestTrace
-from producers.contract import Failed, FailureCode, UsageEvent, answer_message, codec, topics
+from producers.contract import (
+    Failed,
+    FailureCode,
+    UsageEvent,
+    answer_message,
+    codec,
+    message_deltas,
+    topics,
+)
 from producers.kafka.broker import Outgoing, Publisher
 from runtime.process.reply_records import failed_record, reply_headers, reply_record
 from workers.delivery.chunk_stream import ChunkPublisher
@@ -58,10 +66,10 @@ class ReplyChannel:
         return ChunkPublisher(self.publisher, self.item.reply, request_id, run, self._headers())
 
     async def replay(self, body: Mapping[str, Any], run: int) -> None:
-        """A whole answer, as the chunk that a caller who asked for a stream expects."""
+        """A whole answer, as the chunks that a caller who asked for a stream expects."""
         chunks = self.chunks(run)
-        message = answer_message(body)
-        await chunks.emit({name: value for name, value in message.items() if value is not None})
+        for delta in message_deltas(answer_message(body)):
+            await chunks.emit(delta)
         await chunks.flush()
 
     def _headers(self) -> codec.Headers:
