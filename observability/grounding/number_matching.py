@@ -30,6 +30,8 @@ _MOST_FOR_PAIRS: Final = 24
 _DIGITS_TO_ROUND: Final = 2
 _MOST_DIGITS: Final = 15
 """What a float holds exactly; a longer number is somebody's identifier, and never rounded."""
+_MOST_PLACES: Final = 300
+"""Behind the point, whose power of ten a float still holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,8 @@ def readings(number: str, scale: int = 1) -> Iterator[Figure]:
     """The values of a number as written, plain and times its scale: `1.250` is 1250 or 1¼."""
     for spelling in _spellings(number):
         value, digits = float(spelling), len(spelling.lstrip("0."))
-        half = 0.5 / 10 ** len(spelling.partition(".")[2])
+        # behind more places than a float has, half a unit of the last one is nothing
+        half = 0.5 / 10 ** min(len(spelling.partition(".")[2]), _MOST_PLACES)
         if digits <= _MOST_DIGITS:
             yield Figure(value, half, digits)
             if scale > 1:

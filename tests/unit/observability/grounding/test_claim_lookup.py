@@ -34,6 +34,18 @@ def test_an_altered_number_is_always_flagged(one: Labelled) -> None:
     assert context_support(one.answer, one.context).ungrounded is True
 
 
+@given(
+    before=st.from_regex(r"[0-9]{1,4}", fullmatch=True),
+    digit=st.sampled_from("0129"),
+    places=st.integers(290, 4500),
+    unit=st.sampled_from(["", " %", " million", " Tsd."]),
+)
+def test_a_number_of_any_length_is_judged(before: str, digit: str, places: int, unit: str) -> None:
+    for number in (f"{before}.{digit * places}", f"{before},{digit * places}", digit * places):
+        assert not missing(f"It was {number}{unit}.", f"It was {number}{unit}.")
+        context_support(f"It was {number}{unit}.", "It was 42.")
+
+
 @pytest.mark.parametrize(
     ("answer", "context"),
     [
