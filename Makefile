@@ -57,7 +57,7 @@ SIDE_BY_SIDE := tests/unit tests/rules tests/oracles tests/flow tests/contract/p
 test: $(READY) $(EMBEDDER) $(LLAMA) ## every test but the long chaos part; Apache Kafka included
 	status=0; \
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -n auto --dist loadfile || status=$$?; \
-	$(BIN)/python -m pytest -m "not chaos and not polyglot and not upgrade and not cluster and not swap" $(SIDE_BY_SIDE:%=--ignore=%) || status=$$?; \
+	$(BIN)/python -m pytest -m "not chaos and not polyglot and not upgrade and not cluster and not swap and not long" $(SIDE_BY_SIDE:%=--ignore=%) || status=$$?; \
 	exit $$status
 
 polyglot: $(READY) $(EMBEDDER) ## the examples in Java, Go and TypeScript, built and run against the whole flow
@@ -71,6 +71,9 @@ cluster: $(READY) $(EMBEDDER) ## three nodes of Apache Kafka with TLS and SCRAM,
 
 swap: $(READY) $(EMBEDDER) ## a model swap on a running stack: judge and people, promotion, shadow, rollouts
 	$(BIN)/python -m pytest tests/swap -m swap -q
+
+long: $(READY) $(EMBEDDER) ## tests with many processes: signed identities, measured speeds
+	$(BIN)/python -m pytest tests/integration -m long -q
 
 unit: $(READY)   ## the unit tests and the rules: no server, in about two minutes
 	HYPOTHESIS_PROFILE=quick $(BIN)/python -m pytest tests/unit tests/rules -q -n auto
@@ -155,4 +158,4 @@ clean:           ## remove what setup, tests and demo made
 	rm -rf .venv var mutants build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup embedder peers model demo up test polyglot upgrade cluster swap unit coverage mutants fuzz fmt docs check bench train chaos resilience helm batches lock release sbom audit digests clean
+.PHONY: help setup embedder peers model demo up test polyglot upgrade cluster swap long unit coverage mutants fuzz fmt docs check bench train chaos resilience helm batches lock release sbom audit digests clean

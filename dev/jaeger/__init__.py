@@ -5,6 +5,7 @@ database. The first build took 10 minutes on two busy cores. `python -m dev.jaeg
 it.
 """
 
+import fcntl
 import json
 import os
 import shutil
@@ -85,8 +86,11 @@ def binary() -> Path:
     if named := os.environ.get("SWITCHGEAR_JAEGER"):
         return Path(named)
     built = _HOME / f"jaeger-{VERSION}"
-    if not built.exists():
-        _build(built)
+    _HOME.mkdir(parents=True, exist_ok=True)
+    with (_HOME / "build.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # whoever comes second waits for the first one's build
+        if not built.exists():
+            _build(built)
     return built
 
 

@@ -28,7 +28,7 @@ from tests.integration.fleet_processes import FleetProcesses, fleet_processes
 from tests.unit.runtime.identity import tokens
 from tests.waiting import until
 
-pytestmark = [pytest.mark.kafka, pytest.mark.redis, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.long, pytest.mark.kafka, pytest.mark.redis, pytest.mark.timeout(300)]
 
 ROTATED = ec.generate_private_key(ec.SECP256R1())
 

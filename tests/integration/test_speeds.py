@@ -10,7 +10,7 @@ from producers import ClientSettings, Done, Failed, RouterClient, chat
 from producers.contract import Reply
 from tests.integration.fleet_processes import fleet_processes
 
-pytestmark = [pytest.mark.kafka, pytest.mark.redis, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.long, pytest.mark.kafka, pytest.mark.redis, pytest.mark.timeout(180)]
 
 CONFIG: Final = """
 default_baseline: slow

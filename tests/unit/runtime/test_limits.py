@@ -188,7 +188,7 @@ PROBES: Mapping[Limit, Probe] = {
     limits.PROVIDER_VALUES: answers,
     limits.BREAKER_NEWS: hears,
     limits.PROVIDER_TOKENS: lambda n: token_counts(n) is not None,
-    limits.CONFIG_FILE: lambda n: configured("a: 1\n".ljust(n, "#")),
+    limits.CONFIG_FILE: lambda n: configured(("a: 1\n" + ("#" * 99 + "\n") * n)[:n]),
     limits.REMEMBERED_CANCELLATIONS: remembers,
     limits.EVALUATION_CASE: lambda n: imports('{"prompt": "x"}'.ljust(n)),
     limits.EVALUATION_TEXT: lambda n: imports(json.dumps({"prompt": "x", "reference": "x" * n})),
