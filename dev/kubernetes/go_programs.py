@@ -3,6 +3,7 @@
 Go checks each module against its checksum database; versions are pinned here.
 """
 
+import fcntl
 import json
 import os
 import re
@@ -50,8 +51,11 @@ EXTERNAL_SECRETS: Final = "github.com/external-secrets/external-secrets@v0.16.2"
 def program(wanted: GoProgram) -> Path:
     """The program's binary, built now if this version isn't there yet. Raises GoBuildError."""
     built = HOME / f"{wanted.name}-{wanted.version}"
-    if not built.exists():
-        _build(wanted, built)
+    HOME.mkdir(parents=True, exist_ok=True)
+    with (HOME / f"{wanted.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # whoever comes second waits for the first one's build
+        if not built.exists():
+            _build(wanted, built)
     return built
 
 
