@@ -218,7 +218,7 @@ def _candidate(inputs: RoutingInput, tier: str, price: _Price) -> TierCandidate:
     if not inputs.timing.matters:
         return _serving(inputs, tier, fits, price)
     in_time = [name for name in fits if not inputs.timing.late(name)]
-    if not in_time and all(map(inputs.timing.measured_late, fits)):
+    if not in_time and all(map(inputs.timing.measured, fits)):
         return _out_of_question(inputs, tier, inputs.timing.too_late(fits), "too late")
     candidate = _serving(inputs, tier, in_time or fits, price)
     return replace(candidate, late=not in_time)

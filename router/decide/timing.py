@@ -12,6 +12,7 @@ from runtime.config.catalog import Tenant
 from runtime.config.sections.policy import PolicySettings, TaskProfile
 from runtime.speed.expected_speed import SpeedByName, is_far
 from runtime.speed.observed_speed import ObservedSpeed
+from runtime.speed.time_limits import Overrun, TimeLimits
 
 _TEN_S: Final = 10
 
@@ -45,51 +46,41 @@ class Timing:
     objective: Objective
     whose: str
     """Who says the objective, in words."""
-    left_s: float | None
-    """Until its deadline; None: it has none, or a far one."""
-    begin_left_s: float | None
-    """Until its answer must have begun."""
-    streams: bool
-    most_tokens: int
-    """That the answer is expected to have at most."""
+    limits: TimeLimits
+    """A far deadline is none of them."""
     speed_of: SpeedByName
 
     @property
     def matters(self) -> bool:
         """Whether time has a say at all."""
-        limits = self.left_s is not None or self.begin_left_s is not None
+        limits = self.limits.left_s is not None or self.limits.begin_left_s is not None
         return limits or self.objective != "cost"
 
     def answer_s(self, deployment: str) -> float:
         """Seconds until the deployment's whole answer."""
-        return self.speed_of(deployment).answer_s(self.most_tokens)
+        return self.speed_of(deployment).answer_s(self.limits.most_tokens)
 
     def late(self, deployment: str) -> bool:
         """Whether its answer is expected too late, or to begin too late."""
-        return self._excess(deployment) is not None
+        return self.limits.overrun(self.speed_of(deployment)) is not None
 
-    def measured_late(self, deployment: str) -> bool:
-        """As `late`, by what was measured."""
-        return self.speed_of(deployment).measured and self.late(deployment)
+    def measured(self, deployment: str) -> bool:
+        """Whether what is expected of it was measured."""
+        return self.speed_of(deployment).measured
 
     def too_late(self, deployments: Sequence[str]) -> str:
         """Of deployments that are all late, why, in words: by the fastest of them."""
         fastest = min(deployments, key=self.answer_s)
-        speed, excess = self.speed_of(fastest), self._excess(fastest) or ""
-        return f"{excess}; {fastest} is its fastest ({speed.origin})"
+        speed = self.speed_of(fastest)
+        overrun = self.limits.overrun(speed)
+        words = "" if overrun is None else f"{_in_words(overrun)}; "
+        return f"{words}{fastest} is its fastest ({speed.origin})"
 
-    def _excess(self, deployment: str) -> str | None:
-        speed = self.speed_of(deployment)
-        answer_s = speed.soonest_s(self.most_tokens)
-        if self.left_s is not None and answer_s > self.left_s:
-            return f"would answer in about {seconds(answer_s)}, {seconds(self.left_s)} are left"
-        if self.begin_left_s is None:
-            return None
-        begin_s = speed.first_token_s if self.streams else answer_s
-        if begin_s <= self.begin_left_s:
-            return None
-        left = seconds(self.begin_left_s)
-        return f"would begin its answer in about {seconds(begin_s)}, {left} are left"
+
+def _in_words(overrun: Overrun) -> str:
+    does = "answer" if overrun.limit == "answer" else "begin its answer"
+    expected, left = seconds(overrun.expected_s), seconds(overrun.left_s)
+    return f"would {does} in about {expected}, {left} are left"
 
 
 def objective_of(
@@ -122,10 +113,12 @@ def timing_of(
     return Timing(
         objective=stated.objective,
         whose=stated.whose,
-        left_s=left_s,
-        begin_left_s=None if begin_ms is None else begin_ms / 1000 - clock.elapsed_s,
-        streams=request.body.stream,
-        most_tokens=most_tokens,
+        limits=TimeLimits(
+            left_s=left_s,
+            begin_left_s=None if begin_ms is None else begin_ms / 1000 - clock.elapsed_s,
+            streams=request.body.stream,
+            most_tokens=most_tokens,
+        ),
         speed_of=speed_of,
     )
 

@@ -1,5 +1,5 @@
 """Speed of deployments: how soon does an answer begin, and how fast does it come?
 
-Pure: measured speeds, what is assumed without them, and how an objective ranks by both. Imports the
-configuration and the contract.
+Pure: measured speeds, what is assumed without them, whether a request's limits are kept, and how an
+objective ranks. Imports the configuration and the contract.
 """

@@ -8,6 +8,7 @@ from decimal import Decimal
 from runtime.config.pricing import is_committed
 from runtime.speed.expected_speed import ExpectedSpeed, expected_speed, is_far
 from runtime.speed.objective import Rank, rank
+from runtime.speed.time_limits import TimeLimits
 from workers.calling.config_snapshot import ConfigSnapshot
 from workers.delivery.work_item import WorkItem
 from workers.health.admission import DeploymentAdmission
@@ -36,13 +37,12 @@ class TimeOrder:
 
         costs: of a call, micro-dollars. Where the price alone decides, the order of `names` stays.
         """
-        now_ms, objective = time.time() * 1000, self.item.route.objective
+        limits, objective = self._limits(), self.item.route.objective
 
         def place(name: str) -> tuple[bool, Rank | tuple[()]]:
             speed = self._speed_of(name)
-            tokens = self.item.route.demands.output_tokens
-            answer_s = speed.answer_s(tokens)
-            if self._late(speed, speed.soonest_s(tokens), now_ms):
+            answer_s = speed.answer_s(limits.most_tokens)
+            if limits.overrun(speed) is not None:
                 return True, rank("latency", costs[name], answer_s)
             if objective == "cost":
                 return False, ()
@@ -51,6 +51,16 @@ class TimeOrder:
 
         names.sort(key=place)
 
+    def _limits(self) -> TimeLimits:
+        item, now_ms = self.item, time.time() * 1000
+        begin_ms, elapsed_s = item.request.routing.max_ttft_ms, (now_ms - item.submitted_ms) / 1000
+        return TimeLimits(
+            left_s=item.left_s(now_ms),
+            begin_left_s=None if begin_ms is None else begin_ms / 1000 - elapsed_s,
+            streams=item.request.body.stream,
+            most_tokens=item.route.demands.output_tokens,
+        )
+
     def _speed_of(self, name: str) -> ExpectedSpeed:
         speed = self._speeds.get(name)
         if speed is None:
@@ -58,13 +68,3 @@ class TimeOrder:
             speed = expected_speed(assumed, self.admission.observed_speed(name))
             self._speeds[name] = speed
         return speed
-
-    def _late(self, speed: ExpectedSpeed, soonest_s: float, now_ms: float) -> bool:
-        left_s = self.item.left_s(now_ms)
-        if left_s is not None and soonest_s > left_s:
-            return True
-        begin_ms = self.item.request.routing.max_ttft_ms
-        if begin_ms is None:
-            return False
-        begin_s = speed.first_token_s if self.item.request.body.stream else soonest_s
-        return begin_s > (self.item.submitted_ms + begin_ms - now_ms) / 1000
