@@ -60,9 +60,7 @@ async def serve_tier(
         pool = await build_pool(parts, process, environment, tier, lambda: pools.unserved)
         guard = pool.guard
         pools = PoolWatch(lambda: pool.snapshot().catalog, every_s=_OTHER_POOLS_S, every_queue=True)
-        look = await parts.enter_async_context(
-            looks_at_queues(settings, "switchgear-workers", every_queue=True)
-        )
+        look = await parts.enter_async_context(looks_at_queues(settings, "switchgear-workers"))
         parts.enter_context(process.background.running("pool watch", partial(pools.run, look)))
         queues_of(pool.snapshot().catalog, tier, share.zones, unbound=share.unbound)
         declare_worker_control(process.control, pool.cancellations.receive, guard)

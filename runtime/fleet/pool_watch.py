@@ -43,11 +43,15 @@ class QueueState(NamedTuple):
 
 
 class Queue(NamedTuple):
-    """A queue that requests are routed to. zone: the one that it is bound to."""
+    """A queue that requests are routed to.
+
+    zone: the one that it is bound to; waits: whether what lies there may wait for a pool.
+    """
 
     topic: str
     group: str
     zone: str | None
+    waits: bool
 
 
 LookAtQueues: TypeAlias = Callable[[Sequence[Queue]], Awaitable[Mapping[str, QueueState | None]]]
@@ -100,7 +104,7 @@ class PoolWatch:
 
     async def look(self, look: LookAtQueues) -> None:
         """One look at all queues. Raises KafkaError, OSError."""
-        queues = list(queues_in(self._catalog()))
+        queues = list(self._queues())
         states = await look(queues)
         known = {queue.topic: self._obstacle(queue, states.get(queue.topic)) for queue in queues}
         for topic, reason in known.items():
@@ -118,15 +122,16 @@ class PoolWatch:
         if not self._known:
             return  # it couldn't be looked at yet: nothing is held against a queue
         new = "its queue is new and wasn't looked at yet"
-        reasons = {
-            queue.topic: self._known.get(queue.topic, new) for queue in queues_in(self._catalog())
-        }
+        reasons = {queue.topic: self._known.get(queue.topic, new) for queue in self._queues()}
         self.unserved = {topic: why for topic, why in reasons.items() if why is not None}
+
+    def _queues(self) -> Iterator[Queue]:
+        return queues_in(self._catalog(), every_queue=self._every_queue)
 
     def _obstacle(self, queue: Queue, state: QueueState | None) -> str | None:
         if state is None:
             return f"the queue {queue.topic} isn't there: `switchgear topics` makes it"
-        if queue.zone is None and not self._every_queue:
+        if queue.waits:
             return None
         if state.members:
             self._empty_since.pop(queue.topic, None)
@@ -138,44 +143,34 @@ class PoolWatch:
         return f"no worker pool serves {whose} now"
 
 
-def queues_in(catalog: Catalog) -> Iterator[Queue]:
-    """All queues that a router may write to."""
-    for tier in catalog.tiers:
-        shared = topics.tier_topic(tier)
-        for topic in queues_of(catalog, tier):
-            zone = None if topic == shared else topic.removeprefix(f"{shared}.")
-            yield Queue(topic, group_of(topic), zone)
+def queues_in(catalog: Catalog, *, every_queue: bool = False) -> Iterator[Queue]:
+    """All queues that a router may write to. every_queue: as `PoolWatch` takes it."""
+    kinds = [
+        (topics.tier_topic(tier), queues_of(catalog, tier), group_of) for tier in catalog.tiers
+    ]
     if any(deployment.batch is not None for deployment in catalog.deployments.values()):
-        shared = topics.batch_topic()
-        for topic in batch_queues(catalog):
+        kinds.append((topics.batch_topic(), batch_queues(catalog), group_of_batch_queue))
+    for shared, queues, group in kinds:
+        for topic in queues:
             zone = None if topic == shared else topic.removeprefix(f"{shared}.")
-            yield Queue(topic, group_of_batch_queue(topic), zone)
+            yield Queue(topic, group(topic), zone, waits=zone is None and not every_queue)
 
 
 @asynccontextmanager
-async def looks_at_queues(
-    settings: KafkaSettings, client_id: str, *, every_queue: bool = False
-) -> AsyncIterator[LookAtQueues]:
-    """Looks over one admin client, until the context is left. Raises KafkaError.
-
-    every_queue: as `PoolWatch` takes it.
-    """
+async def looks_at_queues(settings: KafkaSettings, client_id: str) -> AsyncIterator[LookAtQueues]:
+    """Looks over one admin client, until the context is left. Raises KafkaError."""
     admin = AIOKafkaAdminClient(**connection_options(settings), client_id=client_id)
     await admin.start()
 
     async def look(queues: Sequence[Queue]) -> Mapping[str, QueueState | None]:
         there = set(await admin.list_topics())
-        bound = [
-            queue
-            for queue in queues
-            # else it is enough to know that the queue is there
-            if (every_queue or queue.zone is not None) and queue.topic in there
-        ]
+        # of a queue that waits it is enough to know that it is there
+        in_need = [queue for queue in queues if not queue.waits and queue.topic in there]
         states: dict[str, QueueState | None] = {
             queue.topic: QueueState(0, consumed=False) if queue.topic in there else None
             for queue in queues
         }
-        for queue in bound:
+        for queue in in_need:
             states[queue.topic] = await _state(admin, queue)
         return states
 

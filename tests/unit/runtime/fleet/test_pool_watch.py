@@ -6,6 +6,7 @@ from typing import Any
 from aiokafka.errors import KafkaError
 
 from runtime.config.catalog import Catalog
+from runtime.config.sections.batch import BatchOffer
 from runtime.fleet.pool_watch import AWAY_S, PoolWatch, Queue, QueueState, queues_in
 from tests.flow.stage import catalog
 
@@ -101,7 +102,16 @@ async def test_while_kafka_cannot_be_asked_nothing_is_held_against_a_queue() -> 
 
 
 async def test_batch_queues_are_looked_at_where_there_are_batches() -> None:
+    offered = with_zone("us", batch=BatchOffer())
+    of_batches = {each.topic: each.zone for each in queues_in(offered) if "batch" in each.topic}
+    assert of_batches == {"llm.batch": None, "llm.batch.us": "us"}
     assert not [queue for queue in queues_in(catalog()) if "batch" in queue.topic]
+
+
+async def test_a_look_is_told_which_queues_need_a_pool() -> None:
+    assert {queue.topic for queue in queues_in(catalog()) if queue.waits} >= {HERE}
+    assert {queue.topic for queue in queues_in(catalog()) if not queue.waits} >= {US}
+    assert not [queue for queue in queues_in(catalog(), every_queue=True) if queue.waits]
 
 
 async def test_whoever_hands_a_request_over_needs_a_pool_at_every_queue() -> None:
