@@ -21,8 +21,8 @@ from urllib.request import Request, urlopen
 
 import yaml
 
+from dev.go_programs import API_SERVER, ETCD, program
 from dev.kubernetes.chart import NAMESPACE, Manifest, label
-from dev.kubernetes.go_programs import API_SERVER, ETCD, program
 from dev.kubernetes.policy import pod_of
 from dev.kubernetes.schemas import NO_SCHEMA, crd_files
 from dev.processes import Server, free_port

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias
 
 import yaml
 
-from dev.kubernetes.go_programs import HELM, program
+from dev.go_programs import HELM, program
 
 Manifest: TypeAlias = Mapping[str, Any]
 ROOT: Final = Path(__file__).parents[2]

@@ -15,8 +15,8 @@ import jsonschema
 import kubernetes_validate
 import yaml
 
+from dev.go_programs import EXTERNAL_SECRETS, KEDA, module_folder
 from dev.kubernetes.chart import Manifest
-from dev.kubernetes.go_programs import EXTERNAL_SECRETS, KEDA, module_folder
 
 Schema: TypeAlias = Mapping[str, Any]
 KUBERNETES_VERSIONS: Final = ("1.29", "1.34", "1.37")

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+from dev.go_programs import KEDA, module_folder
 from dev.kubernetes.chart import (
     CHART,
     SIZES,
@@ -25,7 +26,6 @@ from dev.kubernetes.chart import (
     lint,
     rendered,
 )
-from dev.kubernetes.go_programs import KEDA, module_folder
 from dev.kubernetes.policy import pod_of, violations
 from dev.kubernetes.schemas import problems
 from gateway.connections.http_limits import HttpLimits

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from dev.kubernetes.go_programs import GoProgram, wrapping
 from dev.kubernetes.policy import ours, restricted, violations
 from dev.kubernetes.schemas import closed
 
@@ -122,15 +121,3 @@ def test_a_closed_schema_knows_no_other_fields() -> None:
     assert shut["properties"]["list"]["items"]["additionalProperties"] is False
     assert shut["properties"]["metadata"] == inner
     assert shut["properties"]["labels"] == free
-
-
-def test_a_wrapped_module_takes_the_published_ones_for_its_own_folders() -> None:
-    written = (
-        "module example.org/big\n\nreplace (\n\texample.org/a => ./staging/src/example.org/a\n"
-        "\texample.org/b => ../b\n)\n"
-    )
-    program = GoProgram("big", "example.org/big", "v1.34.4", "example.org/big/cmd", "v0.34.4")
-    wrapped = wrapping(written, program)
-    assert "example.org/a => example.org/a v0.34.4" in wrapped
-    assert "../b" not in wrapped
-    assert wrapped.endswith("require example.org/big v1.34.4\n")
