@@ -14,11 +14,14 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Final, Literal, TextIO, TypeAlias
 
+from observability.csv_rows import rows_within
 from observability.ledger.ledger import LedgerReader
 from observability.reports.period import IN_PERIOD, ReportPeriod
 
 Export: TypeAlias = Literal["openai", "anthropic", "aws"]
 MAX_LINES: Final = 5_000_000
+_LONGEST: Final = 131_072
+"""Characters of a field."""
 _MOST: Final = 10**15
 """Tokens, or dollars, of one line: more is no bill."""
 _DAY_MS: Final = 86_400_000
@@ -96,7 +99,7 @@ def read_export(lines: TextIO) -> ProviderExport:
     try:
         reader.fieldnames = [_snake(name) for name in reader.fieldnames or ()]
         export = ProviderExport(_kind(frozenset(reader.fieldnames)))
-        for number, row in enumerate(reader):
+        for number, row in enumerate(rows_within(reader, _LONGEST)):
             if number >= MAX_LINES:
                 raise UnknownExportError(f"more than {MAX_LINES:,} lines; export a shorter period")
             try:

@@ -8,6 +8,8 @@ import csv
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from observability.csv_rows import rows_within
+
 _DELIMITERS: Final = ",;\t|"
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _SHOWN: Final = 60
@@ -31,11 +33,10 @@ def table_rows(
     delimiter = max(_DELIMITERS, key=lambda each: len(known & set(_columns(header, each))))
     columns = _columns(header, delimiter)
     _check_columns(columns, needed)
-    csv.field_size_limit(longest)
     reader = csv.reader(texts, delimiter=delimiter, strict=True)
     begins = 2
     try:
-        for row in reader:
+        for row in rows_within(reader, longest):
             number, begins = begins, reader.line_num + 2
             if len(row) > len(columns):
                 more = f"{len(row)} fields, and the header has {len(columns)}"
