@@ -116,8 +116,7 @@ async def _start(client: RouterClient, child: Child, port: int) -> dict[str, flo
     answer = asyncio.create_task(_answer(client))
     begun = time.perf_counter()
     child.start()
-    ready = asyncio.create_task(asyncio.to_thread(_wait_until_ready, port))
-    await ready
+    await asyncio.to_thread(_wait_until_ready, port)
     ready_s = time.perf_counter() - begun
     await answer
     first = used(child.pid)

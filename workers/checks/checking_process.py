@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from workers.checks.checking_program import FRAME
+from observability.child_program import FRAME, framed
 from workers.checks.foreign_check import ForeignCheck, encoded, is_small, run_here
 
 _START_S: Final = 30.0
@@ -41,8 +41,7 @@ class CheckingProcess:
         try:
             if self._child is None:
                 self._child = self._begun()
-            body = encoded(job, seconds)
-            self._write(FRAME.pack(len(body)) + body, seconds)
+            self._write(framed(encoded(job, seconds)), seconds)
             problem: str | None = json.loads(self._read(seconds + _GRACE_S))
         except TimeoutError:
             self.end()

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from observability.evaluation.running.metric_program import GRADE_FRAME
+from observability.child_program import FRAME, framed
 
 METRIC_S: Final = 60
 """Seconds that the function may take for one answer."""
@@ -111,8 +111,7 @@ class MetricProcess:
 async def _asked(child: Process, fields: Mapping[str, Any]) -> dict[str, Any]:
     """Raises OSError, EOFError, ValueError."""
     assert child.stdin is not None  # noqa: S101 begun with a pipe
-    body = json.dumps(fields).encode()
-    child.stdin.write(GRADE_FRAME.pack(len(body)) + body)
+    child.stdin.write(framed(json.dumps(fields).encode()))
     await child.stdin.drain()
     return await _read(child)
 
@@ -120,6 +119,6 @@ async def _asked(child: Process, fields: Mapping[str, Any]) -> dict[str, Any]:
 async def _read(child: Process) -> dict[str, Any]:
     """Raises EOFError, ValueError."""
     assert child.stdout is not None  # noqa: S101 begun with a pipe
-    head = await child.stdout.readexactly(GRADE_FRAME.size)
-    reply: dict[str, Any] = json.loads(await child.stdout.readexactly(*GRADE_FRAME.unpack(head)))
+    head = await child.stdout.readexactly(FRAME.size)
+    reply: dict[str, Any] = json.loads(await child.stdout.readexactly(*FRAME.unpack(head)))
     return reply

@@ -1,26 +1,21 @@
 """Metric program: the operator's own function in a process of its own, answer by answer.
 
-`python -m observability.evaluation.running.metric_program package.module:function SECONDS`: length
-and JSON of an answer on standard input, of its grade on standard output. What the function prints
-goes to the errors' stream. Once its module is loaded, the memory that it may take is bounded. The
-program kills itself when an answer takes longer than its time, should its parent be gone.
+`python -m observability.evaluation.running.metric_program package.module:function SECONDS`, a child
+program (`observability.child_program`): a job is an answer, its result the grade. Once the
+function's module is loaded, the memory that it may take is bounded.
 """
 
 import asyncio
 import importlib
 import inspect
 import json
-import os
-import resource
-import signal
-import struct
 import sys
 import traceback
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, BinaryIO, Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
-GRADE_FRAME: Final = struct.Struct(">I")
+from observability.child_program import ParentPipes, alarm, bound_memory
+
 METRIC_BYTES: Final = 1_073_741_824
 """Beyond what the process has once the function is loaded."""
 _LONGEST_REASON: Final = 200
@@ -33,31 +28,28 @@ _MetricFunction: TypeAlias = Callable[..., Any]
 
 def main(place: str, seconds: float) -> None:
     """Serves until the input ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    source, sink = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
+    parent = ParentPipes()
     try:
         function = _loaded(place)
     except Exception as error:  # noqa: BLE001 - a module may raise anything when it is imported
-        _answer(sink, {"error": f"{place!r} can't be loaded: {_words(error)}"})
+        parent.answer({"error": f"{place!r} can't be loaded: {_words(error)}"})
         return
-    _bound_memory()
-    _answer(sink, {})
+    bound_memory(METRIC_BYTES)
+    parent.answer({})
     tracebacks = _MOST_TRACEBACKS
     with asyncio.Runner() as runner:
-        while head := source.read(GRADE_FRAME.size):
-            fields = json.loads(source.read(*GRADE_FRAME.unpack(head)))
-            signal.setitimer(signal.ITIMER_REAL, seconds + _GRACE_S)
-            try:
-                grade = _graded(runner, function, fields)
-            except (Exception, SystemExit) as error:  # noqa: BLE001 - it is the operator's own code
-                grade = {"error": f"raised {type(error).__name__}"}
-                # its words may quote the answer: they are for the terminal, not for the results
-                if tracebacks:
-                    traceback.print_exception(error, limit=-3)
-                    tracebacks -= 1
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            _answer(sink, grade)
+        for body in parent.jobs():
+            fields = json.loads(body)
+            with alarm(seconds + _GRACE_S):
+                try:
+                    grade = _graded(runner, function, fields)
+                except (Exception, SystemExit) as error:  # noqa: BLE001 - it is the operator's own code
+                    grade = {"error": f"raised {type(error).__name__}"}
+                    # its words may quote the answer: for the terminal, not for the results
+                    if tracebacks:
+                        traceback.print_exception(error, limit=-3)
+                        tracebacks -= 1
+            parent.answer(grade)
 
 
 def _loaded(place: str) -> _MetricFunction:
@@ -93,20 +85,6 @@ async def _awaited(given: Any) -> Any:  # noqa: ANN401 - whatever the function g
 
 def _words(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"[:_LONGEST_REASON]
-
-
-def _answer(sink: BinaryIO, grade: dict[str, Any]) -> None:
-    body = json.dumps(grade).encode()
-    sink.write(GRADE_FRAME.pack(len(body)) + body)
-    sink.flush()
-
-
-def _bound_memory() -> None:
-    if sys.platform != "linux":
-        return
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
-    most = pages * os.sysconf("SC_PAGE_SIZE") + METRIC_BYTES
-    resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
 
 if __name__ == "__main__":
