@@ -98,8 +98,9 @@ class AnswerProgress:
     """One choice of one answer, as it reaches one caller."""
 
     def __init__(self) -> None:
-        self._run: int | None = None
-        self._taken_over = False
+        self.run: int | None = None
+        """The last one that was heard."""
+        self.taken_over = False
         """Another run has begun, so that what is said may differ from what was sent."""
         self._sent = _Answer()
         self._said = _Answer()
@@ -115,16 +116,20 @@ class AnswerProgress:
         sent, said = self._sent, self._said
         return len(said.text("content")) < len(self.text) or len(said.tools) < len(sent.tools)
 
+    def begins(self, run: int) -> bool:
+        """Whether this run takes the stream over from the last one."""
+        return self.run is not None and run > self.run
+
     def advance(self, chunk: Chunk) -> Sequence[Piece] | Diverged:
         """What to pass on now that `chunk` has come."""
         return self.add(chunk.run, chunk.delta)
 
     def add(self, run: int, delta: Mapping[str, Any]) -> Sequence[Piece] | Diverged:
         """What to pass on now that a run has told this."""
-        if self._run is not None and run > self._run:
-            self._said, self._taken_over = _Answer(), True
-        self._run = run
-        if self._taken_over:
+        if self.begins(run):
+            self._said, self.taken_over = _Answer(), True
+        self.run = run
+        if self.taken_over:
             _apply(self._said, delta)
             return self._catch_up(final=False)
         pieces: list[Piece] = []

@@ -15,7 +15,7 @@ from producers.contract import Chunk, message_deltas
 
 _THOUGHTS: Final = ("thinking", "redacted_thinking")
 _REASONING: Final = "reasoning_content"
-_UNSIGNED: Final[Mapping[str, Any]] = {"type": "thinking", "thinking": "", "signature": ""}
+UNSIGNED_THOUGHT: Final[Mapping[str, Any]] = {"type": "thinking", "thinking": "", "signature": ""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +73,11 @@ class MessageProgress:
         """unsigned: whether thoughts that nobody has signed are shown too."""
         self._unsigned = unsigned
         self._answer = AnswerProgress()
-        self._run: int | None = None
         self._sent = _Blocks()
         self._said = _Blocks()
         self._answered = False
         """Whether words or calls have been passed on."""
-        self._taken_over = False
-        """Whether another run has begun, so that what is said may differ from what was sent."""
-        self._deaf = False
+        self._thoughts_late = False
         """Whether the run's thoughts come too late."""
         self._withheld: list[BlockPiece] = []
         """A thought that may not be signed, for a caller who didn't ask for any."""
@@ -139,7 +136,7 @@ class MessageProgress:
 
     def _play(self, deltas: Sequence[Mapping[str, Any]]) -> Sequence[BlockPiece] | Diverged:
         """The whole answer, as if one more run told it."""
-        run, pieces = (self._run or 0) + 1, list[BlockPiece]()
+        run, pieces = (self._answer.run or 0) + 1, list[BlockPiece]()
         for delta in deltas:
             if "refusal" not in delta:
                 step = self._add(run, delta)
@@ -149,9 +146,8 @@ class MessageProgress:
         return pieces
 
     def _add(self, run: int, delta: Mapping[str, Any]) -> Sequence[BlockPiece] | Diverged:
-        if self._run is not None and run > self._run:
-            self._said, self._deaf, self._taken_over = _Blocks(), False, True
-        self._run = run
+        if self._answer.begins(run):
+            self._said, self._thoughts_late = _Blocks(), False
         step = self._answer.add(run, delta)
         if isinstance(step, Diverged):
             return step
@@ -166,7 +162,7 @@ class MessageProgress:
 
     def _natively(self, delta: Mapping[str, Any]) -> Sequence[BlockPiece] | Diverged:
         """What to pass on of thoughts and native blocks."""
-        if not self._taken_over:
+        if not self._answer.taken_over:
             return list(self._apply(self._sent, delta))
         list(self._apply(self._said, delta))
         others = self._catch_up_others()
@@ -180,7 +176,7 @@ class MessageProgress:
             yield _begin(blocks, block)
         if isinstance(text, str) and text:
             if not blocks.thoughts and self._unsigned:
-                yield _begin(blocks, _UNSIGNED)
+                yield _begin(blocks, UNSIGNED_THOUGHT)
             if blocks.thoughts and not blocks.thoughts[-1].signature:
                 blocks.thoughts[-1].grow(text)
                 yield BlockDelta({"type": "thinking_delta", "thinking": text})
@@ -202,14 +198,14 @@ class MessageProgress:
             ended = number < len(self._said.thoughts) - 1 or bool(thought.signature)
             had = self._sent.thoughts[number : number + 1]
             if had and not _goes_on(had[0], thought, ended=ended):
-                self._deaf = self._deaf or self._answered
-                if self._deaf:
+                self._thoughts_late = self._thoughts_late or self._answered
+                if self._thoughts_late:
                     return
                 del self._sent.thoughts[number:]
                 had = []
             if not had:
-                self._deaf = self._deaf or self._answer.lags
-                if self._deaf:
+                self._thoughts_late = self._thoughts_late or self._answer.lags
+                if self._thoughts_late:
                     return
                 had = [_Thought(thought.begin)]
                 self._sent.thoughts += had

@@ -18,6 +18,7 @@ from gateway.answers.stream_progress import (
     ToolCallBegin,
 )
 from gateway.anthropic_messages.blocks import (
+    UNSIGNED_THOUGHT,
     BlockBegin,
     BlockDelta,
     BlockPiece,
@@ -36,7 +37,6 @@ from producers.contract import Chunk, Done, answer_message
 
 _Open: TypeAlias = Literal["nothing", "text", "thinking", "other"]
 _TEXT: Final[Mapping[str, Any]] = {"type": "text", "text": ""}
-_THOUGHT: Final[Mapping[str, Any]] = {"type": "thinking", "thinking": "", "signature": ""}
 
 
 class MessagesStream:
@@ -147,7 +147,7 @@ class MessagesStream:
         """A piece of what is open. After words that came in between, a thought is a further one."""
         kind = delta.get("type")
         if kind == "thinking_delta" and self._open != "thinking":
-            return self._start(_THOUGHT, "thinking") + self._delta(delta)
+            return self._start(UNSIGNED_THOUGHT, "thinking") + self._delta(delta)
         if kind == "signature_delta" and self._open != "thinking":
             return b""
         if kind == "citations_delta" and self._open != "text":
