@@ -101,8 +101,8 @@ async def _reports(redis: Redis) -> AsyncIterator[bytes]:
         )
         cursor, stored = await cast("Awaitable[tuple[int, dict[bytes, bytes]]]", page)
         for text in stored.values():
-            crowded = too_many_values(text, limits.MESSAGE_VALUES.value)
-            if len(text) <= _LARGEST_BYTES and not crowded:
+            short = len(text) <= _LARGEST_BYTES
+            if short and not too_many_values(text, limits.MESSAGE_VALUES.value):
                 yield text
         if not cursor:
             return
