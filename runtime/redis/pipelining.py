@@ -21,11 +21,9 @@ from runtime.redis.attended_timeout import AttendedTimeout
 
 MAX_PIPELINE: Final = 128
 PATIENCE_S: Final = 2.0
-_TRUSTED_S: Final = 1.0
-"""So long after its last use a connection isn't asked whether Redis has closed it meanwhile."""
 
 RedisCommand: TypeAlias = Callable[[Pipeline], object]
-"""Adds one command to a pipeline: `lambda pipe: pipe.get(key)`."""
+"""Adds one command to a pipeline: `lambda pipe: pipe.get(key)`. Its name has no space in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +44,7 @@ class _Waiting:
 
 
 class PipelineLane:
-    """One lane of pipelines. One per Redis client and event loop."""
+    """One lane of pipelines, on one event loop. It keeps one of its client's connections."""
 
     def __init__(self, redis: Redis, patience_s: float = PATIENCE_S) -> None:
         """patience_s: what isn't answered by then fails, so that a hung Redis holds nobody up.
@@ -59,7 +57,6 @@ class PipelineLane:
         self._sending: asyncio.Task[None] | None = None
         self._waited_s = 0.0  # for Redis, in all: the clock of the lane
         self._kept: Connection | None = None
-        self._trusted_until = 0.0
 
     def send(self, command: RedisCommand) -> "asyncio.Future[Any]":
         """The command's answer. Raises REDIS_UNAVAILABLE when awaited.
@@ -87,7 +84,10 @@ class PipelineLane:
             self._fail_all(TimeoutError("stopped"))
 
     def _in_time(self, batch: Sequence[_Waiting]) -> Iterator[_Waiting]:
-        """Without those who gave up meanwhile, and those who have waited too long."""
+        """Without those who gave up meanwhile, and those who have waited too long.
+
+        Who came while an exchange was under way has waited since its beginning, by this clock.
+        """
         oldest = self._waited_s - self._patience_s
         for entry in batch:
             if entry.at < oldest:
@@ -124,7 +124,7 @@ class PipelineLane:
         connection = await self._connection()
         exchange = partial(self._exchange_on, connection, packed, commands)
         try:
-            # as often as the client is to try: Redis may have closed the connection meanwhile
+            # as often as the client is to try
             return await connection.retry.call_with_retry(
                 exchange, lambda _: connection.disconnect()
             )
@@ -134,16 +134,18 @@ class PipelineLane:
             raise
 
     async def _connection(self) -> Connection:
-        pool, now = self._redis.connection_pool, asyncio.get_running_loop().time()
-        if self._kept is None:
-            self._kept = await pool.get_connection()  # type: ignore[no-untyped-call]
+        kept = self._kept
+        if kept is None:
+            self._kept = kept = await self._redis.connection_pool.get_connection()  # type: ignore[no-untyped-call]
             # the lane's patience holds for all of an exchange; a timer and a task for each write
             # and each answer would cost as much as the rest of it
-            self._kept.socket_timeout = None
-        elif now > self._trusted_until or not self._kept.is_connected:
-            await pool.ensure_connection(self._kept)
-        self._trusted_until = now + _TRUSTED_S
-        return self._kept
+            kept.socket_timeout = None
+        elif kept.is_connected and await kept.can_read():
+            # nothing was asked, so this is the end of it: Redis has closed it meanwhile
+            await kept.disconnect(nowait=True)
+        if not kept.is_connected:
+            await kept.connect()
+        return kept
 
     async def _exchange_on(
         self, connection: Connection, packed: Sequence[bytes], commands: Sequence[CommandT]

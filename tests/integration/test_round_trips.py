@@ -2,6 +2,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,9 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from dev.redis_server import redis_server, url_of
+from runtime.redis.connection import connect_redis
 from runtime.redis.pipelining import MAX_PIPELINE, PipelineLane
+from tests.waiting import until
 
 pytestmark = pytest.mark.redis
 
@@ -76,6 +79,32 @@ async def test_a_script_runs_on_a_redis_that_has_forgotten_it(redis: Redis) -> N
     assert await script(["sum"], [2]) == 2
     await redis.script_flush()
     assert await script(["sum"], [3]) == 5
+
+
+async def test_a_connection_that_redis_has_closed_is_made_anew_by_a_client_that_never_retries(
+    redis: Redis, redis_url: str
+) -> None:
+    async with connect_redis(redis_url) as client:
+        trips = PipelineLane(client)
+        for _ in range(3):
+            own = str(await trips.send(lambda pipe: pipe.execute_command("CLIENT", "ID")))
+            assert await redis.client_kill_filter(_id=own) == 1
+            # by an answer that came behind it the loop has seen that the connection is closed
+            await until(partial(_is_gone, redis, "id", own))
+
+
+async def test_a_client_that_is_closed_closes_its_lanes_connection(
+    redis: Redis, redis_url: str
+) -> None:
+    client = Redis.from_url(redis_url, client_name="lane")
+    await PipelineLane(client).send(lambda pipe: pipe.ping())
+    assert not await _is_gone(redis, "name", "lane")
+    await client.aclose()
+    await until(partial(_is_gone, redis, "name", "lane"))
+
+
+async def _is_gone(redis: Redis, field: str, value: str) -> bool:
+    return value not in [each[field] for each in await redis.client_list()]
 
 
 async def test_a_redis_that_hangs_fails_what_waits_and_then_serves_again(tmp_path: Path) -> None:
