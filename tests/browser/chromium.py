@@ -8,11 +8,14 @@ import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import ClientSession, ClientWebSocketResponse
+
+from tests.waiting import until
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 _OPTIONS = (
@@ -69,9 +72,10 @@ class Tab:
 
     async def until(self, expression: str, within_s: float = 20) -> None:
         """Wait until the expression is true."""
-        async with asyncio.timeout(within_s):
-            while not await self.value(expression):  # noqa: ASYNC110 (the page tells nobody)
-                await asyncio.sleep(0.05)
+        try:
+            await until(partial(self.value, expression), within_s=within_s, pause_s=0.05)
+        except TimeoutError as error:
+            raise TimeoutError(f"never true in the page: {expression}") from error
 
     async def screenshot(self, path: Path) -> None:
         told = await self.call("Page.captureScreenshot", captureBeyondViewport=True)
@@ -107,7 +111,8 @@ async def tab(url: str, profile: Path) -> AsyncIterator[Tab]:
 async def _port(profile: Path) -> int:
     """The browser writes it once it listens."""
     file = profile / "DevToolsActivePort"
-    async with asyncio.timeout(60):
-        while not (file.exists() and file.read_text()):  # noqa: ASYNC110 (a test)
-            await asyncio.sleep(0.05)
-    return int(file.read_text().splitlines()[0])
+
+    def written() -> str:
+        return file.read_text() if file.exists() else ""
+
+    return int((await until(written, pause_s=0.05)).splitlines()[0])

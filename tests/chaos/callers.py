@@ -21,6 +21,7 @@ import openai
 import uvloop
 
 from gateway.demands.request_id import keyed_request_id
+from tests.chaos.pace import paced
 
 TENANT: Final = "web"
 _PATIENCE_S: Final = 300.0
@@ -99,11 +100,8 @@ async def main(gateways: Sequence[str], rate: float, file: Path) -> None:
                 for gateway in gateways
             ]
             async with asyncio.TaskGroup() as asking:
-                begun, number = time.monotonic(), 0
-                while not stop.is_set():
+                async for number in paced(rate, stop):
                     asking.create_task(ask(clients, number, out))
-                    number += 1
-                    await asyncio.sleep(max(0.0, begun + number / rate - time.monotonic()))
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from tests.chaos.installation import (
     thaw,
 )
 from tests.chaos.neighbour_faults import families
+from tests.chaos.pace import lasts
 
 Inject: TypeAlias = Callable[[Installation], None]
 _AN_HOUR_S: Final = 3600.0
@@ -117,13 +118,13 @@ def _restart(service: Server) -> None:
 def _freeze(at: Installation) -> None:
     service = at.services["economy-1"]
     freeze(service)
-    time.sleep(2 * SESSION_TIMEOUT_S + 3)
+    lasts(2 * SESSION_TIMEOUT_S + 3)
     thaw(service)
 
 
 def _step_clock(at: Installation, seconds: float) -> None:
     at.set_clock("economy-1", seconds)
-    time.sleep(10)
+    lasts(10)
     at.set_clock("economy-1", 0)
 
 
@@ -132,7 +133,7 @@ def _step_clock(at: Installation, seconds: float) -> None:
 
 def _stop_kafka(at: Installation) -> None:
     at.kafka.stop(grace_s=30)
-    time.sleep(20)
+    lasts(20)
     at.kafka.start()
 
 
@@ -148,21 +149,21 @@ def _flush_redis(at: Installation) -> None:
 
 def _stop_redis(at: Installation) -> None:
     at.redis.stop()
-    time.sleep(10)
+    lasts(10)
     at.redis.start()
 
 
 def _provider(at: Installation, fault: str, seconds: float) -> None:
     for model in _SMALL:
         at.providers.control(target=model, faults={fault: 1.0})
-    time.sleep(seconds)
+    lasts(seconds)
     for model in _SMALL:
         at.providers.control(target=model, faults=USUAL_FAULTS)
 
 
 def _all_providers_down(at: Installation) -> None:
     at.providers.control(faults={"server_error": 0.5, "overloaded": 0.5})
-    time.sleep(5)
+    lasts(5)
     at.providers.control(faults=USUAL_FAULTS)
 
 

@@ -16,6 +16,7 @@ from redis import Redis
 from dev.tcp_proxy import Network
 from producers.contract import topics
 from tests.chaos.installation import CONFIG, Installation, config_of
+from tests.chaos.pace import lasts
 
 _LASTS_S: Final = 10.0
 _SMALL_REPLY: Final = 900
@@ -53,14 +54,14 @@ def _full_redis(at: Installation) -> None:
     with _redis(at) as redis:
         redis.config_set("maxmemory-policy", "noeviction")
         redis.config_set("maxmemory", "1mb")
-        time.sleep(_LASTS_S)
+        lasts(_LASTS_S)
         redis.config_set("maxmemory", "0")
 
 
 def _read_only_redis(at: Installation) -> None:
     with _redis(at) as redis:
         redis.execute_command("REPLICAOF", "127.0.0.1", "1")
-        time.sleep(_LASTS_S)
+        lasts(_LASTS_S)
         redis.execute_command("REPLICAOF", "NO", "ONE")
 
 
@@ -68,7 +69,7 @@ def _locked_redis(at: Installation) -> None:
     with _redis(at) as redis:
         redis.config_set("requirepass", "another")
         redis.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
-        time.sleep(_LASTS_S)
+        lasts(_LASTS_S)
         redis.config_set("requirepass", "")
 
 
@@ -98,13 +99,13 @@ def _network(at: Installation, which: str) -> Network:
 
 def _slow(at: Installation, which: str, delay_s: float) -> None:
     _network(at, which).slow(delay_s)
-    time.sleep(_LASTS_S)
+    lasts(_LASTS_S)
     _network(at, which).mend()
 
 
 def _cut(at: Installation, which: str) -> None:
     _network(at, which).cut()
-    time.sleep(_LASTS_S)
+    lasts(_LASTS_S)
     _network(at, which).mend()
 
 
@@ -128,7 +129,7 @@ def _missing_topic(at: Installation) -> None:
         await admin.create_topics([NewTopic(topics.FEEDBACK, 6, 1)])
 
     asyncio.run(_administer(at, delete))
-    time.sleep(_LASTS_S)
+    lasts(_LASTS_S)
     try:
         asyncio.run(_administer(at, create))
     except TopicAlreadyExistsError:
@@ -143,7 +144,7 @@ def _small_replies(at: Installation) -> None:
         await admin.alter_configs([resource])
 
     asyncio.run(_administer(at, partial(bound, most=_SMALL_REPLY)))
-    time.sleep(5)
+    lasts(5)
     asyncio.run(_administer(at, partial(bound, most=10_485_760)))
 
 
@@ -161,7 +162,7 @@ def _start_without_kafka(at: Installation) -> None:
     router.kill()
     at.kafka.stop(grace_s=30)
     router.begin()
-    time.sleep(5)
+    lasts(5)
     at.kafka.start()
     # whoever runs it begins it again, should it have given up
     if not router.alive:
@@ -176,7 +177,7 @@ def _terminate_while_starting(at: Installation) -> None:
     service = at.services["economy-1"]
     service.kill()
     service.begin()
-    time.sleep(0.5)
+    time.sleep(0.5)  # in the middle of its start
     service.stop(grace_s=30)
     service.start()
 
@@ -184,7 +185,7 @@ def _terminate_while_starting(at: Installation) -> None:
 def _terminate_twice(at: Installation) -> None:
     service = at.services["standard-1"]
     service.terminate()
-    time.sleep(0.3)
+    time.sleep(0.3)  # in the middle of its end
     status = service.stop(grace_s=60)
     assert status == 0, f"{service.name} ended with {status} on SIGTERM twice; see {service.log}"
     service.start()
@@ -197,7 +198,7 @@ def _configuration(at: Installation, keep: float) -> None:
         file.write_text(text[: int(len(text) * keep)], encoding="utf-8")
     else:
         file.unlink()
-    time.sleep(5)
+    lasts(5)
     shutil.copy(CONFIG, file)
 
 
@@ -205,5 +206,5 @@ def _other_configuration(at: Installation) -> None:
     file = config_of(at.folder, "economy-1")
     text = CONFIG.read_text(encoding="utf-8")
     file.write_text(text.replace("timeout_s: 6", "timeout_s: 5"), encoding="utf-8")
-    time.sleep(_LASTS_S)
+    lasts(_LASTS_S)
     shutil.copy(CONFIG, file)

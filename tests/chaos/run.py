@@ -4,7 +4,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +16,7 @@ from tests.chaos.hostile import HostileSender
 from tests.chaos.installation import USUAL_FAULTS, Installation, installation
 from tests.chaos.ledger import Injected, Line, Request, gather
 from tests.chaos.memory import Memory
+from tests.waiting import blocking_until
 
 _LATE_S: Final = 10.0
 """All is well again when no request waits for longer."""
@@ -96,12 +97,15 @@ class Waiting:
 
     def until(self, longest_s: float, most_waiting_s: float) -> bool:
         """Returns when none waits for longer than `most_waiting_s`; False: not in `longest_s`."""
-        give_up_at = time.time() + longest_s
-        while time.time() < give_up_at:
-            if not any(since < time.time() - most_waiting_s for since in self.look().values()):
-                return True
-            time.sleep(0.2)
-        return False
+
+        def none_waits() -> bool:
+            late = time.time() - most_waiting_s
+            return not any(since < late for since in self.look().values())
+
+        try:
+            return blocking_until(none_waits, within_s=longest_s, pause_s=0.2)
+        except TimeoutError:
+            return False
 
 
 def carry_out(plan: Plan, folder: Path) -> Evidence:
@@ -169,9 +173,12 @@ def _settle(waiting: Waiting) -> None:
 
 
 def _go_on(plan: Plan, waiting: Waiting, until: float) -> None:
-    while len(waiting.sent.lines) < plan.requests and time.time() < until:
-        time.sleep(1)
+    def enough_sent() -> bool:
         waiting.look()
+        return len(waiting.sent.lines) >= plan.requests
+
+    with suppress(TimeoutError):  # the time is over
+        blocking_until(enough_sent, within_s=until - time.time(), pause_s=1)
 
 
 def _child(at: Installation, name: str, arguments: Sequence[str]) -> Child:

@@ -21,6 +21,7 @@ from producers.client import ReplyTimeoutError, RouterClient, chat
 from producers.contract import Request
 from producers.kafka.broker import PublishFailedError
 from producers.settings import ClientSettings
+from tests.chaos.pace import paced
 
 _WAIT_S: Final = 120.0
 _MOST_TOKENS: Final = 40
@@ -71,12 +72,8 @@ async def main(kafka: str, rate: float, file: Path) -> None:
     settings = ClientSettings(kafka=kafka, client_id="chaos-traffic")
     with file.open("a", encoding="utf-8") as out:
         async with RouterClient.connect(settings) as client, asyncio.TaskGroup() as sending:
-            begun = time.monotonic()
-            number = 0
-            while not stop.is_set():
+            async for number in paced(rate, stop):
                 sending.create_task(send(client, number, out))
-                number += 1
-                await asyncio.sleep(max(0.0, begun + number / rate - time.monotonic()))
 
 
 if __name__ == "__main__":

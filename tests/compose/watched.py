@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 from urllib.request import urlopen
 
 from observability.dashboards.build import DASHBOARDS
+from tests.waiting import blocking_until
 
 PATIENCE_S: Final = 120
 SERVICES: Final = {"router", "economy", "standard", "premium", "gateway", "ledger"}
@@ -54,12 +55,17 @@ def missing(prometheus: str) -> Iterator[str]:
 
 def main(prometheus: str, live: str) -> int:
     """0 once all is there."""
-    give_up_at = time.monotonic() + PATIENCE_S
-    while lacking := list(missing(prometheus)):
-        if time.monotonic() > give_up_at:
-            print(*lacking, sep="\n", file=sys.stderr)  # noqa: T201 a command's
-            return 1
-        time.sleep(1)
+    lacking: list[str] = []
+
+    def all_there() -> bool:
+        lacking[:] = missing(prometheus)
+        return not lacking
+
+    try:
+        blocking_until(all_there, within_s=PATIENCE_S, pause_s=1)
+    except TimeoutError:
+        print(*lacking, sep="\n", file=sys.stderr)  # noqa: T201 a command's
+        return 1
     with urlopen(live) as page:  # noqa: S310 ours
         assert b"Switchgear" in page.read()
     alerts = [alert["labels"]["alertname"] for alert in ask(prometheus, "alerts")["alerts"]]

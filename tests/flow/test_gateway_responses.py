@@ -340,22 +340,22 @@ async def test_another_gateway_finds_the_answer_of_one_that_died() -> None:
         assert len(opened.stage.broker.written(topics.REQUESTS)) == 2
 
 
-async def test_errors_before_and_within_a_stream() -> None:
+async def test_an_error_before_a_stream_is_a_status() -> None:
     refused = fails(RequestRejected(message="too hot"))
-    limits = HttpLimits(hold_s=0.05, keep_alive_s=0.05, cancel_grace_s=0.2)
-    waits = Waits()
-    async with (
-        door({"eco-a": refused, "std": waits}, limits=limits) as opened,
-        client_of(opened) as client,
-    ):
+    async with door({"eco-a": refused}) as opened, client_of(opened) as client:
         for stream in (False, True):
             with pytest.raises(openai.BadRequestError) as caught:
                 await client.responses.create(model="economy", input="x", stream=stream)
             assert caught.value.code == "provider_rejected"
-        stream_: Any = await client.responses.create(model="standard", input="x", stream=True)
-        events: list[Any] = [await anext(stream_) for _ in range(4)]
+
+
+async def test_an_error_within_a_stream_is_its_last_event() -> None:
+    limits = HttpLimits(hold_s=0.05, keep_alive_s=0.05, cancel_grace_s=0.2)
+    async with door({"std": Waits()}, limits=limits) as opened, client_of(opened) as client:
+        stream: Any = await client.responses.create(model="standard", input="x", stream=True)
+        events: list[Any] = [await anext(stream) for _ in range(4)]
         opened.stop.end()
-        events += [event async for event in stream_]
+        events += [event async for event in stream]
     kinds = [str(event.type) for event in events]
     assert kinds[:4] == [
         *("response.created", "response.in_progress", "keepalive", "keepalive"),
@@ -460,9 +460,9 @@ async def told(client: httpx2.AsyncClient, body: Any) -> list[dict[str, Any]]:  
 
 async def ended(client: AsyncOpenAI, response_id: str) -> Any:  # noqa: ANN401 the SDK's
     """The response, once it isn't pending."""
-    async with asyncio.timeout(PATIENCE_S):
-        while True:
-            response = await client.responses.retrieve(response_id)
-            if response.status not in ("queued", "in_progress"):
-                return response
-            await asyncio.sleep(0.01)
+
+    async def response() -> Any:  # noqa: ANN401 the SDK's
+        seen = await client.responses.retrieve(response_id)
+        return seen if seen.status not in ("queued", "in_progress") else None
+
+    return await until(response, within_s=PATIENCE_S)

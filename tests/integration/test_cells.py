@@ -29,6 +29,7 @@ from producers.contract import Demands, Route, TaggedRequest, codec, topics
 from producers.kafka.aiokafka_broker import KafkaBroker
 from producers.kafka.broker import Outgoing, Record
 from producers.settings import ClientSettings
+from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(400)
 PATIENCE_S = 60.0
@@ -160,14 +161,13 @@ def cells(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cells]:
 
 
 async def ready(client: httpx2.AsyncClient) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while True:
-            try:
-                if (await client.get("/readyz")).status_code == 200:
-                    return
-            except httpx2.HTTPError:
-                pass
-            await asyncio.sleep(0.1)
+    async def is_ready() -> bool:
+        try:
+            return (await client.get("/readyz")).status_code == 200
+        except httpx2.HTTPError:
+            return False
+
+    await until(is_ready, pause_s=0.1)
 
 
 async def served(
@@ -177,13 +177,15 @@ async def served(
     **routing: Any,  # noqa: ANN401
 ) -> Done:
     """The answer, once the router has seen a pool."""
-    async with asyncio.timeout(PATIENCE_S):
-        while True:
-            reply = await client.submit(chat(prompt, tenant=tenant, routing=routing))
-            if isinstance(reply, Done):
-                return reply
-            assert reply.code == "overloaded", reply
-            await asyncio.sleep(0.2)
+
+    async def answer() -> Done | None:
+        reply = await client.submit(chat(prompt, tenant=tenant, routing=routing))
+        if isinstance(reply, Done):
+            return reply
+        assert reply.code == "overloaded", reply
+        return None
+
+    return await until(answer, pause_s=0.2)
 
 
 def tagged(request_id: str) -> bytes:
@@ -296,15 +298,20 @@ async def test_a_new_zone_is_refused_at_once_and_served_when_its_queue_is_there(
     async with RouterClient.connect(eu.settings()) as client:
         assert await told(client) == "no_deployment_fits"
         eu.config.write_text(edited)
-        async with asyncio.timeout(PATIENCE_S):
-            while (code := await told(client)) == "no_deployment_fits":  # noqa: ASYNC110 a file is read again
-                await asyncio.sleep(0.1)
-        assert code == "overloaded"
+
+        async def other_code() -> str | None:
+            code = await told(client)
+            return code if code != "no_deployment_fits" else None
+
+        assert await until(other_code, pause_s=0.1) == "overloaded"
         await asyncio.to_thread(run, eu.environment, "topics")
-        async with asyncio.timeout(PATIENCE_S):
-            while (code := await told(client)) != "done":
-                assert code == "overloaded"
-                await asyncio.sleep(0.1)
+
+        async def is_served() -> bool:
+            code = await told(client)
+            assert code in {"overloaded", "done"}
+            return code == "done"
+
+        await until(is_served, pause_s=0.1)
 
 
 async def told(client: RouterClient) -> str:

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from dev.redis_server import url_of
 from dev.simulator.ledger import question_name
 from dev.simulator.process import Running, running
 from observability.evaluation.results.evaluation_result import read_evaluation
+from tests.waiting import blocking_until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.redis, pytest.mark.timeout(240)]
 CASES = 24
@@ -106,14 +108,17 @@ def test_a_run_that_is_killed_goes_on_and_pays_nothing_twice(
         return [call for call in calls if call["status"] == 200 and call["question"] in prompts]
 
     with subprocess.Popen(command, env={**os.environ, **environment}) as begun:
-        ends = time.monotonic() + WITHIN_S
-        while len(paid()) < BEFORE and time.monotonic() < ends and begun.poll() is None:
-            time.sleep(0.05)
-        # so slow that it dies with calls in flight, however long this process is kept waiting
-        simulator.control(first_token_ms=3_000)
-        while len(paid()) < BEFORE + 2 and time.monotonic() < ends and begun.poll() is None:
-            time.sleep(0.05)
-        begun.send_signal(signal.SIGKILL)
+
+        def has_paid(calls: int) -> bool:
+            return len(paid()) >= calls or begun.poll() is not None
+
+        try:
+            blocking_until(partial(has_paid, BEFORE), within_s=WITHIN_S)
+            # so slow that it dies with calls in flight, however long this process is kept waiting
+            simulator.control(first_token_ms=3_000)
+            blocking_until(partial(has_paid, BEFORE + 2), within_s=WITHIN_S)
+        finally:
+            begun.send_signal(signal.SIGKILL)
     simulator.control(first_token_ms=100)
     before = len(paid())
     assert BEFORE + 2 <= before < 2 * CASES

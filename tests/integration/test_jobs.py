@@ -13,10 +13,12 @@ from typing import Any
 import openai
 import pytest
 import yaml
+from openai.types import Batch
 
 from dev.processes import Child, Server, free_port
 from dev.redis_server import url_of
 from dev.simulator.process import running
+from tests.waiting import until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.redis, pytest.mark.timeout(150)]
 CLAUDE = "claude-haiku-4-5"
@@ -110,10 +112,13 @@ async def test_the_sdks_batch_example_runs_with_a_claude_behind_it(
             metadata={"nightly": "yes"},
         )
         assert batch.status == "validating"
-        async with asyncio.timeout(WITHIN_S):
-            while batch.status not in {"completed", "failed", "expired"}:
-                await asyncio.sleep(0.3)
-                batch = await client.batches.retrieve(batch.id)
+        batch_id = batch.id
+
+        async def ended() -> Batch | None:
+            seen = await client.batches.retrieve(batch_id)
+            return seen if seen.status in {"completed", "failed", "expired"} else None
+
+        batch = await until(ended, within_s=WITHIN_S, pause_s=0.3)
         assert batch.status == "completed"
         assert batch.request_counts is not None
         assert batch.request_counts.model_dump() == {

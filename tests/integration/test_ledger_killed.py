@@ -26,7 +26,7 @@ from producers.contract import UsageEvent
 from producers.contract.codec import encode
 from producers.contract.topics import USAGE
 from tests.unit.observability.usage_events import usage_event
-from tests.waiting import until
+from tests.waiting import blocking_until, until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
 
@@ -125,8 +125,10 @@ def ledger_process(bootstrap: str, home: Home, *arguments: str) -> "subprocess.P
 def kill_while_booking(process: "subprocess.Popen[str]", home: Home, after_s: float) -> None:
     """SIGKILL, `after_s` after the first byte it writes."""
     before = home.mark()
-    while process.poll() is None and home.mark() == before:
-        time.sleep(0.002)
+    blocking_until(
+        lambda: process.poll() is not None or home.mark() != before,
+        pause_s=0.002,
+    )
     time.sleep(after_s)
     process.send_signal(signal.SIGKILL)
     _, err = process.communicate()

@@ -166,6 +166,7 @@ async def test_a_released_lease_stays_released(redis: Redis) -> None:
     claim = await claimed(once)
     async with once.holding(claim):
         await once.release(claim)
+        # that nothing takes it back can only be seen for as long as one looks: two of its lives
         await asyncio.sleep(2 * QUICK.lease_s)
         assert await redis.hget(R.key, "state") == b"handed over"
 

@@ -1,6 +1,6 @@
 """Does a Redis that hangs, or is far away, cost one request its wait and then none?"""
 
-import asyncio
+import itertools
 import time
 from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
@@ -13,6 +13,7 @@ from redis.backoff import NoBackoff
 from dev.tcp_proxy import SlowProxy, slow_proxy
 from runtime.redis.connection import RedisLink, connect_redis
 from runtime.redis.pipelining import PipelineLane
+from tests.waiting import until
 from workers.delivery.idempotency import (
     Claimed,
     FinalRecords,
@@ -61,11 +62,13 @@ async def test_requests_go_on_unguarded_until_a_probe_succeeds(
     assert time.monotonic() - begun < 3.5
     assert len(unguarded) == 50
     proxy.delay_s = 0
-    async with asyncio.timeout(20):
-        number = 100
-        while isinstance(await records.claim(Identity(f"once:{number}", "f")), Unguarded):
-            number += 1
-            await asyncio.sleep(0.05)
+    numbers = itertools.count(100)
+
+    async def guarded() -> bool:
+        claim = await records.claim(Identity(f"once:{next(numbers)}", "f"))
+        return not isinstance(claim, Unguarded)
+
+    await until(guarded, within_s=20, pause_s=0.05)
     await redis.aclose()
 
 

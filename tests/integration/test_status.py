@@ -15,7 +15,13 @@ from runtime.consuming.lag import consumer_lag
 from runtime.consuming.topics_admin import create_missing_topics
 from runtime.redis.connection import RedisLink, connect_redis
 from tests.waiting import until
-from workers.commands.fleet_status import fleet_tables, fleet_view, hold_breaker, show_status
+from workers.commands.fleet_status import (
+    FleetView,
+    fleet_tables,
+    fleet_view,
+    hold_breaker,
+    show_status,
+)
 from workers.health.admission import CallPermit, DeploymentAdmission
 from workers.health.breaker_registry import Transition
 from workers.health.gate import NotNow, Ready
@@ -49,9 +55,12 @@ async def test_an_operator_sees_the_fleet_and_holds_a_breaker(
     told = await hold_breaker(redis_url, CATALOG, NAME, "forced_open", "ann")
     assert told == "openai/default/openai-gpt-4o-mini/gpt-4o-mini: forced_open"
     await until(lambda: isinstance(fleet.gate(NAME, 10), NotNow))
-    async with asyncio.timeout(10):
-        while not (view := await fleet_view(redis, settings, CATALOG)).workers:  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
+
+    async def with_workers() -> FleetView | None:
+        seen = await fleet_view(redis, settings, CATALOG)
+        return seen if seen.workers else None
+
+    view = await until(with_workers, within_s=10, pause_s=0.05)
     line = next(line for line in view.deployments if line.deployment == NAME)
     assert (line.state, line.reason, line.calls) == ("forced_open", "forced, by ann", 1)
     console = Console(width=160, file=io.StringIO(), record=True)

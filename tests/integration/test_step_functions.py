@@ -23,7 +23,7 @@ from producers.kafka.broker import Outgoing
 from tests.fakes import Script, Waits, answer, fails
 from tests.flow.stage import playing
 from tests.memory_broker import MemoryBroker
-from tests.waiting import until
+from tests.waiting import blocking_until, until
 from workers.providers.base.call_outcome import RequestRejected
 
 AWS: Any = {
@@ -71,16 +71,18 @@ def start(moto: str, name: str, heartbeat_s: int | None = None) -> tuple[Any, st
         name=name, definition=json.dumps(definition), roleArn="arn:aws:iam::123456789012:role/r"
     )["stateMachineArn"]
     execution = states.start_execution(stateMachineArn=machine, name=name)["executionArn"]
-    while not (got := sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=1).get("Messages")):
-        pass
+    got = blocking_until(
+        lambda: sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=1).get("Messages")
+    )
     return states, execution, json.loads(got[0]["Body"])["token"]
 
 
 def outcome(states: Any, execution: str) -> dict[str, Any]:  # noqa: ANN401
-    while (shown := states.describe_execution(executionArn=execution))["status"] == "RUNNING":
-        time.sleep(0.1)
-    told: dict[str, Any] = shown
-    return told
+    def ended() -> dict[str, Any] | None:
+        shown: dict[str, Any] = states.describe_execution(executionArn=execution)
+        return None if shown["status"] == "RUNNING" else shown
+
+    return blocking_until(ended, pause_s=0.1)
 
 
 def sent(token: str) -> Outgoing:

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import random
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +22,7 @@ from dev.trace_reading import from_jaeger
 from dev.trace_tree import SeenSpan, children_of, show
 from producers import ClientSettings, Done, Failed, Request, RouterClient, chat
 from tests.integration.fleet_processes import FleetProcesses, fleet_processes
+from tests.waiting import blocking_until
 
 pytestmark = [
     pytest.mark.kafka,
@@ -77,14 +77,14 @@ async def ask(kafka: str, request: Request) -> Done | Failed:
 def trace_of(store: Jaeger, trace_id: str | None, *names: str) -> list[SeenSpan]:
     """The trace, once the store has spans of all these names; children by start."""
     assert trace_id is not None
-    give_up_at = time.monotonic() + 30
-    while True:
-        spans = from_jaeger(store.fetch(trace_id))
-        if {span.name for span in spans} >= set(names):
-            return spans
-        if time.monotonic() > give_up_at:
-            pytest.fail(f"the trace stayed incomplete:\n{show(spans)}")
-        time.sleep(0.1)
+    spans: list[SeenSpan] = []
+
+    def complete() -> bool:
+        spans[:] = from_jaeger(store.fetch(trace_id))
+        return {span.name for span in spans} >= set(names)
+
+    blocking_until(complete, within_s=30, pause_s=0.1, unmet=lambda: f"\n{show(spans)}")
+    return spans
 
 
 def shape(spans: list[SeenSpan], parent: SeenSpan | None = None) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """The official clients, run against the simulated batch interfaces: they judge them."""
 
 import json
-import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any, TypeVar
@@ -13,6 +12,7 @@ from botocore.config import Config
 from mistralai.client import Mistral
 
 from dev.simulator.process import Running
+from tests.waiting import blocking_until
 
 from .conftest import KEY
 
@@ -21,13 +21,14 @@ NAMES = [f"line-{number}" for number in range(4)]
 _T = TypeVar("_T")
 
 
-def until(look: Callable[[], _T], ended: Callable[[_T], bool]) -> _T:
-    """What is seen once it has ended; fails after ten seconds."""
-    end = time.monotonic() + 10
-    while not ended(seen := look()):
-        assert time.monotonic() < end
-        time.sleep(0.05)
-    return seen
+def once_ended(look: Callable[[], _T], ended: Callable[[_T], bool]) -> _T:
+    """What is seen once it has ended."""
+
+    def end_seen() -> _T | None:
+        seen = look()
+        return seen if ended(seen) else None
+
+    return blocking_until(end_seen, within_s=10)
 
 
 def lines(url: str | None) -> bytes:
@@ -50,7 +51,9 @@ def test_openais_client_runs_a_batch(simulator: Running) -> None:
             completion_window="24h",
             metadata={"mine": "yes"},
         )
-        batch = until(lambda: client.batches.retrieve(made.id), lambda b: b.status == "completed")
+        batch = once_ended(
+            lambda: client.batches.retrieve(made.id), lambda b: b.status == "completed"
+        )
         assert batch.request_counts is not None
         assert batch.request_counts.completed == len(NAMES)
         assert [each.metadata for each in client.batches.list(limit=1)] == [{"mine": "yes"}]
@@ -71,7 +74,9 @@ def test_openais_client_cancels_a_batch(simulator: Running) -> None:
             input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h"
         )
         assert client.batches.cancel(made.id).status == "cancelling"
-        batch = until(lambda: client.batches.retrieve(made.id), lambda b: b.status == "cancelled")
+        batch = once_ended(
+            lambda: client.batches.retrieve(made.id), lambda b: b.status == "cancelled"
+        )
     assert batch.output_file_id
     assert batch.error_file_id
 
@@ -84,7 +89,9 @@ def test_anthropics_client_runs_a_batch(simulator: Running) -> None:
         batches = client.messages.batches
         made = batches.create(requests=requests)
         assert made.processing_status == "in_progress"
-        done = until(lambda: batches.retrieve(made.id), lambda b: b.processing_status == "ended")
+        done = once_ended(
+            lambda: batches.retrieve(made.id), lambda b: b.processing_status == "ended"
+        )
         assert done.request_counts.succeeded == len(NAMES)
         results = list(batches.results(made.id))
         assert [each.id for each in batches.list(limit=1)] == [made.id]
@@ -107,7 +114,9 @@ def test_mistrals_client_runs_a_job(simulator: Running) -> None:
             endpoint="/v1/chat/completions",
             metadata={"mine": "yes"},
         )
-        job = until(lambda: client.batch.jobs.get(job_id=made.id), lambda j: j.status == "SUCCESS")
+        job = once_ended(
+            lambda: client.batch.jobs.get(job_id=made.id), lambda j: j.status == "SUCCESS"
+        )
         content = client.files.download(file_id=str(job.output_file)).read()
     assert job.succeeded_requests == len(NAMES)
     assert len(content.splitlines()) == len(NAMES)
@@ -133,7 +142,7 @@ def test_botos_clients_run_a_model_invocation_job(simulator: Running) -> None:
         }
         arn = control.create_model_invocation_job(**creation)["jobArn"]
         assert control.create_model_invocation_job(**creation)["jobArn"] == arn
-        job = until(
+        job = once_ended(
             lambda: control.get_model_invocation_job(jobIdentifier=arn),
             lambda seen: seen["status"] == "Completed",
         )
@@ -158,7 +167,7 @@ def test_botos_client_stops_a_job_of_too_few_records(simulator: Running) -> None
             inputDataConfig={"s3InputDataConfig": {"s3Uri": "s3://batches/absent.jsonl"}},
             outputDataConfig={"s3OutputDataConfig": {"s3Uri": "s3://batches/out/"}},
         )["jobArn"]
-        failed = until(
+        failed = once_ended(
             lambda: control.get_model_invocation_job(jobIdentifier=arn),
             lambda seen: seen["status"] == "Failed",
         )

@@ -4,8 +4,7 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ import yaml
 from dev.processes import Child
 from dev.release.earlier import ROOT, last_released, unpack
 from dev.simulator.process import running
+from tests.waiting import blocking_until
 
 pytestmark = [
     pytest.mark.upgrade,
@@ -100,11 +100,8 @@ def answers(caller: Child) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines if line.startswith("{")]
 
 
-def wait_until(holds: Callable[[], bool], what: Callable[[], str]) -> None:
-    deadline = time.monotonic() + _PATIENCE_S
-    while not holds():
-        assert time.monotonic() < deadline, what()
-        time.sleep(0.2)
+def wait_for_end(caller: Child) -> None:
+    blocking_until(lambda: not caller.alive, within_s=_PATIENCE_S, unmet=caller.tail)
 
 
 @pytest.fixture(scope="module")
@@ -152,12 +149,16 @@ def test_every_request_is_answered_while_versions_change(
 
     def more() -> None:
         wanted = [len(answers(caller)) + MORE for caller in callers]
-        wait_until(
+        blocking_until(
             lambda: all(
                 len(answers(caller)) >= number
                 for caller, number in zip(callers, wanted, strict=True)
             ),
-            lambda: "\n".join(child.tail() for child in (*callers, *installation.now.values())),
+            within_s=_PATIENCE_S,
+            pause_s=0.2,
+            unmet=lambda: "\n".join(
+                child.tail() for child in (*callers, *installation.now.values())
+            ),
         )
 
     more()
@@ -167,7 +168,7 @@ def test_every_request_is_answered_while_versions_change(
     for caller in callers:
         caller.terminate()
     for caller in callers:
-        wait_until(lambda caller=caller: not caller.alive, caller.tail)  # type: ignore[misc]
+        wait_for_end(caller)
         *heard, last = answers(caller)
         assert {line["type"] for line in heard} == {"done"}, [
             line for line in heard if line["type"] != "done"

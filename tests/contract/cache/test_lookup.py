@@ -106,12 +106,14 @@ async def test_two_hundred_at_once_on_four_workers_make_one_call(redis: Redis) -
         await lookup.close()
 
 
-async def test_a_failed_leader_is_replaced_at_once(lookup: CacheLookup) -> None:
+async def test_a_failed_leader_is_replaced_at_once(
+    lookup: CacheLookup, follower_waits: asyncio.Event
+) -> None:
     first = await lookup.find(request(), ROUTE, NOW)
     assert isinstance(first, Miss)
     assert first.leader is not None
     waiting = asyncio.create_task(lookup.find(request(), ROUTE, NOW))
-    await asyncio.sleep(0)
+    await follower_waits.wait()
     await lookup.abandon(first)
     second = await waiting
     assert isinstance(second, Miss)

@@ -269,7 +269,7 @@ async def test_a_near_answer_that_fails_its_check_is_a_miss_and_the_new_one_is_i
 
 
 async def test_who_waits_for_an_answer_that_fails_its_check_calls_for_itself(
-    lookup: CacheLookup,
+    lookup: CacheLookup, follower_waits: asyncio.Event
 ) -> None:
     async def check(body: Mapping[str, Any]) -> str | None:
         return "is too short" if body["choices"][0]["message"]["content"] == "Practise." else None
@@ -277,7 +277,7 @@ async def test_who_waits_for_an_answer_that_fails_its_check_calls_for_itself(
     leader = await lookup.find(request(ASKED), ROUTE, NOW)
     assert isinstance(leader, Miss)
     follower = asyncio.create_task(lookup.find(request(ASKED), ROUTE, NOW, None, check))
-    await asyncio.sleep(0)
+    await follower_waits.wait()
     await lookup.store_answer(leader, done("Practise."))
     found = await follower
     assert isinstance(found, Miss)

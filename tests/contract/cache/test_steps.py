@@ -85,15 +85,16 @@ async def test_a_refusal_by_the_verifier_says_why_and_who_calls(
     await lookup.close()
 
 
-async def test_the_wait_for_anothers_answer_is_a_step(redis: Redis) -> None:
+async def test_the_wait_for_anothers_answer_is_a_step(
+    redis: Redis, follower_waits: asyncio.Event
+) -> None:
     lookup, seen = CacheLookup(CacheSettings(budget_ms=500), redis), SeenSpans()
     leader = await lookup.find(request(), ROUTE, NOW)
     assert isinstance(leader, Miss)
     hop = Tracer("test", seen, TracingSettings(sample_ratio=1)).begin_trace("serve")
     with hop.span("cache lookup") as span:
         follower = asyncio.create_task(lookup.find(request(), ROUTE, NOW, span))
-        while hop.empty:  # noqa: ASYNC110 - until it has read, and so asks who calls
-            await asyncio.sleep(0)
+        await follower_waits.wait()
         await lookup.store_answer(leader, done())
         assert isinstance(await follower, Hit)
     hop.end()

@@ -20,6 +20,7 @@ from runtime.config.pricing import billed
 from runtime.consuming.retry_topics import DELAYS_MS, retry_topic
 from tests.flow.stage import catalog, price_of
 from tests.unit.router.routing_cases import request
+from tests.waiting import suspended
 from workers.accounting.savings import savings_of_call
 from workers.delivery.cancellations import Cancellations, RequestCancelled
 from workers.delivery.work_item import WorkItem, read_work_item, with_lawful_reply
@@ -273,7 +274,7 @@ async def test_a_stop_of_the_process_is_no_cancellation_by_the_caller() -> None:
             await asyncio.Event().wait()
 
     task = asyncio.create_task(serve())
-    await asyncio.sleep(0)
+    await suspended(task)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

@@ -48,9 +48,10 @@ async def test_an_answer_that_waited_for_a_late_loop_counts() -> None:
 
 
 async def test_whoever_gives_up_takes_the_work_along() -> None:
-    cancelled = asyncio.Event()
+    begun, cancelled = asyncio.Event(), asyncio.Event()
 
     async def hangs() -> None:
+        begun.set()
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
@@ -58,8 +59,7 @@ async def test_whoever_gives_up_takes_the_work_along() -> None:
             raise
 
     caller = asyncio.create_task(within_time_limit(60, hangs()))
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
+    await begun.wait()
     caller.cancel()
     await asyncio.wait_for(cancelled.wait(), 1)
     with pytest.raises(asyncio.CancelledError):

@@ -19,6 +19,7 @@ from runtime.identity.tokens.key_set import KeySet, KeySetError, parse_jwks
 from runtime.limit import Limit
 from tests.unit.runtime.identity import tokens
 from tests.unit.runtime.identity.tokens import NOW, SETTINGS, jwk, jwks, token
+from tests.waiting import suspended
 
 
 @dataclass
@@ -81,7 +82,7 @@ async def test_many_that_miss_a_key_wait_for_one_fetch() -> None:
     scene = Scene()
     scene.issuer.held = asyncio.Event()
     asking = [asyncio.create_task(scene.ask(token())) for _ in range(20)]
-    await asyncio.sleep(0)
+    await suspended(*asking)
     scene.issuer.held.set()
     assert set(await asyncio.gather(*asking)) == {"acme"}
     assert scene.issuer.fetches == 1

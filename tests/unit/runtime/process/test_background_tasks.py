@@ -7,6 +7,7 @@ import pytest
 
 from observability.health import ProcessHealth
 from runtime.process.background_tasks import BackgroundFailedError, BackgroundTasks, RestartRules
+from tests.waiting import until
 
 QUICK = RestartRules(pause_s=0, most=3)
 
@@ -48,8 +49,7 @@ async def test_a_task_that_never_lasts_ends_the_process_with_an_error(
     ):
         async with asyncio.timeout(5):
             await tasks.stop.wait()
-        # the supervisor's exception is there with the next turn of the loop
-        await asyncio.sleep(0)
+        await until(lambda: asyncio.all_tasks() == {asyncio.current_task()})  # it has ended
     assert failures == ["news"] * 3
 
 
@@ -74,16 +74,17 @@ async def test_failures_far_apart_are_no_series() -> None:
 
 
 async def test_leaving_ends_the_task() -> None:
-    ended = asyncio.Event()
+    begun, ended = asyncio.Event(), asyncio.Event()
 
     async def work() -> None:
+        begun.set()
         try:
             await asyncio.Event().wait()
         finally:
             ended.set()
 
     with BackgroundTasks(asyncio.Event(), lambda _: None).running("news", work):
-        await asyncio.sleep(0)
+        await begun.wait()
     async with asyncio.timeout(5):
         await ended.wait()
 

@@ -7,6 +7,7 @@ from typing import TypeVar
 import pytest
 
 from runtime.redis.attended_timeout import AttendedTimeout
+from tests.waiting import suspended
 
 _T = TypeVar("_T")
 
@@ -99,7 +100,7 @@ def test_a_timeout_is_a_timeout_and_anothers_cancellation_is_not() -> None:
         async with AttendedTimeout(0.01):
             await asyncio.sleep(0)
         waiting = asyncio.ensure_future(_wait())
-        await asyncio.sleep(0)
+        await suspended(waiting)
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting

@@ -40,15 +40,16 @@ async def test_one_lost_command_spares_all_others_until_a_ping_succeeds() -> Non
 
 
 async def test_a_command_from_before_the_outage_does_not_end_the_link_again() -> None:
-    redis, late = FlakyRedis(), asyncio.Event()
+    redis, asked, late = FlakyRedis(), asyncio.Event(), asyncio.Event()
     link = RedisLink(redis)
 
     async def slow() -> int:
+        asked.set()
         await late.wait()
         raise RedisConnectionError
 
     waiting = asyncio.create_task(link.run(slow))
-    await asyncio.sleep(0)
+    await asked.wait()
     link.lose()
     assert await link.ping()
     late.set()

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from tests.fakes import NoPrefixes
+from tests.waiting import suspended
 from workers.calling.cached_call import PromptCaching, WarmUpTurn
 from workers.calling.prefix_warm_up import PrefixWarmUp
 from workers.prompt_cache.policy import Breakpoints, CacheDecision, CacheKey, Unmarked
@@ -14,8 +15,7 @@ async def test_the_first_goes_and_the_others_follow_its_first_token() -> None:
     cold = PrefixWarmUp(patience_s=60)
     assert await cold.take_turn("p", 0)
     others = [asyncio.create_task(cold.take_turn("p", 0)) for _ in range(3)]
-    await asyncio.sleep(0)
-    assert not any(other.done() for other in others)
+    await suspended(*others)
     cold.mark_warm("p", 1, 300)
     assert await asyncio.gather(*others) == [False] * 3
     assert not await cold.take_turn("p", 100)
@@ -32,7 +32,7 @@ async def test_a_failure_lets_the_others_go() -> None:
     cold = PrefixWarmUp(patience_s=60)
     await cold.take_turn("p", 0)
     other = asyncio.create_task(cold.take_turn("p", 0))
-    await asyncio.sleep(0)
+    await suspended(other)
     cold.release_waiting("p")
     assert not await other
     assert await cold.take_turn("p", 0)
@@ -61,10 +61,9 @@ def caching() -> PromptCaching:
 
 
 async def waiting(caching: PromptCaching) -> asyncio.Task[WarmUpTurn | None]:
-    """A second call, which waits for the first."""
+    """Another call, which waits for the first."""
     second = asyncio.create_task(caching.take_turn(MARKED))
-    await asyncio.sleep(0)
-    assert not second.done()
+    await suspended(second)
     return second
 
 
@@ -112,7 +111,7 @@ async def test_who_only_waited_ends_nobodys_wait() -> None:
     assert again.first
     third = await waiting(calls)
     other.end(answered=False)
-    await asyncio.sleep(0)
+    fourth = await waiting(calls)  # had the third been let go, it would have gone before
     assert not third.done()
     again.end(answered=True)
-    await third
+    await asyncio.gather(third, fourth)

@@ -16,10 +16,12 @@ class SlowTopic:
 
     def __init__(self) -> None:
         self.chunks: list[Chunk] = []
+        self.asked = asyncio.Event()
         self.may = asyncio.Event()
         self.broken = False
 
     async def publish(self, *outgoing: Outgoing) -> None:
+        self.asked.set()
         await self.may.wait()
         if self.broken:
             raise PublishFailedError(outgoing[0].topic, "gone", permanent=True)
@@ -45,7 +47,7 @@ async def test_what_arrives_meanwhile_is_merged_in_order() -> None:
     topic = SlowTopic()
     pump = pump_to(topic)
     await pump.emit({"role": "assistant", "content": "a"})
-    await asyncio.sleep(0)
+    await topic.asked.wait()
     for letter in "bcd":
         await pump.emit(text(letter))
     topic.may.set()

@@ -7,7 +7,7 @@ from observability.metrics.registry import MetricsRegistry
 from producers.contract import Usage
 from runtime.config.catalog import Catalog
 from runtime.redis.connection import RedisLink
-from tests.waiting import until
+from tests.waiting import suspended, until
 from workers.health.admission import CallPermit, DeploymentAdmission
 from workers.health.breaker_registry import Transition
 from workers.health.gate import NotNow, Ready
@@ -121,7 +121,7 @@ async def test_whoever_waits_is_woken_by_a_transition() -> None:
     bench = Bench()
     permits = [await bench.admitted("b") for _ in range(5)]
     waiting = asyncio.create_task(bench.fleet.wait_for_change(3600))
-    await asyncio.sleep(0)
+    await suspended(waiting)
     for permit in permits:
         bench.fleet.report_outcome(permit, ServerError(message=""))
     async with asyncio.timeout(1):

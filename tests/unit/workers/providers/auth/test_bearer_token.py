@@ -3,6 +3,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from tests.waiting import suspended
 from workers.providers.auth.bearer_token import BearerAuthorizer, BearerToken
 from workers.providers.base.call_outcome import BadCredentials
 
@@ -51,7 +52,7 @@ async def test_many_calls_wait_for_one_renewal() -> None:
     cloud = Cloud(gate=asyncio.Event())
     authorizer = cloud.authorizer()
     calls = [asyncio.create_task(headers(authorizer)) for _ in range(20)]
-    await asyncio.sleep(0)
+    await suspended(*calls)
     assert cloud.gate is not None
     cloud.gate.set()
     assert set(await asyncio.gather(*calls)) == {"Bearer secret-1"}
