@@ -5,27 +5,18 @@ from pathlib import Path
 import pytest
 
 from tests.browser.chromium import tab
-from tests.browser.test_report_page import CLIPPED, COLOURS, OVERFLOW
+from tests.browser.page_checks import check_widths_and_schemes
 from tests.unit.observability.evaluation.report.test_evaluation_page import EVIL, page
 
 pytestmark = pytest.mark.timeout(180)
 
 
 async def test_its_pictures_and_disagreements_can_be_read_everywhere(tmp_path: Path) -> None:
-    path, seen = tmp_path / "evaluation.html", {}
+    path = tmp_path / "evaluation.html"
     path.write_text(page(EVIL), encoding="utf-8")
     async with tab(path.as_uri(), tmp_path / "profile") as opened:
         await opened.until("document.querySelectorAll('svg').length === 2")
-        for width in (1280, 390):
-            size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
-            await opened.call("Emulation.setDeviceMetricsOverride", **size)
-            for scheme in ("light", "dark"):
-                wanted = [{"name": "prefers-color-scheme", "value": scheme}]
-                await opened.call("Emulation.setEmulatedMedia", features=wanted)
-                await opened.until(f"matchMedia('(prefers-color-scheme: {scheme})').matches")
-                assert await opened.value(CLIPPED) == []
-                assert await opened.value(OVERFLOW) <= 0
-                seen[scheme] = await opened.value(COLOURS)
+        await check_widths_and_schemes(opened)
         text = await opened.value("document.body.innerText")
         assert "Cost and quality" in text
         assert await opened.value("document.querySelectorAll('polyline.front').length") == 1
@@ -38,4 +29,3 @@ async def test_its_pictures_and_disagreements_can_be_read_everywhere(tmp_path: P
         assert await opened.value("document.querySelectorAll('script').length") == 0
         await opened.screenshot(tmp_path / "evaluation.png")
         assert opened.problems == []
-    assert seen["light"] != seen["dark"]

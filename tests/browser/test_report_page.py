@@ -12,19 +12,13 @@ from observability.reports import cost, render_html
 from observability.reports.chargeback import bills
 from observability.reports.period import ReportPeriod
 from tests.browser.chromium import tab
+from tests.browser.page_checks import check_widths_and_schemes
 from tests.unit.observability.usage_events import DAY_MS, START_MS, usage_event
 
 pytestmark = pytest.mark.timeout(180)
 
 MONTH = ReportPeriod(START_MS, START_MS + 30 * DAY_MS)
 LONG = "a-department-with-a-rather-long-name-of-its-own"
-CLIPPED = """[...document.querySelectorAll('svg text')].filter(text => {
-  const box = text.getBBox(), room = text.ownerSVGElement.viewBox.baseVal;
-  return box.x < -1 || box.x + box.width > room.width + 1;
-}).map(text => text.textContent)"""
-OVERFLOW = "document.documentElement.scrollWidth - innerWidth"
-COLOURS = """(() => { const style = getComputedStyle(document.body);
-  return [style.color, style.backgroundColor]; })()"""
 
 
 @pytest.fixture
@@ -44,20 +38,9 @@ def page(tmp_path: Path) -> Path:
 
 
 async def test_nothing_is_cut_off_at_any_width_and_dark_is_dark(page: Path, tmp_path: Path) -> None:
-    seen = {}
     async with tab(page.as_uri(), tmp_path / "profile") as opened:
         await opened.until("document.querySelectorAll('svg').length === 3")
-        for width in (1280, 390):
-            size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
-            await opened.call("Emulation.setDeviceMetricsOverride", **size)
-            for scheme in ("light", "dark"):
-                wanted = [{"name": "prefers-color-scheme", "value": scheme}]
-                await opened.call("Emulation.setEmulatedMedia", features=wanted)
-                await opened.until(f"matchMedia('(prefers-color-scheme: {scheme})').matches")
-                assert await opened.value(CLIPPED) == []
-                assert await opened.value(OVERFLOW) <= 0
-                seen[scheme] = await opened.value(COLOURS)
+        await check_widths_and_schemes(opened)
         await opened.screenshot(tmp_path / "report.png")
         assert opened.problems == []
     assert await asyncio.to_thread((tmp_path / "report.png").stat)
-    assert seen["light"] != seen["dark"]

@@ -8,6 +8,7 @@ from producers.contract import Request, Route, Usage
 from router.decide import policy, success_model
 from router.decide.caller_overrides import RouteRejected
 from router.decide.tier_candidates import RoutingConfig
+from router.decide.timing import JUST_SENT, RequestClock
 from router.serve.model_file import default_model
 from router.text import features
 from runtime.config.catalog import Catalog
@@ -88,7 +89,17 @@ def decide(
     asked: Request, budget_used: float = 0.0, policy_section: Mapping[str, Any] | None = None
 ) -> Route | RouteRejected:
     """What the router decides on `asked`, over the whole way."""
-    book = catalog(**(policy_section or {}))
+    return decide_by(catalog(**(policy_section or {})), asked, budget_used=budget_used)
+
+
+def decide_by(
+    book: Catalog,
+    asked: Request,
+    *,
+    budget_used: float = 0.0,
+    clock: RequestClock = JUST_SENT,
+) -> Route | RouteRejected:
+    """The same, by a whole configuration."""
     config = RoutingConfig(book, book.policy, price_of, default_model())
     found = features.extract_features(asked)
     return policy.choose_route(
@@ -97,6 +108,7 @@ def decide(
         success_model.score_features(found, config.model),
         config,
         budget_used=budget_used,
+        clock=clock,
     )
 
 

@@ -6,15 +6,11 @@ from decimal import Decimal
 import pytest
 
 from producers.contract import Request, Route
-from router.decide import policy, success_model
 from router.decide.caller_overrides import RouteRejected
-from router.decide.tier_candidates import RoutingConfig
 from router.decide.timing import RequestClock
-from router.serve.model_file import default_model
-from router.text import features
 from runtime.config.catalog import Catalog
 from runtime.speed.observed_speed import ObservedSpeed
-from tests.unit.router.routing_cases import catalog, price_of, request
+from tests.unit.router.routing_cases import catalog, decide_by, request
 
 SLOW = ObservedSpeed(calls=20, first_token_s=8.0, tokens=50, generation_s=4.0)
 FAST = ObservedSpeed(calls=20, first_token_s=0.1, tokens=50, generation_s=0.2)
@@ -29,15 +25,7 @@ def decided(
     **clock: float,
 ) -> Route | RouteRejected:
     chosen = book or catalog(min_quality=0.0)
-    config = RoutingConfig(chosen, chosen.policy, price_of, default_model())
-    seen = features.extract_features(asked)
-    return policy.choose_route(
-        asked,
-        seen,
-        success_model.score_features(seen, config.model),
-        config,
-        clock=RequestClock(observed=speeds, **clock),
-    )
+    return decide_by(chosen, asked, clock=RequestClock(observed=speeds, **clock))
 
 
 def routed(

@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 
@@ -7,6 +7,7 @@ from observability.evaluation.grading.metric import read_metric
 from observability.evaluation.running.answer_grader import AnswerGrader, GradingTools
 from observability.evaluation.running.evaluation_run import EvaluationRun, RunPace
 from observability.evaluation.running.pair_judging import PairJudging
+from observability.evaluation.storage.evaluation_plan import EvaluationPlan
 from producers.contract import Done, Failed, Request
 from switchgear.evaluation.outcome import Outcome, outcome_of_run
 from tests.unit.observability.evaluation.evaluation_fakes import Fleet, case, done, plan
@@ -43,6 +44,20 @@ async def judged(
         await run.ask_all(None)
         assert await PairJudging(run, exchange).ask_all("wise")
         return await outcome_of_run(run, exchange, None, labels)
+
+
+async def asked(
+    tmp_path: Path,
+    fleet: Fleet,
+    planned: EvaluationPlan,
+    labels: Mapping[str, bool],
+    grader: AnswerGrader | None = None,
+) -> Outcome:
+    """Of a run over all cases."""
+    async with fleet.exchange(planned, tmp_path / "calls") as exchange:
+        run = EvaluationRun(planned, CASES, exchange, lambda _: MOST, RunPace())
+        await run.ask_all(None)
+        return await outcome_of_run(run, exchange, grader, labels)
 
 
 async def test_a_judges_shares_are_relative_and_its_calls_are_booked(tmp_path: Path) -> None:
@@ -101,10 +116,7 @@ async def test_failures_among_cases_that_nobody_labelled_count_for_nobody(tmp_pa
             return Failed(id=request.id, code="providers_exhausted", message="no", retryable=True)
         return answered(request)
 
-    async with Fleet(broken).exchange(planned, tmp_path / "calls") as exchange:
-        run = EvaluationRun(planned, CASES, exchange, lambda _: MOST, RunPace())
-        await run.ask_all(None)
-        outcome = await outcome_of_run(run, exchange, None, labels)
+    outcome = await asked(tmp_path, Fleet(broken), planned, labels)
     shares = {each.candidate: (each.cases, each.success) for each in outcome.record.results}
     assert shares == {"large": (10, 1.0), "small": (10, 0.0)}
 
@@ -116,10 +128,7 @@ async def test_people_decide_where_they_have_labelled(tmp_path: Path) -> None:
         for each in CASES[:30]
         for name in planned.candidates
     }
-    async with Fleet(answered).exchange(planned, tmp_path / "calls") as exchange:
-        run = EvaluationRun(planned, CASES, exchange, lambda _: MOST, RunPace())
-        await run.ask_all(None)
-        outcome = await outcome_of_run(run, exchange, None, labels)
+    outcome = await asked(tmp_path, Fleet(answered), planned, labels)
     shares = {each.candidate: (each.cases, each.success) for each in outcome.record.results}
     assert shares == {"large": (30, 1.0), "small": (30, 0.0)}
 
@@ -132,10 +141,7 @@ async def test_a_metric_is_held_against_labels(tmp_path: Path) -> None:
 
     grader = AnswerGrader(read_metric("exact"), GradingTools(unchecked, lambda _: ()))
     labels = {planned.request_id(each.id, "large"): False for each in CASES[:10]}
-    async with Fleet(answered).exchange(planned, tmp_path / "calls") as exchange:
-        run = EvaluationRun(planned, CASES, exchange, lambda _: MOST, RunPace())
-        await run.ask_all(None)
-        outcome = await outcome_of_run(run, exchange, grader, labels)
+    outcome = await asked(tmp_path, Fleet(answered), planned, labels, grader)
     assert any("Metric and people agree on 0% of 10" in note for note in outcome.record.notes)
 
 
@@ -145,9 +151,6 @@ async def test_a_baseline_that_is_never_good_is_said(tmp_path: Path) -> None:
 
     grader = AnswerGrader(read_metric("exact"), GradingTools(unchecked, lambda _: ()))
     wrong = Fleet(lambda request: done(request, "no"))
-    async with wrong.exchange(plan(), tmp_path / "calls") as exchange:
-        run = EvaluationRun(plan(), CASES, exchange, lambda _: MOST, RunPace())
-        await run.ask_all(None)
-        outcome = await outcome_of_run(run, exchange, grader, {})
+    outcome = await asked(tmp_path, wrong, plan(), {}, grader)
     assert outcome.record.chosen is None
     assert any("None of the baseline's answers is good" in each for each in outcome.record.notes)
