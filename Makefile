@@ -61,7 +61,7 @@ test: $(READY) $(EMBEDDER) $(LLAMA) ## every test but the long chaos part; Apach
 	exit $$status
 
 polyglot: $(READY) $(EMBEDDER) ## the examples in Java, Go and TypeScript, built and run against the whole flow
-	$(BIN)/python -m pytest tests/polyglot -m polyglot -q
+	$(BIN)/python -m pytest tests/polyglot -m polyglot
 
 upgrade: $(READY) ## the last release and this one side by side, in both orders, under load
 	$(BIN)/python -m pytest tests/upgrade -m upgrade -q

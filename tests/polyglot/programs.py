@@ -1,47 +1,18 @@
-"""Example programs in other languages: built by their own tools, run as their readers run them."""
+"""Example programs in other languages, run as their readers run them; their lines are JSON."""
 
 import json
-import os
 import queue
-import shutil
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-ROOT: Final = Path(__file__).parents[2]
+from dev.example_programs import EXAMPLES, folder_of
+
 _PATIENCE_S: Final = 120.0
 Line: TypeAlias = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Language:
-    """How an example is built and begun, in its folder."""
-
-    build: tuple[tuple[str, ...], ...]
-    start: tuple[str, ...]
-
-
-LANGUAGES: Final[Mapping[str, Language]] = {
-    "java": Language(
-        (("mvn", "--quiet", "--batch-mode", "package"),),
-        ("java", "-cp", "target/switchgear-example-1.jar:target/lib/*", "switchgear.example.Main"),
-    ),
-    "go": Language(
-        (("go", "generate", "./..."), ("go", "build", "-o", "switchgear-example")),
-        ("./switchgear-example",),
-    ),
-    "typescript": Language(
-        (
-            ("npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"),
-            ("npm", "run", "build"),
-        ),
-        ("node", "dist/main.js"),
-    ),
-}
 
 
 class Program:
@@ -50,11 +21,13 @@ class Program:
     def __init__(self, language: str, *arguments: str) -> None:
         self._lines: queue.Queue[str | None] = queue.Queue()
         self.seen: list[Line] = []
+        # a file: a pipe that nobody reads holds up whoever writes much into it
+        self._words = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 until it ends
         self._process = subprocess.Popen(
-            [*LANGUAGES[language].start, *arguments],
-            cwd=ROOT / "examples" / language,
+            [*EXAMPLES[language].start, *arguments],
+            cwd=folder_of(language),
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=self._words,
             text=True,
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -108,30 +81,15 @@ class Program:
         return self.seen
 
     def _close(self) -> None:
-        for stream in (self._process.stdout, self._process.stderr):
-            assert stream is not None
-            stream.close()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+        self._words.close()
 
     def _errors(self) -> str:
         self._process.kill()
-        assert self._process.stderr is not None
-        words = self._process.stderr.read()[-2000:]
         self._process.wait()
         self._reader.join()
+        self._words.seek(0)
+        words = self._words.read()[-2000:]
         self._close()
         return words
-
-
-def build(language: str) -> None:
-    """Makes the program and its types, from `docs/schemas` and the language's packages."""
-    for command in LANGUAGES[language].build:
-        tool = shutil.which(command[0], path=f"{os.environ['PATH']}:{ROOT}/var/go/bin")
-        assert tool is not None, f"make polyglot needs `{command[0]}`; .ci/run says how to get it"
-        done = subprocess.run(
-            [tool, *command[1:]],
-            cwd=ROOT / "examples" / language,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]

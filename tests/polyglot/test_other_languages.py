@@ -6,17 +6,19 @@ import pytest
 import redis
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from dev.processes import Server
+from dev.example_programs import EXAMPLES, build_example
+from dev.processes import Server, free_port
 from dev.redis_server import url_of
 from tests.integration.fleet_processes import fleet_processes
-from tests.polyglot.programs import LANGUAGES, Line, Program, build
+from tests.polyglot.programs import Line, Program
+from tests.readiness import blocking_until_ready
 
 pytestmark = [
     pytest.mark.polyglot,
     pytest.mark.kafka,
     pytest.mark.redis,
     pytest.mark.timeout(900),
-    pytest.mark.parametrize("language", sorted(LANGUAGES), scope="module"),
+    pytest.mark.parametrize("language", sorted(EXAMPLES), scope="module"),
 ]
 PARTITIONS = 4
 PROMPTS = {
@@ -31,7 +33,7 @@ PROMPTS = {
 def flow(
     kafka: str, redis_server: Server, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
-    """The brokers of a router and a worker whose provider is the simulator."""
+    """The brokers of a router and a worker, both ready, whose provider is the simulator."""
     with redis.Redis.from_url(url_of(redis_server)) as client:
         client.flushall()
     settings = {
@@ -39,8 +41,13 @@ def flow(
         "SWITCHGEAR_REDIS": url_of(redis_server),
         "SWITCHGEAR_PARTITIONS": str(PARTITIONS),
         "SWITCHGEAR_LOG_LEVEL": "WARNING",
+        "SWITCHGEAR_METRICS_PORT": str(worker_port := free_port()),
     }
-    with fleet_processes(tmp_path_factory.mktemp("flow"), settings) as fleet:
+    router = {"SWITCHGEAR_METRICS_PORT": str(router_port := free_port())}
+    with fleet_processes(tmp_path_factory.mktemp("flow"), settings, router=router) as fleet:
+        # an example waits a minute for its answer, and the time that these take to start isn't its
+        for child, port in ((fleet.router, router_port), (fleet.worker, worker_port)):
+            blocking_until_ready(child, port)
         fleet.simulator.control(tokens_per_s=50)  # so slow that an answer takes several chunks
         yield kafka
 
@@ -48,7 +55,7 @@ def flow(
 @pytest.fixture(scope="module")
 def built(language: str) -> str:
     """The language, its example built."""
-    build(language)
+    build_example(language)
     return language
 
 
