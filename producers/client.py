@@ -136,8 +136,8 @@ class RouterClient:
     async def submit(self, request: Request, *, timeout: float | None = None) -> Done | Failed:
         """The reply. timeout in seconds; it becomes the request's deadline unless that has one."""
         with self._exchange(request) as (span, inbox):
-            deadline = await self._publish_in_time(request, span, timeout)
-            while isinstance(part := await self._next(request, inbox, deadline), Chunk):
+            inbox.expire_at(await self._publish_in_time(request, span, timeout))
+            while isinstance(part := await self._next(request, inbox), Chunk):
                 pass
             _set_outcome(span, part)
             return part
@@ -156,8 +156,8 @@ class RouterClient:
         has its own span; None: a span is begun in the current context.
         """
         with self._exchange(request, trace) as (span, inbox):
-            deadline = await self._publish_in_time(request, span, timeout, trace)
-            while isinstance(part := await self._next(request, inbox, deadline), Chunk):
+            inbox.expire_at(await self._publish_in_time(request, span, timeout, trace))
+            while isinstance(part := await self._next(request, inbox), Chunk):
                 yield part
             _set_outcome(span, part)
             yield part
@@ -247,9 +247,9 @@ class RouterClient:
             raise ReplyTimeoutError(f"{request.id}: not accepted by Kafka in time") from None
         return deadline
 
-    async def _next(self, request: Request, inbox: Inbox, deadline: float) -> Chunk | Done | Failed:
+    async def _next(self, request: Request, inbox: Inbox) -> Chunk | Done | Failed:
         try:
-            return await inbox.get(deadline)
+            return await inbox.get()
         except TimeoutError:
             raise ReplyTimeoutError(f"{request.id}: no reply in time") from None
 

@@ -32,24 +32,34 @@ class StreamProgress:
 
 
 class Inbox:
-    """The replies of one request, as they arrive."""
+    """The replies of one request, as they arrive, until its deadline."""
 
     def __init__(self) -> None:
-        self._queue: asyncio.Queue[Chunk | Done | Failed | DecodeError] = asyncio.Queue()
+        self._queue: asyncio.Queue[Chunk | Done | Failed | Exception] = asyncio.Queue()
         self._progress = StreamProgress()
+        self._deadline: asyncio.TimerHandle | None = None
 
     def put(self, part: Chunk | Done | Failed | DecodeError) -> None:
         """Takes what arrived; a repeated or overtaken chunk is dropped."""
         if isinstance(part, DecodeError) or self._progress.accepts(part):
             self._queue.put_nowait(part)
 
-    async def get(self, deadline: float) -> Chunk | Done | Failed:
-        """The next part. deadline: the event loop's time. Raises TimeoutError, DecodeError."""
-        async with asyncio.timeout_at(deadline):
-            part = await self._queue.get()
-        if isinstance(part, DecodeError):
+    def expire_at(self, deadline: float) -> None:
+        """Nothing comes after that time of the event loop: one timer for all parts of a stream."""
+        loop = asyncio.get_running_loop()
+        self._deadline = loop.call_at(deadline, self._queue.put_nowait, TimeoutError())
+
+    async def get(self) -> Chunk | Done | Failed:
+        """The next part. Raises TimeoutError, DecodeError."""
+        part = await self._queue.get()
+        if isinstance(part, Exception):
             raise part
         return part
+
+    def close(self) -> None:
+        """Nobody reads it any more."""
+        if self._deadline is not None:
+            self._deadline.cancel()
 
 
 class Waiting:
@@ -72,7 +82,7 @@ class Waiting:
         """It is answered, or nobody waits any more."""
         key = request_id.encode()
         inboxes = self._inboxes[key]
-        del inboxes[tenant]
+        inboxes.pop(tenant).close()
         if not inboxes:
             del self._inboxes[key]
 

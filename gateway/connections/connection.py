@@ -1,6 +1,8 @@
 """Connection: one HTTP request as it is served, from its headers to its caller's leaving.
 
-No ASGI server tells `send` that the caller has left: it has to be heard from `receive`, beside.
+No ASGI server tells `send` that the caller has left. While the body is read `receive` says it, then
+the connection's peer: a task that waits for `receive` beside each answer takes a tenth of a call's
+time, and leaves all of the call's objects to the garbage collector.
 """
 
 import asyncio
@@ -11,6 +13,7 @@ from typing import Final
 from starlette.types import Message, Receive, Scope, Send
 
 from gateway.connections.http_limits import HttpLimits
+from gateway.connections.peer import BODY_ARRIVED, PEER, Peer
 from gateway.errors.api_error import ApiError
 
 _DELETE: Final = 0x7F
@@ -53,45 +56,54 @@ class Connection:
         self._receive = receive
         self._send = send
         self._limits = limits
-        self._watching: asyncio.Task[None] | None = None
+        self._left: Callable[[], None] | None = None
 
     async def body(self) -> bytes | ApiError:
         """The whole body, within its limits. Raises ClientGone."""
         refusal = self._refused_headers()
         if refusal is not None:
             return refusal
-        parts: list[bytes] = []
-        size, more = 0, True
+        if BODY_ARRIVED in self.scope:  # nothing is waited for, so no clock is needed
+            return await self._read_body()
         try:
             async with asyncio.timeout(self._limits.body_timeout_s):
-                while more:
-                    message = await self._receive()
-                    if message["type"] == "http.disconnect":
-                        raise ClientGone
-                    parts.append(message.get("body", b""))
-                    size += len(parts[-1])
-                    if size > self._limits.body_bytes:
-                        return self._too_large()
-                    more = message.get("more_body", False)
+                return await self._read_body()
         except TimeoutError:
             return ApiError("body_timeout", "request_timeout", "the body didn't come in time")
+
+    async def _read_body(self) -> bytes | ApiError:
+        parts: list[bytes] = []
+        size, more = 0, True
+        while more:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGone
+            parts.append(message.get("body", b""))
+            size += len(parts[-1])
+            if size > self._limits.body_bytes:
+                return self._too_large()
+            more = message.get("more_body", False)
         return b"".join(parts)
 
     def watch(self, left: Callable[[], None]) -> None:
         """From now on `left` is called when the caller leaves; call it once the body is read."""
-
-        async def hear() -> None:
-            while (await self._receive())["type"] != "http.disconnect":
-                pass
-            self.gone = True
-            left()
-
-        self._watching = asyncio.create_task(hear())
+        self._left = left
+        self._peer.listen(self._hear_leaving)
 
     def unwatch(self) -> None:
         """Nobody listens for the caller's leaving any more."""
-        if self._watching is not None:
-            self._watching.cancel()
+        self._peer.ignore(self._hear_leaving)
+        self._left = None
+
+    def _hear_leaving(self) -> None:
+        self.gone = True
+        if self._left is not None:
+            self._left()
+
+    @property
+    def _peer(self) -> Peer:
+        peer: Peer = self.scope[PEER]
+        return peer
 
     async def start(self, status: int, headers: Mapping[str, str]) -> None:
         """The status and the headers. Raises ClientGone."""
@@ -125,8 +137,11 @@ class Connection:
         if self.gone:
             raise ClientGone
         try:
-            async with asyncio.timeout(self._limits.send_timeout_s):
-                for message in messages:
+            for message in messages:
+                if not self._peer.congested:
+                    await self._send(message)
+                    continue
+                async with asyncio.timeout(self._limits.send_timeout_s):
                     await self._send(message)
         except OSError:  # a time-out is one
             self.gone = True

@@ -21,6 +21,7 @@ from gateway.stored_responses.store import ResponseStore
 from observability.metrics.registry import MetricsRegistry
 from observability.tracing.request_trace import RequestTrace
 from observability.tracing.tracer import Tracer
+from observability.tracing.w3c_context import CONTEXT_HEADERS
 from producers.contract.residency import excludes, narrower
 from runtime.config.catalog import Catalog
 from runtime.config.pricing import PriceOf
@@ -92,7 +93,8 @@ class GatewayDependencies:
     @contextmanager
     def traced(self, connection: Connection, caller: Caller, name: str) -> Iterator[RequestTrace]:
         """The gateway's span of a request, in the caller's trace, with how the request ended."""
-        headers = [(header, text.encode()) for header, text in connection.headers.items()]
+        texts = ((name, connection.headers.get(name)) for name in CONTEXT_HEADERS)
+        headers = [(name, text.encode()) for name, text in texts if text is not None]
         trace = self.tracer.begin_trace(f"gateway {name}", headers, tenant=caller.tenant)
         try:
             yield trace

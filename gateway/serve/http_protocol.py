@@ -2,7 +2,7 @@
 
 uvicorn reads a request's head for as long and as large as a caller sends it, and answers what is
 no HTTP with a plain text. Here a head has a size and a time, an upload that nobody reads any more
-has a time, and the answer is an error object.
+has a time, and the answer is an error object. Who serves a request finds its peer in the scope.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway.connections.http_limits import HttpLimits
+from gateway.connections.peer import BODY_ARRIVED, PEER, Peer
 from gateway.endpoints.spoken_dialect import spoken_dialect
 from gateway.errors.api_error import ApiError
 
@@ -37,12 +38,14 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The first head has to come in time."""
         super().connection_made(cast("asyncio.Transport", transport))
+        self._peer = Peer(self.flow)
         self._head_begins()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing is awaited any more."""
         self._stop_timers()
         super().connection_lost(exc)
+        self._peer.leave()
 
     def on_message_begin(self) -> None:
         """A head begins."""
@@ -64,6 +67,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """The application is called."""
         self._stop_timers()
+        self._own_scope[PEER] = self._peer
         super().on_headers_complete()
         # uvicorn's cycle begins in a task of its own, so it writes to this one from the first byte
         self.cycle.transport = cast("asyncio.Transport", _HeldHead(self.transport, self.loop))
@@ -72,6 +76,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         """The body is whole."""
         if self._upload_timer is not None:
             self._upload_timer.cancel()
+        self._own_scope[BODY_ARRIVED] = True
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
@@ -85,6 +90,11 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 uvicorn's
         """The error object in place of uvicorn's text. It ends the connection."""
         self._refuse(self._refusal)
+
+    @property
+    def _own_scope(self) -> Scope:
+        """Uvicorn's type knows no keys of others."""
+        return cast("Scope", self.scope)
 
     def _head_begins(self) -> None:
         self._head_timer = self.loop.call_later(self._limits.head_timeout_s, self._head_is_late)

@@ -37,6 +37,8 @@ _LIMITS: Final = {
     TRACESTATE: _Limit(512, 32),
     BAGGAGE: _Limit(_MAX_BAGGAGE, 64),
 }
+CONTEXT_HEADERS: Final = tuple(_LIMITS)
+"""The headers that are read."""
 
 
 @dataclass(frozen=True, slots=True)
