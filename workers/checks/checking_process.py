@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import Final
 
 from observability.child_program import FRAME, framed
+from workers.checks import checking_program
 from workers.checks.foreign_check import ForeignCheck, encoded, is_small, run_here
 
 _START_S: Final = 30.0
 _GRACE_S: Final = 0.2
 """A job ends itself in its time; so much later its process is killed."""
 _CHUNK: Final = 65_536
-_COMMAND: Final = (sys.executable, "-P", "-m", "workers.checks.checking_program")
+_COMMAND: Final = (sys.executable, "-P", "-m", checking_program.__name__)
 _INHERITED: Final = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH")
 """Of the environment; the others may be keys."""
 _LATE: Final = "it can't be checked in time"

@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from observability.child_program import FRAME, framed
+from observability.evaluation.running import metric_program
 
 METRIC_S: Final = 60
 """Seconds that the function may take for one answer."""
 _LOADS_S: Final = 120.0
 _MOST_KILLED: Final = 5
 """After so many answers in a row that ended the process, it isn't begun again."""
-_PROGRAM: Final = "observability.evaluation.running.metric_program"
 
 
 class MetricError(ValueError):
@@ -92,7 +92,8 @@ class MetricProcess:
         # as the command itself would find it: in the folder that it was called in
         path = os.pathsep.join(each or str(Path.cwd()) for each in ("", *sys.path))
         environment = {**os.environ, "PYTHONPATH": path}
-        command = (sys.executable, "-P", "-m", _PROGRAM, self._place, str(self._seconds))
+        program = metric_program.__name__
+        command = (sys.executable, "-P", "-m", program, self._place, str(self._seconds))
         child = await asyncio.create_subprocess_exec(
             *command, stdin=PIPE, stdout=PIPE, env=environment, start_new_session=True
         )
