@@ -34,6 +34,8 @@ from observability.reports.past_request import (
 )
 from observability.reports.period import ReportPeriod, period
 from observability.settings import ObservabilitySettings
+from observability.topic_wait import topics_exist
+from producers.contract.topics import USAGE
 
 COMMAND_ERRORS: Final = (ValueError, UnknownDimensionError, LedgerError, OSError)
 """What a command raises for a setting, an option, a store or a file that isn't as it must be."""
@@ -178,12 +180,13 @@ async def _book(
     until_caught_up: bool,
 ) -> None:
     metrics, health = MetricsRegistry(), ProcessHealth()
-    async with (
-        process.watched_process(settings, metrics, health) as stop,
-        process.usage_consumer(settings, "earliest") as consumer,
-    ):
-        feed = Feed(consumer, ledger, metrics, genuine=genuine, health=health, zone=settings.zone)
-        await feed.run(stop, until_caught_up=until_caught_up)
+    async with process.watched_process(settings, metrics, health) as stop:
+        if await topics_exist(settings, (USAGE,), health, stop):
+            async with process.usage_consumer(settings, "earliest") as consumer:
+                feed = Feed(
+                    consumer, ledger, metrics, genuine=genuine, health=health, zone=settings.zone
+                )
+                await feed.run(stop, until_caught_up=until_caught_up)
     if until_caught_up and stop.is_set():
         raise InterruptedError("stopped before all events were booked")
 

@@ -17,6 +17,7 @@ from observability.live_page.window import LiveWindow
 from observability.metrics.registry import MetricsRegistry
 from observability.process_endpoint import process_endpoint
 from observability.settings import ObservabilitySettings
+from observability.topic_wait import topics_exist
 from producers.contract.topics import USAGE
 from producers.kafka.connection import Begin, consuming
 
@@ -62,7 +63,7 @@ async def serve_live(
     """Serve the live page until SIGTERM. genuine: which usage events count; None: all."""
     health = ProcessHealth()
     async with watched_process(settings, MetricsRegistry(), health) as stop:
-        serving = asyncio.create_task(_serve_page(settings, (host, port), genuine, health))
+        serving = asyncio.create_task(_serve_page(settings, (host, port), genuine, health, stop))
         stopping = asyncio.create_task(stop.wait())
         try:
             await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
@@ -78,6 +79,7 @@ async def _serve_page(
     address: tuple[str, int],
     genuine: Genuine | None,
     health: ProcessHealth,
+    stop: asyncio.Event,
 ) -> None:
     state, scraped = LiveWindow(), ProcessFigures()
 
@@ -86,6 +88,8 @@ async def _serve_page(
 
     hosts = [name.strip().lower() for name in settings.page_hosts.split(",") if name.strip()]
     addresses = [address.strip() for address in settings.scrape.split(",") if address.strip()]
+    if not await topics_exist(settings, (USAGE,), health, stop):
+        return
     async with AsyncExitStack() as stack:
         consumer = await stack.enter_async_context(usage_consumer(settings, "latest"))
         session = await stack.enter_async_context(ClientSession())

@@ -20,6 +20,7 @@ _EXPECTED: Final = frozenset(
         "builtins.RuntimeError",
         "aiokafka.errors.KafkaError",
         "redis.exceptions.RedisError",
+        "botocore.exceptions.BotoCoreError",
         "cache.commands.surroundings.CommandError",
         "observability.ledger.ledger.LedgerError",
         "observability.reports.cost.UnknownDimensionError",

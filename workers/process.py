@@ -29,6 +29,18 @@ from workers.request.handler import dead_letter_request, serve_one
 from workers.request.maintenance import handle_maintenance_record
 
 _CHORES_GROUP: Final = "switchgear-chores"
+_CHORES: Final = (
+    *(topics.retry_topic_name(delay) for delay in DELAYS_MS),
+    topics.CACHE_INVALIDATIONS,
+)
+WORKER_TOPICS: Final = (
+    *_CHORES,
+    topics.CANCELLATIONS,
+    topics.USAGE,
+    topics.FEEDBACK,
+    topics.DEAD_LETTERS,
+)
+"""What it can't begin without. A queue that isn't there yet is read once it is."""
 _CANCELLED_BEFORE_S: Final = 3600.0
 """A worker that starts must know what was cancelled while it was away."""
 _WAITING_RETRIES: Final = 50_000
@@ -57,6 +69,8 @@ async def serve_tier(
     """
     async with AsyncExitStack() as parts:
         process = await parts.enter_async_context(service_process(settings, "switchgear-workers"))
+        if not await process.topics_exist(*WORKER_TOPICS):
+            return
         pool = await build_pool(parts, process, environment, tier, lambda: pools.unserved)
         guard = pool.guard
         pools = PoolWatch(lambda: pool.snapshot().catalog, every_s=_OTHER_POOLS_S, every_queue=True)
@@ -145,11 +159,10 @@ def _member(
 
 def _chores_stream(process: ServiceProcess, pool: PoolDependencies) -> ConsumerStream:
     """What any pool does for all: retries that are due, answers to forget."""
-    chores = [*(topics.retry_topic_name(delay) for delay in DELAYS_MS), topics.CACHE_INVALIDATIONS]
     return ConsumerStream(
         KafkaSource(
             process.settings,
-            chores,
+            _CHORES,
             _CHORES_GROUP,
             process.settings.session_timeout_s,
             by_tenant=pool.guard.strict,

@@ -50,6 +50,8 @@ async def run_callbacks(
         service_process(settings, _NAME) as process,
         get_session().create_client("stepfunctions", endpoint_url=endpoint) as client,
     ):
+        if not await process.topics_exist(topic, *(() if beat is None else beat.topics)):
+            return
         process.health.started()
         serve = partial(serve_callbacks, process.broker, topic, group, client, beat)
         with process.background.running("callbacks", serve):

@@ -29,6 +29,7 @@ from gateway.shared_limits.fleet_limits import FleetLimits
 from gateway.stored_responses.store import RedisResponseStore
 from observability.price_lists import load_price_book
 from producers import ClientSettings, RouterClient
+from producers.contract import topics
 from runtime.config.catalog import Catalog
 from runtime.config.pricing import Pricing
 from runtime.config.reload import ReloadedConfig
@@ -42,6 +43,14 @@ from runtime.redis.connection import RedisLink, connect_redis
 _log: Final = logging.getLogger(__name__)
 _NAME: Final = "switchgear-gateway"
 _PING_S: Final = 0.5
+GATEWAY_TOPICS: Final = (
+    topics.REQUESTS,
+    topics.STORED,
+    topics.JOBS,
+    topics.FILES,
+    topics.JOB_REPLIES,
+)
+"""What it can't begin without, beside its reply topic."""
 
 
 async def serve_gateway(
@@ -54,13 +63,16 @@ async def serve_gateway(
     async with AsyncExitStack() as parts:
         config = ReloadedConfig(settings.config, _catalog)
         process = await parts.enter_async_context(service_process(settings, _NAME))
+        answered = ClientSettings(client_id=_NAME)
+        if not await process.topics_exist(answered.reply_topic, *GATEWAY_TOPICS):
+            return
         parts.enter_context(
             process.background.running("configuration", partial(config.watch, lambda _: None))
         )
         signer = process.signer
         require_router_key(config().identity.mode, signer)
         broker = process.broker if signer is None else SigningBroker(process.broker, signer)
-        client = RouterClient(broker, ClientSettings(client_id=_NAME))
+        client = RouterClient(broker, answered)
         await parts.enter_async_context(client.listening())
         link = RedisLink(connect_redis(settings.redis))
         parts.push_async_callback(link.redis.aclose)

@@ -8,11 +8,13 @@ from typing import Any, Final, Literal, TypeAlias
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
 
 from ..settings import KafkaSettings
-from . import record_batches
+from . import metadata_updates, record_batches
 from .oauth_token import ClientCredentials, FileToken, IssuedToken
 
-# before the first consumer of the process: a record that aiokafka can't read must not stop it
+# before the first consumer of the process: what aiokafka cannot read must not stop it, nor may a
+# topic that has gone keep it busy
 record_batches.install()
+metadata_updates.install_pauses()
 
 METADATA_MAX_AGE_MS: Final = 30_000
 """How long a partition that was added stays unseen; the library's default is five minutes."""

@@ -47,6 +47,8 @@ from runtime.process.settings import ServiceSettings
 from runtime.redis.connection import RedisLink, connect_redis
 
 _GROUP: Final = "switchgear-router"
+ROUTER_TOPICS: Final = (topics.REQUESTS, topics.FEEDBACK, topics.ROLLOUTS, topics.DEAD_LETTERS)
+"""What it can't begin without. A request whose queue or reply topic isn't there is refused."""
 _LEARNS_FROM_S: Final = 30 * 86_400.0
 """The feedback that a router reads when it starts: all that the topic keeps."""
 
@@ -67,6 +69,8 @@ async def serve_router(settings: ServiceSettings, environment: Mapping[str, str]
     """
     async with AsyncExitStack() as parts:
         process = await parts.enter_async_context(service_process(settings, "switchgear-router"))
+        if not await process.topics_exist(*ROUTER_TOPICS):
+            return
         pricing, model, outcomes = Pricing(load_price_book()), default_model(), OutcomeStore()
         live = ReloadedConfig(
             settings.config, lambda catalog: routing_config(catalog, pricing, model, outcomes)

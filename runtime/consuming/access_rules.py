@@ -3,7 +3,7 @@
 A prefix ends with its dot: without it `acme` would have `acme-two`'s topics too.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
@@ -18,9 +18,13 @@ _ROUTER_GROUP: Final = "switchgear-router"
 _TIERS: Final = "llm.tier."
 _RETRIES: Final = "llm.retry."
 _BOTH: Final[tuple[Operation, ...]] = ("Read", "Write")
+_SHARED_REPLIES: Final = (
+    topics.REPLIES,
+    topics.STORED,
+    topics.JOB_REPLIES,
+    topics.EVALUATION_REPLIES,
+)
 _CONTROL: Final = (topics.CANCELLATIONS, topics.FEEDBACK, topics.CACHE_INVALIDATIONS)
-PROCESSES: Final = ("router", "worker", "gateway", "ledger", "rollouts", "operator")
-"""The roles that aren't a tenant's. `ledger` is the live page's too."""
 
 
 class UnruledTopicError(ValueError):
@@ -45,8 +49,8 @@ def access_rules(catalog: Catalog, user_prefix: str = "") -> Iterator[AccessRule
 
     user_prefix: goes before a tenant's name in its user's. Raises UnruledTopicError.
     """
-    for role in PROCESSES:
-        yield from _distinct(_of_process(role, catalog), f"User:{role}")
+    for role, rights in _OF_PROCESSES.items():
+        yield from _distinct(rights(catalog), f"User:{role}")
     for tenant in catalog.tenants:
         if tenant != STRANGERS:
             user = f"User:{user_prefix}{tenant}"
@@ -72,22 +76,6 @@ def _of_tenant(tenant: str, catalog: Catalog) -> Iterator[_Right]:
     for name, prefixed in _replies_of(tenant, catalog):
         yield "Read", "Topic", name, prefixed
     yield "Read", "Group", f"{tenant}.", True
-
-
-def _of_process(role: str, catalog: Catalog) -> Iterator[_Right]:
-    match role:
-        case "router":
-            return _of_router(catalog)
-        case "worker":
-            return _of_worker(catalog)
-        case "gateway":
-            return _of_gateway()
-        case "rollouts":
-            return _of_rollouts()
-        case "ledger":
-            return iter([("Read", "Topic", topics.USAGE, False)])
-        case _:
-            return _of_operator()
 
 
 def _of_router(catalog: Catalog) -> Iterator[_Right]:
@@ -118,8 +106,11 @@ def _of_worker(catalog: Catalog) -> Iterator[_Right]:
 def _of_gateway() -> Iterator[_Right]:
     for topic in (topics.REQUESTS, *_CONTROL, topics.STORED):
         yield "Write", "Topic", topic, False
-    for topic in (topics.REPLIES, topics.STORED):
+    for topic in (topics.REPLIES, topics.STORED, topics.JOB_REPLIES):
         yield "Read", "Topic", topic, False
+    for operation in _BOTH:
+        yield operation, "Topic", topics.JOBS, False
+        yield operation, "Topic", topics.FILES, False
 
 
 def _of_rollouts() -> Iterator[_Right]:
@@ -128,6 +119,12 @@ def _of_rollouts() -> Iterator[_Right]:
     yield "Read", "Topic", topics.ROLLOUTS, False
     yield "Write", "Topic", topics.ROLLOUTS, False
     yield "Write", "Topic", topics.USAGE, False
+
+
+def _of_evaluation() -> Iterator[_Right]:
+    for operation in _BOTH:
+        yield from _with_tenants(operation, topics.REQUESTS)
+    yield "Read", "Topic", topics.EVALUATION_REPLIES, False
 
 
 def _of_operator() -> Iterator[_Right]:
@@ -154,7 +151,7 @@ def _with_tenants(operation: Operation, *shared: str) -> Iterator[_Right]:
 
 
 def _all_replies(operation: Operation, catalog: Catalog) -> Iterator[_Right]:
-    for topic in (topics.REPLIES, topics.STORED):
+    for topic in _SHARED_REPLIES:
         yield operation, "Topic", topic, False
     for tenant in catalog.tenants:
         for name, prefixed in _replies_of(tenant, catalog):
@@ -171,3 +168,15 @@ def _replies_of(tenant: str, catalog: Catalog) -> Iterator[tuple[str, bool]]:
                 "beginning with its dot and a *, such as `acme.replies.*`"
             )
         yield name, name != pattern
+
+
+_OF_PROCESSES: Final[Mapping[str, Callable[[Catalog], Iterator[_Right]]]] = {
+    "router": _of_router,
+    "worker": _of_worker,
+    "gateway": lambda _: _of_gateway(),
+    "ledger": lambda _: iter([("Read", "Topic", topics.USAGE, False)]),
+    "rollouts": lambda _: _of_rollouts(),
+    "evaluation": lambda _: _of_evaluation(),
+    "operator": lambda _: _of_operator(),
+}
+"""The roles that aren't a tenant's. `ledger` is the live page's too."""

@@ -13,6 +13,7 @@ from observability.health import ProcessHealth
 from observability.logs import start_logging
 from observability.metrics.registry import MetricsRegistry
 from observability.process_endpoint import process_endpoint
+from observability.topic_wait import topics_exist
 from observability.tracing.tracer import Tracer, TracingSettings, tracing
 from producers.contract import topics
 from producers.kafka.aiokafka_broker import KafkaBroker
@@ -46,6 +47,10 @@ class ServiceProcess:
     """Of what this process writes for others of ours; None without a key."""
     health: ProcessHealth
     """Says `starting` until the process calls `started`."""
+
+    async def topics_exist(self, *wanted: str) -> bool:
+        """True once these are there; False: it is to stop before that. See `topic_wait`."""
+        return await topics_exist(self.settings, wanted, self.health, self.stop)
 
 
 @asynccontextmanager

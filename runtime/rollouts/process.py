@@ -18,6 +18,7 @@ from runtime.process.settings import ServiceSettings
 from runtime.rollouts.controller import RolloutController
 
 LOOK_S: Final = 5.0
+ROLLOUT_TOPICS: Final = (topics.ROLLOUTS, topics.USAGE, topics.FEEDBACK)
 _ALL_S: Final = math.inf
 _MISSED_S: Final = 3_600.0
 """Seconds of events that a controller reads when it starts: what it has counted is left out."""
@@ -33,6 +34,8 @@ async def serve_rollouts(settings: ServiceSettings, look_s: float = LOOK_S) -> N
     controller = RolloutController(model_of)
     async with AsyncExitStack() as parts:
         process = await parts.enter_async_context(service_process(settings, "switchgear-rollouts"))
+        if not await process.topics_exist(*ROLLOUT_TOPICS):
+            return
         declare_controller(process.control, controller)
         await parts.enter_async_context(process.control)
         process.health.started()

@@ -15,6 +15,7 @@ from producers.json_values import too_many_values
 from producers.kafka.broker import Record
 from runtime import limits
 from runtime.budgets.reservations import BudgetLedger
+from runtime.config.config_file import read_config
 from runtime.consuming.kafka_source import KafkaSource
 from runtime.consuming.queue_groups import batch_queues, group_of_batch_queue
 from runtime.fleet.pool_watch import PoolWatch, looks_at_queues
@@ -36,6 +37,8 @@ from workers.delivery.cancellations import admit_cancellation
 
 BATCHES_GROUP: Final = "switchgear-batches"
 _ROLE: Final = "batch"
+BATCH_POOL_TOPICS: Final = (topics.BATCHES, topics.CANCELLATIONS, topics.USAGE, topics.DEAD_LETTERS)
+"""What it can't begin without, beside its queues."""
 _POOLS_S: Final = 5.0
 """How often it looks whether the tiers have pools that requests can go back to."""
 _RESERVED_S: Final = 30 * 3600
@@ -50,6 +53,8 @@ async def serve_batches(settings: ServiceSettings, environment: Mapping[str, str
     """
     async with AsyncExitStack() as parts:
         process = await parts.enter_async_context(service_process(settings, "switchgear-batches"))
+        if not await process.topics_exist(*BATCH_POOL_TOPICS, *await _queues(process)):
+            return
         pool = await _batch_pool(parts, process, environment, lambda: pools.unserved)
         # as in the router, a tier's own queue waits for its pool: what comes back may start one
         pools = PoolWatch(lambda: pool.snapshot.catalog, every_s=_POOLS_S)
@@ -83,6 +88,16 @@ async def serve_batches(settings: ServiceSettings, environment: Mapping[str, str
                 running.create_task(intake.run(process.stop))
             running.create_task(Former(pool, intakes).run(process.stop))
             running.create_task(mover.run(process.stop))
+
+
+async def _queues(process: ServiceProcess) -> list[str]:
+    """Of the configuration. Raises ConfigError, and ValueError where nothing ever went by batch."""
+    catalog = read_config(process.settings.config)
+    offered = any(deployment.batch is not None for deployment in catalog.deployments.values())
+    # batches that were sent before the last `batch` went are still settled
+    if not offered and await process.broker.partitions_of(topics.BATCHES) is None:
+        raise ValueError("no deployment has `batch`, so there is nothing for a batch pool to do")
+    return batch_queues(catalog)
 
 
 def _unread_queue(intakes: Sequence[Intake]) -> str | None:

@@ -2,6 +2,11 @@
 
 import pytest
 
+import gateway.serve.process as gateway
+import router.serve.process as router
+import runtime.rollouts.process as rollouts
+import workers.batching.pool.process as batches
+import workers.process as workers
 from producers.contract import topics
 from runtime.consuming.access_admin import acl_command
 from runtime.consuming.access_rules import AccessRule, UnruledTopicError, access_rules
@@ -112,3 +117,31 @@ def test_where_tokens_hold_for_a_time_the_broker_stamps_what_they_come_with() ->
     stamped = {topic.name for topic in required_topics(signed) if topic.logs_time}
     assert stamped == set(topics.BY_TENANT)
     assert not any(topic.logs_time for topic in required_topics(catalog()))
+
+
+NEEDED = {
+    "router": router.ROUTER_TOPICS,
+    "worker": (
+        *workers.WORKER_TOPICS,
+        *batches.BATCH_POOL_TOPICS,
+        "llm.batch.eu",
+        "llm.tier.economy",
+    ),
+    "gateway": gateway.GATEWAY_TOPICS,
+    "rollouts": rollouts.ROLLOUT_TOPICS,
+    "ledger": (topics.USAGE,),
+    "evaluation": (topics.REQUESTS, topics.EVALUATION_REPLIES),
+}
+
+
+@pytest.mark.parametrize("role", NEEDED)
+def test_each_process_sees_the_topics_that_it_waits_for(role: str) -> None:
+    for topic in NEEDED[role]:
+        assert any(allowed(role, operation, topic) for operation in ("Read", "Write")), topic
+
+
+@pytest.mark.parametrize("role", ["router", "worker"])
+def test_whoever_answers_may_write_to_every_reply_topic(role: str) -> None:
+    of_engine = (topics.REPLIES, topics.STORED, topics.JOB_REPLIES, topics.EVALUATION_REPLIES)
+    for topic in (*of_engine, "llm.replies.acme", "acme.answers.x"):
+        assert allowed(role, "Write", topic), topic
