@@ -184,6 +184,26 @@ async def test_a_stream_that_breaks_after_a_part_was_seen_fails_and_is_paid_for(
         assert event.cost_micro_usd == 20
 
 
+async def test_where_a_call_breaks_in_its_thoughts_another_one_answers_under_a_higher_run() -> None:
+    broken = StreamTruncated(message="it ended early", usage=answer().usage)
+
+    async def thinks(_call: ProviderRequest, emit: Emit | None) -> CallOutcome:
+        assert emit is not None
+        await emit({"reasoning_content": "Hm"})
+        return broken
+
+    async with playing({"eco-a": thinks, "eco-b": streams("4", "2")}) as stage:
+        *chunks, reply = [part async for part in stage.client.stream(ask(stream=True))]
+        assert isinstance(reply, Done)
+        assert stage.called() == ["a", "b"]
+        told = [chunk for chunk in chunks if isinstance(chunk, Chunk)]
+        assert told[0].delta == {"reasoning_content": "Hm"}
+        assert {chunk.run for chunk in told[1:]} == {told[0].run + 1}
+        assert "".join(chunk.delta["content"] for chunk in told[1:]) == "42"
+        (event,) = await stage.events()
+        assert event.cost_micro_usd == 40
+
+
 async def test_an_unpriced_answer_says_so() -> None:
     async with playing() as stage:
         reply = await stage.client.submit(ask(model="odd"))

@@ -7,14 +7,15 @@ import anthropic
 import httpx2
 import pytest
 from anthropic import Anthropic, AsyncAnthropic
+from openai import AsyncOpenAI
 
 from gateway.access.api_keys import hash_of, make_key
 from gateway.connections.http_limits import HttpLimits
 from producers.contract import message_deltas
-from tests.fakes import Waits, answer, fails, streams
+from tests.fakes import Script, Waits, answer, fails, streams
 from tests.flow.gateway_stage import Door, door
 from tests.flow.stage import catalog
-from workers.providers.base.call_outcome import Completion, RequestRejected
+from workers.providers.base.call_outcome import Completion, RequestRejected, ServerError
 
 ASKED: Any = [{"role": "user", "content": "What is the answer?"}]
 CAPABLE = {
@@ -106,6 +107,42 @@ async def test_tools_in_a_stream_and_their_results() -> None:
     assert [message["role"] for message in sent] == ["user", "assistant", "tool", "tool"]
     assert sent[-1]["content"] == "Error:\nno"
     assert last.content[0].type == "text"
+
+
+async def test_where_a_model_breaks_in_its_thoughts_the_next_ones_stand_beside_them() -> None:
+    """The void ones have no signature, so that they go back to nobody."""
+    signed = {"type": "thinking", "thinking": "So.", "signature": "s1g"}
+    told = {"role": "assistant", "content": "42", "thinking_blocks": [signed]}
+    choice = {"index": 0, "message": told, "finish_reason": "stop"}
+    body = {"id": "c", "object": "chat.completion", "choices": [choice]}
+
+    async def breaks(_call: Any, emit: Any) -> ServerError:  # noqa: ANN401 the seam's
+        for delta in message_deltas({"thinking_blocks": [{"type": "thinking", "thinking": "Hm"}]}):
+            await emit(delta)
+        return ServerError(message="it broke", status=500)
+
+    async def answers(_call: Any, emit: Any) -> Completion:  # noqa: ANN401 the seam's
+        for delta in message_deltas(told):
+            await emit(delta)
+        return Completion(body, answer().usage, "stop", 0.01)
+
+    scripts: dict[str, Script] = {"eco-a": breaks, "eco-b": answers}
+    made = catalog(models=CAPABLE)
+    async with door(scripts, catalog=made) as opened, client_of(opened) as client:
+        async with client.messages.stream(
+            model="economy",
+            max_tokens=3_000,
+            thinking={"type": "enabled", "budget_tokens": 2_000},
+            messages=ASKED,
+        ) as stream:
+            final = await stream.get_final_message()
+        asked: Any = {"model": "economy", "messages": ASKED, "stream": True}
+        async with AsyncOpenAI(base_url=f"{opened.address}/v1", api_key="none") as chat:
+            words = [chunk async for chunk in await chat.chat.completions.create(**asked)]
+    void, *rest = [block.to_dict() for block in final.content]
+    assert (void["thinking"], void["signature"]) == ("Hm", "")
+    assert rest == [signed, {"type": "text", "text": "42"}]
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in words) == "42"
 
 
 async def test_thoughts_keep_their_signatures_and_come_back_with_the_tools_result() -> None:

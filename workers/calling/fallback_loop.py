@@ -105,6 +105,8 @@ class FallbackLoop:
         while answered is None:
             match next_step.next_step(self._state(budget), time.monotonic()):
                 case CallTarget(hedge=hedge) as step:
+                    if self._tried and self.context.chunks is not None:
+                        await self.context.chunks.restart()
                     # a race stands on the stack only where a hedge is armed
                     race = None if hedge is None else self._race(step, hedge)
                     answered = await (self._try(step) if race is None else race.run())

@@ -2,6 +2,9 @@
 
 One record is under way at a time; what arrives meanwhile is merged into the next. So a slow broker
 makes larger chunks, never a longer queue, and a fast one passes every token on by itself.
+
+Words and calls bind: no other answer goes on from them. Thoughts don't, so where a call breaks off
+in its thoughts another one answers, under a higher `run`.
 """
 
 import asyncio
@@ -15,6 +18,8 @@ from producers.kafka.broker import Publisher
 from runtime.process.reply_records import reply_record
 
 _MERGEABLE: Final = ("content", "reasoning_content")
+_THOUGHTS: Final = frozenset({"thinking", "redacted_thinking", "thinking_delta", "signature_delta"})
+"""Blocks and pieces of Anthropic's stream that tell thoughts."""
 
 
 class ChunkPublisher:
@@ -38,19 +43,23 @@ class ChunkPublisher:
         self._pending: list[dict[str, Any]] = []
         self._sending: asyncio.Task[None] | None = None
         self.characters = 0
-
-    @property
-    def emitted(self) -> bool:
-        """Whether the caller may have seen a part of the answer."""
-        return self._seq > 0 or bool(self._pending)
+        self.emitted = False
+        """Whether the caller may have seen words or calls of the answer."""
 
     async def emit(self, delta: dict[str, Any]) -> None:
         """Passes a delta on; a failure to publish an earlier one is raised here."""
         self.characters += len(delta.get("content") or "")
+        self.emitted = self.emitted or not _tells_thoughts(delta)
         _append(self._pending, delta)
         if self._sending is None or self._sending.done():
             await self._sent()
             self._sending = asyncio.create_task(self._send())
+
+    async def restart(self) -> None:
+        """Another call answers: what was told is void. Raises PublishFailedError."""
+        await self.flush()
+        if self._seq:
+            self._run, self._seq = self._run + 1, 0
 
     async def flush(self) -> None:
         """Returns once every delta is with the broker. Raises PublishFailedError."""
@@ -79,6 +88,18 @@ def _append(pending: list[dict[str, Any]], delta: dict[str, Any]) -> None:
         pending[-1] = {**last, kind: last[kind] + delta[kind]}
     else:
         pending.append(delta)
+
+
+def _tells_thoughts(delta: Mapping[str, Any]) -> bool:
+    """Whether all that it tells are thoughts."""
+    for name, value in delta.items():
+        if name == "anthropic":
+            parts = value.values() if isinstance(value, Mapping) else [value]
+            if not all(isinstance(p, Mapping) and p.get("type") in _THOUGHTS for p in parts):
+                return False
+        elif value is not None and name not in ("role", "reasoning_content"):
+            return False
+    return True
 
 
 def _text_kind(delta: Mapping[str, Any]) -> str | None:

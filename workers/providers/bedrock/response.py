@@ -172,7 +172,12 @@ def _finished(
         return MalformedResponse(
             message=f"the model's answer is malformed: {reason}", status=200, usage=usage
         )
-    return assembly.assemble({"service_tier": tier}, _REASONS.get(reason, "stop"), usage)
+    answer = assembly.assemble({"service_tier": tier}, _REASONS.get(reason, "stop"), usage)
+    blocks = assembly.blocks_in_order()
+    if blocks is not None:
+        native = {"content": blocks, "stop_reason": None, "stop_sequence": None}
+        answer.body["choices"][0]["message"]["anthropic"] = native
+    return answer
 
 
 def _add_block(assembly: AnswerAssembly, index: int, block: Mapping[str, Any]) -> None:

@@ -8,9 +8,9 @@ of a kind that isn't known the answer warns; an answer that holds nothing else i
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeAlias, assert_never
 
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from producers.contract import Usage
 from workers.providers.base.dialect import Answer, Delta
@@ -36,11 +36,24 @@ class _Thought:
     redacted: str | None = None
 
 
+@dataclass(slots=True)
+class _Text:
+    """What is said between thoughts and calls."""
+
+    pieces: list[str] = field(default_factory=list)
+
+
+_Block: TypeAlias = _Thought | _Text | _ToolCall
+_RANKS: Final = {_Thought: 0, _Text: 1, _ToolCall: 2}
+"""The order in which OpenAI's message tells them."""
+
+
 class AnswerAssembly:
     """Takes blocks and pieces in the order in which they come; each gives its OpenAI delta."""
 
     def __init__(self) -> None:
         self._texts: list[str] = []
+        self._blocks: list[_Block] = []
         self._calls: list[_ToolCall] = []
         self._thoughts: list[_Thought] = []
         self._call_at: dict[int, _ToolCall] = {}
@@ -55,11 +68,15 @@ class AnswerAssembly:
         if not isinstance(piece, str) or not piece:
             return None
         self._texts.append(piece)
+        last = self._blocks[-1] if self._blocks else None
+        if not isinstance(last, _Text):
+            self._blocks.append(last := _Text())
+        last.pieces.append(piece)
         return {"content": piece}
 
     def begin_thought(self, index: object) -> Delta:
         """A block of thinking; what was at `index` before is another one."""
-        self._thoughts.append(_Thought())
+        self._add_thought(_Thought())
         if isinstance(index, int):
             self._thought_at[index] = self._thoughts[-1]
         return native_block({"type": "thinking", "thinking": "", "signature": ""})
@@ -85,7 +102,7 @@ class AnswerAssembly:
         """A thought that the provider encrypted: opaque, and it too has to come back."""
         if not isinstance(data, str) or not data:
             return None
-        self._thoughts.append(_Thought(redacted=data))
+        self._add_thought(_Thought(redacted=data))
         if isinstance(index, int):
             self._thought_at[index] = self._thoughts[-1]
         return native_block({"type": "redacted_thinking", "data": data})
@@ -101,6 +118,7 @@ class AnswerAssembly:
             call.arguments.append(_text(arguments))
             call.whole = True
         self._calls.append(call)
+        self._blocks.append(call)
         if isinstance(index, int):
             self._call_at[index] = call
         return _tool_delta({"name": call.name, "arguments": "".join(call.arguments)}, call, own_id)
@@ -160,6 +178,26 @@ class AnswerAssembly:
         }
         unread = (f"a part of the answer is of a kind not known: {kind}" for kind in self._unknown)
         return Answer(body, usage, reason, tuple(unread))
+
+    def blocks_in_order(self) -> list[dict[str, Any]] | None:
+        """The blocks as they came, in Anthropic's words; None where OpenAI's message has it all.
+
+        None also where a thought isn't signed, for then nobody takes it back, or where a limit has
+        cut a call's arguments.
+        """
+        ranks = [_RANKS[type(block)] for block in self._blocks]
+        if ranks == sorted(ranks) and ranks.count(_RANKS[_Text]) <= 1:
+            return None
+        if any(not (each.signature or each.redacted) for each in self._thoughts):
+            return None
+        try:
+            return [_native(block) for block in self._blocks]
+        except ValueError:
+            return None
+
+    def _add_thought(self, thought: _Thought) -> None:
+        self._thoughts.append(thought)
+        self._blocks.append(thought)
 
     def _begun_thought(self, index: object) -> Delta:
         """The beginning of the thought that a piece at `index` is of; empty if it has begun."""
@@ -226,6 +264,20 @@ def _whole(call: _ToolCall) -> dict[str, Any]:
     arguments = "".join(call.arguments) or "{}"
     function = {"name": call.name, "arguments": arguments}
     return {"id": call.id, "type": "function", "function": function}
+
+
+def _native(block: _Block) -> dict[str, Any]:
+    """Raises ValueError for arguments that are no JSON."""
+    match block:
+        case _Thought():
+            return dict(_thinking_block(block))
+        case _Text(pieces):
+            return {"type": "text", "text": "".join(pieces)}
+        case _ToolCall(call_id, name):
+            given = from_json("".join(block.arguments) or "{}")
+            return {"type": "tool_use", "id": call_id, "name": name, "input": given}
+        case _:
+            assert_never(block)
 
 
 def _thinking_block(thought: _Thought) -> dict[str, str]:

@@ -108,3 +108,44 @@ async def test_nothing_emitted_is_nothing_seen() -> None:
     assert pump.emitted
     topic.may.set()
     await pump.flush()
+
+
+SIGNED = {"anthropic": {"delta": {"type": "signature_delta", "signature": "s"}}}
+THOUGHT = {"reasoning_content": "hm", "anthropic": {"block": {"type": "thinking", "thinking": ""}}}
+
+
+@pytest.mark.parametrize(
+    ("delta", "binds"),
+    [
+        ({"role": "assistant", "reasoning_content": "hm"}, False),
+        (THOUGHT, False),
+        (SIGNED, False),
+        ({"anthropic": {"block": {"type": "redacted_thinking", "data": "x"}}}, False),
+        ({"anthropic": {"block": {"type": "server_tool_use", "name": "search"}}}, True),
+        ({"anthropic": {"block": {"type": "text", "text": ""}, **SIGNED["anthropic"]}}, True),
+        ({"reasoning_content": "hm", "content": "a"}, True),
+        ({"tool_calls": [{"index": 0, "function": {"name": "f"}}]}, True),
+    ],
+)
+async def test_words_and_calls_bind_and_thoughts_do_not(
+    delta: dict[str, Any], *, binds: bool
+) -> None:
+    topic = SlowTopic()
+    topic.may.set()
+    pump = pump_to(topic)
+    await pump.emit(delta)
+    assert pump.emitted is binds
+    await pump.flush()
+
+
+async def test_another_call_begins_a_higher_run_once_the_void_one_is_told() -> None:
+    topic = SlowTopic()
+    topic.may.set()
+    pump = pump_to(topic)
+    await pump.restart()  # nothing is void yet
+    await pump.emit(THOUGHT)
+    await pump.emit(SIGNED)
+    await pump.restart()
+    await pump.emit(text("a"))
+    await pump.flush()
+    assert [(chunk.run, chunk.seq) for chunk in topic.chunks] == [(7, 0), (7, 1), (8, 0)]

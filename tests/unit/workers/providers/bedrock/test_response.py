@@ -67,6 +67,60 @@ def test_text_thought_and_tool_call_are_the_same_whole_and_streamed() -> None:
     assert at_once.usage == streamed.usage == Usage(input_uncached=3, output=2)
 
 
+def test_thoughts_between_words_and_calls_keep_their_places_whole_and_streamed() -> None:
+    first, second = ({"text": each, "signature": f"s-{each}"} for each in ("hm", "so"))
+    call = {"toolUseId": "t1", "name": "look", "input": {"a": 1}}
+    told: list[dict[str, Any]] = [
+        {"reasoningContent": {"reasoningText": first}},
+        {"text": "Hi"},
+        {"reasoningContent": {"reasoningText": second}},
+        {"toolUse": call},
+    ]
+    begun = {"contentBlockIndex": 3, "start": {"toolUse": {"toolUseId": "t1", "name": "look"}}}
+    streamed = read(
+        delta({"reasoningContent": {"text": "hm"}}),
+        delta({"reasoningContent": {"signature": "s-hm"}}),
+        delta({"text": "H"}, 1),
+        delta({"text": "i"}, 1),
+        delta({"reasoningContent": {"text": "so"}}, 2),
+        delta({"reasoningContent": {"signature": "s-so"}}, 2),
+        event("contentBlockStart", begun),
+        delta({"toolUse": {"input": '{"a": 1}'}}, 3),
+        *END,
+    )
+    for answer in (bedrock_answer(whole(*told)), streamed):
+        assert isinstance(answer, Answer)
+        assert answer.body["choices"][0]["message"]["anthropic"]["content"] == [
+            {"type": "thinking", "thinking": "hm", "signature": "s-hm"},
+            {"type": "text", "text": "Hi"},
+            {"type": "thinking", "thinking": "so", "signature": "s-so"},
+            {"type": "tool_use", "id": "t1", "name": "look", "input": {"a": 1}},
+        ]
+
+
+def test_an_order_with_unsigned_thoughts_or_a_cut_call_is_not_told() -> None:
+    """Nobody takes such a thought back, and such a call is no object."""
+    unsigned = {"reasoningContent": {"reasoningText": {"text": "hm"}}}
+    signed = {"reasoningContent": {"reasoningText": {"text": "hm", "signature": "s"}}}
+    begun = {"contentBlockIndex": 2, "start": {"toolUse": {"toolUseId": "t1", "name": "look"}}}
+    cut = read(
+        delta({"text": "Hi"}),
+        delta({"reasoningContent": {"text": "hm"}}, 1),
+        delta({"reasoningContent": {"signature": "s"}}, 1),
+        event("contentBlockStart", begun),
+        delta({"toolUse": {"input": '{"a":'}}, 2),
+        event("messageStop", {"stopReason": "max_tokens"}),
+        event("metadata", {"usage": USAGE}),
+    )
+    for answer in (
+        bedrock_answer(whole({"text": "Hi"}, unsigned)),
+        bedrock_answer(whole(signed, {"text": "Hi"})),
+        cut,
+    ):
+        assert isinstance(answer, Answer)
+        assert "anthropic" not in answer.body["choices"][0]["message"]
+
+
 def test_a_redacted_thought_is_kept_opaque() -> None:
     hidden = {"reasoningContent": {"redactedContent": "c2VjcmV0"}}
     at_once = bedrock_answer(whole(hidden, {"text": "Hi"}))
