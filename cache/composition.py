@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 
 from cache.lookup import CacheLookup, SemanticStep
 from cache.semantic.embedder import Embedder, LocalEmbedder, NoEmbedder, OpenAiEmbedder
+from cache.semantic.second_look import second_look
 from cache.semantic.vector_index import ProcessIndex, RedisIndex, VectorIndex, has_vector_sets
 from cache.semantic.verifier_file import NoVerifier, load_verifier
 from runtime.config.sections.cache import CacheSettings
@@ -28,16 +29,20 @@ async def open_lookup(
 
     session, environment: for an embeddings endpoint. The caller closes redis, session and lookup.
     """
+    wanted = settings.second_look
+    look = None
+    if wanted.kind == "local":
+        look = second_look(Path(wanted.directory), wanted.wait_ms / 1000)
     try:
         embedder = _embedder(settings, session, environment or {})
         if embedder is None:
-            return CacheLookup(settings, redis)
+            return CacheLookup(settings, redis, second_look=look)
         verifier = load_verifier(settings, embedder.version)
     except (NoEmbedder, NoVerifier) as error:
         _log.warning("semantic cache off, exact and canonical on: %s", error)
-        return CacheLookup(settings, redis)
+        return CacheLookup(settings, redis, second_look=look)
     index = await open_index(settings, redis)
-    return CacheLookup(settings, redis, SemanticStep(embedder, verifier, index))
+    return CacheLookup(settings, redis, SemanticStep(embedder, verifier, index), second_look=look)
 
 
 def _embedder(

@@ -18,13 +18,7 @@ from redis.asyncio import Redis
 
 from cache.fill import CacheFill
 from cache.identity.answer_limits import exceeded_limit
-from cache.identity.cacheable import (
-    DoNotKeep,
-    KeepBriefly,
-    KeepForAll,
-    Retention,
-    retention_of,
-)
+from cache.identity.cacheable import DoNotKeep, KeepBriefly, KeepForAll
 from cache.identity.key import NotCacheable
 from cache.identity.terms import LookupTerms, lookup_terms
 from cache.invalidation import CacheInvalidations
@@ -49,8 +43,10 @@ from cache.results.lookup_result import (
     Refresh,
     ShadowCheck,
 )
+from cache.retention import RetentionJudge
 from cache.semantic.embedder import Embedder
 from cache.semantic.recogniser_file import load_recogniser
+from cache.semantic.second_look import SecondLook
 from cache.semantic.semantic_search import NoMatch, SemanticMatch, SemanticSearch
 from cache.semantic.vector_index import VectorIndex
 from cache.shadow_checks import AnswerComparison, AnswerSimilarity, ShadowChecks
@@ -121,15 +117,16 @@ class CacheLookup:
         redis: Redis,
         semantic: SemanticStep | None = None,
         answers: AnswerComparison | None = None,
+        second_look: SecondLook | None = None,
     ) -> None:
         """answers: compares hits with fresh answers; by default with the semantic step's embedder.
 
-        Without either no hit is checked.
+        Without either no hit is checked. second_look: at what the recogniser is unsure about.
         """
         budget_s = settings.budget_ms / 1000
         reads = BatchedReads(redis, budget_s)
         self._settings = settings
-        self._recogniser = load_recogniser(settings.recogniser)
+        self._judge = RetentionJudge(load_recogniser(settings.recogniser), second_look)
         self._policy = lru_cache(maxsize=4096)(settings.policy)
         trips = PipelineLane(redis)
         self._store = store = EntryStore(trips, reads, settings.key_prefix)
@@ -191,6 +188,7 @@ class CacheLookup:
         """Writes what is left and stops the background tasks."""
         await self._flights.close()
         await self._hit_accounting.close()
+        self._judge.close()
         if self._semantic is not None:
             await self._semantic.close()
 
@@ -221,7 +219,7 @@ class CacheLookup:
         if direct.is_closed:  # what another caller gets would be refused here, too
             terms = replace(terms, may_wait=False)
         # asked only now: an answer to a question that binds it is never stored, so never hit
-        retention = self._retention(terms)
+        retention = await self._judge.retention_of(terms)
         match retention:
             case DoNotKeep(reason=bound):
                 return _bypass(bound)
@@ -242,12 +240,6 @@ class CacheLookup:
             near = replace(near, reason=reason, trial=trial)
             return await self._lead_or_follow(terms, read.version, near, caller)
         return near
-
-    def _retention(self, terms: LookupTerms) -> Retention:
-        text, policy = terms.question.text, terms.policy
-        return retention_of(
-            text, policy, self._recogniser, about=terms.about, has_history=terms.has_history
-        )
 
     async def _read(self, terms: LookupTerms) -> StoreRead | Unavailable:
         return await self._store.read(*terms.place)
@@ -283,7 +275,9 @@ class CacheLookup:
         """The very words always do; another form of them, if the question is bound to nobody."""
         if source.cell.step == "exact":
             return True
-        if source.entry.same_words_only or not isinstance(self._retention(terms), KeepForAll):
+        if source.entry.same_words_only:
+            return False
+        if not isinstance(await self._judge.retention_of(terms), KeepForAll):
             return False
         nevers = await self._store.nevers(terms.question.tenant, terms.question.exact)
         return source.entry.exact not in nevers

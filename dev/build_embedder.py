@@ -32,6 +32,8 @@ LAYERS: Final = 6
 HEADS: Final = 12
 WIDTH: Final = 384
 EPSILON: Final = 1e-12
+WORDS: Final = "embeddings.word_embeddings.weight"
+"""The word table."""
 
 Weights = dict[str, NDArray[Any]]
 
@@ -64,26 +66,32 @@ class Graph:
         return output
 
 
-def build(weights: Weights) -> Any:  # noqa: ANN401 - onnx ships no types
-    """input_ids, attention_mask → tokens (batch, length, 384) and sentence (batch, 384)."""
+def build(weights: Weights, layers: int, name: str) -> Any:  # noqa: ANN401 - onnx ships no types
+    """input_ids, attention_mask → tokens (batch, length, 384) and sentence (batch, 384).
+
+    Without a word table among the weights, the words' vectors are given in place of input_ids.
+    """
     graph = Graph()
     mask = graph.op("Cast", "attention_mask", to=TensorProto.FLOAT)
     hidden = _embed(graph, weights)
     bias = _mask_bias(graph, mask)
-    for layer in range(LAYERS):
+    for layer in range(layers):
         hidden = _layer(graph, weights, f"encoder.layer.{layer}.", hidden, bias)
     graph.nodes.append(helper.make_node("Identity", [hidden], ["tokens"]))
     graph.nodes.append(helper.make_node("Identity", [_pool(graph, hidden, mask)], ["sentence"]))
-    return _model(graph)
+    return _model(graph, name, takes_vectors=WORDS not in weights)
 
 
 def _embed(graph: Graph, weights: Weights) -> str:
-    words = graph.weight("words", weights["embeddings.word_embeddings.weight"])
     types = weights["embeddings.token_type_embeddings.weight"][0]
     positions = graph.weight("positions", weights["embeddings.position_embeddings.weight"] + types)
-    length = graph.op("Slice", graph.op("Shape", "input_ids"), graph.shape(1), graph.shape(2))
+    shape = graph.op("Shape", "attention_mask")
+    length = graph.op("Slice", shape, graph.shape(1), graph.shape(2))
     here = graph.op("Slice", positions, graph.shape(0), length, graph.shape(0))
-    total = graph.op("Add", graph.op("Gather", words, "input_ids"), here)
+    words = "words"
+    if WORDS in weights:
+        words = graph.op("Gather", graph.weight("words", weights[WORDS]), "input_ids")
+    total = graph.op("Add", words, here)
     return _norm(graph, weights, "embeddings.LayerNorm", total)
 
 
@@ -137,13 +145,18 @@ def _pool(graph: Graph, hidden: str, mask: str) -> str:
     return graph.op("LpNormalization", total, axis=-1, p=2)
 
 
-def _model(graph: Graph) -> Any:  # noqa: ANN401 - onnx ships no types
+def _model(graph: Graph, name: str, *, takes_vectors: bool) -> Any:  # noqa: ANN401 - onnx ships no types
     value = helper.make_tensor_value_info
     batch: list[str | int] = ["batch", "length"]
+    words = (
+        value("words", TensorProto.FLOAT, [*batch, WIDTH])
+        if takes_vectors
+        else value("input_ids", TensorProto.INT64, batch)
+    )
     made = helper.make_graph(
         graph.nodes,
-        "all-MiniLM-L6-v2",
-        [value(name, TensorProto.INT64, batch) for name in ("input_ids", "attention_mask")],
+        name,
+        [words, value("attention_mask", TensorProto.INT64, batch)],
         [
             value("tokens", TensorProto.FLOAT, [*batch, WIDTH]),
             value("sentence", TensorProto.FLOAT, ["batch", WIDTH]),
@@ -192,7 +205,7 @@ def main() -> None:
     output.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=output) as scratch:
         whole, small = Path(scratch) / "fp32.onnx", Path(scratch) / "int8.onnx"
-        onnx.save(build(load_file(weights)), whole)
+        onnx.save(build(load_file(weights), LAYERS, "all-MiniLM-L6-v2"), whole)
         quantise(whole, small)
         shutil.copy(folder / "tokenizer.json", output / "tokenizer.json")
         small.replace(output / "model.onnx")

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias, assert_never
 
-from cache.identity.recogniser import BOUND_KINDS, BoundKind, Recogniser
+from cache.identity.recogniser import BOUND_KINDS, BoundKind, Recogniser, Recognition
 from producers.contract import CacheSubject, ChatBody, Done
 from runtime.config.sections.cache import CachePolicy
 
@@ -75,21 +75,44 @@ def retention_of(
     about: what the caller declares, which beats the recogniser. has_history: earlier turns are in
     the request, so in the key too: then a question about them is one for all who had the same.
     """
+    ruled = ruled_retention(text, policy, about=about, has_history=has_history)
+    if not isinstance(ruled, ToRecognise):
+        return ruled
+    return recognised_retention(ruled, recogniser.recognise(ruled.text))
+
+
+@dataclass(frozen=True, slots=True)
+class ToRecognise:
+    """No rule decides: what the text is about has to be recognised."""
+
+    text: str
+    refused: frozenset[BoundKind]
+    """The kinds that the policy doesn't keep; not empty."""
+
+
+def ruled_retention(
+    text: str | None,
+    policy: CachePolicy,
+    *,
+    about: CacheSubject | None = None,
+    has_history: bool = False,
+) -> Retention | ToRecognise:
+    """The retention by what is declared, by the policy and by the signs of a person."""
     if about is not None:
         return _declared(about, policy)
     if policy.declared_only:
         return DoNotKeep(_DECLARED_ONLY)
-    allowed = _allowed_kinds(policy, has_history=has_history)
-    if text is None or allowed == BOUND_KINDS:
+    refused = BOUND_KINDS - _allowed_kinds(policy, has_history=has_history)
+    if text is None or not refused:
         return KeepForAll()
-    return _recognised(text, BOUND_KINDS - allowed, recogniser)
-
-
-def _recognised(text: str, refused: frozenset[BoundKind], recogniser: Recogniser) -> Retention:
     if "person" in refused and _names_a_person(text):
         return DoNotKeep(_REASONS["person"])
-    recognition = recogniser.recognise(text)
-    shares = {kind: recognition.share(kind) for kind in refused}
+    return ToRecognise(text, refused)
+
+
+def recognised_retention(question: ToRecognise, recognition: Recognition) -> Retention:
+    """The retention by what the question was recognised to be about."""
+    shares = {kind: recognition.share(kind) for kind in question.refused}
     bound, likeliest = sum(shares.values()), max(shares, key=shares.__getitem__)
     if bound >= recognition.refuse:
         return DoNotKeep(_REASONS[likeliest])
@@ -97,7 +120,7 @@ def _recognised(text: str, refused: frozenset[BoundKind], recogniser: Recogniser
         known = recognition.language is not None
         reason = f"perhaps {_REASONS[likeliest]}" if known else "language not known"
         return KeepBriefly(reason, recognition.language)
-    if "person" in refused and _LONG_NUMBER.search(text):
+    if "person" in question.refused and _LONG_NUMBER.search(question.text):
         return KeepBriefly("a long number may be somebody's", recognition.language)
     return KeepForAll(recognition.language)
 

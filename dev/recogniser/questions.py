@@ -78,6 +78,17 @@ def questions() -> Iterator[LabelledQuestion]:
         yield from _of_file(path, "g")
 
 
+LATER_SETS: Final = {"sixth": "6", "seventh": "7", "eighth": "8", "ninth": "9", "tenth": "x"}
+"""By folder the series: plain questions that only the second look's classifier learns from."""
+
+
+def later_questions() -> Iterator[LabelledQuestion]:
+    """The sets that were written after the recogniser."""
+    for folder, series in LATER_SETS.items():
+        for path in sorted((HERE / folder).glob("*.txt")):
+            yield from _of_file(path, series)
+
+
 def _of_file(path: Path, series: str) -> Iterator[LabelledQuestion]:
     language, kind, slots = path.stem, "", {}
     for number, line in enumerate(path.read_text().splitlines()):

@@ -74,6 +74,17 @@ class EmbedderSettings(Section):
     """Environment variable that holds the endpoint's key."""
 
 
+class SecondLookSettings(Section):
+    """Who judges the questions that the recogniser is unsure about."""
+
+    kind: Literal["local", "none"] = "local"
+    """local: multilingual-e5-small in this process, from `directory`, loaded when it is first
+    needed; where that folder isn't, the recogniser decides alone, and the log says so."""
+    directory: str = "var/multilingual"
+    wait_ms: Annotated[float, Field(gt=0)] = 100
+    """How long it may hold up a request; what is judged later counts as in doubt until then."""
+
+
 class CacheSettings(Section):
     """The whole section."""
 
@@ -95,6 +106,7 @@ class CacheSettings(Section):
     """Where near questions are searched; `auto` takes Redis vector sets when the server has them,
     else an index in this process."""
     embedder: EmbedderSettings = EmbedderSettings()
+    second_look: SecondLookSettings = SecondLookSettings()
     recogniser: str | None = None
     """File of your own training in place of ours."""
     verifier: str | None = None

@@ -1,0 +1,71 @@
+"""When a second look is wanted, and what both say together."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cache.identity.cacheable import DoNotKeep, KeepBriefly, ToRecognise, recognised_retention
+from cache.identity.question_classifier import (
+    LONGEST_QUESTION,
+    combined,
+    in_doubt,
+    is_unsure,
+    read_classifier,
+)
+from cache.identity.recogniser import BOUND_KINDS, Recognition, Shares
+
+QUESTION = ToRecognise("Who leads the league?", BOUND_KINDS)
+
+
+def said(timeless: float, language: str | None = "en") -> Recognition:
+    return Recognition((timeless, 1 - timeless, 0.0, 0.0), language, 0.3, 0.5)
+
+
+def test_only_what_is_between_is_looked_at_again() -> None:
+    seen = [is_unsure("Who leads?", said(share)) for share in (0.999, 0.97, 0.5, 0.03, 0.01)]
+    assert seen == [False, True, True, True, False]
+
+
+def test_neither_long_texts_nor_unknown_languages_are() -> None:
+    assert not is_unsure("a" * (LONGEST_QUESTION + 1), said(0.5))
+    assert not is_unsure("Qui?", said(0.5, language=None))
+
+
+@given(st.floats(0, 1), st.floats(0, 1))
+def test_both_together_lie_between_both(first: float, second: float) -> None:
+    shares: Shares = (second, 1 - second, 0.0, 0.0)
+    both = combined(said(first), shares)
+    assert sum(both.shares) == pytest.approx(1)
+    low, high = sorted([first, second])
+    assert low - 1e-3 <= both.share("timeless") <= high + 1e-3
+
+
+def test_a_look_that_was_not_had_leaves_a_doubt_and_no_refusal_undone() -> None:
+    assert isinstance(recognised_retention(QUESTION, in_doubt(said(0.9))), KeepBriefly)
+    assert isinstance(recognised_retention(QUESTION, in_doubt(said(0.1))), DoNotKeep)
+
+
+def parts(kinds: int = 4) -> dict[str, np.ndarray]:
+    return {
+        "format": np.array(1),
+        "embedder": np.array("e"),
+        "mean": np.zeros(3, np.float32),
+        "hidden": np.eye(3, dtype=np.float16),
+        "hidden_bias": np.zeros(3, np.float32),
+        "output": np.eye(3, kinds, dtype=np.float32) * 9,
+        "output_bias": np.zeros(kinds, np.float32),
+    }
+
+
+def test_the_classifier_gives_probabilities() -> None:
+    shares = read_classifier(parts()).shares(np.array([0, 2, 0], np.float32))
+    assert sum(shares) == pytest.approx(1)
+    assert shares.index(max(shares)) == 1
+
+
+def test_another_files_weights_are_refused() -> None:
+    with pytest.raises(ValueError, match="kinds"):
+        read_classifier(parts(kinds=3))
+    with pytest.raises(ValueError, match="format 2"):
+        read_classifier({**parts(), "format": np.array(2)})
