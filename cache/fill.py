@@ -39,7 +39,8 @@ class CacheFill:
         except Exception:  # noqa: BLE001 - the answer is already sent
             _log.exception("an answer could not be stored")
         finally:
-            await self.release(miss.leader, shared=is_stored)
+            if not is_stored:
+                await self.release(miss.leader, shared=False)
         if miss.trial is not None:
             await self._compare(miss.terms, miss.trial, done)
 
@@ -70,8 +71,11 @@ class CacheFill:
             quota_bytes=int(terms.policy.quota_mb * 1_000_000),
             max_bytes=terms.policy.max_answer_bytes,
             tags=(*terms.tags, *subject_tags(terms.request_id, terms.user)),
+            flight=None if miss.leader is None else miss.leader.lease,
         )
         is_stored = isinstance(result, Stored)
+        if is_stored and miss.leader is not None:
+            self._flights.ended(miss.leader)
         if is_stored and miss.indexed is not None and self._semantic is not None:
             await self._semantic.add(miss.indexed, terms.question.entry, int(terms.ttl_s) + 1)
         return is_stored

@@ -95,6 +95,10 @@ class SingleFlight:
             return Follower()
         return await self.join(key)
 
+    def ended(self, lead: Leader) -> None:
+        """Its lease went with the entry that was stored."""
+        self._leases.ended(lead.lease)
+
     async def release(self, lead: Leader, *, shared: bool) -> None:
         """The call ended. shared: its entry is there (or another may try); else each for itself."""
         mark = "" if shared else _ALONE.decode()

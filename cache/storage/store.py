@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 from cache.storage.batched_reads import BatchedReads, Unavailable, Values
 from cache.storage.entry import CacheEntry, decode_entry, encode_entry
 from runtime.redis.errors import REDIS_UNAVAILABLE
+from runtime.redis.lease import Lease
 from runtime.redis.lua_files import lua
 from runtime.redis.pipelining import PipelineLane
 
@@ -141,9 +142,15 @@ class EntryStore:
         quota_bytes: int,
         max_bytes: int,
         tags: Iterable[str] = (),
+        flight: Lease | None = None,
     ) -> Stored | NotStored:
-        """Puts the entry in, unless something was invalidated since `version` was read."""
-        keys = [*self._account_keys(tenant), *(self.key(tenant, "tag", tag) for tag in tags)]
+        """Puts the entry in, unless something was invalidated since `version` was read.
+
+        flight: the lease of the entry's single flight, which ends with it; not if it isn't stored.
+        """
+        lease = flight or Lease(self.key(tenant, "f", name), "")
+        tag_keys = (self.key(tenant, "tag", tag) for tag in tags)
+        keys = [*self._account_keys(tenant), lease.key, *tag_keys]
         cost = entry.cost_micro_usd or Decimal(0)
         value, longest = encode_entry(entry), 2 * ttl_ms
         if len(value) > max_bytes:
@@ -157,6 +164,7 @@ class EntryStore:
             float(cost),
             quota_bytes,
             longest,
+            lease.token,
         ]
         try:
             async with asyncio.timeout(WRITE_BUDGET_S):

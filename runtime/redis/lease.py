@@ -162,14 +162,18 @@ class ExclusiveLeases:
 
         mark: left in its place for mark_ms, to be met as HeldElsewhere.
         """
-        if self._renewal.get(lease.key) == lease:
-            self._renewal.stop(lease.key)
+        self.ended(lease)
         args = [lease.token, mark, mark_ms]
         try:
             async with asyncio.timeout(_RELEASE_TIMEOUT_S):
                 return bool(await self._release(keys=[lease.key], args=args))
         except REDIS_UNAVAILABLE as error:
             return RedisAway(type(error).__name__)
+
+    def ended(self, lease: Lease) -> None:
+        """Renews it no more: a script of its holder's has released it, or will."""
+        if self._renewal.get(lease.key) == lease:
+            self._renewal.stop(lease.key)
 
     async def close(self) -> None:
         """As `LeaseRenewal.close`."""

@@ -131,6 +131,29 @@ async def test_a_dead_leader_is_replaced_when_its_lease_ends(redis: Redis) -> No
     await alive.close()
 
 
+async def test_a_flight_ends_with_the_entry_that_is_stored(redis: Redis) -> None:
+    lookup = CacheLookup(CacheSettings(budget_ms=500), redis)
+    first = await lookup.find(request(), ROUTE, NOW)
+    assert isinstance(first, Miss)
+    assert first.leader is not None
+    lease = first.leader.lease
+    assert await redis.get(lease.key) == lease.token.encode()
+    await lookup.store_answer(first, done())
+    assert await redis.exists(lease.key) == 0
+    await lookup.close()
+
+
+async def test_an_answer_that_comes_late_leaves_the_flight_of_its_successor(redis: Redis) -> None:
+    lookup = CacheLookup(CacheSettings(budget_ms=500), redis)
+    first = await lookup.find(request(), ROUTE, NOW)
+    assert isinstance(first, Miss)
+    assert first.leader is not None
+    await redis.set(first.leader.lease.key, "another's token")
+    await lookup.store_answer(first, done())
+    assert await redis.get(first.leader.lease.key) == b"another's token"
+    await lookup.close()
+
+
 async def test_an_answer_that_cannot_be_shared_sends_the_followers_off(lookup: CacheLookup) -> None:
     first = await lookup.find(request(), ROUTE, NOW)
     assert isinstance(first, Miss)
