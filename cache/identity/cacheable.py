@@ -51,15 +51,22 @@ class DoNotKeep:
 Retention: TypeAlias = KeepForAll | KeepBriefly | DoNotKeep
 
 
-def refuse_request(body: ChatBody, text: str | None, policy: CachePolicy) -> str | None:
-    """Why the cache leaves a request alone; None when it may serve it."""
+def refuse_request(
+    body: ChatBody, text: str | None, policy: CachePolicy, about: CacheSubject | None = None
+) -> str | None:
+    """Why the cache leaves a request alone; None when it may serve it.
+
+    about: what the caller declares: who asks about a person wants no one else's answer, even if
+    the same words were kept for another.
+    """
     if not policy.steps:
         return "switched off for this tenant or tier"
     if not policy.allow_sampling and body.temperature:
         return f"temperature {body.temperature:g} asks for varied answers"
     if text is not None and len(text) > policy.max_question_chars:
         return f"the question has more than {policy.max_question_chars} characters"
-    return None
+    declared = None if about is None else _declared(about, policy)
+    return declared.reason if isinstance(declared, DoNotKeep) else None
 
 
 def retention_of(
@@ -137,6 +144,12 @@ def _declared(about: CacheSubject, policy: CachePolicy) -> Retention:
             return DoNotKeep(f"{_REASONS[about]}, as declared")
         case _:
             assert_never(about)
+
+
+def kinds_kept(policy: CachePolicy) -> tuple[BoundKind, ...]:
+    """The kinds of bound answers that a policy keeps: others' policies must not meet them."""
+    allowed = _allowed_kinds(policy, has_history=False)
+    return tuple(sorted(allowed))
 
 
 def _allowed_kinds(policy: CachePolicy, *, has_history: bool) -> frozenset[BoundKind]:

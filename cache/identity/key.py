@@ -6,6 +6,7 @@ and is never part of the text that is compared. What is asked is the last user t
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Final, TypeAlias
@@ -67,14 +68,24 @@ QuestionResult: TypeAlias = Question | NotCacheable
 
 
 def question_of(
-    request: Request, route: Route, *, knowledge: str = "", by_canonical: bool = True
+    request: Request,
+    route: Route,
+    *,
+    knowledge: str = "",
+    kinds_kept: Sequence[str] = (),
+    by_canonical: bool = True,
 ) -> QuestionResult:
-    """The question in a request. by_canonical: one slot for all forms of the same words."""
+    """The question in a request.
+
+    kinds_kept: of answers bound to a moment or a person, those that its policy keeps. They are in
+    scopes of their own. by_canonical: one slot for all forms of the same words.
+    """
     *history, last = request.body.messages
     if last["role"] != "user":
         return NotCacheable("the last message isn't the user's")
     text = text_of(last)
-    scope = _digest(_ENCODE(_scope_parts(request, route, knowledge, history, last)))
+    parts = _scope_parts(request, route, knowledge, history, last)
+    scope = _digest(_ENCODE([*parts, *kinds_kept]))
     if text is None:
         exact = _digest(scope, "content", _ENCODE(last.get("content")))
         return Question(request.tenant, scope, exact, exact, None)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from cache.identity.answer_limits import NO_LIMITS, AnswerLimits, limits_of
-from cache.identity.cacheable import refuse_request
+from cache.identity.cacheable import kinds_kept, refuse_request
 from cache.identity.key import NotCacheable, Question, model_class, question_of
 from producers.contract import CacheSubject, ChatBody, Request, Route
 from runtime.config.sections.cache import CachePolicy, CacheSettings
@@ -65,10 +65,16 @@ def lookup_terms(
 ) -> TermsResult:
     """The terms of a request, or why the cache has no part in it. now_ms: Unix milliseconds."""
     by_canonical, knowledge = "canonical" in policy.steps, settings.knowledge_version
-    question = question_of(request, route, knowledge=knowledge, by_canonical=by_canonical)
+    question = question_of(
+        request,
+        route,
+        knowledge=knowledge,
+        kinds_kept=kinds_kept(policy),
+        by_canonical=by_canonical,
+    )
     if isinstance(question, NotCacheable):
         return question
-    refusal = refuse_request(request.body, question.text, policy)
+    refusal = refuse_request(request.body, question.text, policy, request.routing.cache.about)
     if refusal is not None:
         return NotCacheable(refusal)
     control, model = request.routing.cache, model_class(route)

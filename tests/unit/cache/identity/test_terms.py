@@ -4,7 +4,15 @@ import pytest
 
 from cache.identity.key import NotCacheable
 from cache.identity.terms import LookupTerms, lookup_terms
-from producers.contract import CacheControl, ChatBody, ChatMessage, Request, Route, Routing
+from producers.contract import (
+    CacheControl,
+    CacheSubject,
+    ChatBody,
+    ChatMessage,
+    Request,
+    Route,
+    Routing,
+)
 from runtime.config.sections.cache import CachePolicy, CacheSettings
 
 USER: ChatMessage = {"role": "user", "content": "What is a mutex?"}
@@ -25,6 +33,28 @@ def permitted(
     result = terms(control or CacheControl(), policy)
     assert isinstance(result, LookupTerms)
     return result
+
+
+@pytest.mark.parametrize("about", ["moment", "person", "conversation"])
+def test_who_declares_what_binds_the_answer_gets_nobody_elses(about: CacheSubject) -> None:
+    refused = terms(CacheControl(about=about), CachePolicy())
+    assert isinstance(refused, NotCacheable)
+    assert refused.reason.endswith("as declared")
+    allowing = CachePolicy(allow_time_bound=True, allow_personal=True)
+    allowed = terms(CacheControl(about=about), allowing)
+    assert isinstance(allowed, NotCacheable) is (about == "conversation")
+
+
+def test_what_a_policy_keeps_of_the_moment_is_out_of_others_reach() -> None:
+    policies = (
+        CachePolicy(),
+        CachePolicy(allow_time_bound=True),
+        CachePolicy(allow_personal=True),
+        CachePolicy(allow_time_bound=True, allow_personal=True),
+    )
+    made = [terms(CacheControl(), policy) for policy in policies]
+    scopes = {it.question.scope for it in made if isinstance(it, LookupTerms)}
+    assert len(scopes) == len(policies)
 
 
 def test_a_caller_shortens_a_life_and_never_lengthens_it() -> None:
