@@ -14,7 +14,7 @@ import yaml
 from aiokafka.errors import ClusterAuthorizationFailedError, TopicAuthorizationFailedError
 
 from dev.broker import Listeners, apache_kafka
-from dev.processes import Server, free_port
+from dev.processes import Child, Server, free_port
 from dev.redis_server import url_of
 from producers import Done, Failed, RouterClient, chat
 from producers.contract import codec
@@ -23,11 +23,12 @@ from producers.kafka.broker import Outgoing, PublishFailedError
 from producers.kafka.connection import consuming
 from producers.settings import ClientSettings, KafkaSettings
 from tests.integration.fleet_processes import FleetProcesses, fleet_processes
+from tests.readiness import blocking_until_ready
 from tests.secure_kafka import make_certificates, tls_listeners
 
 pytestmark = [pytest.mark.kafka, pytest.mark.redis, pytest.mark.timeout(180)]
 
-ROLES = ("router", "worker", "gateway", "ledger", "operator")
+ROLES = ("router", "worker", "gateway", "ledger", "rollouts", "evaluation", "operator")
 TENANTS = {
     "acme": {"reply_topics": ["llm.replies.acme"]},
     "globex": {"reply_topics": ["llm.replies.globex", "globex.replies.*"]},
@@ -163,9 +164,10 @@ async def test_a_tenant_cannot_speak_for_another(
 
 WRITES = {
     "acme": {"llm.requests.acme", "llm.cancellations.acme", "llm.feedback.acme"},
-    "router": {"llm.tier.economy", "llm.dlq", "llm.replies.acme"},
-    "worker": {"llm.tier.economy", "llm.retry.1000", "llm.usage", "llm.dlq", "llm.replies.acme"},
-    "gateway": {"llm.requests", "llm.cancellations", "llm.cache.invalidate"},
+    "router": {"llm.tier.economy", "llm.dlq", "llm.replies.acme", "llm.replies.jobs"},
+    "worker": {"llm.tier.economy", "llm.retry.1000", "llm.usage", "llm.dlq"}
+    | {"llm.replies.acme", "llm.replies.jobs"},
+    "gateway": {"llm.requests", "llm.cancellations", "llm.cache.invalidate", "llm.files"},
     "operator": {"llm.dlq", "llm.requests", "llm.cancellations", "llm.cache.invalidate"},
 }
 """By principal, what it may write to of these topics."""
@@ -176,6 +178,8 @@ READS = {
     "router": {"llm.requests", "llm.requests.acme"},
     "worker": {"llm.tier.economy", "llm.cancellations.acme"},
     "ledger": {"llm.usage"},
+    "gateway": {"llm.jobs", "llm.files", "llm.replies.jobs"},
+    "evaluation": {"llm.requests", "llm.requests.acme", "llm.replies.evaluations"},
     "operator": {"llm.dlq"},
 }
 READ = sorted(set().union(*READS.values()))
@@ -197,6 +201,39 @@ async def test_each_principal_writes_only_where_it_may(kafka: GuardedKafka, user
     assert there == WRITES[user]
     assert written == WRITES[user]
     assert refusals == {True}
+
+
+@pytest.mark.parametrize(
+    ("user", "arguments"),
+    [
+        ("gateway", ("gateway", "--anonymous", "acme")),
+        ("ledger", ("ledger",)),
+        ("rollouts", ("rollout", "run")),
+    ],
+)
+def test_a_process_starts_with_its_rights(
+    kafka: GuardedKafka, redis_url: str, user: str, arguments: tuple[str, ...], tmp_path: Path
+) -> None:
+    port = free_port()
+    shared = {
+        "SWITCHGEAR_REDIS": redis_url,
+        "SWITCHGEAR_ROUTER_KEY": KEY,
+        "SWITCHGEAR_METRICS_PORT": str(port),
+        "SWITCHGEAR_LEDGER": str(tmp_path / "ledger.duckdb"),
+    }
+    at = ("--port", str(free_port())) if user == "gateway" else ()
+    child = Child(
+        user,
+        [sys.executable, "-m", "switchgear", *arguments, *at],
+        tmp_path / "log",
+        {**kafka.environment(user), **shared},
+    )
+    child.start()
+    try:
+        blocking_until_ready(child, port)
+    finally:
+        child.stop()
+    assert "not authorized" not in child.log.read_text().lower()
 
 
 async def test_who_only_reads_gets_no_producer(kafka: GuardedKafka) -> None:
