@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from cache.identity.answer_limits import NO_LIMITS, AnswerLimits, limits_of
 from cache.identity.cacheable import kinds_kept, refuse_request
-from cache.identity.key import NotCacheable, Question, model_class, question_of
+from cache.identity.key import NotCacheable, Question, QuestionResult, model_class, question_of
 from producers.contract import CacheSubject, ChatBody, Request, Route
 from runtime.config.sections.cache import CachePolicy, CacheSettings
 
@@ -64,14 +64,7 @@ def lookup_terms(
     request: Request, route: Route, policy: CachePolicy, settings: CacheSettings, now_ms: int
 ) -> TermsResult:
     """The terms of a request, or why the cache has no part in it. now_ms: Unix milliseconds."""
-    by_canonical, knowledge = "canonical" in policy.steps, settings.knowledge_version
-    question = question_of(
-        request,
-        route,
-        knowledge=knowledge,
-        kinds_kept=kinds_kept(policy),
-        by_canonical=by_canonical,
-    )
+    question = _question(request, route, policy, settings.knowledge_version)
     if isinstance(question, NotCacheable):
         return question
     refusal = refuse_request(request.body, question.text, policy, request.routing.cache.about)
@@ -96,6 +89,18 @@ def lookup_terms(
         request_id=request.id,
         user=_user_of(request.body),
         tier=route.tier,
+    )
+
+
+def _question(
+    request: Request, route: Route, policy: CachePolicy, knowledge: str
+) -> QuestionResult:
+    return question_of(
+        request,
+        route,
+        knowledge=knowledge,
+        kinds_kept=kinds_kept(policy),
+        by_canonical="canonical" in policy.steps,
     )
 
 
