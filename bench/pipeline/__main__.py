@@ -1,11 +1,14 @@
 """`python -m bench.pipeline`: the pipeline beside its physical limit, alternating in one run.
 
 (a) a raw two-hop echo on the same Kafka; (b) the pipeline on cache hits; (c) the pipeline with a
-provider that takes 0 ms and one that takes 200 ms. CPU is that of router, worker and client.
+provider that takes 0 ms and one that takes 200 ms; (d) aiohttp alone to the same provider. CPU of
+a request is that of router, workers and client; Kafka's and Redis' stand beside it. `--scale`: hits
+and calls by workers and partitions in place of all this.
 """
 
 import argparse
 import asyncio
+import itertools
 import json
 import os
 import statistics
@@ -23,9 +26,12 @@ from producers import ClientSettings, RouterClient
 from producers.kafka.aiokafka_broker import KafkaBroker
 
 RESULTS: Final = Path("bench/results/pipeline.json")
+SCALED: Final = Path("bench/results/pipeline_scale.json")
 _MANY: Final = 512
 _SOME: Final = 64
 _SLOW_MS: Final = 200
+_WORKERS: Final = (1, 2)
+_PARTITIONS: Final = (4, 16, 64)
 
 
 async def measure(running: Stack, requests: int, rounds: int) -> dict[str, Any]:
@@ -40,11 +46,12 @@ async def measure(running: Stack, requests: int, rounds: int) -> dict[str, Any]:
             hits.append(await _counted(running, client, loads.cached(requests), _MANY))
             calls.append(await _counted(running, client, loads.fresh(requests // 2), _MANY))
         latency = await _latencies(running, client) | await _echo_latencies(broker)
+        latency |= await _provider_latencies(running)
     return {
         "machine": description(),
         "echo": _summary(echo),
-        "cache_hits": _summary(ran for ran, _ in hits) | _cpu(hits),
-        "provider_0_ms": _summary(ran for ran, _ in calls) | _cpu(calls),
+        "cache_hits": _summary(ran for ran, _ in hits) | _cpu(running, hits),
+        "provider_0_ms": _summary(ran for ran, _ in calls) | _cpu(running, calls),
         "latency": latency,
         "hits_to_echo": round(_rate(ran for ran, _ in hits) / _rate(echo), 3),
         "rss_mb": {child.name: round(used(child.pid).rss_mb) for child in running.ours},
@@ -79,15 +86,30 @@ async def _echo_latencies(broker: KafkaBroker) -> dict[str, Any]:
     return told
 
 
+async def _provider_latencies(running: Stack) -> dict[str, Any]:
+    """What the provider's stand-in and HTTP add to its 200 ms, asked by aiohttp alone."""
+    await asyncio.to_thread(running.simulator.control, latency_ms=_SLOW_MS)
+    told: dict[str, Any] = {}
+    for in_flight, number in ((1, 30), (_SOME, 640)):
+        ran = await loads.provider_all(running.simulator.environment, number, in_flight)
+        told[f"aiohttp_added_ms_{in_flight}_in_flight"] = {
+            "p50": round(ran.percentile(0.5) - _SLOW_MS, 2),
+            "p99": round(ran.percentile(0.99) - _SLOW_MS, 2),
+        }
+    return told
+
+
 async def _counted(
     running: Stack, client: RouterClient, requests: list[Any], in_flight: int
-) -> tuple[Ran, float]:
-    """What ran, and the CPU milliseconds a request took over all our processes."""
-    pids = [os.getpid(), *(child.pid for child in running.ours)]
-    before = sum(used(pid).cpu_s for pid in pids)
+) -> tuple[Ran, dict[str, float]]:
+    """What ran, and the CPU milliseconds a request took of each process."""
+    children = (*running.ours, *running.servers)
+    pids = {"client": os.getpid()} | {child.name: child.pid for child in children}
+    before = {name: used(pid).cpu_s for name, pid in pids.items()}
     ran = await loads.submit_all(client, requests, in_flight)
-    after = sum(used(pid).cpu_s for pid in pids)
-    return ran, (after - before) * 1000 / len(requests)
+    return ran, {
+        name: (used(pid).cpu_s - before[name]) * 1000 / len(requests) for name, pid in pids.items()
+    }
 
 
 def _summary(runs: Iterable[Ran]) -> dict[str, float]:
@@ -103,8 +125,36 @@ def _rate(runs: Iterable[Ran]) -> float:
     return statistics.median(run.messages_s for run in runs)
 
 
-def _cpu(counted: list[tuple[Ran, float]]) -> dict[str, float]:
-    return {"cpu_ms_per_request": round(statistics.median(cpu for _, cpu in counted), 3)}
+def _cpu(running: Stack, counted: list[tuple[Ran, dict[str, float]]]) -> dict[str, Any]:
+    names = counted[0][1]
+    of = {name: statistics.median(cpu[name] for _, cpu in counted) for name in names}
+    ours = ("client", *(child.name for child in running.ours))
+    return {
+        "cpu_ms_per_request": round(sum(of[name] for name in ours), 3),
+        "cpu_ms_by_process": {name: round(ms, 3) for name, ms in of.items()},
+    }
+
+
+async def _scaled(running: Stack, requests: int) -> dict[str, Any]:
+    settings = ClientSettings(kafka=running.kafka, timeout_s=120)
+    async with RouterClient.connect(settings) as client:
+        await loads.submit_all(client, loads.cached(100), _SOME)
+        hits = [await _counted(running, client, loads.cached(requests), _MANY)]
+        calls = [await _counted(running, client, loads.fresh(requests // 2), _MANY)]
+    return {
+        "cache_hits": _summary(ran for ran, _ in hits) | _cpu(running, hits),
+        "provider_0_ms": _summary(ran for ran, _ in calls) | _cpu(running, calls),
+    }
+
+
+def scale(requests: int, trace_ratio: float) -> dict[str, Any]:
+    """Hits and calls for each number of workers and of partitions, one stack after the other."""
+    rows = {}
+    for workers, partitions in itertools.product(_WORKERS, _PARTITIONS):
+        with stack(trace_ratio, workers=workers, partitions=partitions) as running:
+            figures = uvloop.run(_scaled(running, requests))
+        rows[f"{workers} workers, {partitions} partitions"] = figures
+    return {"machine": description(), **rows}
 
 
 def main() -> None:
@@ -113,12 +163,17 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=4000, help="in each round of (a) and (b)")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--trace-ratio", type=float, default=0.1)
+    parser.add_argument("--scale", action="store_true", help="by workers and partitions")
     options = parser.parse_args()
-    with stack(options.trace_ratio) as running:
-        told = uvloop.run(measure(running, options.requests, options.rounds))
+    if options.scale:
+        told = scale(options.requests, options.trace_ratio)
+    else:
+        with stack(options.trace_ratio) as running:
+            told = uvloop.run(measure(running, options.requests, options.rounds))
     text = json.dumps(told, indent=2)
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    RESULTS.write_text(text + "\n", encoding="utf-8")
+    results = SCALED if options.scale else RESULTS
+    results.parent.mkdir(parents=True, exist_ok=True)
+    results.write_text(text + "\n", encoding="utf-8")
     print(text)
 
 

@@ -3,10 +3,12 @@
 import asyncio
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
+
+import aiohttp
 
 from producers import Done, Request, RouterClient, chat
 from producers.kafka.aiokafka_broker import KafkaBroker
@@ -65,6 +67,24 @@ async def echo_all(broker: KafkaBroker, number: int, in_flight: int) -> Ran:
 
     async with broker.tail("echo.c", receive):
         return await _run([partial(one, index) for index in range(number)], in_flight)
+
+
+async def provider_all(environment: Mapping[str, str], number: int, in_flight: int) -> Ran:
+    """The same prompts by aiohttp to the provider itself, with nothing between."""
+    requests = iter(fresh(number))
+    base_url = f"{environment['OPENAI_BASE_URL']}/"
+    headers = {"authorization": f"Bearer {environment['OPENAI_API_KEY']}"}
+    connector = aiohttp.TCPConnector(limit=0)
+    async with aiohttp.ClientSession(base_url, connector=connector, headers=headers) as session:
+
+        async def one() -> None:
+            messages = next(requests).body.messages
+            body = {"model": "gpt-4.1-nano", "messages": messages}
+            async with session.post("chat/completions", json=body) as response:
+                assert response.status == 200, response.status
+                await response.read()
+
+        return await _run([one] * number, in_flight)
 
 
 async def _run(calls: list[Callable[[], Awaitable[None]]], in_flight: int) -> Ran:

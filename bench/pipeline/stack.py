@@ -26,11 +26,16 @@ class Stack:
     kafka: str
     simulator: Running
     ours: tuple[Child, ...]
+    servers: tuple[Child, ...]
+    """Kafka and Redis."""
 
 
 @contextmanager
-def stack(trace_ratio: float) -> Iterator[Stack]:
-    """Apache Kafka, Redis, the simulator, one router, one economy pool, and the raw echo."""
+def stack(trace_ratio: float, *, workers: int = 1, partitions: int = PARTITIONS) -> Iterator[Stack]:
+    """Apache Kafka, Redis, the simulator, one router, one economy pool, and the raw echo.
+
+    workers: processes of the pool; partitions: of each topic of requests.
+    """
     with tempfile.TemporaryDirectory() as folder, ExitStack() as parts:
         data = Path(folder)
         kafka = _start(parts, apache_kafka(data / "kafka"))
@@ -39,19 +44,21 @@ def stack(trace_ratio: float) -> Iterator[Stack]:
         environment = {
             "SWITCHGEAR_KAFKA": kafka.address,
             "SWITCHGEAR_REDIS": url_of(redis),
-            "SWITCHGEAR_PARTITIONS": str(PARTITIONS),
+            "SWITCHGEAR_PARTITIONS": str(partitions),
             "SWITCHGEAR_TRACE_RATIO": str(trace_ratio),
             "SWITCHGEAR_LOG_LEVEL": "WARNING",
             **simulator.environment,
         }
         create = [sys.executable, "-m", "workers", "topics"]
         subprocess.run(create, check=True, capture_output=True, env={**os.environ, **environment})
-        ours = (
-            _start(parts, _python("router", data, environment, "router")),
-            _start(parts, _python("worker", data, environment, "workers", "--tier", "economy")),
+        names = ("worker", *(f"worker {number}" for number in range(2, workers + 1)))
+        pool = (_python(name, data, environment, "workers", "--tier", "economy") for name in names)
+        ours = tuple(
+            _start(parts, child)
+            for child in (_python("router", data, environment, "router"), *pool)
         )
         _start(parts, _python("echo", data, {}, "bench.pipeline.echo", kafka.address))
-        yield Stack(kafka.address, simulator, ours)
+        yield Stack(kafka.address, simulator, ours, (kafka, redis))
 
 
 def _python(name: str, data: Path, environment: Mapping[str, str], *module: str) -> Child:
