@@ -34,6 +34,7 @@ from observability.reports.past_request import (
 )
 from observability.reports.period import ReportPeriod, period
 from observability.settings import ObservabilitySettings
+from observability.terminal import output_width
 from observability.topic_wait import topics_exist
 from producers.contract.topics import USAGE
 
@@ -199,7 +200,7 @@ def _query(options: ReportOptions) -> ReportQuery:
 def _output(out: Path | None) -> Iterator[Console]:
     # no markup: what a caller wrote into a tag is shown as it is
     if out is None:
-        yield Console(markup=False, emoji=False)
+        yield Console(width=output_width(), markup=False, emoji=False)
         return
     with out.open("w", encoding="utf-8") as file:
         yield Console(file=file, width=_FILE_WIDTH, markup=False, emoji=False)

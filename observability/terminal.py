@@ -5,7 +5,9 @@ follows or sets the window's title, or `[red]`, which rich would take for markup
 """
 
 import json
+import os
 import re
+import sys
 from typing import Final
 
 from rich.text import Text
@@ -17,6 +19,17 @@ _UNSAFE: Final = re.compile(
     "\u200b\u2060\ufeff\U000e0000-\U000e007f"  # invisible: two names that look alike
     "\ud800-\udfff]"  # surrogates, which no terminal's encoding has
 )
+
+_UNFOLDED: Final = 500
+"""Characters of a line that no terminal shows."""
+
+
+def output_width() -> int | None:
+    """Columns of a table on the standard output; None: the terminal's, or what `COLUMNS` says.
+
+    A pipe or a file gets whole lines: a name that is folded after 80 characters can't be searched.
+    """
+    return None if sys.stdout.isatty() or "COLUMNS" in os.environ else _UNFOLDED
 
 
 def plain(text: str) -> str:

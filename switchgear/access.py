@@ -29,6 +29,7 @@ def acl(
     from rich.console import Console
     from rich.table import Table
 
+    from observability.terminal import output_width
     from runtime.consuming.access_admin import acl_command, apply_access_rules
     from runtime.consuming.access_rules import access_rules
 
@@ -51,6 +52,6 @@ def acl(
         for rule in rules:
             name = f"{rule.name}*" if rule.prefixed else rule.name
             table.add_row(rule.principal, rule.operation, rule.resource, name)
-        Console().print(table)
+        Console(width=output_width()).print(table)
     if apply:
         print(f"{asyncio.run(apply_access_rules(settings, rules))} rules are in force")

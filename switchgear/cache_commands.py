@@ -39,7 +39,9 @@ def stats(
         return
     from rich.console import Console
 
-    print_stats(found, Console())
+    from observability.terminal import output_width
+
+    print_stats(found, Console(width=output_width()))
 
 
 def invalidate(

@@ -178,7 +178,7 @@ def _print_what_if(rows: "Sequence[WhatIf]") -> None:
 
     from observability.pricing.money import percent, usd
     from observability.reports.what_if import total_of
-    from observability.terminal import cell
+    from observability.terminal import cell, output_width
 
     table = Table(title="The recorded usage elsewhere", box=box.SIMPLE_HEAD)
     for name in ("deployment", "instead"):
@@ -196,7 +196,7 @@ def _print_what_if(rows: "Sequence[WhatIf]") -> None:
     now, then = total.cost, total.instead
     table.add_section()
     table.add_row("priced", "", "", usd(now), usd(then), percent(now - then, now), style="bold")
-    console = Console()
+    console = Console(width=output_width())
     console.print(table)
     if total.unpriced:
         console.print(f"{total.unpriced} without a price instead are in neither sum")
@@ -208,7 +208,7 @@ def _print_differences(rows: "Sequence[BillDifference]", skipped: int) -> None:
     from rich.table import Table
 
     from observability.pricing.money import usd
-    from observability.terminal import cell
+    from observability.terminal import cell, output_width
 
     table = Table(title="Ledger and provider", box=box.SIMPLE_HEAD)
     table.add_column("day", no_wrap=True)
@@ -228,7 +228,7 @@ def _print_differences(rows: "Sequence[BillDifference]", skipped: int) -> None:
             *costs,
             "" if row.agrees else "differs",
         )
-    console = Console()
+    console = Console(width=output_width())
     console.print(table)
     if skipped:
         console.print(f"{skipped} lines of the export couldn't be read and are left out")

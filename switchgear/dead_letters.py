@@ -41,6 +41,7 @@ def list_letters(
 
     from rich.console import Console
 
+    from observability.terminal import output_width
     from runtime.process.dead_letters import DeadLetterFilter
     from workers.commands.dead_letters import dead_letters, dead_letters_json, dead_letters_table
 
@@ -49,7 +50,7 @@ def list_letters(
     if as_json or format == "json":
         print(dead_letters_json(letters))
     else:
-        Console().print(dead_letters_table(letters))
+        Console(width=output_width()).print(dead_letters_table(letters))
         print(f"{len(letters)} dead letters")
 
 

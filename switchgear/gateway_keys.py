@@ -68,6 +68,7 @@ def list_keys(format: FormatOption = "table", config: ConfigOption = None) -> No
     from rich.console import Console
     from rich.table import Table
 
+    from observability.terminal import output_width
     from runtime.config.config_file import parse_config
 
     path = service_settings(config).config
@@ -85,7 +86,7 @@ def list_keys(format: FormatOption = "table", config: ConfigOption = None) -> No
             until += " (over)"
         most = (str(most or "") for most in (key.rpm, key.tpm, key.concurrency))
         table.add_row(name, key.tenant, ", ".join(sorted(key.scopes)), until, *most)
-    Console().print(table)
+    Console(width=output_width()).print(table)
 
 
 def revoke(name: KeyNameArgument, config: ConfigOption = None) -> None:

@@ -166,14 +166,14 @@ def _print(rows: Iterable[Row], columns: tuple[str, ...], format: str, title: st
     from rich.console import Console
     from rich.table import Table
 
-    from observability.terminal import cell
+    from observability.terminal import cell, output_width
 
     table = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for column in columns:
         table.add_column(column.replace("_", " "), overflow="fold")
     for row in rows:
         table.add_row(*(cell(_text(row.get(column, ""))) for column in columns))
-    Console().print(table)
+    Console(width=output_width()).print(table)
 
 
 def _text(value: object) -> str:

@@ -60,6 +60,7 @@ def explain(
         raise typer.BadParameter("a prompt, or --request ID")
     from rich.console import Console
 
+    from observability.terminal import output_width
     from producers.contract import Routing
     from router.serve import commands
 
@@ -81,7 +82,7 @@ def explain(
     if as_json or format == "json":
         print(commands.explanation_json(explanation))
     else:
-        Console().print(commands.explanation_table(explanation))
+        Console(width=output_width()).print(commands.explanation_table(explanation))
 
 
 def _explain_past(request: str, tenant: str | None, ledger: str | None, *, as_json: bool) -> None:
@@ -128,13 +129,14 @@ def profile(
     """Learn task profiles from recorded outcomes."""
     from rich.console import Console
 
+    from observability.terminal import output_width
     from router.decide.task_profiles import MIN_OUTCOMES
     from router.serve import commands
 
     profiles = commands.learned_profiles(outcomes)
     match format:
         case "table":
-            Console().print(commands.profiles_table(profiles))
+            Console(width=output_width()).print(commands.profiles_table(profiles))
         case "json":
             print(commands.profiles_json(profiles))
         case "yaml":

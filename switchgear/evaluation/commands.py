@@ -129,7 +129,9 @@ def report(
             case "table":
                 from rich.console import Console
 
-                print_evaluation(outcome.record, Console())
+                from observability.terminal import output_width
+
+                print_evaluation(outcome.record, Console(width=output_width()))
             case "json":
                 _write(output, evaluation_bytes(outcome.record).decode())
             case "html":
@@ -186,6 +188,7 @@ def show(
         evaluation_bytes,
         read_evaluation,
     )
+    from observability.terminal import output_width
 
     try:
         record = read_evaluation(file.read_bytes())
@@ -194,7 +197,7 @@ def show(
     if format == "json":
         print(evaluation_bytes(record).decode(), end="")
     else:
-        print_evaluation(record, Console())
+        print_evaluation(record, Console(width=output_width()))
 
 
 def _plan_row(plan: "EvaluationPlan") -> dict[str, Any]:

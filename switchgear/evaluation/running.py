@@ -40,7 +40,7 @@ from observability.evaluation.storage.hand_labels import (
 )
 from observability.evaluation.storage.journal import EvaluationJournal
 from observability.pricing.money import usd
-from observability.terminal import plain
+from observability.terminal import output_width, plain
 from producers import ClientSettings, RouterClient
 from producers.contract import topics
 from producers.jobs.job_log import scan_topic
@@ -78,7 +78,7 @@ def run_evaluation(
     cases = _cases(folder, plan, catalog)
     metric = read_metric(plan.metric)
     price = DearestPrice(catalog, batch=plan.latency == "batch")
-    console = Console()
+    console = Console(width=output_width())
     _announce(plan, cases, price, console)
     if dry_run:
         return

@@ -73,7 +73,7 @@ def _print_erased(
     from rich.console import Console
     from rich.table import Table
 
-    from observability.terminal import cell
+    from observability.terminal import cell, output_width
 
     title = "Erased" if yes else "Would be erased (with --yes)"
     stores = Table(title=title, box=box.SIMPLE_HEAD)
@@ -88,7 +88,7 @@ def _print_erased(
     for topic in kept:
         first, last = _day(topic.first_ms), _day(topic.last_ms)
         log.add_row(cell(topic.topic), first or "never by itself", last or "never by itself")
-    console = Console(markup=False, emoji=False)
+    console = Console(width=output_width(), markup=False, emoji=False)
     console.print(stores)
     console.print(log)
     console.print(f"{len(person.requests):,} of the person's requests are in the request topics.")

@@ -125,8 +125,8 @@ class LedgerEraser:
     async def erase(self, person: Person, *, really: bool) -> Erased:
         """As PersonEraser's."""
         number = await asyncio.to_thread(self._erase, person, really)
-        words = "rows keep their cost; tags that name the person go, and of these rows and the"
-        return Erased("ledger", number, f"{words} requests' above the prompt hashes and trace ids")
+        words = "rows whose tags name the person: these tags go, costs stay; of them and of the"
+        return Erased("ledger", number, f"{words} requests above prompt hashes and trace ids go")
 
     def _erase(self, person: Person, really: bool) -> int:
         with self.ledger.reading() as db:

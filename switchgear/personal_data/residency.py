@@ -82,8 +82,10 @@ def verify(
 def _print_report(report: "ResidencyReport", out: Path | None) -> None:
     from rich.console import Console
 
+    from observability.terminal import output_width
+
     if out is None:
-        _print_tables(report, Console(markup=False, emoji=False))
+        _print_tables(report, Console(width=output_width(), markup=False, emoji=False))
         return
     with out.open("w", encoding="utf-8") as file:
         _print_tables(report, Console(file=file, width=160, markup=False, emoji=False))

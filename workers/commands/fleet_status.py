@@ -16,7 +16,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from observability.terminal import cell, readable_json
+from observability.terminal import cell, output_width, readable_json
 from producers.settings import KafkaSettings
 from runtime.config.catalog import Catalog
 from runtime.consuming.lag import consumer_lag
@@ -117,7 +117,7 @@ async def show_status(
             print(fleet_json(view))
             return
         if once:
-            Console().print(fleet_tables(view))
+            Console(width=output_width()).print(fleet_tables(view))
             return
         with Live(fleet_tables(view), auto_refresh=False) as live:
             while True:

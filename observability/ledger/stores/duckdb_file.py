@@ -5,6 +5,7 @@ write or several read: they take turns.
 """
 
 import logging
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -112,7 +113,7 @@ class DuckDbFile:
         return new
 
     def forget(self, tenant: str, tags: Mapping[str, str], ids: Sequence[str]) -> None:
-        """In one transaction."""
+        """In one transaction; then what the rows held before is overwritten in the file too."""
         with self.open(read_only=False) as db:
             db.begin()
             if ids:
@@ -122,7 +123,9 @@ class DuckDbFile:
             for former, instead in tags.items():
                 of_tags = "WHERE tenant = ? AND CAST(tags AS VARCHAR) = ?"
                 db.execute(f"{_FORGET}, tags = ? {of_tags}", [instead, tenant, former])
+            _copy_usage(db)
             db.commit()
+            _overwrite_free_blocks(db)
 
     @contextmanager
     def reading(self) -> Iterator[DuckDbReading]:
@@ -173,6 +176,31 @@ def _migrate(db: duckdb.DuckDBPyConnection, missing: set[str], name: str) -> Non
     for column in COLUMNS:
         if column.name in missing:
             db.execute(f"ALTER TABLE usage ADD COLUMN {column.name} {column.sql_type}")
+
+
+def _copy_usage(db: duckdb.DuckDBPyConnection) -> None:
+    """Into blocks of its own: an updated row leaves its former values beside the new ones."""
+    names = ", ".join(column.name for column in COLUMNS)
+    db.execute(f"CREATE TABLE usage_anew {_USAGE}")
+    db.execute(f"INSERT INTO usage_anew SELECT {names} FROM usage")  # noqa: S608
+    db.execute("DROP TABLE usage; ALTER TABLE usage_anew RENAME TO usage")
+
+
+def _overwrite_free_blocks(db: duckdb.DuckDBPyConnection) -> None:
+    """DuckDB leaves in a free block what a row held before, until the block is used again.
+
+    So a table of random bytes uses them all once. In the same file: a copy under its name would
+    leave a process that waits for the lock with the old one.
+    """
+    db.execute("CHECKPOINT")
+    blocks = db.execute("SELECT free_blocks, block_size FROM pragma_database_size()").fetchone()
+    free, size = (0, 0) if blocks is None else blocks
+    db.execute("CREATE TABLE filler (bytes BLOB)")
+    for _ in range(free + 1):
+        db.execute("INSERT INTO filler VALUES (?)", [os.urandom(size)])
+    db.execute("CHECKPOINT")
+    db.execute("DROP TABLE filler")
+    db.execute("CHECKPOINT")
 
 
 def _insert(db: duckdb.DuckDBPyConnection, events: Sequence[UsageEvent]) -> int:

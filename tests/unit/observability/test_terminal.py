@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 from rich.table import Table
 
-from observability.terminal import cell, plain, readable_json
+from observability.terminal import cell, output_width, plain, readable_json
 
 OBEYED = {"Cc", "Cs", "Zl", "Zp"}
 DIRECTIONS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
@@ -62,3 +62,18 @@ def test_json_for_people_keeps_their_letters() -> None:
     assert readable_json(["Größe", "値", "\x9b\u202e\U000e0041"]) == (
         '[\n  "Größe",\n  "値",\n  "\\u009b\\u202e\\udb40\\udc41"\n]'
     )
+
+
+def test_a_pipe_gets_whole_lines_and_a_terminal_its_own_width(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A name that is folded can't be searched."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.setattr("sys.stdout", io.StringIO())
+    table = Table("model")
+    table.add_row("a-model-of-a-long-name " * 10)
+    out = io.StringIO()
+    Console(file=out, width=output_width()).print(table)
+    assert ("a-model-of-a-long-name " * 10).strip() in out.getvalue()
+    monkeypatch.setenv("COLUMNS", "80")
+    assert output_width() is None

@@ -5,6 +5,7 @@ import duckdb
 import pytest
 
 from observability.ledger.ledger import Ledger, LedgerError, UsageBatch
+from observability.ledger.schema import tags_json
 from observability.ledger.stores.duckdb_file import DuckDbFile
 from observability.ledger.stores.store_retry import StoreRetry
 from tests.unit.observability.usage_events import usage_event
@@ -51,3 +52,21 @@ def test_a_file_of_an_earlier_version_is_told_apart_and_taken_over(tmp_path: Pat
     ledger.book(UsageBatch([usage_event(1), usage_event(2)], {}))
     assert ledger.totals().requests == 2
     assert ledger.totals().cost == Decimal("2.5") + (usage_event(2).cost_micro_usd or 0)
+
+
+def test_what_is_forgotten_is_in_no_block_of_the_file_and_everything_else_stays(
+    store: DuckDbFile,
+) -> None:
+    """DuckDB keeps what a row held before in blocks that are free."""
+    tags = {"person": "jane-of-the-free-blocks"}
+    told = {"tenant": "acme", "tags": tags, "prompt_hash": "of-the-free-blocks"}
+    batch = UsageBatch([usage_event(1).model_copy(update=told)], {("llm.usage", 3): 7})
+    store.book(batch)
+    assert b"of-the-free-blocks" in store.path.read_bytes()
+    store.forget("acme", {tags_json(tags): tags_json({})}, [usage_event(1).id])
+    assert b"of-the-free-blocks" not in store.path.read_bytes()
+    assert [path.name for path in store.path.parent.iterdir()] == [store.path.name]
+    assert Ledger(store).positions() == {("llm.usage", 3): 7}
+    store.book(batch)  # the key is still one
+    with store.reading() as db:
+        assert db.rows("SELECT count(*) FROM usage") == [(1,)]
