@@ -76,6 +76,9 @@ def test_what_a_line_says_goes_before_the_preset() -> None:
         ("ap-northeast-1", "jp.anthropic.claude-haiku-4-5-20251001-v1:0", "jp"),
         ("ap-southeast-2", "au.anthropic.claude-haiku-4-5-20251001-v1:0", "au"),
         ("us-gov-west-1", "us-gov.anthropic.claude-haiku-4-5-20251001-v1:0", "us-gov"),
+        # no profile of their own: the global one computes anywhere, and is nobody's residency
+        ("ap-south-1", "global.anthropic.claude-haiku-4-5-20251001-v1:0", "global"),
+        ("ca-central-1", "global.anthropic.claude-haiku-4-5-20251001-v1:0", "global"),
     ],
 )
 def test_bedrock_serves_anthropics_models_by_inference_profile(
