@@ -58,7 +58,7 @@ WEIGHT_DECAY: Final = 1e-2
 PLAIN_WEIGHT: Final = 1.5
 """Of a plain question against all of a template's."""
 PROMPT_WEIGHT: Final = 0.5
-AUTHORS: Final = {"sixth to ninth": "6789", "tenth": "x"}
+AUTHORS: Final = {"sixth to ninth": "6789", "tenth and eleventh": "xy"}
 """Series that the recogniser hasn't seen, by their writer."""
 
 

@@ -1,6 +1,6 @@
 """Word pieces by SentencePiece's unigram model: the likeliest spelling of a text with known pieces.
 
-In pure Python: `tokenizers` takes 77 MB for 100,000 pieces, this takes 15, and a question 0.1 ms.
+In pure Python: `tokenizers` takes 77 MB for 100,000 pieces, this takes 27, and a question 0.1 ms.
 """
 
 import unicodedata
@@ -13,7 +13,7 @@ WORD_START: Final = "▁"
 UNKNOWN_PENALTY: Final = 10.0
 """How much less likely than the rarest piece a sign is that no piece has (as SentencePiece)."""
 LONGEST_PIECE: Final = 16
-"""Signs; of 100,000 pieces 8 are longer."""
+"""Signs; the longest of multilingual-e5-small's."""
 LONGEST_SPELT_WORD: Final = 400
 """Signs of a text without spaces that are spelt."""
 

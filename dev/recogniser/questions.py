@@ -78,7 +78,14 @@ def questions() -> Iterator[LabelledQuestion]:
         yield from _of_file(path, "g")
 
 
-LATER_SETS: Final = {"sixth": "6", "seventh": "7", "eighth": "8", "ninth": "9", "tenth": "x"}
+LATER_SETS: Final = {
+    "sixth": "6",
+    "seventh": "7",
+    "eighth": "8",
+    "ninth": "9",
+    "tenth": "x",
+    "eleventh": "y",
+}
 """By folder the series: plain questions that only the second look's classifier learns from."""
 
 
