@@ -90,6 +90,7 @@ mutants: $(READY) ## mutation tests of plan, breaker, watermark, limits and outc
 FUZZ ?= --count 100000 --seed 1
 fuzz: $(READY)   ## every reader of foreign bytes, and damaged streams by their laws (FUZZ="--count 1000000")
 	$(NICE) $(BIN)/python -m dev.fuzz_readers $(FUZZ)
+	$(NICE) $(BIN)/python -m dev.fuzz_readers --large --count 300 --seed 1
 	$(NICE) $(BIN)/python -m dev.fuzz_streams $(FUZZ)
 
 fmt: $(READY)    ## format, and mend what the linter can mend

@@ -256,17 +256,24 @@ VERIFIED_TOKENS: Final = Limit(
 )
 PROVIDER_BODY: Final = Limit(
     "size of a provider's answer, decompressed",
-    33_554_432,
+    16_777_216,
     "bytes",
     "provider_error: the next deployment is tried",
-    "More than any model writes, less than hurts a worker.",
+    "Twice what a reply may have, for answers whose letters are written as escapes.",
 )
-PROVIDER_VALUES: Final = Limit(
-    "values of a provider's answer, or of one event of its stream",
-    codec.MAX_ANSWER_VALUES,
-    "values",
+PROVIDER_MARKS: Final = Limit(
+    "commas, brackets and fourths of a quotation mark in a provider's answer, or in one event",
+    codec.MAX_ANSWER_MARKS,
+    "marks",
     "provider_error: the next deployment is tried",
-    "As for a request's; log probabilities are several values a token.",
+    "What parsing takes. Of 20 candidates' log probabilities 1,100 tokens have as many.",
+)
+REPLY_MARKS: Final = Limit(
+    "as many in a reply",
+    codec.MAX_REPLY_MARKS,
+    "marks",
+    "answer_too_large; what it cost is booked",
+    "Of a stream's events there may be any number.",
 )
 PROVIDER_ERROR: Final = Limit(
     "size of a provider's error",
@@ -375,7 +382,7 @@ METRIC_MEMORY: Final = Limit(
 )
 
 TABLE: Final[Mapping[str, tuple[Limit, ...]]] = {
-    "Records": (BATCH, RECORD, ANSWER, HEADERS, HEADER_BYTES),
+    "Records": (BATCH, RECORD, ANSWER, REPLY_MARKS, HEADERS, HEADER_BYTES),
     "Requests": (
         *(REQUEST_SIZE, UPLOAD, NAME, MESSAGES, PARTS, ALL_PARTS, VALUES, TOOLS),
         *(TAGS, TAG_VALUE, MESSAGE_VALUES),
@@ -386,7 +393,7 @@ TABLE: Final[Mapping[str, tuple[Limit, ...]]] = {
         *(CHECKED_JSON, CHECK_MS, CHECK_MEMORY, LAPSED_CLAIMS),
     ),
     "Identity": (TOKEN, JWKS, TOKEN_KEYS, VERIFIED_TOKENS),
-    "Providers": (PROVIDER_BODY, PROVIDER_VALUES, PROVIDER_ERROR, PROVIDER_HEADER, PROVIDER_TOKENS),
+    "Providers": (PROVIDER_BODY, PROVIDER_MARKS, PROVIDER_ERROR, PROVIDER_HEADER, PROVIDER_TOKENS),
     "Operators": (CONFIG_FILE, CONFIG_VALUES, CONFIG_DEPTH),
     "What processes remember and share": (REMEMBERED_CANCELLATIONS, BREAKER_NEWS),
     "Evaluations": (

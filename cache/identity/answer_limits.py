@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pydantic_core import from_json
-
 from producers.contract import ChatBody
+from producers.contract.codec import MAX_ANSWER_MARKS
+from producers.json_values import read_json_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def _asks_for_json(form: Mapping[str, Any]) -> bool:
 
 def _is_json(text: str) -> bool:
     try:
-        from_json(text)
+        read_json_text(text, MAX_ANSWER_MARKS)
     except ValueError:
         return False
     return True

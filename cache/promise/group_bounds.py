@@ -9,7 +9,7 @@ from dataclasses import astuple, dataclass, replace
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from cache.promise.error_bound import (
     MAX_LEVEL,
@@ -18,6 +18,8 @@ from cache.promise.error_bound import (
     ComparisonError,
     ErrorBound,
 )
+from producers.contract.codec import MAX_MESSAGE_VALUES
+from producers.json_values import read_json
 from runtime.config.sections.cache import CacheStep
 
 NO_LANGUAGE: Final = "-"
@@ -91,7 +93,7 @@ def status_of(
 def _decoded(value: bytes) -> GroupBounds:
     # the same few values come with every look-up
     try:
-        cells = from_json(value)
+        cells = read_json(value, MAX_MESSAGE_VALUES)
         return GroupBounds({str(label): _bound(parts) for label, parts in cells.items()})
     except (ValueError, TypeError, AttributeError):
         return NO_BOUNDS

@@ -35,7 +35,7 @@ from observability.tracing.tracer import OpenSpan
 from runtime.circuit_breaker.breaker import CircuitBreaker
 from runtime.circuit_breaker.rules import CallFailure, Succeeded
 from runtime.circuit_breaker.state_machine import BreakerRefused
-from runtime.redis.errors import REDIS_UNAVAILABLE
+from runtime.redis.errors import REDIS_UNAVAILABLE, is_junk_in_a_key
 
 CANDIDATES: Final = 3
 INDEX_WRITE_S: Final = 1.0
@@ -134,7 +134,8 @@ class SemanticSearch:
                 self._budget_s, self._search(_Search(terms, version, bound, span), indexed)
             )
         except REDIS_UNAVAILABLE as error:
-            self._breaker.report(permit, CallFailure(), time.monotonic())
+            signal = Succeeded() if is_junk_in_a_key(error) else CallFailure()
+            self._breaker.report(permit, signal, time.monotonic())
             return NoMatch(f"search: {type(error).__name__}", indexed[0] if indexed else None)
         self._breaker.report(permit, Succeeded(), time.monotonic())
         return result

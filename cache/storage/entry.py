@@ -64,7 +64,7 @@ def encode_entry(entry: CacheEntry) -> bytes:
 def decode_entry(raw: bytes) -> CacheEntry | None:
     """None when another version wrote it, or it is damaged: then it is not there."""
     try:
-        fields = read_json(raw, limits.PROVIDER_VALUES.value)
+        fields = read_json(raw, limits.PROVIDER_MARKS.value)
         if fields.pop("v") != _VERSION:
             return None
         cost = fields.pop("cost_micro_usd")

@@ -1,6 +1,7 @@
 """Readers of records: requests on their way, replies, control messages, dead letters, batches."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -15,12 +16,16 @@ from cache.identity.terms import LookupTerms, lookup_terms
 from cache.semantic.recogniser_file import load_recogniser
 from cache.verification.detail_guard import objections
 from dev.fuzz_readers.corpus import headers_in
+from gateway.jobs.job_index import JobIndex
+from gateway.stored_requests.index import StoredIndex
+from gateway.stored_requests.receipt import call_of, read_receipt
+from gateway.webhook_rules.notice import read_attempt
 from observability.grounding.groundedness import context_of, context_support
 from observability.ledger.ingest import batch_of
 from observability.price_lists import load_price_book
 from observability.tracing.tracer import Tracer, TracingSettings
 from observability.tracing.w3c_context import tenant_of, with_tenant
-from producers.contract import Request, Route, Validator, codec
+from producers.contract import Request, Route, Validator, codec, topics
 from producers.contract.codec import DecodeError
 from producers.contract.feedback import Feedback
 from producers.contract.invalidation import Invalidation
@@ -58,6 +63,7 @@ from workers.tokens.estimate import prompt_size
 
 _NOW_MS: Final = 1_790_000_000_000
 _SMALL_CHECK_S: Final = 0.5
+_LONGEST_ON_LOOP: Final = 6_000
 _EARLIER: Final = "What is the capital of France, and how many people lived there in 2020?"
 
 
@@ -123,8 +129,8 @@ def _serve(request: Request, route: Route) -> None:
         if asked is not None:
             objections(asked[:2_000], _EARLIER)
     context = context_of(request.body.messages)
-    if context is not None:
-        context_support("An answer of 42 by Ada Lovelace.", context)
+    if context is not None:  # a longer one is looked at on a thread
+        context_support("An answer of 42 by Ada Lovelace.", context[:_LONGEST_ON_LOOP])
     for check in request.routing.validators:
         _check(check)
     for name, deployment in catalog().deployments.items():
@@ -243,6 +249,24 @@ def read_invalidation(data: bytes) -> None:
         return
 
 
+def read_job_log(data: bytes) -> None:
+    """Gateway: a record of the jobs' topic; what it raises for junk is counted there."""
+    with suppress(ValueError):
+        JobIndex().receive_entry(record(data, topic=topics.JOBS))
+
+
+def read_stored(data: bytes) -> None:
+    """Gateway: a record of the stored replies' topic, a receipt, a reply or a webhook's attempt."""
+    written = record(data, [(codec.TENANT_HEADER, b"t")], topics.STORED)
+    read_attempt(data)
+    with suppress(ValueError):
+        StoredIndex(1_000).add(written)
+    receipt = read_receipt(data)
+    if receipt is not None:
+        with suppress(TypeError):  # TypeError: fields of another version, as its caller expects
+            call_of(receipt.call)
+
+
 def read_batch(data: bytes) -> None:
     """Every consumer: the answer to a fetch. What aiokafka calls corrupt, it reports itself."""
     batches = Batches(data)
@@ -262,14 +286,16 @@ def read_configuration(data: bytes) -> None:
 
 
 CONTRACT_READERS: Final[Mapping[str, Any]] = {
-    "request": read_request,
-    "tagged": read_tagged,
-    "headers": read_headers,
-    "reply": read_reply,
-    "usage": read_usage,
-    "feedback": read_feedback,
-    "cancellation": read_cancellation,
-    "invalidation": read_invalidation,
-    "batch": read_batch,
-    "configuration": read_configuration,
+    "request": (read_request,),
+    "tagged": (read_tagged,),
+    "headers": (read_headers,),
+    "reply": (read_reply,),
+    "usage": (read_usage,),
+    "feedback": (read_feedback,),
+    "cancellation": (read_cancellation,),
+    "invalidation": (read_invalidation,),
+    "job_log": (read_job_log,),
+    "stored": (read_stored,),
+    "batch": (read_batch,),
+    "configuration": (read_configuration,),
 }

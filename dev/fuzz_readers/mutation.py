@@ -52,11 +52,11 @@ def _json(random: Random, data: bytes) -> bytes:
         value = json.loads(data)
     except (ValueError, RecursionError):
         return _token(random, data)
-    places = list(_places(value))
-    if not places:
+    changeable = list(places(value))
+    if not changeable:
         return json.dumps(random.choice(_VALUES)).encode()
     for _ in range(random.choice((1, 1, 1, 3))):
-        container, key = random.choice(places)
+        container, key = random.choice(changeable)
         _change(random, container, key)
     return json.dumps(value).encode(errors="replace")
 
@@ -77,15 +77,16 @@ def _change(random: Random, container: Any, key: Any) -> None:  # noqa: ANN401 a
             container[key] = random.choice(_VALUES)
 
 
-def _places(value: Any) -> Any:  # noqa: ANN401 any JSON
+def places(value: Any) -> Any:  # noqa: ANN401 any JSON
+    """(container, key) of every value inside of a JSON value."""
     if isinstance(value, dict):
         for key, inner in value.items():
             yield value, key
-            yield from _places(inner)
+            yield from places(inner)
     elif isinstance(value, list):
         for n, inner in enumerate(value):
             yield value, n
-            yield from _places(inner)
+            yield from places(inner)
 
 
 def _place(random: Random, data: bytes) -> int:

@@ -1,15 +1,16 @@
 """Readers of what providers, callers over HTTP, Redis and issuers of tokens send."""
 
-import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import to_json
 
 from cache.storage.entry import decode_entry, entry_usage
 from dev.fuzz_readers.corpus import headers_in
+from dev.fuzz_readers.running import Steps
 from gateway.anthropic_messages.request import read_messages_request
 from gateway.demands.routing_demands import routing_demands
 from gateway.errors.api_error import ApiError
@@ -33,6 +34,11 @@ from workers.providers.openai.request import OpenAiDialect
 from workers.providers.response_reading import short_headers, whole_deltas
 from workers.tokens.estimate import estimated_usage
 
+_PIECE: Final = 131_072
+"""Bytes of a response that aiohttp tells at once."""
+_LONGEST_SHOWN: Final = 34_000
+"""Characters that a log redacts of a field."""
+_LONGEST_ON_LOOP: Final = 6_000
 _NOW: Final = datetime(2026, 11, 26, tzinfo=UTC)
 _DIALECTS: Final[tuple[Dialect, ...]] = (OpenAiDialect(), AnthropicDialect(), BedrockDialect())
 _BODY: Final = ChatBody.model_validate({"messages": [{"role": "user", "content": "hi"}]})
@@ -41,31 +47,40 @@ _ALGORITHMS: Final = ("HS256", "RS256", "ES256", "EdDSA")
 _CONTEXT: Final = "Ada Lovelace wrote 42 notes in 1843. They were 3.5 times as long as the memoir."
 
 
-def read_answer(data: bytes) -> None:
-    """Worker: the body of a 200 response, by each dialect."""
-    for dialect in _DIALECTS:
-        try:
-            answer = dialect.decode_answer(data)
-            if isinstance(answer, Answer):
-                whole_deltas(answer.body)
-        except (*MALFORMED, RecursionError):
-            continue
+def _read_answer(dialect: Dialect, data: bytes) -> None:
+    """Worker: the body of a 200 response, and what is made of it before the reply is written."""
+    try:
+        answer = dialect.decode_answer(data)
         if isinstance(answer, Answer):
-            plausible(answer.usage, 100_000)
-            estimated_usage(_BODY, answer.body)
+            whole_deltas(answer.body)
+    except (*MALFORMED, RecursionError):
+        return
+    if isinstance(answer, Answer):
+        plausible(answer.usage, 100_000)
+        estimated_usage(_BODY, answer.body)
+        to_json(answer.body)
 
 
-def read_stream(data: bytes) -> None:
-    """Worker: a streamed response, in two pieces, by each dialect."""
-    for dialect in _DIALECTS:
-        reader = dialect.stream_reader()
-        try:
-            for piece in (data[: len(data) // 2], data[len(data) // 2 :]):
-                list(reader.feed(piece))
-            list(reader.close())
-            reader.result()
-        except (*MALFORMED, RecursionError):
-            continue
+def _read_stream(dialect: Dialect, data: bytes) -> Steps:
+    """Worker: a streamed response, in two pieces or more."""
+    reader = dialect.stream_reader()
+    size = min(_PIECE, len(data) // 2 + 1)
+    try:
+        for begin in range(0, len(data), size):
+            for delta in reader.feed(data[begin : begin + size]):
+                to_json(delta)
+                yield
+            yield
+        list(reader.close())
+        answer = reader.result()
+    except (*MALFORMED, RecursionError):
+        return
+    if isinstance(answer, Answer):
+        to_json(answer.body)
+
+
+def _each_dialect(read: Callable[[Dialect, bytes], object]) -> tuple[partial[object], ...]:
+    return tuple(partial(read, dialect) for dialect in _DIALECTS)
 
 
 def read_error(data: bytes) -> None:
@@ -152,30 +167,39 @@ def read_key_set(data: bytes) -> None:
         return
 
 
-def read_text(data: bytes) -> None:
-    """Operators' output and the grounding of an answer: any text."""
-    text = data.decode("utf-8", "surrogateescape")
+def _read_shown(data: bytes) -> None:
+    """Operators' output: what a cell, a line and a log's field make of any text."""
+    text = data.decode("utf-8", "surrogateescape")[:_LONGEST_SHOWN]
     without_secrets(text)
     plain(text)
     cell(text)
     readable_json({"shown": text, "usage": Usage().model_dump()})
-    answer = data.decode("utf-8", "replace")
-    context_support(answer, _CONTEXT)
-    read_verdict(answer, _CONTEXT)
-    json.dumps(answer)
+
+
+def _read_grounding(data: bytes) -> Steps:
+    """Worker: what of an answer its context supports. A long one is looked at on a thread."""
+    text = data.decode("utf-8", "replace")
+    context_support(text[:_LONGEST_ON_LOOP], _CONTEXT)
+    yield
+    read_verdict(text, _CONTEXT)
+    yield
+    read_verdict(_CONTEXT, text)
+    yield
+    half = _LONGEST_ON_LOOP // 2
+    context_support(text[:half], text[half:_LONGEST_ON_LOOP])
 
 
 PROVIDER_READERS: Final[Mapping[str, Any]] = {
-    "answer": read_answer,
-    "stream": read_stream,
-    "error": read_error,
-    "chat_call": read_chat_call,
-    "messages_call": read_messages_call,
-    "demands": read_demands,
-    "breaker_news": read_news,
-    "worker_report": read_report,
-    "cache_entry": read_cache_entry,
-    "token": read_token,
-    "key_set": read_key_set,
-    "text": read_text,
+    "answer": _each_dialect(_read_answer),
+    "stream": _each_dialect(_read_stream),
+    "error": (read_error,),
+    "chat_call": (read_chat_call,),
+    "messages_call": (read_messages_call,),
+    "demands": (read_demands,),
+    "breaker_news": (read_news,),
+    "worker_report": (read_report,),
+    "cache_entry": (read_cache_entry,),
+    "token": (read_token,),
+    "key_set": (read_key_set,),
+    "text": (_read_shown, _read_grounding),
 }

@@ -1,14 +1,18 @@
-"""Run of a reader over mutated inputs: what it raised, and what held it up."""
+"""Run of a reader over mutated or large inputs: what it raised, and what held it up."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from random import Random
-from typing import Final
+from typing import Final, TypeAlias
 
+from dev.fuzz_readers.large import grown
 from dev.fuzz_readers.mutation import mutated
 
+Steps: TypeAlias = Generator[None, None, None]
+"""What a reader does in several goes."""
 _FINDINGS: Final = 20
+_ATTEMPTS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,11 +20,16 @@ class Reader:
     """One reader of foreign bytes."""
 
     name: str
-    read: Callable[[bytes], object]
-    """Reads one input as its process does; what it raises is a crash."""
+    reads: Sequence[Callable[[bytes], object]]
+    """Each reads one input as its process does; what it raises is a crash.
+
+    One that yields in between lets its process's loop go on there.
+    """
     seeds: Sequence[bytes]
     most_s: float = 0.05
     """CPU that one input may take."""
+    most_bytes: int = 1_048_576
+    """Of an input; larger ones are refused before this reader gets them."""
 
 
 @dataclass(slots=True)
@@ -31,7 +40,7 @@ class Tally:
     inputs: int = 0
     crashes: int = 0
     stalls: int = 0
-    """Inputs that took more CPU than they may, twice."""
+    """Inputs that took more CPU than they may, each time."""
     slowest_ms: float = 0.0
     cpu_s: float = 0.0
     findings: list[str] = field(default_factory=list)
@@ -47,25 +56,36 @@ class Tally:
         self.findings = (self.findings + other.findings)[:_FINDINGS]
 
 
-def input_of(reader: Reader, seed: int, number: int) -> bytes:
-    """The seeds themselves come first, then their mutations."""
+def input_of(reader: Reader, seed: int, number: int, *, large: bool = False) -> bytes:
+    """The seeds themselves come first, then their mutations, or large ones of their kind."""
     if number < len(reader.seeds):
         return reader.seeds[number]
-    return mutated(Random((seed << 40) + number), reader.seeds)
+    random = Random((seed << 40) + number)
+    if large:
+        return grown(random, reader.seeds, reader.most_bytes)
+    return mutated(random, reader.seeds)
 
 
-def run(reader: Reader, seed: int, numbers: range, *, until: float = float("inf")) -> Tally:
+def run(
+    reader: Reader,
+    seed: int,
+    numbers: range,
+    *,
+    large: bool = False,
+    until: float = float("inf"),
+) -> Tally:
     """Reads the inputs with these numbers. until: monotonic seconds at which it stops."""
     tally, begun = Tally(reader.name), time.process_time()
     for number in numbers:
         if time.monotonic() > until:
             break
-        data = input_of(reader, seed, number)
+        data = input_of(reader, seed, number, large=large)
         tally.inputs += 1
         seconds, crash = _attempt(reader, data)
-        if seconds > reader.most_s:
-            # once more: the garbage collector and a busy machine are no fault of the reader
-            seconds, crash = _attempt(reader, data)
+        for _ in range(_ATTEMPTS - 1):
+            # the garbage collector and a busy machine are no fault of the reader
+            if seconds > reader.most_s:
+                seconds = min(seconds, _attempt(reader, data)[0])
         tally.slowest_ms = max(tally.slowest_ms, seconds * 1000)
         if seconds > reader.most_s:
             tally.stalls += 1
@@ -78,12 +98,21 @@ def run(reader: Reader, seed: int, numbers: range, *, until: float = float("inf"
 
 
 def _attempt(reader: Reader, data: bytes) -> tuple[float, Exception | None]:
-    crash, begun = None, time.process_time()
-    try:
-        reader.read(data)
-    except Exception as error:  # noqa: BLE001 - what a reader raises is the finding
-        crash = error
-    return time.process_time() - begun, crash
+    """(CPU of the longest step of its reads, what one of them raised)."""
+    crash, longest = None, 0.0
+    for read in reader.reads:
+        begun = time.process_time()
+        try:
+            steps = read(data)
+            while isinstance(steps, Generator):
+                next(steps)
+                longest, begun = max(longest, time.process_time() - begun), time.process_time()
+        except StopIteration:
+            pass
+        except Exception as error:  # noqa: BLE001 - what a reader raises is the finding
+            crash = error
+        longest = max(longest, time.process_time() - begun)
+    return longest, crash
 
 
 def _note(tally: Tally, finding: str) -> None:

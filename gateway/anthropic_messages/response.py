@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from pydantic_core import from_json
-
 from gateway.answers.dialect import AnswerContext
 from gateway.demands.outcome import outcome_of
 from producers.contract import Done, answer_message
+from producers.contract.codec import MAX_ANSWER_MARKS
+from producers.json_values import read_json_text
 
 _REASONS: Final[Mapping[str, str]] = {
     "length": "max_tokens",
@@ -133,6 +133,6 @@ def _arguments(told: object) -> Any:  # noqa: ANN401 JSON
     if not isinstance(told, str):
         return told or {}
     try:
-        return from_json(told) if told.strip() else {}
+        return read_json_text(told, MAX_ANSWER_MARKS) if told.strip() else {}
     except ValueError:
         return {}

@@ -1,7 +1,6 @@
 """Job index: all files and jobs of the fleet, and the progress of each job, as Kafka tells them."""
 
 from producers.contract import Done, Failed, codec
-from producers.contract.codec import DecodeError
 from producers.contract.job_record import FileRecord, JobRecord
 from producers.jobs.job_log import read_entry
 from producers.jobs.progress import JobProgress
@@ -17,27 +16,28 @@ class JobIndex:
         self._progress: dict[str, JobProgress] = {}
 
     def receive_entry(self, record: Record) -> None:
-        """A record of `llm.jobs`; an empty one takes the entry away."""
+        """A record of `llm.jobs`; an empty one takes the entry away. Raises ValueError for junk."""
         key = (record.key or b"").decode(errors="replace")
-        match read_entry(record.value) if record.value else None:
+        if not record.value:
+            self.jobs.pop(key, None)
+            self.files.pop(key, None)
+            return
+        match read_entry(record.value):
             case JobRecord() as job:
                 self.jobs[job.id] = job
             case FileRecord() as file:
                 self.files[file.id] = file
-            case _:
-                self.jobs.pop(key, None)
-                self.files.pop(key, None)
+            case None:
+                # of a newer version, or somebody else's: what is known stays
+                raise ValueError("neither a file nor a job")
 
     def receive_reply(self, record: Record) -> None:
-        """A record of the replies to jobs."""
+        """A record of the replies to jobs. Raises DecodeError."""
         job_id, _, _ = (codec.read_name(record.key) or "").rpartition("-")
         job = self.jobs.get(job_id)
         if job is None or codec.header(record.headers, codec.TENANT_HEADER) != job.tenant:
             return
-        try:
-            reply = codec.decode_reply(record.value)
-        except DecodeError:
-            return
+        reply = codec.decode_reply(record.value)
         if isinstance(reply, Done | Failed):
             self.progress(job_id).add(job, reply, record.timestamp_ms)
 

@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pydantic_core import from_json
-
 from gateway.answers.dialect import AnswerContext
 from gateway.demands.outcome import outcome_of
 from gateway.errors.api_error import ApiError
@@ -14,6 +12,8 @@ from gateway.openai_responses.call import ResponsesCall, response_id, responses_
 from gateway.openai_responses.conversation import CUSTOM_ARGUMENT
 from gateway.openai_responses.thoughts import sealed_thoughts
 from producers.contract import Done, answer_message
+from producers.contract.codec import MAX_ANSWER_MARKS
+from producers.json_values import read_json_text
 
 Item = dict[str, Any]
 _CUT: Final[Mapping[str, str]] = {
@@ -159,7 +159,7 @@ def call_item(context: AnswerContext, made: ItemCall, status: str) -> Item:
 def custom_input(arguments: str) -> str:
     """The text for a custom tool; what is no such argument is passed on as it is."""
     try:
-        given = from_json(arguments)
+        given = read_json_text(arguments, MAX_ANSWER_MARKS)
     except ValueError:
         return arguments
     text = given.get(CUSTOM_ARGUMENT) if isinstance(given, dict) else None

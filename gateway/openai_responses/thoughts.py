@@ -8,7 +8,10 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
+
+from producers.contract.codec import MAX_MESSAGE_VALUES
+from producers.json_values import read_json
 
 _FORM: Final = "sgt1."
 _MOST: Final = 64
@@ -28,7 +31,7 @@ def opened_thoughts(text: object) -> list[dict[str, Any]] | None:
     if not isinstance(text, str) or not text.startswith(_FORM):
         return None
     try:
-        blocks = from_json(urlsafe_b64decode(text.removeprefix(_FORM)))
+        blocks = read_json(urlsafe_b64decode(text.removeprefix(_FORM)), MAX_MESSAGE_VALUES)
     except ValueError:
         return None
     if not isinstance(blocks, list) or len(blocks) > _MOST:

@@ -27,9 +27,12 @@ async def job_runner(
 ) -> AsyncIterator[JobRunner]:
     """Entered once all that the topics have is known. Raises KafkaError."""
     index = JobIndex()
-    entries = TopicLog(process.settings, topics.JOBS, client_id, index.receive_entry, _FOR_EVER_S)
+    skipped = partial(process.metrics.count, "switchgear_control_skipped_total")
+    entries = TopicLog(
+        process.settings, topics.JOBS, client_id, index.receive_entry, _FOR_EVER_S, skipped
+    )
     replies = TopicLog(
-        process.settings, topics.JOB_REPLIES, client_id, index.receive_reply, _KEPT_S
+        process.settings, topics.JOB_REPLIES, client_id, index.receive_reply, _KEPT_S, skipped
     )
     leases = ExclusiveLeases(link.trips, life_s=_LEASE_S)
     connection = JobConnection(partial(scan_topic, process.settings), process.broker, client)

@@ -41,7 +41,9 @@ async def stored_requests(
         except (KafkaError, OSError) as error:
             raise StoreUnavailableError(str(error)) from error
 
-    log = TopicLog(process.settings, topics.STORED, client_id, receive, max(2 * keep_s, LONGEST_S))
+    since_s = max(2 * keep_s, LONGEST_S)
+    skipped = partial(process.metrics.count, "switchgear_control_skipped_total")
+    log = TopicLog(process.settings, topics.STORED, client_id, receive, since_s, skipped)
     stored = StoredRequests(client, process.broker, read, keep_s)
     async with webhook_sender() as sender:
         report = partial(process.metrics.count, "switchgear_gateway_webhooks_total")

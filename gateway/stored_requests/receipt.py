@@ -8,6 +8,8 @@ from pydantic import Field, ValidationError
 
 from gateway.answers.dialect import DialectCall
 from producers.contract import Message, Name
+from producers.contract.codec import MAX_MESSAGE_VALUES
+from producers.json_values import too_many_values
 
 _NOT_KEPT: Final = frozenset({"body"})
 _CALL_FIELDS: Final = frozenset(field.name for field in fields(DialectCall)) - _NOT_KEPT
@@ -55,6 +57,8 @@ def call_of(kept: Mapping[str, Any]) -> DialectCall:
 
 def read_receipt(value: bytes) -> Receipt | None:
     """The receipt in a record's value; None where it is none."""
+    if too_many_values(value, MAX_MESSAGE_VALUES):
+        return None
     try:
         return Receipt.model_validate_json(value)
     except ValidationError:

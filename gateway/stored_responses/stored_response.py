@@ -4,7 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
+
+from producers.contract.codec import MAX_REPLY_MARKS
+from producers.json_values import read_json_text
 
 MAX_STORED_BYTES: Final = 4_000_000
 """Of one response: its conversation, input and answer are each smaller than a record."""
@@ -53,7 +56,7 @@ def to_text(stored: StoredResponse) -> str | None:
 def from_text(text: str) -> StoredResponse | None:
     """The response; None for a text that isn't one of this version."""
     try:
-        fields = from_json(text)
+        fields = read_json_text(text, MAX_REPLY_MARKS)
     except ValueError:
         return None
     if not isinstance(fields, dict) or fields.keys() != set(_FIELDS):

@@ -7,6 +7,8 @@ from typing import Final, Literal, TypeAlias
 from pydantic import ValidationError
 
 from producers.contract import Done, Failed, Message, Name
+from producers.contract.codec import MAX_MESSAGE_VALUES
+from producers.json_values import too_many_values
 
 NOTICE_PREFIX: Final = b'{"type":"notice"'
 NoticeOutcome: TypeAlias = Literal["failed", "delivered", "gave_up"]
@@ -34,6 +36,8 @@ class NoticeAttempt(Message):
 
 def read_attempt(value: bytes) -> NoticeAttempt | None:
     """The attempt in a record's value; None where it is none."""
+    if too_many_values(value, MAX_MESSAGE_VALUES):
+        return None
     try:
         return NoticeAttempt.model_validate_json(value)
     except ValidationError:

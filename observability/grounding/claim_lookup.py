@@ -24,7 +24,7 @@ _QUOTE: Final = re.compile(r"[\"“„«]([^\"“”„«»\n]{12,300})[\"”“
 _CAPITAL: Final = "A-ZÀ-ÖØ-ÞĀĆČĐĘĞİŁŃŌŐŘŚŞŠŪŰŹŻŽ"
 _NAME: Final = re.compile(
     rf"\b[{_CAPITAL}][\w'\u2019-]*"
-    rf"(?:[ ](?:(?:of|de|van|von|the|and)[ ])?[{_CAPITAL}][\w'\u2019-]*)*"
+    rf"(?:[ ](?:(?:of|de|van|von|the|and)[ ])?[{_CAPITAL}][\w'\u2019-]*){{0,15}}"
 )
 _JOINED: Final = re.compile(r" (?:of|de|van|von|the|and) ")
 _LEADING_JOINER: Final = re.compile(r"^(?:of|de|van|von|the|and) ")
@@ -71,8 +71,9 @@ class ContextIndex:
 
     def unsupported_claims(self, answer: str) -> tuple[int, tuple[str, ...]]:
         """How many claims of `answer` were looked up, and those that aren't here."""
-        numbers = [n for n in NUMBER.finditer(answer) if not _is_small(n[0])][:_MOST]
-        names, quotes = list(islice(_names(answer), _MOST)), _QUOTE.findall(answer)[:_MOST]
+        large = (number for number in NUMBER.finditer(answer) if not _is_small(number[0]))
+        numbers, names = list(islice(large, _MOST)), list(islice(_names(answer), _MOST))
+        quotes = [quote[1] for quote in islice(_QUOTE.finditer(answer), _MOST)]
         missing = [n[0] for n in numbers if not self._has_number(n)]
         missing += [name for name in names if not self._has_name(name)]
         missing += [

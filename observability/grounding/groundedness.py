@@ -31,6 +31,10 @@ _RARE: Final = 4
 _PASSAGE: Final = re.compile(r"\n\s*\n")
 _USED_WORDS: Final = 0.25
 _MOST_CHARACTERS: Final = 200_000
+"""Of a context and of an answer that are looked at."""
+_LONGEST_REPLY: Final = 20_000
+"""Characters of a judge's reply, which may have 300 tokens."""
+_MOST_CLAIMS: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,7 @@ def brought_of(messages: Sequence[ChatMessage]) -> str | None:
 
 def context_support(answer: str, context: str, brought: str | None = None) -> ContextSupport:
     """Look up the claims in `context`, and what of `brought` was used. Linear in all texts."""
+    answer = answer[:_MOST_CHARACTERS]
     checked, missing = ContextIndex(context).unsupported_claims(answer)
     brought = brought or context
     share = min(1.0, len(brought) / max(1, len(context)))
@@ -118,6 +123,8 @@ def read_verdict(reply: str, answer: str) -> GroundednessVerdict | None:
 
     Such claims are dropped: judges invent too. One may be quoted loosely.
     """
+    if len(reply) > _LONGEST_REPLY:
+        return None
     try:
         verdict: Any = json.loads(reply[reply.index("{") : reply.rindex("}") + 1])
     except (ValueError, RecursionError):
@@ -125,16 +132,25 @@ def read_verdict(reply: str, answer: str) -> GroundednessVerdict | None:
     listed = verdict.get("unsupported") if isinstance(verdict, dict) else None
     if not isinstance(listed, list):
         return None
-    claims = tuple(claim for claim in listed if isinstance(claim, str) and _makes(answer, claim))
+    made = _Claimed(answer[:_MOST_CHARACTERS])
+    texts = (claim for claim in listed[:_MOST_CLAIMS] if isinstance(claim, str))
+    claims = tuple(claim for claim in texts if made.has(claim))
     return None if listed and not claims else GroundednessVerdict(not claims, claims)
 
 
-def _makes(answer: str, claim: str) -> bool:
-    """Word by word, or in nearly the same words."""
-    if fold_text(claim).strip(_MARKS) in fold_text(answer):
-        return bool(claim.strip(_MARKS))
-    words = _words(claim)
-    return bool(words) and len(words & _words(answer)) >= _LOOSELY * len(words)
+class _Claimed:
+    """What an answer says, read once for all claims that it is said to make."""
+
+    def __init__(self, answer: str) -> None:
+        self._folded = fold_text(answer)
+        self._said = _words(answer)
+
+    def has(self, claim: str) -> bool:
+        """Word by word, or in nearly the same words."""
+        if fold_text(claim).strip(_MARKS) in self._folded:
+            return bool(claim.strip(_MARKS))
+        words = _words(claim)
+        return bool(words) and len(words & self._said) >= _LOOSELY * len(words)
 
 
 def _used(context: str, answer: str) -> float:

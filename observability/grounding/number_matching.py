@@ -30,6 +30,8 @@ _MOST_FOR_PAIRS: Final = 24
 _DIGITS_TO_ROUND: Final = 2
 _MOST_DIGITS: Final = 15
 """What a float holds exactly; a longer number is somebody's identifier, and never rounded."""
+_MOST_PARTS: Final = 200
+"""Longer numbers that may have a number in them, until its values are looked at instead."""
 _MOST_PLACES: Final = 300
 """Behind the point, whose power of ten a float still holds."""
 
@@ -107,7 +109,9 @@ class NumberIndex:
 def stands_alone(number: str, text: str) -> bool:
     """Whether `text` has the number as it is written, and not as a part of a longer one."""
     at = text.find(number)
-    while at >= 0:
+    for _ in range(_MOST_PARTS):
+        if at < 0:
+            return False
         end = at + len(number)
         if not (_JOINS_BEFORE.search(text[max(0, at - 2) : at]) or _JOINS_AFTER.match(text, end)):
             return True

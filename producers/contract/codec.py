@@ -15,7 +15,7 @@ from typing import Final, TypeAlias, TypeVar
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from ..json_values import too_many_values
+from ..json_values import collector_paused, too_many_marks, too_many_values
 from .message import PASSED_ON, Name
 from .reply import Chunk, Done, Failed, Reply
 from .request import ChatBody, Request
@@ -75,10 +75,14 @@ MAX_VALUES: Final = 16_384
 """JSON values in a request's body: each is looked at by several readers."""
 
 MAX_MESSAGE_VALUES: Final = 32_768
-"""JSON values in any whole message; an answer may have more."""
+"""JSON values in any whole message but a reply."""
 
-MAX_ANSWER_VALUES: Final = 131_072
-"""Log probabilities are several values a token."""
+MAX_ANSWER_MARKS: Final = 262_144
+"""Commas, brackets and fourths of a quotation mark in an answer: about 11 for each of a token's
+candidates, where log probabilities are asked for."""
+
+MAX_REPLY_MARKS: Final = MAX_ANSWER_MARKS + 32_768
+"""A reply holds an answer and how it came about."""
 
 _SEPARATORS: Final = (b",", b"[", b"{")
 _NUMBERS: Final = b'"embeddings"'
@@ -173,10 +177,15 @@ def decode_usage(raw: bytes) -> UsageEvent:
 
 def decode_reply(raw: bytes) -> Chunk | Done | Failed:
     """A failure code that isn't known yet reads as `internal_error`. Raises DecodeError."""
-    _refuse_crowded("reply", raw, MAX_ANSWER_VALUES)
+    if too_many_marks(raw, MAX_REPLY_MARKS):
+        problem = f"marks of a reply: more than {MAX_REPLY_MARKS:,}, at most so many may be"
+        raise DecodeError(raw, "reply", "", problem)
     try:
-        return _REPLY.validate_json(raw, context=PASSED_ON)
+        with collector_paused(raw):
+            return _REPLY.validate_json(raw, context=PASSED_ON)
     except ValidationError as error:
+        if len(raw) > MAX_REQUEST_BYTES:  # the validator's words may quote all of it
+            raise DecodeError(raw, "reply", "", "isn't one") from None
         raise _explain("reply", raw, error) from None
 
 

@@ -14,6 +14,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from ..contract import codec, topics
 from ..contract.job_record import FileRecord, JobRecord
+from ..json_values import too_many_values
 from ..kafka.aiokafka_broker import to_record
 from ..kafka.broker import Outgoing, Publisher, Record
 from ..kafka.connection import start_consumer
@@ -93,6 +94,8 @@ async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> Sequence[int]:
 
 def read_entry(value: bytes) -> Entry | None:
     """The file or job in a record; None for what is neither."""
+    if too_many_values(value, codec.MAX_MESSAGE_VALUES):
+        return None
     try:
         return _ENTRY.validate_json(value)
     except ValidationError:

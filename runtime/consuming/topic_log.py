@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -23,25 +24,25 @@ _POLL_MS: Final = 1000
 _LOOK_S: Final = 30.0
 """Between two looks for partitions that were added."""
 _READ_S: Final = 10.0
+_HOLD_S: Final = 0.01
+"""What a poll's records may take of the loop at once."""
 
 
+@dataclass(eq=False)
 class TopicLog:
     """One topic, from `since_s` seconds before the start."""
 
-    def __init__(
-        self,
-        settings: KafkaSettings,
-        topic: str,
-        client_id: str,
-        receive: Callable[[Record], None],
-        since_s: float,
-    ) -> None:
-        """receive: gets every record, in each partition's order; what it raises is logged."""
-        self._settings = settings
-        self._topic = topic
-        self._client_id = client_id
-        self._receive = receive
-        self._since_ms = int((time.time() - since_s) * 1000)
+    settings: KafkaSettings
+    topic: str
+    client_id: str
+    receive: Callable[[Record], None]
+    """Gets every record, in each partition's order; what it raises is logged."""
+    since_s: float
+    report_skipped: Callable[[str], None] = lambda _: None
+    """Gets the topic of a record for which `receive` has raised."""
+
+    def __post_init__(self) -> None:
+        self._since_ms = int((time.time() - self.since_s) * 1000)
         self._reading = asyncio.Lock()
         self._ends: dict[TopicPartition, int] = {}
 
@@ -67,7 +68,7 @@ class TopicLog:
 
     async def read(self, partition: int, offset: int) -> Record | None:
         """The record at that place; None: it is gone. Raises KafkaError, TimeoutError."""
-        where = TopicPartition(self._topic, partition)
+        where = TopicPartition(self.topic, partition)
         async with self._reading, asyncio.timeout(_READ_S):
             self._reader.assign([where])
             first = (await self._reader.beginning_offsets([where]))[where]
@@ -79,18 +80,18 @@ class TopicLog:
             return record if record.offset == offset else None
 
     async def _consumer(self) -> AIOKafkaConsumer:
-        return await start_consumer(self._settings, begin="earliest", client_id=self._client_id)
+        return await start_consumer(self.settings, begin="earliest", client_id=self.client_id)
 
     async def _assign(self, follower: AIOKafkaConsumer) -> None:
         """All partitions; a new one from its time, the others where they are."""
-        numbers = follower.partitions_for_topic(self._topic)
+        numbers = follower.partitions_for_topic(self.topic)
         if numbers is None:
             cluster = await follower._client.fetch_all_metadata()  # noqa: SLF001 no public way
-            numbers = cluster.partitions_for_topic(self._topic)
+            numbers = cluster.partitions_for_topic(self.topic)
         if not numbers:
-            raise KafkaError(f"the topic {self._topic} doesn't exist: `switchgear topics`")
+            raise KafkaError(f"the topic {self.topic} doesn't exist: `switchgear topics`")
         have = follower.assignment()
-        every = {TopicPartition(self._topic, number) for number in numbers}
+        every = {TopicPartition(self.topic, number) for number in numbers}
         if every <= have:
             return
         positions = {where: await follower.position(where) for where in have}
@@ -119,15 +120,21 @@ class TopicLog:
                     looked = time.monotonic()
                     await self._assign(follower)
             except Exception as error:  # noqa: BLE001 whatever it is, the process must go on reading
-                _log.warning("reading %s failed, trying again: %s", self._topic, error)
+                _log.warning("reading %s failed, trying again: %s", self.topic, error)
                 await asyncio.sleep(1)
 
     async def _poll(self, follower: AIOKafkaConsumer) -> None:
+        held_since = time.monotonic()
         for records in (await follower.getmany(timeout_ms=_POLL_MS)).values():
             for raw in records:
-                try:
-                    self._receive(to_record(raw))
-                except Exception as error:  # noqa: BLE001 one bad record must not end the rest
-                    _log.warning(
-                        "a record of %s was passed over: %s", raw.topic, type(error).__name__
-                    )
+                self._receive_one(to_record(raw))
+                if time.monotonic() - held_since > _HOLD_S:
+                    await asyncio.sleep(0)
+                    held_since = time.monotonic()
+
+    def _receive_one(self, record: Record) -> None:
+        try:
+            self.receive(record)
+        except Exception as error:  # noqa: BLE001 one bad record must not end the rest
+            self.report_skipped(self.topic)
+            _log.warning("a record of %s was passed over: %s", self.topic, type(error).__name__)

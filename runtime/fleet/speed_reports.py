@@ -78,7 +78,7 @@ def reported(speed: ObservedSpeed, now: float) -> SpeedReport | None:
 async def reported_speeds(redis: Redis, without: str | None = None) -> dict[str, ObservedSpeed]:
     """By deployment, all workers together but `without`. Raises RedisError when Redis is away."""
     speeds: dict[str, list[ObservedSpeed]] = {}
-    async for text in _reports(redis):
+    async for text in stored_reports(redis):
         try:
             report = _Worker.model_validate_json(text)
         except ValidationError:
@@ -92,7 +92,8 @@ async def reported_speeds(redis: Redis, without: str | None = None) -> dict[str,
     return {name: merged(each) for name, each in speeds.items()}
 
 
-async def _reports(redis: Redis) -> AsyncIterator[bytes]:
+async def stored_reports(redis: Redis) -> AsyncIterator[bytes]:
+    """What lies where workers report, as far as a report may be so large. Raises RedisError."""
     cursor: Any = 0
     while True:
         # bytes: one entry that isn't UTF-8 must not hide the others

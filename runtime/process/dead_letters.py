@@ -10,9 +10,10 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple, Self
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from producers.contract import codec, topics
+from producers.json_values import read_json
 from producers.kafka.broker import Outgoing, Publisher, PublishFailedError, Record
 
 REASON: Final = "x-dlq-reason"
@@ -275,7 +276,7 @@ def _without_attempts(value: bytes) -> bytes:
     if b'"attempts"' not in value:
         return value
     try:
-        tagged = from_json(value)
+        tagged = read_json(value, codec.MAX_REPLY_MARKS)
     except ValueError:
         return value
     if not isinstance(tagged, dict) or not tagged.get("attempts"):

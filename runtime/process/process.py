@@ -56,7 +56,7 @@ class ServiceProcess:
 @asynccontextmanager
 async def service_process(settings: ServiceSettings, name: str) -> AsyncIterator[ServiceProcess]:
     """name: as traces and logs show the process, e.g. `switchgear-router`."""
-    _collect_garbage_less_often()
+    collect_garbage_less_often()
     start_logging(settings.log_level, content=settings.trace_content)
     metrics, health, stop = MetricsRegistry(), ProcessHealth(), _stop_on_signals()
     health.add(lambda: "stopping" if stop.is_set() else None)
@@ -133,7 +133,7 @@ def _count_background_failure(metrics: MetricsRegistry, task: str) -> None:
     metrics.count("switchgear_background_failures_total", task)
 
 
-def _collect_garbage_less_often() -> None:
+def collect_garbage_less_often() -> None:
     """Requests make no cycles to speak of: the default thresholds cost a sixth of the CPU."""
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)

@@ -18,7 +18,7 @@ from redis.backoff import NoBackoff
 from runtime.circuit_breaker.breaker import CircuitBreaker
 from runtime.circuit_breaker.rules import BreakerRules, CallFailure, Cooldown, Succeeded, Tripped
 from runtime.circuit_breaker.state_machine import BreakerRefused
-from runtime.redis.errors import REDIS_UNAVAILABLE
+from runtime.redis.errors import REDIS_UNAVAILABLE, is_junk_in_a_key
 from runtime.redis.pipelining import PipelineLane
 
 _T = TypeVar("_T")
@@ -67,8 +67,9 @@ class RedisLink:
             return None
         try:
             answer = await command()
-        except REDIS_UNAVAILABLE:
-            self._breaker.report(permit, CallFailure(), time.monotonic())
+        except REDIS_UNAVAILABLE as error:
+            signal = Succeeded() if is_junk_in_a_key(error) else CallFailure()
+            self._breaker.report(permit, signal, time.monotonic())
             raise_if_cancelled()
             return None
         self._breaker.report(permit, Succeeded(), time.monotonic())

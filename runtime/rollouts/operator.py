@@ -7,6 +7,8 @@ from typing import Final
 from observability.evaluation.rollout.decision import PROVEN_FROM, started, stopped
 from observability.evaluation.rollout.rollout_record import RolloutRecord, RolloutRules
 from producers.contract import topics
+from producers.contract.codec import MAX_MESSAGE_VALUES
+from producers.json_values import too_many_values
 from producers.kafka.aiokafka_broker import KafkaBroker
 from producers.kafka.broker import Record
 from runtime.config.catalog import Catalog
@@ -29,6 +31,8 @@ async def list_rollouts(settings: ServiceSettings) -> dict[str, RolloutRecord]:
     known: dict[str, RolloutRecord] = {}
 
     def receive(record: Record) -> None:
+        if too_many_values(record.value, MAX_MESSAGE_VALUES):
+            raise ValueError("more values than a rollout has")
         rollout = RolloutRecord.model_validate_json(record.value)
         known[rollout.name] = rollout
 

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from pydantic_core import from_json
+from producers.contract.codec import MAX_REPLY_MARKS
+from producers.json_values import read_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class PersonEraser(Protocol):
 def is_of(value: bytes, tenant: str, user: str) -> str | None:
     """The id of a request in a record, tagged or not, if it is the person's; None: it isn't."""
     try:
-        told = from_json(value)
+        told = read_json(value, MAX_REPLY_MARKS)
     except ValueError:
         return None
     request = told.get("request", told) if isinstance(told, Mapping) else None
@@ -60,7 +61,7 @@ def lines_of(content: bytes, user: str) -> int:
 
 def _line_is_of(line: bytes, user: str) -> bool:
     try:
-        told = from_json(line)
+        told = read_json(line, MAX_REPLY_MARKS)
     except ValueError:
         return False
     body = told.get("body") if isinstance(told, Mapping) else None

@@ -20,6 +20,8 @@ from typing import Any, Final, TextIO
 import openai
 import uvloop
 
+from dev.simulator.answers import prose
+from dev.simulator.exchange import tokens
 from gateway.demands.request_id import keyed_request_id
 from tests.chaos.pace import paced
 
@@ -36,6 +38,13 @@ class UnfinishedStreamError(Exception):
 def text_digest(text: str) -> str:
     """By which two texts are compared."""
     return blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def answer_digest(question: str, max_tokens: int | None) -> str:
+    """Of the text that the simulator answers to this question, and to no other."""
+    text = prose(question, seed=0)
+    whole = max_tokens is None or tokens(text) <= max_tokens
+    return text_digest(text if whole else text.encode()[: (max_tokens or 0) * 4].decode())
 
 
 def call_of(number: int, key: str) -> dict[str, Any]:
@@ -66,13 +75,16 @@ async def answer(client: openai.AsyncOpenAI, call: dict[str, Any], *, stream: bo
 async def ask(clients: Sequence[openai.AsyncOpenAI], number: int, out: TextIO) -> None:
     """Asks until there is an answer, and notes which."""
     key, sent = f"{int(time.time() * 1000)}-{number}", time.time()
+    call = call_of(number, key)
     line: dict[str, Any] = {"id": keyed_request_id(TENANT, key), "sent": sent, "caller": True}
+    question = call["messages"][0]["content"]
+    line |= {"tenant": TENANT, "right": answer_digest(question, _MOST_TOKENS)}
     tries = 0
     while True:
         client = clients[(number + tries) % len(clients)]
         tries += 1
         try:
-            text = await answer(client, call_of(number, key), stream=number % 2 == 1)
+            text = await answer(client, call, stream=number % 2 == 1)
         except (openai.APIError, UnfinishedStreamError) as error:
             status = getattr(error, "status_code", None) or 500
             final = status < 500 and status not in (408, 429)

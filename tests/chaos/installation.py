@@ -20,12 +20,15 @@ from dev.processes import Child, Server, free_port
 from dev.redis_server import redis_server
 from dev.simulator.process import Running
 from dev.tcp_proxy import Network
+from observability.ledger.stores.selection import ledger_at
 from runtime.config.config_file import parse_config
 from runtime.consuming.topics_admin import create_missing_topics
 from runtime.process.settings import ServiceSettings
 from tests.chaos.callers import TENANT
 from tests.chaos.stepped_clock import set_step
+from tests.waiting import blocking_until
 
+LEDGER: Final = "ledger"
 CONFIG: Final = Path(__file__).with_name("switchgear.yaml")
 TIERS: Final = ("economy", "standard")
 SESSION_TIMEOUT_S: Final = 6
@@ -84,6 +87,17 @@ class Installation:
         for network in (self.networks.kafka, self.networks.redis, self.networks.providers):
             network.stop()
 
+    def book_the_rest(self) -> int:
+        """Ends the ledger's process, books what it hasn't; the number of accounts booked."""
+        service = self.services[LEDGER]
+        service.stop(grace_s=30)
+        once = Child("ledger-once", [*service.argv, "--once"], service.log, service.env)
+        once.start()
+        blocking_until(lambda: not once.alive, within_s=_READY_WITHIN_S)
+        with ledger_at(str(ledger_of(self.folder))).reading() as reader:
+            ((rows,),) = reader.rows("SELECT count(*) FROM usage")
+        return int(rows)
+
     def set_clock(self, name: str, seconds: float) -> None:
         """Steps the wall clock of one service."""
         set_step(clock_of(self.folder, name), seconds)
@@ -140,6 +154,11 @@ def thaw(child: Child) -> None:
     os.kill(child.pid, signal.SIGCONT)
 
 
+def ledger_of(folder: Path) -> Path:
+    """The file that the ledger books into."""
+    return folder / "ledger.duckdb"
+
+
 def clock_of(folder: Path, name: str) -> Path:
     """Where the step of a service's clock is kept."""
     return folder / f"{name}.clock"
@@ -151,6 +170,7 @@ def config_of(folder: Path, name: str) -> Path:
 
 
 def _ours() -> Iterator[tuple[str, list[str]]]:
+    yield LEDGER, ["switchgear", "ledger"]
     for number in (1, 2):
         yield f"router-{number}", ["router"]
         for tier in TIERS:
@@ -174,6 +194,7 @@ def _service(folder: Path, name: str, module: list[str], environment: Mapping[st
             "PYTHONPATH": str(Path(__file__).parents[2]),
             "SWITCHGEAR_METRICS_PORT": str(port),
             "SWITCHGEAR_CONFIG": str(config),
+            "SWITCHGEAR_LEDGER": str(ledger_of(folder)),
             "PROVIDER_KEY": name,
         },
         port=port,

@@ -1,4 +1,4 @@
-"""Was anything lost, answered twice, or paid twice, and how long did each fault last?
+"""Was anything lost, answered twice, paid twice or not booked, and how long did each fault last?
 
 Pure: from what the client noted, what the observer saw, and what the provider was called for.
 Times: Unix seconds.
@@ -11,6 +11,7 @@ from typing import Any, Final
 
 Line = Mapping[str, Any]
 _LONGEST_CALL_S: Final = 30.0
+_OK: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,11 @@ class Request:
     """It came over HTTP, from somebody who asks again until there is an answer."""
     told: str | None = None
     """Of the text that such a caller got."""
+    tenant: str | None = None
+    right: str | None = None
+    """Of the text that answers this question, and no other tenant's."""
+    accounts: list[Line] = field(default_factory=list)
+    """Its usage events."""
     replies: list[Line] = field(default_factory=list)
     dead: list[Line] = field(default_factory=list)
     calls: list[Line] = field(default_factory=list)
@@ -51,6 +57,18 @@ class Request:
     def answered_at(self) -> float | None:
         """When its first final reply was written."""
         return min((reply["written"] for reply in self.replies), default=None)
+
+    @property
+    def unbooked_calls(self) -> int:
+        """Provider calls that no usage event of its tenant bills."""
+        booked: int = sum(line["billed"] for line in self.booked)
+        return max(0, len(self.calls) - booked)
+
+    @property
+    def booked(self) -> list[Line]:
+        """Its accounts in the ledger, where one that is published again isn't booked again."""
+        own = [line for line in self.accounts if line["tenant"] == self.tenant]
+        return list({tuple(line["event"]): line for line in reversed(own)}.values())
 
     @property
     def extra_calls(self) -> int:
@@ -76,8 +94,13 @@ def gather(sent: Iterable[Line], seen: Iterable[Line], calls: Iterable[Line]) ->
         request.awaited, request.error = line.get("awaited"), line.get("error")
         request.talk, request.told = line.get("talk"), line.get("told")
         request.caller = line.get("caller", False)
+        request.tenant, request.right = line.get("tenant"), line.get("right")
     for line in seen:
-        (of(line["id"]).dead if "dead" in line else of(line["id"]).replies).append(line)
+        request = of(line["id"])
+        if "billed" in line:
+            request.accounts.append(line)
+        else:
+            (request.dead if "dead" in line else request.replies).append(line)
     for line in calls:
         if line["request_id"]:
             of(line["request_id"]).calls.append(line)
@@ -129,6 +152,49 @@ def told_otherwise(requests: Iterable[Request]) -> list[str]:
         for r in requests
         if r.told and r.told not in {reply.get("text") for reply in r.replies}
     ]
+
+
+def of_others(requests: Iterable[Request]) -> list[str]:
+    """Answered in another tenant's name, or with a text that answers another question."""
+    return [r.id for r in requests if any(_is_anothers(r, reply) for reply in r.replies)]
+
+
+def _is_anothers(request: Request, reply: Line) -> bool:
+    if reply.get("tenant", request.tenant) != request.tenant:
+        return True
+    return "code" not in reply and None is not request.right != reply.get("text")
+
+
+def unaccounted(requests: Iterable[Request]) -> list[str]:
+    """Answered, without a usage event of its tenant that says so."""
+    return [
+        r.id
+        for r in requests
+        if any("code" not in reply for reply in r.replies)
+        and not any(line["done"] and line["tenant"] == r.tenant for line in r.accounts)
+    ]
+
+
+def unbooked(requests: Sequence[Request], faults: Sequence[Injected]) -> tuple[int, list[str]]:
+    """Calls that no usage event bills: those that died with a victim; the requests of the rest."""
+    lacking = [r for r in requests if r.unbooked_calls]
+    died = [r for r in lacking if any(_held(r, fault) for fault in faults)]
+    rest = [r.id for r in lacking if r not in died]
+    return sum(r.unbooked_calls for r in died), rest
+
+
+def underbooked(requests: Iterable[Request]) -> list[str]:
+    """All calls are in the account, with fewer tokens than the provider has counted."""
+    return [
+        r.id
+        for r in requests
+        if not r.unbooked_calls and _written(r) > sum(line["output"] for line in r.booked)
+    ]
+
+
+def _written(request: Request) -> int:
+    whole = (c for c in request.calls if c.get("status") == _OK and c.get("fault") is None)
+    return sum(call.get("output_tokens", 0) for call in whole)
 
 
 def torn(requests: Iterable[Request]) -> list[str]:

@@ -1,6 +1,7 @@
 """Faults of what the services depend on: Redis, Kafka's topics, the network, the configuration."""
 
 import asyncio
+import resource
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from redis import Redis
 
 from dev.tcp_proxy import Network
 from producers.contract import topics
-from tests.chaos.installation import CONFIG, Installation, config_of
+from tests.chaos.installation import CONFIG, LEDGER, Installation, config_of, ledger_of
 from tests.chaos.pace import lasts
 
 _LASTS_S: Final = 10.0
@@ -43,6 +44,7 @@ def families() -> Families:
     yield "configuration half-written, 5 s", partial(_configuration, keep=0.5), None
     yield "configuration removed, 5 s", partial(_configuration, keep=0.0), None
     yield "configuration differs between workers, 10 s", _other_configuration, None
+    yield "no room for the ledger, 10 s", _full_disk, None
     yield "SIGTERM during start", _terminate_while_starting, None
     yield "SIGTERM twice", _terminate_twice, None
 
@@ -189,6 +191,21 @@ def _terminate_twice(at: Installation) -> None:
     status = service.stop(grace_s=60)
     assert status == 0, f"{service.name} ended with {status} on SIGTERM twice; see {service.log}"
     service.start()
+
+
+def _full_disk(at: Installation) -> None:
+    """Nothing that it writes into grows any more, but its log."""
+    service = at.services[LEDGER]
+    pages = ledger_of(at.folder)
+    present = [file.stat().st_size for file in pages.parent.glob(f"{pages.name}*")]
+    room = max(service.log.stat().st_size + 20_000, *present)
+    unlimited = resource.RLIM_INFINITY
+    resource.prlimit(service.pid, resource.RLIMIT_FSIZE, (room, unlimited))
+    lasts(_LASTS_S)
+    if service.alive:
+        resource.prlimit(service.pid, resource.RLIMIT_FSIZE, (unlimited, unlimited))
+    else:  # whoever runs it begins it again
+        service.start()
 
 
 def _configuration(at: Installation, keep: float) -> None:

@@ -1,8 +1,8 @@
-"""What lies on the reply topic and the dead-letter topic, seen by somebody who sees every record?
+"""What lies on the topics of replies, dead letters and usage, seen by who sees every record?
 
 Runs as a process of its own: `python -m tests.chaos.observer KAFKA FILE`, until it is killed. It
-belongs to no consumer group and reads from the beginning. Each final reply and each dead letter
-becomes a line of FILE; of a stream, whether its pieces make up its answer.
+belongs to no consumer group and reads from the beginning. Each final reply, each dead letter and
+each usage event becomes a line of FILE; of a stream, whether its pieces make up its answer.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ import uvloop
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
-from producers.contract import Chunk, Done, Failed, codec, topics
+from producers.contract import Chunk, Done, Failed, UsageEvent, codec, topics
 from producers.inbox import StreamProgress
 from producers.kafka.aiokafka_broker import to_record
 from producers.kafka.broker import Record
@@ -56,6 +56,8 @@ def noted(record: Record, streams: Streams) -> dict[str, Any] | None:
         identifier = codec.header(record.headers, codec.CORRELATION_ID) or (record.key or b"?")
         name = identifier if isinstance(identifier, str) else identifier.decode(errors="replace")
         return line | {"id": name, "dead": codec.header(record.headers, REASON)}
+    if record.partition.topic == topics.USAGE:
+        return _account(codec.decode_usage(record.value))
     reply = codec.decode_reply(record.value)
     match reply:
         case Chunk():
@@ -69,7 +71,17 @@ def noted(record: Record, streams: Streams) -> dict[str, Any] | None:
         case Failed():
             line |= {"answer": reply.code, "code": reply.code, "calls": len(reply.attempts)}
             line |= {"message": reply.message}
-    return line | {"id": reply.id, "trace": reply.trace_id}
+    tenant = codec.header(record.headers, codec.TENANT_HEADER)
+    return line | {"id": reply.id, "trace": reply.trace_id, "tenant": tenant}
+
+
+def _account(event: UsageEvent) -> dict[str, Any]:
+    """billed: provider calls; output: their tokens; event: as the ledger knows it."""
+    output = sum(a.usage.output_total for a in event.attempts if a.usage is not None)
+    # an earlier run of the same request has an event of its own
+    line = {"id": event.id.partition(":run-")[0], "billed": len(event.attempts), "output": output}
+    key = [event.tenant, event.id, event.aside or "request"]
+    return line | {"tenant": event.tenant, "event": key, "done": event.outcome == "done"}
 
 
 async def main(kafka: str, file: Path) -> None:
@@ -77,6 +89,7 @@ async def main(kafka: str, file: Path) -> None:
     consumer = AIOKafkaConsumer(
         topics.REPLIES,
         topics.DEAD_LETTERS,
+        topics.USAGE,
         bootstrap_servers=kafka,
         auto_offset_reset="earliest",
         client_id="chaos-observer",

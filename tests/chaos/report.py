@@ -17,17 +17,24 @@ def verdict(evidence: Evidence) -> dict[str, Any]:
     """The figures, for people and programs; `broken` lists the promises that weren't kept."""
     requests, faults = evidence.requests, evidence.faults
     extra, unexplained = ledger.paid_in_vain(requests, faults)
+    died_unbooked, unbooked = ledger.unbooked(requests, faults)
     found = {
         "lost": ledger.lost(requests),
         "answered_differently": ledger.contradicted(requests, faults),
         "streams_torn": ledger.torn(requests),
         "conversations_out_of_order": ledger.disordered(requests),
+        "answers_of_others": ledger.of_others(requests),
         "paid_in_vain_unexplained": unexplained,
+        "answered_without_account": ledger.unaccounted(requests),
+        "unbooked_unexplained": unbooked,
+        "fewer_tokens_booked_than_counted": ledger.underbooked(requests),
         "callers_unanswered": ledger.unanswered(requests),
         "callers_told_otherwise": ledger.told_otherwise(requests),
     }
     rows = list(_faults(evidence, extra))
     broken = [name for name, ids in found.items() if ids]
+    if evidence.booked != evidence.accounts:
+        broken.append("the ledger has not booked each account once")
     broken += [
         f"{row['fault']}: more calls in vain than in flight"
         for row in rows
@@ -37,6 +44,9 @@ def verdict(evidence: Evidence) -> dict[str, Any]:
         "seconds": round(evidence.seconds, 1),
         "rate": evidence.plan.rate,
         **_counts(evidence),
+        "unbooked_calls_of_victims": died_unbooked,
+        "accounts_seen": evidence.accounts,
+        "accounts_in_ledger": evidence.booked,
         **{name: len(ids) for name, ids in found.items()},
         "examples": {name: ids[:_MOST_SHOWN] for name, ids in found.items() if ids},
         "endings": dict(ledger.endings(requests).most_common()),

@@ -53,6 +53,10 @@ class Evidence:
     faults: Sequence[Injected]
     poisoned: Sequence[Line]
     memory: Memory
+    accounts: int
+    """Usage events of different requests and runs that lie on their topic."""
+    booked: int
+    """Those in the ledger."""
 
 
 @dataclass(slots=True)
@@ -87,7 +91,8 @@ class Waiting:
 
     def look(self) -> dict[str, float]:
         """Since when each one waits."""
-        self._ended |= {line["id"] for line in self.seen.fresh()}
+        fresh = self.seen.fresh()
+        self._ended |= {line["id"] for line in fresh if "billed" not in line}
         for line in self.sent.fresh():
             if "acked" in line:
                 self._since[line["id"]] = line["acked"]
@@ -140,13 +145,14 @@ def carry_out(plan: Plan, folder: Path) -> Evidence:
         waiting.until(_LONGEST_WAIT_S, 0.0)
         _say(f"{len(waiting.look())} unanswered")
         calls = at.providers.calls()
+        accounts, booked = _booked(at, waiting)
     sent = [*waiting.sent.lines, *called.fresh()]
     requests = gather(sent, waiting.seen.lines, calls)
     poisoned = [line for line in waiting.seen.lines if "dead" in line]
     _say(f"{hostile.sent} hostile records")
     # what the hostile sender wrote may bear any id, and has no promise
     asked = [request for request in requests.values() if request.sent is not None]
-    return Evidence(plan, time.time() - begun, asked, faults, poisoned, memory)
+    return Evidence(plan, time.time() - begun, asked, faults, poisoned, memory, accounts, booked)
 
 
 def _attack(plan: Plan, at: Installation, waiting: Waiting, until: float) -> Iterator[Injected]:
@@ -179,6 +185,19 @@ def _go_on(plan: Plan, waiting: Waiting, until: float) -> None:
 
     with suppress(TimeoutError):  # the time is over
         blocking_until(enough_sent, within_s=until - time.time(), pause_s=1)
+
+
+def _booked(at: Installation, waiting: Waiting) -> tuple[int, int]:
+    """(accounts that were seen, accounts in the ledger), once both have all."""
+    booked = at.book_the_rest()
+
+    def seen() -> int:
+        waiting.look()
+        return len({tuple(line["event"]) for line in waiting.seen.lines if "billed" in line})
+
+    with suppress(TimeoutError):  # the verdict tells
+        blocking_until(lambda: seen() >= booked, within_s=_PATIENCE_S)
+    return seen(), booked
 
 
 def _child(at: Installation, name: str, arguments: Sequence[str]) -> Child:

@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 
+from cache.identity.normalisation import canonical
 from tests.chaos import ledger
+from tests.chaos.callers import answer_digest
 from tests.chaos.faults import brief, sequence
 from tests.chaos.ledger import Injected
 from tests.chaos.memory import slope
 from tests.chaos.stepped_clock import set_step
+from tests.chaos.traffic import SPELLS_ITS_OWN_WAY, request_of
 
 Line = dict[str, Any]
 
@@ -29,9 +32,15 @@ def call(identifier: str, at: float = 100.5, account: str = "w1") -> Line:
     return {"request_id": identifier, "at": at, "account": account}
 
 
+def account(identifier: str, calls: int = 1, tenant: str = "t", run: str = "") -> Line:
+    event = [tenant, identifier + run, "request"]
+    done = {"done": True, "output": 10 * calls}
+    return {"id": identifier, "billed": calls, "tenant": tenant, "event": event, **done}
+
+
 def gather(*lines: Line) -> list[ledger.Request]:
     told = [line for line in lines if "sent" in line]
-    seen = [line for line in lines if "written" in line or "dead" in line]
+    seen = [line for line in lines if {"written", "dead", "billed"} & line.keys()]
     calls = [line for line in lines if "request_id" in line]
     return list(ledger.gather(told, seen, calls).values())
 
@@ -119,6 +128,63 @@ def test_a_turn_answered_before_the_one_before_it_is_out_of_order() -> None:
         reply("4", 103),
     )
     assert ledger.disordered(requests) == ["bad"]
+
+
+def test_an_answer_that_belongs_to_somebody_else_is_seen() -> None:
+    requests = gather(
+        sent("own", tenant="t", right="a"),
+        reply("own", tenant="t", text="a"),
+        sent("another's name", tenant="t", right="a"),
+        reply("another's name", tenant="u", text="a"),
+        sent("another's words", tenant="t", right="a"),
+        reply("another's words", tenant="t", text="b"),
+        sent("failed", tenant="t", right="a"),
+        reply("failed", tenant="t", code="timeout"),
+    )
+    assert ledger.of_others(requests) == ["another's name", "another's words"]
+
+
+def test_the_spellings_of_two_tenants_have_different_answers() -> None:
+    first, second = request_of(3), request_of(13)
+    assert {first.tenant, second.tenant} == {"shopper-0", SPELLS_ITS_OWN_WAY}
+    texts = [str(request.body.messages[0]["content"]) for request in (first, second)]
+    assert canonical(texts[0]) == canonical(texts[1])
+    assert answer_digest(texts[0], None) != answer_digest(texts[1], None)
+
+
+def test_a_call_that_no_account_has_is_unbooked() -> None:
+    requests = gather(
+        sent("booked", tenant="t"),
+        *(call("booked"), call("booked"), reply("booked", calls=2), account("booked", 2)),
+        sent("told twice", tenant="t"),
+        *(call("told twice"), call("told twice"), reply("told twice", at=102.0)),
+        *(account("told twice"), account("told twice")),
+        sent("two runs", tenant="t"),
+        *(call("two runs"), call("two runs"), reply("two runs")),
+        *(account("two runs"), account("two runs", run=":run-1")),
+        sent("another pays", tenant="t"),
+        *(
+            call("another pays"),
+            reply("another pays", at=102.0),
+            account("another pays", tenant="u"),
+        ),
+    )
+    assert ledger.unbooked(requests, []) == (0, ["told twice", "another pays"])
+    assert ledger.unaccounted(requests) == ["another pays"]
+    assert ledger.unbooked(requests, [KILL]) == (2, [])
+
+
+def test_an_account_with_fewer_tokens_than_were_written_is_seen() -> None:
+    def whole(identifier: str, tokens: int) -> Line:
+        return call(identifier) | {"status": 200, "fault": None, "output_tokens": tokens}
+
+    requests = gather(
+        sent("all", tenant="t"),
+        *(whole("all", 10), reply("all"), account("all")),
+        sent("fewer", tenant="t"),
+        *(whole("fewer", 11), reply("fewer"), account("fewer")),
+    )
+    assert ledger.underbooked(requests) == ["fewer"]
 
 
 KILL = Injected("kill", began=101.0, ended=102.0, victim="economy-1", account="w1")

@@ -6,11 +6,14 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
 
+import pytest
+
 from producers.contract import Attempt, Done, Failed, Request, Usage, topics
 from runtime import limits
 from runtime.budgets.reservations import BudgetLedger, Reservation
 from runtime.config.catalog import Catalog
 from runtime.config.pricing import billed
+from runtime.limit import Limit
 from tests.fakes import Script, Waits, answer, fails
 from tests.flow.stage import Stage, ask, catalog, playing
 from workers.planning.request_state import PlanRules
@@ -148,14 +151,17 @@ async def _last(stage: Stage, sent: Request) -> Failed:
     return parts[-1]
 
 
-async def test_an_answer_that_no_reply_holds_is_booked_and_told_and_kept_nowhere() -> None:
-    scripts: dict[str, Script] = {"eco-a": fails(answer("x" * limits.ANSWER.value, tokens=9))}
+@pytest.mark.parametrize(("text", "limit"), [("x", limits.ANSWER), (",", limits.REPLY_MARKS)])
+async def test_an_answer_that_no_reply_holds_is_booked_and_told_and_kept_nowhere(
+    text: str, limit: Limit
+) -> None:
+    scripts: dict[str, Script] = {"eco-a": fails(answer(text * limit.value, tokens=9))}
     async with playing(scripts, rules=PATIENT) as stage:
         failed = await stage.client.submit(ask())
         assert isinstance(failed, Failed)
         assert failed.code == "answer_too_large"
         assert not failed.retryable
-        assert "size of an answer" in failed.message
+        assert limit.name in failed.message
         (event,) = await stage.events()
         assert event.outcome == "answer_too_large"
         assert [attempt.deployment for attempt in event.attempts] == ["eco-a"]

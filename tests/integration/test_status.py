@@ -13,6 +13,7 @@ from producers.settings import KafkaSettings
 from runtime.config.config_file import parse_config
 from runtime.consuming.lag import consumer_lag
 from runtime.consuming.topics_admin import create_missing_topics
+from runtime.fleet.speed_reports import REPORTS
 from runtime.redis.connection import RedisLink, connect_redis
 from tests.waiting import until
 from workers.commands.fleet_status import (
@@ -55,6 +56,9 @@ async def test_an_operator_sees_the_fleet_and_holds_a_breaker(
     told = await hold_breaker(redis_url, CATALOG, NAME, "forced_open", "ann")
     assert told == "openai/default/openai-gpt-4o-mini/gpt-4o-mini: forced_open"
     await until(lambda: isinstance(fleet.gate(NAME, 10), NotNow))
+
+    # what another program wrote there hides nobody
+    await redis.hset(REPORTS, items=["one", b"\xff\xfe", "two", b"[" * 200_000])
 
     async def with_workers() -> FleetView | None:
         seen = await fleet_view(redis, settings, CATALOG)

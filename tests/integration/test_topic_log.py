@@ -35,12 +35,14 @@ async def test_a_log_knows_what_was_and_what_comes(kafka: str) -> None:
         await broker.partitions_of(topic)
         for number in range(30):
             await broker.publish(Outgoing(topic, b"%d" % number, b"%d" % number))
-        log = TopicLog(settings, topic, "test", receive, 3600)
+        skipped: list[str] = []
+        log = TopicLog(settings, topic, "test", receive, 3600, skipped.append)
         async with log.following():
             assert sorted(int(record.value) for record in records) == list(range(30))
             await broker.publish(Outgoing(topic, b"poison", b"k"), Outgoing(topic, b"last", b"k"))
             async with asyncio.timeout(20):
                 await more.wait()
+            assert skipped == [topic]
             for record in (records[0], records[17], records[-1]):
                 read = await log.read(record.partition.number, record.offset)
                 assert read is not None

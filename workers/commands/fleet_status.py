@@ -4,10 +4,9 @@
 """
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from typing import cast
 
 from pydantic import ValidationError
 from redis.asyncio import Redis
@@ -21,7 +20,7 @@ from producers.settings import KafkaSettings
 from runtime.config.catalog import Catalog
 from runtime.consuming.lag import consumer_lag
 from runtime.consuming.queue_groups import group_of, queues_of
-from runtime.fleet.speed_reports import REPORTS
+from runtime.fleet.speed_reports import stored_reports
 from runtime.redis.connection import RedisLink, connect_redis
 from workers.health.admission import breaker_keys
 from workers.health.shared_state import BreakerNews, SharedBreakerState, SharedFleetState
@@ -50,15 +49,14 @@ class FleetView:
 
 async def fleet_view(redis: Redis, settings: KafkaSettings, catalog: Catalog) -> FleetView:
     """Raises RedisError or KafkaError when either is away: without them there is no view."""
-    stored = await cast("Awaitable[dict[str, str]]", redis.hgetall(REPORTS))
-    reports = list(_readable(stored.values()))
+    reports = list(_readable([text async for text in stored_reports(redis)]))
     news = await SharedFleetState(RedisLink(redis), "status").all_news()
     queues = [queue for tier in catalog.tiers for queue in queues_of(catalog, tier)]
     lag = await consumer_lag(settings, {group_of(queue): [queue] for queue in queues})
     return FleetView(sorted(report.worker for report in reports), fleet_status(reports, news), lag)
 
 
-def _readable(reports: Iterable[str]) -> Iterator[WorkerReport]:
+def _readable(reports: Iterable[bytes]) -> Iterator[WorkerReport]:
     """Without those of other versions, which this one has no words for."""
     for text in reports:
         with suppress(ValidationError):

@@ -31,7 +31,7 @@ from runtime.circuit_breaker.rules import (
 )
 from runtime.circuit_breaker.state_machine import BreakerRefused
 from runtime.redis.attended_timeout import AttendedTimeout
-from runtime.redis.errors import REDIS_UNAVAILABLE
+from runtime.redis.errors import REDIS_UNAVAILABLE, is_junk_in_a_key
 from runtime.redis.lease import LeaseRenewal, owner_token
 from runtime.redis.lua_files import lua
 from runtime.redis.pipelining import PipelineLane
@@ -295,7 +295,7 @@ class IdempotencyRecords:
             signal = Succeeded()
         except REDIS_UNAVAILABLE as error:
             _log.warning("Redis did not answer: %s", type(error).__name__)
-            signal, result = CallFailure(), None
+            signal, result = (Succeeded() if is_junk_in_a_key(error) else CallFailure()), None
         finally:
             self._breaker.report(permit, signal, time.monotonic())
         return result

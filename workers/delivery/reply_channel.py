@@ -14,7 +14,9 @@ from producers.contract import (
     message_deltas,
     topics,
 )
+from producers.json_values import marks_in
 from producers.kafka.broker import Outgoing, Publisher
+from runtime import limits
 from runtime.process.reply_records import failed_record, reply_headers, reply_record
 from workers.delivery.chunk_stream import ChunkPublisher
 from workers.delivery.idempotency import FinalRecords
@@ -75,3 +77,11 @@ class ReplyChannel:
     def _headers(self) -> codec.Headers:
         request = self.item.request
         return reply_headers(request.id, request.tenant, self.trace.headers(), self.item.reply)
+
+
+def reply_refusal(reply: bytes) -> str | None:
+    """What is too much about an encoded reply for its record or its reader; None if nothing is."""
+    large = limits.ANSWER.refusal(len(reply))
+    if large is not None or len(reply) <= limits.REPLY_MARKS.value:
+        return large
+    return limits.REPLY_MARKS.refusal(marks_in(reply))

@@ -31,7 +31,7 @@ from workers.checks.answer_checks import AnswerChecks
 from workers.delivery.cancellations import RequestCancelled
 from workers.delivery.chunk_stream import ChunkPublisher
 from workers.delivery.idempotency import Claim, Claimed, Conflict, FinalRecords, Recorded, Unguarded
-from workers.delivery.reply_channel import ReplyChannel
+from workers.delivery.reply_channel import ReplyChannel, reply_refusal
 from workers.delivery.request_identity import Identity, identity_of
 from workers.delivery.work_item import WorkItem
 from workers.planning.next_step import Delay, GiveUp, Reroute
@@ -296,7 +296,7 @@ class RequestLifecycle:
         accounting = self._accounting(redelivered=_redelivered(claim))
         messages = accounting.answered(obtained, answer, support, time.time() * 1000)
         reply = codec.encode(messages.reply)
-        large = limits.ANSWER.refusal(len(reply))
+        large = reply_refusal(reply)
         if large is not None:
             # before it lies in Redis for an hour, and breaks the publisher
             await self._give_up(claim, obtained, GiveUp("answer_too_large", large, retryable=False))

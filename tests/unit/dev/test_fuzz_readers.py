@@ -5,6 +5,7 @@ import logging
 import tracemalloc
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,17 +13,24 @@ import pytest
 from dev.fuzz_readers import corpus
 from dev.fuzz_readers.readers import READERS
 from dev.fuzz_readers.running import Reader, input_of, run
+from runtime.process.process import collect_garbage_less_often
 
 INPUTS = 150
+LARGE_INPUTS = 15
 
 
 @pytest.fixture(autouse=True)
 def quiet() -> Iterator[None]:
+    """And with the collector as in a process of ours."""
+    thresholds = gc.get_threshold()
+    collect_garbage_less_often()
     logging.disable()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
     logging.disable(logging.NOTSET)
+    gc.set_threshold(*thresholds)
+    gc.unfreeze()
 
 
 @pytest.mark.parametrize("name", READERS)
@@ -30,6 +38,13 @@ def test_no_input_breaks_a_reader_or_holds_it_up(name: str) -> None:
     tally = run(READERS[name], 7, range(INPUTS))
     assert tally.findings == []
     assert tally.inputs == INPUTS
+
+
+@pytest.mark.parametrize("name", READERS.keys() - {"configuration"})
+def test_no_large_input_breaks_a_reader_or_holds_it_up(name: str) -> None:
+    reader = replace(READERS[name], most_bytes=min(100_000, READERS[name].most_bytes))
+    tally = run(reader, 7, range(LARGE_INPUTS), large=True)
+    assert tally.findings == []
 
 
 def test_nothing_is_kept_of_what_was_read() -> None:
@@ -59,8 +74,8 @@ def test_a_crash_and_a_stall_are_found_and_can_be_repeated() -> None:
         if len(data) > 50:
             sum(range(3_000_000))
 
-    reader = Reader("guilty", read, [b"y" * 10], most_s=0.02)
-    tally = run(reader, 1, range(600))
+    reader = Reader("guilty", [read], [b"y" * 10], most_s=0.02)
+    tally = run(reader, 1, range(120))
     assert tally.crashes > 0
     assert tally.stalls > 0
     seed, number = tally.findings[0].split(":")[0].split()[1:]

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers.json_values import read_json, too_many_values
+from producers.contract.codec import MAX_ANSWER_MARKS
+from producers.json_values import marks_in, read_json, too_many_values
 
 TEXT = st.text(alphabet='ab,[]{}"\\ é', max_size=8)
 VALUE = st.recursive(
@@ -48,7 +49,7 @@ def test_a_text_is_one_value_whatever_is_in_it(commas: bytes) -> None:
 @given(VALUE)
 def test_what_is_read_is_what_was_written(value: object) -> None:
     raw = json.dumps(value).encode()
-    assert read_json(raw, count(value)) == value
+    assert read_json(raw, marks_in(raw)) == value
 
 
 @pytest.mark.parametrize("raw", [b"[" * 70_000, b'["' + b"x" * 70_000, b"[]" * 40_000])
@@ -58,6 +59,14 @@ def test_what_is_no_json_leaves_the_collector_as_it_was(raw: bytes) -> None:
     assert gc.isenabled()
 
 
+def test_log_probabilities_of_twenty_candidates_are_read() -> None:
+    candidate = {"token": " word", "logprob": -12.345678, "bytes": [32, 119, 111, 114, 100]}
+    token = {**candidate, "top_logprobs": [candidate] * 20}
+    raw = json.dumps({"choices": [{"logprobs": {"content": [token] * 1_000}}]}).encode()
+    assert marks_in(raw) < MAX_ANSWER_MARKS
+    assert marks_in(raw) == pytest.approx(1_000 * 21 * 11, rel=0.05)
+
+
 def test_more_values_than_the_limit_are_not_parsed() -> None:
-    with pytest.raises(ValueError, match="more than 100 values"):
+    with pytest.raises(ValueError, match="more than 100 marks"):
         read_json(b"[" + b"[]," * 100 + b"1]", 100)

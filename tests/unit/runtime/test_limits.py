@@ -14,6 +14,7 @@ from observability.evaluation.data_sets.csv_table import UnusableLineError
 from observability.evaluation.data_sets.own_cases import jsonl_cases
 from producers.contract import Validator, codec
 from producers.contract.codec import DecodeError
+from producers.json_values import marks_in
 from producers.kafka.broker import Partition, Record
 from producers.kafka.inflation import InflationError, inflated
 from router.serve.record_checks import crowded_headers
@@ -24,6 +25,7 @@ from runtime.limit import Limit
 from tests.kafka_batches import zipped_zeros
 from workers.checks.validators import failed_checks, invalid_checks
 from workers.delivery.cancellations import Cancellations, RequestCancelled
+from workers.delivery.reply_channel import reply_refusal
 from workers.health.shared_state import short_news
 from workers.providers.base.json_values import json_of
 from workers.providers.base.token_counts import token_counts
@@ -133,11 +135,23 @@ def zeros(values: int) -> bytes:
     return b'{"a":[' + b",".join([b"0"] * (values - 2)) + b"]}"
 
 
-def answers(values: int) -> bool:
+def answers(marks: int) -> bool:
     try:
-        return bool(json_of(zeros(values)))
+        return bool(json_of(zeros(marks + 1)))  # before the first value stands none
     except ValueError:
         return False
+
+
+def replies(marks: int) -> bool:
+    """Whether a client reads it; a worker sends no other."""
+    head, tail = b'{"type":"chunk","id":"r","run":1,"seq":0,"delta":{"odd":[', b"0]}}"
+    raw = head + b"0," * (marks - marks_in(head)) + tail
+    try:
+        read = bool(codec.decode_reply(raw))
+    except DecodeError:
+        read = False
+    assert read == (reply_refusal(raw) is None)
+    return read
 
 
 def hears(characters: int) -> bool:
@@ -185,7 +199,8 @@ PROBES: Mapping[Limit, Probe] = {
     limits.JWKS: lambda n: key_set(size=n),
     limits.TOKEN_KEYS: lambda n: key_set(keys=n),
     limits.MESSAGE_VALUES: lambda n: isinstance(parse_json(zeros(n)), dict),
-    limits.PROVIDER_VALUES: answers,
+    limits.PROVIDER_MARKS: answers,
+    limits.REPLY_MARKS: replies,
     limits.BREAKER_NEWS: hears,
     limits.PROVIDER_TOKENS: lambda n: token_counts(n) is not None,
     limits.CONFIG_FILE: lambda n: configured(("a: 1\n" + ("#" * 99 + "\n") * n)[:n]),

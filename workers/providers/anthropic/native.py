@@ -7,9 +7,9 @@ as it came. An answer's blocks come back in their order whenever OpenAI's shape 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from pydantic_core import from_json
-
 from producers.contract import AnthropicParts
+from producers.contract.codec import MAX_ANSWER_MARKS
+from producers.json_values import read_json_text
 
 _KEPT: Final = frozenset({"model", "stream", "max_tokens", "messages", "system", "tools"})
 """What the deployment and the limits decide, or has a place of its own."""
@@ -85,7 +85,7 @@ class NativeBlocks:
                 block[name] = f"{block.get(name) or ''}{text}"
                 continue
             try:
-                block["input"] = from_json(text or "{}")
+                block["input"] = read_json_text(text or "{}", MAX_ANSWER_MARKS)
             except ValueError:  # cut by a limit: the call is told as text, as any other
                 return None
         self._texts = {}

@@ -34,7 +34,7 @@ class StreamedJson:
     def read(self, data: bytes) -> Any:  # noqa: ANN401 - JSON
         """The value in `data`. Raises ValueError."""
         try:
-            return read_json(data, limits.PROVIDER_VALUES.value)
+            return read_json(data, limits.PROVIDER_MARKS.value)
         except ValueError as error:
             if "surrogate" not in str(error) and "hex escape" not in str(error):
                 raise
@@ -51,7 +51,7 @@ class StreamedJson:
             case str() if not value.isascii():
                 return self._text(name, value)
             case dict():
-                return {key: self._whole(key, inner) for key, inner in value.items()}
+                return {_name(key): self._whole(key, inner) for key, inner in value.items()}
             case list():
                 return [self._whole(name, inner) for inner in value]
             case _:
@@ -68,3 +68,10 @@ class StreamedJson:
 def json_of(data: bytes) -> Any:  # noqa: ANN401 - JSON
     """The value in `data`, with U+FFFD for halves of letters. Raises ValueError."""
     return StreamedJson(is_last=True).read(data)
+
+
+def _name(key: str) -> str:
+    """A field's name, which comes whole: a half of a letter in it has no other."""
+    if key.isascii():
+        return key
+    return key.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

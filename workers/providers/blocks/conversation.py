@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from pydantic_core import from_json
-
+from producers.contract.codec import MAX_ANSWER_MARKS
+from producers.json_values import read_json_text
 from workers.providers.base.json_values import mapping_of
 from workers.providers.base.shapes import (
     UnsupportedContent,
@@ -168,7 +168,7 @@ def _arguments(value: object, name: str, place: str) -> Mapping[str, Any]:
     """A call's arguments, which both dialects want as an object; some servers tell them as one."""
     if isinstance(value, str):
         try:
-            value = from_json(value) if value.strip() else None
+            value = read_json_text(value, MAX_ANSWER_MARKS) if value.strip() else None
         except ValueError:
             message = f"{place}: the arguments of the call of {name!r} are not JSON"
             raise UnsupportedContent(message) from None

@@ -4,18 +4,48 @@ OpenAI numbers the pieces of each call. Servers that imitate it leave the index 
 one index for two calls, or repeat the name, or a fresh id, in every piece.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from workers.providers.base.json_values import mapping_of
 from workers.providers.openai.field_pieces import joined_texts
 
 _FUNCTION: Final = {"name", "arguments"}
 _LONGEST_INDEX: Final = 6
+_LONGEST_NAME: Final = 10_000
 _OWN: Final = {"index", "id", "type", "function"}
+_TOKENS: Final = re.compile(r'\\.|\\\Z|["{}]', re.DOTALL)
+
+
+@dataclass(slots=True)
+class OpenObject:
+    """Whether the pieces of a JSON object have come to its end; each is looked at once."""
+
+    closed: bool = False
+    _depth: int = 0
+    _in_text: bool = False
+    _is_escaped: bool = False
+    """The last piece ended behind a backslash."""
+
+    def add(self, piece: str) -> None:
+        """The next piece."""
+        start = 1 if self._is_escaped and piece else 0
+        self._is_escaped = self._is_escaped and not piece
+        for token in _TOKENS.finditer(piece, start):
+            match token[0]:
+                case '"':
+                    self._in_text = not self._in_text
+                case "{" if not self._in_text:
+                    self._depth += 1
+                case "}" if not self._in_text:
+                    self._depth -= 1
+                    self.closed = self._depth == 0
+                case "\\":
+                    self._is_escaped = True
 
 
 @dataclass(slots=True)
@@ -26,14 +56,16 @@ class _ToolCall:
     arguments: list[str] = field(default_factory=list)
     others: dict[str, list[Any]] = field(default_factory=dict)
     """Pieces of further fields, which have to come back with the call, such as signatures."""
+    _object: OpenObject = field(default_factory=OpenObject)
+    _seen: int = 0
 
     @property
     def finished(self) -> bool:
         """Its arguments are whole: what comes next without any mark belongs to another call."""
-        try:
-            return isinstance(from_json("".join(self.arguments)), dict)
-        except ValueError:
-            return False
+        for piece in self.arguments[self._seen :]:
+            self._object.add(piece)
+        self._seen = len(self.arguments)
+        return self._object.closed
 
 
 class ToolCallPieces:
@@ -42,6 +74,7 @@ class ToolCallPieces:
     def __init__(self) -> None:
         self._calls: list[_ToolCall] = []
         self._by_index: dict[int, _ToolCall] = {}
+        self._by_id: dict[str, _ToolCall] = {}
         self.unreadable = False
         """A piece held neither a name nor arguments, but something else: the calls lack it."""
 
@@ -68,11 +101,14 @@ class ToolCallPieces:
         if call is None:
             call = _ToolCall(len(self._calls), call_id or f"call_{len(self._calls)}")
             self._calls.append(call)
+            self._by_id.setdefault(call.id, call)
         if number is not None:
             self._by_index[number] = call
         news: dict[str, str] = {}
         if name and name != call.name:
             call.name += name
+            if len(call.name) > _LONGEST_NAME:
+                raise ValueError("the name of a tool has no end")
             news["name"] = name
         arguments = arguments_text(function.get("arguments"))
         call.arguments.append(arguments)
@@ -91,7 +127,7 @@ class ToolCallPieces:
             # an index that is new, after pieces without one: only an id or a name begins a call
             return None if call_id or name or last is None else last
         if call_id and call_id != call.id:
-            same = next((each for each in self._calls if each.id == call_id), None)
+            same = self._by_id.get(call_id)
             # a fresh id in every piece is one server's fault; a fresh id with a name is a new call
             return same or (None if name else call)
         if number is None and name and not call_id and call.finished:

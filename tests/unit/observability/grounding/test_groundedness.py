@@ -1,3 +1,6 @@
+import json
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +14,7 @@ from observability.grounding.groundedness import (
     judge_prompt,
     read_verdict,
 )
+from observability.grounding.number_matching import stands_alone
 from producers.contract import ChatMessage
 
 CONTEXT = """
@@ -149,3 +153,23 @@ def test_the_judges_reply_is_read_with_suspicion(
     reply: str, verdict: GroundednessVerdict | None
 ) -> None:
     assert read_verdict(reply, "Acme was founded in 1978.") == verdict
+
+
+def test_hostile_texts_cost_a_bounded_number_of_steps() -> None:
+    class Counted(str):
+        __slots__ = ("looks",)
+
+        def find(self, *args: Any) -> int:  # noqa: ANN401 str's own
+            self.looks = getattr(self, "looks", 0) + 1
+            return super().find(*args)
+
+    context = Counted("1" * 100_000)
+    assert not stands_alone("11", context)
+    assert context.looks < 1_000
+    many = json.dumps({"unsupported": ["founded in 1978"] * 500})
+    verdict = read_verdict(many, "Acme was founded in 1978.")
+    assert verdict is not None
+    assert len(verdict.claims) == 100
+    assert read_verdict(many * 10, "Acme was founded in 1978.") is None
+    support = context_support("7,777 " * 200_000, "word " * 50)
+    assert support.checked == 200

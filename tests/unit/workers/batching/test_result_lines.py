@@ -14,7 +14,7 @@ from workers.batching.wires.batch_status import ItemAnswered, ResultLine, Unread
 from workers.batching.wires.bedrock_batches import bedrock_result
 from workers.batching.wires.openai_batches import openai_result
 
-MOST = limits.PROVIDER_VALUES.value
+MOST = limits.PROVIDER_MARKS.value
 LINES: dict[Callable[[bytes], ResultLine], str] = {
     openai_result: '{"custom_id":"a","response":{"status_code":200,"body":%s}}',
     anthropic_result: '{"custom_id":"a","result":{"type":"succeeded","message":%s}}',

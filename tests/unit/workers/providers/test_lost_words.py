@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from pydantic_core import to_json
 
 from tests.unit.workers.providers.test_stream_readers import PAIRS, frame, read
 from workers.providers.base.dialect import MALFORMED, Answer
@@ -142,6 +143,14 @@ def test_a_half_letter_is_no_door_for_deep_nesting() -> None:
     with pytest.raises(ValueError):
         json_of(deep)
     assert json_of(b'{"message": "x \\ud83d"}') == {"message": "x \ufffd"}
+
+
+@pytest.mark.parametrize("name", [b"\\ud800", b"a\\udc00b", b"\xc3\xa9\\ud83d"])
+def test_a_half_letter_in_a_name_can_be_written_again(name: bytes) -> None:
+    """What can't be encoded would break the reply, after the call was paid."""
+    read = json_of(b'{"%b": [{"%b": "\\ud83d"}]}' % (name, name))
+    assert "\ufffd" in next(iter(read))
+    assert to_json(read)
 
 
 @pytest.mark.parametrize("name", ["openai", "anthropic"])

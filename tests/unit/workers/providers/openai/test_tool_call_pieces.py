@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.providers.openai.tool_call_pieces import ToolCallPieces
+from workers.providers.openai.tool_call_pieces import OpenObject, ToolCallPieces
 
 
 def put_together(pieces: list[Any]) -> tuple[list[tuple[str, str]], list[dict[str, Any]]]:
@@ -159,3 +159,43 @@ def test_further_fields_of_a_call_are_kept() -> None:
     (call,) = calls.whole()
     assert call["extra_content"] == signature
     assert call["note"] == "ab"
+
+
+TEXT = st.text(alphabet='ab{}[]"\\\\ \u00e9', max_size=8)
+
+
+@given(st.dictionaries(TEXT, TEXT | st.lists(TEXT, max_size=2)), st.lists(st.integers(1, 5)))
+def test_an_object_is_closed_at_its_end_however_it_is_cut(
+    value: dict[str, Any], sizes: list[int]
+) -> None:
+    text, state, begin = json.dumps(value), OpenObject(), 0
+    for size in sizes:
+        end = min(begin + size, len(text) - 1)
+        state.add(text[begin:end])
+        assert not state.closed
+        begin = end
+    state.add(text[begin:])
+    assert state.closed
+
+
+def test_a_piece_is_looked_at_once() -> None:
+    """Or a stream of many pieces without an index would take quadratic time."""
+    calls, looked = ToolCallPieces(), list[str]()
+    calls.add(piece('{"x":"', "f"))
+    call = calls._calls[0]  # noqa: SLF001
+
+    class Watched(OpenObject):
+        def add(self, piece: str) -> None:
+            looked.append(piece)
+            super().add(piece)
+
+    call._object = Watched()  # noqa: SLF001
+    for _ in range(50):
+        calls.add(piece("}", "f"))
+    assert looked == ['{"x":"', *["}"] * 49]
+
+
+def test_a_name_without_an_end_is_no_tool() -> None:
+    calls = ToolCallPieces()
+    with pytest.raises(ValueError, match="no end"):
+        calls.add([piece("", f"{number}" * 50, index=0) for number in range(1_000)])
