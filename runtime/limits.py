@@ -80,11 +80,7 @@ MESSAGES: Final = Limit(
     "Each is looked at several times.",
 )
 PARTS: Final = Limit(
-    "content parts of a message",
-    request.MAX_PARTS,
-    "parts",
-    "invalid_request",
-    "As for messages.",
+    "content parts of a message", request.MAX_PARTS, "parts", "invalid_request", "As for messages."
 )
 ALL_PARTS: Final = Limit(
     "content parts and tool calls of a conversation",
@@ -273,7 +269,7 @@ REPLY_MARKS: Final = Limit(
     codec.MAX_REPLY_MARKS,
     "marks",
     "answer_too_large; what it cost is booked",
-    "Of a stream's events there may be any number.",
+    "A stream may have any number of events.",
 )
 PROVIDER_ERROR: Final = Limit(
     "size of a provider's error",

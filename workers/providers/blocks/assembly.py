@@ -10,9 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias, assert_never
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from producers.contract import Usage
+from producers.contract.codec import MAX_ANSWER_MARKS
+from producers.json_values import read_json_text
 from workers.providers.base.dialect import Answer, Delta
 
 _LONGEST_NAME: Final = 40
@@ -274,7 +276,7 @@ def _native(block: _Block) -> dict[str, Any]:
         case _Text(pieces):
             return {"type": "text", "text": "".join(pieces)}
         case _ToolCall(call_id, name):
-            given = from_json("".join(block.arguments) or "{}")
+            given = read_json_text("".join(block.arguments) or "{}", MAX_ANSWER_MARKS)
             return {"type": "tool_use", "id": call_id, "name": name, "input": given}
         case _:
             assert_never(block)
