@@ -138,10 +138,17 @@ def stepfunctions(
     config: ConfigOption = None,
 ) -> None:
     """End tasks of AWS Step Functions with the replies to their requests."""
+    import os
+
     import uvloop
 
-    from gateway.callbacks.step_functions import HeartbeatSettings, run_callbacks
+    from gateway.callbacks.step_functions import (
+        HeartbeatSettings,
+        StepFunctionsPlace,
+        run_callbacks,
+    )
     from producers.contract import topics
 
     beat = heartbeat and HeartbeatSettings(heartbeat, requests or [topics.REQUESTS])
-    uvloop.run(run_callbacks(service_settings(config), topic, group, endpoint, beat or None))
+    place = StepFunctionsPlace(os.environ.get("AWS_REGION"), endpoint)
+    uvloop.run(run_callbacks(service_settings(config), topic, group, place, beat or None))

@@ -38,18 +38,27 @@ class HeartbeatSettings:
     topics: Sequence[str]
 
 
+@dataclass(frozen=True, slots=True)
+class StepFunctionsPlace:
+    """Where Step Functions is. region: None leaves it to botocore, which reads no AWS_REGION."""
+
+    region: str | None
+    endpoint: str | None
+    """None: AWS's of the region."""
+
+
 async def run_callbacks(
     settings: ServiceSettings,
     topic: str,
     group: str,
-    endpoint: str | None,
+    place: StepFunctionsPlace,
     beat: HeartbeatSettings | None = None,
 ) -> None:
-    """Until SIGTERM. endpoint: of Step Functions; None: AWS's. beat: None sends no heartbeats."""
-    async with (
-        service_process(settings, _NAME) as process,
-        get_session().create_client("stepfunctions", endpoint_url=endpoint) as client,
-    ):
+    """Until SIGTERM. beat: None sends no heartbeats. Raises BotoCoreError."""
+    aws = get_session().create_client(
+        "stepfunctions", region_name=place.region, endpoint_url=place.endpoint
+    )
+    async with service_process(settings, _NAME) as process, aws as client:
         if not await process.topics_exist(topic, *(() if beat is None else beat.topics)):
             return
         process.health.started()

@@ -77,7 +77,7 @@ def installation(redis_url: str, tmp_path: Path) -> Iterator[Installation]:
                 "SWITCHGEAR_CONFIG": str(written),
                 "SWITCHGEAR_LEDGER": str(tmp_path / "ledger.duckdb"),
                 "SWITCHGEAR_PARTITIONS": "1",
-                "AWS_DEFAULT_REGION": "eu-central-1",
+                "AWS_REGION": "eu-central-1",
                 "AWS_ACCESS_KEY_ID": "none",
                 "AWS_SECRET_ACCESS_KEY": "none",
             },
