@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 from cache.storage.circuit_breaker import DEPENDENCY_RULES
 from cache.storage.time_limit import within_time_limit
 from runtime.circuit_breaker.breaker import CircuitBreaker
-from runtime.circuit_breaker.rules import CallFailure, Succeeded
+from runtime.circuit_breaker.rules import SUCCEEDED, CallFailure
 from runtime.circuit_breaker.state_machine import BreakerRefused
 from runtime.redis.errors import REDIS_UNAVAILABLE
 from runtime.redis.pipelining import PipelineLane
@@ -76,7 +76,7 @@ class BatchedReads:
             self._breaker.report(permit, CallFailure(), time.monotonic())
             _resolve(batch, Unavailable(f"Redis: {type(error).__name__}"))
         else:
-            self._breaker.report(permit, Succeeded(), time.monotonic())
+            self._breaker.report(permit, SUCCEEDED, time.monotonic())
             value_of = dict(zip(unique, values, strict=True))
             for keys, answer in batch:
                 _resolve([(keys, answer)], [value_of[key] for key in keys])

@@ -29,11 +29,15 @@ class CircuitBreaker:
 
     def refuses(self, now: float) -> bool:
         """Whether `admit` would refuse now; takes no probe's place."""
+        if isinstance(self._state, Closed):
+            return False
         admission = state_machine.admit_call(self._state, now, self._rules)
         return isinstance(admission, BreakerRefused)
 
     def admit(self, now: float) -> BreakerPermit | BreakerRefused:
         """A permit for one call, whose end is to be reported."""
+        if isinstance(self._state, Closed):  # as nearly always, and its state stays
+            return BreakerPermit(self._state.generation)
         admission = state_machine.admit_call(self._state, now, self._rules)
         if isinstance(admission, Admitted):
             self._state = admission.state

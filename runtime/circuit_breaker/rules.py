@@ -21,6 +21,10 @@ class Succeeded:
     slow: bool = False
 
 
+SUCCEEDED: Final = Succeeded()
+"""What nearly every call says: one for all of them."""
+
+
 @dataclass(frozen=True, slots=True)
 class CallFailure:
     """What was called let the caller down."""
@@ -29,6 +33,10 @@ class CallFailure:
 @dataclass(frozen=True, slots=True)
 class Ignored:
     """Says nothing about what was called: cancelled, or refused for what the caller sent."""
+
+
+IGNORED: Final = Ignored()
+"""One for all, as `SUCCEEDED`."""
 
 
 @dataclass(frozen=True, slots=True)

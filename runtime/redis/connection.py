@@ -16,7 +16,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from runtime.circuit_breaker.breaker import CircuitBreaker
-from runtime.circuit_breaker.rules import BreakerRules, CallFailure, Cooldown, Succeeded, Tripped
+from runtime.circuit_breaker.rules import SUCCEEDED, BreakerRules, CallFailure, Cooldown, Tripped
 from runtime.circuit_breaker.state_machine import BreakerRefused
 from runtime.redis.errors import REDIS_UNAVAILABLE, is_junk_in_a_key
 from runtime.redis.pipelining import PipelineLane
@@ -72,7 +72,7 @@ class RedisLink:
             self._breaker.report(permit, signal, time.monotonic())
             raise_if_cancelled()
             return None
-        self._breaker.report(permit, Succeeded(), time.monotonic())
+        self._breaker.report(permit, SUCCEEDED, time.monotonic())
         return answer
 
     def lose(self) -> None:

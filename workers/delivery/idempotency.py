@@ -22,12 +22,12 @@ from typing import Any, Final, TypeAlias
 
 from runtime.circuit_breaker.breaker import CircuitBreaker
 from runtime.circuit_breaker.rules import (
+    IGNORED,
+    SUCCEEDED,
     BreakerRules,
     BreakerSignal,
     CallFailure,
     Cooldown,
-    Ignored,
-    Succeeded,
 )
 from runtime.circuit_breaker.state_machine import BreakerRefused
 from runtime.redis.attended_timeout import AttendedTimeout
@@ -288,11 +288,11 @@ class IdempotencyRecords:
         permit = self._breaker.admit(time.monotonic())
         if isinstance(permit, BreakerRefused):
             return None
-        signal: BreakerSignal = Ignored()
+        signal: BreakerSignal = IGNORED
         try:
             async with AttendedTimeout(self._settings.timeout_s):
                 result = await operation()
-            signal = Succeeded()
+            signal = SUCCEEDED
         except REDIS_UNAVAILABLE as error:
             _log.warning("Redis did not answer: %s", type(error).__name__)
             signal, result = (Succeeded() if is_junk_in_a_key(error) else CallFailure()), None

@@ -82,6 +82,12 @@ class LearnedTokenFactor:
         return LearnedTokenFactor(self.bytes_per_token + step)
 
 
+@lru_cache(maxsize=1024)
+def _first_factor(family: str) -> LearnedTokenFactor:
+    """Of a model that hasn't been billed yet. By names of the configuration, which may change."""
+    return LearnedTokenFactor(bytes_per_token(family))
+
+
 class TokenFactors:
     """The learned factors of all models, by the model's name."""
 
@@ -90,7 +96,7 @@ class TokenFactors:
 
     def factor_of(self, model: str, family: str) -> LearnedTokenFactor:
         """The factor of `model`; of its family until it has been called."""
-        return self._learned.get(model) or LearnedTokenFactor(bytes_per_token(family))
+        return self._learned.get(model) or _first_factor(family)
 
     def learn(self, model: str, family: str, size: PromptSize, billed: int) -> None:
         """Remember what a provider billed."""
