@@ -91,7 +91,7 @@ def verdicts_of(
     compared = [
         _Pairs(name, _paired(mine, baseline)) for name, mine in sorted(by_candidate.items())
     ]
-    levels = _levels([each.counts for each in compared], rules)
+    levels = _levels(compared, rules)
     return tuple(
         _verdict(each, rules, task, level) for each, level in zip(compared, levels, strict=True)
     )
@@ -103,14 +103,20 @@ def _paired(
     return [(answer, baseline[case]) for case, answer in mine.items() if case in baseline]
 
 
-def _levels(counts: Sequence[PairCounts], rules: VerdictRules) -> tuple[float, ...]:
+def _levels(compared: Sequence[_Pairs], rules: VerdictRules) -> tuple[float, ...]:
     """One-sided, of each candidate."""
     if rules.sequential:
-        return (ALPHA / max(1, rules.candidates),) * len(counts)
+        return (ALPHA / max(1, rules.candidates),) * len(compared)
+
+    def decides(place: int, level: float) -> bool:
+        interval = _interval(compared[place], rules, level)
+        return verdict_outcome(interval, rules.margin) != "can't tell"
+
+    all_counts = [each.counts for each in compared]
     p_values = [
-        min(p_not_worse(each, rules.margin), p_worse(each, rules.margin)) for each in counts
+        min(p_not_worse(each, rules.margin), p_worse(each, rules.margin)) for each in all_counts
     ]
-    return holm_levels(p_values, ALPHA)
+    return holm_levels(p_values, decides, ALPHA)
 
 
 def _verdict(each: _Pairs, rules: VerdictRules, task: str, level: float) -> EvaluationVerdict:

@@ -76,6 +76,19 @@ def test_several_candidates_are_held_to_a_stricter_level() -> None:
     assert three[0].low < alone[0].low
 
 
+def test_a_candidate_that_only_looks_shown_grants_the_others_no_looser_level() -> None:
+    """All losses in one conversation: by the cases alone shown, by the conversations not."""
+    answers = []
+    for number in range(1_000):
+        name, group = f"c{number:04}", f"g{number // 25}"
+        good = {"large": True, "alike": group != "g0", "spread": number % 33 != 0}
+        answers += [graded(name, each, good=told, group=group) for each, told in good.items()]
+    rules = VerdictRules("large", 0.05, sequential=False, candidates=2)
+    alike, spread = verdicts_of(answers, rules, ALL_TASKS)
+    assert (alike.candidate, alike.outcome) == ("alike", "can't tell")
+    assert spread.confidence == pytest.approx(1 - 0.025)
+
+
 def test_turns_of_one_conversation_widen_the_interval() -> None:
     apart, together = [], []
     for number in range(400):

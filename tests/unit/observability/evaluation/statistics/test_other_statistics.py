@@ -24,9 +24,17 @@ def test_cases_that_show_not_worse(discordance: float, margin: float, cases: int
 
 
 def test_holm_steps_down_until_one_fails() -> None:
-    assert holm_levels([0.001, 0.5, 0.015], 0.05) == pytest.approx((0.05 / 3, 0.05, 0.025))
-    assert holm_levels([0.04, 0.03, 0.02], 0.05) == pytest.approx((0.05 / 3,) * 3)
-    assert holm_levels([], 0.05) == ()
+    def by_p(*p_values: float) -> tuple[float, ...]:
+        return holm_levels(p_values, lambda place, level: p_values[place] <= level, 0.05)
+
+    assert by_p(0.001, 0.5, 0.015) == pytest.approx((0.05 / 3, 0.05, 0.025))
+    assert by_p(0.04, 0.03, 0.02) == pytest.approx((0.05 / 3,) * 3)
+    assert by_p() == ()
+
+
+def test_a_test_that_tells_nothing_grants_no_looser_level_whatever_its_p() -> None:
+    levels = holm_levels([0.001, 0.002], lambda _place, _level: False, 0.05)
+    assert levels == pytest.approx((0.025, 0.025))
 
 
 def test_turns_of_one_conversation_count_as_one() -> None:
