@@ -4,6 +4,7 @@ In pure Python: `tokenizers` takes 77 MB for 100,000 pieces, this takes 27, and 
 """
 
 import unicodedata
+from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -68,5 +69,6 @@ class PieceModel:
 def piece_model(pieces: Sequence[str], scores: Sequence[float], unknown: int) -> PieceModel:
     """The model of listed pieces and their scores."""
     least = min(scores) - UNKNOWN_PENALTY
-    known = [least if at == unknown else score for at, score in enumerate(scores)]
+    known = array("f", scores)
+    known[unknown] = least
     return PieceModel({piece: at for at, piece in enumerate(pieces)}, known, unknown)

@@ -44,7 +44,6 @@ def _load(
 ) -> tuple[Any, NDArray[np.int8], NDArray[np.float32], PieceModel, str]:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.enable_cpu_mem_arena = False
     try:
         about = json.loads((directory / "version.json").read_text())
         listed = json.loads((directory / "pieces.json").read_text())
