@@ -9,15 +9,16 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import aiohttp
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
 
 from cache.verification.quantized_embedding import Vector
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 MAX_TOKENS: Final = 128
 OPENAI_TIMEOUT_S: Final = 5.0
@@ -122,7 +123,11 @@ def endpoint_version(base_url: str, model: str) -> str:
     return "openai-" + hashlib.sha256(f"{base_url} {model}".encode()).hexdigest()[:12]
 
 
-def _load(directory: Path) -> tuple[str, Any, Tokenizer]:
+def _load(directory: Path) -> "tuple[str, Any, Tokenizer]":
+    # tens of megabytes, which a worker without a local embedder hasn't got
+    import onnxruntime  # noqa: PLC0415
+    from tokenizers import Tokenizer  # noqa: PLC0415
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     try:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from cache.identity.word_pieces import PieceModel, piece_model
@@ -42,6 +41,8 @@ class QuestionEmbedder:
 def _load(
     directory: Path,
 ) -> tuple[Any, NDArray[np.int8], NDArray[np.float32], PieceModel, str]:
+    import onnxruntime  # noqa: PLC0415 - as in `embedder`
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     try:

@@ -15,12 +15,23 @@ _UNNEEDED = {
 _COUNTED_CLASS_OF_ALL_LETTERS = re.compile(r"pattern=r?[\"'].*(\\w|\[[^\]]*\\w[^\]]*\])\{")
 
 
-def test_router_imports_no_library_that_it_does_not_need() -> None:
-    listed = "import sys, router.serve.process; print(*sys.modules)"
+def modules_of(root: str) -> set[str]:
+    """What a process has loaded when its composition root is imported."""
+    listed = f"import sys, {root}; print(*sys.modules)"
     command = [sys.executable, "-c", listed]
-    loaded = set(subprocess.run(command, check=True, capture_output=True).stdout.decode().split())
+    return set(subprocess.run(command, check=True, capture_output=True).stdout.decode().split())
+
+
+def test_router_imports_no_library_that_it_does_not_need() -> None:
+    loaded = modules_of("router.serve.process")
     assert "redis.asyncio" in loaded
     assert not loaded.intersection(_UNNEEDED)
+
+
+def test_worker_imports_the_embedders_libraries_where_it_has_one() -> None:
+    loaded = modules_of("workers.process")
+    assert "redis.asyncio" in loaded
+    assert not loaded.intersection({"onnxruntime", "tokenizers"})
 
 
 def test_no_field_counts_a_class_of_all_letters() -> None:
