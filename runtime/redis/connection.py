@@ -68,7 +68,7 @@ class RedisLink:
         try:
             answer = await command()
         except REDIS_UNAVAILABLE as error:
-            signal = Succeeded() if is_junk_in_a_key(error) else CallFailure()
+            signal = SUCCEEDED if is_junk_in_a_key(error) else CallFailure()
             self._breaker.report(permit, signal, time.monotonic())
             raise_if_cancelled()
             return None

@@ -295,7 +295,7 @@ class IdempotencyRecords:
             signal = SUCCEEDED
         except REDIS_UNAVAILABLE as error:
             _log.warning("Redis did not answer: %s", type(error).__name__)
-            signal, result = (Succeeded() if is_junk_in_a_key(error) else CallFailure()), None
+            signal, result = (SUCCEEDED if is_junk_in_a_key(error) else CallFailure()), None
         finally:
             self._breaker.report(permit, signal, time.monotonic())
         return result
