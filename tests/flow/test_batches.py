@@ -10,6 +10,7 @@ import pytest
 from producers.contract import Done, Failed, codec, topics
 from tests.flow.batch_stage import BatchStage, waiting_stage
 from tests.flow.stage import ask
+from tests.flow.test_billing import WatchedBudgets
 from workers.delivery.request_identity import identity_of
 
 
@@ -90,6 +91,21 @@ async def test_without_a_pool_of_their_tier_they_fail_at_once_and_say_so() -> No
     assert {event.outcome for event in events} == {"providers_exhausted"}
     assert not stage.stage.broker.written("llm.tier.economy")
     assert not stage.stage.calls
+
+
+async def test_what_a_batch_was_paid_for_is_in_the_budget_although_nobody_else_answers() -> None:
+    async with waiting_stage("openai", full=2, tenants={"t": {"budget_usd_day": 1}}) as stage:
+        stage.stage.budgets = budgets = WatchedBudgets()
+        stage.unserved["llm.tier.economy"] = "no worker pool serves its zone us now"
+        await submit(stage, 2, validators=[{"kind": "contains", "texts": ["never said"]}])
+        async with stage.batching():
+            replies = await finals(stage, 2)
+            events = await stage.stage.events(2)
+            await stage.stage.broker.until(lambda: len(budgets.settled) == 2)
+    assert {reply.code for reply in replies} == {"providers_exhausted"}
+    costs = [event.cost_micro_usd for event in events]
+    assert all(costs)
+    assert sorted(map(str, budgets.settled)) == sorted(map(str, costs))
 
 
 @pytest.mark.parametrize("event", ["lost_answer", "expire"])

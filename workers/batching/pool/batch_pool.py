@@ -1,10 +1,13 @@
 """Batch pool: what the parts of one batch process share."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from observability.metrics.registry import MetricsRegistry
-from runtime.budgets.reservations import BudgetLedger
+from producers.contract import Attempt, Request
+from runtime.budgets.reservations import BudgetLedger, Reservation
+from runtime.config.catalog import Tenant
+from runtime.config.pricing import billed
 from workers.batching.gathering.turn_back import TurnBackRules
 from workers.batching.gathering.waiting import WaitingRequests
 from workers.batching.pool.batch_log import BatchLog
@@ -67,6 +70,17 @@ class BatchPool:
             poll_s=pace.poll_s,
             slow_poll_s=5 * pace.poll_s,
         )
+
+    async def settle_budget(self, request: Request, attempts: Sequence[Attempt]) -> None:
+        """The request has its end, and cost what these attempts were billed; none: nothing."""
+        tenant = self.snapshot.catalog.tenant(request.tenant) or Tenant()
+        if not tenant.has_budget:
+            return
+        tags, cost = request.routing.tags, billed(attempts)
+        # asked again, it is the same place, whoever reserved it and however long ago
+        held = await self.budgets.reserve(request.tenant, tenant, tags, request.id, cost)
+        if isinstance(held, Reservation):
+            await self.budgets.settle_reservation(held, cost)
 
     def waiting(self) -> int:
         """Requests in memory, by offset and size."""

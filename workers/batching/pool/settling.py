@@ -15,10 +15,7 @@ from observability.tracing.semconv import queue_attributes
 from observability.tracing.tracer import QueueWait
 from producers.contract import Attempt, Usage
 from producers.contract.batch_record import BatchRecord
-from runtime.budgets.reservations import Reservation
-from runtime.config.catalog import Tenant
 from runtime.config.eligibility import batch_zone
-from runtime.config.pricing import billed
 from workers.accounting.reply_and_usage import BackgroundCall, background_call_event
 from workers.batching.pool.batch_pool import BatchPool
 from workers.batching.pool.group_choice import batch_wire, expected_usage
@@ -101,18 +98,7 @@ class BatchedItem:
             # a reader of the same results that died had recorded it, and may not have published
             await lifecycle.channel.publish(earlier)
             trace.end({"switchgear.redelivered": True})
-        await self._settle_budget(attempt)
-
-    async def _settle_budget(self, attempt: Attempt) -> None:
-        request = self.item.request
-        tenant = self.pool.snapshot.catalog.tenant(request.tenant) or Tenant()
-        if not tenant.has_budget:
-            return
-        budgets, cost = self.pool.budgets, billed([attempt])
-        # asked again, it is the same place, whoever reserved it and however long ago
-        held = await budgets.reserve(request.tenant, tenant, request.routing.tags, request.id, cost)
-        if isinstance(held, Reservation):
-            await budgets.settle_reservation(held, cost)
+        await self.pool.settle_budget(item.request, (attempt,))
 
     async def _back(self, reason: str, *attempts: Attempt) -> None:
         step = to_its_tier(self.item, reason)
