@@ -93,6 +93,8 @@ class SecondLook:
             self._verdicts[name] = judged.result()
             if len(self._verdicts) > REMEMBERED:
                 self._verdicts.popitem(last=False)
+        elif self._classify is not None:  # this text's fault, not the model's
+            _log.warning("the cache's second look failed: %s", type(error).__name__)
         elif not self._is_missing:
             self._is_missing = True
             _log.warning("the cache's second look is off, the recogniser decides alone: %s", error)

@@ -116,6 +116,18 @@ async def test_a_broken_model_is_told_once_and_the_recogniser_decides(
     look.close()
 
 
+async def test_a_text_that_breaks_it_is_in_doubt_and_the_next_is_judged() -> None:
+    def classify(text: str) -> Shares:
+        if text == "Break!":
+            raise RuntimeError(text)
+        return TIMELESS
+
+    look = SecondLook(lambda: classify, wait_s=60)
+    assert (await look.recognise("Break!", UNSURE)).doubt == 0.0
+    assert (await look.recognise("Why?", UNSURE)).share("timeless") > LIKELY_TIMELESS
+    look.close()
+
+
 def test_without_a_folder_there_is_none(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     assert second_look(tmp_path, 1) is None
