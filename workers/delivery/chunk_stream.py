@@ -97,7 +97,7 @@ def _tells_thoughts(delta: Mapping[str, Any]) -> bool:
             parts = value.values() if isinstance(value, Mapping) else [value]
             if not all(isinstance(p, Mapping) and p.get("type") in _THOUGHTS for p in parts):
                 return False
-        elif value is not None and name not in ("role", "reasoning_content"):
+        elif value and name not in ("role", "reasoning_content"):  # an empty text tells nothing
             return False
     return True
 

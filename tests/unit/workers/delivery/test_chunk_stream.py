@@ -118,6 +118,7 @@ THOUGHT = {"reasoning_content": "hm", "anthropic": {"block": {"type": "thinking"
     ("delta", "binds"),
     [
         ({"role": "assistant", "reasoning_content": "hm"}, False),
+        ({"role": "assistant", "content": "", "tool_calls": None}, False),
         (THOUGHT, False),
         (SIGNED, False),
         ({"anthropic": {"block": {"type": "redacted_thinking", "data": "x"}}}, False),
