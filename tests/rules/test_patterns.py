@@ -29,12 +29,20 @@ def slowest(used: UsedPattern, characters: int) -> tuple[float, str]:
     """CPU seconds and the beginning of the text that took them."""
     worst = (0.0, "")
     for text in hard_texts(used.pattern, characters):
-        begun = time.process_time()
-        used.run(text)
-        worst = max(worst, (time.process_time() - begun, text[:20]))
+        seconds = _cpu_s(used, text)
+        if seconds > _CPU_S:
+            # a neighbour's time may have been booked to it; a slow pattern is slow each time
+            seconds = min(seconds, *(_cpu_s(used, text) for _ in range(2)))
+        worst = max(worst, (seconds, text[:20]))
         if worst[0] > _CPU_S:
             break
     return worst
+
+
+def _cpu_s(used: UsedPattern, text: str) -> float:
+    begun = time.process_time()
+    used.run(text)
+    return time.process_time() - begun
 
 
 @pytest.mark.parametrize("used", used_patterns(), ids=lambda used: used.name)
