@@ -21,6 +21,8 @@ from runtime.config.catalog import Deployment
 
 _DAY_S: Final = 86_400
 _MOST_PREPARED: Final = 10_000
+_ANYWHERE: Final = "global."
+"""How Bedrock's global inference profiles begin: their price is the global one, from any region."""
 _T = TypeVar("_T")
 _Prepared: TypeAlias = tuple[Deployment, CallPrice | Unpriced]
 
@@ -91,9 +93,12 @@ class Pricing:
 
 def _keys(deployment: Deployment) -> Iterator[PriceKey]:
     """By the model's name, and where a list has none of it, by the one that the provider uses."""
-    yield PriceKey(deployment.provider, deployment.model, deployment.region)
-    if deployment.wire_model is not None and deployment.wire_model != deployment.model:
-        yield PriceKey(deployment.provider, deployment.wire_model, deployment.region)
+    wire_model, region = deployment.wire_model, deployment.region
+    if wire_model is not None and wire_model.startswith(_ANYWHERE):
+        region = "global"
+    yield PriceKey(deployment.provider, deployment.model, region)
+    if wire_model is not None and wire_model != deployment.model:
+        yield PriceKey(deployment.provider, wire_model, region)
 
 
 def _known(prices: Sequence[_T | Unpriced]) -> _T | Unpriced:

@@ -1,3 +1,4 @@
+from decimal import Decimal
 from typing import Any, Final
 
 import pytest
@@ -87,6 +88,17 @@ def test_bedrock_serves_anthropics_models_by_inference_profile(
     deployment = deployed(f"{{model: claude-haiku-4-5, provider: bedrock, region: {region}}}")
     assert (deployment.wire_model, deployment.zone) == (wire_model, zone)
     assert deployment.base_url == f"https://bedrock-runtime.{region}.amazonaws.com"
+
+
+def test_a_global_profile_has_the_global_price() -> None:
+    pricing = Pricing(load_price_book())
+    anywhere, near = (
+        pricing.rates_of(deployed(f"{{model: claude-haiku-4-5, provider: bedrock, region: {r}}}"))
+        for r in ("ap-south-1", "eu-central-1")
+    )
+    assert anywhere is not None
+    assert near is not None
+    assert (anywhere.input, near.input) == (Decimal(1), Decimal("1.1"))
 
 
 def test_other_models_on_bedrock_stay_in_their_region() -> None:
