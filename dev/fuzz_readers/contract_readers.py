@@ -16,6 +16,7 @@ from cache.identity.terms import LookupTerms, lookup_terms
 from cache.semantic.recogniser_file import load_recogniser
 from cache.verification.detail_guard import objections
 from dev.fuzz_readers.corpus import headers_in
+from dev.fuzz_readers.running import Steps
 from gateway.jobs.job_index import JobIndex
 from gateway.stored_requests.index import StoredIndex
 from gateway.stored_requests.receipt import call_of, read_receipt
@@ -30,6 +31,7 @@ from producers.contract.codec import DecodeError
 from producers.contract.feedback import Feedback
 from producers.contract.invalidation import Invalidation
 from producers.inbox import Inbox
+from producers.json_values import too_many_values
 from producers.kafka.broker import Partition, Record
 from producers.kafka.record_batches import Batches
 from router.decide import policy, success_model
@@ -41,6 +43,7 @@ from router.serve.model_file import default_model
 from router.serve.process import routing_config
 from router.serve.record_checks import crowded_headers
 from router.text.features import extract_features
+from runtime import limits
 from runtime.config.catalog import Catalog
 from runtime.config.config_file import check_config, read_config
 from runtime.config.pricing import Pricing
@@ -170,10 +173,11 @@ def read_tagged(data: bytes) -> object:
         return str(error)
 
 
-def read_headers(data: bytes) -> None:
+def read_headers(data: bytes) -> Steps:
     """Any headers on any record: of requests, of tiers, of dead letters, of traces."""
     headers: Any = headers_in(data)
     request = record(b"{}", headers)
+    yield
     read_request_headers(request)
     crowded_headers(request)
     LaneRules(catalog).lane(request)
@@ -184,16 +188,15 @@ def read_headers(data: bytes) -> None:
         if name == "baggage" and value is not None:
             tenant_of(value.decode("latin-1"))
             with_tenant(value.decode("latin-1"), "t")
+    outgoing = dead_letter(request, "invalid_request", "why")
+    yield  # an operator's command reads what a router or a worker has buried
+    shortened(outgoing)
     letters = DeadLetterIndex()
     letters.add(request)
     letters.all()
     read_dead_letter(request)
-    outgoing = dead_letter(request, "invalid_request", "why")
-    shortened(outgoing)
-    try:
+    with suppress(ValueError):
         replay_records(replace(request, headers=outgoing.headers))
-    except ValueError:
-        return
 
 
 def read_reply(data: bytes) -> None:
@@ -220,8 +223,15 @@ def read_usage(data: bytes) -> None:
     batch_of(polled)
 
 
+def _crowded(data: bytes) -> bool:
+    """As `ControlTopics` asks before it parses."""
+    return too_many_values(data, limits.MESSAGE_VALUES.value)
+
+
 def read_feedback(data: bytes) -> None:
     """Router: a record of the feedback topic."""
+    if _crowded(data):
+        return
     try:
         feedback = Feedback.model_validate_json(data)
     except ValidationError:
@@ -243,6 +253,8 @@ def read_cancellation(data: bytes) -> None:
 
 def read_invalidation(data: bytes) -> None:
     """Worker: a record of the invalidation topic."""
+    if _crowded(data):
+        return
     try:
         Invalidation.model_validate_json(data)
     except ValidationError:

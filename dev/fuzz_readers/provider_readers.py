@@ -20,9 +20,11 @@ from observability.grounding.groundedness import context_support, read_verdict
 from observability.logs import without_secrets
 from observability.terminal import cell, plain, readable_json
 from producers.contract import ChatBody, Usage
+from producers.json_values import too_many_values
+from runtime import limits
 from runtime.identity.tokens.key_set import KeySet, KeySetError, parse_jwks, parse_shared_keys
 from runtime.identity.tokens.signature import signed_claims
-from workers.health.shared_state import BreakerNews
+from workers.health.shared_state import BreakerNews, short_news
 from workers.health.status_report import WorkerReport
 from workers.providers.anthropic.request import AnthropicDialect
 from workers.providers.base.dialect import MALFORMED, Answer, Dialect
@@ -83,7 +85,7 @@ def _each_dialect(read: Callable[[Dialect, bytes], object]) -> tuple[partial[obj
     return tuple(partial(read, dialect) for dialect in _DIALECTS)
 
 
-def read_error(data: bytes) -> None:
+def read_error(data: bytes) -> Steps:
     """Worker: a response that isn't a 200: headers up to an empty line, then the body."""
     head, _, body = data.partition(b"\n\n")
     headers = short_headers(
@@ -92,6 +94,7 @@ def read_error(data: bytes) -> None:
     for status in (200, 400, 429, 500, 529):
         report = error_of_response(status, body, headers)
         classify_error(report, headers, _NOW)
+        yield
     rate_limits(headers, _NOW)
     wait_hint(headers, report.message, _NOW)
 
@@ -128,15 +131,16 @@ def read_demands(data: bytes) -> None:
 def read_news(data: bytes) -> None:
     """Worker: a message on the breakers' Redis channel."""
     try:
-        _NEWS.validate_json(data)
-    except ValidationError:
+        _NEWS.validate_json(short_news(data))
+    except ValueError:
         return
 
 
 def read_report(data: bytes) -> None:
     """Command `fleet`: what a worker says of itself in Redis."""
     try:
-        WorkerReport.model_validate_json(data)
+        if not too_many_values(data, limits.MESSAGE_VALUES.value):
+            WorkerReport.model_validate_json(data)
     except ValidationError:
         return
 

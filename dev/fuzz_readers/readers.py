@@ -21,6 +21,7 @@ _SIZES: Final[Mapping[str, int]] = {
     "reply": MAX_RECORD_BYTES,
     "answer": limits.PROVIDER_BODY.value,
     "stream": limits.PROVIDER_BODY.value,
+    "demands": limits.HEADER_BYTES.value,
     "token": limits.TOKEN.value,
     "key_set": limits.JWKS.value,
 }

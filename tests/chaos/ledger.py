@@ -184,12 +184,16 @@ def unbooked(requests: Sequence[Request], faults: Sequence[Injected]) -> tuple[i
 
 
 def underbooked(requests: Iterable[Request]) -> list[str]:
-    """All calls are in the account, with fewer tokens than the provider has counted."""
-    return [
-        r.id
-        for r in requests
-        if not r.unbooked_calls and _written(r) > sum(line["output"] for line in r.booked)
-    ]
+    """All calls are in the account, with fewer tokens than the provider has counted.
+
+    Of a call that was given up the provider counts what it went on to write.
+    """
+    return [r.id for r in requests if not r.unbooked_calls and _lacks_tokens(r)]
+
+
+def _lacks_tokens(request: Request) -> bool:
+    outputs = [line["output"] for line in request.booked]
+    return None not in outputs and _written(request) > sum(outputs)
 
 
 def _written(request: Request) -> int:

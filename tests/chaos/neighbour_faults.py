@@ -45,7 +45,7 @@ def families() -> Families:
     yield "configuration removed, 5 s", partial(_configuration, keep=0.0), None
     yield "configuration differs between workers, 10 s", _other_configuration, None
     yield "no room for the ledger, 10 s", _full_disk, None
-    yield "SIGTERM during start", _terminate_while_starting, None
+    yield "SIGTERM during start", _terminate_while_starting, "economy-1"
     yield "SIGTERM twice", _terminate_twice, None
 
 

@@ -76,12 +76,18 @@ def noted(record: Record, streams: Streams) -> dict[str, Any] | None:
 
 
 def _account(event: UsageEvent) -> dict[str, Any]:
-    """billed: provider calls; output: their tokens; event: as the ledger knows it."""
+    """billed: provider calls; output: their tokens, None if some were given up; event: its key."""
+    whole = all(attempt.outcome == "ok" for attempt in event.attempts)
     output = sum(a.usage.output_total for a in event.attempts if a.usage is not None)
-    # an earlier run of the same request has an event of its own
-    line = {"id": event.id.partition(":run-")[0], "billed": len(event.attempts), "output": output}
-    key = [event.tenant, event.id, event.aside or "request"]
-    return line | {"tenant": event.tenant, "event": key, "done": event.outcome == "done"}
+    return {
+        # an earlier run of the same request has an event of its own
+        "id": event.id.partition(":run-")[0],
+        "tenant": event.tenant,
+        "event": [event.tenant, event.id, event.aside or "request"],
+        "billed": len(event.attempts),
+        "output": output if whole else None,
+        "done": event.outcome == "done",
+    }
 
 
 async def main(kafka: str, file: Path) -> None:

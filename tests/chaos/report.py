@@ -33,8 +33,8 @@ def verdict(evidence: Evidence) -> dict[str, Any]:
     }
     rows = list(_faults(evidence, extra))
     broken = [name for name, ids in found.items() if ids]
-    if evidence.booked != evidence.accounts:
-        broken.append("the ledger has not booked each account once")
+    if evidence.not_booked:
+        broken.append("accounts_missing_in_the_ledger")
     broken += [
         f"{row['fault']}: more calls in vain than in flight"
         for row in rows
@@ -46,7 +46,7 @@ def verdict(evidence: Evidence) -> dict[str, Any]:
         **_counts(evidence),
         "unbooked_calls_of_victims": died_unbooked,
         "accounts_seen": evidence.accounts,
-        "accounts_in_ledger": evidence.booked,
+        "accounts_missing_in_the_ledger": evidence.not_booked,
         **{name: len(ids) for name, ids in found.items()},
         "examples": {name: ids[:_MOST_SHOWN] for name, ids in found.items() if ids},
         "endings": dict(ledger.endings(requests).most_common()),

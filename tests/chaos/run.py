@@ -54,9 +54,9 @@ class Evidence:
     poisoned: Sequence[Line]
     memory: Memory
     accounts: int
-    """Usage events of different requests and runs that lie on their topic."""
-    booked: int
-    """Those in the ledger."""
+    """Usage events of different requests and runs on their topic."""
+    not_booked: int
+    """Those of them that the ledger lacks."""
 
 
 @dataclass(slots=True)
@@ -145,14 +145,16 @@ def carry_out(plan: Plan, folder: Path) -> Evidence:
         waiting.until(_LONGEST_WAIT_S, 0.0)
         _say(f"{len(waiting.look())} unanswered")
         calls = at.providers.calls()
-        accounts, booked = _booked(at, waiting)
+        accounts, not_booked = _booked(at, waiting)
     sent = [*waiting.sent.lines, *called.fresh()]
     requests = gather(sent, waiting.seen.lines, calls)
     poisoned = [line for line in waiting.seen.lines if "dead" in line]
     _say(f"{hostile.sent} hostile records")
     # what the hostile sender wrote may bear any id, and has no promise
     asked = [request for request in requests.values() if request.sent is not None]
-    return Evidence(plan, time.time() - begun, asked, faults, poisoned, memory, accounts, booked)
+    return Evidence(
+        plan, time.time() - begun, asked, faults, poisoned, memory, accounts, not_booked
+    )
 
 
 def _attack(plan: Plan, at: Installation, waiting: Waiting, until: float) -> Iterator[Injected]:
@@ -188,16 +190,10 @@ def _go_on(plan: Plan, waiting: Waiting, until: float) -> None:
 
 
 def _booked(at: Installation, waiting: Waiting) -> tuple[int, int]:
-    """(accounts that were seen, accounts in the ledger), once both have all."""
-    booked = at.book_the_rest()
-
-    def seen() -> int:
-        waiting.look()
-        return len({tuple(line["event"]) for line in waiting.seen.lines if "billed" in line})
-
-    with suppress(TimeoutError):  # the verdict tells
-        blocking_until(lambda: seen() >= booked, within_s=_PATIENCE_S)
-    return seen(), booked
+    """(accounts that were seen, those of them that the ledger lacks after all was booked)."""
+    waiting.look()
+    seen = {tuple(line["event"]) for line in waiting.seen.lines if "billed" in line}
+    return len(seen), len(seen - at.book_the_rest())
 
 
 def _child(at: Installation, name: str, arguments: Sequence[str]) -> Child:

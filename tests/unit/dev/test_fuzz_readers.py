@@ -75,7 +75,7 @@ def test_a_crash_and_a_stall_are_found_and_can_be_repeated() -> None:
             sum(range(3_000_000))
 
     reader = Reader("guilty", [read], [b"y" * 10], most_s=0.02)
-    tally = run(reader, 1, range(120))
+    tally = run(reader, 1, range(60))
     assert tally.crashes > 0
     assert tally.stalls > 0
     seed, number = tally.findings[0].split(":")[0].split()[1:]

@@ -35,6 +35,8 @@ from workers.providers.sse import SseParser
 
 _DONE: Final = b"[DONE]"
 _CHUNK: Final = "chat.completion.chunk"
+_MOST_PARTS: Final = 4_096
+"""Of one message: each is looked at several times."""
 _REPORTS: Final = ("content_filter", "message", "logprobs")
 """How the names of a choice's objects begin, when it has no delta."""
 _THOUGHTS: Final = ("reasoning_content", "reasoning", "thinking")
@@ -189,11 +191,14 @@ def plain_content(message: Mapping[str, Any]) -> dict[str, Any]:
 
     Mistral tells thoughts and texts as a list of parts; vLLM, Groq and OpenRouter call the thoughts
     `reasoning`, and some tell them under both names. Parts of other kinds stay, as `content_parts`.
+    Raises ValueError.
     """
     plain = dict(message)
     thoughts = _thoughts_of(plain)
     content = message.get("content")
     if not (content is None or isinstance(content, str)):
+        if isinstance(content, list) and len(content) > _MOST_PARTS:
+            raise ValueError("a message of more parts than a model writes")
         texts, inner = _texts(content)
         if others := _other_parts(content):
             plain["content_parts"] = others

@@ -10,6 +10,7 @@ from pydantic_core import to_json
 from tests.unit.workers.providers.test_stream_readers import PAIRS, frame, read
 from workers.providers.base.dialect import MALFORMED, Answer
 from workers.providers.base.json_values import json_of
+from workers.providers.openai.response import plain_content
 
 
 def sse(*bodies: dict[str, Any], raw: bool = False) -> bytes:
@@ -151,6 +152,12 @@ def test_a_half_letter_in_a_name_can_be_written_again(name: bytes) -> None:
     read = json_of(b'{"%b": [{"%b": "\\ud83d"}]}' % (name, name))
     assert "\ufffd" in next(iter(read))
     assert to_json(read)
+
+
+def test_a_message_of_endless_parts_is_no_answer() -> None:
+    assert plain_content({"content": ["a"] * 4_096})["content"] == "a" * 4_096
+    with pytest.raises(ValueError, match="more parts"):
+        plain_content({"content": [""] * 4_097})
 
 
 @pytest.mark.parametrize("name", ["openai", "anthropic"])
