@@ -12,6 +12,8 @@ from typing import Any, Final
 Line = Mapping[str, Any]
 _LONGEST_CALL_S: Final = 30.0
 _OK: Final = 200
+BROKEN_RUN: Final = ":broke-"
+"""In the id of the account of a run that broke its worker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,9 @@ class Request:
             return 0
         # of one run there may be several replies; a run after a failure has a trace of its own
         runs = {reply.get("trace"): reply["calls"] for reply in self.replies}
-        accounted: int = sum(runs.values())
+        # the reply that tells of a dead letter knows of no calls; their account does
+        broken = (line for line in self.booked if BROKEN_RUN in line["event"][1])
+        accounted: int = sum(runs.values()) + sum(line["billed"] for line in broken)
         return max(0, len(self.calls) - accounted)
 
 

@@ -22,6 +22,7 @@ from producers.inbox import StreamProgress
 from producers.kafka.aiokafka_broker import to_record
 from producers.kafka.broker import Record
 from runtime.process.dead_letters import REASON
+from tests.chaos import ledger
 from tests.chaos.callers import text_digest
 
 _RETRY_S: Final = 0.5
@@ -80,8 +81,8 @@ def _account(event: UsageEvent) -> dict[str, Any]:
     whole = all(attempt.outcome == "ok" for attempt in event.attempts)
     output = sum(a.usage.output_total for a in event.attempts if a.usage is not None)
     return {
-        # an earlier run of the same request has an event of its own
-        "id": event.id.partition(":run-")[0],
+        # a run that failed, or broke its worker, has an event of its own
+        "id": event.id.partition(":run-")[0].partition(ledger.BROKEN_RUN)[0],
         "tenant": event.tenant,
         "event": [event.tenant, event.id, event.aside or "request"],
         "billed": len(event.attempts),

@@ -170,6 +170,12 @@ def test_a_call_that_no_account_has_is_unbooked() -> None:
         ),
     )
     assert ledger.unbooked(requests, []) == (0, ["told twice", "another pays"])
+    broken = gather(
+        sent("broken", tenant="t"),
+        *(call("broken"), account("broken", run=ledger.BROKEN_RUN + "1")),
+        *(reply("broken", calls=0, code="internal_error"), {"id": "broken", "dead": "x"}),
+    )
+    assert (broken[0].unbooked_calls, broken[0].extra_calls) == (0, 0)
     assert ledger.unaccounted(requests) == ["another pays"]
     assert ledger.unbooked(requests, [KILL]) == (2, [])
 
