@@ -79,9 +79,9 @@ class Request:
             return 0
         # of one run there may be several replies; a run after a failure has a trace of its own
         runs = {reply.get("trace"): reply["calls"] for reply in self.replies}
-        # the reply that tells of a dead letter knows of no calls; their account does
-        broken = (line for line in self.booked if BROKEN_RUN in line["event"][1])
-        accounted: int = sum(runs.values()) + sum(line["billed"] for line in broken)
+        accounted: int = sum(runs.values())
+        if self.dead:  # the reply that tells of a dead letter knows of no calls; the account does
+            accounted = max(accounted, sum(line["billed"] for line in self.booked))
         return max(0, len(self.calls) - accounted)
 
 
