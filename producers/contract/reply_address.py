@@ -42,6 +42,9 @@ class ReplyAddress:
     chunks: bool = True
     """Whether an answer may come in pieces before it comes whole."""
 
+    problem: str | None = None
+    """Why the topic or the partition that the caller named can't be read, for the caller."""
+
     @property
     def topic(self) -> str:
         """The topic, whoever named it."""
@@ -49,16 +52,35 @@ class ReplyAddress:
 
 
 def read_reply_address(headers: Headers) -> ReplyAddress:
-    """Never fails: a header that can't be read counts as absent."""
+    """Never fails: what can't be read counts as absent, and `problem` tells it."""
+    topic = header(headers, REPLY_TO) or _spring_topic(headers)
     partition = integer(headers, REPLY_PARTITION)
+    partition = _spring_partition(headers) if partition is None else partition
     spring = [pair for pair in headers if pair[0] == SPRING_CORRELATION and pair[1] is not None]
     nonces = [pair for pair in headers if pair[0] == REPLY_NONCE and pair[1] is not None]
     return ReplyAddress(
-        header(headers, REPLY_TO) or _spring_topic(headers),
-        _spring_partition(headers) if partition is None else partition,
+        topic,
+        partition,
         (*spring[-1:], *nonces[-1:]),
         not spring or header(headers, REPLY_CHUNKS) == "true",
+        _problem(headers, topic, partition),
     )
+
+
+def _problem(headers: Headers, topic: str | None, partition: int | None) -> str | None:
+    """The first header that says where to answer, but not in a way that can be read."""
+    if topic is not None and partition is not None:
+        return None
+    for name, value in headers:
+        if not value:
+            continue
+        if topic is None and name in (REPLY_TO, SPRING_REPLY_TOPIC):
+            return f"{name}: the name of a topic must be UTF-8"
+        if partition is None and name == REPLY_PARTITION:
+            return f"{name}: the number of a partition must be digits, as text"
+        if partition is None and name == SPRING_REPLY_PARTITION and len(value) != _INT32_BYTES:
+            return f"{name}: the number of a partition must be four bytes, big-endian"
+    return None
 
 
 def _spring_topic(headers: Headers) -> str | None:

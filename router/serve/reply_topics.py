@@ -23,7 +23,8 @@ async def unusable_address(
 
     allowed: the patterns of the tenant's reply topics.
     """
-    return _forbidden_topic(address, tenant, allowed) or await unreachable(address, partitions_of)
+    problem = address.problem or _forbidden_topic(address, tenant, allowed)
+    return problem or await unreachable(address, partitions_of)
 
 
 async def refusal_address(

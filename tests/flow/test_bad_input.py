@@ -26,6 +26,14 @@ def request(**changes: object) -> bytes:
 SIXTEEN = bytes(range(16))
 
 
+def sorted_by_name(**fields: object) -> bytes:
+    """A request that can't be read, whose id comes behind its long body."""
+    call = {"id": "call_1", "function": {"name": "f", "arguments": "{}"}}
+    message = {"role": "assistant", "content": "x" * 70_000, "tool_calls": [call]}
+    body = {"messages": [message], "temperature": "hot"}
+    return json.dumps({"body": body, **fields}).encode()
+
+
 async def refused(stage: Stage, value: bytes, reply_to: str | None = None) -> Failed:
     await stage.send(value, correlation_id="r1", reply_to=reply_to)
     (reply,) = await stage.replies()
@@ -80,6 +88,12 @@ async def test_five_megabytes_of_text() -> None:
         (b'{"id": 42, "tenant": "t"}', b"k", [], "42"),
         (b"{}", b'\x00\x00\x00\x00\x07"mine"', [], "mine"),
         (b"{'tenant': 't', oops, \"id\" : \"mine\"", b"\xff", [], "mine"),
+        (sorted_by_name(id="mine", tenant="t"), b"chat", [], "mine"),
+        (sorted_by_name(id="mine", routing={"tags": {"id": "1"}}), b"chat", [], "mine"),
+        (sorted_by_name(id=42, tenant="t") + b"\n", b"chat", [], "42"),
+        (sorted_by_name(tenant="t"), b"mine", [], "mine"),
+        (sorted_by_name(x=[{"id": "another"}] * 99, id="mine"), b"chat", [], "mine"),
+        (json.dumps(request(id="mine").decode()).encode(), b"\xff", [], "mine"),
         (b"{}", b"\xff", [("x-reply-nonce", b"n"), ("kafka_correlationId", b"as-text")], "as-text"),
     ],
 )
@@ -258,6 +272,27 @@ async def test_a_partition_that_is_not_there_is_told_on_the_topic() -> None:
         assert isinstance(reply, Failed)
         assert "has 4 partitions, so none with number 4" in reply.message
         assert stage.calls == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "topic"),
+    [
+        ("x-reply-partition", b"\x00\x00\x00\x03", "llm.replies.mine"),
+        ("kafka_replyPartition", b"3", "llm.replies.mine"),
+        ("reply_to", b"llm.replies.\xe4", topics.REPLIES),
+    ],
+)
+async def test_an_address_that_cannot_be_read_is_refused_before_it_costs(
+    name: str, value: bytes, topic: str
+) -> None:
+    headers = {"reply_to": b"llm.replies.mine", name: value}
+    async with playing() as stage:
+        await stage.broker.publish(Outgoing(topics.REQUESTS, request(), b"r1", [*headers.items()]))
+        (reply,) = await stage.replies(topic=topic)
+        assert reply.code == "reply_to_not_allowed"
+        assert reply.message.startswith(f"{name}: ")
+        assert stage.calls == []
+        assert stage.dead_letters() == [(request(), "reply_to_not_allowed")]
 
 
 async def test_an_answer_of_no_use_to_the_client_is_an_error_of_the_client() -> None:

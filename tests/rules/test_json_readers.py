@@ -36,7 +36,7 @@ BOUNDED: Final[Mapping[str, str]] = {
     "producers/json_values.py": "it is what counts",
     "producers/kafka/oauth_token.py": "an answer of a bounded size, on a thread",
     "router/decide/task_profiles.py": OUR_OWN,
-    "router/serve/claimed_id.py": "the beginning of a record",
+    "router/serve/claimed_id.py": "the beginning and the end of a record",
     "router/serve/commands.py": OUR_OWN,
     "router/serve/model_file.py": OUR_OWN,
     "runtime/identity/tokens/key_set.py": "limits.JWKS",

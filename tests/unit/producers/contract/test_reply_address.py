@@ -41,6 +41,38 @@ def test_a_partition_that_is_none(value: bytes) -> None:
     assert read_reply_address([("kafka_replyPartition", value)]).partition is None
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("reply_to", b"llm.replies.\xe4", "must be UTF-8"),
+        ("kafka_replyTopic", b"\xff", "must be UTF-8"),
+        ("x-reply-partition", b"\x00\x00\x00\x03", "must be digits"),
+        ("x-reply-partition", b"-1", "must be digits"),
+        ("x-reply-partition", b"9" * 50, "must be digits"),
+        ("kafka_replyPartition", b"12", "must be four bytes"),
+        ("kafka_replyPartition", b"\x00" * 5, "must be four bytes"),
+    ],
+)
+def test_what_cannot_be_read_is_a_problem(name: str, value: bytes, words: str) -> None:
+    problem = read_reply_address([(name, value)]).problem
+    assert problem is not None
+    assert problem.startswith(f"{name}: ")
+    assert words in problem
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [("reply_to", None), ("x-reply-partition", b"")],
+        [("kafka_replyPartition", b"\xff\xff\xff\xff")],
+        [*SPRING, ("reply_to", b"\xff"), ("x-reply-partition", b"\xff")],
+    ],
+    ids=["nothing", "anywhere", "Spring's count"],
+)
+def test_what_is_absent_is_none(headers: list[tuple[str, bytes]]) -> None:
+    assert read_reply_address(headers).problem is None
+
+
 @given(
     st.lists(
         st.tuples(
