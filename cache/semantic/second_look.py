@@ -7,11 +7,12 @@ verdict that is late is remembered for the next who asks; until then the questio
 import asyncio
 import hashlib
 import logging
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -36,6 +37,24 @@ REMEMBERED: Final = 8_192
 Classify = Callable[[str], Shares]
 
 
+class _Asked(NamedTuple):
+    """A question on its way to the classifier."""
+
+    verdict: asyncio.Future[Shares]
+    awaited_until: float
+    """Monotonic seconds. Counted from the first who asks: a request asks up to three times."""
+
+    async def shares(self) -> Shares | None:
+        """The verdict, if it comes in time."""
+        left_s = self.awaited_until - time.monotonic()
+        if left_s > 0:
+            await asyncio.wait([self.verdict], timeout=left_s)
+        verdict = self.verdict
+        if not verdict.done() or verdict.cancelled() or verdict.exception() is not None:
+            return None
+        return verdict.result()
+
+
 class SecondLook:
     """Asks the classifier; one for a process. For one event loop."""
 
@@ -46,7 +65,7 @@ class SecondLook:
         self._classify: Classify | None = None
         self._is_missing = False
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="second-look")
-        self._waiting: dict[bytes, asyncio.Future[Shares]] = {}
+        self._waiting: dict[bytes, _Asked] = {}
         self._verdicts: OrderedDict[bytes, Shares] = OrderedDict()
 
     async def recognise(self, text: str, first: Recognition) -> Recognition:
@@ -63,20 +82,18 @@ class SecondLook:
             if len(self._waiting) >= MOST_QUESTIONS_WAITING:
                 return in_doubt(first)
             asked = self._ask(name, text)
-        done, _ = await asyncio.wait([asked], timeout=self._wait_s)
-        if not done or asked.cancelled() or asked.exception() is not None:
-            return in_doubt(first)
-        return combined(first, asked.result())
+        shares = await asked.shares()
+        return in_doubt(first) if shares is None else combined(first, shares)
 
     def close(self) -> None:
         """Ends the thread."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _ask(self, name: bytes, text: str) -> asyncio.Future[Shares]:
+    def _ask(self, name: bytes, text: str) -> _Asked:
         loop = asyncio.get_running_loop()
-        asked = loop.run_in_executor(self._pool, self._classify_now, text)
-        self._waiting[name] = asked
-        asked.add_done_callback(lambda judged: self._remember(name, judged))
+        verdict = loop.run_in_executor(self._pool, self._classify_now, text)
+        asked = self._waiting[name] = _Asked(verdict, time.monotonic() + self._wait_s)
+        verdict.add_done_callback(lambda judged: self._remember(name, judged))
         return asked
 
     def _classify_now(self, text: str) -> Shares:

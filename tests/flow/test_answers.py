@@ -184,15 +184,14 @@ async def test_a_stream_that_breaks_after_a_part_was_seen_fails_and_is_paid_for(
         assert event.cost_micro_usd == 20
 
 
+async def thinks_and_breaks(_call: ProviderRequest, emit: Emit | None) -> CallOutcome:
+    assert emit is not None
+    await emit({"reasoning_content": "Hm"})
+    return StreamTruncated(message="it ended early", usage=answer().usage)
+
+
 async def test_where_a_call_breaks_in_its_thoughts_another_one_answers_under_a_higher_run() -> None:
-    broken = StreamTruncated(message="it ended early", usage=answer().usage)
-
-    async def thinks(_call: ProviderRequest, emit: Emit | None) -> CallOutcome:
-        assert emit is not None
-        await emit({"reasoning_content": "Hm"})
-        return broken
-
-    async with playing({"eco-a": thinks, "eco-b": streams("4", "2")}) as stage:
+    async with playing({"eco-a": thinks_and_breaks, "eco-b": streams("4", "2")}) as stage:
         *chunks, reply = [part async for part in stage.client.stream(ask(stream=True))]
         assert isinstance(reply, Done)
         assert stage.called() == ["a", "b"]
@@ -202,6 +201,20 @@ async def test_where_a_call_breaks_in_its_thoughts_another_one_answers_under_a_h
         assert "".join(chunk.delta["content"] for chunk in told[1:]) == "42"
         (event,) = await stage.events()
         assert event.cost_micro_usd == 40
+
+
+async def test_in_its_turn_a_request_whose_tier_breaks_in_its_thoughts_goes_up() -> None:
+    scripts = {"eco-a": thinks_and_breaks, "eco-b": thinks_and_breaks, "std": streams("4", "2")}
+    async with playing(scripts) as stage:
+        asked = ask(stream=True, routing={"conversation": "c", "ordered": True})
+        told: dict[int, list[object]] = {}
+        async for part in stage.client.stream(asked):
+            if isinstance(part, Chunk):
+                told.setdefault(part.run, []).extend(part.delta.values())
+        *void, whole = [told[run] for run in range(min(told), max(told) + 1)]
+        assert void == [["Hm"]] * (len(stage.calls) - 1)
+        assert "".join(map(str, whole)) == "42"
+        assert stage.called()[-1] == "c"
 
 
 async def test_an_unpriced_answer_says_so() -> None:

@@ -105,7 +105,7 @@ class FallbackLoop:
         while answered is None:
             match next_step.next_step(self._state(budget), time.monotonic()):
                 case CallTarget(hedge=hedge) as step:
-                    if self._tried and self.context.chunks is not None:
+                    if self.context.chunks is not None:  # thoughts of a call that broke are void
                         await self.context.chunks.restart()
                     # a race stands on the stack only where a hedge is armed
                     race = None if hedge is None else self._race(step, hedge)

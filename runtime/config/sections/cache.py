@@ -82,7 +82,8 @@ class SecondLookSettings(Section):
     needed; where that folder isn't, the recogniser decides alone, and the log says so."""
     directory: str = "var/multilingual"
     wait_ms: Annotated[float, Field(gt=0)] = 100
-    """How long it may hold up a request; what is judged later counts as in doubt until then."""
+    """How long a verdict may hold up those who ask, from the first of them; until a later one is
+    there the question counts as in doubt."""
 
 
 class CacheSettings(Section):

@@ -81,6 +81,23 @@ async def test_a_late_verdict_is_a_doubt_and_serves_the_next() -> None:
     look.close()
 
 
+async def test_who_comes_after_the_time_of_a_late_verdict_does_not_wait_again() -> None:
+    goes_on = threading.Event()
+
+    def classify(_text: str) -> Shares:
+        goes_on.wait(60)
+        return TIMELESS
+
+    look = SecondLook(lambda: classify, wait_s=0.01)
+    await look.recognise("Why?", UNSURE)
+    again = look.recognise("Why?", UNSURE)
+    with pytest.raises(StopIteration) as ended:  # without a step of the loop
+        again.send(None)
+    assert ended.value.value.doubt == 0.0
+    goes_on.set()
+    look.close()
+
+
 async def test_of_too_many_none_waits_and_one_text_is_judged_once() -> None:
     goes_on, judged = threading.Event(), []
 

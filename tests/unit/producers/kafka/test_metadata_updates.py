@@ -69,6 +69,7 @@ async def test_a_client_pauses_between_two_looks_while_a_topic_is_missing(
         pauses.append(seconds > 0)
 
     monkeypatch.setattr(metadata_updates, "_update", update)
+    monkeypatch.setattr(metadata_updates, "_PAUSE_S", 60.0)
     monkeypatch.setattr(asyncio, "sleep", pause)
     client = Client()
     for _ in range(2):
