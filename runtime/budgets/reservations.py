@@ -98,6 +98,16 @@ class BudgetLedger:
         pairs = zip(bound, counts, strict=True)
         return {cap.period: int(count or 0) / cap.limit for cap, count in pairs}
 
+    async def is_open(self, name: str, request: str) -> bool:
+        """Whether a request's reservation waits to be settled; False while Redis is away."""
+        link = self._link
+        if link is None:
+            return False
+        held = _keys(name, ())[1]
+        return bool(
+            await link.run(lambda: link.trips.send(lambda pipe: pipe.hexists(held, request)))
+        )
+
     async def settle_reservation(self, reservation: Reservation, cost: Decimal | None) -> None:
         """The request is over and cost `cost` micro-dollars; settling twice changes nothing."""
         spent = countable(cost)

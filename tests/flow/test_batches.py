@@ -143,6 +143,18 @@ async def test_whoever_dies_another_goes_on_and_nothing_is_paid_twice(
     assert Counter(stage.paid()) == dict.fromkeys(stage.paid(), 1)
 
 
+async def test_what_is_settled_again_is_in_the_budget_once() -> None:
+    async with waiting_stage("openai", full=2, tenants={"t": {"budget_usd_day": 1}}) as stage:
+        stage.stage.budgets = budgets = WatchedBudgets()
+        await submit(stage, 2)
+        async with stage.batching(("closed", False)) as log:
+            await asyncio.wait_for(log.hung.wait(), 10)
+        assert len(budgets.settled) == 2
+        async with stage.batching():
+            await stage.stage.broker.until(lambda: stage.records()[-1].state == "closed")
+    assert len(budgets.settled) == 2
+
+
 @pytest.mark.parametrize("event", ["lost_answer", "error_after"])
 @pytest.mark.parametrize("provider", ["openai", "mistral", "anthropic"])
 async def test_a_creation_without_a_clear_answer_is_looked_up(provider: str, event: str) -> None:

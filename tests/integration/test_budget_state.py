@@ -85,7 +85,10 @@ async def test_a_redelivered_request_reserves_once_and_settling_twice_is_once(re
         reservation = await budgets.reserve("acme", TENANT, {}, "same", Decimal(100_000))
     assert int(await redis.get(DAY) or 0) == 100_000
     assert isinstance(reservation, Reservation)
+    assert await budgets.is_open("acme", "same")
+    assert not await budgets.is_open("globex", "same")
     await budgets.settle_reservation(reservation, Decimal(40_000))
+    assert not await budgets.is_open("acme", "same")
     await budgets.settle_reservation(reservation, Decimal(40_000))
     assert int(await redis.get(DAY) or 0) == 40_000
 

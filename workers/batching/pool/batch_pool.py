@@ -71,11 +71,18 @@ class BatchPool:
             slow_poll_s=5 * pace.poll_s,
         )
 
-    async def settle_budget(self, request: Request, attempts: Sequence[Attempt]) -> None:
-        """The request has its end, and cost what these attempts were billed; none: nothing."""
+    async def settle_budget(
+        self, request: Request, attempts: Sequence[Attempt], *, redelivered: bool
+    ) -> None:
+        """The request has its end, and cost what these attempts were billed; none: nothing.
+
+        redelivered: it had its end before, and whoever recorded that may have died before this.
+        """
         tenant = self.snapshot.catalog.tenant(request.tenant) or Tenant()
         if not tenant.has_budget:
             return
+        if redelivered and not await self.budgets.is_open(request.tenant, request.id):
+            return  # to reserve what is settled would count it twice
         tags, cost = request.routing.tags, billed(attempts)
         # asked again, it is the same place, whoever reserved it and however long ago
         held = await self.budgets.reserve(request.tenant, tenant, tags, request.id, cost)

@@ -104,7 +104,7 @@ async def _give_up(
         # it has its ending from an earlier delivery, which may have died before it was published
         await lifecycle.channel.publish(earlier)
         trace.end({"switchgear.redelivered": True})
-    await pool.settle_budget(item.request, made)
+    await pool.settle_budget(item.request, made, redelivered=earlier is not None)
 
 
 def _is_urgent(item: WorkItem, now_s: float) -> bool:

@@ -98,7 +98,8 @@ class BatchedItem:
             # a reader of the same results that died had recorded it, and may not have published
             await lifecycle.channel.publish(earlier)
             trace.end({"switchgear.redelivered": True})
-        await self.pool.settle_budget(item.request, (attempt,))
+        redelivered = earlier is not None
+        await self.pool.settle_budget(item.request, (attempt,), redelivered=redelivered)
 
     async def _back(self, reason: str, *attempts: Attempt) -> None:
         step = to_its_tier(self.item, reason)
