@@ -147,7 +147,8 @@ async def test_what_is_settled_again_is_in_the_budget_once() -> None:
     async with waiting_stage("openai", full=2, tenants={"t": {"budget_usd_day": 1}}) as stage:
         stage.stage.budgets = budgets = WatchedBudgets()
         await submit(stage, 2)
-        async with stage.batching(("closed", False)) as log:
+        # the second record of that state says how many results were settled
+        async with stage.batching(("ended", False), nth=2) as log:
             await asyncio.wait_for(log.hung.wait(), 10)
         assert len(budgets.settled) == 2
         async with stage.batching():
