@@ -28,6 +28,8 @@ WINDOW: Final = 400
 """Observations after which old ones count half, so that a change shows within weeks."""
 _BISECTIONS: Final = 50
 """Steps until the interval's ends are exact to a double's precision."""
+_NEGLIGIBLE: Final = 1e-18
+"""What a sum of probabilities doesn't show."""
 
 BoundStatus: TypeAlias = Literal["kept", "unproven", "closed"]
 ShareInterval: TypeAlias = tuple[float, float]
@@ -161,17 +163,21 @@ def _at_most(count: int, trials: int, share: float) -> float:
         return float(count >= trials)
     # by logarithms: the binomial coefficient of a few hundred trials overflows a double
     log_p, log_q = math.log(share), math.log1p(-share)
-    log_factorial = math.lgamma(trials + 1)
-    return sum(
-        math.exp(
+    log_factorial, total = math.lgamma(trials + 1), 0.0
+    for k in range(count, -1, -1):
+        term = math.exp(
             log_factorial
             - math.lgamma(k + 1)
             - math.lgamma(trials - k + 1)
             + k * log_p
             + (trials - k) * log_q
         )
-        for k in range(count + 1)
-    )
+        total += term
+        if term <= total * _NEGLIGIBLE and k < trials * share:
+            break  # the terms only fall from here on
+        if k == count and term < _NEGLIGIBLE and k > trials * share:
+            return 1.0  # as do those above it
+    return total
 
 
 def _solve(rising: Callable[[float], float], aim: float) -> float:

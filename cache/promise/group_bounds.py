@@ -13,6 +13,7 @@ from pydantic_core import to_json
 
 from cache.promise.error_bound import (
     MAX_LEVEL,
+    WINDOW,
     BoundRules,
     BoundStatus,
     ComparisonError,
@@ -26,6 +27,9 @@ NO_LANGUAGE: Final = "-"
 """Stands for a language that isn't known."""
 MAX_CELLS: Final = 60
 """Three steps in twenty languages: what a damaged or foreign value may hold at most."""
+_MOST_CHECKED: Final = 10 * WINDOW
+_MOST_REPORTED: Final = 100_000
+"""Of one cell: what a damaged or foreign value may say at most."""
 
 
 class PromiseCell(NamedTuple):
@@ -95,7 +99,7 @@ def _decoded(value: bytes) -> GroupBounds:
     try:
         cells = read_json(value, MAX_MESSAGE_VALUES)
         return GroupBounds({str(label): _bound(parts) for label, parts in cells.items()})
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, OverflowError):
         return NO_BOUNDS
 
 
@@ -103,5 +107,7 @@ def _bound(parts: object) -> ErrorBound:
     if not isinstance(parts, list) or len(parts) != 6:  # noqa: PLR2004 - the fields
         raise ValueError("no bound")
     level, checked, wrong, reported, before, closed = (max(0, int(part)) for part in parts)
+    # numbers that nobody has counted would take seconds to judge
+    checked, reported = min(checked, _MOST_CHECKED), min(reported, _MOST_REPORTED)
     wrong = min(wrong, checked)
     return ErrorBound(min(level, MAX_LEVEL), checked, wrong, reported, before, bool(closed))

@@ -21,6 +21,7 @@ from gateway.jobs.job_index import JobIndex
 from gateway.stored_requests.index import StoredIndex
 from gateway.stored_requests.receipt import call_of, read_receipt
 from gateway.webhook_rules.notice import read_attempt
+from observability.evaluation.rollout.rollout_record import RolloutRecord
 from observability.grounding.groundedness import context_of, context_support
 from observability.ledger.ingest import batch_of
 from observability.price_lists import load_price_book
@@ -36,17 +37,21 @@ from producers.kafka.broker import Partition, Record
 from producers.kafka.record_batches import Batches
 from router.decide import policy, success_model
 from router.decide.partition_key import prefix_hash, record_key
+from router.decide.rollout_arm import ActiveRollouts, draw
 from router.decide.tier_candidates import RoutingConfig
 from router.learn.outcome_store import OutcomeStore
+from router.serve.claimed_id import claimed_id
 from router.serve.headers import read_request_headers
 from router.serve.model_file import default_model
 from router.serve.process import routing_config
 from router.serve.record_checks import crowded_headers
 from router.text.features import extract_features
 from runtime import limits
-from runtime.config.catalog import Catalog
+from runtime.config.catalog import Catalog, Model, PromptAdaptation
 from runtime.config.config_file import check_config, read_config
 from runtime.config.pricing import Pricing
+from runtime.config.prompt_table import PromptTable
+from runtime.config.sections.prompts import PromptVariants, SystemPrompt
 from runtime.consuming.headers import LaneRules
 from runtime.process.dead_letters import (
     DeadLetterIndex,
@@ -55,12 +60,16 @@ from runtime.process.dead_letters import (
     replay_records,
     shortened,
 )
+from runtime.rollouts.controller import RolloutController
+from workers.batching.pool.process import receive_batch
+from workers.batching.state.batch_table import BatchTable
 from workers.checks.foreign_check import ForeignCheck, is_small, run_here
 from workers.checks.pattern_size import too_large
 from workers.delivery.cancellations import Cancellations
 from workers.delivery.request_identity import identity_of
 from workers.delivery.work_item import read_work_item, with_lawful_reply
 from workers.providers.base.provider_request import ProviderRequest
+from workers.providers.prompt_adaptation import adapt_prompt
 from workers.providers.registry import dialect_of
 from workers.tokens.estimate import prompt_size
 
@@ -106,6 +115,7 @@ def read_request(data: bytes) -> object:
     try:
         request = codec.decode_request(data)
     except DecodeError as error:
+        claimed_id(record(data))
         return str(error)
     features = extract_features(request)
     scores = success_model.score_features(features, _routing().model)
@@ -131,6 +141,7 @@ def _serve(request: Request, route: Route) -> None:
         retention_of(asked, cached, load_recogniser(), about=terms.about, has_history=False)
         if asked is not None:
             objections(asked[:2_000], _EARLIER)
+    adapt_prompt(request.body, _plain_model(), _prompts())
     context = context_of(request.body.messages)
     if context is not None:  # a longer one is looked at on a thread
         context_support("An answer of 42 by Ada Lovelace.", context[:_LONGEST_ON_LOOP])
@@ -142,6 +153,18 @@ def _serve(request: Request, route: Route) -> None:
                 deployment, catalog().models[deployment.model], request.body, 10.0, 5.0
             )
             dialect_of(deployment).encode_request(sent, stream=bool(request.body.stream))
+
+
+@cache
+def _plain_model() -> Model:
+    return Model(family="plain", context_window=9_999, prompt=PromptAdaptation(system_prefix="P."))
+
+
+@cache
+def _prompts() -> PromptTable:
+    variants = {"plain": PromptVariants(use=1, versions={1: "Answer briefly."})}
+    prompt = SystemPrompt(written_for="gpt", system="You are terse.", variants=variants)
+    return PromptTable({"terse": prompt})
 
 
 def _check(check: Validator) -> None:
@@ -270,13 +293,41 @@ def read_job_log(data: bytes) -> None:
 def read_stored(data: bytes) -> None:
     """Gateway: a record of the stored replies' topic, a receipt, a reply or a webhook's attempt."""
     written = record(data, [(codec.TENANT_HEADER, b"t")], topics.STORED)
-    read_attempt(data)
+    with suppress(ValueError):
+        read_attempt(data)
     with suppress(ValueError):
         StoredIndex(1_000).add(written)
-    receipt = read_receipt(data)
-    if receipt is not None:
-        with suppress(TypeError):  # TypeError: fields of another version, as its caller expects
-            call_of(receipt.call)
+    with suppress(ValueError, TypeError):  # TypeError: fields of another version
+        call_of(read_receipt(data).call)
+
+
+def read_rollout(data: bytes) -> Steps:
+    """Router and rollout controller: a record of the rollouts' topic, and what is made of it."""
+    if _crowded(data):
+        return
+    try:
+        rollout = RolloutRecord.model_validate_json(data)
+    except ValidationError:
+        return
+    arms = ActiveRollouts()
+    arms.take(rollout)
+    draw(_asked(), rollout.salt)
+    yield
+    controller = RolloutController(lambda _: None)
+    controller.take(rollout, _NOW_MS)
+    list(controller.look(_NOW_MS))
+
+
+@cache
+def _asked() -> Request:
+    return codec.decode_request(
+        b'{"id":"1","tenant":"t","body":{"messages":[{"role":"user","content":"Hi"}]}}'
+    )
+
+
+def read_batch_record(data: bytes) -> None:
+    """Batch pool: a record of the batches' topic."""
+    receive_batch(BatchTable(), record(data, topic=topics.BATCHES))
 
 
 def read_batch(data: bytes) -> None:
@@ -308,6 +359,8 @@ CONTRACT_READERS: Final[Mapping[str, Any]] = {
     "invalidation": (read_invalidation,),
     "job_log": (read_job_log,),
     "stored": (read_stored,),
+    "rollout": (read_rollout,),
+    "batch_record": (read_batch_record,),
     "batch": (read_batch,),
     "configuration": (read_configuration,),
 }

@@ -8,6 +8,8 @@ from typing import Any, Final
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
+from cache.promise.error_bound import EXACT_COMPARISON
+from cache.promise.group_bounds import cell_of, decode_bounds, status_of
 from cache.storage.entry import decode_entry, entry_usage
 from dev.fuzz_readers.corpus import headers_in
 from dev.fuzz_readers.running import Steps
@@ -24,10 +26,14 @@ from producers.json_values import too_many_values
 from runtime import limits
 from runtime.identity.tokens.key_set import KeySet, KeySetError, parse_jwks, parse_shared_keys
 from runtime.identity.tokens.signature import signed_claims
+from workers.batching.wires.anthropic_batches import anthropic_result, anthropic_status
+from workers.batching.wires.bedrock_batches import bedrock_result, bedrock_status
+from workers.batching.wires.openai_batches import openai_result, openai_status
 from workers.health.shared_state import BreakerNews, short_news
 from workers.health.status_report import WorkerReport
 from workers.providers.anthropic.request import AnthropicDialect
 from workers.providers.base.dialect import MALFORMED, Answer, Dialect
+from workers.providers.base.json_values import json_of, mapping_of
 from workers.providers.base.token_counts import plausible
 from workers.providers.bedrock.request import BedrockDialect
 from workers.providers.errors.classification import classify_error, error_of_response
@@ -83,6 +89,22 @@ def _read_stream(dialect: Dialect, data: bytes) -> Steps:
 
 def _each_dialect(read: Callable[[Dialect, bytes], object]) -> tuple[partial[object], ...]:
     return tuple(partial(read, dialect) for dialect in _DIALECTS)
+
+
+def read_batch_result(data: bytes) -> None:
+    """Batch pool: a line of a batch's results."""
+    for read in (openai_result, anthropic_result, bedrock_result):
+        read(data)
+
+
+def read_batch_status(data: bytes) -> None:
+    """Batch pool: the state of a batch, as its provider tells it."""
+    try:
+        body = mapping_of(json_of(data))
+    except ValueError:
+        return
+    for read in (openai_status, anthropic_status, bedrock_status):
+        read(body)
 
 
 def read_error(data: bytes) -> Steps:
@@ -153,6 +175,12 @@ def read_cache_entry(data: bytes) -> None:
         entry.age_s(1_790_000_000_000)
 
 
+def read_bounds(data: bytes) -> None:
+    """Worker: what shadow checks have shown of a group of questions, as it lies in Redis."""
+    decode_bounds(data)
+    status_of(data, cell_of("semantic", "en"), 0.05, EXACT_COMPARISON)
+
+
 def read_token(data: bytes) -> None:
     """Router and gateway: a signed token."""
     signed_claims(data, _keys())
@@ -197,6 +225,9 @@ PROVIDER_READERS: Final[Mapping[str, Any]] = {
     "answer": _each_dialect(_read_answer),
     "stream": _each_dialect(_read_stream),
     "error": (read_error,),
+    "batch_result": (read_batch_result,),
+    "batch_status": (read_batch_status,),
+    "promise": (read_bounds,),
     "chat_call": (read_chat_call,),
     "messages_call": (read_messages_call,),
     "demands": (read_demands,),

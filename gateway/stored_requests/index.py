@@ -19,6 +19,7 @@ MOST_ENTRIES: Final = 1_000_000
 _FINAL: Final = (b'{"type":"done"', b'{"type":"failed"')
 _FAILED: Final = _FINAL[1]
 _RETRYABLE: Final = b'"retryable":true'
+_CHUNK: Final = b'{"type":"chunk"'
 _RECEIPT: Final = b'{"type":"receipt"'
 
 
@@ -69,11 +70,15 @@ class StoredIndex:
         self._entries: OrderedDict[tuple[str, str], StoredEntry] = OrderedDict()
 
     def add(self, record: Record) -> tuple[str, str] | None:
-        """Takes in a record of the topic. The request that it is new of; None: of none."""
+        """Takes in a record of the topic. The request that it is new of; None: of none.
+
+        Raises ValueError for what is neither a receipt nor a part of a reply.
+        """
         value = record.value
         if value.startswith(_RECEIPT):
-            receipt = read_receipt(value)
-            return None if receipt is None else self.begin(receipt, record.timestamp_ms)
+            return self.begin(read_receipt(value), record.timestamp_ms)
+        if value and not value.startswith((*_FINAL, _CHUNK)):
+            raise ValueError("neither a receipt nor a reply")
         request_id, tenant = (
             codec.read_name(record.key),
             codec.header(record.headers, codec.TENANT_HEADER),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, Final, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from gateway.answers.dialect import DialectCall
 from producers.contract import Message, Name
@@ -55,11 +55,8 @@ def call_of(kept: Mapping[str, Any]) -> DialectCall:
     return DialectCall(body={}, **known)
 
 
-def read_receipt(value: bytes) -> Receipt | None:
-    """The receipt in a record's value; None where it is none."""
+def read_receipt(value: bytes) -> Receipt:
+    """The receipt in a record's value. Raises ValueError."""
     if too_many_values(value, MAX_MESSAGE_VALUES):
-        return None
-    try:
-        return Receipt.model_validate_json(value)
-    except ValidationError:
-        return None
+        raise ValueError(f"a receipt of more than {MAX_MESSAGE_VALUES:,} values")
+    return Receipt.model_validate_json(value)

@@ -68,7 +68,7 @@ class StoredRequests:
         """Each gets every record of an attempt to tell of such an end."""
 
     def receive(self, record: Record) -> None:
-        """Takes in a record of the topic."""
+        """Takes in a record of the topic. Raises ValueError for one that can't be read."""
         if record.value.startswith(_NOTICE):
             for hear_notice in self.notices:
                 hear_notice(record)

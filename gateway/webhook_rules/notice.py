@@ -4,8 +4,6 @@ import json
 from hashlib import blake2b
 from typing import Final, Literal, TypeAlias
 
-from pydantic import ValidationError
-
 from producers.contract import Done, Failed, Message, Name
 from producers.contract.codec import MAX_MESSAGE_VALUES
 from producers.json_values import too_many_values
@@ -34,14 +32,11 @@ class NoticeAttempt(Message):
     """Unix milliseconds of the next attempt; null: there is none."""
 
 
-def read_attempt(value: bytes) -> NoticeAttempt | None:
-    """The attempt in a record's value; None where it is none."""
+def read_attempt(value: bytes) -> NoticeAttempt:
+    """The attempt in a record's value. Raises ValueError."""
     if too_many_values(value, MAX_MESSAGE_VALUES):
-        return None
-    try:
-        return NoticeAttempt.model_validate_json(value)
-    except ValidationError:
-        return None
+        raise ValueError(f"a notice of more than {MAX_MESSAGE_VALUES:,} values")
+    return NoticeAttempt.model_validate_json(value)
 
 
 def notice_id_of(tenant: str, request_id: str, created_ms: int, endpoint: str) -> str:

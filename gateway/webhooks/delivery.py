@@ -86,9 +86,7 @@ class WebhookDelivery:
         self.pending.ended(receipt, reply, ended_ms)
 
     def _attempted(self, record: Record) -> None:
-        attempt = read_attempt(record.value)
-        if attempt is not None:
-            self.pending.attempted(attempt)
+        self.pending.attempted(read_attempt(record.value))
 
     async def _handle(self, notice: PendingNotice) -> None:
         try:

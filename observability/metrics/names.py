@@ -131,7 +131,8 @@ COUNTERS: Final[dict[CounterName, Spec]] = {
         "Records sent to the dead-letter topic.", ("topic", "reason")
     ),
     "switchgear_control_skipped_total": Spec(
-        "Messages of control topics (feedback, cancellations) that couldn't be read.", ("topic",)
+        "Messages of topics between processes (feedback, jobs, …) that couldn't be read.",
+        ("topic",),
     ),
     "switchgear_redeliveries_total": Spec(
         "Records that came again; outcome: replayed (as they were answered) or "

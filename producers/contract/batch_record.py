@@ -1,8 +1,8 @@
 """Batch record: the state of one batch at a provider, as it lies in `llm.batches` under its key."""
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import FailFast, Field
+from pydantic import FailFast, Field, model_validator
 
 from .message import Message, Name
 
@@ -10,6 +10,8 @@ BatchState: TypeAlias = Literal["formed", "submitting", "submitted", "ended", "c
 """`formed`: its requests are gathered, nothing was sent. `submitting`: the provider may have been
 asked. `submitted`: the provider has it. `ended`: its results can be read. `closed`: each request
 has its reply, or is back in its tier."""
+
+_Int64: TypeAlias = Annotated[int, Field(ge=0, le=2**63 - 1)]
 
 
 class BatchRecord(Message):
@@ -27,10 +29,10 @@ class BatchRecord(Message):
     queue: str
     """The topic in which the requests lie."""
 
-    partitions: Annotated[tuple[int, ...], FailFast()]
+    partitions: Annotated[tuple[_Int64, ...], FailFast()]
     """Of each request, in the order of the batch."""
 
-    offsets: Annotated[tuple[int, ...], FailFast()]
+    offsets: Annotated[tuple[_Int64, ...], FailFast()]
     """Of each request, in the order of the batch."""
 
     state: BatchState = "formed"
@@ -119,6 +121,12 @@ class BatchRecord(Message):
 
     problem: str = ""
     """What the provider said against it last."""
+
+    @model_validator(mode="after")
+    def _has_a_place_for_each(self) -> Self:
+        if len(self.partitions) != len(self.offsets):
+            raise ValueError("there must be as many partitions as offsets")
+        return self
 
     @property
     def places(self) -> int:

@@ -6,7 +6,7 @@ from typing import Final
 
 from observability.evaluation.rollout.decision import Stay, after, decide, with_evidence
 from observability.evaluation.rollout.evidence import RecentEvidence, slow_beyond_ms
-from observability.evaluation.rollout.rollout_record import RolloutRecord
+from observability.evaluation.rollout.rollout_record import LATEST_MS, RolloutRecord
 from producers.contract import UsageEvent, codec, topics
 from producers.contract.feedback import Feedback
 from producers.kafka.broker import Outgoing
@@ -54,7 +54,7 @@ class RolloutController:
         rollout = None if event.rollout is None else self._rollouts.get(event.rollout.name)
         if rollout is None or rollout.status != "running":
             return
-        if event.at_ms > self._counted_ms[rollout.name]:
+        if self._counted_ms[rollout.name] < event.at_ms <= LATEST_MS:
             slow_ms = self._slow_ms[rollout.name]
             self._recent[rollout.name].add(event, rollout, slow_ms)
 

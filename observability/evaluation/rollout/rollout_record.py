@@ -9,7 +9,12 @@ from producers.contract.message import Message, Name
 RolloutStatus: TypeAlias = Literal["running", "promoted", "rolled back", "stopped"]
 MAX_ROLLOUT_STEPS: Final = 20
 _Share: TypeAlias = Annotated[float, Field(ge=0, le=1)]
-_Count: TypeAlias = Annotated[int, Field(ge=0)]
+_Count: TypeAlias = Annotated[int, Field(ge=0, le=10**15)]
+LATEST_MS: Final = 10**14
+"""Unix milliseconds, of the year 5138."""
+_Milliseconds: TypeAlias = Annotated[int, Field(ge=0, le=LATEST_MS)]
+_Number: TypeAlias = Annotated[float, Field(allow_inf_nan=False)]
+_LatencyStep: TypeAlias = Annotated[int, Field(ge=0, le=1_000)]
 
 
 class ArmEvidence(Message):
@@ -34,29 +39,29 @@ class ArmEvidence(Message):
 class RecentRates(Message):
     """The control's requests of late: older ones have faded, so these are no whole numbers."""
 
-    requests: float = 0
+    requests: _Number = 0
     """That ended."""
 
-    errors: float = 0
+    errors: _Number = 0
     """Whose first call failed."""
 
-    rated: float = 0
+    rated: _Number = 0
     """With a word on their answer."""
 
-    bad: float = 0
+    bad: _Number = 0
     """Of the rated: those that were no good."""
 
 
 class GuardState(Message):
     """Log likelihood ratio of "worse by the guard's margin" to "as good", for each guard."""
 
-    success: float = 0
+    success: _Number = 0
     """Of bad answers."""
 
-    errors: float = 0
+    errors: _Number = 0
     """Of failed calls."""
 
-    latency: float = 0
+    latency: _Number = 0
     """Of slow answers."""
 
 
@@ -88,7 +93,7 @@ class RolloutRules(Message):
 class RolloutDecision(Message):
     """One decision of the controller, or of the operator."""
 
-    at_ms: int
+    at_ms: _Milliseconds
     """Unix milliseconds."""
 
     share: _Share
@@ -125,10 +130,10 @@ class RolloutRecord(Message):
     salt: str
     """What a conversation's place in the shares is drawn with: another rollout draws anew."""
 
-    since_ms: int
+    since_ms: _Milliseconds
     """When the step began, in Unix milliseconds."""
 
-    seen_ms: int = 0
+    seen_ms: _Milliseconds = 0
     """Unix milliseconds of the newest event that the evidence holds."""
 
     step_requests: _Count = 0
@@ -146,7 +151,9 @@ class RolloutRecord(Message):
     guards: GuardState = GuardState()
     """How much speaks against the candidate."""
 
-    latencies: Annotated[dict[int, int], Field(max_length=1_000)] = Field(default_factory=dict)
+    latencies: Annotated[dict[_LatencyStep, _Count], Field(max_length=1_000)] = Field(
+        default_factory=dict
+    )
     """The control's answers by their time, in steps of 5 %: `log(milliseconds) / log(1.05)`."""
 
     decisions: Annotated[tuple[RolloutDecision, ...], Field(max_length=100)] = ()

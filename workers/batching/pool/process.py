@@ -68,8 +68,9 @@ async def serve_batches(settings: ServiceSettings, environment: Mapping[str, str
             admit=partial(admit_cancellation, guard) if guard.strict else None,
         )
         await parts.enter_async_context(process.control)
+        skipped = partial(process.metrics.count, "switchgear_control_skipped_total")
         await parts.enter_async_context(
-            pool.log.following(partial(receive_genuine, guard, pool.table))
+            pool.log.following(partial(receive_genuine, guard, pool.table, skipped))
         )
         queues = batch_queues(pool.snapshot.catalog)
         intakes = [Intake(pool, queue, _source(process, queue)) for queue in queues]
@@ -106,25 +107,31 @@ def _unread_queue(intakes: Sequence[Intake]) -> str | None:
     return f"not yet a member of {', '.join(waiting)}" if waiting else None
 
 
-def receive_genuine(guard: RecordGuard, table: BatchTable, record: Record) -> None:
-    """As `receive_batch`; what no process of ours wrote is passed over."""
-    if guard.genuine(record):
-        receive_batch(table, record)
+def receive_genuine(
+    guard: RecordGuard, table: BatchTable, report_skipped: Callable[[str], None], record: Record
+) -> None:
+    """A record of `llm.batches`. Never raises.
+
+    What can't be read, or no process of ours wrote, is passed over. report_skipped: gets its topic.
+    """
+    if not (guard.genuine(record) and receive_batch(table, record)):
+        report_skipped(record.partition.topic)
 
 
-def receive_batch(table: BatchTable, record: Record) -> None:
-    """A record of `llm.batches`; one that can't be read is passed over. Never raises."""
+def receive_batch(table: BatchTable, record: Record) -> bool:
+    """Whether the record of `llm.batches` could be read. Never raises."""
     key = (record.key or b"").decode(errors="replace")
     if not record.value:
         table.forget(key)
-        return
+        return True
     if too_many_values(record.value, limits.MESSAGE_VALUES.value, numbers_aside=True):
-        return
+        return False
     try:
         batch = BatchRecord.model_validate_json(record.value)
     except ValueError:
-        return
+        return False
     table.write(batch, record.partition.number)
+    return True
 
 
 def _source(process: ServiceProcess, queue: str) -> KafkaSource:

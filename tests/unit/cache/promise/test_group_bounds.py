@@ -31,6 +31,17 @@ def test_damaged_bounds_are_new_ones(value: bytes | None) -> None:
     assert decode_bounds(value) == NO_BOUNDS
 
 
+@pytest.mark.parametrize("count", [b"1e999", b"Infinity", b"1" * 400, b"10000000"])
+def test_counts_that_nobody_has_counted_are_judged_at_once(count: bytes) -> None:
+    half = b"0" if count == b"1e999" else count[:-1]
+    value = b'{"semantic.en":[0,%b,%b,%b,0,0]}' % (count, half, half)
+    bound = decode_bounds(value).of(cell_of("semantic", "en"))
+    assert bound.wrong <= bound.checked <= 10_000
+    rules = rules_of(cell_of("semantic", "en"), 0.05, EXACT_COMPARISON)
+    assert bound.status(rules) in {"closed", "kept", "unproven"}
+    assert bound.with_report(rules, 10**12).level <= MAX_LEVEL
+
+
 def test_the_semantic_step_alone_can_be_made_stricter() -> None:
     levels = {
         step: rules_of(PromiseCell(step, "en"), 0.05, EXACT_COMPARISON).max_level

@@ -1,3 +1,5 @@
+import pytest
+
 from gateway.answers.dialect import DialectCall
 from gateway.stored_requests.index import Expired, Place, StoredEntry, StoredIndex, Unknown
 from gateway.stored_requests.receipt import Receipt, call_fields, call_of
@@ -33,10 +35,14 @@ def test_a_reply_ends_its_own_tenants_request_once() -> None:
     assert index.find("t", "r", 5) == StoredEntry(receipt(), place, 5, may_run_again=True)
 
 
-def test_what_is_no_receipt_and_no_reply_is_passed_over() -> None:
+def test_what_is_no_receipt_and_no_reply_changes_nothing_and_junk_is_refused() -> None:
     index = StoredIndex(KEEP_MS)
-    for value in (b"", b"{}", b'{"type":"receipt"}', b'{"type":"chunk"}', b"\xff"):
+    for value in (b"", b'{"type":"chunk"}'):
         assert index.add(record(value)) is None
+    crowded = b'{"type":"receipt","extra":{"a":[' + b"0," * 40_000 + b"0]}}"
+    for value in (b"{}", b'{"type":"receipt"}', crowded, b"null", b"\xff"):
+        with pytest.raises(ValueError, match="receipt"):
+            index.add(record(value))
     assert index.find("t", "r", 0) == Unknown()
 
 

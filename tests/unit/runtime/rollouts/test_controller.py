@@ -22,13 +22,19 @@ def controller() -> RolloutController:
     return controlled
 
 
-def feed(controlled: RolloutController, arm: RolloutArmName, outcome: str, number: int) -> None:
+def feed(
+    controlled: RolloutController,
+    arm: RolloutArmName,
+    outcome: str,
+    number: int,
+    at_ms: int = 2_000,
+) -> None:
     for n in range(number):
         controlled.add_usage(
             UsageEvent(
                 id=f"{arm}-{outcome}-{n}",
                 tenant="acme",
-                at_ms=2_000,
+                at_ms=at_ms,
                 outcome="done",
                 tier="economy",
                 rollout=RolloutArm(name="swap", arm=arm),
@@ -59,6 +65,21 @@ def test_it_grows_while_the_guards_hold_and_every_decision_is_published() -> Non
     states, decisions = published(list(controlled.look(3_000)))
     assert (states[-1].share, states[-1].step, states[-1].seen_ms) == (1.0, 1, 2_000)
     assert decisions[-1].startswith("rollout swap of new: running, 100% of the tier; 100 requests")
+
+
+def test_an_account_of_no_time_is_not_counted() -> None:
+    controlled = controller()
+    feed(controlled, "control", "ok", 500, at_ms=10**30)
+    assert list(controlled.look(3_000))[1:] == []
+
+
+@pytest.mark.parametrize(
+    "changes", [{"since_ms": 10**300}, {"latencies": {10**6: 1}}, {"step_requests": 10**400}]
+)
+def test_a_state_of_numbers_that_nobody_counts_is_refused(changes: dict[str, Any]) -> None:
+    state = started("swap", "economy", "new", RULES, 1_000).model_dump()
+    with pytest.raises(ValidationError):
+        RolloutRecord.model_validate(state | changes)
 
 
 def test_failed_calls_send_it_back() -> None:

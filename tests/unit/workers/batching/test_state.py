@@ -2,8 +2,12 @@
 
 import pytest
 
+from producers.contract import topics
 from producers.contract.batch_record import BatchRecord
+from producers.kafka.broker import Partition, Record
+from runtime.identity.record_guard import RecordGuard
 from workers.batching.gathering.turn_back import TurnBackRules
+from workers.batching.pool.process import receive_genuine
 from workers.batching.state.batch_key import batch_key
 from workers.batching.state.batch_table import BatchTable
 from workers.batching.state.next_deed import BatchRules, Deed, is_last_moment, next_deed
@@ -92,6 +96,23 @@ def test_the_tokens_of_a_batch_bring_its_return_forward() -> None:
     due = record(state="submitted", cancel_ms=1, deadline_ms=NOW + 360_000, **large)
     assert next_deed(due, RULES, NOW) is Deed.RETURN
     assert next_deed(due, RULES, NOW - 1_000) is not Deed.RETURN
+
+
+@pytest.mark.parametrize(
+    "places", ["[0, 0]", "[0, 0, 0, 0]", "[0, 0, -1]", "[0, 0, 99999999999999999999]"]
+)
+def test_a_record_whose_places_make_no_batch_is_reported_and_changes_nothing(places: str) -> None:
+    table, skipped = BatchTable(), list[str]()
+    for field in (b"partitions", b"offsets"):
+        value = record().model_dump_json().encode()
+        value = value.replace(
+            b'"%b":[%b]' % (field, b"0,0,1" if field == b"partitions" else b"5,7,5"),
+            b'"%b":%b' % (field, places.encode()),
+        )
+        written = Record(Partition(topics.BATCHES, 0), 0, b"k", value, [], NOW)
+        receive_genuine(RecordGuard(), table, skipped.append, written)
+    assert skipped == [topics.BATCHES] * 2
+    assert list(table.entries()) == []
 
 
 def test_the_table_knows_which_requests_are_in_a_batch_until_it_is_forgotten() -> None:
