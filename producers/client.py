@@ -287,6 +287,13 @@ class RouterClient:
         routing = request.routing.model_copy(update={"residency": allowed})
         return request.model_copy(update={"routing": routing})
 
+    def request_topic(self, tenant: str) -> str:
+        """Where the tenant's requests are published.
+
+        Raises ValueError for a tenant that can't have topics of its own.
+        """
+        return self._topic(topics.REQUESTS, tenant)
+
     def _topic(self, shared: str, tenant: str) -> str:
         """Raises ValueError for a tenant that can't have topics of its own."""
         return topics.tenant_topic(shared, tenant) if self._settings.tenant_topics else shared

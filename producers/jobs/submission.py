@@ -114,7 +114,7 @@ async def publish_lines(
     tell: hears of the progress. Raises PublishFailedError and LogUnreadableError: call it again.
     """
     scan, publisher, client = connection
-    there = await _published(scan, job)
+    there = await _published(scan, client.request_topic(job.tenant), job)
     lines, wrong = 0, 0
     async for line in job_lines(scan, job, file):
         lines += 1
@@ -140,10 +140,10 @@ async def publish_lines(
     return job
 
 
-async def _published(scan: ScanTopic, job: JobRecord) -> set[int]:
+async def _published(scan: ScanTopic, topic: str, job: JobRecord) -> set[int]:
     """The lines whose requests are with Kafka: of a submission that was cut."""
     there: set[int] = set()
-    async for record in scan(topics.REQUESTS, job.created_ms):
+    async for record in scan(topic, job.created_ms):
         line = line_of_request(job, codec.request_id(record.headers))
         if line is not None:
             there.add(line)

@@ -179,6 +179,8 @@ class Tenant(Section):
     """What one tenant may do."""
 
     reply_topics: tuple[str, ...] = ("llm.replies", "llm.replies.*")
+    """Where it may be answered, as names or patterns. A narrower list must name `llm.replies` and
+    `llm.replies.stored` for a tenant of the gateway, `llm.replies.jobs` for one with jobs."""
     residency: tuple[str, ...] = ()
     """The zones that may see the tenant's data; empty: all."""
     self_hosted_only: bool = False

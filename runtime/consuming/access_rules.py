@@ -18,12 +18,9 @@ _ROUTER_GROUP: Final = "switchgear-router"
 _TIERS: Final = "llm.tier."
 _RETRIES: Final = "llm.retry."
 _BOTH: Final[tuple[Operation, ...]] = ("Read", "Write")
-_SHARED_REPLIES: Final = (
-    topics.REPLIES,
-    topics.STORED,
-    topics.JOB_REPLIES,
-    topics.EVALUATION_REPLIES,
-)
+_READ_BY_PROCESSES: Final = (topics.STORED, topics.JOB_REPLIES, topics.EVALUATION_REPLIES)
+"""Replies of every tenant: one may be answered there, and read nothing."""
+_SHARED_REPLIES: Final = (topics.REPLIES, *_READ_BY_PROCESSES)
 _CONTROL: Final = (topics.CANCELLATIONS, topics.FEEDBACK, topics.CACHE_INVALIDATIONS)
 
 
@@ -74,7 +71,8 @@ def _of_tenant(tenant: str, catalog: Catalog) -> Iterator[_Right]:
     for topic in own if by_topic else topics.BY_TENANT:
         yield "Write", "Topic", topic, False
     for name, prefixed in _replies_of(tenant, catalog):
-        yield "Read", "Topic", name, prefixed
+        if name not in _READ_BY_PROCESSES:
+            yield "Read", "Topic", name, prefixed
     yield "Read", "Group", f"{tenant}.", True
 
 
@@ -106,6 +104,8 @@ def _of_worker(catalog: Catalog) -> Iterator[_Right]:
 def _of_gateway() -> Iterator[_Right]:
     for topic in (topics.REQUESTS, *_CONTROL, topics.STORED):
         yield "Write", "Topic", topic, False
+    # what it has published of a job, before it goes on with a submission that was cut
+    yield "Read", "Topic", topics.REQUESTS, False
     for topic in (topics.REPLIES, topics.STORED, topics.JOB_REPLIES):
         yield "Read", "Topic", topic, False
     for operation in _BOTH:
@@ -125,6 +125,16 @@ def _of_evaluation() -> Iterator[_Right]:
     for operation in _BOTH:
         yield from _with_tenants(operation, topics.REQUESTS)
     yield "Read", "Topic", topics.EVALUATION_REPLIES, False
+
+
+def _of_jobs() -> Iterator[_Right]:
+    """Of who runs `switchgear job`."""
+    yield from _with_tenants("Write", topics.CANCELLATIONS)
+    for operation in _BOTH:
+        yield from _with_tenants(operation, topics.REQUESTS)
+        yield operation, "Topic", topics.JOBS, False
+        yield operation, "Topic", topics.FILES, False
+    yield "Read", "Topic", topics.JOB_REPLIES, False
 
 
 def _of_operator() -> Iterator[_Right]:
@@ -177,6 +187,7 @@ _OF_PROCESSES: Final[Mapping[str, Callable[[Catalog], Iterator[_Right]]]] = {
     "ledger": lambda _: iter([("Read", "Topic", topics.USAGE, False)]),
     "rollouts": lambda _: _of_rollouts(),
     "evaluation": lambda _: _of_evaluation(),
+    "jobs": lambda _: _of_jobs(),
     "operator": lambda _: _of_operator(),
 }
 """The roles that aren't a tenant's. `ledger` is the live page's too."""

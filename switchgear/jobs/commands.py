@@ -119,6 +119,8 @@ def _run(work: "Callable[[JobConnection], Awaitable[_T]]") -> _T:
 async def _submitted(
     connection: "JobConnection", path: Path, deadline: str, tenant: str
 ) -> "JobRecord":
+    import sys
+
     from producers import ClientSettings
     from producers.jobs.job_log import write_entry
     from producers.jobs.residency import resident_lines
@@ -138,7 +140,8 @@ async def _submitted(
     await write_entry(connection.publisher, file)
     job = new_job(tenant, file.id, deadline).model_copy(update={"by": "command"})
     await write_entry(connection.publisher, job)
-    print(f"{job.id}: if this is cut, go on with `switchgear job resume {job.id}`", flush=True)
+    words = f"{job.id}: if this is cut, go on with `switchgear job resume {job.id}`"
+    print(words, file=sys.stderr, flush=True)
     return await publish_lines(job, file, connection)
 
 

@@ -28,9 +28,9 @@ from tests.secure_kafka import make_certificates, tls_listeners
 
 pytestmark = [pytest.mark.kafka, pytest.mark.redis, pytest.mark.timeout(180)]
 
-ROLES = ("router", "worker", "gateway", "ledger", "rollouts", "evaluation", "operator")
+ROLES = ("router", "worker", "gateway", "ledger", "rollouts", "evaluation", "jobs", "operator")
 TENANTS = {
-    "acme": {"reply_topics": ["llm.replies.acme"]},
+    "acme": {"reply_topics": ["llm.replies.acme", "llm.replies.jobs"]},
     "globex": {"reply_topics": ["llm.replies.globex", "globex.replies.*"]},
 }
 KEY = "a key that router and workers share, of 32 bytes"
@@ -68,14 +68,14 @@ def password(user: str) -> str:
     return f"{user}-s3cret"
 
 
-def command(kafka: GuardedKafka, user: str, *arguments: str) -> str:
+def command(kafka: GuardedKafka, user: str, *arguments: str, **more: str) -> str:
     """What `switchgear` prints for `user`."""
     done = subprocess.run(
         [sys.executable, "-m", "switchgear", *arguments],
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, **kafka.environment(user)},
+        env={**os.environ, **kafka.environment(user), **more},
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -178,7 +178,8 @@ READS = {
     "router": {"llm.requests", "llm.requests.acme"},
     "worker": {"llm.tier.economy", "llm.cancellations.acme"},
     "ledger": {"llm.usage"},
-    "gateway": {"llm.jobs", "llm.files", "llm.replies.jobs"},
+    "gateway": {"llm.requests", "llm.jobs", "llm.files", "llm.replies.jobs"},
+    "jobs": {"llm.requests", "llm.requests.acme", "llm.jobs", "llm.files", "llm.replies.jobs"},
     "evaluation": {"llm.requests", "llm.requests.acme", "llm.replies.evaluations"},
     "operator": {"llm.dlq"},
 }
@@ -234,6 +235,23 @@ def test_a_process_starts_with_its_rights(
     finally:
         child.stop()
     assert "not authorized" not in child.log.read_text().lower()
+
+
+def test_a_job_is_submitted_and_answered(
+    kafka: GuardedKafka, fleet: FleetProcesses, tmp_path: Path
+) -> None:
+    body = {"model": "economy", "messages": [{"role": "user", "content": "Say something."}]}
+    line = {"custom_id": "1", "method": "POST", "url": "/v1/chat/completions", "body": body}
+    (tmp_path / "lines.jsonl").write_text(json.dumps(line))
+
+    def job(*arguments: str) -> str:
+        told = {"SWITCHGEAR_TENANT_TOPICS": "true"}
+        return command(kafka, "jobs", "job", *arguments, "--tenant", "acme", **told)
+
+    submitted = json.loads(job("submit", str(tmp_path / "lines.jsonl"), "--format", "json"))
+    job("status", submitted["id"], "--follow")
+    assert fleet.worker.alive
+    assert json.loads(job("results", submitted["id"]))["custom_id"] == "1"
 
 
 async def test_who_only_reads_gets_no_producer(kafka: GuardedKafka) -> None:

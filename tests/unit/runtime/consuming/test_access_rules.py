@@ -14,7 +14,7 @@ from runtime.consuming.topics_admin import required_topics
 from tests.flow.stage import catalog
 
 TENANTS = {
-    "acme": {"reply_topics": ["llm.replies.acme", "acme.answers.*"]},
+    "acme": {"reply_topics": ["llm.replies.acme", "acme.answers.*", topics.JOB_REPLIES]},
     "acme-two": {"reply_topics": ["llm.replies.acme-two"]},
     "t": {},
     "*": {},
@@ -57,7 +57,8 @@ def test_a_tenant_writes_to_its_own_topics_only() -> None:
 def test_a_tenant_reads_its_own_replies_only() -> None:
     assert allowed("acme", "Read", "llm.replies.acme")
     assert allowed("acme", "Read", "acme.answers.x")
-    for topic in ("llm.replies", "llm.replies.acme-two", "acme.answers-of-others", "llm.usage"):
+    of_others = ("llm.replies", "llm.replies.acme-two", "acme.answers-of-others", "llm.usage")
+    for topic in (*of_others, topics.JOB_REPLIES):
         assert not allowed("acme", "Read", topic)
 
 
@@ -131,6 +132,7 @@ NEEDED = {
     "rollouts": rollouts.ROLLOUT_TOPICS,
     "ledger": (topics.USAGE,),
     "evaluation": (topics.REQUESTS, topics.EVALUATION_REPLIES),
+    "jobs": (topics.REQUESTS, "llm.requests.acme", topics.JOBS, topics.FILES, topics.JOB_REPLIES),
 }
 
 
