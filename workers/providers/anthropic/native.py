@@ -46,6 +46,7 @@ class NativeBlocks:
     def __init__(self) -> None:
         self._blocks: dict[int, dict[str, Any]] = {}
         self._texts: dict[tuple[int, str], list[str]] = {}
+        self._citations: dict[int, list[Any]] = {}
         self._odd = False
 
     def begin(self, index: object, block: Mapping[str, Any]) -> None:
@@ -71,8 +72,12 @@ class NativeBlocks:
                 self._cite(index, piece)
 
     def _cite(self, index: int, citation: Mapping[str, Any]) -> None:
-        block = self._blocks[index]
-        block["citations"] = [*(block.get("citations") or ()), citation]
+        known = self._citations.get(index)
+        if known is None:
+            block = self._blocks[index]
+            known = self._citations[index] = list(block.get("citations") or ())
+            block["citations"] = known
+        known.append(citation)
 
     def blocks(self) -> list[dict[str, Any]] | None:
         """All of them; None where a server has numbered them in a way of its own."""

@@ -13,7 +13,12 @@ from workers.providers.base.error_report import ErrorReport
 from workers.providers.base.finish_reasons import weightier
 from workers.providers.base.json_values import StreamedJson, mapping_of
 from workers.providers.base.token_counts import token_counts, unlisted_counts
-from workers.providers.blocks.assembly import AnswerAssembly, native_block, native_delta
+from workers.providers.blocks.assembly import (
+    AnswerAssembly,
+    native_block,
+    native_delta,
+    told_blocks,
+)
 from workers.providers.errors.classification import error_in_stream
 from workers.providers.sse import SseParser
 
@@ -69,7 +74,7 @@ def anthropic_answer(message: object) -> Answer | ErrorReport:
     content = message["content"]
     if isinstance(content, str):
         content = [{"type": "text", "text": content}]
-    for index, block in enumerate(content):
+    for index, block in enumerate(told_blocks(content)):
         _begin_block(assembly, index, block)
     told = message.get("stop_reason")
     native = native_answer(content, told, message.get("stop_sequence"))

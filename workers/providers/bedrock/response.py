@@ -11,7 +11,7 @@ from workers.providers.base.error_report import ErrorReport
 from workers.providers.base.json_values import StreamedJson, json_of, mapping_of
 from workers.providers.base.token_counts import token_counts, unlisted_counts
 from workers.providers.bedrock.event_stream import EventMessage, EventStreamParser
-from workers.providers.blocks.assembly import AnswerAssembly
+from workers.providers.blocks.assembly import AnswerAssembly, told_blocks
 from workers.providers.errors.classification import error_in_stream
 
 _REASONS: Final = {
@@ -41,7 +41,7 @@ def bedrock_answer(response: object) -> Answer | ErrorReport | Failure:
     if "output" not in response and (response.get("message") or response.get("__type")):
         return error_in_stream(response)
     assembly = AnswerAssembly()
-    for index, block in enumerate(response["output"]["message"]["content"]):
+    for index, block in enumerate(told_blocks(response["output"]["message"]["content"])):
         _add_block(assembly, index, block)
     usage = _served(bedrock_usage(response.get("usage")), response)
     return _finished(assembly, response["stopReason"], usage, _tier(response))

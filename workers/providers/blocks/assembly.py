@@ -6,7 +6,7 @@ of a kind that isn't known the answer warns; an answer that holds nothing else i
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias, assert_never
 
@@ -19,6 +19,9 @@ from workers.providers.base.dialect import Answer, Delta
 
 _LONGEST_NAME: Final = 40
 _MOST_UNKNOWN: Final = 10
+TOO_MANY_BLOCKS: Final = "an answer of more blocks than a model writes"
+MOST_BLOCKS: Final = 2_048
+"""Of one answer: each is looked at several times, and no model writes so many."""
 
 
 @dataclass(slots=True)
@@ -72,7 +75,7 @@ class AnswerAssembly:
         self._texts.append(piece)
         last = self._blocks[-1] if self._blocks else None
         if not isinstance(last, _Text):
-            self._blocks.append(last := _Text())
+            self._add_block(last := _Text())
         last.pieces.append(piece)
         return {"content": piece}
 
@@ -120,7 +123,7 @@ class AnswerAssembly:
             call.arguments.append(_text(arguments))
             call.whole = True
         self._calls.append(call)
-        self._blocks.append(call)
+        self._add_block(call)
         if isinstance(index, int):
             self._call_at[index] = call
         return _tool_delta({"name": call.name, "arguments": "".join(call.arguments)}, call, own_id)
@@ -199,7 +202,12 @@ class AnswerAssembly:
 
     def _add_thought(self, thought: _Thought) -> None:
         self._thoughts.append(thought)
-        self._blocks.append(thought)
+        self._add_block(thought)
+
+    def _add_block(self, block: _Block) -> None:
+        if len(self._blocks) == MOST_BLOCKS:
+            raise ValueError(TOO_MANY_BLOCKS)
+        self._blocks.append(block)
 
     def _begun_thought(self, index: object) -> Delta:
         """The beginning of the thought that a piece at `index` is of; empty if it has begun."""
@@ -223,6 +231,15 @@ class AnswerAssembly:
             thoughts = "".join(block.get("thinking", "") for block in blocks)
             message |= {"reasoning_content": thoughts, "thinking_blocks": blocks}
         return message
+
+
+def told_blocks(content: object) -> Sequence[Any]:
+    """The blocks of an answer that came whole. Raises ValueError for too many, TypeError."""
+    if not isinstance(content, list):
+        raise TypeError("no list of blocks")
+    if len(content) > MOST_BLOCKS:
+        raise ValueError(TOO_MANY_BLOCKS)
+    return content
 
 
 def native_block(block: Mapping[str, Any]) -> Delta:

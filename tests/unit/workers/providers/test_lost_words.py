@@ -8,8 +8,12 @@ import pytest
 from pydantic_core import to_json
 
 from tests.unit.workers.providers.test_stream_readers import PAIRS, frame, read
+from workers.providers.anthropic.native import NativeBlocks
+from workers.providers.anthropic.response import anthropic_answer
 from workers.providers.base.dialect import MALFORMED, Answer
 from workers.providers.base.json_values import json_of
+from workers.providers.bedrock.response import bedrock_answer
+from workers.providers.blocks.assembly import AnswerAssembly
 from workers.providers.openai.response import plain_content
 
 
@@ -158,6 +162,31 @@ def test_a_message_of_endless_parts_is_no_answer() -> None:
     assert plain_content({"content": ["a"] * 4_096})["content"] == "a" * 4_096
     with pytest.raises(ValueError, match="more parts"):
         plain_content({"content": [""] * 4_097})
+
+
+def test_an_answer_of_endless_blocks_is_no_answer() -> None:
+    blocks = [{"type": "text", "text": "a"}, {"type": "thinking", "thinking": "b"}]
+    message = {"id": "m", "stop_reason": "end_turn", "usage": {"output_tokens": 3}}
+    assert isinstance(anthropic_answer({**message, "content": blocks * 1_024}), Answer)
+    with pytest.raises(ValueError, match="more blocks"):
+        anthropic_answer({**message, "content": blocks * 1_025})
+    told = {"stopReason": "end_turn", "usage": {}}
+    with pytest.raises(ValueError, match="more blocks"):
+        bedrock_answer({**told, "output": {"message": {"content": [{"text": "a"}] * 2_049}}})
+    assembly = AnswerAssembly()
+    for index in range(2_048):
+        assembly.begin_tool_call(index, None, "f")
+    with pytest.raises(ValueError, match="more blocks"):
+        assembly.begin_thought(2_048)
+
+
+def test_the_citations_of_a_stream_come_whole_and_in_their_order() -> None:
+    blocks, told = NativeBlocks(), {"type": "text", "text": "", "citations": ["0"]}
+    blocks.begin(0, told)
+    for number in range(1, 4):
+        blocks.grow(0, {"type": "citations_delta", "citation": {"n": number}})
+    assert blocks.blocks() == [{**told, "citations": ["0", {"n": 1}, {"n": 2}, {"n": 3}]}]
+    assert told["citations"] == ["0"]
 
 
 @pytest.mark.parametrize("name", ["openai", "anthropic"])
