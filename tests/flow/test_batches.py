@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from producers.contract import Done, Failed, codec, topics
+from runtime.redis.key_names import joined
 from tests.flow.batch_stage import BatchStage, waiting_stage
 from tests.flow.stage import ask
 from tests.flow.test_billing import WatchedBudgets
@@ -367,6 +368,31 @@ async def test_an_answer_that_fails_its_checks_goes_to_its_tier() -> None:
             replies = await finals(stage, 2)
     assert [reply.route.attempts[0].outcome for reply in replies] == ["inadequate"] * 2
     assert len(stage.stage.calls) == 2
+
+
+async def test_what_goes_to_its_tier_has_its_batchs_answer_in_the_budget() -> None:
+    async with waiting_stage("openai", tenants={"t": {"budget_usd_day": 1}}) as stage:
+        stage.stage.budgets = budgets = WatchedBudgets()  # the batch pool's alone
+        await submit(stage, 2, validators=[{"kind": "contains", "texts": ["42"]}])
+        async with stage.batching():
+            replies = await finals(stage, 2)
+    bought = [reply.route.attempts[0].cost_micro_usd for reply in replies]
+    assert all(bought)
+    assert sorted(map(str, budgets.settled)) == sorted(map(str, bought))
+
+
+async def test_strangers_share_one_budget_in_batches_too() -> None:
+    tenants = {"t": {}, "*": {"budget_usd_day": 1}}
+    async with waiting_stage("openai", full=2, tenants=tenants) as stage:
+        stage.stage.budgets = budgets = WatchedBudgets()
+        for tenant in ("one", "another"):
+            request = ask("What is r0?", routing={"latency": "batch"})
+            asked = request.model_copy(update={"id": "r0", "tenant": tenant})
+            await stage.stage.client.publish(asked)
+        async with stage.batching():
+            await finals(stage, 2)
+            await stage.stage.broker.until(lambda: len(budgets.settled) == 2)
+    assert budgets.places == {("*", joined("one", "r0")), ("*", joined("another", "r0"))}
 
 
 def all_closed(stage: BatchStage) -> bool:

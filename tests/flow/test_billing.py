@@ -32,10 +32,12 @@ class WatchedBudgets(BudgetLedger):
     def __init__(self) -> None:
         super().__init__(partial(datetime.now, UTC), None)
         self.settled: list[Decimal | None] = []
+        self.places: set[tuple[str, str]] = set()
 
     async def settle_reservation(self, reservation: Reservation, cost: Decimal | None) -> None:
         """As the ledger's."""
         self.settled.append(cost)
+        self.places.add((reservation.tenant, reservation.request))
         await super().settle_reservation(reservation, cost)
 
 

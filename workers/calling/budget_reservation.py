@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
 
+from producers.contract import Request
 from runtime.budgets.reservations import BudgetLedger, Reservation
 from runtime.budgets.standing import Exhausted
 from runtime.config.catalog import STRANGERS, Catalog, Tenant
@@ -11,6 +12,13 @@ from runtime.config.pricing import billed
 from runtime.redis.key_names import joined
 from workers.calling.attempt_log import AttemptLog
 from workers.delivery.work_item import WorkItem
+
+
+def budget_place(request: Request, catalog: Catalog) -> tuple[str, str]:
+    """Whose budget it is, and the name of the request's reservation there."""
+    account = catalog.account_of(request.tenant)
+    # those who share a budget may give their requests one id
+    return account, joined(request.tenant, request.id) if account == STRANGERS else request.id
 
 
 @asynccontextmanager
@@ -26,10 +34,9 @@ async def budget_reservation(
     log: opened for this reservation, so that what it holds at the end is what was spent, also when
     the context is left by a cancellation or an error.
     """
-    request, account = item.request, catalog.account_of(item.request.tenant)
+    request = item.request
+    account, place = budget_place(request, catalog)
     tenant, tags = catalog.tenant(request.tenant) or Tenant(), request.routing.tags
-    # those who share a budget may give their requests one id
-    place = joined(request.tenant, request.id) if account == STRANGERS else request.id
     held = await budgets.reserve(account, tenant, tags, place, estimate)
     try:
         yield held

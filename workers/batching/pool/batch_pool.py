@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from observability.metrics.registry import MetricsRegistry
-from producers.contract import Attempt, Request
+from producers.contract import Attempt, MicroUsd, Request
 from runtime.budgets.reservations import BudgetLedger, Reservation
+from runtime.budgets.standing import Exhausted
 from runtime.config.catalog import Tenant
 from runtime.config.pricing import billed
 from workers.batching.gathering.turn_back import TurnBackRules
@@ -15,6 +16,7 @@ from workers.batching.pool.item_guard import ItemGuard
 from workers.batching.providers.adapter import BatchAdapter
 from workers.batching.state.batch_table import BatchTable
 from workers.batching.state.next_deed import BatchRules
+from workers.calling.budget_reservation import budget_place
 from workers.calling.config_snapshot import ConfigSnapshot
 from workers.request.dependencies import PoolDependencies
 
@@ -71,21 +73,30 @@ class BatchPool:
             slow_poll_s=5 * pace.poll_s,
         )
 
+    async def reserve_budget(
+        self, request: Request, estimate: MicroUsd | None
+    ) -> Reservation | Exhausted:
+        """A place in its tenant's budgets; asked again it is the same, however long ago it was."""
+        catalog = self.snapshot.catalog
+        account, place = budget_place(request, catalog)
+        tenant, tags = catalog.tenant(request.tenant) or Tenant(), request.routing.tags
+        return await self.budgets.reserve(account, tenant, tags, place, estimate)
+
     async def settle_budget(
-        self, request: Request, attempts: Sequence[Attempt], *, redelivered: bool
+        self, request: Request, attempts: Sequence[Attempt], *, redelivered: bool = False
     ) -> None:
-        """The request has its end, and cost what these attempts were billed; none: nothing.
+        """The batch has done with it, and cost what these attempts were billed; none: nothing.
 
         redelivered: it had its end before, and whoever recorded that may have died before this.
         """
-        tenant = self.snapshot.catalog.tenant(request.tenant) or Tenant()
+        catalog = self.snapshot.catalog
+        tenant = catalog.tenant(request.tenant) or Tenant()
         if not tenant.has_budget:
             return
-        if redelivered and not await self.budgets.is_open(request.tenant, request.id):
+        if redelivered and not await self.budgets.is_open(*budget_place(request, catalog)):
             return  # to reserve what is settled would count it twice
-        tags, cost = request.routing.tags, billed(attempts)
-        # asked again, it is the same place, whoever reserved it and however long ago
-        held = await self.budgets.reserve(request.tenant, tenant, tags, request.id, cost)
+        cost = billed(attempts)
+        held = await self.reserve_budget(request, cost)
         if isinstance(held, Reservation):
             await self.budgets.settle_reservation(held, cost)
 

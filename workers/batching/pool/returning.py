@@ -59,6 +59,8 @@ async def return_item(
     record = requeue_record(item, step, progress, trace.headers(), pool.snapshot.catalog)
     if _is_urgent(item, now_s):
         record = _before_batches(record)
+    if attempts:  # before its tier reserves the same place anew
+        await pool.settle_budget(item.request, attempts)
     await pool.requests.publisher.publish(record)
     trace.end({"switchgear.handover": step.reason})
     pool.metrics.count("switchgear_batch_returned_total", item.route.tier)

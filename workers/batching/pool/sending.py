@@ -214,9 +214,7 @@ async def _body(
     if tenant.has_budget:
         deployment = pool.snapshot.deployment(record.deployment)
         estimate = pool.requests.price_of(deployment, expected_usage(item), "batch")
-        held = await pool.budgets.reserve(
-            request.tenant, tenant, request.routing.tags, request.id, estimate
-        )
+        held = await pool.reserve_budget(request, estimate)
         if isinstance(held, Exhausted):
             return to_its_tier(item, held.why)
     return wire.body
