@@ -3,11 +3,16 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
+from redis.exceptions import ResponseError
+
 from cache.results.lookup_result import AnswerCheck, Hit, LookupResult, Miss, Refresh
 from observability.tracing.tracer import OpenSpan
-from producers.contract import CacheOutcome, Done, Request, Route, Savings, Usage, topics
+from producers.contract import CacheOutcome, Done, Request, Route, Savings, Usage, codec, topics
+from producers.contract.invalidation import Invalidation
+from producers.kafka.broker import Outgoing
 from tests.fakes import MemoryAnswers, answer, fails
 from tests.flow.stage import ask, catalog, playing
+from tests.waiting import until
 from workers.providers.base.call_outcome import StreamTruncated
 
 
@@ -65,3 +70,28 @@ async def test_a_renewal_is_paid_from_the_budget_and_not_made_beyond_it() -> Non
         await stage.broker.until(lambda: stage.answers.open == 0)
     assert len(stage.broker.written(topics.USAGE)) == 1
     assert stage.calls == []
+
+
+@dataclass
+class JunkOfOneTenant(MemoryAnswers):
+    """Somebody has written a value of another type under a key of `acme`'s answers."""
+
+    async def invalidate(self, what: Invalidation) -> int:
+        if what.tenant == "acme":
+            raise ResponseError("WRONGTYPE Operation against a key holding the wrong kind of value")
+        return await super().invalidate(what)
+
+
+async def test_junk_under_one_tenants_key_holds_up_no_other_invalidation() -> None:
+    answers = JunkOfOneTenant()
+    async with playing(answers=answers) as stage:
+        await stage.client.submit(ask())
+        assert answers.kept
+        orders = [Invalidation(tenant=tenant, everything=True) for tenant in ("acme", "t")]
+        written = [
+            Outgoing(topics.CACHE_INVALIDATIONS, codec.encode(each), b"k") for each in orders
+        ]
+        await stage.broker.publish(*written)
+        await stage.broker.has(topics.DEAD_LETTERS, 1)
+        await until(lambda: not answers.kept)
+        assert stage.dead_letters() == [(written[0].value, "internal_error")]

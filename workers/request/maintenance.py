@@ -14,7 +14,7 @@ from runtime import limits
 from runtime.config.residency import Standing, standing
 from runtime.identity.record_guard import ForbiddenError
 from runtime.process.dead_letters import bury
-from runtime.redis.errors import REDIS_UNAVAILABLE
+from runtime.redis.errors import REDIS_UNAVAILABLE, is_junk_in_a_key
 from workers.request.delayed_retry import return_when_due
 from workers.request.dependencies import PoolDependencies
 from workers.request.handler import FORGED, refuse_misplaced
@@ -66,7 +66,8 @@ async def _forget(pool: PoolDependencies, record: Record) -> None:
 
 
 def _redis_is_away(error: Exception) -> bool:
-    return isinstance(error, REDIS_UNAVAILABLE)
+    """Not where somebody has written junk under a key: to wait for its end stops the others."""
+    return isinstance(error, REDIS_UNAVAILABLE) and not is_junk_in_a_key(error)
 
 
 def _report(error: Exception, _: float) -> None:
