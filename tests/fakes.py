@@ -161,6 +161,11 @@ class MemoryIdempotency:
         if isinstance(claim, Claimed) and claim.identity.key in self._leases:
             self._leases.pop(claim.identity.key).set()
 
+    def lapse(self, identity: Identity) -> None:
+        """The lease ends although its holder lives, as that of a process that stands still."""
+        self.died.add(identity.key)
+        self._leases.pop(identity.key).set()
+
     async def forget(self, claim: Claimed) -> None:
         """Nobody died over it."""
         self.died.discard(claim.identity.key)

@@ -21,6 +21,7 @@ from workers.providers.base.call_outcome import (
     CallOutcome,
     ContextTooLong,
     RateLimited,
+    RequestRejected,
 )
 from workers.providers.base.provider_request import ProviderRequest
 from workers.providers.provider import Emit
@@ -199,6 +200,35 @@ async def test_a_running_stream_is_stopped_and_what_came_is_paid_for() -> None:
         assert event.cost_micro_usd == attempt.cost_micro_usd
         assert (event.cost_micro_usd or 0) >= Decimal(100)
     assert stage.answers.open == 0
+
+
+@pytest.mark.parametrize("outcome", [answer, lambda: RequestRejected(message="no")])
+async def test_the_calls_of_a_worker_that_was_outrun_are_booked(
+    outcome: Callable[[], CallOutcome],
+) -> None:
+    slow = Waits()
+
+    async def script(call: ProviderRequest, emit: Emit | None) -> CallOutcome:
+        if slow.begun.is_set():
+            return answer()
+        await slow(call, emit)
+        return outcome()
+
+    async with playing({"eco-a": script}) as stage:
+        asked = ask(routing=NO_STORE)
+        await stage.client.publish(asked)
+        await slow.begun.wait()
+        stage.idempotency.lapse(identity_of(asked))
+        await twice(stage, "llm.tier.economy")
+        (answered,) = await stage.events()
+        slow.let.set()
+        _, outrun, again = await stage.events(3)
+        assert again == answered
+        assert (outrun.id.split("-")[0], outrun.outcome) == (f"{asked.id}:broke", "internal_error")
+        assert outrun.cost_micro_usd == sum(a.cost_micro_usd or 0 for a in outrun.attempts)
+        assert len(answered.attempts) + len(outrun.attempts) == len(stage.calls)
+        first, second = await stage.broker.has(topics.REPLIES, 2)
+        assert first.value == second.value
 
 
 async def test_a_timeout_at_the_client_is_the_requests_deadline() -> None:

@@ -3,8 +3,8 @@
 It calls nobody and publishes nothing: `now_ms` is Unix milliseconds, money micro-dollars.
 """
 
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from dataclasses import dataclass, replace
+from typing import Final, Generic, TypeVar
 
 from cache.results.lookup_result import Hit
 from observability.grounding.groundedness import ContextSupport
@@ -25,6 +25,7 @@ from workers.delivery.work_item import WorkItem
 from workers.planning.next_step import GiveUp
 
 _R = TypeVar("_R", Done, Failed)
+_OUTRUN: Final = GiveUp("internal_error", "another worker answered it first", retryable=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,15 @@ class RequestAccounting:
             item, failure.code, failure.message, account, retryable=failure.retryable
         )
         return FinalMessages(failed, usage_event(item, failed, account, int(now_ms)))
+
+    def outrun(self, obtained: Obtained, now_ms: float) -> UsageEvent:
+        """The calls of a worker whose lease had lapsed: another one's answer was recorded first.
+
+        An event of its own, as that of a broken run; what earlier workers called is in the other.
+        """
+        ours = replace(obtained, attempts=obtained.made)
+        messages = self.failed(ours, _OUTRUN, now_ms)
+        return messages.of_broken_run(str(int(self.begun_ms))).event
 
     def hit(self, item: WorkItem, hit: Hit, now_ms: float) -> FinalMessages[Done]:
         """An answer from the cache."""

@@ -58,6 +58,11 @@ class Obtained:
     inadequate: tuple[WorkItem, ...] = ()
     """The request in each tier that gave it answers, none of which passed its checks."""
 
+    @classmethod
+    def nothing(cls, item: WorkItem, why: GiveUp) -> "Obtained":
+        """Of a request for which this worker called nobody."""
+        return cls(result=why, item=item, attempts=item.attempts, made=(), tries=0)
+
 
 @dataclass(frozen=True, slots=True)
 class AnswerSource:

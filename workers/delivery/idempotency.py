@@ -18,7 +18,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias
+from typing import Any, ClassVar, Final, TypeAlias
 
 from runtime.circuit_breaker.breaker import CircuitBreaker
 from runtime.circuit_breaker.rules import (
@@ -92,6 +92,8 @@ class Unguarded:
     """Redis is away: go on, at the risk of doing it twice."""
 
     identity: Identity
+    again: ClassVar[bool] = False
+    """Nobody knows whether another worker had begun with it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,7 @@ class RequestLifecycle:
             await self._serve(await self.pool.idempotency.claim(self.identity))
         except Exception:
             if not self.booked and item.attempts:  # what workers before this one called
-                await self._book(_nothing_made(item))
+                await self._book(Obtained.nothing(item, _BROKE))
             raise
         finally:
             if self.awaited is not None:
@@ -91,7 +91,7 @@ class RequestLifecycle:
     async def book_earlier_calls(self, why: GiveUp) -> None:
         """The account of what earlier workers called, for a request that isn't served here."""
         if self.item.attempts:
-            await self._book(_nothing_made(self.item), why)
+            await self._book(Obtained.nothing(self.item, _BROKE), why)
 
     async def settle_without_call(self) -> bool:
         """Whether it has its ending without a call: by the cache, or by an earlier delivery.
@@ -161,7 +161,7 @@ class RequestLifecycle:
             case Claimed(lapsed=workers) if workers > limits.LAPSED_CLAIMS.value:
                 await self._bury(claim)
             case Claimed() | Unguarded():
-                if _redelivered(claim):
+                if claim.again:
                     self.pool.reporter.taken_over(topic)
                 async with self.pool.idempotency.holding(claim):
                     obtained = await self.pool.answers.obtain(
@@ -278,12 +278,12 @@ class RequestLifecycle:
     async def _give_up(
         self, claim: Claimed | Unguarded, obtained: Obtained, failure: GiveUp
     ) -> None:
-        accounting = self._accounting(redelivered=_redelivered(claim))
+        accounting = self._accounting(redelivered=claim.again)
         messages = accounting.failed(obtained, failure, time.time() * 1000)
         if may_run_again := failure.retryable and claim.identity.submitted_ms > 0:
             messages = messages.of_earlier_run(str(obtained.item.submitted_ms))
         records = replace(self._final_records(messages), retryable=may_run_again)
-        if await self._publish(await self.pool.idempotency.store_final(claim, records)):
+        if await self._publish(await self._record(claim, obtained, records)):
             self.trace.end(error=failure.code)
 
     async def _answer(
@@ -293,7 +293,7 @@ class RequestLifecycle:
         support: ContextSupport | None = None
         with logged_failures(item):
             support = await support_of(item.request.body, body)
-        accounting = self._accounting(redelivered=_redelivered(claim))
+        accounting = self._accounting(redelivered=claim.again)
         messages = accounting.answered(obtained, answer, support, time.time() * 1000)
         reply = codec.encode(messages.reply)
         large = reply_refusal(reply)
@@ -305,7 +305,7 @@ class RequestLifecycle:
         self._report(messages)
         if item.streams and item.validators:
             await self.channel.replay(body, int(self.begun_ms))
-        if not await self._publish(await self.pool.idempotency.store_final(claim, records)):
+        if not await self._publish(await self._record(claim, obtained, records)):
             return
         done = messages.reply
         self.trace.end(lambda: done_attributes(done))
@@ -315,6 +315,16 @@ class RequestLifecycle:
         with logged_failures(item):
             after = AfterReply(self.pool, item, self.trace, self.snapshot)
             await after.judge(done, support, passed=bool(item.validators))
+
+    async def _record(
+        self, claim: Claimed | Unguarded, obtained: Obtained, ours: FinalRecords
+    ) -> FinalRecords | Conflict:
+        """The ending to publish. Where another worker was first, these calls were paid too."""
+        first = await self.pool.idempotency.store_final(claim, ours)
+        if first != ours and obtained.made:
+            event = self._accounting().outrun(obtained, time.time() * 1000)
+            await self.channel.publish_usage(event)
+        return first
 
     async def _hand_over(self, claim: Claim, obtained: Obtained, step: Reroute | Delay) -> None:
         item, order = obtained.item, list(self.snapshot.catalog.tiers)
@@ -340,7 +350,7 @@ class RequestLifecycle:
         item = self.item
         message = f"the request broke its worker {claim.lapsed} times"
         failure = GiveUp("internal_error", message, retryable=False)
-        nothing = Obtained(result=failure, item=item, attempts=item.attempts, made=(), tries=0)
+        nothing = Obtained.nothing(item, failure)
         messages = self._accounting(redelivered=True).failed(nothing, failure, time.time() * 1000)
         # named after its record: whoever buries it again books the same calls
         place = f"{item.record.partition.number}-{item.record.offset}"
@@ -386,13 +396,3 @@ class RequestLifecycle:
 
 _KEEP_ONLY: Final = {"default": "no-cache"}
 """The mode of a look that only keeps; a request with another mode has said what it wants."""
-
-
-def _redelivered(claim: Claimed | Unguarded) -> bool:
-    """Whether a worker that died had begun with the request."""
-    return isinstance(claim, Claimed) and claim.again
-
-
-def _nothing_made(item: WorkItem) -> Obtained:
-    """Of a request that broke this worker before it called anybody."""
-    return Obtained(result=_BROKE, item=item, attempts=item.attempts, made=(), tries=0)
