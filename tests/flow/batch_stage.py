@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 from aiohttp import ClientSession, web
@@ -207,7 +206,11 @@ class BatchStage:
         ]
         member = broker.member([topics.BATCHES], BATCHES_GROUP)
         mover = Mover(pool, member, group_of_batch_queue, TICK_S)
-        async with pool.log.following(partial(receive_batch, pool.table)):
+
+        def heard(record: Record) -> None:
+            assert receive_batch(pool.table, record)
+
+        async with pool.log.following(heard):
             parts = [intake.run(stop) for intake in intakes]
             running = [*parts, Former(pool, intakes, TICK_S).run(stop), mover.run(stop)]
             tasks = [asyncio.create_task(each) for each in running]

@@ -33,8 +33,16 @@ async def lives(redis: Redis) -> dict[str, int]:
 
 
 async def write(store: EntryStore, name: str, version: str, ttl_ms: int) -> None:
-    life = {"ttl_ms": ttl_ms, "quota_bytes": QUOTA, "max_bytes": QUOTA}
-    stored = await store.write("t", name, ENTRY, version=version, tags=["a"], **life)
+    stored = await store.write(
+        "t",
+        name,
+        ENTRY,
+        version=version,
+        ttl_ms=ttl_ms,
+        quota_bytes=QUOTA,
+        max_bytes=QUOTA,
+        tags=["a"],
+    )
     assert isinstance(stored, Stored)
 
 
