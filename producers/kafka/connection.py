@@ -8,13 +8,14 @@ from typing import Any, Final, Literal, TypeAlias
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
 
 from ..settings import KafkaSettings
-from . import metadata_updates, record_batches
+from . import connection_close, metadata_updates, record_batches
 from .oauth_token import ClientCredentials, FileToken, IssuedToken
 
-# before the first consumer of the process: what aiokafka cannot read must not stop it, nor may a
-# topic that has gone keep it busy
+# before the first client of the process: what aiokafka cannot read must not stop it, nor may a
+# topic that has gone keep it busy, nor a peer that takes no leave hold up its end
 record_batches.install()
 metadata_updates.install_pauses()
+connection_close.install_limit()
 
 METADATA_MAX_AGE_MS: Final = 30_000
 """How long a partition that was added stays unseen; the library's default is five minutes."""
