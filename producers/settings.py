@@ -26,6 +26,7 @@ def _given(value: object) -> object:
 
 
 _ZONE: Final = r"^[A-Za-z0-9._-]{1,64}$"
+_AWS_REGION: Final = r"^[a-z]{2,8}(-[a-z]{2,16}){1,3}-[0-9]{1,2}$"
 _HTTPS_OR_HERE: Final = r"^(https://|http://(localhost|127\.0\.0\.1|\[::1\])[:/])[^\s@]+$"
 
 
@@ -73,6 +74,11 @@ class KafkaSettings(BaseSettings):
     kafka_oauth_client_id: str | None = None
     kafka_oauth_client_secret: Annotated[str | None, Field(repr=False)] = None
     kafka_oauth_scope: str | None = None
+    kafka_oauth_msk_region: Annotated[
+        Annotated[str, Field(pattern=_AWS_REGION)] | None, BeforeValidator(_given)
+    ] = None
+    """For OAUTHBEARER on Amazon MSK: the cluster's region; tokens are signed by AWS credentials."""
+
     kafka_ssl_ca: FilePath | None = None
     """A PEM file: the authorities to trust in the place of the system's."""
 
@@ -106,6 +112,7 @@ class KafkaSettings(BaseSettings):
             self.kafka_oauth_client_id,
             self.kafka_oauth_client_secret,
             self.kafka_oauth_scope,
+            self.kafka_oauth_msk_region,
         )
         if not protocol.startswith("SASL_"):
             for given, names in ((account, "kafka_sasl_…"), (oauth, "kafka_oauth_…")):
@@ -126,11 +133,12 @@ class KafkaSettings(BaseSettings):
             self.kafka_oauth_client_id,
             self.kafka_oauth_client_secret,
         )
-        by_file = self.kafka_oauth_token_file is not None
-        if any(issuer) if by_file else not all(issuer):
+        others = (self.kafka_oauth_token_file, self.kafka_oauth_msk_region)
+        sources = sum(source is not None for source in others) + all(issuer)
+        if sources != 1 or (any(issuer) and not all(issuer)):
             raise ValueError(
-                "OAUTHBEARER needs either kafka_oauth_token_file, or kafka_oauth_token_url, "
-                "kafka_oauth_client_id and kafka_oauth_client_secret"
+                "OAUTHBEARER needs one of kafka_oauth_token_file, kafka_oauth_msk_region, or "
+                "kafka_oauth_token_url with kafka_oauth_client_id and kafka_oauth_client_secret"
             )
 
 

@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
 
 from ..settings import KafkaSettings
 from . import connection_close, metadata_updates, record_batches
+from .msk_token import MskToken, machine_token
 from .oauth_token import ClientCredentials, FileToken, IssuedToken
 
 # before the first client of the process: what aiokafka cannot read must not stop it, nor may a
@@ -27,7 +28,8 @@ Begin: TypeAlias = Literal["earliest", "latest"]
 def connection_options(settings: KafkaSettings) -> dict[str, Any]:
     """The keyword arguments every aiokafka client takes to reach the cluster.
 
-    Raises OSError (ssl.SSLError) for a certificate or key that can't be read.
+    Raises OSError: ssl.SSLError for a certificate or key that can't be read; for MSK without AWS
+    credentials.
     """
     protocol = settings.kafka_security_protocol
     return {
@@ -42,7 +44,9 @@ def connection_options(settings: KafkaSettings) -> dict[str, Any]:
     }
 
 
-def _token_provider(settings: KafkaSettings) -> FileToken | IssuedToken | None:
+def _token_provider(settings: KafkaSettings) -> FileToken | IssuedToken | MskToken | None:
+    if settings.kafka_oauth_msk_region is not None:
+        return machine_token(settings.kafka_oauth_msk_region)
     if settings.kafka_oauth_token_file is not None:
         return FileToken(settings.kafka_oauth_token_file)
     if settings.kafka_oauth_token_url is None:
