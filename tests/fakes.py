@@ -184,10 +184,14 @@ class MemoryIdempotency:
 
 @dataclass
 class MemoryAnswers:
-    """A cache of exact questions; `open` counts the misses that nobody has ended yet."""
+    """A cache of exact questions; `open` counts the misses that nobody has ended yet.
+
+    renews: each hit asks for a new answer.
+    """
 
     kept: dict[str, Done] = field(default_factory=dict)
     open: int = 0
+    renews: bool = False
 
     async def find(
         self,
@@ -205,12 +209,15 @@ class MemoryAnswers:
         body = request.body
         exact = json.dumps([request.tenant, body.messages, body.embeddings])
         done = self.kept.get(exact)
-        if done is not None and (check is None or await check(done.body) is None):
-            return Hit(done.body, done.usage, _hit(done.cost_micro_usd))
-        self.open += 1
         question = Question(request.tenant, route.tier, exact, exact, None)
         terms = LookupTerms(question, CachePolicy(), now_ms, 60)
-        return Miss(CacheOutcome(result="miss"), terms)
+        miss = Miss(CacheOutcome(result="miss"), terms)
+        if done is not None and (check is None or await check(done.body) is None):
+            self.open += self.renews
+            follow_up = Refresh(miss) if self.renews else None
+            return Hit(done.body, done.usage, _hit(done.cost_micro_usd), follow_up)
+        self.open += 1
+        return miss
 
     async def store_answer(self, miss: Miss, done: Done) -> None:
         """Whatever it is."""
@@ -223,6 +230,7 @@ class MemoryAnswers:
 
     async def take_follow_up(self, task: Refresh | ShadowCheck, done: Done) -> bool | None:
         """Kept."""
+        self.open -= 1
         self.kept[task.miss.terms.question.exact] = done
         return None
 

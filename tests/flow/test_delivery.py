@@ -120,6 +120,20 @@ async def test_a_request_that_a_dead_worker_had_begun_is_accounted_as_redelivere
         assert (await stage.events(3))[2] == events[1]
 
 
+async def test_the_repeat_of_a_hit_asks_for_no_new_answer() -> None:
+    async with playing() as stage:
+        stage.answers.renews = True
+        await stage.client.submit(ask())
+        await stage.broker.until(lambda: bool(stage.answers.kept))
+        await stage.client.submit(ask())
+        await stage.events(3)  # of the answer, of the hit, and of its renewal
+        await twice(stage, "llm.tier.economy")
+        first, second = (await stage.broker.has(topics.REPLIES, 3))[1:]
+        assert first.value == second.value
+    assert len(stage.calls) == 2
+    assert stage.answers.open == 0
+
+
 async def test_a_request_that_breaks_its_workers_is_put_aside_unpaid() -> None:
     async with playing() as stage:
         for workers in (LAPSED_CLAIMS.value, LAPSED_CLAIMS.value + 1):

@@ -74,8 +74,8 @@ class RequestLifecycle:
         try:
             cached = await self._look_up()
             if isinstance(cached, Hit):
-                await self._serve_hit(cached)
-                if cached.follow_up is not None:
+                is_first = await self._serve_hit(cached)
+                if is_first and cached.follow_up is not None:  # a repeat costs nothing
                     with logged_failures(item):
                         await self._follow_up(cached.follow_up)
                 return
@@ -214,7 +214,8 @@ class RequestLifecycle:
         checks = AnswerChecks(item.validators, self.snapshot.checks, item.deadline_ms)
         return lambda body: checks.refusal(body, self.trace)
 
-    async def _serve_hit(self, hit: Hit) -> None:
+    async def _serve_hit(self, hit: Hit) -> bool:
+        """Whether the request had no ending before."""
         messages = self._accounting().hit(self.item, hit, time.time() * 1000)
         ours = self._final_records(messages)
         first = await self.pool.idempotency.store_unclaimed(self.identity, ours)
@@ -222,6 +223,7 @@ class RequestLifecycle:
             await self.channel.replay(hit.body, int(self.begun_ms))
         if await self._publish(first):
             self.trace.end(lambda: done_attributes(messages.reply))
+        return first == ours
 
     async def _follow_up(self, task: Refresh | ShadowCheck) -> None:
         """The call that the cache asked for, to renew or to check what it served."""
