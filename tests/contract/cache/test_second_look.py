@@ -12,7 +12,7 @@ from cache.semantic.embedder import NoEmbedder
 from cache.semantic.question_embedder import QuestionEmbedder
 from cache.semantic.recogniser_file import load_recogniser
 from cache.semantic.second_look import MOST_QUESTIONS_WAITING, SecondLook, second_look
-from tests.waiting import until
+from tests.waiting import suspended, until
 
 FOLDER = Path("var/multilingual")
 UNSURE = Recognition((0.5, 0.5, 0.0, 0.0), "en", 0.3, 0.5)
@@ -61,14 +61,19 @@ async def test_what_the_recogniser_is_unsure_about_is_judged() -> None:
     look.close()
 
 
-async def test_a_late_verdict_is_a_doubt_and_serves_the_next() -> None:
+def late_look() -> tuple[threading.Event, SecondLook]:
+    """A second look whose verdict, timeless, comes once the event is set."""
     goes_on = threading.Event()
 
     def classify(_text: str) -> Shares:
         goes_on.wait(60)
         return TIMELESS
 
-    look = SecondLook(lambda: classify, wait_s=0.01)
+    return goes_on, SecondLook(lambda: classify, wait_s=0.01)
+
+
+async def test_a_late_verdict_is_a_doubt_and_serves_the_next() -> None:
+    goes_on, look = late_look()
     late = await look.recognise("Why?", UNSURE)
     assert (late.shares, late.doubt) == (UNSURE.shares, 0.0)
     goes_on.set()
@@ -82,13 +87,7 @@ async def test_a_late_verdict_is_a_doubt_and_serves_the_next() -> None:
 
 
 async def test_who_comes_after_the_time_of_a_late_verdict_does_not_wait_again() -> None:
-    goes_on = threading.Event()
-
-    def classify(_text: str) -> Shares:
-        goes_on.wait(60)
-        return TIMELESS
-
-    look = SecondLook(lambda: classify, wait_s=0.01)
+    goes_on, look = late_look()
     await look.recognise("Why?", UNSURE)
     again = look.recognise("Why?", UNSURE)
     with pytest.raises(StopIteration) as ended:  # without a step of the loop
@@ -109,7 +108,7 @@ async def test_of_too_many_none_waits_and_one_text_is_judged_once() -> None:
     look = SecondLook(lambda: classify, wait_s=60)
     texts = [f"Why {number}?" for number in range(MOST_QUESTIONS_WAITING)]
     waiting = [asyncio.create_task(look.recognise(text, UNSURE)) for text in texts + texts]
-    await asyncio.sleep(0)
+    await suspended(*waiting)
     assert (await look.recognise("And why?", UNSURE)).doubt == 0.0
     goes_on.set()
     both = await asyncio.gather(*waiting)
