@@ -68,7 +68,9 @@ def _stripped(text: str) -> str:
 @lru_cache(maxsize=2048)
 def _canonical(text: str) -> str:
     composed = _composed(text)
-    if _PLAIN.fullmatch(composed) is None or _ABOUT_FORM.search(composed):
+    if _ABOUT_FORM.search(composed):
+        return text  # how many code points a letter has, its composition tells
+    if _PLAIN.fullmatch(composed) is None:
         return composed
     words = [word for word in composed.split(" ") if word]
     first = words[0].lower()

@@ -250,3 +250,8 @@ ABOUT_WRITING: Final = re.compile(
     re.IGNORECASE,
 )
 """Words of a question in which the end mark may belong to what is asked after."""
+
+ABOUT_ENCODING: Final = re.compile(
+    r"\b(?:byte|character|char\b|code ?point|unicode|utf)", re.IGNORECASE
+)
+"""Words of a question in which a letter and its accent may be one character or two."""

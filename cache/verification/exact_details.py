@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Final
 
 from cache.verification.detail_vocabulary import (
+    ABOUT_ENCODING,
     ABOUT_WRITING,
     ACRONYMS,
     CAPITONYMS,
@@ -71,7 +72,7 @@ class ExactDetails:
     pauses: tuple[int, ...]
     """After how many words each comma, or mark that ends no sentence, stands in the text."""
     hidden: tuple[str, ...]
-    """Characters that can't be seen."""
+    """Characters that can't be seen; in a question about characters, loose accents among them."""
     numbers: tuple[str, ...]
     """In order, as texts: with sign and trailing zeros, without thousands separators."""
     foreign_numbers: tuple[int, ...]
@@ -106,7 +107,7 @@ def exact_details(text: str) -> ExactDetails:
     return ExactDetails(
         signs=meaningful_signs(plain),
         pauses=_pauses(plain),
-        hidden=() if plain.isascii() else tuple(filter(_is_hidden, plain)),
+        hidden=() if text.isascii() else _hidden(text),
         numbers=_numbers(plain),
         foreign_numbers=_foreign_numbers(plain) if is_foreign else (),
         is_foreign_negated=is_foreign and FOREIGN_NEGATION.search(plain) is not None,
@@ -197,6 +198,15 @@ def _pauses(text: str) -> tuple[int, ...]:
         start = match.end()
         pauses.append(words)
     return tuple(pauses)
+
+
+def _hidden(text: str) -> tuple[str, ...]:
+    loose = {"Mn"} if ABOUT_ENCODING.search(text) and not _is_composed(text) else set()
+    return tuple(char for char in text if _is_hidden(char) or unicodedata.category(char) in loose)
+
+
+def _is_composed(text: str) -> bool:
+    return unicodedata.is_normalized("NFC", text)
 
 
 def _is_hidden(char: str) -> bool:
