@@ -245,6 +245,35 @@ async def test_the_calls_of_a_worker_that_was_outrun_are_booked(
         assert first.value == second.value
 
 
+async def test_what_an_outrun_worker_handed_over_is_booked_once() -> None:
+    slow, wordy = Waits(), "words that fail the check"
+
+    async def script(call: ProviderRequest, emit: Emit | None) -> CallOutcome:
+        if not slow.begun.is_set():
+            await slow(call, emit)
+        return answer(wordy if slow.let.is_set() else "42")
+
+    async with playing({"eco-a": script, "eco-b": script}) as stage:
+        checks = [{"kind": "max_length", "characters": 5}]
+        asked = ask(routing={**NO_STORE, "validators": checks})
+        await stage.client.publish(asked)
+        await slow.begun.wait()
+        stage.idempotency.lapse(identity_of(asked))
+        await twice(stage, "llm.tier.economy")
+        (answered,) = await stage.events()
+        slow.let.set()
+        await stage.broker.has("llm.tier.standard", 1)
+        for _ in range(2):  # as after a crash before the commit
+            _, outrun, *_ = await stage.events(3)
+            assert outrun.id.startswith(f"{asked.id}:broke-")
+            assert {attempt.outcome for attempt in outrun.attempts} == {"inadequate"}
+            assert outrun.cost_micro_usd
+            await twice(stage, "llm.tier.standard")
+        told = {(event.id, event.at_ms) for event in await stage.events(5)}
+        assert told == {(event.id, event.at_ms) for event in (answered, outrun)}
+        assert len(answered.attempts) + len(outrun.attempts) == len(stage.calls)
+
+
 async def test_a_timeout_at_the_client_is_the_requests_deadline() -> None:
     async with playing({"eco-a": Waits(), "eco-b": Waits()}) as stage:
         with suppress(ReplyTimeoutError):

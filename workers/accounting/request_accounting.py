@@ -3,12 +3,14 @@
 It calls nobody and publishes nothing: `now_ms` is Unix milliseconds, money micro-dollars.
 """
 
-from dataclasses import dataclass, replace
-from typing import Final, Generic, TypeVar
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Generic, TypeVar
 
 from cache.results.lookup_result import Hit
 from observability.grounding.groundedness import ContextSupport
-from producers.contract import Attempt, CacheOutcome, Done, Failed, Timings, UsageEvent
+from producers.contract import Attempt, CacheOutcome, Done, Failed, Timings, UsageEvent, codec
 from runtime.config.pricing import PriceOf
 from workers.accounting.reply_and_usage import (
     RequestAccount,
@@ -25,7 +27,6 @@ from workers.delivery.work_item import WorkItem
 from workers.planning.next_step import GiveUp
 
 _R = TypeVar("_R", Done, Failed)
-_OUTRUN: Final = GiveUp("internal_error", "another worker answered it first", retryable=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +38,33 @@ class FinalMessages(Generic[_R]):
 
     def of_broken_run(self, run: str) -> "FinalMessages[_R]":
         """With an event of its own: an operator may replay the request, and that run costs too."""
-        event = self.event.model_copy(update={"id": f"{self.event.id}:broke-{run}"})
-        return FinalMessages(self.reply, event)
+        return self._as_event(id=f"{self.event.id}:broke-{run}")
+
+    def of_earlier_calls(self, submitted_ms: int) -> "FinalMessages[_R]":
+        """As a broken run's, named after its calls: told again it is the same account."""
+        calls = repr([_call_of(attempt) for attempt in self.event.attempts])
+        name = blake2b(calls.encode(), digest_size=6).hexdigest()
+        return self._as_event(id=f"{self.event.id}:broke-{name}", at_ms=submitted_ms)
 
     def of_earlier_run(self, run: str) -> "FinalMessages[_R]":
         """With an event of its own: the request may run again under its id, and be answered."""
-        event = self.event.model_copy(update={"id": f"{self.event.id}:run-{run}"})
-        return FinalMessages(self.reply, event)
+        return self._as_event(id=f"{self.event.id}:run-{run}")
+
+    def _as_event(self, **changes: str | int) -> "FinalMessages[_R]":
+        return FinalMessages(self.reply, self.event.model_copy(update=changes))
+
+
+def unbooked(attempts: Sequence[Attempt], usage: bytes | None) -> tuple[Attempt, ...]:
+    """Those of `attempts` that an encoded usage event doesn't bill; None: there is no event."""
+    if not attempts or usage is None:
+        return tuple(attempts)
+    billed = {_call_of(attempt) for attempt in codec.decode_usage(usage).attempts}
+    return tuple(attempt for attempt in attempts if _call_of(attempt) not in billed)
+
+
+def _call_of(attempt: Attempt) -> tuple[str, float, float]:
+    """What tells a request's calls apart."""
+    return attempt.deployment, attempt.started_ms, attempt.duration_ms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,15 +122,6 @@ class RequestAccounting:
             item, failure.code, failure.message, account, retryable=failure.retryable
         )
         return FinalMessages(failed, usage_event(item, failed, account, int(now_ms)))
-
-    def outrun(self, obtained: Obtained, now_ms: float) -> UsageEvent:
-        """The calls of a worker whose lease had lapsed: another one's answer was recorded first.
-
-        An event of its own, as that of a broken run; what earlier workers called is in the other.
-        """
-        ours = replace(obtained, attempts=obtained.made)
-        messages = self.failed(ours, _OUTRUN, now_ms)
-        return messages.of_broken_run(str(int(self.begun_ms))).event
 
     def hit(self, item: WorkItem, hit: Hit, now_ms: float) -> FinalMessages[Done]:
         """An answer from the cache."""

@@ -38,8 +38,7 @@ from workers.planning.next_step import Delay, GiveUp, Reroute
 from workers.request.after_reply import AfterReply, logged_failures
 from workers.request.dependencies import PoolDependencies
 from workers.request.requeue import RequeueProgress, requeue_record
-
-_BROKE: Final = GiveUp("internal_error", "the request broke its worker", retryable=False)
+from workers.request.separate_bill import BROKE, SeparateBill
 
 
 @dataclass(slots=True)
@@ -82,7 +81,7 @@ class RequestLifecycle:
             await self._serve(await self.pool.idempotency.claim(self.identity))
         except Exception:
             if not self.booked and item.attempts:  # what workers before this one called
-                await self._book(Obtained.nothing(item, _BROKE))
+                await self._book(Obtained.nothing(item, BROKE))
             raise
         finally:
             if self.awaited is not None:
@@ -90,8 +89,7 @@ class RequestLifecycle:
 
     async def book_earlier_calls(self, why: GiveUp) -> None:
         """The account of what earlier workers called, for a request that isn't served here."""
-        if self.item.attempts:
-            await self._book(Obtained.nothing(self.item, _BROKE), why)
+        await self._book(Obtained.nothing(self.item, why), why)
 
     async def settle_without_call(self) -> bool:
         """Whether it has its ending without a call: by the cache, or by an earlier delivery.
@@ -153,8 +151,10 @@ class RequestLifecycle:
         item, topic = self.item, self.item.record.partition.topic
         match claim:
             case Conflict() as conflict:
+                await self._bill.book_earlier(item, conflict)
                 await self._publish(conflict)
             case Recorded(ending):
+                await self._bill.book_earlier(item, ending)
                 await self._publish(ending)
                 self.pool.reporter.replayed(topic)
                 self.trace.end({"switchgear.redelivered": True})
@@ -219,6 +219,8 @@ class RequestLifecycle:
         messages = self._accounting().hit(self.item, hit, time.time() * 1000)
         ours = self._final_records(messages)
         first = await self.pool.idempotency.store_unclaimed(self.identity, ours)
+        if first != ours:
+            await self._bill.book_earlier(self.item, first)
         if self.item.streams and first == ours:
             await self.channel.replay(hit.body, int(self.begun_ms))
         if await self._publish(first):
@@ -252,13 +254,10 @@ class RequestLifecycle:
                 await self._book(obtained)
             raise
 
-    async def _book(self, obtained: Obtained, why: GiveUp = _BROKE) -> None:
+    async def _book(self, obtained: Obtained, why: GiveUp = BROKE) -> None:
         """The account of a request that broke its worker; its sender is told by the handler."""
-        messages = self._accounting().failed(obtained, why, time.time() * 1000)
-        messages = messages.of_broken_run(str(int(self.begun_ms)))
         self.booked = True
-        self._report(messages)
-        await self.channel.publish_usage(messages.event)
+        await self._bill.book(obtained, why)
 
     async def _end(self, claim: Claimed | Unguarded, obtained: Obtained) -> None:
         for item in obtained.inadequate:
@@ -323,9 +322,8 @@ class RequestLifecycle:
     ) -> FinalRecords | Conflict:
         """The ending to publish. Where another worker was first, these calls were paid too."""
         first = await self.pool.idempotency.store_final(claim, ours)
-        if first != ours and obtained.made:
-            event = self._accounting().outrun(obtained, time.time() * 1000)
-            await self.channel.publish_usage(event)
+        if first != ours:
+            await self._bill.book_outrun(obtained, first)
         return first
 
     async def _hand_over(self, claim: Claim, obtained: Obtained, step: Reroute | Delay) -> None:
@@ -354,9 +352,7 @@ class RequestLifecycle:
         failure = GiveUp("internal_error", message, retryable=False)
         nothing = Obtained.nothing(item, failure)
         messages = self._accounting(redelivered=True).failed(nothing, failure, time.time() * 1000)
-        # named after its record: whoever buries it again books the same calls
-        place = f"{item.record.partition.number}-{item.record.offset}"
-        messages = messages.of_broken_run(place)
+        messages = messages.of_earlier_calls(item.submitted_ms)
         await bury(self.pool.publisher, item.record, failure.code, message)
         await self.channel.publish(self._final_records(messages))
         # an operator who has mended the cause may send it again
@@ -371,6 +367,10 @@ class RequestLifecycle:
             return True
         self.trace.end(error=await self.channel.refuse(self.trace.trace_id))
         return False
+
+    @property
+    def _bill(self) -> SeparateBill:
+        return SeparateBill(self.channel, self._accounting(), self._report)
 
     def _accounting(self, *, redelivered: bool = False) -> RequestAccounting:
         return RequestAccounting(
