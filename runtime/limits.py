@@ -45,11 +45,7 @@ HEADERS: Final = Limit(
     "The sender's own headers travel on with every record of the request.",
 )
 HEADER_BYTES: Final = Limit(
-    "size of a request's headers",
-    65_536,
-    "bytes",
-    "invalid_request",
-    "As for their number.",
+    "size of a request's headers", 65_536, "bytes", "invalid_request", "As for their number."
 )
 REQUEST_SIZE: Final = Limit(
     "size of a request",
@@ -125,11 +121,7 @@ TAG_VALUE: Final = Limit(
     "Tags are in every usage event.",
 )
 CHECKS: Final = Limit(
-    "checks of one request",
-    32,
-    "checks",
-    "invalid_request",
-    "Each runs over the whole answer.",
+    "checks of one request", 32, "checks", "invalid_request", "Each runs over the whole answer."
 )
 CONTAINED_TEXTS: Final = Limit(
     "texts of a contains check",
@@ -258,7 +250,7 @@ PROVIDER_BODY: Final = Limit(
     "Twice what a reply may have, for answers whose letters are written as escapes.",
 )
 PROVIDER_MARKS: Final = Limit(
-    "commas, brackets and fourths of a quotation mark in a provider's answer, or in one event",
+    "commas, brackets, fourths of a quotation mark or a backslash in a provider's answer or event",
     codec.MAX_ANSWER_MARKS,
     "marks",
     "provider_error: the next deployment is tried",
@@ -270,6 +262,13 @@ REPLY_MARKS: Final = Limit(
     "marks",
     "answer_too_large; what it cost is booked",
     "A stream may have any number of events.",
+)
+PROVIDER_LINES: Final = Limit(
+    "lines of one event of a provider's stream",
+    16_384,
+    "lines",
+    "provider_error: the next deployment is tried",
+    "An event that never ends is millions of lines, which are joined where it does.",
 )
 PROVIDER_ERROR: Final = Limit(
     "size of a provider's error",
@@ -286,11 +285,7 @@ PROVIDER_HEADER: Final = Limit(
     "No limit, wait or id is longer, and numbers of thousands of digits are slow to read.",
 )
 PROVIDER_TOKENS: Final = Limit(
-    "tokens of one call",
-    1_000_000_000,
-    "tokens",
-    "not believed: usage is estimated",
-    "They become money.",
+    "tokens of one call", 10**9, "tokens", "not believed: usage is estimated", "They become money."
 )
 CONFIG_FILE: Final = Limit(
     "size of the configuration file",
@@ -389,7 +384,10 @@ TABLE: Final[Mapping[str, tuple[Limit, ...]]] = {
         *(CHECKED_JSON, CHECK_MS, CHECK_MEMORY, LAPSED_CLAIMS),
     ),
     "Identity": (TOKEN, JWKS, TOKEN_KEYS, VERIFIED_TOKENS),
-    "Providers": (PROVIDER_BODY, PROVIDER_MARKS, PROVIDER_ERROR, PROVIDER_HEADER, PROVIDER_TOKENS),
+    "Providers": (
+        *(PROVIDER_BODY, PROVIDER_MARKS, PROVIDER_LINES),
+        *(PROVIDER_ERROR, PROVIDER_HEADER, PROVIDER_TOKENS),
+    ),
     "Operators": (CONFIG_FILE, CONFIG_VALUES, CONFIG_DEPTH),
     "What processes remember and share": (REMEMBERED_CANCELLATIONS, BREAKER_NEWS),
     "Evaluations": (

@@ -78,8 +78,8 @@ MAX_MESSAGE_VALUES: Final = 32_768
 """JSON values in any whole message but a reply."""
 
 MAX_ANSWER_MARKS: Final = 262_144
-"""Commas, brackets and fourths of a quotation mark in an answer: about 11 for each of a token's
-candidates, where log probabilities are asked for."""
+"""Commas, brackets, fourths of a quotation mark and of a backslash in an answer: about 11 for each
+of a token's candidates, where log probabilities are asked for."""
 
 MAX_REPLY_MARKS: Final = MAX_ANSWER_MARKS + 32_768
 """A reply holds an answer and how it came about."""

@@ -5,7 +5,7 @@ body, or the other way round. The first bytes decide how a body is read, not its
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -51,6 +51,8 @@ LONGEST_ERROR: Final = limits.PROVIDER_ERROR.value
 LONGEST_HEADER: Final = limits.PROVIDER_HEADER.value
 """Characters of a header's value that are looked at: no limit, wait or id is longer."""
 
+_LARGE: Final = 524_288
+"""Bytes of an answer, or of an event, that are read on a thread: each step of it takes long."""
 _END_OF_BODY_S: Final = 0.25
 """What an answer that is complete may wait for its connection's sake."""
 _BYTES_PER_TOKEN: Final = 4.0
@@ -132,26 +134,44 @@ class ResponseReading:
         pieces = [head]
         while chunk := await body.next_chunk():
             pieces.append(chunk)
-        with _MALFORMED_BODY:
-            result = self._dialect.decode_answer(b"".join(pieces) if len(pieces) > 1 else head)
-            if self._emit is None or not isinstance(result, Answer):
-                return result
-            deltas = whole_deltas(result.body)
+        payload = b"".join(pieces) if len(pieces) > 1 else head
+        if len(payload) <= _LARGE:
+            result, deltas = self._decoded(payload)
+        else:
+            deadline.reschedule(None)  # it is here, and will be billed
+            result, deltas = await asyncio.to_thread(self._decoded, payload)
         for delta in deltas:
             await self._pass_on(delta, deadline)
         return result
+
+    def _decoded(self, payload: bytes) -> tuple[Answer | ErrorReport | Failure, list[Delta]]:
+        """A body's result, and the deltas for whoever asked for a stream."""
+        with _MALFORMED_BODY:
+            result = self._dialect.decode_answer(payload)
+            if self._emit is None or not isinstance(result, Answer):
+                return result, []
+            return result, whole_deltas(result.body)
 
     async def _stream(
         self, chunk: bytes, body: "ResponseBody", deadline: asyncio.Timeout
     ) -> Answer | ErrorReport | Failure:
         reader = self._reader = self._dialect.stream_reader()
+        unread = 0
         while chunk and not reader.ended:
-            for delta in _guarded(reader.feed(chunk)):
+            deltas = _guarded(reader.feed(chunk))
+            unread += len(chunk)
+            if unread > _LARGE:
+                deltas = await asyncio.to_thread(_at_once, deltas)
+            for delta in deltas:
+                unread = 0
                 self._count(delta, deadline)
                 if self._emit is not None:
                     await self._emit(delta)
             chunk = await body.end() if reader.ended else await body.next_chunk()
-        for delta in _guarded(reader.close()):
+        deltas = _guarded(reader.close())
+        if unread > _LARGE:
+            deltas = await asyncio.to_thread(_at_once, deltas)
+        for delta in deltas:
             await self._pass_on(delta, deadline)
         with _MALFORMED_BODY:
             return reader.result()
@@ -271,6 +291,21 @@ def _guarded(deltas: Iterator[Delta]) -> Iterator[Delta]:
         yield from deltas
     except MALFORMED as error:
         raise MalformedBodyError(type(error).__name__) from None
+
+
+def _at_once(deltas: Iterator[Delta]) -> Iterator[Delta]:
+    """`deltas`, read by now; where their reading fails, the iterator does behind those before."""
+    read: list[Delta] = []
+    try:
+        read.extend(deltas)
+    except MalformedBodyError as error:
+        return _failing(read, error)
+    return iter(read)
+
+
+def _failing(deltas: Iterable[Delta], error: Exception) -> Iterator[Delta]:
+    yield from deltas
+    raise error
 
 
 class ResponseBody:

@@ -8,6 +8,10 @@ end with LF, CR LF or CR alone, as the standard has it.
 
 from typing import Final
 
+from runtime import limits
+
+END_OF_EVENT: Final = b"\n\n"
+"""Fed when a body has ended: the end of an event that the server left out, as some do."""
 _BOM: Final = b"\xef\xbb\xbf"
 _SKIPPED: Final = (b"event:", b":", b"id:", b"retry:")
 
@@ -24,7 +28,7 @@ class SseParser:
         self._data: list[bytes] = []
 
     def feed(self, received: bytes) -> list[bytes]:
-        """The data of each event that `received` finishes."""
+        """The data of each event that `received` finishes. Raises ValueError: one has no end."""
         if not (self._rest or self._data) and (event := _one_event(received)) is not None:
             self._begun, self._after_cr = True, False
             return [event]
@@ -36,13 +40,13 @@ class SseParser:
             received = received.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         # pieces of a line are joined once, when it ends: joining them as they come would cost the
         # square of a long line's length
-        if self._rest:
-            self._rest.append(received)
-            if b"\n" not in received:
-                return []
-            received = b"".join(self._rest)
         lines = received.split(b"\n")
         rest = lines.pop()
+        if self._rest:
+            if not lines:
+                self._rest.append(rest)
+                return []
+            lines[0] = b"".join([*self._rest, lines[0]])
         self._rest = [rest] if rest else []
         if not lines:
             return []
@@ -61,11 +65,9 @@ class SseParser:
                 self._data.clear()
             elif line and not _is_skipped(line):
                 self._data.append(line)
+            if len(self._data) > limits.PROVIDER_LINES.value:
+                raise ValueError(limits.PROVIDER_LINES.refusal(len(self._data)))
         return events
-
-    def close(self) -> list[bytes]:
-        """The data of an event whose end the server left out, as some do behind their last one."""
-        return self.feed(b"\n\n")
 
 
 def _one_event(received: bytes) -> bytes | None:

@@ -368,6 +368,45 @@ async def test_no_body_is_read_beyond_its_limit(ask: Ask, monkeypatch: pytest.Mo
     assert endless.outcome.usage_estimated
 
 
+def large_event() -> bytes:
+    return delta(content="x" * 600_000)
+
+
+@pytest.mark.parametrize(
+    ("parts", "large"),
+    [
+        ([json.dumps(WHOLE | {"junk": "x" * 600_000}).encode()], True),
+        ([json.dumps(WHOLE).encode()], False),
+        ([large_event()[:300_000], large_event()[300_000:], delta("stop"), DONE], True),
+        ([delta(content="x" * 60_000)] * 20 + [delta("stop"), DONE], False),
+    ],
+)
+async def test_what_is_large_is_read_on_a_thread(
+    ask: Ask,
+    monkeypatch: pytest.MonkeyPatch,
+    parts: list[bytes],
+    large: bool,  # noqa: FBT001 as the case says
+) -> None:
+    handed: list[object] = []
+
+    async def to_thread(deed: Callable[..., object], *given: object) -> object:
+        handed.append(deed)
+        return deed(*given)
+
+    monkeypatch.setattr(asyncio, "to_thread", to_thread)
+    kind = SSE if parts[0].startswith(b"data:") else JSON
+    told = await ask(*parts, content_type=kind)
+    assert isinstance(told.outcome, Completion)
+    assert bool(handed) == large
+
+
+async def test_a_large_event_that_is_damaged_costs_nothing_that_came_before(ask: Ask) -> None:
+    damaged = delta(content="before") + large_event()[:-9] + b"]]]\n\n"
+    told = await ask(delta(content="first"), damaged)
+    assert isinstance(told.outcome, MalformedResponse)
+    assert "".join(each.get("content", "") for each in told.deltas) == "firstbefore"
+
+
 async def test_a_huge_error_is_read_in_part(server: OddServer, ask: Ask) -> None:
     server.status = 429
     body = b'{"error": {"message": "' + b"exceed the model " * 400_000

@@ -220,6 +220,7 @@ ELSEWHERE: Mapping[Limit, str] = {
     limits.CHECK_MS: "tests/unit/workers/checks/test_schema_check.py",
     limits.PROVIDER_BODY: "tests/contract/providers/test_odd_servers.py",
     limits.PROVIDER_ERROR: "tests/contract/providers/test_odd_servers.py",
+    limits.PROVIDER_LINES: "tests/unit/workers/providers/test_sse.py",
     limits.PROVIDER_HEADER: "tests/contract/providers/test_odd_servers.py",
     limits.TOKEN: "tests/unit/runtime/identity/test_verifier.py",
     limits.VERIFIED_TOKENS: "tests/unit/runtime/identity/test_verifier.py",

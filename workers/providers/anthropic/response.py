@@ -1,7 +1,7 @@
 """Anthropic answers: a message, or the events of one, as an OpenAI answer."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
@@ -20,7 +20,7 @@ from workers.providers.blocks.assembly import (
     told_blocks,
 )
 from workers.providers.errors.classification import error_in_stream
-from workers.providers.sse import SseParser
+from workers.providers.sse import END_OF_EVENT, SseParser
 
 _REASONS: Final = {
     "end_turn": "stop",
@@ -152,12 +152,12 @@ class AnthropicReader:
 
     def feed(self, received: bytes) -> Iterator[Delta]:
         """The deltas that `received` completes."""
-        return self._read(self._events.feed(received))
+        return self._read(received)
 
     def close(self) -> Iterator[Delta]:
         """The deltas of a last event without its line's end; of a cut one there are none."""
         with suppress(*MALFORMED):
-            yield from self._read(self._events.close())
+            yield from self._read(END_OF_EVENT)
 
     def result(self) -> Answer | ErrorReport | Failure:
         """The answer, the error told in the stream, or a cut stream.
@@ -172,8 +172,8 @@ class AnthropicReader:
         native = native_answer(self._native.blocks(), *self._stop)
         return _with_native(self._assembly.assemble(self._head, reason, usage), native)
 
-    def _read(self, events: Sequence[bytes]) -> Iterator[Delta]:
-        for event in events:
+    def _read(self, received: bytes) -> Iterator[Delta]:
+        for event in self._events.feed(received):
             if self.ended:  # how the bytes were split must not decide what counts
                 return
             if event.strip() and (delta := self._event(self._json.read(event))) is not None:

@@ -5,7 +5,7 @@ chunks without a delta, errors with status 200, streams without an end mark. All
 the order in which they came.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from itertools import chain
 from typing import Any, Final
@@ -31,7 +31,7 @@ from workers.providers.openai.tool_call_pieces import (
     call_and_function,
 )
 from workers.providers.openai.usage import openai_usage
-from workers.providers.sse import SseParser
+from workers.providers.sse import END_OF_EVENT, SseParser
 
 _DONE: Final = b"[DONE]"
 _CHUNK: Final = "chat.completion.chunk"
@@ -88,12 +88,12 @@ class OpenAiReader:
 
     def feed(self, received: bytes) -> Iterator[Delta]:
         """The deltas that `received` completes; those without news are left out."""
-        return self._read(self._events.feed(received))
+        return self._read(received)
 
     def close(self) -> Iterator[Delta]:
         """The deltas of a last event without its line's end; of a cut one there are none."""
         with suppress(*MALFORMED):
-            yield from self._read(self._events.close())
+            yield from self._read(END_OF_EVENT)
 
     def result(self) -> Answer | ErrorReport | Failure:
         """The answer; a stream without its end mark counts if its finish reason has come."""
@@ -103,8 +103,8 @@ class OpenAiReader:
             return truncated_stream(self.usage)
         return openai_answer(self._whole())
 
-    def _read(self, events: Sequence[bytes]) -> Iterator[Delta]:
-        for event in events:
+    def _read(self, received: bytes) -> Iterator[Delta]:
+        for event in self._events.feed(received):
             if self.ended:  # how the bytes were split must not decide what counts
                 return
             data = event.strip()

@@ -1,9 +1,11 @@
 """Server-Sent Events in any chunking."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.providers.sse import SseParser
+from runtime import limits
+from workers.providers.sse import END_OF_EVENT, SseParser
 
 lines = st.text(st.characters(exclude_characters="\r\n", codec="utf-8"), max_size=20)
 
@@ -24,9 +26,17 @@ def test_several_data_lines_are_one_event() -> None:
 def test_any_mix_of_line_ends_reads_the_same_in_any_chunking(pieces: list[bytes]) -> None:
     stream = b"".join(pieces)
     whole, split = SseParser(), SseParser()
-    events = [*whole.feed(stream), *whole.close()]
-    chunks = [stream[n : n + 1] for n in range(len(stream))]
-    assert [*(event for chunk in chunks for event in split.feed(chunk)), *split.close()] == events
+    events = [*whole.feed(stream), *whole.feed(END_OF_EVENT)]
+    chunks = [*(stream[n : n + 1] for n in range(len(stream))), END_OF_EVENT]
+    assert [event for chunk in chunks for event in split.feed(chunk)] == events
+
+
+@pytest.mark.parametrize("line", [b"data: x\n", b"x\n"])
+def test_an_event_of_lines_without_an_end_is_refused_while_it_comes(line: bytes) -> None:
+    parser, most = SseParser(), limits.PROVIDER_LINES.value
+    assert parser.feed(line * most) == []
+    with pytest.raises(ValueError, match="lines of one event"):
+        parser.feed(line)
 
 
 def test_an_unfinished_event_waits() -> None:
