@@ -322,6 +322,13 @@ REMEMBERED_CANCELLATIONS: Final = Limit(
     "the oldest is forgotten",
     "A request may reach its worker after its cancellation.",
 )
+OWED_ENDINGS: Final = Limit(
+    "endings of requests that wait for Redis to record them",
+    33_554_432,
+    "bytes",
+    "the oldest has no record: delivered again, it runs again",
+    "Replies and accounts of some thousand requests.",
+)
 EVALUATION_FILE: Final = Limit(
     "size of a file of evaluation cases",
     own_cases.MAX_CASES_FILE_BYTES,
@@ -389,7 +396,7 @@ TABLE: Final[Mapping[str, tuple[Limit, ...]]] = {
         *(PROVIDER_ERROR, PROVIDER_HEADER, PROVIDER_TOKENS),
     ),
     "Operators": (CONFIG_FILE, CONFIG_VALUES, CONFIG_DEPTH),
-    "What processes remember and share": (REMEMBERED_CANCELLATIONS, BREAKER_NEWS),
+    "What processes remember and share": (REMEMBERED_CANCELLATIONS, OWED_ENDINGS, BREAKER_NEWS),
     "Evaluations": (
         *(EVALUATION_FILE, EVALUATION_CASES, EVALUATION_CASE, EVALUATION_TEXT, HAND_LABELS),
         *(METRIC_TIME, METRIC_MEMORY),

@@ -12,6 +12,8 @@ from typing import Any, Final
 Line = Mapping[str, Any]
 _LONGEST_CALL_S: Final = 30.0
 _OK: Final = 200
+FLUSH: Final = "flush Redis"
+_AWAY: Final = ("Redis", "Kafka", "broker")
 BROKEN_RUN: Final = ":broke-"
 """In the id of the account of a run that broke its worker."""
 
@@ -59,6 +61,11 @@ class Request:
     def answered_at(self) -> float | None:
         """When its first final reply was written."""
         return min((reply["written"] for reply in self.replies), default=None)
+
+    @property
+    def ended_at(self) -> float | None:
+        """When it had its answer, or was put aside."""
+        return min((line["written"] for line in (*self.replies, *self.dead)), default=None)
 
     @property
     def unbooked_calls(self) -> int:
@@ -121,14 +128,27 @@ def contradicted(requests: Iterable[Request], faults: Sequence[Injected] = ()) -
 
     Callers over HTTP ask again when they have waited: only the record tells that it is the same.
     """
-    several = (r for r in requests if len({reply["answer"] for reply in _final(r)}) > 1)
-    return [r.id for r in several if not (r.caller and _lost_its_record(r, faults))]
+    return [r.id for r in _told_apart(requests) if not _lost_its_record(r, faults)]
+
+
+def without_record(requests: Iterable[Request], faults: Sequence[Injected]) -> list[str]:
+    """As `contradicted`, where Redis was emptied between the answers, or a caller asked again."""
+    return [r.id for r in _told_apart(requests) if _lost_its_record(r, faults)]
+
+
+def _told_apart(requests: Iterable[Request]) -> list[Request]:
+    return [r for r in requests if len({reply["answer"] for reply in _final(r)}) > 1]
 
 
 def _lost_its_record(request: Request, faults: Sequence[Injected]) -> bool:
+    return _under_way(request, faults, ("Redis",) if request.caller else (FLUSH,))
+
+
+def _under_way(request: Request, faults: Sequence[Injected], names: Sequence[str]) -> bool:
+    """Whether one of the faults with such a name came before its last reply."""
     last = max(reply["written"] for reply in request.replies)
-    redis = (fault for fault in faults if "Redis" in fault.name)
-    return any((request.sent or 0) < fault.ended and fault.began < last for fault in redis)
+    named = (fault for fault in faults if any(name in fault.name for name in names))
+    return any((request.sent or 0) < fault.ended and fault.began < last for fault in named)
 
 
 def _final(request: Request) -> list[Line]:
@@ -145,8 +165,8 @@ def _final(request: Request) -> list[Line]:
 
 
 def unanswered(requests: Iterable[Request]) -> list[str]:
-    """Asked for over HTTP until patience was over, without an answer."""
-    return [r.id for r in requests if r.caller and r.told is None]
+    """Asked for over HTTP until patience was over, without an answer, and not put aside."""
+    return [r.id for r in requests if r.caller and r.told is None and (r.replies or not r.dead)]
 
 
 def told_otherwise(requests: Iterable[Request]) -> list[str]:
@@ -205,9 +225,13 @@ def _written(request: Request) -> int:
     return sum(call.get("output_tokens", 0) for call in whole)
 
 
-def torn(requests: Iterable[Request]) -> list[str]:
-    """Streamed in pieces that don't make up the answer."""
-    return [r.id for r in requests if r.replies and r.replies[0].get("whole") is False]
+def torn(requests: Iterable[Request], faults: Sequence[Injected] = ()) -> list[str]:
+    """Streamed in pieces that don't make up the answer.
+
+    When Redis is emptied nobody knows that another worker is at it: both stream.
+    """
+    pieces = (r for r in requests if r.replies and r.replies[0].get("whole") is False)
+    return [r.id for r in pieces if not _under_way(r, faults, (FLUSH,))]
 
 
 def disordered(requests: Iterable[Request]) -> list[str]:
@@ -220,9 +244,12 @@ def disordered(requests: Iterable[Request]) -> list[str]:
 
 
 def _in_order(turns: list[Request]) -> bool:
-    turns.sort(key=lambda turn: turn.sent or 0)
-    answered = [turn.answered_at or 0 for turn in turns]
-    return answered == sorted(answered)
+    """Of two turns that are written at once, nobody says which is the first."""
+    return not any(
+        (first.acked or 0) <= (second.sent or 0) and (first.ended_at or 0) > (second.ended_at or 0)
+        for first in turns
+        for second in turns
+    )
 
 
 def endings(requests: Iterable[Request]) -> Counter[str]:
@@ -245,17 +272,31 @@ def in_flight(requests: Iterable[Request], fault: Injected) -> list[str]:
 def paid_in_vain(
     requests: Sequence[Request], faults: Sequence[Injected]
 ) -> tuple[dict[int, int], list[str]]:
-    """Extra calls by the number of the fault that explains them; the requests left unexplained."""
+    """Extra calls by the number of the fault that explains them; the requests left unexplained.
+
+    Those that were booked while Redis or Kafka was away are `paid_twice`.
+    """
     explained: Counter[int] = Counter()
     unexplained = []
     for request in requests:
-        if request.extra_calls:
+        if request.extra_calls and not _paid_twice(request, faults):
             held = [n for n, fault in enumerate(faults) if _held(request, fault)]
             if held:
                 explained[held[-1]] += request.extra_calls
             else:
                 unexplained.append(request.id)
     return dict(explained), unexplained
+
+
+def paid_twice(requests: Iterable[Request], faults: Sequence[Injected]) -> list[str]:
+    """Called again, and booked again: its guard, or the commit of its first record, was away."""
+    return [r.id for r in requests if r.extra_calls and _paid_twice(r, faults)]
+
+
+def _paid_twice(request: Request, faults: Sequence[Injected]) -> bool:
+    if request.unbooked_calls or any(_held(request, fault) for fault in faults):
+        return False
+    return _under_way(request, faults, _AWAY)
 
 
 def _held(request: Request, fault: Injected) -> bool:

@@ -21,7 +21,7 @@ def verdict(evidence: Evidence) -> dict[str, Any]:
     found = {
         "lost": ledger.lost(requests),
         "answered_differently": ledger.contradicted(requests, faults),
-        "streams_torn": ledger.torn(requests),
+        "streams_torn": ledger.torn(requests, faults),
         "conversations_out_of_order": ledger.disordered(requests),
         "answers_of_others": ledger.of_others(requests),
         "paid_in_vain_unexplained": unexplained,
@@ -45,6 +45,8 @@ def verdict(evidence: Evidence) -> dict[str, Any]:
         "rate": evidence.plan.rate,
         **_counts(evidence),
         "unbooked_calls_of_victims": died_unbooked,
+        "answered_again_without_record": len(ledger.without_record(requests, faults)),
+        "paid_twice_while_redis_or_kafka_was_away": len(ledger.paid_twice(requests, faults)),
         "accounts_seen": evidence.accounts,
         "accounts_missing_in_the_ledger": evidence.not_booked,
         **{name: len(ids) for name, ids in found.items()},

@@ -145,6 +145,7 @@ def carry_out(plan: Plan, folder: Path) -> Evidence:
         waiting.until(_LONGEST_WAIT_S, 0.0)
         _say(f"{len(waiting.look())} unanswered")
         calls = at.providers.calls()
+        (folder / "calls.jsonl").write_text("".join(f"{json.dumps(call)}\n" for call in calls))
         accounts, not_booked = _booked(at, waiting)
     sent = [*waiting.sent.lines, *called.fresh()]
     requests = gather(sent, waiting.seen.lines, calls)

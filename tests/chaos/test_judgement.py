@@ -62,6 +62,11 @@ def test_a_caller_over_http_without_an_answer_or_with_another_text() -> None:
         call("twice"),
     )
     assert ledger.unanswered(requests) == ["never"]
+    put_aside = gather(
+        {"id": "put aside", "sent": 1.0, "caller": True, "error": "APIError"},
+        {"id": "put aside", "written": 2.0, "dead": "internal_error"},
+    )
+    assert ledger.unanswered(put_aside) == []
     assert ledger.told_otherwise(requests) == ["otherwise"]
     assert ledger.contradicted(requests) == ["twice"]
     flush = Injected("flush Redis", 100.4, 100.6)
@@ -76,7 +81,7 @@ def test_acknowledged_and_neither_answered_nor_buried_is_lost() -> None:
         sent("answered"),
         reply("answered"),
         sent("buried"),
-        {"id": "buried", "dead": "invalid_request"},
+        {"id": "buried", "written": 101.0, "dead": "invalid_request"},
         {"id": "refused", "sent": 1.0, "error": "PublishFailedError"},
     )
     assert ledger.lost(requests) == ["lost"]
@@ -92,6 +97,10 @@ def test_two_equal_replies_are_a_duplicate_and_two_different_ones_a_contradictio
         reply("both", answer="b"),
     )
     assert ledger.contradicted(requests) == ["both"]
+    assert ledger.contradicted(requests, [Injected("stop Redis", 100.4, 100.6)]) == ["both"]
+    flush = Injected(ledger.FLUSH, 100.4, 100.6)
+    assert ledger.contradicted(requests, [flush]) == []
+    assert ledger.without_record(requests, [flush]) == ["both"]
 
 
 def test_an_answer_may_follow_the_failure_that_tells_of_a_dead_letter() -> None:
@@ -113,7 +122,9 @@ def test_an_answer_may_follow_the_failure_that_tells_of_a_dead_letter() -> None:
 
 
 def test_pieces_that_make_no_answer_are_a_torn_stream() -> None:
-    assert ledger.torn(gather(reply("a", whole=False), reply("b", whole=True))) == ["a"]
+    requests = gather(reply("a", whole=False), reply("b", whole=True))
+    assert ledger.torn(requests) == ["a"]
+    assert ledger.torn(requests, [Injected(ledger.FLUSH, 100.4, 100.6)]) == []
 
 
 def test_a_turn_answered_before_the_one_before_it_is_out_of_order() -> None:
@@ -128,6 +139,18 @@ def test_a_turn_answered_before_the_one_before_it_is_out_of_order() -> None:
         reply("4", 103),
     )
     assert ledger.disordered(requests) == ["bad"]
+    in_turn = gather(
+        sent("1", 100, talk="at once") | {"acked": 101.5},
+        reply("1", 105),
+        sent("2", 101, talk="at once"),
+        reply("2", 103),
+        sent("3", 100, talk="put aside"),
+        {"id": "3", "written": 102, "dead": "internal_error"},
+        reply("3", 105),
+        sent("4", 101, talk="put aside"),
+        reply("4", 103),
+    )
+    assert ledger.disordered(in_turn) == []
 
 
 def test_an_answer_that_belongs_to_somebody_else_is_seen() -> None:
@@ -213,6 +236,16 @@ def test_a_call_that_died_with_its_worker_is_explained_by_the_kill() -> None:
 )
 def test_a_second_call_without_such_a_kill_is_unexplained(lines: tuple[Line, ...]) -> None:
     assert ledger.paid_in_vain(gather(sent("r"), *lines), [KILL]) == ({}, ["r"])
+
+
+def test_a_call_that_is_booked_twice_while_redis_was_away_is_no_call_in_vain() -> None:
+    twice = (sent("r", tenant="t"), call("r"), call("r"), reply("r"), account("r"))
+    booked = gather(*twice, account("r", run=ledger.BROKEN_RUN + "1"))
+    away = Injected("stop Redis for 10 s", 100.4, 100.6)
+    assert ledger.paid_in_vain(booked, [away]) == ({}, [])
+    assert ledger.paid_twice(booked, [away]) == ["r"]
+    assert ledger.paid_in_vain(booked, []) == ({}, ["r"])
+    assert ledger.paid_in_vain(gather(*twice), [away]) == ({}, ["r"])
 
 
 def test_calls_that_the_reply_accounts_for_are_not_in_vain() -> None:

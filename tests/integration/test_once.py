@@ -161,6 +161,27 @@ async def test_redis_that_goes_in_between_costs_no_answer(
         redis_server.start()
 
 
+async def test_what_ended_without_redis_is_recorded_when_redis_is_back(
+    redis: Redis, redis_server: Server
+) -> None:
+    once, another = once_of(redis), once_of(redis)
+    claim = await claimed(once)
+    redis_server.stop()
+    try:
+        async with once.holding(claim):
+            assert await once.store_final(claim, MINE) == MINE
+        assert await once.claim(R) == Recorded(MINE)
+    finally:
+        redis_server.start()
+
+    async def recorded() -> bool:
+        found = await redis.hget(R.key, "state")
+        return found == b"recorded"
+
+    await until(recorded)
+    assert await another.claim(R) == Recorded(MINE)
+
+
 async def test_a_released_lease_stays_released(redis: Redis) -> None:
     once = once_of(redis)
     claim = await claimed(once)
@@ -251,7 +272,7 @@ async def test_a_process_that_loses_redis_waits_for_its_own_call_under_way() -> 
         assert isinstance(await once.claim(another), Unguarded)
         assert await once.store_final(first, MINE) == MINE
     assert await asyncio.wait_for(again, 10) == Recorded(MINE)
-    assert isinstance(await once.claim(R), Unguarded)
+    assert await once.claim(R) == Recorded(MINE)
     await client.aclose()
 
 

@@ -6,8 +6,8 @@ record; who asks something else under its id is refused. A submission that says 
 a failure that was recorded before it was sent. A claim is a lease, renewed while the holder lives;
 the first to record wins, so that one request never has two different answers. A lease
 that lapsed leaves its trace: whoever claims the request next knows that it was begun. Without Redis
-the work goes on unguarded, and is counted; if Redis is back when it ends, it is recorded all the
-same. What this process has under way it knows without Redis: a machine that stood still loses its
+the work goes on unguarded, and is counted; its ending is recorded as soon as Redis is back. What
+this process has under way it knows without Redis: a machine that stood still loses its
 leases and its place in the group at once, and gets its own requests again. A circuit breaker stands
 before Redis: one that hangs costs the first request its wait, not each.
 """
@@ -15,11 +15,13 @@ before Redis: one that hangs costs the first request its wait, not each.
 import asyncio
 import logging
 import time
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, TypeAlias
 
+from runtime import limits
 from runtime.circuit_breaker.breaker import CircuitBreaker
 from runtime.circuit_breaker.rules import (
     IGNORED,
@@ -39,6 +41,8 @@ from workers.delivery.request_identity import Identity
 
 _log: Final = logging.getLogger(__name__)
 _DONE: Final = b"D"
+_MOST_OWED: Final = limits.OWED_ENDINGS.value
+_REPAID_EVERY_S: Final = 0.5
 _RULES: Final = BreakerRules(
     consecutive=1, cooldown=Cooldown(first_s=0.5, most_s=2), probe_lease_s=5
 )
@@ -59,6 +63,11 @@ class FinalRecords:
     """The traceparent of whoever made them."""
     retryable: bool = field(default=False, compare=False)
     """Whether the request may run again if it is sent again; of ours alone."""
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return len(self.reply) + len(self.usage)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +135,15 @@ class _UnderWay:
     ending: "asyncio.Future[FinalRecords | None]"
 
 
+@dataclass(frozen=True, slots=True)
+class _Owed:
+    """An ending that was told while Redis was away. until: of the monotonic clock."""
+
+    identity: Identity
+    ending: FinalRecords
+    until: float
+
+
 class IdempotencyRecords:
     """The requests of the fleet, by tenant and id."""
 
@@ -138,6 +156,10 @@ class IdempotencyRecords:
         self._breaker = CircuitBreaker(_RULES)
         self._under_way: dict[str, _UnderWay] = {}
         """By the identity's key."""
+        self._owed = OrderedDict[str, _Owed]()
+        """By the identity's key."""
+        self._owed_bytes = 0
+        self._repaying: asyncio.Task[None] | None = None
         # by token: of two claims of one request, only the later one's lease is still its own
         self._renewal = LeaseRenewal[Claimed](settings.lease_s, self._renew_all)
         self._claim = trips.script(lua("workers.delivery", "claim"))
@@ -147,6 +169,9 @@ class IdempotencyRecords:
 
     async def claim(self, identity: Identity) -> Claim:
         """Waits while another worker holds it, until that one records, releases or dies."""
+        owed = self._owed.get(identity.key)
+        if owed is not None and owed.identity.fingerprint == identity.fingerprint:
+            return Recorded(owed.ending)
         token = owner_token()
         earlier = self._ask_former(identity)  # leaves with the claim
         claim = await self._try(identity, token)
@@ -195,20 +220,50 @@ class IdempotencyRecords:
     ) -> FinalRecords | Conflict:
         """The ending to publish: ours, or the one that another worker recorded first."""
         identity = claim.identity
-        records = ending.reply, ending.usage, ending.trace
-        runs = identity.submitted_ms, int(ending.retryable)
-        args = [identity.fingerprint, self._keep_ms, *records, *runs]
-        match await self._guarded(lambda: self._record(keys=[identity.key], args=args)):
+        match await self._recorded(identity, ending):
             case [b"recorded", *parts]:
                 first = _ending(parts)
             case [b"other"]:
                 return Conflict()
             case _:
                 first = ending
+                self._owe(identity, ending)
         mine = self._under_way.get(identity.key)
         if mine is not None and not mine.ending.done():
             mine.ending.set_result(first)
         return first
+
+    async def _recorded(self, identity: Identity, ending: FinalRecords) -> Any:  # noqa: ANN401
+        records = ending.reply, ending.usage, ending.trace
+        runs = identity.submitted_ms, int(ending.retryable)
+        args = [identity.fingerprint, self._keep_ms, *records, *runs]
+        return await self._guarded(lambda: self._record(keys=[identity.key], args=args))
+
+    def _owe(self, identity: Identity, ending: FinalRecords) -> None:
+        """Its request may be delivered again when Redis is back: then it must have its record."""
+        if ending.retryable or identity.key in self._owed:
+            return  # a failure after which it may run is no record to come late
+        self._owed[identity.key] = _Owed(identity, ending, time.monotonic() + self._settings.keep_s)
+        self._owed_bytes += ending.size
+        while self._owed_bytes > _MOST_OWED:
+            self._forgive(next(iter(self._owed)))
+        if self._repaying is None or self._repaying.done():
+            self._repaying = asyncio.create_task(self._repay())
+
+    async def _repay(self) -> None:
+        while self._owed:
+            await asyncio.sleep(_REPAID_EVERY_S)
+            for key, owed in list(self._owed.items()):
+                recorded = await self._recorded(owed.identity, owed.ending)
+                if recorded is not None or owed.until < time.monotonic():
+                    self._forgive(key)
+                elif key in self._owed:  # the others don't wait for it next time
+                    self._owed.move_to_end(key)
+                    break
+
+    def _forgive(self, key: str) -> None:
+        owed = self._owed.pop(key, None)
+        self._owed_bytes -= 0 if owed is None else owed.ending.size
 
     async def store_unclaimed(
         self, identity: Identity, ending: FinalRecords
