@@ -114,7 +114,7 @@ def kind_matrix(rows: Sequence[Row]) -> csr_matrix:
         )
         for text, row in zip(texts, rows, strict=True)
     ]
-    chars = [grams_of(text).kinds()[0] for text in texts]
+    chars = [grams_of(text).kinds().flat(BITS) for text in texts]
     beside = [neighbour_buckets(word_hashes(text)).ravel() for text in texts]
     blocks = [
         _rows(chars, 1 << BITS),
@@ -132,7 +132,9 @@ def read_lexicon() -> Lexicon:
 def language_matrix(texts: Sequence[str]) -> csr_matrix:
     """One row a text, of length 1."""
     words = [words_of(fold(text)) for text in texts]
-    return _rows([grams_of(text).languages()[0] for text in words], 1 << LANGUAGE_BITS)
+    return _rows(
+        [grams_of(text).languages().flat(LANGUAGE_BITS) for text in words], 1 << LANGUAGE_BITS
+    )
 
 
 def _rows(buckets: list[Array], width: int) -> csr_matrix:

@@ -16,6 +16,8 @@ from runtime.config.sections.cache import CachePolicy
 _DECLARED_ONLY: Final = "kept only when the caller declares what it is about"
 _EMAIL_ADDRESS: Final = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}\.\w{2,}")
 _CONTACT_NUMBER: Final = re.compile(r"\b\d{3}[ -]\d{3,4}[ -]\d{3,4}\b|\+\d[\d ()-]{7,18}\d")
+_LIKE_A_NUMBER: Final = re.compile(r"\d[\d ()-]{5,}\d")
+"""What each of these three has in it: most texts have none, so that they are read once."""
 _LONG_NUMBER: Final = re.compile(r"\b\d(?:[ -]?\d){6,18}\b")
 _CARD_DIGITS: Final = range(13, 20)
 _REASONS: Final[dict[BoundKind, str]] = {
@@ -127,7 +129,7 @@ def recognised_retention(question: ToRecognise, recognition: Recognition) -> Ret
         known = recognition.language is not None
         reason = f"perhaps {_REASONS[likeliest]}" if known else "language not known"
         return KeepBriefly(reason, recognition.language)
-    if "person" in question.refused and _LONG_NUMBER.search(question.text):
+    if "person" in question.refused and _has_long_number(question.text):
         return KeepBriefly("a long number may be somebody's", recognition.language)
     return KeepForAll(recognition.language)
 
@@ -163,9 +165,17 @@ def _allowed_kinds(policy: CachePolicy, *, has_history: bool) -> frozenset[Bound
 
 def _names_a_person(text: str) -> bool:
     """An address, a telephone number or the number of a payment card."""
-    if ("@" in text and _EMAIL_ADDRESS.search(text)) or _CONTACT_NUMBER.search(text):
+    if "@" in text and _EMAIL_ADDRESS.search(text):
+        return True
+    if not _LIKE_A_NUMBER.search(text):
+        return False
+    if _CONTACT_NUMBER.search(text):
         return True
     return any(_is_card(found.group()) for found in _LONG_NUMBER.finditer(text))
+
+
+def _has_long_number(text: str) -> bool:
+    return bool(_LIKE_A_NUMBER.search(text) and _LONG_NUMBER.search(text))
 
 
 def _is_card(number: str) -> bool:

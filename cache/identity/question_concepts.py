@@ -57,32 +57,41 @@ class Lexicon:
     """The same for all longer words that end so."""
     phrases: dict[str, dict[str, Phrases]]
     """By a phrase's first word, then by language."""
+    stem_sizes: dict[str, tuple[int, ...]]
+    """How long the stems are that begin with two letters."""
+    ending_sizes: dict[str, tuple[int, ...]]
+    """How long the endings are that end with a letter."""
 
     def concepts_of(self, word: str) -> WordConcepts:
         """Of one folded word."""
-        own: dict[str, set[int]] = {}
+        own: dict[str, Ids] = {}
         phrases: dict[str, Phrases] = {}
         for form in _forms(word):
-            entries = [self.words.get(form)]
-            longest = min(len(form), LONGEST_STEM)
-            shortest = max(len(form) - LONGEST_ENDING, 2)
-            entries += [self.endings.get(form[at:]) for at in range(shortest, len(form))]
-            entries += [self.stems.get(form[:size]) for size in range(2, longest + 1)]
-            for language, ids in (item for entry in entries if entry for item in entry.items()):
-                own.setdefault(language, set()).update(ids)
+            for entry in self._entries(form):
+                for language, ids in entry.items():
+                    own[language] = own[language] + ids if language in own else ids
             # a phrase is compared by the words after its first, which may have lost an article
-            for language, listed in self.phrases.get(form, {}).items():
-                _add_phrases(phrases.setdefault(language, {}), listed)
-        if not own and not phrases:
-            return NO_CONCEPTS
-        return WordConcepts(
-            {language: tuple(sorted(ids)) for language, ids in own.items()}, phrases
-        )
+            if form in self.phrases:
+                for language, listed in self.phrases[form].items():
+                    known = phrases.get(language)
+                    phrases[language] = listed if known is None else _joined(known, listed)
+        return WordConcepts(own, phrases) if own or phrases else NO_CONCEPTS
+
+    def _entries(self, form: str) -> list[dict[str, Ids]]:
+        """The lexicon's entries of a word, of how it begins and of how it ends."""
+        endings = [form[-size:] for size in self.ending_sizes.get(form[-1:], ())]
+        stems = [form[:size] for size in self.stem_sizes.get(form[:2], ())]
+        entries = [self.words[form]] if form in self.words else []
+        entries += [
+            self.endings[end] for end in endings if end in self.endings and len(form) - len(end) > 1
+        ]
+        entries += [self.stems[stem] for stem in stems if stem in self.stems]
+        return entries
 
 
-def _add_phrases(phrases: Phrases, more: Phrases) -> None:
-    for second, listed in more.items():
-        phrases[second] = (*phrases.get(second, ()), *listed)
+def _joined(phrases: Phrases, more: Phrases) -> Phrases:
+    seconds = {**phrases, **more}
+    return {second: (*phrases.get(second, ()), *more.get(second, ())) for second in seconds}
 
 
 def lexicon_of(lines: Iterable[str]) -> Lexicon:
@@ -102,13 +111,24 @@ def lexicon_of(lines: Iterable[str]) -> Lexicon:
             if rest:
                 mine = phrases.setdefault(first, {}).setdefault(language, {})
                 entry = (len(rest), " ".join(rest), (number,))
-                _add_phrases(mine, {rest[0]: (entry,)})
+                mine[rest[0]] = (*mine.get(rest[0], ()), entry)
             else:
                 table = stems if phrase.endswith("*") else words
                 table = endings if phrase.startswith("*") else table
                 by_language = table.setdefault(folded, {})
                 by_language[language] = (*by_language.get(language, ()), number)
-    return Lexicon(tuple(names), words, stems, endings, phrases)
+    stem_sizes = _sizes(stems, slice(0, 2), range(2, LONGEST_STEM + 1))
+    ending_sizes = _sizes(endings, slice(-1, None), range(1, LONGEST_ENDING + 1))
+    return Lexicon(tuple(names), words, stems, endings, phrases, stem_sizes, ending_sizes)
+
+
+def _sizes(parts: Iterable[str], sign: slice, read: range) -> dict[str, tuple[int, ...]]:
+    """By the sign of parts of words how long they are, as far as such are read."""
+    sizes: dict[str, set[int]] = {}
+    for part in parts:
+        if len(part) in read:
+            sizes.setdefault(part[sign], set()).add(len(part))
+    return {name: tuple(sorted(lengths)) for name, lengths in sizes.items()}
 
 
 def concept_width(concepts: int) -> int:
@@ -129,11 +149,9 @@ def concept_features(
     seen.update([concepts + at for at, sign in enumerate(_SIGNS) if sign in present])
     length = len(words) / (3 if languages[0] in UNSPACED else 1)
     seen.add(concepts + len(_SIGNS) + bisect_left(_LENGTHS, length))
-    single = concepts + len(_SIGNS) + len(_LENGTHS) + 1
     ordered = np.array(sorted(seen), dtype=np.int64)
-    lower, upper = _pairs(len(ordered))
-    low, high = ordered[lower], ordered[upper]
-    return np.concatenate([ordered, single + high * (high - 1) // 2 + low])
+    pairs = np.add.outer(_pair_starts(concepts).take(ordered), ordered)
+    return np.concatenate([ordered, pairs.take(_pairs(len(ordered)))])
 
 
 def _concepts_in(
@@ -155,16 +173,29 @@ def _concepts_in(
     return seen
 
 
+@lru_cache(maxsize=8)
+def _pair_starts(concepts: int) -> NDArray[np.int64]:
+    """Of each single feature, the number of its pair with the first one."""
+    single = concepts + len(_SIGNS) + len(_LENGTHS) + 1
+    high = np.arange(single, dtype=np.int64)
+    return single + high * (high - 1) // 2
+
+
 @lru_cache(maxsize=128)
-def _pairs(count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Places of all pairs of so many features."""
+def _pairs(count: int) -> NDArray[np.int64]:
+    """Where in a square of so many features the pairs of a later with an earlier one lie."""
     lower, upper = np.triu_indices(count, 1)
-    return lower.astype(np.int64), upper.astype(np.int64)
+    return (upper * count + lower).astype(np.int64)
 
 
-def _forms(word: str) -> Iterable[str]:
+def _forms(word: str) -> Sequence[str]:
     """The word, and without what is written together with it."""
-    yield word
-    for prefix in _ELISIONS if "'" in word else () if word.isascii() else _ARABIC_PREFIXES:
-        if word.startswith(prefix) and len(word) > len(prefix) + 1:
-            yield word[len(prefix) :]
+    prefixes = _ELISIONS if "'" in word else () if word.isascii() else _ARABIC_PREFIXES
+    if not word.startswith(prefixes):
+        return (word,)
+    shorter = [
+        word[len(prefix) :]
+        for prefix in prefixes
+        if word.startswith(prefix) and len(word) > len(prefix) + 1
+    ]
+    return (word, *shorter)

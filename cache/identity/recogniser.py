@@ -29,7 +29,7 @@ from cache.identity.question_features import (
     neighbour_buckets,
     words_of,
 )
-from cache.identity.word_memory import WordMemory, WordWeights
+from cache.identity.word_memory import WordMemory, WordWeights, gram_table
 
 RECOGNISER_FORMAT: Final = 2
 KINDS: Final = ("timeless", "moment", "person", "conversation")
@@ -91,29 +91,32 @@ class Recogniser:
     def recognise(self, text: str) -> Recognition:
         """The kinds of a text; under 0.1 ms for a usual one, and a few for any."""
         words = words_of(fold(text))
-        places = np.array(self.memory.places_of(words), dtype=np.intp)
-        scores = self.memory.scores.take(places, axis=0)
-        languages = self._near_languages(scores)
-        listed = places.tolist()
+        memory, places = self.memory, self.memory.places_of(words)
+        scores = memory.scores.take(places, axis=0)
+        totals = scores.sum(axis=0).tolist()
+        languages = self._near_languages(totals[len(KINDS) + 1 :])
         parts = _Parts(
-            words=[self.memory.bares[place] for place in listed],
-            meanings=[self.memory.concepts[place] for place in listed],
+            words=[memory.bares[place] for place in places],
+            meanings=[memory.concepts[place] for place in places],
             scores=scores[:, : len(KINDS) + 1],
-            beside=self.neighbours[neighbour_buckets(self.memory.hashes[places])].sum(
+            beside=self.neighbours.take(neighbour_buckets(memory.hashes.take(places)), axis=0).sum(
                 axis=0, dtype=np.int32
             ),
         )
-        shares = self._shares(parts, slice(0, len(words)), languages)
+        shares = self._shares(parts, slice(None), totals[: len(KINDS) + 1], languages)
         if len(words) > LONG_WORDS:
-            judged = [self._shares(parts, part, languages) for part in _ends(words)]
+            judged = [
+                self._shares(parts, part, parts.scores[part].sum(axis=0).tolist(), languages)
+                for part in _ends(words)
+            ]
             shares = min([shares, *judged], key=itemgetter(0))
         known = languages[0] if languages[0] != OTHER_LANGUAGE else None
         doubt, refuse = self.thresholds.get(known or "", ALWAYS_IN_DOUBT)
         return Recognition(shares, known, doubt, refuse)
 
-    def _near_languages(self, scores: NDArray[np.float32]) -> tuple[str, ...]:
+    def _near_languages(self, totals: list[float]) -> tuple[str, ...]:
         """The likeliest language, and the others that are about as likely."""
-        *sums, count = scores[:, len(KINDS) + 1 :].sum(axis=0).tolist()
+        *sums, count = totals
         length = math.sqrt(max(1.0, count))
         odds = [total / length + bias for total, bias in zip(sums, self.language_bias, strict=True)]
         best = max(odds)
@@ -121,12 +124,15 @@ class Recogniser:
         near.sort(key=lambda at: -odds[at])
         return tuple(self.languages[at] for at in near[:3])
 
-    def _shares(self, parts: "_Parts", part: slice, languages: tuple[str, ...]) -> Shares:
+    def _shares(
+        self, parts: "_Parts", part: slice, totals: list[float], languages: tuple[str, ...]
+    ) -> Shares:
+        """Of a part of a text. totals: its words' scores by `KINDS`, added up, and the n-grams."""
         words = parts.words[part]
         known = concept_features(
             words, parts.meanings[part], languages, len(self.memory.lexicon.names)
         )
-        *chars, count = parts.scores[part].sum(axis=0).tolist()
+        *chars, count = totals
         beside = parts.beside[part].sum(axis=0).tolist()
         concepts = self.concepts.take(known, axis=0).sum(axis=0).tolist()
         scales = (
@@ -161,7 +167,10 @@ def read_recogniser(parts: Mapping[str, NDArray[Any]]) -> Recogniser:
     if len(parts["concepts"]) != concept_width(len(lexicon.names)):
         raise ValueError("the weights are not those of the lexicon's concepts")
     kind_scale, neighbour_scale, language_scale = parts["scales"].tolist()
-    weights = WordWeights(parts["chars"], kind_scale, parts["language_weights"], language_scale)
+    weights = WordWeights(
+        gram_table(parts["chars"], kind_scale),
+        gram_table(parts["language_weights"], language_scale),
+    )
     points = parts["thresholds"].tolist()
     return Recogniser(
         memory=WordMemory(weights, lexicon),

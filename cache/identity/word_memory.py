@@ -7,48 +7,77 @@ it is full, so that no sender can let it grow.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cache.identity.question_concepts import Lexicon, WordConcepts
-from cache.identity.question_features import WordGrams, bare, grams_of
+from cache.identity.question_features import (
+    CHAR_SIZES,
+    LANGUAGE_SIZES,
+    GramBuckets,
+    WordGrams,
+    bare,
+    grams_of,
+)
 
 MAX_WORDS: Final = 16_384
+
+
+@dataclass(frozen=True, slots=True)
+class GramTable:
+    """Weights of n-grams by bucket; the last row, of no bucket, is zero."""
+
+    weights: NDArray[np.int16]
+    """In steps of `scale`. A word has 150 n-grams at most, so its sum fits, too."""
+    scale: float
+    columns: int
+    """The others are zero: rows of 2, 4, 8, 16 or 32 bytes are copied fastest."""
+
+    def sums(self, buckets: GramBuckets, starts: NDArray[np.int64]) -> NDArray[np.float64]:
+        """One row a word: the weights of its n-grams and of itself, added up."""
+        # a word has two signs at least, so that no part is empty
+        by_place = self.weights.take(buckets.grams, axis=0).sum(axis=0, dtype=np.int16)
+        by_word = np.add.reduceat(by_place, starts, axis=0)
+        by_word += self.weights.take(buckets.words, axis=0)
+        return np.asarray(by_word[:, : self.columns] * self.scale)
+
+
+def gram_table(weights: NDArray[np.int8], scale: float) -> GramTable:
+    """The table of weights by bucket."""
+    buckets, columns = weights.shape
+    padded = np.zeros((buckets + 1, 1 << (columns - 1).bit_length()), dtype=np.int16)
+    padded[:-1, :columns] = weights
+    return GramTable(padded, scale, columns)
 
 
 @dataclass(frozen=True, slots=True)
 class WordWeights:
     """Weights of the n-grams of characters."""
 
-    kinds: NDArray[np.int8]
-    """Of buckets by kinds of question, in steps of `kind_scale`."""
-    kind_scale: float
-    languages: NDArray[np.int8]
-    """Of buckets by languages, in steps of `language_scale`."""
-    language_scale: float
+    kinds: GramTable
+    languages: GramTable
 
     @property
     def width(self) -> int:
         """Columns of a word's scores: kinds, their n-grams, languages, their n-grams."""
-        return int(self.kinds.shape[1] + self.languages.shape[1] + 2)
+        return self.kinds.columns + self.languages.columns + 2
 
-    def scores_of(self, words: WordGrams, bares: WordGrams) -> NDArray[np.float32]:
-        """One row a word: its n-grams' weights added up, and how many n-grams they are."""
-        parts: list[NDArray[Any]] = []
-        for (buckets, owners), table, scale in (
-            (bares.kinds(), self.kinds, self.kind_scale),
-            (words.languages(), self.languages, self.language_scale),
-        ):
-            counts = np.bincount(owners)
-            # a word has itself at least, so that no part is empty
-            first = np.cumsum(counts) - counts
-            ordered = table[buckets[np.argsort(owners, kind="stable")]]
-            parts += [
-                np.add.reduceat(ordered, first, axis=0, dtype=np.int32) * scale,
-                counts[:, np.newaxis],
-            ]
+    def scores_of(self, grams: WordGrams, bare_at: Sequence[int]) -> NDArray[np.float32]:
+        """One row a word: its n-grams' weights added up, and how many n-grams they are.
+
+        bare_at: of each word, where it is among the words of `grams` without its accents.
+        """
+        count = len(bare_at)
+        by_kind = self.kinds.sums(grams.kinds(), grams.starts)
+        by_language = self.languages.sums(grams.languages(), grams.starts)
+        parts = (
+            by_kind.take(bare_at, axis=0),
+            grams.counts(CHAR_SIZES).take(bare_at)[:, np.newaxis],
+            by_language[:count],
+            grams.counts(LANGUAGE_SIZES)[:count, np.newaxis],
+        )
         return np.concatenate(parts, axis=1, dtype=np.float32)
 
 
@@ -87,10 +116,13 @@ class WordMemory:
         start = len(self.places)
         rows = slice(start, start + len(missing))
         bares = [bare(word) for word in missing]
-        as_written = grams_of(missing)
-        plain = as_written if bares == missing else grams_of(bares)
-        self.scores[rows] = self.weights.scores_of(as_written, plain)
-        self.hashes[rows] = plain.hashes
-        self.concepts.extend(self.lexicon.concepts_of(word) for word in bares)
+        changed = {word: None for word, own in zip(bares, missing, strict=True) if word != own}
+        listed = [*missing, *changed]
+        places = {word: at for at, word in enumerate(listed)}
+        bare_at = [places[word] for word in bares]
+        grams = grams_of(listed)
+        self.scores[rows] = self.weights.scores_of(grams, bare_at)
+        self.hashes[rows] = grams.hashes.take(bare_at)
+        self.concepts.extend([self.lexicon.concepts_of(word) for word in bares])
         self.bares.extend(bares)
-        self.places.update({word: start + at for at, word in enumerate(missing)})
+        self.places.update(zip(missing, range(start, start + len(missing)), strict=True))
