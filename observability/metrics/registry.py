@@ -1,14 +1,12 @@
 """Metrics registry: how are the metrics of a process counted cheaply?
 
 Every name is in `metrics.names`; a name or label that isn't there doesn't type-check. Recording is
-a dictionary look-up and an addition (about 1 µs): the labelled child is found once.
+a dictionary look-up and an addition.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Final, Generic, TypeAlias, TypeVar
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Gauge
 
 from observability.metrics.names import (
     COUNTERS,
@@ -18,33 +16,12 @@ from observability.metrics.names import (
     GaugeName,
     HistogramName,
 )
-
-MAX_SERIES: Final = 2_000
-"""Label sets of one metric; what comes after counts as `other`, so that a caller who invents
-tenants can't fill our memory or Prometheus'."""
-
-OTHER: Final = "other"
-
-_Child = TypeVar("_Child", Counter, Gauge, Histogram)
-Labels: TypeAlias = tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Family(Generic[_Child]):
-    parent: _Child
-    children: dict[Labels, _Child]
-    reserved: set[str]
-
-    def child(self, labels: Labels) -> _Child:
-        child = self.children.get(labels)
-        return child if child is not None else self._new(labels)
-
-    def _new(self, labels: Labels) -> _Child:
-        if len(self.children) >= MAX_SERIES and self.reserved.isdisjoint(labels):
-            labels = (OTHER,) * len(labels)
-        made = self.parent.labels(*labels) if labels else self.parent
-        self.children[labels] = made
-        return made
+from observability.metrics.series import (
+    CounterFamily,
+    HistogramFamily,
+    Labels,
+    series_labels,
+)
 
 
 class MetricsRegistry:
@@ -54,27 +31,18 @@ class MetricsRegistry:
         self.registry = registry or CollectorRegistry()
         self._reserved: set[str] = set()
         self._counters = {
-            name: _Family(
-                Counter(name, spec.help, spec.labels, registry=self.registry), {}, self._reserved
-            )
-            for name, spec in COUNTERS.items()
+            name: CounterFamily(name, spec, self._reserved) for name, spec in COUNTERS.items()
         }
         self._gauges = {
-            name: _Family(
-                Gauge(name, spec.help, spec.labels, registry=self.registry), {}, self._reserved
-            )
+            name: Gauge(name, spec.help, spec.labels, registry=self.registry)
             for name, spec in GAUGES.items()
         }
+        self._gauge_series: dict[GaugeName, dict[Labels, Gauge]] = {name: {} for name in GAUGES}
         self._histograms = {
-            name: _Family(
-                Histogram(
-                    name, spec.help, spec.labels, registry=self.registry, buckets=spec.buckets
-                ),
-                {},
-                self._reserved,
-            )
-            for name, spec in HISTOGRAMS.items()
+            name: HistogramFamily(name, spec, self._reserved) for name, spec in HISTOGRAMS.items()
         }
+        for family in (*self._counters.values(), *self._histograms.values()):
+            self.registry.register(family)
 
     def reserve(self, names: Iterable[str]) -> None:
         """Series with one of these labels always have room.
@@ -85,36 +53,50 @@ class MetricsRegistry:
         self._reserved.update(names)
 
     def count(self, name: CounterName, *labels: str, by: float = 1) -> None:
-        """Add `by` to a counter; `labels` in the order of its specification."""
-        self._counters[name].child(labels).inc(by)
+        """Add `by` to a counter; `labels` in the order of its specification.
+
+        Raises ValueError for less than nothing.
+        """
+        if by < 0:
+            message = f"{name} can't fall: {by}"
+            raise ValueError(message)
+        family = self._counters[name]
+        (family.series.get(labels) or family.begin(labels)).value += by
 
     def set(self, name: GaugeName, *labels: str, to: float) -> None:
         """A gauge is now `to`."""
-        self._gauges[name].child(labels).set(to)
+        self._gauge(name, labels).set(to)
 
     def replace_series(self, name: GaugeName, series: Mapping[Labels, float]) -> None:
         """A gauge has these series now, and no others: what isn't ours any more must not stay."""
-        for gone in self._gauges[name].children.keys() - series.keys():
+        for gone in self._gauge_series[name].keys() - series.keys():
             self.forget(name, *gone)
         for labels, value in series.items():
             self.set(name, *labels, to=value)
 
     def add(self, name: GaugeName, *labels: str, by: float = 1) -> None:
         """A gauge rises by `by` (falls, if negative)."""
-        self._gauges[name].child(labels).inc(by)
+        self._gauge(name, labels).inc(by)
 
     def forget(self, name: GaugeName, *labels: str) -> None:
         """Drop a gauge's series, e.g. of a partition that another process has now."""
-        family = self._gauges[name]
-        if family.children.pop(labels, None) is not None and labels:
-            family.parent.remove(*labels)
+        if self._gauge_series[name].pop(labels, None) is not None and labels:
+            self._gauges[name].remove(*labels)
+
+    def _gauge(self, name: GaugeName, labels: Labels) -> Gauge:
+        series = self._gauge_series[name]
+        gauge = series.get(labels)
+        if gauge is None:
+            under = series_labels(GAUGES[name], series, labels, self._reserved)
+            gauge = self._gauges[name].labels(*under) if under else self._gauges[name]
+            series[under] = gauge
+        return gauge
 
     def observe(
         self, name: HistogramName, *labels: str, value: float, trace_id: str | None = None
     ) -> None:
         """One measurement. trace_id: its exemplar; pass it only if the trace is exported."""
-        exemplar = None if trace_id is None else {"trace_id": trace_id}
-        self._histograms[name].child(labels).observe(value, exemplar)
+        self._histograms[name].observe(labels, value, trace_id)
 
     def value(self, name: str, **labels: str) -> float | None:
         """What a scrape would show now; `name` may be any sample's, e.g. `..._seconds_count`."""

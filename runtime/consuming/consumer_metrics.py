@@ -5,7 +5,8 @@ import time
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from observability.metrics.registry import Labels, MetricsRegistry
+from observability.metrics.registry import MetricsRegistry
+from observability.metrics.series import Labels
 from runtime.consuming.kafka_source import KafkaSource
 from runtime.consuming.stream import ConsumerStream
 

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Mapping
 from typing import Final
 
-from observability.metrics.registry import Labels, MetricsRegistry
+from observability.metrics.registry import MetricsRegistry
+from observability.metrics.series import Labels
 from workers.health.admission import DeploymentAdmission
 from workers.health.breaker_registry import StateName
 

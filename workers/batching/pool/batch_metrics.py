@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from typing import Final
 
-from observability.metrics.registry import Labels
+from observability.metrics.series import Labels
 from workers.batching.pool.batch_pool import BatchPool
 
 _EVERY_S: Final = 2.0

@@ -11,7 +11,8 @@ from observability.metrics.names import (
     GaugeName,
     HistogramName,
 )
-from observability.metrics.registry import MAX_SERIES, MetricsRegistry
+from observability.metrics.registry import MetricsRegistry
+from observability.metrics.series import MAX_SERIES
 from observability.process_endpoint import process_endpoint
 
 
@@ -99,3 +100,8 @@ def test_a_scrape_shows_values_and_exemplars() -> None:
         with urlopen(address) as plain, urlopen(Request(address, headers=openmetrics)) as rich:
             assert "switchgear_route_seconds_count 1.0" in plain.read().decode()
             assert f'trace_id="{"ab" * 16}"' in rich.read().decode()
+
+
+def test_a_counter_that_should_fall_is_refused() -> None:
+    with pytest.raises(ValueError, match="fall"):
+        MetricsRegistry().count("switchgear_routed_total", "economy", by=-1)
