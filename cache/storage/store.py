@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 from cache.storage.batched_reads import BatchedReads, Unavailable, Values
 from cache.storage.entry import CacheEntry, decode_entry, encode_entry
+from cache.storage.time_limit import within_time_limit
 from runtime.redis.errors import REDIS_UNAVAILABLE
 from runtime.redis.lease import Lease
 from runtime.redis.lua_files import lua
@@ -118,8 +119,7 @@ class EntryStore:
     async def answered(self, reading: "asyncio.Future[Values]") -> StoreRead | Unavailable:
         """What a read that was sent has shown."""
         try:
-            async with asyncio.timeout(WRITE_BUDGET_S):
-                values = await reading
+            values = await within_time_limit(WRITE_BUDGET_S, reading)
         except REDIS_UNAVAILABLE as error:
             return Unavailable(f"Redis: {type(error).__name__}")
         return decode_read(values[0], values[1], values[2])
@@ -167,8 +167,9 @@ class EntryStore:
             lease.token,
         ]
         try:
-            async with asyncio.timeout(WRITE_BUDGET_S):
-                result, *evicted = await self._write(keys=keys, args=args)
+            result, *evicted = await within_time_limit(
+                WRITE_BUDGET_S, self._write(keys=keys, args=args)
+            )
         except REDIS_UNAVAILABLE as error:
             return NotStored(f"Redis: {type(error).__name__}")
         if result != b"kept":
@@ -180,8 +181,7 @@ class EntryStore:
         keys = [self.key(tenant, name) for name in ("sizes", "worth", "account")]
         args = [part for item in saved.items() for part in item]
         try:
-            async with asyncio.timeout(WRITE_BUDGET_S):
-                await self._add_savings(keys=keys, args=args)
+            await within_time_limit(WRITE_BUDGET_S, self._add_savings(keys=keys, args=args))
         except REDIS_UNAVAILABLE:
             return  # it costs a little precision of the eviction
 
@@ -196,8 +196,7 @@ class EntryStore:
             label = hit_label(note.group, note.step, note.language)
             args += (note.request, note.entry, note.question, label, note.score)
         try:
-            async with asyncio.timeout(WRITE_BUDGET_S):
-                await self._note_hits(keys=keys, args=args)
+            await within_time_limit(WRITE_BUDGET_S, self._note_hits(keys=keys, args=args))
         except REDIS_UNAVAILABLE:
             return  # what can't be looked up later is as if it were too long ago
 

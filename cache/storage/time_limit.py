@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable
+from types import TracebackType
 from typing import Final, TypeVar
 
 GRACE_TURNS: Final = 4
@@ -16,15 +17,41 @@ async def within_time_limit(budget_s: float, work: Awaitable[_T]) -> _T:
     When the loop itself is behind, its timers end before it has read its sockets: an answer that
     lies there would be thrown away, and a healthy Redis taken for a slow one, just under load.
     """
-    task = asyncio.ensure_future(work)
-    try:
-        await asyncio.wait({task}, timeout=budget_s)
-        for _ in range(GRACE_TURNS):
-            if task.done():
-                break
-            await asyncio.sleep(0)
-        if not task.done():
-            raise TimeoutError
-        return task.result()
-    finally:
-        task.cancel()
+    with _TimeLimit(budget_s):
+        return await work
+
+
+class _TimeLimit:
+    """`asyncio.timeout` with grace, and without a task of its own."""
+
+    __slots__ = ("_budget_s", "_cancelling", "_expired", "_loop", "_task", "_timer")
+
+    def __init__(self, budget_s: float) -> None:
+        self._budget_s = budget_s
+        self._expired = False
+
+    def __enter__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        task = asyncio.current_task(self._loop)
+        assert task is not None  # noqa: S101 -- a coroutine is entering
+        self._task, self._cancelling = task, task.cancelling()
+        self._timer: asyncio.Handle = self._loop.call_later(self._budget_s, self._turn, GRACE_TURNS)
+
+    def _turn(self, left: int) -> None:
+        if left:
+            self._timer = self._loop.call_soon(self._turn, left - 1)
+        else:
+            self._expired = True
+            self._task.cancel()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._timer.cancel()
+        if not self._expired:
+            return
+        if self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
+            raise TimeoutError from error

@@ -41,8 +41,10 @@ class MetricsRegistry:
         self._histograms = {
             name: HistogramFamily(name, spec, self._reserved) for name, spec in HISTOGRAMS.items()
         }
-        for family in (*self._counters.values(), *self._histograms.values()):
-            self.registry.register(family)
+        for counter in self._counters.values():
+            self.registry.register(counter)
+        for histogram in self._histograms.values():
+            self.registry.register(histogram)
 
     def reserve(self, names: Iterable[str]) -> None:
         """Series with one of these labels always have room.

@@ -102,6 +102,8 @@ class HistogramFamily:
         self.series: Final[dict[Labels, Distribution]] = {}
         self.bounds: Final = (*spec.buckets, math.inf)
         """Of the buckets, each with its bound in it."""
+        # as a scrape writes a number; its stub has no types
+        self._le: Final = [str(floatToGoString(bound)) for bound in self.bounds]  # type: ignore[no-untyped-call]
         self._name: Final = name
         self._spec: Final = spec
         self._reserved: Final = reserved
@@ -131,11 +133,11 @@ class HistogramFamily:
         (metric,) = self.describe()
         for labels, entry in self.series.copy().items():
             named, reached = dict(zip(self._spec.labels, labels, strict=True)), 0
-            for bucket, (bound, count) in enumerate(zip(self.bounds, entry.counts, strict=True)):
+            for bucket, (le, count) in enumerate(zip(self._le, entry.counts, strict=True)):
                 reached += count
                 metric.add_sample(
                     f"{self._name}_bucket",
-                    {**named, "le": floatToGoString(bound)},
+                    {**named, "le": le},
                     float(reached),
                     None,
                     entry.exemplars.get(bucket),

@@ -205,7 +205,16 @@ class CallPrice:
 
     def of(self, usage: Usage) -> Price:
         """The price of a call with `usage`."""
-        if is_plain(usage):
+        # text alone, served as usual: most calls, and every estimate
+        if not (
+            usage.served
+            or usage.unlisted
+            or usage.input_audio
+            or usage.input_audio_cached
+            or usage.input_image
+            or usage.output_audio
+            or usage.web_searches
+        ):
             return Priced(self._of_text(usage), self.version)
         asked = usage if self.as_served else usage.model_copy(update={"served": ()})
         missing = unpriced_kinds(self.rates, asked) if self.tokens_apart else ()
@@ -225,19 +234,6 @@ class CallPrice:
         if self.every_token:
             cost += self.every_token * (usage.input_total + usage.output)
         return cost
-
-
-def is_plain(usage: Usage) -> bool:
-    """Whether it holds tokens of text alone, served as usual: most calls, and every estimate."""
-    return not (
-        usage.served
-        or usage.unlisted
-        or usage.input_audio
-        or usage.input_audio_cached
-        or usage.input_image
-        or usage.output_audio
-        or usage.web_searches
-    )
 
 
 def charge(rates: TokenRates, usage: Usage) -> MicroUsd:

@@ -5,7 +5,7 @@ keeps the states and uses the state machine.
 """
 
 from runtime.circuit_breaker import state_machine
-from runtime.circuit_breaker.rules import BreakerRules, BreakerSignal, Tripped
+from runtime.circuit_breaker.rules import SUCCEEDED, BreakerRules, BreakerSignal, Tripped
 from runtime.circuit_breaker.state_machine import (
     Admitted,
     BreakerPermit,
@@ -21,6 +21,14 @@ class CircuitBreaker:
     def __init__(self, rules: BreakerRules) -> None:
         self._rules = rules
         self._state: State = Closed()
+        self._permit = BreakerPermit(self._state.generation)
+        """For every call while it is closed."""
+
+    @property
+    def _counts_nothing(self) -> bool:
+        """Whether a success changes nothing: as nearly always."""
+        state = self._state
+        return isinstance(state, Closed) and state.streak == 0 and self._rules.ratios is None
 
     @property
     def closed(self) -> bool:
@@ -37,7 +45,9 @@ class CircuitBreaker:
     def admit(self, now: float) -> BreakerPermit | BreakerRefused:
         """A permit for one call, whose end is to be reported."""
         if isinstance(self._state, Closed):  # as nearly always, and its state stays
-            return BreakerPermit(self._state.generation)
+            if self._permit.generation != self._state.generation:
+                self._permit = BreakerPermit(self._state.generation)
+            return self._permit
         admission = state_machine.admit_call(self._state, now, self._rules)
         if isinstance(admission, Admitted):
             self._state = admission.state
@@ -46,6 +56,8 @@ class CircuitBreaker:
 
     def report(self, permit: BreakerPermit, signal: BreakerSignal, now: float) -> None:
         """The call that `permit` allowed has ended."""
+        if signal is SUCCEEDED and permit is self._permit and self._counts_nothing:
+            return
         self._state = state_machine.report_call(self._state, permit, signal, now, self._rules)
 
     def open(self, signal: Tripped, now: float) -> None:

@@ -32,14 +32,18 @@ class Pricing:
 
     def __init__(self, book: PriceBook) -> None:
         self._book = book
-        self._day = 0
+        self._day_ends = 0
         self._prepared: dict[tuple[int, Processing], _Prepared] = {}
 
     def price(
         self, deployment: Deployment, usage: Usage, processing: Processing = "standard"
     ) -> Price:
         """Of `usage` now, with the version of the list that says so."""
-        prepared = self._of(deployment, processing)
+        # by identity: the entry keeps its deployment alive, so that no other gets its place
+        entry = self._prepared.get((id(deployment), processing))
+        if entry is None or time.time() >= self._day_ends:
+            entry = self._prepare(deployment, processing)
+        prepared = entry[1]
         return prepared if isinstance(prepared, Unpriced) else prepared.of(usage)
 
     def price_of(
@@ -68,20 +72,14 @@ class Pricing:
         now = datetime.now(UTC)
         return _known([self._book.listed(key, now, processing) for key in _keys(deployment)])
 
-    def _of(self, deployment: Deployment, processing: Processing) -> CallPrice | Unpriced:
-        day = int(time.time()) // _DAY_S
-        if day != self._day or len(self._prepared) > _MOST_PREPARED:
+    def _prepare(self, deployment: Deployment, processing: Processing) -> _Prepared:
+        now = int(time.time())
+        if now >= self._day_ends or len(self._prepared) > _MOST_PREPARED:
             self._prepared.clear()
-            self._day = day
-        # by identity: the entry keeps its deployment alive, so that no other gets its place
-        place = id(deployment), processing
-        entry = self._prepared.get(place)
-        if entry is None:
-            entry = self._prepared[place] = (
-                deployment,
-                self.at(deployment, datetime.now(UTC), processing),
-            )
-        return entry[1]
+            self._day_ends = (now // _DAY_S + 1) * _DAY_S
+        entry = deployment, self.at(deployment, datetime.now(UTC), processing)
+        self._prepared[id(deployment), processing] = entry
+        return entry
 
     def at(
         self, deployment: Deployment, at: datetime, processing: Processing = "standard"

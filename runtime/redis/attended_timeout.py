@@ -4,6 +4,8 @@ A process that got no CPU for two seconds finds an answer and a fired timer at o
 the other side was late; in truth nobody looked. Whoever gives up a guard for that pays a call
 twice. So a step of the clock counts once, however long it took, and only when the loop has come
 round often enough meanwhile to read an answer.
+
+All who wait as long as each other share one clock and its one timer.
 """
 
 import asyncio
@@ -15,41 +17,95 @@ _ROUNDS: Final = 16
 """Of the loop, in each step. To connect, write and read an answer takes about ten."""
 
 
-class AttendedTimeout:
-    """`async with AttendedTimeout(2.0):` raises TimeoutError as `asyncio.timeout` does."""
+class AttendedClock:
+    """The clock of all waits of `seconds` on one event loop. It stands still while nobody waits."""
 
     def __init__(self, seconds: float) -> None:
         self._step: Final = seconds / _STEPS
         self._steps = 0
-        self._timeout: Final = asyncio.timeout(None)
-        self._loop: Final = asyncio.get_running_loop()
-        self._begun = self._loop.time()
-        self._timer: asyncio.Handle = self._loop.call_later(self._step, self._go_round, _ROUNDS)
+        self._begun = 0.0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        """While the clock runs."""
+        self._waits: dict[AttendedTimeout, None] = {}
+        """In the order in which they end."""
 
-    def attended_s(self) -> float:
-        """Seconds since the beginning, without those in which the loop was held up."""
-        return self._steps * self._step + min(self._step, self._loop.time() - self._begun)
+    def reading_s(self) -> float:
+        """Seconds that somebody has waited, without those in which the loop was held up."""
+        running_s = 0.0 if self._loop is None else self._loop.time() - self._begun
+        return self._steps * self._step + min(self._step, running_s)
 
-    def _go_round(self, rounds: int) -> None:
+    def begin(self, wait: "AttendedTimeout") -> int:
+        """The step with which the wait is over: it has lasted `seconds` at the least by then."""
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+            self._next_step(self._loop)
+            begun = self._steps
+        else:
+            begun = self._steps + 1  # the step under way has begun before
+        self._waits[wait] = None
+        return begun + _STEPS
+
+    def end(self, wait: "AttendedTimeout") -> None:
+        """It waits no more."""
+        self._waits.pop(wait, None)
+
+    def _next_step(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._begun = loop.time()
+        loop.call_later(self._step, self._go_round, loop, _ROUNDS)
+
+    def _go_round(self, loop: asyncio.AbstractEventLoop, rounds: int) -> None:
         if rounds:
-            self._timer = self._loop.call_soon(self._go_round, rounds - 1)
+            loop.call_soon(self._go_round, loop, rounds - 1)
             return
         self._steps += 1
-        self._begun = self._loop.time()
-        if self._steps < _STEPS:
-            self._timer = self._loop.call_later(self._step, self._go_round, _ROUNDS)
+        over = [wait for wait in self._waits if wait.ends <= self._steps]
+        for wait in over:
+            self.end(wait)
+            wait.expire()
+        if self._waits:
+            self._next_step(loop)
         else:
-            self._timeout.reschedule(self._begun)
+            self._loop = None
 
-    async def __aenter__(self) -> Self:
-        await self._timeout.__aenter__()
+
+class AttendedTimeout:
+    """`with AttendedTimeout(clock):` raises TimeoutError as `asyncio.timeout` does.
+
+    After the seconds of the clock, or a quarter of them more.
+    """
+
+    __slots__ = ("_cancelling", "_clock", "_expired", "_task", "ends")
+
+    def __init__(self, clock: AttendedClock) -> None:
+        self._clock = clock
+        self._task: asyncio.Task[object] | None = None
+        self._cancelling = 0
+        self._expired = False
+        self.ends = 0
+        """A step of the clock."""
+
+    def expire(self) -> None:
+        """The time is over."""
+        if self._task is not None:
+            self._expired = True
+            self._task.cancel()
+
+    def __enter__(self) -> Self:
+        self._task = task = asyncio.current_task()
+        if task is not None:
+            self._cancelling = task.cancelling()
+        self.ends = self._clock.begin(self)
         return self
 
-    async def __aexit__(
+    def __exit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._timer.cancel()
-        await self._timeout.__aexit__(kind, error, trace)
+        self._clock.end(self)
+        if not self._expired or self._task is None:
+            return
+        # as `asyncio.timeout`: another's cancellation that came meanwhile goes on
+        if self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
+            raise TimeoutError from error

@@ -17,7 +17,7 @@ from redis.asyncio import Connection, Redis
 from redis.asyncio.client import CommandT, Pipeline
 from redis.exceptions import NoScriptError, ResponseError
 
-from runtime.redis.attended_timeout import AttendedTimeout
+from runtime.redis.attended_timeout import AttendedClock, AttendedTimeout
 
 MAX_PIPELINE: Final = 128
 PATIENCE_S: Final = 2.0
@@ -53,6 +53,7 @@ class PipelineLane:
         """
         self._redis = redis
         self._patience_s = patience_s
+        self._clock = AttendedClock(patience_s)
         self._waiting: list[_Waiting] = []
         self._sending: asyncio.Task[None] | None = None
         self._waited_s = 0.0  # for Redis, in all: the clock of the lane
@@ -96,9 +97,9 @@ class PipelineLane:
                 yield entry
 
     async def _exchange(self, batch: Sequence[_Waiting]) -> None:
-        timeout = AttendedTimeout(self._patience_s)
+        begun_s = self._clock.reading_s()
         try:
-            async with timeout:
+            with AttendedTimeout(self._clock):
                 pipe = self._redis.pipeline(transaction=False)
                 for entry in batch:
                     entry.command(pipe)
@@ -115,7 +116,7 @@ class PipelineLane:
             for entry, answer in zip(batch, answers, strict=True):
                 entry.resolve(answer)
         finally:
-            self._waited_s += timeout.attended_s()
+            self._waited_s += self._clock.reading_s() - begun_s
 
     async def _answers(self, commands: Sequence[CommandT]) -> list[object]:
         """Each command's answer, or the error that Redis gave for it."""

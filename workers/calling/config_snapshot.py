@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from runtime.config.catalog import Catalog, Deployment, Model
 from runtime.config.eligibility import EligibleDeployments
+from runtime.config.pricing import is_committed
 from runtime.config.prompt_table import PromptTable
 from runtime.known.tables import known_tables
 from runtime.speed.expected_speed import AssumedSpeed, assumed_speeds
@@ -25,12 +26,21 @@ class ConfigSnapshot:
     prompts: PromptTable = field(init=False, repr=False, compare=False)
     assumed_speeds: Mapping[str, AssumedSpeed] = field(init=False, repr=False, compare=False)
     """By deployment."""
+    models: Mapping[str, Model] = field(init=False, repr=False, compare=False)
+    """By deployment."""
+    committed: frozenset[str] = field(init=False, repr=False, compare=False)
+    """The deployments whose throughput is paid for, used or not."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "eligible", EligibleDeployments(self.catalog))
         object.__setattr__(self, "prompts", PromptTable(self.catalog.prompts))
         speeds = assumed_speeds(self.catalog, known_tables())
         object.__setattr__(self, "assumed_speeds", speeds)
+        deployments = self.catalog.deployments.items()
+        models = {name: self.catalog.models[each.model] for name, each in deployments}
+        object.__setattr__(self, "models", models)
+        committed = frozenset(name for name, each in deployments if is_committed(each))
+        object.__setattr__(self, "committed", committed)
 
     def deployment(self, name: str) -> Deployment:
         """Raises KeyError for a name that the catalog doesn't define."""
@@ -38,4 +48,4 @@ class ConfigSnapshot:
 
     def model_of(self, name: str) -> Model:
         """The model of deployment `name`. Raises KeyError as `deployment` does."""
-        return self.catalog.models[self.catalog.deployments[name].model]
+        return self.models[name]

@@ -12,7 +12,6 @@ from observability.evaluation.data_sets.request_sample import EVALUATION_TAG
 from producers.contract import Attempt, FailureCode, topics
 from runtime.budgets.standing import BudgetStatus
 from runtime.config.catalog import Catalog
-from runtime.config.pricing import is_committed
 from runtime.config.references import AUTO
 from workers.calling.hedging import HedgeBranch, HedgeRace
 from workers.calling.provider_call import CallContext, EndedCall, ProviderCaller
@@ -261,20 +260,19 @@ class FallbackLoop:
         avoid = self._item.route.avoid
         if avoid:
             names.sort(key=lambda name: name in avoid)
-        return (self._target(name) for name in names)
-
-    def _target(self, name: str) -> Target:
-        demands = self._item.route.demands
-        gate = self.admission.gate(name, demands.prompt_tokens + demands.output_tokens)
-        window = self.context.snapshot.model_of(name).context_window
-        return Target(name, window, gate, self._costs[name], self.admission.typical_s(name))
+        demands, models = self._item.route.demands, self.context.snapshot.models
+        tokens = demands.prompt_tokens + demands.output_tokens
+        gate, typical_s, costs = self.admission.gate, self.admission.typical_s, self._costs
+        for name in names:
+            window = models[name].context_window
+            yield Target(name, window, gate(name, tokens), costs[name], typical_s(name))
 
     def _eligible(self, tier: str) -> list[str]:
         return self.context.snapshot.eligible.names(tier, self._item.route.demands)
 
     def _dearness(self, name: str) -> tuple[bool, Decimal | int]:
         """Throughput that is paid for goes first, what may cost anything last."""
-        if is_committed(self._catalog.deployments[name]):
+        if name in self.context.snapshot.committed:
             return False, 0
         cost = self._costs[name]
         return cost is None, cost or 0

@@ -4,7 +4,7 @@ import asyncio
 import math
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -32,7 +32,13 @@ from workers.providers.base.provider_request import ProviderRequest
 from workers.providers.base.token_counts import believable
 from workers.providers.errors.retry_after import bounded
 from workers.providers.provider import Emit
-from workers.tokens.estimate import TokenFactors, encoding_near_limit, exact_tokens, prompt_size
+from workers.tokens.estimate import (
+    PromptSize,
+    TokenFactors,
+    encoding_near_limit,
+    exact_tokens,
+    prompt_size,
+)
 
 _TIERS: Final = {"", "auto", "default", "standard", "scale", "batch", "flex", "priority"}
 """Service tiers at the list's price, or at one that it has."""
@@ -70,6 +76,11 @@ class CallContext:
     """When the worker began with the request, monotonic seconds."""
     chunks: ChunkPublisher | None = None
     """For the pieces of a streamed answer; None = the caller gets it whole."""
+    size: PromptSize = field(init=False, repr=False, compare=False)
+    """Of the request's prompt."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "size", prompt_size(self.item.request.body))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +127,7 @@ class ProviderCaller:
         factor = self.factors.factor_of(
             snapshot.deployment(name).model, snapshot.model_of(name).family
         )
-        prompt = factor.estimate(prompt_size(item.request.body))
+        prompt = factor.estimate(context.size)
         return Usage(input_uncached=prompt, output=item.route.demands.output_tokens)
 
     def expected_costs(
@@ -124,7 +135,7 @@ class ProviderCaller:
     ) -> dict[str, Decimal | None]:
         """Micro-dollars of a call of each deployment; None = unpriced."""
         item, catalog = context.item, context.snapshot.catalog
-        size, output = prompt_size(item.request.body), item.route.demands.output_tokens
+        size, output = context.size, item.route.demands.output_tokens
         usages: dict[float, Usage] = {}
         costs: dict[str, Decimal | None] = {}
         for name in names:
@@ -203,7 +214,10 @@ class ProviderCaller:
             self._tell(span, context, ended.attempt, body, answer)
             if answer is not None:
                 if not ended.attempt.usage_estimated:
-                    self._learn(request, body, answer.usage)
+                    as_asked = body is item.request.body
+                    size = context.size if as_asked else prompt_size(body)
+                    billed = answer.usage.input_total
+                    self.factors.learn(deployment.model, request.model.family, size, billed)
                 span.event(FIRST_TOKEN, answer.first_token_s)
         return ended
 
@@ -222,10 +236,6 @@ class ProviderCaller:
         operation = "chat" if body.embeddings is None else "embeddings"
         first_s = None if answer is None or context.chunks is None else answer.first_token_s
         self.report(attempt, CalledModel(deployment.provider, deployment.model, operation), first_s)
-
-    def _learn(self, request: ProviderRequest, body: ChatBody, usage: Usage) -> None:
-        model, size = request.model, prompt_size(body)
-        self.factors.learn(request.deployment.model, model.family, size, usage.input_total)
 
     def _ended(
         self,

@@ -2,8 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
 from typing import Final, TypeAlias
 
 from producers.contract import codec, topics
@@ -55,26 +54,55 @@ class Cancellations:
                 for task in tasks:
                     task.cancel()
 
-    @contextmanager
-    def stopping(self, tenant: str, request_id: str) -> Iterator[None]:
-        """Raises RequestCancelled inside, at once or whenever the caller cancels."""
-        if self._is_cancelled(tenant, request_id):
+    def stopping(self, tenant: str, request_id: str) -> "StoppedByCaller":
+        """A context that raises RequestCancelled, at once or whenever the caller cancels."""
+        return StoppedByCaller(self, (tenant, request_id))
+
+    def is_cancelled(self, request: tuple[str, str]) -> bool:
+        """Whether its caller has cancelled it. request: tenant and id."""
+        cancelled = self._cancelled
+        return bool(cancelled) and (request in cancelled or (None, request[1]) in cancelled)
+
+    def begin(self, request: tuple[str, str], task: "asyncio.Task[object]") -> None:
+        """`task` serves the request now."""
+        # without Redis, two tasks of one process may serve the same request
+        self._tasks.setdefault(request, set()).add(task)
+
+    def end(self, request: tuple[str, str], task: "asyncio.Task[object]") -> None:
+        """`task` serves it no more."""
+        tasks = self._tasks[request]
+        tasks.discard(task)
+        if not tasks:
+            del self._tasks[request]
+
+
+class StoppedByCaller:
+    """Work for a request, in the current task, until its caller cancels it."""
+
+    __slots__ = ("_cancellations", "_request", "_task")
+
+    def __init__(self, cancellations: Cancellations, request: tuple[str, str]) -> None:
+        self._cancellations = cancellations
+        self._request = request
+
+    def __enter__(self) -> None:
+        if self._cancellations.is_cancelled(self._request):
             raise RequestCancelled
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 a worker serves in tasks
-        # without Redis, two tasks of one process may serve the same request
-        tasks = self._tasks.setdefault((tenant, request_id), set())
-        tasks.add(task)
-        try:
-            yield
-        except asyncio.CancelledError:
-            if self._is_cancelled(tenant, request_id) and task.uncancel() == 0:
-                raise RequestCancelled from None
-            raise
-        finally:
-            tasks.discard(task)
-            if not tasks:
-                self._tasks.pop((tenant, request_id), None)
+        self._task = task
+        self._cancellations.begin(self._request, task)
 
-    def _is_cancelled(self, tenant: str, request_id: str) -> bool:
-        return (tenant, request_id) in self._cancelled or (None, request_id) in self._cancelled
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._cancellations.end(self._request, self._task)
+        if (
+            kind is asyncio.CancelledError
+            and self._cancellations.is_cancelled(self._request)
+            and self._task.uncancel() == 0
+        ):
+            raise RequestCancelled from None

@@ -32,7 +32,7 @@ from runtime.circuit_breaker.rules import (
     Cooldown,
 )
 from runtime.circuit_breaker.state_machine import BreakerRefused
-from runtime.redis.attended_timeout import AttendedTimeout
+from runtime.redis.attended_timeout import AttendedClock, AttendedTimeout
 from runtime.redis.errors import REDIS_UNAVAILABLE, is_junk_in_a_key
 from runtime.redis.lease import LeaseRenewal, owner_token
 from runtime.redis.lua_files import lua
@@ -154,6 +154,7 @@ class IdempotencyRecords:
         self._settings = settings
         self._on_unguarded = on_unguarded
         self._breaker = CircuitBreaker(_RULES)
+        self._patience = AttendedClock(settings.timeout_s)
         self._under_way: dict[str, _UnderWay] = {}
         """By the identity's key."""
         self._owed = OrderedDict[str, _Owed]()
@@ -347,7 +348,7 @@ class IdempotencyRecords:
             return None
         signal: BreakerSignal = IGNORED
         try:
-            async with AttendedTimeout(self._settings.timeout_s):
+            with AttendedTimeout(self._patience):
                 result = await operation()
             signal = SUCCEEDED
         except REDIS_UNAVAILABLE as error:

@@ -52,6 +52,8 @@ class BreakerRegistry:
         self._clock = clock
         self._on_transition = on_transition
         self._states: dict[str, State] = {}
+        self._unsettled: set[str] = set()
+        """The breakers that aren't closed."""
 
     def state(self, key: str) -> State:
         """The breaker's state, as of the last call or news: time may have half-opened it since."""
@@ -63,11 +65,7 @@ class BreakerRegistry:
 
     def all_closed(self, keys: Sequence[str]) -> bool:
         """Whether every call passes and none would be a probe: how it nearly always is."""
-        # no generator: this is asked of every deployment for every request
-        for key in keys:  # noqa: SIM110
-            if not isinstance(self._states.get(key, _CLOSED), Closed):
-                return False
-        return True
+        return self._unsettled.isdisjoint(keys)
 
     def preview(self, keys: Sequence[str]) -> tuple[BreakerPermit, ...] | BreakerRefused:
         """What `admit` would answer now; changes nothing."""
@@ -128,6 +126,10 @@ class BreakerRegistry:
     def _move(self, key: str, after: State, origin: TransitionOrigin) -> None:
         before = self.state(key)
         self._states[key] = after
+        if isinstance(after, Closed):
+            self._unsettled.discard(key)
+        else:
+            self._unsettled.add(key)
         if type(before) is not type(after) or _extended(before, after):
             self._on_transition(self._transition(key, before, after, origin))
 

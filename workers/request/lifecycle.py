@@ -199,10 +199,14 @@ class RequestLifecycle:
         item, now_ms = self.item, int(self.begun_ms)
         try:
             with self.pool.cancellations.stopping(item.request.tenant, item.request.id):
-                async with asyncio.timeout(item.left_s(self.begun_ms)):
-                    return await self.pool.lookup.find(
-                        item.request, item.route, now_ms, span, self._hit_check()
-                    )
+                look = self.pool.lookup.find(
+                    item.request, item.route, now_ms, span, self._hit_check()
+                )
+                left_s = item.left_s(self.begun_ms)
+                if left_s is None:
+                    return await look
+                async with asyncio.timeout(left_s):
+                    return await look
         except (RequestCancelled, TimeoutError):
             return Bypass(CacheOutcome(result="bypass", reason="cancelled or out of time"))
 

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import pytest
 
-from runtime.redis.attended_timeout import AttendedTimeout
+from runtime.redis.attended_timeout import AttendedClock, AttendedTimeout
 from tests.waiting import suspended
 
 _T = TypeVar("_T")
@@ -46,8 +46,9 @@ def test_an_answer_that_came_while_the_loop_was_held_up_is_in_time() -> None:
             return await _answered_after_hold_up(loop)
 
     async def attended(loop: HeldUpLoop) -> tuple[str, float]:
-        async with AttendedTimeout(10) as timeout:
-            return await _answered_after_hold_up(loop), timeout.attended_s()
+        clock = AttendedClock(10)
+        with AttendedTimeout(clock):
+            return await _answered_after_hold_up(loop), clock.reading_s()
 
     with pytest.raises(TimeoutError):
         _run(by_the_clock)
@@ -66,7 +67,7 @@ def test_an_answer_that_takes_ten_slow_rounds_of_the_loop_is_in_time() -> None:
         answer: asyncio.Future[None] = loop.create_future()
         loop.call_soon(slow_round)
         begun = loop.time()
-        async with AttendedTimeout(2):
+        with AttendedTimeout(AttendedClock(2)):
             for _ in range(10):
                 await asyncio.sleep(0)
             answer.set_result(None)
@@ -84,9 +85,8 @@ def test_who_never_answers_is_given_up_though_the_loop_is_held_up_again_and_agai
 
         loop.call_soon(again)
         begun = loop.time()
-        with pytest.raises(TimeoutError):
-            async with AttendedTimeout(4):
-                await asyncio.Event().wait()
+        with pytest.raises(TimeoutError), AttendedTimeout(AttendedClock(4)):
+            await asyncio.Event().wait()
         return loop.time() - begun
 
     assert _run(case) <= 1000
@@ -94,10 +94,9 @@ def test_who_never_answers_is_given_up_though_the_loop_is_held_up_again_and_agai
 
 def test_a_timeout_is_a_timeout_and_anothers_cancellation_is_not() -> None:
     async def case(_: HeldUpLoop) -> None:
-        with pytest.raises(TimeoutError):
-            async with AttendedTimeout(0.01):
-                await asyncio.Event().wait()
-        async with AttendedTimeout(0.01):
+        with pytest.raises(TimeoutError), AttendedTimeout(AttendedClock(0.01)):
+            await asyncio.Event().wait()
+        with AttendedTimeout(AttendedClock(0.01)):
             await asyncio.sleep(0)
         waiting = asyncio.ensure_future(_wait())
         await suspended(waiting)
@@ -109,5 +108,5 @@ def test_a_timeout_is_a_timeout_and_anothers_cancellation_is_not() -> None:
 
 
 async def _wait() -> None:
-    async with AttendedTimeout(60):
+    with AttendedTimeout(AttendedClock(60)):
         await asyncio.Event().wait()
