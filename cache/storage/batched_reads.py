@@ -70,7 +70,7 @@ class BatchedReads:
             return
         try:
             unique = list(dict.fromkeys(key for keys, _ in batch for key in keys))
-            asked = self._lane.send(lambda pipe: pipe.mget(unique))
+            asked = self._lane.ask("MGET", *unique)
             values: Values = await within_time_limit(self._budget_s, asked)
         except REDIS_UNAVAILABLE as error:
             self._breaker.report(permit, CallFailure(), time.monotonic())

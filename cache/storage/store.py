@@ -114,7 +114,7 @@ class EntryStore:
     def send_read(self, tenant: str, entry: str, group: str) -> "asyncio.Future[Values]":
         """As `read`, behind what was sent on the lane before: `answered` has what it showed."""
         keys = self._read_keys(tenant, entry, group)
-        return self._trips.send(lambda pipe: pipe.mget(keys))
+        return self._trips.ask("MGET", *keys)
 
     async def answered(self, reading: "asyncio.Future[Values]") -> StoreRead | Unavailable:
         """What a read that was sent has shown."""
@@ -125,11 +125,8 @@ class EntryStore:
         return decode_read(values[0], values[1], values[2])
 
     def _read_keys(self, tenant: str, entry: str, group: str) -> tuple[str, str, str]:
-        return (
-            self.key(tenant, "age"),
-            self.key(tenant, "e", entry),
-            self.key(tenant, "bounds", group),
-        )
+        place = self.key(tenant)
+        return f"{place}:age", f"{place}:e:{entry}", f"{place}:bounds:{group}"
 
     async def write(  # noqa: PLR0913 - one record, spelled out
         self,
@@ -268,8 +265,8 @@ class EntryStore:
         return int(await self._begin_epoch(keys=self._account_keys(tenant)[:5]))
 
     def _account_keys(self, tenant: str) -> list[str]:
-        names = ("age", "sizes", "worth", "due", "account")
-        return [*(self.key(tenant, name) for name in names), self.key(tenant, "e", "")]
+        place = self.key(tenant)
+        return [f"{place}:{name}" for name in ("age", "sizes", "worth", "due", "account", "e:")]
 
 
 def served_hit(fields: Mapping[bytes, bytes]) -> ServedHit:

@@ -75,7 +75,7 @@ class RequestTrace:
         self._origin = origin
         self._exporter = exporter
         self._start_ns = time.time_ns()
-        self._steps: list[SpanRecord] = []
+        self._steps: list[SpanRecord | OpenSpan] = []
         self._ended = False
         self.context = context
         self.forced_by: Keep | None = None
@@ -129,8 +129,8 @@ class RequestTrace:
                 self.force_sampling(reason)
         return self.context.sampled and self._exporter.exports
 
-    def add(self, step: SpanRecord) -> None:
-        """A step whose times are known."""
+    def add(self, step: "SpanRecord | OpenSpan") -> None:
+        """A step whose times are known, or one that has just ended: few are ever exported."""
         if len(self._steps) < MAX_STEPS:
             self._steps.append(step)
 
@@ -152,7 +152,8 @@ class RequestTrace:
             self._exporter.export(steps, self.context, self.tenant, self.forced_by)
         self._ended = True
 
-    def _inside(self, step: SpanRecord) -> SpanRecord:
+    def _inside(self, ended: "SpanRecord | OpenSpan") -> SpanRecord:
+        step = ended.record() if isinstance(ended, OpenSpan) else ended
         return step if step.parent_id else replace(step, parent_id=self.context.span_id)
 
     def _total_ms(self, now_ns: int) -> float:
@@ -196,15 +197,16 @@ class OpenSpan:
     """A step under way; what is only known later may be set until it ends."""
 
     __slots__ = (
+        "_end_ns",
         "_events",
         "_hop",
+        "_id",
         "_kind",
         "_name",
         "_parent_id",
         "_start_ns",
         "attributes",
         "error",
-        "id",
     )
 
     def __init__(
@@ -220,10 +222,16 @@ class OpenSpan:
         self._name = name
         self._parent_id = parent_id or hop.context.span_id
         self._events: tuple[tuple[str, int], ...] = ()
-        self._start_ns = 0
+        self._start_ns = self._end_ns = self._id = 0
         self.attributes = attributes
         self.error: str | None = None
-        self.id = new_span_id()
+
+    @property
+    def id(self) -> int:
+        """Its span id, drawn when somebody asks for it."""
+        if not self._id:
+            self._id = new_span_id()
+        return self._id
 
     def __enter__(self) -> Self:
         self._start_ns = time.time_ns()
@@ -235,18 +243,23 @@ class OpenSpan:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._hop.add(
-            SpanRecord(
-                self._name,
-                self._start_ns,
-                time.time_ns(),
-                self.attributes,
-                self.error or (None if kind is None else kind.__name__),
-                self._kind,
-                events=self._events,
-                parent_id=self._parent_id,
-                span_id=self.id,
-            )
+        self._end_ns = time.time_ns()
+        if kind is not None and not self.error:
+            self.error = kind.__name__
+        self._hop.add(self)
+
+    def record(self) -> SpanRecord:
+        """The step as it ended."""
+        return SpanRecord(
+            self._name,
+            self._start_ns,
+            self._end_ns,
+            self.attributes,
+            self.error,
+            self._kind,
+            events=self._events,
+            parent_id=self._parent_id,
+            span_id=self.id,
         )
 
     def span(self, name: str, attributes: LazyAttributes = None) -> "OpenSpan":

@@ -269,11 +269,15 @@ def _why_open(state: Closed, rules: BreakerRules, latest: Reason) -> Reason | No
         return latest
     if rules.ratios is None:
         return None
-    calls = sum(bucket.calls for bucket in state.window)
+    calls = failures = slow = 0
+    for bucket in state.window:
+        calls += bucket.calls
+        failures += bucket.failures
+        slow += bucket.slow
     if calls < rules.ratios.min_calls:
         return None
-    if sum(bucket.failures for bucket in state.window) >= rules.ratios.failed * calls:
+    if failures >= rules.ratios.failed * calls:
         return "failures"
-    if sum(bucket.slow for bucket in state.window) >= rules.ratios.slow * calls:
+    if slow >= rules.ratios.slow * calls:
         return "slow"
     return None

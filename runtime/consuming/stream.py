@@ -122,6 +122,8 @@ class _Work:
 
     record: Record
     watermark: Watermark
+    size: int
+    """Bytes."""
 
 
 class ConsumerStream:
@@ -147,7 +149,7 @@ class ConsumerStream:
         self._watermarks: dict[Partition, Watermark] = {}
         self._running: set[asyncio.Task[None]] = set()
         self._committing = asyncio.Lock()
-        self._in_hand: dict[tuple[Partition, int], Record] = {}
+        self._in_hand: dict[tuple[Partition, int], _Work] = {}
         self._bytes_in_hand = 0
         self._held = False
         self._begun = False
@@ -175,8 +177,8 @@ class ConsumerStream:
         Without those stamped before `since_ms`: a stamp is its sender's word.
         """
         oldest: dict[str, int] = {}
-        for (partition, _), record in self._in_hand.items():
-            at_ms = record.timestamp_ms
+        for (partition, _), work in self._in_hand.items():
+            at_ms = work.record.timestamp_ms
             if at_ms >= since_ms:
                 oldest[partition.topic] = min(at_ms, oldest.get(partition.topic, at_ms))
         return oldest
@@ -231,9 +233,10 @@ class ConsumerStream:
             watermark = self._watermarks[record.partition] = Watermark()
         if watermark.received(record.offset):
             self._put_down(record)
-            self._in_hand[record.partition, record.offset] = record
-            self._bytes_in_hand += _size(record)
-            self._admission.offer(self._lane_of(record), _Work(record, watermark))
+            work = _Work(record, watermark, _size(record))
+            self._in_hand[record.partition, record.offset] = work
+            self._bytes_in_hand += work.size
+            self._admission.offer(self._lane_of(record), work)
 
     def _fill(self) -> None:
         while not self._held and not self._stopping and self._slots.take():
@@ -256,7 +259,8 @@ class ConsumerStream:
 
     def _put_down(self, record: Record) -> None:
         in_hand = self._in_hand.pop((record.partition, record.offset), None)
-        self._bytes_in_hand -= 0 if in_hand is None else _size(in_hand)
+        if in_hand is not None:
+            self._bytes_in_hand -= in_hand.size
 
     def _balance(self) -> None:
         most, most_bytes = self._settings.backlog, self._settings.backlog_bytes
@@ -341,5 +345,7 @@ class ConsumerStream:
 
 def _size(record: Record) -> int:
     """Bytes of what the sender wrote."""
-    headers = sum(len(name) + len(value or b"") for name, value in record.headers)
-    return len(record.value) + len(record.key or b"") + headers
+    size = len(record.value) + len(record.key or b"")
+    for name, value in record.headers:
+        size += len(name) + len(value or b"")
+    return size

@@ -26,7 +26,7 @@ class AttendedClock:
         self._begun = 0.0
         self._loop: asyncio.AbstractEventLoop | None = None
         """While the clock runs."""
-        self._waits: dict[AttendedTimeout, None] = {}
+        self.waits: dict[AttendedTimeout, None] = {}
         """In the order in which they end."""
 
     def reading_s(self) -> float:
@@ -42,12 +42,8 @@ class AttendedClock:
             begun = self._steps
         else:
             begun = self._steps + 1  # the step under way has begun before
-        self._waits[wait] = None
+        self.waits[wait] = None
         return begun + _STEPS
-
-    def end(self, wait: "AttendedTimeout") -> None:
-        """It waits no more."""
-        self._waits.pop(wait, None)
 
     def _next_step(self, loop: asyncio.AbstractEventLoop) -> None:
         self._begun = loop.time()
@@ -58,11 +54,11 @@ class AttendedClock:
             loop.call_soon(self._go_round, loop, rounds - 1)
             return
         self._steps += 1
-        over = [wait for wait in self._waits if wait.ends <= self._steps]
+        over = [wait for wait in self.waits if wait.ends <= self._steps]
         for wait in over:
-            self.end(wait)
+            del self.waits[wait]
             wait.expire()
-        if self._waits:
+        if self.waits:
             self._next_step(loop)
         else:
             self._loop = None
@@ -103,7 +99,7 @@ class AttendedTimeout:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._clock.end(self)
+        self._clock.waits.pop(self, None)
         if not self._expired or self._task is None:
             return
         # as `asyncio.timeout`: another's cancellation that came meanwhile goes on

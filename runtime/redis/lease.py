@@ -143,9 +143,7 @@ class ExclusiveLeases:
         """
         token = owner_token()
         try:
-            asked = self._lane.send(
-                lambda pipe: pipe.set(key, token, nx=True, px=self._life_ms, get=True)
-            )
+            asked = self._lane.ask("SET", key, token, "NX", "GET", "PX", self._life_ms)
             if behind is not None:
                 behind()
             holder: bytes | None = await asked

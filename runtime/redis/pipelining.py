@@ -6,7 +6,7 @@ commands in it, which the client library counts, packs and resets besides.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha1
@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias
 
 from hiredis import pack_command
 from redis.asyncio import Connection, Redis
-from redis.asyncio.client import CommandT, Pipeline
+from redis.asyncio.client import Pipeline
 from redis.exceptions import NoScriptError, ResponseError
 
 from runtime.redis.attended_timeout import AttendedClock, AttendedTimeout
@@ -24,13 +24,16 @@ PATIENCE_S: Final = 2.0
 
 RedisCommand: TypeAlias = Callable[[Pipeline], object]
 """Adds one command to a pipeline: `lambda pipe: pipe.get(key)`. Its name has no space in it."""
+_Words: TypeAlias = tuple[str | bytes | float, ...]
+_Sent: TypeAlias = tuple[_Words, Mapping[str, Any] | None]
+"""A command, and how the client library is to read its answer; None: as it comes."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
     """A command, who waits for its answer, and since when (the lane's seconds)."""
 
-    command: RedisCommand
+    command: RedisCommand | _Words
     answer: "asyncio.Future[Any]"
     at: float
 
@@ -59,7 +62,14 @@ class PipelineLane:
         self._waited_s = 0.0  # for Redis, in all: the clock of the lane
         self._kept: Connection | None = None
 
-    def send(self, command: RedisCommand) -> "asyncio.Future[Any]":
+    def ask(self, *words: str | bytes | float) -> "asyncio.Future[Any]":
+        """As `send`: a command by its words, and its answer as it comes.
+
+        For what every request sends: to add a command to a pipeline takes ten calls.
+        """
+        return self.send(words)
+
+    def send(self, command: RedisCommand | _Words) -> "asyncio.Future[Any]":
         """The command's answer. Raises REDIS_UNAVAILABLE when awaited.
 
         A caller that is cancelled doesn't call back a command that has left.
@@ -79,31 +89,29 @@ class PipelineLane:
         try:
             while self._waiting:
                 batch, self._waiting = self._waiting[:MAX_PIPELINE], self._waiting[MAX_PIPELINE:]
-                await self._exchange(list(self._in_time(batch)))
+                await self._exchange(self._in_time(batch))
         finally:
             self._sending = None
             self._fail_all(TimeoutError("stopped"))
 
-    def _in_time(self, batch: Sequence[_Waiting]) -> Iterator[_Waiting]:
+    def _in_time(self, batch: Sequence[_Waiting]) -> list[_Waiting]:
         """Without those who gave up meanwhile, and those who have waited too long.
 
         Who came while an exchange was under way has waited since its beginning, by this clock.
         """
-        oldest = self._waited_s - self._patience_s
+        oldest, in_time = self._waited_s - self._patience_s, list[_Waiting]()
         for entry in batch:
             if entry.at < oldest:
                 entry.resolve(TimeoutError("Redis is slow"))
             elif not entry.answer.done():
-                yield entry
+                in_time.append(entry)
+        return in_time
 
     async def _exchange(self, batch: Sequence[_Waiting]) -> None:
         begun_s = self._clock.reading_s()
         try:
             with AttendedTimeout(self._clock):
-                pipe = self._redis.pipeline(transaction=False)
-                for entry in batch:
-                    entry.command(pipe)
-                answers = await self._answers(pipe.command_stack)
+                answers = await self._answers([self._sent(entry.command) for entry in batch])
         except BaseException as error:
             # whoever waits for the next one would only wait for the same
             failed = error if isinstance(error, Exception) else TimeoutError("stopped")
@@ -118,7 +126,15 @@ class PipelineLane:
         finally:
             self._waited_s += self._clock.reading_s() - begun_s
 
-    async def _answers(self, commands: Sequence[CommandT]) -> list[object]:
+    def _sent(self, command: RedisCommand | _Words) -> _Sent:
+        if isinstance(command, tuple):
+            return command, None
+        pipe = self._redis.pipeline(transaction=False)
+        command(pipe)
+        ((words, options),) = pipe.command_stack
+        return words, options
+
+    async def _answers(self, commands: Sequence[_Sent]) -> list[object]:
         """Each command's answer, or the error that Redis gave for it."""
         # its stub says a tuple of one where it takes any
         packed: list[bytes] = [pack_command(arguments) for arguments, _ in commands]  # type: ignore[arg-type]
@@ -135,29 +151,33 @@ class PipelineLane:
             raise
 
     async def _connection(self) -> Connection:
-        kept = self._kept
+        kept, asked = self._kept, self._kept is not None
         if kept is None:
             self._kept = kept = await self._redis.connection_pool.get_connection()  # type: ignore[no-untyped-call]
             # the lane's patience holds for all of an exchange; a timer and a task for each write
             # and each answer would cost as much as the rest of it
             kept.socket_timeout = None
-        elif kept.is_connected and await kept.can_read():
+        if kept.is_connected:
+            if not asked or not await kept.can_read():
+                return kept
             # nothing was asked, so this is the end of it: Redis has closed it meanwhile
             await kept.disconnect(nowait=True)
-        if not kept.is_connected:
-            await kept.connect()
+        await kept.connect()
         return kept
 
     async def _exchange_on(
-        self, connection: Connection, packed: Sequence[bytes], commands: Sequence[CommandT]
+        self, connection: Connection, packed: Sequence[bytes], commands: Sequence[_Sent]
     ) -> list[object]:
         await connection.send_packed_command(packed, check_health=False)
         answers = list[object]()
         for arguments, options in commands:
             try:
-                answers.append(
-                    await self._redis.parse_response(connection, arguments[0], **options)
-                )
+                if options is None:
+                    answer = await connection.read_response()
+                else:
+                    name = str(arguments[0])
+                    answer = await self._redis.parse_response(connection, name, **options)
+                answers.append(answer)
             except ResponseError as error:
                 answers.append(error)
         return answers
@@ -182,8 +202,6 @@ class Script:
     async def __call__(self, keys: Sequence[str], args: Sequence[Any] = ()) -> Any:  # noqa: ANN401
         """The script's answer. Raises as `PipelineLane.send`."""
         try:
-            return await self.trips.send(
-                lambda pipe: pipe.evalsha(self.digest, len(keys), *keys, *args)
-            )
+            return await self.trips.ask("EVALSHA", self.digest, len(keys), *keys, *args)
         except NoScriptError:
-            return await self.trips.send(lambda pipe: pipe.eval(self.lua, len(keys), *keys, *args))
+            return await self.trips.ask("EVAL", self.lua, len(keys), *keys, *args)

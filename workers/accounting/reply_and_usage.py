@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from observability.grounding.groundedness import ContextSupport
 from observability.pricing.in_words import PaidAnswer, answer_in_words, failure_in_words
@@ -21,6 +21,7 @@ from producers.contract import (
     Failed,
     FailureCode,
     Judgement,
+    MicroUsd,
     Purpose,
     RouteTaken,
     Savings,
@@ -35,6 +36,7 @@ from workers.delivery.work_item import WorkItem
 from workers.providers.base.call_outcome import Completion
 
 NOT_CACHED = CacheOutcome(result="bypass")
+_SORTED: Final = json.JSONEncoder(sort_keys=True, ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +53,11 @@ class RequestAccount:
     warnings: tuple[str, ...] = ()
     support: ContextSupport | None = None
     redelivered: bool = False
+    cost: MicroUsd | None = field(init=False)
+    """What all attempts were billed; None: not known."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "cost", billed(self.attempts))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +83,7 @@ def done_reply(item: WorkItem, completion: Completion, account: RequestAccount) 
         route=_route_taken(item, account),
         cache=account.cache,
         usage=completion.usage,
-        cost_micro_usd=billed(account.attempts),
+        cost_micro_usd=account.cost,
         baseline_micro_usd=account.worth.baseline,
         summary=_summary(item, account),
         timings=account.timings,
@@ -139,7 +146,7 @@ def usage_event(
         latency=routing.latency,
         stream=body.stream,
         usage=_sum(attempt.usage for attempt in account.attempts),
-        cost_micro_usd=billed(account.attempts),
+        cost_micro_usd=account.cost,
         baseline_micro_usd=account.worth.baseline,
         savings=account.worth.savings,
         cache=account.cache,
@@ -161,7 +168,7 @@ def _places(item: WorkItem) -> dict[str, Any]:
 def _sentence(reply: Done | Failed, account: RequestAccount) -> str | None:
     if isinstance(reply, Done):
         return reply.summary
-    return failure_in_words(reply.code, billed(account.attempts), account.attempts)
+    return failure_in_words(reply.code, account.cost, account.attempts)
 
 
 def _summary(item: WorkItem, account: RequestAccount) -> str:
@@ -171,7 +178,7 @@ def _summary(item: WorkItem, account: RequestAccount) -> str:
     answered = next((call for call in account.attempts if call.outcome == "ok"), None)
     paid = PaidAnswer(
         route.tier,
-        Decimal(0) if hit else billed(account.attempts),
+        Decimal(0) if hit else account.cost,
         account.worth.baseline,
         None if chosen is None else chosen.success,
         account.cache,
@@ -276,16 +283,19 @@ def _fingerprints(item: WorkItem) -> dict[str, Any]:
     """Tenant-scoped hashes of the prompt and of the part that repeats: waste shows without text."""
     body = item.request.body
     shared = [message for message in body.messages if message["role"] in ("system", "developer")]
+    prompt_hash = _hash(item, _json([body.messages, body.tools, body.response_format]))
+    if not shared:
+        return {"prompt_hash": prompt_hash}
     prefix = _json([shared, body.tools])
     return {
-        "prompt_hash": _hash(item, _json([body.messages, body.tools, body.response_format])),
-        "prefix_hash": _hash(item, prefix) if shared else None,
-        "prefix_tokens": len(prefix) // 4 if shared else None,
+        "prompt_hash": prompt_hash,
+        "prefix_hash": _hash(item, prefix),
+        "prefix_tokens": len(prefix) // 4,
     }
 
 
 def _json(value: Any) -> bytes:  # noqa: ANN401 (as it came)
-    return json.dumps(value, sort_keys=True, ensure_ascii=False).encode(errors="surrogatepass")
+    return _SORTED.encode(value).encode(errors="surrogatepass")
 
 
 def _hash(item: WorkItem, text: bytes) -> str:

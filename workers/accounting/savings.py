@@ -31,10 +31,11 @@ def savings_of_call(
     plain = _plain(usage)
     deployment = catalog.deployments[good.deployment]
     baseline = price_of(_baseline(catalog, tenant), plain)
-    reference = price_of(_first_listed(catalog, deployment), plain)
     listed = price_of(deployment, plain)
+    first = _first_listed(catalog, deployment)
+    reference = listed if first is deployment else price_of(first, plain)
     # at standard processing: what flex or priority change is no merit of the prompt cache
-    cached = price_of(deployment, usage)
+    cached = listed if plain is usage else price_of(deployment, usage)
     if baseline is None or reference is None or listed is None or cached is None:
         return SavingsEstimate(baseline)
     if paid is None or wasted is None or overtaken is None:
@@ -62,7 +63,9 @@ def savings_of_hit(
 
 
 def _plain(usage: Usage) -> Usage:
-    """The same tokens with nothing of the prompt cached, served as usual."""
+    """The same tokens with nothing of the prompt cached, served as usual: often `usage` itself."""
+    if usage.input_total == usage.input_uncached and not usage.served and not usage.reasoning:
+        return usage
     audio = usage.input_audio + usage.input_audio_cached
     return Usage(
         input_uncached=usage.input_total - audio - usage.input_image,
@@ -83,4 +86,8 @@ def _baseline(catalog: Catalog, tenant: str) -> Deployment:
 
 def _first_listed(catalog: Catalog, used: Deployment) -> Deployment:
     """The place where the model runs that the configuration names first."""
-    return next(entry for entry in catalog.deployments.values() if entry.model == used.model)
+    # no generator: this is asked for every call
+    for entry in catalog.deployments.values():
+        if entry.model == used.model:
+            return entry
+    return used

@@ -157,8 +157,8 @@ class ProviderCaller:
         """
         item = context.item
         estimate = item.route.demands.prompt_tokens
-        models = map(context.snapshot.model_of, names)
-        encoding = encoding_near_limit(estimate, ((m.family, m.context_window) for m in models))
+        models = [context.snapshot.models[name] for name in names]
+        encoding = encoding_near_limit(estimate, [(m.family, m.context_window) for m in models])
         if encoding is None:
             return estimate
         exact = await asyncio.to_thread(exact_tokens, item.request.body, encoding, self.encodings)

@@ -310,7 +310,7 @@ class IdempotencyRecords:
         former = identity.former
         if former is None or self._breaker.refuses(time.monotonic()):
             return None
-        asked = self._trips.send(lambda pipe: pipe.get(former))
+        asked = self._trips.ask("GET", former)
         asked.add_done_callback(_seen)
         return asked
 
@@ -336,9 +336,7 @@ class IdempotencyRecords:
             args = identity.fingerprint, claim.token, self._lease_ms, self._keep_ms
             # whole, not by its digest: so it keeps its turn before a release
             await self._guarded(
-                lambda: self._trips.send(
-                    lambda pipe: pipe.eval(self._renew, 1, identity.key, *args)
-                )
+                lambda: self._trips.ask("EVAL", self._renew, 1, identity.key, *args)
             )
 
     async def _guarded(self, operation: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401

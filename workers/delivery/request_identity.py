@@ -9,9 +9,12 @@ another order, is the same request. What only steers (a deadline, the cache's mo
 import json
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import Final
 
 from producers.contract import ChatBody, Request
 from runtime.redis.key_names import joined, named
+
+_SORTED: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,5 +51,5 @@ def record_keys(tenant: str, request_id: str) -> tuple[str, ...]:
 
 def _fingerprint(body: ChatBody) -> str:
     content = body.model_dump(mode="json", exclude_none=True)
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    text = _SORTED.encode(content)
     return blake2b(text.encode(), digest_size=16).hexdigest()

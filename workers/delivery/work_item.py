@@ -38,7 +38,11 @@ class WorkItem:
     @property
     def tried_before(self) -> bool:
         """Whether a worker has put it aside, or handed it over, before."""
-        return any(name in (codec.ATTEMPT, codec.VISITED) for name, _ in self.headers)
+        # no generator: this is asked of every record
+        for name, _ in self.headers:  # noqa: SIM110
+            if name in (codec.ATTEMPT, codec.VISITED):
+                return True
+        return False
 
     @property
     def streams(self) -> bool:

@@ -258,6 +258,9 @@ class DeploymentAdmission:
         self, state: DeploymentState, number: int
     ) -> tuple[BreakerPermit, ...] | BreakerRefused:
         """Through both breakers; a probe needs one of the fleet's few places first."""
+        closed = self._breakers.permits_if_closed(state.keys)
+        if closed is not None:
+            return closed
         preview = self._breakers.preview(state.keys)
         if isinstance(preview, BreakerRefused):
             return preview

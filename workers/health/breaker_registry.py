@@ -67,6 +67,13 @@ class BreakerRegistry:
         """Whether every call passes and none would be a probe: how it nearly always is."""
         return self._unsettled.isdisjoint(keys)
 
+    def permits_if_closed(self, keys: Sequence[str]) -> tuple[BreakerPermit, ...] | None:
+        """As `admit`, where all are closed, so that no state changes; None where one isn't."""
+        if not self._unsettled.isdisjoint(keys):
+            return None
+        states = self._states
+        return tuple([BreakerPermit(states.get(key, _CLOSED).generation) for key in keys])
+
     def preview(self, keys: Sequence[str]) -> tuple[BreakerPermit, ...] | BreakerRefused:
         """What `admit` would answer now; changes nothing."""
         admissions = self._admit_all(keys)

@@ -94,7 +94,14 @@ def next_step(s: RequestState, now: float) -> NextStep:
     calls = sum(tried.follow != "unsupported" for tried in s.tried)
     if calls + s.prior_attempts >= s.rules.attempts:
         return _up_or_give_up(s, f"no answer after {s.rules.attempts} attempts ({_history(s)})")
-    ready = [target for target in usable if _callable_from(target, s) <= now]
+    if s.tried:
+        ready = [target for target in usable if _callable_from(target, s) <= now]
+    else:  # as nearly always; nothing has to rest
+        ready = [
+            target
+            for target in usable
+            if isinstance(target.gate, Ready) or target.gate.until <= now
+        ]
     return _call(ready, s, now) if ready else _later(usable, s, now)
 
 

@@ -2,9 +2,9 @@
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Final
 
 from cache.results.lookup_result import Refresh, ShadowCheck
@@ -24,13 +24,28 @@ from workers.request.dependencies import PoolDependencies
 _log: Final = logging.getLogger(__name__)
 
 
-@contextmanager
-def logged_failures(item: WorkItem) -> Iterator[None]:
+class LoggedFailures:
     """What fails in here is logged: it must not cost a request its answer, or give it a second."""
-    try:
-        yield
-    except Exception:  # noqa: BLE001 - whatever it is
-        _log.exception("request %s: a step beside its reply failed", item.request.id)
+
+    __slots__ = ("_item",)
+
+    def __init__(self, item: WorkItem) -> None:
+        self._item = item
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        if not isinstance(error, Exception):
+            return False
+        request = self._item.request.id
+        _log.error("request %s: a step beside its reply failed", request, exc_info=error)
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +74,7 @@ class AfterReply:
 
     async def teach_inadequate(self, made: Sequence[Attempt]) -> None:
         """No answer of this tier has passed the request's validators. made: all its calls here."""
-        with logged_failures(self.item):
+        with LoggedFailures(self.item):
             rating = AnswerRating(good=False, source="validator")
             await self._teach(rating, self._inadequate_model(made))
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Final, assert_never
 
@@ -35,7 +36,7 @@ from workers.delivery.reply_channel import ReplyChannel, reply_refusal
 from workers.delivery.request_identity import Identity, identity_of
 from workers.delivery.work_item import WorkItem
 from workers.planning.next_step import Delay, GiveUp, Reroute
-from workers.request.after_reply import AfterReply, logged_failures
+from workers.request.after_reply import AfterReply, LoggedFailures
 from workers.request.dependencies import PoolDependencies
 from workers.request.requeue import RequeueProgress, requeue_record
 from workers.request.separate_bill import BROKE, SeparateBill
@@ -75,7 +76,7 @@ class RequestLifecycle:
             if isinstance(cached, Hit):
                 is_first = await self._serve_hit(cached)
                 if is_first and cached.follow_up is not None:  # a repeat costs nothing
-                    with logged_failures(item):
+                    with LoggedFailures(item):
                         await self._follow_up(cached.follow_up)
                 return
             await self._serve(await self.pool.idempotency.claim(self.identity))
@@ -196,17 +197,13 @@ class RequestLifecycle:
 
     async def _search(self, span: OpenSpan) -> LookupResult:
         """A look may wait for another worker's answer: until the deadline or a cancellation."""
-        item, now_ms = self.item, int(self.begun_ms)
+        item, left_s = self.item, self.item.left_s(self.begun_ms)
         try:
             with self.pool.cancellations.stopping(item.request.tenant, item.request.id):
-                look = self.pool.lookup.find(
-                    item.request, item.route, now_ms, span, self._hit_check()
-                )
-                left_s = item.left_s(self.begun_ms)
-                if left_s is None:
-                    return await look
-                async with asyncio.timeout(left_s):
-                    return await look
+                async with nullcontext() if left_s is None else asyncio.timeout(left_s):
+                    return await self.pool.lookup.find(
+                        item.request, item.route, int(self.begun_ms), span, self._hit_check()
+                    )
         except (RequestCancelled, TimeoutError):
             return Bypass(CacheOutcome(result="bypass", reason="cancelled or out of time"))
 
@@ -296,7 +293,7 @@ class RequestLifecycle:
     ) -> None:
         item, body = obtained.item, answer.completion.body
         support: ContextSupport | None = None
-        with logged_failures(item):
+        with LoggedFailures(item):
             support = await support_of(item.request.body, body)
         accounting = self._accounting(redelivered=claim.again)
         messages = accounting.answered(obtained, answer, support, time.time() * 1000)
@@ -317,7 +314,7 @@ class RequestLifecycle:
         if self.awaited is not None:
             miss, self.awaited = self.awaited, None
             await self.pool.lookup.store_answer(miss, done)
-        with logged_failures(item):
+        with LoggedFailures(item):
             after = AfterReply(self.pool, item, self.trace, self.snapshot)
             await after.judge(done, support, passed=bool(item.validators))
 
@@ -395,7 +392,7 @@ class RequestLifecycle:
 
     def _report(self, messages: FinalMessages[Done] | FinalMessages[Failed]) -> None:
         reply = messages.reply
-        with logged_failures(self.item):
+        with LoggedFailures(self.item):
             exported = self.trace.decide_export(reply.code if isinstance(reply, Failed) else None)
             self.pool.reporter.report_usage(messages.event, exported=exported)
 

@@ -120,12 +120,13 @@ def prompt_size(body: ChatBody) -> PromptSize:
                     text += _bytes(part)
                 case _:
                     files += _json_size(part)
-        beside = (value for name, value in message.items() if name in _SAID_BESIDE and value)
-        text += sum(map(_json_size, beside))
+        for name, value in message.items():
+            if name in _SAID_BESIDE and value:
+                text += _json_size(value)
     if body.embeddings is not None:
         text += sum(map(_input_bytes, body.embeddings["input"]))
     schemas = (body.tools, body.response_format, (body.model_extra or {}).get("functions"))
-    text += sum(_json_size(schema) for schema in schemas if schema)
+    text += sum([_json_size(schema) for schema in schemas if schema])
     return PromptSize(text, images, len(body.messages), files)
 
 
