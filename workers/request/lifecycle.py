@@ -384,9 +384,8 @@ class RequestLifecycle:
         )
 
     def _final_records(self, messages: FinalMessages[Done] | FinalMessages[Failed]) -> FinalRecords:
-        records = FinalRecords(
-            codec.encode(messages.reply), codec.encode(messages.event), self.trace.traceparent
-        )
+        reply, event = codec.encode(messages.reply), codec.encode(messages.event)
+        records = FinalRecords(reply, event, self.trace.traceparent)
         self._report(messages)
         return records
 
