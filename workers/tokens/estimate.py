@@ -120,14 +120,22 @@ def prompt_size(body: ChatBody) -> PromptSize:
                     text += _bytes(part)
                 case _:
                     files += _json_size(part)
-        for name, value in message.items():
-            if name in _SAID_BESIDE and value:
-                text += _json_size(value)
+        text += _beside_bytes(message)
     if body.embeddings is not None:
         text += sum(map(_input_bytes, body.embeddings["input"]))
     schemas = (body.tools, body.response_format, (body.model_extra or {}).get("functions"))
     text += sum([_json_size(schema) for schema in schemas if schema])
     return PromptSize(text, images, len(body.messages), files)
+
+
+def _beside_bytes(message: Mapping[str, object]) -> int:
+    """Of what a message says beside its content."""
+    size = 0
+    for name in _SAID_BESIDE:
+        value = message.get(name)
+        if value:
+            size += _json_size(value)
+    return size
 
 
 def _input_bytes(given: "str | list[int]") -> int:
