@@ -2,5 +2,5 @@
 
 From the top floor down: commands, composition, lookup, fill and invalidation, shadow_checks,
 semantic, results, promise_records and answers, then promise, identity, storage and verification
-beside each other. No room imports a higher one.
+beside each other, then wording. No room imports a higher one.
 """

@@ -1,4 +1,4 @@
 """Verification: tokens, guard, features, model. Does one answer serve two questions?
 
-Pure. Of the cache it imports this room alone; number words come from observability.grounding.
+Pure. Of the cache it imports this room and wording; number words come from observability.grounding.
 """

@@ -4,6 +4,7 @@ Decisive ones refuse, however sure the verifier is: it can't see what they see. 
 more certainty.
 """
 
+import itertools
 from collections import Counter
 from collections.abc import Iterator
 from functools import lru_cache
@@ -17,7 +18,6 @@ from cache.verification.detail_vocabulary import (
 )
 from cache.verification.exact_details import (
     ExactDetails,
-    accent_differs,
     case_differs,
     differ_by_substitution,
     exact_details,
@@ -25,26 +25,33 @@ from cache.verification.exact_details import (
     is_ideograph,
 )
 from cache.verification.lexical_guard import Detail, Difference, differences
+from cache.verification.plain_question import plain_question
 from cache.verification.roles import (
     doer_differs,
     foreign_order_differs,
+    is_other_case,
     is_qualified,
     item_missing,
     modality_differs,
     order_differs,
     persons_swapped,
+    unspaced_opposites,
     word_replaced,
 )
 from cache.verification.tokenizer import QuestionWords, tokenize_question
+from cache.wording.accents import accent_differs
 
 _STEM: Final = 4
 """Letters of the shortest word that a prefix negates."""
+_LAST_WORDS: Final = frozenset({"for", "mean", "do"})
+"""Words behind which an end mark is nothing that is asked after."""
 _UNTOLD: Final = ""
 """A decisive objection names its kind, which is enough to find it in the texts."""
 
 
 def objections(a: str, b: str) -> tuple[Difference, ...]:
     """Every objection; decisive ones first. Empty: the guard has none. Symmetric in a and b."""
+    a, b = plain_question(a), plain_question(b)
     words_a, words_b = tokenize_question(a), tokenize_question(b)
     details_a, details_b = exact_details(a), exact_details(b)
     exact = (*_of_signs(details_a, details_b), *_of_words(details_a, details_b))
@@ -67,6 +74,8 @@ def _of_signs(a: ExactDetails, b: ExactDetails) -> Iterator[Detail]:
         yield "exact number"
     if differ_by_substitution(a.literals, b.literals) or _in_code(a.literals, b.literals):
         yield "identifier"
+    if a.quotations and b.quotations and Counter(a.quotations) != Counter(b.quotations):
+        yield "quotation"
     if _units_differ(a, b):
         yield "unit"
 
@@ -74,11 +83,13 @@ def _of_signs(a: ExactDetails, b: ExactDetails) -> Iterator[Detail]:
 def _of_words(a: ExactDetails, b: ExactDetails) -> Iterator[Detail]:
     if case_differs(a, b):
         yield "letter case"
-    if accent_differs(a, b):
+    if accent_differs(a.words, b.words):
         yield "accent"
     if a.is_foreign and b.is_foreign and a.is_foreign_negated != b.is_foreign_negated:
         yield "negation"
-    if (a.is_foreign or b.is_foreign) and foreign_order_differs(a.words, b.words):
+    if is_other_case(a.words, b.words) or (
+        (a.is_foreign or b.is_foreign) and foreign_order_differs(a.words, b.words)
+    ):
         yield "order"
     if is_contracted_otherwise(a, b):
         yield "apostrophe"
@@ -89,7 +100,7 @@ def _of_roles(a: QuestionWords, b: QuestionWords) -> Iterator[Detail]:
         yield "order"
     if persons_swapped(a, b):
         yield "person"
-    if word_replaced(a, b):
+    if word_replaced(a, b) or unspaced_opposites(a.tokens, b.tokens):
         yield "exact opposite"
     if is_qualified(a, b):
         yield "qualification"
@@ -110,8 +121,10 @@ def _of_tokens(
     # of the very same words: here a comma, an end mark, or indentation may be the difference
     if details_a.pauses != details_b.pauses:
         yield "punctuation"
-    if details_a.end != details_b.end and (
-        details_a.is_about_writing or details_b.is_about_writing
+    if (
+        details_a.end != details_b.end
+        and _LAST_WORDS.isdisjoint(a.tokens[-1:])
+        and (details_a.is_about_writing or details_b.is_about_writing)
     ):
         yield "sign"
     has_lines = any("\n" in gap for gap in (*details_a.gaps, *details_b.gaps))
@@ -149,10 +162,10 @@ def _in_code(a: tuple[str, ...], b: tuple[str, ...]) -> bool:
 
 def _units_differ(a: ExactDetails, b: ExactDetails) -> bool:
     """Whether a number that both have is of another unit, or has lost a sign that is its unit."""
-    units_b = dict(b.quantities)
-    for number, unit in a.quantities:
-        other = units_b.get(number)
-        if other is None or unit == other:
+    quantities = Counter(a.quantities), Counter(b.quantities)
+    only_a, only_b = quantities[0] - quantities[1], quantities[1] - quantities[0]
+    for (number, unit), (same, other) in itertools.product(only_a, only_b):
+        if number != same:
             continue
         if {unit, other} <= KNOWN_UNITS or {unit, other} & SIGNED_UNITS:
             return True

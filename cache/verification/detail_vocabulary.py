@@ -225,6 +225,12 @@ darf muss, kann muss, soll muss, darf soll, peut doit, puede
 debe, pode deve, può deve, mag moet, kan moet, and or, und oder, left right, north south, east
 west, before after, sein ihr, his her, him her, he she, vor nach
 """
+_UNSPACED: Final = """
+上午/下午 午前/午後 오전/오후 最大/最小 最高/最低 이상/이하 以上/以下 增加/减少
+増加/減少 输入/输出 入力/出力 出口/入口 輸入/輸出 进口/出口 他/她 彼/彼女
+"""
+UNSPACED_OPPOSITES: Final = tuple(tuple(pair.split("/")) for pair in _UNSPACED.split())
+"""Opposites of scripts that put no space between words."""
 REPLACED: Final[frozenset[frozenset[str]]] = frozenset(
     frozenset(pair.split()) for pair in " ".join(_REPLACED.split()).split(", ")
 )
@@ -252,6 +258,32 @@ ABOUT_WRITING: Final = re.compile(
 """Words of a question in which the end mark may belong to what is asked after."""
 
 ABOUT_ENCODING: Final = re.compile(
-    r"\b(?:byte|character|char\b|code ?point|unicode|utf)", re.IGNORECASE
+    r"(?<![a-z])(?:characters?\b|char\b|code ?points?\b|unicode|utf|ascii)", re.IGNORECASE
 )
 """Words of a question in which a letter and its accent may be one character or two."""
+ABOUT_WORDS: Final = re.compile(
+    r"(?<![^\W_])(?:spell|letter|syllab|words?\b|writ|pronounc|say\b|said|rhym|translat"
+    r"|digit|numeral|mean|stand|short for|acronym|symbol|buchstab|wort|w\u00f6rter|hei\u00dft"
+    r"|bedeut|schreib|escri|palabra|signific|mots?\b|lettre|parol|scriv|palavra|escrev|woord|schrijf|s\u0142ow|pisz"
+    r"|kelime|yaz|harf|\u0441\u043b\u043e\u0432|\u043f\u0438\u0448)"
+    r"|[\u5b57\u8a5e\u8bcd]|\u8aad\u307f|\u610f\u5473|\u610f\u601d|\u0643\u0644\u0645\u0629|\ub2e8\uc5b4|\ub73b",
+    re.IGNORECASE,
+)
+"""Words of a question in which it may matter how a number, a unit or a name is written."""
+
+_COPULA_FORMS: Final = "is ist sind est sont es è sono é são zijn jest są"
+COPULAS: Final = frozenset(_COPULA_FORMS.split())
+"""In texts of other languages than English: as an English auxiliary, they may change places."""
+
+_LEADING: Final = """
+in on at for with within without during since of by under about from to
+im am bei mit seit für von aus en dans sur chez depuis à avec de desde con por di da su per em no na
+op met voor w we na z od dla в на с у из для
+"""
+PREPOSITIONS: Final = frozenset(_LEADING.split())
+"""Words that begin a phrase which may stand before or behind a question."""
+_ADVERBS: Final = """
+why when where warum wieso weshalb wann wo pourquoi quand où dónde cuándo perché quando dove onde
+waarom wanneer waar почему когда где dlaczego kiedy gdzie neden nerede kimdir nedir
+"""
+ASKING_ADVERBS: Final = frozenset(_ADVERBS.split())

@@ -31,6 +31,12 @@ _WORD: Final = re.compile(r"(?<![^\W_])[^\W\d_]+(?:'[^\W\d_]+)*")
 _NUMBER: Final = re.compile(r"(?:(?<![^\s(\[])([-\u2212]))?(\d+(?:[.,:/]\d+)*)")
 _SCALE: Final = re.compile(r"\s?(k|lakhs?|crores?|million|billion|m|bn)\b", re.IGNORECASE)
 _UNIT: Final = re.compile(r"\s?([^\s\d,.?!;:)]+)")
+_SYMBOL: Final = re.compile(r"[A-Za-z]+(?=[^\x00-\u02ff])")
+"""A unit that words of another script follow without a space."""
+_QUOTED: Final = re.compile(
+    '"([^"]+)"|\u201c([^\u201c\u201d]+)\u201d|\u201e([^\u201c-\u201e]+)[\u201c\u201d]'
+    "|\u00ab([^\u00ab\u00bb]+)\u00bb|[\u300c\u300e]([^\u300c-\u300f]+)[\u300d\u300f]"
+)
 _THOUSANDS: Final = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 _DAYTIME: Final = re.compile(r"(?<=\d)\s?([ap])\.?\s?m\b\.?", re.IGNORECASE)
 _ACRONYM: Final = re.compile(r"\b(?:[A-Za-z]\.)+[A-Za-z]\b\.?")
@@ -63,6 +69,11 @@ _INSENSITIVE: Final = re.compile(r"[A-Za-z]+-?\d[\w-]*|[\w-]+(?:\.[\w-]+)+|\w(?:
 """E1021 and e1021, ASP.NET and asp.net, C++ and c++ name one thing."""
 
 
+_AS_VOWELS: Final = frozenset("aeiouy")
+_SYMBOLS: Final = frozenset(map(str.casefold, UNITS))
+_INITIALS: Final = 3
+
+
 @dataclass(frozen=True, slots=True)
 class ExactDetails:
     """What is exact in a text."""
@@ -85,6 +96,8 @@ class ExactDetails:
     """White space of more than a blank inside the text: indentation, lines."""
     literals: tuple[str, ...]
     """Identifiers, flags, single letters, code."""
+    quotations: tuple[str, ...]
+    """In small letters, without the comma or full stop that may stand before the closing mark."""
     words: tuple[str, ...]
     """With their case."""
     is_foreign: bool
@@ -103,22 +116,34 @@ def exact_details(text: str) -> ExactDetails:
     plain = _ACRONYM.sub(lambda match: match[0].replace(".", ""), plain)
     words = tuple(_WORD.findall(plain))
     folded = {word.casefold() for word in words}
-    is_foreign = bool(folded & FOREIGN_WORDS) or _has_accents(plain)
+    foreign = is_foreign(plain)
     return ExactDetails(
         signs=meaningful_signs(plain),
         pauses=_pauses(plain),
         hidden=() if text.isascii() else _hidden(text),
         numbers=_numbers(plain),
-        foreign_numbers=_foreign_numbers(plain) if is_foreign else (),
-        is_foreign_negated=is_foreign and FOREIGN_NEGATION.search(plain) is not None,
+        foreign_numbers=_foreign_numbers(plain) if foreign else (),
+        is_foreign_negated=foreign and FOREIGN_NEGATION.search(plain) is not None,
         quantities=_quantities(plain),
         gaps=tuple(_GAP.findall(plain.strip())),
         literals=_literals(plain),
+        quotations=tuple(
+            "".join(match.groups("")).strip(" \u00a0,.").casefold()
+            for match in _QUOTED.finditer(plain)
+        ),
         words=words,
-        is_foreign=is_foreign,
+        is_foreign=foreign,
         is_about_code=bool(folded & CODE_TOPICS),
         is_about_writing=ABOUT_WRITING.search(plain) is not None,
         end=plain.rstrip()[-1:],
+    )
+
+
+@lru_cache(maxsize=4096)
+def is_foreign(text: str) -> bool:
+    """Whether a text is in another language than English, as far as function words tell."""
+    return _has_accents(text) or any(
+        word.casefold() in FOREIGN_WORDS for word in _WORD.findall(text)
     )
 
 
@@ -140,6 +165,7 @@ def case_differs(a: ExactDetails, b: ExactDetails) -> bool:
         return True
     if _folded(a.words) != _folded(b.words):
         return False  # a writer's habit, beside what else differs
+    changes = {word: forms for word, forms in changes.items() if not _is_initials(word, forms)}
     # careful writers, one capital apart: it is no habit of theirs, as that of all names would be
     careful = all(details.words[:1] and details.words[0][0].isupper() for details in (a, b))
     return (careful and len(changes) == 1) or any(
@@ -170,15 +196,6 @@ def _acronym_differs(a: ExactDetails, b: ExactDetails) -> bool:
         )
         for word in forms_a.keys() & forms_b.keys()
     )
-
-
-def accent_differs(a: ExactDetails, b: ExactDetails) -> bool:
-    """Whether a word of one is a word of the other but for accents, or for ß."""
-    if all(word.isascii() for word in (*a.words, *b.words)):
-        return False
-    words_a, words_b = Counter(_folded(a.words)), Counter(_folded(b.words))
-    bare_b = {_bare(word) for word in words_b - words_a}
-    return any(_bare(word) in bare_b for word in words_a - words_b)
 
 
 def is_contracted_otherwise(a: ExactDetails, b: ExactDetails) -> bool:
@@ -253,6 +270,9 @@ def _unit_of(text: str, start: int, end: int) -> str:
         return UNITS[before]
     match = _UNIT.match(text, end)
     word = match[1] if match else ""
+    symbol = _SYMBOL.match(word)
+    if symbol is not None:
+        word = symbol[0]
     # 15K and 15k are thousands; 3D, 4G, 6s are generations and models
     if not word or (word in _MODEL_LETTERS and text[end] == word):
         return ""
@@ -299,6 +319,12 @@ def _is_other_word(word: str, forms: frozenset[str]) -> bool:
     return len(word) > 1 and (is_acronym or word in CAPITONYMS)
 
 
+def _is_initials(word: str, forms: frozenset[str]) -> bool:
+    """HTTP and http: letters that make no word, all in capitals or none."""
+    is_word = not _AS_VOWELS.isdisjoint(word) or word in _SYMBOLS or len(word) < _INITIALS
+    return not is_word and all(form.isupper() or form.islower() for form in forms)
+
+
 def _is_other_form(word: str, forms: frozenset[str]) -> bool:
     """MAC and Mac, Mb and mb, p and P; camelCase and CamelCase, but not camelcase."""
     if len(word) == 1:
@@ -325,13 +351,6 @@ def _shouts(words: tuple[str, ...]) -> bool:
 
 def _has_accents(text: str) -> bool:
     return not text.isascii() and any(not char.isascii() and char.isalpha() for char in text)
-
-
-def _bare(word: str) -> str:
-    if word.isascii():
-        return word
-    decomposed = unicodedata.normalize("NFKD", word.replace("\u00df", "ss").replace("\u0131", "i"))
-    return "".join(char for char in decomposed if not unicodedata.combining(char))
 
 
 def differ_by_substitution(a: tuple[str, ...], b: tuple[str, ...]) -> bool:

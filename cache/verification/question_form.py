@@ -5,48 +5,59 @@ verifier alone is not sure of them: "hi", "please" and "how can I" for "how do I
 """
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final, TypeAlias
 
-from cache.verification.detail_vocabulary import ARTICLES, AUXILIARIES, MODALITIES, UNITS
+from cache.verification.detail_vocabulary import (
+    ARTICLES,
+    AUXILIARIES,
+    COPULAS,
+    MODALITIES,
+    PREPOSITIONS,
+    UNITS,
+)
+from cache.verification.exact_details import is_foreign
+from cache.verification.plain_question import plain_question
+from cache.verification.roles import is_fronted
 from cache.verification.vocabulary import CONTRACTED, QUESTION_WORDS
+from cache.wording.accents import without_accents
 
 Form: TypeAlias = tuple[tuple[str, ...], tuple[str, ...], bool]
 """The words in their order, the times and modalities asked for, and whether it asks at all."""
 
-_GREETING: Final = (
-    r"(?:hi|hello|hey|hallo|hoi|bonjour|salut|hola|ciao|salve|olá|oi|cześć|hej|merhaba|selam|moin"
-    r"|good (?:morning|evening)|guten (?:tag|morgen)|buenos días|bom dia|goedemorgen|dzień dobry"
-    r"|iyi günler)(?: there)?"
-)
-_REQUEST: Final = (
-    r"(?:please|pls|plz|bitte|alsjeblieft|proszę|lütfen|por favor|per favore|s'il (?:te|vous) plaît"
-    r"|(?:please )?tell me|(?:can|could|would) you (?:please )?(?:tell me|explain)"
-    r"|i(?:'d| would) like to know|i want to know|do you know|quick question|excuse me)"
-)
-_THANKS: Final = (
-    r"(?:please|pls|plz|thanks(?: in advance| a lot)?|thank you(?: very much)?|thx|many thanks"
-    r"|bitte|danke|merci|svp|s'il (?:te|vous) plaît|gracias|por favor|grazie|per favore|obrigad[oa]"
-    r"|bedankt|alsjeblieft|dzięki|proszę|teşekkürler|lütfen)"
-)
-# a courtesy without a mark beside it goes on in small letters, or it is a name: Please Please Me
-_BEFORE: Final = re.compile(
-    rf"^(?:{_GREETING}\s*[,.!]+\s*|{_GREETING}\s+(?=[^\W\d_A-Z])|(?i:{_REQUEST})\s*[,:!]+\s*"
-    rf"|(?i:{_REQUEST})\s+(?=[^\W\d_A-Z]))",
-)
-_BEFORE_CAPITAL: Final = re.compile(rf"^(?i:{_GREETING})(?:\s*[,.!]+\s*|\s+(?=[a-z]))")
-_BEHIND: Final = re.compile(rf"(?<=[\w)])\s*([,.!?])\s*(?i:{_THANKS})\s*[.!]*$")
 _WORD: Final = re.compile(
-    r"(?<=\s)[?!.,;]+(?=\s)|\d+(?:[.,:/]\d+)*|[^\W\d_]+(?:['\u2019][^\W\d_]+)*|[^\w\s.,?!;\u00bf\u00a1\u2026\u2019\u3002\uff1f\"]"
+    r"(?<=\s)[?!.,;]+(?=\s)|\d+(?:[.,:/]\d+)*|[^\W\d_]+(?:['\u2019][^\W\d_]+)*|[^\w\s.,?!;\u00bf\u00a1\u2026\u2019\u3002\uff1f\u061f\u060c\u3001\u201c\u201d\u201e\u00ab\u00bb\"]"
 )
 _THOUSANDS: Final = re.compile(r"\d{1,3}(?:,\d{3})+")
 _FOREIGN: Final = """
 was wie warum wieso weshalb wann wo wer wen wem welche welcher welches comment pourquoi quand
-qui quel quelle combien que qué cómo cuál cuándo dónde quién por come cosa perché quando dove
-chi quanto qual como onde quem hoe wat waarom wanneer waar wie welke co jak dlaczego kiedy gdzie
-kto
+qui quoi quel quelle quels quelles combien que qué cómo cuál cuándo dónde quién por come cosa
+perché quando dove chi quanto qual como onde quem hoe wat waarom wanneer waar wie welke co
+jak dlaczego kiedy gdzie kto ile что как почему когда где кто
+сколько какой какая какие зачем ما كيف لماذا متى أين من كم هل
+ne nasıl neden kaç kim nerede hangi nedir kimdir 무엇 무엇을 어떻게 왜 언제 어디 누가 뭐 sind ist
 """
 _INTERROGATIVES: Final = frozenset(_FOREIGN.split())
+_THING: Final = re.compile(
+    r"^\u00bf?(?:what(?:'s| is| are) the|(?:give|show|tell) me the|(?:list|name|state) the"
+    r"|was (?:ist|sind) d(?:er|ie|as)|wie laute[nt] d(?:er|ie|as)|nenne?(?: mir)? d(?:er|ie|as|en)"
+    r"|quel(?:le)?s? (?:est|sont) l(?:es|e|a|(?='))|donnez?-moi l(?:es|e|a|(?='))"
+    r"|cu\u00e1l(?:es)? (?:es|son) (?:el|las?|los)|(?:dime|dame|enumera) (?:el|las?|los)"
+    r"|qual[ei]? (?:\u00e8|sono) (?:il|lo|la|i|gli|le)|(?:dammi|dimmi|elenca) (?:il|lo|la|i|gli|le)"
+    r"|(?:qual \u00e9|quais s\u00e3o) [oa]s?|(?:liste|diga) [oa]s?"
+    r"|wat (?:is|zijn) (?:de|het)|noem(?: me)? (?:de|het)|jak(?:i|a|ie) (?:jest|s\u0105)"
+    r"|\u0645\u0627 \u0647[\u064a\u0648])(?=[ '\u2019])\s*",
+    re.IGNORECASE,
+)
+"""What asks for a thing by its name: what is the, give me the."""
+_OF_WORDS: Final = """
+of de du des von di do da dos das del della dello dei degli delle van der dem den l d
+"""
+_OF: Final = frozenset(_OF_WORDS.split())
+_UMLAUTS: Final = str.maketrans(
+    {"\u00e4": "ae", "\u00f6": "oe", "\u00fc": "ue", "\u00c4": "Ae", "\u00d6": "Oe", "\u00dc": "Ue"}
+)
 _UNSPACED: Final = re.compile(r"^[\u3040-\u30ff\u3400-\u9fff]{4,}$")
 """A sentence of a script that puts no space between words."""
 _ASKS_UNSPACED: Final = re.compile(
@@ -66,35 +77,61 @@ _HOW_WORDS: Final = 3
 
 def is_same_form(a: str, b: str) -> bool:
     """Whether both texts are one question but for their form."""
-    form = question_form(a)
-    return form is not None and form == question_form(b)
+    form, other = question_form(a), question_form(b)
+    if form is None or other is None or form[1:] != other[1:]:
+        return False
+    return form[0] == other[0] or is_fronted(form[0], other[0]) or _spelled(a) == _spelled(b)
+
+
+def _spelled(text: str) -> Form | None:
+    """The form with umlauts in two letters."""
+    return question_form(text if text.isascii() else text.translate(_UMLAUTS))
 
 
 @lru_cache(maxsize=4096)
 def question_form(text: str) -> Form | None:
     """None: there is too little to tell."""
-    plain = _without_courtesy(text.strip())
-    words = _plain_how([part for word in _WORD.findall(plain) for part in _expand(word.lower())])
-    kept = tuple(_plain(word) for word in words if word not in _LEFT_OUT)
+    plain = plain_question(text)
+    asked, thing = _THING.subn("", plain)
+    words = _plain_how([part for word in _WORD.findall(asked) for part in _expand(word.lower())])
+    left_out = _LEFT_OUT | COPULAS if is_foreign(plain) else _LEFT_OUT
+    kept = tuple(
+        without_accents(_plain(word))
+        for at, word in enumerate(words)
+        if word not in left_out or (word == "do" and at == len(words) - 1)
+    )
+    if thing or _is_phrase(words):
+        return _phrase(kept)
     if len(kept) == 1 and _UNSPACED.search(kept[0]):
         asks = not plain.endswith(_STATES)
         return (kept, (), asks) if _ASKS_UNSPACED.search(kept[0]) else None
     if len(words) < _LEAST_WORDS or not kept:
         return None
     times = {MODALITIES[word] for word in words if word in MODALITIES} - {"present"}
-    asks = words[0] in QUESTION_WORDS or words[0] in AUXILIARIES or words[0] in _INTERROGATIVES
-    return kept, tuple(sorted(times)), asks or plain.endswith("?")
+    asks = words[0] in _ASKING or (
+        words[0] in PREPOSITIONS and not _QUESTION_WORDS.isdisjoint(words)
+    )
+    if words.count("not") == 1 == sum(word in AUXILIARIES for word in words):
+        kept = (*(word for word in kept if word != "not"), "not")
+    asks = asks and not plain.endswith("!")
+    return kept, tuple(sorted(times)), asks or plain.endswith(("?", "\u061f"))
 
 
+def _is_phrase(words: Sequence[str]) -> bool:
+    """Whether a text only names what is asked for: boiling point nitrogen."""
+    return len(words) >= _LEAST_WORDS and not any(
+        word in _ASKING or word == "not" for word in words
+    )
+
+
+def _phrase(kept: tuple[str, ...]) -> Form | None:
+    words = tuple(word for word in kept if word not in _OF)
+    return (words, ("phrase",), True) if len(words) >= _LEAST_WORDS else None
+
+
+_QUESTION_WORDS: Final = frozenset(QUESTION_WORDS) | _INTERROGATIVES
+_ASKING: Final = _QUESTION_WORDS | AUXILIARIES
 _LEFT_OUT: Final = frozenset(word for word in ARTICLES if len(word) > 1) | AUXILIARIES
-
-
-def _without_courtesy(text: str) -> str:
-    before = ""
-    while text != before:
-        before = text
-        text = _BEHIND.sub(r"\1", _BEFORE.sub("", _BEFORE_CAPITAL.sub("", text)))
-    return text
 
 
 def _expand(word: str) -> list[str]:
@@ -109,8 +146,12 @@ def _expand(word: str) -> list[str]:
 
 def _plain_how(words: list[str]) -> list[str]:
     """How do I, how can you, how could one: all ask how to."""
-    is_asked = len(words) > _HOW_WORDS and words[0] == "how" and words[1] in _ASKS_HOW
-    return ["how", "to", *words[3:]] if is_asked and words[2] in _ANYBODY else words
+    at = words.index("how") if "how" in words else 0
+    asked = words[at : at + 3]
+    is_asked = asked[:1] == ["how"] and len(words) > at + _HOW_WORDS and asked[1] in _ASKS_HOW
+    return (
+        [*words[:at], "how", "to", *words[at + 3 :]] if is_asked and asked[2] in _ANYBODY else words
+    )
 
 
 def _plain(word: str) -> str:

@@ -11,18 +11,22 @@ from typing import Final
 
 from cache.verification.detail_vocabulary import (
     ARTICLES,
+    ASKING_ADVERBS,
     AUXILIARIES,
     CONTRACTED_ARTICLES,
+    COPULAS,
     FEMININE,
     FIRST_PERSON,
     INCOMPATIBLE_MODALITIES,
     MASCULINE,
     MODALITIES,
+    PREPOSITIONS,
     REPLACED,
     SECOND_PERSON,
     THIRD_PERSON,
+    UNSPACED_OPPOSITES,
 )
-from cache.verification.tokenizer import QuestionWords
+from cache.verification.tokenizer import QuestionWords, stem
 
 _SYMMETRIC: Final = frozenset(
     ["and", "or", "vs", "versus", "&", "und", "oder", "et", "ou", "y", "e", "o"]
@@ -49,6 +53,40 @@ _TO: Final = frozenset({"a", "\u00e0", "al"})
 _COURTESY: Final = frozenset({"please", "bitte"})
 _GREETINGS: Final = frozenset({"hi", "hello", "hey", "pleas", "thank", "ok", "tell"})
 """Stems that a courtesy adds."""
+_CASES: Final = {
+    "wer": "wen",
+    "wen": "wem",
+    "kto": "kogo",
+    "kim": "kimi",
+    "kimi": "kime",
+    "\u043a\u0442\u043e": "\u043a\u043e\u0433\u043e",
+    "wem": "",
+    "kogo": "",
+    "kime": "",
+    "\u043a\u043e\u0433\u043e": "",
+}
+"""Who and whom, by language."""
+_PARTICLES: Final = {
+    "\uac00": "subject",
+    "\uc774": "subject",
+    "\uc744": "object",
+    "\ub97c": "object",
+}
+_WHICH: Final = frozenset(
+    [
+        "which",
+        "what",
+        "welchem",
+        "welcher",
+        "quel",
+        "quelle",
+        "qu\u00e9",
+        "quale",
+        "che",
+        "que",
+        "qual",
+    ]
+)
 _MIDDLE: Final = 3
 """Words of a name with a middle name."""
 _TITLES: Final = frozenset(
@@ -60,9 +98,67 @@ def order_differs(a: QuestionWords, b: QuestionWords) -> bool:
     """Whether the same words stand in an order that may swap their roles."""
     left, right = _role_words(a), _role_words(b)
     if Counter(left) == Counter(right):
+        if is_denied_alike(a.tokens, b.tokens):
+            left, right = _without_not(left), _without_not(right)
         # a word that isn't where it was has another role
-        return not _are_symmetric(left, right)
-    return _directions_swapped(left, right)
+        return not _are_symmetric(left, right) and not is_fronted(left, right)
+    return _directions_swapped(left, right) or _subject_differs(a, b)
+
+
+def _subject_differs(a: QuestionWords, b: QuestionWords) -> bool:
+    """Whether yes-or-no questions of the same words have them in another order: may I, may he."""
+    if a.stems != b.stems or not {*a.tokens[:1], *b.tokens[:1]} <= AUXILIARIES:
+        return False
+    orders = [[word for word in map(stem, words.tokens) if word in words.stems] for words in (a, b)]
+    # is honey made by bees, do bees make honey; is it bad to smoke, is smoking bad
+    is_turned = any((word in a.tokens) != (word in b.tokens) for word in ("by", "it"))
+    return orders[0] != orders[1] and not is_turned and not _are_symmetric(*orders)
+
+
+def is_fronted(left: Sequence[str], right: Sequence[str]) -> bool:
+    """Whether nothing but a phrase with its preposition, or a lone "why", has moved to the end.
+
+    With a question word in it, it may stand anywhere: Chad is on which continent?
+    """
+    return _is_moved(left, right) or _is_moved(right, left)
+
+
+def _is_moved(left: Sequence[str], right: Sequence[str]) -> bool:
+    if not left or sorted(left) != sorted(right):
+        return False
+    if left[0] in ASKING_ADVERBS and [*left[1:], left[0]] == [*right]:
+        return True
+    if left[0] not in PREPOSITIONS:
+        return False
+    sizes = range(2, len(left))
+    if any([*left[size:], *left[:size]] == [*right] for size in sizes):
+        return True
+    # in which country, en qué continente
+    start = next(
+        (at for at, word in enumerate(right) if [word, *right[at + 1 : at + 2]] == [*left[:2]]), -1
+    )
+    return (
+        left[1:2] != ()
+        and left[1] in _WHICH
+        and start > 0
+        and any([*right[:start], *right[start + size :]] == [*left[size:]] for size in sizes)
+    )
+
+
+def is_denied_alike(a: Sequence[str], b: Sequence[str]) -> bool:
+    """Whether one "not" of each denies its one auxiliary: don't penguins, do penguins not."""
+    return any(_follows_auxiliary(tokens) for tokens in (a, b)) and all(
+        tokens.count("not") == 1 and sum(word in AUXILIARIES for word in tokens) == 1
+        for tokens in (a, b)
+    )
+
+
+def _follows_auxiliary(tokens: Sequence[str]) -> bool:
+    return any(word in AUXILIARIES and then == "not" for word, then in itertools.pairwise(tokens))
+
+
+def _without_not(words: Sequence[str]) -> list[str]:
+    return [word for word in words if word != "not"]
 
 
 def word_replaced(a: QuestionWords, b: QuestionWords) -> bool:
@@ -70,6 +166,17 @@ def word_replaced(a: QuestionWords, b: QuestionWords) -> bool:
     changed = [pair for pair in zip(a.tokens, b.tokens, strict=False) if pair[0] != pair[1]]
     return (
         len(a.tokens) == len(b.tokens) and len(changed) == 1 and (frozenset(changed[0]) in REPLACED)
+    )
+
+
+def unspaced_opposites(a: Sequence[str], b: Sequence[str]) -> bool:
+    """Whether one text has a word, the other its opposite, in a script without spaces."""
+    if all(map(str.isascii, a)):
+        return False
+    left, right = " ".join(a), " ".join(b)
+    return any(
+        (one in left) != (one in right) and (other in left) != (other in right)
+        for one, other in UNSPACED_OPPOSITES
     )
 
 
@@ -112,6 +219,8 @@ def _asked_role(tokens: Sequence[str]) -> str:
         return "object"
     if not _BE.isdisjoint(phrase) and "by" in tokens[:-1]:
         return "passive"
+    if tokens[0] == "who" and tokens[1:2] and tokens[1] in _BE and tokens[2:3]:
+        return "passive" if tokens[2].endswith(("ed", "en")) else ""
     return "doer" if AUXILIARIES.isdisjoint(tokens) else ""
 
 
@@ -134,7 +243,7 @@ def foreign_order_differs(a: Sequence[str], b: Sequence[str]) -> bool:
         # der Hund den Mann, den Hund der Mann
         return _articles(a) != _articles(b) and Counter(_articles(a)) == Counter(_articles(b))
     if Counter(left) == Counter(right):
-        return not _are_symmetric(left, right)
+        return not _are_symmetric(left, right) and not is_fronted(left, right)
     # where endings tell the roles, the words' beginnings change places: köpek kediyi, kedi köpeği
     left, right = [word[:_BEGINNING] for word in left], [word[:_BEGINNING] for word in right]
     return Counter(left) == Counter(right) and not _are_symmetric(left, right)
@@ -142,7 +251,8 @@ def foreign_order_differs(a: Sequence[str], b: Sequence[str]) -> bool:
 
 def _foreign_roles(words: Sequence[str]) -> list[str]:
     plain = (word.casefold().rpartition("'")[2] for word in words)
-    return [word for word in plain if word not in ARTICLES and word not in CONTRACTED_ARTICLES]
+    left_out = (ARTICLES, CONTRACTED_ARTICLES, COPULAS)
+    return [word for word in plain if not any(word in words for words in left_out)]
 
 
 def _articles(words: Sequence[str]) -> list[str]:
@@ -153,6 +263,20 @@ def _asks_whom(words: Sequence[str]) -> bool:
     """Whether a question begins with "to whom", in Spanish also for the object: a qui\u00e9n."""
     first, second = [*map(str.casefold, words[:2]), "", ""][:2]
     return first in _TO and second in _WHOM
+
+
+def is_other_case(a: Sequence[str], b: Sequence[str]) -> bool:
+    """Whether one asks who, the other whom, or a Korean subject has become an object."""
+    cases_a, cases_b = ({word.casefold() for word in words} & _CASES.keys() for words in (a, b))
+    only_a, only_b = cases_a - cases_b, cases_b - cases_a
+    if any(_CASES[one] == other or _CASES[other] == one for one in only_a for other in only_b):
+        return True
+    marked_a, marked_b = (
+        {word[:-1]: _PARTICLES[word[-1]] for word in words if word[-1] in _PARTICLES}
+        for words in (a, b)
+    )
+    common = marked_a.keys() & marked_b.keys()
+    return sum(marked_a[word] != marked_b[word] for word in common) > 1
 
 
 def persons_swapped(a: QuestionWords, b: QuestionWords) -> bool:
@@ -181,7 +305,8 @@ def _role_words(words: QuestionWords) -> list[str]:
         tokens = tokens[1:]
     elif tokens[-1:] and tokens[-1] in _COURTESY:
         tokens = tokens[:-1]
-    return [word for word in tokens if word not in ARTICLES and word not in AUXILIARIES]
+    left_out = (ARTICLES, AUXILIARIES, COPULAS)
+    return [word for word in tokens if not any(word in words for words in left_out)]
 
 
 def _are_symmetric(left: Sequence[str], right: Sequence[str]) -> bool:

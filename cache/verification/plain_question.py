@@ -1,0 +1,35 @@
+"""Plain question: the text that guard and form read. What is asked, in the plainest words?
+
+Without courtesy; contractions written out, numbers in digits, units as symbols. The trained model
+reads the text as it is.
+"""
+
+from functools import lru_cache
+from typing import Final
+
+from cache.verification.detail_vocabulary import ABOUT_ENCODING, ABOUT_WORDS, ABOUT_WRITING
+from cache.verification.exact_details import is_foreign
+from cache.wording.courtesy import without_courtesy
+from cache.wording.measures import plain_measures
+from cache.wording.numerals import plain_numerals
+from cache.wording.phrases import abbreviated, plain_phrases
+
+MAX_PLAIN_CHARS: Final = 500
+"""A longer text is read as it is: no two people write it alike but for its wording."""
+
+
+@lru_cache(maxsize=4096)
+def plain_question(text: str) -> str:
+    """The text in plain wording; of a question about words, numbers and units stay."""
+    if len(text) > MAX_PLAIN_CHARS:
+        return text.strip()
+    asked = without_courtesy(text.strip())
+    if text.lstrip()[:1].isupper():  # a careful writer's question begins with a capital
+        asked = asked[:1].upper() + asked[1:]
+    if ABOUT_WRITING.search(asked) or ABOUT_ENCODING.search(asked):
+        return asked
+    asked = plain_phrases(asked)
+    if ABOUT_WORDS.search(asked):
+        return asked
+    numerals = plain_numerals(abbreviated(asked), is_foreign=is_foreign(asked))
+    return plain_measures(numerals)

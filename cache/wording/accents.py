@@ -1,0 +1,76 @@
+"""Accents: marks of letters, which some writers leave out. Do they tell two words apart?"""
+
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final
+
+_UNDECOMPOSED: Final = str.maketrans({"\u00df": "ss", "\u0131": "i", "\u0142": "l", "\u00f8": "o"})
+"""Letters that Unicode takes for no others with an accent."""
+_LONG_ENOUGH: Final = 3
+"""Letters: o\u00f9 and ou, \u00e8 and e are two words each."""
+_TELLING: Final = frozenset("\u00e4\u00f6\u00fc\u00f1\u00df")
+_TURKISH: Final = frozenset("\u015f\u011f\u0131\u00e7")
+_VOWELS: Final = "aeiou"
+
+_SAFE_WORDS: Final = """
+qué cómo cuál cuáles cuándo cuánto cuántos cuánta cuántas dónde quién quiénes où à è é ça voilà
+perché più così città qualità università porque não são também até você inflação
+crème brûlée déjà naïve naïf jalapeño jalapeños señor café cliché façade fiancé fiancée piñata
+entrée soufflé décor protégé smörgåsbord über doppelgänger touché crêpe crêpes bouillabaisse
+brontë são beyoncé pokémon élite éclair mañana niño niña appliqué sautéed purée voilà wörterbuch
+"""
+_SAFE: Final = frozenset(_SAFE_WORDS.split())
+"""Words that without their accents are no other word where a question has them."""
+_UNSAFE_WORDS: Final = """
+año años papá mamá sí té él tú mí sé dé péché pêche pêcher pécher côte côté mûr mûre sûr dû tâche
+jeûne pâte pâté forêt père mère rosé résumé exposé maté pêches péchés соль всё нёбо осёл мёл лёт
+şık kâr âlem hâlâ célula público práctico límite cálculo número título término
+"""
+_UNSAFE: Final = frozenset(_UNSAFE_WORDS.split())
+"""Words that are others without their accents."""
+
+
+def accent_differs(a: Sequence[str], b: Sequence[str]) -> bool:
+    """Whether a word of one is a word of the other but for accents, or ß, and may be another.
+
+    a, b: the words of each text.
+    """
+    if all(word.isascii() for word in (*a, *b)):
+        return False
+    words_a, words_b = Counter(map(str.lower, a)), Counter(map(str.lower, b))
+    bare_b = {without_accents(word) for word in words_b - words_a}
+    if not any(without_accents(word) in bare_b for word in words_a - words_b):
+        return False
+    return not (_leaves_out(a, b) or _leaves_out(b, a))
+
+
+def _leaves_out(a: Sequence[str], b: Sequence[str]) -> bool:
+    """Whether a writer uses no accent at all where the other one does, and none tells words apart.
+
+    One word alone shows no habit, unless it can't be another word: qué, crème.
+    """
+    changed = [
+        word for word in map(str.lower, b) if not word.isascii() and without_accents(word) != word
+    ]
+    if any(without_accents(word) != word for word in map(str.lower, a)) or not changed:
+        return False
+    rest = [word for word in changed if word not in _SAFE and "\u0451" not in word]
+    if any(_is_told_by_accent(word) for word in rest) or not _UNSAFE.isdisjoint(changed):
+        return False
+    return len(changed) > 1 or (not rest and len(changed[0]) >= _LONG_ENOUGH)
+
+
+def _is_told_by_accent(word: str) -> bool:
+    """Whether another word may lack the accent: on the last vowel (papá), on ñ, ä, ö, ü."""
+    last = word.rstrip("s")[-1:]
+    is_vowel = without_accents(last) != last and without_accents(last) in _VOWELS
+    return is_vowel or (_TURKISH.isdisjoint(word) and not _TELLING.isdisjoint(word))
+
+
+def without_accents(word: str) -> str:
+    """The word with plain letters alone."""
+    if word.isascii():
+        return word
+    decomposed = unicodedata.normalize("NFKD", word.translate(_UNDECOMPOSED))
+    return "".join(char for char in decomposed if not unicodedata.combining(char))
