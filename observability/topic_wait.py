@@ -6,12 +6,14 @@ Without it each client of Kafka would ask for them ten times a second, and log i
 import asyncio
 import logging
 from collections.abc import Collection
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from typing import Final
 
+from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
 from observability.health import ProcessHealth
+from observability.kafka_wait import once_reachable
 from producers.kafka.connection import consuming
 from producers.settings import KafkaSettings
 
@@ -35,12 +37,17 @@ async def topics_exist(
 ) -> bool:
     """True once all that are wanted are there; False: the process is to stop before that.
 
-    Until then it isn't ready, and says why once in its log. Raises KafkaError if no broker answers
-    when it begins.
+    Until then it isn't ready, and says why once in its log, also while no broker answers.
     """
     told = None
-    async with consuming(settings, begin="latest", client_id=_CLIENT) as client:
-        while not stop.is_set():
+    async with AsyncExitStack() as parts:
+
+        async def connect() -> AIOKafkaConsumer:
+            looking = consuming(settings, begin="latest", client_id=_CLIENT)
+            return await parts.enter_async_context(looking)
+
+        client = await once_reachable(connect, health, stop)
+        while client is not None and not stop.is_set():
             with suppress(KafkaError):  # the broker is away: the next look tells
                 missing = set(wanted) - await client.topics()
                 problem = topics_missing(missing)

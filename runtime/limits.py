@@ -41,7 +41,7 @@ HEADERS: Final = Limit(
     "headers of a request",
     100,
     "headers",
-    "invalid_request",
+    "invalid_request; of a record's, the first 1,024 are looked at",
     "The sender's own headers travel on with every record of the request.",
 )
 HEADER_BYTES: Final = Limit(

@@ -33,6 +33,7 @@ from producers.contract.feedback import Feedback
 from producers.contract.invalidation import Invalidation
 from producers.inbox import Inbox
 from producers.json_values import too_many_values
+from producers.kafka.aiokafka_broker import MOST_HEADERS
 from producers.kafka.broker import Partition, Record
 from producers.kafka.record_batches import Batches
 from router.decide import policy, success_model
@@ -80,8 +81,9 @@ _EARLIER: Final = "What is the capital of France, and how many people lived ther
 
 
 def record(value: bytes, headers: Any = (), topic: str = "llm.requests") -> Record:  # noqa: ANN401
-    """A record with these bytes."""
-    return Record(Partition(topic, 0), 7, value[:64], value, headers, _NOW_MS)
+    """A record with these bytes, and of its headers those that `to_record` keeps."""
+    kept = headers[:MOST_HEADERS]
+    return Record(Partition(topic, 0), 7, value[:64], value, kept, _NOW_MS)
 
 
 @cache
@@ -204,10 +206,10 @@ def read_headers(data: bytes) -> Steps:
     read_request_headers(request)
     crowded_headers(request)
     LaneRules(catalog).lane(request)
-    trace = _tracer().begin_trace("route", headers, tenant="t")
+    trace = _tracer().begin_trace("route", request.headers, tenant="t")
     trace.headers()
     trace.end()
-    for name, value in headers:
+    for name, value in request.headers:
         if name == "baggage" and value is not None:
             tenant_of(value.decode("latin-1"))
             with_tenant(value.decode("latin-1"), "t")

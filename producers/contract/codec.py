@@ -10,10 +10,10 @@ import codecs
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, from_json
 
 from ..json_values import collector_paused, too_many_marks, too_many_values
 from .message import PASSED_ON, Name
@@ -83,6 +83,9 @@ of a token's candidates, where log probabilities are asked for."""
 
 MAX_REPLY_MARKS: Final = MAX_ANSWER_MARKS + 32_768
 """A reply holds an answer and how it came about."""
+_SMALL_REPLY: Final = 65_536
+_ANSWERS: Final = frozenset({"body", "delta"})
+"""The fields of a reply that hold an answer, or a piece of one."""
 
 _SEPARATORS: Final = (b",", b"[", b"{")
 _NUMBERS: Final = b'"embeddings"'
@@ -151,9 +154,13 @@ def decode_request(raw: bytes) -> Request:
 def _values(body: ChatBody) -> int:
     """JSON values in the body; texts to embed have a limit of their own."""
     fields = {**body.__dict__, **(body.model_extra or {})}
-    waiting = [fields[name] for name in body.model_fields_set if name != "embeddings"]
+    return _count([fields[name] for name in body.model_fields_set if name != "embeddings"])
+
+
+def _count(waiting: list[Any], most: float = float("inf")) -> int:
+    """JSON values in those of a list, and in them; once it is above `most`, no more are counted."""
     number = 0
-    while waiting:
+    while waiting and number <= most:
         value = waiting.pop()
         number += 1
         if isinstance(value, dict):
@@ -180,13 +187,33 @@ def decode_reply(raw: bytes) -> Chunk | Done | Failed:
     if too_many_marks(raw, MAX_REPLY_MARKS):
         problem = f"marks of a reply: more than {MAX_REPLY_MARKS:,}, at most so many may be"
         raise DecodeError(raw, "reply", "", problem)
+    if len(raw) > _SMALL_REPLY:
+        return _large_reply(raw)
+    try:
+        return _REPLY.validate_json(raw, context=PASSED_ON)
+    except ValidationError as error:
+        raise _explain("reply", raw, error) from None
+
+
+def _large_reply(raw: bytes) -> Chunk | Done | Failed:
+    """Its body is made once, by the parser: the validator would make it a second time.
+
+    What a reply has beside its body is validated value by value, which takes far longer.
+    """
     try:
         with collector_paused(raw):
-            return _REPLY.validate_json(raw, context=PASSED_ON)
-    except ValidationError as error:
-        if len(raw) > MAX_REQUEST_BYTES:  # the validator's words may quote all of it
-            raise DecodeError(raw, "reply", "", "isn't one") from None
-        raise _explain("reply", raw, error) from None
+            value = from_json(raw, cache_strings="none")
+    except ValueError:
+        raise DecodeError(raw, "reply", "", "isn't JSON") from None
+    fields = value if isinstance(value, dict) else {}
+    beside = [each for name, each in fields.items() if name not in _ANSWERS]
+    if _count(beside, MAX_MESSAGE_VALUES) > MAX_MESSAGE_VALUES:
+        problem = f"more than {MAX_MESSAGE_VALUES:,} values beside the answer"
+        raise DecodeError(raw, "reply", "", problem)
+    try:
+        return _REPLY.validate_python(value, context=PASSED_ON)
+    except ValidationError:  # its words may quote all of it
+        raise DecodeError(raw, "reply", "", "isn't one") from None
 
 
 def header(headers: Iterable[tuple[str, bytes]], name: str) -> str | None:

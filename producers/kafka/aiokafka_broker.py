@@ -5,7 +5,7 @@ import logging
 from asyncio import Future
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Self
+from typing import Final, Self
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.errors import (
@@ -27,6 +27,7 @@ from aiokafka.structs import RecordMetadata
 from ..settings import KafkaSettings
 from .broker import Outgoing, Partition, PublishFailedError, Record, RecordBatch
 from .connection import METADATA_MAX_AGE_MS, connection_options, consuming
+from .loop_turns import LoopTurns
 from .topic_sizes import ClusterTopics, TopicSizes
 
 _log = logging.getLogger(__name__)
@@ -54,14 +55,21 @@ MAX_RECORD_BYTES = 8_388_608
 """Of a record that we write; `llm.requests` takes less, so there is room for what we add."""
 
 
+MOST_HEADERS: Final = 1_024
+"""Of a record that are looked at: a megabyte may have a hundred thousand."""
+
+
 def to_record(raw: "ConsumerRecord[bytes | None, bytes | None]") -> Record:
-    """Our record of aiokafka's."""
+    """Our record of aiokafka's.
+
+    Of its headers the first MOST_HEADERS: a request with fewer is refused for them already.
+    """
     return Record(
         Partition(raw.topic, raw.partition),
         raw.offset,
         raw.key,
         raw.value or b"",
-        raw.headers,
+        raw.headers if len(raw.headers) <= MOST_HEADERS else raw.headers[:MOST_HEADERS],
         raw.timestamp,
     )
 
@@ -238,6 +246,7 @@ async def _seek_to_end(consumer: AIOKafkaConsumer) -> None:
 
 
 async def _read_forever(consumer: AIOKafkaConsumer, receive: Callable[[Record], None]) -> None:
+    turns = LoopTurns()
     while True:
         try:
             polled = await consumer.getmany(timeout_ms=60_000)
@@ -245,8 +254,11 @@ async def _read_forever(consumer: AIOKafkaConsumer, receive: Callable[[Record], 
             _log.warning("reading replies failed, trying again: %s", error)
             await asyncio.sleep(_RETRY_S)
             continue
+        turns.begin()
         for records in polled.values():
             for raw in records:
+                if turns.over():
+                    await asyncio.sleep(0)
                 try:
                     receive(to_record(raw))
                 except Exception as error:  # noqa: BLE001 one bad record must not end the rest

@@ -21,7 +21,10 @@ _TOLD_AGAIN_S: Final = 60.0
 _TOLD: Final = 1_000
 """Lines whose time is remembered."""
 _REPEATED: Final = frozenset(
-    {"Topic %s not found in cluster metadata", "Topic %s is not authorized for this client"}
+    {
+        *("Topic %s not found in cluster metadata", "Topic %s is not authorized for this client"),
+        'Unable connect to "%s:%s": %s',
+    }
 )
 _NEXT: Final = "_switchgear_next_update_s"
 _update: Final = AIOKafkaClient._metadata_update  # noqa: SLF001 the seam
@@ -42,9 +45,10 @@ class Cluster(Protocol):
 def install_pauses() -> None:
     """Makes every client of this process pause; harmless when repeated."""
     AIOKafkaClient._metadata_update = paced_update  # noqa: SLF001 the seam
-    log = logging.getLogger("aiokafka.cluster")
-    if not any(isinstance(each, OncePerTopic) for each in log.filters):
-        log.addFilter(OncePerTopic())
+    for name in ("aiokafka", "aiokafka.cluster"):
+        log = logging.getLogger(name)
+        if not any(isinstance(each, OnceAMinute) for each in log.filters):
+            log.addFilter(OnceAMinute())
 
 
 def incomplete(cluster: Cluster, topics: Collection[str]) -> bool:
@@ -56,8 +60,11 @@ def incomplete(cluster: Cluster, topics: Collection[str]) -> bool:
     )
 
 
-class OncePerTopic(logging.Filter):
-    """Lets through once a minute that a topic is missing or closed; every other line always."""
+class OnceAMinute(logging.Filter):
+    """Lets through once a minute that a topic is missing or closed, or a broker doesn't answer.
+
+    Every other line is let through always.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()

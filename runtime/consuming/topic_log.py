@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaError
 from producers.kafka.aiokafka_broker import to_record
 from producers.kafka.broker import Record
 from producers.kafka.connection import start_consumer
+from producers.kafka.loop_turns import LoopTurns
 from producers.settings import KafkaSettings
 
 _log: Final = logging.getLogger(__name__)
@@ -24,8 +25,6 @@ _POLL_MS: Final = 1000
 _LOOK_S: Final = 30.0
 """Between two looks for partitions that were added."""
 _READ_S: Final = 10.0
-_HOLD_S: Final = 0.01
-"""What a poll's records may take of the loop at once."""
 
 
 @dataclass(eq=False)
@@ -124,13 +123,13 @@ class TopicLog:
                 await asyncio.sleep(1)
 
     async def _poll(self, follower: AIOKafkaConsumer) -> None:
-        held_since = time.monotonic()
-        for records in (await follower.getmany(timeout_ms=_POLL_MS)).values():
+        polled = await follower.getmany(timeout_ms=_POLL_MS)
+        turns = LoopTurns()
+        for records in polled.values():
             for raw in records:
-                self._receive_one(to_record(raw))
-                if time.monotonic() - held_since > _HOLD_S:
+                if turns.over():
                     await asyncio.sleep(0)
-                    held_since = time.monotonic()
+                self._receive_one(to_record(raw))
 
     def _receive_one(self, record: Record) -> None:
         try:

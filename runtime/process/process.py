@@ -10,6 +10,7 @@ from functools import partial
 from typing import Final
 
 from observability.health import ProcessHealth
+from observability.kafka_wait import once_reachable
 from observability.logs import start_logging
 from observability.metrics.registry import MetricsRegistry
 from observability.process_endpoint import process_endpoint
@@ -55,7 +56,10 @@ class ServiceProcess:
 
 @asynccontextmanager
 async def service_process(settings: ServiceSettings, name: str) -> AsyncIterator[ServiceProcess]:
-    """name: as traces and logs show the process, e.g. `switchgear-router`."""
+    """name: as traces and logs show the process, e.g. `switchgear-router`.
+
+    Entered once Kafka answers. Raises SystemExit when the process is told to stop before.
+    """
     collect_garbage_less_often()
     start_logging(settings.log_level, content=settings.trace_content)
     metrics, health, stop = MetricsRegistry(), ProcessHealth(), _stop_on_signals()
@@ -74,7 +78,10 @@ async def service_process(settings: ServiceSettings, name: str) -> AsyncIterator
 
             parts.enter_context(push_metrics(metrics, name, settings.otlp_metrics))
         tracer = parts.enter_context(tracing(name, tracing_of(settings)))
-        broker = await parts.enter_async_context(KafkaBroker(settings, name))
+        connect = partial(_connected, parts, settings, name)
+        broker = await once_reachable(connect, health, stop)
+        if broker is None:
+            raise SystemExit(0)  # it was told to stop before there was anything to do
         signer = signer_of(settings)
         if settings.metrics_port is not None:
             probe = partial(_probe_queue, broker.reachable, health)
@@ -92,6 +99,10 @@ async def service_process(settings: ServiceSettings, name: str) -> AsyncIterator
             signer,
             health,
         )
+
+
+async def _connected(parts: AsyncExitStack, settings: ServiceSettings, name: str) -> KafkaBroker:
+    return await parts.enter_async_context(KafkaBroker(settings, name))
 
 
 async def _probe_queue(ask: Callable[[], Awaitable[bool]], health: ProcessHealth) -> None:

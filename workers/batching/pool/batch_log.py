@@ -18,6 +18,7 @@ from producers.contract.batch_record import BatchRecord
 from producers.kafka.aiokafka_broker import to_record
 from producers.kafka.broker import Outgoing, Publisher, Record
 from producers.kafka.connection import connection_options, consuming, start_consumer
+from producers.kafka.loop_turns import LoopTurns
 from producers.settings import KafkaSettings
 
 _log: Final = logging.getLogger(__name__)
@@ -146,6 +147,7 @@ class KafkaBatchLog:
 
 
 async def _follow(consumer: AIOKafkaConsumer, receive: Callable[[Record], None]) -> None:
+    turns = LoopTurns()
     while True:
         try:
             polled = await consumer.getmany(timeout_ms=_POLL_MS)
@@ -153,8 +155,11 @@ async def _follow(consumer: AIOKafkaConsumer, receive: Callable[[Record], None])
             _log.warning("reading %s failed, trying again: %s", topics.BATCHES, error)
             await asyncio.sleep(_RETRY_S)
             continue
+        turns.begin()
         for records in polled.values():
             for raw in records:
+                if turns.over():
+                    await asyncio.sleep(0)
                 receive(to_record(raw))
 
 

@@ -234,6 +234,24 @@ def test_a_reply_of_unknown_kind_is_not_quoted() -> None:
     assert SECRET not in str(e.value)
 
 
+@given(REPLIES)
+def test_a_large_reply_comes_back_as_a_small_one(reply: Chunk | Done | Failed) -> None:
+    raw = codec.encode(reply)
+    large = raw[:-1] + b',"junk":"' + b"x" * 70_000 + b'"}'
+    assert codec.decode_reply(large) == codec.decode_reply(raw)
+
+
+@pytest.mark.parametrize("number", [10, 40_000])
+def test_what_a_reply_has_beside_its_answer_is_bounded(number: int) -> None:
+    raw = codec.encode(done_reply(warnings=("x",) * number, body={"junk": ["x"] * 40_000}))
+    if number == 10:
+        assert len(codec.decode_reply(raw).warnings) == number  # type: ignore[union-attr]
+        return
+    with pytest.raises(DecodeError, match="values beside the answer") as caught:
+        codec.decode_reply(raw)
+    assert len(str(caught.value)) < 200
+
+
 def test_a_path_made_of_the_senders_keys_is_cut() -> None:
     raw = json.dumps({**valid(), "routing": {"tags": {"k " * 5000: "v"}}}).encode()
     with pytest.raises(DecodeError) as caught:
@@ -264,16 +282,19 @@ def test_an_id_that_no_request_can_have_is_none(claimed: str) -> None:
     assert codec.request_id([(codec.CORRELATION_ID, claimed.encode())]) is None
 
 
-def test_an_unpriced_reply_is_readable() -> None:
-    unpriced = Done(
+def done_reply(**fields: Any) -> Done:  # noqa: ANN401 as Done's
+    return Done(
         id="r",
-        body={},
         route=RouteTaken(tier="economy"),
         cache=CacheOutcome(result="miss"),
         usage=Usage(),
-        cost_micro_usd=None,
         timings=Timings(),
+        **{"body": {}, **fields},
     )
+
+
+def test_an_unpriced_reply_is_readable() -> None:
+    unpriced = done_reply(cost_micro_usd=None)
     assert codec.decode_reply(codec.encode(unpriced)) == unpriced
 
 

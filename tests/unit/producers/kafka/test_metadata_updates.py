@@ -7,7 +7,7 @@ import pytest
 from aiokafka.client import AIOKafkaClient
 
 from producers.kafka import metadata_updates
-from producers.kafka.metadata_updates import OncePerTopic, incomplete, paced_update
+from producers.kafka.metadata_updates import OnceAMinute, incomplete, paced_update
 
 
 class Topics:
@@ -39,7 +39,7 @@ def line(message: str, *arguments: str) -> logging.LogRecord:
 
 def test_a_missing_topic_is_told_once_a_minute() -> None:
     now_s = 1000.0
-    told = OncePerTopic(lambda: now_s)
+    told = OnceAMinute(lambda: now_s)
     missing = "Topic %s not found in cluster metadata"
     assert [told.filter(line(missing, name)) for name in ("a", "a", "b", "a")] == [
         True,
