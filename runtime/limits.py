@@ -323,11 +323,7 @@ REMEMBERED_CANCELLATIONS: Final = Limit(
     "A request may reach its worker after its cancellation.",
 )
 OWED_ENDINGS: Final = Limit(
-    "endings of requests that wait for Redis to record them",
-    33_554_432,
-    "bytes",
-    "the oldest has no record: delivered again, it runs again",
-    "Replies and accounts of some thousand requests.",
+    "unrecorded endings", 33_554_432, "bytes", "the oldest is forgotten", "While Redis is away."
 )
 EVALUATION_FILE: Final = Limit(
     "size of a file of evaluation cases",

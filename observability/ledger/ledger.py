@@ -1,6 +1,6 @@
 """Usage ledger: one row a request, booked once in effect, in the store you choose.
 
-What did every request cost? Tenant, id and kind are the key, and a store moves its positions
+What did every request cost? Tenant, id, kind and time are the key, and a store moves its positions
 together with the events or after them: a ledger that is killed anywhere, replayed or fed twice
 holds the same sums. Which stores there are, and how one is named: `stores.selection`.
 """

@@ -1,8 +1,9 @@
 """Ledger schema: the columns of `usage` and its key. How does a usage event fill them?
 
 Money is DECIMAL(38,6) micro-dollars: exact sums, to a millionth of a micro-dollar. The key is
-(tenant, id, kind): ids are the callers' own, so two tenants may use the same one, and a caller may
-choose one that the call to judge another request has.
+(tenant, id, kind, at_ms): ids are the callers' own, so two tenants may use the same one, a caller
+may choose one that the call to judge another request has, and may use it again. An account that is
+told twice is told with the same time; another time is another run, which was paid too.
 """
 
 import json
@@ -32,16 +33,16 @@ class Column:
     value_of: Callable[[UsageEvent], Value]
 
 
-KEY: Final = ("tenant", "id", "kind")
+KEY: Final = ("tenant", "id", "kind", "at_ms")
 """The columns of `usage` of which no two rows have the same."""
 REQUEST: Final = "request"
 """The kind of a caller's own request; that of a background call is its purpose (`aside`)."""
-EventKey: TypeAlias = tuple[str, str, str]
+EventKey: TypeAlias = tuple[str, str, str, int]
 
 
 def event_key(event: UsageEvent) -> EventKey:
     """The values of KEY: two events with the same ones are the same account, told twice."""
-    return event.tenant, event.id, event.aside or REQUEST
+    return event.tenant, event.id, event.aside or REQUEST, event.at_ms
 
 
 def older_kind(present: Collection[str]) -> str:

@@ -17,6 +17,7 @@ import uvloop
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
+from observability.ledger.schema import event_key
 from producers.contract import Chunk, Done, Failed, UsageEvent, codec, topics
 from producers.inbox import StreamProgress
 from producers.kafka.aiokafka_broker import to_record
@@ -84,7 +85,7 @@ def _account(event: UsageEvent) -> dict[str, Any]:
         # a run that failed, or broke its worker, has an event of its own
         "id": event.id.partition(":run-")[0].partition(ledger.BROKEN_RUN)[0],
         "tenant": event.tenant,
-        "event": [event.tenant, event.id, event.aside or "request"],
+        "event": event_key(event),
         "billed": len(event.attempts),
         "output": output if whole else None,
         "done": event.outcome == "done",

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Final, assert_never
@@ -55,6 +56,8 @@ class RequestLifecycle:
     cache: CacheOutcome = NOT_CACHED
     awaited: Miss | None = None
     """The question whose answer others in the fleet may be waiting for."""
+    ended_ms: Callable[[], float] = lambda: time.time() * 1000
+    """When its answer was ready: told again, its account has the same time."""
     booked: bool = False
     """Whether the calls are on their way to the ledger, or to the next worker."""
 
@@ -74,8 +77,7 @@ class RequestLifecycle:
         try:
             cached = await self._look_up()
             if isinstance(cached, Hit):
-                is_first = await self._serve_hit(cached)
-                if is_first and cached.follow_up is not None:  # a repeat costs nothing
+                if await self._serve_hit(cached) and cached.follow_up is not None:
                     with LoggedFailures(item):
                         await self._follow_up(cached.follow_up)
                 return
@@ -175,9 +177,8 @@ class RequestLifecycle:
     def _chunks(self) -> ChunkPublisher | None:
         """An answer that must pass checks is streamed when it has passed, so not from here."""
         item = self.item
-        if not item.streams or item.validators:
-            return None
-        return self.channel.chunks(int(self.begun_ms))
+        wanted = item.streams and not item.validators
+        return self.channel.chunks(int(self.begun_ms)) if wanted else None
 
     # ------------------------------------------------------------------------------------ the cache
 
@@ -281,7 +282,7 @@ class RequestLifecycle:
         self, claim: Claimed | Unguarded, obtained: Obtained, failure: GiveUp
     ) -> None:
         accounting = self._accounting(redelivered=claim.again)
-        messages = accounting.failed(obtained, failure, time.time() * 1000)
+        messages = accounting.failed(obtained, failure, self.ended_ms())
         if may_run_again := failure.retryable and claim.identity.submitted_ms > 0:
             messages = messages.of_earlier_run(str(obtained.item.submitted_ms))
         records = replace(self._final_records(messages), retryable=may_run_again)
@@ -296,7 +297,7 @@ class RequestLifecycle:
         with LoggedFailures(item):
             support = await support_of(item.request.body, body)
         accounting = self._accounting(redelivered=claim.again)
-        messages = accounting.answered(obtained, answer, support, time.time() * 1000)
+        messages = accounting.answered(obtained, answer, support, self.ended_ms())
         reply = codec.encode(messages.reply)
         large = reply_refusal(reply)
         if large is not None:
@@ -309,14 +310,13 @@ class RequestLifecycle:
             await self.channel.replay(body, int(self.begun_ms))
         if not await self._publish(await self._record(claim, obtained, records)):
             return
-        done = messages.reply
-        self.trace.end(lambda: done_attributes(done))
+        self.trace.end(lambda: done_attributes(messages.reply))
         if self.awaited is not None:
             miss, self.awaited = self.awaited, None
-            await self.pool.lookup.store_answer(miss, done)
+            await self.pool.lookup.store_answer(miss, messages.reply)
         with LoggedFailures(item):
             after = AfterReply(self.pool, item, self.trace, self.snapshot)
-            await after.judge(done, support, passed=bool(item.validators))
+            await after.judge(messages.reply, support, passed=bool(item.validators))
 
     async def _record(
         self, claim: Claimed | Unguarded, obtained: Obtained, ours: FinalRecords

@@ -156,11 +156,12 @@ class ClickHouse:
         """Make what is missing; a user who may not is fine when nothing is."""
         with self._client() as client:
             missing = missing_columns(ClickHouseReading(client))
-            if not missing:
+            older_key = len(missing) < len(COLUMNS) and _has_older_key(client)
+            if not missing and not older_key:
                 return
             if len(missing) == len(COLUMNS):
                 statements = [table.create() for table in _TABLES]
-            elif "kind" in {column.name for column in missing}:
+            elif older_key:
                 _log.warning("the ledger in %s gets the key %s", self.name, ", ".join(KEY))
                 statements = list(_new_key(client))
             else:
@@ -257,38 +258,53 @@ def _booked_keys(client: Client, keys: Sequence[EventKey]) -> set[EventKey]:
     names = ", ".join(KEY)
     query = f"SELECT DISTINCT {names} FROM usage_rows WHERE ({names}) IN %(keys)s"  # noqa: S608
     answer = client.query(query, {"keys": tuple(keys)}, settings={"max_query_size": _LARGE_QUERY})
-    return {(tenant, id_, kind) for tenant, id_, kind in answer.result_rows}
+    return {(tenant, id_, kind, at_ms) for tenant, id_, kind, at_ms in answer.result_rows}
 
 
-_BY_ID: Final = "usage_rows_by_id"
-_BY_TENANT: Final = "usage_rows_by_tenant"
+_BEFORE: Final = "usage_rows_before"
+_BY_KEY: Final = "usage_rows_by_key"
 
 
 def _new_key(client: Client) -> Iterator[str]:
-    """The statements that move the rows of a table whose key was the id alone into a new one.
+    """The statements that move the rows of a table with an earlier version's key into a new one.
 
     There is no transaction, so each statement may be the last one before a crash, and the next
-    start begins again: the view `usage`, which is replaced last, lacks `kind` until all is done.
-    Copying twice does no harm, because rows with one key are one row. What another process books
-    between the copy and the exchange is copied by the second one.
+    start begins again: the table of before is there until all is done. Copying twice does no harm,
+    because rows with one key are one row. What another process books between the copy and the
+    exchange is copied by the second one.
     """
-    present = _columns_in(client, "usage_rows")
-    if "kind" not in present:
-        yield _USAGE.create(_BY_TENANT)
-        yield _copy("usage_rows", present, _BY_TENANT)
-        yield f"RENAME TABLE usage_rows TO {_BY_ID}, {_BY_TENANT} TO usage_rows"
-    older = present if "kind" not in present else _columns_in(client, _BY_ID)
+    older = _columns_in(client, _BEFORE)
+    if _key_of(client) != set(KEY):
+        older = _columns_in(client, "usage_rows")
+        yield _USAGE.create(_BY_KEY)
+        yield _copy("usage_rows", older, _BY_KEY)
+        yield f"RENAME TABLE usage_rows TO {_BEFORE}, {_BY_KEY} TO usage_rows"
     if older:
-        yield _copy(_BY_ID, older, "usage_rows")
-        yield f"DROP TABLE {_BY_ID}"
+        yield _copy(_BEFORE, older, "usage_rows")
+        yield f"DROP TABLE {_BEFORE}"
+
+
+def _has_older_key(client: Client) -> bool:
+    """Whether the rows, or some of them, are still in a table with an earlier version's key."""
+    return _key_of(client) != set(KEY) or bool(_columns_in(client, _BEFORE))
+
+
+def _key_of(client: Client) -> set[str]:
+    query = (
+        "SELECT sorting_key FROM system.tables"
+        " WHERE database = currentDatabase() AND name = 'usage_rows'"
+    )
+    ((key,),) = client.query(query).result_rows
+    return set(key.split(", "))
 
 
 def _copy(source: str, present: set[str], target: str) -> str:
     names = [name for name in _USAGE.columns if name in present] + [_USAGE.version]
-    return (
-        f"INSERT INTO {target} ({', '.join(names)}, kind)"  # noqa: S608
-        f" SELECT {', '.join(names)}, assumeNotNull({older_kind(present)}) FROM {source}"
-    )
+    values = {name: name for name in names}
+    values |= {name: f"assumeNotNull({name})" for name in KEY if name in present}
+    values.setdefault("kind", f"assumeNotNull({older_kind(present)})")
+    columns, selected = ", ".join(values), ", ".join(values.values())
+    return f"INSERT INTO {target} ({columns}) SELECT {selected} FROM {source}"  # noqa: S608
 
 
 def _columns_in(client: Client, table: str) -> set[str]:

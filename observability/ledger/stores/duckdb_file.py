@@ -164,18 +164,28 @@ def _is_lock(error: Exception) -> bool:
 
 def _migrate(db: duckdb.DuckDBPyConnection, missing: set[str], name: str) -> None:
     """Columns are added in place; DuckDB can't change a key, so the rows move to a new table."""
-    if "kind" in missing:
+    if "kind" in missing or _key_of(db) != set(KEY):
         _log.warning("the ledger in %s gets the key %s: its rows are copied", name, ", ".join(KEY))
         present = {column.name for column in COLUMNS} - missing
-        older = dict.fromkeys(missing, "NULL") | {"kind": older_kind(present)}
+        older = dict.fromkeys(missing, "NULL")
+        if "kind" in missing:
+            older["kind"] = older_kind(present)
         values = ", ".join(f"{older.get(c.name, c.name)} AS {c.name}" for c in COLUMNS)
-        db.execute(f"CREATE TABLE usage_by_tenant {_USAGE}")
-        db.execute(f"INSERT INTO usage_by_tenant SELECT {values} FROM usage")  # noqa: S608
-        db.execute("DROP TABLE usage; ALTER TABLE usage_by_tenant RENAME TO usage")
+        db.execute(f"CREATE TABLE usage_by_key {_USAGE}")
+        db.execute(f"INSERT INTO usage_by_key SELECT {values} FROM usage")  # noqa: S608
+        db.execute("DROP TABLE usage; ALTER TABLE usage_by_key RENAME TO usage")
         return
     for column in COLUMNS:
         if column.name in missing:
             db.execute(f"ALTER TABLE usage ADD COLUMN {column.name} {column.sql_type}")
+
+
+def _key_of(db: duckdb.DuckDBPyConnection) -> set[str]:
+    row = db.execute(
+        "SELECT constraint_column_names FROM duckdb_constraints()"
+        " WHERE table_name = 'usage' AND constraint_type = 'PRIMARY KEY'"
+    ).fetchone()
+    return set() if row is None else set(row[0])
 
 
 def _copy_usage(db: duckdb.DuckDBPyConnection) -> None:

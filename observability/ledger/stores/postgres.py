@@ -65,11 +65,15 @@ CREATE TABLE IF NOT EXISTS unreadable (
 );
 """
 _NEW_KEY: Final = f"""
-UPDATE usage SET kind = {older_kind([c.name for c in COLUMNS])};
+UPDATE usage SET kind = {older_kind([c.name for c in COLUMNS])} WHERE kind IS NULL;
 ALTER TABLE usage DROP CONSTRAINT usage_pkey;
 ALTER TABLE usage ADD PRIMARY KEY ({", ".join(KEY)});
 """  # noqa: S608
-"""Of a table whose key was the id alone: a primary key has no NULL in it."""
+"""Of a table whose key was the id alone, or had no time: a primary key has no NULL in it."""
+_KEY_OF: Final = b"""
+SELECT attname FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = ANY (indkey)
+WHERE indrelid = 'usage'::regclass AND indisprimary
+"""
 
 _INSERT: Final = (
     f"INSERT INTO usage ({', '.join(c.name for c in COLUMNS)}) SELECT * FROM"  # noqa: S608
@@ -127,7 +131,7 @@ class Postgres:
                 return
             for column in missing:
                 db.execute(f"ALTER TABLE usage ADD COLUMN {_definition(column)}".encode())
-            if "kind" in {column.name for column in missing}:
+            if {name for (name,) in db.execute(_KEY_OF).fetchall()} != set(KEY):
                 _log.warning("the ledger in %s gets the key %s", self.name, ", ".join(KEY))
                 db.execute(_NEW_KEY.encode())
 

@@ -1,4 +1,4 @@
-"""A ledger as it was written when a request's id alone was its key."""
+"""Ledgers as they were when a request's id alone was the key, and when no time was in it."""
 
 from collections.abc import Sequence
 from contextlib import closing
@@ -7,9 +7,12 @@ from pathlib import Path
 import duckdb
 import psycopg
 from clickhouse_connect import get_client
+from clickhouse_connect.driver.client import Client
 from psycopg.conninfo import make_conninfo
 
+from observability.ledger.ledger import UsageBatch
 from observability.ledger.schema import COLUMNS, columns_of
+from observability.ledger.stores.selection import ledger_at
 from observability.ledger.stores.store_url import StoreUrl, parse_store_url, scheme_of
 from producers.contract import UsageEvent
 
@@ -41,6 +44,31 @@ def write_older_ledger(where: str, events: Sequence[UsageEvent]) -> None:
             _in_postgres(parse_store_url(where), rows)
 
 
+def write_ledger_without_time(where: str, events: Sequence[UsageEvent]) -> None:
+    """The events, into a new ledger of today's columns, with the key (tenant, id, kind)."""
+    ledger = ledger_at(where)
+    ledger.create()
+    ledger.book(UsageBatch(events, {}))
+    key = "PRIMARY KEY (tenant, id, kind)"
+    match scheme_of(where):
+        case None:
+            with duckdb.connect(where) as db:
+                db.execute("CREATE TABLE older AS FROM usage")
+                db.execute("DROP TABLE usage; ALTER TABLE older RENAME TO usage")
+                db.execute(f"ALTER TABLE usage ADD {key}")
+        case "clickhouse":
+            with closing(_client(parse_store_url(where))) as client:
+                client.command(
+                    "CREATE TABLE older ENGINE = ReplacingMergeTree(earliness)"
+                    " ORDER BY (tenant, id, kind) AS SELECT * FROM usage_rows"
+                )
+                client.command("DROP TABLE usage_rows")
+                client.command("RENAME TABLE older TO usage_rows")
+        case _:
+            with psycopg.connect(_conninfo(parse_store_url(where))) as db:
+                db.execute(f"ALTER TABLE usage DROP CONSTRAINT usage_pkey, ADD {key}".encode())
+
+
 def _in_duckdb(path: Path, rows: Sequence[Sequence[object]]) -> None:
     with duckdb.connect(str(path)) as db:
         columns = ", ".join(f"{name} {_TYPES[name]}" for name in OLDER)
@@ -55,15 +83,7 @@ def _in_duckdb(path: Path, rows: Sequence[Sequence[object]]) -> None:
 
 def _in_postgres(at: StoreUrl, rows: Sequence[Sequence[object]]) -> None:
     columns = ", ".join(f"{name} {_POSTGRES.get(_TYPES[name], _TYPES[name])}" for name in OLDER)
-    conninfo = make_conninfo(
-        host=at.host,
-        port=at.port,
-        dbname=at.database,
-        user=at.user,
-        password=at.password,
-        **at.options,
-    )
-    with psycopg.connect(conninfo) as db, db.cursor() as cursor:
+    with psycopg.connect(_conninfo(at)) as db, db.cursor() as cursor:
         cursor.execute(f"CREATE TABLE usage ({columns}, PRIMARY KEY (id))".encode())
         cursor.execute(b"CREATE INDEX usage_at_ms ON usage USING brin (at_ms)")
         cursor.execute(
@@ -97,17 +117,7 @@ def _in_clickhouse(at: StoreUrl, rows: Sequence[Sequence[object]]) -> None:
             "topic, part, record_offset",
         ),
     }
-    with closing(
-        get_client(
-            host=at.host,
-            port=at.port or 0,
-            username=at.user,
-            password=at.password or "",
-            database=at.database,
-            compress=False,
-            autogenerate_session_id=False,
-        )
-    ) as client:
+    with closing(_client(at)) as client:
         for name, (fields, version, key) in tables.items():
             client.command(
                 f"CREATE TABLE {name}_rows ({fields}, {version} UInt64)"
@@ -122,3 +132,26 @@ def _in_clickhouse(at: StoreUrl, rows: Sequence[Sequence[object]]) -> None:
             [["llm.usage", 0, 40, 1]],
             column_names=["topic", "part", "next_offset", "written_ns"],
         )
+
+
+def _conninfo(at: StoreUrl) -> str:
+    return make_conninfo(
+        host=at.host,
+        port=at.port,
+        dbname=at.database,
+        user=at.user,
+        password=at.password,
+        **at.options,
+    )
+
+
+def _client(at: StoreUrl) -> Client:
+    return get_client(
+        host=at.host,
+        port=at.port or 0,
+        username=at.user,
+        password=at.password or "",
+        database=at.database,
+        compress=False,
+        autogenerate_session_id=False,
+    )

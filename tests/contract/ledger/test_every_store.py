@@ -49,7 +49,8 @@ def test_the_same_request_counts_once_within_and_across_batches(place: Place) ->
 def test_of_two_events_with_one_key_the_first_counts(place: Place) -> None:
     ledger = place.empty()
     first = usage_event(1)
-    again = usage_event(2).model_copy(update={"id": first.id, "tenant": first.tenant})
+    same = {"id": first.id, "tenant": first.tenant, "at_ms": first.at_ms}
+    again = usage_event(2).model_copy(update=same)
     ledger.book(UsageBatch([first, again], {}))
     ledger.book(UsageBatch([again], {}))
     assert ledger.totals().cost == first.cost_micro_usd != again.cost_micro_usd

@@ -1,4 +1,4 @@
-"""The key of a ledger's rows is (tenant, id, kind), in new ledgers and in those of before."""
+"""The key of a ledger's rows is (tenant, id, kind, at_ms), in new ledgers and in older ones."""
 
 from contextlib import closing
 from decimal import Decimal
@@ -16,7 +16,7 @@ from observability.reports.cost import cost_report
 from observability.reports.period import ReportPeriod
 from observability.reports.waste_evidence import collect_waste
 from producers.contract import UsageEvent
-from tests.contract.ledger.older_ledger import write_older_ledger
+from tests.contract.ledger.older_ledger import write_ledger_without_time, write_older_ledger
 from tests.contract.ledger.places import Place, in_clickhouse
 from tests.unit.observability.usage_events import DAY_MS, START_MS, usage_event
 
@@ -52,11 +52,34 @@ def test_tenants_with_one_id_and_a_call_named_like_a_request_each_have_their_bil
 ) -> None:
     ledger = place.empty()
     events = [owned("acme", 1), owned("globex", 2), owned("acme", 3, aside="judge")]
-    again = [owned("globex", 4), owned("acme", 5, aside="cache")]
+    again = [owned("globex", 4, at_ms=events[1].at_ms), owned("acme", 5, aside="cache")]
     assert ledger.book(UsageBatch(events, {})) == Booked(3, 0)
     assert ledger.book(UsageBatch([*again, *events], {})) == Booked(1, 4)
     assert ledger.totals().requests == 2
     assert ledger.totals().cost == cost_of(*events, again[1])
+
+
+def test_an_id_that_is_used_again_has_each_of_its_bills(place: Place) -> None:
+    ledger = place.empty()
+    first = owned("acme", 1)
+    later = owned("acme", 2, at_ms=first.at_ms + 3_600_001)
+    at_once = owned("acme", 3, at_ms=first.at_ms + 1)
+    assert ledger.book(UsageBatch([first, later, first], {})) == Booked(2, 1)
+    assert ledger.book(UsageBatch([later, at_once], {})) == Booked(1, 1)
+    assert ledger.totals().cost == cost_of(first, later, at_once)
+
+
+def test_a_ledger_whose_key_had_no_time_is_migrated(place: Place) -> None:
+    where = place.another()
+    write_ledger_without_time(where, OLDER_EVENTS)
+    ledger, fresh = ledger_at(where), place.empty()
+    ledger.create()
+    ledger.create()
+    fresh.book(UsageBatch(OLDER_EVENTS, {}))
+    assert figures(ledger) == figures(fresh)
+    again = [e.model_copy(update={"at_ms": e.at_ms + 1}) for e in OLDER_EVENTS]
+    both = UsageBatch([*OLDER_EVENTS, *again], {})
+    assert ledger.book(both) == Booked(len(again), len(OLDER_EVENTS))
 
 
 def test_a_ledger_of_before_is_migrated_with_the_same_figures(place: Place) -> None:

@@ -92,7 +92,9 @@ class BatchedItem:
             made=(attempt,),
             tries=1,
         )
-        lifecycle = RequestLifecycle(self.pool.requests, item, trace, self.pool.snapshot)
+        lifecycle = RequestLifecycle(
+            self.pool.requests, item, trace, self.pool.snapshot, ended_ms=self._ended_ms
+        )
         earlier = await lifecycle.conclude(obtained)
         if earlier is not None:
             # a reader of the same results that died had recorded it, and may not have published
@@ -118,7 +120,7 @@ class BatchedItem:
             entry=self.pool.snapshot.deployment(attempt.deployment),
             attempts=(attempt,),
         )
-        event = background_call_event(self.item, call, trace.trace_id, int(time.time() * 1000))
+        event = background_call_event(self.item, call, trace.trace_id, self._ended_ms())
         await ReplyChannel(self.pool.requests.publisher, self.item, trace).publish_usage(event)
         trace.end()
 
@@ -163,7 +165,7 @@ class BatchedItem:
             price = self.pool.requests.answers.caller.price(deployment, usage, "batch")
         priced = price if isinstance(price, Priced) else None
         since_ms = self.record.submitted_ms or self.record.formed_ms
-        ended_ms = self.record.ended_ms or int(time.time() * 1000)
+        ended_ms = self._ended_ms()
         return Attempt(
             deployment=self.record.deployment,
             zone=batch_zone(deployment),
@@ -175,6 +177,10 @@ class BatchedItem:
             cost_micro_usd=None if priced is None else priced.micro_usd,
             price_version=None if priced is None else priced.version,
         )
+
+    def _ended_ms(self) -> int:
+        """Of its batch, so that a reader of the same results tells the same account."""
+        return self.record.ended_ms or int(time.time() * 1000)
 
     def _trace(self) -> RequestTrace:
         """The request's own trace goes on here, with a link to its batch's."""
