@@ -1,8 +1,7 @@
 """Limits of foreign bytes: how large, deep or many may what others send be?
 
 One table, so that each is documented (docs/limits.md is written from it), refused by its name and
-number, and tested at both sides. What the client needs too is defined in `producers`, and listed
-here.
+number, and tested at both sides. What the client needs too is in `producers`, and listed here.
 """
 
 from collections.abc import Mapping
