@@ -4,7 +4,7 @@ Delivery is at least once, so a part may come twice; a takeover restarts a strea
 """
 
 import asyncio
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from dataclasses import dataclass
 
 from .contract import Chunk, Done, Failed, codec
@@ -34,24 +34,31 @@ class StreamProgress:
 class Inbox:
     """The replies of one request, as they arrive, until its deadline."""
 
+    __slots__ = ("_arrived", "_deadline", "_parts", "_progress")
+
     def __init__(self) -> None:
-        self._queue: asyncio.Queue[Chunk | Done | Failed | Exception] = asyncio.Queue()
+        # most requests get one part: a queue of asyncio's is eight objects, made for many readers
+        self._parts: deque[Chunk | Done | Failed | Exception] = deque()
+        self._arrived: asyncio.Future[None] | None = None
         self._progress = StreamProgress()
         self._deadline: asyncio.TimerHandle | None = None
 
     def put(self, part: Chunk | Done | Failed | DecodeError) -> None:
         """Takes what arrived; a repeated or overtaken chunk is dropped."""
         if isinstance(part, DecodeError) or self._progress.accepts(part):
-            self._queue.put_nowait(part)
+            self._give(part)
 
     def expire_at(self, deadline: float) -> None:
         """Nothing comes after that time of the event loop: one timer for all parts of a stream."""
         loop = asyncio.get_running_loop()
-        self._deadline = loop.call_at(deadline, self._queue.put_nowait, TimeoutError())
+        self._deadline = loop.call_at(deadline, self._expire)
 
     async def get(self) -> Chunk | Done | Failed:
-        """The next part. Raises TimeoutError, DecodeError."""
-        part = await self._queue.get()
+        """The next part, for one reader. Raises TimeoutError, DecodeError."""
+        while not self._parts:
+            self._arrived = asyncio.get_running_loop().create_future()
+            await self._arrived
+        part = self._parts.popleft()
         if isinstance(part, Exception):
             raise part
         return part
@@ -60,6 +67,14 @@ class Inbox:
         """Nobody reads it any more."""
         if self._deadline is not None:
             self._deadline.cancel()
+
+    def _expire(self) -> None:
+        self._give(TimeoutError())
+
+    def _give(self, part: Chunk | Done | Failed | Exception) -> None:
+        self._parts.append(part)
+        if self._arrived is not None and not self._arrived.done():
+            self._arrived.set_result(None)
 
 
 class Waiting:

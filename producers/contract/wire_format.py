@@ -14,6 +14,7 @@ KNOWN_MAJORS: Final = frozenset({1, 2})
 """Of the contract's version: those whose records are read."""
 
 _VERSION: Final = re.compile(r"switchgear/([0-9]{1,6})(?:\.[0-9]{1,6})?")
+_CURRENT: Final = SCHEMA.encode()
 _MAX_SHOWN_CHARACTERS: Final = 60
 _PREFIXES: Final[Mapping[int, int]] = {0: 5, 1: 17}
 """Confluent's magic byte to the length of the prefix: a schema's number, or its UUID, after it."""
@@ -22,7 +23,7 @@ _PREFIXES: Final[Mapping[int, int]] = {0: 5, 1: 17}
 def unknown_version(headers: Iterable[tuple[str, bytes]]) -> str | None:
     """Why a record of this `x-schema` can't be read, for its sender; None: it can."""
     stated = next((value for name, value in headers if name == SCHEMA_HEADER), None)
-    if not stated:
+    if not stated or stated == _CURRENT:
         return None
     text = stated.decode("utf-8", "replace")
     version = _VERSION.fullmatch(text)

@@ -27,6 +27,7 @@ from aiokafka.structs import RecordMetadata
 from ..settings import KafkaSettings
 from .broker import Outgoing, Partition, PublishFailedError, Record, RecordBatch
 from .connection import METADATA_MAX_AGE_MS, connection_options, consuming
+from .key_partitioner import partition_of
 from .loop_turns import LoopTurns
 from .topic_sizes import ClusterTopics, TopicSizes
 
@@ -160,6 +161,9 @@ class KafkaBroker:
                     yield _batch(consumer, polled)
 
     async def _write(self, producer: AIOKafkaProducer, outgoing: Sequence[Outgoing]) -> None:
+        if len(outgoing) == 1:  # as most are: there is nothing to gather
+            await self._write_alone(producer, outgoing[0])
+            return
         acknowledged = [await self._send(producer, record) for record in outgoing]
         results = await asyncio.gather(*acknowledged, return_exceptions=True)
         failures = [
@@ -171,6 +175,14 @@ class KafkaBroker:
             self._learn(topic, error)
         for _, error in failures:
             raise error
+
+    async def _write_alone(self, producer: AIOKafkaProducer, record: Outgoing) -> None:
+        acknowledged = await self._send(producer, record)
+        try:
+            await acknowledged
+        except KafkaError as error:
+            self._learn(record.topic, error)
+            raise
 
     async def _send(self, producer: AIOKafkaProducer, record: Outgoing) -> "Future[RecordMetadata]":
         try:
@@ -206,6 +218,7 @@ class KafkaBroker:
             acks="all",
             enable_idempotence=self._settings.kafka_idempotence,
             linger_ms=0,
+            partitioner=partition_of,
             max_batch_size=262_144,
             max_request_size=MAX_RECORD_BYTES,
             metadata_max_age_ms=METADATA_MAX_AGE_MS,

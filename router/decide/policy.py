@@ -325,7 +325,7 @@ def _route(inputs: RoutingInput, candidates: Sequence[TierCandidate], decision: 
         ),
         objective=inputs.timing.objective,
         avoid=decision.candidate.avoid,
-        candidates=tuple(candidate.as_candidate() for candidate in candidates),
+        candidates=tuple([candidate.as_candidate() for candidate in candidates]),
         validators=_task_validators(inputs),
         cascade=decision.cascade,
         learns=inputs.settings.learning.enabled,

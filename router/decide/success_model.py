@@ -49,7 +49,7 @@ class Scores:
         # a small model better than its class
         hardness = self.hardness if standing >= 0 else max(0.0, self.hardness)
         centre = average - hardness * min(1.0, 1 - standing)
-        return Estimate(*(sigmoid(centre + shift) for shift in (0.0, -self.width, self.width)))
+        return Estimate(sigmoid(centre), sigmoid(centre - self.width), sigmoid(centre + self.width))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +112,7 @@ _WITHIN_TASK: Final[frozenset[DifficultyFeature]] = frozenset(
 
 def _in_words(features: Features, parts: Mapping[DifficultyFeature, float]) -> str:
     """The kind of work and the two signals that weigh most."""
-    heaviest = sorted(parts, key=lambda name: -abs(parts[name]))[:2]
-    weighty = [
-        f"{name} {parts[name]:+.1f}" for name in heaviest if abs(parts[name]) > _WORTH_SAYING
-    ]
+    weights = {name: abs(value) for name, value in parts.items()}
+    heaviest = sorted(weights, key=weights.__getitem__, reverse=True)[:2]
+    weighty = [f"{name} {parts[name]:+.1f}" for name in heaviest if weights[name] > _WORTH_SAYING]
     return f"looks like {features.task}" + (f" ({', '.join(weighty)})" if weighty else "")

@@ -52,12 +52,17 @@ class RoutingConfig:
     eligible: EligibleDeployments = field(init=False, repr=False, compare=False)
     order: tuple[str, ...] = field(init=False, repr=False, compare=False)
     """The names of the tiers, the cheapest first."""
+    families: Mapping[str, str] = field(init=False, repr=False, compare=False)
+    """Of each deployment's model."""
     estimates: ModelEstimates = field(init=False, repr=False, compare=False)
     speeds: ExpectedSpeeds = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "eligible", EligibleDeployments(self.catalog))
         object.__setattr__(self, "order", tuple(self.catalog.tiers))
+        models, deployments = self.catalog.models, self.catalog.deployments
+        families = {name: models[each.model].family for name, each in deployments.items()}
+        object.__setattr__(self, "families", families)
         object.__setattr__(self, "estimates", ModelEstimates(self.catalog, self.settings))
         object.__setattr__(self, "speeds", ExpectedSpeeds(self.catalog, known_tables()))
 
@@ -190,16 +195,16 @@ _Price: TypeAlias = Callable[[str], Decimal | None]
 def evaluate_tiers(inputs: RoutingInput) -> tuple[TierCandidate, ...]:
     """Every tier of the catalog, in its order: the cheapest first."""
     usages: dict[str, Usage] = {}
-    catalog = inputs.catalog
+    families, price_of = inputs.config.families, inputs.config.price_of
 
     def price(deployment: str) -> Decimal | None:
-        family = catalog.models[catalog.deployments[deployment].model].family
+        family = families[deployment]
         usage = usages.get(family)
         if usage is None:
             usage = usages[family] = usage_by_family(inputs, family)
-        return inputs.config.price_of(deployment, usage)
+        return price_of(deployment, usage)
 
-    return tuple(_candidate(inputs, tier, price) for tier in inputs.config.order)
+    return tuple([_candidate(inputs, tier, price) for tier in inputs.config.order])
 
 
 def _candidate(inputs: RoutingInput, tier: str, price: _Price) -> TierCandidate:
@@ -329,7 +334,7 @@ def expected_success(inputs: RoutingInput, tier: str, model: str) -> ModelSucces
     if success is assumed:
         # what was said of the tier before feedback named models
         success = posterior((tenant, inputs.task, tier), assumed)
-    moved = None if success == assumed else assumed.mean
+    moved = None if success is assumed or success == assumed else assumed.mean
     return ModelSuccess(model, success, known.origin, moved)
 
 
@@ -362,13 +367,11 @@ def _exclusion(inputs: RoutingInput, tier: str) -> str | None:
     return None
 
 
-def _out_of_question(
-    inputs: RoutingInput, tier: str, why: str, obstacle: _Obstacle
-) -> TierCandidate:
+def _out_of_question(inputs: RoutingInput, tier: str, why: str, kind: _Obstacle) -> TierCandidate:
     """A tier that can't serve, with what its first deployment would be expected to do."""
     _, deployment = next(inputs.catalog.deployments_of(tier))
     expected = expected_success(inputs, tier, deployment.model)
-    return TierCandidate(tier, expected, rejected=why, obstacle=obstacle)
+    return TierCandidate(tier, expected, rejected=why, obstacle=kind)
 
 
 def _unfit(inputs: RoutingInput, tier: str) -> TierCandidate:

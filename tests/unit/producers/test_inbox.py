@@ -1,3 +1,4 @@
+import asyncio
 from typing import Any
 
 import pytest
@@ -6,8 +7,9 @@ from hypothesis import strategies as st
 
 from producers.contract import Chunk, Failed, codec
 from producers.contract.codec import DecodeError
-from producers.inbox import RecentIds, StreamProgress, read_reply
+from producers.inbox import Inbox, RecentIds, StreamProgress, read_reply
 from producers.kafka.broker import Partition, Record
+from tests.waiting import suspended
 
 
 def chunk(run: int, seq: int) -> Chunk:
@@ -57,3 +59,31 @@ def test_a_reply_of_a_version_that_is_not_known_cannot_be_read() -> None:
     later = Record(Partition("t", 0), 0, None, value, [("x-schema", b"switchgear/3")], 0)
     with pytest.raises(DecodeError, match="switchgear/3"):
         read_reply(later)
+
+
+async def test_a_reader_gets_what_came_before_it_asked_and_what_comes_after() -> None:
+    inbox, end = Inbox(), Failed(id="r", code="cancelled", message="", retryable=False)
+    inbox.put(chunk(1, 0))
+    assert await inbox.get() == chunk(1, 0)
+    async with asyncio.TaskGroup() as tasks:
+        reading = tasks.create_task(inbox.get())
+        await suspended(reading)
+        inbox.put(end)
+    assert reading.result() == end
+
+
+async def test_a_reader_who_has_gone_takes_nothing_with_it() -> None:
+    inbox = Inbox()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0):
+            await inbox.get()
+    inbox.put(chunk(1, 0))
+    inbox.put(chunk(1, 1))
+    assert [await inbox.get(), await inbox.get()] == [chunk(1, 0), chunk(1, 1)]
+
+
+async def test_after_the_deadline_a_reader_waits_no_more() -> None:
+    inbox = Inbox()
+    inbox.expire_at(asyncio.get_running_loop().time())
+    with pytest.raises(TimeoutError):
+        await inbox.get()
