@@ -9,6 +9,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from dev.processes import Server, free_port
+from runtime.limits import OWED_ENDINGS
 from runtime.redis.pipelining import PipelineLane
 from tests.waiting import until
 from workers.delivery.idempotency import (
@@ -180,6 +181,20 @@ async def test_what_ended_without_redis_is_recorded_when_redis_is_back(
 
     await until(recorded)
     assert await another.claim(R) == Recorded(MINE)
+
+
+async def test_of_endings_that_wait_for_redis_the_oldest_is_forgotten() -> None:
+    client = Redis.from_url(f"redis://127.0.0.1:{free_port()}", retry=Retry(NoBackoff(), 0))
+    once = IdempotencyRecords(PipelineLane(client), QUICK, Counted())
+    half = FinalRecords(b"x" * (OWED_ENDINGS.value // 2), b"")
+    requests = [replace(R, key=f"{R.key}{number}") for number in range(3)]
+    for request in requests[:2]:
+        await once.store_final(Unguarded(request), half)
+    assert [await once.claim(request) for request in requests[:2]] == [Recorded(half)] * 2
+    await once.store_final(Unguarded(requests[2]), half)
+    claims = [await once.claim(request) for request in requests]
+    assert claims == [Unguarded(requests[0]), Recorded(half), Recorded(half)]
+    await client.aclose()
 
 
 async def test_a_released_lease_stays_released(redis: Redis) -> None:

@@ -214,6 +214,7 @@ ELSEWHERE: Mapping[Limit, str] = {
     limits.RECORD: "tests/unit/runtime/process/test_dead_letters.py",
     limits.ANSWER: "tests/flow/test_billing.py",
     limits.LAPSED_CLAIMS: "tests/flow/test_delivery.py",
+    limits.OWED_ENDINGS: "tests/integration/test_once.py",
     limits.PATTERN: "tests/unit/workers/checks/test_pattern_size.py",
     limits.PATTERN_MS: "tests/unit/workers/checks/test_validators.py",
     limits.CHECK_MEMORY: "tests/unit/workers/checks/test_checking_process.py",
