@@ -131,7 +131,7 @@ class RequestTrace:
 
     def add(self, step: "SpanRecord | OpenSpan") -> None:
         """A step whose times are known, or one that has just ended: few are ever exported."""
-        if len(self._steps) < MAX_STEPS:
+        if len(self._steps) < MAX_STEPS and not self._ended:
             self._steps.append(step)
 
     def span(
@@ -151,6 +151,9 @@ class RequestTrace:
             steps = [*self._before(own.parent_id), own, *inside]
             self._exporter.export(steps, self.context, self.tenant, self.forced_by)
         self._ended = True
+        # a step knows its hop: a ring that would keep what its attributes tell of until the
+        # collector comes, which is seldom
+        self._steps.clear()
 
     def _inside(self, ended: "SpanRecord | OpenSpan") -> SpanRecord:
         step = ended.record() if isinstance(ended, OpenSpan) else ended

@@ -8,7 +8,9 @@ from decimal import Decimal
 import pytest
 
 from producers import ReplyTimeoutError
-from producers.contract import Chunk, Done, Failed, topics
+from producers.contract import Attempt, Chunk, Done, Failed, Route, codec, topics
+from producers.contract.codec import to_headers
+from producers.contract.route import TaggedRequest
 from producers.kafka.broker import Outgoing
 from runtime.limits import LAPSED_CLAIMS
 from runtime.process.dead_letters import replay_records
@@ -269,9 +271,27 @@ async def test_what_an_outrun_worker_handed_over_is_booked_once() -> None:
             assert {attempt.outcome for attempt in outrun.attempts} == {"inadequate"}
             assert outrun.cost_micro_usd
             await twice(stage, "llm.tier.standard")
-        told = {(event.id, event.at_ms) for event in await stage.events(5)}
-        assert told == {(event.id, event.at_ms) for event in (answered, outrun)}
+        told = {event.id for event in await stage.events(5)}
+        assert told == {event.id for event in (answered, outrun)}
         assert len(answered.attempts) + len(outrun.attempts) == len(stage.calls)
+
+
+async def test_a_request_that_breaks_has_earlier_workers_calls_apart_and_in_our_time() -> None:
+    async def breaks(_call: ProviderRequest, _emit: Emit | None) -> CallOutcome:
+        raise RecursionError
+
+    earlier = Attempt(deployment="eco-b", outcome="timeout", cost_micro_usd=7)
+    async with playing({"eco-a": breaks}) as stage:
+        asked = ask(routing=NO_STORE)
+        tagged = TaggedRequest(route=Route(tier="economy"), request=asked, attempts=(earlier,))
+        headers = to_headers({"correlation_id": asked.id, "x-submitted": 1})
+        queue, key = "llm.tier.economy", asked.id.encode()
+        await stage.broker.publish(Outgoing(queue, codec.encode(tagged), key, headers))
+        ours, theirs = await stage.events(2)
+        assert len(ours.attempts) == len(stage.calls) == 1
+        assert theirs.attempts == (earlier,)
+        assert ours.id != theirs.id
+        assert theirs.at_ms == stage.broker.written(queue)[0].timestamp_ms
 
 
 async def test_a_timeout_at_the_client_is_the_requests_deadline() -> None:

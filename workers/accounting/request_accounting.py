@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 from cache.results.lookup_result import Hit
 from observability.grounding.groundedness import ContextSupport
 from producers.contract import Attempt, CacheOutcome, Done, Failed, Timings, UsageEvent, codec
+from producers.contract.codec import DecodeError
 from runtime.config.pricing import PriceOf
 from workers.accounting.reply_and_usage import (
     RequestAccount,
@@ -40,11 +41,14 @@ class FinalMessages(Generic[_R]):
         """With an event of its own: an operator may replay the request, and that run costs too."""
         return self._as_event(id=f"{self.event.id}:broke-{run}")
 
-    def of_earlier_calls(self, submitted_ms: int) -> "FinalMessages[_R]":
-        """As a broken run's, named after its calls: told again it is the same account."""
+    def of_earlier_calls(self, handed_over_ms: int) -> "FinalMessages[_R]":
+        """As a broken run's, named after its calls: told again it is the same account.
+
+        handed_over_ms: when a worker wrote its record; when it was sent is its sender's word.
+        """
         calls = repr([_call_of(attempt) for attempt in self.event.attempts])
         name = blake2b(calls.encode(), digest_size=6).hexdigest()
-        return self._as_event(id=f"{self.event.id}:broke-{name}", at_ms=submitted_ms)
+        return self._as_event(id=f"{self.event.id}:broke-{name}", at_ms=handed_over_ms)
 
     def of_earlier_run(self, run: str) -> "FinalMessages[_R]":
         """With an event of its own: the request may run again under its id, and be answered."""
@@ -55,10 +59,16 @@ class FinalMessages(Generic[_R]):
 
 
 def unbooked(attempts: Sequence[Attempt], usage: bytes | None) -> tuple[Attempt, ...]:
-    """Those of `attempts` that an encoded usage event doesn't bill; None: there is no event."""
+    """Those of `attempts` that an encoded usage event doesn't bill; None: there is no event.
+
+    One that can't be read bills nothing: the ledger can't read it either.
+    """
     if not attempts or usage is None:
         return tuple(attempts)
-    billed = {_call_of(attempt) for attempt in codec.decode_usage(usage).attempts}
+    try:
+        billed = {_call_of(attempt) for attempt in codec.decode_usage(usage).attempts}
+    except DecodeError:
+        return tuple(attempts)
     return tuple(attempt for attempt in attempts if _call_of(attempt) not in billed)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from producers.contract import Failed
+from producers.contract import Attempt, Failed
 from workers.accounting.request_accounting import FinalMessages, RequestAccounting, unbooked
 from workers.calling.answer_source import Obtained
 from workers.delivery.idempotency import Conflict, FinalRecords
@@ -30,24 +30,32 @@ class SeparateBill:
     report: Callable[[FinalMessages[Failed]], None]
 
     async def book(self, obtained: Obtained, why: GiveUp = BROKE) -> None:
-        """All its calls, in an event of their own; its sender is told by somebody else."""
-        messages = self.accounting.failed(obtained, why, time.time() * 1000)
-        if obtained.made:
-            messages = messages.of_broken_run(str(int(self.accounting.begun_ms)))
-        else:
-            messages = messages.of_earlier_calls(obtained.item.submitted_ms)
-        self.report(messages)
-        await self.channel.publish_usage(messages.event)
+        """All its calls, those of earlier workers apart; its sender is told by somebody else."""
+        await self._book_made(obtained, why)
+        await self._book_calls(obtained.item, obtained.item.attempts, why)
 
     async def book_outrun(self, obtained: Obtained, first: FinalRecords | Conflict) -> None:
         """Another ending came first: what this worker called, and who was before it."""
-        if obtained.made:
-            await self.book(replace(obtained, attempts=obtained.made), _OUTRUN)
+        await self._book_made(obtained, _OUTRUN)
         await self.book_earlier(obtained.item, first)
 
     async def book_earlier(self, item: WorkItem, ending: FinalRecords | Conflict) -> None:
         """What workers before this one called, and the ending that counts doesn't tell."""
         usage = ending.usage if isinstance(ending, FinalRecords) else None
-        missing = unbooked(item.attempts, usage)
-        if missing:
-            await self.book(Obtained.nothing(replace(item, attempts=missing), _OUTRUN), _OUTRUN)
+        await self._book_calls(item, unbooked(item.attempts, usage), _OUTRUN)
+
+    async def _book_made(self, obtained: Obtained, why: GiveUp) -> None:
+        if obtained.made:
+            ours = replace(obtained, attempts=obtained.made)
+            messages = self.accounting.failed(ours, why, time.time() * 1000)
+            await self._tell(messages.of_broken_run(str(int(self.accounting.begun_ms))))
+
+    async def _book_calls(self, item: WorkItem, calls: tuple[Attempt, ...], why: GiveUp) -> None:
+        if calls:
+            theirs = Obtained.nothing(replace(item, attempts=calls), why)
+            messages = self.accounting.failed(theirs, why, time.time() * 1000)
+            await self._tell(messages.of_earlier_calls(item.record.timestamp_ms))
+
+    async def _tell(self, messages: FinalMessages[Failed]) -> None:
+        self.report(messages)
+        await self.channel.publish_usage(messages.event)

@@ -1,4 +1,6 @@
 import time
+from functools import partial
+from weakref import ref
 
 import pytest
 
@@ -195,3 +197,24 @@ def test_a_hop_ends_once() -> None:
     hop.end()
     hop.end(error="internal_error")
     assert len(kept.spans) == 1
+
+
+class Answer:
+    """What an attribute tells of."""
+
+
+def told_of(answer: Answer) -> dict[str, str]:
+    return {"answer": str(answer)}
+
+
+def test_what_a_step_tells_of_is_free_when_its_hop_has_ended() -> None:
+    hop = tracer_of(SeenSpans(), ratio=0).begin_trace("serve")
+    before, after = Answer(), Answer()
+    held = [ref(before), ref(after)]
+    with hop.span("cache lookup", partial(told_of, before)):
+        pass
+    hop.end()
+    with hop.span("store", partial(told_of, after)):
+        pass
+    del before, after
+    assert [answer() for answer in held] == [None, None]
