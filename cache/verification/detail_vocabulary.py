@@ -99,7 +99,8 @@ FOREIGN_NEGATION: Final = re.compile(
 """A negation in another language than English."""
 
 _ACRONYMS: Final = """
-us it who or in me am as aids can may are pa pin cat ram sat led cop nap pet spa rip van dos
+us it who or in me am as aids can may are pa pin cat ram sat led cop nap pet spa rip van dos smart
+start shield basic adapt
 """
 ACRONYMS: Final = frozenset(_ACRONYMS.split())
 """Words in small letters that name something else in capitals."""

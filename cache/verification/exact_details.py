@@ -72,6 +72,8 @@ _INSENSITIVE: Final = re.compile(r"[A-Za-z]+-?\d[\w-]*|[\w-]+(?:\.[\w-]+)+|\w(?:
 _AS_VOWELS: Final = frozenset("aeiouy")
 _SYMBOLS: Final = frozenset(map(str.casefold, UNITS))
 _INITIALS: Final = 3
+_LONGEST_INITIALS: Final = 4
+"""Letters of initials that are a word, too, but for those of the list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,9 +322,10 @@ def _is_other_word(word: str, forms: frozenset[str]) -> bool:
 
 
 def _is_initials(word: str, forms: frozenset[str]) -> bool:
-    """HTTP and http: letters that make no word, all in capitals or none."""
-    is_word = not _AS_VOWELS.isdisjoint(word) or word in _SYMBOLS or len(word) < _INITIALS
-    return not is_word and all(form.isupper() or form.islower() for form in forms)
+    """HTTP and http, mutex and MUTEX: no letters of another word, all in capitals or none."""
+    is_short = len(word) < (_INITIALS if _AS_VOWELS.isdisjoint(word) else _LONGEST_INITIALS + 1)
+    is_other = is_short or word in _SYMBOLS
+    return not is_other and all(form.isupper() or form.islower() for form in forms)
 
 
 def _is_other_form(word: str, forms: frozenset[str]) -> bool:

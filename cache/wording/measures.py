@@ -87,6 +87,12 @@ _ONE_OF: Final = re.compile(
     rf"(?<![^\W_])(?:{'|'.join(_ONE)})[ \u00a0](?=(?:{_ANY_UNIT})(?![^\W_]))",
     re.IGNORECASE,
 )
+_MAYBE: Final = re.compile(
+    rf"\d|{'|'.join(prefix for names in _PREFIXES.values() for prefix in names.split())}"
+    r"|\b(?:one|ein|un|um|een|degree|grad|square|cubic|quadrat|kubik)",
+    re.IGNORECASE,
+)
+"""What every measure has: a number, a prefix, a `one`, or the beginning of a rate."""
 _UNSPACED_AMOUNT: Final = re.compile(rf"(?<=\d)\s?({'|'.join(_UNSPACED)})")
 _POUNDS: Final = re.compile(r"(?<=\d)\s?(?:pounds|lbs?)\b")
 _MASSES: Final = re.compile(r"(?<![^\W_])(?:kg|kilos?|g|grams?|oz|ounces?|stones?)(?![^\W_])")
@@ -117,6 +123,8 @@ _RATE: Final = re.compile(
 
 def plain_measures(text: str) -> str:
     """The text with units as symbols; `one` before a unit as 1."""
+    if _MAYBE.search(text) is None:
+        return text
     plain = _WORD.sub(_symbol, _ONE_OF.sub("1 ", text))
     if not text.isascii():
         plain = _UNSPACED_AMOUNT.sub(lambda match: _UNSPACED[match[1]], plain)

@@ -9,7 +9,7 @@ from typing import Final
 _POLITE: Final = "(?:이?야|예요|에요|이에요|죠)"
 _ASKS: Final = "(?:ですか|でしょうか|か)?"
 _FORMS: Final = {
-    r"\b(geht|gibt|ist|war|wird|hat|macht|steht|läuft|tut|sieht|wie|wenn|ob)'s\b": r"\1 es",
+    r"\b(geht|gibt|ist|war|wird|hat|macht|steht|l\u00e4uft|tut|sieht|wie|wenn|ob)'s\b": r"\1 es",
     r"\b(d)ov'è\b": r"\1ove è",
     r"\b(?:che )?(c)os'è\b": r"\1osa è",
     r"\b(c)om'è\b": r"\1ome è",
@@ -22,7 +22,7 @@ _FORMS: Final = {
     r"^what(?:'s| is) the meaning of (.+?)\s?\?*$": r"what does \1 mean?",
     r"^¿?qué quiere decir\b": "qué significa",
     r"^(?:che )?cosa (?:vuol dire|significa)\b": "cosa significa",
-    r"^(?:o que quer dizer|qual(?: é)? o significado d[eao])\b": "o que significa",
+    r"^(?:o que quer dizer|qual(?: \u00e9)? o significado d[eao])\b": "o que significa",
     r"^que veut dire\b": "que signifie",
     r"^что (?:значит|означает)\b": "что значит",
     r"^define (?!an? |the )(?=\w+\W*$)": "what is ",
@@ -38,6 +38,8 @@ _PATTERNS: Final = [
     (re.compile(pattern, re.IGNORECASE), longer) for pattern, longer in _FORMS.items()
 ]
 _ANY: Final = re.compile("|".join(_FORMS), re.IGNORECASE)
+_ANY_ASCII: Final = re.compile("|".join(filter(str.isascii, _FORMS)), re.IGNORECASE)
+"""What can match a text without accents: most of the others are looked for at every letter."""
 _ABBREVIATED: Final = """
 UN = United Nations; EU = European Union; UK = United Kingdom; USA = United States of America;
 NATO = North Atlantic Treaty Organization; WTO = World Trade Organization; IMF = International
@@ -64,7 +66,7 @@ _WRITTEN_OUT: Final = re.compile(rf"\b(?:{'|'.join(map(re.escape, _LONG))})\b", 
 def plain_phrases(text: str) -> str:
     """The text with one phrase for all that mean the same."""
     plain = text.replace("\u2019", "'")
-    if _ANY.search(plain) is not None:
+    if (_ANY_ASCII if plain.isascii() else _ANY).search(plain) is not None:
         for pattern, other in _PATTERNS:
             plain = pattern.sub(other, plain)
     return plain

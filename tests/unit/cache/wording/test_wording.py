@@ -2,7 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cache.verification.detail_guard import objections
 from cache.verification.plain_question import MAX_PLAIN_CHARS, plain_question
+from cache.verification.question_form import is_same_form
 from cache.wording.accents import accent_differs
 from cache.wording.courtesy import without_courtesy
 from cache.wording.measures import plain_measures
@@ -151,3 +153,38 @@ def test_accents_left_out_by_habit(a: str, b: str, *, differs: bool) -> None:
 @given(st.text(max_size=200))
 def test_any_text_has_a_plain_wording(text: str) -> None:
     assert isinstance(plain_question(text), str)
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        ('what does "my bad" mean', 'what does "your bad" mean'),
+        ("Fatih kimi yendi?", "Fatih'i kim yendi?"),
+        ("고양이가 쥐를 쫓는 이유", "쥐가 고양이를 쫓는 이유"),
+        ("会议是上午3点吗", "会议是下午3点吗"),
+        ("am I allowed to record my boss", "is my boss allowed to record me"),
+        ("Who painted Guernica?", "Who was painted in Guernica?"),
+        ("1 Gb等于多少字节", "1 GB等于多少字节"),
+        ("What is REST?", "What is rest?"),
+        ("How many code points has é?", "How many code points has e\u0301?"),
+    ],
+)
+def test_what_only_wording_shows_is_refused(a: str, b: str) -> None:
+    assert any(difference.is_decisive for difference in objections(a, b))
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        ("What is HTTP?", "What is http?"),
+        ("In Rust, how do I read a file?", "How do I read a file in Rust?"),
+        ("Why don't penguins fly?", "Why do penguins not fly?"),
+        ("boiling point nitrogen", "What is the boiling point of nitrogen?"),
+        ("Give me the quadratic formula.", "What is the quadratic formula?"),
+        ("Wie funktioniert ein Kühlturm?", "Wie funktioniert ein Kuehlturm?"),
+        ("Небо голубое почему?", "Почему небо голубое?"),
+    ],
+)
+def test_one_question_in_two_wordings(a: str, b: str) -> None:
+    assert objections(a, b) == () or not objections(a, b)[0].is_decisive
+    assert is_same_form(a, b)
