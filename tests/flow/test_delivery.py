@@ -271,8 +271,8 @@ async def test_what_an_outrun_worker_handed_over_is_booked_once() -> None:
             assert {attempt.outcome for attempt in outrun.attempts} == {"inadequate"}
             assert outrun.cost_micro_usd
             await twice(stage, "llm.tier.standard")
-        told = {event.id for event in await stage.events(5)}
-        assert told == {event.id for event in (answered, outrun)}
+        told = {(event.id, event.at_ms) for event in await stage.events(5)}
+        assert told == {(event.id, event.at_ms) for event in (answered, outrun)}
         assert len(answered.attempts) + len(outrun.attempts) == len(stage.calls)
 
 

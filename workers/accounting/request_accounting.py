@@ -6,7 +6,7 @@ It calls nobody and publishes nothing: `now_ms` is Unix milliseconds, money micr
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from cache.results.lookup_result import Hit
 from observability.grounding.groundedness import ContextSupport
@@ -28,6 +28,7 @@ from workers.delivery.work_item import WorkItem
 from workers.planning.next_step import GiveUp
 
 _R = TypeVar("_R", Done, Failed)
+_WEEK_MS: Final = 7 * 24 * 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +42,11 @@ class FinalMessages(Generic[_R]):
         """With an event of its own: an operator may replay the request, and that run costs too."""
         return self._as_event(id=f"{self.event.id}:broke-{run}")
 
-    def of_earlier_calls(self, handed_over_ms: int) -> "FinalMessages[_R]":
-        """As a broken run's, named after its calls: told again it is the same account.
-
-        handed_over_ms: when a worker wrote its record; when it was sent is its sender's word.
-        """
+    def of_earlier_calls(self, item: WorkItem) -> "FinalMessages[_R]":
+        """As a broken run's, named after its calls: told again it is the same account."""
         calls = repr([_call_of(attempt) for attempt in self.event.attempts])
         name = blake2b(calls.encode(), digest_size=6).hexdigest()
-        return self._as_event(id=f"{self.event.id}:broke-{name}", at_ms=handed_over_ms)
+        return self._as_event(id=f"{self.event.id}:broke-{name}", at_ms=_sent_ms(item))
 
     def of_earlier_run(self, run: str) -> "FinalMessages[_R]":
         """With an event of its own: the request may run again under its id, and be answered."""
@@ -56,6 +54,16 @@ class FinalMessages(Generic[_R]):
 
     def _as_event(self, **changes: str | int) -> "FinalMessages[_R]":
         return FinalMessages(self.reply, self.event.model_copy(update=changes))
+
+
+def _sent_ms(item: WorkItem) -> int:
+    """When it was sent, which is the same on every copy of its record.
+
+    That is its sender's word: one that is far from when its record was written isn't believed, or
+    its bill would lie in another year.
+    """
+    written_ms = item.record.timestamp_ms
+    return item.submitted_ms if abs(written_ms - item.submitted_ms) < _WEEK_MS else written_ms
 
 
 def unbooked(attempts: Sequence[Attempt], usage: bytes | None) -> tuple[Attempt, ...]:

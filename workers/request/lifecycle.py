@@ -353,7 +353,7 @@ class RequestLifecycle:
         failure = GiveUp("internal_error", message, retryable=False)
         nothing = Obtained.nothing(item, failure)
         messages = self._accounting(redelivered=True).failed(nothing, failure, time.time() * 1000)
-        messages = messages.of_earlier_calls(item.record.timestamp_ms)
+        messages = messages.of_earlier_calls(item)
         await bury(self.pool.publisher, item.record, failure.code, message)
         await self.channel.publish(self._final_records(messages))
         # an operator who has mended the cause may send it again

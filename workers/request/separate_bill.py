@@ -54,7 +54,7 @@ class SeparateBill:
         if calls:
             theirs = Obtained.nothing(replace(item, attempts=calls), why)
             messages = self.accounting.failed(theirs, why, time.time() * 1000)
-            await self._tell(messages.of_earlier_calls(item.record.timestamp_ms))
+            await self._tell(messages.of_earlier_calls(item))
 
     async def _tell(self, messages: FinalMessages[Failed]) -> None:
         self.report(messages)
