@@ -114,3 +114,13 @@ async def test_it_names_one_thing_and_what_is_wrong_is_a_request() -> None:
     ):
         with pytest.raises(ValueError, match="validation error"):
             Invalidation.model_validate({"tenant": "acme", **fields})
+
+
+async def test_a_wrong_pair_never_matches_the_other_way_either(lookup: CacheLookup) -> None:
+    await keep(lookup, by(None, ASKED, "first"))
+    assert isinstance(await lookup.find(by(None, SAME, "second"), ROUTE, NOW), Hit)
+    await lookup.invalidate(Invalidation(tenant="acme", request="second", wrong=True))
+    await keep(lookup, by(None, SAME), "Strum.")
+    found = await lookup.find(by(None, ASKED), ROUTE, NOW)
+    assert isinstance(found, Miss)
+    await lookup.abandon(found)
