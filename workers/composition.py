@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from aiohttp import ClientSession, ClientTimeout, TCPConnector
+from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -190,7 +190,10 @@ def _admission(process: ServiceProcess, catalog: Catalog, link: RedisLink) -> De
 def _session() -> ClientSession:
     # no total timeout: every call brings its own; no limit: the stream bounds the concurrency
     return ClientSession(
-        connector=TCPConnector(limit=0, ttl_dns_cache=60), timeout=ClientTimeout(total=None)
+        connector=TCPConnector(limit=0, ttl_dns_cache=60),
+        timeout=ClientTimeout(total=None),
+        # no provider's cookie comes back with another tenant's request
+        cookie_jar=DummyCookieJar(),
     )
 
 

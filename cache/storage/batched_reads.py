@@ -69,7 +69,7 @@ class BatchedReads:
             _resolve(batch, _REFUSED)
             return
         try:
-            unique = list(dict.fromkeys(key for keys, _ in batch for key in keys))
+            unique = list(dict.fromkeys([key for keys, _ in batch for key in keys]))
             asked = self._lane.ask("MGET", *unique)
             values: Values = await within_time_limit(self._budget_s, asked)
         except REDIS_UNAVAILABLE as error:

@@ -146,7 +146,7 @@ class EntryStore:
         flight: the lease of the entry's single flight, which ends with it; not if it isn't stored.
         """
         lease = flight or Lease(self.key(tenant, "f", name), "")
-        tag_keys = (self.key(tenant, "tag", tag) for tag in tags)
+        tag_keys = [self.key(tenant, "tag", tag) for tag in tags]
         keys = [*self._account_keys(tenant), lease.key, *tag_keys]
         cost = entry.cost_micro_usd or Decimal(0)
         value, longest = encode_entry(entry), 2 * ttl_ms

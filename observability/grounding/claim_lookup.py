@@ -39,6 +39,7 @@ _MARKED_UP: Final = re.compile(
 _GERMAN: Final = frozenset(
     "der die das dem und ist sind nicht ein eine einen im für auf wird wurde zum zur über".split()  # noqa: SIM905
 )
+_UMLAUT: Final = re.compile("[äöüß]")
 _SIGNS_OF_GERMAN: Final = 2
 _NO_NAMES: Final = frozenset(
     {"ceo", "cfo", "cto", "eur", "usd", "gbp", "chf", "faq", "i'm", "i'll"}
@@ -140,7 +141,7 @@ def _begins_sentence(text: str, at: int) -> bool:
 def _nouns_are_capitalised(text: str) -> bool:
     """Whether it is German: then a single capitalised word is no name."""
     signs = context_tokens(text) & _GERMAN
-    return len(signs) + any(letter in text for letter in "äöüß") >= _SIGNS_OF_GERMAN
+    return len(signs) + (_UMLAUT.search(text) is not None) >= _SIGNS_OF_GERMAN
 
 
 def _is_small(number: str) -> bool:

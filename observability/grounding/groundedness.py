@@ -157,8 +157,8 @@ def _used(context: str, answer: str) -> float:
     """A passage was used if the answer has a quarter of its rarer words, or one of its numbers."""
     answered = _words(answer)
     passages = [passage for passage in _PASSAGE.split(context) if passage.strip()]
-    used = sum(len(passage) for passage in passages if _leaves_trace(passage, answered))
-    return used / max(1, sum(len(passage) for passage in passages))
+    used = sum([len(passage) for passage in passages if _leaves_trace(passage, answered)])
+    return used / max(1, sum(map(len, passages)))
 
 
 def _leaves_trace(passage: str, answered: set[str]) -> bool:
@@ -166,9 +166,9 @@ def _leaves_trace(passage: str, answered: set[str]) -> bool:
     shared = words & answered
     if not shared:
         return not words
-    return len(shared) >= _USED_WORDS * len(words) or any(
-        word.isdigit() and len(word) > 1 for word in shared
-    )
+    if len(shared) >= _USED_WORDS * len(words):
+        return True
+    return any([word.isdigit() and len(word) > 1 for word in shared])  # noqa: C419 - a few words
 
 
 def _words(text: str) -> set[str]:

@@ -98,7 +98,9 @@ class MetricsRegistry:
         self, name: HistogramName, *labels: str, value: float, trace_id: str | None = None
     ) -> None:
         """One measurement. trace_id: its exemplar; pass it only if the trace is exported."""
-        self._histograms[name].observe(labels, value, trace_id)
+        family = self._histograms[name]
+        series = family.series.get(labels) or family.begin(labels)
+        series.add(value, family.bounds, trace_id)
 
     def value(self, name: str, **labels: str) -> float | None:
         """What a scrape would show now; `name` may be any sample's, e.g. `..._seconds_count`."""

@@ -7,7 +7,7 @@ none. Counting is for the event loop's thread; a scrape, on another thread, read
 import math
 import time
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, TypeAlias
 
 from prometheus_client import Metric
@@ -48,6 +48,14 @@ class Distribution:
         self.exemplars: dict[int, Exemplar] = {}
         """By bucket: the latest."""
         self.created = time.time()
+
+    def add(self, value: float, bounds: Sequence[float], trace_id: str | None) -> None:
+        """One measurement. bounds: of the buckets; trace_id: its exemplar."""
+        bucket = bisect_left(bounds, value)
+        self.sum += value
+        self.counts[bucket] += 1
+        if trace_id is not None:
+            self.exemplars[bucket] = Exemplar({"trace_id": trace_id}, value, time.time())
 
 
 def series_labels(
@@ -114,15 +122,6 @@ class HistogramFamily:
         """The series of labels that haven't one yet. Raises as `series_labels`."""
         under = series_labels(self._spec, self.series, labels, self._reserved)
         return self.series.setdefault(under, Distribution(len(self.bounds)))
-
-    def observe(self, labels: Labels, value: float, trace_id: str | None) -> None:
-        """One measurement. trace_id: its exemplar."""
-        entry = self.series.get(labels) or self.begin(labels)
-        bucket = bisect_left(self.bounds, value)
-        entry.sum += value
-        entry.counts[bucket] += 1
-        if trace_id is not None:
-            entry.exemplars[bucket] = Exemplar({"trace_id": trace_id}, value, time.time())
 
     def describe(self) -> list[Metric]:
         """As `CounterFamily.describe`."""

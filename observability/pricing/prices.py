@@ -215,25 +215,22 @@ class CallPrice:
             or usage.output_audio
             or usage.web_searches
         ):
-            return Priced(self._of_text(usage), self.version)
+            rates = _reached(self.rates, usage) if self.rates.above else self.rates
+            cost = rates.input * usage.input_uncached + rates.output * usage.output
+            if usage.cache_read:
+                cost += rates.cache_read * usage.cache_read
+            if usage.cache_write_5m or usage.cache_write_1h:
+                cost += rates.cache_write_5m * usage.cache_write_5m
+                cost += rates.cache_write_1h * usage.cache_write_1h
+            if self.every_token:
+                cost += self.every_token * (usage.input_total + usage.output)
+            return Priced(cost, self.version)
         asked = usage if self.as_served else usage.model_copy(update={"served": ()})
         missing = unpriced_kinds(self.rates, asked) if self.tokens_apart else ()
         if missing:
             return Unpriced(f"{self.missing} {', '.join(missing)}", missing)
         tokens = usage.input_total + usage.output_total
         return Priced(charge(self.rates, asked) + self.every_token * tokens, self.version)
-
-    def _of_text(self, usage: Usage) -> MicroUsd:
-        rates = _reached(self.rates, usage) if self.rates.above else self.rates
-        cost = rates.input * usage.input_uncached + rates.output * usage.output
-        if usage.cache_read:
-            cost += rates.cache_read * usage.cache_read
-        if usage.cache_write_5m or usage.cache_write_1h:
-            cost += rates.cache_write_5m * usage.cache_write_5m
-            cost += rates.cache_write_1h * usage.cache_write_1h
-        if self.every_token:
-            cost += self.every_token * (usage.input_total + usage.output)
-        return cost
 
 
 def charge(rates: TokenRates, usage: Usage) -> MicroUsd:

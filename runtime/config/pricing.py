@@ -121,6 +121,11 @@ class PriceOf(Protocol):
 
 def billed(attempts: Sequence[Attempt]) -> MicroUsd | None:
     """The sum of all attempts; None ("unpriced") as soon as one that used tokens has no price."""
-    costs = [attempt.cost_micro_usd for attempt in attempts if attempt.usage is not None]
-    known = [cost for cost in costs if cost is not None]
-    return sum(known, Decimal(0)) if len(known) == len(costs) else None
+    total = Decimal(0)
+    for attempt in attempts:
+        if attempt.usage is None:
+            continue
+        if attempt.cost_micro_usd is None:
+            return None
+        total += attempt.cost_micro_usd
+    return total

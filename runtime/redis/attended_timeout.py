@@ -12,7 +12,7 @@ import asyncio
 from types import TracebackType
 from typing import Final, Self
 
-_STEPS: Final = 4
+STEPS: Final = 4
 _ROUNDS: Final = 16
 """Of the loop, in each step. To connect, write and read an answer takes about ten."""
 
@@ -21,31 +21,25 @@ class AttendedClock:
     """The clock of all waits of `seconds` on one event loop. It stands still while nobody waits."""
 
     def __init__(self, seconds: float) -> None:
-        self._step: Final = seconds / _STEPS
-        self._steps = 0
-        self._begun = 0.0
-        self._loop: asyncio.AbstractEventLoop | None = None
-        """While the clock runs."""
-        self.waits: dict[AttendedTimeout, None] = {}
+        self.steps = 0
+        """Those that are over."""
+        self.running = False
+        self.waits: Final[dict[AttendedTimeout, None]] = {}
         """In the order in which they end."""
+        self._step: Final = seconds / STEPS
+        self._begun = 0.0
 
     def reading_s(self) -> float:
         """Seconds that somebody has waited, without those in which the loop was held up."""
-        running_s = 0.0 if self._loop is None else self._loop.time() - self._begun
-        return self._steps * self._step + min(self._step, running_s)
+        if not self.running:
+            return self.steps * self._step
+        running_s = asyncio.get_running_loop().time() - self._begun
+        return self.steps * self._step + min(self._step, running_s)
 
-    def begin(self, wait: "AttendedTimeout") -> int:
-        """The step with which the wait is over: it has lasted `seconds` at the least by then."""
-        if self._loop is None:
-            self._loop = asyncio.get_running_loop()
-            self._next_step(self._loop)
-            begun = self._steps
-        else:
-            begun = self._steps + 1  # the step under way has begun before
-        self.waits[wait] = None
-        return begun + _STEPS
-
-    def _next_step(self, loop: asyncio.AbstractEventLoop) -> None:
+    def start(self) -> None:
+        """Its next step begins: for the first who waits."""
+        self.running = True
+        loop = asyncio.get_running_loop()
         self._begun = loop.time()
         loop.call_later(self._step, self._go_round, loop, _ROUNDS)
 
@@ -53,15 +47,14 @@ class AttendedClock:
         if rounds:
             loop.call_soon(self._go_round, loop, rounds - 1)
             return
-        self._steps += 1
-        over = [wait for wait in self.waits if wait.ends <= self._steps]
-        for wait in over:
+        self.steps += 1
+        for wait in [wait for wait in self.waits if wait.ends <= self.steps]:
             del self.waits[wait]
             wait.expire()
         if self.waits:
-            self._next_step(loop)
+            self.start()
         else:
-            self._loop = None
+            self.running = False
 
 
 class AttendedTimeout:
@@ -90,7 +83,13 @@ class AttendedTimeout:
         self._task = task = asyncio.current_task()
         if task is not None:
             self._cancelling = task.cancelling()
-        self.ends = self._clock.begin(self)
+        clock = self._clock
+        self.ends = clock.steps + STEPS
+        if clock.running:
+            self.ends += 1  # the step under way has begun before
+        else:
+            clock.start()
+        clock.waits[self] = None
         return self
 
     def __exit__(

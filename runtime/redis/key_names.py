@@ -12,4 +12,4 @@ def named(*parts: str) -> str:
 
 def joined(*parts: str) -> str:
     """Foreign texts as one, each behind its length: other parts never make the same text."""
-    return "".join(f"{len(part)}:{part}" for part in parts)
+    return "".join([f"{len(part)}:{part}" for part in parts])

@@ -194,7 +194,7 @@ class FallbackLoop:
     def _state(self, budget: BudgetStatus) -> RequestState:
         item, tier = self._item, self._catalog.tiers[self._item.route.tier]
         routing = item.request.routing
-        spent = (attempt.cost_micro_usd or Decimal(0) for attempt in self.context.log.all)
+        spent = [attempt.cost_micro_usd or Decimal(0) for attempt in self.context.log.all]
         # a caller who named a tier or a model gets no other tier
         pinned = routing.tier is not None or item.request.body.model != AUTO
         return RequestState(
@@ -254,7 +254,15 @@ class FallbackLoop:
         names = self._eligible(tier)
         self._price(names)
         if self._item.route.objective == "cost" and self._catalog.tiers[tier].order == "cheapest":
-            names.sort(key=self._dearness)
+            committed, costs = self.context.snapshot.committed, self._costs
+            # throughput that is paid for goes first, what may cost anything last
+            dearness = {
+                name: (False, Decimal(0))
+                if name in committed
+                else (costs[name] is None, costs[name] or Decimal(0))
+                for name in names
+            }
+            names.sort(key=dearness.__getitem__)
         if self._order.matters and len(names) > 1:
             self._order.sort(names, self._costs)
         avoid = self._item.route.avoid
@@ -269,13 +277,6 @@ class FallbackLoop:
 
     def _eligible(self, tier: str) -> list[str]:
         return self.context.snapshot.eligible.names(tier, self._item.route.demands)
-
-    def _dearness(self, name: str) -> tuple[bool, Decimal | int]:
-        """Throughput that is paid for goes first, what may cost anything last."""
-        if name in self.context.snapshot.committed:
-            return False, 0
-        cost = self._costs[name]
-        return cost is None, cost or 0
 
     def _price(self, names: Sequence[str]) -> None:
         if self._costs.keys() != set(names):

@@ -117,16 +117,17 @@ class DeploymentAdmission:
         """Whether `admit` would let a call of about `tokens` tokens through now."""
         state = self._states[target]
         probed: Sequence[str] = ()
-        if not self._breakers.all_closed(state.keys):
+        if not self._breakers.not_closed.isdisjoint(state.keys):
             permits = self._breakers.preview(state.keys)
             if isinstance(permits, BreakerRefused):
                 return NotNow(permits.until, permits.reason)
             probed = _probed(state.keys, permits)
         if state.in_flight >= state.concurrency.limit:
             return NotNow(self._clock() + self._rules.breaker.recheck_s, "concurrency")
-        until = self._rate_leases.exhausted_until(state.keys.deployment, tokens)
-        if until is not None:
-            return NotNow(until, "rate")
+        if state.keys.deployment in self._rate_leases.exhausted:
+            until = self._rate_leases.exhausted_until(state.keys.deployment, tokens)
+            if until is not None:
+                return NotNow(until, "rate")
         if not probed:
             return _READY
         if self._clock() < state.probes_taken_until:

@@ -52,8 +52,8 @@ class BreakerRegistry:
         self._clock = clock
         self._on_transition = on_transition
         self._states: dict[str, State] = {}
-        self._unsettled: set[str] = set()
-        """The breakers that aren't closed."""
+        self.not_closed: Final[set[str]] = set()
+        """The breakers through which not every call passes: nearly always none."""
 
     def state(self, key: str) -> State:
         """The breaker's state, as of the last call or news: time may have half-opened it since."""
@@ -63,13 +63,9 @@ class BreakerRegistry:
         """Every breaker that has ever had an outcome."""
         return tuple(self._states)
 
-    def all_closed(self, keys: Sequence[str]) -> bool:
-        """Whether every call passes and none would be a probe: how it nearly always is."""
-        return self._unsettled.isdisjoint(keys)
-
     def permits_if_closed(self, keys: Sequence[str]) -> tuple[BreakerPermit, ...] | None:
         """As `admit`, where all are closed, so that no state changes; None where one isn't."""
-        if not self._unsettled.isdisjoint(keys):
+        if not self.not_closed.isdisjoint(keys):
             return None
         states = self._states
         return tuple([BreakerPermit(states.get(key, _CLOSED).generation) for key in keys])
@@ -134,9 +130,9 @@ class BreakerRegistry:
         before = self.state(key)
         self._states[key] = after
         if isinstance(after, Closed):
-            self._unsettled.discard(key)
+            self.not_closed.discard(key)
         else:
-            self._unsettled.add(key)
+            self.not_closed.add(key)
         if type(before) is not type(after) or _extended(before, after):
             self._on_transition(self._transition(key, before, after, origin))
 

@@ -89,6 +89,8 @@ class RateLeases:
         self._clock = clock
         self._lease = lease
         self._accounts: dict[str, _Account] = {}
+        self.exhausted: Final[set[str]] = set()
+        """The deployments whose bucket had too little when it was asked last."""
         self.fleet_size = 1
         """How many workers share a budget while the fleet's bucket can't be reached."""
 
@@ -97,6 +99,7 @@ class RateLeases:
         account = self._accounts.get(key)
         if account is None or account.configured != configured:
             self._accounts[key] = _Account(configured, configured)
+            self.exhausted.discard(key)
 
     def quota(self, key: str) -> Quota:
         """The limits that hold now: configured, or told by the provider."""
@@ -153,6 +156,10 @@ class RateLeases:
         if grant is None:
             grant = self._lease_locally(account, request)
         account.accept(grant, self._clock())
+        if account.exhausted_until:
+            self.exhausted.add(key)
+        else:
+            self.exhausted.discard(key)
 
     def _lease_locally(self, account: _Account, request: LeaseRequest) -> LeaseGrant:
         """From a bucket of this process: its share of the whole, as large as the fleet last was."""

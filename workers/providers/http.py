@@ -6,6 +6,7 @@ a value of `CallOutcome`.
 
 import asyncio
 from dataclasses import dataclass, replace
+from typing import Final
 
 from aiohttp import ClientError, ClientSession
 from yarl import URL
@@ -22,6 +23,8 @@ from workers.providers.base.provider_request import ProviderRequest
 from workers.providers.prompt_adaptation import adapt_prompt
 from workers.providers.provider import Emit
 from workers.providers.response_reading import ResponseReading
+
+_MOST_PATHS: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,8 @@ class HttpProvider:
         self._dialect = dialect
         self._base_url = base_url.rstrip("/")
         self._authorizer = authorizer
+        self._urls: dict[str, URL] = {}
+        """By the dialect's path, of which a deployment has a few."""
 
     async def send(self, request: ProviderRequest, emit: Emit | None = None) -> CallOutcome:
         """The outcome; with `emit` the answer streams and each delta is passed on."""
@@ -66,7 +71,7 @@ class HttpProvider:
             async with (
                 asyncio.timeout(reading.first_wait_s) as deadline,
                 self._session.post(
-                    URL(url, encoded=True), data=wire.body, headers=headers, allow_redirects=False
+                    self._url(wire.path), data=wire.body, headers=headers, allow_redirects=False
                 ) as response,
             ):
                 outcome = await reading.read(response, deadline)
@@ -78,6 +83,14 @@ class HttpProvider:
             adapted.warnings + wire.warnings, wire.translated or adapted.body is not asked
         )
         return self._told(outcome, changed)
+
+    def _url(self, path: str) -> URL:
+        url = self._urls.get(path)
+        if url is None:
+            url = URL(self._base_url + path, encoded=True)
+            if len(self._urls) < _MOST_PATHS:
+                self._urls[path] = url
+        return url
 
     def _told(self, outcome: CallOutcome, changed: Changes) -> CallOutcome:
         """`outcome` with what was changed on the way there."""

@@ -45,7 +45,12 @@ def plausible(usage: Usage, context_window: int) -> bool:
 def believable(usage: Usage) -> bool:
     """Whether a usage, whoever read it, holds only counts that a provider can have meant."""
     counts = usage.model_dump(exclude={"unlisted", "served"}).values()
-    return all(map(_believable, (*counts, *usage.unlisted.values())))
+    # its fields are whole numbers by their type
+    return (
+        min(counts) >= 0
+        and max(counts) <= MOST_TOKENS
+        and all(map(_believable, usage.unlisted.values()))
+    )
 
 
 def unlisted_counts(

@@ -32,7 +32,8 @@ def test_a_histogram_is_shown_as_prometheus_client_shows_it(
     ours = HistogramFamily("a_seconds", spec, set())
     theirs = Histogram("a_seconds", spec.help, spec.labels, registry=None, buckets=_BOUNDS)
     for labels, value, exported in measured:
-        ours.observe(labels, value, "ab" * 16 if exported else None)
+        series = ours.series.get(labels) or ours.begin(labels)
+        series.add(value, ours.bounds, "ab" * 16 if exported else None)
         exemplar = {"trace_id": "ab" * 16} if exported else None
         theirs.labels(*labels).observe(value, exemplar)
     (mine,), (expected,) = ours.collect(), theirs.collect()
