@@ -21,6 +21,7 @@ from cache.wording.phrases import abbreviated, plain_phrases
         ("what is entropy?? thx in advance", "what is entropy?"),
         ("你好, 请问什么是黑洞?", "什么是黑洞?"),
         ("関数とは何か教えてください。", "関数とは何か"),
+        ("你好\uff0c红烧肉怎么做\uff1f谢谢\uff01", "红烧肉怎么做\uff1f"),
     ],
 )
 def test_courtesy_goes(text: str, asked: str) -> None:
@@ -104,6 +105,7 @@ def test_other_numbers_become_digits(text: str, plain: str) -> None:
         ("What's the meaning of ubiquitous?", "what does ubiquitous mean?"),
         ("C'est quoi un algorithme ?", "quoi  un algorithme ?"),
         ("什么叫光合作用", "光合作用是什么"),
+        ("什么叫光合作用\uff1f", "光合作用是什么"),
         ("你是什么意思", "你是什么意思"),
         ("관성이 뭐예요?", "관성 무엇"),
         ("Define a function", "Define a function"),
