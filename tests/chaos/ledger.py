@@ -13,7 +13,7 @@ Line = Mapping[str, Any]
 _LONGEST_CALL_S: Final = 30.0
 _OK: Final = 200
 FLUSH: Final = "flush Redis"
-_AWAY: Final = ("Redis", "Kafka", "broker")
+_AWAY: Final = ("Redis", "Kafka", "broker", "freeze")
 BROKEN_RUN: Final = ":broke-"
 """In the id of the account of a run that broke its worker."""
 
@@ -23,7 +23,7 @@ class Injected:
     """A fault as it happened. began: before it was done; ended: its cause was over.
 
     account: of the victim, as the provider's ledger names it; well: whether all was well again
-    before patience ran out.
+    before patience ran out; over: when it was, or patience ran out, if that is later than `ended`.
     """
 
     name: str
@@ -32,6 +32,7 @@ class Injected:
     victim: str | None = None
     account: str | None = None
     well: bool = True
+    over: float = 0.0
 
 
 @dataclass(slots=True)
@@ -148,7 +149,8 @@ def _under_way(request: Request, faults: Sequence[Injected], names: Sequence[str
     """Whether one of the faults with such a name came before its last reply."""
     last = max(reply["written"] for reply in request.replies)
     named = (fault for fault in faults if any(name in fault.name for name in names))
-    return any((request.sent or 0) < fault.ended and fault.began < last for fault in named)
+    sent = request.sent or 0
+    return any(sent < max(fault.ended, fault.over) and fault.began < last for fault in named)
 
 
 def _final(request: Request) -> list[Line]:
@@ -274,7 +276,7 @@ def paid_in_vain(
 ) -> tuple[dict[int, int], list[str]]:
     """Extra calls by the number of the fault that explains them; the requests left unexplained.
 
-    Those that were booked while Redis or Kafka was away are `paid_twice`.
+    Those that were booked while Redis, Kafka or a worker was away are `paid_twice`.
     """
     explained: Counter[int] = Counter()
     unexplained = []
@@ -289,7 +291,7 @@ def paid_in_vain(
 
 
 def paid_twice(requests: Iterable[Request], faults: Sequence[Injected]) -> list[str]:
-    """Called again, and booked again: its guard, or the commit of its first record, was away."""
+    """Called and booked again: its guard, its record's commit, or its worker was away."""
     return [r.id for r in requests if r.extra_calls and _paid_twice(r, faults)]
 
 

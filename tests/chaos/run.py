@@ -172,7 +172,7 @@ def _attack(plan: Plan, at: Installation, waiting: Waiting, until: float) -> Ite
             f"{number:3} {fault.name}: {time.time() - began:.1f} s"
             f"{'' if well else ', STILL NOT WELL'}; {len(waiting.sent.lines)} sent"
         )
-        yield Injected(fault.name, began, ended, fault.victim, key, well)
+        yield Injected(fault.name, began, ended, fault.victim, key, well, over=time.time())
         _settle(waiting)
 
 

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -245,6 +246,9 @@ def test_a_call_that_is_booked_twice_while_redis_was_away_is_no_call_in_vain() -
     assert ledger.paid_in_vain(booked, [away]) == ({}, [])
     assert ledger.paid_twice(booked, [away]) == ["r"]
     assert ledger.paid_in_vain(booked, []) == ({}, ["r"])
+    before = Injected("stop Kafka for 20 s", 90.0, 95.0)
+    assert ledger.paid_in_vain(booked, [before]) == ({}, ["r"])
+    assert ledger.paid_in_vain(booked, [replace(before, over=100.5)]) == ({}, [])
     assert ledger.paid_in_vain(gather(*twice), [away]) == ({}, ["r"])
 
 
