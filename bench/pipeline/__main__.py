@@ -3,7 +3,8 @@
 (a) a raw two-hop echo on the same Kafka; (b) the pipeline on cache hits; (c) the pipeline with a
 provider that takes 0 ms and one that takes 200 ms; (d) aiohttp alone to the same provider. CPU of
 a request is that of router, workers and client; Kafka's and Redis' stand beside it. `--scale`: hits
-and calls by workers and partitions in place of all this.
+and calls by workers and partitions in place of all this; `--in-flight`: by requests in flight,
+which is printed and not kept.
 """
 
 import argparse
@@ -32,6 +33,8 @@ _SOME: Final = 64
 _SLOW_MS: Final = 200
 _WORKERS: Final = (1, 2)
 _PARTITIONS: Final = (4, 16, 64)
+_IN_FLIGHT: Final = {1: 150, 8: 400, 64: 600, 512: 1500}
+"""To how many requests are sent with so many under way."""
 
 
 async def measure(running: Stack, requests: int, rounds: int) -> dict[str, Any]:
@@ -147,6 +150,21 @@ async def _scaled(running: Stack, requests: int) -> dict[str, Any]:
     }
 
 
+async def by_in_flight(running: Stack) -> dict[str, Any]:
+    """Hits and calls: what a request costs alone, and what in a crowd."""
+    rows: dict[str, Any] = {}
+    settings = ClientSettings(kafka=running.kafka, timeout_s=120)
+    async with RouterClient.connect(settings) as client:
+        await loads.submit_all(client, loads.cached(100), _SOME)
+        await loads.submit_all(client, loads.fresh(200), _SOME)
+        for name, prompts in (("hits", loads.cached), ("calls", loads.fresh)):
+            for in_flight, number in _IN_FLIGHT.items():
+                counted = [await _counted(running, client, prompts(number), in_flight)]
+                figures = _summary(ran for ran, _ in counted) | _cpu(running, counted)
+                rows[f"{name}, {in_flight} in flight"] = figures
+    return {"machine": description(), **rows}
+
+
 def scale(requests: int, trace_ratio: float) -> dict[str, Any]:
     """Hits and calls for each number of workers and of partitions, one stack after the other."""
     rows = {}
@@ -164,7 +182,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--trace-ratio", type=float, default=0.1)
     parser.add_argument("--scale", action="store_true", help="by workers and partitions")
+    parser.add_argument("--in-flight", action="store_true", help="by requests in flight")
     options = parser.parse_args()
+    if options.in_flight:
+        with stack(options.trace_ratio) as running:
+            print(json.dumps(uvloop.run(by_in_flight(running)), indent=2))
+        return
     if options.scale:
         told = scale(options.requests, options.trace_ratio)
     else:
