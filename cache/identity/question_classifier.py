@@ -1,7 +1,8 @@
 """Question classifier: a question's kind by its vector, for what the recogniser is unsure about.
 
-A neural network with one hidden layer. Its probabilities and the recogniser's are put together as
-the weighted mean of their logarithms: the two err on different questions.
+A neural network with one hidden layer, fitted together with the last layers of the model that makes
+the vector. Its probabilities and the recogniser's are put together as the weighted mean of their
+logarithms: the two err on different questions.
 """
 
 from collections.abc import Mapping
@@ -14,13 +15,15 @@ from numpy.typing import NDArray
 from cache.identity.recogniser import KINDS, Recognition, Shares
 
 CLASSIFIER_FORMAT: Final = 1
-UNSURE_FROM: Final = 0.02
-UNSURE_TO: Final = 0.98
-"""Between these probabilities of being bound the recogniser errs, on authors it hasn't seen."""
+UNSURE_FROM: Final = 0.005
+"""From this probability of being bound on the recogniser errs, on authors it hasn't seen."""
 LONGEST_QUESTION: Final = 400
 """Signs; a longer text is no plain question, and would take 40 ms."""
-CLASSIFIER_SHARE: Final = 0.6
-"""Of the mean; the rest is the recogniser's. From 0.5 to 0.8 it makes no difference."""
+CLASSIFIER_SHARE: Final = 0.8
+"""Of the mean; the rest is the recogniser's."""
+DOUBT: Final = 0.2
+REFUSE: Final = 0.45
+"""Thresholds of what both say, in place of the recogniser's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,7 @@ def is_unsure(text: str, first: Recognition) -> bool:
     """Whether a second look may change what the recogniser says of a text."""
     bound = 1 - first.share("timeless")
     is_question = first.language is not None and len(text) <= LONGEST_QUESTION
-    return is_question and UNSURE_FROM <= bound <= UNSURE_TO
+    return is_question and bound >= UNSURE_FROM
 
 
 def combined(first: Recognition, second: Shares) -> Recognition:
@@ -70,7 +73,8 @@ def combined(first: Recognition, second: Shares) -> Recognition:
     logs = (1 - CLASSIFIER_SHARE) * np.log(np.maximum(first.shares, 1e-6))
     raised = np.exp(logs + CLASSIFIER_SHARE * np.log(np.maximum(second, 1e-6)))
     timeless, moment, person, conversation = (raised / raised.sum()).tolist()
-    return replace(first, shares=(timeless, moment, person, conversation))
+    shares = timeless, moment, person, conversation
+    return replace(first, shares=shares, doubt=DOUBT, refuse=REFUSE)
 
 
 def in_doubt(first: Recognition) -> Recognition:

@@ -31,11 +31,14 @@ class QuestionEmbedder:
 
     def embed_now(self, text: str) -> Vector:
         """The text's vector of unit length, shape (384,), on the calling thread."""
+        sentence: Vector = self._session.run(["sentence"], self.feed_of(text))[0][0]
+        return sentence
+
+    def feed_of(self, text: str) -> dict[str, NDArray[Any]]:
+        """What the model reads of a text: its pieces' vectors, and that all of them count."""
         pieces = [START, *self._pieces.pieces_of(QUESTION_PREFIX + text, MOST_PIECES), END]
         words = self._words[pieces] * self._scales[pieces, None]
-        feed = {"words": words[None], "attention_mask": np.ones((1, len(pieces)), dtype=np.int64)}
-        sentence: Vector = self._session.run(["sentence"], feed)[0][0]
-        return sentence
+        return {"words": words[None], "attention_mask": np.ones((1, len(pieces)), dtype=np.int64)}
 
 
 def _load(

@@ -85,6 +85,9 @@ LATER_SETS: Final = {
     "ninth": "9",
     "tenth": "x",
     "eleventh": "y",
+    "twelfth": "a",
+    "thirteenth": "b",
+    "fourteenth": "e",
 }
 """By folder the series: plain questions that only the second look's classifier learns from."""
 

@@ -5,7 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cache.identity.cacheable import DoNotKeep, KeepBriefly, ToRecognise, recognised_retention
+from cache.identity.cacheable import (
+    DoNotKeep,
+    KeepBriefly,
+    KeepForAll,
+    ToRecognise,
+    recognised_retention,
+)
 from cache.identity.question_classifier import (
     LONGEST_QUESTION,
     combined,
@@ -22,9 +28,9 @@ def said(timeless: float, language: str | None = "en") -> Recognition:
     return Recognition((timeless, 1 - timeless, 0.0, 0.0), language, 0.3, 0.5)
 
 
-def test_only_what_is_between_is_looked_at_again() -> None:
-    seen = [is_unsure("Who leads?", said(share)) for share in (0.999, 0.97, 0.5, 0.03, 0.01)]
-    assert seen == [False, True, True, True, False]
+def test_all_is_looked_at_again_but_what_is_surely_timeless() -> None:
+    seen = [is_unsure("Who leads?", said(share)) for share in (0.999, 0.97, 0.5, 0.03, 0.001)]
+    assert seen == [False, True, True, True, True]
 
 
 def test_neither_long_texts_nor_unknown_languages_are() -> None:
@@ -39,6 +45,15 @@ def test_both_together_lie_between_both(first: float, second: float) -> None:
     assert sum(both.shares) == pytest.approx(1)
     low, high = sorted([first, second])
     assert low - 1e-3 <= both.share("timeless") <= high + 1e-3
+
+
+@pytest.mark.parametrize(
+    ("timeless", "kind"), [(0.9, KeepForAll), (0.7, KeepBriefly), (0.53, DoNotKeep)]
+)
+def test_both_together_have_thresholds_of_their_own(timeless: float, kind: type) -> None:
+    shares: Shares = (timeless, 1 - timeless, 0.0, 0.0)
+    both = combined(said(timeless), shares)
+    assert isinstance(recognised_retention(QUESTION, both), kind)
 
 
 def test_a_look_that_was_not_had_leaves_a_doubt_and_no_refusal_undone() -> None:
