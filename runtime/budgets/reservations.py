@@ -8,7 +8,7 @@ when Redis is back.
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -28,6 +28,8 @@ from runtime.redis.key_names import named
 from runtime.redis.lua_files import lua
 
 _LEASE_S: Final = 3600
+_NO_LIMIT: Final = 2**52
+"""Micro-dollars; exact in Lua's numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,27 @@ class BudgetLedger:
         estimate: Decimal | None,
     ) -> Reservation | Exhausted:
         """Reserve `estimate` micro-dollars for request `request`; asked again, the same place."""
-        bound, amount = budget_limits(name, tenant, tags, self._today()), countable(estimate)
+        bound = budget_limits(name, tenant, tags, self._today())
+        return await self._reserve_in(name, bound, request, countable(estimate))
+
+    async def charge(
+        self,
+        name: str,
+        tenant: Tenant,
+        tags: Mapping[str, str],
+        request: str,
+        cost: Decimal | None,
+    ) -> None:
+        """Counts what `request` has spent already, whether or not there is room for it."""
+        limits = budget_limits(name, tenant, tags, self._today())
+        bound = tuple(replace(cap, limit=_NO_LIMIT) for cap in limits)
+        held = await self._reserve_in(name, bound, request, countable(cost))
+        if isinstance(held, Reservation):
+            await self.settle_reservation(held, cost)
+
+    async def _reserve_in(
+        self, name: str, bound: tuple[BudgetLimit, ...], request: str, amount: int
+    ) -> Reservation | Exhausted:
         if not bound:
             return Reservation(name, request, (), amount, WithinBudget())
         answer = await self._reserved(name, bound, request, amount)

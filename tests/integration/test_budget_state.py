@@ -79,6 +79,16 @@ async def test_a_reservation_is_all_budgets_or_none(redis: Redis) -> None:
     assert isinstance(third.status, OverSoftLimit)
 
 
+async def test_what_is_spent_already_counts_in_a_budget_that_is_full(redis: Redis) -> None:
+    budgets = process(redis)
+    for name in ("a", "b"):
+        await budgets.reserve("acme", TENANT, {}, name, Decimal(LIMIT // 2))
+    await budgets.charge("acme", TENANT, {}, "a", Decimal(LIMIT))
+    await budgets.charge("acme", TENANT, {}, "c", Decimal(7))
+    assert int(await redis.get(DAY) or 0) == LIMIT // 2 + LIMIT + 7
+    assert not await budgets.is_open("acme", "a")
+
+
 async def test_a_redelivered_request_reserves_once_and_settling_twice_is_once(redis: Redis) -> None:
     budgets = process(redis)
     for _ in range(3):

@@ -95,10 +95,9 @@ class BatchPool:
             return
         if redelivered and not await self.budgets.is_open(*budget_place(request, catalog)):
             return  # to reserve what is settled would count it twice
-        cost = billed(attempts)
-        held = await self.reserve_budget(request, cost)
-        if isinstance(held, Reservation):
-            await self.budgets.settle_reservation(held, cost)
+        account, place = budget_place(request, catalog)
+        tags = request.routing.tags
+        await self.budgets.charge(account, tenant, tags, place, billed(attempts))
 
     def waiting(self) -> int:
         """Requests in memory, by offset and size."""
