@@ -24,7 +24,7 @@ from workers.providers.base.finish_reasons import openai_reason, weightier
 from workers.providers.base.json_values import StreamedJson, mapping_of
 from workers.providers.errors.classification import error_in_stream
 from workers.providers.openai.embeddings import embeddings_answer
-from workers.providers.openai.field_pieces import joined_texts
+from workers.providers.openai.field_pieces import MOST_FIELDS, joined_texts
 from workers.providers.openai.tool_call_pieces import (
     ToolCallPieces,
     arguments_text,
@@ -166,6 +166,8 @@ class OpenAiReader:
         return delta
 
     def _whole(self) -> dict[str, Any]:
+        if len(self._pieces) > MOST_FIELDS:
+            raise ValueError("a message of more fields than a server has")
         message: dict[str, Any] = {"role": "assistant", "content": None}
         message |= {name: joined_texts(pieces) for name, pieces in self._pieces.items()}
         if calls := self._calls.whole():

@@ -17,6 +17,7 @@ from workers.providers.openai.field_pieces import joined_texts
 _FUNCTION: Final = {"name", "arguments"}
 _LONGEST_INDEX: Final = 6
 _LONGEST_NAME: Final = 10_000
+_MOST_CALLS: Final = 4_096
 _OWN: Final = {"index", "id", "type", "function"}
 _TOKENS: Final = re.compile(r'\\.|\\\Z|["{}]', re.DOTALL)
 
@@ -99,9 +100,7 @@ class ToolCallPieces:
         call = self._open_call(number, call_id, name)
         opened = call is None
         if call is None:
-            call = _ToolCall(len(self._calls), call_id or f"call_{len(self._calls)}")
-            self._calls.append(call)
-            self._by_id.setdefault(call.id, call)
+            call = self._begin(call_id)
         if number is not None:
             self._by_index[number] = call
         news: dict[str, str] = {}
@@ -118,6 +117,14 @@ class ToolCallPieces:
             call.others.setdefault(other, []).append(value)
         head = {"id": call.id, "type": "function"} if opened else {}
         return {"index": call.number, **others, **head, "function": news}
+
+    def _begin(self, call_id: str) -> _ToolCall:
+        if len(self._calls) >= _MOST_CALLS:
+            raise ValueError("an answer of more tool calls than a model makes")
+        call = _ToolCall(len(self._calls), call_id or f"call_{len(self._calls)}")
+        self._calls.append(call)
+        self._by_id.setdefault(call.id, call)
+        return call
 
     def _open_call(self, number: int | None, call_id: str, name: str) -> _ToolCall | None:
         """The call that a piece goes on with; None when it begins one."""
