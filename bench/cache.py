@@ -27,7 +27,7 @@ from redis.asyncio import Redis
 from bench.machine import description
 from cache.lookup import CacheLookup, SemanticStep
 from cache.results.kept_answer import new_entry
-from cache.results.lookup_result import Hit, Miss
+from cache.results.lookup_result import Bypass, Hit, Miss
 from cache.semantic.embedder import LocalEmbedder
 from cache.semantic.vector_index import ProcessIndex, RedisIndex, VectorIndex
 from cache.semantic.verifier_file import load_verifier
@@ -81,7 +81,7 @@ def answer() -> Done:
 
 
 async def keep_questions(lookup: CacheLookup) -> list[tuple[str, str]]:
-    """Keeps some real questions; each with one in other words."""
+    """Keeps those of some questions that the cache takes; each with one in other words."""
     pairs = [
         (
             f"How do I {verb} a {thing} in {place}?",
@@ -89,11 +89,14 @@ async def keep_questions(lookup: CacheLookup) -> list[tuple[str, str]]:
         )
         for verb, thing, place in product(VERBS, THINGS, PLACES)
     ]
-    for kept, _ in pairs:
-        found = await lookup.find(request(kept), ROUTE, 0)
+    taken = []
+    for pair in pairs:
+        found = await lookup.find(request(pair[0]), ROUTE, 0)
         if isinstance(found, Miss):
             await lookup.store_answer(found, answer())
-    return pairs
+        if not isinstance(found, Bypass):
+            taken.append(pair)
+    return taken
 
 
 async def fill(redis: Redis, lookup: CacheLookup, index: VectorIndex, entries: int) -> None:
