@@ -12,6 +12,7 @@ from dev.processes import Server, free_port
 from runtime.limits import OWED_ENDINGS
 from runtime.redis.pipelining import PipelineLane
 from tests.waiting import until
+from workers.delivery import idempotency
 from workers.delivery.idempotency import (
     Claimed,
     Conflict,
@@ -183,18 +184,40 @@ async def test_what_ended_without_redis_is_recorded_when_redis_is_back(
     assert await another.claim(R) == Recorded(MINE)
 
 
-async def test_of_endings_that_wait_for_redis_the_oldest_is_forgotten() -> None:
+async def test_of_endings_that_wait_for_redis_the_oldest_is_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(idempotency, "_REPAID_EVERY_S", 0)
     client = Redis.from_url(f"redis://127.0.0.1:{free_port()}", retry=Retry(NoBackoff(), 0))
     once = IdempotencyRecords(PipelineLane(client), QUICK, Counted())
     half = FinalRecords(b"x" * (OWED_ENDINGS.value // 2), b"")
     requests = [replace(R, key=f"{R.key}{number}") for number in range(3)]
     for request in requests[:2]:
         await once.store_final(Unguarded(request), half)
+        await asyncio.sleep(0.01)  # in which each has its turns
     assert [await once.claim(request) for request in requests[:2]] == [Recorded(half)] * 2
     await once.store_final(Unguarded(requests[2]), half)
     claims = [await once.claim(request) for request in requests]
     assert claims == [Unguarded(requests[0]), Recorded(half), Recorded(half)]
     await client.aclose()
+
+
+async def test_an_ending_that_cannot_be_recorded_holds_up_no_other(
+    redis: Redis, redis_server: Server
+) -> None:
+    once, junk, good = once_of(redis), R, replace(R, key=f"{R.key}2")
+    redis_server.stop()
+    try:
+        for request in (junk, good):
+            await once.store_final(Unguarded(request), MINE)
+    finally:
+        redis_server.start()
+    await redis.set(junk.key, "somebody's junk")
+
+    async def recorded() -> bool:
+        return await redis.type(good.key) == b"hash"
+
+    await until(recorded)
 
 
 async def test_a_released_lease_stays_released(redis: Redis) -> None:

@@ -15,7 +15,7 @@ before Redis: one that hangs costs the first request its wait, not each.
 import asyncio
 import logging
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -158,7 +158,7 @@ class IdempotencyRecords:
         self._under_way: dict[str, _UnderWay] = {}
         """By the identity's key."""
         self._owed = OrderedDict[str, _Owed]()
-        """By the identity's key."""
+        """By the identity's key, the oldest first."""
         self._owed_bytes = 0
         self._repaying: asyncio.Task[None] | None = None
         # by token: of two claims of one request, only the later one's lease is still its own
@@ -252,15 +252,20 @@ class IdempotencyRecords:
             self._repaying = asyncio.create_task(self._repay())
 
     async def _repay(self) -> None:
+        turns = deque[str]()
         while self._owed:
             await asyncio.sleep(_REPAID_EVERY_S)
-            for key, owed in list(self._owed.items()):
+            while turns or self._owed:
+                if not turns:
+                    turns.extend(self._owed)
+                key = turns.popleft()
+                owed = self._owed.get(key)
+                if owed is None:
+                    continue
                 recorded = await self._recorded(owed.identity, owed.ending)
-                if recorded is not None or owed.until < time.monotonic():
-                    self._forgive(key)
-                elif key in self._owed:  # the others don't wait for it next time
-                    self._owed.move_to_end(key)
-                    break
+                if recorded is None and owed.until > time.monotonic():
+                    break  # it may be this one alone: next time it is another's turn
+                self._forgive(key)
 
     def _forgive(self, key: str) -> None:
         owed = self._owed.pop(key, None)
