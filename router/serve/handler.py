@@ -32,7 +32,7 @@ from router.serve.claimed_id import claimed_id
 from router.serve.headers import RequestHeaders, read_request_headers
 from router.serve.record_checks import says_excluded, unreadable
 from router.serve.reply_topics import refusal_address, unusable_address
-from router.serve.route_choice import decide_route, queue_of, request_clock
+from router.serve.route_choice import decide_route, queue_of, timely
 from router.text.features import Features
 from runtime.config.catalog import Tenant
 from runtime.config.residency import excluded_from
@@ -224,27 +224,20 @@ class RoutingTask:
         if exceeded is not None:
             await self._refuse_for_now(account, exceeded)
             return
-        deadline_ms = self._deadline_ms(request)
-        if deadline_ms is not None and deadline_ms < time.time() * 1000:
-            await self.refuse("deadline_exceeded", "expired before it was routed", retryable=True)
-            return
-        await self._decide(request, config, deadline_ms)
+        await self._decide(request, config, self._deadline_ms(request))
 
     async def _decide(
         self, request: Request, config: RoutingConfig, deadline_ms: int | None
     ) -> None:
-        standing_now = (
-            self.router.budget_used(request.tenant),
-            self.router.unserved(),
-            request_clock(self.headers.submitted_ms, deadline_ms, self.router.speeds()),
-        )
+        asked, clock = timely(request, self.headers.submitted_ms, deadline_ms, self.router.speeds())
+        standing_now = (self.router.budget_used(request.tenant), self.router.unserved(), clock)
         begun = time.perf_counter()
         with self.trace.span("decide") as span:
             if len(self.record.value) < _LARGE_BYTES:
-                features, decision = decide_route(request, config, *standing_now)
+                features, decision = decide_route(asked, config, *standing_now)
             else:
                 features, decision = await asyncio.to_thread(
-                    decide_route, request, config, *standing_now
+                    decide_route, asked, config, *standing_now
                 )
             self.router.report_decision(request.tenant, decision, time.perf_counter() - begun)
             if isinstance(decision, RouteRejected):

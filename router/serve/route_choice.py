@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 
 from producers.contract import Request, Route, topics
 from router.decide import policy, success_model
 from router.decide.caller_overrides import RouteRejected
 from router.decide.tier_candidates import RoutingConfig
-from router.decide.timing import RequestClock
+from router.decide.timing import JUST_SENT, RequestClock
 from router.text.features import Features, extract_features
 from runtime.speed.observed_speed import ObservedSpeed
 
@@ -34,13 +35,24 @@ def decide_route(
     return features, decision
 
 
-def request_clock(
-    submitted_ms: int, deadline_ms: int | None, observed: Mapping[str, ObservedSpeed]
-) -> RequestClock:
-    """What time it is for a request. Times: Unix milliseconds."""
+def timely(
+    request: Request,
+    submitted_ms: int,
+    deadline_ms: int | None,
+    observed: Mapping[str, ObservedSpeed],
+) -> tuple[Request, RequestClock]:
+    """What is decided about, and what time it is for it. Times: Unix milliseconds.
+
+    A request whose deadline is over is routed as if it had none: it may have come again, and only
+    a worker sees the record of its ending. Where there is none, the worker refuses it unpaid.
+    """
     now_ms = time.time() * 1000
+    if deadline_ms is not None and deadline_ms < now_ms:
+        undated = request.routing.model_copy(update={"deadline_ms": None})
+        asked = request.model_copy(update={"routing": undated})
+        return asked, replace(JUST_SENT, observed=observed)
     left_s = None if deadline_ms is None else (deadline_ms - now_ms) / 1000
-    return RequestClock(max(0.0, now_ms - submitted_ms) / 1000, left_s, observed)
+    return request, RequestClock(max(0.0, now_ms - submitted_ms) / 1000, left_s, observed)
 
 
 def queue_of(route: Route) -> str:

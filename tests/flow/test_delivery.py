@@ -50,6 +50,22 @@ async def test_a_request_published_twice_is_answered_from_the_record(topic: str)
         await stage.broker.until(lambda: stage.reports.heard.count(replayed) == 1)
 
 
+@pytest.mark.parametrize("deadline_ms", [None, 30_000])
+async def test_what_comes_again_after_its_deadline_keeps_its_answer(
+    deadline_ms: int | None,
+) -> None:
+    async with playing() as stage:
+        asked = ask(routing=NO_STORE | {"deadline_ms": deadline_ms})
+        assert isinstance(await stage.client.submit(asked), Done)
+        record = stage.broker.written(topics.REQUESTS)[-1]
+        late = [(name, value) for name, value in record.headers if name != "x-deadline"]
+        late.append(("x-deadline", b"1"))
+        await stage.broker.publish(Outgoing(topics.REQUESTS, record.value, record.key, late))
+        first, again = await stage.broker.has(topics.REPLIES, 2)
+        assert again.value == first.value
+        assert len(stage.calls) == 1
+
+
 async def test_an_answer_from_the_cache_is_recorded_too() -> None:
     async with playing() as stage:
         await stage.client.submit(ask())
