@@ -102,7 +102,7 @@ async def build_pool(
         answers=AnswerSource(caller, admission, budgets, cancellations, PlanRules(), unserved),
         price_of=pricing.price_of,
         lookup=lookup,
-        idempotency=_idempotency(process, redis),
+        idempotency=_idempotency(parts, process, redis),
         cancellations=cancellations,
         publisher=publisher_of_cell(
             process.publisher, process.settings.zone, lambda: live().catalog
@@ -153,9 +153,13 @@ def _caller(
     return ProviderCaller(admission, pricing.price, caching, TokenFactors(), report, files)
 
 
-def _idempotency(process: ServiceProcess, redis: Redis) -> IdempotencyRecords:
+def _idempotency(
+    parts: AsyncExitStack, process: ServiceProcess, redis: Redis
+) -> IdempotencyRecords:
     unguarded = partial(process.metrics.count, "switchgear_shared_state_errors_total", "once")
-    return IdempotencyRecords(PipelineLane(redis), IdempotencySettings(), unguarded)
+    records = IdempotencyRecords(PipelineLane(redis), IdempotencySettings(), unguarded)
+    parts.push_async_callback(records.close)
+    return records
 
 
 def _redis(parts: AsyncExitStack, url: str) -> tuple[Redis, RedisLink]:

@@ -19,6 +19,7 @@ from workers.delivery.idempotency import (
     FinalRecords,
     IdempotencyRecords,
     IdempotencySettings,
+    Recorded,
     Unguarded,
 )
 from workers.delivery.request_identity import Identity
@@ -69,6 +70,10 @@ async def test_requests_go_on_unguarded_until_a_probe_succeeds(
         return not isinstance(claim, Unguarded)
 
     await until(guarded, within_s=20, pause_s=0.05)
+    await records.close()
+    # what had no record while Redis was silent has one, for another worker too
+    another = IdempotencyRecords(PipelineLane(redis), SETTINGS, lambda: None)
+    assert await another.claim(Identity("once:50", "f")) == Recorded(ENDING)
     await redis.aclose()
 
 

@@ -267,6 +267,18 @@ class IdempotencyRecords:
                     break  # it may be this one alone: next time it is another's turn
                 self._forgive(key)
 
+    async def close(self) -> None:
+        """What it owes is recorded while Redis answers; then nothing of it goes on."""
+        repaying, self._repaying = self._repaying, None
+        if repaying is None:
+            return
+        repaying.cancel()
+        await asyncio.wait({repaying})
+        for owed in list(self._owed.values()):
+            if await self._recorded(owed.identity, owed.ending) is None:
+                break
+            self._forgive(owed.identity.key)
+
     def _forgive(self, key: str) -> None:
         owed = self._owed.pop(key, None)
         self._owed_bytes -= 0 if owed is None else owed.ending.size
