@@ -60,7 +60,7 @@ class AttendedClock:
 class AttendedTimeout:
     """`with AttendedTimeout(clock):` raises TimeoutError as `asyncio.timeout` does.
 
-    After the seconds of the clock, or up to a quarter of them less: a step may be under way.
+    After the seconds of the clock, or a quarter of them more.
     """
 
     __slots__ = ("_cancelling", "_clock", "_expired", "_task", "ends")
@@ -85,7 +85,9 @@ class AttendedTimeout:
             self._cancelling = task.cancelling()
         clock = self._clock
         self.ends = clock.steps + STEPS
-        if not clock.running:
+        if clock.running:
+            self.ends += 1  # the step under way has begun before
+        else:
             clock.start()
         clock.waits[self] = None
         return self
