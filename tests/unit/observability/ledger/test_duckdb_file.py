@@ -12,9 +12,9 @@ from tests.unit.observability.usage_events import usage_event
 
 OF_AN_EARLIER_VERSION = (
     "CREATE TABLE usage (id VARCHAR, tenant VARCHAR, at_ms BIGINT, outcome VARCHAR, tags JSON,"
-    " cost DECIMAL(38,6), PRIMARY KEY (id));"
-    "INSERT INTO usage VALUES ('r1', 'globex', 1, 'done', '{}', 2.5)"
+    " cost DECIMAL(38,6), PRIMARY KEY (id))"
 )
+BOOKED_BY_IT = "INSERT INTO usage VALUES ('r1', 'globex', ?, 'done', '{}', 2.5)"
 
 
 @pytest.fixture
@@ -46,6 +46,7 @@ def test_a_file_of_an_earlier_version_is_told_apart_and_taken_over(tmp_path: Pat
     ledger = Ledger(DuckDbFile(tmp_path / "old.duckdb"))
     with duckdb.connect(str(tmp_path / "old.duckdb")) as db:
         db.execute(OF_AN_EARLIER_VERSION)
+        db.execute(BOOKED_BY_IT, [usage_event(1).at_ms])
     with pytest.raises(LedgerError, match="earlier version, without kind, tier, zone, deployment"):
         ledger.totals()
     ledger.create()
