@@ -72,8 +72,7 @@ def read_yaml(text: str) -> YamlDocument | UnreadableYaml:
         return UnreadableYaml(None, "not usable: nested too deeply", "write it flat")
     try:
         return _load(text)
-    except (YAMLError, ValueError, TypeError, RecursionError) as error:
-        # TypeError: a key that is a list
+    except Exception as error:  # noqa: BLE001 - a value that doesn't fit its tag breaks the library
         return _refusal(error)
 
 
@@ -98,10 +97,13 @@ def _refusal(error: Exception) -> UnreadableYaml:
             return UnreadableYaml(None, f"not usable: {error}", fix)
         case RecursionError():
             return UnreadableYaml(None, "not usable: nested too deeply", "write it flat")
-        case _:
+        case YAMLError() | ValueError() | TypeError():
             # such as a date that doesn't exist: the reader knows no line
             problem = next(iter(str(error).splitlines()), type(error).__name__)
             return UnreadableYaml(None, f"not YAML: {problem}", "mend or quote the value")
+        case _:
+            problem = "not YAML: a value isn't what its tag or its first sign says"
+            return UnreadableYaml(None, problem, "quote it, such as '-_', or leave out its !!tag")
 
 
 def _bracket_depth(text: str) -> int:

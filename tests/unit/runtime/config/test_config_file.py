@@ -241,6 +241,21 @@ def test_no_text_gets_another_error(text: str) -> None:
         parse_config(text)
 
 
+_TAGS = ["", "!!int", "!!float", "!!bool", "!!null", "!!timestamp", "!!omap", "!!set", "!!binary"]
+
+
+@given(st.sampled_from(_TAGS), st.text("-+_0x1.:eb'[]{}?*&~ ", max_size=4))
+def test_no_value_breaks_its_reader(tag: str, value: str) -> None:
+    with pytest.raises(ConfigError):
+        parse_config(f"models: {tag} {value}")
+
+
+@pytest.mark.parametrize("text", ["-_", "a: +_", "!!bool x", "!!int ''", "- !!omap 1"])
+def test_a_value_that_the_library_breaks_on_is_refused(text: str) -> None:
+    (problem,) = problems_of(text)
+    assert problem.fix == "quote it, such as '-_', or leave out its !!tag"
+
+
 def test_a_file_is_named_in_its_error(tmp_path: Path) -> None:
     path = tmp_path / "fleet.yaml"
     path.write_bytes(b"\xff")
