@@ -123,11 +123,7 @@ CHECKS: Final = Limit(
     "checks of one request", 32, "checks", "invalid_request", "Each runs over the whole answer."
 )
 CONTAINED_TEXTS: Final = Limit(
-    "texts of a contains check",
-    100,
-    "texts",
-    "invalid_request",
-    "Each is looked for in the whole answer.",
+    "texts of a contains check", 100, "texts", "invalid_request", "The answer is searched for each."
 )
 SCHEMA_CHARACTERS: Final = Limit(
     "size of a schema",
@@ -144,11 +140,7 @@ SCHEMA_VALUES: Final = Limit(
     "A schema is checked itself, at 20 microseconds a value.",
 )
 SCHEMA_DEPTH: Final = Limit(
-    "depth of a schema",
-    64,
-    "levels",
-    "invalid_request",
-    "Each level of a schema is several calls deep.",
+    "depth of a schema", 64, "levels", "invalid_request", "Each level is several calls deep."
 )
 SCHEMA_EXPANSION: Final = Limit(
     "subschemas that apply to one value, references followed",
@@ -269,6 +261,13 @@ PROVIDER_LINES: Final = Limit(
     "provider_error: the next deployment is tried",
     "An event that never ends is millions of lines, which are joined where it does.",
 )
+PROVIDER_PIECES: Final = Limit(
+    "tool calls, or fields of an object, in a provider's stream",
+    4_096,
+    "calls or fields",
+    "provider_error: the next deployment is tried",
+    "They are put together where the stream ends; no model makes as many.",
+)
 PROVIDER_ERROR: Final = Limit(
     "size of a provider's error",
     1_048_576,
@@ -387,7 +386,7 @@ TABLE: Final[Mapping[str, tuple[Limit, ...]]] = {
     ),
     "Identity": (TOKEN, JWKS, TOKEN_KEYS, VERIFIED_TOKENS),
     "Providers": (
-        *(PROVIDER_BODY, PROVIDER_MARKS, PROVIDER_LINES),
+        *(PROVIDER_BODY, PROVIDER_MARKS, PROVIDER_LINES, PROVIDER_PIECES),
         *(PROVIDER_ERROR, PROVIDER_HEADER, PROVIDER_TOKENS),
     ),
     "Operators": (CONFIG_FILE, CONFIG_VALUES, CONFIG_DEPTH),

@@ -222,6 +222,7 @@ ELSEWHERE: Mapping[Limit, str] = {
     limits.PROVIDER_BODY: "tests/contract/providers/test_odd_servers.py",
     limits.PROVIDER_ERROR: "tests/contract/providers/test_odd_servers.py",
     limits.PROVIDER_LINES: "tests/unit/workers/providers/test_sse.py",
+    limits.PROVIDER_PIECES: "tests/unit/workers/providers/openai/test_stream_limits.py",
     limits.PROVIDER_HEADER: "tests/contract/providers/test_odd_servers.py",
     limits.TOKEN: "tests/unit/runtime/identity/test_verifier.py",
     limits.VERIFIED_TOKENS: "tests/unit/runtime/identity/test_verifier.py",

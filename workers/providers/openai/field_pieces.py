@@ -5,8 +5,8 @@ from contextlib import suppress
 from itertools import chain
 from typing import Any, Final
 
-MOST_FIELDS: Final = 4_096
-"""Of one object in pieces."""
+from runtime import limits
+
 _SAID_ONCE: Final = {"id", "type", "name", "role", "index", "format"}
 """Fields of an object in pieces that are names, not text."""
 
@@ -25,8 +25,8 @@ def joined_texts(pieces: Sequence[Any]) -> Any:  # noqa: ANN401 - whatever a ser
         for name, value in chain.from_iterable(piece.items() for piece in pieces):
             if value is not None:
                 fields.setdefault(name, []).append(value)
-                if len(fields) > MOST_FIELDS:
-                    raise ValueError("an object of more fields than a server has")
+                if too_many := limits.PROVIDER_PIECES.refusal(len(fields)):
+                    raise ValueError(too_many)
         return {
             name: values[0] if name in _SAID_ONCE else joined_texts(values)
             for name, values in fields.items()

@@ -11,6 +11,7 @@ from itertools import chain
 from typing import Any, Final
 
 from producers.contract import Usage
+from runtime import limits
 from workers.providers.base.call_outcome import Failure
 from workers.providers.base.dialect import (
     MALFORMED,
@@ -24,7 +25,7 @@ from workers.providers.base.finish_reasons import openai_reason, weightier
 from workers.providers.base.json_values import StreamedJson, mapping_of
 from workers.providers.errors.classification import error_in_stream
 from workers.providers.openai.embeddings import embeddings_answer
-from workers.providers.openai.field_pieces import MOST_FIELDS, joined_texts
+from workers.providers.openai.field_pieces import joined_texts
 from workers.providers.openai.tool_call_pieces import (
     ToolCallPieces,
     arguments_text,
@@ -166,8 +167,8 @@ class OpenAiReader:
         return delta
 
     def _whole(self) -> dict[str, Any]:
-        if len(self._pieces) > MOST_FIELDS:
-            raise ValueError("a message of more fields than a server has")
+        if too_many := limits.PROVIDER_PIECES.refusal(len(self._pieces)):
+            raise ValueError(too_many)
         message: dict[str, Any] = {"role": "assistant", "content": None}
         message |= {name: joined_texts(pieces) for name, pieces in self._pieces.items()}
         if calls := self._calls.whole():

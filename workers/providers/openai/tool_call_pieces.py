@@ -11,13 +11,13 @@ from typing import Any, Final
 
 from pydantic_core import to_json
 
+from runtime import limits
 from workers.providers.base.json_values import mapping_of
 from workers.providers.openai.field_pieces import joined_texts
 
 _FUNCTION: Final = {"name", "arguments"}
 _LONGEST_INDEX: Final = 6
 _LONGEST_NAME: Final = 10_000
-_MOST_CALLS: Final = 4_096
 _OWN: Final = {"index", "id", "type", "function"}
 _TOKENS: Final = re.compile(r'\\.|\\\Z|["{}]', re.DOTALL)
 
@@ -119,8 +119,8 @@ class ToolCallPieces:
         return {"index": call.number, **others, **head, "function": news}
 
     def _begin(self, call_id: str) -> _ToolCall:
-        if len(self._calls) >= _MOST_CALLS:
-            raise ValueError("an answer of more tool calls than a model makes")
+        if too_many := limits.PROVIDER_PIECES.refusal(len(self._calls) + 1):
+            raise ValueError(too_many)
         call = _ToolCall(len(self._calls), call_id or f"call_{len(self._calls)}")
         self._calls.append(call)
         self._by_id.setdefault(call.id, call)
