@@ -1,7 +1,7 @@
 """Topic sizes: how many partitions each topic of the cluster has, as last seen.
 
-Senders name reply topics, so a name that isn't there is asked for at most once a second, with all
-others at once: nobody makes us remember names or ask for each of them.
+Senders name reply topics, so a name that isn't there is asked for at most ten times a second, with
+all others at once: nobody makes us remember names or ask for each of them.
 """
 
 import asyncio
@@ -12,8 +12,8 @@ from typing import Final, Protocol
 _FRESH_S: Final = 30.0
 """Partitions are added rarely, and a topic is hardly ever removed."""
 
-_LOOK_AGAIN_S: Final = 1.0
-"""A topic that wasn't there may have been created since."""
+_LOOK_AGAIN_S: Final = 0.1
+"""A topic that wasn't there may have been created since: its first request may follow at once."""
 
 
 class ClusterTopics(Protocol):
@@ -47,7 +47,7 @@ class TopicSizes:
     async def partitions_of(self, topic: str, at_least: int = 0) -> int | None:
         """How many `topic` has; None: no such topic, or a closed one. Raises KafkaError, OSError.
 
-        at_least: a smaller number than this isn't believed if it is older than a second.
+        at_least: a smaller number than this isn't believed if it is older than a tenth of a second.
         """
         if self._closed and self._is_closed(topic):
             return None

@@ -99,7 +99,7 @@ def named(spans: list[SeenSpan], name: str) -> SeenSpan:
 async def test_the_store_shows_every_hop_of_a_sampled_request(
     kafka: str, trace_store: Jaeger, backend: TracerProvider
 ) -> None:
-    # declared, or the first question of a fleet waits for the second look's model and isn't embedded
+    # declared: a fleet's first question may come before the second look's model, and isn't embedded
     everyone = {"cache": {"about": "everyone"}}
     request = chat("What is a partition?", tenant="acme", model="premium", routing=everyone)
     with backend.get_tracer("backend").start_as_current_span("handle a ticket"):
