@@ -5,6 +5,8 @@ from collections.abc import Awaitable
 from types import TracebackType
 from typing import Final, TypeVar
 
+from runtime.redis.attended_timeout import end_timeout
+
 GRACE_TURNS: Final = 4
 """Turns of the loop in which an answer that has arrived meanwhile reaches its reader."""
 
@@ -51,7 +53,5 @@ class _TimeLimit:
         trace: TracebackType | None,
     ) -> None:
         self._timer.cancel()
-        if not self._expired:
-            return
-        if self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
-            raise TimeoutError from error
+        if self._expired:
+            end_timeout(self._task, self._cancelling, kind, error)

@@ -8,14 +8,11 @@ a unit, so both stay.
 import re
 from typing import Final
 
-from observability.grounding.number_words import in_words
+from observability.grounding.number_words import ENGLISH, ENGLISH_TENS, in_words
 
-_UNITS: Final = "zero one two three four five six seven eight nine ten eleven twelve thirteen"
-_TEENS: Final = "fourteen fifteen sixteen seventeen eighteen nineteen"
-_TENS: Final = "twenty thirty forty fifty sixty seventy eighty ninety"
 _SMALL: Final = {
-    **{word: value for value, word in enumerate(f"{_UNITS} {_TEENS}".split())},
-    **{word: 10 * value for value, word in enumerate(_TENS.split(), 2)},
+    **{word: value for value, word in enumerate(ENGLISH)},
+    **{word: 10 * tens for tens, word in enumerate(ENGLISH_TENS[2:], 2)},
 }
 _POWERS: Final = {"hundred": 100, "thousand": 1000}
 _FROM_THIRD: Final = """

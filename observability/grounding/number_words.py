@@ -12,11 +12,13 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
 
-_EN: Final = _words(
+ENGLISH: Final = _words(
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
     "sixteen seventeen eighteen nineteen"
 )
-_EN_TENS: Final = _words("- - twenty thirty forty fifty sixty seventy eighty ninety")
+"""0 to 19, by number."""
+ENGLISH_TENS: Final = _words("- - twenty thirty forty fifty sixty seventy eighty ninety")
+"""By tens: from 2 on."""
 _DE: Final = _words(
     "null ein zwei drei vier fünf sechs sieben acht neun zehn elf zwölf dreizehn vierzehn fünfzehn "
     "sechzehn siebzehn achtzehn neunzehn"
@@ -68,9 +70,9 @@ def says(words: str, text: str) -> bool:
 
 
 def _english(number: int, tens: int, unit: int) -> str:
-    if number < len(_EN):
-        return _EN[number]
-    return f"{_EN_TENS[tens]}-{_EN[unit]}" if unit else _EN_TENS[tens]
+    if number < len(ENGLISH):
+        return ENGLISH[number]
+    return f"{ENGLISH_TENS[tens]}-{ENGLISH[unit]}" if unit else ENGLISH_TENS[tens]
 
 
 def _german(number: int, tens: int, unit: int) -> str:

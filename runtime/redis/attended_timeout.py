@@ -101,6 +101,19 @@ class AttendedTimeout:
         self._clock.waits.pop(self, None)
         if not self._expired or self._task is None:
             return
-        # as `asyncio.timeout`: another's cancellation that came meanwhile goes on
-        if self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
-            raise TimeoutError from error
+        end_timeout(self._task, self._cancelling, kind, error)
+
+
+def end_timeout(
+    task: "asyncio.Task[object]",
+    cancelling: int,
+    kind: type[BaseException] | None,
+    error: BaseException | None,
+) -> None:
+    """The end of a timeout that has cancelled `task`: raises TimeoutError, as `asyncio.timeout`.
+
+    Another's cancellation that came meanwhile goes on. cancelling: `task.cancelling()` when it
+    began; kind, error: what its work was left by.
+    """
+    if task.uncancel() <= cancelling and kind is asyncio.CancelledError:
+        raise TimeoutError from error
