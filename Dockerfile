@@ -1,5 +1,5 @@
 # The services' image: router, worker pools, topics, the one-prompt producer. No root, no compiler.
-FROM python:3.11-slim-bookworm AS packages
+FROM python:3.14-slim-bookworm AS packages
 WORKDIR /build
 COPY requirements/bootstrap.txt requirements/service.txt requirements/
 RUN python3 -m venv --copies /opt/uv \
@@ -34,7 +34,7 @@ RUN /opt/uv/bin/uv build --quiet --wheel --no-build-isolation --python /opt/uv/b
  && /opt/uv/bin/uv pip install --quiet --no-cache --no-deps --no-index --compile-bytecode \
         --python /opt/venv /wheel/*.whl
 
-FROM python:3.11-slim-bookworm AS service
+FROM python:3.14-slim-bookworm AS service
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 # the base image has the standard library without bytecode, and nothing may be written later
 RUN python3 -m compileall -q -j 0 "$(python3 -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')" \

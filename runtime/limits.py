@@ -163,6 +163,9 @@ CHECKED_JSON: Final = Limit(
     "the check fails",
     "Parsing and quoting it hold the whole process for ten milliseconds.",
 )
+CHECKED_DEPTH: Final = Limit(
+    "depth of a checked answer", 500, "levels", "the check fails", "A check calls itself for each."
+)
 CHECK_MS: Final = Limit(
     "time for all checks of one answer",
     1_000,
@@ -352,11 +355,7 @@ EVALUATION_TEXT: Final = Limit(
     "Metrics are linear in them.",
 )
 HAND_LABELS: Final = Limit(
-    "labels of an evaluation",
-    hand_labels.MOST_HAND_LABELS,
-    "labels",
-    "refused",
-    "They are held in memory.",
+    "labels of an evaluation", hand_labels.MOST_HAND_LABELS, "labels", "refused", "Held in memory."
 )
 METRIC_TIME: Final = Limit(
     "time of an operator's metric for one answer",
@@ -382,7 +381,7 @@ TABLE: Final[Mapping[str, tuple[Limit, ...]]] = {
     "Checks of answers": (
         *(CHECKS, CONTAINED_TEXTS, PATTERN, PATTERN_PARTS, PATTERN_DEPTH, PATTERN_MS),
         *(SCHEMA_CHARACTERS, SCHEMA_VALUES, SCHEMA_DEPTH, SCHEMA_EXPANSION),
-        *(CHECKED_JSON, CHECK_MS, CHECK_MEMORY, LAPSED_CLAIMS),
+        *(CHECKED_JSON, CHECKED_DEPTH, CHECK_MS, CHECK_MEMORY, LAPSED_CLAIMS),
     ),
     "Identity": (TOKEN, JWKS, TOKEN_KEYS, VERIFIED_TOKENS),
     "Providers": (

@@ -10,13 +10,14 @@ get() {
   docker pull --quiet "$1" 2>/dev/null || "$2" "$1"
 }
 
-# A Debian with the machine's own trust store and pip settings, so that a build behind a proxy works.
+# make_debian IMAGE SUITE: with the machine's own trust store and pip settings, so that a build behind
+# a proxy works.
 make_debian() {
   local root mirror
   root=$(mktemp -d)
   mirror=$(sed -n 's/^URIs: //p; s/^deb \([^ ]*\) .*/\1/p' \
     /etc/apt/sources.list.d/*.sources /etc/apt/sources.list 2>/dev/null | head -n 1 || true)
-  debootstrap --variant=minbase --include=ca-certificates bookworm "$root" "$mirror" >/dev/null
+  debootstrap --variant=minbase --include=ca-certificates "${2:-bookworm}" "$root" "$mirror" >/dev/null
   [ -f /etc/pip.conf ] && cp /etc/pip.conf "$root/etc/pip.conf"
   [ -n "${SSL_CERT_FILE:-}" ] && cp "$SSL_CERT_FILE" "$root/etc/ssl/certs/ca-certificates.crt"
   tar -C "$root" -c . | docker import - "$1" >/dev/null
@@ -26,10 +27,13 @@ make_debian() {
 # image NAME CONTEXT: builds the Dockerfile given as standard input.
 image() { docker build --quiet --network host --tag "$1" --file - "$2" >/dev/null; }
 
+# Bookworm's own Python is 3.11.
 make_python() {
+  make_debian switchgear-check:forky forky
   image "$1" "$scratch" <<'DOCKERFILE'
-FROM debian:bookworm-slim
-RUN apt-get -qq update && apt-get -qq -y install --no-install-recommends python3 python3-venv >/dev/null
+FROM switchgear-check:forky
+RUN apt-get -qq update && apt-get -qq -y install --no-install-recommends python3.14 python3.14-venv >/dev/null \
+ && ln -sf /usr/bin/python3.14 /usr/local/bin/python3
 ENV SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt PIP_CERT=/etc/ssl/certs/ca-certificates.crt
 DOCKERFILE
 }

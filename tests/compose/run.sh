@@ -23,7 +23,7 @@ trap finish EXIT
 
 docker info >/dev/null || { echo "no Docker engine answers" >&2; exit 1; }
 get debian:bookworm-slim make_debian
-get python:3.11-slim-bookworm make_python
+get python:3.14-slim-bookworm make_python
 get redis:8.2-bookworm make_redis
 get apache/kafka:4.1.1 make_kafka
 get jaegertracing/jaeger:2.13.0 make_jaeger

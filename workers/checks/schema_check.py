@@ -7,7 +7,7 @@ the schema (`schema_size`) and of the answer.
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any, Final, NoReturn, TypeAlias
@@ -51,6 +51,9 @@ def json_problem(schema: Mapping[str, Any], text: str, seconds: float) -> str | 
         value = json.loads(text, parse_constant=_no_json)
     except (RecursionError, ValueError) as error:
         return f"it must be JSON alone: {error}"
+    # how deep the library reads depends on the interpreter's version
+    if _is_deeper(value, limits.CHECKED_DEPTH.value):
+        return f"its JSON can't be checked: more than {limits.CHECKED_DEPTH.value} levels"
     return _schema_problem(json.dumps(schema), value)
 
 
@@ -64,6 +67,20 @@ def _schema_problem(schema: str, value: Any) -> str | None:  # noqa: ANN401 any 
         return "its JSON can't be checked in time"
     except Exception as error:  # noqa: BLE001 whatever it holds, an answer doesn't break its worker
         return f"its JSON can't be checked: {type(error).__name__}"
+
+
+def _is_deeper(value: object, most: int) -> bool:
+    """Whether lists and objects lie in one another more than `most` times."""
+    level = [value]
+    for _ in range(most):
+        level = [inner for outer in level if isinstance(outer, list | dict) for inner in _in(outer)]
+        if not level:
+            return False
+    return any(isinstance(value, list | dict) for value in level)
+
+
+def _in(outer: list[object] | dict[str, object]) -> Iterable[object]:
+    return outer if isinstance(outer, list) else outer.values()
 
 
 def _message(broken: ValidationError) -> str:

@@ -106,6 +106,14 @@ def test_a_degenerate_answer_fails_its_check(schema: Schema, text: str) -> None:
     assert len(problem) < 500
 
 
+def test_how_deep_a_checked_answer_may_be_is_a_limit_of_ours() -> None:
+    # the interpreter's own limit differs by its version
+    deepest = "[" * limits.CHECKED_DEPTH.value + "]" * limits.CHECKED_DEPTH.value
+    assert json_problem({"type": "array"}, deepest, 100) is None
+    assert json_problem({"type": "array"}, f'{{"a": {deepest}}}', 100) is not None
+    assert "levels" in (json_problem({"type": "array"}, f"[{deepest}]", 100) or "")
+
+
 def test_the_largest_schema_is_taken_in_time() -> None:
     schema = {"anyOf": [{"type": "integer", "minimum": n} for n in range(1_990)]}
     begun = time.process_time()
