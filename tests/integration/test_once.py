@@ -15,6 +15,7 @@ from runtime.redis.pipelining import PipelineLane
 from tests.waiting import until
 from workers.delivery import idempotency
 from workers.delivery.idempotency import (
+    Busy,
     Claimed,
     Conflict,
     FinalRecords,
@@ -183,6 +184,48 @@ async def test_what_ended_without_redis_is_recorded_when_redis_is_back(
 
     await until(recorded)
     assert await another.claim(R) == Recorded(MINE)
+
+
+async def test_who_waits_for_a_holder_waits_on_when_redis_goes_away(
+    redis: Redis, redis_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patient = replace(QUICK, lease_s=30)
+    holder, waiter = once_of(redis, patient), once_of(redis, patient)
+    looks = list[object]()
+    look = waiter._try  # noqa: SLF001 what a look has seen shows nowhere else
+
+    async def noted(identity: Identity, token: str) -> object:
+        looks.append(await look(identity, token))
+        return looks[-1]
+
+    monkeypatch.setattr(waiter, "_try", noted)
+    claim = await claimed(holder)
+    async with holder.holding(claim):
+        waiting = asyncio.create_task(waiter.claim(R))
+        await until(lambda: Busy() in looks)
+        redis_server.stop()
+        try:
+            assert await holder.store_final(claim, MINE) == MINE
+            await until(lambda: Unguarded(R) in looks)
+        finally:
+            redis_server.start()
+    assert await asyncio.wait_for(waiting, 20) == Recorded(MINE)
+
+
+async def test_a_holder_who_is_not_heard_of_for_a_lease_is_not_waited_for(
+    redis: Redis, redis_server: Server
+) -> None:
+    holder, waiter = once_of(redis), once_of(redis)
+    claim = await claimed(holder)
+    async with holder.holding(claim):
+        waiting = asyncio.create_task(waiter.claim(R))
+        done, _ = await asyncio.wait({waiting}, timeout=2 * QUICK.look_every_s)
+        assert not done
+        redis_server.stop()
+        try:
+            assert await asyncio.wait_for(waiting, 20) == Unguarded(R)
+        finally:
+            redis_server.start()
 
 
 async def test_of_endings_that_wait_for_redis_the_oldest_is_forgotten(

@@ -152,6 +152,8 @@ class IdempotencyRecords:
     ) -> None:
         self._trips = trips
         self._settings = settings
+        self._lease_ms: Final = int(settings.lease_s * 1000)
+        self._keep_ms: Final = int(settings.keep_s * 1000)
         self._on_unguarded = on_unguarded
         self._breaker = CircuitBreaker(_RULES)
         self._patience = AttendedClock(settings.timeout_s)
@@ -180,12 +182,26 @@ class IdempotencyRecords:
         if former is not None:
             await self.release(claim)
             return Recorded(former)
-        while isinstance(claim, Busy):  # leases lapse silently
-            await asyncio.sleep(self._settings.look_every_s)
-            claim = await self._try(identity, token)
+        if isinstance(claim, Busy):
+            claim = await self._outwait(identity, token)
+        if isinstance(claim, Unguarded):
+            self._on_unguarded()
         if isinstance(claim, Unguarded) or (isinstance(claim, Claimed) and claim.again):
             return await self._own_ending(claim)
         return claim
+
+    async def _outwait(self, identity: Identity, token: str) -> Claim:
+        """The claim after the holder's, who is still at work when Redis goes away meanwhile."""
+        seen = time.monotonic()
+        while True:
+            await asyncio.sleep(self._settings.look_every_s)  # leases lapse silently
+            match await self._try(identity, token):
+                case Busy():
+                    seen = time.monotonic()
+                case Unguarded() if time.monotonic() - seen < self._settings.lease_s:
+                    pass
+                case claim:
+                    return claim
 
     async def _own_ending(self, claim: Claimed | Unguarded) -> Claim:
         """What this process records of the request, if the former holder is this process."""
@@ -319,7 +335,6 @@ class IdempotencyRecords:
             case [b"busy"]:
                 return Busy()
             case _:
-                self._on_unguarded()
                 return Unguarded(identity)
 
     def _ask_former(self, identity: Identity) -> "asyncio.Future[Any] | None":
@@ -334,14 +349,6 @@ class IdempotencyRecords:
     async def _read_former(self, asked: "asyncio.Future[Any]") -> FinalRecords | None:
         record = await self._guarded(lambda: asked)
         return _unpack(record) if isinstance(record, bytes) and record.startswith(_DONE) else None
-
-    @property
-    def _lease_ms(self) -> int:
-        return int(self._settings.lease_s * 1000)
-
-    @property
-    def _keep_ms(self) -> int:
-        return int(self._settings.keep_s * 1000)
 
     async def _renew_all(self, claims: Sequence[Claimed]) -> None:
         await asyncio.gather(*(self._renewed(claim) for claim in claims))
