@@ -50,6 +50,14 @@ _SEQUENCE_ERRORS = (
 
 It happens when a record expires here during an outage: its sequence number is spent all the same.
 """
+
+
+def _is_for_good(error: KafkaError) -> bool:
+    """Whether its producer will never write again: also when its sender has ended."""
+    # what ends the sender reaches whoever publishes as an error of no kind
+    return isinstance(error, _SEQUENCE_ERRORS) or type(error) is KafkaError
+
+
 _RETRY_S = 0.5
 """Both loops poll again by hand: a retry library isn't worth a dependency of the client's wheel."""
 MAX_RECORD_BYTES = 8_388_608
@@ -100,7 +108,9 @@ class KafkaBroker:
         try:
             try:
                 await self._write(producer, outgoing)
-            except _SEQUENCE_ERRORS:
+            except KafkaError as error:
+                if not _is_for_good(error):
+                    raise
                 # some may have been written: a reader takes a record twice better than never
                 await self._replace(producer)
                 await self._write(self._producer, outgoing)
@@ -164,7 +174,8 @@ class KafkaBroker:
         if len(outgoing) == 1:  # as most are: there is nothing to gather
             await self._write_alone(producer, outgoing[0])
             return
-        acknowledged = [await self._send(producer, record) for record in outgoing]
+        sent = [(record, await self._send(producer, record)) for record in outgoing]
+        acknowledged = (self._acknowledged(producer, record, future) for record, future in sent)
         results = await asyncio.gather(*acknowledged, return_exceptions=True)
         failures = [
             (record.topic, result)
@@ -177,12 +188,32 @@ class KafkaBroker:
             raise error
 
     async def _write_alone(self, producer: AIOKafkaProducer, record: Outgoing) -> None:
-        acknowledged = await self._send(producer, record)
+        sent = await self._send(producer, record)
         try:
-            await acknowledged
+            await self._acknowledged(producer, record, sent)
         except KafkaError as error:
             self._learn(record.topic, error)
             raise
+
+    async def _acknowledged(
+        self, producer: AIOKafkaProducer, record: Outgoing, sent: "Future[RecordMetadata]"
+    ) -> None:
+        """Waits for the broker; what a topic finds too large is tried in a batch of its own.
+
+        A topic's limit is one of a batch, and this one held what others have sent.
+        """
+        try:
+            await sent
+        except MessageSizeTooLargeError:
+            batch = producer.create_batch()
+            batch.append(
+                key=record.key, value=record.value, timestamp=None, headers=list(record.headers)
+            )
+            partition = await _partition(producer, record)
+            if partition is None:
+                numbers = sorted(await producer.partitions_for(record.topic))
+                partition = partition_of(record.key, numbers)
+            await (await producer.send_batch(batch, record.topic, partition=partition))
 
     async def _send(self, producer: AIOKafkaProducer, record: Outgoing) -> "Future[RecordMetadata]":
         try:
@@ -243,6 +274,8 @@ class KafkaBroker:
 
 async def _partition(producer: AIOKafkaProducer, record: Outgoing) -> int | None:
     """The record's, if the topic has it: aiokafka asserts it, on what it knew a while ago."""
+    if record.partition is None:
+        return None
     if record.partition not in await producer.partitions_for(record.topic):
         await producer.client.force_metadata_update()
         if record.partition not in await producer.partitions_for(record.topic):

@@ -8,15 +8,17 @@ from typing import Any, Final, Literal, TypeAlias
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
 
 from ..settings import KafkaSettings
-from . import connection_close, metadata_updates, record_batches
+from . import connection_close, connection_loss, metadata_updates, record_batches
 from .msk_token import MskToken, machine_token
 from .oauth_token import ClientCredentials, FileToken, IssuedToken
 
 # before the first client of the process: what aiokafka cannot read must not stop it, nor may a
-# topic that has gone keep it busy, nor a peer that takes no leave hold up its end
+# topic that has gone keep it busy, nor a peer that takes no leave hold up its end, nor one that
+# has gone end its tasks
 record_batches.install()
 metadata_updates.install_pauses()
 connection_close.install_limit()
+connection_loss.install_check()
 
 METADATA_MAX_AGE_MS: Final = 30_000
 """How long a partition that was added stays unseen; the library's default is five minutes."""

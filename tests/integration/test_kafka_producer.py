@@ -1,22 +1,30 @@
+import asyncio
 import uuid
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError
 
 from producers.kafka.aiokafka_broker import KafkaBroker
-from producers.kafka.broker import Outgoing
+from producers.kafka.broker import Outgoing, PublishFailedError
 from producers.settings import KafkaSettings
 
 pytestmark = pytest.mark.kafka
 
 
-async def test_a_producer_out_of_step_with_the_broker_is_replaced(kafka: str) -> None:
+async def new_topic(kafka: str, **configs: str) -> str:
     topic = f"t-{uuid.uuid4().hex}"
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
     await admin.start()
-    await admin.create_topics([NewTopic(topic, 1, 1)])
+    named = {name.replace("_", "."): value for name, value in configs.items()}
+    await admin.create_topics([NewTopic(topic, 1, 1, topic_configs=named)])
     await admin.close()
+    return topic
+
+
+async def test_a_producer_out_of_step_with_the_broker_is_replaced(kafka: str) -> None:
+    topic = await new_topic(kafka)
     async with KafkaBroker(KafkaSettings(kafka=kafka), "test") as broker:
         await broker.publish(Outgoing(topic, b"before"))
         # what an outage longer than the request timeout leaves behind
@@ -26,6 +34,34 @@ async def test_a_producer_out_of_step_with_the_broker_is_replaced(kafka: str) ->
         await broker.publish(Outgoing(topic, b"and on"))
     values = await read(kafka, topic, 3)
     assert values == [b"before", b"after", b"and on"]
+
+
+async def test_a_producer_whose_sender_has_ended_is_replaced(kafka: str) -> None:
+    topic = await new_topic(kafka)
+    async with KafkaBroker(KafkaSettings(kafka=kafka), "test") as broker:
+        await broker.publish(Outgoing(topic, b"before"))
+        # as aiokafka leaves it when its sender ends at an error that it doesn't expect
+        spent = broker._producer._message_accumulator  # noqa: SLF001
+        spent.fail_all(KafkaError("Unexpected error during batch delivery"))
+        await broker.publish(Outgoing(topic, b"after"), Outgoing(topic, b"and on"))
+    values = await read(kafka, topic, 3)
+    assert values == [b"before", b"after", b"and on"]
+
+
+async def test_each_record_that_a_topic_takes_arrives_whatever_shares_its_batch(kafka: str) -> None:
+    topic = await new_topic(kafka, max_message_bytes="2000")
+    values = [b"%03d" % number * 300 for number in range(12)]
+    async with KafkaBroker(KafkaSettings(kafka=kafka), "test") as broker:
+        await asyncio.gather(
+            *(broker.publish(Outgoing(topic, value)) for value in values[:8]),
+            broker.publish(*(Outgoing(topic, value, b"key") for value in values[8:])),
+        )
+        with pytest.raises(PublishFailedError, match="MessageSizeTooLarge") as failure:
+            await broker.publish(Outgoing(topic, b"x" * 3000))
+        assert failure.value.permanent
+        await broker.publish(Outgoing(topic, b"and on"))
+    read_values = await read(kafka, topic, 13)
+    assert set(read_values) == {*values, b"and on"}
 
 
 async def read(kafka: str, topic: str, count: int) -> list[bytes | None]:
