@@ -15,6 +15,7 @@ from typing import Any, Final, TypeAlias
 from hiredis import pack_command
 from redis.asyncio import Connection, Redis
 from redis.asyncio.client import Pipeline
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError, ResponseError
 
 from runtime.redis.attended_timeout import AttendedClock, AttendedTimeout
@@ -168,7 +169,11 @@ class PipelineLane:
     async def _exchange_on(
         self, connection: Connection, packed: Sequence[bytes], commands: Sequence[_Sent]
     ) -> list[object]:
-        await connection.send_packed_command(packed, check_health=False)
+        try:
+            await connection.send_packed_command(packed, check_health=False)
+        except RuntimeError as error:
+            # uvloop's for a transport that Redis has closed; the client library knows OSErrors
+            raise RedisConnectionError(f"nothing can be written: {error}") from error
         answers = list[object]()
         for arguments, options in commands:
             try:

@@ -6,11 +6,12 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from redis.asyncio import Redis
+from redis.asyncio import Connection, Redis
 from redis.exceptions import ResponseError
 
 from dev.redis_server import redis_server, url_of
 from runtime.redis.connection import connect_redis
+from runtime.redis.errors import REDIS_UNAVAILABLE
 from runtime.redis.pipelining import MAX_PIPELINE, PipelineLane
 from tests.waiting import until
 
@@ -65,6 +66,23 @@ async def test_a_caller_that_gives_up_holds_nobody_up(redis: Redis) -> None:
     gone = trips.send(lambda pipe: pipe.set("gone", 1))
     gone.cancel()
     assert await trips.send(lambda pipe: pipe.get("gone")) is None
+
+
+async def test_a_transport_that_redis_has_closed_is_a_lost_connection(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trips = PipelineLane(redis)
+    await trips.send(lambda pipe: pipe.ping())
+    written = Connection.send_packed_command
+
+    async def closed(*_: object, **__: object) -> None:
+        monkeypatch.setattr(Connection, "send_packed_command", written)
+        raise RuntimeError("the handler is closed")  # as uvloop says it
+
+    monkeypatch.setattr(Connection, "send_packed_command", closed)
+    with pytest.raises(REDIS_UNAVAILABLE):
+        await trips.send(lambda pipe: pipe.ping())
+    assert await trips.send(lambda pipe: pipe.echo("on")) == b"on"
 
 
 async def test_a_command_that_cannot_be_written_stops_no_later_one(redis: Redis) -> None:
