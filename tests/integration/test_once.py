@@ -186,6 +186,26 @@ async def test_what_ended_without_redis_is_recorded_when_redis_is_back(
     assert await another.claim(R) == Recorded(MINE)
 
 
+async def test_an_ending_whose_key_holds_junk_is_told_and_not_tried_for_ever(
+    redis: Redis, redis_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(idempotency, "_REPAID_EVERY_S", 0)
+    await redis.set(R.key, "junk")
+    once = once_of(redis)
+    claim = await once.claim(R)
+    assert isinstance(claim, Unguarded)
+    assert await once.store_final(claim, MINE) == MINE
+    assert not once._owed  # noqa: SLF001 what it owes shows nowhere else
+    redis_server.stop()  # what is owed before the junk is seen is given up when it is
+    try:
+        assert await once.store_final(claim, MINE) == MINE
+        assert once._owed  # noqa: SLF001
+    finally:
+        redis_server.start()
+    await until(lambda: not once._owed)  # noqa: SLF001
+    assert await redis.get(R.key) == b"junk"
+
+
 async def test_who_waits_for_a_holder_waits_on_when_redis_goes_away(
     redis: Redis, redis_server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -41,6 +41,8 @@ from workers.delivery.request_identity import Identity
 
 _log: Final = logging.getLogger(__name__)
 _DONE: Final = b"D"
+_UNUSABLE: Final = b"junk"
+"""In place of a result: somebody wrote under the key what is no record."""
 _MOST_OWED: Final = limits.OWED_ENDINGS.value
 _REPAID_EVERY_S: Final = 0.5
 _RULES: Final = BreakerRules(
@@ -242,9 +244,10 @@ class IdempotencyRecords:
                 first = _ending(parts)
             case [b"other"]:
                 return Conflict()
-            case _:
+            case stored:
                 first = ending
-                self._owe(identity, ending)
+                if stored is None:
+                    self._owe(identity, ending)
         mine = self._under_way.get(identity.key)
         if mine is not None and not mine.ending.done():
             mine.ending.set_result(first)
@@ -343,7 +346,8 @@ class IdempotencyRecords:
         if former is None or self._breaker.refuses(time.monotonic()):
             return None
         asked = self._trips.ask("GET", former)
-        asked.add_done_callback(_seen)
+        # whoever asked may have gone: its error is nobody's then, and no line in the log
+        asked.add_done_callback(lambda answer: answer.cancelled() or answer.exception())
         return asked
 
     async def _read_former(self, asked: "asyncio.Future[Any]") -> FinalRecords | None:
@@ -364,7 +368,7 @@ class IdempotencyRecords:
             )
 
     async def _guarded(self, operation: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401
-        """The result, or None when Redis doesn't answer in time, or lately didn't."""
+        """The result; None: Redis doesn't answer in time, or lately didn't; or _UNUSABLE."""
         permit = self._breaker.admit(time.monotonic())
         if isinstance(permit, BreakerRefused):
             return None
@@ -375,16 +379,11 @@ class IdempotencyRecords:
             signal = SUCCEEDED
         except REDIS_UNAVAILABLE as error:
             _log.warning("Redis did not answer: %s", type(error).__name__)
-            signal, result = (SUCCEEDED if is_junk_in_a_key(error) else CallFailure()), None
+            is_junk = is_junk_in_a_key(error)
+            signal, result = (SUCCEEDED, _UNUSABLE) if is_junk else (CallFailure(), None)
         finally:
             self._breaker.report(permit, signal, time.monotonic())
         return result
-
-
-def _seen(asked: "asyncio.Future[Any]") -> None:
-    """Whoever asked may have gone: its error is nobody's then, and no line in the log."""
-    if not asked.cancelled():
-        asked.exception()
 
 
 def _ending(parts: Sequence[bytes]) -> FinalRecords:
