@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from cache.identity.recogniser import KINDS, Recognition, Shares
 
 CLASSIFIER_FORMAT: Final = 1
-UNSURE_FROM: Final = 0.005
+UNSURE_FROM: Final = 0.001
 """From this probability of being bound on the recogniser errs, on authors it hasn't seen."""
 LONGEST_QUESTION: Final = 400
 """Signs; a longer text is no plain question, and would take 40 ms."""
 CLASSIFIER_SHARE: Final = 0.8
 """Of the mean; the rest is the recogniser's."""
 DOUBT: Final = 0.2
-REFUSE: Final = 0.45
+REFUSE: Final = 0.35
 """Thresholds of what both say, in place of the recogniser's own."""
 
 

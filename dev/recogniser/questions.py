@@ -88,6 +88,8 @@ LATER_SETS: Final = {
     "twelfth": "a",
     "thirteenth": "b",
     "fourteenth": "e",
+    "fifteenth": "i",
+    "sixteenth": "j",
 }
 """By folder the series: plain questions that only the second look's classifier learns from."""
 
