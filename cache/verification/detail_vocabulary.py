@@ -224,7 +224,9 @@ landlord tenant, buyer seller, import export, upload download, push pull, send r
 enter leave, mieters vermieters, mieter vermieter, käufer verkäufer, may must, can must,
 darf muss, kann muss, soll muss, darf soll, peut doit, puede
 debe, pode deve, può deve, mag moet, kan moet, and or, und oder, left right, north south, east
-west, before after, sein ihr, his her, him her, he she, vor nach
+west, before after, sein ihr, his her, him her, he she, vor nach, all any, from to, entirely partly,
+fully partly, wholly partly, mit ohne, avec sans, con sin, con senza, com sem, met zonder, z bez,
+s bez, с без, med utan
 """
 _UNSPACED: Final = """
 上午/下午 午前/午後 오전/오후 最大/最小 最高/最低 이상/이하 以上/以下 增加/减少

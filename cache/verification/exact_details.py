@@ -60,6 +60,7 @@ _LITERAL: Final = re.compile(
     r"|[\w-]+(?:[.:]+[\w-]+)+"  # node.js, foo::bar
     r"|\w+(?:\+\+|#)|[#@.]\w+"  # C++, F#, #include, .NET
     r"|\S*(?:[{}\[\]<>\\`=|*^~]|\w\(|&&|&\w|\$[A-Za-z])\S*"  # code
+    r"|(?:\.{1,2}|~)?/[\w.~/-]+"  # a path
     r"|[B-HJ-Zb-hj-z]"  # a letter that is no word
 )
 _ORDINAL_OR_QUANTITY: Final = re.compile(

@@ -68,7 +68,7 @@ _ASKS_UNSPACED: Final = re.compile(
 _STATES: Final = ("\u3002", ".", "!", "\uff01")
 """Marks behind what may be no question after all: who knows, who knows."""
 _ASKS_HOW: Final = frozenset({"do", "can", "could", "does"})
-_ANYBODY: Final = frozenset({"i", "you", "one", "we"})
+_ANYBODY: Final = frozenset({"i", "you", "one", "we", "someone", "somebody"})
 _LEAST_WORDS: Final = 2
 """Of fewer, a greeting may be what is asked."""
 _HOW_WORDS: Final = 3

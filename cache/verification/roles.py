@@ -72,6 +72,8 @@ _PARTICLES: Final = {
     "\uc744": "object",
     "\ub97c": "object",
 }
+_CLAUSES: Final = frozenset({"when", "while", "if"})
+"""What begins a clause that may stand before or behind the question."""
 _WHICH: Final = frozenset(
     [
         "which",
@@ -128,7 +130,7 @@ def _is_moved(left: Sequence[str], right: Sequence[str]) -> bool:
         return False
     if left[0] in ASKING_ADVERBS and [*left[1:], left[0]] == [*right]:
         return True
-    if left[0] not in PREPOSITIONS:
+    if left[0] not in PREPOSITIONS and left[0] not in _CLAUSES:
         return False
     sizes = range(2, len(left))
     if any([*left[size:], *left[:size]] == [*right] for size in sizes):

@@ -20,6 +20,8 @@ _FORMS: Final = {
     r"\b(?:qu'est-ce que c'est(?: que)?,?|qu'est-ce qu(?:e\b|')|ce qu'est|c'est quoi)": "quoi ",
     r"^was versteht man unter (.+?)\s?\?*$": r"was bedeutet \1?",
     r"^what(?:'s| is) the meaning of (.+?)\s?\?*$": r"what does \1 mean?",
+    r"^by whom (?:was|were) (.+?) ([a-z]{3,}ed)\s?\?*$": r"who \2 \1?",
+    r"^who(?:m)? (?:was|were) (.+?) ([a-z]{3,}ed) by\s?\?*$": r"who \2 \1?",
     r"^¿?qué quiere decir\b": "qué significa",
     r"^(?:che )?cosa (?:vuol dire|significa)\b": "cosa significa",
     r"^(?:o que quer dizer|qual(?: \u00e9)? o significado d[eao])\b": "o que significa",
@@ -32,6 +34,7 @@ _FORMS: Final = {
     r"[을를] 알려 ?(?:주세요|줘|줄래요)[?.]*$": " 무엇",
     r"^(?:什么是|什么叫|何为)(.{2,}?)[?\uff1f]?$": r"\1是什么",
     r"(?<=.{2})(?<![你您我他她它们])(?:是什么意思|是指什么)[?\uff1f]?$": "是什么",
+    r"(?:如何|怎样)(?!的)(?=[\u4e00-\u9fff]{2})": "怎么",
     rf"(?<=.{{2}})(?:とは(?:何|なん){_ASKS}|って(?:何|なに){_ASKS})[?\uff1f。]*$": "とは",
 }
 _PATTERNS: Final = [

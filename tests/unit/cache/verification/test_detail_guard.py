@@ -22,6 +22,10 @@ def decisive(a: str, b: str) -> set[str]:
     ("a", "b", "detail"),
     [
         ("Do all birds fly?", "Do some birds fly?", "exact opposite"),
+        ("How do I copy it from a server?", "How do I copy it to a server?", "exact opposite"),
+        ("Is Russia entirely in Asia?", "Is Russia partly in Asia?", "exact opposite"),
+        ("Receta de arroz con leche", "Receta de arroz sin leche", "exact opposite"),
+        ("What does rm -r ./old do?", "What does rm -r . /old do?", "identifier"),
         ("Can I park here?", "Must I park here?", "exact opposite"),
         ("When must I go?", "When can I go?", "exact opposite"),
         ("Did he win it?", "Will he win it?", "exact opposite"),

@@ -17,6 +17,11 @@ SAME = [
     ("Hallo, wie koche ich Reis?", "wie koche ich reis"),
     ("怎么煮米饭\uff1f", "怎么煮米饭"),
     ("ご飯の炊き方は\uff1f", "ご飯の炊き方は?"),
+    ("By whom was penicillin discovered?", "Who discovered penicillin?"),
+    ("Who was the bridge designed by?", "Who designed the bridge?"),
+    ("How does somebody learn to whistle?", "How can I learn to whistle?"),
+    ("When boiling eggs, why do you add salt?", "Why do you add salt when boiling eggs?"),
+    ("怎么修理自行车", "如何修理自行车\uff1f"),
 ]
 DIFFERENT = [
     ("Please Please Me, which year?", "Me, which year?"),
