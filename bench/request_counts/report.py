@@ -46,19 +46,19 @@ async def request_counts(redis_url: str, folder: Path) -> AllCounts:
     """
     start_logging("ERROR")
     redis = Redis.from_url(redis_url)
-    async with redis, hot_path(redis_url, _config(folder)) as path:
+    async with redis, hot_path(redis_url, request_config(folder)) as path:
         route, serve = partial(route_record, path.router), partial(serve_one, path.pool)
-        new, random = [path.asked(_prompt(Random(n))) for n in range(_RECORDS)], Random(0)
+        new, random = [path.asked(prompt_of(Random(n))) for n in range(_RECORDS)], Random(0)
         decision = await counted(path, route, new, redis)
-        call = await counted(path, serve, _tagged(path), redis)
-        known = [path.asked(_prompt(Random(random.randrange(_RECORDS)))) for _ in new]
+        call = await counted(path, serve, tagged_records(path, _RECORDS), redis)
+        known = [path.asked(prompt_of(Random(random.randrange(_RECORDS)))) for _ in new]
         for record in known:
             await route(record)
-        hit = await counted(path, serve, _tagged(path), redis)
+        hit = await counted(path, serve, tagged_records(path, _RECORDS), redis)
     return {"decision": decision, "call": call, "hit": hit}
 
 
-def _config(folder: Path) -> Path:
+def request_config(folder: Path) -> Path:
     """With time enough for Redis on the busiest machine: a look-up that is given up is no look."""
     config = folder / "switchgear.yaml"
     default = Path("switchgear.yaml").read_text(encoding="utf-8")
@@ -67,17 +67,17 @@ def _config(folder: Path) -> Path:
     return config
 
 
-def _prompt(random: Random) -> str:
+def prompt_of(random: Random) -> str:
     """About a kilobyte; the first words are seen once, as names and numbers are."""
     once = " ".join(f"x{random.getrandbits(40):x}" for _ in range(5))
     return f"{once} {' '.join(random.choices(_WORDS, k=160))}."
 
 
-def _tagged(path: HotPath) -> list[Record]:
+def tagged_records(path: HotPath, count: int) -> list[Record]:
     """What the router has written since the last time, as the worker reads it."""
     published, path.publisher.published = path.publisher.published, []
     queued = [each for each in published if each.topic.startswith("llm.tier.")]
-    assert len(queued) == _RECORDS, f"{len(queued)} of {_RECORDS} requests were routed"
+    assert len(queued) == count, f"{len(queued)} of {count} requests were routed"
     return [path.publisher.record_of(each) for each in queued]
 
 
