@@ -13,6 +13,7 @@ from aiokafka.errors import (
     InvalidProducerIdMapping,
     InvalidTopicError,
     KafkaError,
+    KafkaTimeoutError,
     MessageSizeTooLargeError,
     NotLeaderForPartitionError,
     OutOfOrderSequenceNumber,
@@ -60,6 +61,8 @@ def _is_for_good(error: KafkaError) -> bool:
 
 _RETRY_S = 0.5
 """Both loops poll again by hand: a retry library isn't worth a dependency of the client's wheel."""
+_LONE_BATCH_S: Final = 10.0
+"""How long a record in a batch of its own may take, before it counts as not written for now."""
 MAX_RECORD_BYTES = 8_388_608
 """Of a record that we write; `llm.requests` takes less, so there is room for what we add."""
 
@@ -205,15 +208,12 @@ class KafkaBroker:
         try:
             await sent
         except MessageSizeTooLargeError:
-            batch = producer.create_batch()
-            batch.append(
-                key=record.key, value=record.value, timestamp=None, headers=list(record.headers)
-            )
-            partition = await _partition(producer, record)
-            if partition is None:
-                numbers = sorted(await producer.partitions_for(record.topic))
-                partition = partition_of(record.key, numbers)
-            await (await producer.send_batch(batch, record.topic, partition=partition))
+            try:
+                async with asyncio.timeout(_LONE_BATCH_S):
+                    await _write_lone_batch(producer, record)
+            except TimeoutError as error:
+                # a batch that comes when the sender ends is never answered
+                raise KafkaTimeoutError from error
 
     async def _send(self, producer: AIOKafkaProducer, record: Outgoing) -> "Future[RecordMetadata]":
         try:
@@ -270,6 +270,16 @@ class KafkaBroker:
                 retiring = asyncio.create_task(producer.stop())
                 self._retiring.add(retiring)
                 retiring.add_done_callback(self._retiring.discard)
+
+
+async def _write_lone_batch(producer: AIOKafkaProducer, record: Outgoing) -> None:
+    batch = producer.create_batch()
+    batch.append(key=record.key, value=record.value, timestamp=None, headers=list(record.headers))
+    partition = await _partition(producer, record)
+    if partition is None:
+        numbers = sorted(await producer.partitions_for(record.topic))
+        partition = partition_of(record.key, numbers)
+    await (await producer.send_batch(batch, record.topic, partition=partition))
 
 
 async def _partition(producer: AIOKafkaProducer, record: Outgoing) -> int | None:

@@ -6,6 +6,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError
 
+from producers.kafka import aiokafka_broker
 from producers.kafka.aiokafka_broker import KafkaBroker
 from producers.kafka.broker import Outgoing, PublishFailedError
 from producers.settings import KafkaSettings
@@ -62,6 +63,23 @@ async def test_each_record_that_a_topic_takes_arrives_whatever_shares_its_batch(
         await broker.publish(Outgoing(topic, b"and on"))
     read_values = await read(kafka, topic, 13)
     assert set(read_values) == {*values, b"and on"}
+
+
+async def test_a_lone_batch_that_is_never_answered_fails_for_now(
+    kafka: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(aiokafka_broker, "_LONE_BATCH_S", 0.1)
+    topic = await new_topic(kafka, max_message_bytes="2000")
+    async with KafkaBroker(KafkaSettings(kafka=kafka), "test") as broker:
+        await broker.publish(Outgoing(topic, b"before"))
+
+        async def unanswered(*_: object, **__: object) -> asyncio.Future[None]:
+            return asyncio.get_running_loop().create_future()
+
+        monkeypatch.setattr(broker._producer, "send_batch", unanswered)  # noqa: SLF001
+        with pytest.raises(PublishFailedError, match="KafkaTimeoutError") as failure:
+            await broker.publish(Outgoing(topic, b"x" * 3000))
+        assert not failure.value.permanent
 
 
 async def read(kafka: str, topic: str, count: int) -> list[bytes | None]:
