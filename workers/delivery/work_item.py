@@ -2,14 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from producers.contract import Attempt, Request, Route, Validator, codec, topics
 from producers.contract.codec import DecodeError, Headers, integer
 from producers.contract.reply_address import ReplyAddress, read_reply_address
 from producers.contract.wire_format import unknown_version
 from producers.kafka.broker import Record
+from runtime import limits
 from runtime.config.catalog import Catalog
 from runtime.config.eligibility import fitting_deployments
+
+_LONGEST_MS: Final = 10**10
+"""Four months: a batch takes a day."""
+_DEAREST_MICRO_USD: Final = 10**12
+"""A million dollars for one call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +73,9 @@ def read_work_item(record: Record) -> WorkItem:
     if problem is not None:
         raise DecodeError(record.value, "tagged", "", problem)
     tagged = codec.decode_tagged(record.value)
+    if not all(is_believable(attempt) for attempt in tagged.attempts):
+        problem = "no call takes so much, or less than nothing"
+        raise DecodeError(record.value, "tagged", "attempts", problem)
     visited = codec.header(headers, codec.VISITED)
     return WorkItem(
         tagged.request,
@@ -78,6 +88,21 @@ def read_work_item(record: Record) -> WorkItem:
         integer(headers, codec.ATTEMPT) or 0,
         headers,
         record,
+    )
+
+
+def is_believable(attempt: Attempt) -> bool:
+    """Whether a call can have been so: it becomes money, and the ledger's columns hold no more."""
+    usage, cost = attempt.usage, attempt.cost_micro_usd
+    counts: list[int] = []
+    if usage is not None:
+        told = (getattr(usage, name) for name in type(usage).model_fields)
+        counts = [count for count in told if isinstance(count, int)] + [*usage.unlisted.values()]
+    times = attempt.started_ms, attempt.duration_ms, attempt.wait_ms or 0
+    return (
+        all(0 <= count <= limits.PROVIDER_TOKENS.value for count in counts)
+        and all(0 <= time_ms <= _LONGEST_MS for time_ms in times)
+        and (cost is None or 0 <= cost <= _DEAREST_MICRO_USD)
     )
 
 
