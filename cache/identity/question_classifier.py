@@ -21,7 +21,7 @@ LONGEST_QUESTION: Final = 400
 """Signs; a longer text is no plain question, and would take 40 ms."""
 CLASSIFIER_SHARE: Final = 0.8
 """Of the mean; the rest is the recogniser's."""
-DOUBT: Final = 0.2
+DOUBT: Final = 0.15
 REFUSE: Final = 0.35
 """Thresholds of what both say, in place of the recogniser's own."""
 

@@ -275,11 +275,14 @@ class KafkaBroker:
 async def _write_lone_batch(producer: AIOKafkaProducer, record: Outgoing) -> None:
     batch = producer.create_batch()
     batch.append(key=record.key, value=record.value, timestamp=None, headers=list(record.headers))
+    batch.close()  # nothing else joins it
     partition = await _partition(producer, record)
     if partition is None:
         numbers = sorted(await producer.partitions_for(record.topic))
         partition = partition_of(record.key, numbers)
-    await (await producer.send_batch(batch, record.topic, partition=partition))
+    written = await producer.send_batch(batch, record.topic, partition=partition)
+    # the batch's own future: were it cancelled with us, the sender would end without a word
+    await asyncio.shield(written)
 
 
 async def _partition(producer: AIOKafkaProducer, record: Outgoing) -> int | None:

@@ -8,17 +8,18 @@ from typing import Any, Final, Literal, TypeAlias
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
 
 from ..settings import KafkaSettings
-from . import connection_close, connection_loss, metadata_updates, record_batches
+from . import client_close, connection_close, connection_loss, metadata_updates, record_batches
 from .msk_token import MskToken, machine_token
 from .oauth_token import ClientCredentials, FileToken, IssuedToken
 
 # before the first client of the process: what aiokafka cannot read must not stop it, nor may a
 # topic that has gone keep it busy, nor a peer that takes no leave hold up its end, nor one that
-# has gone end its tasks
+# has gone end its tasks, nor a client that is replaced keep anybody waiting
 record_batches.install()
 metadata_updates.install_pauses()
 connection_close.install_limit()
 connection_loss.install_check()
+client_close.install_refusal()
 
 METADATA_MAX_AGE_MS: Final = 30_000
 """How long a partition that was added stays unseen; the library's default is five minutes."""

@@ -49,6 +49,31 @@ async def test_a_producer_whose_sender_has_ended_is_replaced(kafka: str) -> None
     assert values == [b"before", b"after", b"and on"]
 
 
+async def test_a_record_that_waits_for_metadata_of_a_replaced_producer_is_not_forgotten(
+    kafka: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic = await new_topic(kafka)
+    async with KafkaBroker(KafkaSettings(kafka=kafka), "test") as broker:
+        producer = broker._producer  # noqa: SLF001 which is replaced
+        asked = asyncio.Event()
+
+        async def unanswered(*_: object) -> bool:
+            asked.set()
+            return await asyncio.get_running_loop().create_future()  # type: ignore[no-any-return]
+
+        monkeypatch.setattr(producer.client, "_metadata_update", unanswered)
+        waiting = asyncio.create_task(broker.publish(Outgoing(topic, b"value")))
+        await asked.wait()
+        await broker._replace(producer)
+        with pytest.raises(PublishFailedError, match="closed") as failure:
+            await asyncio.wait_for(waiting, 30)
+        assert not failure.value.permanent
+        with pytest.raises(KafkaError):
+            await asyncio.wait_for(producer.send(topic, b"late"), 30)
+        await broker.publish(Outgoing(topic, b"again"))
+    assert await read(kafka, topic, 1) == [b"again"]
+
+
 async def test_each_record_that_a_topic_takes_arrives_whatever_shares_its_batch(kafka: str) -> None:
     topic = await new_topic(kafka, max_message_bytes="2000")
     values = [b"%03d" % number * 300 for number in range(12)]
