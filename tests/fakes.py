@@ -25,7 +25,7 @@ from producers.contract import CacheOutcome, Done, Request, Route, Usage, UsageE
 from producers.contract.invalidation import Invalidation
 from runtime.config.sections.cache import CachePolicy
 from workers.delivery.idempotency import Claim, Claimed, Conflict, FinalRecords, Recorded, Unguarded
-from workers.delivery.request_identity import Identity
+from workers.delivery.request_identity import Identity, identity_of
 from workers.prompt_cache.policy import PrefixUses
 from workers.providers.base.call_outcome import CallOutcome, Completion
 from workers.providers.base.provider_request import ProviderRequest
@@ -155,6 +155,14 @@ class MemoryIdempotency:
         if ending.retryable and identity.key not in self.recorded:
             self.failed_ms[identity.key] = max(int(time.time() * 1000), identity.submitted_ms)
         return self.recorded.setdefault(identity.key, ending)
+
+    async def begun(self, request: Request, submitted_ms: int) -> bool:
+        """As `BegunRequests.include`."""
+        key = identity_of(request, submitted_ms).key
+        failed_ms = self.failed_ms.get(key)
+        runs = failed_ms is not None and request.routing.after_failure == "run"
+        known = key in self.recorded or key in self._leases
+        return known and not (runs and submitted_ms > (failed_ms or 0))
 
     async def release(self, claim: Claim) -> None:
         """Let go."""

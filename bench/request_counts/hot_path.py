@@ -25,7 +25,7 @@ from router.decide.partition_key import PrefixShares
 from router.decide.tenant_rates import TenantRates
 from router.decide.warm_prefixes import WarmPrefixes
 from router.learn.outcome_store import OutcomeStore
-from router.serve.handler import RouterDependencies
+from router.serve.dependencies import RouterDependencies
 from router.serve.model_file import default_model
 from router.serve.process import count_decision, routing_config
 from runtime.config.catalog import Catalog

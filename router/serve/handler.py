@@ -9,44 +9,42 @@ count, whose it is comes first: nothing is kept of what is nobody's.
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Final, assert_never
 
 from observability.tracing.request_trace import RequestTrace
 from observability.tracing.semconv import queue_attributes, route_attributes
-from observability.tracing.tracer import QueueWait, Tracer
+from observability.tracing.tracer import QueueWait
 from producers.contract import Failed, FailureCode, Request, Route, codec, topics
 from producers.contract.codec import DecodeError
 from producers.contract.reply_address import ReplyAddress
 from producers.contract.wire_format import is_framed, unframed
-from producers.kafka.broker import Outgoing, Publisher, Record
+from producers.kafka.broker import Outgoing, Record
 from router.decide.batch_choice import WaitForBatch, batch_choice
 from router.decide.caller_overrides import RouteRejected
-from router.decide.partition_key import PrefixShares, prefix_hash, record_key
-from router.decide.rollout_arm import ActiveRollouts, with_rollout
-from router.decide.tenant_rates import RateExceeded, TenantRates
+from router.decide.partition_key import prefix_hash, record_key
+from router.decide.rollout_arm import with_rollout
+from router.decide.tenant_rates import RateExceeded
 from router.decide.tier_candidates import RoutingConfig
-from router.decide.warm_prefixes import WarmPrefixes
+from router.decide.timing import JUST_SENT, RequestClock
 from router.serve.claimed_id import claimed_id
+from router.serve.dependencies import RouterDependencies
 from router.serve.headers import RequestHeaders, read_request_headers
 from router.serve.record_checks import says_excluded, unreadable
 from router.serve.reply_topics import refusal_address, unusable_address
-from router.serve.route_choice import decide_route, queue_of, timely
+from router.serve.route_choice import PASSING, decide_route, queue_of, timely, unhurried
 from router.text.features import Features
 from runtime.config.catalog import Tenant
 from runtime.config.residency import excluded_from
 from runtime.identity.record_guard import (
     ProvenSender,
-    RecordGuard,
     SenderRefused,
     Unproven,
     of_tenant,
 )
 from runtime.process.dead_letters import bury, crash_detail
 from runtime.process.reply_records import failed_record
-from runtime.process.reply_topics import PartitionsOf
-from runtime.speed.observed_speed import ObservedSpeed
 
 _log: Final = logging.getLogger(__name__)
 _LARGE_BYTES: Final = 32_768
@@ -57,46 +55,7 @@ _POOL_AWAY_S: Final = 5.0
 """Seconds after which a request may be tried again that found no pool."""
 
 
-_UNMEASURED: Final[Mapping[str, ObservedSpeed]] = {}
-
-
-def _nothing_measured() -> Mapping[str, ObservedSpeed]:
-    return _UNMEASURED
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RouterDependencies:
-    """What the handlers of this process share."""
-
-    config: Callable[[], RoutingConfig]
-    """The configuration in force, asked for with every request."""
-
-    publisher: Publisher
-    tracer: Tracer
-    partitions: int
-    """Of each tier's topic."""
-
-    partitions_of: PartitionsOf
-    """Of a reply topic."""
-
-    prefix_shares: PrefixShares
-    warm_prefixes: WarmPrefixes
-    budget_used: Callable[[str], float]
-    """The share of a tenant's tightest budget that is spent. Must not block."""
-    report_decision: Callable[[str, Route | RouteRejected, float], None]
-    """Takes every tenant's every decision and the seconds it took: metrics. Must not raise."""
-    guard: RecordGuard
-    """Whose a record is."""
-    rates: TenantRates
-    """What each tenant has sent lately."""
-    rollouts: ActiveRollouts = field(default_factory=ActiveRollouts)
-    """The model swaps that are tried on a share of the traffic."""
-    zone: str | None = None
-    """Of the cell that this router belongs to."""
-    unserved: Callable[[], Mapping[str, str]] = dict
-    """By queue: why nobody would take a request from there."""
-    speeds: Callable[[], Mapping[str, ObservedSpeed]] = _nothing_measured
-    """How fast the workers have seen each deployment lately; the same mapping until it changes."""
+_ALL_SERVED: Final[Mapping[str, str]] = {}
 
 
 async def route_record(router: RouterDependencies, record: Record) -> None:
@@ -145,6 +104,8 @@ class RoutingTask:
     """Whose the record is proven to be; None where its word counts."""
     ours: bool = True
     """Whether a process of ours wrote it, as far as anybody asks."""
+    again: bool = False
+    """Whether it has come again, and was let pass for that."""
 
     async def proven(self) -> "RoutingTask | None":
         """This, in its sender's name; None if nobody knows whose it is: then it was refused."""
@@ -221,24 +182,39 @@ class RoutingTask:
             return
         account, size = config.catalog.account_of(request.tenant), len(self.record.value)
         exceeded = self.router.rates.admit_request(account, tenant.limits, size, time.monotonic())
-        if exceeded is not None:
+        if exceeded is not None and not await self.comes_again(request, config):
             await self._refuse_for_now(account, exceeded)
             return
-        await self._decide(request, config, self._deadline_ms(request))
+        task = self if exceeded is None else replace(self, again=True)
+        await task.decide(request, config, self._deadline_ms(request))
 
-    async def _decide(
+    async def comes_again(self, request: Request, config: RoutingConfig) -> bool:
+        """Whether a worker knows its ending, so that no reason that passes may refuse it."""
+        if self.again:
+            return True
+        if not await self.router.begun(request, self.headers.submitted_ms):
+            return False
+        limits = (config.catalog.tenant(request.tenant) or Tenant()).limits
+        account, size = config.catalog.account_of(request.tenant), len(self.record.value)
+        # a sender who repeats one id for ever is refused all the same
+        repeats = self.router.repeats
+        return repeats.admit_request(account, limits, size, time.monotonic()) is None
+
+    async def decide(
         self, request: Request, config: RoutingConfig, deadline_ms: int | None
     ) -> None:
+        """Routes the request, or tells why nothing may serve it now."""
         asked, clock = timely(request, self.headers.submitted_ms, deadline_ms, self.router.speeds())
         standing_now = (self.router.budget_used(request.tenant), self.router.unserved(), clock)
         begun = time.perf_counter()
+        task = self
         with self.trace.span("decide") as span:
-            if len(self.record.value) < _LARGE_BYTES:
-                features, decision = decide_route(asked, config, *standing_now)
-            else:
-                features, decision = await asyncio.to_thread(
-                    decide_route, asked, config, *standing_now
-                )
+            features, decision = await self._choose(asked, config, *standing_now)
+            passing = isinstance(decision, RouteRejected) and decision.code in PASSING
+            if passing and await self.comes_again(request, config):
+                task = replace(self, again=True)
+                standing = (0.0, _ALL_SERVED, JUST_SENT)
+                features, decision = await self._choose(unhurried(request), config, *standing)
             self.router.report_decision(request.tenant, decision, time.perf_counter() - begun)
             if isinstance(decision, RouteRejected):
                 span.error = decision.code
@@ -255,10 +231,23 @@ class RoutingTask:
         section = catalog.tenant(request.tenant) or Tenant()
         account = catalog.account_of(request.tenant)
         exceeded = self.router.rates.admit_tokens(account, section.limits, tokens, time.monotonic())
-        if exceeded is not None:
+        if exceeded is not None and not await task.comes_again(request, config):
             await self._refuse_for_now(account, exceeded)
             return
         await self._tag(request, features, decision, deadline_ms)
+
+    async def _choose(
+        self,
+        asked: Request,
+        config: RoutingConfig,
+        budget_used: float,
+        unserved: Mapping[str, str],
+        clock: RequestClock,
+    ) -> tuple[Features, Route | RouteRejected]:
+        arguments = asked, config, budget_used, unserved, clock
+        if len(self.record.value) < _LARGE_BYTES:
+            return decide_route(*arguments)
+        return await asyncio.to_thread(decide_route, *arguments)
 
     async def _refuse_for_now(self, account: str, exceeded: RateExceeded) -> None:
         await self.refuse(

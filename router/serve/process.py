@@ -23,8 +23,10 @@ from router.decide.tier_candidates import RoutingConfig
 from router.decide.warm_prefixes import WarmPrefixes
 from router.learn.estimate import prior_only
 from router.learn.outcome_store import OutcomeStore
+from router.serve.begun_requests import BegunRequests
 from router.serve.budget_usage import BudgetUsage
-from router.serve.handler import RouterDependencies, bury_request, route_record
+from router.serve.dependencies import RouterDependencies
+from router.serve.handler import bury_request, route_record
 from router.serve.model_file import default_model
 from router.text.languages import SCRIPT_CLASSES, ScriptClass
 from runtime.budgets.reservations import BudgetLedger
@@ -77,7 +79,6 @@ async def serve_router(settings: ServiceSettings, environment: Mapping[str, str]
         )
         process.metrics.reserve(live().catalog.tenants)
         identity = live().catalog.identity
-
         pools = PoolWatch(lambda: live().catalog)
 
         def changed(now: RoutingConfig) -> None:
@@ -88,7 +89,7 @@ async def serve_router(settings: ServiceSettings, environment: Mapping[str, str]
         watch = partial(live.watch, changed)
         parts.enter_context(process.background.running("configuration", watch))
         guard = await parts.enter_async_context(record_guard(identity, process.signer, environment))
-        budget_usage, speeds = _read_from_redis(parts, process, live)
+        budget_usage, speeds, begun = _read_from_redis(parts, process, live)
         rollouts = ActiveRollouts()
         declare_router_control(
             process.control,
@@ -114,6 +115,7 @@ async def serve_router(settings: ServiceSettings, environment: Mapping[str, str]
             zone=settings.zone,
             unserved=lambda: pools.unserved,
             rates=TenantRates(),
+            begun=begun.include,
             rollouts=rollouts,
             speeds=lambda: speeds.observed,
         )
@@ -131,8 +133,8 @@ async def serve_router(settings: ServiceSettings, environment: Mapping[str, str]
 
 def _read_from_redis(
     parts: AsyncExitStack, process: ServiceProcess, live: ReloadedConfig[RoutingConfig]
-) -> tuple[BudgetUsage, FleetSpeeds]:
-    """What is read there every second or two, over one connection."""
+) -> tuple[BudgetUsage, FleetSpeeds, BegunRequests]:
+    """What is read there, over one connection: every second or two, and before a refusal."""
     link = RedisLink(connect_redis(process.settings.redis))
     parts.push_async_callback(link.redis.aclose)
     budgets = BudgetLedger(partial(datetime.now, UTC), link)
@@ -140,7 +142,7 @@ def _read_from_redis(
     speeds = FleetSpeeds(link)
     parts.enter_context(process.background.running("budget usage", usage.poll))
     parts.enter_context(process.background.running("fleet speeds", speeds.poll))
-    return usage, speeds
+    return usage, speeds, BegunRequests(link)
 
 
 def _stream(source: KafkaSource, router: RouterDependencies, backlog_mb: int) -> ConsumerStream:

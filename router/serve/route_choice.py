@@ -3,14 +3,20 @@
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Final
 
-from producers.contract import Request, Route, topics
+from producers.contract import FailureCode, Request, Route, topics
 from router.decide import policy, success_model
 from router.decide.caller_overrides import RouteRejected
 from router.decide.tier_candidates import RoutingConfig
 from router.decide.timing import JUST_SENT, RequestClock
 from router.text.features import Features, extract_features
 from runtime.speed.observed_speed import ObservedSpeed
+
+PASSING: Final[frozenset[FailureCode]] = frozenset(
+    ("rate_limited", "budget_exceeded", "overloaded", "deadline_exceeded")
+)
+"""Refusals for a reason that may be gone, or not yet there, at another moment."""
 
 
 def decide_route(
@@ -48,11 +54,15 @@ def timely(
     """
     now_ms = time.time() * 1000
     if deadline_ms is not None and deadline_ms < now_ms:
-        undated = request.routing.model_copy(update={"deadline_ms": None})
-        asked = request.model_copy(update={"routing": undated})
-        return asked, replace(JUST_SENT, observed=observed)
+        return unhurried(request), replace(JUST_SENT, observed=observed)
     left_s = None if deadline_ms is None else (deadline_ms - now_ms) / 1000
     return request, RequestClock(max(0.0, now_ms - submitted_ms) / 1000, left_s, observed)
+
+
+def unhurried(request: Request) -> Request:
+    """The request as if its sender had all the time in the world."""
+    routing = request.routing.model_copy(update={"deadline_ms": None, "max_ttft_ms": None})
+    return request.model_copy(update={"routing": routing})
 
 
 def queue_of(route: Route) -> str:

@@ -13,3 +13,8 @@ def named(*parts: str) -> str:
 def joined(*parts: str) -> str:
     """Foreign texts as one, each behind its length: other parts never make the same text."""
     return "".join([f"{len(part)}:{part}" for part in parts])
+
+
+def request_key(tenant: str, request_id: str) -> str:
+    """The key of what workers record of one request."""
+    return named("once", joined(tenant, request_id))

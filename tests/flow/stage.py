@@ -24,7 +24,8 @@ from router.decide.rollout_arm import ActiveRollouts
 from router.decide.tenant_rates import TenantRates
 from router.decide.tier_candidates import RoutingConfig
 from router.decide.warm_prefixes import WarmPrefixes
-from router.serve.handler import RouterDependencies, bury_request, route_record
+from router.serve.dependencies import RouterDependencies
+from router.serve.handler import bury_request, route_record
 from router.serve.model_file import default_model
 from runtime.budgets.reservations import BudgetLedger
 from runtime.config.catalog import Catalog, Deployment
@@ -173,6 +174,8 @@ class Stage:
     """As `unserved`, for the workers."""
     speeds: Mapping[str, ObservedSpeed] = field(default_factory=dict)
     """As the fleet's workers have seen them, for the router."""
+    budget_used: float = 0.0
+    """Of every tenant, as the router knows it."""
 
     def __post_init__(self) -> None:
         judged = self.catalog.tenants["t"].model_copy(update={"judge_share": self.judge_share})
@@ -247,7 +250,8 @@ class Stage:
             partitions_of=self.broker.partitions_of,
             prefix_shares=PrefixShares(),
             warm_prefixes=WarmPrefixes(),
-            budget_used=lambda _tenant: 0.0,
+            budget_used=lambda _tenant: self.budget_used,
+            begun=self.idempotency.begun,
             report_decision=lambda _tenant, _decision, _took_s: None,
             guard=self.guard,
             rates=self.rates,

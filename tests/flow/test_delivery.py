@@ -11,9 +11,10 @@ from producers import ReplyTimeoutError
 from producers.contract import Attempt, Chunk, Done, Failed, Route, codec, topics
 from producers.contract.codec import to_headers
 from producers.contract.route import TaggedRequest
-from producers.kafka.broker import Outgoing
+from producers.kafka.broker import Outgoing, Record
 from runtime.limits import LAPSED_CLAIMS
 from runtime.process.dead_letters import replay_records
+from runtime.speed.observed_speed import ObservedSpeed
 from tests.fakes import Script, Waits, answer, content, fails
 from tests.flow.stage import Stage, ask, catalog, playing
 from workers.delivery.request_identity import identity_of
@@ -29,6 +30,11 @@ from workers.providers.base.provider_request import ProviderRequest
 from workers.providers.provider import Emit
 
 NO_STORE = {"cache": {"mode": "no-store"}}
+
+
+def again_of(record: Record) -> Outgoing:
+    """The same record, as whoever sent it may send it again."""
+    return Outgoing(topics.REQUESTS, record.value, record.key, record.headers)
 
 
 async def twice(stage: Stage, topic: str) -> None:
@@ -63,6 +69,44 @@ async def test_what_comes_again_after_its_deadline_keeps_its_answer(
         await stage.broker.publish(Outgoing(topics.REQUESTS, record.value, record.key, late))
         first, again = await stage.broker.has(topics.REPLIES, 2)
         assert again.value == first.value
+        assert len(stage.calls) == 1
+
+
+@pytest.mark.parametrize("reason", ["requests", "tokens", "budget", "pool", "slow"])
+async def test_what_comes_again_is_refused_for_no_reason_that_passes(reason: str) -> None:
+    """Its sender has its answer: a refusal after it would be a second ending."""
+    limits = {"requests": {"requests_s": 0.001}, "tokens": {"tokens_min": 40}}.get(reason, {})
+    settings = catalog().policy.model_dump() | {"budget": {"when_spent": "reject"}}
+    async with playing(
+        catalog=catalog(tenants={"t": {"limits": limits}}, policy=settings)
+    ) as stage:
+        wanted = NO_STORE | {"deadline_ms": 30_000}
+        asked = ask(model="economy", max_tokens=30, routing=wanted)
+        assert isinstance(await stage.client.submit(asked), Done)
+        stage.budget_used = 2.0 if reason == "budget" else 0.0
+        if reason == "pool":
+            stage.unserved = {f"llm.tier.{tier}": "nobody is there" for tier in stage.catalog.tiers}
+        if reason == "slow":
+            crawling = ObservedSpeed(20, 900.0, 2_000, 9_000.0, 0.0, 0.0)
+            stage.speeds = dict.fromkeys(stage.catalog.deployments, crawling)
+        refused = await stage.client.submit(
+            ask("Another?", model="economy", max_tokens=30, routing=wanted)
+        )
+        assert isinstance(refused, Failed), "the reason holds for what is new"
+        await stage.broker.publish(again_of(stage.broker.written(topics.REQUESTS)[0]))
+        first, _, again = await stage.broker.has(topics.REPLIES, 3)
+        assert again.value == first.value
+        assert len(stage.calls) == 1
+
+
+async def test_one_id_sent_for_ever_is_refused_in_the_end() -> None:
+    async with playing(catalog=catalog(tenants={"t": {"limits": {"requests_s": 2}}})) as stage:
+        await stage.client.submit(ask(routing=NO_STORE))
+        again = again_of(stage.broker.written(topics.REQUESTS)[0])
+        for _ in range(20):
+            await stage.broker.publish(again)
+        replies = await stage.replies(21)
+        assert any(isinstance(reply, Failed) for reply in replies)
         assert len(stage.calls) == 1
 
 

@@ -10,7 +10,10 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from dev.processes import Server, free_port
+from producers import chat
+from router.serve.begun_requests import BegunRequests
 from runtime.limits import OWED_ENDINGS
+from runtime.redis.connection import RedisLink, connect_redis
 from runtime.redis.pipelining import PipelineLane
 from tests.waiting import until
 from workers.delivery import idempotency
@@ -24,7 +27,7 @@ from workers.delivery.idempotency import (
     Recorded,
     Unguarded,
 )
-from workers.delivery.request_identity import Identity
+from workers.delivery.request_identity import Identity, identity_of
 
 pytestmark = pytest.mark.redis
 
@@ -415,3 +418,28 @@ async def test_a_call_that_went_elsewhere_leaves_its_redelivery_to_go_on() -> No
         assert not done
     assert isinstance(await asyncio.wait_for(again, 10), Unguarded)
     await client.aclose()
+
+
+@pytest.mark.parametrize("after_failure", ["repeat", "run"])
+async def test_the_router_sees_what_a_worker_has_begun(
+    redis: Redis, redis_url: str, after_failure: str
+) -> None:
+    asked = chat("?", tenant="a:b", id="r", routing={"after_failure": after_failure})
+    now_ms = int(time.time() * 1000)
+    later_ms, identity = now_ms + 60_000, identity_of(asked, now_ms)
+    link = RedisLink(connect_redis(redis_url))
+    begun, once = BegunRequests(link), once_of(redis)
+    assert not await begun.include(asked, now_ms)
+    claim = await claimed(once, identity)
+    assert await begun.include(asked, now_ms)
+    assert not await begun.include(asked.model_copy(update={"tenant": "a"}), now_ms)
+    await once.store_final(claim, FinalRecords(b"failed", b"\xff", retryable=True))
+    assert await begun.include(asked, now_ms)
+    assert await begun.include(asked, later_ms) is (after_failure == "repeat")
+    await redis.delete(identity.key)
+    await redis.set(identity.key, b"\xff junk")
+    assert not await begun.include(asked, now_ms)
+    assert link.up
+    link.lose()
+    assert not await begun.include(asked, now_ms)
+    await link.redis.aclose()

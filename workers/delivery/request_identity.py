@@ -12,7 +12,7 @@ from hashlib import blake2b
 from typing import Final
 
 from producers.contract import ChatBody, Request
-from runtime.redis.key_names import joined, named
+from runtime.redis.key_names import request_key
 
 _SORTED: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
@@ -45,7 +45,7 @@ def identity_of(request: Request, submitted_ms: int = 0) -> Identity:
 
 def record_keys(tenant: str, request_id: str) -> tuple[str, ...]:
     """Where a request's record may be in Redis: the key, and the one of earlier versions."""
-    key = named("once", joined(tenant, request_id))
+    key = request_key(tenant, request_id)
     return (key,) if ":" in tenant + request_id else (key, f"sg:once:{tenant}:{request_id}")
 
 
