@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 
-from producers.contract import Done, Failed, codec, topics
+from producers.contract import Done, Failed, UsageEvent, codec, topics
+from producers.kafka.broker import Record
 from runtime.redis.key_names import joined
 from tests.flow.batch_stage import BatchStage, waiting_stage
 from tests.flow.stage import ask
 from tests.flow.test_billing import WatchedBudgets
+from workers.delivery.idempotency import FinalRecords
 from workers.delivery.request_identity import identity_of
+from workers.delivery.work_item import read_work_item
 
 
 async def submit(stage: BatchStage, number: int, **routing: Any) -> list[str]:  # noqa: ANN401
@@ -277,13 +280,20 @@ async def test_deadlines_are_kept_and_late_answers_are_booked() -> None:
 async def test_deadlines_are_kept_when_the_results_cannot_be_read(provider: str) -> None:
     policy = {"min_quality": 0.0, "waiting": {"short_deadlines": True, "shortest_h": 0.0001}}
     pace = {"margin_s": 4, "cancel_s": 1}
-    async with waiting_stage(provider, full=4, pace=pace, policy=policy) as stage:
+    tenants = {"t": {"budget_usd_day": 1}}
+    parts: dict[str, Any] = {"pace": pace, "policy": policy, "tenants": tenants}
+    async with waiting_stage(provider, full=4, **parts) as stage:
+        stage.stage.budgets = budgets = WatchedBudgets()  # the batch pool's alone
         stage.simulator.batches.settings.set({"results_down": True})
         await submit(stage, 4, deadline_ms=9_000)
         async with stage.batching():
             replies = await finals(stage, 4)
             stage.simulator.batches.settings.set({"results_down": False})
             await stage.stage.broker.until(lambda: all_closed(stage))
+    late = [event.cost_micro_usd for event in await stage.stage.events(8) if event.aside]
+    assert len(late) == 4
+    assert all(late)
+    assert sorted(map(str, budgets.settled)) == sorted(map(str, late))
     assert all(isinstance(reply, Done) for reply in replies)
     assert all(reply.timings.total_ms < 9_000 for reply in replies)
     assert len(stage.stage.calls) == 4
@@ -381,6 +391,31 @@ async def test_what_goes_to_its_tier_has_its_batchs_answer_in_the_budget() -> No
     assert sorted(map(str, budgets.settled)) == sorted(map(str, bought))
 
 
+@pytest.mark.parametrize("same", [True, False], ids=["same request", "another body"])
+async def test_an_answer_whose_request_ended_otherwise_is_booked_aside(same: bool) -> None:  # noqa: FBT001
+    async with waiting_stage("openai", full=1, tenants={"t": {"budget_usd_day": 1}}) as stage:
+        stage.stage.budgets = budgets = WatchedBudgets()  # the batch pool's alone
+        # until its ending is there, the results aren't
+        stage.simulator.batches.settings.set({"results_down": True})
+        await submit(stage, 1)
+        async with stage.batching():
+            await stage.stage.broker.until(lambda: bool(stage.batches()))
+            (record,) = stage.stage.broker.written(topics.batch_topic())
+            identity = identity_of(read_work_item(record).request)
+            ending = FinalRecords(b'{"type":"failed"}', b"{}")
+            idempotency = stage.stage.idempotency
+            idempotency.recorded[identity.key] = ending
+            idempotency.fingerprints[identity.key] = identity.fingerprint if same else "f"
+            stage.simulator.batches.settings.set({"results_down": False})
+            await stage.stage.broker.until(lambda: all_closed(stage))
+    asides = [event for event in map(event_of, stage.stage.events_written()) if event]
+    (aside,) = asides
+    assert (aside.id, aside.aside) == ("r0:batch", "batch")
+    assert aside.cost_micro_usd
+    assert budgets.settled[-1] == aside.cost_micro_usd
+    assert sum(filter(None, budgets.settled)) == aside.cost_micro_usd
+
+
 async def test_strangers_share_one_budget_in_batches_too() -> None:
     tenants = {"t": {}, "*": {"budget_usd_day": 1}}
     async with waiting_stage("openai", full=2, tenants=tenants) as stage:
@@ -393,6 +428,14 @@ async def test_strangers_share_one_budget_in_batches_too() -> None:
             await finals(stage, 2)
             await stage.stage.broker.until(lambda: len(budgets.settled) == 2)
     assert budgets.places == {("*", joined("one", "r0")), ("*", joined("another", "r0"))}
+
+
+def event_of(record: Record) -> UsageEvent | None:
+    """A usage event; None: the record is none."""
+    try:
+        return codec.decode_usage(record.value)
+    except codec.DecodeError:
+        return None
 
 
 def all_closed(stage: BatchStage) -> bool:

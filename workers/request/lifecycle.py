@@ -115,7 +115,7 @@ class RequestLifecycle:
         await self.pool.idempotency.release(claim)
         return False
 
-    async def conclude(self, obtained: Obtained) -> FinalRecords | None:
+    async def conclude(self, obtained: Obtained) -> FinalRecords | Conflict | None:
         """As `run`, of an answer that was bought elsewhere. What came before it, if anything did.
 
         The cache keeps it, and isn't asked: it is paid for.
@@ -123,13 +123,13 @@ class RequestLifecycle:
         claim = await self.pool.idempotency.claim(self.identity)
         if isinstance(claim, Recorded):
             return claim.ending
+        if isinstance(claim, Conflict):
+            await self._serve(claim)
+            return claim
         try:
-            if isinstance(claim, Claimed | Unguarded):
-                self.awaited = await self._place_in_cache()
-                async with self.pool.idempotency.holding(claim):
-                    await self._conclude(claim, obtained)
-            else:
-                await self._serve(claim)
+            self.awaited = await self._place_in_cache()
+            async with self.pool.idempotency.holding(claim):
+                await self._conclude(claim, obtained)
         finally:
             if self.awaited is not None:
                 await self.pool.lookup.abandon(self.awaited)

@@ -9,6 +9,7 @@ from runtime.budgets.reservations import BudgetLedger, Reservation
 from runtime.budgets.standing import Exhausted
 from runtime.config.catalog import Tenant
 from runtime.config.pricing import billed
+from runtime.redis.key_names import joined
 from workers.batching.gathering.turn_back import TurnBackRules
 from workers.batching.gathering.waiting import WaitingRequests
 from workers.batching.pool.batch_log import BatchLog
@@ -98,6 +99,19 @@ class BatchPool:
         account, place = budget_place(request, catalog)
         tags = request.routing.tags
         await self.budgets.charge(account, tenant, tags, place, billed(attempts))
+
+    async def charge_aside(self, request: Request, attempt: Attempt) -> None:
+        """Counts an answer that its request's ending doesn't tell, beside what that one costs.
+
+        Results that are read twice, since their reader died, count it twice.
+        """
+        catalog = self.snapshot.catalog
+        tenant = catalog.tenant(request.tenant) or Tenant()
+        if not tenant.has_budget:
+            return
+        account, place = budget_place(request, catalog)
+        aside, tags = joined(place, "batch"), request.routing.tags
+        await self.budgets.charge(account, tenant, tags, aside, billed((attempt,)))
 
     def waiting(self) -> int:
         """Requests in memory, by offset and size."""

@@ -16,6 +16,7 @@ from runtime.config.references import AUTO
 from workers.batching.pool.batch_pool import BatchPool
 from workers.batching.pool.writing import places_of, write_batch
 from workers.calling.answer_source import Obtained
+from workers.delivery.idempotency import FinalRecords
 from workers.delivery.request_identity import identity_of
 from workers.delivery.work_item import WorkItem, read_work_item, zone_in_tier
 from workers.planning.next_step import Delay, GiveUp, Reroute
@@ -102,7 +103,7 @@ async def _give_up(
     obtained = Obtained(result=why, item=item, attempts=every, made=made, tries=len(made))
     lifecycle = RequestLifecycle(pool.requests, item, trace, pool.snapshot)
     earlier = await lifecycle.conclude(obtained)
-    if earlier is not None:
+    if isinstance(earlier, FinalRecords):
         # it has its ending from an earlier delivery, which may have died before it was published
         await lifecycle.channel.publish(earlier)
         trace.end({"switchgear.redelivered": True})

@@ -17,6 +17,7 @@ from producers.contract import Attempt, Usage
 from producers.contract.batch_record import BatchRecord
 from runtime.config.eligibility import batch_zone
 from workers.accounting.reply_and_usage import BackgroundCall, background_call_event
+from workers.accounting.request_accounting import unbooked
 from workers.batching.pool.batch_pool import BatchPool
 from workers.batching.pool.group_choice import batch_wire, expected_usage
 from workers.batching.pool.returning import return_item, to_its_tier
@@ -24,6 +25,7 @@ from workers.batching.wires.batch_status import ItemAnswered, ItemFailed, ItemUn
 from workers.calling.answer_source import Obtained
 from workers.calling.fallback_loop import Answered
 from workers.checks.answer_checks import AnswerChecks
+from workers.delivery.idempotency import FinalRecords
 from workers.delivery.reply_channel import ReplyChannel
 from workers.delivery.request_identity import identity_of
 from workers.delivery.work_item import WorkItem
@@ -96,10 +98,16 @@ class BatchedItem:
             self.pool.requests, item, trace, self.pool.snapshot, ended_ms=self._ended_ms
         )
         earlier = await lifecycle.conclude(obtained)
-        if earlier is not None:
+        if isinstance(earlier, FinalRecords):
             # a reader of the same results that died had recorded it, and may not have published
             await lifecycle.channel.publish(earlier)
             trace.end({"switchgear.redelivered": True})
+        account = earlier.usage if isinstance(earlier, FinalRecords) else None
+        if earlier is not None and unbooked((attempt,), account):
+            # it has ended otherwise meanwhile: what the batch held for it is given back
+            await self.pool.settle_budget(item.request, (), redelivered=True)
+            await self._book(attempt)
+            return
         redelivered = earlier is not None
         await self.pool.settle_budget(item.request, (attempt,), redelivered=redelivered)
 
@@ -109,7 +117,10 @@ class BatchedItem:
         await self.pool.guard.release([identity_of(self.item.request).key], self.record.key)
 
     async def _book(self, attempt: Attempt) -> None:
-        """An answer that came after its request had gone to its tier: paid, and of no use."""
+        """An answer that came after its request had ended otherwise or gone to its tier.
+
+        Paid, and of no use.
+        """
         if attempt.usage is None:
             return
         trace = self._trace()
@@ -122,6 +133,7 @@ class BatchedItem:
         )
         event = background_call_event(self.item, call, trace.trace_id, self._ended_ms())
         await ReplyChannel(self.pool.requests.publisher, self.item, trace).publish_usage(event)
+        await self.pool.charge_aside(self.item.request, attempt)
         trace.end()
 
     def _outcome(self, line: ItemAnswered | ItemFailed) -> CallOutcome:
