@@ -196,6 +196,7 @@ PROBES: Mapping[Limit, Probe] = {
     limits.SCHEMA_DEPTH: nested_schema,
     limits.SCHEMA_EXPANSION: lambda n: schema(anyOf=[True] * (n - 1)),
     limits.CHECKED_JSON: lambda n: passes('"' + "x" * (n - 2) + '"', kind="json_schema", schema={}),
+    limits.CHECKED_DEPTH: lambda n: passes("[" * n + "]" * n, kind="json_schema", schema={}),
     limits.JWKS: lambda n: key_set(size=n),
     limits.TOKEN_KEYS: lambda n: key_set(keys=n),
     limits.MESSAGE_VALUES: lambda n: isinstance(parse_json(zeros(n)), dict),
