@@ -326,6 +326,13 @@ REMEMBERED_CANCELLATIONS: Final = Limit(
 OWED_ENDINGS: Final = Limit(
     "unrecorded endings", 33_554_432, "bytes", "the oldest is forgotten", "While Redis is away."
 )
+REMEMBERED_ENDINGS: Final = Limit(
+    "recorded endings that their process remembers",
+    8_388_608,
+    "bytes",
+    "the oldest is forgotten, and read in Redis",
+    "A request may be delivered again when Redis is away, or was emptied.",
+)
 EVALUATION_FILE: Final = Limit(
     "size of a file of evaluation cases",
     own_cases.MAX_CASES_FILE_BYTES,
@@ -389,7 +396,9 @@ TABLE: Final[Mapping[str, tuple[Limit, ...]]] = {
         *(PROVIDER_ERROR, PROVIDER_HEADER, PROVIDER_TOKENS),
     ),
     "Operators": (CONFIG_FILE, CONFIG_VALUES, CONFIG_DEPTH),
-    "What processes remember and share": (REMEMBERED_CANCELLATIONS, OWED_ENDINGS, BREAKER_NEWS),
+    "What processes remember and share": (
+        *(REMEMBERED_CANCELLATIONS, REMEMBERED_ENDINGS, OWED_ENDINGS, BREAKER_NEWS),
+    ),
     "Evaluations": (
         *(EVALUATION_FILE, EVALUATION_CASES, EVALUATION_CASE, EVALUATION_TEXT, HAND_LABELS),
         *(METRIC_TIME, METRIC_MEMORY),

@@ -24,7 +24,7 @@ from observability.tracing.tracer import OpenSpan
 from producers.contract import CacheOutcome, Done, Request, Route, Usage, UsageEvent
 from producers.contract.invalidation import Invalidation
 from runtime.config.sections.cache import CachePolicy
-from workers.delivery.idempotency import Claim, Claimed, Conflict, FinalRecords, Recorded, Unguarded
+from workers.delivery.claims import Claim, Claimed, Conflict, FinalRecords, Recorded, Unguarded
 from workers.delivery.request_identity import Identity, identity_of
 from workers.prompt_cache.policy import PrefixUses
 from workers.providers.base.call_outcome import CallOutcome, Completion

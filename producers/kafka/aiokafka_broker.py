@@ -53,12 +53,6 @@ It happens when a record expires here during an outage: its sequence number is s
 """
 
 
-def _is_for_good(error: KafkaError) -> bool:
-    """Whether its producer will never write again: also when its sender has ended."""
-    # what ends the sender reaches whoever publishes as an error of no kind
-    return isinstance(error, _SEQUENCE_ERRORS) or type(error) is KafkaError
-
-
 _RETRY_S = 0.5
 """Both loops poll again by hand: a retry library isn't worth a dependency of the client's wheel."""
 _LONE_BATCH_S: Final = 10.0
@@ -112,7 +106,7 @@ class KafkaBroker:
             try:
                 await self._write(producer, outgoing)
             except KafkaError as error:
-                if not _is_for_good(error):
+                if not _ends_its_producer(error):
                     raise
                 # some may have been written: a reader takes a record twice better than never
                 await self._replace(producer)
@@ -177,43 +171,36 @@ class KafkaBroker:
         if len(outgoing) == 1:  # as most are: there is nothing to gather
             await self._write_alone(producer, outgoing[0])
             return
-        sent = [(record, await self._send(producer, record)) for record in outgoing]
-        acknowledged = (self._acknowledged(producer, record, future) for record, future in sent)
-        results = await asyncio.gather(*acknowledged, return_exceptions=True)
+        sent = [await self._send(producer, record) for record in outgoing]
+        results = await asyncio.gather(*sent, return_exceptions=True)
         failures = [
-            (record.topic, result)
+            (record, result)
             for record, result in zip(outgoing, results, strict=True)
             if isinstance(result, BaseException)
         ]
-        for topic, error in failures:
-            self._learn(topic, error)
-        for _, error in failures:
-            raise error
+        for record, error in failures:
+            self._learn(record.topic, error)
+        for record, error in failures:
+            await self._recover(producer, record, error)
 
     async def _write_alone(self, producer: AIOKafkaProducer, record: Outgoing) -> None:
         sent = await self._send(producer, record)
         try:
-            await self._acknowledged(producer, record, sent)
+            await sent
         except KafkaError as error:
             self._learn(record.topic, error)
-            raise
+            await self._recover(producer, record, error)
 
-    async def _acknowledged(
-        self, producer: AIOKafkaProducer, record: Outgoing, sent: "Future[RecordMetadata]"
+    async def _recover(
+        self, producer: AIOKafkaProducer, record: Outgoing, error: BaseException
     ) -> None:
-        """Waits for the broker; what a topic finds too large is tried in a batch of its own.
+        """Tries in a batch of its own what a topic found too large; raises any other error.
 
         A topic's limit is one of a batch, and this one held what others have sent.
         """
-        try:
-            await sent
-        except MessageSizeTooLargeError:
-            try:
-                async with asyncio.timeout(_LONE_BATCH_S):
-                    await _write_lone_batch(producer, record)
-            except TimeoutError as error:
-                # a batch that comes when the sender ends is never answered
-                raise KafkaTimeoutError from error
+        if not isinstance(error, MessageSizeTooLargeError):
+            raise error
+        await _write_lone_batch(producer, record)
 
     async def _send(self, producer: AIOKafkaProducer, record: Outgoing) -> "Future[RecordMetadata]":
         try:
@@ -272,6 +259,12 @@ class KafkaBroker:
                 retiring.add_done_callback(self._retiring.discard)
 
 
+def _ends_its_producer(error: KafkaError) -> bool:
+    """Whether its producer will never write again: also when its sender has ended."""
+    # what ends the sender reaches whoever publishes as an error of no kind
+    return isinstance(error, _SEQUENCE_ERRORS) or type(error) is KafkaError
+
+
 async def _write_lone_batch(producer: AIOKafkaProducer, record: Outgoing) -> None:
     batch = producer.create_batch()
     batch.append(key=record.key, value=record.value, timestamp=None, headers=list(record.headers))
@@ -280,9 +273,14 @@ async def _write_lone_batch(producer: AIOKafkaProducer, record: Outgoing) -> Non
     if partition is None:
         numbers = sorted(await producer.partitions_for(record.topic))
         partition = partition_of(record.key, numbers)
-    written = await producer.send_batch(batch, record.topic, partition=partition)
-    # the batch's own future: were it cancelled with us, the sender would end without a word
-    await asyncio.shield(written)
+    try:
+        async with asyncio.timeout(_LONE_BATCH_S):
+            written = await producer.send_batch(batch, record.topic, partition=partition)
+            # the batch's own future: were it cancelled with us, the sender would end without a word
+            await asyncio.shield(written)
+    except TimeoutError as error:
+        # a batch that comes when the sender ends is never answered
+        raise KafkaTimeoutError from error
 
 
 async def _partition(producer: AIOKafkaProducer, record: Outgoing) -> int | None:

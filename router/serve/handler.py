@@ -6,10 +6,8 @@ policy turns down gets its Failed reply and is done. Where a record's word for i
 count, whose it is comes first: nothing is kept of what is nobody's.
 """
 
-import asyncio
 import logging
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final, assert_never
 
@@ -27,13 +25,20 @@ from router.decide.partition_key import prefix_hash, record_key
 from router.decide.rollout_arm import with_rollout
 from router.decide.tenant_rates import RateExceeded
 from router.decide.tier_candidates import RoutingConfig
-from router.decide.timing import JUST_SENT, RequestClock
 from router.serve.claimed_id import claimed_id
 from router.serve.dependencies import RouterDependencies
 from router.serve.headers import RequestHeaders, read_request_headers
 from router.serve.record_checks import says_excluded, unreadable
 from router.serve.reply_topics import refusal_address, unusable_address
-from router.serve.route_choice import PASSING, decide_route, queue_of, timely, unhurried
+from router.serve.route_choice import (
+    PASSING,
+    UNHINDERED,
+    Standing,
+    decide_route,
+    queue_of,
+    timely,
+    unhurried,
+)
 from router.text.features import Features
 from runtime.config.catalog import Tenant
 from runtime.config.residency import excluded_from
@@ -49,13 +54,8 @@ from runtime.process.reply_records import failed_record
 _log: Final = logging.getLogger(__name__)
 _LARGE_BYTES: Final = 32_768
 """From here looking at a prompt takes over a millisecond, so that it goes to a thread."""
-
-
 _POOL_AWAY_S: Final = 5.0
 """Seconds after which a request may be tried again that found no pool."""
-
-
-_ALL_SERVED: Final[Mapping[str, str]] = {}
 
 
 async def route_record(router: RouterDependencies, record: Record) -> None:
@@ -205,16 +205,19 @@ class RoutingTask:
     ) -> None:
         """Routes the request, or tells why nothing may serve it now."""
         asked, clock = timely(request, self.headers.submitted_ms, deadline_ms, self.router.speeds())
-        standing_now = (self.router.budget_used(request.tenant), self.router.unserved(), clock)
+        standing = Standing(clock, self.router.budget_used(request.tenant), self.router.unserved())
+        in_thread = len(self.record.value) >= _LARGE_BYTES
         begun = time.perf_counter()
         task = self
         with self.trace.span("decide") as span:
-            features, decision = await self._choose(asked, config, *standing_now)
+            features, decision = await decide_route(asked, config, standing, in_thread=in_thread)
             passing = isinstance(decision, RouteRejected) and decision.code in PASSING
             if passing and await self.comes_again(request, config):
                 task = replace(self, again=True)
-                standing = (0.0, _ALL_SERVED, JUST_SENT)
-                features, decision = await self._choose(unhurried(request), config, *standing)
+                asked = unhurried(request)
+                features, decision = await decide_route(
+                    asked, config, UNHINDERED, in_thread=in_thread
+                )
             self.router.report_decision(request.tenant, decision, time.perf_counter() - begun)
             if isinstance(decision, RouteRejected):
                 span.error = decision.code
@@ -235,19 +238,6 @@ class RoutingTask:
             await self._refuse_for_now(account, exceeded)
             return
         await self._tag(request, features, decision, deadline_ms)
-
-    async def _choose(
-        self,
-        asked: Request,
-        config: RoutingConfig,
-        budget_used: float,
-        unserved: Mapping[str, str],
-        clock: RequestClock,
-    ) -> tuple[Features, Route | RouteRejected]:
-        arguments = asked, config, budget_used, unserved, clock
-        if len(self.record.value) < _LARGE_BYTES:
-            return decide_route(*arguments)
-        return await asyncio.to_thread(decide_route, *arguments)
 
     async def _refuse_for_now(self, account: str, exceeded: RateExceeded) -> None:
         await self.refuse(

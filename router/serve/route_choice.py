@@ -1,9 +1,11 @@
 """Route choice: one request from its text to the decision, and to the queue it belongs in."""
 
+import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Final
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 from producers.contract import FailureCode, Request, Route, topics
 from router.decide import policy, success_model
@@ -19,14 +21,30 @@ PASSING: Final[frozenset[FailureCode]] = frozenset(
 """Refusals for a reason that may be gone, or not yet there, at another moment."""
 
 
-def decide_route(
-    request: Request,
-    config: RoutingConfig,
-    budget_used: float,
-    unserved: Mapping[str, str],
-    clock: RequestClock,
+class Standing(NamedTuple):
+    """How things stand for a request, apart from the configuration; as `choose_route` takes it."""
+
+    clock: RequestClock
+    budget_used: float = 0.0
+    unserved: Mapping[str, str] = MappingProxyType({})
+
+
+UNHINDERED: Final = Standing(JUST_SENT)
+"""With all the time and money in the world, and every queue served."""
+
+
+async def decide_route(
+    request: Request, config: RoutingConfig, standing: Standing, *, in_thread: bool
 ) -> tuple[Features, Route | RouteRejected]:
-    """Arguments as those of `choose_route`. Takes milliseconds for a large prompt."""
+    """in_thread: for a large prompt, which takes milliseconds."""
+    if in_thread:
+        return await asyncio.to_thread(_decided, request, config, standing)
+    return _decided(request, config, standing)
+
+
+def _decided(
+    request: Request, config: RoutingConfig, standing: Standing
+) -> tuple[Features, Route | RouteRejected]:
     features = extract_features(request)
     scores = success_model.score_features(features, config.model)
     decision = policy.choose_route(
@@ -34,9 +52,9 @@ def decide_route(
         features,
         scores,
         config,
-        budget_used=budget_used,
-        unserved=unserved,
-        clock=clock,
+        budget_used=standing.budget_used,
+        unserved=standing.unserved,
+        clock=standing.clock,
     )
     return features, decision
 

@@ -13,7 +13,7 @@ from runtime.redis.key_names import joined
 from tests.flow.batch_stage import BatchStage, waiting_stage
 from tests.flow.stage import ask
 from tests.flow.test_billing import WatchedBudgets
-from workers.delivery.idempotency import FinalRecords
+from workers.delivery.claims import FinalRecords
 from workers.delivery.request_identity import identity_of
 from workers.delivery.work_item import read_work_item
 

@@ -12,12 +12,8 @@ from runtime.redis.errors import is_junk_in_a_key
 from runtime.redis.lease import ExclusiveLeases, Lease, RedisAway
 from runtime.redis.pipelining import PipelineLane
 from tests.waiting import until
-from workers.delivery.idempotency import (
-    Claimed,
-    IdempotencyRecords,
-    IdempotencySettings,
-    Unguarded,
-)
+from workers.delivery.claims import Claimed, Unguarded
+from workers.delivery.idempotency import IdempotencyRecords, IdempotencySettings
 from workers.delivery.request_identity import Identity
 
 pytestmark = pytest.mark.redis

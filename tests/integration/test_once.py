@@ -17,16 +17,8 @@ from runtime.redis.connection import RedisLink, connect_redis
 from runtime.redis.pipelining import PipelineLane
 from tests.waiting import until
 from workers.delivery import idempotency
-from workers.delivery.idempotency import (
-    Busy,
-    Claimed,
-    Conflict,
-    FinalRecords,
-    IdempotencyRecords,
-    IdempotencySettings,
-    Recorded,
-    Unguarded,
-)
+from workers.delivery.claims import Busy, Claimed, Conflict, FinalRecords, Recorded, Unguarded
+from workers.delivery.idempotency import IdempotencyRecords, IdempotencySettings
 from workers.delivery.request_identity import Identity, identity_of
 
 pytestmark = pytest.mark.redis
@@ -198,15 +190,28 @@ async def test_an_ending_whose_key_holds_junk_is_told_and_not_tried_for_ever(
     claim = await once.claim(R)
     assert isinstance(claim, Unguarded)
     assert await once.store_final(claim, MINE) == MINE
-    assert not once._owed  # noqa: SLF001 what it owes shows nowhere else
+    assert not once._known.owed_keys  # noqa: SLF001 what it owes shows nowhere else
     redis_server.stop()  # what is owed before the junk is seen is given up when it is
     try:
         assert await once.store_final(claim, MINE) == MINE
-        assert once._owed  # noqa: SLF001
+        assert once._known.owed_keys  # noqa: SLF001
     finally:
         redis_server.start()
-    await until(lambda: not once._owed)  # noqa: SLF001
+    await until(lambda: not once._known.owed_keys)  # noqa: SLF001
     assert await redis.get(R.key) == b"junk"
+
+
+def looks_of(waiter: IdempotencyRecords, monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """What each of its looks at a request finds, as it looks: that shows nowhere else."""
+    looks = list[object]()
+    look = waiter._try  # noqa: SLF001
+
+    async def noted(identity: Identity, token: str) -> object:
+        looks.append(await look(identity, token))
+        return looks[-1]
+
+    monkeypatch.setattr(waiter, "_try", noted)
+    return looks
 
 
 async def test_who_waits_for_a_holder_waits_on_when_redis_goes_away(
@@ -214,14 +219,7 @@ async def test_who_waits_for_a_holder_waits_on_when_redis_goes_away(
 ) -> None:
     patient = replace(QUICK, lease_s=30)
     holder, waiter = once_of(redis, patient), once_of(redis, patient)
-    looks = list[object]()
-    look = waiter._try  # noqa: SLF001 what a look has seen shows nowhere else
-
-    async def noted(identity: Identity, token: str) -> object:
-        looks.append(await look(identity, token))
-        return looks[-1]
-
-    monkeypatch.setattr(waiter, "_try", noted)
+    looks = looks_of(waiter, monkeypatch)
     claim = await claimed(holder)
     async with holder.holding(claim):
         waiting = asyncio.create_task(waiter.claim(R))
@@ -236,19 +234,38 @@ async def test_who_waits_for_a_holder_waits_on_when_redis_goes_away(
 
 
 async def test_a_holder_who_is_not_heard_of_for_a_lease_is_not_waited_for(
-    redis: Redis, redis_server: Server
+    redis: Redis, redis_server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     holder, waiter = once_of(redis), once_of(redis)
+    looks = looks_of(waiter, monkeypatch)
     claim = await claimed(holder)
     async with holder.holding(claim):
         waiting = asyncio.create_task(waiter.claim(R))
-        done, _ = await asyncio.wait({waiting}, timeout=2 * QUICK.look_every_s)
-        assert not done
+        await until(lambda: Busy() in looks)
         redis_server.stop()
         try:
             assert await asyncio.wait_for(waiting, 20) == Unguarded(R)
         finally:
             redis_server.start()
+    assert looks.count(Unguarded(R)) > 1  # the first of them wasn't believed
+
+
+async def test_what_this_process_recorded_is_answered_from_its_record_without_redis(
+    redis: Redis, redis_server: Server
+) -> None:
+    once, other = once_of(redis), replace(R, key=f"{R.key}2")
+    await once.store_final(await claimed(once), MINE)
+    await redis.flushdb()
+    assert await once.claim(R) == Recorded(MINE)
+    assert await once.claim(replace(R, fingerprint="g")) != Recorded(MINE)
+    claim = await claimed(once, other)
+    assert await once.store_final(claim, OTHER) == OTHER
+    redis_server.stop()
+    try:
+        assert await once.claim(R) == Recorded(MINE)
+        assert await once.claim(other) == Recorded(OTHER)
+    finally:
+        redis_server.start()
 
 
 async def test_of_endings_that_wait_for_redis_the_oldest_is_forgotten(
@@ -265,7 +282,7 @@ async def test_of_endings_that_wait_for_redis_the_oldest_is_forgotten(
         return await record(identity, ending)
 
     monkeypatch.setattr(once, "_recorded", recorded)
-    half = FinalRecords(b"x" * (OWED_ENDINGS.value // 2), b"")
+    half = FinalRecords(b"x" * (OWED_ENDINGS.value // 2 - 2_000), b"")
     requests = [replace(R, key=f"{R.key}{number}") for number in range(3)]
     for number, request in enumerate(requests[:2], 1):
         await once.store_final(Unguarded(request), half)
@@ -301,12 +318,17 @@ async def test_an_ending_that_cannot_be_recorded_holds_up_no_other(
 
 
 async def test_a_released_lease_stays_released(redis: Redis) -> None:
-    once = once_of(redis)
-    claim = await claimed(once)
-    async with once.holding(claim):
+    once, held = once_of(redis), replace(R, key=f"{R.key}2")
+    claim, other = await claimed(once), await claimed(once, held)
+    ends = set[object]()
+
+    async def renewed_twice() -> bool:
+        ends.add(await redis.hget(held.key, "ends_ms"))
+        return len(ends) > 2
+
+    async with once.holding(claim), once.holding(other):
         await once.release(claim)
-        # that nothing takes it back can only be seen for as long as one looks: two of its lives
-        await asyncio.sleep(2 * QUICK.lease_s)
+        await until(renewed_twice)
         assert await redis.hget(R.key, "state") == b"handed over"
 
 

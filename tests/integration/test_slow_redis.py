@@ -14,14 +14,8 @@ from dev.tcp_proxy import SlowProxy, slow_proxy
 from runtime.redis.connection import RedisLink, connect_redis
 from runtime.redis.pipelining import PipelineLane
 from tests.waiting import until
-from workers.delivery.idempotency import (
-    Claimed,
-    FinalRecords,
-    IdempotencyRecords,
-    IdempotencySettings,
-    Recorded,
-    Unguarded,
-)
+from workers.delivery.claims import Claimed, FinalRecords, Recorded, Unguarded
+from workers.delivery.idempotency import IdempotencyRecords, IdempotencySettings
 from workers.delivery.request_identity import Identity
 
 pytestmark = pytest.mark.redis

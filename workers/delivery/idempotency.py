@@ -7,19 +7,19 @@ a failure that was recorded before it was sent. A claim is a lease, renewed whil
 the first to record wins, so that one request never has two different answers. A lease
 that lapsed leaves its trace: whoever claims the request next knows that it was begun. Without Redis
 the work goes on unguarded, and is counted; its ending is recorded as soon as Redis is back. What
-this process has under way it knows without Redis: a machine that stood still loses its
-leases and its place in the group at once, and gets its own requests again. A circuit breaker stands
-before Redis: one that hangs costs the first request its wait, not each.
+this process has under way and how its latest requests ended it knows without Redis: a machine that
+stood still loses its leases and its place in the group at once, and gets its own requests again. A
+circuit breaker stands before Redis: one that hangs costs the first request its wait, not each.
 """
 
 import asyncio
 import logging
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Final, TypeAlias
+from dataclasses import dataclass
+from typing import Any, Final
 
 from runtime import limits
 from runtime.circuit_breaker.breaker import CircuitBreaker
@@ -37,12 +37,23 @@ from runtime.redis.errors import REDIS_UNAVAILABLE, is_junk_in_a_key
 from runtime.redis.lease import LeaseRenewal, owner_token
 from runtime.redis.lua_files import lua
 from runtime.redis.pipelining import PipelineLane
+from workers.delivery.claims import (
+    Busy,
+    Claim,
+    Claimed,
+    Conflict,
+    FinalRecords,
+    Recorded,
+    Unguarded,
+)
+from workers.delivery.known_endings import KnownEnding, KnownEndings
 from workers.delivery.request_identity import Identity
 
 _log: Final = logging.getLogger(__name__)
 _DONE: Final = b"D"
 _UNUSABLE: Final = b"junk"
 """In place of a result: somebody wrote under the key what is no record."""
+_MOST_RECORDED: Final = limits.REMEMBERED_ENDINGS.value
 _MOST_OWED: Final = limits.OWED_ENDINGS.value
 _REPAID_EVERY_S: Final = 0.5
 _RULES: Final = BreakerRules(
@@ -53,66 +64,6 @@ _RULES: Final = BreakerRules(
 Asked again soon: what runs unguarded after Redis has come back may be paid twice, while a probe
 costs one request its wait.
 """
-
-
-@dataclass(frozen=True, slots=True)
-class FinalRecords:
-    """The final records of a request, as they are published."""
-
-    reply: bytes
-    usage: bytes
-    trace: str = ""
-    """The traceparent of whoever made them."""
-    retryable: bool = field(default=False, compare=False)
-    """Whether the request may run again if it is sent again; of ours alone."""
-
-    @property
-    def size(self) -> int:
-        """Bytes."""
-        return len(self.reply) + len(self.usage)
-
-
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """The request is ours. token: the owner token of this lease.
-
-    again: an earlier lease of this request lapsed, with nothing recorded and nobody told: its
-    holder died, and may have spent money. lapsed: how many did.
-    """
-
-    identity: Identity
-    token: str
-    again: bool = False
-    lapsed: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Busy:
-    """Another worker holds the lease."""
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """It is answered already, with these records."""
-
-    ending: FinalRecords
-
-
-@dataclass(frozen=True, slots=True)
-class Unguarded:
-    """Redis is away: go on, at the risk of doing it twice."""
-
-    identity: Identity
-    again: ClassVar[bool] = False
-    """Nobody knows whether another worker had begun with it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Conflict:
-    """Another request of the tenant has this id."""
-
-
-Claim: TypeAlias = Claimed | Recorded | Conflict | Unguarded
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,15 +88,6 @@ class _UnderWay:
     ending: "asyncio.Future[FinalRecords | None]"
 
 
-@dataclass(frozen=True, slots=True)
-class _Owed:
-    """An ending that was told while Redis was away. until: of the monotonic clock."""
-
-    identity: Identity
-    ending: FinalRecords
-    until: float
-
-
 class IdempotencyRecords:
     """The requests of the fleet, by tenant and id."""
 
@@ -161,9 +103,7 @@ class IdempotencyRecords:
         self._patience = AttendedClock(settings.timeout_s)
         self._under_way: dict[str, _UnderWay] = {}
         """By the identity's key."""
-        self._owed = OrderedDict[str, _Owed]()
-        """By the identity's key, the oldest first."""
-        self._owed_bytes = 0
+        self._known: Final = KnownEndings(settings.keep_s, _MOST_RECORDED, _MOST_OWED)
         self._repaying: asyncio.Task[None] | None = None
         # by token: of two claims of one request, only the later one's lease is still its own
         self._renewal = LeaseRenewal[Claimed](settings.lease_s, self._renew_all)
@@ -174,9 +114,9 @@ class IdempotencyRecords:
 
     async def claim(self, identity: Identity) -> Claim:
         """Waits while another worker holds it, until that one records, releases or dies."""
-        owed = self._owed.get(identity.key)
-        if owed is not None and owed.identity.fingerprint == identity.fingerprint:
-            return Recorded(owed.ending)
+        known = self._known.find(identity, time.monotonic())
+        if known is not None:
+            return Recorded(known)
         token = owner_token()
         earlier = self._ask_former(identity)  # leaves with the claim
         claim = await self._try(identity, token)
@@ -185,14 +125,14 @@ class IdempotencyRecords:
             await self.release(claim)
             return Recorded(former)
         if isinstance(claim, Busy):
-            claim = await self._outwait(identity, token)
+            claim = await self._claim_after_holder(identity, token)
         if isinstance(claim, Unguarded):
             self._on_unguarded()
         if isinstance(claim, Unguarded) or (isinstance(claim, Claimed) and claim.again):
             return await self._own_ending(claim)
         return claim
 
-    async def _outwait(self, identity: Identity, token: str) -> Claim:
+    async def _claim_after_holder(self, identity: Identity, token: str) -> Claim:
         """The claim after the holder's, who is still at work when Redis goes away meanwhile."""
         seen = time.monotonic()
         while True:
@@ -244,10 +184,12 @@ class IdempotencyRecords:
                 first = _ending(parts)
             case [b"other"]:
                 return Conflict()
-            case stored:
+            case None:
                 first = ending
-                if stored is None:
-                    self._owe(identity, ending)
+                self._owe(identity, ending)
+            case _:
+                first = ending
+                self._known.add_recorded(identity, ending, time.monotonic())
         mine = self._under_way.get(identity.key)
         if mine is not None and not mine.ending.done():
             mine.ending.set_result(first)
@@ -261,30 +203,23 @@ class IdempotencyRecords:
 
     def _owe(self, identity: Identity, ending: FinalRecords) -> None:
         """Its request may be delivered again when Redis is back: then it must have its record."""
-        if ending.retryable or identity.key in self._owed:
-            return  # a failure after which it may run is no record to come late
-        self._owed[identity.key] = _Owed(identity, ending, time.monotonic() + self._settings.keep_s)
-        self._owed_bytes += ending.size
-        while self._owed_bytes > _MOST_OWED:
-            self._forgive(next(iter(self._owed)))
+        self._known.add_owed(identity, ending, time.monotonic())
         if self._repaying is None or self._repaying.done():
             self._repaying = asyncio.create_task(self._repay())
 
     async def _repay(self) -> None:
         turns = deque[str]()
-        while self._owed:
+        while self._known.owed_keys:
             await asyncio.sleep(_REPAID_EVERY_S)
-            while turns or self._owed:
-                if not turns:
-                    turns.extend(self._owed)
+            while turns or (turns := deque(self._known.owed_keys)):
                 key = turns.popleft()
-                owed = self._owed.get(key)
+                owed = self._known.owed(key)
                 if owed is None:
                     continue
-                recorded = await self._recorded(owed.identity, owed.ending)
-                if recorded is None and owed.until > time.monotonic():
-                    break  # it may be this one alone: next time it is another's turn
-                self._forgive(key)
+                if not await self._has_repaid(owed):
+                    if owed.until > time.monotonic():
+                        break  # it may be this one alone: next time it is another's turn
+                    self._known.forget(key)
 
     async def close(self) -> None:
         """What it owes is recorded while Redis answers; then nothing of it goes on."""
@@ -293,14 +228,21 @@ class IdempotencyRecords:
             return
         repaying.cancel()
         await asyncio.wait({repaying})
-        for owed in list(self._owed.values()):
-            if await self._recorded(owed.identity, owed.ending) is None:
+        for key in self._known.owed_keys:
+            owed = self._known.owed(key)
+            if owed is not None and not await self._has_repaid(owed):
                 break
-            self._forgive(owed.identity.key)
 
-    def _forgive(self, key: str) -> None:
-        owed = self._owed.pop(key, None)
-        self._owed_bytes -= 0 if owed is None else owed.ending.size
+    async def _has_repaid(self, owed: KnownEnding) -> bool:
+        key = owed.identity.key
+        match await self._recorded(owed.identity, owed.ending):
+            case None:
+                return False
+            case [b"recorded" | b"other", *_]:
+                self._known.forget(key)  # another worker's came first, and counts
+            case _:
+                self._known.settle(key)
+        return True
 
     async def store_unclaimed(
         self, identity: Identity, ending: FinalRecords

@@ -19,7 +19,7 @@ from producers.kafka.broker import Outgoing, Publisher
 from runtime import limits
 from runtime.process.reply_records import failed_record, reply_headers, reply_record
 from workers.delivery.chunk_stream import ChunkPublisher
-from workers.delivery.idempotency import FinalRecords
+from workers.delivery.claims import FinalRecords
 from workers.delivery.work_item import WorkItem
 
 _CODE: Final[FailureCode] = "id_reused"

@@ -17,7 +17,7 @@ from workers.accounting.llm_judge import LlmJudge
 from workers.calling.answer_source import AnswerSource
 from workers.calling.config_snapshot import ConfigSnapshot
 from workers.delivery.cancellations import Cancellations
-from workers.delivery.idempotency import Claim, Claimed, Conflict, FinalRecords, Unguarded
+from workers.delivery.claims import Claim, Claimed, Conflict, FinalRecords, Unguarded
 from workers.delivery.request_identity import Identity
 
 

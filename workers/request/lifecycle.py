@@ -32,7 +32,7 @@ from workers.calling.span_attributes import lookup_attributes
 from workers.checks.answer_checks import AnswerChecks
 from workers.delivery.cancellations import RequestCancelled
 from workers.delivery.chunk_stream import ChunkPublisher
-from workers.delivery.idempotency import Claim, Claimed, Conflict, FinalRecords, Recorded, Unguarded
+from workers.delivery.claims import Claim, Claimed, Conflict, FinalRecords, Recorded, Unguarded
 from workers.delivery.reply_channel import ReplyChannel, reply_refusal
 from workers.delivery.request_identity import Identity, identity_of
 from workers.delivery.work_item import WorkItem

@@ -12,7 +12,7 @@ from typing import Final
 from producers.contract import Attempt, Failed
 from workers.accounting.request_accounting import FinalMessages, RequestAccounting, unbooked
 from workers.calling.answer_source import Obtained
-from workers.delivery.idempotency import Conflict, FinalRecords
+from workers.delivery.claims import Conflict, FinalRecords
 from workers.delivery.reply_channel import ReplyChannel
 from workers.delivery.work_item import WorkItem
 from workers.planning.next_step import GiveUp

@@ -216,6 +216,7 @@ ELSEWHERE: Mapping[Limit, str] = {
     limits.ANSWER: "tests/flow/test_billing.py",
     limits.LAPSED_CLAIMS: "tests/flow/test_delivery.py",
     limits.OWED_ENDINGS: "tests/integration/test_once.py",
+    limits.REMEMBERED_ENDINGS: "tests/unit/workers/delivery/test_known_endings.py",
     limits.PATTERN: "tests/unit/workers/checks/test_pattern_size.py",
     limits.PATTERN_MS: "tests/unit/workers/checks/test_validators.py",
     limits.CHECK_MEMORY: "tests/unit/workers/checks/test_checking_process.py",

@@ -16,7 +16,7 @@ from runtime.config.references import AUTO
 from workers.batching.pool.batch_pool import BatchPool
 from workers.batching.pool.writing import places_of, write_batch
 from workers.calling.answer_source import Obtained
-from workers.delivery.idempotency import FinalRecords
+from workers.delivery.claims import FinalRecords
 from workers.delivery.request_identity import identity_of
 from workers.delivery.work_item import WorkItem, read_work_item, zone_in_tier
 from workers.planning.next_step import Delay, GiveUp, Reroute

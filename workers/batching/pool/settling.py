@@ -25,7 +25,7 @@ from workers.batching.wires.batch_status import ItemAnswered, ItemFailed, ItemUn
 from workers.calling.answer_source import Obtained
 from workers.calling.fallback_loop import Answered
 from workers.checks.answer_checks import AnswerChecks
-from workers.delivery.idempotency import FinalRecords
+from workers.delivery.claims import FinalRecords
 from workers.delivery.reply_channel import ReplyChannel
 from workers.delivery.request_identity import identity_of
 from workers.delivery.work_item import WorkItem

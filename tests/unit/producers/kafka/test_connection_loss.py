@@ -22,7 +22,7 @@ async def write_to_a_peer_that_has_gone(method: str, request: object) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         # as `connect` leaves them; a task that reads would have seen the end, perhaps too late
         connection._reader, connection._writer = reader, writer  # noqa: SLF001
-        connection._read_task = asyncio.create_task(asyncio.sleep(60))  # noqa: SLF001
+        connection._read_task = asyncio.create_task(asyncio.Event().wait())  # noqa: SLF001
         connection._closed_fut = asyncio.get_running_loop().create_future()  # noqa: SLF001
         await reader.read()
         await until(lambda: refused(writer))
