@@ -16,7 +16,14 @@ from functools import partial
 from itertools import count
 from typing import Final
 
-from producers.kafka.broker import Outgoing, Partition, PublishFailedError, Record, RecordBatch
+from producers.kafka.broker import (
+    Outgoing,
+    Partition,
+    PublishFailedError,
+    Record,
+    RecordBatch,
+    WriteRefusal,
+)
 from runtime.consuming.stream import RebalanceListener
 
 _MOST: Final = 500
@@ -33,12 +40,14 @@ class MemoryBroker:
         self._written: defaultdict[str, list[Record]] = defaultdict(list)
         self._tails: defaultdict[str, list[Callable[[Record], None]]] = defaultdict(list)
         self._groups: dict[str, _Group] = {}
-        self._refused: dict[str, bool] = {}
+        self._refused: dict[str, WriteRefusal | None] = {}
         self._turn = count()
         self.changed = asyncio.Event()
         self.closing = False
         self.missing: set[str] = set()
         """Topics that don't exist."""
+        self.largest: dict[str, int] = {}
+        """By topic, the bytes of a value that it takes."""
 
     # --------------------------------------------------------------------- producers.broker.Broker
 
@@ -49,8 +58,12 @@ class MemoryBroker:
             self._append(one)
 
     def _append(self, outgoing: Outgoing) -> None:
-        if (permanent := self._refused.get(outgoing.topic)) is not None:
-            raise PublishFailedError(outgoing.topic, "refused by the test", permanent=permanent)
+        if outgoing.topic in self._refused:
+            refusal = self._refused[outgoing.topic]
+            raise PublishFailedError(outgoing.topic, "refused by the test", refusal=refusal)
+        if len(outgoing.value) > self.largest.get(outgoing.topic, 2**31):
+            refusal = WriteRefusal.TOO_LARGE
+            raise PublishFailedError(outgoing.topic, "refused by the test", refusal=refusal)
         partition = self._partition_of(outgoing)
         record = Record(
             partition,
@@ -140,9 +153,9 @@ class MemoryBroker:
         await self.until(lambda: len(self.written(topic)) >= number)
         return self.written(topic)
 
-    def refuse(self, topic: str, *, permanent: bool) -> None:
-        """From now on nobody can write to `topic`."""
-        self._refused[topic] = permanent
+    def refuse(self, topic: str, refusal: WriteRefusal | None) -> None:
+        """From now on nobody can write to `topic`; None: for now."""
+        self._refused[topic] = refusal
 
     def accept(self, topic: str) -> None:
         """The end of `refuse`."""

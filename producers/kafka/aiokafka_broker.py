@@ -26,20 +26,27 @@ from aiokafka.errors import (
 from aiokafka.structs import RecordMetadata
 
 from ..settings import KafkaSettings
-from .broker import Outgoing, Partition, PublishFailedError, Record, RecordBatch
+from .broker import (
+    Outgoing,
+    Partition,
+    PublishFailedError,
+    Record,
+    RecordBatch,
+    WriteRefusal,
+)
 from .connection import METADATA_MAX_AGE_MS, connection_options, consuming
 from .key_partitioner import partition_of
 from .loop_turns import LoopTurns
 from .topic_sizes import ClusterTopics, TopicSizes
 
 _log = logging.getLogger(__name__)
-_PERMANENT = (
-    InvalidTopicError,
-    MessageSizeTooLargeError,
-    RecordListTooLargeError,
-    TopicAuthorizationFailedError,
-    UnknownTopicOrPartitionError,
-)
+_REFUSALS: Final[Mapping[type[KafkaError], WriteRefusal]] = {
+    InvalidTopicError: WriteRefusal.NO_TOPIC,
+    MessageSizeTooLargeError: WriteRefusal.TOO_LARGE,
+    RecordListTooLargeError: WriteRefusal.TOO_LARGE,
+    TopicAuthorizationFailedError: WriteRefusal.NOT_ALLOWED,
+    UnknownTopicOrPartitionError: WriteRefusal.NO_TOPIC,
+}
 _SEQUENCE_ERRORS = (
     InvalidProducerEpoch,
     InvalidProducerIdMapping,
@@ -103,18 +110,16 @@ class KafkaBroker:
         """Returns once all in-sync replicas have them. Raises PublishFailedError."""
         producer = self._producer
         try:
-            try:
-                await self._write(producer, outgoing)
-            except KafkaError as error:
-                if not _ends_its_producer(error):
-                    raise
+            failures = await self._write(producer, outgoing)
+            if any(_ends_its_producer(error) for _, error in failures):
                 # some may have been written: a reader takes a record twice better than never
                 await self._replace(producer)
-                await self._write(self._producer, outgoing)
+                failures = await self._write(self._producer, outgoing)
         except KafkaError as error:
-            permanent = isinstance(error, _PERMANENT)
             topics = ", ".join(dict.fromkeys(record.topic for record in outgoing))
-            raise PublishFailedError(topics, str(error), permanent=permanent) from error
+            raise _failed(topics, error) from error
+        for topic, refused in failures:
+            raise _failed(topic, refused) from refused
 
     async def reachable(self, within_s: float = 2.0) -> bool:
         """Whether any broker answers in that time."""
@@ -130,7 +135,7 @@ class KafkaBroker:
         try:
             return await self._sizes.partitions_of(topic, at_least)
         except (KafkaError, OSError) as error:
-            raise PublishFailedError(topic, str(error), permanent=False) from error
+            raise PublishFailedError(topic, str(error)) from error
 
     @asynccontextmanager
     async def tail(
@@ -167,42 +172,60 @@ class KafkaBroker:
                 if polled:
                     yield _batch(consumer, polled)
 
-    async def _write(self, producer: AIOKafkaProducer, outgoing: Sequence[Outgoing]) -> None:
+    async def _write(
+        self, producer: AIOKafkaProducer, outgoing: Sequence[Outgoing]
+    ) -> Sequence[tuple[str, KafkaError]]:
+        """Of each record that isn't taken, its topic and why; none is sent after such a one."""
         if len(outgoing) == 1:  # as most are: there is nothing to gather
-            await self._write_alone(producer, outgoing[0])
-            return
-        sent = [await self._send(producer, record) for record in outgoing]
-        results = await asyncio.gather(*sent, return_exceptions=True)
-        failures = [
-            (record, result)
-            for record, result in zip(outgoing, results, strict=True)
-            if isinstance(result, BaseException)
-        ]
-        for record, error in failures:
-            self._learn(record.topic, error)
-        for record, error in failures:
-            await self._recover(producer, record, error)
+            error = await self._write_alone(producer, outgoing[0])
+            return () if error is None else ((outgoing[0].topic, error),)
+        sent = list[tuple[Outgoing, Future[RecordMetadata]]]()
+        failures = list[tuple[str, KafkaError]]()
+        for record in outgoing:
+            future = await self._send(producer, record)
+            if isinstance(future, KafkaError):
+                failures.append((record.topic, future))
+                break
+            sent.append((record, future))
+        results = await asyncio.gather(*(future for _, future in sent), return_exceptions=True)
+        for (record, _), result in zip(sent, results, strict=True):
+            if isinstance(result, BaseException):
+                error = await self._recovered(producer, record, result)
+                if error is not None:
+                    failures.append((record.topic, error))
+        return failures
 
-    async def _write_alone(self, producer: AIOKafkaProducer, record: Outgoing) -> None:
+    async def _write_alone(self, producer: AIOKafkaProducer, record: Outgoing) -> KafkaError | None:
         sent = await self._send(producer, record)
+        if isinstance(sent, KafkaError):
+            return sent
         try:
             await sent
         except KafkaError as error:
-            self._learn(record.topic, error)
-            await self._recover(producer, record, error)
+            return await self._recovered(producer, record, error)
+        return None
 
-    async def _recover(
+    async def _recovered(
         self, producer: AIOKafkaProducer, record: Outgoing, error: BaseException
-    ) -> None:
-        """Tries in a batch of its own what a topic found too large; raises any other error.
+    ) -> KafkaError | None:
+        """Tries in a batch of its own what a topic found too large; None: it was taken.
 
         A topic's limit is one of a batch, and this one held what others have sent.
         """
-        if not isinstance(error, MessageSizeTooLargeError):
+        if not isinstance(error, KafkaError):
             raise error
-        await _write_lone_batch(producer, record)
+        self._learn(record.topic, error)
+        if not isinstance(error, MessageSizeTooLargeError):
+            return error
+        try:
+            await _write_lone_batch(producer, record)
+        except KafkaError as again:
+            return again
+        return None
 
-    async def _send(self, producer: AIOKafkaProducer, record: Outgoing) -> "Future[RecordMetadata]":
+    async def _send(
+        self, producer: AIOKafkaProducer, record: Outgoing
+    ) -> "Future[RecordMetadata] | KafkaError":
         try:
             sent: Future[RecordMetadata] = await producer.send(
                 record.topic,
@@ -213,7 +236,7 @@ class KafkaBroker:
             )
         except KafkaError as error:
             self._learn(record.topic, error)
-            raise
+            return error
         return sent
 
     def _learn(self, topic: str, error: BaseException) -> None:
@@ -263,6 +286,10 @@ def _ends_its_producer(error: KafkaError) -> bool:
     """Whether its producer will never write again: also when its sender has ended."""
     # what ends the sender reaches whoever publishes as an error of no kind
     return isinstance(error, _SEQUENCE_ERRORS) or type(error) is KafkaError
+
+
+def _failed(topic: str, error: KafkaError) -> PublishFailedError:
+    return PublishFailedError(topic, str(error), refusal=_REFUSALS.get(type(error)))
 
 
 async def _write_lone_batch(producer: AIOKafkaProducer, record: Outgoing) -> None:

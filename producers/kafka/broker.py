@@ -6,6 +6,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from enum import Enum
 from typing import NamedTuple, Protocol
 
 from ..contract.codec import Headers
@@ -47,15 +48,30 @@ class Outgoing:
     """Goes before the key. A partition that the topic doesn't have counts as none."""
 
 
+class WriteRefusal(Enum):
+    """Why a broker never takes a record as it is."""
+
+    TOO_LARGE = "the record is larger than the topic takes"
+    NO_TOPIC = "there is no such topic"
+    NOT_ALLOWED = "we may not write to it"
+
+
 class PublishFailedError(Exception):
-    """The broker didn't take a record in time, or never will (`permanent`: too large, no topic).
+    """The broker didn't take a record in time, or never will (`permanent`), as `refusal` tells.
 
     Not permanent: it is unknown whether the record was written.
     """
 
-    def __init__(self, topic: str, reason: str, *, permanent: bool) -> None:
-        super().__init__(f"could not publish to {topic}: {reason}")
-        self.permanent = permanent
+    def __init__(self, topic: str, reason: str, *, refusal: WriteRefusal | None = None) -> None:
+        told = reason if refusal is None else f"{refusal.value} ({reason})"
+        super().__init__(f"could not publish to {topic}: {told}")
+        self.topic = topic
+        self.refusal = refusal
+
+    @property
+    def permanent(self) -> bool:
+        """Whether the same record will be refused again."""
+        return self.refusal is not None
 
 
 class Publisher(Protocol):

@@ -48,8 +48,9 @@ from runtime.identity.record_guard import (
     Unproven,
     of_tenant,
 )
-from runtime.process.dead_letters import bury, crash_detail
-from runtime.process.reply_records import failed_record
+from runtime.process.crash_cause import crash_cause
+from runtime.process.dead_letters import bury
+from runtime.process.failed_reply import tell_failed
 
 _log: Final = logging.getLogger(__name__)
 _LARGE_BYTES: Final = 32_768
@@ -75,9 +76,10 @@ async def bury_request(router: RouterDependencies, record: Record, error: BaseEx
     routing = await _routing(router, record).proven()
     if routing is None:
         return
-    await bury(router.publisher, routing.record, "internal_error", crash_detail(error))
-    message = "the request broke the router; it lies in the dead-letter topic for the operator"
-    await routing.refuse("internal_error", message, retryable=False)
+    why = crash_cause(error, "the router")
+    _log.error("%s: %s, %s", routing.headers.request_id, why.code, why.detail)
+    await bury(router.publisher, routing.record, why.code, why.detail)
+    await routing.refuse(why.code, why.message, retryable=False)
 
 
 def _routing(router: RouterDependencies, record: Record) -> "RoutingTask":
@@ -358,6 +360,7 @@ class RoutingTask:
             if address is None:
                 _log.warning("%s of a request can't be told: no reply topic is there", code)
             else:
-                record = failed_record(failed, address, tenant=tenant, trace=trace)
-                await self.router.publisher.publish(record)
+                told = address, ReplyAddress(echo=address.echo)
+                publisher = self.router.publisher
+                await tell_failed(publisher, failed, told, tenant=tenant, trace=trace)
         self.trace.end(error=code)

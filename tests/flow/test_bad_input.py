@@ -9,7 +9,7 @@ import pytest
 from producers.contract import Attempt, Done, Failed, Request, Route, Usage, codec, topics
 from producers.contract.codec import DecodeError, to_headers
 from producers.contract.route import TaggedRequest
-from producers.kafka.broker import Outgoing
+from producers.kafka.broker import Outgoing, WriteRefusal
 from runtime.limits import HEADERS
 from tests.fakes import answer
 from tests.flow.stage import Stage, ask, playing
@@ -196,7 +196,7 @@ async def test_a_handler_that_crashes_keeps_the_record_and_tells_its_sender() ->
 
 async def test_a_dead_letter_that_cannot_be_written_yet_is_not_lost() -> None:
     async def script(_call: ProviderRequest, _emit: Emit | None) -> CallOutcome:
-        stage.broker.refuse(topics.DEAD_LETTERS, permanent=True)
+        stage.broker.refuse(topics.DEAD_LETTERS, WriteRefusal.NO_TOPIC)
         raise KeyError
 
     async with playing({"eco-a": script}) as stage:
@@ -211,11 +211,11 @@ async def test_a_dead_letter_that_cannot_be_written_yet_is_not_lost() -> None:
 
 async def test_a_reply_topic_that_does_not_exist_is_told_on_the_shared_one() -> None:
     async with playing() as stage:
-        stage.broker.refuse("llm.replies.nowhere", permanent=True)
+        stage.broker.refuse("llm.replies.nowhere", WriteRefusal.NO_TOPIC)
         await stage.send(request(), correlation_id="r1", reply_to="llm.replies.nowhere")
         (reply,) = await stage.replies()
         assert isinstance(reply, Failed)
-        assert reply.code == "internal_error"
+        assert reply.code == "reply_to_not_allowed"
         assert len(stage.dead_letters()) == 1
 
 

@@ -157,7 +157,7 @@ async def test_what_is_not_there_and_what_cannot_be_asked() -> None:
     async with door() as opened, client_of(opened.address) as client:
         assert (await client.get("/v1/requests/none")).status_code == 404
         assert (await client.put("/v1/requests/none")).status_code == 405
-        opened.stage.broker.refuse(topics.STORED, permanent=False)
+        opened.stage.broker.refuse(topics.STORED, None)
         away = await asked(client)
         assert (away.status_code, away.headers["retry-after"]) == (503, "2")
 

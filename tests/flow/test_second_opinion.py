@@ -6,6 +6,7 @@ from typing import Any
 
 from producers.contract import Done, Judgement, Savings, topics
 from producers.contract.feedback import Feedback
+from producers.kafka.broker import WriteRefusal
 from runtime.config.catalog import Catalog
 from tests.fakes import answer
 from tests.flow.stage import ask, catalog, playing
@@ -177,7 +178,7 @@ async def test_a_lesson_that_cannot_be_told_makes_no_second_reply() -> None:
     learning = catalog(policy={"min_quality": 0.0, "learning": {"enabled": True}})
     scripts = dict.fromkeys(["eco-a", "eco-b", "std"], _answers_and_judges)
     async with playing(scripts, catalog=learning, judge_share=1.0) as stage:
-        stage.broker.refuse(topics.FEEDBACK, permanent=True)
+        stage.broker.refuse(topics.FEEDBACK, WriteRefusal.NO_TOPIC)
         request = ask(_CONTEXT, routing={"task": "summarise"})
         assert isinstance(await stage.client.submit(request), Done)
         await stage.events(2)

@@ -19,7 +19,7 @@ from dev.redis_server import url_of
 from producers import Done, Failed, RouterClient, chat
 from producers.contract import codec
 from producers.kafka.aiokafka_broker import KafkaBroker
-from producers.kafka.broker import Outgoing, PublishFailedError
+from producers.kafka.broker import Outgoing, PublishFailedError, WriteRefusal
 from producers.kafka.connection import consuming
 from producers.settings import ClientSettings, KafkaSettings
 from tests.integration.fleet_processes import FleetProcesses, fleet_processes
@@ -196,12 +196,12 @@ async def test_each_principal_writes_only_where_it_may(kafka: GuardedKafka, user
                 await broker.publish(Outgoing(topic, b""))
                 written.add(topic)
             except PublishFailedError as error:
-                refusals.add(error.permanent)
+                refusals.add(error.refusal)
         there = {topic for topic in TRIED if await broker.partitions_of(topic) is not None}
     # nobody is called for an answer that can't be written
     assert there == WRITES[user]
     assert written == WRITES[user]
-    assert refusals == {True}
+    assert refusals == {WriteRefusal.NOT_ALLOWED}
 
 
 @pytest.mark.parametrize(

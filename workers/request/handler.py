@@ -6,21 +6,23 @@ before the record counts as finished, so a crash at any point redelivers and los
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Final, NamedTuple
+from typing import Final
 
 from observability.tracing.semconv import queue_attributes
 from observability.tracing.tracer import QueueWait
 from observability.tracing.w3c_context import TRACEPARENT
-from producers.contract import ChatBody, Failed, FailureCode, Request, Route, codec, topics
+from producers.contract import ChatBody, Failed, Request, Route, codec, topics
 from producers.contract.codec import DecodeError
 from producers.contract.reply_address import ReplyAddress, read_reply_address
 from producers.kafka.broker import Publisher, PublishFailedError, Record
 from runtime.config.catalog import Catalog
 from runtime.config.residency import excluded_from
-from runtime.process.dead_letters import bury, crash_detail
-from runtime.process.reply_records import failed_record
+from runtime.process.crash_cause import CrashCause, crash_cause
+from runtime.process.dead_letters import bury
+from runtime.process.failed_reply import tell_failed
 from runtime.process.reply_topics import reachable_address, unreachable
 from workers.delivery.work_item import WorkItem, read_work_item, with_lawful_reply
 from workers.planning.next_step import GiveUp
@@ -69,7 +71,7 @@ async def serve_one(pool: PoolDependencies, record: Record) -> None:
 
 async def refuse_unreadable(publisher: Publisher, record: Record, error: DecodeError) -> None:
     """What becomes of a record that isn't a request: its bytes are kept, its sender is told."""
-    why = Refusal("invalid_request", str(error), str(error))
+    why = CrashCause("invalid_request", str(error), str(error))
     await _refuse(publisher, record, why, _reply_addresses(record))
 
 
@@ -87,7 +89,7 @@ async def refused_before_call(pool: PoolDependencies, item: WorkItem, catalog: C
     message = await unreachable(item.reply, pool.partitions_of)
     if message is None:
         return False
-    why = Refusal("reply_to_not_allowed", message, message)
+    why = CrashCause("reply_to_not_allowed", message, message)
     address = await reachable_address(item.reply, pool.partitions_of)
     await _refuse(pool.publisher, item.record, why, () if address is None else (address,))
     await _book_earlier_calls(pool, item, GiveUp(why.code, message, retryable=False))
@@ -97,7 +99,7 @@ async def refused_before_call(pool: PoolDependencies, item: WorkItem, catalog: C
 async def refuse_misplaced(pool: PoolDependencies, record: Record) -> None:
     """What becomes of a record that its residency excludes: its content is written nowhere."""
     message = f"this cell is in zone {pool.zone}, which the data's residency excludes"
-    why = Refusal("wrong_zone", message, message)
+    why = CrashCause("wrong_zone", message, message)
     await _refuse(pool.publisher, record, why, _reply_addresses(record))
 
 
@@ -116,23 +118,28 @@ def _bare(request: Request) -> Request:
 
 async def dead_letter_request(publisher: Publisher, record: Record, error: BaseException) -> None:
     """What becomes of a record whose handler broke: its bytes are kept, its sender is told."""
-    message = "the request broke its worker; it lies in the dead-letter topic for the operator"
-    why = Refusal("internal_error", crash_detail(error), message)
+    why = crash_cause(error, "its worker")
+    _log.error("%s: %s, %s", codec.request_id(record.headers), why.code, why.detail)
     await _refuse(publisher, record, why, _reply_addresses(record))
 
 
-class Refusal(NamedTuple):
-    """Why a record isn't served."""
+@asynccontextmanager
+async def dead_lettered_if_it_breaks(publisher: Publisher, record: Record) -> AsyncIterator[None]:
+    """Inside it a record's work may raise anything: no other record waits for it.
 
-    code: FailureCode
-    detail: str
-    """For the operator."""
-    message: str
-    """For the sender."""
+    Raises PublishFailedError where Kafka may take the same records later.
+    """
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, PublishFailedError) and not error.permanent:
+            raise
+        _log.exception("a waiting request broke its worker")
+        await dead_letter_request(publisher, record, error)
 
 
 async def _refuse(
-    publisher: Publisher, record: Record, why: Refusal, addresses: Iterable[ReplyAddress]
+    publisher: Publisher, record: Record, why: CrashCause, addresses: Iterable[ReplyAddress]
 ) -> None:
     """Keeps the record and tells its sender, at the first of `addresses` that takes it."""
     await bury(publisher, record, why.code, why.detail)
@@ -141,13 +148,7 @@ async def _refuse(
         return
     failed = Failed(id=request_id, code=why.code, message=why.message, retryable=False)
     tenant = codec.header(record.headers, codec.TENANT_HEADER)
-    for address in addresses:
-        try:
-            await publisher.publish(failed_record(failed, address, tenant=tenant))
-        except PublishFailedError as error:
-            _log.warning("request %s: its sender can't be told: %s", request_id, error)
-        else:
-            return
+    await tell_failed(publisher, failed, addresses, tenant=tenant)
 
 
 def _reply_addresses(record: Record) -> Iterable[ReplyAddress]:

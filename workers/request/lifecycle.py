@@ -40,7 +40,7 @@ from workers.planning.next_step import Delay, GiveUp, Reroute
 from workers.request.after_reply import AfterReply, LoggedFailures
 from workers.request.dependencies import PoolDependencies
 from workers.request.requeue import RequeueProgress, requeue_record
-from workers.request.separate_bill import BROKE, SeparateBill
+from workers.request.separate_bill import SeparateBill, broken_by
 
 
 @dataclass(slots=True)
@@ -82,9 +82,9 @@ class RequestLifecycle:
                         await self._follow_up(cached.follow_up)
                 return
             await self._serve(await self.pool.idempotency.claim(self.identity))
-        except Exception:
+        except Exception as error:
             if not self.booked and item.attempts:  # what workers before this one called
-                await self._book(Obtained.nothing(item, BROKE))
+                await self.book_earlier_calls(broken_by(error))
             raise
         finally:
             if self.awaited is not None:
@@ -251,12 +251,12 @@ class RequestLifecycle:
         """What was called is booked, whatever breaks on the way to the reply."""
         try:
             await self._end(claim, obtained)
-        except Exception:
+        except Exception as error:
             if not self.booked and obtained.made:
-                await self._book(obtained)
+                await self._book(obtained, broken_by(error))
             raise
 
-    async def _book(self, obtained: Obtained, why: GiveUp = BROKE) -> None:
+    async def _book(self, obtained: Obtained, why: GiveUp) -> None:
         """The account of a request that broke its worker; its sender is told by the handler."""
         self.booked = True
         await self._bill.book(obtained, why)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from producers.contract import Attempt, Failed
+from runtime.process.crash_cause import crash_cause
 from workers.accounting.request_accounting import FinalMessages, RequestAccounting, unbooked
 from workers.calling.answer_source import Obtained
 from workers.delivery.claims import Conflict, FinalRecords
@@ -17,8 +18,13 @@ from workers.delivery.reply_channel import ReplyChannel
 from workers.delivery.work_item import WorkItem
 from workers.planning.next_step import GiveUp
 
-BROKE: Final = GiveUp("internal_error", "the request broke its worker", retryable=False)
 _OUTRUN: Final = GiveUp("internal_error", "another worker answered it first", retryable=False)
+
+
+def broken_by(error: Exception) -> GiveUp:
+    """What the account says of a request that broke its worker."""
+    why = crash_cause(error, "its worker")
+    return GiveUp(why.code, why.message, retryable=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +35,7 @@ class SeparateBill:
     accounting: RequestAccounting
     report: Callable[[FinalMessages[Failed]], None]
 
-    async def book(self, obtained: Obtained, why: GiveUp = BROKE) -> None:
+    async def book(self, obtained: Obtained, why: GiveUp) -> None:
         """All its calls, those of earlier workers apart; its sender is told by somebody else."""
         await self._book_made(obtained, why)
         await self._book_calls(obtained.item, obtained.item.attempts, why)

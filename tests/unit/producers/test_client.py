@@ -118,7 +118,7 @@ async def test_a_caller_that_gives_up_leaves_nothing_behind() -> None:
 
 async def test_a_broker_that_does_not_take_it_is_told_as_what_it_is() -> None:
     async with connected() as (client, broker):
-        broker.refuse(topics.REQUESTS, permanent=False)
+        broker.refuse(topics.REQUESTS, None)
         with pytest.raises(PublishFailedError):
             await client.submit(ask())
 

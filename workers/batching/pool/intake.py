@@ -17,7 +17,7 @@ from observability.tracing.tracer import QueueWait
 from producers.contract.codec import DecodeError
 from producers.kafka.broker import Partition, PublishFailedError, Record
 from runtime.consuming.stream import RecordSource
-from runtime.process.dead_letters import bury, crash_detail
+from runtime.process.dead_letters import bury
 from workers.batching.gathering.turn_back import return_at
 from workers.batching.gathering.waiting import WaitingRequest, WaitingRequests
 from workers.batching.pool.batch_pool import BatchPool
@@ -31,7 +31,7 @@ from workers.batching.pool.returning import return_item, to_its_tier
 from workers.delivery.work_item import WorkItem, read_work_item, with_lawful_reply
 from workers.request.handler import (
     FORGED,
-    dead_letter_request,
+    dead_lettered_if_it_breaks,
     refuse_unreadable,
     refused_before_call,
 )
@@ -204,19 +204,14 @@ class Intake:
         try:
             item = read_work_item(record)
         except DecodeError as error:
-            await refuse_unreadable(self._pool.requests.publisher, record, error)
+            await refuse_unreadable(requests.publisher, record, error)
             return
         catalog = requests.snapshot().catalog
         item = with_lawful_reply(item, catalog)
         if await refused_before_call(requests, item, catalog):
             return
-        try:
+        async with dead_lettered_if_it_breaks(requests.publisher, record):
             await self._settle_or_keep(item)
-        except PublishFailedError:
-            raise
-        except Exception as error:  # noqa: BLE001 a record that breaks us must not come for ever
-            _log.exception("a waiting request broke the intake: %s", crash_detail(error))
-            await dead_letter_request(self._pool.requests.publisher, record, error)
 
     async def _settle_or_keep(self, item: WorkItem) -> None:
         pool, now_s = self._pool, time.time()

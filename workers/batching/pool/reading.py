@@ -22,6 +22,7 @@ from workers.batching.providers.adapter import Away, ResultsUnreadableError
 from workers.batching.wires.batch_status import BatchStatus, ResultLine, UnreadableLine
 from workers.delivery.request_identity import identity_of
 from workers.delivery.work_item import read_work_item
+from workers.request.handler import dead_lettered_if_it_breaks
 
 _log: Final = logging.getLogger(__name__)
 _TOGETHER: Final = 32
@@ -115,8 +116,9 @@ class _Reader:
             item = read_work_item(raw)
         except DecodeError:
             return  # it was left out before the batch was sent
-        outcome = await BatchedItem(self._pool, self.record, item).settle(line)
-        self._bought += outcome in _BOUGHT
+        async with dead_lettered_if_it_breaks(self._pool.requests.publisher, raw):
+            outcome = await BatchedItem(self._pool, self.record, item).settle(line)
+            self._bought += outcome in _BOUGHT
 
     async def _progress(self, done: int, *, last: bool = False) -> None:
         if done - self._written >= _PROGRESS_EVERY or (last and done > self._written):

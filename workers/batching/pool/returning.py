@@ -11,7 +11,7 @@ from observability.tracing.tracer import QueueWait
 from producers.contract import Attempt, codec, topics
 from producers.contract.batch_record import BatchRecord, BatchState
 from producers.contract.codec import DecodeError
-from producers.kafka.broker import Outgoing, Record
+from producers.kafka.broker import Outgoing, PublishFailedError, Record
 from runtime.config.references import AUTO
 from workers.batching.pool.batch_pool import BatchPool
 from workers.batching.pool.writing import places_of, write_batch
@@ -20,9 +20,10 @@ from workers.delivery.claims import FinalRecords
 from workers.delivery.request_identity import identity_of
 from workers.delivery.work_item import WorkItem, read_work_item, zone_in_tier
 from workers.planning.next_step import Delay, GiveUp, Reroute
-from workers.request.handler import refuse_unreadable
+from workers.request.handler import dead_lettered_if_it_breaks, refuse_unreadable
 from workers.request.lifecycle import RequestLifecycle
 from workers.request.requeue import RequeueProgress, requeue_record
+from workers.request.separate_bill import broken_by
 
 _URGENT_S: Final = 3_600.0
 _TOGETHER: Final = 100
@@ -62,7 +63,14 @@ async def return_item(
         record = _before_batches(record)
     if attempts:  # before its tier reserves the same place anew
         await pool.settle_budget(item.request, attempts)
-    await pool.requests.publisher.publish(record)
+    try:
+        await pool.requests.publisher.publish(record)
+    except PublishFailedError as error:
+        if error.permanent:  # nobody else will tell what was bought for it
+            paid = replace(item, attempts=progress.attempts)
+            lifecycle = RequestLifecycle(pool.requests, paid, trace, pool.snapshot)
+            await lifecycle.book_earlier_calls(broken_by(error))
+        raise
     trace.end({"switchgear.handover": step.reason})
     pool.metrics.count("switchgear_batch_returned_total", item.route.tier)
 
@@ -128,7 +136,8 @@ async def return_record(pool: BatchPool, record: Record, reason: str, now_s: flo
     except DecodeError as error:
         await refuse_unreadable(pool.requests.publisher, record, error)
         return None
-    await return_item(pool, item, to_its_tier(item, reason), now_s)
+    async with dead_lettered_if_it_breaks(pool.requests.publisher, record):
+        await return_item(pool, item, to_its_tier(item, reason), now_s)
     return identity_of(item.request).key
 
 

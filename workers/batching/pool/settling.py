@@ -97,7 +97,11 @@ class BatchedItem:
         lifecycle = RequestLifecycle(
             self.pool.requests, item, trace, self.pool.snapshot, ended_ms=self._ended_ms
         )
-        earlier = await lifecycle.conclude(obtained)
+        try:
+            earlier = await lifecycle.conclude(obtained)
+        except Exception:
+            await self.pool.settle_budget(item.request, (attempt,))
+            raise
         if isinstance(earlier, FinalRecords):
             # a reader of the same results that died had recorded it, and may not have published
             await lifecycle.channel.publish(earlier)

@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from producers.contract import codec, topics
-from producers.kafka.broker import Outgoing, Partition, PublishFailedError, Record
+from producers.kafka.broker import Outgoing, Partition, PublishFailedError, Record, WriteRefusal
 from runtime.process.dead_letters import (
     CUT,
     REPLAYED,
@@ -215,7 +215,7 @@ class SmallTopic:
         for letter in outgoing:
             headers = sum(len(name) + len(value or b"") for name, value in letter.headers)
             if len(letter.value) + len(letter.key or b"") + headers > self.most:
-                raise PublishFailedError(letter.topic, "too large", permanent=True)
+                raise PublishFailedError(letter.topic, "too large", refusal=WriteRefusal.TOO_LARGE)
             self.letters.append(letter)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from producers.contract import Chunk, codec
 from producers.contract.reply_address import ReplyAddress
-from producers.kafka.broker import Outgoing, PublishFailedError
+from producers.kafka.broker import Outgoing, PublishFailedError, WriteRefusal
 from tests.waiting import until
 from workers.delivery.chunk_stream import ChunkPublisher
 
@@ -24,7 +24,7 @@ class SlowTopic:
         self.asked.set()
         await self.may.wait()
         if self.broken:
-            raise PublishFailedError(outgoing[0].topic, "gone", permanent=True)
+            raise PublishFailedError(outgoing[0].topic, "gone", refusal=WriteRefusal.NO_TOPIC)
         for record in outgoing:
             chunk = codec.decode_reply(record.value)
             assert isinstance(chunk, Chunk)
