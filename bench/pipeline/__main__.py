@@ -1,10 +1,10 @@
 """`python -m bench.pipeline`: the pipeline beside its physical limit, alternating in one run.
 
 (a) a raw two-hop echo on the same Kafka; (b) the pipeline on cache hits; (c) the pipeline with a
-provider that takes 0 ms and one that takes 200 ms; (d) aiohttp alone to the same provider. CPU of
-a request is that of router, workers and client; Kafka's and Redis' stand beside it. `--scale`: hits
-and calls by workers and partitions in place of all this; `--in-flight`: by requests in flight,
-which is printed and not kept.
+provider that takes 0 ms and one that takes 200 ms; (d) aiohttp alone to the same provider, and
+through Portkey's gateway where npm is there to install it. CPU of a request is that of router,
+workers and client; Kafka's and Redis' stand beside it. `--scale`: hits and calls by workers and
+partitions in place of all this; `--in-flight`: by requests in flight, which is only printed.
 """
 
 import argparse
@@ -12,13 +12,17 @@ import asyncio
 import itertools
 import json
 import os
+import shutil
 import statistics
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 
 import uvloop
 
+from bench.gateway.contenders import Contender, portkey, provider
 from bench.machine import description, used
 from bench.pipeline import loads
 from bench.pipeline.loads import Ran
@@ -37,7 +41,9 @@ _IN_FLIGHT: Final = {1: 150, 8: 400, 64: 600, 512: 1500}
 """To how many requests are sent with so many under way."""
 
 
-async def measure(running: Stack, requests: int, rounds: int) -> dict[str, Any]:
+async def measure(
+    running: Stack, anchors: Sequence[Contender], requests: int, rounds: int
+) -> dict[str, Any]:
     """All figures, as they go into the result file."""
     settings = ClientSettings(kafka=running.kafka, timeout_s=120)
     async with RouterClient.connect(settings) as client, KafkaBroker(settings, "bench") as broker:
@@ -49,7 +55,7 @@ async def measure(running: Stack, requests: int, rounds: int) -> dict[str, Any]:
             hits.append(await _counted(running, client, loads.cached(requests), _MANY))
             calls.append(await _counted(running, client, loads.fresh(requests // 2), _MANY))
         latency = await _latencies(running, client) | await _echo_latencies(broker)
-        latency |= await _provider_latencies(running)
+        latency |= await _anchor_latencies(running, anchors)
     return {
         "machine": description(),
         "echo": _summary(echo),
@@ -89,13 +95,14 @@ async def _echo_latencies(broker: KafkaBroker) -> dict[str, Any]:
     return told
 
 
-async def _provider_latencies(running: Stack) -> dict[str, Any]:
-    """What the provider's stand-in and HTTP add to its 200 ms, asked by aiohttp alone."""
+async def _anchor_latencies(running: Stack, anchors: Sequence[Contender]) -> dict[str, Any]:
+    """What aiohttp alone adds to the provider's 200 ms: to itself, and through another gateway."""
     await asyncio.to_thread(running.simulator.control, latency_ms=_SLOW_MS)
     told: dict[str, Any] = {}
-    for in_flight, number in ((1, 30), (_SOME, 640)):
-        ran = await loads.provider_all(running.simulator.environment, number, in_flight)
-        told[f"aiohttp_added_ms_{in_flight}_in_flight"] = {
+    for anchor, (in_flight, number) in itertools.product(anchors, ((1, 30), (_SOME, 640))):
+        await loads.post_all(anchor, in_flight, in_flight)
+        ran = await loads.post_all(anchor, number, in_flight)
+        told[f"aiohttp_to_{anchor.name}_added_ms_{in_flight}_in_flight"] = {
             "p50": round(ran.percentile(0.5) - _SLOW_MS, 2),
             "p99": round(ran.percentile(0.99) - _SLOW_MS, 2),
         }
@@ -175,6 +182,16 @@ def scale(requests: int, trace_ratio: float) -> dict[str, Any]:
     return {"machine": description(), **rows}
 
 
+def _anchors(running: Stack, parts: ExitStack) -> Iterator[Contender]:
+    """Other ways to the same provider."""
+    yield provider(running.simulator)
+    if shutil.which("npm") is None:
+        print("no npm: Portkey's gateway isn't measured")
+        return
+    folder = Path(parts.enter_context(tempfile.TemporaryDirectory()))
+    yield parts.enter_context(portkey(running.simulator, folder))
+
+
 def main() -> None:
     """Measure, print, and keep the figures."""
     parser = argparse.ArgumentParser(prog="python -m bench.pipeline", description=__doc__)
@@ -191,8 +208,9 @@ def main() -> None:
     if options.scale:
         told = scale(options.requests, options.trace_ratio)
     else:
-        with stack(options.trace_ratio) as running:
-            told = uvloop.run(measure(running, options.requests, options.rounds))
+        with stack(options.trace_ratio) as running, ExitStack() as parts:
+            anchors = list(_anchors(running, parts))
+            told = uvloop.run(measure(running, anchors, options.requests, options.rounds))
     text = json.dumps(told, indent=2)
     results = SCALED if options.scale else RESULTS
     results.parent.mkdir(parents=True, exist_ok=True)

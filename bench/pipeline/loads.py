@@ -3,13 +3,14 @@
 import asyncio
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
 import aiohttp
 
+from bench.gateway.contenders import Contender
 from producers import Done, Request, RouterClient, chat
 from producers.kafka.aiokafka_broker import KafkaBroker
 from producers.kafka.broker import Outgoing, Record
@@ -69,18 +70,15 @@ async def echo_all(broker: KafkaBroker, number: int, in_flight: int) -> Ran:
         return await _run([partial(one, index) for index in range(number)], in_flight)
 
 
-async def provider_all(environment: Mapping[str, str], number: int, in_flight: int) -> Ran:
-    """The same prompts by aiohttp to the provider itself, with nothing between."""
+async def post_all(to: Contender, number: int, in_flight: int) -> Ran:
+    """The same prompts by aiohttp to the provider itself, or through another gateway."""
     requests = iter(fresh(number))
-    base_url = f"{environment['OPENAI_BASE_URL']}/"
-    headers = {"authorization": f"Bearer {environment['OPENAI_API_KEY']}"}
     connector = aiohttp.TCPConnector(limit=0)
-    async with aiohttp.ClientSession(base_url, connector=connector, headers=headers) as session:
+    async with aiohttp.ClientSession(connector=connector, headers=to.headers) as session:
 
         async def one() -> None:
-            messages = next(requests).body.messages
-            body = {"model": "gpt-4.1-nano", "messages": messages}
-            async with session.post("chat/completions", json=body) as response:
+            body = {"model": to.model, "messages": next(requests).body.messages}
+            async with session.post(to.url, json=body) as response:
                 assert response.status == 200, response.status
                 await response.read()
 
