@@ -14,20 +14,22 @@ from cache.semantic.vector_index import ProcessIndex, RedisIndex, VectorIndex, h
 from cache.semantic.verifier_file import NoVerifier, load_verifier
 from runtime.config.sections.cache import CacheSettings
 from runtime.redis.errors import REDIS_UNAVAILABLE
+from runtime.redis.pipelining import PipelineLane
 
 _log = logging.getLogger(__name__)
 
 
 async def open_lookup(
     settings: CacheSettings,
-    redis: Redis,
+    redis: Redis | PipelineLane,
     *,
     session: aiohttp.ClientSession | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> CacheLookup:
     """The cache; without a semantic step when its parts are missing, which is told in the log.
 
-    session, environment: for an embeddings endpoint. The caller closes redis, session and lookup.
+    redis: as CacheLookup takes it. session, environment: for an embeddings endpoint. The caller
+    closes redis, session and lookup.
     """
     wanted = settings.second_look
     look = None
@@ -41,7 +43,8 @@ async def open_lookup(
     except (NoEmbedder, NoVerifier) as error:
         _log.warning("semantic cache off, exact and canonical on: %s", error)
         return CacheLookup(settings, redis, second_look=look)
-    index = await open_index(settings, redis)
+    client = redis.redis if isinstance(redis, PipelineLane) else redis
+    index = await open_index(settings, client)
     return CacheLookup(settings, redis, SemanticStep(embedder, verifier, index), second_look=look)
 
 

@@ -114,21 +114,23 @@ class CacheLookup:
     def __init__(
         self,
         settings: CacheSettings,
-        redis: Redis,
+        redis: Redis | PipelineLane,
         semantic: SemanticStep | None = None,
         answers: AnswerComparison | None = None,
         second_look: SecondLook | None = None,
     ) -> None:
-        """answers: compares hits with fresh answers; by default with the semantic step's embedder.
+        """redis: or a lane of it, where what is written leaves with what others write there.
 
+        answers: compares hits with fresh answers; by default with the semantic step's embedder.
         Without either no hit is checked. second_look: at what the recogniser is unsure about.
         """
+        trips = redis if isinstance(redis, PipelineLane) else PipelineLane(redis)
+        redis = trips.redis
         budget_s = settings.budget_ms / 1000
         reads = BatchedReads(redis, budget_s)
         self._settings = settings
         self._judge = RetentionJudge(load_recogniser(settings.recogniser), second_look)
         self._policy = lru_cache(maxsize=4096)(settings.policy)
-        trips = PipelineLane(redis)
         self._store = store = EntryStore(trips, reads, settings.key_prefix)
         self._flights = SingleFlight(trips, reads, lease_s=settings.lease_s, budget_s=budget_s)
         self._hit_accounting = HitAccounting(store)

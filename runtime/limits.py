@@ -317,21 +317,13 @@ BREAKER_NEWS: Final = Limit(
     "Whoever reaches Redis may write it.",
 )
 REMEMBERED_CANCELLATIONS: Final = Limit(
-    "cancellations that are remembered",
-    100_000,
-    "ids",
-    "the oldest is forgotten",
-    "A request may reach its worker after its cancellation.",
+    "remembered cancellations", 100_000, "ids", "the oldest is forgotten", "One may come early."
 )
 OWED_ENDINGS: Final = Limit(
     "unrecorded endings", 33_554_432, "bytes", "the oldest is forgotten", "While Redis is away."
 )
 REMEMBERED_ENDINGS: Final = Limit(
-    "recorded endings that their process remembers",
-    8_388_608,
-    "bytes",
-    "the oldest is forgotten, and read in Redis",
-    "A request may be delivered again when Redis is away, or was emptied.",
+    "remembered endings", 8_388_608, "bytes", "the oldest is forgotten", "For when Redis is away."
 )
 EVALUATION_FILE: Final = Limit(
     "size of a file of evaluation cases",

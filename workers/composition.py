@@ -75,7 +75,8 @@ async def build_pool(
     live = ReloadedConfig(process.settings.config, partial(_snapshot, session, environment))
     catalog = live().catalog
     redis, link = _redis(parts, process.settings.redis)
-    lookup = await _lookup(parts, catalog, redis, session, environment)
+    writes = PipelineLane(redis)  # an ending and the answer that is kept leave together
+    lookup = await _lookup(parts, catalog, writes, session, environment)
     pricing = Pricing(load_price_book())
     admission = _admission(process, catalog, link)
     process.metrics.reserve(catalog.tenants)
@@ -102,7 +103,7 @@ async def build_pool(
         answers=AnswerSource(caller, admission, budgets, cancellations, PlanRules(), unserved),
         price_of=pricing.price_of,
         lookup=lookup,
-        idempotency=_idempotency(parts, process, redis),
+        idempotency=_idempotency(parts, process, writes),
         cancellations=cancellations,
         publisher=publisher_of_cell(
             process.publisher, process.settings.zone, lambda: live().catalog
@@ -132,11 +133,11 @@ def _snapshot(
 async def _lookup(
     parts: AsyncExitStack,
     catalog: Catalog,
-    redis: Redis,
+    writes: PipelineLane,
     session: ClientSession,
     environment: Mapping[str, str],
 ) -> CacheLookup:
-    lookup = await open_lookup(catalog.cache, redis, session=session, environment=environment)
+    lookup = await open_lookup(catalog.cache, writes, session=session, environment=environment)
     parts.push_async_callback(lookup.close)
     return lookup
 
@@ -154,10 +155,10 @@ def _caller(
 
 
 def _idempotency(
-    parts: AsyncExitStack, process: ServiceProcess, redis: Redis
+    parts: AsyncExitStack, process: ServiceProcess, writes: PipelineLane
 ) -> IdempotencyRecords:
     unguarded = partial(process.metrics.count, "switchgear_shared_state_errors_total", "once")
-    records = IdempotencyRecords(PipelineLane(redis), IdempotencySettings(), unguarded)
+    records = IdempotencyRecords(writes, IdempotencySettings(), unguarded)
     parts.push_async_callback(records.close)
     return records
 

@@ -33,7 +33,7 @@ from router.serve.reply_topics import refusal_address, unusable_address
 from router.serve.route_choice import (
     PASSING,
     UNHINDERED,
-    Standing,
+    Conditions,
     decide_route,
     queue_of,
     timely,
@@ -207,12 +207,14 @@ class RoutingTask:
     ) -> None:
         """Routes the request, or tells why nothing may serve it now."""
         asked, clock = timely(request, self.headers.submitted_ms, deadline_ms, self.router.speeds())
-        standing = Standing(clock, self.router.budget_used(request.tenant), self.router.unserved())
+        conditions = Conditions(
+            clock, self.router.budget_used(request.tenant), self.router.unserved()
+        )
         in_thread = len(self.record.value) >= _LARGE_BYTES
         begun = time.perf_counter()
         task = self
         with self.trace.span("decide") as span:
-            features, decision = await decide_route(asked, config, standing, in_thread=in_thread)
+            features, decision = await decide_route(asked, config, conditions, in_thread=in_thread)
             passing = isinstance(decision, RouteRejected) and decision.code in PASSING
             if passing and await self.comes_again(request, config):
                 task = replace(self, again=True)

@@ -21,7 +21,7 @@ PASSING: Final[frozenset[FailureCode]] = frozenset(
 """Refusals for a reason that may be gone, or not yet there, at another moment."""
 
 
-class Standing(NamedTuple):
+class Conditions(NamedTuple):
     """How things stand for a request, apart from the configuration; as `choose_route` takes it."""
 
     clock: RequestClock
@@ -29,21 +29,21 @@ class Standing(NamedTuple):
     unserved: Mapping[str, str] = MappingProxyType({})
 
 
-UNHINDERED: Final = Standing(JUST_SENT)
+UNHINDERED: Final = Conditions(JUST_SENT)
 """With all the time and money in the world, and every queue served."""
 
 
 async def decide_route(
-    request: Request, config: RoutingConfig, standing: Standing, *, in_thread: bool
+    request: Request, config: RoutingConfig, conditions: Conditions, *, in_thread: bool
 ) -> tuple[Features, Route | RouteRejected]:
     """in_thread: for a large prompt, which takes milliseconds."""
     if in_thread:
-        return await asyncio.to_thread(_decided, request, config, standing)
-    return _decided(request, config, standing)
+        return await asyncio.to_thread(_decided, request, config, conditions)
+    return _decided(request, config, conditions)
 
 
 def _decided(
-    request: Request, config: RoutingConfig, standing: Standing
+    request: Request, config: RoutingConfig, conditions: Conditions
 ) -> tuple[Features, Route | RouteRejected]:
     features = extract_features(request)
     scores = success_model.score_features(features, config.model)
@@ -52,9 +52,9 @@ def _decided(
         features,
         scores,
         config,
-        budget_used=standing.budget_used,
-        unserved=standing.unserved,
-        clock=standing.clock,
+        budget_used=conditions.budget_used,
+        unserved=conditions.unserved,
+        clock=conditions.clock,
     )
     return features, decision
 

@@ -63,6 +63,11 @@ class PipelineLane:
         self._waited_s = 0.0  # for Redis, in all: the clock of the lane
         self._kept: Connection | None = None
 
+    @property
+    def redis(self) -> Redis:
+        """The client whose lane it is."""
+        return self._redis
+
     def ask(self, *words: str | bytes | float) -> "asyncio.Future[Any]":
         """As `send`: a command by its words, and its answer as it comes.
 

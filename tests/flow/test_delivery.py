@@ -17,6 +17,8 @@ from runtime.process.dead_letters import replay_records
 from runtime.speed.observed_speed import ObservedSpeed
 from tests.fakes import Script, Waits, answer, content, fails
 from tests.flow.stage import Stage, ask, catalog, playing
+from tests.waiting import until
+from workers.delivery.claims import Claimed, Conflict, FinalRecords, Unguarded
 from workers.delivery.request_identity import identity_of
 from workers.planning.request_state import PlanRules
 from workers.providers.base.call_outcome import (
@@ -334,6 +336,28 @@ async def test_what_an_outrun_worker_handed_over_is_booked_once() -> None:
         told = {(event.id, event.at_ms) for event in await stage.events(5)}
         assert told == {(event.id, event.at_ms) for event in (answered, outrun)}
         assert len(answered.attempts) + len(outrun.attempts) == len(stage.calls)
+
+
+@pytest.mark.parametrize("is_taken", [False, True], ids=["recorded", "its id is another's"])
+async def test_an_answer_is_kept_while_its_ending_is_recorded(
+    monkeypatch: pytest.MonkeyPatch,
+    is_taken: bool,  # noqa: FBT001 a case
+) -> None:
+    let = asyncio.Event()
+    async with playing() as stage:
+        store = stage.idempotency.store_final
+
+        async def slow(claim: Claimed | Unguarded, ending: FinalRecords) -> FinalRecords | Conflict:
+            await let.wait()
+            return Conflict() if is_taken else await store(claim, ending)
+
+        monkeypatch.setattr(stage.idempotency, "store_final", slow)
+        replying = asyncio.create_task(stage.client.submit(ask()))
+        await until(lambda: stage.answers.kept)
+        assert stage.answers.open == 0
+        let.set()
+        assert isinstance(await replying, Failed if is_taken else Done)
+        assert stage.answers.open == 0
 
 
 async def test_a_request_that_breaks_has_earlier_workers_calls_apart_and_in_our_time() -> None:

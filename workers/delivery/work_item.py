@@ -136,3 +136,12 @@ def zone_in_tier(item: WorkItem, tier: str, catalog: Catalog) -> str | None:
     zones = [catalog.deployments[name].zone for name in fitting]
     # its own zone first: somebody serves it there
     return zone if zone in zones else next(iter(zones), zone)
+
+
+def kept_only(request: Request) -> Request:
+    """The request as one whose answer is kept and not looked for, unless it says what it wants."""
+    routing = request.routing
+    if routing.cache.mode != "default":
+        return request
+    cache = routing.cache.model_copy(update={"mode": "no-cache"})
+    return request.model_copy(update={"routing": routing.model_copy(update={"cache": cache})})

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from typing import Final, assert_never
+from typing import assert_never
 
 from cache.results.lookup_result import (
     AnswerCheck,
@@ -35,7 +35,7 @@ from workers.delivery.chunk_stream import ChunkPublisher
 from workers.delivery.claims import Claim, Claimed, Conflict, FinalRecords, Recorded, Unguarded
 from workers.delivery.reply_channel import ReplyChannel, reply_refusal
 from workers.delivery.request_identity import Identity, identity_of
-from workers.delivery.work_item import WorkItem
+from workers.delivery.work_item import WorkItem, kept_only
 from workers.planning.next_step import Delay, GiveUp, Reroute
 from workers.request.after_reply import AfterReply, LoggedFailures
 from workers.request.dependencies import PoolDependencies
@@ -87,8 +87,7 @@ class RequestLifecycle:
                 await self.book_earlier_calls(broken_by(error))
             raise
         finally:
-            if self.awaited is not None:
-                await self.pool.lookup.abandon(self.awaited)
+            await self._abandon()
 
     async def book_earlier_calls(self, why: GiveUp) -> None:
         """The account of what earlier workers called, for a request that isn't served here."""
@@ -102,9 +101,7 @@ class RequestLifecycle:
         try:
             cached = await self._look_up()
         finally:
-            if self.awaited is not None:
-                await self.pool.lookup.abandon(self.awaited)
-                self.awaited = None
+            await self._abandon()
         if isinstance(cached, Hit):
             await self._serve_hit(cached)
             return True
@@ -131,20 +128,17 @@ class RequestLifecycle:
             async with self.pool.idempotency.holding(claim):
                 await self._conclude(claim, obtained)
         finally:
-            if self.awaited is not None:
-                await self.pool.lookup.abandon(self.awaited)
+            await self._abandon()
         return None
+
+    async def _abandon(self) -> None:
+        miss, self.awaited = self.awaited, None
+        if miss is not None:
+            await self.pool.lookup.abandon(miss)
 
     async def _place_in_cache(self) -> Miss | None:
         """Where the answer would be kept."""
-        item, now_ms = self.item, int(self.begun_ms)
-        routing = item.request.routing
-        cache = routing.cache.model_copy(
-            update={"mode": _KEEP_ONLY.get(routing.cache.mode, routing.cache.mode)}
-        )
-        request = item.request.model_copy(
-            update={"routing": routing.model_copy(update={"cache": cache})}
-        )
+        item, request, now_ms = self.item, kept_only(self.item.request), int(self.begun_ms)
         with self.trace.span("cache lookup") as span:
             result = await self.pool.lookup.find(request, item.route, now_ms, span)
         self.cache = result.outcome
@@ -179,8 +173,6 @@ class RequestLifecycle:
         item = self.item
         wanted = item.streams and not item.validators
         return self.channel.chunks(int(self.begun_ms)) if wanted else None
-
-    # ------------------------------------------------------------------------------------ the cache
 
     async def _look_up(self) -> LookupResult:
         begun = time.monotonic()
@@ -245,8 +237,6 @@ class RequestLifecycle:
             done = self._accounting().unasked(obtained, obtained.result, now_ms)
             await after.finish_follow_up(task, done)
 
-    # ------------------------------------------------------------------------------------ the end
-
     async def _conclude(self, claim: Claimed | Unguarded, obtained: Obtained) -> None:
         """What was called is booked, whatever breaks on the way to the reply."""
         try:
@@ -308,15 +298,21 @@ class RequestLifecycle:
         self._report(messages)
         if item.streams and item.validators:
             await self.channel.replay(body, int(self.begun_ms))
-        if not await self._publish(await self._record(claim, obtained, records)):
-            return
-        self.trace.end(lambda: done_attributes(messages.reply))
-        if self.awaited is not None:
-            miss, self.awaited = self.awaited, None
-            await self.pool.lookup.store_answer(miss, messages.reply)
+        keeping = asyncio.create_task(self._keep(messages.reply))  # leaves with the record
+        try:
+            if not await self._publish(await self._record(claim, obtained, records)):
+                return
+            self.trace.end(lambda: done_attributes(messages.reply))
+        finally:
+            await keeping
         with LoggedFailures(item):
             after = AfterReply(self.pool, item, self.trace, self.snapshot)
             await after.judge(messages.reply, support, passed=bool(item.validators))
+
+    async def _keep(self, done: Done) -> None:
+        miss, self.awaited = self.awaited, None
+        if miss is not None:
+            await self.pool.lookup.store_answer(miss, done)
 
     async def _record(
         self, claim: Claimed | Unguarded, obtained: Obtained, ours: FinalRecords
@@ -394,7 +390,3 @@ class RequestLifecycle:
         with LoggedFailures(self.item):
             exported = self.trace.decide_export(reply.code if isinstance(reply, Failed) else None)
             self.pool.reporter.report_usage(messages.event, exported=exported)
-
-
-_KEEP_ONLY: Final = {"default": "no-cache"}
-"""The mode of a look that only keeps; a request with another mode has said what it wants."""
