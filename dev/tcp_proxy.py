@@ -53,7 +53,7 @@ class SlowProxy:
         )
 
     async def _pass_on(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-        with suppress(OSError):
+        with suppress(OSError, RuntimeError):  # the latter is uvloop's for what is cut
             while piece := await source.read(65_536):
                 if self.delay_s:
                     await asyncio.sleep(self.delay_s)

@@ -208,21 +208,21 @@ class EntryStore:
     async def tagged(self, tenant: str, tag: str) -> list[str]:
         """The names of what was stored under a tag. Raises REDIS_UNAVAILABLE."""
         key = self.key(tenant, "tag", tag)
-        names: set[bytes] = await self._trips.send(lambda pipe: pipe.smembers(key))
+        names: Iterable[bytes] = await self._trips.ask("SMEMBERS", key)
         return [str(name, "utf-8") for name in names]
 
     async def untag(self, tenant: str, tag: str, names: Sequence[str]) -> None:
         """Takes entries out of a tag. Raises REDIS_UNAVAILABLE."""
         key = self.key(tenant, "tag", tag)
         if names:
-            await self._trips.send(lambda pipe: pipe.srem(key, *names))
+            await self._trips.ask("SREM", key, *names)
 
     async def spaces(self, tenant: str, names: Sequence[str]) -> dict[str, list[str]]:
         """Where the vectors of entries are: names by space. Raises REDIS_UNAVAILABLE."""
         found: dict[str, list[str]] = {}
         if names:
             keys = [self.key(tenant, "e", name) for name in names]
-            values = await self._trips.send(lambda pipe: pipe.mget(keys))
+            values = await self._trips.ask("MGET", *keys)
             for name, value in zip(names, values, strict=True):
                 entry = None if value is None else decode_entry(value)
                 if entry is not None and entry.space is not None:
@@ -233,11 +233,9 @@ class EntryStore:
         """Which hit answered a request, of the latest hits. Raises REDIS_UNAVAILABLE."""
         key, end = self.key(tenant, "served"), "+"
         while True:
-            before = end
-            page = await self._trips.send(
-                lambda pipe: pipe.xrevrange(key, max=before, count=SERVED_PAGE)  # noqa: B023 - sent
-            )
-            for _, fields in page:
+            page = await self._trips.ask("XREVRANGE", key, end, "-", "COUNT", SERVED_PAGE)
+            for _, words in page:
+                fields = dict(zip(words[::2], words[1::2], strict=True))
                 if fields.get(b"request", b"").decode() == request:
                     return served_hit(fields)
             if len(page) < SERVED_PAGE:
@@ -247,7 +245,7 @@ class EntryStore:
     async def never_match(self, tenant: str, hit: ServedHit, now_s: int) -> None:
         """The question of a hit and that of its entry share no answer. Raises REDIS_UNAVAILABLE."""
         key = self.key(tenant, "e", hit.entry)
-        value: bytes | None = await self._trips.send(lambda pipe: pipe.get(key))
+        value: bytes | None = await self._trips.ask("GET", key)
         entry = None if value is None else decode_entry(value)
         if entry is None or entry.exact == hit.question:
             return

@@ -116,7 +116,7 @@ class SharedAttempts:
     async def claim(self, attempt: SdkAttempt) -> str | None:
         """As the protocol says."""
         for earlier in attempt.earlier():
-            request_id = await self._run("lpop", earlier.key)
+            request_id = await self._run("LPOP", earlier.key)
             if request_id is not None:
                 self._local.remove(earlier, request_id)
                 await self.begin(attempt, request_id)
@@ -128,23 +128,23 @@ class SharedAttempts:
     async def leave(self, attempt: SdkAttempt, request_id: str) -> bool:
         """As the protocol says."""
         here = self._local.remove(attempt, request_id)
-        removed = await self._run("lrem", attempt.key, 1, request_id)
+        removed = await self._run("LREM", attempt.key, 1, request_id)
         return here if removed is None else removed > 0
 
     async def prefer(self, attempt: SdkAttempt, request_id: str) -> None:
         """As the protocol says."""
         await self._local.prefer(attempt, request_id)
-        if await self._run("lrem", attempt.key, 1, request_id):
-            await self._run("lpush", attempt.key, request_id)
-            await self._run("pexpire", attempt.key, _WINDOW_MS)
+        if await self._run("LREM", attempt.key, 1, request_id):
+            await self._run("LPUSH", attempt.key, request_id)
+            await self._run("PEXPIRE", attempt.key, _WINDOW_MS)
 
     async def _push(self, attempt: SdkAttempt, request_id: str) -> None:
         await asyncio.gather(  # in one pipeline
-            self._run("rpush", attempt.key, request_id),
-            self._run("pexpire", attempt.key, _WINDOW_MS),
+            self._run("RPUSH", attempt.key, request_id),
+            self._run("PEXPIRE", attempt.key, _WINDOW_MS),
         )
 
-    async def _run(self, command: str, *args: object) -> Any:  # noqa: ANN401 Redis'
+    async def _run(self, command: str, *args: str | float) -> Any:  # noqa: ANN401 Redis'
         """The answer; None while Redis is away, too."""
         trips = self._link.trips
-        return await self._link.run(lambda: trips.send(lambda pipe: getattr(pipe, command)(*args)))
+        return await self._link.run(lambda: trips.ask(command, *args))

@@ -71,12 +71,10 @@ class FleetLimits:
             return
         link, place, buckets, under_way = self._link, admission.place, *_keys(caller)
         if key.concurrency is not None:
-            await link.run(lambda: link.trips.send(lambda pipe: pipe.zrem(under_way, place)))
+            await link.run(lambda: link.trips.ask("ZREM", under_way, place))
         if key.tpm is not None and used is not None and used != admission.tokens:
             more = admission.tokens - used
-            await link.run(
-                lambda: link.trips.send(lambda pipe: pipe.hincrbyfloat(buckets, "tokens", more))
-            )
+            await link.run(lambda: link.trips.ask("HINCRBYFLOAT", buckets, "tokens", more))
 
     async def _ask(self, caller: Caller, tokens: int, place: str) -> list[str | int] | None:
         key, admit, link = caller.key, self._admit, self._link

@@ -126,9 +126,7 @@ class BudgetLedger:
         if link is None:
             return False
         held = _keys(name, ())[1]
-        return bool(
-            await link.run(lambda: link.trips.send(lambda pipe: pipe.hexists(held, request)))
-        )
+        return bool(await link.run(lambda: link.trips.ask("HEXISTS", held, request)))
 
     async def settle_reservation(self, reservation: Reservation, cost: Decimal | None) -> None:
         """The request is over and cost `cost` micro-dollars; settling twice changes nothing."""

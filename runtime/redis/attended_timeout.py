@@ -10,11 +10,21 @@ All who wait as long as each other share one clock and its one timer.
 
 import asyncio
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
 STEPS: Final = 4
 _ROUNDS: Final = 16
 """Of the loop, in each step. To connect, write and read an answer takes about ten."""
+
+
+class AttendedWait(Protocol):
+    """Somebody who waits."""
+
+    ends: int
+    """A step of the clock."""
+
+    def expire(self) -> None:
+        """The time is over."""
 
 
 class AttendedClock:
@@ -24,23 +34,26 @@ class AttendedClock:
         self.steps = 0
         """Those that are over."""
         self.running = False
-        self.waits: Final[dict[AttendedTimeout, None]] = {}
+        self.waits: Final[dict[AttendedWait, None]] = {}
         """In the order in which they end."""
         self._step: Final = seconds / STEPS
-        self._begun = 0.0
 
-    def reading_s(self) -> float:
-        """Seconds that somebody has waited, without those in which the loop was held up."""
-        if not self.running:
-            return self.steps * self._step
-        running_s = asyncio.get_running_loop().time() - self._begun
-        return self.steps * self._step + min(self._step, running_s)
+    def join(self, wait: AttendedWait) -> None:
+        """It expires after the seconds, or a quarter of them more, unless it leaves."""
+        if self.running:
+            wait.ends = self.steps + STEPS + 1  # the step under way has begun before
+        else:
+            wait.ends = self.steps + STEPS
+            self._start()
+        self.waits[wait] = None
 
-    def start(self) -> None:
-        """Its next step begins: for the first who waits."""
+    def leave(self, wait: AttendedWait) -> None:
+        """It doesn't wait any more, if it did."""
+        self.waits.pop(wait, None)
+
+    def _start(self) -> None:
         self.running = True
         loop = asyncio.get_running_loop()
-        self._begun = loop.time()
         loop.call_later(self._step, self._go_round, loop, _ROUNDS)
 
     def _go_round(self, loop: asyncio.AbstractEventLoop, rounds: int) -> None:
@@ -52,7 +65,7 @@ class AttendedClock:
             del self.waits[wait]
             wait.expire()
         if self.waits:
-            self.start()
+            self._start()
         else:
             self.running = False
 
@@ -83,13 +96,7 @@ class AttendedTimeout:
         self._task = task = asyncio.current_task()
         if task is not None:
             self._cancelling = task.cancelling()
-        clock = self._clock
-        self.ends = clock.steps + STEPS
-        if clock.running:
-            self.ends += 1  # the step under way has begun before
-        else:
-            clock.start()
-        clock.waits[self] = None
+        self._clock.join(self)
         return self
 
     def __exit__(
@@ -98,7 +105,7 @@ class AttendedTimeout:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._clock.waits.pop(self, None)
+        self._clock.leave(self)
         if not self._expired or self._task is None:
             return
         end_timeout(self._task, self._cancelling, kind, error)

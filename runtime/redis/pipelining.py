@@ -1,12 +1,12 @@
 """Pipelining of Redis commands: those of many concurrent requests share one round trip.
 
 What is asked for while a pipeline is under way leaves together as the next one. A lane keeps its
-connection: to take one of the pool, count it and give it back for every pipeline cost more than the
-commands in it, which the client library counts, packs and resets besides.
+connection, and a trip on it makes no task and no stream's steps: only to connect, and to try again,
+is a task's work.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha1
@@ -14,37 +14,17 @@ from typing import Any, Final, TypeAlias
 
 from hiredis import pack_command
 from redis.asyncio import Connection, Redis
-from redis.asyncio.client import Pipeline
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import NoScriptError, ResponseError
+from redis.exceptions import NoScriptError
 
-from runtime.redis.attended_timeout import AttendedClock, AttendedTimeout
+from runtime.redis.attended_timeout import STEPS, AttendedClock
+from runtime.redis.reply_protocol import ReplyProtocol
 
 MAX_PIPELINE: Final = 128
 PATIENCE_S: Final = 2.0
 
-RedisCommand: TypeAlias = Callable[[Pipeline], object]
-"""Adds one command to a pipeline: `lambda pipe: pipe.get(key)`. Its name has no space in it."""
-_Words: TypeAlias = tuple[str | bytes | float, ...]
-_Sent: TypeAlias = tuple[_Words, Mapping[str, Any] | None]
-"""A command, and how the client library is to read its answer; None: as it comes."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    """A command, who waits for its answer, and since when (the lane's seconds)."""
-
-    command: RedisCommand | _Words
-    answer: "asyncio.Future[Any]"
-    at: float
-
-    def resolve(self, result: object) -> None:
-        if self.answer.done():
-            return
-        if isinstance(result, BaseException):
-            self.answer.set_exception(result)
-        else:
-            self.answer.set_result(result)
+_Answer: TypeAlias = "asyncio.Future[Any]"
+_Waiting: TypeAlias = tuple[bytes, _Answer, int]
+"""A packed command, who waits for its answer, and since which step of the lane's clock."""
 
 
 class PipelineLane:
@@ -56,146 +36,152 @@ class PipelineLane:
         Seconds in which the event loop was held up don't count.
         """
         self._redis = redis
-        self._patience_s = patience_s
         self._clock = AttendedClock(patience_s)
         self._waiting: list[_Waiting] = []
-        self._sending: asyncio.Task[None] | None = None
-        self._waited_s = 0.0  # for Redis, in all: the clock of the lane
+        self._under_way: list[_Waiting] = []
+        self._is_busy = False
+        """Whether a pipeline is under way, or about to leave."""
         self._kept: Connection | None = None
+        self._wire: ReplyProtocol | None = None
+        self._connecting: asyncio.Task[None] | None = None
+        self._ended: asyncio.Future[None] | None = None
+        """What the task of a lane that connects waits for: the end of its exchange."""
+        self.ends = 0
+        """As `AttendedWait` says: the exchange under way has until then."""
 
     @property
     def redis(self) -> Redis:
         """The client whose lane it is."""
         return self._redis
 
-    def ask(self, *words: str | bytes | float) -> "asyncio.Future[Any]":
-        """As `send`: a command by its words, and its answer as it comes.
-
-        For what every request sends: to add a command to a pipeline takes ten calls.
-        """
-        return self.send(words)
-
-    def send(self, command: RedisCommand | _Words) -> "asyncio.Future[Any]":
-        """The command's answer. Raises REDIS_UNAVAILABLE when awaited.
+    def ask(self, *words: str | bytes | float) -> _Answer:
+        """A command by its words; its answer as it comes. Raises REDIS_UNAVAILABLE when awaited.
 
         A caller that is cancelled doesn't call back a command that has left.
         """
         loop = asyncio.get_running_loop()
-        entry = _Waiting(command, loop.create_future(), self._waited_s)
-        self._waiting.append(entry)
-        if self._sending is None:
-            self._sending = asyncio.create_task(self._send_all())
-        return entry.answer
+        answer = loop.create_future()
+        try:
+            packed = pack_command(words)  # type: ignore[arg-type]  # its stub says one word
+        except (UnicodeError, TypeError) as error:
+            answer.set_exception(error)
+            return answer
+        self._waiting.append((packed, answer, self._clock.steps))
+        if not self._is_busy:
+            self._is_busy = True
+            loop.call_soon(self._leave)
+        return answer
 
     def script(self, lua: str) -> "Script":
         """A script by its text, to be called as often as it is needed."""
         return Script(self, lua, sha1(lua.encode(), usedforsecurity=False).hexdigest())
 
-    async def _send_all(self) -> None:
-        try:
-            while self._waiting:
-                batch, self._waiting = self._waiting[:MAX_PIPELINE], self._waiting[MAX_PIPELINE:]
-                await self._exchange(self._in_time(batch))
-        finally:
-            self._sending = None
-            self._fail_all(TimeoutError("stopped"))
+    def expire(self) -> None:
+        """The exchange under way has taken too long; who waits for the next one would as well."""
+        self._fail(TimeoutError("Redis is slow"))
+        if self._connecting is None:
+            self._is_busy = False
+        else:
+            self._connecting.cancel()
+            self._clock.join(self)  # what is asked for until the task has ended waits no longer
+
+    def _leave(self) -> None:
+        """The next pipeline leaves, if there is one."""
+        batch = list[_Waiting]()
+        while self._waiting and not batch:
+            batch, self._waiting = self._waiting[:MAX_PIPELINE], self._waiting[MAX_PIPELINE:]
+            batch = self._in_time(batch)
+        self._under_way, self._is_busy = batch, bool(batch)
+        if not batch:
+            return
+        self._clock.join(self)
+        if self._wire is None or self._wire.over:
+            self._connect(None)
+        else:
+            self._write(self._wire)
 
     def _in_time(self, batch: Sequence[_Waiting]) -> list[_Waiting]:
-        """Without those who gave up meanwhile, and those who have waited too long.
-
-        Who came while an exchange was under way has waited since its beginning, by this clock.
-        """
-        oldest, in_time = self._waited_s - self._patience_s, list[_Waiting]()
+        """Without those who gave up meanwhile, and those who have waited too long."""
+        oldest, in_time = self._clock.steps - STEPS, list[_Waiting]()
         for entry in batch:
-            if entry.at < oldest:
-                entry.resolve(TimeoutError("Redis is slow"))
-            elif not entry.answer.done():
+            _, answer, since = entry
+            if answer.done():
+                continue
+            if since < oldest:
+                answer.set_exception(TimeoutError("Redis is slow"))
+            else:
                 in_time.append(entry)
         return in_time
 
-    async def _exchange(self, batch: Sequence[_Waiting]) -> None:
-        begun_s = self._clock.reading_s()
+    def _write(self, wire: ReplyProtocol) -> None:
+        batch = self._under_way
+        wire.exchange([packed for packed, _, _ in batch], [answer for _, answer, _ in batch])
+
+    def _on_end(self, error: Exception | None) -> None:
+        """All of the exchange under way is answered, or its connection has failed."""
+        ended = self._ended
+        if ended is None:
+            if error is None:
+                self._clock.leave(self)
+                self._leave()
+            else:
+                self._connect(error)
+        elif ended.done():
+            return
+        elif error is None:
+            ended.set_result(None)
+        else:
+            ended.set_exception(error)
+
+    def _connect(self, failed: Exception | None) -> None:
+        self._connecting = asyncio.create_task(self._connect_and_exchange(failed))
+
+    async def _connect_and_exchange(self, failed: Exception | None) -> None:
+        """As often as the client is to try. failed: how the first try has ended, without a task."""
         try:
-            with AttendedTimeout(self._clock):
-                answers = await self._answers([self._sent(entry.command) for entry in batch])
+            is_new = self._kept is None
+            connection = await self._connection()
+            if failed is not None or not is_new:
+                await connection.disconnect(nowait=True)
+            tries = partial(self._try, connection, iter(() if failed is None else (failed,)))
+            await connection.retry.call_with_retry(
+                tries, lambda _: connection.disconnect(nowait=True)
+            )
         except BaseException as error:
-            # whoever waits for the next one would only wait for the same
-            failed = error if isinstance(error, Exception) else TimeoutError("stopped")
-            for entry in batch:
-                entry.resolve(failed)
-            self._fail_all(failed)
+            self._fail(error if isinstance(error, Exception) else TimeoutError("stopped"))
             if not isinstance(error, Exception):
                 raise
-        else:
-            for entry, answer in zip(batch, answers, strict=True):
-                entry.resolve(answer)
         finally:
-            self._waited_s += self._clock.reading_s() - begun_s
-
-    def _sent(self, command: RedisCommand | _Words) -> _Sent:
-        if isinstance(command, tuple):
-            return command, None
-        pipe = self._redis.pipeline(transaction=False)
-        command(pipe)
-        ((words, options),) = pipe.command_stack
-        return words, options
-
-    async def _answers(self, commands: Sequence[_Sent]) -> list[object]:
-        """Each command's answer, or the error that Redis gave for it."""
-        # its stub says a tuple of one where it takes any
-        packed: list[bytes] = [pack_command(arguments) for arguments, _ in commands]  # type: ignore[arg-type]
-        connection = await self._connection()
-        exchange = partial(self._exchange_on, connection, packed, commands)
-        try:
-            # as often as the client is to try
-            return await connection.retry.call_with_retry(
-                exchange, lambda _: connection.disconnect()
-            )
-        except BaseException:
-            # an answer that is still to come would be taken for the next command's
-            await connection.disconnect(nowait=True)
-            raise
+            self._connecting = self._ended = None
+            self._clock.leave(self)
+            self._leave()
 
     async def _connection(self) -> Connection:
-        kept, asked = self._kept, self._kept is not None
-        if kept is None:
-            self._kept = kept = await self._redis.connection_pool.get_connection()  # type: ignore[no-untyped-call]
-            # the lane's patience holds for all of an exchange; a timer and a task for each write
-            # and each answer would cost as much as the rest of it
-            kept.socket_timeout = None
-        if kept.is_connected:
-            if not asked or not await kept.can_read():
-                return kept
-            # nothing was asked, so this is the end of it: Redis has closed it meanwhile
-            await kept.disconnect(nowait=True)
-        await kept.connect()
-        return kept
+        if self._kept is None:
+            self._kept = await self._redis.connection_pool.get_connection()  # type: ignore[no-untyped-call]
+        return self._kept
 
-    async def _exchange_on(
-        self, connection: Connection, packed: Sequence[bytes], commands: Sequence[_Sent]
-    ) -> list[object]:
-        try:
-            await connection.send_packed_command(packed, check_health=False)
-        except RuntimeError as error:
-            # uvloop's for a transport that Redis has closed; the client library knows OSErrors
-            raise RedisConnectionError(f"nothing can be written: {error}") from error
-        answers = list[object]()
-        for arguments, options in commands:
-            try:
-                if options is None:
-                    answer = await connection.read_response()
-                else:
-                    name = str(arguments[0])
-                    answer = await self._redis.parse_response(connection, name, **options)
-                answers.append(answer)
-            except ResponseError as error:
-                answers.append(error)
-        return answers
+    async def _try(self, connection: Connection, failed: Iterator[Exception]) -> None:
+        """One try; the first of them may have failed already."""
+        for error in failed:
+            raise error
+        self._under_way = [entry for entry in self._under_way if not entry[1].done()]
+        if not self._under_way:
+            return
+        await connection.connect()  # type: ignore[no-untyped-call]
+        self._wire = await ReplyProtocol.of(connection, self._on_end)
+        self._ended = asyncio.get_running_loop().create_future()
+        self._write(self._wire)
+        await self._ended
 
-    def _fail_all(self, error: Exception) -> None:
-        waiting, self._waiting = self._waiting, []
-        for entry in waiting:
-            entry.resolve(error)
+    def _fail(self, error: Exception) -> None:
+        """All who wait get `error`, and the connection is at its end."""
+        if self._wire is not None:
+            self._wire.drop()
+        waiting, self._under_way, self._waiting = [*self._under_way, *self._waiting], [], []
+        for _, answer, _ in waiting:
+            if not answer.done():
+                answer.set_exception(error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +196,7 @@ class Script:
     digest: str
 
     async def __call__(self, keys: Sequence[str], args: Sequence[Any] = ()) -> Any:  # noqa: ANN401
-        """The script's answer. Raises as `PipelineLane.send`."""
+        """The script's answer. Raises as `PipelineLane.ask`."""
         try:
             return await self.trips.ask("EVALSHA", self.digest, len(keys), *keys, *args)
         except NoScriptError:

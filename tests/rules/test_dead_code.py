@@ -22,6 +22,8 @@ CALLED_BY_OTHERS: Final = {
     "next_batch": "aiokafka",
     "consume_scope": "FastStream",
     "after_processed": "FastStream",
+    "data_received": "asyncio",
+    "eof_received": "asyncio",
 }
 STARTED_BY_OTHERS: Final = {"workers.tokens.tiktoken_files": "the image's build"}
 
