@@ -6,14 +6,15 @@ is a task's work.
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha1
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 from hiredis import pack_command
 from redis.asyncio import Connection, Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError
 
 from runtime.redis.attended_timeout import STEPS, AttendedClock
@@ -22,6 +23,7 @@ from runtime.redis.reply_protocol import ReplyProtocol
 MAX_PIPELINE: Final = 128
 PATIENCE_S: Final = 2.0
 
+_T = TypeVar("_T")
 _Answer: TypeAlias = "asyncio.Future[Any]"
 _Waiting: TypeAlias = tuple[bytes, _Answer, int]
 """A packed command, who waits for its answer, and since which step of the lane's clock."""
@@ -158,7 +160,9 @@ class PipelineLane:
 
     async def _connection(self) -> Connection:
         if self._kept is None:
-            self._kept = await self._redis.connection_pool.get_connection()  # type: ignore[no-untyped-call]
+            pool = self._redis.connection_pool
+            taken: Connection = await _opening(pool.get_connection())  # type: ignore[no-untyped-call]
+            self._kept = taken
         return self._kept
 
     async def _try(self, connection: Connection, failed: Iterator[Exception]) -> None:
@@ -168,7 +172,7 @@ class PipelineLane:
         self._under_way = [entry for entry in self._under_way if not entry[1].done()]
         if not self._under_way:
             return
-        await connection.connect()  # type: ignore[no-untyped-call]
+        await _opening(connection.connect())  # type: ignore[no-untyped-call]
         self._wire = await ReplyProtocol.of(connection, self._on_end)
         self._ended = asyncio.get_running_loop().create_future()
         self._write(self._wire)
@@ -182,6 +186,14 @@ class PipelineLane:
         for _, answer, _ in waiting:
             if not answer.done():
                 answer.set_exception(error)
+
+
+async def _opening(step: Awaitable[_T]) -> _T:
+    """A step of the client library's on the way to a connection; Redis may close it meanwhile."""
+    try:
+        return await step
+    except RuntimeError as error:  # uvloop's for a transport that is closed
+        raise RedisConnectionError(f"nothing can be written: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)
