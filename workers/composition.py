@@ -76,6 +76,9 @@ async def build_pool(
     catalog = live().catalog
     redis, link = _redis(parts, process.settings.redis)
     writes = PipelineLane(redis)  # an ending and the answer that is kept leave together
+    await (
+        writes.open()
+    )  # before the group hands out records: without a claim they may be paid twice
     lookup = await _lookup(parts, catalog, writes, session, environment)
     pricing = Pricing(load_price_book())
     admission = _admission(process, catalog, link)

@@ -6,11 +6,13 @@ is a task's work.
 """
 
 import asyncio
-from collections.abc import Awaitable, Iterator, Sequence
+import logging
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha1
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias
 
 from hiredis import pack_command
 from redis.asyncio import Connection, Redis
@@ -18,12 +20,15 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError
 
 from runtime.redis.attended_timeout import STEPS, AttendedClock
+from runtime.redis.errors import REDIS_UNAVAILABLE
 from runtime.redis.reply_protocol import ReplyProtocol
 
+_log: Final = logging.getLogger(__name__)
 MAX_PIPELINE: Final = 128
 PATIENCE_S: Final = 2.0
+OPENING_S: Final = 5.0
+"""Four round trips and more, of a Redis that may be as far away as a command has patience."""
 
-_T = TypeVar("_T")
 _Answer: TypeAlias = "asyncio.Future[Any]"
 _Waiting: TypeAlias = tuple[bytes, _Answer, int]
 """A packed command, who waits for its answer, and since which step of the lane's clock."""
@@ -46,6 +51,7 @@ class PipelineLane:
         self._kept: Connection | None = None
         self._wire: ReplyProtocol | None = None
         self._connecting: asyncio.Task[None] | None = None
+        self._is_opening = False
         self._ended: asyncio.Future[None] | None = None
         """What the task of a lane that connects waits for: the end of its exchange."""
         self.ends = 0
@@ -55,6 +61,26 @@ class PipelineLane:
     def redis(self) -> Redis:
         """The client whose lane it is."""
         return self._redis
+
+    async def open(self) -> bool:
+        """Connects ahead of the first command, and without its patience; whether it did.
+
+        A Redis that is far away answers the commands of an open lane in time, and none of those
+        for which it must be opened first.
+        """
+        if self._is_busy or self._wire is not None:
+            return self._wire is not None
+        self._is_busy = True
+        try:
+            await self._open(await self._connection())
+        except REDIS_UNAVAILABLE as error:
+            _log.warning("Redis isn't there yet: %s", type(error).__name__)
+            return False
+        else:
+            return True
+        finally:
+            self._is_busy = False
+            self._leave()  # what was asked for meanwhile
 
     def ask(self, *words: str | bytes | float) -> _Answer:
         """A command by its words; its answer as it comes. Raises REDIS_UNAVAILABLE when awaited.
@@ -83,9 +109,10 @@ class PipelineLane:
         self._fail(TimeoutError("Redis is slow"))
         if self._connecting is None:
             self._is_busy = False
-        else:
+            return
+        if not self._is_opening:  # else it goes on: what is asked for next finds the lane open
             self._connecting.cancel()
-            self._clock.join(self)  # what is asked for until the task has ended waits no longer
+        self._clock.join(self)  # what is asked for until the task has ended waits no longer
 
     def _leave(self) -> None:
         """The next pipeline leaves, if there is one."""
@@ -160,23 +187,40 @@ class PipelineLane:
 
     async def _connection(self) -> Connection:
         if self._kept is None:
-            pool = self._redis.connection_pool
-            taken: Connection = await _opening(pool.get_connection())  # type: ignore[no-untyped-call]
-            self._kept = taken
+            async with self._opening():  # the pool connects what it gives
+                pool = self._redis.connection_pool
+                self._kept = await pool.get_connection()  # type: ignore[no-untyped-call]
         return self._kept
+
+    @asynccontextmanager
+    async def _opening(self) -> AsyncIterator[None]:
+        """A step to a connection, in its own time; a command's patience is short of that."""
+        self._is_opening = True
+        try:
+            async with asyncio.timeout(OPENING_S):
+                yield
+        except RuntimeError as error:  # uvloop's for a transport that is closed
+            raise RedisConnectionError(f"nothing can be written: {error}") from error
+        finally:
+            self._is_opening = False
 
     async def _try(self, connection: Connection, failed: Iterator[Exception]) -> None:
         """One try; the first of them may have failed already."""
         for error in failed:
             raise error
+        wire = await self._open(connection)
         self._under_way = [entry for entry in self._under_way if not entry[1].done()]
-        if not self._under_way:
+        if not self._under_way:  # they have given up; who asks next finds it open
             return
-        await _opening(connection.connect())  # type: ignore[no-untyped-call]
-        self._wire = await ReplyProtocol.of(connection, self._on_end)
         self._ended = asyncio.get_running_loop().create_future()
-        self._write(self._wire)
+        self._write(wire)
         await self._ended
+
+    async def _open(self, connection: Connection) -> ReplyProtocol:
+        async with self._opening():
+            await connection.connect()  # type: ignore[no-untyped-call]
+            self._wire = wire = await ReplyProtocol.of(connection, self._on_end)
+        return wire
 
     def _fail(self, error: Exception) -> None:
         """All who wait get `error`, and the connection is at its end."""
@@ -186,14 +230,6 @@ class PipelineLane:
         for _, answer, _ in waiting:
             if not answer.done():
                 answer.set_exception(error)
-
-
-async def _opening(step: Awaitable[_T]) -> _T:
-    """A step of the client library's on the way to a connection; Redis may close it meanwhile."""
-    try:
-        return await step
-    except RuntimeError as error:  # uvloop's for a transport that is closed
-        raise RedisConnectionError(f"nothing can be written: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,6 +136,41 @@ def test_the_answers_are_those_that_the_client_library_reads(
     run(case())
 
 
+@LOOPS
+def test_a_far_redis_is_reached_although_to_connect_takes_longer_than_a_command_may(
+    redis_url: str, run: Run
+) -> None:
+    async def case() -> None:
+        async with AsyncExitStack() as parts:
+            proxy = await parts.enter_async_context(slow_proxy(*_address(redis_url)))
+            proxy.delay_s = 0.12  # a round trip in 0.24 s; to connect takes three and a half
+            url = f"redis://127.0.0.1:{proxy.port}"
+            client = await parts.enter_async_context(Redis.from_url(url))
+            surprised, ready = (PipelineLane(client, patience_s=0.6) for _ in range(2))
+            with pytest.raises(REDIS_UNAVAILABLE):
+                await surprised.ask("PING")
+            assert await surprised.ask("PING") == b"PONG"
+            assert await ready.open()
+            assert await ready.ask("PING") == b"PONG"
+            assert await ready.open()
+
+    run(case())
+
+
+def test_a_lane_to_no_redis_is_not_open_and_tries_again_with_the_next_command() -> None:
+    async def case() -> None:
+        server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        server.close()
+        async with Redis.from_url(f"redis://127.0.0.1:{port}") as client:
+            lane = PipelineLane(client)
+            assert not await lane.open()
+            with pytest.raises(REDIS_UNAVAILABLE):
+                await lane.ask("PING")
+
+    asyncio.run(case())
+
+
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("certificates")
