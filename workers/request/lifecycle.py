@@ -300,11 +300,15 @@ class RequestLifecycle:
             await self.channel.replay(body, int(self.begun_ms))
         keeping = asyncio.create_task(self._keep(messages.reply))  # leaves with the record
         try:
-            if not await self._publish(await self._record(claim, obtained, records)):
-                return
+            is_told = await self._publish(await self._record(claim, obtained, records))
+        except asyncio.CancelledError:
+            keeping.cancel()  # who is ended waits for nothing
+            raise
+        if is_told:
             self.trace.end(lambda: done_attributes(messages.reply))
-        finally:
-            await keeping
+        await keeping
+        if not is_told:
+            return
         with LoggedFailures(item):
             after = AfterReply(self.pool, item, self.trace, self.snapshot)
             await after.judge(messages.reply, support, passed=bool(item.validators))
