@@ -8,7 +8,7 @@ when Redis is back.
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -28,8 +28,6 @@ from runtime.redis.key_names import named
 from runtime.redis.lua_files import lua
 
 _LEASE_S: Final = 3600
-_NO_LIMIT: Final = 2**52
-"""Micro-dollars; exact in Lua's numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +47,17 @@ class Reservation:
     """Whether only this worker has counted it, because Redis was away."""
 
 
+@dataclass(frozen=True, slots=True)
+class BatchCharge:
+    """What a batch has spent for one request: counted once, whoever reads its results again."""
+
+    batch: str
+    name: str
+    """Among those of the batch; empty: whatever is counted is counted each time."""
+    gives_back: str = ""
+    """The reservation that ends with it; empty: none."""
+
+
 class BudgetLedger:
     """The budgets of all tenants. today: the time in UTC; link: None = this process alone."""
 
@@ -62,9 +71,12 @@ class BudgetLedger:
         self._counts: dict[tuple[str, str], int] = {}
         self._owed: list[tuple[Reservation, int]] = []
         self._alone: Counter[tuple[str, BudgetLimit]] = Counter()
+        self._charges: set[BatchCharge] = set()
+        """Of this process alone."""
         if link is not None:
             self._reserve = link.trips.script(lua("runtime.budgets", "reserve"))
             self._settle = link.trips.script(lua("runtime.budgets", "settle"))
+            self._charge = link.trips.script(lua("runtime.budgets", "charge"))
 
     async def reserve(
         self,
@@ -83,15 +95,29 @@ class BudgetLedger:
         name: str,
         tenant: Tenant,
         tags: Mapping[str, str],
-        request: str,
+        charge: BatchCharge,
         cost: Decimal | None,
     ) -> None:
-        """Counts what `request` has spent already, whether or not there is room for it."""
-        limits = budget_limits(name, tenant, tags, self._today())
-        bound = tuple(replace(cap, limit=_NO_LIMIT) for cap in limits)
-        held = await self._reserve_in(name, bound, request, countable(cost))
-        if isinstance(held, Reservation):
-            await self.settle_reservation(held, cost)
+        """Counts micro-dollars that a batch has spent, whether or not there is room for them.
+
+        Asked again for the same charge, it changes nothing, but where Redis was away once.
+        """
+        bound, spent = budget_limits(name, tenant, tags, self._today()), countable(cost)
+        if not bound or await self._charged(name, bound, charge, spent):
+            return
+        if self._link is None and charge in self._charges:
+            return
+        self._charges.add(charge)
+        self._count_alone(
+            Reservation(name, charge.name, bound, 0, WithinBudget(), alone=True), spent
+        )
+
+    async def forget_charges(self, name: str, batch: str) -> None:
+        """The batch is over: nobody asks for its charges again."""
+        self._charges = {charge for charge in self._charges if charge.batch != batch}
+        link, key = self._link, _charges_key(name, batch)
+        if link is not None:
+            await link.run(lambda: link.trips.ask("DEL", key))
 
     async def _reserve_in(
         self, name: str, bound: tuple[BudgetLimit, ...], request: str, amount: int
@@ -120,14 +146,6 @@ class BudgetLedger:
         pairs = zip(bound, counts, strict=True)
         return {cap.period: int(count or 0) / cap.limit for cap, count in pairs}
 
-    async def is_open(self, name: str, request: str) -> bool:
-        """Whether a request's reservation waits to be settled; False while Redis is away."""
-        link = self._link
-        if link is None:
-            return False
-        held = _keys(name, ())[1]
-        return bool(await link.run(lambda: link.trips.ask("HEXISTS", held, request)))
-
     async def settle_reservation(self, reservation: Reservation, cost: Decimal | None) -> None:
         """The request is over and cost `cost` micro-dollars; settling twice changes nothing."""
         spent = countable(cost)
@@ -152,6 +170,26 @@ class BudgetLedger:
             lambda: self._reserve(_keys(name, bound), args)
         )
         return answer
+
+    async def _charged(
+        self, name: str, bound: Sequence[BudgetLimit], charge: BatchCharge, spent: int
+    ) -> bool:
+        """Whether Redis has it in its counts; if not, it is to be counted here."""
+        if self._link is None or not await self._repaid(self._link):
+            return False
+        open_, held, *counters = _keys(name, bound)
+        keys = [open_, held, _charges_key(name, charge.batch), *counters]
+        args = [
+            charge.gives_back,
+            charge.name,
+            spent,
+            self._lease_s,
+            *(cap.life_s for cap in bound),
+        ]
+        answer = await self._link.run(lambda: self._charge(keys, args))
+        if answer is not None:
+            self._remember(name, bound, answer[1:])
+        return answer is not None
 
     def _reserve_alone(
         self, name: str, bound: tuple[BudgetLimit, ...], request: str, amount: int
@@ -203,6 +241,10 @@ class BudgetLedger:
     def _remember(self, name: str, bound: Sequence[BudgetLimit], counts: Sequence[int]) -> None:
         for cap, count in zip(bound, counts, strict=True):
             self._counts[name, cap.name] = count
+
+
+def _charges_key(tenant: str, batch: str) -> str:
+    return f"{named('budget', f'{{{tenant}}}')}:batch:{batch}"
 
 
 def _keys(tenant: str, bound: Sequence[BudgetLimit]) -> list[str]:

@@ -12,6 +12,7 @@ from dev.simulator.server import Simulator
 from producers.contract import topics
 from producers.contract.batch_record import BatchRecord
 from producers.kafka.broker import Partition, Record
+from runtime.budgets.reservations import BudgetLedger
 from runtime.config.catalog import Catalog
 from runtime.consuming.queue_groups import batch_queues, group_of_batch_queue
 from tests.flow.stage import Stage, catalog
@@ -237,7 +238,11 @@ class BatchStage:
 
 
 @asynccontextmanager
-async def waiting_stage(provider: str, **parts: Any) -> AsyncIterator[BatchStage]:  # noqa: ANN401 as batch_catalog's
+async def waiting_stage(
+    provider: str,
+    budgets: BudgetLedger | None = None,
+    **parts: Any,  # noqa: ANN401 as batch_catalog's
+) -> AsyncIterator[BatchStage]:
     """A stage whose only deployment is a simulated provider's; no batch process runs yet."""
     async with AsyncExitStack() as stack:
         simulator = Simulator()
@@ -248,6 +253,7 @@ async def waiting_stage(provider: str, **parts: Any) -> AsyncIterator[BatchStage
         address = "http://{}:{}".format(*runner.addresses[0][:2])
         session = await stack.enter_async_context(ClientSession())
         stage = Stage({}, batch_catalog(address, provider, **parts))
+        stage.budgets = budgets or stage.budgets
         stop = asyncio.Event()
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         await stack.enter_async_context(stage.client.listening())

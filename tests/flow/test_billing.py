@@ -1,6 +1,7 @@
 """Every attempt is in the account and in the budget's settlement, however its request ends."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -10,8 +11,8 @@ import pytest
 
 from producers.contract import Attempt, Done, Failed, Request, Usage, topics
 from runtime import limits
-from runtime.budgets.reservations import BudgetLedger, Reservation
-from runtime.config.catalog import Catalog
+from runtime.budgets.reservations import BatchCharge, BudgetLedger, Reservation
+from runtime.config.catalog import Catalog, Tenant
 from runtime.config.pricing import billed
 from runtime.limit import Limit
 from tests.fakes import Script, Waits, answer, fails
@@ -39,6 +40,20 @@ class WatchedBudgets(BudgetLedger):
         self.settled.append(cost)
         self.places.add((reservation.tenant, reservation.request))
         await super().settle_reservation(reservation, cost)
+
+    async def charge(
+        self,
+        name: str,
+        tenant: Tenant,
+        tags: Mapping[str, str],
+        charge: BatchCharge,
+        cost: Decimal | None,
+    ) -> None:
+        """As the ledger's."""
+        if charge not in self._charges:
+            self.settled.append(cost)
+            self.places.add((name, charge.gives_back))
+        await super().charge(name, tenant, tags, charge, cost)
 
 
 def with_budget() -> Catalog:

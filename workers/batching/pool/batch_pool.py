@@ -1,11 +1,11 @@
 """Batch pool: what the parts of one batch process share."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from observability.metrics.registry import MetricsRegistry
 from producers.contract import Attempt, MicroUsd, Request
-from runtime.budgets.reservations import BudgetLedger, Reservation
+from runtime.budgets.reservations import BatchCharge, BudgetLedger, Reservation
 from runtime.budgets.standing import Exhausted
 from runtime.config.catalog import Tenant
 from runtime.config.pricing import billed
@@ -34,6 +34,14 @@ class GroupKey:
     """Of the creation."""
     deadline_class: int
     """Of `deadline_class`; -1: there is none. One batch has similar ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bought:
+    """What a batch, by its key, was paid to do for one request."""
+
+    batch: str
+    attempts: tuple[Attempt, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,35 +91,36 @@ class BatchPool:
         tenant, tags = catalog.tenant(request.tenant) or Tenant(), request.routing.tags
         return await self.budgets.reserve(account, tenant, tags, place, estimate)
 
-    async def settle_budget(
-        self, request: Request, attempts: Sequence[Attempt], *, redelivered: bool = False
+    async def settle_budget(self, request: Request, bought: Bought | None) -> None:
+        """The batch has done with it: it cost what was bought, or nothing."""
+        place = budget_place(request, self.snapshot.catalog)[1]
+        batch, name = ("", "") if bought is None else (bought.batch, place)
+        attempts = () if bought is None else bought.attempts
+        await self._charge(request, BatchCharge(batch, name, gives_back=place), attempts)
+
+    async def charge_aside(self, request: Request, bought: Bought) -> None:
+        """Counts an answer that its request's ending doesn't tell, beside what that one costs."""
+        place = budget_place(request, self.snapshot.catalog)[1]
+        charge = BatchCharge(bought.batch, joined(place, "batch"))
+        await self._charge(request, charge, bought.attempts)
+
+    async def _charge(
+        self, request: Request, charge: BatchCharge, attempts: Sequence[Attempt]
     ) -> None:
-        """The batch has done with it, and cost what these attempts were billed; none: nothing.
-
-        redelivered: it had its end before, and whoever recorded that may have died before this.
-        """
         catalog = self.snapshot.catalog
         tenant = catalog.tenant(request.tenant) or Tenant()
-        if not tenant.has_budget:
-            return
-        if redelivered and not await self.budgets.is_open(*budget_place(request, catalog)):
-            return  # to reserve what is settled would count it twice
-        account, place = budget_place(request, catalog)
-        tags = request.routing.tags
-        await self.budgets.charge(account, tenant, tags, place, billed(attempts))
+        if tenant.has_budget:
+            account = catalog.account_of(request.tenant)
+            tags, cost = request.routing.tags, billed(attempts)
+            await self.budgets.charge(account, tenant, tags, charge, cost)
 
-    async def charge_aside(self, request: Request, attempt: Attempt) -> None:
-        """Counts an answer that its request's ending doesn't tell, beside what that one costs.
-
-        Results that are read twice, since their reader died, count it twice.
-        """
+    async def forget_charges(self, tenants: Collection[str], batch: str) -> None:
+        """The batch is closed: its results aren't read again."""
         catalog = self.snapshot.catalog
-        tenant = catalog.tenant(request.tenant) or Tenant()
-        if not tenant.has_budget:
-            return
-        account, place = budget_place(request, catalog)
-        aside, tags = joined(place, "batch"), request.routing.tags
-        await self.budgets.charge(account, tenant, tags, aside, billed((attempt,)))
+        sections = {name: catalog.tenant(name) for name in tenants}
+        bound = [name for name, section in sections.items() if section and section.has_budget]
+        for account in {catalog.account_of(name) for name in bound}:
+            await self.budgets.forget_charges(account, batch)
 
     def waiting(self) -> int:
         """Requests in memory, by offset and size."""

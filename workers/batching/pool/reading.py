@@ -8,9 +8,11 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from itertools import count
 from typing import Final
 
+from producers.contract import Request
 from producers.contract.batch_record import BatchRecord
 from producers.contract.codec import DecodeError
 from producers.kafka.broker import Record
@@ -131,16 +133,17 @@ class _Reader:
         for first in range(0, len(absent), _TOGETHER):
             some = absent[first : first + _TOGETHER]
             await asyncio.gather(*(self._settle_one(place, None) for place in some))
-        identities = list[str]()
+        requests = list[Request]()
         for raw in self._raw.values():
-            try:
-                identities.append(identity_of(read_work_item(raw).request).key)
-            except DecodeError:
-                continue
+            with suppress(DecodeError):
+                requests.append(read_work_item(raw).request)
+        identities = [identity_of(request).key for request in requests]
         await self._pool.guard.release(identities, self.record.key)
-        return await write_batch(
+        closed = await write_batch(
             self._pool, self.record, state="closed", unproven=False, answered=self._bought
         )
+        await self._pool.forget_charges({request.tenant for request in requests}, closed.key)
+        return closed
 
     async def _disown(self, status: BatchStatus) -> BatchRecord:
         """Its first result is of another batch: ours was never created."""

@@ -8,12 +8,13 @@ from typing import Final
 
 from observability.tracing.semconv import queue_attributes
 from observability.tracing.tracer import QueueWait
-from producers.contract import Attempt, codec, topics
+from producers.contract import codec, topics
 from producers.contract.batch_record import BatchRecord, BatchState
 from producers.contract.codec import DecodeError
 from producers.kafka.broker import Outgoing, PublishFailedError, Record
 from runtime.config.references import AUTO
-from workers.batching.pool.batch_pool import BatchPool
+from workers.accounting.request_accounting import unbooked
+from workers.batching.pool.batch_pool import BatchPool, Bought
 from workers.batching.pool.writing import places_of, write_batch
 from workers.calling.answer_source import Obtained
 from workers.delivery.claims import FinalRecords
@@ -35,18 +36,19 @@ async def return_item(
     item: WorkItem,
     step: Reroute | Delay,
     now_s: float,
-    attempts: Sequence[Attempt] = (),
-) -> None:
+    bought: Bought | None = None,
+) -> bool:
     """Returns once the record is on its tier's queue, or on a retry queue.
 
     Where no pool takes it from there, and none of a tier above, its failure is with Kafka instead.
-    attempts: what was bought for it here. Raises PublishFailedError.
+    False: it had ended before, and that account doesn't tell what was bought. Raises
+    PublishFailedError.
     """
+    attempts = () if bought is None else bought.attempts
     if isinstance(step, Reroute):
         served = _served(pool, item, step)
         if isinstance(served, GiveUp):
-            await _give_up(pool, item, served, attempts)
-            return
+            return await _give_up(pool, item, served, bought)
         step = served
     waited = QueueWait(
         queue=item.record.partition.topic,
@@ -61,8 +63,8 @@ async def return_item(
     record = requeue_record(item, step, progress, trace.headers(), pool.snapshot.catalog)
     if _is_urgent(item, now_s):
         record = _before_batches(record)
-    if attempts:  # before its tier reserves the same place anew
-        await pool.settle_budget(item.request, attempts)
+    if bought is not None:  # before its tier reserves the same place anew
+        await pool.settle_budget(item.request, bought)
     try:
         await pool.requests.publisher.publish(record)
     except PublishFailedError as error:
@@ -73,6 +75,7 @@ async def return_item(
         raise
     trace.end({"switchgear.handover": step.reason})
     pool.metrics.count("switchgear_batch_returned_total", item.route.tier)
+    return True
 
 
 def _served(pool: BatchPool, item: WorkItem, step: Reroute) -> Reroute | GiveUp:
@@ -101,13 +104,13 @@ def _in_words(obstacles: Mapping[str, str]) -> str:
     return "; ".join(f"{tier}: {why}" for tier, why in obstacles.items())
 
 
-async def _give_up(
-    pool: BatchPool, item: WorkItem, why: GiveUp, attempts: Sequence[Attempt]
-) -> None:
+async def _give_up(pool: BatchPool, item: WorkItem, why: GiveUp, bought: Bought | None) -> bool:
+    """Whether its ending tells what was bought."""
     trace = pool.requests.tracer.begin_trace(
         "leave the batch", item.record.headers, tenant=item.request.tenant
     )
-    every, made = (*item.attempts, *attempts), tuple(attempts)
+    made = () if bought is None else bought.attempts
+    every = (*item.attempts, *made)
     obtained = Obtained(result=why, item=item, attempts=every, made=made, tries=len(made))
     lifecycle = RequestLifecycle(pool.requests, item, trace, pool.snapshot)
     earlier = await lifecycle.conclude(obtained)
@@ -115,7 +118,10 @@ async def _give_up(
         # it has its ending from an earlier delivery, which may have died before it was published
         await lifecycle.channel.publish(earlier)
         trace.end({"switchgear.redelivered": True})
-    await pool.settle_budget(item.request, made, redelivered=earlier is not None)
+    account = earlier.usage if isinstance(earlier, FinalRecords) else None
+    told = earlier is None or not unbooked(made, account)
+    await pool.settle_budget(item.request, bought if told else None)
+    return told
 
 
 def _is_urgent(item: WorkItem, now_s: float) -> bool:

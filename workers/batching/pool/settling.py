@@ -18,7 +18,7 @@ from producers.contract.batch_record import BatchRecord
 from runtime.config.eligibility import batch_zone
 from workers.accounting.reply_and_usage import BackgroundCall, background_call_event
 from workers.accounting.request_accounting import unbooked
-from workers.batching.pool.batch_pool import BatchPool
+from workers.batching.pool.batch_pool import BatchPool, Bought
 from workers.batching.pool.group_choice import batch_wire, expected_usage
 from workers.batching.pool.returning import return_item, to_its_tier
 from workers.batching.wires.batch_status import ItemAnswered, ItemFailed, ItemUndone
@@ -97,10 +97,11 @@ class BatchedItem:
         lifecycle = RequestLifecycle(
             self.pool.requests, item, trace, self.pool.snapshot, ended_ms=self._ended_ms
         )
+        bought = self._bought(attempt)
         try:
             earlier = await lifecycle.conclude(obtained)
         except Exception:
-            await self.pool.settle_budget(item.request, (attempt,))
+            await self.pool.settle_budget(item.request, bought)
             raise
         if isinstance(earlier, FinalRecords):
             # a reader of the same results that died had recorded it, and may not have published
@@ -109,16 +110,23 @@ class BatchedItem:
         account = earlier.usage if isinstance(earlier, FinalRecords) else None
         if earlier is not None and unbooked((attempt,), account):
             # it has ended otherwise meanwhile: what the batch held for it is given back
-            await self.pool.settle_budget(item.request, (), redelivered=True)
+            await self.pool.settle_budget(item.request, None)
             await self._book(attempt)
             return
-        redelivered = earlier is not None
-        await self.pool.settle_budget(item.request, (attempt,), redelivered=redelivered)
+        await self.pool.settle_budget(item.request, bought)
 
     async def _back(self, reason: str, *attempts: Attempt) -> None:
-        step = to_its_tier(self.item, reason)
-        await return_item(self.pool, self.item, step, time.time(), attempts)
+        step, bought = to_its_tier(self.item, reason), self._bought(*attempts)
+        told = await return_item(
+            self.pool, self.item, step, time.time(), bought if attempts else None
+        )
+        if not told:
+            for attempt in attempts:
+                await self._book(attempt)
         await self.pool.guard.release([identity_of(self.item.request).key], self.record.key)
+
+    def _bought(self, *attempts: Attempt) -> Bought:
+        return Bought(self.record.key, attempts)
 
     async def _book(self, attempt: Attempt) -> None:
         """An answer that came after its request had ended otherwise or gone to its tier.
@@ -137,7 +145,7 @@ class BatchedItem:
         )
         event = background_call_event(self.item, call, trace.trace_id, self._ended_ms())
         await ReplyChannel(self.pool.requests.publisher, self.item, trace).publish_usage(event)
-        await self.pool.charge_aside(self.item.request, attempt)
+        await self.pool.charge_aside(self.item.request, self._bought(attempt))
         trace.end()
 
     def _outcome(self, line: ItemAnswered | ItemFailed) -> CallOutcome:
