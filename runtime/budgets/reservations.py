@@ -74,9 +74,9 @@ class BudgetLedger:
         self._charges: set[BatchCharge] = set()
         """Of this process alone."""
         if link is not None:
-            self._reserve = link.trips.script(lua("runtime.budgets", "reserve"))
-            self._settle = link.trips.script(lua("runtime.budgets", "settle"))
-            self._charge = link.trips.script(lua("runtime.budgets", "charge"))
+            self._reserve = link.trips.script(lua("runtime.budgets", "held", "reserve"))
+            self._settle = link.trips.script(lua("runtime.budgets", "held", "settle"))
+            self._charge = link.trips.script(lua("runtime.budgets", "held", "charge"))
 
     async def reserve(
         self,

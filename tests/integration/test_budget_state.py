@@ -101,6 +101,34 @@ async def test_what_a_batch_spent_counts_once_in_a_budget_that_is_full(redis: Re
     assert not await redis.keys(f"{CHARGES}*")
 
 
+@pytest.mark.parametrize(
+    "junk",
+    [
+        *("junk", "", "[1]", "null", "{}", '{"amount": "x", "counters": []}', "[" * 2_000),
+        *('{"amount": 1, "counters": [[]]}', '{"amount": 1.5, "counters": ["other"]}'),
+    ],
+)
+async def test_junk_in_place_of_what_a_reservation_holds_holds_nothing(
+    redis: Redis, junk: str
+) -> None:
+    budgets, held = process(redis), "switchgear:budget:{acme}:held"
+    await redis.set("other", "text")
+    first = await budgets.reserve("acme", TENANT, {}, "a", Decimal(100_000))
+    assert isinstance(first, Reservation)
+    for name in ("a", "expired"):
+        await redis.hset(held, name, junk)
+    await redis.zadd("switchgear:budget:{acme}:open", {"expired": 1})
+    await budgets.settle_reservation(first, Decimal(40_000))
+    again = await budgets.reserve("acme", TENANT, {}, "b", Decimal(50_000))
+    assert isinstance(again, Reservation)
+    assert not again.alone
+    await budgets.settle_reservation(again, Decimal(1))
+    assert await redis.hlen(held) == await redis.zcard("switchgear:budget:{acme}:open") == 0
+    # what the junk stood for counts as its estimate, or by what the junk says
+    assert 100_001 <= int(await redis.get(DAY) or 0) <= 140_000
+    assert await redis.get("other") in {"text", b"text"}
+
+
 async def test_a_redelivered_request_reserves_once_and_settling_twice_is_once(redis: Redis) -> None:
     budgets = process(redis)
     for _ in range(3):

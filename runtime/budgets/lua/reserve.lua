@@ -1,24 +1,10 @@
 -- Reserves a request's estimated cost in all of its tenant's budgets, or in none.
--- KEYS[1]: sorted set of open reservations by expiry; KEYS[2]: hash of what each holds;
--- KEYS[3..]: the budgets' counters, in micro-dollars, settled and reserved together
+-- KEYS[1], KEYS[2]: as held.lua; KEYS[3..]: the budgets' counters, in micro-dollars, settled and reserved together
 -- ARGV: reservation, amount, lease in seconds, then for each budget its limit and its life in seconds
 -- Returns the number of the budget that refuses (0: reserved), then every budget's count.
-local open, held = KEYS[1], KEYS[2]
 local id, amount, lease_s = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1e6
-
-local function release(reservation)
-  local text = redis.call('HGET', held, reservation)
-  if text then
-    local what = cjson.decode(text)
-    for _, counter in ipairs(what.counters) do
-      if redis.call('EXISTS', counter) == 1 then redis.call('DECRBY', counter, what.amount) end
-    end
-    redis.call('HDEL', held, reservation)
-  end
-  redis.call('ZREM', open, reservation)
-end
 
 -- what a dead worker never settled, and what this very request reserved on an earlier delivery
 for _, expired in ipairs(redis.call('ZRANGEBYSCORE', open, '-inf', now, 'LIMIT', 0, 20)) do

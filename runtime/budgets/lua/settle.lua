@@ -1,10 +1,8 @@
 -- Replaces a reservation by what the request really cost; twice is once.
 -- KEYS: as reserve.lua. ARGV: reservation, cost
-local open, held, id, cost = KEYS[1], KEYS[2], ARGV[1], tonumber(ARGV[2])
-local text = redis.call('HGET', held, id)
-if not text then return 0 end
-local amount = cjson.decode(text).amount
-for number = 3, #KEYS do redis.call('INCRBY', KEYS[number], cost - amount) end
-redis.call('HDEL', held, id)
-redis.call('ZREM', open, id)
+local id, cost = ARGV[1], tonumber(ARGV[2])
+local what = held_by(id)
+forget(id)
+if not what then return 0 end
+for number = 3, #KEYS do redis.call('INCRBY', KEYS[number], cost - what.amount) end
 return 1
