@@ -21,6 +21,7 @@ from runtime.consuming.queue_groups import batch_queues, group_of_batch_queue
 from runtime.redis.connection import RedisLink, connect_redis
 from tests.flow.batch_stage import BatchStage, MemoryBatchLog, waiting_stage
 from tests.flow.test_batches import all_closed, event_of, submit
+from tests.waiting import until
 from workers.batching.pool.batch_pool import BatchPool
 from workers.batching.pool.process import BATCHES_GROUP
 from workers.delivery.claims import Claimed
@@ -108,6 +109,12 @@ async def kept_in(redis: Redis) -> tuple[Decimal, int]:
     return Decimal(int(await redis.get(day) or 0)), await redis.zcard(f"{prefix}:open")
 
 
+async def spent_when_settled(redis: Redis) -> Decimal | None:
+    """Micro-dollars in the tenant's budget, once no reservation is open."""
+    spent, reservations = await kept_in(redis)
+    return None if reservations else spent
+
+
 def answered(stage: BatchStage) -> None:
     """The batch answers."""
 
@@ -192,11 +199,9 @@ async def judge(stage: BatchStage, names: list[bytes], redis: Redis) -> None:
         assert row.cost_micro_usd == event.cost_micro_usd
     booked = [attempt for event in rows.values() for attempt in event.attempts if attempt.usage]
     assert len(booked) == len(stage.paid()) + len(stage.stage.calls)
-    async with asyncio.timeout(5):
-        # a worker settles its reservation after its reply
-        while (now := await kept_in(redis))[1]:  # noqa: ASYNC110 Redis tells nobody
-            await asyncio.sleep(0.01)
-    assert now[0] == sum(countable(attempt.cost_micro_usd) for attempt in booked)
+    # a worker settles its reservation after its reply
+    spent = await until(partial(spent_when_settled, redis))
+    assert spent == sum(countable(attempt.cost_micro_usd) for attempt in booked)
     assert not stage.guard.held
 
 
