@@ -1,6 +1,7 @@
 """Reply inbox and de-duplication: which of the parts that arrive does a waiter get to see?
 
-Delivery is at least once, so a part may come twice; a takeover restarts a stream with a higher run.
+Delivery is at least once, so a part may come twice; a takeover restarts a stream with a higher run;
+and a request that is sent again under its id finds the stream of the first one under way.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ from .kafka.broker import Record
 
 @dataclass(slots=True)
 class StreamProgress:
-    """How far a stream has come: each chunk once, in order, and only of the newest run."""
+    """How far a stream has come: each chunk once, in order, without a gap, of the newest run."""
 
     run: int = 0
     next_seq: int = 0
@@ -25,7 +26,10 @@ class StreamProgress:
         if not isinstance(part, Chunk):
             return True
         # a lower run is what a dead worker still had under way: it must not mix with the new one
-        if (part.run, part.seq) < (self.run, self.next_seq):
+        begins = part.run > self.run and part.seq == 0
+        goes_on = part.run == self.run and part.seq == self.next_seq
+        # a text without its beginning, or with a hole, is no part of the answer: the end tells all
+        if not (begins or goes_on):
             return False
         self.run, self.next_seq = part.run, part.seq + 1
         return True

@@ -169,8 +169,10 @@ func (client *Client) Stream(ctx context.Context, request contract.Request, each
 				each(part)
 				return nil
 			}
-			// delivery is at least once, and a takeover begins anew with a higher run
-			if part.Chunk.Run < run || (part.Chunk.Run == run && part.Chunk.Seq < next) {
+			// delivery is at least once, and a takeover begins anew with a higher run; after a gap (the
+			// request was sent again while its stream was under way) the final reply tells all
+			begins := part.Chunk.Run > run && part.Chunk.Seq == 0
+			if !begins && (part.Chunk.Run != run || part.Chunk.Seq != next) {
 				continue
 			}
 			run, next = part.Chunk.Run, part.Chunk.Seq+1

@@ -92,8 +92,10 @@ export class Client {
           return;
         }
         const partRun = part.run ?? 0;
-        // delivery is at least once, and a takeover begins anew with a higher run
-        if (partRun < run || (partRun === run && part.seq < next)) continue;
+        // delivery is at least once, and a takeover begins anew with a higher run; after a gap (the
+        // request was sent again while its stream was under way) the final reply tells all
+        const begins = partRun > run && part.seq === 0;
+        if (!begins && (partRun !== run || part.seq !== next)) continue;
         run = partRun;
         next = part.seq + 1;
         yield part;

@@ -36,9 +36,17 @@ def test_the_end_is_always_heard() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 5))))
-def test_what_is_heard_only_goes_forward(parts: list[tuple[int, int]]) -> None:
+def test_what_is_heard_is_whole_beginnings_of_rising_runs(parts: list[tuple[int, int]]) -> None:
     result = heard(parts)
     assert result == sorted(set(result))
+    for run in {run for run, _ in result}:
+        numbers = [seq for one, seq in result if one == run]
+        assert numbers == list(range(len(numbers)))
+
+
+def test_a_stream_that_was_under_way_before_is_not_heard_from_its_middle() -> None:
+    """A client that started anew has asked again, under the id of the request that goes on."""
+    assert heard([(0, 3), (0, 4), (2, 1), (3, 0), (3, 1)]) == [(3, 0), (3, 1)]
 
 
 @given(st.lists(st.integers(0, 9).map(str), max_size=60))

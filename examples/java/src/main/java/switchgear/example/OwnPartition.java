@@ -59,8 +59,10 @@ final class OwnPartition implements AutoCloseable {
           each.accept(part);
           return;
         }
-        // delivery is at least once, and a takeover begins anew with a higher run
-        if (chunk.getRun() < run || (chunk.getRun() == run && chunk.getSeq() < next)) {
+        // delivery is at least once, and a takeover begins anew with a higher run; after a gap (the
+        // request was sent again while its stream was under way) the final reply tells all
+        boolean begins = chunk.getRun() > run && chunk.getSeq() == 0;
+        if (!begins && (chunk.getRun() != run || chunk.getSeq() != next)) {
           continue;
         }
         run = chunk.getRun();
