@@ -63,18 +63,24 @@ def read_classifier(parts: Mapping[str, NDArray[Any]]) -> QuestionClassifier:
 
 def is_unsure(text: str, first: Recognition) -> bool:
     """Whether a second look may change what the recogniser says of a text."""
-    bound = 1 - first.share("timeless")
-    is_question = first.language is not None and len(text) <= LONGEST_QUESTION
-    return is_question and bound >= UNSURE_FROM
+    unsure = first.language is None or 1 - first.share("timeless") >= UNSURE_FROM
+    return unsure and len(text) <= LONGEST_QUESTION
 
 
 def combined(first: Recognition, second: Shares) -> Recognition:
-    """The recogniser's word and the classifier's."""
+    """The recogniser's word and the classifier's.
+
+    A question of unknown language stays in doubt at least.
+    """
     logs = (1 - CLASSIFIER_SHARE) * np.log(np.maximum(first.shares, 1e-6))
     raised = np.exp(logs + CLASSIFIER_SHARE * np.log(np.maximum(second, 1e-6)))
     timeless, moment, person, conversation = (raised / raised.sum()).tolist()
     shares = timeless, moment, person, conversation
-    return replace(first, shares=shares, doubt=DOUBT, refuse=REFUSE)
+    if first.language is not None:
+        return replace(first, shares=shares, doubt=DOUBT, refuse=REFUSE)
+    # a script whose signs the model never met looks like a conversation's rest, whatever it asks
+    is_read = conversation < max(timeless, moment, person)
+    return replace(first, shares=shares, refuse=REFUSE) if is_read else first
 
 
 def in_doubt(first: Recognition) -> Recognition:

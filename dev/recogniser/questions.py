@@ -62,20 +62,21 @@ class LabelledQuestion:
     split: str
 
 
+FIRST_SETS: Final = {
+    "questions": "t",
+    "second": "s",
+    "third": "c",
+    "held_out": "h",
+    "fourth": "f",
+    "fifth": "g",
+}
+"""By folder the series: what the recogniser learns from."""
+
+
 def questions() -> Iterator[LabelledQuestion]:
     """All of them, the same at each call."""
-    for path in sorted((HERE / "questions").glob("*.txt")):
-        yield from _of_file(path, "t")
-    for path in sorted((HERE / "second").glob("*.txt")):
-        yield from _of_file(path, "s")
-    for path in sorted((HERE / "third").glob("*.txt")):
-        yield from _of_file(path, "c")
-    for path in sorted((HERE / "held_out").glob("*.txt")):
-        yield from _of_file(path, "h")
-    for path in sorted((HERE / "fourth").glob("*.txt")):
-        yield from _of_file(path, "f")
-    for path in sorted((HERE / "fifth").glob("*.txt")):
-        yield from _of_file(path, "g")
+    for folder, series in FIRST_SETS.items():
+        yield from questions_of(HERE / folder, series)
 
 
 LATER_SETS: Final = {
@@ -97,8 +98,13 @@ LATER_SETS: Final = {
 def later_questions() -> Iterator[LabelledQuestion]:
     """The sets that were written after the recogniser."""
     for folder, series in LATER_SETS.items():
-        for path in sorted((HERE / folder).glob("*.txt")):
-            yield from _of_file(path, series)
+        yield from questions_of(HERE / folder, series)
+
+
+def questions_of(folder: Path, series: str) -> Iterator[LabelledQuestion]:
+    """Those of one folder's files, by language."""
+    for path in sorted(folder.glob("*.txt")):
+        yield from _of_file(path, series)
 
 
 def _of_file(path: Path, series: str) -> Iterator[LabelledQuestion]:

@@ -1,5 +1,7 @@
 """When a second look is wanted, and what both say together."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -19,7 +21,7 @@ from cache.identity.question_classifier import (
     is_unsure,
     read_classifier,
 )
-from cache.identity.recogniser import BOUND_KINDS, Recognition, Shares
+from cache.identity.recogniser import ALWAYS_IN_DOUBT, BOUND_KINDS, Recognition, Shares
 
 QUESTION = ToRecognise("Who leads the league?", BOUND_KINDS)
 
@@ -28,14 +30,37 @@ def said(timeless: float, language: str | None = "en") -> Recognition:
     return Recognition((timeless, 1 - timeless, 0.0, 0.0), language, 0.3, 0.5)
 
 
+def unknown(timeless: float) -> Recognition:
+    """Of a question whose language the recogniser doesn't know."""
+    return replace(said(timeless, None), doubt=ALWAYS_IN_DOUBT[0], refuse=ALWAYS_IN_DOUBT[1])
+
+
 def test_all_is_looked_at_again_but_what_is_surely_timeless() -> None:
     seen = [is_unsure("Who leads?", said(share)) for share in (0.9995, 0.97, 0.5, 0.03, 0.001)]
     assert seen == [False, True, True, True, True]
 
 
-def test_neither_long_texts_nor_unknown_languages_are() -> None:
+def test_long_texts_are_not() -> None:
     assert not is_unsure("a" * (LONGEST_QUESTION + 1), said(0.5))
-    assert not is_unsure("Qui?", said(0.5, language=None))
+    assert not is_unsure("a" * (LONGEST_QUESTION + 1), unknown(0.5))
+
+
+@given(st.floats(0, 1), st.sampled_from(["moment", "person"]))
+def test_in_an_unknown_language_a_look_refuses_or_leaves_the_doubt(
+    timeless: float, kind: str
+) -> None:
+    first, rest = replace(unknown(0.5), shares=(0.25, 0.25, 0.25, 0.25)), 1 - timeless
+    assert is_unsure("Le PSG a gagné ?", first)
+    second: Shares = (timeless, rest, 0, 0) if kind == "moment" else (timeless, 0, rest, 0)
+    kept = recognised_retention(QUESTION, combined(first, second))
+    assert isinstance(kept, DoNotKeep) or kept == KeepBriefly("language not known", None)
+    if not 0.1 < timeless < 0.9:
+        assert isinstance(kept, DoNotKeep) == (timeless <= 0.1)
+
+
+def test_what_looks_like_a_conversations_rest_in_an_unknown_script_stays_in_doubt() -> None:
+    both = combined(unknown(0.3), (0.02, 0.02, 0.02, 0.94))
+    assert recognised_retention(QUESTION, both) == KeepBriefly("language not known", None)
 
 
 @given(st.floats(0, 1), st.floats(0, 1))
