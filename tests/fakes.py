@@ -117,7 +117,11 @@ class MemoryIdempotency:
     lapsed: dict[str, int] = field(default_factory=dict)
     failed_ms: dict[str, int] = field(default_factory=dict)
 
-    async def claim(self, identity: Identity) -> Claim:
+    async def claim(
+        self,
+        identity: Identity,
+        inherited_s: float | None = None,  # noqa: ARG002 - this Redis is never away
+    ) -> Claim:
         """Waits while somebody else has it."""
         key = identity.key
         if self._other(identity):

@@ -72,8 +72,10 @@ MOST_HEADERS: Final = 1_024
 """Of a record that are looked at: a megabyte may have a hundred thousand."""
 
 
-def to_record(raw: "ConsumerRecord[bytes | None, bytes | None]") -> Record:
-    """Our record of aiokafka's.
+def to_record(
+    raw: "ConsumerRecord[bytes | None, bytes | None]", inherited_s: float | None = None
+) -> Record:
+    """Our record of aiokafka's. inherited_s: as in `Record`.
 
     Of its headers the first MOST_HEADERS: a request with fewer is refused for them already.
     """
@@ -84,6 +86,7 @@ def to_record(raw: "ConsumerRecord[bytes | None, bytes | None]") -> Record:
         raw.value or b"",
         raw.headers if len(raw.headers) <= MOST_HEADERS else raw.headers[:MOST_HEADERS],
         raw.timestamp,
+        inherited_s,
     )
 
 

@@ -33,6 +33,10 @@ class Record:
     timestamp_ms: int
     """Unix milliseconds, of the writer or of the log, as the topic is configured."""
 
+    inherited_s: float | None = None
+    """When its partition was assigned to this member (monotonic seconds), if it lay there by then:
+    another member may have begun with it, or have answered it. None: nobody else has had it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:

@@ -7,9 +7,11 @@ isn't UTF-8 does): a batch lost in silence.
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
@@ -20,6 +22,9 @@ from producers.kafka.broker import Partition, Record
 from producers.kafka.connection import start_consumer
 from producers.settings import KafkaSettings
 from runtime.consuming.stream import RebalanceListener
+
+if TYPE_CHECKING:
+    from aiokafka import ConsumerRecord
 
 _log: Final = logging.getLogger(__name__)
 _RETRY_S: Final = 0.5
@@ -49,6 +54,7 @@ class KafkaSource:
         self._session_timeout_ms = int(session_timeout_s * 1000)
         self._consumer: AIOKafkaConsumer
         self._joined = False
+        self._inherited: dict[TopicPartition, _Inherited] = {}
 
     async def start(self, listener: RebalanceListener) -> None:
         """Joins the group; a new group begins at the oldest record."""
@@ -59,7 +65,7 @@ class KafkaSource:
             begin="earliest",
             client_id=self.group,
             group=self.group,
-            listener=_Listener(listener),
+            listener=_Listener(listener, self._assigned),
             session_timeout_ms=self._session_timeout_ms,
             heartbeat_interval_ms=self._session_timeout_ms // 4,
             max_partition_fetch_bytes=8_388_608,
@@ -79,7 +85,9 @@ class KafkaSource:
             # no retry in here: between two polls the stream looks whether it is to stop
             await asyncio.sleep(_RETRY_S)
             return ()
-        return [to_record(raw) for records in polled.values() for raw in records]
+        if self._inherited:
+            self._measure()
+        return [record for place, raw in polled.items() for record in self._records(place, raw)]
 
     async def commit(self, offsets: Mapping[Partition, int]) -> bool:
         """False when the group has moved on or the broker is away: a later commit covers it."""
@@ -106,6 +114,27 @@ class KafkaSource:
         ends = ((Partition(*place), self._consumer.highwater(place)) for place in assigned)
         return {partition: end for partition, end in ends if end is not None}
 
+    def _assigned(self, places: Iterable[TopicPartition]) -> None:
+        now_s = time.monotonic()
+        self._inherited = {Partition(*place): _Inherited(now_s) for place in places}
+
+    def _measure(self) -> None:
+        """Where what is inherited ends: as a first fetch tells it, so later if anything."""
+        unmeasured = {place: it for place, it in self._inherited.items() if it.end is None}
+        ends = self.ends() if unmeasured else {}
+        for place in unmeasured.keys() & ends.keys():
+            self._inherited[place] = replace(unmeasured[place], end=ends[place])
+
+    def _records(
+        self, place: TopicPartition, raw: Sequence["ConsumerRecord[bytes | None, bytes | None]"]
+    ) -> Iterator[Record]:
+        inherited = self._inherited.get(Partition(*place))
+        if inherited is None:
+            return map(to_record, raw)
+        if inherited.end is not None and raw[-1].offset >= inherited.end - 1:
+            del self._inherited[Partition(*place)]
+        return (to_record(one, inherited.since_of(one.offset)) for one in raw)
+
     def pause(self) -> None:
         """No more records of what is assigned now."""
         self._consumer.pause(*self._consumer.assignment())
@@ -120,13 +149,29 @@ class KafkaSource:
             await self._consumer.stop()
 
 
+@dataclass(frozen=True, slots=True)
+class _Inherited:
+    """What lay in a partition when it was assigned. end: the first offset after it, once known."""
+
+    since_s: float
+    end: int | None = None
+
+    def since_of(self, offset: int) -> float | None:
+        """As in `Record`."""
+        return self.since_s if self.end is None or offset < self.end else None
+
+
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
-    def __init__(self, listener: RebalanceListener) -> None:
+    def __init__(
+        self, listener: RebalanceListener, on_assigned: Callable[[Iterable[TopicPartition]], None]
+    ) -> None:
         self._listener = listener
+        self._on_assigned = on_assigned
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
         if revoked:
             await self._listener.revoked()
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        self._on_assigned(assigned)
         await self._listener.assigned([Partition(*partition) for partition in assigned])

@@ -90,6 +90,7 @@ async def ask(clients: Sequence[openai.AsyncOpenAI], number: int, out: TextIO) -
             final = status < 500 and status not in (408, 429)
             if final or time.time() > sent + _PATIENCE_S:
                 line |= {"error": f"{type(error).__name__}: {error}"}
+                line |= {"code": getattr(error, "code", None)}
                 break
             await asyncio.sleep(_PAUSE_S)
         else:

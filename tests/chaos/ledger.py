@@ -49,6 +49,8 @@ class Request:
     """It came over HTTP, from somebody who asks again until there is an answer."""
     told: str | None = None
     """Of the text that such a caller got."""
+    told_code: str | None = None
+    """Of the error that it was left with."""
     tenant: str | None = None
     right: str | None = None
     """Of the text that answers this question, and no other tenant's."""
@@ -105,7 +107,7 @@ def gather(sent: Iterable[Line], seen: Iterable[Line], calls: Iterable[Line]) ->
         request.sent, request.acked = line["sent"], line.get("acked")
         request.awaited, request.error = line.get("awaited"), line.get("error")
         request.talk, request.told = line.get("talk"), line.get("told")
-        request.caller = line.get("caller", False)
+        request.caller, request.told_code = line.get("caller", False), line.get("code")
         request.tenant, request.right = line.get("tenant"), line.get("right")
     for line in seen:
         request = of(line["id"])
@@ -167,8 +169,19 @@ def _final(request: Request) -> list[Line]:
 
 
 def unanswered(requests: Iterable[Request]) -> list[str]:
-    """Asked for over HTTP until patience was over, without an answer, and not put aside."""
-    return [r.id for r in requests if r.caller and r.told is None and (r.replies or not r.dead)]
+    """Asked for over HTTP until patience was over, without an ending, and not put aside."""
+    left = (r for r in requests if r.caller and r.told is None and (r.replies or not r.dead))
+    return [r.id for r in left if not _knows_its_failure(r)]
+
+
+def told_their_failure(requests: Iterable[Request]) -> int:
+    """How many were told over HTTP the failure with which the flow ended them."""
+    return sum(r.caller and r.told is None and _knows_its_failure(r) for r in requests)
+
+
+def _knows_its_failure(request: Request) -> bool:
+    codes = {reply.get("code") for reply in request.replies}
+    return request.told_code is not None and request.told_code in codes
 
 
 def told_otherwise(requests: Iterable[Request]) -> list[str]:

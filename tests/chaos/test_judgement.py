@@ -68,6 +68,16 @@ def test_a_caller_over_http_without_an_answer_or_with_another_text() -> None:
         {"id": "put aside", "written": 2.0, "dead": "internal_error"},
     )
     assert ledger.unanswered(put_aside) == []
+    failed = gather(
+        {"id": "told", "sent": 1.0, "caller": True, "error": "e", "code": "answer_too_large"},
+        reply("told", answer="answer_too_large", code="answer_too_large"),
+        {"id": "of another", "sent": 1.0, "caller": True, "error": "e", "code": "internal_error"},
+        reply("of another", answer="answer_too_large", code="answer_too_large"),
+        {"id": "no code", "sent": 1.0, "caller": True, "error": "e", "code": None},
+        reply("no code", text="t"),
+    )
+    assert ledger.unanswered(failed) == ["of another", "no code"]
+    assert ledger.told_their_failure(failed) == 1
     assert ledger.told_otherwise(requests) == ["otherwise"]
     assert ledger.contradicted(requests) == ["twice"]
     flush = Injected("flush Redis", 100.4, 100.6)

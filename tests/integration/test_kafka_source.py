@@ -1,4 +1,5 @@
 import asyncio
+import time
 import uuid
 from collections.abc import Collection
 from contextlib import aclosing, suppress
@@ -53,6 +54,42 @@ async def test_what_was_polled_and_not_committed_comes_again(kafka: str) -> None
     again = await poll(second, 6)
     await second.stop()
     assert [record.value for record in again] == [b"4", b"5", b"6", b"7", b"8", b"9"]
+
+
+async def test_what_lay_there_when_a_partition_was_assigned_is_inherited(kafka: str) -> None:
+    """Another member may have begun with it; with what was written later nobody can have."""
+    topic, group = f"t-{uuid.uuid4().hex}", f"g-{uuid.uuid4().hex}"
+    settings = ServiceSettings(kafka=kafka)
+    await create(kafka, topic)
+    async with KafkaBroker(settings, "test") as broker:
+        for member in range(2):
+            source = KafkaSource(settings, [topic], group)
+            began = time.monotonic()
+            await broker.publish(*(Outgoing(topic, f"{member}{n}".encode()) for n in range(3)))
+            await source.start(Owner())
+            earlier = await poll(source, 3)
+            assert all(began < (record.inherited_s or 0) < time.monotonic() for record in earlier)
+            await broker.publish(Outgoing(topic, b"later"))
+            (later,) = await poll(source, 1)
+            assert later.inherited_s is None
+            await source.commit({later.partition: later.offset + 1})
+            await source.stop()
+
+
+async def test_an_empty_partition_has_nothing_to_inherit(kafka: str) -> None:
+    topic, group = f"t-{uuid.uuid4().hex}", f"g-{uuid.uuid4().hex}"
+    settings = ServiceSettings(kafka=kafka)
+    await create(kafka, topic)
+    source = KafkaSource(settings, [topic], group)
+    await source.start(Owner())
+    async with asyncio.timeout(60):
+        while not source.ends():
+            assert await source.poll(0.2) == []
+    async with KafkaBroker(settings, "test") as broker:
+        await broker.publish(Outgoing(topic, b"first"))
+    (first,) = await poll(source, 1)
+    await source.stop()
+    assert first.inherited_s is None
 
 
 async def test_an_aborted_request_was_never_sent_and_leaves_no_lag(kafka: str) -> None:

@@ -250,6 +250,57 @@ async def test_a_holder_who_is_not_heard_of_for_a_lease_is_not_waited_for(
     assert looks.count(Unguarded(R)) > 1  # the first of them wasn't believed
 
 
+async def test_an_inherited_request_waits_for_redis_and_gets_its_former_ending(
+    redis: Redis, redis_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever had its partition before has answered it, and Redis goes away in that moment."""
+    former, heir = once_of(redis), once_of(redis)
+    looks = looks_of(heir, monkeypatch)
+    claim = await claimed(former)
+    redis_server.stop()
+    try:
+        assert await former.store_final(claim, MINE) == MINE
+        waiting = asyncio.create_task(heir.claim(R, time.monotonic()))
+        await until(lambda: looks.count(Unguarded(R)) > 1)
+        assert await asyncio.wait_for(heir.claim(replace(R, key="new")), 20) == Unguarded(
+            replace(R, key="new")
+        )
+        assert not waiting.done()
+    finally:
+        redis_server.start()
+    assert await asyncio.wait_for(waiting, 20) == Recorded(MINE)
+
+
+async def test_an_inherited_request_waits_no_longer_than_its_time_since_the_assignment(
+    redis: Redis, redis_server: Server
+) -> None:
+    heir = once_of(redis, replace(QUICK, inherited_wait_s=30))
+    redis_server.stop()
+    try:
+        long_ago = time.monotonic() - 30
+        assert await asyncio.wait_for(heir.claim(R, long_ago), 20) == Unguarded(R)
+    finally:
+        redis_server.start()
+
+
+async def test_an_inherited_request_that_is_under_way_here_gets_that_ending_without_redis(
+    redis: Redis, redis_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    once = once_of(redis, replace(QUICK, inherited_wait_s=3600))
+    claim = await claimed(once)
+    looks = looks_of(once, monkeypatch)
+    redis_server.stop()
+    try:
+        async with once.holding(claim):
+            again = asyncio.create_task(once.claim(R, time.monotonic()))
+            await until(lambda: Unguarded(R) in looks)
+            assert await once.store_final(claim, MINE) == MINE
+        assert await asyncio.wait_for(again, 20) == Recorded(MINE)
+        assert await asyncio.wait_for(once.claim(R, time.monotonic()), 20) == Recorded(MINE)
+    finally:
+        redis_server.start()
+
+
 async def test_what_this_process_recorded_is_answered_from_its_record_without_redis(
     redis: Redis, redis_server: Server
 ) -> None:

@@ -7,6 +7,7 @@ a failure that was recorded before it was sent. A claim is a lease, renewed whil
 the first to record wins, so that one request never has two different answers. A lease
 that lapsed leaves its trace: whoever claims the request next knows that it was begun. Without Redis
 the work goes on unguarded, and is counted; its ending is recorded as soon as Redis is back. What
+lay in its partition before this worker got that may be answered already, so it waits a while. What
 this process has under way and how its latest requests ended it knows without Redis: a machine that
 stood still loses its leases and its place in the group at once, and gets its own requests again. A
 circuit breaker stands before Redis: one that hangs costs the first request its wait, not each.
@@ -78,6 +79,8 @@ class IdempotencySettings:
     """Of the event loop's own time: a busy process isn't taken for a lost Redis."""
     look_every_s: float = 0.2
     """Between two looks at another worker's lease."""
+    inherited_wait_s: float = 20
+    """How long after its partition was assigned an inherited request waits for Redis."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +115,11 @@ class IdempotencyRecords:
         self._release = trips.script(lua("workers.delivery", "release"))
         self._renew: Final = lua("workers.delivery", "renew")
 
-    async def claim(self, identity: Identity) -> Claim:
-        """Waits while another worker holds it, until that one records, releases or dies."""
+    async def claim(self, identity: Identity, inherited_s: float | None = None) -> Claim:
+        """Waits while another worker holds it, until that one records, releases or dies.
+
+        inherited_s: of its record. Such a request may have its answer, so it waits for Redis, too.
+        """
         known = self._known.find(identity, time.monotonic())
         if known is not None:
             return Recorded(known)
@@ -124,26 +130,39 @@ class IdempotencyRecords:
         if former is not None:
             await self.release(claim)
             return Recorded(former)
-        if isinstance(claim, Busy):
-            claim = await self._claim_after_holder(identity, token)
+        if isinstance(claim, Busy | Unguarded):
+            claim = await self._claim_after_others(claim, identity, token, inherited_s)
         if isinstance(claim, Unguarded):
             self._on_unguarded()
         if isinstance(claim, Unguarded) or (isinstance(claim, Claimed) and claim.again):
             return await self._own_ending(claim)
         return claim
 
-    async def _claim_after_holder(self, identity: Identity, token: str) -> Claim:
-        """The claim after the holder's, who is still at work when Redis goes away meanwhile."""
-        seen = time.monotonic()
+    async def _claim_after_others(
+        self, claim: Busy | Unguarded, identity: Identity, token: str, inherited_s: float | None
+    ) -> Claim:
+        """The claim after those who may be at work on it, or have been, though Redis is away."""
+        settings, until = self._settings, 0.0
+        if inherited_s is not None:
+            until = inherited_s + settings.inherited_wait_s
+        found: Claim | Busy = claim
         while True:
-            await asyncio.sleep(self._settings.look_every_s)  # leases lapse silently
-            match await self._try(identity, token):
+            match found:
                 case Busy():
-                    seen = time.monotonic()
-                case Unguarded() if time.monotonic() - seen < self._settings.lease_s:
+                    until = max(until, time.monotonic() + settings.lease_s)
+                case Unguarded() if self._may_wait(identity, until):
                     pass
-                case claim:
-                    return claim
+                case ready:
+                    return ready
+            await asyncio.sleep(settings.look_every_s)  # leases lapse silently
+            known = self._known.find(identity, time.monotonic())
+            if known is not None:
+                return Recorded(known)
+            found = await self._try(identity, token)
+
+    def _may_wait(self, identity: Identity, until: float) -> bool:
+        """Until then; what this process has under way itself tells its ending sooner."""
+        return time.monotonic() < until and identity.key not in self._under_way
 
     async def _own_ending(self, claim: Claimed | Unguarded) -> Claim:
         """What this process records of the request, if the former holder is this process."""

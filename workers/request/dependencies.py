@@ -61,8 +61,11 @@ class AnswerCache(Protocol):
 class RequestClaims(Protocol):
     """Who has which request (`idempotency.IdempotencyRecords`)."""
 
-    async def claim(self, identity: Identity) -> Claim:
-        """Returns once the request is ours, answered, another one, or can't be guarded."""
+    async def claim(self, identity: Identity, inherited_s: float | None = None) -> Claim:
+        """Returns once the request is ours, answered, another one, or can't be guarded.
+
+        inherited_s: of its record.
+        """
         ...
 
     def holding(self, claim: Claim) -> AbstractAsyncContextManager[None]:

@@ -81,7 +81,7 @@ class RequestLifecycle:
                     with LoggedFailures(item):
                         await self._follow_up(cached.follow_up)
                 return
-            await self._serve(await self.pool.idempotency.claim(self.identity))
+            await self._serve(await self._claim())
         except Exception as error:
             if not self.booked and item.attempts:  # what workers before this one called
                 await self.book_earlier_calls(broken_by(error))
@@ -105,7 +105,7 @@ class RequestLifecycle:
         if isinstance(cached, Hit):
             await self._serve_hit(cached)
             return True
-        claim = await self.pool.idempotency.claim(self.identity)
+        claim = await self._claim()
         if isinstance(claim, Recorded | Conflict):
             await self._serve(claim)
             return True
@@ -117,7 +117,7 @@ class RequestLifecycle:
 
         The cache keeps it, and isn't asked: it is paid for.
         """
-        claim = await self.pool.idempotency.claim(self.identity)
+        claim = await self._claim()
         if isinstance(claim, Recorded):
             return claim.ending
         if isinstance(claim, Conflict):
@@ -130,6 +130,9 @@ class RequestLifecycle:
         finally:
             await self._abandon()
         return None
+
+    async def _claim(self) -> Claim:
+        return await self.pool.idempotency.claim(self.identity, self.item.record.inherited_s)
 
     async def _abandon(self) -> None:
         miss, self.awaited = self.awaited, None
