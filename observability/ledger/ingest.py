@@ -5,7 +5,9 @@ every partition, and reads from where the last booked transaction ended.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
@@ -26,6 +28,11 @@ Genuine: TypeAlias = Callable[[Record], bool]
 """Whether a process of the engine wrote the record. Must not raise."""
 MAX_RECORDS: Final = 10_000
 _POLL_MS: Final = 500
+_A_TRICKLE: Final = 1_000
+"""Fewer events at once are no backlog."""
+_RESTS: Final = 4
+"""Times of a booking, between it and the next."""
+_LONGEST_REST_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +69,10 @@ class Feed:
                 self.health.started()
             polled = await self.consumer.getmany(timeout_ms=_POLL_MS, max_records=MAX_RECORDS)
             if polled:
+                began_s = time.monotonic()
                 await self._book(polled)
+                if not until_caught_up and sum(map(len, polled.values())) < _A_TRICKLE:
+                    await _rest(stop, time.monotonic() - began_s)
             elif until_caught_up and sought and await self._lag() == 0:
                 return
 
@@ -112,6 +122,13 @@ class Feed:
         ends = await self.consumer.end_offsets(list(self.consumer.assignment()))
         behind = [end - await self.consumer.position(p) for p, end in ends.items()]
         return sum(behind)
+
+
+async def _rest(stop: asyncio.Event, booking_s: float) -> None:
+    """Events gather meanwhile: to book one takes a store as long as to book hundreds."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(min(_RESTS * booking_s, _LONGEST_REST_S)):
+            await stop.wait()
 
 
 def batch_of(
