@@ -11,6 +11,7 @@ from observability.evaluation.data_sets import evaluation_case, own_cases
 from observability.evaluation.running import metric_process, metric_program
 from observability.evaluation.storage import hand_labels
 from producers.contract import codec, message, request
+from producers.jobs import lines
 from producers.kafka.aiokafka_broker import MAX_RECORD_BYTES
 from producers.kafka.inflation import MAX_INFLATED_BYTES
 from runtime.limit import Limit
@@ -60,6 +61,12 @@ UPLOAD: Final = Limit(
     "invalid_request",
     "OpenAI's own for a batch's file; it lies in Kafka in pieces.",
 )
+JOB_LINES: Final = Limit(
+    "lines of a job", lines.MAX_JOB_LINES, "lines", "invalid_request", "Each is remembered."
+)
+JOB_ENTRIES: Final = Limit(
+    "a tenant's files, or jobs, in 30 days", 10_000, "of them", "rate_limited", "Gateways know all."
+)
 NAME: Final = Limit(
     "length of a name: id, tenant, tag, tier, task, scope",
     message.MAX_NAME_CHARACTERS,
@@ -99,11 +106,7 @@ MESSAGE_VALUES: Final = Limit(
     "A megabyte of brackets is half a million objects.",
 )
 TOOLS: Final = Limit(
-    "tools of a request",
-    request.MAX_TOOLS,
-    "tools",
-    "invalid_request",
-    "Each is translated for the provider.",
+    "tools of a request", request.MAX_TOOLS, "tools", "invalid_request", "Each is translated."
 )
 TAGS: Final = Limit(
     "tags of a request, and of its cache entry",
@@ -126,11 +129,7 @@ CONTAINED_TEXTS: Final = Limit(
     "texts of a contains check", 100, "texts", "invalid_request", "The answer is searched for each."
 )
 SCHEMA_CHARACTERS: Final = Limit(
-    "size of a schema",
-    200_000,
-    "characters",
-    "invalid_request",
-    "Schemas are kept ready for the next request.",
+    "size of a schema", 200_000, "characters", "invalid_request", "They are kept for the next one."
 )
 SCHEMA_VALUES: Final = Limit(
     "values in a schema",
@@ -374,8 +373,8 @@ METRIC_MEMORY: Final = Limit(
 TABLE: Final[Mapping[str, tuple[Limit, ...]]] = {
     "Records": (BATCH, RECORD, ANSWER, REPLY_MARKS, HEADERS, HEADER_BYTES),
     "Requests": (
-        *(REQUEST_SIZE, UPLOAD, NAME, MESSAGES, PARTS, ALL_PARTS, VALUES, TOOLS),
-        *(TAGS, TAG_VALUE, MESSAGE_VALUES),
+        *(REQUEST_SIZE, UPLOAD, JOB_LINES, JOB_ENTRIES, NAME, MESSAGES, PARTS, ALL_PARTS),
+        *(VALUES, TOOLS, TAGS, TAG_VALUE, MESSAGE_VALUES),
     ),
     "Checks of answers": (
         *(CHECKS, CONTAINED_TEXTS, PATTERN, PATTERN_PARTS, PATTERN_DEPTH, PATTERN_MS),

@@ -19,6 +19,10 @@ _BUFFER: Final = 1 << 20
 _PIECE: Final = 65_536
 _LONGEST_FIELD: Final = 4_096
 _MOST_FIELDS: Final = 16
+_HEAD: Final = 16_384
+"""Bytes of a form before its file; what SDKs write there has a few hundred."""
+_TURNS: Final = 4
+"""Of the event loop: the reader takes all that it has in one."""
 _WAIT_S: Final = 0.005
 
 
@@ -48,15 +52,18 @@ async def read_upload(
     most: bytes of the whole body. Raises UploadRefusedError, ClientGone.
     """
     loop = asyncio.get_running_loop()
-    stream = StreamReader(_Connected(loop), _BUFFER, loop=loop)
-    feeding = asyncio.create_task(_feed(stream, receive, most))
+    stream, found = StreamReader(_Connected(loop), _BUFFER, loop=loop), asyncio.Event()
+    feeding = asyncio.create_task(_feed(_Feed(stream, found), receive, most))
     try:
         fields: dict[str, str] = {}
+        number = 0
         reader = await _readable(_reader(content_type, stream))
         while isinstance(part := await _readable(reader.next()), BodyPartReader):
             if part.name == "file":
+                found.set()
                 return Upload(fields, part.filename or "file", part), feeding
-            if len(fields) >= _MOST_FIELDS:
+            number += 1
+            if number > _MOST_FIELDS:
                 break
             value = await _readable(part.read_chunk(_LONGEST_FIELD))
             fields[part.name or ""] = value.decode(errors="replace")
@@ -90,10 +97,49 @@ class _Connected(BaseProtocol):
         return True
 
 
+@dataclass(slots=True)
+class _Feed:
+    """The way into the reader. Before the file it takes a head's bytes, and no more.
+
+    The reader goes through them line by line, and doesn't let go of the event loop while it has
+    some; those of the file it takes in bulk.
+    """
+
+    stream: StreamReader
+    found: asyncio.Event
+    _given: int = 0
+
+    async def give(self, piece: bytes) -> bool:
+        """Whether it was taken."""
+        if not self.found.is_set():
+            head = piece[: _HEAD - self._given]
+            self._given += len(head)
+            self.stream.feed_data(head)
+            piece = piece[len(head) :]
+            if not piece:
+                return True
+            await self._be_read()
+            if not self.found.is_set():
+                words = f"file: it must begin within the first {_HEAD:,} bytes of the form"
+                self.stream.set_exception(UploadRefusedError(words))
+                return False
+        self.stream.feed_data(piece)
+        while _full(self.stream):  # noqa: ASYNC110 nothing tells when it is taken
+            await asyncio.sleep(_WAIT_S)
+        return True
+
+    async def _be_read(self) -> None:
+        """Until the reader has found the file, or needs more than it has."""
+        for _ in range(_TURNS):
+            if self.found.is_set():
+                return
+            await asyncio.sleep(0)
+
+
 async def _feed(
-    stream: StreamReader, receive: Callable[[], Awaitable[dict[str, object]]], most: int
+    feed: _Feed, receive: Callable[[], Awaitable[dict[str, object]]], most: int
 ) -> None:
-    size, more = 0, True
+    size, more, stream = 0, True, feed.stream
     with suppress(asyncio.CancelledError):
         while more:
             message = await receive()
@@ -106,9 +152,8 @@ async def _feed(
             if size > most:
                 stream.set_exception(UploadRefusedError(f"at most {most >> 20} MiB"))
                 return
-            stream.feed_data(piece)
-            while _full(stream):  # noqa: ASYNC110 nothing tells when it is taken
-                await asyncio.sleep(_WAIT_S)
+            if not await feed.give(piece):
+                return
             more = bool(message.get("more_body", False))
         stream.feed_eof()
 

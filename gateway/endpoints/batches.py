@@ -16,14 +16,19 @@ from starlette.types import Receive, Scope, Send
 from gateway.access.api_keys import Caller
 from gateway.connections.connection import Connection
 from gateway.endpoints.dependencies import GatewayDependencies
-from gateway.endpoints.files import JobAnswer, list_query, no_such
+from gateway.endpoints.files import (
+    JobAnswer,
+    list_query,
+    no_such,
+    too_many_entries,
+)
 from gateway.endpoints.response_writing import send_error
 from gateway.endpoints.spoken_dialect import CHAT_DIALECT
 from gateway.errors.api_error import ApiError, wrong_method
 from gateway.exchanges.submissions import parse_json
 from gateway.openai_batches.objects import batch_object, page
 from producers.contract.job_record import JobRecord
-from producers.jobs.lines import ENDPOINT
+from producers.jobs.lines import ENDPOINT, MAX_JOB_LINES
 from producers.jobs.progress import ended
 from producers.jobs.submission import new_job
 from producers.kafka.broker import PublishFailedError
@@ -32,6 +37,7 @@ _JSON: Final[Mapping[str, str]] = {"cache-control": "no-store"}
 _PAGE: Final = 100
 _METADATA: Final = 16
 _LONGEST_VALUE: Final = 512
+_LONGEST_NAME: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,7 @@ class BatchesEndpoint:
 
     async def _answer(self, connection: Connection, caller: Caller) -> JobAnswer:
         name = connection.scope["path_params"].get("batch_id")
+        index = self.gateway.jobs.index
         deed = "cancel" if name is not None and connection.path.endswith("/cancel") else None
         match connection.method, name, deed:
             case "POST", None, None:
@@ -65,10 +72,9 @@ class BatchesEndpoint:
                 return body if isinstance(body, ApiError) else await self._create(caller, body)
             case "GET", None, None:
                 after, most = list_query(connection.scope["query_string"], _PAGE)
-                jobs = self.gateway.jobs.index.jobs_of(caller.tenant)
-                return page([self._shown(job) for job in jobs], after, most)
+                return page(index.jobs_of(caller.tenant), after, most, self._shown)
             case "GET", str() as name, None:
-                job = self.gateway.jobs.index.job(caller.tenant, name)
+                job = index.job(caller.tenant, name)
                 return no_such("batch") if job is None else self._shown(job)
             case "POST", str() as name, "cancel":
                 return await self._cancel(caller, name)
@@ -86,6 +92,9 @@ class BatchesEndpoint:
         if index.file(caller.tenant, name) is None:
             words = f"input_file_id: there is no file {name[:80]!r}"
             return ApiError("invalid_request", "file_not_found", words, param="input_file_id")
+        crowded = too_many_entries(index.jobs_of(caller.tenant))
+        if crowded is not None:
+            return crowded
         try:
             job = new_job(
                 caller.tenant, name, str(body["completion_window"]), body.get("metadata") or {}
@@ -107,7 +116,7 @@ class BatchesEndpoint:
             job = job.model_copy(update={"cancel_ms": int(time.time() * 1000)})
             await self.gateway.jobs.write(job)
             index.jobs[job.id] = job
-            for line in range(job.lines or 0):
+            for line in range(min(job.lines or 0, MAX_JOB_LINES)):
                 await self.gateway.exchanges.cancel(job.tenant, job.request_id(line))
         return self._shown(job)
 
@@ -126,8 +135,10 @@ def _problem(body: Mapping[str, Any]) -> tuple[str, str] | None:
         return "completion_window", "completion_window: 24h, or another time such as 30m or 7d"
     metadata = body.get("metadata") or {}
     texts = isinstance(metadata, dict) and all(
-        isinstance(value, str) and len(value) <= _LONGEST_VALUE for value in metadata.values()
+        isinstance(value, str) and len(value) <= _LONGEST_VALUE and len(name) <= _LONGEST_NAME
+        for name, value in metadata.items()
     )
     if not texts or len(metadata) > _METADATA:
-        return "metadata", f"metadata: at most {_METADATA} texts of {_LONGEST_VALUE} characters"
+        words = f"at most {_METADATA} texts of {_LONGEST_VALUE} characters"
+        return "metadata", f"metadata: {words}, under names of {_LONGEST_NAME}"
     return None

@@ -1,7 +1,8 @@
 """Files over HTTP, as OpenAI's interface has them: uploaded, told, listed, read, forgotten."""
 
 import json
-from collections.abc import AsyncIterator, Mapping
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -22,17 +23,19 @@ from gateway.openai_batches.objects import (
     result_file_object,
 )
 from producers.contract import topics
-from producers.contract.job_record import JobRecord
+from producers.contract.job_record import FileRecord, JobRecord
 from producers.jobs.job_log import LogUnreadableError, file_pieces, write_entry
 from producers.jobs.residency import WrongZoneLineError, resident_lines
 from producers.jobs.results import result_lines
-from producers.jobs.submission import upload_pieces
+from producers.jobs.submission import FileRefusedError, upload_pieces
 from producers.kafka.broker import Outgoing, PublishFailedError
 from runtime import limits
 
 _JSON: Final[Mapping[str, str]] = {"cache-control": "no-store"}
 _PURPOSE: Final = "batch"
 _LIMIT: Final = 10_000
+_KEPT_MS: Final = 30 * 86_400_000
+"""Results can be read for so long."""
 _AWAY: Final = ApiError(
     "overloaded", "queue_unavailable", "the queue is away: try again in a moment", retry_after_s=2
 )
@@ -80,9 +83,8 @@ class FilesEndpoint:
                 return await self._upload(connection, caller, receive)
             case "GET", None:
                 index = self.gateway.jobs.index
-                files = [file_object(file) for file in index.files_of(caller.tenant)]
                 after, most = list_query(connection.scope["query_string"], _LIMIT)
-                return page(files, after, most)
+                return page(index.files_of(caller.tenant), after, most, file_object)
             case "GET", str():
                 return self._one(caller, name)
             case "DELETE", str():
@@ -94,6 +96,9 @@ class FilesEndpoint:
         misplaced = self.gateway.misplaced(caller.tenant)
         if misplaced is not None:
             return misplaced
+        crowded = too_many_entries(self.gateway.jobs.index.files_of(caller.tenant))
+        if crowded is not None:
+            return crowded
         kind = connection.headers.get("content-type", "")
         publisher = self.gateway.jobs.connection.publisher
         try:
@@ -108,7 +113,7 @@ class FilesEndpoint:
                 )
             finally:
                 feeding.cancel()
-        except UploadRefusedError as error:
+        except (UploadRefusedError, FileRefusedError) as error:
             return ApiError("invalid_request", "invalid_file", str(error), param="file")
         except WrongZoneLineError as error:
             return ApiError("forbidden", "wrong_zone", str(error), param="file")
@@ -172,6 +177,14 @@ class FilesEndpoint:
         async for piece in pieces:
             await connection.write(piece, more=True)
         return await connection.write(b"", more=False)
+
+
+def too_many_entries(own: Sequence[FileRecord | JobRecord]) -> ApiError | None:
+    """Why a tenant gets no further file or job. own: what it has, the newest first."""
+    youngest_ms = int(time.time() * 1000) - _KEPT_MS
+    recent = sum(entry.created_ms > youngest_ms for entry in own)
+    refusal = limits.JOB_ENTRIES.refusal(recent + 1)
+    return None if refusal is None else ApiError("rate_limited", "too_many_entries", refusal)
 
 
 def list_query(query: bytes, most: int) -> tuple[str | None, int]:

@@ -4,12 +4,13 @@ All that the SDK requires is always there; an id of a result file only once the 
 and only if there are lines in it.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from producers.contract.job_record import FileRecord, JobRecord
 from producers.jobs.progress import JobProgress, ended
 
+_E = TypeVar("_E", FileRecord, JobRecord)
 OUTPUT = "file-out-"
 ERRORS = "file-err-"
 _OVER = frozenset({"completed", "expired", "cancelled", "failed"})
@@ -90,17 +91,22 @@ def batch_status_word(job: JobRecord, progress: JobProgress, now_ms: int) -> str
     return "validating" if job.submitted_ms is None else "in_progress"
 
 
-def page(objects: Sequence[dict[str, Any]], after: str | None, limit: int) -> dict[str, Any]:
-    """A page of a list, the newest first. after: the last id of the page before."""
-    names = [each["id"] for each in objects]
+def page(
+    entries: Sequence[_E], after: str | None, limit: int, show: Callable[[_E], dict[str, Any]]
+) -> dict[str, Any]:
+    """A page of a list, the newest first. after: the last id of the page before.
+
+    Only what is on the page is shown: a tenant may have thousands.
+    """
+    names = [entry.id for entry in entries]
     begin = names.index(after) + 1 if after in names else 0
-    shown = list(objects[begin : begin + limit])
+    shown = [show(entry) for entry in entries[begin : begin + limit]]
     return {
         "object": "list",
         "data": shown,
         "first_id": shown[0]["id"] if shown else None,
         "last_id": shown[-1]["id"] if shown else None,
-        "has_more": len(objects) > begin + len(shown),
+        "has_more": len(entries) > begin + len(shown),
     }
 
 

@@ -4,6 +4,7 @@ Kafka is the store. What a job's replies are is read from the topic where they l
 beginning to the end of the log.
 """
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Annotated, Final, TypeAlias
@@ -18,6 +19,7 @@ from ..json_values import too_many_values
 from ..kafka.aiokafka_broker import to_record
 from ..kafka.broker import Outgoing, Publisher, Record
 from ..kafka.connection import start_consumer
+from ..kafka.loop_turns import LoopTurns
 from ..settings import KafkaSettings
 
 PIECE: Final = 524_288
@@ -74,8 +76,11 @@ async def _to_the_ends(
     moved = time.monotonic()
     while ends:
         polled = await consumer.getmany(*ends, timeout_ms=_POLL_MS)
+        turns = LoopTurns()
         for place, records in polled.items():
             for raw in (raw for raw in records if raw.offset < ends[place]):
+                if turns.over():
+                    await asyncio.sleep(0)
                 yield to_record(raw)
         if polled:
             moved = time.monotonic()

@@ -18,6 +18,8 @@ from ..json_values import too_many_values
 
 LONGEST_JOB_LINE: Final = 1_000_000
 """Bytes: of a request."""
+MAX_JOB_LINES: Final = 200_000
+"""Of one job, blank ones included: each is remembered while the file is read."""
 LONGEST_ID: Final = 512
 ENDPOINT: Final = "/v1/chat/completions"
 """The interface that lines may be written for."""
@@ -125,9 +127,15 @@ class WrongLineError(Exception):
 
 
 def line_of_request(job: JobRecord, request_id: str | None) -> int | None:
-    """The line that a reply's request came from; None: of another job, or of none."""
-    head, _, number = (request_id or "").rpartition("-")
-    return int(number) if head == job.id and number.isascii() and number.isdigit() else None
+    """The line that a reply's request came from; None: of another job, or of none.
+
+    Whoever sends requests chooses their ids, so a number may be of any size.
+    """
+    head, _, digits = (request_id or "").rpartition("-")
+    if head != job.id or not (digits.isascii() and digits.isdigit()):
+        return None
+    number = int(digits)
+    return number if number < MAX_JOB_LINES else None
 
 
 def output_line(job: JobRecord, line: int, custom_id: str, done: Done) -> bytes:

@@ -4,6 +4,7 @@ Every line of the input ends in one of the two: replies are read from where they
 none when the job has ended is told as undone.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Final
 
@@ -11,6 +12,7 @@ from ..contract import codec, topics
 from ..contract.codec import DecodeError
 from ..contract.job_record import FileRecord, JobRecord
 from ..contract.reply import Done, Failed
+from ..kafka.loop_turns import LoopTurns
 from .job_log import ScanTopic
 from .lines import (
     WrongLine,
@@ -40,7 +42,10 @@ async def result_lines(
         if custom_id is not None and isinstance(reply, Failed) is errors:
             yield _line_of(job, number, custom_id, reply)
     code = "batch_cancelled" if job.cancel_ms is not None else _UNDONE
+    turns = LoopTurns()
     for number, custom_id in names.items() if errors else ():
+        if turns.over():
+            await asyncio.sleep(0)
         yield undone_line(job, number, custom_id, code)
 
 

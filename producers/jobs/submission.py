@@ -4,6 +4,7 @@ How far it has come is in the job's record. Who goes on after a crash reads the 
 the job's beginning and publishes only the lines that aren't there.
 """
 
+import asyncio
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable
@@ -13,8 +14,16 @@ from ..client import RouterClient
 from ..contract import codec, topics
 from ..contract.job_record import FileRecord, JobRecord
 from ..kafka.broker import Publisher
+from ..kafka.loop_turns import LoopTurns
 from .job_log import PIECE, ScanTopic, file_pieces, write_entry, write_piece
-from .lines import LineReader, LineRequest, WrongLine, line_of_request
+from .lines import (
+    LONGEST_JOB_LINE,
+    MAX_JOB_LINES,
+    LineReader,
+    LineRequest,
+    WrongLine,
+    line_of_request,
+)
 
 _PROGRESS: Final = 500
 _HOUR_MS: Final = 3_600_000
@@ -50,6 +59,10 @@ def new_job(
     )
 
 
+class FileRefusedError(ValueError):
+    """The file can't be a job's; the text says why."""
+
+
 class JobConnection(NamedTuple):
     """Kafka, as a job needs it: to read, to write, and to send requests."""
 
@@ -63,13 +76,17 @@ async def upload_pieces(
 ) -> FileRecord:
     """The file's record, not written yet, once its bytes are with Kafka.
 
-    Raises PublishFailedError.
+    Raises PublishFailedError, FileRefusedError.
     """
     file_id, created_ms = f"file-{secrets.token_hex(12)}", int(time.time() * 1000)
-    size, number, rest = 0, 0, bytearray()
+    size, lines, number, rest = 0, 0, 0, bytearray()
     async for piece in content:
         rest += piece
         size += len(piece)
+        lines += piece.count(b"\n")
+        if lines > MAX_JOB_LINES:
+            words = f"more than {MAX_JOB_LINES:,}, at most so many may be"
+            raise FileRefusedError(f"lines of a job: {words}")
         while len(rest) >= PIECE:
             await write_piece(publisher, file_id, number, bytes(rest[:PIECE]))
             del rest[:PIECE]
@@ -91,16 +108,26 @@ async def job_lines(
     scan: ScanTopic, job: JobRecord, file: FileRecord
 ) -> AsyncIterator[LineRequest | WrongLine]:
     """The lines of the job's file."""
-    reader, rest = LineReader(job), b""
-    async for piece in file_pieces(scan, file):
-        *whole, rest = (rest + piece).split(b"\n")
-        for raw in whole:
-            line = reader.read(raw)
-            if line is not None:
-                yield line
-    last = reader.read(rest)
-    if last is not None:
-        yield last
+    reader, turns = LineReader(job), LoopTurns()
+    async for raw in _raw_lines(file_pieces(scan, file)):
+        line = reader.read(raw)
+        if line is not None:
+            yield line
+        # neither a blank line nor a wrong one is waited for
+        if turns.over():
+            await asyncio.sleep(0)
+
+
+async def _raw_lines(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Of one that is too long no more than tells it: it may be as large as the file."""
+    rest = bytearray()
+    async for piece in pieces:
+        first, *others = piece.split(b"\n")
+        rest += first[: max(0, LONGEST_JOB_LINE + 1 - len(rest))]
+        for line in others:
+            yield bytes(rest)
+            rest[:] = line
+    yield bytes(rest)
 
 
 async def publish_lines(

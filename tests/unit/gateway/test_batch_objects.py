@@ -67,9 +67,16 @@ def test_files_are_openais() -> None:
 
 
 def test_pages_go_on_after_the_last_id() -> None:
-    rows = [{"id": str(number)} for number in range(5)]
-    first = page(rows, None, 2)
-    assert ([row["id"] for row in first["data"]], first["has_more"]) == (["0", "1"], True)
-    last = page(rows, "3", 2)
-    assert ([row["id"] for row in last["data"]], last["has_more"]) == (["4"], False)
-    assert page([], "x", 2)["last_id"] is None
+    jobs = [job(id=f"batch_{number:024}") for number in range(5)]
+    names, shown = [each.id for each in jobs], list[str]()
+
+    def show(each: JobRecord) -> dict[str, Any]:
+        shown.append(each.id)
+        return {"id": each.id}
+
+    first = page(jobs, None, 2, show)
+    assert ([row["id"] for row in first["data"]], first["has_more"]) == (names[:2], True)
+    last = page(jobs, names[3], 2, show)
+    assert ([row["id"] for row in last["data"]], last["has_more"]) == (names[4:], False)
+    assert page(jobs[:0], "x", 2, show)["last_id"] is None
+    assert shown == [*names[:2], names[4]], "of thousands only those on the page are shown"

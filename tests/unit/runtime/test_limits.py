@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,13 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
+from gateway.endpoints.files import too_many_entries
 from gateway.exchanges.submissions import parse_json
 from observability.evaluation.data_sets.csv_table import UnusableLineError
 from observability.evaluation.data_sets.own_cases import jsonl_cases
 from producers.contract import Validator, codec
 from producers.contract.codec import DecodeError
+from producers.contract.job_record import FileRecord
 from producers.json_values import marks_in
 from producers.kafka.broker import Partition, Record
 from producers.kafka.inflation import InflationError, inflated
@@ -45,6 +48,11 @@ def decodes(**changes: Any) -> bool:  # noqa: ANN401 whatever a request's field 
     except DecodeError:
         return False
     return True
+
+
+def uploaded() -> FileRecord:
+    now_ms, name = int(time.time() * 1000), f"file-{0:024}"
+    return FileRecord(id=name, tenant="t", filename="f", size=1, pieces=1, created_ms=now_ms)
 
 
 def imports(line: str) -> bool:
@@ -197,6 +205,7 @@ PROBES: Mapping[Limit, Probe] = {
     limits.SCHEMA_EXPANSION: lambda n: schema(anyOf=[True] * (n - 1)),
     limits.CHECKED_JSON: lambda n: passes('"' + "x" * (n - 2) + '"', kind="json_schema", schema={}),
     limits.CHECKED_DEPTH: lambda n: passes("[" * n + "]" * n, kind="json_schema", schema={}),
+    limits.JOB_ENTRIES: lambda n: too_many_entries([uploaded()] * (n - 1)) is None,
     limits.JWKS: lambda n: key_set(size=n),
     limits.TOKEN_KEYS: lambda n: key_set(keys=n),
     limits.MESSAGE_VALUES: lambda n: isinstance(parse_json(zeros(n)), dict),
@@ -211,6 +220,7 @@ PROBES: Mapping[Limit, Probe] = {
 }
 ELSEWHERE: Mapping[Limit, str] = {
     limits.REQUEST_SIZE: "tests/flow/test_bad_input.py",
+    limits.JOB_LINES: "tests/unit/producers/jobs/test_jobs.py",
     limits.UPLOAD: "tests/unit/gateway/connections/test_upload.py",
     limits.RECORD: "tests/unit/runtime/process/test_dead_letters.py",
     limits.ANSWER: "tests/flow/test_billing.py",

@@ -11,6 +11,9 @@ from runtime import limits
 FORM = "multipart/form-data; boundary=b"
 
 
+FIELD = b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n'
+
+
 def body(content: bytes, purpose: bytes = b"batch") -> bytes:
     field = b'--b\r\nContent-Disposition: form-data; name="purpose"\r\n\r\n%b\r\n' % purpose
     head = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.jsonl"\r\n\r\n'
@@ -61,7 +64,11 @@ async def test_so_many_bytes_are_taken_and_no_more() -> None:
         ("multipart/form-data", body(b"x")),
         (FORM, b"no form at all"),
         (FORM, b"--b--\r\n"),
-        (FORM, b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n' * 40 + b"--b--\r\n"),
+        (FORM, FIELD * 40 + b"--b--\r\n"),
+        (FORM, FIELD * 40 + body(b"x")),
+        (FORM, b"\r\n" * 20_000 + body(b"x")),
+        (FORM, b"--b\r\n" + b"x-a: 1\r\n" * 20_000 + body(b"x")),
+        (FORM, body(b"x", purpose=b"\r\n" * 20_000)),
     ],
 )
 async def test_what_is_no_form_with_a_file_is_refused(kind: str, whole: bytes) -> None:

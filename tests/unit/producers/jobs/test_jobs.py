@@ -1,13 +1,18 @@
 """Jobs: one bad line is one error line, replies count once, and each line ends in one file."""
 
+import asyncio
 import json
+from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from producers.contract import CacheOutcome, Done, Failed, RouteTaken, Timings, Usage
-from producers.contract.job_record import JobRecord
+from producers.contract import CacheOutcome, Done, Failed, RouteTaken, Timings, Usage, codec
+from producers.contract.job_record import FileRecord, JobRecord
+from producers.jobs.job_log import ScanTopic
 from producers.jobs.lines import (
     LineReader,
     LineRequest,
@@ -19,7 +24,15 @@ from producers.jobs.lines import (
     wrong_line,
 )
 from producers.jobs.progress import JobProgress, ended
-from producers.jobs.submission import new_job, window_ms
+from producers.jobs.submission import (
+    FileRefusedError,
+    job_lines,
+    new_job,
+    upload_pieces,
+    window_ms,
+)
+from producers.kafka.broker import Outgoing, Partition, Record
+from runtime import limits
 
 JOB = JobRecord(
     id="batch_0123456789abcdef01234567",
@@ -27,6 +40,9 @@ JOB = JobRecord(
     input_file="file-0123456789abcdef01234567",
     created_ms=1_000,
     deadline_ms=100_000,
+)
+FILE = FileRecord(
+    id=JOB.input_file, tenant="t", filename="f", size=1, pieces=1, created_ms=JOB.created_ms
 )
 
 
@@ -113,6 +129,77 @@ def test_a_reply_belongs_to_its_line_alone() -> None:
     assert line_of_request(JOB, JOB.request_id(41)) == 41
     for strange in (None, "", JOB.id, f"{JOB.id}-", f"{JOB.id}-x", "batch_1-0", f"{JOB.id}-٣"):
         assert line_of_request(JOB, strange) is None
+
+
+@pytest.mark.parametrize("number", [limits.JOB_LINES.value, 10**12, 10**150])
+def test_a_line_that_no_job_has_counts_for_nothing(number: int) -> None:
+    """Its sender chose the id; a bit for each line before it would take all memory."""
+    progress = JobProgress()
+    assert not progress.add(JOB, failed(0).model_copy(update={"id": f"{JOB.id}-{number}"}), 1)
+    assert progress.answered == 0
+
+
+def pieces(content: bytes, size: int) -> ScanTopic:
+    """The file's records, as a scan finds them."""
+
+    async def scan(_topic: str, _since_ms: int) -> AsyncIterator[Record]:
+        for number, at in enumerate(range(0, len(content), size)):
+            headers = codec.to_headers({codec.SEQUENCE: number})
+            value = content[at : at + size]
+            yield Record(Partition("llm.files", 0), number, FILE.id.encode(), value, headers, 1)
+
+    return scan
+
+
+async def read(content: bytes, size: int) -> list[LineRequest | WrongLine]:
+    number = -(-len(content) // size)
+    file = FILE.model_copy(update={"size": len(content), "pieces": number})
+    return [each async for each in job_lines(pieces(content, size), JOB, file)]
+
+
+@given(st.lists(st.sampled_from([b"", b"x", line(), line(custom_id="b")]), max_size=6), st.data())
+async def test_lines_are_the_same_however_the_file_is_cut(raws: list[bytes], data: Any) -> None:  # noqa: ANN401 hypothesis'
+    content = b"\n".join([*raws, b"x"])
+    size = data.draw(st.integers(1, len(content)))
+    assert await read(content, size) == await read(content, len(content))
+
+
+async def test_a_line_as_large_as_the_file_is_one_wrong_line() -> None:
+    (wrong,) = await read(b"x" * 5_000_000, 500_000)
+    assert isinstance(wrong, WrongLine)
+    assert wrong.code == "line_too_long"
+
+
+@pytest.mark.parametrize("short", [b"\n", b"x\n"])
+async def test_others_run_while_lines_are_read_that_nobody_waits_for(short: bytes) -> None:
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.create_task(count())
+    await read(short * 150_000, 524_288)
+    counting.cancel()
+    assert turns > 3
+
+
+async def test_a_file_of_more_lines_is_refused_while_it_comes() -> None:
+    written: list[Outgoing] = []
+
+    class Log:
+        async def publish(self, message: Outgoing) -> None:
+            written.append(message)
+
+    async def content(number: int) -> AsyncIterator[bytes]:
+        yield b"\n" * number
+
+    most = limits.JOB_LINES.value
+    assert (await upload_pieces(Log(), "t", "f", content(most))).size == most
+    with pytest.raises(FileRefusedError, match="200,000"):
+        await upload_pieces(Log(), "t", "f", content(most + 1))
 
 
 def test_progress_counts_each_line_once() -> None:
