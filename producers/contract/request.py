@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Any, Final, Literal, NotRequired, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator, with_config
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator, with_config
 from typing_extensions import TypedDict
 
 from .checks import Validator
@@ -19,6 +19,17 @@ MAX_TAG_CHARACTERS: Final = 500
 """Tags are in each usage event, and each of a cache entry's is a key in Redis."""
 
 
+MOST_TOKENS: Final = 1_000_000_000
+"""No model has as many. JSON allows any number; one of 309 digits fits no float."""
+
+
+def _most(number: int) -> int:
+    return min(number, MOST_TOKENS)
+
+
+Tokens: TypeAlias = Annotated[int, Field(ge=1), AfterValidator(_most)]
+"""A number that is compared and calculated with; one beyond all counts as `MOST_TOKENS`."""
+
 MAX_EMBEDDINGS: Final = 2_048
 """Texts of one request; OpenAI takes as many."""
 
@@ -30,7 +41,7 @@ class EmbeddingsInput(TypedDict):
     input: Annotated[list[str] | list[list[int]], Field(min_length=1, max_length=MAX_EMBEDDINGS)]
     """Texts, or texts as token numbers; so many that their vectors fit into one reply."""
 
-    dimensions: NotRequired[Annotated[int, Field(ge=1)]]
+    dimensions: NotRequired[Tokens]
     """Of each vector, where the model can give fewer than its own."""
 
 
@@ -106,10 +117,10 @@ class ChatBody(BaseModel):
     stream: bool = False
     """Whether the answer also comes in chunks."""
 
-    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    max_tokens: Tokens | None = None
     """Tokens that the answer may have at most; OpenAI's older name."""
 
-    max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
+    max_completion_tokens: Tokens | None = None
     """Tokens that the answer may have at most; goes before `max_tokens`."""
 
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None

@@ -45,6 +45,24 @@ async def refused(stage: Stage, value: bytes, reply_to: str | None = None) -> Fa
     return reply
 
 
+@pytest.mark.parametrize("digits", [19, 400, 4_000])
+@pytest.mark.parametrize(
+    "name",
+    ["max_tokens", "max_completion_tokens", "n", "top_logprobs", "seed", "temperature", "thinking"],
+)
+@pytest.mark.parametrize("routing", [{"deadline_ms": 60_000}, {"max_ttft_ms": 60_000}, {}])
+async def test_a_number_beyond_all_breaks_nobody(
+    name: str, digits: int, routing: dict[str, Any]
+) -> None:
+    number = 10**digits
+    value: Any = {"type": "enabled", "budget_tokens": number} if name == "thinking" else number
+    body = {"messages": [{"role": "user", "content": "x"}], name: value}
+    async with playing() as stage:
+        await stage.send(request(body=body, routing=routing), correlation_id="r1", reply_to=None)
+        (reply,) = await stage.replies()
+        assert isinstance(reply, Done) or reply.code != "internal_error", reply
+
+
 @pytest.mark.parametrize(
     ("value", "words"),
     [
