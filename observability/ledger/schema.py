@@ -172,6 +172,7 @@ _NUMBERS: Final = tuple(c for c in COLUMNS if c.sql_type in {"BIGINT", "INTEGER"
 _TOO_MUCH: Final = Decimal(10**25)
 """Of ten million such sums the sum still has 38 digits."""
 _TOO_LARGE: Final = 2**53
+_YEAR_10000_MS: Final = 253_402_300_800_000
 """The sums of a row's integers stay below 64 bits, and JSON keeps them exact."""
 
 
@@ -181,11 +182,18 @@ def columns_of(events: Sequence[UsageEvent]) -> list[list[Value]]:
 
 
 def problem_of(event: UsageEvent) -> str | None:
-    """Why no store can keep it, if it's so: an integer of 2**53 or more, money of 10**25."""
+    """Why no store or page can keep it, if it's so.
+
+    An integer of 2**53 or more, money of 10**25, a time that no calendar has.
+    """
     large = [column.name for column in _NUMBERS if not _fits(column.value_of(event))]
     large += ["attempts" for a in event.attempts if not _fits(a.cost_micro_usd)]
     name = next(iter(large), None)
-    return None if name is None else f"usageevent: {name}: too large a number for the ledger"
+    if name is not None:
+        return f"usageevent: {name}: too large a number for the ledger"
+    if not 0 <= event.at_ms < _YEAR_10000_MS:
+        return "usageevent: at_ms: neither before 1970 nor after 9999 can it have been"
+    return None
 
 
 def exact(money: Decimal) -> Decimal:

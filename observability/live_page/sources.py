@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -12,6 +13,7 @@ from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from observability.ledger.ingest import Genuine
+from observability.ledger.schema import problem_of
 from observability.live_page.batches import batches_by_deployment
 from observability.live_page.window import LiveWindow
 from observability.metrics.names import BREAKER_STATES
@@ -36,9 +38,14 @@ async def follow_usage(
             _log.warning("skipped %s at %d: it isn't a worker's", record.topic, record.offset)
             continue
         try:
-            state.add(decode_usage(record.value or b""))
+            event = decode_usage(record.value or b"")
+            problem = problem_of(event)
         except DecodeError as error:
-            _log.warning("skipped %s at %d: %s", record.topic, record.offset, error)
+            problem = str(error)
+        if problem is None:
+            state.add(event, int(time.time() * 1000))
+        else:
+            _log.warning("skipped %s at %d: %s", record.topic, record.offset, problem)
 
 
 @dataclass(slots=True)

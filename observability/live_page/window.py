@@ -45,7 +45,10 @@ class RecentRequest:
 
 @dataclass(slots=True)
 class LiveWindow:
-    """Add events in any order; ask for a snapshot at any time."""
+    """Add events in any order; ask for a snapshot at any time.
+
+    What claims to come from the future counts as of now: it would push out what is shown.
+    """
 
     minutes: dict[int, Minute] = field(default_factory=dict)
     recent: deque[RecentRequest] = field(default_factory=lambda: deque(maxlen=_MOST_RECENT))
@@ -53,9 +56,10 @@ class LiveWindow:
     decisions: deque[UsageEvent] = field(default_factory=lambda: deque(maxlen=DECISIONS))
     """About rollouts, the latest first."""
 
-    def add(self, event: UsageEvent) -> None:
+    def add(self, event: UsageEvent, now_ms: int) -> None:
         """Fold one request in, or of a call that no caller asked for the money."""
-        minute = self.minutes.setdefault(event.at_ms // _MINUTE_MS, Minute())
+        at_ms = min(event.at_ms, now_ms)
+        minute = self.minutes.setdefault(at_ms // _MINUTE_MS, Minute())
         minute.cost += event.cost_micro_usd or 0
         savings = savings_of(event)
         minute.saved += total(savings) + unsplit_saving(event)
@@ -65,18 +69,18 @@ class LiveWindow:
         if event.aside == "rollout":
             self.decisions.appendleft(event)
         elif event.aside is None:
-            self._add_request(event, minute)
+            self._add_request(event, at_ms, minute)
         for old in sorted(self.minutes)[:-MINUTES]:
             del self.minutes[old]
 
-    def _add_request(self, event: UsageEvent, minute: Minute) -> None:
+    def _add_request(self, event: UsageEvent, at_ms: int, minute: Minute) -> None:
         minute.requests += 1
         minute.failed += event.outcome != "done"
         minute.hits += event.cache.result == "hit"
         self.traces.appendleft(event)
         self.recent.append(
             RecentRequest(
-                event.at_ms,
+                at_ms,
                 event.tier,
                 event.outcome == "done",
                 event.cache.result,

@@ -42,11 +42,11 @@ def busy_state(now_ms: int) -> LiveWindow:
         if number % 50 == 49:
             failed = Attempt(deployment="openai-gpt-4o", outcome="Overloaded", status=529)
             event = event.model_copy(update={"outcome": "overloaded", "attempts": (failed,)})
-        state.add(event)
-    state.add(usage_event(0).model_copy(update={"tenant": EVIL, "at_ms": now_ms}))
+        state.add(event, now_ms)
+    state.add(usage_event(0).model_copy(update={"tenant": EVIL, "at_ms": now_ms}), now_ms)
     for number, words in enumerate((STARTED, ROLLED_BACK)):
         told = {"aside": "rollout", "summary": words, "at_ms": now_ms - 5_000 + number}
-        state.add(usage_event(0).model_copy(update=told))
+        state.add(usage_event(0).model_copy(update=told), now_ms)
     return state
 
 

@@ -101,8 +101,8 @@ def test_they_are_no_waste(booked: Ledger, tmp_path: Path) -> None:
 
 def test_the_live_page_counts_their_money_only() -> None:
     state = LiveWindow()
-    state.add(REQUESTS[0])
-    state.add(ASIDES[0])
+    state.add(REQUESTS[0], START_MS)
+    state.add(ASIDES[0], START_MS)
     minute = state.minutes[START_MS // 60_000]
     assert (minute.requests, len(state.traces), len(state.recent)) == (1, 1, 1)
     assert minute.cost == (REQUESTS[0].cost_micro_usd or 0) + 40

@@ -190,8 +190,8 @@ async def test_a_file_of_more_lines_is_refused_while_it_comes() -> None:
     written: list[Outgoing] = []
 
     class Log:
-        async def publish(self, message: Outgoing) -> None:
-            written.append(message)
+        async def publish(self, *outgoing: Outgoing) -> None:
+            written.extend(outgoing)
 
     async def content(number: int) -> AsyncIterator[bytes]:
         yield b"\n" * number
