@@ -16,10 +16,14 @@ _SMALL: Final = 65_536
 """Bytes of a text that is parsed in a few milliseconds, whatever it has."""
 
 
+class TooManyMarksError(ValueError):
+    """The text is larger than its reader may take; it may be JSON all the same."""
+
+
 def read_json(raw: bytes, most: int) -> Any:  # noqa: ANN401 JSON
-    """The value of a JSON text. Raises ValueError: it is none, or has more than `most` marks."""
+    """The value of a JSON text. Raises ValueError, TooManyMarksError for more than `most` marks."""
     if too_many_marks(raw, most):
-        raise ValueError(f"more than {most:,} marks")
+        raise TooManyMarksError(f"more than {most:,} marks")
     if len(raw) <= _SMALL:
         return from_json(raw)
     # texts that differ gain nothing by a cache of texts, which takes half of the time

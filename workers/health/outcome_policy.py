@@ -99,6 +99,9 @@ def judge_outcome(  # noqa: C901, PLR0911, PLR0912 -- one exhaustive table reads
             return OutcomeVerdict("again", Ignored())
         case TimedOut():
             return OutcomeVerdict("again", CallFailure(), load="drop")
+        # one tenant's requests for more than we read must close nothing to the others
+        case MalformedResponse(too_large=True):
+            return OutcomeVerdict("again", Ignored(), Succeeded())
         case ServerError() | MalformedResponse() | StreamTruncated():
             return OutcomeVerdict("again", CallFailure(), Succeeded())
         # a lost connection may be the way there: no word for or against the provider

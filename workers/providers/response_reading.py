@@ -5,7 +5,7 @@ body, or the other way round. The first bytes decide how a body is read, not its
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -28,7 +28,6 @@ from workers.providers.base.call_outcome import (
     TimedOut,
 )
 from workers.providers.base.dialect import (
-    MALFORMED,
     Answer,
     Delta,
     Dialect,
@@ -41,6 +40,12 @@ from workers.providers.base.provider_request import ProviderRequest
 from workers.providers.base.token_counts import plausible
 from workers.providers.errors.classification import classify_error, error_of_response
 from workers.providers.errors.rate_limit_headers import rate_limits
+from workers.providers.malformed_body import (
+    MALFORMED_BODY,
+    MalformedBodyError,
+    at_once,
+    guarded,
+)
 from workers.providers.provider import Emit
 from workers.tokens.estimate import estimated_usage
 
@@ -116,8 +121,10 @@ class ResponseReading:
         except MalformedBodyError as error:
             kind = headers.get("content-type", "no content type")
             message = self._redact(f"the response ({kind}) isn't the dialect's: {error}")
-            failure = MalformedResponse(message=message, status=response.status)
-            return self._with_bill(failure)
+            malformed = MalformedResponse(
+                message=message, status=response.status, too_large=error.too_large
+            )
+            return self._with_bill(malformed)
         match result:
             case Answer():
                 return self._completion(result, headers)
@@ -146,7 +153,7 @@ class ResponseReading:
 
     def _decoded(self, payload: bytes) -> tuple[Answer | ErrorReport | Failure, list[Delta]]:
         """A body's result, and the deltas for whoever asked for a stream."""
-        with _MALFORMED_BODY:
+        with MALFORMED_BODY:
             result = self._dialect.decode_answer(payload)
             if self._emit is None or not isinstance(result, Answer):
                 return result, []
@@ -158,22 +165,22 @@ class ResponseReading:
         reader = self._reader = self._dialect.stream_reader()
         unread = 0
         while chunk and not reader.ended:
-            deltas = _guarded(reader.feed(chunk))
+            deltas = guarded(reader.feed(chunk))
             unread += len(chunk)
             if unread > _LARGE:
-                deltas = await asyncio.to_thread(_at_once, deltas)
+                deltas = await asyncio.to_thread(at_once, deltas)
             for delta in deltas:
                 unread = 0
                 self._count(delta, deadline)
                 if self._emit is not None:
                     await self._emit(delta)
             chunk = await body.end() if reader.ended else await body.next_chunk()
-        deltas = _guarded(reader.close())
+        deltas = guarded(reader.close())
         if unread > _LARGE:
-            deltas = await asyncio.to_thread(_at_once, deltas)
+            deltas = await asyncio.to_thread(at_once, deltas)
         for delta in deltas:
             await self._pass_on(delta, deadline)
-        with _MALFORMED_BODY:
+        with MALFORMED_BODY:
             return reader.result()
 
     async def _pass_on(self, delta: Delta, deadline: asyncio.Timeout) -> None:
@@ -267,47 +274,6 @@ class ResponseReading:
         return self._loop.time() - self._began
 
 
-class MalformedBodyError(Exception):
-    """A body that isn't in the dialect; the message says in what way, and quotes nothing of it."""
-
-
-class _MalformedBody:
-    """Turns what reading a payload of an unexpected shape raises into MalformedBodyError."""
-
-    def __enter__(self) -> None:
-        """Nothing to do."""
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is not None and issubclass(kind, MALFORMED):
-            raise MalformedBodyError(kind.__name__) from None
-
-
-_MALFORMED_BODY: Final = _MalformedBody()
-
-
-def _guarded(deltas: Iterator[Delta]) -> Iterator[Delta]:
-    """`deltas`, whose reading may fail halfway: those before have been passed on by then."""
-    try:
-        yield from deltas
-    except MALFORMED as error:
-        raise MalformedBodyError(type(error).__name__) from None
-
-
-def _at_once(deltas: Iterator[Delta]) -> Iterator[Delta]:
-    """`deltas`, read by now; where their reading fails, the iterator does behind those before."""
-    read: list[Delta] = []
-    try:
-        read.extend(deltas)
-    except MalformedBodyError as error:
-        return _failing(read, error)
-    return iter(read)
-
-
-def _failing(deltas: Iterable[Delta], error: Exception) -> Iterator[Delta]:
-    yield from deltas
-    raise error
-
-
 class ResponseBody:
     """A response's body in chunks, inflated and bounded; aiohttp inflates in small steps."""
 
@@ -320,7 +286,8 @@ class ResponseBody:
         chunk = await self._content.readany()
         self._size += len(chunk)
         if self._size > LONGEST_BODY:
-            raise MalformedBodyError(f"it is larger than {LONGEST_BODY >> 20} MiB")
+            words = f"it is larger than {LONGEST_BODY >> 20} MiB"
+            raise MalformedBodyError(words, too_large=True)
         return chunk
 
     async def beginning(self, size: int) -> bytes:

@@ -11,6 +11,7 @@ import pytest
 from aiohttp import ClientSession, web
 
 from producers.contract import ChatBody
+from runtime import limits
 from runtime.config.catalog import Deployment, Model
 from workers.providers import response_reading
 from workers.providers.base.call_outcome import (
@@ -398,6 +399,28 @@ async def test_what_is_large_is_read_on_a_thread(
     told = await ask(*parts, content_type=kind)
     assert isinstance(told.outcome, Completion)
     assert bool(handed) == large
+
+
+CROWDED = {"choices": [{"logprobs": {"content": [[0]] * 262_144}}]}
+
+
+@pytest.mark.parametrize(
+    ("parts", "too_large"),
+    [
+        ([json.dumps(WHOLE | CROWDED).encode()], True),
+        ([b"data: " + json.dumps(CROWDED).encode() + b"\n\n"], True),
+        ([b"{" + b" " * limits.PROVIDER_BODY.value], True),
+        ([b'{"choices": 1}'], False),
+        ([b"data: {\n\n"], False),
+    ],
+)
+async def test_what_is_beyond_our_limits_is_not_the_deployments_fault(
+    ask: Ask, parts: list[bytes], *, too_large: bool
+) -> None:
+    kind = SSE if parts[0].startswith(b"data:") else JSON
+    outcome = (await ask(*parts, content_type=kind)).outcome
+    assert isinstance(outcome, MalformedResponse)
+    assert outcome.too_large == too_large
 
 
 async def test_a_large_event_that_is_damaged_costs_nothing_that_came_before(ask: Ask) -> None:

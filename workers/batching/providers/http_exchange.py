@@ -16,7 +16,8 @@ from workers.providers.auth.api_key import Authorizer
 from workers.providers.base.call_outcome import BadCredentials, Failure
 from workers.providers.base.json_values import json_of
 from workers.providers.errors.classification import classify_error, error_of_response
-from workers.providers.response_reading import MalformedBodyError, ResponseBody, short_headers
+from workers.providers.malformed_body import MalformedBodyError
+from workers.providers.response_reading import ResponseBody, short_headers
 
 _BODY_S: Final = 60.0
 _UPLOAD_S: Final = 300.0

@@ -170,6 +170,9 @@ class StreamTruncated(CallFailed):
 class MalformedResponse(CallFailed):
     """The response isn't what the dialect says it must be."""
 
+    too_large: bool = False
+    """It is beyond a limit of ours: the caller may have asked for so much."""
+
 
 Failure: TypeAlias = (
     ContextTooLong

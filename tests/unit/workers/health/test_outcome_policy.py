@@ -54,6 +54,7 @@ TABLE: list[tuple[CallOutcome, FollowUp, BreakerSignal, BreakerSignal]] = [
     (ConnectionLost(message="m"), "again", CallFailure(), Ignored()),
     (StreamTruncated(message="m"), "again", CallFailure(), Succeeded()),
     (MalformedResponse(message="m"), "again", CallFailure(), Succeeded()),
+    (MalformedResponse(message="m", too_large=True), "again", Ignored(), Succeeded()),
 ]
 
 
