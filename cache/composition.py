@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 
 from cache.lookup import CacheLookup, SemanticStep
 from cache.semantic.embedder import Embedder, LocalEmbedder, NoEmbedder, OpenAiEmbedder
+from cache.semantic.pair_reader import pair_reader
 from cache.semantic.second_look import second_look
 from cache.semantic.vector_index import ProcessIndex, RedisIndex, VectorIndex, has_vector_sets
 from cache.semantic.verifier_file import NoVerifier, load_verifier
@@ -45,7 +46,12 @@ async def open_lookup(
         return CacheLookup(settings, redis, second_look=look)
     client = redis.redis if isinstance(redis, PipelineLane) else redis
     index = await open_index(settings, client)
-    return CacheLookup(settings, redis, SemanticStep(embedder, verifier, index), second_look=look)
+    reading, pairs = settings.pair_encoder, None
+    if reading.kind == "local":
+        wait_s = reading.wait_ms / 1000
+        pairs = pair_reader(Path(reading.directory), verifier.embedder, wait_s)
+    step = SemanticStep(embedder, verifier, index, pairs)
+    return CacheLookup(settings, redis, step, second_look=look)
 
 
 def _embedder(

@@ -45,6 +45,7 @@ from cache.results.lookup_result import (
 )
 from cache.retention import RetentionJudge
 from cache.semantic.embedder import Embedder
+from cache.semantic.pair_reader import PairReader
 from cache.semantic.recogniser_file import load_recogniser
 from cache.semantic.second_look import SecondLook
 from cache.semantic.semantic_search import NoMatch, SemanticMatch, SemanticSearch
@@ -106,6 +107,8 @@ class SemanticStep:
     embedder: Embedder
     verifier: Verifier
     index: VectorIndex
+    pairs: PairReader | None = None
+    """Of what the verifier leaves in doubt."""
 
 
 class CacheLookup:
@@ -137,7 +140,9 @@ class CacheLookup:
         self._semantic: SemanticSearch | None = None
         if semantic is not None:
             parts = semantic.index, semantic.embedder, semantic.verifier
-            self._semantic = SemanticSearch(store, reads, *parts, budget_s=budget_s)
+            self._semantic = SemanticSearch(
+                store, reads, *parts, budget_s=budget_s, pairs=semantic.pairs
+            )
             answers = answers or AnswerSimilarity(semantic.embedder)
         records = PromiseRecords(redis, store)
         self._checks = ShadowChecks(records, answers)

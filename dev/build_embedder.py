@@ -76,7 +76,7 @@ def build(weights: Weights, layers: int, name: str) -> Any:  # noqa: ANN401 - on
     hidden = _embed(graph, weights)
     bias = _mask_bias(graph, mask)
     for layer in range(layers):
-        hidden = _layer(graph, weights, f"encoder.layer.{layer}.", hidden, bias)
+        hidden = encoder_layer(graph, weights, f"encoder.layer.{layer}.", hidden, bias)
     graph.nodes.append(helper.make_node("Identity", [hidden], ["tokens"]))
     graph.nodes.append(helper.make_node("Identity", [_pool(graph, hidden, mask)], ["sentence"]))
     return _model(graph, name, takes_vectors=WORDS not in weights)
@@ -100,7 +100,8 @@ def _mask_bias(graph: Graph, mask: str) -> str:
     return graph.op("Unsqueeze", graph.op("Mul", inverse, graph.number(-1e4)), graph.shape(1, 2))
 
 
-def _layer(graph: Graph, weights: Weights, name: str, hidden: str, bias: str) -> str:
+def encoder_layer(graph: Graph, weights: Weights, name: str, hidden: str, bias: str) -> str:
+    """One layer of BERT. name: before its weights' names; bias: added to attention's scores."""
     attended = _attend(graph, weights, name + "attention.", hidden, bias)
     hidden = _norm(
         graph, weights, name + "attention.output.LayerNorm", graph.op("Add", attended, hidden)

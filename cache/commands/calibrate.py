@@ -51,8 +51,10 @@ def calibrate(settings: CacheSettings, source: Path) -> Calibration:
     others = sum(pair.fields["same"] == 0 for pair in labelled)
     if others < LEAST_OTHERS:
         raise CommandError(f"{source}: needs {LEAST_OTHERS} pairs with same = 0, has {others}")
-    embedder, verifier = load_model(settings)
-    verdicts = list(PairJudge(embedder, verifier, 0.01).judge(labelled, settings.embedder.threads))
+    embedder, verifier, encoder = load_model(settings)
+    verdicts = list(
+        PairJudge(embedder, verifier, encoder, 0.01).judge(labelled, settings.embedder.threads)
+    )
     scores = np.array([verdict["score"] for verdict in verdicts], dtype=np.float32)
     same = np.array([verdict["same"] for verdict in verdicts])
     points = tuple(_point(rate, scores[same == 0], scores[same == 1]) for rate in RATES)

@@ -10,7 +10,9 @@ from typing import Any, Final
 from cache.commands.pairs_file import BadLine, InputLine, Pair
 from cache.identity.normalisation import canonical
 from cache.semantic.embedder import LocalEmbedder
-from cache.verification.accept import PairAccepted, accept_texts
+from cache.semantic.pair_encoder import PairEncoder
+from cache.verification.accept import PairAccepted, accept_objected, with_form
+from cache.verification.detail_guard import objections
 from cache.verification.quantized_embedding import QuantizedEmbedding, quantize
 from cache.verification.verifier import EmbeddedText, Verifier
 
@@ -18,11 +20,18 @@ CHUNK: Final = 256
 
 
 class PairJudge:
-    """The same canonical form, verifier, guard and operating points as in the look-up."""
+    """The same canonical form, verifiers, guard and operating points as in the look-up."""
 
-    def __init__(self, embedder: LocalEmbedder, verifier: Verifier, target: float) -> None:
+    def __init__(
+        self,
+        embedder: LocalEmbedder,
+        verifier: Verifier,
+        pairs: PairEncoder | None,
+        target: float,
+    ) -> None:
         self._embedder = embedder
         self._verifier = verifier
+        self._pairs = pairs
         self._target = target
         self._embedding = lru_cache(maxsize=20_000)(self._quantized)
 
@@ -34,18 +43,25 @@ class PairJudge:
                 pairs = [line for line in chunk if isinstance(line, Pair)]
                 left = list(pool.map(self._text, (pair.a for pair in pairs)))
                 right = list(pool.map(self._text, (pair.b for pair in pairs)))
-                scores = iter(self._verifier.score(list(zip(left, right, strict=True))))
+                embedded = list(zip(left, right, strict=True))
+                verified = self._verifier.score(embedded).tolist()
+                verdicts = pool.map(self._verdict, embedded, verified)
                 for line in chunk:
                     match line:
                         case Pair():
-                            yield line.fields | self._verdict(line, float(next(scores)))
+                            yield line.fields | next(verdicts)
                         case BadLine():
                             yield line.fields | _unusable(line)
 
-    def _verdict(self, pair: Pair, score: float) -> dict[str, Any]:
-        if canonical(pair.a) == canonical(pair.b):
+    def _verdict(self, pair: tuple[EmbeddedText, EmbeddedText], score: float) -> dict[str, Any]:
+        a, b = (side.text for side in pair)
+        if canonical(a) == canonical(b):
             return {"score": 1.0, "hit": True, "reason": "the same words in another form"}
-        verdict = accept_texts(score, pair.a, pair.b, self._verifier, self._target)
+        differences = objections(a, b)
+        certainty, left = with_form(score, a, b, differences)
+        if self._pairs and self._pairs.classifier.leaves_doubt(certainty, a, b, left):
+            score = certainty = self._pairs.score_now(*pair, certainty)
+        verdict = accept_objected(certainty, left, self._verifier, self._target)
         hit = isinstance(verdict, PairAccepted)
         return {"score": round(score, 6), "hit": hit, "reason": verdict.reason}
 

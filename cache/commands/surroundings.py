@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from redis.asyncio import Redis
 
 from cache.semantic.embedder import LocalEmbedder, NoEmbedder
+from cache.semantic.pair_encoder import PAIR_VERSION, PairEncoder
 from cache.semantic.verifier_file import NoVerifier, load_verifier
 from cache.verification.verifier import Verifier
 from runtime.config.config_file import ConfigError, read_config
@@ -54,13 +55,22 @@ def redis_client(address: str | None = None) -> Redis:
         raise CommandError(f"Redis: {error}") from None
 
 
-def load_model(settings: CacheSettings) -> tuple[LocalEmbedder, Verifier]:
-    """The embedder and the verifier that was trained on it. Raises CommandError without either."""
+def load_model(settings: CacheSettings) -> tuple[LocalEmbedder, Verifier, PairEncoder | None]:
+    """The embedder, and the verifier and the pair encoder that were trained on it.
+
+    Raises CommandError without the first two, and where the third is broken; None: it isn't there.
+    """
     try:
         embedder = LocalEmbedder(Path(settings.embedder.directory), settings.embedder.threads)
-        return embedder, load_verifier(settings, embedder.version)
+        verifier = load_verifier(settings, embedder.version)
+        folder = Path(settings.pair_encoder.directory)
+        if settings.pair_encoder.kind == "none" or not (folder / PAIR_VERSION).is_file():
+            return embedder, verifier, None
+        pairs = PairEncoder(folder)
     except (NoEmbedder, NoVerifier) as error:
         raise CommandError(str(error)) from None
+    is_ours = pairs.classifier.verifier == verifier.embedder
+    return embedder, verifier, pairs if is_ours else None
 
 
 def _variables() -> ServiceSettings:

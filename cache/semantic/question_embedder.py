@@ -6,6 +6,8 @@ folder.
 """
 
 import json
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,12 +24,35 @@ MOST_PIECES: Final = 126
 START, END, UNKNOWN = 0, 2, 3
 
 
+@dataclass(frozen=True)
+class PieceVectors:
+    """The model's word pieces and their vectors, which stay on disk."""
+
+    words: NDArray[np.int8]
+    scales: NDArray[np.float32]
+    pieces: PieceModel
+
+    def feed_of(self, text: str) -> dict[str, NDArray[Any]]:
+        """What the model reads of a text: its pieces' vectors, and that all of them count."""
+        pieces = [START, *self.pieces.pieces_of(QUESTION_PREFIX + text, MOST_PIECES), END]
+        words = self.words[pieces] * self.scales[pieces, None]
+        return {"words": words[None], "attention_mask": np.ones((1, len(pieces)), dtype=np.int64)}
+
+
 class QuestionEmbedder:
-    """One model; for one thread at a time or for several. Its word table stays on disk."""
+    """One model; for one thread at a time or for several."""
 
     def __init__(self, directory: Path) -> None:
         """Raises NoEmbedder when the model isn't there or is damaged."""
-        self._session, self._words, self._scales, self._pieces, self.version = _load(directory)
+        try:
+            about = json.loads((directory / "version.json").read_text())
+            self._words = question_words(directory)
+            self._session = onnx_session(directory / "model.onnx")
+            self.version = f"{about['name']}-{about['weights']}-{about['recipe']}"
+        except Exception as error:  # noqa: BLE001 - onnxruntime raises its own kinds
+            raise NoEmbedder(
+                f"no question embedder in {directory} ({error}); build it with `make embedder`"
+            ) from None
 
     def embed_now(self, text: str) -> Vector:
         """The text's vector of unit length, shape (384,), on the calling thread."""
@@ -35,31 +60,24 @@ class QuestionEmbedder:
         return sentence
 
     def feed_of(self, text: str) -> dict[str, NDArray[Any]]:
-        """What the model reads of a text: its pieces' vectors, and that all of them count."""
-        pieces = [START, *self._pieces.pieces_of(QUESTION_PREFIX + text, MOST_PIECES), END]
-        words = self._words[pieces] * self._scales[pieces, None]
-        return {"words": words[None], "attention_mask": np.ones((1, len(pieces)), dtype=np.int64)}
+        """What the model reads of a text."""
+        return self._words.feed_of(text)
 
 
-def _load(
-    directory: Path,
-) -> tuple[Any, NDArray[np.int8], NDArray[np.float32], PieceModel, str]:
+@lru_cache(maxsize=1)
+def question_words(directory: Path) -> PieceVectors:
+    """The words of the model in a folder, once for all who read it: 27 MB."""
+    listed = json.loads((directory / "pieces.json").read_text())
+    words = np.load(directory / "words.npy", mmap_mode="r", allow_pickle=False)
+    scales = np.load(directory / "word_scales.npy", allow_pickle=False)
+    pieces = piece_model(listed["pieces"], listed["scores"], UNKNOWN)
+    return PieceVectors(words, scales, pieces)
+
+
+def onnx_session(model: Path) -> Any:  # noqa: ANN401 - onnxruntime ships no types
+    """A model, on one thread."""
     import onnxruntime  # noqa: PLC0415 - as in `embedder`
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    try:
-        about = json.loads((directory / "version.json").read_text())
-        listed = json.loads((directory / "pieces.json").read_text())
-        words = np.load(directory / "words.npy", mmap_mode="r", allow_pickle=False)
-        scales = np.load(directory / "word_scales.npy", allow_pickle=False)
-        session = onnxruntime.InferenceSession(
-            str(directory / "model.onnx"), options, providers=["CPUExecutionProvider"]
-        )
-        pieces = piece_model(listed["pieces"], listed["scores"], UNKNOWN)
-        version = f"{about['name']}-{about['weights']}-{about['recipe']}"
-    except Exception as error:  # noqa: BLE001 - onnxruntime raises its own kinds
-        raise NoEmbedder(
-            f"no question embedder in {directory} ({error}); build it with `make embedder`"
-        ) from None
-    return session, words, scales, pieces, version
+    return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])

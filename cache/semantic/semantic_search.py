@@ -16,14 +16,23 @@ from cache.promise.error_bound import ErrorBound
 from cache.promise.observations import decode_record, posterior_score, sample_chance, shadow_chance
 from cache.results.lookup_result import HitSample, IndexedQuestion
 from cache.semantic.embedder import Embedder
+from cache.semantic.pair_reader import PairReader
 from cache.semantic.vector_index import VectorIndex
 from cache.storage.batched_reads import BatchedReads, Unavailable
 from cache.storage.circuit_breaker import DEPENDENCY_RULES
 from cache.storage.entry import CacheEntry
 from cache.storage.store import EntryStore, decode_read, never_of
 from cache.storage.time_limit import within_time_limit
-from cache.verification.accept import GUARD_FACTOR, PairAccepted, accept_pair, with_form
+from cache.verification.accept import (
+    GUARD_FACTOR,
+    PairAccepted,
+    PairRefused,
+    PairVerdict,
+    accept_pair,
+    with_form,
+)
 from cache.verification.detail_guard import objections
+from cache.verification.lexical_guard import Difference
 from cache.verification.quantized_embedding import (
     QuantizedEmbedding,
     decode_quantized,
@@ -80,6 +89,22 @@ class _Candidate:
     embedding: QuantizedEmbedding
     record: str | None
 
+    @property
+    def text(self) -> EmbeddedText:
+        return EmbeddedText(self.entry.text or "", self.embedding)
+
+
+@dataclass(frozen=True, slots=True)
+class _InDoubt:
+    """No candidate is sure enough; of one the pair encoder may be."""
+
+    candidate: _Candidate
+    differences: tuple[Difference, ...]
+    certainty: float
+    reason: str
+    """Why nothing is served so far."""
+    here: IndexedQuestion
+
 
 @dataclass(frozen=True, slots=True)
 class _Search:
@@ -103,13 +128,16 @@ class SemanticSearch:
         verifier: Verifier,
         *,
         budget_s: float,
+        pairs: PairReader | None = None,
     ) -> None:
+        """pairs: reads what the verifier leaves in doubt, beyond the budget. None: it decides."""
         self._store = store
         self._reads = reads
         self._index = index
         self._embedder = embedder
         self._verifier = verifier
         self._budget_s = budget_s
+        self._pairs = pairs
         self._breaker = CircuitBreaker(DEPENDENCY_RULES)
         self._removals: set[asyncio.Task[None]] = set()
 
@@ -129,16 +157,15 @@ class SemanticSearch:
         # filled by the search as soon as the text is embedded: when the time is up later on, the
         # answer can be indexed all the same
         indexed: list[IndexedQuestion] = []
+        asked = _Search(terms, version, bound, span)
         try:
-            result = await within_time_limit(
-                self._budget_s, self._search(_Search(terms, version, bound, span), indexed)
-            )
+            result = await within_time_limit(self._budget_s, self._search(asked, indexed))
         except REDIS_UNAVAILABLE as error:
             signal = Succeeded() if is_junk_in_a_key(error) else CallFailure()
             self._breaker.report(permit, signal, time.monotonic())
             return NoMatch(f"search: {type(error).__name__}", indexed[0] if indexed else None)
         self._breaker.report(permit, Succeeded(), time.monotonic())
-        return result
+        return await self._read_together(asked, result) if isinstance(result, _InDoubt) else result
 
     async def locate(
         self, terms: LookupTerms, version: str, span: OpenSpan
@@ -162,6 +189,8 @@ class SemanticSearch:
     async def close(self) -> None:
         """Ends what runs in the background."""
         await asyncio.gather(*self._removals, return_exceptions=True)
+        if self._pairs is not None:
+            self._pairs.close()
         await self._index.close()
 
     async def _embed(self, question: Question, version: str, span: OpenSpan) -> IndexedQuestion:
@@ -175,7 +204,9 @@ class SemanticSearch:
         space = self._store.key(question.tenant, "v", epoch, question.scope, self._embedder.version)
         return IndexedQuestion(space, embedding.sentence, quantized)
 
-    async def _search(self, asked: _Search, indexed: list[IndexedQuestion]) -> SearchResult:
+    async def _search(
+        self, asked: _Search, indexed: list[IndexedQuestion]
+    ) -> SearchResult | _InDoubt:
         terms, span = asked.terms, asked.span
         here = await self._embed(terms.question, asked.version, span)
         indexed.append(here)
@@ -199,8 +230,22 @@ class SemanticSearch:
             return NoMatch("gone", here)
         with span.span("verify") as verifying:
             # half a millisecond of numpy and Python: on a thread, the event loop serves others
-            result = await asyncio.to_thread(self._choose, terms, here, fresh, asked.bound)
+            result = await asyncio.to_thread(self._choose, asked, here, fresh)
             verifying.attributes = _verdict_attributes(result)
+        return result
+
+    async def _read_together(self, asked: _Search, doubt: _InDoubt) -> SearchResult:
+        """What the pair encoder makes of the pair that is in doubt; no verdict, no match."""
+        with asked.span.span("read together") as reading:
+            text = EmbeddedText(asked.terms.question.text or "", doubt.here.quantized)
+            score = None
+            if self._pairs is not None:
+                score = await self._pairs.score(text, doubt.candidate.text, doubt.certainty)
+            result: SearchResult = NoMatch(doubt.reason, doubt.here)
+            if score is not None:
+                verdict = self._verdict(asked, doubt.candidate, score, doubt.differences)
+                result = self._result(asked, doubt.candidate, verdict, doubt.here)
+            reading.attributes = _verdict_attributes(result)
         return result
 
     async def _candidates(
@@ -230,41 +275,66 @@ class SemanticSearch:
         return candidates, there
 
     def _choose(
+        self, asked: _Search, here: IndexedQuestion, candidates: list[_Candidate]
+    ) -> SearchResult | _InDoubt:
+        """The nearest candidate that is good enough, or may be. Runs on a thread."""
+        text = EmbeddedText(asked.terms.question.text or "", here.quantized)
+        refusals, doubts = list[str](), list[_InDoubt]()
+        for candidate in candidates:
+            there = candidate.text
+            verified = float(self._verifier.score([(text, there)])[0])
+            differences = objections(text.text, there.text)
+            certainty, differences = with_form(verified, text.text, there.text, differences)
+            verdict = self._verdict(asked, candidate, certainty, differences)
+            if self._leaves_doubt(certainty, text, there, differences):
+                doubts.append(_InDoubt(candidate, differences, certainty, verdict.reason, here))
+            elif isinstance(verdict, PairAccepted):
+                return self._result(asked, candidate, verdict, here)
+            refusals.append(verdict.reason)
+        return doubts[0] if doubts else NoMatch(refusals[0], here)
+
+    def _leaves_doubt(
+        self, certainty: float, a: EmbeddedText, b: EmbeddedText, objects: tuple[Difference, ...]
+    ) -> bool:
+        pairs = self._pairs
+        if pairs is None or pairs.is_missing:
+            return False
+        return pairs.classifier.leaves_doubt(certainty, a.text, b.text, objects)
+
+    def _verdict(
         self,
-        terms: LookupTerms,
-        here: IndexedQuestion,
-        candidates: list[_Candidate],
-        bound: ErrorBound,
-    ) -> SearchResult:
-        """The nearest candidate that is good enough. Runs on a thread."""
-        target = bound.target(terms.policy.target_false_hits)
+        asked: _Search,
+        candidate: _Candidate,
+        certainty: float,
+        objects: tuple[Difference, ...],
+    ) -> PairVerdict:
+        target = asked.bound.target(asked.terms.policy.target_false_hits)
         bar = self._verifier.operating_point(target)
         guard_bar = self._verifier.operating_point(target / GUARD_FACTOR)
-        asked = EmbeddedText(terms.question.text or "", here.quantized)
-        refusals = []
-        for candidate in candidates:
-            stored = EmbeddedText(candidate.entry.text or "", candidate.embedding)
-            record = decode_record(candidate.record)
-            verified = float(self._verifier.score([(asked, stored)])[0])
-            differences = objections(asked.text, stored.text)
-            certainty, differences = with_form(verified, asked.text, stored.text, differences)
-            score = posterior_score(certainty, record)
-            verdict = accept_pair(score, bar, guard_bar, differences)
-            if isinstance(verdict, PairAccepted):
-                share = terms.policy.shadow_share
-                chance = shadow_chance(share, record)
-                if bound.is_closed:
+        score = posterior_score(certainty, decode_record(candidate.record))
+        return accept_pair(score, bar, guard_bar, objects)
+
+    def _result(
+        self, asked: _Search, candidate: _Candidate, verdict: PairVerdict, here: IndexedQuestion
+    ) -> SearchResult:
+        match verdict:
+            case PairRefused(reason=reason):
+                return NoMatch(reason, here)
+            case PairAccepted(score=score):
+                share, is_closed = asked.terms.policy.shadow_share, asked.bound.is_closed
+                chance = shadow_chance(share, decode_record(candidate.record))
+                if is_closed:
                     chance = sample_chance(share, "closed")
                 return SemanticMatch(
                     candidate.name,
                     candidate.entry,
-                    verdict.score,
+                    score,
                     is_sampled=random.random() < chance,
-                    is_closed=bound.is_closed,
+                    is_closed=is_closed,
                     indexed=here,
                 )
-            refusals.append(verdict.reason)
-        return NoMatch(refusals[0], here)
+            case _:
+                assert_never(verdict)
 
     def _forget(self, space: str, gone: set[str]) -> None:
         if gone:
@@ -284,8 +354,10 @@ def _is_searchable(terms: LookupTerms) -> bool:
     return text is not None and len(text) <= terms.policy.max_semantic_chars
 
 
-def _verdict_attributes(result: SearchResult) -> Attributes:
+def _verdict_attributes(result: SearchResult | _InDoubt) -> Attributes:
     match result:
+        case _InDoubt(certainty=score):
+            return {CACHE_SCORE: score}
         case SemanticMatch(score=score):
             return {CACHE_SCORE: score}
         case NoMatch(reason=reason):

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from cache.verification.detail_guard import objections
 from cache.verification.lexical_guard import Difference
 from cache.verification.question_form import is_same_form
 from cache.verification.verifier import Verifier
@@ -62,10 +61,11 @@ def with_form(
     return max(score, FORM_SCORE), ()
 
 
-def accept_texts(score: float, a: str, b: str, verifier: Verifier, target: float) -> PairVerdict:
-    """The same from the texts and the operator's target; the reason tells what differs."""
+def accept_objected(
+    score: float, differences: tuple[Difference, ...], verifier: Verifier, target: float
+) -> PairVerdict:
+    """The same by the operator's target; the reason tells what differs."""
     bars = verifier.operating_point(target), verifier.operating_point(target / GUARD_FACTOR)
-    score, differences = with_form(score, a, b, objections(a, b))
     verdict = accept_pair(score, *bars, differences)
     if isinstance(verdict, PairAccepted) or not differences:
         return verdict

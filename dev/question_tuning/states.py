@@ -4,7 +4,7 @@ They are worked out once and kept in a file, for they are most of the work of a 
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -80,22 +80,27 @@ def states_of(texts: Sequence[str], directory: Path, kept: Path) -> States:
     return States(np.concatenate(chosen), lengths, np.cumsum(lengths) - lengths)
 
 
-def _worked_out(texts: list[str], directory: Path) -> Iterator[Tokens]:
+def states_in_8_bits(directory: Path) -> Callable[[str], Array]:
+    """What the first layers of the int8 model make of a text's pieces, one row each."""
     embedder, model = QuestionEmbedder(directory), onnx.load(directory / "model.onnx")
     norms = [node.output[0] for node in model.graph.node if node.op_type == "LayerNormalization"]
     state = norms[2 * IN_8_BITS]
     shape: list[str | int | None] = ["batch", "length", WIDTH]
     model.graph.output.append(onnx.helper.make_tensor_value_info(state, 1, shape))
+    first = onnx.utils.Extractor(model).extract_model(["words", "attention_mask"], [state])
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options)
-    layers = base_layers(IN_8_BITS, FROZEN)
+    session = onnxruntime.InferenceSession(first.SerializeToString(), options)
+    return lambda text: np.asarray(session.run([state], embedder.feed_of(text))[0][0])
+
+
+def _worked_out(texts: list[str], directory: Path) -> Iterator[Tokens]:
+    first, layers = states_in_8_bits(directory), base_layers(IN_8_BITS, FROZEN)
     for text in texts:
-        feed = embedder.feed_of(text)
-        if feed["words"].shape[1] > MOST_TOKENS:
+        rows = first(text).astype(np.float16).astype(np.float32)
+        if len(rows) > MOST_TOKENS:
             yield np.zeros((0, WIDTH), np.float16)
             continue
-        rows = session.run([state], feed)[0][0].astype(np.float16).astype(np.float32)
         for layer in layers:
             rows, _ = forward(layer, rows, 1)
         yield rows.astype(np.float16)

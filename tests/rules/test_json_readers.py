@@ -16,6 +16,7 @@ OUR_OWN: Final = "a file of this project, or one that the operator made with it"
 BOUNDED: Final[Mapping[str, str]] = {
     "cache/commands/pairs_file.py": OUR_OWN,
     "cache/semantic/embedder.py": OUR_OWN,
+    "cache/semantic/pair_encoder.py": OUR_OWN,
     "cache/semantic/question_embedder.py": OUR_OWN,
     "cache/semantic/verifier_file.py": OUR_OWN,
     "gateway/endpoints/stored_request.py": "an error's body, as this process has just written it",

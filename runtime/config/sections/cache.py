@@ -86,6 +86,17 @@ class SecondLookSettings(Section):
     there the question counts as in doubt."""
 
 
+class PairEncoderSettings(Section):
+    """Who judges the pairs of questions that the verifier leaves in doubt."""
+
+    kind: Literal["local", "none"] = "local"
+    """local: multilingual-e5-small reads both together in this process, from `directory`, loaded
+    when it is first needed; where it isn't, the verifier decides alone, and the log says so."""
+    directory: str = "var/multilingual"
+    wait_ms: Annotated[float, Field(gt=0)] = 100
+    """How long it may hold up a request, beyond `budget_ms`; a later verdict is a miss."""
+
+
 class CacheSettings(Section):
     """The whole section."""
 
@@ -108,6 +119,7 @@ class CacheSettings(Section):
     else an index in this process."""
     embedder: EmbedderSettings = EmbedderSettings()
     second_look: SecondLookSettings = SecondLookSettings()
+    pair_encoder: PairEncoderSettings = PairEncoderSettings()
     recogniser: str | None = None
     """File of your own training in place of ours."""
     verifier: str | None = None

@@ -17,9 +17,12 @@ from cache.promise.error_bound import ErrorBound
 from cache.promise.group_bounds import NO_BOUNDS, cell_of, encode_bounds
 from cache.results.lookup_result import Hit, Miss, ShadowCheck
 from cache.semantic.embedder import LocalEmbedder
+from cache.semantic.pair_encoder import load_pair_classifier
+from cache.semantic.pair_reader import PairReader
 from cache.semantic.vector_index import ProcessIndex, RedisIndex, VectorIndex
 from cache.semantic.verifier_file import load_verifier
 from cache.storage.store import EntryStore
+from cache.verification.verifier import EmbeddedText
 from dev.redis_server import redis_server, url_of
 from producers.contract import ChatBody, Request, Route
 from producers.contract.invalidation import Invalidation
@@ -52,10 +55,12 @@ def open_with(
     redis: Redis,
     embedder: LocalEmbedder,
     index: VectorIndex | None = None,
+    pairs: PairReader | None = None,
 ) -> CacheLookup:
     read = CacheSettings.model_validate(settings)
     verifier = load_verifier(read, embedder.version)
-    return CacheLookup(read, redis, SemanticStep(embedder, verifier, index or RedisIndex(redis)))
+    step = SemanticStep(embedder, verifier, index or RedisIndex(redis), pairs)
+    return CacheLookup(read, redis, step)
 
 
 async def keep(lookup: CacheLookup, asked: Request, answer: str = "Practise.") -> None:
@@ -92,6 +97,51 @@ async def test_a_detail_that_changes_the_answer_is_no_hit(
     found = await lookup.find(request(asked), ROUTE, NOW)
     assert isinstance(found, Miss)
     assert found.outcome.reason is not None
+
+
+@pytest.mark.parametrize("score", [0.99, 0.01, None])
+async def test_what_the_verifier_leaves_in_doubt_is_read_together(
+    redis: Redis, embedder: LocalEmbedder, score: float | None
+) -> None:
+    """A verdict that isn't had is a miss, though the verifier alone would serve the answer."""
+    read = list[tuple[str, str]]()
+
+    def says(asked: EmbeddedText, stored: EmbeddedText, verified: float) -> float:
+        assert 0 < verified < 1
+        read.append((asked.text, stored.text))
+        if score is None:
+            raise RuntimeError
+        return score
+
+    pairs = PairReader(load_pair_classifier(), lambda: says, wait_s=60)
+    lookup = open_with(PATIENT, redis, embedder, pairs=pairs)
+    await keep(lookup, request(ASKED))
+    found = await lookup.find(request(SAME), ROUTE, NOW)
+    assert read == [(SAME, ASKED)]
+    if score == 0.99:
+        assert isinstance(found, Hit)
+        assert found.outcome.score == pytest.approx(score, abs=0.01)
+    else:
+        assert isinstance(found, Miss)
+    await lookup.close()
+
+
+async def test_what_the_guard_decides_is_not_read_together(
+    redis: Redis, embedder: LocalEmbedder
+) -> None:
+    read = list[str]()
+
+    def says(asked: EmbeddedText, stored: EmbeddedText, verified: float) -> float:
+        read.append(f"{asked.text} {stored.text} {verified}")
+        return 1
+
+    pairs = PairReader(load_pair_classifier(), lambda: says, wait_s=60)
+    lookup = open_with(PATIENT, redis, embedder, pairs=pairs)
+    await keep(lookup, request("How many calories are in 2 eggs?"))
+    found = await lookup.find(request("How many calories are in 3 eggs?"), ROUTE, NOW)
+    assert isinstance(found, Miss)
+    assert read == []
+    await lookup.close()
 
 
 async def test_no_near_hit_crosses_a_scope_even_for_the_same_words(lookup: CacheLookup) -> None:
