@@ -19,16 +19,16 @@ MAX_TAG_CHARACTERS: Final = 500
 """Tags are in each usage event, and each of a cache entry's is a key in Redis."""
 
 
-MOST_TOKENS: Final = 1_000_000_000
+MOST_ASKED_TOKENS: Final = 1_000_000_000
 """No model has as many. JSON allows any number; one of 309 digits fits no float."""
 
 
 def _most(number: int) -> int:
-    return min(number, MOST_TOKENS)
+    return min(number, MOST_ASKED_TOKENS)
 
 
 Tokens: TypeAlias = Annotated[int, Field(ge=1), AfterValidator(_most)]
-"""A number that is compared and calculated with; one beyond all counts as `MOST_TOKENS`."""
+"""A number that is compared and calculated with; one beyond all counts as `MOST_ASKED_TOKENS`."""
 
 MAX_EMBEDDINGS: Final = 2_048
 """Texts of one request; OpenAI takes as many."""
