@@ -14,6 +14,7 @@ from producers.contract.job_record import JobRecord
 from producers.jobs.job_log import LogUnreadableError, write_entry
 from producers.jobs.submission import JobConnection, publish_lines
 from producers.kafka.broker import PublishFailedError
+from runtime.process.dead_letters import crash_detail
 from runtime.redis.key_names import named
 from runtime.redis.lease import Lease, LeaseAttempt
 
@@ -80,6 +81,9 @@ class JobRunner:
             await self.write(job.model_copy(update={"problem": str(error)}))
         except PublishFailedError as error:
             _log.warning("job %s waits: %s", job.id, error)
+        except Exception as error:  # noqa: BLE001 whatever it is, it would come again each second
+            _log.warning("job %s can't be submitted: %s", job.id, crash_detail(error))
+            await self.write(job.model_copy(update={"problem": "an error of the gateway's own"}))
         finally:
             await self._leases.release(lease)
 

@@ -8,6 +8,9 @@ from .message import Message, Name
 
 JobId: TypeAlias = Annotated[str, Field(pattern=r"^batch_[0-9a-f]{24}$")]
 FileId: TypeAlias = Annotated[str, Field(pattern=r"^file-[0-9a-f]{24}$")]
+Moment: TypeAlias = Annotated[int, Field(ge=0, le=253_402_300_799_999)]
+"""Unix milliseconds, until the year 9999."""
+Count: TypeAlias = Annotated[int, Field(ge=0, le=2**53)]
 
 
 class FileRecord(Message):
@@ -26,13 +29,13 @@ class FileRecord(Message):
     purpose: str = "batch"
     """What it is for."""
 
-    size: int
+    size: Count
     """Bytes."""
 
-    pieces: int
+    pieces: Count
     """Records in `llm.files`."""
 
-    created_ms: int
+    created_ms: Moment
     """Unix milliseconds."""
 
 
@@ -58,25 +61,25 @@ class JobRecord(Message):
     metadata: dict[str, str] = Field(default_factory=dict)
     """The caller's own."""
 
-    created_ms: int
+    created_ms: Moment
     """When it was asked for."""
 
-    deadline_ms: int
+    deadline_ms: Moment
     """When what isn't answered fails."""
 
-    lines: int | None = None
+    lines: Count | None = None
     """Of the file, the wrong ones included; null until it was read."""
 
-    wrong: int = 0
+    wrong: Count = 0
     """Lines that are no requests: each becomes a line of the error file."""
 
-    published: int = 0
+    published: Count = 0
     """Lines that are with Kafka, at least."""
 
-    submitted_ms: int | None = None
+    submitted_ms: Moment | None = None
     """When all of them were."""
 
-    cancel_ms: int | None = None
+    cancel_ms: Moment | None = None
     """When it was cancelled."""
 
     problem: str = ""

@@ -1,0 +1,72 @@
+"""Job runner: is a job that breaks its submission given up, and told, and no other held up?"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from gateway.jobs.job_index import JobIndex
+from gateway.jobs.job_runner import JobRunner
+from producers.contract.job_record import FileRecord, JobRecord
+from producers.jobs.job_log import read_entry
+from producers.jobs.submission import JobConnection
+from producers.kafka.broker import Outgoing, Record
+from runtime.redis.lease import Lease
+from tests.waiting import until
+
+FILE = FileRecord(id=f"file-{1:024}", tenant="t", filename="f", size=1, pieces=1, created_ms=1_000)
+JOB = JobRecord(
+    id=f"batch_{1:024}", tenant="t", input_file=FILE.id, created_ms=1_000, deadline_ms=2_000
+)
+
+
+class Leases:
+    """All are free."""
+
+    async def take(self, key: str) -> Lease:
+        return Lease(key, "token")
+
+    async def release(self, lease: Lease) -> None:
+        pass
+
+
+class Log:
+    """What was written is what the next look sees."""
+
+    def __init__(self, index: JobIndex) -> None:
+        self.index = index
+
+    async def publish(self, *outgoing: Outgoing) -> None:
+        for each in outgoing:
+            entry = read_entry(each.value)
+            assert isinstance(entry, JobRecord)
+            self.index.jobs[entry.id] = entry
+
+
+async def test_a_submission_that_breaks_is_given_up_and_told() -> None:
+    begun = 0
+
+    async def scan(_topic: str, _since_ms: int) -> AsyncIterator[Record]:
+        nonlocal begun
+        begun += 1
+        raise OverflowError("9" * 4_000)
+        yield
+
+    index = JobIndex()
+    index.files[FILE.id], index.jobs[JOB.id] = FILE, JOB
+    client: Any = type("Client", (), {"request_topic": lambda *_: "llm.requests"})()
+    runner = JobRunner(index, JobConnection(scan, Log(index), client), Leases())
+    running = asyncio.create_task(runner.run())
+    await until(lambda: bool(index.jobs[JOB.id].problem))
+    assert begun == 1
+    assert "999" not in index.jobs[JOB.id].problem
+    running.cancel()
+
+
+@pytest.mark.parametrize("number", [-1, 10**18, 10**400])
+@pytest.mark.parametrize("name", ["created_ms", "deadline_ms", "lines", "cancel_ms"])
+def test_an_entry_with_numbers_that_none_has_is_no_entry(name: str, number: int) -> None:
+    odd = JOB.model_copy(update={name: number})
+    assert read_entry(JOB.model_dump_json().encode()) == JOB
+    assert read_entry(odd.model_dump_json().encode()) is None
