@@ -21,6 +21,8 @@ from runtime.redis.lease import Lease, LeaseAttempt
 _log: Final = logging.getLogger(__name__)
 _LOOK_S: Final = 1.0
 _AT_ONCE: Final = 4
+_OF_ONE_TENANT: Final = 2
+"""A large file takes minutes: the others' jobs must not wait for all of one tenant's."""
 
 
 class JobLeases(Protocol):
@@ -49,7 +51,7 @@ class JobRunner:
         try:
             while True:
                 for job in tuple(self.index.jobs.values()):
-                    if _is_open(job) and len(self._running) < _AT_ONCE:
+                    if _is_open(job) and self._has_room(job.tenant):
                         self._begin(job)
                 await asyncio.sleep(_LOOK_S)
         finally:
@@ -60,6 +62,11 @@ class JobRunner:
     async def write(self, job: JobRecord) -> None:
         """The job's next record. Raises PublishFailedError."""
         await write_entry(self.connection.publisher, job)
+
+    def _has_room(self, tenant: str) -> bool:
+        jobs = [self.index.jobs.get(running) for running in self._running]
+        own = sum(job is not None and job.tenant == tenant for job in jobs)
+        return len(jobs) < _AT_ONCE and own < _OF_ONE_TENANT
 
     def _begin(self, job: JobRecord) -> None:
         if job.id not in self._running:

@@ -64,6 +64,30 @@ async def test_a_submission_that_breaks_is_given_up_and_told() -> None:
     running.cancel()
 
 
+async def test_one_tenants_jobs_leave_room_for_the_others() -> None:
+    begun: list[str] = []
+
+    async def scan(_topic: str, _since_ms: int) -> AsyncIterator[Record]:
+        never: asyncio.Future[Record] = asyncio.get_running_loop().create_future()
+        yield await never
+
+    class Client:
+        def request_topic(self, tenant: str) -> str:
+            begun.append(tenant)
+            return "llm.requests"
+
+    index, client = JobIndex(), Client()
+    index.files[FILE.id] = FILE
+    for number, tenant in enumerate(["t"] * 9 + ["other"]):
+        name = f"batch_{number:024}"
+        index.jobs[name] = JOB.model_copy(update={"id": name, "tenant": tenant})
+    connection: Any = (scan, Log(index), client)
+    running = asyncio.create_task(JobRunner(index, JobConnection(*connection), Leases()).run())
+    await until(lambda: "other" in begun)
+    assert begun == ["t", "t", "other"]
+    running.cancel()
+
+
 @pytest.mark.parametrize("number", [-1, 10**18, 10**400])
 @pytest.mark.parametrize("name", ["created_ms", "deadline_ms", "lines", "cancel_ms"])
 def test_an_entry_with_numbers_that_none_has_is_no_entry(name: str, number: int) -> None:
