@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
@@ -32,6 +32,7 @@ from runtime.identity.opening import record_guard, report_identity_change
 from runtime.process.cell_publisher import publisher_of_cell
 from runtime.process.process import ServiceProcess
 from runtime.redis.connection import RedisLink, connect_redis
+from runtime.redis.connection_pool import connection_pool
 from runtime.redis.pipelining import PipelineLane
 from workers.accounting.llm_judge import LlmJudge
 from workers.calling.answer_source import AnswerSource
@@ -170,7 +171,7 @@ def _redis(parts: AsyncExitStack, url: str) -> tuple[Redis, RedisLink]:
     """A client for what is worth a second attempt, and a link for what can go on alone."""
     # neither a connection that Redis closed when it restarted, nor a busy moment, is a lost Redis
     redis = Redis.from_pool(
-        BlockingConnectionPool.from_url(
+        connection_pool(
             url,
             max_connections=_CONNECTIONS,
             timeout=_TURN_S,

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 from cache.semantic.embedder import LocalEmbedder, NoEmbedder
 from cache.semantic.pair_encoder import PAIR_VERSION, PairEncoder
@@ -16,6 +18,7 @@ from cache.verification.verifier import Verifier
 from runtime.config.config_file import ConfigError, read_config
 from runtime.config.sections.cache import CacheSettings
 from runtime.process.settings import ServiceSettings
+from runtime.redis.connection_pool import connection_pool
 
 
 @dataclass(eq=False)
@@ -50,7 +53,8 @@ def cache_settings(config: Path | None = None) -> CacheSettings:
 def redis_client(address: str | None = None) -> Redis:
     """A client of the Redis at `address`, else SWITCHGEAR_REDIS. Raises CommandError."""
     try:
-        return Redis.from_url(address or _variables().redis)
+        url, again = address or _variables().redis, Retry(NoBackoff(), 1)
+        return Redis.from_pool(connection_pool(url, retry=again))
     except ValueError as error:
         raise CommandError(f"Redis: {error}") from None
 

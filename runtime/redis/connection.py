@@ -11,13 +11,14 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from runtime.circuit_breaker.breaker import CircuitBreaker
 from runtime.circuit_breaker.rules import SUCCEEDED, BreakerRules, CallFailure, Cooldown, Tripped
 from runtime.circuit_breaker.state_machine import BreakerRefused
+from runtime.redis.connection_pool import connection_pool
 from runtime.redis.errors import REDIS_UNAVAILABLE, is_junk_in_a_key
 from runtime.redis.pipelining import PipelineLane
 
@@ -35,7 +36,7 @@ _LINK_RULES: Final = BreakerRules(consecutive=1, cooldown=Cooldown(math.inf, mat
 
 def connect_redis(url: str) -> Redis:
     """A client that fails fast and never retries: what it guards can go on alone."""
-    pool = BlockingConnectionPool.from_url(
+    pool = connection_pool(
         url,
         max_connections=_CONNECTIONS,
         timeout=COMMAND_TIMEOUT_S,

@@ -40,3 +40,7 @@ def test_lua_is_in_files_and_every_file_is_loaded() -> None:
         (source.named(p.parent.parent).replace("/", "."), p.stem) for p in source.tracked("*.lua")
     }
     assert loaded == there
+
+
+def test_connections_are_opened_in_one_place() -> None:
+    assert matching(r"from_url\(|Redis\(|ConnectionPool\(") == {"runtime/redis/connection_pool.py"}
