@@ -110,7 +110,11 @@ class KafkaBroker:
         await self._producer.stop()
 
     async def publish(self, *outgoing: Outgoing) -> None:
-        """Returns once all in-sync replicas have them. Raises PublishFailedError."""
+        """Returns once all in-sync replicas have them. Raises PublishFailedError.
+
+        It is permanent only if nothing failed in passing: else another record would be given up
+        with the one that is never taken, and nobody would know whether it was written.
+        """
         producer = self._producer
         try:
             failures = await self._write(producer, outgoing)
@@ -121,8 +125,9 @@ class KafkaBroker:
         except KafkaError as error:
             topics = ", ".join(dict.fromkeys(record.topic for record in outgoing))
             raise _failed(topics, error) from error
-        for topic, refused in failures:
-            raise _failed(topic, refused) from refused
+        failed = [(_failed(topic, error), error) for topic, error in failures]
+        for failure, cause in sorted(failed, key=lambda failed: failed[0].permanent):
+            raise failure from cause
 
     async def reachable(self, within_s: float = 2.0) -> bool:
         """Whether any broker answers in that time."""

@@ -85,7 +85,8 @@ class Publisher(Protocol):
         """Returns once the broker has the records safely. Raises PublishFailedError.
 
         They leave in the order given, without waiting for each other; after a failure any of them
-        may have been written.
+        may have been written. Where one is never taken, and another wasn't in time, it isn't
+        permanent: tried again, all that can be written is.
         """
         ...
 
