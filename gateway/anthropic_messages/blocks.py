@@ -77,6 +77,8 @@ class MessageProgress:
         self._said = _Blocks()
         self._answered = False
         """Whether words or calls have been passed on."""
+        self._has_heir = False
+        """Whether another worker tells the stream, and not only its end."""
         self._thoughts_late = False
         """Whether the run's thoughts come too late."""
         self._withheld: list[BlockPiece] = []
@@ -84,6 +86,7 @@ class MessageProgress:
 
     def advance(self, chunk: Chunk) -> Sequence[BlockPiece] | Diverged:
         """What to pass on now that `chunk` has come."""
+        self._has_heir = self._has_heir or self._answer.begins(chunk.run)
         step = self._add(chunk.run, chunk.delta)
         return step if isinstance(step, Diverged) else self._shown(step)
 
@@ -122,6 +125,8 @@ class MessageProgress:
             if isinstance(step, Diverged):
                 return step
             pieces += step
+            if self._others_lag():
+                return Diverged()
         rest = self._answer.finish(message)
         return rest if isinstance(rest, Diverged) else [*pieces, *_answering(rest)]
 
@@ -157,8 +162,14 @@ class MessageProgress:
         if isinstance(pieces, Diverged):
             return pieces
         said = _answering(step)
+        if said and self._others_lag():
+            return Diverged()  # their place is before blocks that were sent
         self._answered = self._answered or bool(said or self._sent.others)
         return [*pieces, *said]
+
+    def _others_lag(self) -> bool:
+        """Whether native blocks were sent that the run which took over hasn't said (yet)."""
+        return self._has_heir and len(self._said.others) < len(self._sent.others)
 
     def _natively(self, delta: Mapping[str, Any]) -> Sequence[BlockPiece] | Diverged:
         """What to pass on of thoughts and native blocks."""

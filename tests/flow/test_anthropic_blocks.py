@@ -298,3 +298,31 @@ def test_thoughts_that_nobody_signed_are_shown_to_those_who_asked(begun: dict[st
         text += stream.done(done_of(Answer(body, Usage(), "stop")))
         kinds = [block["type"] for block in contents(accumulated(text))]
         assert kinds == (["thinking", "text"] if thoughts else ["text"])
+
+
+SEARCH: dict[str, Any] = {
+    "type": "server_tool_use", "id": "srv", "name": "web_search", "input": {"q": "é"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("said", [[], ["Let me see."], ["Let me see. It is 42."], ["42"]])
+def test_a_takeover_that_runs_no_tool_leaves_none_without_its_result(said: list[str]) -> None:
+    """Anthropic refuses a conversation in which a tool's call has no result."""
+    begun: list[dict[str, Any]] = [
+        {"type": "text", "text": "Let me see.", "citations": None},
+        SEARCH,
+        SEARCHED,
+        {"type": "text", "text": "42", "citations": [CITED]},
+    ]
+    other: list[dict[str, Any]] = [
+        {"type": "text", "text": text, "citations": None} for text in said
+    ]
+    told_first = chunks(AnthropicReader(), told(begun))
+    sent = next(n for n, chunk in enumerate(told_first, 1) if "block" in str(chunk.delta))
+    stream, reader = MessagesStream(context_of()), AnthropicReader()
+    text = b"".join(map(stream.chunk, told_first[:sent]))
+    assert b"server_tool_use" in text
+    text += b"".join(map(stream.chunk, chunks(reader, told(other), run=2)))
+    if not stream.ended:
+        text += stream.done(done_of(reader.result()))
+    assert [event["type"] for event in events_of(text)][-1] == "error"
