@@ -271,6 +271,21 @@ async def test_an_inherited_request_waits_for_redis_and_gets_its_former_ending(
     assert await asyncio.wait_for(waiting, 20) == Recorded(MINE)
 
 
+async def test_an_heir_lets_those_record_first_who_ended_the_request_without_redis(
+    redis: Redis, redis_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Redis is back, and the lease of who had the request has lapsed: its ending is on its way."""
+    heir, former = once_of(redis), once_of(redis)
+    looks = looks_of(heir, monkeypatch)
+    redis_server.stop()
+    waiting = asyncio.create_task(heir.claim(R, time.monotonic()))
+    await until(lambda: Unguarded(R) in looks)
+    redis_server.start()
+    await until(lambda: any(isinstance(look, Claimed) for look in looks))
+    assert await former.store_final(Unguarded(R), MINE) == MINE
+    assert await asyncio.wait_for(waiting, 20) == Recorded(MINE)
+
+
 async def test_an_inherited_request_waits_no_longer_than_its_time_since_the_assignment(
     redis: Redis, redis_server: Server
 ) -> None:

@@ -19,7 +19,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from runtime import limits
@@ -158,7 +158,20 @@ class IdempotencyRecords:
             known = self._known.find(identity, time.monotonic())
             if known is not None:
                 return Recorded(known)
-            found = await self._try(identity, token)
+            was_away, found = isinstance(found, Unguarded), await self._try(identity, token)
+            if was_away and isinstance(found, Claimed) and inherited_s is not None:
+                found = await self._claim_after_payers(found)
+
+    async def _claim_after_payers(self, first: Claimed) -> Claim | Busy:
+        """Redis is back: who ended the request meanwhile records that first."""
+        await self.release(first)
+        await asyncio.sleep(2 * _REPAID_EVERY_S)
+        match await self._try(first.identity, first.token):
+            case Claimed(again=again, lapsed=lapsed) as second:
+                times = max(lapsed, first.lapsed)
+                return replace(second, again=again or first.again, lapsed=times)
+            case found:
+                return found
 
     def _may_wait(self, identity: Identity, until: float) -> bool:
         """Until then; what this process has under way itself tells its ending sooner."""
