@@ -30,6 +30,7 @@ from .wire import Wire
 
 SERVER = "switchgear-provider-simulator"
 LONGEST_HANG_S = 600
+_ODD_FIELDS = (LookupError, TypeError, AttributeError, ValueError)
 _AFTER_ALL = {"refusal", "filtered_answer", "error_in_stream", "cut_stream", "garbage"}
 """Faults of calls that the provider answers, and bills."""
 
@@ -87,6 +88,9 @@ class Simulator:
             asked = wire.parse(address, request.headers, body)
         except Unreadable as problem:
             return _json(*wire.rejected(address.provider, problem))
+        except _ODD_FIELDS:  # a provider tells whose fault it is, too
+            odd = Unreadable("a field of the body is missing, or isn't as it must be")
+            return _json(*wire.rejected(address.provider, odd))
         return await self._serve(request, address, wire, asked, body)
 
     async def _serve(
