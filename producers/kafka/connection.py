@@ -8,7 +8,14 @@ from typing import Any, Final, Literal, TypeAlias
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
 
 from ..settings import KafkaSettings
-from . import client_close, connection_close, connection_loss, metadata_updates, record_batches
+from . import (
+    client_close,
+    committed_offsets,
+    connection_close,
+    connection_loss,
+    metadata_updates,
+    record_batches,
+)
 from .msk_token import MskToken, machine_token
 from .oauth_token import ClientCredentials, FileToken, IssuedToken
 
@@ -19,6 +26,7 @@ record_batches.install()
 metadata_updates.install_pauses()
 connection_close.install_limit()
 connection_loss.install_check()
+committed_offsets.install_group_errors()
 client_close.install_refusal()
 
 METADATA_MAX_AGE_MS: Final = 30_000

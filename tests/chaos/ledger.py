@@ -11,6 +11,7 @@ from typing import Any, Final
 
 Line = Mapping[str, Any]
 _LONGEST_CALL_S: Final = 30.0
+_LATE_S: Final = 60.0
 _OK: Final = 200
 FLUSH: Final = "flush Redis"
 _AWAY: Final = ("Redis", "Kafka", "broker", "freeze")
@@ -182,6 +183,16 @@ def told_their_failure(requests: Iterable[Request]) -> int:
 def _knows_its_failure(request: Request) -> bool:
     codes = {reply.get("code") for reply in request.replies}
     return request.told_code is not None and request.told_code in codes
+
+
+def answered_late_again(requests: Iterable[Request]) -> int:
+    """How many that nobody sent twice were answered again a minute later, or after that.
+
+    What is delivered again is of the last seconds: many of these mean that a partition was read
+    from an old offset.
+    """
+    written = [[reply["written"] for reply in r.replies] for r in requests if not r.caller]
+    return sum(max(times) - min(times) > _LATE_S for times in written if times)
 
 
 def told_otherwise(requests: Iterable[Request]) -> list[str]:

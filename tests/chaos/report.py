@@ -46,6 +46,7 @@ def verdict(evidence: Evidence) -> dict[str, Any]:
         **_counts(evidence),
         "unbooked_calls_of_victims": died_unbooked,
         "answered_again_without_record": len(ledger.without_record(requests, faults)),
+        "answered_again_after_a_minute": ledger.answered_late_again(requests),
         "callers_told_their_failure": ledger.told_their_failure(requests),
         "paid_twice_and_booked": len(ledger.paid_twice(requests, faults)),
         "accounts_seen": evidence.accounts,

@@ -76,6 +76,13 @@ def test_a_caller_over_http_without_an_answer_or_with_another_text() -> None:
         {"id": "no code", "sent": 1.0, "caller": True, "error": "e", "code": None},
         reply("no code", text="t"),
     )
+    late = gather(
+        sent("late"),
+        *(reply("late", at=100.0), reply("late", at=161.0)),
+        sent("soon"),
+        *(reply("soon", at=100.0), reply("soon", at=159.0)),
+    )
+    assert ledger.answered_late_again(late) == 1
     assert ledger.unanswered(failed) == ["of another", "no code"]
     assert ledger.told_their_failure(failed) == 1
     assert ledger.told_otherwise(requests) == ["otherwise"]
