@@ -39,6 +39,8 @@ DETAILS: Final = Path(__file__).with_name("cache_details.jsonl")
 ASKED: Final = "gptcache-qqp"
 """The source of the pairs that are questions."""
 TARGETS: Final = (0.01, 0.05)
+UNSEEN: Final = {"twelfth"}
+"""Sets of detail pairs that nothing of ours has learned from."""
 
 
 def pairs_of(path: Path, number: int | None) -> list[Pair]:
@@ -133,13 +135,11 @@ def shares(pairs: list[Pair], hits: list[int]) -> dict[str, Any]:
     }
 
 
-def compare(pairs: list[Pair], url: str, *, ours: bool) -> dict[str, Any]:
-    """Each product's shares."""
-    found = {name: shares(pairs, hits) for name, hits in peer_hits(pairs, url).items()}
-    if ours:
-        for target in TARGETS:
-            found[f"Switchgear, target {target:.0%}"] = shares(pairs, our_hits(pairs, target))
-    return found
+def compare(hits: dict[str, list[int]], pairs: list[Pair], splits: set[str]) -> dict[str, Any]:
+    """Each product's shares of the pairs of some splits."""
+    chosen = [at for at, pair in enumerate(pairs) if pair.fields.get("split", "") in splits]
+    mine = [pairs[at] for at in chosen]
+    return {name: shares(mine, [given[at] for at in chosen]) for name, given in hits.items()}
 
 
 def main() -> None:
@@ -148,14 +148,21 @@ def main() -> None:
     parser.add_argument("--pairs", type=Path, help="labelled pairs, as dev.train_verifier reads")
     parser.add_argument("--number", type=int, default=800, help="how many of them")
     options = parser.parse_args()
+    details = pairs_of(DETAILS, None)
     with redis_stack() as url:
+        hits = peer_hits(details, url)
+        for target in TARGETS:
+            hits[f"Switchgear, target {target:.0%}"] = our_hits(details, target)
         found: dict[str, Any] = {
             "machine": description(),
-            "details": compare(pairs_of(DETAILS, None), url, ours=True),
+            "details": compare(hits, details, {str(pair.fields["split"]) for pair in details}),
+            "details, unseen": compare(hits, details, UNSEEN),
         }
         if options.pairs is not None:
             sample = pairs_of(options.pairs, options.number)
-            found["questions"] = compare(sample, url, ours=False)
+            found["questions"] = compare(
+                peer_hits(sample, url), sample, {pair.fields.get("split", "") for pair in sample}
+            )
     text = json.dumps(found, indent=1)
     (RESULTS / "cache_peers.json").write_text(text + "\n", encoding="utf-8")
     print(text)
