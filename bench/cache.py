@@ -3,7 +3,8 @@
     python -m bench.cache [--entries 100000] [--redis-entries 10000]
 
 Exact: the same words again. Semantic, cold: words never seen, so embedding, search, reading and
-verifying are in the figure. The quality is that of `dev.train_verifier`, measured across clusters.
+verifying are in the figure; in turns with it a look-up whose doubts are read together. The quality
+is that of `dev.train_verifier`, measured across clusters.
 Writes bench/results/cache.json.
 """
 
@@ -14,9 +15,10 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any, Final
@@ -29,9 +31,12 @@ from cache.lookup import CacheLookup, SemanticStep
 from cache.results.kept_answer import new_entry
 from cache.results.lookup_result import Bypass, Hit, Miss
 from cache.semantic.embedder import LocalEmbedder
+from cache.semantic.pair_encoder import PairEncoder
+from cache.semantic.pair_reader import PairReader
 from cache.semantic.vector_index import ProcessIndex, RedisIndex, VectorIndex
 from cache.semantic.verifier_file import load_verifier
 from cache.storage.entry import encode_entry
+from cache.verification.verifier import EmbeddedText
 from dev.redis_server import redis_server, url_of
 from producers.contract import (
     CacheOutcome,
@@ -80,12 +85,13 @@ def answer() -> Done:
     )
 
 
-async def keep_questions(lookup: CacheLookup) -> list[tuple[str, str]]:
-    """Keeps those of some questions that the cache takes; each with one in other words."""
+async def keep_questions(lookup: CacheLookup) -> list[tuple[str, str, str]]:
+    """Keeps those of some questions that the cache takes; each with two in other words."""
     pairs = [
         (
             f"How do I {verb} a {thing} in {place}?",
             f"What is the way to {verb} a {thing} in {place}?",
+            f"In {place}, how does one {verb} a {thing}?",
         )
         for verb, thing, place in product(VERBS, THINGS, PLACES)
     ]
@@ -117,21 +123,57 @@ async def fill(redis: Redis, lookup: CacheLookup, index: VectorIndex, entries: i
     await lookup.abandon(model)
 
 
-async def timed(look: Callable[[int], Awaitable[object]], times: int = LOOKS) -> dict[str, float]:
-    """p50 and p99 in milliseconds, one after the other, and this process's CPU for each.
+@dataclass(slots=True)
+class Spent:
+    """Milliseconds of each look, and this process's seconds of CPU for all."""
 
-    On a busy machine the percentiles hold the waiting for a core, the CPU doesn't.
-    """
-    spent, cpu = [], time.process_time()
+    ms: list[float] = field(default_factory=list)
+    cpu_s: float = 0
+
+    def figures(self) -> dict[str, float]:
+        """p50 and p99, and the CPU of each.
+
+        On a busy machine the percentiles hold the waiting for a core, the CPU doesn't.
+        """
+        return {
+            "p50_ms": round(statistics.median(self.ms), 3),
+            "p99_ms": round(sorted(self.ms)[int(0.99 * len(self.ms))], 3),
+            "cpu_ms": round(self.cpu_s * 1000 / len(self.ms), 3),
+        }
+
+
+async def in_turns(
+    looks: Sequence[Callable[[int], Awaitable[object]]], times: int = LOOKS
+) -> list[Spent]:
+    """One after the other, each way of looking in its turn."""
+    spent = [Spent() for _ in looks]
     for at in range(times):
-        began = time.perf_counter()
-        await look(at)
-        spent.append((time.perf_counter() - began) * 1000)
-    return {
-        "p50_ms": round(statistics.median(spent), 3),
-        "p99_ms": round(sorted(spent)[int(0.99 * len(spent))], 3),
-        "cpu_ms": round((time.process_time() - cpu) * 1000 / times, 3),
-    }
+        for look, mine in zip(looks, spent, strict=True):
+            began, cpu = time.perf_counter(), time.process_time()
+            await look(at)
+            mine.ms.append((time.perf_counter() - began) * 1000)
+            mine.cpu_s += time.process_time() - cpu
+    return spent
+
+
+async def timed(look: Callable[[int], Awaitable[object]], times: int = LOOKS) -> dict[str, float]:
+    """One way of looking, by itself."""
+    [spent] = await in_turns([look], times)
+    return spent.figures()
+
+
+def timed_reader(spent: Spent) -> PairReader:
+    """A reader of pairs that are in doubt, its model loaded. spent: on the pairs alone."""
+    encoder = PairEncoder(Path(SETTINGS.pair_encoder.directory))
+
+    def score(asked: EmbeddedText, stored: EmbeddedText, verified: float) -> float:
+        began, cpu = time.perf_counter(), time.thread_time()
+        found = encoder.score_now(asked, stored, verified)
+        spent.ms.append((time.perf_counter() - began) * 1000)
+        spent.cpu_s += time.thread_time() - cpu
+        return found
+
+    return PairReader(encoder.classifier, lambda: score, wait_s=10)
 
 
 async def cpu_of_exact(lookup: CacheLookup, text: str, at_once: int = 64, each: int = 60) -> float:
@@ -153,7 +195,10 @@ async def measure(
     await redis.flushall()
     embedder, index = LocalEmbedder(Path("var/embedder")), make(redis)
     verifier = load_verifier(SETTINGS, embedder.version)
-    lookup = CacheLookup(SETTINGS, redis, SemanticStep(embedder, verifier, index))
+    step, reading = SemanticStep(embedder, verifier, index), Spent()
+    reader = timed_reader(reading)
+    lookup = CacheLookup(SETTINGS, redis, step)
+    together = CacheLookup(SETTINGS, redis, replace(step, pairs=reader))
     pairs = await keep_questions(lookup)
     await fill(redis, lookup, index, entries)
 
@@ -161,25 +206,33 @@ async def measure(
         found = await lookup.find(request(pairs[at % len(pairs)][0]), ROUTE, 1)
         assert isinstance(found, Hit)
 
-    hits = 0
+    hits = [0, 0]
 
-    async def semantic(at: int) -> None:
-        nonlocal hits
-        asked = request(pairs[at][1])
+    async def semantic(way: int, at: int) -> None:
+        asked = request(pairs[at][1 + (at + way) % 2])  # neither has embedded the other's words
         only = asked.routing.cache.model_copy(update={"mode": "only-if-cached"})
         routing = asked.routing.model_copy(update={"cache": only})
-        found = await lookup.find(asked.model_copy(update={"routing": routing}), ROUTE, 1)
-        hits += isinstance(found, Hit)
+        whole = asked.model_copy(update={"routing": routing})
+        found = await (lookup, together)[way].find(whole, ROUTE, 1)
+        hits[way] += isinstance(found, Hit)
 
     embedding = await timed(lambda at: embedder.embed(pairs[-at - 1][1]), 50)
-    figures = {
+    figures: dict[str, Any] = {
         "entries": entries + len(pairs),
         "exact": await timed(exact),
         "exact_cpu_ms": await cpu_of_exact(lookup, pairs[0][0]),
-        "semantic_cold": await timed(semantic),
-        "of that, embedding": embedding,
-        "semantic_hits": f"{hits} of {LOOKS}",
     }
+    alone, both = await in_turns([partial(semantic, 0), partial(semantic, 1)])
+    figures |= {
+        "semantic_cold": alone.figures(),
+        "of that, embedding": embedding,
+        "semantic_hits": f"{hits[0]} of {LOOKS}",
+        "doubts read together": both.figures(),
+        "of that, a pair": reading.figures() if reading.ms else None,
+        "pairs read": f"{len(reading.ms)} of {LOOKS}",
+        "hits with them": f"{hits[1]} of {LOOKS}",
+    }
+    reader.close()
     await lookup.close()
     embedder.close()
     return figures
