@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from aiokafka import TopicPartition, errors
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.protocol.commit import OffsetFetchResponse_v2, OffsetFetchResponse_v3
 
@@ -56,3 +57,13 @@ async def test_what_was_committed_is_asked_for_until_the_broker_knows(codes: lis
 async def test_who_may_not_read_the_group_is_told() -> None:
     with pytest.raises(errors.GroupAuthorizationFailedError):
         await coordinator([FORBIDDEN]).fetch_committed_offsets([PLACE])
+
+
+@pytest.mark.parametrize("code", [LOADING, AWAY, MOVED, UNKNOWN, FORBIDDEN])
+async def test_who_measures_a_queue_is_not_told_that_nothing_is_committed(code: int) -> None:
+    admin: Any = AIOKafkaAdminClient.__new__(AIOKafkaAdminClient)
+    admin._client = Client([code, 0])  # noqa: SLF001 the seam
+    with pytest.raises(errors.KafkaError):
+        await admin.list_consumer_group_offsets("g", group_coordinator_id=1)
+    offsets = await admin.list_consumer_group_offsets("g", group_coordinator_id=1)
+    assert offsets[PLACE].offset == 2030
