@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from dev.build_embedder import WIDTH
 from dev.build_multilingual_embedder import TUNED_PRODUCTS, TUNING_SCALE
 from dev.build_pair_encoder import ALONE
+from dev.question_tuning.adam import Adam, Parts, low_rank_gradients
 from dev.question_tuning.layers import Array, Layer, Trace, backward, forward
 from dev.question_tuning.states import States, equally_long
 
-Parts: TypeAlias = dict[str, Array]
 Places: TypeAlias = NDArray[np.int64]
 
 RANK: Final = 32
@@ -28,7 +28,6 @@ PAIRS_A_HALF: Final = 16
 SMOOTHING: Final = 0.03
 LAYER_RATE: Final = 6e-4
 HEAD_RATE: Final = 1e-3
-DECAY: Final = 0.01
 SPREAD: Final = 0.27
 """Of a product or gap beside a standardised feature."""
 _WARM_UP: Final = 60
@@ -115,7 +114,8 @@ def new_pair_network(base: list[Layer], pairs: Pairs, some: Places) -> PairNetwo
 def fit_pairs(network: PairNetwork, pairs: Pairs, places: Places, passes: float) -> None:
     """Fits the network to the pairs at `places`, as often as they stand there, `passes` times."""
     draw, step = np.random.default_rng(0), 0
-    moments = {name: (np.zeros_like(it), np.zeros_like(it)) for name, it in network.parts.items()}
+    head = dict.fromkeys(_HEAD, HEAD_RATE)
+    adam = Adam(network.parts, dict.fromkeys(network.parts, LAYER_RATE) | head)
     steps = int(passes * len(places) / PAIRS_A_HALF / 2)
     halves, losses = _halves(pairs, places, draw), list[float]()
     with ThreadPoolExecutor(2) as pool:
@@ -130,7 +130,7 @@ def fit_pairs(network: PairNetwork, pairs: Pairs, places: Places, passes: float)
             results = list(pool.map(half, *zip(*both, strict=True)))
             losses.append(sum(loss for loss, _ in results))
             found = {name: results[0][1][name] + results[1][1][name] for name in network.parts}
-            _update(network.parts, found, moments, step, share)
+            adam.step(found, share)
             if step % 100 == 0:
                 print(f"step {step} of {steps}: loss {np.mean(losses[-100:]):.3f}", flush=True)
 
@@ -221,10 +221,7 @@ def _gradients(  # noqa: PLR0913, PLR0917 - a half of a step
 
         def on_gradient(product: str, into: Array, out: Array, number: int = number) -> None:
             name = f"{ALONE + number}.{product}"
-            first, second = parts[f"{name}.A"], parts[f"{name}.B"]
-            by_first, by_second = into.T @ (out @ second.T), (into @ first).T @ out
-            found[f"{name}.A"] = np.asarray(TUNING_SCALE * by_first, dtype=np.float32)
-            found[f"{name}.B"] = np.asarray(TUNING_SCALE * by_second, dtype=np.float32)
+            found.update(low_rank_gradients(parts, name, into, out))
 
         after = backward(layers[number], read.traces[number], after, on_gradient)
     rows = after.reshape(len(mine), -1, WIDTH)
@@ -246,25 +243,6 @@ def _through_means(network: PairNetwork, read: _Pair, head: _Headed, seen: Array
         (second / (tokens - lengths))[:, None],
     )
     return np.ascontiguousarray(rows.reshape(-1, WIDTH), dtype=np.float32)
-
-
-def _update(
-    parts: Parts,
-    gradients: Parts,
-    moments: dict[str, tuple[Array, Array]],
-    step: int,
-    share: float,
-) -> None:
-    """One step of Adam, with decay and gradients of length 1 at most. share: of the rates."""
-    length = sum(float((part * part).sum()) for part in gradients.values()) ** 0.5
-    for name, part in parts.items():
-        gradient = gradients[name] * np.float32(min(1.0, 1 / (length + 1e-9)))
-        first, second = moments[name]
-        first += np.float32(0.1) * (gradient - first)
-        second += np.float32(0.001) * (gradient * gradient - second)
-        move = first / (1 - 0.9**step) / (np.sqrt(second / (1 - 0.999**step)) + 1e-8)
-        rate = share * (HEAD_RATE if name in _HEAD else LAYER_RATE)
-        np.subtract(part, (rate * (move + DECAY * part)).astype(np.float32), out=part)
 
 
 def _drawn(draw: np.random.Generator, shape: tuple[int, ...], width: float) -> Array:

@@ -4,7 +4,7 @@ A matrix W becomes W + A B, with A of `RANK` columns: a file of 0.4 MB says how 
 """
 
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 from cache.identity.recogniser import KINDS
 from dev.build_embedder import WIDTH
 from dev.build_multilingual_embedder import TUNED_PRODUCTS, TUNING_SCALE
+from dev.question_tuning.adam import Adam, Parts, low_rank_gradients
 from dev.question_tuning.layers import Array, Layer, Trace, backward, forward
 from dev.question_tuning.states import BATCH, FROZEN, States, equally_long
-
-Parts: TypeAlias = dict[str, Array]
 
 RANK: Final = 16
 MEAN_OF_EVERY: Final = 20
@@ -25,7 +24,6 @@ PASSES: Final = 2
 QUESTIONS_A_STEP: Final = 64
 LAYER_RATE: Final = 6e-4
 CLASSIFIER_RATE: Final = 1e-3
-DECAY: Final = 0.01
 SMOOTHING: Final = 0.03
 """Of a question's label, shared out among all kinds."""
 _WARM_UP: Final = 50
@@ -83,7 +81,8 @@ def fit(network: Network, states: States, kinds: NDArray[np.int64], weights: Arr
     """Fits the network to all texts that have tokens and a weight; prints each pass's loss."""
     labels = np.eye(len(KINDS), dtype=np.float32)[kinds] * (1 - SMOOTHING) + SMOOTHING / len(KINDS)
     draw, step = np.random.default_rng(0), 0
-    moments = {name: (np.zeros_like(part), np.zeros_like(part)) for name, part in _items(network)}
+    head = dict.fromkeys(_CLASSIFIER, CLASSIFIER_RATE)
+    adam = Adam(network.parts, dict.fromkeys(network.parts, LAYER_RATE) | head)
     places = np.flatnonzero((states.lengths > 0) & (weights > 0))
     for turn in range(PASSES):
         batches, losses = equally_long(states.lengths, places, QUESTIONS_A_STEP, draw), []
@@ -93,7 +92,7 @@ def fit(network: Network, states: States, kinds: NDArray[np.int64], weights: Arr
             step += 1
             rows = states.batch(mine, length)
             loss, gradients = _gradients(network, rows, labels[mine], weights[mine])
-            _update(network, gradients, moments, step, share)
+            adam.step(gradients, share)
             losses.append(loss)
         print(f"pass {turn + 1}: loss {np.mean(losses):.3f}", flush=True)
 
@@ -149,11 +148,7 @@ def _gradients(network: Network, rows: Array, labels: Array, weights: Array) -> 
     for number in reversed(range(len(layers))):
 
         def on_gradient(product: str, into: Array, out: Array, number: int = number) -> None:
-            name = _name(number, product)
-            first, second = parts[f"{name}.A"], parts[f"{name}.B"]
-            by_first, by_second = into.T @ (out @ second.T), (into @ first).T @ out
-            found[f"{name}.A"] = np.asarray(TUNING_SCALE * by_first, dtype=np.float32)
-            found[f"{name}.B"] = np.asarray(TUNING_SCALE * by_second, dtype=np.float32)
+            found.update(low_rank_gradients(parts, _name(number, product), into, out))
 
         after = backward(layers[number], traces[number], after, on_gradient)
     return loss, found
@@ -162,29 +157,6 @@ def _gradients(network: Network, rows: Array, labels: Array, weights: Array) -> 
 def _back_through_length(after: Array, unit: Array, length: Array) -> Array:
     """The gradient of vectors by that of the vectors of unit length that they became."""
     return np.asarray((after - unit * (after * unit).sum(axis=1, keepdims=True)) / length)
-
-
-def _update(
-    network: Network,
-    gradients: Parts,
-    moments: dict[str, tuple[Array, Array]],
-    step: int,
-    share: float,
-) -> None:
-    """One step of Adam, with decay and gradients of length 1 at most. share: of the rates."""
-    length = sum(float((part * part).sum()) for part in gradients.values()) ** 0.5
-    for name, part in _items(network):
-        gradient = gradients[name] * np.float32(min(1.0, 1 / (length + 1e-9)))
-        first, second = moments[name]
-        first += np.float32(0.1) * (gradient - first)
-        second += np.float32(0.001) * (gradient * gradient - second)
-        move = first / (1 - 0.9**step) / (np.sqrt(second / (1 - 0.999**step)) + 1e-8)
-        rate = share * (CLASSIFIER_RATE if name in _CLASSIFIER else LAYER_RATE)
-        np.subtract(part, (rate * (move + DECAY * part)).astype(np.float32), out=part)
-
-
-def _items(network: Network) -> list[tuple[str, Array]]:
-    return list(network.parts.items())
 
 
 def _changed(layers: int) -> list[tuple[str, int, str]]:
