@@ -278,9 +278,11 @@ async def test_an_heir_lets_those_record_first_who_ended_the_request_without_red
     heir, former = once_of(redis), once_of(redis)
     looks = looks_of(heir, monkeypatch)
     redis_server.stop()
-    waiting = asyncio.create_task(heir.claim(R, time.monotonic()))
-    await until(lambda: Unguarded(R) in looks)
-    redis_server.start()
+    try:
+        waiting = asyncio.create_task(heir.claim(R, time.monotonic()))
+        await until(lambda: Unguarded(R) in looks)
+    finally:
+        redis_server.start()
     await until(lambda: any(isinstance(look, Claimed) for look in looks))
     assert await former.store_final(Unguarded(R), MINE) == MINE
     assert await asyncio.wait_for(waiting, 20) == Recorded(MINE)
