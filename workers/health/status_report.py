@@ -113,7 +113,8 @@ def _observed(report: DeploymentReport) -> ObservedSpeed:
 
 def _reason(news: BreakerNews) -> str:
     detail = f"{news.for_s:.1f} s left" if news.state == "open" else f"by {news.by}"
-    return f"{news.reason}, {detail}"
+    whose = f" of {news.tenant}'s calls" if news.tenant else ""
+    return f"{news.reason}{whose}, {detail}"
 
 
 def _least(limits: Iterable[float | None]) -> float | None:
