@@ -114,7 +114,7 @@ def kind_matrix(rows: Sequence[Row]) -> csr_matrix:
         )
         for text, row in zip(texts, rows, strict=True)
     ]
-    chars = [grams_of(text).kinds().flat(BITS) for text in texts]
+    chars = [_begun(grams_of(text).kinds, BITS) for text in texts]
     beside = [neighbour_buckets(word_hashes(text)).ravel() for text in texts]
     blocks = [
         _rows(chars, 1 << BITS),
@@ -133,8 +133,13 @@ def language_matrix(texts: Sequence[str]) -> csr_matrix:
     """One row a text, of length 1."""
     words = [words_of(fold(text)) for text in texts]
     return _rows(
-        [grams_of(text).languages().flat(LANGUAGE_BITS) for text in words], 1 << LANGUAGE_BITS
+        [_begun(grams_of(text).languages, LANGUAGE_BITS) for text in words], 1 << LANGUAGE_BITS
     )
+
+
+def _begun(buckets: Array, bits: int) -> Array:
+    """The buckets of the n-grams that there are."""
+    return np.asarray(buckets[buckets < 1 << bits])
 
 
 def _rows(buckets: list[Array], width: int) -> csr_matrix:

@@ -161,13 +161,13 @@ def _concepts_in(
     seen: set[int] = set()
     # a word that comes again means the same, so what it means is read once
     distinct = set(meanings)
+    begun = [at for at, meaning in enumerate(meanings[:-1]) if meaning.phrases]
     for language in languages:
         seen.update(*[meaning.own[language] for meaning in distinct if language in meaning.own])
-        if not any(language in meaning.phrases for meaning in distinct):
-            continue
-        for at, (meaning, following) in enumerate(zip(meanings, words[1:], strict=False)):
-            if language in meaning.phrases and following in meaning.phrases[language]:
-                for size, rest, ids in meaning.phrases[language][following]:
+        for at in begun:
+            phrases = meanings[at].phrases.get(language)
+            if phrases is not None and words[at + 1] in phrases:
+                for size, rest, ids in phrases[words[at + 1]]:
                     if " ".join(words[at + 1 : at + 1 + size]) == rest:
                         seen.update(ids)
     return seen

@@ -9,7 +9,7 @@ import unicodedata
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,8 @@ _QUOTED: Final = re.compile(
 )
 _MARKS: Final = re.compile(r"[\u0300-\u036f\u0640\u064b-\u0655\u0670]")
 _NUMBER: Final = re.compile(r"\d+(?:[.,:]\d+)*")
+_ASCII_NUMBER: Final = re.compile(r"[0-9]+(?:[.,:][0-9]+)*")
+"""The same in a text of ASCII, in which it is found faster."""
 _YEAR: Final = re.compile(r"(?:1\d|20)\d\d")
 _SIGNS: Final = str.maketrans(
     {
@@ -60,28 +62,85 @@ END: Final = "\x03"
 """What stands between sentences, as a word."""
 NEIGHBOUR_SIZES: Final = (2, 3, 4)
 _NEIGHBOUR_SALT: Final = np.array(NEIGHBOUR_SIZES, dtype=np.uint64)[:, np.newaxis]
+_NEIGHBOUR_SHIFT: Final = np.uint64(64 - BITS)
 WHOLE_WORD: Final = 17
+"""In the place of its size, what is added to a whole word's hash."""
 _FACTOR: Final = np.uint64(0x100000001B3)
 _MIX: Final = np.uint64(0x9E3779B97F4A7C15)
 _SHIFT: Final = np.uint64(29)
 
 
+def _powers(sizes: Sequence[int]) -> NDArray[np.uint64]:
+    """By size, the factors that make an n-gram's hash of its parts, by their place in it."""
+    rows = [
+        [pow(int(_FACTOR), size - 1 - at, 1 << 64) if at < size else 0 for at in range(max(sizes))]
+        for size in sizes
+    ]
+    return np.array(rows, dtype=np.uint64)
+
+
+_PAIR: Final = 2
+_SIZES: Final = (*CHAR_SIZES, *LANGUAGE_SIZES)
+_LONGEST: Final = max(_SIZES)
+_POWERS: Final = _powers(_SIZES)
+_NEIGHBOUR_POWERS: Final = _powers(NEIGHBOUR_SIZES)
+_TABLES: Final = [(0, BITS)] * len(CHAR_SIZES) + [(32, LANGUAGE_BITS)] * len(LANGUAGE_SIZES)
+"""Of each row of n-grams, the salt of its table and the bits of its buckets' numbers."""
+_SALTS: Final = np.array(
+    [[size + salt] for size, (salt, _) in zip(_SIZES, _TABLES, strict=True)], dtype=np.uint64
+)
+_SHIFTS: Final = np.array([[64 - bits] for _, bits in _TABLES], dtype=np.uint64)
+_BUCKETS: Final = np.array([[1 << bits] for _, bits in _TABLES])
+_PAIRS: Final = [
+    (row, np.uint64(WHOLE_WORD + salt))
+    for row, (size, (salt, _)) in enumerate(zip(_SIZES, _TABLES, strict=True))
+    if size == _PAIR
+]
+"""The rows of pairs, and the salt of a whole word there."""
+_MISSING: Final = np.array([[size - 1 if size != _PAIR else 0] for size in _SIZES])
+"""By row, at how many of a word's last places no n-gram begins, nor the whole word stands."""
+_BEYOND: Final = np.array(_SIZES) - 1
+"""By row, how many signs an n-gram has after its first."""
+
+
 def fold(text: str) -> str:
     """The text in the form whose n-grams are counted: words by spaces, sentences by lines."""
+    return "\n".join([" ".join(cut(words)) for words in _sentences(text)])
+
+
+def folded_words(text: str) -> list[str]:
+    """As `words_of` its folded form, of which nothing is written; no word is cut yet."""
+    words = [END]
+    for sentence in _sentences(text):
+        words += sentence
+        words.append(END)
+    return words if len(words) > 1 else [END, "", END]
+
+
+def cut(words: list[str]) -> list[str]:
+    """The words, of each what is read."""
+    if max(map(len, words)) <= LONGEST_WORD:
+        return words
+    return [word[:LONGEST_WORD] for word in words]
+
+
+def _sentences(text: str) -> list[list[str]]:
+    """The words of each sentence that has any, folded."""
     if len(text) > HEAD_CHARS + TAIL_CHARS:
         text = f"{text[:HEAD_CHARS]}\n{text[-TAIL_CHARS:]}"
     if "`" in text:
         text = _CODE.sub(" ¤ ", text)
-    if _QUOTE.search(text):
+    is_ascii = text.isascii()
+    if '"' in text or "'" in text if is_ascii else _QUOTE.search(text):
         text = _without_quotations(text)
-    if text.isascii():
-        text = text.lower()
+        is_ascii = text.isascii()
+    if is_ascii:
+        text = _ASCII_NUMBER.sub(_number, text.lower())
     else:
         text = " ".join(_UNSPACED.split(unicodedata.normalize("NFKC", text).casefold()))
-        text = text.translate(_APOSTROPHES)
-    text = _NUMBER.sub(_number, text)
+        text = _NUMBER.sub(_number, text.translate(_APOSTROPHES))
     lines = [line.split() for line in text.translate(_SIGNS).split("\n")]
-    return "\n".join([" ".join(_cut(words)) for words in lines if words])
+    return [words for words in lines if words]
 
 
 def bare(word: str) -> str:
@@ -111,38 +170,14 @@ def neighbour_buckets(hashes: NDArray[np.uint64]) -> Buckets:
 
     A column is the place of the first word; near the end what would follow counts as 0.
     """
-    count = len(hashes)
-    own = np.zeros(count + NEIGHBOUR_SIZES[-1], dtype=np.uint64)
-    own[:count] = hashes
-    rolled, rows = own[:count], np.empty((len(NEIGHBOUR_SIZES), count), dtype=np.uint64)
-    for at, size in enumerate(NEIGHBOUR_SIZES):
-        np.multiply(rolled, _FACTOR, out=rows[at])
-        rows[at] += own[size - 1 : count + size - 1]
-        rolled = rows[at]
+    rows = _NEIGHBOUR_POWERS @ _windows(hashes, NEIGHBOUR_SIZES[-1])
     rows += _NEIGHBOUR_SALT
-    return _mixed(rows, BITS)
-
-
-@dataclass(frozen=True, slots=True)
-class GramBuckets:
-    """The buckets of words and of their n-grams among the features of one table.
-
-    Where no n-gram of a size begins, `grams` has the number of buckets: the row after the last.
-    """
-
-    words: Buckets
-    """Of the whole words."""
-    grams: Buckets
-    """By size and by place among the characters of all words."""
-
-    def flat(self, bits: int) -> Buckets:
-        """All of them, in one row."""
-        return np.concatenate([self.words, self.grams[self.grams < 1 << bits]])
+    return _mixed(rows, _NEIGHBOUR_SHIFT)
 
 
 @dataclass(frozen=True, slots=True)
 class WordGrams:
-    """The n-grams of the characters of words, hashed: what the buckets of both tables come from."""
+    """The n-grams of the characters of words, as buckets of both tables of features."""
 
     hashes: NDArray[np.uint64]
     """Of the whole words."""
@@ -150,61 +185,60 @@ class WordGrams:
     """Of each word, the place of its first character among those of all."""
     lengths: NDArray[np.int64]
     """Of each word, in characters, with the signs of its beginning and its end."""
-    rolled: NDArray[np.uint64]
-    """By size, from 1 on, and by place."""
+    buckets: Buckets
+    """By `CHAR_SIZES`, then by `LANGUAGE_SIZES`, and by the place where the n-gram begins.
 
-    def kinds(self) -> GramBuckets:
-        """The buckets among the features of a kind."""
-        return self._buckets(CHAR_SIZES, BITS, 0)
+    A pair that would begin at a word's last sign stands for the whole word. Where no other n-gram
+    begins stands the number of buckets: the row after the table's last.
+    """
 
-    def languages(self) -> GramBuckets:
-        """The buckets among the features of a language."""
-        return self._buckets(LANGUAGE_SIZES, LANGUAGE_BITS, 32)
+    @property
+    def kinds(self) -> Buckets:
+        """Those among the features of a kind."""
+        return self.buckets[: len(CHAR_SIZES)]
 
-    def counts(self, sizes: tuple[int, ...]) -> NDArray[np.int64]:
-        """How many buckets each word has, itself among them."""
-        longer = self.lengths[:, np.newaxis] - (np.array(sizes) - 1)
-        return np.asarray(1 + np.maximum(longer, 0).sum(axis=1))
+    @property
+    def languages(self) -> Buckets:
+        """Those among the features of a language."""
+        return self.buckets[len(CHAR_SIZES) :]
 
-    def _buckets(self, sizes: tuple[int, ...], bits: int, salt: int) -> GramBuckets:
-        numbers = np.array(sizes, dtype=np.uint64)[:, np.newaxis]
-        first = sizes[0] - 1
-        grams = _mixed(self.rolled[first : first + len(sizes)] + (numbers + np.uint64(salt)), bits)
-        ends = np.repeat(self.starts + self.lengths, self.lengths)
-        left = ends - np.arange(self.rolled.shape[1])
-        grams[left < numbers.astype(np.int64)] = 1 << bits
-        return GramBuckets(_mixed(self.hashes + np.uint64(WHOLE_WORD + salt), bits), grams)
+    def counts(self) -> NDArray[np.int64]:
+        """How many buckets each word has, itself among them: of kinds, and of languages."""
+        longer = np.maximum(self.lengths[:, np.newaxis] - _BEYOND, 0)
+        return 1 + np.add.reduceat(longer, (0, len(CHAR_SIZES)), axis=1)
 
 
 def grams_of(words: Sequence[str]) -> WordGrams:
     """The n-grams of words, none of which crosses the end of its word."""
+    hashes = word_hashes(words)
     joined = "".join([f"\x02{word}\x03" for word in words])
     points = np.frombuffer(joined.encode("utf-32-le", "replace"), dtype=np.uint32)
     lengths = np.array([len(word) for word in words]) + 2
-    longest = max(*CHAR_SIZES, *LANGUAGE_SIZES)
-    own = np.zeros(len(points) + longest - 1, dtype=np.uint64)
-    own[: len(points)] = points
-    rolled = np.empty((longest, len(points)), dtype=np.uint64)
-    rolled[0] = points
-    for size in range(1, longest):
-        np.multiply(rolled[size - 1], _FACTOR, out=rolled[size])
-        rolled[size] += own[size : size + len(points)]
-    return WordGrams(word_hashes(words), np.cumsum(lengths) - lengths, lengths, rolled)
+    ends = lengths.cumsum()
+    rows = _POWERS @ _windows(points, _LONGEST)
+    rows += _SALTS
+    for row, salt in _PAIRS:
+        rows[row, ends - 1] = hashes + salt
+    buckets = _mixed(rows, _SHIFTS)
+    left = np.repeat(ends, lengths) - np.arange(len(points))
+    np.copyto(buckets, _BUCKETS, where=left <= _MISSING)
+    return WordGrams(hashes, ends - lengths, lengths, buckets)
 
 
-def _mixed(salted: NDArray[np.uint64], bits: int) -> Buckets:
-    """Numbers below 2 to the power of `bits`. salted: is overwritten."""
+def _windows(numbers: NDArray[Any], size: int) -> NDArray[np.uint64]:
+    """By size and by place the number that comes so much later; 0 after the last."""
+    padded = np.zeros(len(numbers) + size - 1, dtype=np.uint64)
+    padded[: len(numbers)] = numbers
+    return np.ndarray((size, len(numbers)), np.uint64, padded, 0, padded.strides * 2)
+
+
+def _mixed(salted: NDArray[np.uint64], shifts: NDArray[np.uint64] | np.uint64) -> Buckets:
+    """The bits of a bucket's number, 64 less the shift. salted: is overwritten."""
     salted *= _MIX
     salted ^= salted >> _SHIFT
     salted *= _FACTOR
-    salted >>= np.uint64(64 - bits)
+    salted >>= shifts
     return salted.view(np.int64)
-
-
-def _cut(words: list[str]) -> list[str]:
-    if max(map(len, words)) <= LONGEST_WORD:
-        return words
-    return [word[:LONGEST_WORD] for word in words]
 
 
 def _number(found: re.Match[str]) -> str:

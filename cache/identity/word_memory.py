@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 
 from cache.identity.question_concepts import Lexicon, WordConcepts
 from cache.identity.question_features import (
-    CHAR_SIZES,
-    LANGUAGE_SIZES,
-    GramBuckets,
+    Buckets,
     WordGrams,
     bare,
+    cut,
     grams_of,
 )
 
@@ -35,12 +34,11 @@ class GramTable:
     columns: int
     """The others are zero: rows of 2, 4, 8, 16 or 32 bytes are copied fastest."""
 
-    def sums(self, buckets: GramBuckets, starts: NDArray[np.int64]) -> NDArray[np.float64]:
+    def sums(self, buckets: Buckets, starts: NDArray[np.int64]) -> NDArray[np.float64]:
         """One row a word: the weights of its n-grams and of itself, added up."""
         # a word has two signs at least, so that no part is empty
-        by_place = self.weights.take(buckets.grams, axis=0).sum(axis=0, dtype=np.int16)
+        by_place = self.weights.take(buckets, axis=0).sum(axis=0, dtype=np.int16)
         by_word = np.add.reduceat(by_place, starts, axis=0)
-        by_word += self.weights.take(buckets.words, axis=0)
         return np.asarray(by_word[:, : self.columns] * self.scale)
 
 
@@ -69,16 +67,13 @@ class WordWeights:
 
         bare_at: of each word, where it is among the words of `grams` without its accents.
         """
-        count = len(bare_at)
-        by_kind = self.kinds.sums(grams.kinds(), grams.starts)
-        by_language = self.languages.sums(grams.languages(), grams.starts)
-        parts = (
-            by_kind.take(bare_at, axis=0),
-            grams.counts(CHAR_SIZES).take(bare_at)[:, np.newaxis],
-            by_language[:count],
-            grams.counts(LANGUAGE_SIZES)[:count, np.newaxis],
-        )
-        return np.concatenate(parts, axis=1, dtype=np.float32)
+        count, counts, kinds = len(bare_at), grams.counts(), self.kinds.columns
+        scores = np.empty((count, self.width), dtype=np.float32)
+        scores[:, :kinds] = self.kinds.sums(grams.kinds, grams.starts).take(bare_at, axis=0)
+        scores[:, kinds] = counts[:, 0].take(bare_at)
+        scores[:, kinds + 1 : -1] = self.languages.sums(grams.languages, grams.starts)[:count]
+        scores[:, -1] = counts[:count, 1]
+        return scores
 
 
 @dataclass(slots=True)
@@ -98,16 +93,22 @@ class WordMemory:
         self.hashes = np.zeros(MAX_WORDS, dtype=np.uint64)
 
     def places_of(self, words: Sequence[str]) -> list[int]:
-        """The row of each word; those not seen before are read first, all at once."""
+        """The row of each word; those not seen before are read first, all at once.
+
+        Of a long word its beginning is looked up: none that is longer has a row.
+        """
         places = self.places
         try:
             return [places[word] for word in words]
         except KeyError:
+            words = cut(list(words))
             self._read(words)
             return [places[word] for word in words]
 
     def _read(self, words: Sequence[str]) -> None:
         missing = [word for word in dict.fromkeys(words) if word not in self.places]
+        if not missing:
+            return
         if len(self.places) + len(missing) > MAX_WORDS:
             self.places.clear()
             self.concepts.clear()
