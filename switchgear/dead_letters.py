@@ -1,7 +1,7 @@
 """Dead-letter commands: list, show and replay."""
 
 import sys
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 import typer
 
@@ -11,6 +11,9 @@ from switchgear.options import FormatOption, JsonFlag, SinceOption, UntilOption,
 if TYPE_CHECKING:
     from runtime.process.dead_letters import DeadLetterFilter, LetterOffset
     from workers.commands.dead_letters import ReplayOptions
+
+_MOST_ROWS: Final = 1_000
+"""Of a table: one of a hundred thousand rows takes minutes to lay out."""
 
 
 def _place(text: str) -> "LetterOffset":
@@ -50,8 +53,10 @@ def list_letters(
     if as_json or format == "json":
         print(dead_letters_json(letters))
     else:
-        Console(width=output_width()).print(dead_letters_table(letters))
-        print(f"{len(letters)} dead letters")
+        Console(width=output_width()).print(dead_letters_table(letters[-_MOST_ROWS:]))
+        older = len(letters) - _MOST_ROWS
+        more = f"; {older} older ones aren't shown: choose, or --format json" if older > 0 else ""
+        print(f"{len(letters)} dead letters{more}")
 
 
 def show(

@@ -41,7 +41,9 @@ def run_app(app: typer.Typer, name: str, arguments: Sequence[str] | None = None)
     except Exception as error:
         if not is_expected(error):
             raise
-        print(f"Error: {sentence(error)}", file=sys.stderr)
+        from observability.terminal import lines  # what rich needs is loaded when it is shown
+
+        print(f"Error: {lines(sentence(error))}", file=sys.stderr)
         return REFUSED
     return 0
 

@@ -58,6 +58,8 @@ _CONNECTIONS: Final = 32
 _TURN_S: Final = 2.0
 _SILENCE_S: Final = 30.0
 """Of a connection, by the clock. Callers give up earlier, but forgive a loop that was held up."""
+_CONNECT_S: Final = 10.0
+"""For a connection to a provider, with its TLS."""
 
 
 async def build_pool(
@@ -197,10 +199,11 @@ def _admission(process: ServiceProcess, catalog: Catalog, link: RedisLink) -> De
 
 
 def _session() -> ClientSession:
-    # no total timeout: every call brings its own; no limit: the stream bounds the concurrency
+    # no total timeout: every call brings its own, but a connection that can't be made says sooner
+    # that the fault isn't the request's; no limit: the stream bounds the concurrency
     return ClientSession(
         connector=TCPConnector(limit=0, ttl_dns_cache=60),
-        timeout=ClientTimeout(total=None),
+        timeout=ClientTimeout(total=None, sock_connect=_CONNECT_S),
         # no provider's cookie comes back with another tenant's request
         cookie_jar=DummyCookieJar(),
     )
@@ -215,4 +218,5 @@ def _heard(metrics: MetricsRegistry, transition: Transition) -> None:
         after=transition.after,
         origin=transition.origin,
         reason=transition.reason,
+        tenant=transition.tenant,
     )

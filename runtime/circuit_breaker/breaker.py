@@ -28,7 +28,9 @@ class CircuitBreaker:
     def _counts_nothing(self) -> bool:
         """Whether a success changes nothing: as nearly always."""
         state = self._state
-        return isinstance(state, Closed) and state.streak == 0 and self._rules.ratios is None
+        return (
+            isinstance(state, Closed) and not state.evidence.streak and self._rules.ratios is None
+        )
 
     @property
     def closed(self) -> bool:

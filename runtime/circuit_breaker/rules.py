@@ -15,10 +15,20 @@ Reason: TypeAlias = Literal[
 
 
 @dataclass(frozen=True, slots=True)
+class CallOrigin:
+    """Whose call it was, where its end may be the sender's own doing."""
+
+    tenant: str
+    request: str | None = None
+    """The same for calls that ask the same."""
+
+
+@dataclass(frozen=True, slots=True)
 class Succeeded:
     """The call was answered; `slow`: later than anyone should have to wait."""
 
     slow: bool = False
+    origin: CallOrigin | None = None
 
 
 SUCCEEDED: Final = Succeeded()
@@ -28,6 +38,9 @@ SUCCEEDED: Final = Succeeded()
 @dataclass(frozen=True, slots=True)
 class CallFailure:
     """What was called let the caller down."""
+
+    origin: CallOrigin | None = None
+    """None: it would have failed for anybody, as when there is no connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +58,8 @@ class Tripped:
 
     reason: Reason
     for_s: float | None = None
+    tenant: str | None = None
+    """Whose call was told so, if that may be its own doing; None: it holds for everybody."""
 
 
 BreakerSignal: TypeAlias = Succeeded | CallFailure | Ignored | Tripped

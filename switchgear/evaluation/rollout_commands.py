@@ -80,6 +80,7 @@ def status(format: FormatOption = "table", config: ConfigOption = None) -> None:
     """Show every rollout, what its requests have shown and what was decided."""
     import json
 
+    from observability.terminal import plain, utc
     from runtime.rollouts.operator import list_rollouts
 
     rollouts = asyncio.run(list_rollouts(service_settings(config)))
@@ -95,15 +96,12 @@ def status(format: FormatOption = "table", config: ConfigOption = None) -> None:
             counts = f"{seen.requests} requests, {seen.errors} errors, {seen.slow} slow"
             print(f"  {arm}: {counts}, {seen.bad} of {seen.rated} rated answers bad")
         for decision in rollout.decisions:
-            print(f"  {_clock(decision.at_ms)} {decision.share:.0%}: {decision.why}")
+            words = plain(f"{decision.share:.0%}: {decision.why}")
+            print(f"  {utc(decision.at_ms)} {words}")
 
 
 def _sentence(rollout: "RolloutRecord") -> str:
+    from observability.terminal import plain
+
     share = f"{rollout.share:.0%} of tier {rollout.tier}"
-    return f"{rollout.name}: {rollout.status}, {share} to {rollout.candidate}"
-
-
-def _clock(at_ms: int) -> str:
-    from datetime import UTC, datetime
-
-    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    return plain(f"{rollout.name}: {rollout.status}, {share} to {rollout.candidate}")

@@ -53,13 +53,16 @@ def status(
 
 def list_jobs(tenant: TenantOption = "default", format: FormatOption = "table") -> None:
     """List the tenant's jobs, the newest first."""
+    from observability.terminal import plain
+
     jobs = _run(lambda connection: _jobs(connection, tenant))
     if format == "json":
         print(json.dumps([{"id": job.id, "lines": job.lines} for job in jobs]))
         return
     for job in jobs:
         lines = "?" if job.lines is None else job.lines
-        print(f"{job.id}  {_at(job.created_ms)}  {lines} lines  wanted in {job.window}")
+        words = f"{job.id}  {_at(job.created_ms)}  {lines} lines  wanted in {job.window}"
+        print(plain(words))
 
 
 def cancel(job: JobArgument, tenant: TenantOption = "default") -> None:
@@ -254,6 +257,6 @@ async def _cancelled(connection: "JobConnection", job_id: str, tenant: str) -> i
 
 
 def _at(milliseconds: int) -> str:
-    from datetime import UTC, datetime
+    from observability.terminal import utc
 
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return f"{utc(milliseconds)} UTC"

@@ -25,7 +25,7 @@ from workers.health.limits.rate_budget import (
     grant_lease,
 )
 from workers.health.shared_state import BREAKERS, NEWS, BreakerNews, SharedFleetState
-from workers.providers.base.call_outcome import Completion, RateLimited, ServerError
+from workers.providers.base.call_outcome import Completion, RateLimited, ServerError, UnknownModel
 
 pytestmark = pytest.mark.redis
 ANSWER = Completion(body={}, usage=Usage(output=5), finish_reason="stop", first_token_s=0.2)
@@ -178,6 +178,45 @@ async def test_junk_entries_hide_no_breaker_and_are_replaced(redis_url: str) -> 
             assert shut(late)
             assert {news.breaker for news in await late.state.all_news()} == {KEY, "j5"}
             assert late.skipped >= len(JUNK)
+
+
+async def test_what_is_open_to_one_tenant_is_so_everywhere_until_another_finds_it_down(
+    redis_url: str,
+) -> None:
+    def shut_to(worker: Worker, tenant: str) -> bool:
+        return isinstance(worker.fleet.gate("a", 10, tenant), NotNow)
+
+    async with workers(redis_url, 2) as (first, second):
+        permit = await first.fleet.admit("a", 10, "acme")
+        assert isinstance(permit, CallPermit)
+        first.fleet.report_outcome(permit, UnknownModel(message=""))
+        await until(lambda: shut_to(second, "acme"))
+        assert not shut_to(second, "other")
+        await first.state.flush()
+        async with workers(redis_url) as (late,):
+            assert shut_to(late, "acme")
+            assert not shut_to(late, "other")
+            permit = await late.fleet.admit("a", 10, "other")
+            assert isinstance(permit, CallPermit)
+            late.fleet.report_outcome(permit, UnknownModel(message=""))
+            await until(lambda: all(shut_to(w, "third") for w in (first, second)))
+            await late.state.flush()
+        async with workers(redis_url) as (latest,):
+            assert shut_to(latest, "third")
+
+
+async def test_an_opening_to_one_tenant_narrows_none_that_is_for_all(redis_url: str) -> None:
+    async with workers(redis_url) as (first,):
+        publish = first.state.publish
+        assert await publish(BreakerNews("k", "open", "x", "overloaded", 50))
+        assert await publish(BreakerNews("k", "open", "y", "overloaded", 90, tenant="acme"))
+        (kept,) = await first.state.all_news()
+        assert (kept.tenant, kept.for_s > 80) == (None, True)
+        assert await publish(BreakerNews("l", "open", "x", "overloaded", 90, tenant="acme"))
+        assert not await publish(BreakerNews("l", "open", "x", "overloaded", 50, tenant="acme"))
+        assert await publish(BreakerNews("l", "open", "y", "overloaded", 50))
+        widened = {news.breaker: news for news in await first.state.all_news()}["l"]
+        assert (widened.tenant, widened.for_s > 80) == (None, True)
 
 
 async def test_a_longer_opening_is_not_cut_short_by_a_shorter_one(redis_url: str) -> None:

@@ -271,9 +271,10 @@ class FallbackLoop:
         demands, models = self._item.route.demands, self.context.snapshot.models
         tokens = demands.prompt_tokens + demands.output_tokens
         gate, typical_s, costs = self.admission.gate, self.admission.typical_s, self._costs
+        account = self._catalog.account_of(self._item.request.tenant)
         for name in names:
-            window = models[name].context_window
-            yield Target(name, window, gate(name, tokens), costs[name], typical_s(name))
+            window, ready = models[name].context_window, gate(name, tokens, account)
+            yield Target(name, window, ready, costs[name], typical_s(name))
 
     def _eligible(self, tier: str) -> list[str]:
         return self.context.snapshot.eligible.names(tier, self._item.route.demands)

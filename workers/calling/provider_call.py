@@ -22,6 +22,7 @@ from workers.calling.config_snapshot import ConfigSnapshot
 from workers.calling.hedging import HedgeBranch
 from workers.calling.span_attributes import call_attributes
 from workers.delivery.chunk_stream import ChunkPublisher
+from workers.delivery.request_identity import identity_of
 from workers.delivery.work_item import WorkItem
 from workers.health.admission import CallPermit, DeploymentAdmission
 from workers.health.gate import NotNow
@@ -176,7 +177,9 @@ class ProviderCaller:
         branch: the side of the race that the call is on, if it is hedged.
         """
         expected = self.expected_usage(context, step.target)
-        permit = await self.admission.admit(step.target, expected.input_total + expected.output)
+        tokens = expected.input_total + expected.output
+        account = context.snapshot.catalog.account_of(context.item.request.tenant)
+        permit = await self.admission.admit(step.target, tokens, account)
         if isinstance(permit, NotNow):
             return permit
         item, snapshot = context.item, context.snapshot
@@ -253,8 +256,12 @@ class ProviderCaller:
         context.log.record(attempt)
         if isinstance(price, Unpriced) and price.kinds and isinstance(outcome, Completion):
             outcome = replace(outcome, warnings=(*outcome.warnings, price.reason))
+        failed = not isinstance(outcome, Completion)
         verdict = self.admission.report_outcome(
-            permit, outcome, lambda change: span.event(change, time.monotonic() - begun)
+            permit,
+            outcome,
+            lambda change: span.event(change, time.monotonic() - begun),
+            identity_of(context.item.request).fingerprint if failed else None,
         )
         return EndedCall(outcome, verdict, attempt)
 

@@ -7,13 +7,12 @@ them render it.
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from rich.table import Table
 
-from observability.terminal import cell, plain, readable_json
+from observability.terminal import cell, plain, readable_json, utc
 from producers.contract import topics
 from producers.kafka.aiokafka_broker import KafkaBroker, to_record
 from producers.kafka.broker import Record
@@ -188,12 +187,12 @@ def dead_letters_table(letters: Iterable[DeadLetter]) -> Table:
     for letter in letters:
         table.add_row(
             str(letter.place),
-            _utc(letter.at_ms),
+            utc(letter.at_ms),
             cell(letter.reason),
             cell(letter.tenant or "-"),
             cell(letter.request_id or "-"),
             cell(letter.origin),
-            "" if letter.replayed_ms is None else _utc(letter.replayed_ms),
+            "" if letter.replayed_ms is None else utc(letter.replayed_ms),
         )
     return table
 
@@ -219,10 +218,6 @@ def replay_line(result: ReplayResult) -> str:
 
 def _fields(letter: DeadLetter) -> dict[str, Any]:
     return asdict(letter) | {"place": str(letter.place)}
-
-
-def _utc(milliseconds: int) -> str:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _text(value: bytes | None) -> str | None:

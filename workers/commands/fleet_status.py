@@ -49,14 +49,14 @@ class FleetView:
 
 async def fleet_view(redis: Redis, settings: KafkaSettings, catalog: Catalog) -> FleetView:
     """Raises RedisError or KafkaError when either is away: without them there is no view."""
-    reports = list(_readable([text async for text in stored_reports(redis)]))
+    reports = list(readable_reports([text async for text in stored_reports(redis)]))
     news = await SharedFleetState(RedisLink(redis), "status").all_news()
     queues = [queue for tier in catalog.tiers for queue in queues_of(catalog, tier)]
     lag = await consumer_lag(settings, {group_of(queue): [queue] for queue in queues})
     return FleetView(sorted(report.worker for report in reports), fleet_status(reports, news), lag)
 
 
-def _readable(reports: Iterable[bytes]) -> Iterator[WorkerReport]:
+def readable_reports(reports: Iterable[bytes]) -> Iterator[WorkerReport]:
     """Without those of other versions, which this one has no words for."""
     for text in reports:
         with suppress(ValidationError):

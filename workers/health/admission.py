@@ -14,7 +14,7 @@ from functools import partial
 from typing import Final, TypeAlias
 
 from producers.contract import Usage
-from runtime.circuit_breaker.rules import BreakerSignal, Ignored, Succeeded
+from runtime.circuit_breaker.rules import IGNORED, BreakerSignal, CallOrigin, Succeeded
 from runtime.circuit_breaker.state_machine import BreakerPermit, BreakerRefused
 from runtime.config.catalog import Catalog, Deployment
 from runtime.fleet.speed_reports import FleetSpeeds, reported
@@ -38,7 +38,7 @@ from workers.health.outcome_policy import OutcomeVerdict, judge_outcome
 from workers.health.rate_leases import RateLeases
 from workers.health.shared_state import BreakerNews, SharedFleetState
 from workers.health.status_report import DeploymentReport, WorkerReport
-from workers.providers.base.call_outcome import CallOutcome
+from workers.providers.base.call_outcome import CallOutcome, Completion
 
 Note: TypeAlias = Callable[[str], None]
 """Takes a sentence for a call's span."""
@@ -62,6 +62,8 @@ class CallPermit:
     keys: BreakerKeys
     breaker_permits: tuple[BreakerPermit, ...]
     """One of each of `keys`."""
+    tenant: str | None = None
+    """Whose call it is; None: nobody knows."""
 
 
 class DeploymentAdmission:
@@ -113,12 +115,12 @@ class DeploymentAdmission:
             self._states[name] = state
             self._rate_leases.configure(keys.deployment, Quota(deployment.rpm, deployment.tpm))
 
-    def gate(self, target: str, tokens: int) -> Gate:
+    def gate(self, target: str, tokens: int, tenant: str | None = None) -> Gate:
         """Whether `admit` would let a call of about `tokens` tokens through now."""
         state = self._states[target]
         probed: Sequence[str] = ()
         if not self._breakers.not_closed.isdisjoint(state.keys):
-            permits = self._breakers.preview(state.keys)
+            permits = self._breakers.preview(state.keys, tenant)
             if isinstance(permits, BreakerRefused):
                 return NotNow(permits.until, permits.reason)
             probed = _probed(state.keys, permits)
@@ -144,9 +146,14 @@ class DeploymentAdmission:
         others = None if self._fleet is None else self._fleet.observed.get(target)
         return own if others is None else merged((own, others))
 
-    async def admit(self, target: str, tokens: int) -> CallPermit | NotNow:
-        """Take a place for one call of about `tokens` tokens (prompt and answer)."""
-        gate, state = self.gate(target, tokens), self._states[target]
+    async def admit(
+        self, target: str, tokens: int, tenant: str | None = None
+    ) -> CallPermit | NotNow:
+        """Take a place for one call of about `tokens` tokens (prompt and answer).
+
+        tenant: whose call it is, by the account that its sender uses.
+        """
+        gate, state = self.gate(target, tokens, tenant), self._states[target]
         if isinstance(gate, NotNow):
             return gate
         until = await self._rate_leases.reserve(state.keys.deployment, tokens)
@@ -154,7 +161,7 @@ class DeploymentAdmission:
             return NotNow(until, "rate")
         number = next(self._numbers)
         try:
-            permits = await self._pass_breakers(state, number)
+            permits = await self._pass_breakers(state, number, tenant)
         except BaseException:  # cancelled while Redis was asked: what was reserved goes back
             self._rate_leases.cancel_reservation(state.keys.deployment, tokens)
             raise
@@ -163,13 +170,18 @@ class DeploymentAdmission:
             return NotNow(permits.until, permits.reason)
         state.in_flight += 1
         self._admitted[number] = state
-        return CallPermit(number, target, self._clock(), tokens, state.keys, permits)
+        return CallPermit(number, target, self._clock(), tokens, state.keys, permits, tenant)
 
     def report_outcome(
-        self, permit: CallPermit, outcome: CallOutcome, note: Note | None = None
+        self,
+        permit: CallPermit,
+        outcome: CallOutcome,
+        note: Note | None = None,
+        asked: str | None = None,
     ) -> OutcomeVerdict:
         """The call has ended with `outcome`; its verdict.
 
+        asked: the same for calls that ask the same, of one that failed.
         note: takes what that changed in the breakers, in words, for the call's span.
         """
         now, self._note = self._clock(), note
@@ -177,8 +189,11 @@ class DeploymentAdmission:
         slow_after_s = (
             self._rules.slow_after_s if state is None else state.slow_after_s(self._rules)
         )
+        origin = None
+        if permit.tenant is not None and self._matters_whose(permit, outcome, slow_after_s):
+            origin = CallOrigin(permit.tenant, asked)
         verdict = judge_outcome(
-            outcome, now - permit.admitted_at, slow_after_s, self._rules.fair_wait_s
+            outcome, now - permit.admitted_at, slow_after_s, self._rules.fair_wait_s, origin
         )
         if state is not None:
             used = _tokens(outcome.usage)
@@ -193,12 +208,20 @@ class DeploymentAdmission:
             self._note = None
         return verdict
 
+    def _matters_whose(self, permit: CallPermit, outcome: CallOutcome, slow_after_s: float) -> bool:
+        """Not where all goes well, as nearly always: it says nothing of anybody."""
+        if not isinstance(outcome, Completion) or outcome.first_token_s >= slow_after_s:
+            return True
+        return not self._breakers.not_closed.isdisjoint(permit.keys)
+
     def abandon(self, permit: CallPermit, *, overtaken: bool = False) -> None:
         """The call was cancelled; nothing happens when its outcome was reported already.
 
         overtaken: because it took longer than usual and a hedge has won, which counts as slow.
         """
-        self._end_call(permit, Succeeded(slow=True) if overtaken else Ignored(), Ignored())
+        origin = None if permit.tenant is None else CallOrigin(permit.tenant)
+        signal = Succeeded(slow=True, origin=origin) if overtaken else IGNORED
+        self._end_call(permit, signal, IGNORED)
 
     async def wait_for_change(self, seconds: float) -> None:
         """Sleep `seconds`, or less when a breaker changes meanwhile."""
@@ -256,13 +279,13 @@ class DeploymentAdmission:
             self._shared.announce(news)
 
     async def _pass_breakers(
-        self, state: DeploymentState, number: int
+        self, state: DeploymentState, number: int, tenant: str | None
     ) -> tuple[BreakerPermit, ...] | BreakerRefused:
         """Through both breakers; a probe needs one of the fleet's few places first."""
         closed = self._breakers.permits_if_closed(state.keys)
         if closed is not None:
             return closed
-        preview = self._breakers.preview(state.keys)
+        preview = self._breakers.preview(state.keys, tenant)
         if isinstance(preview, BreakerRefused):
             return preview
         # The breakers are asked twice: taking the fleet's places awaits Redis, and meanwhile
@@ -273,7 +296,7 @@ class DeploymentAdmission:
                 if not await self._take_probe(key, number):
                     state.probes_taken_until = self._clock() + self._rules.breaker.recheck_s
                     return BreakerRefused(state.probes_taken_until, "failures")
-            permits = self._breakers.admit(state.keys)
+            permits = self._breakers.admit(state.keys, tenant)
             if not isinstance(permits, BreakerRefused):
                 used.update(_probed(state.keys, permits))
             return permits

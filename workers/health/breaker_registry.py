@@ -38,6 +38,8 @@ class Transition:
     """Of one that is open or half-open."""
     for_s: float | None = None
     """How long it stays open, in seconds."""
+    tenant: str | None = None
+    """To whom alone an open one is open; None: to all."""
 
 
 OnTransition: TypeAlias = Callable[[Transition], None]
@@ -70,16 +72,23 @@ class BreakerRegistry:
         states = self._states
         return tuple([BreakerPermit(states.get(key, _CLOSED).generation) for key in keys])
 
-    def preview(self, keys: Sequence[str]) -> tuple[BreakerPermit, ...] | BreakerRefused:
+    def preview(
+        self, keys: Sequence[str], tenant: str | None = None
+    ) -> tuple[BreakerPermit, ...] | BreakerRefused:
         """What `admit` would answer now; changes nothing."""
-        admissions = self._admit_all(keys)
+        admissions = self._admit_all(keys, tenant)
         if isinstance(admissions, BreakerRefused):
             return admissions
         return tuple([admission.permit for admission in admissions])
 
-    def admit(self, keys: Sequence[str]) -> tuple[BreakerPermit, ...] | BreakerRefused:
-        """One permit of each breaker for one call, or the refusal that lasts longest."""
-        admissions = self._admit_all(keys)
+    def admit(
+        self, keys: Sequence[str], tenant: str | None = None
+    ) -> tuple[BreakerPermit, ...] | BreakerRefused:
+        """One permit of each breaker for one call, or the refusal that lasts longest.
+
+        tenant: whose call it is; some breakers are open to one only.
+        """
+        admissions = self._admit_all(keys, tenant)
         if isinstance(admissions, BreakerRefused):
             return admissions
         for key, admission in zip(keys, admissions, strict=True):
@@ -115,11 +124,14 @@ class BreakerRegistry:
         """Hold it open or closed until `close`."""
         self._move(key, state_machine.force_breaker(self.state(key), to_open=to_open), origin)
 
-    def _admit_all(self, keys: Sequence[str]) -> tuple[Admitted, ...] | BreakerRefused:
+    def _admit_all(
+        self, keys: Sequence[str], tenant: str | None
+    ) -> tuple[Admitted, ...] | BreakerRefused:
         now, refusal = self._clock(), None
         admitted: list[Admitted] = []
         for key in keys:
-            answer = state_machine.admit_call(self._states.get(key, _CLOSED), now, self._rules)
+            state = self._states.get(key, _CLOSED)
+            answer = state_machine.admit_call(state, now, self._rules, tenant)
             if isinstance(answer, Admitted):
                 admitted.append(answer)
             elif refusal is None or answer.until > refusal.until:
@@ -143,9 +155,9 @@ class BreakerRegistry:
         match after:
             case Open():
                 for_s = after.until - self._clock()
-                return Transition(key, *names, origin, after.reason, for_s)
+                return Transition(key, *names, origin, after.reason, for_s, open_to(after))
             case HalfOpen():
-                return Transition(key, *names, origin, after.reason)
+                return Transition(key, *names, origin, after.reason, tenant=open_to(after))
             case _:
                 return Transition(key, *names, origin)
 
@@ -165,6 +177,15 @@ def state_name(state: State) -> StateName:
             return "forced_closed"
 
 
+def open_to(state: State) -> str | None:
+    """The tenant to whom alone it is open; None: to all, or it isn't open."""
+    if isinstance(state, Open | HalfOpen) and state.suspicion is not None:
+        return state.suspicion.tenant
+    return None
+
+
 def _extended(before: State, after: State) -> bool:
-    """Whether an open breaker now stays open until another time."""
-    return isinstance(before, Open) and isinstance(after, Open) and before.until != after.until
+    """Whether an open breaker now stays open until another time, or to others."""
+    if not (isinstance(before, Open) and isinstance(after, Open)):
+        return False
+    return before.until != after.until or open_to(before) != open_to(after)

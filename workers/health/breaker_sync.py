@@ -5,7 +5,7 @@ from typing import assert_never
 
 from runtime.circuit_breaker.rules import Tripped
 from runtime.circuit_breaker.state_machine import Closed, ForcedClosed, ForcedOpen, HalfOpen, Open
-from workers.health.breaker_registry import BreakerRegistry, Transition
+from workers.health.breaker_registry import BreakerRegistry, Transition, open_to
 from workers.health.shared_state import BreakerNews
 
 
@@ -14,7 +14,7 @@ def apply_remote_state(news: BreakerNews, breakers: BreakerRegistry) -> None:
     key, state = news.breaker, breakers.state(news.breaker)
     match news.state:
         case "open":
-            breakers.open(key, Tripped(news.reason, news.for_s), "peer")
+            breakers.open(key, Tripped(news.reason, news.for_s, news.tenant), "peer")
         case "closed" if isinstance(state, ForcedOpen | ForcedClosed):
             breakers.close(key, "operator")
         case "closed" if not isinstance(state, Closed):
@@ -38,7 +38,8 @@ def announcement(transition: Transition, worker: str) -> BreakerNews | None:
     match transition.after:
         case "open":
             reason, for_s = transition.reason or "failures", transition.for_s or 0
-            return BreakerNews(transition.breaker, "open", worker, reason, for_s)
+            tenant = transition.tenant
+            return BreakerNews(transition.breaker, "open", worker, reason, for_s, tenant=tenant)
         case "closed":
             return BreakerNews(transition.breaker, "closed", worker)
         case "half_open" | "forced_open" | "forced_closed":
@@ -65,9 +66,11 @@ def resynchronise(
             case ForcedOpen() | ForcedClosed():
                 # only operators force, and only by way of the fleet: it was lifted meanwhile
                 breakers.close(name, "operator")
-            case Open(until=until, reason=reason):
+            case Open(until=until, reason=reason) as state:
                 # whether a peer closed it meanwhile can't be told: a probe will find out
-                announcements.append(BreakerNews(name, "open", worker, reason, until - now))
+                tenant = open_to(state)
+                news = BreakerNews(name, "open", worker, reason, until - now, tenant=tenant)
+                announcements.append(news)
             case Closed() | HalfOpen():
                 pass
     return announcements

@@ -52,6 +52,8 @@ class BreakerNews:
     """How long it stays open, in seconds."""
     force: bool = False
     """An operator's word, which replaces an operator's word."""
+    tenant: _Name | None = None
+    """To whom alone it is open; None: to all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ class _Kept:
     by: _Name
     reason: Reason
     ends: float
+    tenant: _Name | None = None
 
 
 _Text = TypeVar("_Text", str, bytes)
@@ -116,7 +119,7 @@ class SharedFleetState:
     async def publish(self, news: BreakerNews) -> bool:
         """Send it now; False when Redis is away, or an operator holds the breaker."""
         args: list[str | float] = [NEWS, news.breaker, news.state, news.reason, news.for_s, news.by]
-        args.append("1" if news.force else "0")
+        args += ["1" if news.force else "0", news.tenant or ""]
         accepted: object = await self._run(lambda: self._publish([BREAKERS], args))
         return accepted == 1
 
@@ -138,7 +141,8 @@ class SharedFleetState:
                 kept = _KEPT.validate_json(short_news(text))
                 for_s = max(0.0, kept.ends - now) if kept.state == "open" else 0.0
                 news = {"breaker": breaker.decode(), "state": kept.state, "by": kept.by}
-                entry = _NEWS.validate_python({**news, "reason": kept.reason, "for_s": for_s})
+                more = {"reason": kept.reason, "for_s": for_s, "tenant": kept.tenant}
+                entry = _NEWS.validate_python({**news, **more})
             except ValueError:
                 self._skip("an entry of a breaker")
                 continue

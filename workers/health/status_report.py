@@ -2,14 +2,18 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, FailFast
+from pydantic import BaseModel, ConfigDict, FailFast, Field
 
 from runtime.fleet.speed_reports import SpeedReport
 from runtime.speed.observed_speed import ObservedSpeed, merged
 from workers.health.breaker_registry import StateName
 from workers.health.shared_state import BreakerNews
+
+_Count: TypeAlias = Annotated[int, Field(ge=0, le=2**53)]
+_Number: TypeAlias = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+"""What can be added up and written as JSON: whoever reaches Redis may write a report."""
 
 
 class DeploymentReport(BaseModel):
@@ -21,15 +25,15 @@ class DeploymentReport(BaseModel):
     breaker: str
     provider_breaker: str
     state: StateName
-    in_flight: int
-    concurrency: int
-    calls: int
-    failures: int
-    rpm: float | None = None
+    in_flight: _Count
+    concurrency: _Count
+    calls: _Count
+    failures: _Count
+    rpm: _Number | None = None
     """Requests a minute; None = no limit known."""
-    tpm: float | None = None
+    tpm: _Number | None = None
     """Tokens a minute; None = no limit known."""
-    typical_s: float | None = None
+    typical_s: _Number | None = None
     """The time within which 95 % of the calls give their first token, once it is known."""
     speed: SpeedReport | None = None
     """Means of its calls; None: it had none of late."""
@@ -109,7 +113,8 @@ def _observed(report: DeploymentReport) -> ObservedSpeed:
 
 def _reason(news: BreakerNews) -> str:
     detail = f"{news.for_s:.1f} s left" if news.state == "open" else f"by {news.by}"
-    return f"{news.reason}, {detail}"
+    whose = f" of {news.tenant}'s calls" if news.tenant else ""
+    return f"{news.reason}{whose}, {detail}"
 
 
 def _least(limits: Iterable[float | None]) -> float | None:

@@ -8,7 +8,7 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import Final
 
-from aiohttp import ClientError, ClientSession
+from aiohttp import ClientError, ClientSession, ConnectionTimeoutError
 from yarl import URL
 
 from workers.providers.auth.api_key import Authorizer
@@ -75,6 +75,8 @@ class HttpProvider:
                 ) as response,
             ):
                 outcome = await reading.read(response, deadline)
+        except ConnectionTimeoutError as error:
+            outcome = reading.connection_lost(error)
         except TimeoutError:
             outcome = reading.timed_out()
         except (ClientError, OSError) as error:

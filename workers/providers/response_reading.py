@@ -13,7 +13,12 @@ from http import HTTPStatus
 from math import ceil
 from typing import Any, Final, TypeVar
 
-from aiohttp import ClientError, ClientResponse
+from aiohttp import (
+    ClientConnectorError,
+    ClientError,
+    ClientResponse,
+    ConnectionTimeoutError,
+)
 
 from producers.contract import Usage, message_deltas
 from runtime import limits
@@ -236,7 +241,9 @@ class ResponseReading:
         """The connection broke, or never was; the exception's text may quote addresses."""
         if self._first_token_s is not None:
             return self._with_bill(truncated_stream(None))
-        return ConnectionLost(message=f"no connection to the provider: {type(error).__name__}")
+        connected = not isinstance(error, ClientConnectorError | ConnectionTimeoutError)
+        message = f"no connection to the provider: {type(error).__name__}"
+        return ConnectionLost(message=message, connected=connected)
 
     def _with_bill(self, failure: _F) -> _F:
         """`failure` with what it costs: the usage that was told, at the least what came.

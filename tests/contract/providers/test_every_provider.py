@@ -1,6 +1,7 @@
 """What every provider must do, whatever its dialect: over HTTP, against the simulator."""
 
 import json
+import socket
 
 import pytest
 from aiohttp import ClientSession, TraceConfig
@@ -196,6 +197,20 @@ async def test_faults_are_classified(  # noqa: PLR0913, PLR0917 - a matrix
     simulator.control(next=[fault], retry_after_s=2)
     outcome, _ = await call(name, stream=stream)
     assert isinstance(outcome, kind), outcome
+
+
+async def test_whether_there_was_a_connection_is_told(call: Caller, simulator: Running) -> None:
+    simulator.control(next=["reset"])
+    outcome, _ = await call("openai")
+    assert isinstance(outcome, ConnectionLost)
+    assert outcome.connected
+    with socket.socket() as nobody:  # bound, but nobody listens
+        nobody.bind(("127.0.0.1", 0))
+        async with ClientSession() as session:
+            address = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+            outcome, _ = await Caller(session, address)("openai")
+    assert isinstance(outcome, ConnectionLost)
+    assert not outcome.connected
 
 
 async def test_a_cut_stream_is_no_answer(call: Caller, simulator: Running) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+import typer
 import yaml
 
 import cache.__main__
@@ -22,7 +23,7 @@ from gateway.connections.http_limits import HttpLimits
 from runtime.config.sections.gateway import GatewaySettings
 from runtime.process.settings import ServiceSettings
 from switchgear.__main__ import main
-from switchgear.invocation import is_expected
+from switchgear.invocation import is_expected, run_app
 from switchgear.version import VERSION
 from tests.unit.runtime.config.test_config_file import GOOD
 from workers.process import QueueShare
@@ -246,3 +247,15 @@ def test_the_old_entry_points_have_their_commands(capsys: pytest.CaptureFixture[
         assert [line.split()[0] for line in shown.splitlines() if line] == commands
     assert workers.__main__.main([]) == 2
     assert "which tier? for example: --tier economy" in capsys.readouterr().err
+
+
+def test_an_errors_words_are_shown_and_not_obeyed(capsys: pytest.CaptureFixture[str]) -> None:
+    """They may quote what a record or Redis holds."""
+    app = typer.Typer()
+
+    @app.command()
+    def fail() -> None:
+        raise ValueError("first\n  second\x1b[2J")
+
+    assert run_app(app, "x", []) == 2
+    assert capsys.readouterr().err == "Error: first\n  second\\x1b[2J\n"

@@ -160,6 +160,9 @@ class TimedOut(CallFailed):
 class ConnectionLost(CallFailed):
     """No connection, or reset before anything came."""
 
+    connected: bool = True
+    """Whether there was a connection: the request may have been the reason why it broke."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamTruncated(CallFailed):

@@ -84,13 +84,13 @@ def test_failures_older_than_the_window_are_forgotten() -> None:
     state = after(Closed(), *alternating * 9, now=100)
     state = after(state, *alternating * 2, now=100 + 10 + 3)
     assert isinstance(state, Closed)
-    assert sum(bucket.calls for bucket in state.window) == 4
+    assert sum(bucket.calls for bucket in state.evidence.window) == 4
 
 
 def test_a_clock_that_steps_back_loses_no_call() -> None:
     state = after(after(Closed(), Succeeded(), now=100), Succeeded(), now=50)
     assert isinstance(state, Closed)
-    assert [(bucket.calls, bucket.index) for bucket in state.window] == [(2, 100)]
+    assert [(bucket.calls, bucket.index) for bucket in state.evidence.window] == [(2, 100)]
 
 
 def test_a_rate_limit_opens_for_exactly_the_hinted_time() -> None:

@@ -1,5 +1,6 @@
 import io
 import json
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -33,6 +34,15 @@ def test_a_hostile_sender_blinds_no_list() -> None:
     assert "[/x]" in out.getvalue()
     assert not {"\x07", "\x9b", "\u202e", "\ud800"} & set(out.getvalue())
     assert "\x1b]8" not in out.getvalue()
+
+
+@pytest.mark.parametrize("at_ms", [-(2**63), 253_402_300_800_000, 2**63 - 1])
+def test_a_letter_or_a_mark_of_no_calendars_time_hides_no_list(at_ms: int) -> None:
+    """A record's time is its writer's word."""
+    times = (replace(letter(), at_ms=at_ms), replace(letter(), replayed_ms=at_ms), letter("acme"))
+    out = io.StringIO()
+    Console(file=out, width=1000).print(dead_letters_table(times))
+    assert out.getvalue().count("0:42") == len(times)
 
 
 def test_no_line_of_a_replay_reaches_the_terminal_as_a_command() -> None:

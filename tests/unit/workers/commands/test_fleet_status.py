@@ -1,10 +1,11 @@
 import io
 import json
 
+import pytest
 from rich.console import Console
 
-from workers.commands.fleet_status import FleetView, fleet_json, fleet_tables
-from workers.health.status_report import DeploymentStatus
+from workers.commands.fleet_status import FleetView, fleet_json, fleet_tables, readable_reports
+from workers.health.status_report import DeploymentStatus, fleet_status
 
 HELD = DeploymentStatus(
     deployment="a",
@@ -37,3 +38,25 @@ def test_a_program_gets_every_field() -> None:
     assert view["workers"] == ["w1"]
     assert view["deployments"][0]["reason"] == HELD.reason
     assert view["lag"] == {"switchgear-economy": 3, "switchgear-premium": None}
+
+
+@pytest.mark.parametrize("field", ["in_flight", "concurrency", "calls", "failures", "rpm", "tpm"])
+@pytest.mark.parametrize("junk", ["NaN", "Infinity", "1e400", "-1", "9" * 4_300])
+def test_a_report_that_cannot_be_added_up_is_skipped_and_no_other_is(field: str, junk: str) -> None:
+    good = {
+        "deployment": "a",
+        "breaker": "b",
+        "provider_breaker": "p",
+        "state": "closed",
+        **dict.fromkeys(("in_flight", "concurrency", "calls", "failures"), 1),
+    }
+    texts = [
+        json.dumps({"worker": name, "deployments": [good | changed]}).replace('"junk"', junk)
+        for name, changed in (("w1", {}), ("w2", {field: "junk"}), ("w3", {field: "junk"}))
+    ]
+    reports = list(readable_reports(text.encode() for text in texts))
+    status = fleet_status(reports, ())
+    assert [report.worker for report in reports] == ["w1"]
+    text = fleet_json(FleetView([], status, {}))
+    assert "NaN" not in text
+    assert "Infinity" not in text

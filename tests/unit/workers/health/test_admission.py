@@ -1,6 +1,7 @@
 import asyncio
 from dataclasses import replace
 
+import pytest
 from redis.asyncio import Redis
 
 from observability.metrics.registry import MetricsRegistry
@@ -17,13 +18,18 @@ from workers.health.limits.rate_budget import LeaseGrant, LeaseRequest, Quota
 from workers.health.shared_state import SharedFleetState
 from workers.providers.base.call_outcome import (
     BadCredentials,
+    CallOutcome,
     Completion,
+    ConnectionLost,
+    MalformedResponse,
     Overloaded,
     RampTooFast,
     RateLimited,
     RequestRejected,
     ServerError,
+    StreamTruncated,
     TimedOut,
+    UnknownModel,
 )
 
 ANSWER = Completion(body={}, usage=Usage(output=5), finish_reason="stop", first_token_s=0.2)
@@ -59,8 +65,8 @@ class Bench:
         self.heard: list[Transition] = []
         self.fleet = DeploymentAdmission(catalog(), self.clock, self.heard.append)
 
-    async def admitted(self, target: str) -> CallPermit:
-        permit = await self.fleet.admit(target, 100)
+    async def admitted(self, target: str, tenant: str | None = None) -> CallPermit:
+        permit = await self.fleet.admit(target, 100, tenant)
         assert isinstance(permit, CallPermit)
         return permit
 
@@ -87,6 +93,51 @@ async def test_an_overload_shuts_the_whole_provider() -> None:
     bench.fleet.report_outcome(await bench.admitted("a1"), Overloaded(message="", wait_s=2))
     assert bench.fleet.gate("a2", 100) == NotNow(102, "overloaded")
     assert bench.fleet.gate("b", 100) == Ready()
+
+
+CAUSED_BY_A_REQUEST = [
+    ServerError(message=""),
+    MalformedResponse(message=""),
+    StreamTruncated(message=""),
+    TimedOut(message=""),
+    ConnectionLost(message=""),
+    Overloaded(message="", wait_s=60),
+    UnknownModel(message=""),
+    BadCredentials(message="", status=403),
+    replace(ANSWER, first_token_s=60),
+]
+
+
+@pytest.mark.parametrize("outcome", CAUSED_BY_A_REQUEST)
+async def test_what_one_tenants_requests_cause_shuts_nobody_else_out(outcome: CallOutcome) -> None:
+    bench = Bench()
+    for number in range(50):
+        permit = await bench.fleet.admit("a1", 100, "hostile")
+        if isinstance(permit, CallPermit):
+            bench.clock.now += 3
+            bench.fleet.report_outcome(permit, outcome, asked=str(number))
+    assert isinstance(bench.fleet.gate("a1", 100, "hostile"), NotNow)
+    for target in ("a1", "a2"):
+        for _ in range(20):
+            permit = await bench.admitted(target, "honest")
+            bench.clock.now += 0.01
+            bench.fleet.report_outcome(permit, ANSWER)
+    assert bench.heard[0].tenant == "hostile"
+
+
+@pytest.mark.parametrize("outcome", CAUSED_BY_A_REQUEST)
+async def test_one_call_of_another_tenant_tells_an_outage(outcome: CallOutcome) -> None:
+    bench = Bench()
+    while isinstance(bench.fleet.gate("a1", 100, "first"), Ready):
+        permit = await bench.admitted("a1", "first")
+        bench.clock.now += 3
+        bench.fleet.report_outcome(permit, outcome, asked=str(permit.number))
+    permit = await bench.admitted("a1", "second")
+    assert isinstance(bench.fleet.gate("a1", 100, "third"), NotNow)
+    bench.clock.now += 3
+    bench.fleet.report_outcome(permit, outcome, asked="something else")
+    assert isinstance(bench.fleet.gate("a1", 100, "second"), NotNow)
+    assert bench.heard[-1].tenant is None
 
 
 async def test_a_cancelled_probe_leaves_its_place_to_the_next() -> None:

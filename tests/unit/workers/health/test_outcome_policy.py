@@ -6,6 +6,7 @@ from producers.contract import Usage
 from runtime.circuit_breaker.rules import (
     BreakerSignal,
     CallFailure,
+    CallOrigin,
     Ignored,
     Succeeded,
     Tripped,
@@ -52,6 +53,7 @@ TABLE: list[tuple[CallOutcome, FollowUp, BreakerSignal, BreakerSignal]] = [
     (ServerError(message="m"), "again", CallFailure(), Succeeded()),
     (TimedOut(message="m"), "again", CallFailure(), Ignored()),
     (ConnectionLost(message="m"), "again", CallFailure(), Ignored()),
+    (ConnectionLost(message="m", connected=False), "again", CallFailure(), Ignored()),
     (StreamTruncated(message="m"), "again", CallFailure(), Succeeded()),
     (MalformedResponse(message="m"), "again", CallFailure(), Succeeded()),
     (MalformedResponse(message="m", too_large=True), "again", Ignored(), Succeeded()),
@@ -68,6 +70,27 @@ def test_every_outcome_is_judged(
         deployment,
         provider,
     )
+
+
+ORIGIN = CallOrigin("acme", "what was asked")
+NOBODYS: list[CallOutcome] = [
+    ConnectionLost(message="m", connected=False),
+    BadCredentials(message="m"),
+    BadCredentials(message="m", status=401),
+]
+OF_AN_ACCOUNT = QuotaExhausted | RateLimited | RampTooFast
+
+
+@pytest.mark.parametrize("outcome", [*(row[0] for row in TABLE), *NOBODYS])
+def test_what_a_request_may_have_caused_is_said_with_whose_it_was(outcome: CallOutcome) -> None:
+    verdict = judge_outcome(outcome, 20, 20, 2, ORIGIN)
+    tenants = [
+        signal.tenant if isinstance(signal, Tripped) else signal.origin and signal.origin.tenant
+        for signal in (verdict.deployment, verdict.provider)
+        if isinstance(signal, Tripped | CallFailure)
+    ]
+    nobodys = outcome in NOBODYS or isinstance(outcome, OF_AN_ACCOUNT)
+    assert all(tenant == (None if nobodys else "acme") for tenant in tenants)
 
 
 def test_the_table_above_has_every_kind_of_failure() -> None:
