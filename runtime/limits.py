@@ -67,6 +67,13 @@ JOB_LINES: Final = Limit(
 JOB_ENTRIES: Final = Limit(
     "a tenant's files, or jobs, in 30 days", 10_000, "of them", "rate_limited", "Gateways know all."
 )
+_OLDEST: Final = "the oldest of the tenant that has the most are forgotten: not_found"
+KNOWN_JOBS: Final = Limit(
+    "a gateway's files and jobs", 200_000, "of them", _OLDEST, "Each is in its memory."
+)
+KNOWN_JOBS_SIZE: Final = Limit(
+    "a gateway's files and jobs together", 268_435_456, "bytes", _OLDEST, "As for their number."
+)
 NAME: Final = Limit(
     "length of a name: id, tenant, tag, tier, task, scope",
     message.MAX_NAME_CHARACTERS,
@@ -166,11 +173,7 @@ CHECKED_DEPTH: Final = Limit(
     "depth of a checked answer", 500, "levels", "the check fails", "A check calls itself for each."
 )
 CHECK_MS: Final = Limit(
-    "time for all checks of one answer",
-    1_000,
-    "ms",
-    "the check fails",
-    "Or until the deadline, if that comes first.",
+    "time for all checks of one answer", 1_000, "ms", "the check fails", "Or until the deadline."
 )
 CHECK_MEMORY: Final = Limit(
     "memory for the pattern or the schema of one check",
@@ -180,11 +183,7 @@ CHECK_MEMORY: Final = Limit(
     "It runs in a process of its own, which is killed when it takes more or takes too long.",
 )
 PATTERN: Final = Limit(
-    "length of a regular expression",
-    2_000,
-    "characters",
-    "invalid_request",
-    "What it compiles to grows with it.",
+    "length of a regular expression", 2_000, "characters", "invalid_request", "It compiles to more."
 )
 PATTERN_PARTS: Final = Limit(
     "parts of a check's regular expressions, repeats written out",
@@ -201,18 +200,10 @@ PATTERN_DEPTH: Final = Limit(
     "Its compiler is recursive.",
 )
 PATTERN_MS: Final = Limit(
-    "time for one match of a regular expression",
-    100,
-    "ms",
-    "the check fails",
-    "Backtracking can take for ever.",
+    "time for one match of a regular expression", 100, "ms", "the check fails", "It may backtrack."
 )
 TOKEN: Final = Limit(
-    "size of a signed token",
-    8_192,
-    "bytes",
-    "forbidden",
-    "It is read before anybody knows who sent it.",
+    "size of a signed token", 8_192, "bytes", "forbidden", "It is read before its sender is known."
 )
 JWKS: Final = Limit(
     "size of a set of token keys",
@@ -373,7 +364,18 @@ METRIC_MEMORY: Final = Limit(
 TABLE: Final[Mapping[str, tuple[Limit, ...]]] = {
     "Records": (BATCH, RECORD, ANSWER, REPLY_MARKS, HEADERS, HEADER_BYTES),
     "Requests": (
-        *(REQUEST_SIZE, UPLOAD, JOB_LINES, JOB_ENTRIES, NAME, MESSAGES, PARTS, ALL_PARTS),
+        *(
+            REQUEST_SIZE,
+            UPLOAD,
+            JOB_LINES,
+            JOB_ENTRIES,
+            KNOWN_JOBS,
+            KNOWN_JOBS_SIZE,
+            NAME,
+            MESSAGES,
+            PARTS,
+            ALL_PARTS,
+        ),
         *(VALUES, TOOLS, TAGS, TAG_VALUE, MESSAGE_VALUES),
     ),
     "Checks of answers": (

@@ -28,7 +28,7 @@ from gateway.errors.api_error import ApiError, wrong_method
 from gateway.exchanges.submissions import parse_json
 from gateway.openai_batches.objects import batch_object, page
 from producers.contract.job_record import JobRecord
-from producers.jobs.lines import ENDPOINT, MAX_JOB_LINES
+from producers.jobs.lines import ENDPOINT
 from producers.jobs.progress import ended
 from producers.jobs.submission import new_job
 from producers.kafka.broker import PublishFailedError
@@ -103,11 +103,11 @@ class BatchesEndpoint:
             words = str(error) if not isinstance(error, ValidationError) else "a field is wrong"
             return ApiError("invalid_request", "invalid_request", words, param="completion_window")
         await self.gateway.jobs.write(job)
-        index.jobs[job.id] = job
+        index.keep(job)
         return self._shown(job)
 
     async def _cancel(self, caller: Caller, name: str) -> JobAnswer:
-        """What isn't published stays so; of what is, each request is cancelled."""
+        """What isn't published stays so; what is, is cancelled by the job's id, in one record."""
         index = self.gateway.jobs.index
         job = index.job(caller.tenant, name)
         if job is None:
@@ -115,9 +115,8 @@ class BatchesEndpoint:
         if job.cancel_ms is None and not ended(job, index.progress(job.id)):
             job = job.model_copy(update={"cancel_ms": int(time.time() * 1000)})
             await self.gateway.jobs.write(job)
-            index.jobs[job.id] = job
-            for line in range(min(job.lines or 0, MAX_JOB_LINES)):
-                await self.gateway.exchanges.cancel(job.tenant, job.request_id(line))
+            index.keep(job)
+            await self.gateway.exchanges.cancel(job.tenant, job.id)
         return self._shown(job)
 
     def _shown(self, job: JobRecord) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from gateway.endpoints.dependencies import GatewayDependencies
 from gateway.endpoints.response_writing import send_error
 from gateway.endpoints.spoken_dialect import CHAT_DIALECT
 from gateway.errors.api_error import ApiError, wrong_method
+from gateway.jobs.job_index import KEPT_MS
 from gateway.openai_batches.objects import (
     ERRORS,
     OUTPUT,
@@ -34,8 +35,6 @@ from runtime import limits
 _JSON: Final[Mapping[str, str]] = {"cache-control": "no-store"}
 _PURPOSE: Final = "batch"
 _LIMIT: Final = 10_000
-_KEPT_MS: Final = 30 * 86_400_000
-"""Results can be read for so long."""
 _AWAY: Final = ApiError(
     "overloaded", "queue_unavailable", "the queue is away: try again in a moment", retry_after_s=2
 )
@@ -118,7 +117,7 @@ class FilesEndpoint:
         except WrongZoneLineError as error:
             return ApiError("forbidden", "wrong_zone", str(error), param="file")
         await write_entry(publisher, file)
-        self.gateway.jobs.index.files[file.id] = file
+        self.gateway.jobs.index.keep(file)
         return file_object(file)
 
     def _resident(self, caller: Caller, upload: Upload) -> AsyncIterator[bytes]:
@@ -142,7 +141,7 @@ class FilesEndpoint:
             return no_such("file")
         gone = Outgoing(topics.JOBS, b"", file.id.encode())
         await self.gateway.jobs.connection.publisher.publish(gone)
-        self.gateway.jobs.index.files.pop(file.id, None)
+        self.gateway.jobs.index.forget(file.id)
         return {"id": file.id, "object": "file", "deleted": True}
 
     def _result(self, caller: Caller, name: str) -> tuple[JobRecord, bool] | None:
@@ -181,7 +180,7 @@ class FilesEndpoint:
 
 def too_many_entries(own: Sequence[FileRecord | JobRecord]) -> ApiError | None:
     """Why a tenant gets no further file or job. own: what it has, the newest first."""
-    youngest_ms = int(time.time() * 1000) - _KEPT_MS
+    youngest_ms = int(time.time() * 1000) - KEPT_MS
     recent = sum(entry.created_ms > youngest_ms for entry in own)
     refusal = limits.JOB_ENTRIES.refusal(recent + 1)
     return None if refusal is None else ApiError("rate_limited", "too_many_entries", refusal)

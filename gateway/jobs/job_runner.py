@@ -50,9 +50,11 @@ class JobRunner:
         """Until cancelled."""
         try:
             while True:
+                self.index.forget_old()
                 for job in tuple(self.index.jobs.values()):
                     if _is_open(job) and self._has_room(job.tenant):
                         self._begin(job)
+                self._stop_cancelled()
                 await asyncio.sleep(_LOOK_S)
         finally:
             for task in self._running.values():
@@ -74,6 +76,12 @@ class JobRunner:
             self._running[job.id] = task
             task.add_done_callback(lambda _: self._running.pop(job.id, None))
 
+    def _stop_cancelled(self) -> None:
+        for name, task in self._running.items():
+            job = self.index.jobs.get(name)
+            if job is not None and job.cancel_ms is not None and not task.cancelling():
+                task.cancel()
+
     async def _publish(self, job: JobRecord) -> None:
         lease = await self._leases.take(named("job", job.id))
         if not isinstance(lease, Lease):
@@ -88,6 +96,11 @@ class JobRunner:
             await self.write(job.model_copy(update={"problem": str(error)}))
         except PublishFailedError as error:
             _log.warning("job %s waits: %s", job.id, error)
+        except asyncio.CancelledError:
+            known = self.index.jobs.get(job.id)
+            if known is not None and known.cancel_ms is not None:
+                await self.write(known)  # its progress may have been written over it
+            raise
         except Exception as error:  # noqa: BLE001 whatever it is, it would come again each second
             _log.warning("job %s can't be submitted: %s", job.id, crash_detail(error))
             await self.write(job.model_copy(update={"problem": "an error of the gateway's own"}))

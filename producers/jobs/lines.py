@@ -21,6 +21,8 @@ LONGEST_JOB_LINE: Final = 1_000_000
 MAX_JOB_LINES: Final = 200_000
 """Of one job, blank ones included: each is remembered while the file is read."""
 LONGEST_ID: Final = 512
+_JOB_ID: Final = "batch_"
+_JOB_ID_CHARACTERS: Final = 30
 ENDPOINT: Final = "/v1/chat/completions"
 """The interface that lines may be written for."""
 DEMANDS: Final = "switchgear"
@@ -136,6 +138,13 @@ def line_of_request(job: JobRecord, request_id: str | None) -> int | None:
         return None
     number = int(digits)
     return number if number < MAX_JOB_LINES else None
+
+
+def job_of(request_id: str) -> str | None:
+    """The job whose line a request of this id would be; None: it is no job's."""
+    head, _, digits = request_id.rpartition("-")
+    is_job = len(head) == _JOB_ID_CHARACTERS and head.startswith(_JOB_ID)
+    return head if is_job and digits.isascii() and digits.isdigit() else None
 
 
 def output_line(job: JobRecord, line: int, custom_id: str, done: Done) -> bytes:

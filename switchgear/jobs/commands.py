@@ -251,8 +251,7 @@ async def _cancelled(connection: "JobConnection", job_id: str, tenant: str) -> i
     job, _ = await _found(connection, job_id, tenant)
     changed = job.model_copy(update={"cancel_ms": job.cancel_ms or int(time.time() * 1000)})
     await write_entry(connection.publisher, changed)
-    for line in range(job.lines or job.published):
-        await connection.client.cancel(job.request_id(line), tenant=tenant)
+    await connection.client.cancel(job.id, tenant=tenant)
     return job.lines or job.published
 
 

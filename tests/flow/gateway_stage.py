@@ -83,6 +83,7 @@ class Door:
     stop: StopSignal
     queues: QueueWatch
     stored: StoredRequests
+    jobs: JobRunner
     responses: MemoryResponses = field(default_factory=MemoryResponses)
     paths: list[str] = field(default_factory=list)
     queue: dict[str, bool] = field(default_factory=lambda: {"reachable": True})
@@ -136,7 +137,8 @@ async def door(
         stored = StoredRequests(stage.client, stage.broker, reader_of(stage.broker), keep_s)
         await stack.enter_async_context(stage.broker.tail(topics.STORED, stored.receive))
         queues = QueueWatch(lambda: stage.catalog)
-        opened = Door(f"http://127.0.0.1:{port}", stage, stop, queues, stored)
+        jobs = _jobs_of(stage)
+        opened = Door(f"http://127.0.0.1:{port}", stage, stop, queues, stored, jobs)
         gateway = GatewayDependencies(
             lambda: stage.catalog,
             exchanges,
@@ -148,7 +150,7 @@ async def door(
             queues,
             limits,
             opened.responses,
-            _jobs_of(stage),
+            jobs,
             Pricing(load_price_book()).price_of,
             anonymous,
             tokens,

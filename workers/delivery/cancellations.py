@@ -1,4 +1,4 @@
-"""Cancellations: the requests that their callers gave up, and what stops their tasks."""
+"""Cancellations: the requests and jobs that their callers gave up, and what stops their tasks."""
 
 import asyncio
 from collections import OrderedDict
@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Final, TypeAlias
 
 from producers.contract import codec, topics
+from producers.jobs.lines import job_of
 from producers.kafka.broker import Record
 from runtime import limits
 from runtime.identity.record_guard import RecordGuard, of_tenant
@@ -36,7 +37,7 @@ class Cancellations:
         self._tasks: dict[tuple[str, str], set[asyncio.Task[object]]] = {}
 
     def receive(self, record: Record) -> None:
-        """A record of the cancellation topic: its key is the request's id.
+        """A record of the cancellation topic: its key is the request's id, or its job's.
 
         Raises ValueError when it isn't one, or doesn't say whose request it is.
         """
@@ -50,7 +51,7 @@ class Cancellations:
             self._cancelled.popitem(last=False)
         # in flight are some hundreds at most
         for (owner, name), tasks in self._tasks.items():
-            if name == request_id and tenant in (None, owner):
+            if request_id in (name, job_of(name)) and tenant in (None, owner):
                 for task in tasks:
                     task.cancel()
 
@@ -60,8 +61,13 @@ class Cancellations:
 
     def is_cancelled(self, request: tuple[str, str]) -> bool:
         """Whether its caller has cancelled it. request: tenant and id."""
-        cancelled = self._cancelled
-        return bool(cancelled) and (request in cancelled or (None, request[1]) in cancelled)
+        if not self._cancelled:
+            return False
+        tenant, name = request
+        names = (name,) if (job := job_of(name)) is None else (name, job)
+        return any(
+            key in self._cancelled for each in names for key in ((tenant, each), (None, each))
+        )
 
     def begin(self, request: tuple[str, str], task: "asyncio.Task[object]") -> None:
         """`task` serves the request now."""

@@ -222,6 +222,8 @@ ELSEWHERE: Mapping[Limit, str] = {
     limits.REQUEST_SIZE: "tests/flow/test_bad_input.py",
     limits.JOB_LINES: "tests/unit/producers/jobs/test_jobs.py",
     limits.UPLOAD: "tests/unit/gateway/connections/test_upload.py",
+    limits.KNOWN_JOBS: "tests/unit/gateway/jobs/test_job_index.py",
+    limits.KNOWN_JOBS_SIZE: "tests/unit/gateway/jobs/test_job_index.py",
     limits.RECORD: "tests/unit/runtime/process/test_dead_letters.py",
     limits.ANSWER: "tests/flow/test_billing.py",
     limits.LAPSED_CLAIMS: "tests/flow/test_delivery.py",

@@ -231,6 +231,28 @@ async def test_one_tenant_cancels_no_request_of_another() -> None:
         pass
 
 
+async def test_a_jobs_cancellation_is_that_of_all_its_lines_and_of_no_other_request() -> None:
+    job, cancellations = f"batch_{1:024x}", Cancellations()
+    begun = asyncio.Event()
+
+    async def serve() -> None:
+        with cancellations.stopping("t", f"{job}-0"):
+            begun.set()
+            await asyncio.Event().wait()
+
+    line = asyncio.create_task(serve())
+    await begun.wait()
+    cancellations.receive(cancelled(job, "u"))
+    cancellations.receive(cancelled(f"batch_{2:024x}"))
+    await suspended(line)
+    cancellations.receive(cancelled(job))
+    with pytest.raises(RequestCancelled):
+        await line
+    assert cancellations.is_cancelled(("t", f"{job}-199999"))
+    for other in (f"{job}-x", f"{job}-", f"{job}-1-1", f"x{job}-1", f"batch_{3:024x}-1", "-1"):
+        assert not cancellations.is_cancelled(("t", other))
+
+
 @pytest.mark.parametrize(
     ("key", "tenant"), [("r", None), ("", "t"), ("r" * 201, "t"), ("r", "x" * 900_000), ("r", "")]
 )
