@@ -7,14 +7,17 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from dev.fuzz_readers import corpus
+from dev.fuzz_readers.mutation import mutated
 from dev.fuzz_readers.readers import READERS
 from dev.fuzz_readers.running import Reader, input_of, run
 from runtime.process.process import collect_garbage_less_often
 
+ODD = (str(10**400), str(-(10**400)), str(2**63), str(2**64), "9" * 4_301, "1e+308", "-0.0", "NaN")
 INPUTS = 150
 LARGE_INPUTS = 15
 
@@ -45,6 +48,16 @@ def test_no_large_input_breaks_a_reader_or_holds_it_up(name: str) -> None:
     reader = replace(READERS[name], most_bytes=min(100_000, READERS[name].most_bytes))
     tally = run(reader, 7, range(LARGE_INPUTS), large=True)
     assert tally.findings == []
+
+
+def test_numbers_that_no_machine_word_holds_are_among_the_inputs() -> None:
+    random, seen = Random(1), set[str]()
+    for _ in range(3_000):
+        text = mutated(random, [b'{"a": {"n": 17}, "b": [1.5]}', b"retry-after: 20"]).decode(
+            "latin-1"
+        )
+        seen |= {odd for odd in ODD if odd in text}
+    assert seen == set(ODD)
 
 
 def test_nothing_is_kept_of_what_was_read() -> None:
