@@ -154,6 +154,25 @@ async def test_when_no_deployment_can_say_it_the_caller_is_told_the_field() -> N
         assert event.cost_micro_usd == 0
 
 
+async def test_who_cannot_say_it_is_asked_once_however_often_it_comes_back() -> None:
+    unsaid = RequestRejected(message="n: one answer only", unsent=True)
+    limited = [RateLimited(message="slow down", wait_s=0.4)] * 3
+
+    async def script(_call: ProviderRequest, _emit: Emit | None) -> CallOutcome:
+        return limited.pop() if limited else unsaid
+
+    scripts = {"eco-a": fails(unsaid), "eco-b": script, "std": fails(unsaid)}
+    async with playing(scripts, rules=HASTY) as stage:
+        reply = await stage.client.submit(ask(routing={"latency": "batch"}))
+        assert isinstance(reply, Failed)
+        assert (reply.code, reply.retryable) == ("unsupported_content", False)
+        assert "n: one answer only" in reply.message
+        assert sorted(stage.called()) == ["a", *"bbbb", "c"]
+        delayed = stage.broker.written("llm.retry.1000")
+        # what was never sent is no attempt of those that a tier has
+        assert [dict(each.headers)["x-attempt"] for each in delayed] == [b"1", b"2", b"3"]
+
+
 async def test_a_batch_request_comes_back_after_its_delay() -> None:
     limited = [RateLimited(message="slow down", wait_s=0.4)] * 2
 

@@ -7,6 +7,7 @@ the fallback loop marks what failed its checks; all others read tuples, which ne
 """
 
 from producers.contract import Attempt
+from workers.planning.earlier_refusals import is_unsent
 
 
 class AttemptLog:
@@ -32,13 +33,13 @@ class AttemptLog:
 
     @property
     def tries(self) -> int:
-        """Calls in the request's present tier, here and before a delay."""
+        """Calls in the request's present tier, here and before a delay, but those never sent."""
         return self._tries
 
     def record(self, attempt: Attempt) -> None:
         """A call has ended, well, badly, or cut short."""
         self._made.append(attempt)
-        self._tries += 1
+        self._tries += not is_unsent(attempt)
 
     def mark_inadequate(self, attempt: Attempt) -> None:
         """The attempt's answer failed the request's checks: it was paid for in vain."""

@@ -22,6 +22,7 @@ from workers.delivery.work_item import WorkItem, zone_in_tier
 from workers.health.admission import DeploymentAdmission
 from workers.health.gate import NotNow
 from workers.planning import next_step
+from workers.planning.earlier_refusals import earlier_refusals
 from workers.planning.next_step import CallTarget, Delay, GiveUp, Hedge, Reroute, Wait
 from workers.planning.request_state import PlanRules, RequestState, Target, TriedTarget
 from workers.providers.base.call_outcome import Completion, RequestRejected
@@ -71,6 +72,7 @@ class FallbackLoop:
     inadequate: bool = False
     """Whether an answer of this tier has failed its checks."""
     _tried: list[TriedTarget] = field(default_factory=list)
+    _refused: tuple[TriedTarget, ...] = ()
     _waited_s: float = 0.0
     _prompt_tokens: int = 0
     _costs: dict[str, Decimal | None] = field(default_factory=dict)
@@ -83,6 +85,7 @@ class FallbackLoop:
     def __post_init__(self) -> None:
         self._item = self.context.item
         self._catalog = self.context.snapshot.catalog
+        self._refused = earlier_refusals(self.context.log.all)
         self._order = TimeOrder(self._item, self.context.snapshot, self.admission)
         # an evaluation asks once: a second call would be outside of its cap and flatter its times
         if self._hedge_share == 0 or EVALUATION_TAG in self._item.request.routing.tags:
@@ -205,6 +208,7 @@ class FallbackLoop:
             streams=item.request.body.stream,
             prompt_tokens=self._prompt_tokens,
             tried=tuple(self._tried),
+            refused=self._refused,
             prior_attempts=item.attempts_here,
             waited_s=self._waited_s,
             spent=sum(spent, Decimal(0)),

@@ -168,10 +168,14 @@ _Obstacle: TypeAlias = Literal["refused", "context", "cost"]
 
 def _obstacle(target: Target, s: RequestState, too_short: int) -> _Obstacle | None:
     """Why the target can't serve this request at all, whenever it is asked."""
-    if s.tried and any(
-        tried.target == target.name and tried.follow != "again" for tried in s.tried
-    ):
-        return "refused"
+    if s.tried or s.refused:
+        told = {
+            tried.follow
+            for tried in (*s.refused, *s.tried)
+            if tried.target == target.name and tried.follow != "again"
+        }
+        if told:
+            return "context" if "longer" in told else "refused"
     if target.context_window < s.prompt_tokens or target.context_window <= too_short:
         return "context"
     if s.ceiling is not None and (target.cost is None or s.spent + target.cost > s.ceiling):
@@ -181,9 +185,9 @@ def _obstacle(target: Target, s: RequestState, too_short: int) -> _Obstacle | No
 
 def _too_short(s: RequestState) -> int:
     """The longest context window that has proved too short for the prompt."""
-    if not s.tried:
+    if not (s.tried or s.refused):
         return 0
-    overrun = {tried.target for tried in s.tried if tried.follow == "longer"}
+    overrun = {tried.target for tried in (*s.refused, *s.tried) if tried.follow == "longer"}
     return max((t.context_window for t in s.targets if t.name in overrun), default=0)
 
 
@@ -312,7 +316,12 @@ def _nothing_usable(s: RequestState) -> NextStep:
 
 def _refused_by_all(s: RequestState) -> NextStep | None:
     """Every target that could be asked has refused what we made of it, or had no words for it."""
-    refusals = [tried for tried in s.tried if tried.follow in ("unsupported", "translation")]
+    names = {target.name for target in s.targets}
+    refusals = [
+        tried
+        for tried in (*s.refused, *s.tried)
+        if tried.target in names and tried.follow in ("unsupported", "translation")
+    ]
     if not refusals:
         return None
     if up := _reroute(s, s.up, f"no deployment of the tier takes it ({_history(s)})"):

@@ -83,6 +83,8 @@ class RequestState:
     """Estimate."""
     tried: tuple[TriedTarget, ...] = ()
     """In this tier, by this worker."""
+    refused: tuple[TriedTarget, ...] = ()
+    """By other workers, or before a delay: for good. To ask again would change nothing."""
     prior_attempts: int = 0
     """In this tier, before a delay."""
     waited_s: float = 0

@@ -131,6 +131,23 @@ ENDINGS: list[tuple[tuple[Target, ...], dict[str, Any], GiveUp]] = [
         GiveUp("provider_rejected", f"{REFUSED}; b can't be asked this: audio", retryable=False),
     ),
     (
+        (A, B),
+        {
+            "refused": (tried("a", "unsupported"), tried("of-another-tier", "unsupported")),
+            "tried": (tried("b", "unsupported", message="audio"),),
+        },
+        GiveUp(
+            "unsupported_content",
+            "a can't be asked this: no words for it; b can't be asked this: audio",
+            retryable=False,
+        ),
+    ),
+    (
+        (A,),
+        {"refused": (tried("a", "longer", "ContextTooLong"),)},
+        GiveUp("context_too_long", TOO_LONG, retryable=False),
+    ),
+    (
         (replace(A, gate=NotNow(NOW + 500, "failures")), B),
         {"tried": (tried("b", "elsewhere"),)},
         GiveUp(
