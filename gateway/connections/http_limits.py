@@ -13,6 +13,12 @@ class HttpLimits:
     """Of a request: no larger one fits into a record."""
     header_bytes: int = 32_768
     """Of all headers of a request together."""
+    connections: int = 8_192
+    """At once; above, the one that has waited longest with an unfinished request, or none, goes."""
+    pending_bytes: int = 268_435_456
+    """Of all bodies together that aren't whole yet; above, the oldest of them goes."""
+    slowest_bytes_s: int = 1_024
+    """Bytes a second, at least, of a file that is uploaded and of an answer that is taken."""
     head_timeout_s: float = 20
     """From a connection's begin, or a request's first byte, to the end of its headers."""
     body_timeout_s: float = 30

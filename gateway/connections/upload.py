@@ -4,6 +4,7 @@ aiohttp's reader splits the parts; what comes faster than it is taken waits with
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from aiohttp import BodyPartReader, MultipartReader, StreamReader
 from aiohttp.base_protocol import BaseProtocol
 
 from gateway.connections.connection import ClientGone
+from gateway.connections.http_limits import HttpLimits
 
 _T = TypeVar("_T")
 _BUFFER: Final = 1 << 20
@@ -30,6 +32,10 @@ class UploadRefusedError(Exception):
     """The body isn't a multipart form with a file, or is too large."""
 
 
+class UploadLateError(Exception):
+    """The body comes too slowly."""
+
+
 @dataclass(slots=True)
 class Upload:
     """One form: its file is read once, by `content`; the fields before it are known then."""
@@ -39,21 +45,24 @@ class Upload:
     part: BodyPartReader
 
     async def content(self) -> AsyncIterator[bytes]:
-        """The bytes of the file. Raises UploadRefusedError, ClientGone."""
+        """The bytes of the file. Raises UploadRefusedError, UploadLateError, ClientGone."""
         while piece := await _readable(self.part.read_chunk(_PIECE)):
             yield bytes(piece)
 
 
 async def read_upload(
-    content_type: str, receive: Callable[[], Awaitable[dict[str, object]]], most: int
+    content_type: str,
+    receive: Callable[[], Awaitable[dict[str, object]]],
+    most: int,
+    limits: HttpLimits,
 ) -> tuple[Upload, "asyncio.Task[None]"]:
     """The form up to its file, and the task that feeds it: cancel it in the end.
 
-    most: bytes of the whole body. Raises UploadRefusedError, ClientGone.
+    most: bytes of the whole body. Raises UploadRefusedError, UploadLateError, ClientGone.
     """
     loop = asyncio.get_running_loop()
     stream, found = StreamReader(_Connected(loop), _BUFFER, loop=loop), asyncio.Event()
-    feeding = asyncio.create_task(_feed(_Feed(stream, found), receive, most))
+    feeding = asyncio.create_task(_feed(_Feed(stream, found), _Pieces(receive, limits), most))
     try:
         fields: dict[str, str] = {}
         number = 0
@@ -83,7 +92,7 @@ async def _readable(reading: Coroutine[Any, Any, _T]) -> _T:
     """The result; whatever the reader makes of a malformed form is one refusal."""
     try:
         return await reading
-    except (ClientGone, UploadRefusedError):
+    except (ClientGone, UploadRefusedError, UploadLateError):
         raise
     except Exception as error:
         raise UploadRefusedError("the body is no multipart form") from error
@@ -136,13 +145,42 @@ class _Feed:
             await asyncio.sleep(0)
 
 
-async def _feed(
-    feed: _Feed, receive: Callable[[], Awaitable[dict[str, object]]], most: int
-) -> None:
+@dataclass(slots=True)
+class _Pieces:
+    """The body's pieces: they may take as long as a small body, and longer the more has come.
+
+    What we take to read them doesn't count.
+    """
+
+    receive: Callable[[], Awaitable[dict[str, object]]]
+    limits: HttpLimits
+    _waited_s: float = 0
+    _size: int = 0
+
+    async def next(self) -> dict[str, object] | None:
+        """None: it doesn't come in time."""
+        begun_s = time.monotonic()
+        allowed_s = self.limits.body_timeout_s + self._size / self.limits.slowest_bytes_s
+        try:
+            async with asyncio.timeout(allowed_s - self._waited_s):
+                message = await self.receive()
+        except TimeoutError:
+            return None
+        self._waited_s += time.monotonic() - begun_s
+        piece = message.get("body", b"")
+        assert isinstance(piece, bytes)  # noqa: S101 ASGI's word
+        self._size += len(piece)
+        return message
+
+
+async def _feed(feed: _Feed, pieces: _Pieces, most: int) -> None:
     size, more, stream = 0, True, feed.stream
     with suppress(asyncio.CancelledError):
         while more:
-            message = await receive()
+            message = await pieces.next()
+            if message is None:
+                stream.set_exception(UploadLateError())
+                return
             if message["type"] == "http.disconnect":
                 stream.set_exception(ClientGone())
                 return

@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.access.api_keys import Caller
 from gateway.connections.connection import Connection
-from gateway.connections.upload import Upload, UploadRefusedError, read_upload
+from gateway.connections.upload import Upload, UploadLateError, UploadRefusedError, read_upload
 from gateway.endpoints.dependencies import GatewayDependencies
 from gateway.endpoints.response_writing import send_error
 from gateway.endpoints.spoken_dialect import CHAT_DIALECT
@@ -92,16 +92,17 @@ class FilesEndpoint:
                 return wrong_method(connection.path, "GET, POST, DELETE")
 
     async def _upload(self, connection: Connection, caller: Caller, receive: Receive) -> JobAnswer:
-        misplaced = self.gateway.misplaced(caller.tenant)
-        if misplaced is not None:
-            return misplaced
-        crowded = too_many_entries(self.gateway.jobs.index.files_of(caller.tenant))
-        if crowded is not None:
-            return crowded
+        own = self.gateway.jobs.index.files_of(caller.tenant)
+        refused = self.gateway.misplaced(caller.tenant) or too_many_entries(own)
+        if refused is not None:
+            return refused
         kind = connection.headers.get("content-type", "")
         publisher = self.gateway.jobs.connection.publisher
         try:
-            upload, feeding = await read_upload(kind, receive, limits.UPLOAD.value)  # type: ignore[arg-type]
+            upload, feeding = await read_upload(
+                *(kind, receive, limits.UPLOAD.value),  # type: ignore[arg-type]
+                self.gateway.limits,
+            )
             try:
                 purpose = upload.fields.get("purpose", _PURPOSE)
                 if purpose != _PURPOSE:
@@ -114,6 +115,8 @@ class FilesEndpoint:
                 feeding.cancel()
         except (UploadRefusedError, FileRefusedError) as error:
             return ApiError("invalid_request", "invalid_file", str(error), param="file")
+        except UploadLateError:
+            return ApiError("body_timeout", "request_timeout", "the file doesn't come in time")
         except WrongZoneLineError as error:
             return ApiError("forbidden", "wrong_zone", str(error), param="file")
         await write_entry(publisher, file)

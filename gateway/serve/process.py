@@ -7,6 +7,7 @@ then the port is closed, then the streams that are still open are told, then the
 import asyncio
 import logging
 import os
+import resource
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 from functools import partial
@@ -15,6 +16,7 @@ from typing import Final
 import uvicorn
 
 from gateway.connections.http_limits import HttpLimits
+from gateway.connections.open_connections import OpenConnections
 from gateway.connections.stop_signal import StopSignal
 from gateway.endpoints.dependencies import GatewayDependencies
 from gateway.exchanges.attempts import SharedAttempts
@@ -43,6 +45,8 @@ from runtime.redis.connection import RedisLink, connect_redis
 _log: Final = logging.getLogger(__name__)
 _NAME: Final = "switchgear-gateway"
 _PING_S: Final = 0.5
+_OWN: Final = 256
+"""Descriptors that aren't callers': of Kafka, Redis, webhooks, files."""
 GATEWAY_TOPICS: Final = (
     topics.REQUESTS,
     topics.STORED,
@@ -122,11 +126,13 @@ async def _serve(
     limits: HttpLimits,
 ) -> None:
     host, port = address
+    most = min(limits.connections, _descriptors(limits.connections + _OWN) - _OWN)
+    others = OpenConnections(most, limits.pending_bytes)
     config = uvicorn.Config(
         app,  # type: ignore[arg-type]
         host=host,
         port=port,
-        http=http_protocol(limits),  # type: ignore[arg-type]
+        http=http_protocol(limits, others),  # type: ignore[arg-type]
         ws="none",
         lifespan="off",
         access_log=False,
@@ -140,6 +146,18 @@ async def _serve(
     in_order = partial(_stop_in_order, process.stop, server, stop, limits)
     with process.background.running("stop", in_order):
         await server.serve()
+
+
+def _descriptors(wanted: int) -> int:
+    """How many files and connections this process may have open; as many as are wanted if it may.
+
+    Without one left it can't reach Kafka either.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if resource.RLIM_INFINITY in {soft, hard} or soft >= wanted:
+        return wanted
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(wanted, hard)), hard))
+    return max(soft, min(wanted, hard))
 
 
 class _Server(uvicorn.Server):

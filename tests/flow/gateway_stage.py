@@ -10,6 +10,7 @@ import uvicorn
 
 from dev.processes import free_port
 from gateway.connections.http_limits import HttpLimits
+from gateway.connections.open_connections import OpenConnections
 from gateway.connections.stop_signal import StopSignal
 from gateway.endpoints.dependencies import GatewayDependencies
 from gateway.exchanges.attempts import LocalAttempts
@@ -84,6 +85,7 @@ class Door:
     queues: QueueWatch
     stored: StoredRequests
     jobs: JobRunner
+    connections: OpenConnections
     responses: MemoryResponses = field(default_factory=MemoryResponses)
     paths: list[str] = field(default_factory=list)
     queue: dict[str, bool] = field(default_factory=lambda: {"reachable": True})
@@ -138,7 +140,8 @@ async def door(
         await stack.enter_async_context(stage.broker.tail(topics.STORED, stored.receive))
         queues = QueueWatch(lambda: stage.catalog)
         jobs = _jobs_of(stage)
-        opened = Door(f"http://127.0.0.1:{port}", stage, stop, queues, stored, jobs)
+        others = OpenConnections(limits.connections, limits.pending_bytes)
+        opened = Door(f"http://127.0.0.1:{port}", stage, stop, queues, stored, jobs, others)
         gateway = GatewayDependencies(
             lambda: stage.catalog,
             exchanges,
@@ -159,7 +162,7 @@ async def door(
         )
         app: Any = gateway_application(gateway, stage.metrics)
         opened.paths = [route.path for route in gateway_routes(gateway)]
-        protocol: Any = http_protocol(limits)
+        protocol: Any = http_protocol(limits, others)
         config = uvicorn.Config(
             app, port=port, http=protocol, ws="none", lifespan="off", log_config=None,
             access_log=False, timeout_graceful_shutdown=5,

@@ -24,6 +24,7 @@ CALLED_BY_OTHERS: Final = {
     "after_processed": "FastStream",
     "data_received": "asyncio",
     "eof_received": "asyncio",
+    "timeout_keep_alive_handler": "uvicorn",
 }
 STARTED_BY_OTHERS: Final = {"workers.tokens.tiktoken_files": "the image's build"}
 

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import pytest
 
 from gateway.connections.connection import ClientGone
+from gateway.connections.http_limits import HttpLimits
 from gateway.connections.upload import UploadRefusedError, read_upload
 from runtime import limits
 
@@ -34,7 +35,7 @@ def arriving(pieces: Sequence[bytes]) -> Callable[[], Awaitable[dict[str, object
 
 
 async def read(pieces: Sequence[bytes], most: int, kind: str = FORM) -> bytes:
-    upload, feeding = await read_upload(kind, arriving(pieces), most)
+    upload, feeding = await read_upload(kind, arriving(pieces), most, HttpLimits())
     try:
         return b"".join([piece async for piece in upload.content()])
     finally:
@@ -81,4 +82,4 @@ async def test_a_caller_that_leaves_is_gone() -> None:
         return {"type": "http.disconnect"}
 
     with pytest.raises(ClientGone):
-        await read_upload(FORM, receive, 100)
+        await read_upload(FORM, receive, 100, HttpLimits())
