@@ -82,7 +82,7 @@ class Network:
     def __init__(self, target_port: int, own_port: int) -> None:
         self._target_port = target_port
         self.port = own_port
-        self._loop = asyncio.new_event_loop()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._ready = threading.Event()
         self._ended = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="network", daemon=True)
@@ -94,9 +94,11 @@ class Network:
         self._ready.wait(10)
 
     def stop(self) -> None:
-        """Ends all connections."""
-        self._loop.call_soon_threadsafe(self._ended.set)
-        self._thread.join(10)
+        """Ends all connections, once; nothing where it never began."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._ended.set)
+            self._thread.join(10)
+            self._loop = None
 
     def slow(self, delay_s: float) -> None:
         """From now on every piece takes so long, each way."""
@@ -105,7 +107,8 @@ class Network:
     def cut(self) -> None:
         """Ends what is open, and takes nothing new until `mend`."""
         self._proxy.refuses = True
-        self._loop.call_soon_threadsafe(self._proxy.cut)
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._proxy.cut)
 
     def mend(self) -> None:
         """As if nothing had been."""
@@ -113,11 +116,10 @@ class Network:
         self._proxy.delay_s = 0.0
 
     def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._loop.run_until_complete(self._serve())
+        asyncio.run(self._serve())
 
     async def _serve(self) -> None:
         async with slow_proxy("127.0.0.1", self._target_port, self.port) as proxy:
-            self._proxy = proxy
+            self._proxy, self._loop = proxy, asyncio.get_running_loop()
             self._ready.set()
             await self._ended.wait()
