@@ -2,7 +2,8 @@
 
 The name is resolved once for each attempt, every address must pass, and the connection goes to one
 of them. It is looked at once more where its socket is made: a host that is an address by itself,
-however it is spelt, comes past the resolver. No redirects, no proxies of the environment.
+however it is spelt, comes past the resolver. No redirects, no proxies of the environment, no
+cookies. Of the answer its status and one header are read.
 """
 
 import socket
@@ -16,9 +17,9 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.connector import AddrInfoType
 
 from gateway.webhook_rules.addresses import address_refusal
+from gateway.webhooks.name_lookup import ThreadedLookup
 
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=20)
-_MOST_READ: Final = 4_096
 _RETRY_AFTER: Final = "retry-after"
 
 
@@ -79,7 +80,6 @@ class WebhookSender:
             async with session.post(
                 url, data=body, headers=told, allow_redirects=False
             ) as response:
-                await response.content.read(_MOST_READ)
                 wish = response.headers.get(_RETRY_AFTER, "")
                 wish_s = float(wish[:9]) if wish.isdecimal() else None
                 return SendResult(response.status, wish_s)
@@ -90,13 +90,23 @@ class WebhookSender:
 @asynccontextmanager
 async def webhook_sender() -> AsyncIterator[WebhookSender]:
     """Open until the context is left."""
-    resolver = PublicResolver(aiohttp.ThreadedResolver())
+    lookup = ThreadedLookup()
     public = aiohttp.TCPConnector(
-        resolver=resolver, use_dns_cache=False, force_close=True, socket_factory=public_socket
+        resolver=PublicResolver(lookup),
+        use_dns_cache=False,
+        force_close=True,
+        socket_factory=public_socket,
     )
-    anywhere = aiohttp.TCPConnector(use_dns_cache=False, force_close=True)
-    async with (
-        aiohttp.ClientSession(connector=public, timeout=_TIMEOUT, trust_env=False) as guarded,
-        aiohttp.ClientSession(connector=anywhere, timeout=_TIMEOUT, trust_env=False) as open_one,
-    ):
+    anywhere = aiohttp.TCPConnector(resolver=lookup, use_dns_cache=False, force_close=True)
+    async with _session(public) as guarded, _session(anywhere) as open_one:
         yield WebhookSender(guarded, open_one)
+
+
+def _session(connector: aiohttp.BaseConnector) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        connector=connector,
+        timeout=_TIMEOUT,
+        trust_env=False,
+        auto_decompress=False,
+        cookie_jar=aiohttp.DummyCookieJar(),
+    )

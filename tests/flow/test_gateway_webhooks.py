@@ -172,6 +172,37 @@ async def test_no_spelling_of_a_private_address_gets_a_connection() -> None:
         assert allowed.status == 200
 
 
+ENDLESS = b"HTTP/1.1 200 OK\r\n\r\n"
+CODED = b"HTTP/1.1 200 OK\r\ncontent-encoding: %b\r\ncontent-length: 5\r\n\r\nhello"
+COOKIE = b"HTTP/1.1 200 OK\r\nset-cookie: a=b\r\ncontent-length: 0\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [ENDLESS, CODED % b"gzip", CODED % b"br", CODED % b"deflate", CODED % b"zstd", COOKIE],
+    ids=["endless", "gzip", "br", "deflate", "zstd", "cookie"],
+)
+async def test_of_an_answer_the_status_counts_and_nothing_else(answer: bytes) -> None:
+    """Not whether its body ends or can be inflated; and no cookie is kept."""
+    asked: list[bytes] = []
+
+    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(answer)
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(take, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, webhook_sender() as sender:
+        for _ in range(2):
+            sent = sender.post(f"http://localhost:{port}/", {}, b"{}", private=True)
+            result = await asyncio.wait_for(sent, PATIENCE_S / 2)
+            assert result.status == 200
+    assert len(asked) == 2
+    assert b"cookie" not in b"".join(asked).lower()
+
+
 async def test_another_gateway_tells_what_the_first_one_could_not() -> None:
     async with receiving(200) as endpoint, door(catalog=hooks(endpoint)) as opened:
         stage = opened.stage
