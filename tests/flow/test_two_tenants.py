@@ -20,7 +20,7 @@ from runtime.identity.record_signature import RecordSigner
 from tests.fakes import answer
 from tests.flow.stage import Stage, ask, catalog, playing
 from workers.delivery.request_identity import identity_of
-from workers.providers.base.call_outcome import CallOutcome
+from workers.providers.base.call_outcome import CallOutcome, Overloaded, ServerError
 from workers.providers.base.provider_request import ProviderRequest
 from workers.providers.provider import Emit
 
@@ -189,3 +189,25 @@ def test_a_record_without_a_tenant_is_for_the_only_one_who_waits() -> None:
         inboxes.receive(record)
         found = inboxes._inboxes[b"r"]["acme"]  # noqa: SLF001 what has arrived can't be seen otherwise
         assert len(found._parts) == number  # noqa: SLF001
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [ServerError(message="m", status=500), Overloaded(message="m", status=503, wait_s=60)],
+)
+async def test_requests_that_break_a_provider_take_it_from_no_other_tenant(
+    fault: CallOutcome,
+) -> None:
+    async def breakable(call: ProviderRequest, _emit: Emit | None) -> CallOutcome:
+        return fault if "break" in str(call.body.messages[-1]["content"]) else answer("42")
+
+    async with playing({"eco-a": breakable}, catalog=catalog(tenants=TENANTS)) as stage:
+        for number in range(10):
+            for same in ("break", f"break {number}"):
+                reply = await stage.client.submit(ask(same, tenant="acme"))
+                assert isinstance(reply, Done)
+        assert len(stage.called()) < 40  # acme itself is kept away from what it breaks
+        for number in range(3):
+            reply = await stage.client.submit(ask(f"honest {number}", tenant="globex"))
+            assert isinstance(reply, Done)
+            assert reply.route.deployment == "eco-a"
