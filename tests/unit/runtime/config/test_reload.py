@@ -66,6 +66,40 @@ async def test_a_file_that_is_gone_and_a_builder_that_breaks_change_nothing(tmp_
     assert live() == "m"
 
 
+async def test_a_file_is_taken_when_it_is_whole(tmp_path: Path) -> None:
+    """Its first half may be a good one, without what its second half forbids."""
+    path = tmp_path / "switchgear.yaml"
+    path.write_text(GOOD)
+    pieces = iter([f"{SWAPPED}# more\n", f"{SWAPPED}# more and more\n"])
+
+    async def goes_on() -> None:
+        path.write_text(next(pieces, path.read_text()))
+
+    live = ReloadedConfig(path, first_model, goes_on)
+    path.write_text(SWAPPED)
+    assert not await live.reload()
+    assert not await live.reload()
+    assert live() == "m"
+    assert await live.reload()
+    assert live() == "n"
+
+
+async def test_a_file_that_stays_away_is_told_once_and_again_when_it_was_there(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "switchgear.yaml"
+    path.write_text(GOOD)
+    live = ReloadedConfig(path, first_model)
+    for told in (1, 2):
+        path.unlink()
+        with caplog.at_level(logging.ERROR):
+            assert not await live.reload()
+            assert not await live.reload()
+        assert len(caplog.records) == told
+        path.write_text(GOOD)
+        assert not await live.reload()
+
+
 async def test_who_follows_is_told(tmp_path: Path) -> None:
     path = tmp_path / "switchgear.yaml"
     path.write_text(GOOD)
