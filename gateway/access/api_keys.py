@@ -39,6 +39,18 @@ def hash_of(key: str) -> str:
     return sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
 
 
+def doubled_key(doubled: Collection[str]) -> ApiError | None:
+    """Why a request isn't looked at: who checks the first of two keys in front of us isn't fooled.
+
+    doubled: the headers that came more than once.
+    """
+    names = sorted({"authorization", "x-api-key"} & set(doubled))
+    if not names:
+        return None
+    words = f"{names[0]}: came more than once, so nobody knows whose request it is"
+    return ApiError("invalid_request", "doubled_header", words)
+
+
 def presented_key(headers: Mapping[str, str]) -> str | None:
     """The key of a request: `x-api-key` before `authorization: Bearer`."""
     key = headers.get("x-api-key")

@@ -6,6 +6,7 @@ time, and leaves all of the call's objects to the garbage collector.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -50,6 +51,8 @@ class Connection:
             name.decode("latin-1").lower(): value.decode("latin-1")
             for name, value in scope["headers"]
         }
+        self.doubled = _doubled(scope) if len(self.headers) < len(scope["headers"]) else frozenset()
+        """The headers that came more than once; `headers` has the last of each."""
         self.info: RequestInfo = scope["switchgear"]
         self.gone = False
         self.started = False
@@ -166,6 +169,11 @@ class Connection:
         most = self._limits.body_bytes
         words = f"the body is larger than {most:,} bytes: shorten it, or link to what is large"
         return ApiError("request_too_large", "request_too_large", words)
+
+
+def _doubled(scope: Scope) -> frozenset[str]:
+    counts = Counter(name.decode("latin-1").lower() for name, _ in scope["headers"])
+    return frozenset(name for name, number in counts.items() if number > 1)
 
 
 def _body(body: bytes, *, more: bool) -> Message:

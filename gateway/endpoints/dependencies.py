@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
-from gateway.access.api_keys import Caller, identify, of_known_page, presented_key
+from gateway.access.api_keys import Caller, doubled_key, identify, of_known_page, presented_key
 from gateway.access.tokens import caller_of, is_token
 from gateway.connections.connection import ClientGone, Connection
 from gateway.connections.http_limits import HttpLimits
@@ -61,6 +61,9 @@ class GatewayDependencies:
 
     async def identify(self, connection: Connection, scope: KeyScope | None) -> Caller | ApiError:
         """Who asks: by a key of ours, else by a signed token. scope: what a key must open."""
+        doubled = doubled_key(connection.doubled)
+        if doubled is not None:
+            return doubled
         settings = self.config().gateway
         presented = presented_key(connection.headers)
         if self.tokens is not None and presented is not None and is_token(presented):

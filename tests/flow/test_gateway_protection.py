@@ -47,6 +47,23 @@ async def test_a_signed_token_opens_what_a_key_opens() -> None:
         assert len(opened.stage.calls) == 1
 
 
+@pytest.mark.parametrize("name", ["authorization", "x-api-key"])
+async def test_of_two_keys_none_counts(name: str) -> None:
+    """A proxy in front of us may have looked at the first one, and we would go by the last."""
+    async with (
+        token_verifier(TOKENS, {"KEYS": f"k:{SECRET}"}) as verifier,
+        door(anonymous=None, tokens=verifier) as opened,
+        client_of(opened) as client,
+    ):
+        key = f"Bearer {token()}" if name == "authorization" else token()
+        for headers in ([(name, "other"), (name, key)], [(name, key), (name.title(), key)]):
+            refused = await client.post(CHAT, json=ASKED, headers=headers)
+            assert refused.status_code == 400
+            assert refused.json()["error"]["code"] == "doubled_header"
+        assert (await client.post(CHAT, json=ASKED, headers=[(name, key)])).status_code == 200
+        assert len(opened.stage.calls) == 1
+
+
 async def test_without_the_section_a_token_is_no_key() -> None:
     async with door(anonymous=None) as opened, client_of(opened) as client:
         headers = {"authorization": f"Bearer {token()}"}
