@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable
 from types import TracebackType
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from runtime.redis.attended_timeout import end_timeout
 
@@ -21,6 +21,16 @@ async def within_time_limit(budget_s: float, work: Awaitable[_T]) -> _T:
     """
     with _TimeLimit(budget_s):
         return await work
+
+
+def give_up(answer: "asyncio.Future[Any]", left: int = GRACE_TURNS) -> None:
+    """For a timer's end: the answer is a TimeoutError, if it doesn't come in the turns of grace."""
+    if answer.done():
+        return
+    if left:
+        answer.get_loop().call_soon(give_up, answer, left - 1)
+    else:
+        answer.set_exception(TimeoutError())
 
 
 class _TimeLimit:

@@ -7,7 +7,7 @@ is a task's work.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -29,9 +29,12 @@ PATIENCE_S: Final = 2.0
 OPENING_S: Final = 5.0
 """Four round trips and more, of a Redis that may be as far away as a command has patience."""
 
+Words: TypeAlias = tuple[str | bytes | float, ...]
 _Answer: TypeAlias = "asyncio.Future[Any]"
 _Waiting: TypeAlias = tuple[bytes, _Answer, int]
 """A packed command, who waits for its answer, and since which step of the lane's clock."""
+_Asked: TypeAlias = tuple[bytes | Callable[[], Words], _Answer, int]
+"""The same before it leaves: its words may be told only then."""
 
 
 class PipelineLane:
@@ -44,7 +47,7 @@ class PipelineLane:
         """
         self._redis = redis
         self._clock = AttendedClock(patience_s)
-        self._waiting: list[_Waiting] = []
+        self._waiting: list[_Asked] = []
         self._under_way: list[_Waiting] = []
         self._is_busy = False
         """Whether a pipeline is under way, or about to leave."""
@@ -87,17 +90,16 @@ class PipelineLane:
 
         A caller that is cancelled doesn't call back a command that has left.
         """
-        loop = asyncio.get_running_loop()
-        answer = loop.create_future()
-        try:
-            packed = pack_command(words)  # type: ignore[arg-type]  # its stub says one word
-        except (UnicodeError, TypeError) as error:
-            answer.set_exception(error)
-            return answer
-        self._waiting.append((packed, answer, self._clock.steps))
-        if not self._is_busy:
-            self._is_busy = True
-            loop.call_soon(self._leave)
+        answer = asyncio.get_running_loop().create_future()
+        packed = _packed(words, answer)
+        if packed is not None:
+            self._take(packed, answer)
+        return answer
+
+    def ask_at_last(self, words: Callable[[], Words]) -> _Answer:
+        """As `ask`, of a command that may grow until it leaves: then its words are asked for."""
+        answer = asyncio.get_running_loop().create_future()
+        self._take(words, answer)
         return answer
 
     def script(self, lua: str) -> "Script":
@@ -114,12 +116,18 @@ class PipelineLane:
             self._connecting.cancel()
         self._clock.join(self)  # what is asked for until the task has ended waits no longer
 
+    def _take(self, command: bytes | Callable[[], Words], answer: _Answer) -> None:
+        self._waiting.append((command, answer, self._clock.steps))
+        if not self._is_busy:
+            self._is_busy = True
+            answer.get_loop().call_soon(self._leave)
+
     def _leave(self) -> None:
         """The next pipeline leaves, if there is one."""
         batch = list[_Waiting]()
         while self._waiting and not batch:
-            batch, self._waiting = self._waiting[:MAX_PIPELINE], self._waiting[MAX_PIPELINE:]
-            batch = self._in_time(batch)
+            asked, self._waiting = self._waiting[:MAX_PIPELINE], self._waiting[MAX_PIPELINE:]
+            batch = self._in_time(asked)
         self._under_way, self._is_busy = batch, bool(batch)
         if not batch:
             return
@@ -129,17 +137,18 @@ class PipelineLane:
         else:
             self._write(self._wire)
 
-    def _in_time(self, batch: Sequence[_Waiting]) -> list[_Waiting]:
+    def _in_time(self, asked: Sequence[_Asked]) -> list[_Waiting]:
         """Without those who gave up meanwhile, and those who have waited too long."""
         oldest, in_time = self._clock.steps - STEPS, list[_Waiting]()
-        for entry in batch:
-            _, answer, since = entry
+        for command, answer, since in asked:
             if answer.done():
                 continue
             if since < oldest:
                 answer.set_exception(TimeoutError("Redis is slow"))
-            else:
-                in_time.append(entry)
+                continue
+            packed = command if isinstance(command, bytes) else _packed(command(), answer)
+            if packed is not None:
+                in_time.append((packed, answer, since))
         return in_time
 
     def _write(self, wire: ReplyProtocol) -> None:
@@ -230,6 +239,16 @@ class PipelineLane:
         for _, answer, _ in waiting:
             if not answer.done():
                 answer.set_exception(error)
+
+
+def _packed(words: Words, answer: _Answer) -> bytes | None:
+    """The command by its words; None: it can't be said, which is its answer."""
+    try:
+        packed: bytes = pack_command(words)  # type: ignore[arg-type]  # its stub says one word
+    except (UnicodeError, TypeError) as error:
+        answer.set_exception(error)
+        return None
+    return packed
 
 
 @dataclass(frozen=True, slots=True)
