@@ -32,11 +32,11 @@ from cache.identity.question_features import (
     BITS,
     LANGUAGE_BITS,
     bare,
-    fold,
+    cut,
+    folded_words,
     grams_of,
     neighbour_buckets,
     word_hashes,
-    words_of,
 )
 from cache.identity.recogniser import KINDS, RECOGNISER_FORMAT, Recognition, read_recogniser
 from dev.demo_traffic import PROMPTS as DEMO_PROMPTS
@@ -106,7 +106,7 @@ def other_languages() -> list[Row]:
 def kind_matrix(rows: Sequence[Row]) -> csr_matrix:
     """One row a text: its characters, its neighbouring words, its concepts, each of length 1."""
     lexicon = read_lexicon()
-    texts = [[bare(word) for word in words_of(fold(row["text"]))] for row in rows]
+    texts = [[bare(word) for word in cut(folded_words(row["text"]))] for row in rows]
     meanings = {word: lexicon.concepts_of(word) for text in texts for word in text}
     concepts = [
         concept_features(
@@ -131,7 +131,7 @@ def read_lexicon() -> Lexicon:
 
 def language_matrix(texts: Sequence[str]) -> csr_matrix:
     """One row a text, of length 1."""
-    words = [words_of(fold(text)) for text in texts]
+    words = [cut(folded_words(text)) for text in texts]
     return _rows(
         [_begun(grams_of(text).languages, LANGUAGE_BITS) for text in words], 1 << LANGUAGE_BITS
     )

@@ -109,7 +109,7 @@ def fold(text: str) -> str:
 
 
 def folded_words(text: str) -> list[str]:
-    """As `words_of` its folded form, of which nothing is written; no word is cut yet."""
+    """The folded words of a text, not cut, with `END` before, between and behind its sentences."""
     words = [END]
     for sentence in _sentences(text):
         words += sentence
@@ -149,11 +149,6 @@ def bare(word: str) -> str:
         return word
     plain = _MARKS.sub("", unicodedata.normalize("NFKD", word))
     return unicodedata.normalize("NFC", plain).translate(_LETTER_FORMS)
-
-
-def words_of(folded: str) -> list[str]:
-    """The words of a folded text, with `END` before, between and behind its sentences."""
-    return [END, *folded.replace("\n", f" {END} ").split(" "), END]
 
 
 def word_hashes(words: Sequence[str]) -> NDArray[np.uint64]:
