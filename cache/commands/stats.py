@@ -1,11 +1,13 @@
 """Stats command: what a tenant's cache holds and is worth. Does it keep its promise?"""
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Awaitable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, cast
+from typing import Any, Final, TypeVar, cast
 
 from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -21,8 +23,11 @@ from cache.storage.store import EntryStore
 from observability.terminal import cell as shown
 from observability.terminal import plain
 from runtime.config.sections.cache import CacheSettings, CacheStep
-from runtime.redis.errors import REDIS_UNAVAILABLE
+from runtime.redis.errors import REDIS_UNAVAILABLE, is_junk_in_a_key
 from runtime.redis.pipelining import PipelineLane
+
+_T = TypeVar("_T")
+_COUNT: Final = re.compile(rb"[0-9]{1,18}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +75,17 @@ async def tenant_stats(redis: Redis, settings: CacheSettings, tenant: str) -> Te
     store = EntryStore(PipelineLane(redis), BatchedReads(redis, 1), settings.key_prefix)
     policy = settings.policy(tenant, "")
     try:
-        account = cast("dict[bytes, bytes]", await redis.hgetall(store.key(tenant, "account")))
-        hits = cast("dict[bytes, bytes]", await redis.hgetall(store.key(tenant, "hits")))
+        account = await _unless_junk(_hash(redis, store.key(tenant, "account")), {})
+        hits = await _unless_junk(_hash(redis, store.key(tenant, "hits")), {})
         bounds = await _bounds(redis, store, tenant)
-        entries = await redis.zcard(store.key(tenant, "due"))
+        entries = await _unless_junk(redis.zcard(store.key(tenant, "due")), 0)
     except REDIS_UNAVAILABLE as error:
         raise CommandError(f"Redis: {error}") from None
-    counts = {label.decode(): int(number) for label, number in hits.items()}
+    counts = {label.decode(errors="replace"): _count(number) for label, number in hits.items()}
     return TenantStats(
         tenant=tenant,
         entries=entries,
-        bytes=int(account.get(b"bytes", 0)),
+        bytes=_count(account.get(b"bytes")),
         quota_bytes=int(policy.quota_mb * 1_000_000),
         steps=tuple(sorted(policy.steps)),
         target_false_hits=policy.target_false_hits,
@@ -122,9 +127,29 @@ async def _bounds(redis: Redis, store: EntryStore, tenant: str) -> dict[str, Map
     prefix = store.key(tenant, "bounds", "")
     groups = {}
     async for key in redis.scan_iter(match=f"{_literal(prefix)}*", count=1000):
-        value = cast("bytes | None", await redis.get(key))
-        groups[key.decode().removeprefix(prefix)] = decode_bounds(value).cells
+        value = cast("bytes | None", await _unless_junk(redis.get(key), None))
+        name = key.decode(errors="replace").removeprefix(prefix)
+        groups[name] = decode_bounds(value).cells
     return groups
+
+
+async def _hash(redis: Redis, key: str) -> dict[bytes, bytes]:
+    return cast("dict[bytes, bytes]", await redis.hgetall(key))
+
+
+async def _unless_junk(reading: Awaitable[_T], otherwise: _T) -> _T:
+    """What lies there; whoever reaches Redis may have put something else in its place."""
+    try:
+        return await reading
+    except ResponseError as error:
+        if not is_junk_in_a_key(error):
+            raise
+        return otherwise
+
+
+def _count(raw: bytes | None) -> int:
+    """0 for what is no count."""
+    return int(raw) if raw is not None and _COUNT.fullmatch(raw) else 0
 
 
 def _literal(text: str) -> str:

@@ -1,11 +1,14 @@
 """The promise covers every step: hits are sampled, a step that breaks it closes and opens again."""
 
+import io
+import json
 from collections.abc import AsyncIterator
 
 import pytest
 from redis.asyncio import Redis
+from rich.console import Console
 
-from cache.commands.stats import StepStats, tenant_stats
+from cache.commands.stats import StepStats, as_json, print_stats, tenant_stats
 from cache.lookup import CLOSED, CacheLookup
 from cache.results.lookup_result import Hit, Miss, ShadowCheck
 from cache.shadow_checks import MEASURED_ERROR
@@ -139,3 +142,28 @@ async def test_hits_are_counted_by_step_and_language(lookup: CacheLookup, redis:
         "exact": 2,
         "canonical": 1,
     }
+
+
+JUNK = (b"", b"\xff\xfe", b"NaN", b"-1", b"1e400", b"9" * 5_000, b"[" * 5_000, b'{"a": 1e400}')
+
+
+@pytest.mark.parametrize("kind", ["fields", "string", "list"])
+@pytest.mark.parametrize("junk", JUNK)
+async def test_junk_in_redis_hides_no_stats(
+    redis: Redis, lookup: CacheLookup, kind: str, junk: bytes
+) -> None:
+    await keep(lookup)
+    await lookup.find(request(ASKED), ROUTE, NOW)
+    prefix = SETTINGS.key_prefix
+    names = {name async for name in redis.scan_iter(match="*{acme}*")}
+    names |= {f"{prefix}{{acme}}:{part}".encode() for part in ("account", "hits", "bounds:x")}
+    for name in names:
+        if kind == "fields" and await redis.type(name) in (b"hash", b"none"):
+            await redis.hset(name, mapping={junk: junk, b"bytes": junk, b"g|exact.en": junk})
+        elif kind != "fields":
+            await redis.delete(name)
+            await (redis.set(name, junk) if kind == "string" else redis.rpush(name, junk))
+    stats = await tenant_stats(redis, SETTINGS, "acme")
+    assert 0 <= stats.bytes < 10**18
+    json.loads(as_json(stats), parse_constant=pytest.fail)
+    print_stats(stats, Console(file=io.StringIO(), width=200))
