@@ -50,6 +50,7 @@ BOUNDED: Final[Mapping[str, str]] = {
     "workers/checks/foreign_check.py": "limits.SCHEMA_CHARACTERS, in a process of its own",
     "workers/checks/schema_check.py": "limits.CHECKED_JSON, in a process of its own",
     "workers/commands/fleet_status.py": "runtime.fleet.speed_reports counts them",
+    "workers/providers/base/json_in_turns.py": "marks_in has counted",
     "workers/providers/base/json_values.py": "read_json has counted, or limits.VALUES",
 }
 """What bounds a text that isn't counted where it is parsed."""

@@ -22,6 +22,7 @@ from aiohttp import (
 
 from producers.contract import Usage, message_deltas
 from runtime import limits
+from workers.providers.base import json_in_turns
 from workers.providers.base.call_outcome import (
     CallFailed,
     CallOutcome,
@@ -61,8 +62,10 @@ LONGEST_ERROR: Final = limits.PROVIDER_ERROR.value
 LONGEST_HEADER: Final = limits.PROVIDER_HEADER.value
 """Characters of a header's value that are looked at: no limit, wait or id is longer."""
 
-_LARGE: Final = 524_288
+_LARGE: Final = json_in_turns.LARGE
 """Bytes of an answer, or of an event, that are read on a thread: each step of it takes long."""
+_LONG_STREAM: Final = 1_048_576
+"""Bytes of a stream that is put together on a thread, if it hasn't LARGE bytes of words."""
 _END_OF_BODY_S: Final = 0.25
 """What an answer that is complete may wait for its connection's sake."""
 _BYTES_PER_TOKEN: Final = 4.0
@@ -186,6 +189,9 @@ class ResponseReading:
         for delta in deltas:
             await self._pass_on(delta, deadline)
         with MALFORMED_BODY:
+            if self._received_bytes > _LARGE or body.size > _LONG_STREAM:
+                deadline.reschedule(None)  # it is here, and will be billed
+                return await asyncio.to_thread(reader.result)
             return reader.result()
 
     async def _pass_on(self, delta: Delta, deadline: asyncio.Timeout) -> None:
@@ -286,13 +292,13 @@ class ResponseBody:
 
     def __init__(self, response: ClientResponse) -> None:
         self._content = response.content
-        self._size = 0
+        self.size = 0
 
     async def next_chunk(self) -> bytes:
         """The next bytes, b"" at the end. Raises MalformedBodyError above LONGEST_BODY."""
         chunk = await self._content.readany()
-        self._size += len(chunk)
-        if self._size > LONGEST_BODY:
+        self.size += len(chunk)
+        if self.size > LONGEST_BODY:
             words = f"it is larger than {LONGEST_BODY >> 20} MiB"
             raise MalformedBodyError(words, too_large=True)
         return chunk
@@ -300,7 +306,7 @@ class ResponseBody:
     async def beginning(self, size: int) -> bytes:
         """The first `size` bytes; what follows stays on the wire."""
         pieces: list[bytes] = []
-        while self._size < size and (chunk := await self.next_chunk()):
+        while self.size < size and (chunk := await self.next_chunk()):
             pieces.append(chunk)
         return b"".join(pieces)[:size]
 

@@ -34,6 +34,7 @@ from workers.providers.base.dialect import MALFORMED, Answer
 from workers.providers.base.error_report import ErrorReport
 from workers.providers.base.token_counts import plausible
 from workers.providers.errors.classification import classify_error, error_of_response
+from workers.providers.reading_thread import read_aside
 from workers.providers.registry import dialect_of
 from workers.request.lifecycle import RequestLifecycle
 
@@ -54,7 +55,7 @@ class BatchedItem:
         if isinstance(line, ItemUndone):
             outcome = "undone"
         elif line is not None:
-            outcome = await self._billable(self._outcome(line))
+            outcome = await self._billable(await self._outcome(line))
         if outcome in {"missing", "undone"} and self.record.returned_ms is None:
             word = line.word if isinstance(line, ItemUndone) else "not among the results"
             await self._back(f"its batch didn't answer it: {word}")
@@ -148,14 +149,14 @@ class BatchedItem:
         await self.pool.charge_aside(self.item.request, self._bought(attempt))
         trace.end()
 
-    def _outcome(self, line: ItemAnswered | ItemFailed) -> CallOutcome:
+    async def _outcome(self, line: ItemAnswered | ItemFailed) -> CallOutcome:
         """The line as a call's outcome: whatever its shape, a value."""
         deployment = self.pool.snapshot.deployment(self.record.deployment)
         if isinstance(line, ItemFailed):
             report = error_of_response(line.status or 500, line.body, {})
             return classify_error(report, {}, datetime.now(UTC))
         try:
-            read = dialect_of(deployment).decode_answer(line.body)
+            read = await read_aside(dialect_of(deployment).decode_answer, line.body)
         except MALFORMED as error:
             name = type(error).__name__
             return MalformedResponse(message=f"not an answer of its dialect: {name}", status=200)

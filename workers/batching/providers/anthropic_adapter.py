@@ -19,6 +19,7 @@ from workers.batching.wires.anthropic_batches import (
     anthropic_status,
 )
 from workers.batching.wires.batch_status import BatchStatus, ResultLine, text
+from workers.providers.reading_thread import read_aside
 
 _PATH: Final = "/v1/messages/batches"
 _BEFORE_S: Final = 60.0
@@ -80,4 +81,4 @@ class AnthropicBatchAdapter:
         """In no order."""
         for address in status.results:
             async for line in self._exchange.lines(address):
-                yield anthropic_result(line)
+                yield await read_aside(anthropic_result, line)

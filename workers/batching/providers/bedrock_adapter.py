@@ -32,6 +32,7 @@ from workers.batching.wires.bedrock_batches import (
     bedrock_result,
     bedrock_status,
 )
+from workers.providers.reading_thread import read_aside
 
 _JOB: Final = "/model-invocation-job"
 _MOST: Final = 1_000
@@ -108,7 +109,7 @@ class BedrockBatchAdapter:
         for address in status.results:
             try:
                 async for line in self._store.lines(_path_in_store(address)):
-                    yield bedrock_result(line)
+                    yield await read_aside(bedrock_result, line)
             except ResultsAbsentError:
                 if status.word == "Completed":
                     raise

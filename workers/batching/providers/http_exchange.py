@@ -17,6 +17,7 @@ from workers.providers.base.call_outcome import BadCredentials, Failure
 from workers.providers.base.json_values import json_of
 from workers.providers.errors.classification import classify_error, error_of_response
 from workers.providers.malformed_body import MalformedBodyError
+from workers.providers.reading_thread import read_aside
 from workers.providers.response_reading import ResponseBody, short_headers
 
 _BODY_S: Final = 60.0
@@ -174,7 +175,7 @@ class HttpExchange:
             failure = classify_error(report, headers, datetime.now(UTC))
             return HttpAnswer(response.status, _object(payload), failure)
         payload = await ResponseBody(response).beginning(limits.PROVIDER_BODY.value)
-        return HttpAnswer(response.status, _object(payload))
+        return HttpAnswer(response.status, await read_aside(_object, payload))
 
 
 def _object(payload: bytes) -> Mapping[str, Any]:

@@ -16,6 +16,7 @@ from workers.batching.providers.create_outcome import not_created, not_uploaded
 from workers.batching.providers.http_exchange import HttpAnswer, HttpExchange, NoAnswer
 from workers.batching.wires import mistral_batches, openai_batches
 from workers.batching.wires.batch_status import BatchStatus, ResultLine, text
+from workers.providers.reading_thread import read_aside
 
 _SKEW_S: Final = 300.0
 _PAGES: Final = 50
@@ -150,7 +151,7 @@ class FileBatchAdapter:
         for file_id in status.results:
             path = f"{dialect.files}/{file_id}/content{dialect.suffix}"
             async for line in self._exchange.lines(path):
-                yield dialect.result(line)
+                yield await read_aside(dialect.result, line)
 
     def _path(self, record: BatchRecord, deed: str = "") -> str:
         return f"{self._dialect.batches}/{record.provider_id}{deed}{self._dialect.suffix}"

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from producers.contract import AnthropicParts
 from producers.contract.codec import MAX_ANSWER_MARKS
-from producers.json_values import read_json_text
+from workers.providers.base.json_in_turns import read_answer_json
 
 _KEPT: Final = frozenset({"model", "stream", "max_tokens", "messages", "system", "tools"})
 """What the deployment and the limits decide, or has a place of its own."""
@@ -90,7 +90,7 @@ class NativeBlocks:
                 block[name] = f"{block.get(name) or ''}{text}"
                 continue
             try:
-                block["input"] = read_json_text(text or "{}", MAX_ANSWER_MARKS)
+                block["input"] = read_answer_json(text.encode() or b"{}", MAX_ANSWER_MARKS)
             except ValueError:  # cut by a limit: the call is told as text, as any other
                 return None
         self._texts = {}

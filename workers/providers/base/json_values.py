@@ -4,8 +4,9 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from producers.json_values import read_json, too_many_values
+from producers.json_values import too_many_values
 from runtime import limits
+from workers.providers.base.json_in_turns import read_answer_json
 
 _HIGH: Final = ("\ud800", "\udbff")
 _LOW: Final = ("\udc00", "\udfff")
@@ -32,9 +33,9 @@ class StreamedJson:
         self._halves: dict[str, str] = {}
 
     def read(self, data: bytes) -> Any:  # noqa: ANN401 - JSON
-        """The value in `data`. Raises ValueError."""
+        """The value in `data`. Raises ValueError. More than LARGE bytes: not on the loop."""
         try:
-            return read_json(data, limits.PROVIDER_MARKS.value)
+            return read_answer_json(data, limits.PROVIDER_MARKS.value)
         except ValueError as error:
             if "surrogate" not in str(error) and "hex escape" not in str(error):
                 raise

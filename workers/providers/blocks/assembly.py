@@ -14,8 +14,8 @@ from pydantic_core import to_json
 
 from producers.contract import Usage
 from producers.contract.codec import MAX_ANSWER_MARKS
-from producers.json_values import read_json_text
 from workers.providers.base.dialect import Answer, Delta
+from workers.providers.base.json_in_turns import read_answer_json
 
 _LONGEST_NAME: Final = 40
 _MOST_UNKNOWN: Final = 10
@@ -293,7 +293,7 @@ def _native(block: _Block) -> dict[str, Any]:
         case _Text(pieces):
             return {"type": "text", "text": "".join(pieces)}
         case _ToolCall(call_id, name):
-            given = read_json_text("".join(block.arguments) or "{}", MAX_ANSWER_MARKS)
+            given = read_answer_json("".join(block.arguments).encode() or b"{}", MAX_ANSWER_MARKS)
             return {"type": "tool_use", "id": call_id, "name": name, "input": given}
         case _:
             assert_never(block)
