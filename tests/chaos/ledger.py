@@ -14,6 +14,9 @@ _LONGEST_CALL_S: Final = 30.0
 _LATE_S: Final = 60.0
 _OK: Final = 200
 FLUSH: Final = "flush Redis"
+PARTITIONS: Final = "partitions are added"
+_SEEN_BY_ALL_S: Final = 35.0
+"""Within this time every producer has seen an added partition."""
 _AWAY: Final = ("Redis", "Kafka", "broker", "freeze")
 BROKEN_RUN: Final = ":broke-"
 """In the id of the account of a run that broke its worker."""
@@ -260,22 +263,35 @@ def torn(requests: Iterable[Request], faults: Sequence[Injected] = ()) -> list[s
     return [r.id for r in pieces if not _under_way(r, faults, (FLUSH,))]
 
 
-def disordered(requests: Iterable[Request]) -> list[str]:
-    """Conversations whose turns weren't answered in the order they were sent."""
+def disordered(requests: Iterable[Request], faults: Sequence[Injected] = ()) -> list[str]:
+    """Conversations whose turns weren't answered in the order they were sent.
+
+    When partitions are added a conversation may change its own once (docs/scaling.md): its turns
+    before and behind that lie in two.
+    """
     talks: dict[str, list[Request]] = defaultdict(list)
     for request in requests:
         if request.talk and request.acked and request.replies:
             talks[request.talk].append(request)
-    return [talk for talk, turns in talks.items() if not _in_order(turns)]
+    added = [fault for fault in faults if fault.name == PARTITIONS]
+    return [talk for talk, turns in talks.items() if not _in_order(turns, added)]
 
 
-def _in_order(turns: list[Request]) -> bool:
+def _in_order(turns: list[Request], added: Sequence[Injected]) -> bool:
     """Of two turns that are written at once, nobody says which is the first."""
     return not any(
-        (first.acked or 0) <= (second.sent or 0) and (first.ended_at or 0) > (second.ended_at or 0)
+        (first.acked or 0) <= (second.sent or 0)
+        and (first.ended_at or 0) > (second.ended_at or 0)
+        and not any(_changes_partition(first, second, fault) for fault in added)
         for first in turns
         for second in turns
     )
+
+
+def _changes_partition(first: Request, second: Request, fault: Injected) -> bool:
+    """Whether a producer may have seen the added partition between two turns."""
+    until = fault.ended + _SEEN_BY_ALL_S
+    return (first.sent or 0) < until and fault.began < (second.sent or 0)
 
 
 def endings(requests: Iterable[Request]) -> Counter[str]:
@@ -291,8 +307,8 @@ def _ending(reply: Line) -> str:
 
 
 def in_flight(requests: Iterable[Request], fault: Injected) -> list[str]:
-    """The requests in whose hands the victim had a provider call when the fault struck."""
-    return [r.id for r in requests if _held(r, fault)]
+    """A request for each provider call that the victim may have had when the fault struck."""
+    return [r.id for r in requests for _ in _held(r, fault)]
 
 
 def paid_in_vain(
@@ -325,14 +341,17 @@ def _paid_twice(request: Request, faults: Sequence[Injected]) -> bool:
     return _under_way(request, faults, _AWAY)
 
 
-def _held(request: Request, fault: Injected) -> bool:
+def _held(request: Request, fault: Injected) -> list[Line]:
+    """Its calls that the victim may have had; an earlier one may have been given up for another."""
     answered_at = request.answered_at
-    return any(
-        fault.account == call["account"]
-        and fault.began - _LONGEST_CALL_S < call["at"] < fault.ended
-        and (answered_at is None or answered_at > fault.began)
+    if answered_at is not None and answered_at <= fault.began:
+        return []
+    earliest = fault.began - _LONGEST_CALL_S
+    return [
+        call
         for call in request.calls
-    )
+        if fault.account == call["account"] and earliest < call["at"] < fault.ended
+    ]
 
 
 # --------------------------------------------------------------------------------------- recovery

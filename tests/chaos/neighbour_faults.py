@@ -17,6 +17,7 @@ from redis import Redis
 from dev.tcp_proxy import Network
 from producers.contract import topics
 from tests.chaos.installation import CONFIG, LEDGER, Installation, config_of, ledger_of
+from tests.chaos.ledger import PARTITIONS
 from tests.chaos.pace import lasts
 
 _LASTS_S: Final = 10.0
@@ -37,7 +38,7 @@ def families() -> Families:
     yield "network to providers is cut, 10 s", partial(_cut, which="providers"), None
     yield "network to Kafka 100 ms away, 10 s", partial(_slow, which="kafka", delay_s=0.05), None
     yield "network to Kafka is cut, 10 s", partial(_cut, which="kafka"), None
-    yield "partitions are added", _more_partitions, None
+    yield PARTITIONS, _more_partitions, None
     yield "a side topic is missing, 10 s", _missing_topic, None
     yield "replies are too large for their topic, 5 s", _small_replies, None
     yield "Kafka away when a router begins", _start_without_kafka, "router-1"

@@ -22,7 +22,7 @@ def verdict(evidence: Evidence) -> dict[str, Any]:
         "lost": ledger.lost(requests),
         "answered_differently": ledger.contradicted(requests, faults),
         "streams_torn": ledger.torn(requests, faults),
-        "conversations_out_of_order": ledger.disordered(requests),
+        "conversations_out_of_order": ledger.disordered(requests, faults),
         "answers_of_others": ledger.of_others(requests),
         "paid_in_vain_unexplained": unexplained,
         "answered_without_account": ledger.unaccounted(requests),

@@ -157,6 +157,10 @@ def test_a_turn_answered_before_the_one_before_it_is_out_of_order() -> None:
         reply("4", 103),
     )
     assert ledger.disordered(requests) == ["bad"]
+    between = Injected(ledger.PARTITIONS, 100.4, 100.5)
+    assert ledger.disordered(requests, [between]) == []
+    later, long_before = (Injected(ledger.PARTITIONS, at, at) for at in (101.5, 60.0))
+    assert ledger.disordered(requests, [later, long_before]) == ["bad"]
     in_turn = gather(
         sent("1", 100, talk="at once") | {"acked": 101.5},
         reply("1", 105),
@@ -241,6 +245,13 @@ def test_a_call_that_died_with_its_worker_is_explained_by_the_kill() -> None:
     requests = gather(sent("r"), call("r", 100.5, "w1"), call("r", 110.0, "w2"), reply("r", 111.0))
     assert ledger.in_flight(requests, KILL) == ["r"]
     assert ledger.paid_in_vain(requests, [KILL]) == ({0: 1}, [])
+
+
+def test_a_call_given_up_for_another_died_with_its_worker_too() -> None:
+    calls = (call("r", 99.5, "w1"), call("r", 100.5, "w1"), call("r", 110.0, "w2"))
+    requests = gather(sent("r"), *calls, reply("r", 111.0))
+    assert ledger.in_flight(requests, KILL) == ["r", "r"]
+    assert ledger.paid_in_vain(requests, [KILL]) == ({0: 2}, [])
 
 
 @pytest.mark.parametrize(
