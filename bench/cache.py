@@ -166,9 +166,11 @@ def timed_reader(spent: Spent) -> PairReader:
     """A reader of pairs that are in doubt, its model loaded. spent: on the pairs alone."""
     encoder = PairEncoder(Path(SETTINGS.pair_encoder.directory))
 
-    def score(asked: EmbeddedText, stored: EmbeddedText, verified: float) -> float:
+    def score(
+        asked: EmbeddedText, stored: EmbeddedText, verified: float, language: str | None
+    ) -> float:
         began, cpu = time.perf_counter(), time.thread_time()
-        found = encoder.score_now(asked, stored, verified)
+        found = encoder.score_now(asked, stored, verified, language)
         spent.ms.append((time.perf_counter() - began) * 1000)
         spent.cpu_s += time.thread_time() - cpu
         return found

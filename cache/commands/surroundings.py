@@ -11,8 +11,10 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from cache.identity.recogniser import Recogniser
 from cache.semantic.embedder import LocalEmbedder, NoEmbedder
 from cache.semantic.pair_encoder import PAIR_VERSION, PairEncoder
+from cache.semantic.recogniser_file import load_recogniser
 from cache.semantic.verifier_file import NoVerifier, load_verifier
 from cache.verification.verifier import Verifier
 from runtime.config.config_file import ConfigError, read_config
@@ -59,22 +61,25 @@ def redis_client(address: str | None = None) -> Redis:
         raise CommandError(f"Redis: {error}") from None
 
 
-def load_model(settings: CacheSettings) -> tuple[LocalEmbedder, Verifier, PairEncoder | None]:
-    """The embedder, and the verifier and the pair encoder that were trained on it.
+def load_model(
+    settings: CacheSettings,
+) -> tuple[LocalEmbedder, Verifier, PairEncoder | None, Recogniser]:
+    """The embedder, the verifier and the pair encoder that were trained on it, the recogniser.
 
     Raises CommandError without the first two, and where the third is broken; None: it isn't there.
     """
     try:
         embedder = LocalEmbedder(Path(settings.embedder.directory), settings.embedder.threads)
         verifier = load_verifier(settings, embedder.version)
+        recogniser = load_recogniser(settings.recogniser)
         folder = Path(settings.pair_encoder.directory)
         if settings.pair_encoder.kind == "none" or not (folder / PAIR_VERSION).is_file():
-            return embedder, verifier, None
+            return embedder, verifier, None, recogniser
         pairs = PairEncoder(folder)
     except (NoEmbedder, NoVerifier) as error:
         raise CommandError(str(error)) from None
     is_ours = pairs.classifier.verifier == verifier.embedder
-    return embedder, verifier, pairs if is_ours else None
+    return embedder, verifier, pairs if is_ours else None, recogniser
 
 
 def _variables() -> ServiceSettings:

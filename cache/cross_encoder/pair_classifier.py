@@ -16,11 +16,37 @@ from numpy.typing import NDArray
 from cache.verification.lexical_guard import Difference
 from cache.verification.quantized_embedding import Vector
 
-PAIR_FORMAT: Final = 1
+PAIR_FORMAT: Final = 2
 MOST_SPREAD: Final = 4.0
 """Of a standardised feature; what is further off counts as so far."""
+IN_ENGLISH: Final = "en"
 LONGEST_PAIR: Final = 400
 """Signs of both texts; longer ones it hasn't learned from, and would take 30 ms."""
+
+
+@dataclass(frozen=True, slots=True)
+class PairScale:
+    """What both models' words mean for questions of a class of languages."""
+
+    share: float
+    """The cross-encoder's of the averaged log-odds, 0..1; the rest is the verifier's."""
+    least: float
+    """The least score of the verifier's that leaves a doubt."""
+    sure: float
+    """From this score on there is none."""
+    odds: Vector
+    """Averaged log-odds, rising, and beside them in `points` the scores that they mean."""
+    points: Vector
+
+    def averaged(self, verified: float, log_odds: float) -> float:
+        """The verifier's log-odds and the cross-encoder's, averaged."""
+        certain = min(max(verified, 1e-6), 1 - 1e-6)
+        odds = float(np.log(certain / (1 - certain)))
+        return (1 - self.share) * odds + self.share * log_odds
+
+    def score(self, verified: float, log_odds: float) -> float:
+        """What verifier and cross-encoder say together, 0..1, on the verifier's scale."""
+        return float(np.interp(self.averaged(verified, log_odds), self.odds, self.points))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +69,9 @@ class PairClassifier:
     hidden_bias: Vector
     output: Vector
     output_bias: Vector
-    doubts: Vector
-    """The verifier's least and greatest score that leave a doubt."""
-    odds: Vector
-    """Averaged log-odds, rising, and beside them in `points` the scores that they mean."""
-    points: Vector
+    english: PairScale
+    others: PairScale
+    """Of questions in another language, or of which one isn't English."""
 
     def joined(self, first: Vector, second: Vector) -> Vector:
         """The tokens that the upper layers read; shape (1, tokens of both, width)."""
@@ -68,27 +92,41 @@ class PairClassifier:
         inner = np.maximum(seen @ self.hidden + self.hidden_bias, 0)
         return float(inner @ self.output + self.output_bias[0])
 
-    def score(self, verified: float, log_odds: float) -> float:
-        """What verifier and cross-encoder say together, 0..1, on the verifier's scale."""
-        return float(np.interp(averaged(verified, log_odds), self.odds, self.points))
+    def scale(self, language: str | None) -> PairScale:
+        """The scale of a pair's language, as `language_of_both` tells it."""
+        return self.english if language == IN_ENGLISH else self.others
 
-    def leaves_doubt(self, verified: float, a: str, b: str, objects: Sequence[Difference]) -> bool:
+    def leaves_doubt(
+        self, verified: float, a: str, b: str, objects: Sequence[Difference], language: str | None
+    ) -> bool:
         """Whether the pair is to be read together. objects: the guard's objections that count."""
         if len(a) + len(b) > LONGEST_PAIR or any(found.is_decisive for found in objects):
             return False
-        return bool(self.doubts[0] <= verified < self.doubts[1])
+        scale = self.scale(language)
+        return scale.least <= verified < scale.sure
 
 
-def averaged(verified: float, log_odds: float) -> float:
-    """The mean of the verifier's log-odds and the cross-encoder's."""
-    sure = min(max(verified, 1e-6), 1 - 1e-6)
-    return (float(np.log(sure / (1 - sure))) + log_odds) / 2
+def language_of_both(a: str | None, b: str | None) -> str | None:
+    """The language of a pair; None where its questions have two, or it isn't known."""
+    return a if a == b else None
 
 
 def read_pair_classifier(parts: Mapping[str, NDArray[Any]]) -> PairClassifier:
     """The classifier of a file's arrays. Raises ValueError or KeyError when they are none."""
     if int(parts["format"]) != PAIR_FORMAT:
         raise ValueError(f"format {int(parts['format'])}, not {PAIR_FORMAT}")
-    names = set(PairClassifier.__dataclass_fields__) - {"layers", "verifier"}
+    names = set(PairClassifier.__dataclass_fields__) - {"layers", "verifier", "english", "others"}
     arrays = {name: parts[name].astype(np.float32) for name in names}
-    return PairClassifier(str(parts["layers"]), str(parts["verifier"]), **arrays)
+    return PairClassifier(
+        layers=str(parts["layers"]),
+        verifier=str(parts["verifier"]),
+        english=_read_scale(parts, "english"),
+        others=_read_scale(parts, "others"),
+        **arrays,
+    )
+
+
+def _read_scale(parts: Mapping[str, NDArray[Any]], name: str) -> PairScale:
+    share, least, sure = map(float, parts[f"{name}_share_and_doubts"])
+    odds, points = (parts[f"{name}_{of}"].astype(np.float32) for of in ("odds", "points"))
+    return PairScale(share, least, sure, odds, points)

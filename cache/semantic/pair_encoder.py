@@ -46,14 +46,23 @@ class PairEncoder:
                 f" {self.classifier.layers}; build it anew with `make embedder`"
             )
 
-    def score_now(self, asked: EmbeddedText, stored: EmbeddedText, verified: float) -> float:
-        """What the verifier (`verified`) and this model say together, on the calling thread."""
+    def score_now(
+        self, asked: EmbeddedText, stored: EmbeddedText, verified: float, language: str | None
+    ) -> float:
+        """What the verifier (`verified`) and this model say together, on the calling thread.
+
+        language: of both texts.
+        """
+        log_odds = self.log_odds(asked, stored)
+        return self.classifier.scale(language).score(verified, log_odds)
+
+    def log_odds(self, asked: EmbeddedText, stored: EmbeddedText) -> float:
+        """What this model alone says, on the calling thread."""
         first, second = self._tokens(asked.text), self._tokens(stored.text)
         rows = self.classifier.joined(first, second)
         tokens: Vector = self._upper.run(None, {"tokens_below": rows})[0][0]
         features = np.array(pair_features(asked, stored), dtype=np.float32)
-        log_odds = self.classifier.log_odds(tokens, len(first), features)
-        return self.classifier.score(verified, log_odds)
+        return self.classifier.log_odds(tokens, len(first), features)
 
     def _tokens(self, text: str) -> Vector:
         """One question's tokens after the lower layers."""

@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 MOST_PAIRS_WAITING: Final = 8
 """Pairs that wait for the thread; about 0.1 s of work."""
 
-ScorePair = Callable[[EmbeddedText, EmbeddedText, float], float]
+ScorePair = Callable[[EmbeddedText, EmbeddedText, float, str | None], float]
 
 
 class PairReader:
@@ -38,14 +38,19 @@ class PairReader:
         self.is_missing = False
 
     async def score(
-        self, asked: EmbeddedText, stored: EmbeddedText, verified: float
+        self, asked: EmbeddedText, stored: EmbeddedText, verified: float, language: str | None
     ) -> float | None:
-        """The score of both models; None: not in time, or there is no model. Never raises."""
+        """The score of both models; None: not in time, or there is no model. Never raises.
+
+        verified: the verifier's; language: of both texts.
+        """
         if self.is_missing or self._waiting >= MOST_PAIRS_WAITING:
             return None
         self._waiting += 1
         loop = asyncio.get_running_loop()
-        scored = loop.run_in_executor(self._pool, self._score_now, asked, stored, verified)
+        scored = loop.run_in_executor(
+            self._pool, self._score_now, asked, stored, verified, language
+        )
         scored.add_done_callback(self._done)
         await asyncio.wait([scored], timeout=self._wait_s)
         if not scored.done() or scored.cancelled() or scored.exception() is not None:
@@ -56,10 +61,12 @@ class PairReader:
         """Ends the thread."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _score_now(self, asked: EmbeddedText, stored: EmbeddedText, verified: float) -> float:
+    def _score_now(
+        self, asked: EmbeddedText, stored: EmbeddedText, verified: float, language: str | None
+    ) -> float:
         if self._score is None:
             self._score = self._load()
-        return self._score(asked, stored, verified)
+        return self._score(asked, stored, verified, language)
 
     def _done(self, scored: asyncio.Future[float]) -> None:
         self._waiting -= 1

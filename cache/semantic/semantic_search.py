@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass
 from typing import Final, TypeAlias, assert_never
 
+from cache.cross_encoder.pair_classifier import IN_ENGLISH, language_of_both
 from cache.identity.key import Question
 from cache.identity.terms import LookupTerms
 from cache.promise.error_bound import ErrorBound
@@ -29,6 +30,7 @@ from cache.verification.accept import (
     PairRefused,
     PairVerdict,
     accept_pair,
+    objections_to_reading,
     with_form,
 )
 from cache.verification.detail_guard import objections
@@ -50,6 +52,8 @@ CANDIDATES: Final = 3
 INDEX_WRITE_S: Final = 1.0
 LEAST_COSINE: Final = 0.6
 """Below it lie 1.3 % of the duplicates of the training data: not worth reading and verifying."""
+LEAST_COSINE_ELSEWHERE: Final = 0.5
+"""In other languages than English, for whose vectors same questions lie further apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,8 +218,8 @@ class SemanticSearch:
             nearest = await self._index.nearest(here.space, here.vector, CANDIDATES)
             searching.attributes = {CACHE_COSINES: [near.cosine for near in nearest]}
         # its own slot was looked at before: what lies there doesn't serve
-        own = terms.question.entry
-        near = [near for near in nearest if near.cosine >= LEAST_COSINE and near.entry != own]
+        own, least = terms.question.entry, least_cosine(terms.language)
+        near = [near for near in nearest if near.cosine >= least and near.entry != own]
         names = [candidate.entry for candidate in near]
         if not names:
             return NoMatch("no near question in this scope", here)
@@ -238,12 +242,14 @@ class SemanticSearch:
         """What the pair encoder makes of the pair that is in doubt; no verdict, no match."""
         with asked.span.span("read together") as reading:
             text = EmbeddedText(asked.terms.question.text or "", doubt.here.quantized)
-            score = None
+            language, there, score = _language(asked, doubt.candidate), doubt.candidate.text, None
             if self._pairs is not None:
-                score = await self._pairs.score(text, doubt.candidate.text, doubt.certainty)
+                score = await self._pairs.score(text, there, doubt.certainty, language)
             result: SearchResult = NoMatch(doubt.reason, doubt.here)
             if score is not None:
-                verdict = self._verdict(asked, doubt.candidate, score, doubt.differences)
+                is_english = language == IN_ENGLISH
+                objects = objections_to_reading(doubt.differences, is_english=is_english)
+                verdict = self._verdict(asked, doubt.candidate, score, objects)
                 result = self._result(asked, doubt.candidate, verdict, doubt.here)
             reading.attributes = _verdict_attributes(result)
         return result
@@ -286,7 +292,8 @@ class SemanticSearch:
             differences = objections(text.text, there.text)
             certainty, differences = with_form(verified, text.text, there.text, differences)
             verdict = self._verdict(asked, candidate, certainty, differences)
-            if self._leaves_doubt(certainty, text, there, differences):
+            language = _language(asked, candidate)
+            if self._leaves_doubt(certainty, text, there, differences, language):
                 doubts.append(_InDoubt(candidate, differences, certainty, verdict.reason, here))
             elif isinstance(verdict, PairAccepted):
                 return self._result(asked, candidate, verdict, here)
@@ -294,12 +301,17 @@ class SemanticSearch:
         return doubts[0] if doubts else NoMatch(refusals[0], here)
 
     def _leaves_doubt(
-        self, certainty: float, a: EmbeddedText, b: EmbeddedText, objects: tuple[Difference, ...]
+        self,
+        certainty: float,
+        a: EmbeddedText,
+        b: EmbeddedText,
+        objects: tuple[Difference, ...],
+        language: str | None,
     ) -> bool:
         pairs = self._pairs
         if pairs is None or pairs.is_missing:
             return False
-        return pairs.classifier.leaves_doubt(certainty, a.text, b.text, objects)
+        return pairs.classifier.leaves_doubt(certainty, a.text, b.text, objects, language)
 
     def _verdict(
         self,
@@ -347,6 +359,15 @@ class SemanticSearch:
             await self._index.remove(space, gone)
         except REDIS_UNAVAILABLE:
             return  # it is found and missed again, until it is removed
+
+
+def least_cosine(language: str | None) -> float:
+    """Of two questions' vectors, so that they are compared. language: of the one that is asked."""
+    return LEAST_COSINE if language == IN_ENGLISH else LEAST_COSINE_ELSEWHERE
+
+
+def _language(asked: _Search, candidate: _Candidate) -> str | None:
+    return language_of_both(asked.terms.language, candidate.entry.language)
 
 
 def _is_searchable(terms: LookupTerms) -> bool:

@@ -43,6 +43,8 @@ from cache.wording.accents import accent_differs
 
 _STEM: Final = 4
 """Letters of the shortest word that a prefix negates."""
+_ALIKE: Final = 0.6
+"""Of the pairs of letters of the text with fewer."""
 _LAST_WORDS: Final = frozenset({"for", "mean", "do"})
 """Words behind which an end mark is nothing that is asked after."""
 _UNTOLD: Final = ""
@@ -55,12 +57,23 @@ def objections(a: str, b: str) -> tuple[Difference, ...]:
     words_a, words_b = tokenize_question(a), tokenize_question(b)
     details_a, details_b = exact_details(a), exact_details(b)
     exact = (*_of_signs(details_a, details_b), *_of_words(details_a, details_b))
-    roles = _of_roles(words_a, words_b)
+    are_foreign = details_a.is_foreign and details_b.is_foreign
+    roles = _of_roles(words_a, words_b, are_foreign=are_foreign)
     decisive = dict.fromkeys((*exact, *roles, *_of_tokens(words_a, words_b, details_a, details_b)))
     found = [Difference(detail, _UNTOLD, is_decisive=True) for detail in decisive]
+    if are_foreign and details_a.is_foreign_negated != details_b.is_foreign_negated:
+        # in quite other words, "get rid of" says what "no longer" does
+        found.append(Difference("negation", _UNTOLD, is_decisive=_are_alike(a, b)))
+        found.sort(key=lambda difference: not difference.is_decisive)
     if modality_differs(words_a, words_b):
         found.append(Difference("modality", _UNTOLD))
     return (*found, *differences(words_a, words_b))
+
+
+def _are_alike(a: str, b: str) -> bool:
+    """Whether two texts have most of their letters' pairs in common."""
+    pairs_a, pairs_b = (set(itertools.pairwise(text.casefold())) for text in (a, b))
+    return len(pairs_a & pairs_b) >= _ALIKE * min(len(pairs_a), len(pairs_b))
 
 
 def _of_signs(a: ExactDetails, b: ExactDetails) -> Iterator[Detail]:
@@ -85,8 +98,6 @@ def _of_words(a: ExactDetails, b: ExactDetails) -> Iterator[Detail]:
         yield "letter case"
     if accent_differs(a.words, b.words):
         yield "accent"
-    if a.is_foreign and b.is_foreign and a.is_foreign_negated != b.is_foreign_negated:
-        yield "negation"
     if is_other_case(a.words, b.words) or (
         (a.is_foreign or b.is_foreign) and foreign_order_differs(a.words, b.words)
     ):
@@ -95,8 +106,8 @@ def _of_words(a: ExactDetails, b: ExactDetails) -> Iterator[Detail]:
         yield "apostrophe"
 
 
-def _of_roles(a: QuestionWords, b: QuestionWords) -> Iterator[Detail]:
-    if order_differs(a, b) or doer_differs(a, b):
+def _of_roles(a: QuestionWords, b: QuestionWords, *, are_foreign: bool) -> Iterator[Detail]:
+    if order_differs(a, b, are_foreign=are_foreign) or doer_differs(a, b):
         yield "order"
     if persons_swapped(a, b):
         yield "person"

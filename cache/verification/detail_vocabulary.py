@@ -16,8 +16,8 @@ grams gramm | mg milligram milligrams | µg μg mcg microgram micrograms | t ton
 lb lbs pound-weight | oz ounce ounces | l L liter liters litre litres | ml mL milliliter milliliters
 millilitre millilitres | gallon gallons | s sec secs second seconds | ms millisecond milliseconds |
 min mins minute minutes | h hr hrs hour hours | day days | week weeks | month months | year years |
-% percent percentage prozent pourcent | ‰ | $ USD dollar dollars | € EUR euro euros | £ GBP | ¥ JPY
-yen | ₹ INR rupee rupees rs | °C celsius | °F fahrenheit | K kelvin | am | pm
+% percent percentage prozent pourcent procent procents | ‰ | $ USD dollar dollars | € EUR euro
+euros | £ GBP | ¥ JPY yen | ₹ INR rupee rupees rs | °C celsius | °F fahrenheit | K kelvin | am | pm
 """
 _UNIT_SYMBOLS: Final = """
 M G k Mm W kW MW mW GW Wh kWh MWh Ah mAh b B kb kB Kb KB Mb MB mb Gb GB gb Tb TB Pa pA kPa hPa
@@ -93,7 +93,7 @@ nicht kein keine keinen keinem keiner nie niemals ohne pas jamais sans sin nunca
 geen zonder nooit não sem nem не нет ни без никогда değil ikke inte nie bez nem nu fără ei
 """
 FOREIGN_NEGATION: Final = re.compile(
-    rf"\b(?:{'|'.join(_FOREIGN_NEGATIONS.split())})\b|[不没沒無别]|ない|ません|なし|않|لا\b|غير\b|ليس|नहीं",
+    rf"\b(?:{'|'.join(_FOREIGN_NEGATIONS.split())})\b|(?<!能)不(?!错|同)|没(?!收)|沒|無|(?<![特区个分级])别(?![人的处墅])|ない|ません|なし|않|لا\b|غير\b|ليس|नहीं",
     re.IGNORECASE,
 )
 """A negation in another language than English."""
@@ -277,16 +277,3 @@ ABOUT_WORDS: Final = re.compile(
 _COPULA_FORMS: Final = "is ist sind est sont es è sono é são zijn jest są"
 COPULAS: Final = frozenset(_COPULA_FORMS.split())
 """In texts of other languages than English: as an English auxiliary, they may change places."""
-
-_LEADING: Final = """
-in on at for with within without during since of by under about from to
-im am bei mit seit für von aus en dans sur chez depuis à avec de desde con por di da su per em no na
-op met voor w we na z od dla в на с у из для
-"""
-PREPOSITIONS: Final = frozenset(_LEADING.split())
-"""Words that begin a phrase which may stand before or behind a question."""
-_ADVERBS: Final = """
-why when where warum wieso weshalb wann wo pourquoi quand où dónde cuándo perché quando dove onde
-waarom wanneer waar почему когда где dlaczego kiedy gdzie neden nerede kimdir nedir
-"""
-ASKING_ADVERBS: Final = frozenset(_ADVERBS.split())

@@ -63,6 +63,8 @@ _LITERAL: Final = re.compile(
     r"|(?:\.{1,2}|~)?/[\w.~/-]+"  # a path
     r"|[B-HJ-Zb-hj-z]"  # a letter that is no word
 )
+_HYPHENATED: Final = re.compile(r"[A-Za-z][a-z]+(?:-[A-Za-z]?[a-z]+)+")
+"""Words that other languages than English join where they like: est-ce, Paris-Tokyo."""
 _ORDINAL_OR_QUANTITY: Final = re.compile(
     r"\d+(?:st|nd|rd|th|s|[ap]m)|[-\u2212]?\d+(?:[.,]\d+)*(\S{0,3})", re.IGNORECASE
 )
@@ -129,7 +131,7 @@ def exact_details(text: str) -> ExactDetails:
         is_foreign_negated=foreign and FOREIGN_NEGATION.search(plain) is not None,
         quantities=_quantities(plain),
         gaps=tuple(_GAP.findall(plain.strip())),
-        literals=_literals(plain),
+        literals=_literals(plain, is_foreign=foreign),
         quotations=tuple(
             "".join(match.groups("")).strip(" \u00a0,.").casefold()
             for match in _QUOTED.finditer(plain)
@@ -279,8 +281,9 @@ def _unit_of(text: str, start: int, end: int) -> str:
     # 15K and 15k are thousands; 3D, 4G, 6s are generations and models
     if not word or (word in _MODEL_LETTERS and text[end] == word):
         return ""
-    if word in UNITS:
-        return UNITS[word]
+    unit = UNITS.get(word) or (UNITS.get(word.lower()) if len(word) > _SHORT_UNIT else None)
+    if unit is not None:
+        return unit
     if is_ideograph(word[0]):
         return word[0]
     if word[0].isalpha():
@@ -294,12 +297,14 @@ def is_ideograph(text: str) -> bool:
     return len(text) == 1 and "\u4e00" <= text <= "\u9fff"
 
 
-def _literals(text: str) -> tuple[str, ...]:
+def _literals(text: str, *, is_foreign: bool) -> tuple[str, ...]:
     chunks = (chunk.lstrip(_OPENING).rstrip(_CLOSING) or chunk for chunk in text.split())
     return tuple(
         chunk.casefold() if _INSENSITIVE.fullmatch(chunk) else chunk
         for chunk in chunks
-        if _LITERAL.fullmatch(chunk) and not _is_quantity(chunk)
+        if _LITERAL.fullmatch(chunk)
+        and not _is_quantity(chunk)
+        and not (is_foreign and _HYPHENATED.fullmatch(chunk))
     )
 
 

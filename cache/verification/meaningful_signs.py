@@ -13,7 +13,7 @@ CURRENCY: Final = "$\u20ac\u00a3\u00a5\u20b9"
 QUOTES: Final = "\"'\u201c\u201d\u2018\u201e\u201a\u00ab\u00bb\u2039\u203a"
 _SIGN: Final = re.compile(r"[^\w\s,;]|_")
 _HARMLESS: Final = frozenset(
-    "\u00bf\u00a1\u2026\u2022\u00b7\u2122\u00ae\u3001\u3002\uff1f\uff01\uff0c\u300c\u300d"
+    "\u00bf\u00a1\u2026\u2022\u00b7\u2122\u00ae\u3001\u3002\uff1f\uff01\uff0c\u300a\u300b\u300c\u300d\u300e\u300f"
     "\u061f\u060c\u061b\u0964"
 )
 _FORMULA: Final = re.compile(r"[\w)] ?[*^=<>+\u00d7\u00f7] ?[\w(]")

@@ -14,14 +14,13 @@ from cache.verification.detail_vocabulary import (
     AUXILIARIES,
     COPULAS,
     MODALITIES,
-    PREPOSITIONS,
     UNITS,
 )
 from cache.verification.exact_details import is_foreign
 from cache.verification.plain_question import plain_question
-from cache.verification.roles import is_fronted
 from cache.verification.vocabulary import CONTRACTED, QUESTION_WORDS
 from cache.wording.accents import without_accents
+from cache.wording.phrase_order import PREPOSITIONS, is_fronted
 
 Form: TypeAlias = tuple[tuple[str, ...], tuple[str, ...], bool]
 """The words in their order, the times and modalities asked for, and whether it asks at all."""

@@ -11,7 +11,6 @@ from typing import Final
 
 from cache.verification.detail_vocabulary import (
     ARTICLES,
-    ASKING_ADVERBS,
     AUXILIARIES,
     CONTRACTED_ARTICLES,
     COPULAS,
@@ -20,13 +19,13 @@ from cache.verification.detail_vocabulary import (
     INCOMPATIBLE_MODALITIES,
     MASCULINE,
     MODALITIES,
-    PREPOSITIONS,
     REPLACED,
     SECOND_PERSON,
     THIRD_PERSON,
     UNSPACED_OPPOSITES,
 )
 from cache.verification.tokenizer import QuestionWords, stem
+from cache.wording.phrase_order import is_fronted, phrase_moved
 
 _SYMMETRIC: Final = frozenset(
     ["and", "or", "vs", "versus", "&", "und", "oder", "et", "ou", "y", "e", "o"]
@@ -72,23 +71,6 @@ _PARTICLES: Final = {
     "\uc744": "object",
     "\ub97c": "object",
 }
-_CLAUSES: Final = frozenset({"when", "while", "if"})
-"""What begins a clause that may stand before or behind the question."""
-_WHICH: Final = frozenset(
-    [
-        "which",
-        "what",
-        "welchem",
-        "welcher",
-        "quel",
-        "quelle",
-        "qu\u00e9",
-        "quale",
-        "che",
-        "que",
-        "qual",
-    ]
-)
 _MIDDLE: Final = 3
 """Words of a name with a middle name."""
 _TITLES: Final = frozenset(
@@ -96,12 +78,17 @@ _TITLES: Final = frozenset(
 )
 
 
-def order_differs(a: QuestionWords, b: QuestionWords) -> bool:
-    """Whether the same words stand in an order that may swap their roles."""
+def order_differs(a: QuestionWords, b: QuestionWords, *, are_foreign: bool) -> bool:
+    """Whether the same words stand in an order that may swap their roles.
+
+    are_foreign: both are in another language than English, in which phrases stand more freely.
+    """
     left, right = _role_words(a), _role_words(b)
     if Counter(left) == Counter(right):
         if is_denied_alike(a.tokens, b.tokens):
             left, right = _without_not(left), _without_not(right)
+        if are_foreign and phrase_moved(left, right):
+            return False
         # a word that isn't where it was has another role
         return not _are_symmetric(left, right) and not is_fronted(left, right)
     return _directions_swapped(left, right) or _subject_differs(a, b)
@@ -115,36 +102,6 @@ def _subject_differs(a: QuestionWords, b: QuestionWords) -> bool:
     # is honey made by bees, do bees make honey; is it bad to smoke, is smoking bad
     is_turned = any((word in a.tokens) != (word in b.tokens) for word in ("by", "it"))
     return orders[0] != orders[1] and not is_turned and not _are_symmetric(*orders)
-
-
-def is_fronted(left: Sequence[str], right: Sequence[str]) -> bool:
-    """Whether nothing but a phrase with its preposition, or a lone "why", has moved to the end.
-
-    With a question word in it, it may stand anywhere: Chad is on which continent?
-    """
-    return _is_moved(left, right) or _is_moved(right, left)
-
-
-def _is_moved(left: Sequence[str], right: Sequence[str]) -> bool:
-    if not left or sorted(left) != sorted(right):
-        return False
-    if left[0] in ASKING_ADVERBS and [*left[1:], left[0]] == [*right]:
-        return True
-    if left[0] not in PREPOSITIONS and left[0] not in _CLAUSES:
-        return False
-    sizes = range(2, len(left))
-    if any([*left[size:], *left[:size]] == [*right] for size in sizes):
-        return True
-    # in which country, en qué continente
-    start = next(
-        (at for at, word in enumerate(right) if [word, *right[at + 1 : at + 2]] == [*left[:2]]), -1
-    )
-    return (
-        left[1:2] != ()
-        and left[1] in _WHICH
-        and start > 0
-        and any([*right[:start], *right[start + size :]] == [*left[size:]] for size in sizes)
-    )
 
 
 def is_denied_alike(a: Sequence[str], b: Sequence[str]) -> bool:
@@ -229,7 +186,9 @@ def _asked_role(tokens: Sequence[str]) -> str:
 def item_missing(a: QuestionWords, b: QuestionWords, pauses: tuple[int, int]) -> bool:
     """Whether one enumerates more than the other. pauses: commas of each."""
     shorter, longer = sorted((a.stems, b.stems), key=len)
-    enumerates = not _SYMMETRIC.isdisjoint(a.tokens) and not _SYMMETRIC.isdisjoint(b.tokens)
+    # "o" is "or" in two languages and an article in a third
+    joining = _SYMMETRIC - {"o"}
+    enumerates = not joining.isdisjoint(a.tokens) and not joining.isdisjoint(b.tokens)
     return pauses[0] != pauses[1] and enumerates and shorter < longer - _GREETINGS
 
 
@@ -245,7 +204,9 @@ def foreign_order_differs(a: Sequence[str], b: Sequence[str]) -> bool:
         # der Hund den Mann, den Hund der Mann
         return _articles(a) != _articles(b) and Counter(_articles(a)) == Counter(_articles(b))
     if Counter(left) == Counter(right):
-        return not _are_symmetric(left, right) and not is_fronted(left, right)
+        return not (
+            _are_symmetric(left, right) or is_fronted(left, right) or phrase_moved(left, right)
+        )
     # where endings tell the roles, the words' beginnings change places: köpek kediyi, kedi köpeği
     left, right = [word[:_BEGINNING] for word in left], [word[:_BEGINNING] for word in right]
     return Counter(left) == Counter(right) and not _are_symmetric(left, right)

@@ -11,6 +11,8 @@ _LONG_ENOUGH: Final = 3
 """Letters: o\u00f9 and ou, \u00e8 and e are two words each."""
 _TELLING: Final = frozenset("\u00e4\u00f6\u00fc\u00f1\u00df")
 _TURKISH: Final = frozenset("\u015f\u011f\u0131\u00e7")
+_HAMZA: Final = frozenset("\u0623\u0625")
+"""Alif with a hamza, which most writers leave out."""
 _VOWELS: Final = "aeiou"
 
 _SAFE_WORDS: Final = """
@@ -55,17 +57,25 @@ def _leaves_out(a: Sequence[str], b: Sequence[str]) -> bool:
     ]
     if any(without_accents(word) != word for word in map(str.lower, a)) or not changed:
         return False
-    rest = [word for word in changed if word not in _SAFE and "\u0451" not in word]
-    if any(_is_told_by_accent(word) for word in rest) or not _UNSAFE.isdisjoint(changed):
+    rest = [word for word in changed if not _is_safe(word)]
+    is_turkish = not _TURKISH.isdisjoint("".join(changed))
+    if not is_turkish and any(_is_told_by_accent(word) for word in rest):
+        return False
+    if not _UNSAFE.isdisjoint(changed):
         return False
     return len(changed) > 1 or (not rest and len(changed[0]) >= _LONG_ENOUGH)
+
+
+def _is_safe(word: str) -> bool:
+    """Whether the word without its accent is no other one: crème, Cyrillic yo, a hamza on alif."""
+    return word in _SAFE or "\u0451" in word or not _HAMZA.isdisjoint(word)
 
 
 def _is_told_by_accent(word: str) -> bool:
     """Whether another word may lack the accent: on the last vowel (papá), on ñ, ä, ö, ü."""
     last = word.rstrip("s")[-1:]
     is_vowel = without_accents(last) != last and without_accents(last) in _VOWELS
-    return is_vowel or (_TURKISH.isdisjoint(word) and not _TELLING.isdisjoint(word))
+    return is_vowel or not _TELLING.isdisjoint(word)
 
 
 def without_accents(word: str) -> str:

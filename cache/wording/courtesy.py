@@ -39,7 +39,13 @@ _THANKS: Final = (
     r"(?:please|pls|plz|thanks(?: in advance| a lot)?|thank you(?: very much)?"
     r"|thx(?: in advance)?|many thanks"
     r"|bitte|danke|merci|svp|s'il (?:te|vous) plaît|gracias|por favor|grazie|per favore|obrigad[oa]"
-    r"|bedankt|alsjeblieft|dzięki|proszę|teşekkürler|lütfen|спасибо|شكرا|감사합니다)"
+    r"|bedankt|alsjeblieft|dzięki|proszę|teşekkürler|lütfen|спасибо|شكرا|감사합니다"
+    r"|(?:vielen|besten) dank(?: im [Vv]oraus)?|danke (?:sehr|schön|im [Vv]oraus)"
+    r"|merci (?:beaucoup|d'avance|par avance)|(?:muchas|mil) gracias|gracias de antemano"
+    r"|grazie (?:mille|in anticipo)|muito obrigad[oa]|(?:desde já )?obrigad[oa](?: desde já)?"
+    r"|(?:alvast )?(?:bedankt|dank (?:je|u)(?: wel)?)|(?:z góry )?dziękuję(?: z góry)?"
+    r"|(?:çok |şimdiden )?teşekkür(?:ler| ederim)|çok sağ ?ol(?:un)?"
+    r"|شكرًا(?: جزيلا| لك)?|شكرا (?:جزيلا|لك))"
 )
 _SMALL: Final = (
     "[a-z\u00df-\u00ff\u0105\u0107\u0119\u0142\u015b\u017c\u015f\u011f\u0131\u0430-\u044f]"

@@ -42,7 +42,7 @@ def test_it_tells_rewordings_from_other_questions() -> None:
         here, there, elsewhere = (
             embedded(embedder, verifier, text) for text in (question, same, other)
         )
-        assert encoder.score_now(here, there, 0.5) > encoder.score_now(here, elsewhere, 0.5)
+        assert encoder.log_odds(here, there) > encoder.log_odds(here, elsewhere)
 
 
 def test_any_text_is_read() -> None:
@@ -50,7 +50,7 @@ def test_any_text_is_read() -> None:
     verifier = load_verifier(CacheSettings(), embedder.version)
     for text in ("", "ﷺ" * 400, "\0\n", "🤷" * 300):
         pair = embedded(embedder, verifier, text)
-        assert 0 <= encoder.score_now(pair, pair, 0.5) <= 1
+        assert 0 <= encoder.score_now(pair, pair, 0.5, None) <= 1
 
 
 def reader_of(score: ScorePair, wait_s: float = 60) -> PairReader:
@@ -60,12 +60,12 @@ def reader_of(score: ScorePair, wait_s: float = 60) -> PairReader:
 async def test_a_late_score_is_none() -> None:
     goes_on = threading.Event()
 
-    def late(_a: EmbeddedText, _b: EmbeddedText, verified: float) -> float:
+    def late(_a: EmbeddedText, _b: EmbeddedText, verified: float, _language: str | None) -> float:
         goes_on.wait(60)
         return verified
 
     reader = reader_of(late, wait_s=0.01)
-    assert await reader.score(NOTHING, NOTHING, 0.5) is None
+    assert await reader.score(NOTHING, NOTHING, 0.5, "en") is None
     goes_on.set()
     reader.close()
 
@@ -73,34 +73,34 @@ async def test_a_late_score_is_none() -> None:
 async def test_a_pair_beyond_those_that_wait_has_no_score() -> None:
     goes_on = threading.Event()
 
-    def slow(_a: EmbeddedText, _b: EmbeddedText, verified: float) -> float:
+    def slow(_a: EmbeddedText, _b: EmbeddedText, verified: float, _language: str | None) -> float:
         goes_on.wait(60)
         return verified
 
     reader = reader_of(slow)
     asked = [
-        asyncio.ensure_future(reader.score(NOTHING, NOTHING, 0.5))
+        asyncio.ensure_future(reader.score(NOTHING, NOTHING, 0.5, "en"))
         for _ in range(MOST_PAIRS_WAITING)
     ]
     await suspended(asked[-1])
-    assert await reader.score(NOTHING, NOTHING, 0.5) is None
+    assert await reader.score(NOTHING, NOTHING, 0.5, "en") is None
     goes_on.set()
     assert await asyncio.gather(*asked) == [0.5] * MOST_PAIRS_WAITING
-    assert await reader.score(NOTHING, NOTHING, 0.5) == 0.5
+    assert await reader.score(NOTHING, NOTHING, 0.5, "en") == 0.5
     reader.close()
 
 
 async def test_a_pair_that_fails_leaves_the_reader_on(caplog: pytest.LogCaptureFixture) -> None:
-    def fails(_a: EmbeddedText, _b: EmbeddedText, verified: float) -> float:
+    def fails(_a: EmbeddedText, _b: EmbeddedText, verified: float, _language: str | None) -> float:
         if verified == 0.5:
             raise RuntimeError
         return verified
 
     reader = reader_of(fails)
     with caplog.at_level(logging.WARNING):
-        assert await reader.score(NOTHING, NOTHING, 0.5) is None
+        assert await reader.score(NOTHING, NOTHING, 0.5, "en") is None
     assert "failed: RuntimeError" in caplog.text
-    assert await reader.score(NOTHING, NOTHING, 0.6) == 0.6
+    assert await reader.score(NOTHING, NOTHING, 0.6, "en") == 0.6
     assert not reader.is_missing
     reader.close()
 
@@ -113,7 +113,7 @@ async def test_a_broken_model_is_told_once_and_the_verifier_decides(
 
     reader = PairReader(load_pair_classifier(), load, 60)
     with caplog.at_level(logging.WARNING):
-        assert await reader.score(NOTHING, NOTHING, 0.5) is None
+        assert await reader.score(NOTHING, NOTHING, 0.5, "en") is None
         await until(lambda: reader.is_missing)
     assert caplog.text.count("the verifier decides alone: broken") == 1
     reader.close()

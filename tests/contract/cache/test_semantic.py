@@ -106,8 +106,11 @@ async def test_what_the_verifier_leaves_in_doubt_is_read_together(
     """A verdict that isn't had is a miss, though the verifier alone would serve the answer."""
     read = list[tuple[str, str]]()
 
-    def says(asked: EmbeddedText, stored: EmbeddedText, verified: float) -> float:
+    def says(
+        asked: EmbeddedText, stored: EmbeddedText, verified: float, language: str | None
+    ) -> float:
         assert 0 < verified < 1
+        assert language == "en"
         read.append((asked.text, stored.text))
         if score is None:
             raise RuntimeError
@@ -131,8 +134,10 @@ async def test_what_the_guard_decides_is_not_read_together(
 ) -> None:
     read = list[str]()
 
-    def says(asked: EmbeddedText, stored: EmbeddedText, verified: float) -> float:
-        read.append(f"{asked.text} {stored.text} {verified}")
+    def says(
+        asked: EmbeddedText, stored: EmbeddedText, verified: float, language: str | None
+    ) -> float:
+        read.append(f"{asked.text} {stored.text} {verified} {language}")
         return 1
 
     pairs = PairReader(load_pair_classifier(), lambda: says, wait_s=60)

@@ -154,10 +154,52 @@ def test_details_that_no_score_outweighs(a: str, b: str, detail: str) -> None:
         ("Please explain recursion", "Explain recursion please"),
         ("Who is President Obama?", "Who is President Barack Obama?"),
         ("كيف أطبخ الأرز؟", "كيف أطبخ الأرز"),
+        ("ما هي عاصمة إيطاليا؟", "ما هي عاصمة ايطاليا"),
+        ("Est-ce que la mer est salée ?", "La mer est salée ?"),
+        ("Un vol Paris-Nice, c'est long ?", "un vol paris-nice, c'est long"),
+        ("Wie viel sind 8 % von 50?", "Wie viel sind 8 Prozent von 50?"),
+        ("Wie kündige ich meinen Vertrag?", "Wie ich meinen Vertrag kündige?"),
+        ("Neden kediler m\u0131rlar?", "Kediler neden m\u0131rlar?"),
+        (
+            "¿Cuánto dura la gripe en los niños pequeños?",
+            "En los niños pequeños, ¿cuánto dura la gripe?",
+        ),
+        (
+            "Welke winkels zijn op zondag in Breda open?",
+            "Welke winkels zijn in Breda op zondag open?",
+        ),
+        ("Çay\u0131 günde kaç kez içmeliyim?", "Cayi gunde kac kez icmeliyim?"),
+        ("「坊っちゃん」を書いたのは誰", "『坊っちゃん』を書いたのは誰"),
+        ("特别的礼物有哪些", "礼物有哪些特别的"),
+        ("O que acontece se eu não votar?", "Então, o que acontece se eu não votar?"),
+        ("Wie lösche ich die App?", "Wie lösche ich die App? Vielen Dank im Voraus!"),
     ],
 )
 def test_forms_of_the_same_details(a: str, b: str) -> None:
     assert decisive(a, b) == set()
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        ("Orari del treno da Pisa a Roma", "Orari del treno da Roma a Pisa"),
+        ("Liebt Anna Paul?", "Liebt Paul Anna?"),
+        ("¿Cómo paso de PDF a Word?", "¿Cómo paso de Word a PDF?"),
+        ("new york los angeles vuelo de", "los angeles new york vuelo de"),
+        ("Wie viel ist drei minus zwei?", "Wie viel ist zwei minus drei?"),
+    ],
+)
+def test_what_does_and_what_is_done_to_change_places_in_no_language(a: str, b: str) -> None:
+    assert "order" in decisive(a, b)
+
+
+def test_a_negation_counts_for_less_between_quite_other_words() -> None:
+    """In another language than English, where a word list tells it."""
+    question = "Wie werde ich den Geruch im Kühlschrank los?"
+    other = "Was hilft, damit mein Kühlschrank nicht mehr stinkt?"
+    (difference,) = objections(question, other)
+    assert (difference.detail, difference.is_decisive) == ("negation", False)
+    assert "negation" in decisive("Darf ich hier parken?", "Darf ich hier nicht parken?")
 
 
 @pytest.mark.parametrize(
