@@ -91,10 +91,11 @@ def _each_dialect(read: Callable[[Dialect, bytes], object]) -> tuple[partial[obj
     return tuple(partial(read, dialect) for dialect in _DIALECTS)
 
 
-def read_batch_result(data: bytes) -> None:
-    """Batch pool: a line of a batch's results."""
+def read_batch_result(data: bytes) -> Steps:
+    """Batch pool: a line of a batch's results; of one provider, so each reads it by itself."""
     for read in (openai_result, anthropic_result, bedrock_result):
         read(data)
+        yield
 
 
 def read_batch_status(data: bytes) -> None:
