@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any, Final, TypeAlias
 
 from cache.commands.pairs_file import BadLine, InputLine, Pair
-from cache.cross_encoder.pair_classifier import IN_ENGLISH, language_of_both
+from cache.cross_encoder.pair_classifier import language_of_both, objections_to_reading
 from cache.identity.normalisation import canonical
 from cache.identity.recogniser import Recogniser
 from cache.semantic.embedder import LocalEmbedder
@@ -17,7 +17,6 @@ from cache.semantic.semantic_search import least_cosine
 from cache.verification.accept import (
     PairAccepted,
     accept_objected,
-    objections_to_reading,
     with_form,
 )
 from cache.verification.detail_guard import objections
@@ -79,7 +78,7 @@ class PairJudge:
         language = language_of_both(*languages)
         if self._pairs and self._pairs.classifier.leaves_doubt(certainty, a, b, left, language):
             score = certainty = self._pairs.score_now(*pair, certainty, language)
-            left = objections_to_reading(left, is_english=language == IN_ENGLISH)
+            left = objections_to_reading(left, language)
         verdict = accept_objected(certainty, left, self._verifier, self._target)
         hit = isinstance(verdict, PairAccepted)
         return {"score": round(score, 6), "hit": hit, "reason": verdict.reason}

@@ -106,6 +106,19 @@ class PairClassifier:
         return scale.least <= verified < scale.sure
 
 
+def objections_to_reading(
+    differences: tuple[Difference, ...], language: str | None
+) -> tuple[Difference, ...]:
+    """The guard's objections that count where both texts have been read. language: of both.
+
+    What isn't decisive goes by English words and capitals; in other languages it tells of numbers
+    alone, and the scores' meaning was measured without it.
+    """
+    if language == IN_ENGLISH:
+        return differences
+    return tuple(found for found in differences if found.is_decisive or found.detail == "number")
+
+
 def language_of_both(a: str | None, b: str | None) -> str | None:
     """The language of a pair; None where its questions have two, or it isn't known."""
     return a if a == b else None

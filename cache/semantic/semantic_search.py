@@ -10,7 +10,11 @@ import time
 from dataclasses import dataclass
 from typing import Final, TypeAlias, assert_never
 
-from cache.cross_encoder.pair_classifier import IN_ENGLISH, language_of_both
+from cache.cross_encoder.pair_classifier import (
+    IN_ENGLISH,
+    language_of_both,
+    objections_to_reading,
+)
 from cache.identity.key import Question
 from cache.identity.terms import LookupTerms
 from cache.promise.error_bound import ErrorBound
@@ -30,7 +34,6 @@ from cache.verification.accept import (
     PairRefused,
     PairVerdict,
     accept_pair,
-    objections_to_reading,
     with_form,
 )
 from cache.verification.detail_guard import objections
@@ -247,8 +250,7 @@ class SemanticSearch:
                 score = await self._pairs.score(text, there, doubt.certainty, language)
             result: SearchResult = NoMatch(doubt.reason, doubt.here)
             if score is not None:
-                is_english = language == IN_ENGLISH
-                objects = objections_to_reading(doubt.differences, is_english=is_english)
+                objects = objections_to_reading(doubt.differences, language)
                 verdict = self._verdict(asked, doubt.candidate, score, objects)
                 result = self._result(asked, doubt.candidate, verdict, doubt.here)
             reading.attributes = _verdict_attributes(result)

@@ -52,19 +52,6 @@ def accept_pair(
     return PairAccepted(score, f"score {score:.3f} reaches {bar:.3f}")
 
 
-def objections_to_reading(
-    differences: tuple[Difference, ...], *, is_english: bool
-) -> tuple[Difference, ...]:
-    """Those that count where the cross-encoder has read both texts.
-
-    What isn't decisive goes by English words and capitals; in other languages it tells of numbers
-    alone, and the scores' meaning was measured without it.
-    """
-    if is_english:
-        return differences
-    return tuple(found for found in differences if found.is_decisive or found.detail == "number")
-
-
 def with_form(
     score: float, a: str, b: str, differences: tuple[Difference, ...]
 ) -> tuple[float, tuple[Difference, ...]]:

@@ -37,7 +37,6 @@ def _many(element: bytes) -> bytes:
 _LIST: Final = rb'(?:\[[^\[\]{}"]*+\]|\[%b\])' % _many(_SCALAR)  # of numbers first: embeddings
 _MEMBER: Final = rb"%b%b:%b(?:%b|%b)" % (_NAME, _S, _S, _SCALAR, _LIST)
 _SIMPLE: Final = rb"(?:%b|%b|\{%b\})" % (_SCALAR, _LIST, _many(_MEMBER))
-_CONTAINER: Final = re.compile(rb"(?:%b|\{%b\})" % (_LIST, _many(_MEMBER)))
 _ELEMENTS: Final = re.compile(rb"(?:%b%b%b,)++" % (_S, _SIMPLE, _S))
 _MEMBERS: Final = re.compile(rb"(?:%b%b%b:%b%b%b,)++" % (_S, _NAME, _S, _S, _SIMPLE, _S))
 _BACKSLASH: Final = 0x5C
@@ -103,10 +102,9 @@ class _Text:
                 return text
         raise ValueError("the end of a text is missing")
 
-    def _run(self, pattern: re.Pattern[bytes], back: int = 0) -> bytes:
-        """What of it is next and no longer than a piece; b"" for nothing. back: bytes to reread."""
-        begin = self._at - back
-        found = pattern.match(self._raw, begin, begin + _PIECE)
+    def _run(self, pattern: re.Pattern[bytes]) -> bytes:
+        """What of it is next and no longer than a piece; b"" for nothing."""
+        found = pattern.match(self._raw, self._at, self._at + _PIECE)
         if found is None:
             return b""
         self._at = found.end()

@@ -11,6 +11,7 @@ from cache.cross_encoder.pair_classifier import (
     LONGEST_PAIR,
     PairClassifier,
     language_of_both,
+    objections_to_reading,
     read_pair_classifier,
 )
 from cache.semantic.pair_encoder import load_pair_classifier
@@ -89,3 +90,11 @@ def test_a_certain_verifier_has_finite_odds(classifier: PairClassifier) -> None:
 def test_another_files_format_is_refused() -> None:
     with pytest.raises(ValueError, match="format 1, not 2"):
         read_pair_classifier({"format": np.array(1)})
+
+
+def test_outside_of_english_a_reading_hears_what_is_decisive_and_numbers() -> None:
+    number = Difference("number", "3 against 4")
+    sign, name = Difference("sign", "", is_decisive=True), Difference("name", "wie against was")
+    found = (sign, number, name)
+    assert objections_to_reading(found, "en") == found
+    assert objections_to_reading(found, "de") == (sign, number)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from gateway.webhooks.name_lookup import ThreadedLookup
+from tests.waiting import until
 
 SLOW = "slow.test"
 
@@ -52,16 +53,14 @@ async def test_so_many_are_looked_up_at_once_and_no_more(hanging: Event) -> None
         await lookup.resolve("127.0.0.1")
     hanging.set()
     await asyncio.gather(*slow, return_exceptions=True)
-    async with asyncio.timeout(10):
-        while not await found(lookup):  # noqa: ASYNC110 nothing tells when a thread has ended
-            await asyncio.sleep(0.001)
 
+    async def found() -> bool:
+        try:
+            return bool(await lookup.resolve("127.0.0.1", 1))
+        except OSError:
+            return False
 
-async def found(lookup: ThreadedLookup) -> bool:
-    try:
-        return bool(await lookup.resolve("127.0.0.1", 1))
-    except OSError:
-        return False
+    await until(found)
 
 
 async def test_a_name_that_is_none_is_an_error_of_the_network() -> None:
