@@ -158,12 +158,13 @@ def saved_classifier(
     """The classifier's file. scales: by the name that they have in `PairClassifier`."""
     names = ("sides", "hidden", "hidden_bias", "output", "output_bias")
     meanings = {
-        f"{name}_{of}": np.array(value, dtype=np.float32)
+        f"{name}_{of}": value
         for name, scale in scales.items()
         for of, value in (
-            ("share_and_doubts", (scale.share, scale.least, scale.sure)),
-            ("odds", scale.odds),
-            ("points", scale.points),
+            # in 64 bits: in 32 a form's score of 0.97 would lie below a bound of 0.97
+            ("share_and_doubts", np.array((scale.share, scale.least, scale.sure))),
+            ("odds", scale.odds.astype(np.float32)),
+            ("points", scale.points.astype(np.float32)),
         )
     }
     return {

@@ -16,6 +16,7 @@ from cache.cross_encoder.pair_classifier import (
 )
 from cache.semantic.pair_encoder import load_pair_classifier
 from cache.semantic.verifier_file import load_verifier
+from cache.verification.accept import FORM_SCORE
 from cache.verification.lexical_guard import Difference
 from runtime.config.sections.cache import CacheSettings
 
@@ -72,6 +73,12 @@ def test_in_other_languages_the_verifier_hardly_counts(
         assert classifier.leaves_doubt(verified, "a", "b", (), language)
     scale = classifier.scale(language)
     assert scale.averaged(0.01, 3.0) > scale.averaged(0.99, 0.0)
+
+
+@pytest.mark.parametrize("language", ["en", "de", "ja", None])
+def test_what_has_one_form_is_never_read(classifier: PairClassifier, language: str | None) -> None:
+    """The cross-encoder isn't sure of a greeting or a second space; the form and the guard are."""
+    assert not classifier.leaves_doubt(FORM_SCORE, "a", "b", (), language)
 
 
 @pytest.mark.parametrize(
