@@ -139,7 +139,7 @@ def _of_tokens(
     ):
         yield "sign"
     has_lines = any("\n" in gap for gap in (*details_a.gaps, *details_b.gaps))
-    has_literals = bool(details_a.literals or details_b.literals)
+    has_literals = any(len(each) > 1 for each in (*details_a.literals, *details_b.literals))
     if details_a.gaps != details_b.gaps and (has_literals or has_lines):
         yield "spacing"
 

@@ -120,7 +120,6 @@ def exact_details(text: str) -> ExactDetails:
     plain = _DAYTIME.sub(lambda match: f" {match[1].lower()}m", plain)
     plain = _ACRONYM.sub(lambda match: match[0].replace(".", ""), plain)
     words = tuple(_WORD.findall(plain))
-    folded = {word.casefold() for word in words}
     foreign = is_foreign(plain)
     return ExactDetails(
         signs=meaningful_signs(plain),
@@ -138,7 +137,7 @@ def exact_details(text: str) -> ExactDetails:
         ),
         words=words,
         is_foreign=foreign,
-        is_about_code=bool(folded & CODE_TOPICS),
+        is_about_code=is_about_code(plain),
         is_about_writing=ABOUT_WRITING.search(plain) is not None,
         end=plain.rstrip()[-1:],
     )
@@ -150,6 +149,11 @@ def is_foreign(text: str) -> bool:
     return _has_accents(text) or any(
         word.casefold() in FOREIGN_WORDS for word in _WORD.findall(text)
     )
+
+
+def is_about_code(text: str) -> bool:
+    """Whether a word of a text is one of programming."""
+    return any(word.casefold() in CODE_TOPICS for word in _WORD.findall(text))
 
 
 def case_differs(a: ExactDetails, b: ExactDetails) -> bool:

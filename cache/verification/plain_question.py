@@ -8,11 +8,12 @@ from functools import lru_cache
 from typing import Final
 
 from cache.verification.detail_vocabulary import ABOUT_ENCODING, ABOUT_WORDS, ABOUT_WRITING
-from cache.verification.exact_details import is_foreign
+from cache.verification.exact_details import is_about_code, is_foreign
 from cache.wording.courtesy import without_courtesy
 from cache.wording.measures import plain_measures
 from cache.wording.numerals import plain_numerals
 from cache.wording.phrases import abbreviated, plain_phrases
+from cache.wording.spelling import plain_letters, plain_spelling, without_emphasis
 
 MAX_PLAIN_CHARS: Final = 500
 """A longer text is read as it is: no two people write it alike but for its wording."""
@@ -28,8 +29,11 @@ def plain_question(text: str) -> str:
         asked = asked[:1].upper() + asked[1:]
     if ABOUT_WRITING.search(asked) or ABOUT_ENCODING.search(asked):
         return asked
-    asked = plain_phrases(asked)
+    if not is_about_code(asked):  # there an asterisk may be anything
+        asked = without_emphasis(asked)
+    asked = plain_phrases(plain_letters(asked))
     if ABOUT_WORDS.search(asked):
         return asked
-    numerals = plain_numerals(abbreviated(asked), is_foreign=is_foreign(asked))
+    asked = plain_spelling(abbreviated(asked))
+    numerals = plain_numerals(asked, is_foreign=is_foreign(asked))
     return plain_measures(numerals)

@@ -7,7 +7,7 @@ verifier alone is not sure of them: "hi", "please" and "how can I" for "how do I
 import re
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Final, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from cache.verification.detail_vocabulary import (
     ARTICLES,
@@ -26,7 +26,7 @@ Form: TypeAlias = tuple[tuple[str, ...], tuple[str, ...], bool]
 """The words in their order, the times and modalities asked for, and whether it asks at all."""
 
 _WORD: Final = re.compile(
-    r"(?<=\s)[?!.,;]+(?=\s)|\d+(?:[.,:/]\d+)*|[^\W\d_]+(?:['\u2019][^\W\d_]+)*|[^\w\s.,?!;\u00bf\u00a1\u2026\u2019\u3002\uff1f\u061f\u060c\u3001\u201c\u201d\u201e\u00ab\u00bb\"]"
+    r"(?<=\s)[?!.,;]+(?=\s)|\d+(?:[.,:/]\d+)*|[^\W\d_]+(?:['\u2019][^\W\d_]+)*|[^\w\s.,?!;\u00bf\u00a1\u2026\u2019\u3002\uff1f\u061f\u060c\u3001\u201c\u201d\u201e\u00ab\u00bb\u2039\u203a\u300c-\u300f\"]"
 )
 _THOUSANDS: Final = re.compile(r"\d{1,3}(?:,\d{3})+")
 _FOREIGN: Final = """
@@ -37,14 +37,16 @@ jak dlaczego kiedy gdzie kto ile что как почему когда где к
 сколько какой какая какие зачем ما كيف لماذا متى أين من كم هل
 ne nasıl neden kaç kim nerede hangi nedir kimdir 무엇 무엇을 어떻게 왜 언제 어디 누가 뭐 sind ist
 """
-_INTERROGATIVES: Final = frozenset(_FOREIGN.split())
+_INTERROGATIVES: Final = frozenset(
+    form for word in _FOREIGN.split() for form in (word, without_accents(word))
+)
 _THING: Final = re.compile(
     r"^\u00bf?(?:what(?:'s| is| are) the|(?:give|show|tell) me the|(?:list|name|state) the"
     r"|was (?:ist|sind) d(?:er|ie|as)|wie laute[nt] d(?:er|ie|as)|nenne?(?: mir)? d(?:er|ie|as|en)"
     r"|quel(?:le)?s? (?:est|sont) l(?:es|e|a|(?='))|donnez?-moi l(?:es|e|a|(?='))"
-    r"|cu\u00e1l(?:es)? (?:es|son) (?:el|las?|los)|(?:dime|dame|enumera) (?:el|las?|los)"
+    r"|cu[\u00e1a]l(?:es)? (?:es|son) (?:el|las?|los)|(?:dime|dame|enumera) (?:el|las?|los)"
     r"|qual[ei]? (?:\u00e8|sono) (?:il|lo|la|i|gli|le)|(?:dammi|dimmi|elenca) (?:il|lo|la|i|gli|le)"
-    r"|(?:qual \u00e9|quais s\u00e3o) [oa]s?|(?:liste|diga) [oa]s?"
+    r"|(?:qual [\u00e9e]|quais s\u00e3o) [oa]s?|(?:liste|diga) [oa]s?"
     r"|wat (?:is|zijn) (?:de|het)|noem(?: me)? (?:de|het)|jak(?:i|a|ie) (?:jest|s\u0105)"
     r"|\u0645\u0627 \u0647[\u064a\u0648])(?=[ '\u2019])\s*",
     re.IGNORECASE,
@@ -64,6 +66,11 @@ _ASKS_UNSPACED: Final = re.compile(
     r"|\u304b$|\u4f55|\u306a\u305c|\u3069\u3046|\u3069\u3053|\u3044\u3064|\u8ab0|\u65b9\u306f$|\u3068\u306f$"
 )
 """What makes it a question without a mark."""
+End: TypeAlias = Literal["asks", "exclaims", "trails", "states", "open"]
+
+_END_MARKS: Final = " \u00a0?!.\u2026\uff1f\uff01\u061f\u3002"
+_LEAST_SIGNS: Final = 4
+"""Of a text whose end marks are no matter: 5! and 5? are two."""
 _STATES: Final = ("\u3002", ".", "!", "\uff01")
 """Marks behind what may be no question after all: who knows, who knows."""
 _ASKS_HOW: Final = frozenset({"do", "can", "could", "does"})
@@ -76,10 +83,34 @@ _HOW_WORDS: Final = 3
 
 def is_same_form(a: str, b: str) -> bool:
     """Whether both texts are one question but for their form."""
+    if _is_same_but_for_end(a, b):
+        return True
     form, other = question_form(a), question_form(b)
     if form is None or other is None or form[1:] != other[1:]:
         return False
     return form[0] == other[0] or is_fronted(form[0], other[0]) or _spelled(a) == _spelled(b)
+
+
+def _is_same_but_for_end(a: str, b: str) -> bool:
+    """Whether only marks at the end differ, and none of them makes a statement of a question."""
+    plain, other = plain_question(a), plain_question(b)
+    body = plain.rstrip(_END_MARKS)
+    if len(body) < _LEAST_SIGNS or body != other.rstrip(_END_MARKS):
+        return False
+    ends = {_end(plain), _end(other)}
+    return len(ends) == 1 or ("trails" in ends and "exclaims" not in ends)
+
+
+def _end(text: str) -> End:
+    """What the marks at a text's end say; one that trails off may be a question or none."""
+    marks = set(text[len(text.rstrip(_END_MARKS)) :]) - {" "}
+    if not marks.isdisjoint("?\uff1f\u061f"):
+        return "asks"
+    if not marks.isdisjoint("!\uff01"):
+        return "exclaims"
+    if text.endswith(("..", "\u2026")):
+        return "trails"
+    return "states" if marks else "open"
 
 
 def _spelled(text: str) -> Form | None:
@@ -112,8 +143,8 @@ def question_form(text: str) -> Form | None:
     )
     if words.count("not") == 1 == sum(word in AUXILIARIES for word in words):
         kept = (*(word for word in kept if word != "not"), "not")
-    asks = asks and not plain.endswith("!")
-    return kept, tuple(sorted(times)), asks or plain.endswith(("?", "\u061f"))
+    end = _end(plain)
+    return kept, tuple(sorted(times)), end == "asks" or (asks and end != "exclaims")
 
 
 def _is_phrase(words: Sequence[str]) -> bool:

@@ -3,6 +3,7 @@
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 _UNDECOMPOSED: Final = str.maketrans({"\u00df": "ss", "\u0131": "i", "\u0142": "l", "\u00f8": "o"})
@@ -14,6 +15,8 @@ _TURKISH: Final = frozenset("\u015f\u011f\u0131\u00e7")
 _HAMZA: Final = frozenset("\u0623\u0625")
 """Alif with a hamza, which most writers leave out."""
 _VOWELS: Final = "aeiou"
+_ONE_OF_ITS_KIND: Final = 7
+"""Letters of a word that hardly another one equals but for an accent within."""
 
 _SAFE_WORDS: Final = """
 qué cómo cuál cuáles cuándo cuánto cuántos cuánta cuántas dónde quién quiénes où à è é ça voilà
@@ -28,6 +31,8 @@ _UNSAFE_WORDS: Final = """
 año años papá mamá sí té él tú mí sé dé péché pêche pêcher pécher côte côté mûr mûre sûr dû tâche
 jeûne pâte pâté forêt père mère rosé résumé exposé maté pêches péchés соль всё нёбо осёл мёл лёт
 şık kâr âlem hâlâ célula público práctico límite cálculo número título término
+secretária secretaria fábrica crédito depósito círculo capítulo médico ejército vínculo análise
+negócio prática dúvida início próximo último música público tráfego sábia história
 """
 _UNSAFE: Final = frozenset(_UNSAFE_WORDS.split())
 """Words that are others without their accents."""
@@ -57,18 +62,26 @@ def _leaves_out(a: Sequence[str], b: Sequence[str]) -> bool:
     ]
     if any(without_accents(word) != word for word in map(str.lower, a)) or not changed:
         return False
-    rest = [word for word in changed if not _is_safe(word)]
+    if len(set(map(without_accents, changed))) < len(set(changed)):
+        return False  # avó e avô: without accents one word
+    names = {word.lower() for word in b[1:] if word[:1].isupper()}
+    rest = [word for word in changed if not _is_safe(word, names)]
     is_turkish = not _TURKISH.isdisjoint("".join(changed))
     if not is_turkish and any(_is_told_by_accent(word) for word in rest):
         return False
     if not _UNSAFE.isdisjoint(changed):
         return False
-    return len(changed) > 1 or (not rest and len(changed[0]) >= _LONG_ENOUGH)
+    least = _LONG_ENOUGH if not rest else _ONE_OF_ITS_KIND
+    return len(changed) > 1 or (len(changed[0]) >= least and not (rest and is_turkish))
 
 
-def _is_safe(word: str) -> bool:
-    """Whether the word without its accent is no other one: crème, Cyrillic yo, a hamza on alif."""
-    return word in _SAFE or "\u0451" in word or not _HAMZA.isdisjoint(word)
+def _is_safe(word: str, names: AbstractSet[str]) -> bool:
+    """Whether the word without its accent is no other one: crème, Cyrillic yo, a hamza, Perú.
+
+    names: words with a capital within a sentence; a German noun has one, too.
+    """
+    is_name = word in names and _TELLING.isdisjoint(word)
+    return is_name or word in _SAFE or "\u0451" in word or not _HAMZA.isdisjoint(word)
 
 
 def _is_told_by_accent(word: str) -> bool:

@@ -13,10 +13,16 @@ _GREETING: Final = (
     r"|iyi günler|good afternoon|guten abend|bonsoir|buen[ao]s (?:tardes|noches)"
     r"|boa (?:tarde|noite)"
     r"|buon(?:giorno|asera)|goede(?:navond|middag)|dobry wieczór|добрый вечер|dear [a-z]+(?=,)"
-    r"|здравствуйте|привет|добрый день|السلام عليكم|مرحبا|안녕하세요|안녕)(?: there)?"
+    r"|hiya|howdy|greetings|servus|grüß gott|moin moin|hallihallo|coucou|buenas|ehi|hé|heyhey"
+    r"|goedendag|siema|witam|witaj|hejka|merhabalar|selamlar|e aí|oiê"
+    r"|здравствуйте|привет|добрый день|السلام عليكم(?: ورحمة الله(?: وبركاته)?)?|مرحب[اً]{1,2}|أهلا"
+    r"|안녕하세요|안녕)"
+    r"(?: there| all| everyone| everybody| folks| chatgpt| claude| gemini| copilot| assistant| bot"
+    r"| zusammen| à tous| a todos| a tutti| allemaal)?"
 )
 _REQUEST: Final = (
-    r"(?:please|pls|plz|bitte|alsjeblieft|proszę|lütfen|por favor|per favore|s'il (?:te|vous) plaît"
+    r"(?:(?:q|question|frage|pregunta|domanda|pergunta|vraag|pytanie|soru|سؤال)(?=\s?:)"
+    r"|please|pls|plz|bitte|alsjeblieft|proszę|lütfen|por favor|per favore|s'il (?:te|vous) plaît"
     r"|(?:please )?tell me|(?:can|could|would) you (?:please |kindly )?(?:tell me"
     r"|explain(?: to me)?)"
     r"|would you mind (?:telling me|explaining)|do you happen to know|any idea"
@@ -37,7 +43,11 @@ _REQUEST: Final = (
 )
 _THANKS: Final = (
     r"(?:please|pls|plz|thanks(?: in advance| a lot)?|thank you(?: very much)?"
-    r"|thx(?: in advance)?|many thanks"
+    r"|thanks (?:a (?:bunch|million|ton)|so much|very much|again|very kindly)|thank you so much"
+    r"|thx(?: in advance)?|many thanks|thnx|much appreciated|appreciate it"
+    r"|danke (?:dir|ihnen|euch|schon mal|vorab)|dankeschön"
+    r"|merci bien|merci à (?:tous|vous)|(?:hartelijk |erg )?bedankt(?: hoor)?"
+    r"|dzięki (?:wielkie|z góry|serdeczne)|tşk|tşkler|sağ ?ol(?:un)?"
     r"|bitte|danke|merci|svp|s'il (?:te|vous) plaît|gracias|por favor|grazie|per favore|obrigad[oa]"
     r"|bedankt|alsjeblieft|dzięki|proszę|teşekkürler|lütfen|спасибо|شكرا|감사합니다"
     r"|(?:vielen|besten) dank(?: im [Vv]oraus)?|danke (?:sehr|schön|im [Vv]oraus)"
@@ -45,8 +55,12 @@ _THANKS: Final = (
     r"|grazie (?:mille|in anticipo)|muito obrigad[oa]|(?:desde já )?obrigad[oa](?: desde já)?"
     r"|(?:alvast )?(?:bedankt|dank (?:je|u)(?: wel)?)|(?:z góry )?dziękuję(?: z góry)?"
     r"|(?:çok |şimdiden )?teşekkür(?:ler| ederim)|çok sağ ?ol(?:un)?"
-    r"|شكرًا(?: جزيلا| لك)?|شكرا (?:جزيلا|لك))"
+    r"|شكر(?:ا|ًا|اً)(?: (?:جزيلا|جزيلاً|جزيلًا|لك|لكم|مقدما))?|من فضلك|لو سمحت(?:م)?)"
 )
+_SMILES: Final = (
+    "\U0001f642\U0001f60a\U0001f64f\U0001f44b\U0001f603\U0001f604\U0001f917\u263a\U0001f914\ufe0f"
+)
+"""Behind a mark or a greeting they greet and thank, as words do."""
 _SMALL: Final = (
     "[a-z\u00df-\u00ff\u0105\u0107\u0119\u0142\u015b\u017c\u015f\u011f\u0131\u0430-\u044f]"
 )
@@ -57,13 +71,40 @@ _BEFORE: Final = re.compile(
     rf"|(?i:{_REQUEST})\s+(?={_SMALL}))",
 )
 _BEFORE_CAPITAL: Final = re.compile(rf"^¿?(?i:{_GREETING})(?:\s*[,.!،]+\s*|\s+(?=[a-z]))")
-_BEHIND: Final = re.compile(rf"(?<=[\w)])\s*([,.!?؟])[.!?]*\s*(?i:{_THANKS})\s*[.!?]*$")
+_BEHIND: Final = re.compile(rf"(?<=[\w)\"»”“])\s*([,.!?؟])[.!?؟]*\s*¡?(?i:{_THANKS})\s*[.!?]*$")
+_SMILE_BEHIND: Final = re.compile(rf"(?<=[.!?؟？。！])\s*[{_SMILES}]+$")
+_SMILE_BEFORE: Final = re.compile(rf"^(?:(?i:{_GREETING})|(?i:{_THANKS}))[,.!]?\s*[{_SMILES}]+\s*")
+_FAREWELL: Final = re.compile(
+    r"(?<=[.!?؟])\s*(?:lg|vg|mfg|tia|tysm?|cheers|ta|cordialement|saludos|valeu|abraços|groetjes"
+    r"|pozdrawiam|(?:viele|liebe|beste|schöne) grüße)\s*[.!]*$",
+    re.IGNORECASE,
+)
+"""Behind a comma some of it may be one thing of a list: Sony, LG."""
+_BRIEFLY: Final = re.compile(r"^(.*\w\w (\w{3,})) (?:thx|pls|plz|tysm)$", re.IGNORECASE)
+"""What is written so briefly needs no mark before it."""
+_SAID: Final = frozenset({"say", "mean", "means", "word", "write", "spell", "with", "like"})
+_WITHIN: Final = re.compile(
+    r"^(\w+(?:-moi| mir| uns)?),? (?:bitte|s'il (?:te|vous) plaît|por favor|per favore|alsjeblieft)"
+    r",? (?=\w)",
+    re.IGNORECASE,
+)
+"""Behind the imperative that begins a text: schreib bitte ein Gedicht."""
+_QUESTION: Final = re.compile(
+    r"(?:wer|was|wie|wo|wann|warum|wieso|weshalb|heißt|ist|sagt|qui|que|quoi|quand|comment|où|cómo"
+    r"|qué|cuándo|dónde|por|es|che|come|cosa|quando|dove|è|como|o|é|wat|hoe|wanneer|waar|is)\b",
+    re.IGNORECASE,
+)
 _SAYS: Final = re.compile(r"(?:say|reply|write|type|answer|spell)\b", re.IGNORECASE)
+_LONG_ORDER: Final = 4
+"""Words of an order to write that names something else than a courtesy: write a poem about rain."""
 _UNSPACED_BEFORE: Final = re.compile(
-    r"^(?:(?:你好|您好|こんにちは|すみません)[,\uff0c。、!\uff01]\s*|(?:请问|(?:请|请你)?告诉我(?!们)|请解释(?:一下)?)[,\uff0c:\uff1a]?\s*)(?=.{4})"
+    r"^(?:(?:你好|您好|嗨|哈喽|大家好|(?:早上|上午|下午|晚上)好|こんにちは|こんばんは|おはようございます"
+    r"|お疲れ様です|お世話になっております|すみません)[,\uff0c。、!\uff01]\s*|(?:请问|(?:请|请你)?告诉我(?!们)|请?解释(?:一下)?)[,\uff0c:\uff1a]?\s*)(?=.{4})"
+    r"|^(?:من فضلك|لو سمحت)،?\s+(?=\w{2})"
 )
 _UNSPACED_BEHIND: Final = re.compile(
-    r"(?<=.{4})(?:(?<=[?\uff1f。!\uff01])\s*(?:谢谢|ありがとう(?:ございます)?)"
+    r"(?<=.{4})(?:(?<=[?\uff1f。!\uff01])\s*(?:谢谢(?:啦|你|您|大家)?|多谢|谢了|感谢|ありがとう(?:ございます)?"
+    r"|よろしくお願い(?:いた)?します|どうぞよろしく)"
     r"|を?(?:教えて|説明して)(?:ください|下さい|いただけますか|くれますか|もらえますか)?)[。.!\uff01?\uff1f]*$"
 )
 
@@ -73,8 +114,24 @@ def without_courtesy(text: str) -> str:
     text, before = text.lstrip("\u00bf\u00a1 "), ""
     while text != before:
         before = text
-        text = _BEFORE.sub("", _BEFORE_CAPITAL.sub("", text))
-        text = text if _SAYS.match(text) else _BEHIND.sub(r"\1", text)
+        text = _BEFORE.sub("", _BEFORE_CAPITAL.sub("", _SMILE_BEFORE.sub("", text)))
+        text = _FAREWELL.sub("", _SMILE_BEHIND.sub("", text))
+        if not _asks_to_say(text):
+            text = _BRIEFLY.sub(_without_last, _BEHIND.sub(r"\1", text))
+        if _QUESTION.match(text) is None:
+            text = _WITHIN.sub(r"\1 ", text)
         if not text.isascii():
             text = _UNSPACED_BEHIND.sub("", _UNSPACED_BEFORE.sub("", text))
     return text
+
+
+def _without_last(match: re.Match[str]) -> str:
+    return match[0] if match[2].lower() in _SAID else match[1]
+
+
+def _asks_to_say(text: str) -> bool:
+    """Whether the courtesy may be what is to be said: say hello, thanks."""
+    found = _SAYS.match(text)
+    if found is None:
+        return False
+    return found[0].lower() != "write" or len(text.split()) <= _LONG_ORDER

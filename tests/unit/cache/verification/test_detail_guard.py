@@ -7,6 +7,10 @@ from hypothesis import strategies as st
 
 from cache.verification.detail_guard import objections
 
+SMILES = (
+    "\U0001f642\U0001f60a\U0001f64f\U0001f44b\U0001f603\U0001f604\U0001f917\u263a\U0001f914\ufe0f"
+)
+"""Behind a question they are courtesy."""
 NAMES = "engine garden teacher river window letter doctor planet kitchen bridge"
 NOUNS = NAMES.split()
 SENTENCES = st.lists(st.sampled_from(NOUNS), min_size=3, max_size=6, unique=True).map(
@@ -226,6 +230,7 @@ def test_it_is_symmetric_and_silent_on_equal_texts(a: str, b: str) -> None:
 def test_no_symbol_goes_unseen(text: str, symbol: str, data: st.DataObject) -> None:
     assume(symbol not in "\u2122\u00ae" and unicodedata.normalize("NFC", symbol) == symbol)
     at = data.draw(st.integers(0, len(text)))
+    assume(at < len(text) or symbol not in SMILES)
     assert decisive(text, text[:at] + symbol + text[at:])
 
 

@@ -1,0 +1,122 @@
+"""Kinds of form in twelve languages: what may stand around a question, or be written otherwise."""
+# ruff: noqa: RUF001 - questions in their own scripts
+
+import pytest
+
+from cache.verification.accept import FORM_SCORE, with_form
+from cache.verification.detail_guard import objections
+
+QUESTIONS = {
+    "en": ("How do tides form?", "What is a bridge loan?"),
+    "de": ("Wie entstehen Gezeiten?", "Was ist ein Dauerauftrag?"),
+    "fr": ("Comment naissent les marées ?", "Pourquoi le ciel est-il bleu ?"),
+    "es": ("¿Cómo se forman las mareas?", "¿Por qué el cielo es azul?"),
+    "it": ("Come si formano le maree?", "Perché il cielo è blu?"),
+    "pt": ("Como se formam as marés?", "Por que o céu é azul?"),
+    "nl": ("Hoe ontstaan getijden?", "Wat is een hypotheek?"),
+    "pl": ("Jak powstają pływy?", "Dlaczego niebo jest niebieskie?"),
+    "tr": ("Gelgit nasıl oluşur?", "Gökyüzü neden mavi?"),
+    "ja": ("潮の満ち引きはなぜ起こりますか？", "空はなぜ青いのですか？"),
+    "zh": ("潮汐是怎么形成的？", "鸡蛋要煮多久？"),
+    "ar": ("كيف يحدث المد والجزر؟", "لماذا السماء زرقاء؟"),
+}
+GREETINGS = {
+    "en": ("Hi, ", "Good morning! ", "Hiya, ", "Hey ChatGPT, ", "Hello,\n"),
+    "de": ("Hallo, ", "Servus, ", "Grüß Gott, ", "Hallo zusammen, "),
+    "fr": ("Bonjour, ", "Coucou, ", "Bonjour à tous, "),
+    "es": ("Hola, ", "Buenas, ", "Buenos días, "),
+    "it": ("Ciao, ", "Buonasera, ", "Ehi, "),
+    "pt": ("Olá, ", "Bom dia, ", "E aí, "),
+    "nl": ("Hoi, ", "Goedendag, ", "Hé, "),
+    "pl": ("Cześć, ", "Siema, ", "Witam, "),
+    "tr": ("Merhaba, ", "Merhabalar, ", "İyi günler, "),
+    "ja": ("こんにちは。", "こんばんは。", "お疲れ様です。"),
+    "zh": ("你好，", "嗨，", "早上好，"),
+    "ar": ("مرحبا، ", "مرحبًا، ", "السلام عليكم ورحمة الله، "),
+}
+THANKS = {
+    "en": (" Thanks!", " Thanks a bunch", " Cheers", " TIA"),
+    "de": (" Danke!", " Danke dir!", " LG", " Vielen Dank im Voraus"),
+    "fr": (" Merci !", " Merci bien", " Merci d'avance"),
+    "es": (" ¡Gracias!", " Mil gracias", " Gracias de antemano"),
+    "it": (" Grazie!", " Grazie mille"),
+    "pt": (" Obrigada!", " Valeu!"),
+    "nl": (" Dank je!", " Bedankt hoor"),
+    "pl": (" Dziękuję!", " Dzięki wielkie!"),
+    "tr": (" Teşekkürler!", " Sağ ol"),
+    "ja": ("ありがとうございます。", "よろしくお願いします。"),
+    "zh": ("谢谢！", "多谢"),
+    "ar": (" شكرا", " شكراً جزيلاً", " من فضلك"),
+}
+SAME_WRITTEN_OTHERWISE = [
+    ("What is **photosynthesis**?", "What is photosynthesis?"),
+    ("## How do magnets work?", "How do magnets work?"),
+    ("ＵＳＢとは何ですか？", "USBとは何ですか？"),
+    ("ﾊﾟｿｺﾝの選び方を教えて", "パソコンの選び方を教えて"),
+    ("「縁」とはどういう意味ですか？", "『縁』とはどういう意味ですか？"),
+    ("Comment cuire un œuf ?", "Comment cuire un oeuf ?"),
+    ("What is half of ½ cup?", "What is half of 1/2 cup?"),
+    ("What is the capital of the U.S.A.?", "What is the capital of the USA?"),
+    ("How do I write a polite e-mail?", "How do I write a polite email?"),
+    ("What is long-term memory?", "What is long term memory?"),
+    ("What happened on 4 July 1776?", "What happened on July 4th, 1776?"),
+    ("Was geschah am 9. November 1989?", "Was geschah am 09.11.1989?"),
+    ("How much is $5 in cents?", "How much is 5 dollars in cents?"),
+    ("Schreib bitte ein Haiku über Regen.", "Schreib ein Haiku über Regen."),
+    ("Write a haiku about rain, please.", "Write a haiku about rain."),
+    ("how do i boil an egg thx", "how do i boil an egg"),
+    ("Q: How do magnets work?", "How do magnets work?"),
+    ("Como funciona a fotossintese?", "Como funciona a fotossíntese?"),
+    ("Cual es la capital de Peru?", "¿Cuál es la capital de Perú?"),
+    ("Yagmur nasil olusur?", "Yağmur nasıl oluşur?"),
+]
+OTHER_QUESTIONS = [
+    ("Which is the best of Samsung, Sony, LG?", "Which is the best of Samsung, Sony?"),
+    ("Say hello, thanks", "Say hello"),
+    ("Write hello, thanks", "Write hello"),
+    ("What is a good reply to thx", "What is a good reply to"),
+    ("Caption my photo of the sea 😂", "Caption my photo of the sea 😢"),
+    ("Caption my photo of the sea 🙂", "Caption my photo of the sea"),
+    ("What does 🙂 mean?", "What does 🙏 mean?"),
+    ("What does *args mean in Python?", "What does args mean in Python?"),
+    ("What is ½ of 3?", "What is 12 of 3?"),
+    ("What happened on 4 July 1776?", "What happened on 7 April 1776?"),
+    ("How much is $5 in yen?", "How much is 5 euros in yen?"),
+    ("Was ist ein Bär?", "Was ist ein Bar?"),
+    ("qual a diferença entre avó e avô", "qual a diferenca entre avo e avo"),
+    ("Sıkıldım ne demek?", "Sikildim ne demek?"),
+    ("Onde trabalha a secretária?", "Onde trabalha a secretaria?"),
+    ("You are coming?", "You are coming."),
+    ("What is the half-width form of ア?", "What is the half-width form of ｱ?"),
+    ("How do I re-sign a contract?", "How do I resign a contract?"),
+    ("Who won the 2020 Euro?", "Who won the 2024 Euro?"),
+]
+
+
+def _serves(a: str, b: str) -> bool:
+    score, objects = with_form(0.5, a, b, objections(a, b))
+    return score == FORM_SCORE and not objects
+
+
+@pytest.mark.parametrize("language", QUESTIONS)
+def test_greeting_thanks_and_marks_are_form_in_every_language(language: str) -> None:
+    for asked in QUESTIONS[language]:
+        body, small = asked.rstrip(" ?？؟"), asked[:1].lower() + asked[1:]
+        forms = [
+            *(greeting + text for greeting in GREETINGS[language] for text in (asked, small)),
+            *(asked + thanks for thanks in THANKS[language]),
+            *(body + marks for marks in ("??", "?!", "...", "? 🙂", "？？", "؟؟")),
+            asked.replace(" ", "\u00a0"),
+            asked.replace(" ", "  "),
+        ]
+        assert [form for form in forms if not _serves(form, asked)] == []
+
+
+@pytest.mark.parametrize(("a", "b"), SAME_WRITTEN_OTHERWISE)
+def test_what_is_written_in_two_ways_is_one_question(a: str, b: str) -> None:
+    assert _serves(a, b)
+
+
+@pytest.mark.parametrize(("a", "b"), OTHER_QUESTIONS)
+def test_what_only_looks_like_form_is_another_question(a: str, b: str) -> None:
+    assert not _serves(a, b)
