@@ -64,7 +64,8 @@ _LITERAL: Final = re.compile(
     r"|[B-HJ-Zb-hj-z]"  # a letter that is no word
 )
 _HYPHENATED: Final = re.compile(r"[A-Za-z][a-z]+(?:-[A-Za-z]?[a-z]+)+")
-"""Words that other languages than English join where they like: est-ce, Paris-Tokyo."""
+"""Words that other languages than English join where they like: est-ce, Paris-Tokyo. Case is none
+of an identifier's: Donne-moi."""
 _ORDINAL_OR_QUANTITY: Final = re.compile(
     r"\d+(?:st|nd|rd|th|s|[ap]m)|[-\u2212]?\d+(?:[.,]\d+)*(\S{0,3})", re.IGNORECASE
 )
@@ -304,7 +305,7 @@ def is_ideograph(text: str) -> bool:
 def _literals(text: str, *, is_foreign: bool) -> tuple[str, ...]:
     chunks = (chunk.lstrip(_OPENING).rstrip(_CLOSING) or chunk for chunk in text.split())
     return tuple(
-        chunk.casefold() if _INSENSITIVE.fullmatch(chunk) else chunk
+        chunk.casefold() if _INSENSITIVE.fullmatch(chunk) or _HYPHENATED.fullmatch(chunk) else chunk
         for chunk in chunks
         if _LITERAL.fullmatch(chunk)
         and not _is_quantity(chunk)

@@ -24,16 +24,19 @@ def plain_question(text: str) -> str:
     """The text in plain wording; of a question about words, numbers and units stay."""
     if len(text) > MAX_PLAIN_CHARS:
         return text.strip()
-    asked = without_courtesy(text.strip())
-    if text.lstrip()[:1].isupper():  # a careful writer's question begins with a capital
-        asked = asked[:1].upper() + asked[1:]
+    asked = _begun_as(text, without_courtesy(text.strip().replace("\u2019", "'")))
     if ABOUT_WRITING.search(asked) or ABOUT_ENCODING.search(asked):
         return asked
     if not is_about_code(asked):  # there an asterisk may be anything
         asked = without_emphasis(asked)
-    asked = plain_phrases(plain_letters(asked))
+    asked = _begun_as(text, plain_phrases(plain_letters(asked)))
     if ABOUT_WORDS.search(asked):
         return asked
     asked = plain_spelling(abbreviated(asked))
     numerals = plain_numerals(asked, is_foreign=is_foreign(asked))
     return plain_measures(numerals)
+
+
+def _begun_as(text: str, plain: str) -> str:
+    """With the capital that a careful writer's question begins with."""
+    return plain[:1].upper() + plain[1:] if text.lstrip()[:1].isupper() else plain

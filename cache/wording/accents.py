@@ -14,6 +14,8 @@ _TELLING: Final = frozenset("\u00e4\u00f6\u00fc\u00f1\u00df")
 _TURKISH: Final = frozenset("\u015f\u011f\u0131\u00e7")
 _HAMZA: Final = frozenset("\u0623\u0625")
 """Alif with a hamza, which most writers leave out."""
+_POLISH_ENDINGS: Final = ("yć", "ić", "ać", "eć", "ąć", "ują", "ają")
+"""Of verbs; no word ends so without the accent."""
 _VOWELS: Final = "aeiou"
 _ONE_OF_ITS_KIND: Final = 7
 """Letters of a word that hardly another one equals but for an accent within."""
@@ -21,6 +23,7 @@ _ONE_OF_ITS_KIND: Final = 7
 _SAFE_WORDS: Final = """
 qué cómo cuál cuáles cuándo cuánto cuántos cuánta cuántas dónde quién quiénes où à è é ça voilà
 perché più così città qualità università porque não são também até você inflação
+się spadają rosną
 crème brûlée déjà naïve naïf jalapeño jalapeños señor café cliché façade fiancé fiancée piñata
 entrée soufflé décor protégé smörgåsbord über doppelgänger touché crêpe crêpes bouillabaisse
 brontë são beyoncé pokémon élite éclair mañana niño niña appliqué sautéed purée voilà wörterbuch
@@ -81,7 +84,8 @@ def _is_safe(word: str, names: AbstractSet[str]) -> bool:
     names: words with a capital within a sentence; a German noun has one, too.
     """
     is_name = word in names and _TELLING.isdisjoint(word)
-    return is_name or word in _SAFE or "\u0451" in word or not _HAMZA.isdisjoint(word)
+    is_known = word in _SAFE or word.endswith(_POLISH_ENDINGS)
+    return is_name or is_known or "\u0451" in word or not _HAMZA.isdisjoint(word)
 
 
 def _is_told_by_accent(word: str) -> bool:

@@ -82,6 +82,19 @@ _FAREWELL: Final = re.compile(
 """Behind a comma some of it may be one thing of a list: Sony, LG."""
 _BRIEFLY: Final = re.compile(r"^(.*\w\w (\w{3,})) (?:thx|pls|plz|tysm)$", re.IGNORECASE)
 """What is written so briefly needs no mark before it."""
+_AT_LAST: Final = re.compile(
+    r"^((?:\S+ ){4,}?\S+) (?:please|bitte|s'il (?:te|vous) plaît|alsjeblieft|por favor|per favore"
+    r"|lütfen|proszę)[.?!]*$",
+    re.IGNORECASE,
+)
+"""Behind a sentence that isn't about words, where it would be what is asked."""
+_ABOUT_SAYING: Final = re.compile(
+    r"\b(?:say|said|mean|word|spell|writ(?=\w* \S+$)|polite|heißt|sag|wort"
+    r"|schreib(?=\w* \S+$)|di[rt]"
+    r"|dice|decir|dizer|zeg"
+    r"|mówi|demek|kelime|translat|übersetz|tradu|vertaal)",
+    re.IGNORECASE,
+)
 _SAID: Final = frozenset({"say", "mean", "means", "word", "write", "spell", "with", "like"})
 _WITHIN: Final = re.compile(
     r"^(\w+(?:-moi| mir| uns)?),? (?:bitte|s'il (?:te|vous) plaît|por favor|per favore|alsjeblieft)"
@@ -118,6 +131,8 @@ def without_courtesy(text: str) -> str:
         text = _FAREWELL.sub("", _SMILE_BEHIND.sub("", text))
         if not _asks_to_say(text):
             text = _BRIEFLY.sub(_without_last, _BEHIND.sub(r"\1", text))
+        if _ABOUT_SAYING.search(text) is None:
+            text = _AT_LAST.sub(r"\1", text)
         if _QUESTION.match(text) is None:
             text = _WITHIN.sub(r"\1 ", text)
         if not text.isascii():

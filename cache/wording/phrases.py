@@ -17,6 +17,8 @@ _FORMS: Final = {
     r"(?<!\w)'t(?!\w)": "het",
     r"(?<!\w)'n(?!\w)": "een",
     r"\b(p)ra\b": r"\1ara",
+    r"^(o que|quem|qual) e (?=(?:um|uma|o|a|os|as)\b)": r"\1 é ",
+    r"^(qual) e (?=(?:il|lo|la)\b|l')": r"\1 è ",
     r"\b(?:qu'est-ce que c'est(?: que)?,?|qu'est-ce qu(?:e\b|')|ce qu'est|c'est quoi)": "quoi ",
     r"^was versteht man unter (.+?)\s?\?*$": r"was bedeutet \1?",
     r"^what(?:'s| is) the meaning of (.+?)\s?\?*$": r"what does \1 mean?",

@@ -12,6 +12,8 @@ _OTHER_WIDTH: Final = re.compile("[\uff10-\uff19\uff21-\uff3a\uff41-\uff5a\uff66
 """Full-width digits and letters, half-width kana; marks stay, for they are told apart by place."""
 _ABOUT_WIDTH: Final = re.compile(r"full.?width|half.?width|全角|半角", re.IGNORECASE)
 _LIGATURES: Final = str.maketrans({"\u0153": "oe", "\u0152": "Oe"})
+_BLANK: Final = re.compile("[\u00a0\u2002-\u200a\u202f\u3000]")
+"""Blanks of other widths."""
 _MAIL: Final = re.compile(r"\b([Ee])-[Mm](?=ails?\b)")
 _FRACTIONS: Final = {
     "\u00bd": "1/2", "\u00bc": "1/4", "\u00be": "3/4", "\u2153": "1/3", "\u2154": "2/3",
@@ -74,11 +76,11 @@ _SUM: Final = re.compile(r"\d\s?(?:US |\u20ac|d|e)", re.IGNORECASE)
 
 
 def plain_letters(text: str) -> str:
-    """Letters and digits in their usual width, without ligatures; email in one word."""
+    """Letters, digits and blanks in their usual width, no ligatures; email in one word."""
     plain = _MAIL.sub(r"\1m", text)
     if plain.isascii():
         return plain
-    plain = plain.translate(_LIGATURES)
+    plain = _BLANK.sub(" ", unicodedata.normalize("NFC", plain).translate(_LIGATURES))
     if _OTHER_WIDTH.search(plain) is None or _ABOUT_WIDTH.search(plain) is not None:
         return plain
     return _OTHER_WIDTH.sub(lambda match: unicodedata.normalize("NFKC", match[0]), plain)

@@ -68,6 +68,13 @@ SAME_WRITTEN_OTHERWISE = [
     ("Q: How do magnets work?", "How do magnets work?"),
     ("Como funciona a fotossintese?", "Como funciona a fotossíntese?"),
     ("Cual es la capital de Peru?", "¿Cuál es la capital de Perú?"),
+    ("Jak suszyc grzyby?", "Jak suszyć grzyby?"),
+    ("O que e uma nota fiscal?", "O que é uma nota fiscal?"),
+    ("Was versteht man unter einem Storno?", "was versteht man unter einem storno?"),
+    ("Donne-moi trois synonymes de grand", "donne-moi trois synonymes de grand"),
+    ("Schreib ein Gedicht über den Herbst bitte", "Schreib ein Gedicht über den Herbst"),
+    ("C'est\u00a0quoi un prélèvement ?", "C’est quoi un prélèvement ?"),
+    ("Escribe un haiku sobre el oton\u0303o", "Escribe un haiku sobre el oto\u00f1o"),
     ("Yagmur nasil olusur?", "Yağmur nasıl oluşur?"),
 ]
 OTHER_QUESTIONS = [
@@ -82,6 +89,8 @@ OTHER_QUESTIONS = [
     ("What is ½ of 3?", "What is 12 of 3?"),
     ("What happened on 4 July 1776?", "What happened on 7 April 1776?"),
     ("How much is $5 in yen?", "How much is 5 euros in yen?"),
+    ("How do you say in polite Spanish please", "How do you say in polite Spanish"),
+    ("Gdzie szukać pracę?", "Gdzie szukać prace?"),
     ("Was ist ein Bär?", "Was ist ein Bar?"),
     ("qual a diferença entre avó e avô", "qual a diferenca entre avo e avo"),
     ("Sıkıldım ne demek?", "Sikildim ne demek?"),
