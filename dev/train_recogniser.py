@@ -18,6 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -27,6 +28,7 @@ from scipy.sparse import csr_matrix, hstack
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
+from cache.identity.concept_index import ConceptIndex
 from cache.identity.question_concepts import Lexicon, concept_features, concept_width, lexicon_of
 from cache.identity.question_features import (
     BITS,
@@ -107,11 +109,12 @@ def kind_matrix(rows: Sequence[Row]) -> csr_matrix:
     """One row a text: its characters, its neighbouring words, its concepts, each of length 1."""
     lexicon = read_lexicon()
     texts = [[bare(word) for word in cut(folded_words(row["text"]))] for row in rows]
-    meanings = {word: lexicon.concepts_of(word) for text in texts for word in text}
+    distinct = dict.fromkeys(chain(*texts))
+    places = {word: place for place, word in enumerate(distinct)}
+    index = ConceptIndex(lexicon, len(distinct))
+    index.add(distinct)
     concepts = [
-        concept_features(
-            text, [meanings[word] for word in text], (row["language"],), len(lexicon.names)
-        )
+        _concepts([places[word] for word in text], index, (row["language"],))
         for text, row in zip(texts, rows, strict=True)
     ]
     chars = [_begun(grams_of(text).kinds, BITS) for text in texts]
@@ -122,6 +125,11 @@ def kind_matrix(rows: Sequence[Row]) -> csr_matrix:
         _rows(concepts, concept_width(len(lexicon.names))) * CONCEPT_SCALE,
     ]
     return csr_matrix(hstack(blocks, format="csr"))
+
+
+def _concepts(places: Sequence[int], index: ConceptIndex, languages: tuple[str, ...]) -> Array:
+    seen = index.concepts_in(places, np.array(places), languages)
+    return concept_features(seen, len(places), languages, len(index.lexicon.names))
 
 
 def read_lexicon() -> Lexicon:

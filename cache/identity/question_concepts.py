@@ -4,6 +4,7 @@ A word of the lexicon stands for a concept in one language: "today", "heute" and
 What the recogniser learns of a concept in one language thus holds for the others.
 """
 
+import itertools
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ Ids: TypeAlias = tuple[int, ...]
 Phrases: TypeAlias = dict[str, tuple[tuple[int, str, Ids], ...]]
 """By the second word: each with the number of the words after the first, and these words."""
 
+EVERY_LANGUAGE: Final = ""
 UNSPACED: Final = frozenset({"ja", "zh"})
 LONGEST_STEM: Final = 14
 LONGEST_ENDING: Final = 7
@@ -30,18 +32,13 @@ _ARABIC_PREFIXES: Final = ("وال", "بال", "لل", "ال", "و", "ف", "ب",
 _ELISIONS: Final = ("l'", "d'", "j'", "m'", "t'", "s'", "qu'", "dell'", "all'", "un'", "c'", "n'")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class WordConcepts:
-    """What one word means, and which phrases it may begin, by language.
-
-    Compared by identity: there is one of each word.
-    """
+    """What one word means, and which phrases it may begin, by language."""
 
     own: dict[str, Ids]
+    """A sign means the same in `EVERY_LANGUAGE`."""
     phrases: dict[str, Phrases]
-
-
-NO_CONCEPTS: Final = WordConcepts({}, {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +54,8 @@ class Lexicon:
     """The same for all longer words that end so."""
     phrases: dict[str, dict[str, Phrases]]
     """By a phrase's first word, then by language."""
+    seconds: dict[str, int]
+    """Second words of phrases, numbered."""
     stem_sizes: dict[str, tuple[int, ...]]
     """How long the stems are that begin with two letters."""
     ending_sizes: dict[str, tuple[int, ...]]
@@ -75,17 +74,24 @@ class Lexicon:
                 for language, listed in self.phrases[form].items():
                     known = phrases.get(language)
                     phrases[language] = listed if known is None else _joined(known, listed)
-        return WordConcepts(own, phrases) if own or phrases else NO_CONCEPTS
+        if word in _SIGNS:
+            own[EVERY_LANGUAGE] = (len(self.names) + _SIGNS.index(word),)
+        return WordConcepts(own, phrases)
 
     def _entries(self, form: str) -> list[dict[str, Ids]]:
         """The lexicon's entries of a word, of how it begins and of how it ends."""
-        endings = [form[-size:] for size in self.ending_sizes.get(form[-1:], ())]
-        stems = [form[:size] for size in self.stem_sizes.get(form[:2], ())]
-        entries = [self.words[form]] if form in self.words else []
+        words, endings, stems = self.words, self.endings, self.stems
+        entries = [words[form]] if form in words else []
         entries += [
-            self.endings[end] for end in endings if end in self.endings and len(form) - len(end) > 1
+            endings[end]
+            for size in self.ending_sizes.get(form[-1:], ())
+            if (end := form[-size:]) in endings and len(form) - len(end) > 1
         ]
-        entries += [self.stems[stem] for stem in stems if stem in self.stems]
+        entries += [
+            stems[stem]
+            for size in self.stem_sizes.get(form[:2], ())
+            if (stem := form[:size]) in stems
+        ]
         return entries
 
 
@@ -119,7 +125,9 @@ def lexicon_of(lines: Iterable[str]) -> Lexicon:
                 by_language[language] = (*by_language.get(language, ()), number)
     stem_sizes = _sizes(stems, slice(0, 2), range(2, LONGEST_STEM + 1))
     ending_sizes = _sizes(endings, slice(-1, None), range(1, LONGEST_ENDING + 1))
-    return Lexicon(tuple(names), words, stems, endings, phrases, stem_sizes, ending_sizes)
+    listed_phrases = [listed for mine in phrases.values() for listed in mine.values()]
+    seconds = dict(zip(dict.fromkeys(itertools.chain(*listed_phrases)), itertools.count()))
+    return Lexicon(tuple(names), words, stems, endings, phrases, seconds, stem_sizes, ending_sizes)
 
 
 def _sizes(parts: Iterable[str], sign: slice, read: range) -> dict[str, tuple[int, ...]]:
@@ -138,39 +146,14 @@ def concept_width(concepts: int) -> int:
 
 
 def concept_features(
-    words: Sequence[str],
-    meanings: Sequence[WordConcepts],
-    languages: tuple[str, ...],
-    concepts: int,
+    seen: set[int], length: int, languages: tuple[str, ...], concepts: int
 ) -> NDArray[np.int64]:
-    """Numbers of the features of folded words. languages: whose words count."""
-    seen = _concepts_in(words, meanings, languages)
-    present = set(words)
-    seen.update([concepts + at for at, sign in enumerate(_SIGNS) if sign in present])
-    length = len(words) / (3 if languages[0] in UNSPACED else 1)
-    seen.add(concepts + len(_SIGNS) + bisect_left(_LENGTHS, length))
-    ordered = np.array(sorted(seen), dtype=np.int64)
+    """Numbers of the features of a text. seen: its concepts and signs; length: in words."""
+    spaced = length / (3 if languages[0] in UNSPACED else 1)
+    size = concepts + len(_SIGNS) + bisect_left(_LENGTHS, spaced)
+    ordered = np.array(sorted({*seen, size}), dtype=np.int64)
     pairs = np.add.outer(_pair_starts(concepts).take(ordered), ordered)
     return np.concatenate([ordered, pairs.take(_pairs(len(ordered)))])
-
-
-def _concepts_in(
-    words: Sequence[str], meanings: Sequence[WordConcepts], languages: tuple[str, ...]
-) -> set[int]:
-    """The concepts of single words and of phrases."""
-    seen: set[int] = set()
-    # a word that comes again means the same, so what it means is read once
-    distinct = set(meanings)
-    begun = [at for at, meaning in enumerate(meanings[:-1]) if meaning.phrases]
-    for language in languages:
-        seen.update(*[meaning.own[language] for meaning in distinct if language in meaning.own])
-        for at in begun:
-            phrases = meanings[at].phrases.get(language)
-            if phrases is not None and words[at + 1] in phrases:
-                for size, rest, ids in phrases[words[at + 1]]:
-                    if " ".join(words[at + 1 : at + 1 + size]) == rest:
-                        seen.update(ids)
-    return seen
 
 
 @lru_cache(maxsize=8)

@@ -6,22 +6,16 @@ own. Between its two thresholds a question is in doubt, and so is one in a langu
 recogniser was not trained on.
 """
 
-import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from operator import itemgetter, mul
+from operator import itemgetter
 from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cache.identity.question_concepts import (
-    WordConcepts,
-    concept_features,
-    concept_width,
-    lexicon_of,
-)
+from cache.identity.question_concepts import concept_features, concept_width, lexicon_of
 from cache.identity.question_features import (
     END,
     NEIGHBOUR_SIZES,
@@ -89,25 +83,20 @@ class Recogniser:
 
     def recognise(self, text: str) -> Recognition:
         """The kinds of a text; under 0.1 ms for a usual one, and a few for any."""
-        words = folded_words(text)
-        memory, places = self.memory, self.memory.places_of(words)
-        rows = np.array(places)
+        memory, words = self.memory, folded_words(text)
+        places = memory.places_of(words)
+        rows = np.array(places, dtype=np.int64)
         scores = memory.scores.take(rows, axis=0)
-        totals = scores.sum(axis=0).tolist()
+        totals = np.add.reduce(scores, axis=0).tolist()
         languages = self._near_languages(totals[len(KINDS) + 1 :])
-        parts = _Parts(
-            words=[memory.bares[place] for place in places],
-            meanings=[memory.concepts[place] for place in places],
-            scores=scores[:, : len(KINDS) + 1],
-            beside=self.neighbours.take(neighbour_buckets(memory.hashes.take(rows)), axis=0).sum(
-                axis=0, dtype=np.int32
-            ),
-        )
+        buckets = neighbour_buckets(memory.hashes.take(rows))
+        parts = _Parts(places, rows, self.neighbours.take(buckets, axis=0))
         shares = self._shares(parts, slice(None), totals[: len(KINDS) + 1], languages)
         if len(words) > LONG_WORDS:
             judged = [
-                self._shares(parts, part, parts.scores[part].sum(axis=0).tolist(), languages)
-                for part in _ends(words)
+                self._shares(parts, part, np.add.reduce(own, axis=0).tolist(), languages)
+                for part in _ends(rows, memory.places[END])
+                for own in [scores[part, : len(KINDS) + 1]]
             ]
             shares = min([shares, *judged], key=itemgetter(0))
         known = languages[0] if languages[0] != OTHER_LANGUAGE else None
@@ -121,28 +110,30 @@ class Recogniser:
         odds = [total / length + bias for total, bias in zip(sums, self.language_bias, strict=True)]
         best = max(odds)
         near = [at for at, value in enumerate(odds) if value >= best - NEAR_LANGUAGE]
-        near.sort(key=lambda at: -odds[at])
+        near.sort(key=odds.__getitem__, reverse=True)
         return tuple(self.languages[at] for at in near[:3])
 
     def _shares(
         self, parts: "_Parts", part: slice, totals: list[float], languages: tuple[str, ...]
     ) -> Shares:
         """Of a part of a text. totals: its words' scores by `KINDS`, added up, and the n-grams."""
-        words = parts.words[part]
-        known = concept_features(
-            words, parts.meanings[part], languages, len(self.memory.lexicon.names)
-        )
+        places, memory = parts.places[part], self.memory
+        seen = memory.concepts.concepts_in(places, parts.rows[part], languages)
+        known = concept_features(seen, len(places), languages, len(memory.lexicon.names))
         *chars, count = totals
-        beside = parts.beside[part].sum(axis=0).tolist()
-        concepts = self.concepts.take(known, axis=0).sum(axis=0).tolist()
-        scales = (
-            1 / math.sqrt(max(1.0, count)),
-            self.neighbour_scale / math.sqrt(len(NEIGHBOUR_SIZES) * len(words)),
-            1 / math.sqrt(len(known)),
-        )
+        pairs = np.ascontiguousarray(parts.beside[:, part].reshape(-1, len(KINDS)).T)
+        beside = np.add.reduce(pairs, axis=1, dtype=np.int32).tolist()
+        concepts = np.add.reduce(self.concepts.take(known, axis=0), axis=0).tolist()
+        by_char = 1 / math.sqrt(max(1.0, count))
+        by_pair = self.neighbour_scale / math.sqrt(len(NEIGHBOUR_SIZES) * len(places))
+        by_concept = 1 / math.sqrt(len(known))
         return _softmax(
-            bias + sum(map(mul, scales, values))
-            for bias, *values in zip(self.bias, chars, beside, concepts, strict=True)
+            [
+                bias + (by_char * char + by_pair * pair + by_concept * concept)
+                for bias, char, pair, concept in zip(
+                    self.bias, chars, beside, concepts, strict=True
+                )
+            ]
         )
 
 
@@ -150,12 +141,11 @@ class Recogniser:
 class _Parts:
     """What each word of a text adds."""
 
-    words: list[str]
-    meanings: list[WordConcepts]
-    scores: NDArray[np.float32]
-    """By `KINDS`, and the number of n-grams."""
-    beside: NDArray[np.int32]
-    """Of the words that begin there, by `KINDS`."""
+    places: tuple[int, ...]
+    rows: NDArray[np.int64]
+    """The same."""
+    beside: NDArray[np.int8]
+    """By `NEIGHBOUR_SIZES`, of the words that begin there, by `KINDS`."""
 
 
 def read_recogniser(parts: Mapping[str, NDArray[Any]]) -> Recogniser:
@@ -187,19 +177,18 @@ def read_recogniser(parts: Mapping[str, NDArray[Any]]) -> Recogniser:
     )
 
 
-def _ends(words: Sequence[str]) -> list[slice]:
+def _ends(rows: NDArray[np.int64], end: int) -> list[slice]:
     """Where the first and the last whole sentence lie among the words, with their ends."""
-    ends = [at for at, word in enumerate(words) if word == END]
-    places = [
-        slice(start, end + 1)
-        for start, end in itertools.pairwise(ends)
-        if end - start > _LEAST_SENTENCE
-    ]
-    return [places[0], places[-1]] if len(places) > 1 else []
+    ends = (rows == end).nonzero()[0]
+    long = (ends[1:] - ends[:-1] > _LEAST_SENTENCE).nonzero()[0]
+    return (
+        [slice(ends[at], ends[at + 1] + 1) for at in (long[0], long[-1])] if len(long) > 1 else []
+    )
 
 
-def _softmax(scores: Iterable[float]) -> Shares:
-    listed = list(scores)
-    raised = [math.exp(score - max(listed)) for score in listed]
-    first, second, third, fourth = (value / sum(raised) for value in raised)
-    return first, second, third, fourth
+def _softmax(scores: list[float]) -> Shares:
+    most = max(scores)
+    raised = [math.exp(score - most) for score in scores]
+    total = sum(raised)
+    first, second, third, fourth = raised
+    return first / total, second / total, third / total, fourth / total

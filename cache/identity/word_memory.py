@@ -7,13 +7,17 @@ it is full, so that no sender can let it grow.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import filterfalse
+from operator import itemgetter
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cache.identity.question_concepts import Lexicon, WordConcepts
+from cache.identity.concept_index import ConceptIndex
+from cache.identity.question_concepts import Lexicon
 from cache.identity.question_features import (
+    LONGEST_WORD,
     Buckets,
     WordGrams,
     bare,
@@ -62,7 +66,7 @@ class WordWeights:
         """Columns of a word's scores: kinds, their n-grams, languages, their n-grams."""
         return self.kinds.columns + self.languages.columns + 2
 
-    def scores_of(self, grams: WordGrams, bare_at: Sequence[int]) -> NDArray[np.float32]:
+    def scores_of(self, grams: WordGrams, bare_at: NDArray[np.int64]) -> NDArray[np.float32]:
         """One row a word: its n-grams' weights added up, and how many n-grams they are.
 
         bare_at: of each word, where it is among the words of `grams` without its accents.
@@ -78,52 +82,59 @@ class WordWeights:
 
 @dataclass(slots=True)
 class WordMemory:
-    """Scores, hashes, concepts and bare forms of words: for one thread at a time."""
+    """Scores, hashes and concepts of words: for one thread at a time."""
 
     weights: WordWeights
     lexicon: Lexicon
     places: dict[str, int] = field(default_factory=dict)
     scores: NDArray[np.float32] = field(init=False)
     hashes: NDArray[np.uint64] = field(init=False)
-    concepts: list[WordConcepts] = field(default_factory=list)
-    bares: list[str] = field(default_factory=list)
+    concepts: ConceptIndex = field(init=False)
 
     def __post_init__(self) -> None:
         self.scores = np.zeros((MAX_WORDS, self.weights.width), dtype=np.float32)
         self.hashes = np.zeros(MAX_WORDS, dtype=np.uint64)
+        self.concepts = ConceptIndex(self.lexicon, MAX_WORDS)
 
-    def places_of(self, words: Sequence[str]) -> list[int]:
-        """The row of each word; those not seen before are read first, all at once.
+    def places_of(self, words: Sequence[str]) -> tuple[int, ...]:
+        """The row of each of two or more words; those not seen before are read first, all at once.
 
         Of a long word its beginning is looked up: none that is longer has a row.
         """
-        places = self.places
+        places: tuple[int, ...]
         try:
-            return [places[word] for word in words]
+            places = itemgetter(*words)(self.places)
         except KeyError:
-            words = cut(list(words))
-            self._read(words)
-            return [places[word] for word in words]
+            places = itemgetter(*self._read(words))(self.places)
+        return places
 
-    def _read(self, words: Sequence[str]) -> None:
-        missing = [word for word in dict.fromkeys(words) if word not in self.places]
-        if not missing:
-            return
+    def _read(self, words: Sequence[str]) -> Sequence[str]:
+        """The words as they are known from now on."""
+        missing = self._missing(words)
+        if max(map(len, missing)) > LONGEST_WORD:
+            words = cut(list(words))
+            missing = self._missing(words)
         if len(self.places) + len(missing) > MAX_WORDS:
             self.places.clear()
             self.concepts.clear()
-            self.bares.clear()
-            missing = list(dict.fromkeys(words))
+            missing = self._missing(words)
+        if missing:
+            self._learn(missing)
+        return words
+
+    def _missing(self, words: Sequence[str]) -> list[str]:
+        return list(filterfalse(self.places.__contains__, dict.fromkeys(words)))
+
+    def _learn(self, missing: Sequence[str]) -> None:
         start = len(self.places)
         rows = slice(start, start + len(missing))
-        bares = [bare(word) for word in missing]
+        bares = list(map(bare, missing))
         changed = {word: None for word, own in zip(bares, missing, strict=True) if word != own}
         listed = [*missing, *changed]
         places = {word: at for at, word in enumerate(listed)}
-        bare_at = [places[word] for word in bares]
+        bare_at = np.array([places[word] for word in bares])
         grams = grams_of(listed)
         self.scores[rows] = self.weights.scores_of(grams, bare_at)
         self.hashes[rows] = grams.hashes.take(bare_at)
-        self.concepts.extend([self.lexicon.concepts_of(word) for word in bares])
-        self.bares.extend(bares)
+        self.concepts.add(bares)
         self.places.update(zip(missing, range(start, start + len(missing)), strict=True))
