@@ -31,16 +31,27 @@ _INTERROGATIVES: Final = frozenset(_QUESTION_WORDS.split())
 
 So no `can`, `may`, `will`, `do` (a band, a month, a man, a note) and no `como` (a lake).
 """
-_ABOUT_FORM: Final = re.compile(
-    r"\b(?:abbreviat|abk\u00fcrz|abr\u00e9v|abrevia|accent|akzent|ascii|asterisk|bracket|byte|capital"
-    r"|char|clave|colon|comma|dash|diacrit|dot\b|emoji|encod|escape|expression|full stop|glob\b"
-    r"|grammar|gro\u00df|hash|hyphen|komma|leerzeich|letter|lettre|letra|length|lower|majuscul"
-    r"|may\u00fascul|min\u00fascul|minuscul|operator|pattern|period|point|punctu|puntua|punkt|quot"
-    r"|regex|regexp|schreib|satzzeich|sentence|sign|space|spell|string|symbol|syntax|token|typ[eo]"
-    r"|unicode|upper|utf|whitespace|wildcard|writ|\u00e9cri|escrib|zeichen)",
-    re.IGNORECASE,
+_STEMS: Final = (
+    "abbreviat|abk\u00fcrz|abr\u00e9v|abrevia|accent|akzent|ascii|asterisk|bracket|byte|capital"
+    "|char|clave|colon|comma|dash|diacrit|dot\\b|emoji|encod|escape|expression|full stop|glob\\b"
+    "|grammar|gro\u00df|hash|hyphen|komma|leerzeich|letter|lettre|letra|length|lower|majuscul"
+    "|may\u00fascul|min\u00fascul|minuscul|operator|pattern|period|point|punctu|puntua|punkt|quot"
+    "|regex|regexp|schreib|satzzeich|sentence|sign|space|spell|string|symbol|syntax|token|typ[eo]"
+    "|unicode|upper|utf|whitespace|wildcard|writ|\u00e9cri|escrib|zeichen"
 )
-"""Words of a question about writing itself: then nothing of its form is a mere habit."""
+"""How words of a question about writing itself begin: then nothing of its form is a mere habit."""
+
+
+def _by_first_letter(stems: str) -> str:
+    """An alternation in which few are tried: those that begin with a word's first letter."""
+    rests: dict[str, list[str]] = {}
+    for stem in stems.split("|"):
+        rests.setdefault(stem[0], []).append(stem[1:])
+    return "|".join([f"{first}(?:{'|'.join(rest)})" for first, rest in rests.items()])
+
+
+_ABOUT_FORM: Final = re.compile(rf"\W(?:{_by_first_letter(_STEMS)})")
+"""In lower case, behind a space: an engine that ignores case takes 15 times as long."""
 _SHORT_FORMS: Final = """
 abbrev approx assoc assocs const contd corps encyc illus monet philos pseud theol trans transl
 """
@@ -68,7 +79,7 @@ def _stripped(text: str) -> str:
 @lru_cache(maxsize=2048)
 def _canonical(text: str) -> str:
     composed = _composed(text)
-    if _ABOUT_FORM.search(composed):
+    if _ABOUT_FORM.search(f" {_in_lower_case(composed)}"):
         return text  # how many code points a letter has, its composition tells
     if _PLAIN.fullmatch(composed) is None:
         return composed
@@ -92,6 +103,11 @@ def _composed(text: str) -> str:
         len(plain := unicodedata.normalize("NFC", char)) == 1 and plain != char for char in text
     )
     return text if is_replaced else unicodedata.normalize("NFC", text)
+
+
+def _in_lower_case(text: str) -> str:
+    """With one letter for one, and with plain ones for their dotless and long forms."""
+    return text.replace("\u0130", "i").replace("\u0131", "i").replace("\u017f", "s").lower()
 
 
 def _without_end(words: list[str], *, asks: bool) -> str:

@@ -7,7 +7,7 @@ forms have the same features. The work is bounded: of a long text its head and i
 import re
 import unicodedata
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -40,17 +40,17 @@ _NUMBER: Final = re.compile(r"\d\d*(?:[.,:]\d+)*")
 _ASCII_NUMBER: Final = re.compile(r"[0-9][0-9]*(?:[.,:][0-9]+)*")
 """The same in a text of ASCII, in which it is found faster."""
 _YEAR: Final = re.compile(r"(?:1\d|20)\d\d")
-_SIGNS: Final = str.maketrans(
-    {
-        **dict.fromkeys("\t\f\v,;¿¡،؛、，；…·|*#~_-", " "),
-        **dict.fromkeys(".!?؟。！？\r", "\n"),
-    }
+_PAUSES: Final = "\t\f\v,;¿¡،؛、，；…·|*#~_-"
+_SENTENCE_ENDS: Final = ".!?؟。！？\r"
+_MARKS_OF_SIGNS: Final = {**dict.fromkeys(_PAUSES, " "), **dict.fromkeys(_SENTENCE_ENDS, "\n")}
+_ASCII_SIGNS: Final = bytes(
+    [ord(_MARKS_OF_SIGNS.get(chr(code), chr(code))) for code in range(128)] + [*range(128, 256)]
 )
-"""What makes a pause, and what ends a sentence."""
+_OTHER_SIGNS: Final = [(sign, by) for sign, by in _MARKS_OF_SIGNS.items() if not sign.isascii()]
 _LETTER_FORMS: Final = str.maketrans(
     {"ł": "l", "ı": "i", "ø": "o", "đ": "d", "æ": "ae", "œ": "oe", "ى": "ي", "ة": "ه"}
 )
-_APOSTROPHES: Final = str.maketrans({"’": "'", "ʼ": "'", "`": "'", "：": ":"})
+_WRITTEN_ALIKE: Final = (("’", "'"), ("ʼ", "'"), ("`", "'"), ("：", ":"))
 _ENOUGH_OUTSIDE: Final = re.compile(r"[^\W\d_](?:[\W\d_]*[^\W\d_]){3}")
 """Four letters outside of a quotation make it a quotation, and not the whole question."""
 _UNSPACED: Final = re.compile(r"([\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff])")
@@ -138,9 +138,18 @@ def _sentences(text: str) -> list[list[str]]:
         text = _ASCII_NUMBER.sub(_number, text.lower())
     else:
         text = " ".join(_UNSPACED.split(unicodedata.normalize("NFKC", text).casefold()))
-        text = _NUMBER.sub(_number, text.translate(_APOSTROPHES))
-    lines = [line.split() for line in text.translate(_SIGNS).split("\n")]
+        text = _NUMBER.sub(_number, _replaced(text, _WRITTEN_ALIKE))
+        text = _replaced(text, _OTHER_SIGNS)
+    # by bytes: `str.translate` takes 40 times as long where one character isn't ASCII
+    parted = text.encode(errors="surrogatepass").translate(_ASCII_SIGNS)
+    lines = [line.split() for line in parted.decode(errors="surrogatepass").split("\n")]
     return [words for words in lines if words]
+
+
+def _replaced(text: str, signs: Iterable[tuple[str, str]]) -> str:
+    for sign, by in signs:
+        text = text.replace(sign, by)
+    return text
 
 
 def bare(word: str) -> str:

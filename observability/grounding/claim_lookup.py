@@ -23,9 +23,10 @@ from observability.grounding.number_words import month_of, says_month
 _QUOTE: Final = re.compile(r"[\"“„«]([^\"“”„«»\n]{12,300})[\"”“»]")
 _CAPITAL: Final = "A-ZÀ-ÖØ-ÞĀĆČĐĘĞİŁŃŌŐŘŚŞŠŪŰŹŻŽ"
 _NAME: Final = re.compile(
-    rf"\b[{_CAPITAL}][\w'\u2019-]*"
+    rf"[{_CAPITAL}](?<!\w.)[\w'\u2019-]*"
     rf"(?:[ ](?:(?:of|de|van|von|the|and)[ ])?[{_CAPITAL}][\w'\u2019-]*){{0,15}}"
 )
+"""Begins with a set, for which the engine looks fast; what stands before it is asked then."""
 _JOINED: Final = re.compile(r" (?:of|de|van|von|the|and) ")
 _LEADING_JOINER: Final = re.compile(r"^(?:of|de|van|von|the|and) ")
 _OPENING: Final = " \t\"'([*_#\u201c\u201e\u00ab\u2018"
@@ -44,7 +45,9 @@ _SIGNS_OF_GERMAN: Final = 2
 _NO_NAMES: Final = frozenset(
     {"ceo", "cfo", "cto", "eur", "usd", "gbp", "chf", "faq", "i'm", "i'll"}
 )
-_APART: Final = {code: " " for code in range(128) if not chr(code).isalnum()}
+_APART: Final = bytes(
+    [code if chr(code).isalnum() else ord(" ") for code in range(128)] + [*range(128, 256)]
+)
 _TITLES: Final = frozenset({"Frau", "Herr", "Herrn", "Madame", "Monsieur", "Mr", "Mrs", "Ms", "Dr"})
 _SHORT: Final = 2
 _MOST: Final = 200
@@ -105,7 +108,9 @@ def fold_text(text: str) -> str:
 
 def context_tokens(text: str) -> set[str]:
     """What stands between ASCII marks and spaces, in lower case."""
-    return set(text.casefold().translate(_APART).split())
+    # by bytes: `str.translate` takes 40 times as long where one character isn't ASCII
+    apart = text.casefold().encode(errors="surrogatepass").translate(_APART)
+    return set(apart.decode(errors="surrogatepass").split())
 
 
 def _names(answer: str) -> Iterator[str]:

@@ -175,10 +175,13 @@ def _words(text: str) -> set[str]:
     """Words of at least four letters, and numbers; the pattern alone would take twice as long."""
     words = set()
     for token in context_tokens(text):
-        if not (token.isalpha() or token.isdecimal()):
-            words.update(_WORD.findall(token))
-        elif len(token) >= _RARE or token.isdecimal():
+        if token.isalpha():
+            if len(token) >= _RARE:
+                words.add(token)
+        elif token.isdecimal():
             words.add(token)
+        else:
+            words.update(_WORD.findall(token))
     return words
 
 

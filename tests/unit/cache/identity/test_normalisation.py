@@ -1,4 +1,6 @@
 import json
+import re
+import sys
 import unicodedata
 from pathlib import Path
 
@@ -77,6 +79,33 @@ def test_other_forms_of_one_text(one: str, other: str) -> None:
 )
 def test_what_differs_stays_different(one: str, other: str) -> None:
     assert canonical(one) != canonical(other)
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["sign", "token", "mayúscul", "écri", "groß", "abkürz", "wildcard", "emoji", "full stop"],
+)
+def test_words_about_form_are_found_in_any_case(word: str) -> None:
+    every = map(chr, range(sys.maxunicode + 1))
+    cased = [
+        sign for sign in every if sign.isalpha() and len({sign, sign.upper(), sign.lower()}) > 1
+    ]
+    for at, letter in enumerate(word):
+        for other in cased:
+            if letter.isalpha() and (not other.isascii() or other.lower() == letter):
+                text = f"we  {word[:at]}{other}{word[at + 1 :]}"
+                is_about_form = re.fullmatch(letter, other, re.IGNORECASE) is not None
+                assert ("  " in canonical(text)) == is_about_form, text
+
+
+@pytest.mark.parametrize("text", ["a dot", "dot", "(dot)", "x-SIGNS", "\nsign", "5% sign"])
+def test_a_word_about_form_begins_behind_any_mark(text: str) -> None:
+    assert canonical(f"{text}  b") == f"{text}  b".strip()
+
+
+@pytest.mark.parametrize("text", ["dots", "design", "re5sign", "globe"])
+def test_a_part_of_a_word_is_not_about_form(text: str) -> None:
+    assert canonical(f"we  {text}") == f"we {text}"
 
 
 def test_no_two_different_questions_of_the_detail_pairs_are_joined() -> None:

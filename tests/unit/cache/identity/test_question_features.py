@@ -79,3 +79,9 @@ def test_neighbours_have_the_buckets_of_their_words(hashes: list[int]) -> None:
 def test_the_words_of_a_text_are_those_of_its_folded_form(text: str) -> None:
     written = fold(text).replace("\n", f" {END} ").split(" ")
     assert cut(folded_words(text)) == [END, *written, END]
+
+
+@given(st.text() | st.text("ab é,.?!;:\n\t\r…·¿¡،؛؟、。\ud83d\u2019`\u3042_#", max_size=60))
+def test_no_word_holds_what_makes_a_pause_or_ends_a_sentence(text: str) -> None:
+    signs = set("".join(folded_words(text)))
+    assert not signs & set("\t\f\v,;¿¡،؛、…·|*#~_-.!?؟。\uff01\uff1f\uff0c\uff1b\r\n \u2019")

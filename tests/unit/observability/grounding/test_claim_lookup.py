@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.groundedness import Labelled, flagged, labelled
-from observability.grounding.claim_lookup import ContextIndex
+from observability.grounding.claim_lookup import ContextIndex, context_tokens
 from observability.grounding.groundedness import FLAGGED_SHARE, context_support
 from observability.grounding.number_words import in_words, says_month
 
@@ -161,3 +161,9 @@ def test_shares_are_shares(context: str, answer: str) -> None:
     share = found.unsupported_share
     assert share is None or 0 <= share <= 1
     assert found.ungrounded is (None if share is None else share > FLAGGED_SHARE)
+
+
+@given(st.text() | st.text("aÉß\u0130x1 _-,.\u00a0\u2019\ud83d\ude00"))
+def test_tokens_stand_between_ascii_marks_and_spaces(text: str) -> None:
+    apart = [" " if sign.isascii() and not sign.isalnum() else sign for sign in text.casefold()]
+    assert context_tokens(text) == set("".join(apart).split())
