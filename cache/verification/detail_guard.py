@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Final
 
 from cache.verification.detail_vocabulary import (
+    ABOUT_WORDS,
     EXACT_OPPOSITES,
     KNOWN_UNITS,
     NEGATING_PREFIXES,
@@ -39,7 +40,8 @@ from cache.verification.roles import (
     word_replaced,
 )
 from cache.verification.tokenizer import QuestionWords, tokenize_question
-from cache.wording.accents import accent_differs
+from cache.wording.accents import accent_differs, vowel_signs_differ, with_like_vowel_signs
+from cache.wording.genders import gender_differs
 
 _STEM: Final = 4
 """Letters of the shortest word that a prefix negates."""
@@ -53,12 +55,16 @@ _UNTOLD: Final = ""
 
 def objections(a: str, b: str) -> tuple[Difference, ...]:
     """Every objection; decisive ones first. Empty: the guard has none. Symmetric in a and b."""
-    a, b = plain_question(a), plain_question(b)
+    a, b = map(plain_question, with_like_vowel_signs(a, b))
     words_a, words_b = tokenize_question(a), tokenize_question(b)
     details_a, details_b = exact_details(a), exact_details(b)
-    exact = (*_of_signs(details_a, details_b), *_of_words(details_a, details_b))
     are_foreign = details_a.is_foreign and details_b.is_foreign
     roles = _of_roles(words_a, words_b, are_foreign=are_foreign)
+    exact = (
+        *_of_signs(details_a, details_b),
+        *_of_words(details_a, details_b),
+        *_of_letters(a, b, are_foreign=are_foreign),
+    )
     decisive = dict.fromkeys((*exact, *roles, *_of_tokens(words_a, words_b, details_a, details_b)))
     found = [Difference(detail, _UNTOLD, is_decisive=True) for detail in decisive]
     if are_foreign and details_a.is_foreign_negated != details_b.is_foreign_negated:
@@ -77,7 +83,7 @@ def _are_alike(a: str, b: str) -> bool:
 
 
 def _of_signs(a: ExactDetails, b: ExactDetails) -> Iterator[Detail]:
-    if a.signs != b.signs:
+    if a.signs != b.signs or a.code_marks != b.code_marks:
         yield "sign"
     if Counter(a.hidden) != Counter(b.hidden):
         yield "invisible character"
@@ -91,6 +97,14 @@ def _of_signs(a: ExactDetails, b: ExactDetails) -> Iterator[Detail]:
         yield "quotation"
     if _units_differ(a, b):
         yield "unit"
+
+
+def _of_letters(a: str, b: str, *, are_foreign: bool) -> Iterator[Detail]:
+    is_asked = ("\u00df" in a) != ("\u00df" in b) and ABOUT_WORDS.search(f"{a} {b}") is not None
+    if is_asked or vowel_signs_differ(a, b):
+        yield "accent"
+    if are_foreign and gender_differs(a, b):
+        yield "gender"
 
 
 def _of_words(a: ExactDetails, b: ExactDetails) -> Iterator[Detail]:

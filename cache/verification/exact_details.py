@@ -69,8 +69,16 @@ of an identifier's: Donne-moi."""
 _ORDINAL_OR_QUANTITY: Final = re.compile(
     r"\d+(?:st|nd|rd|th|s|[ap]m)|[-\u2212]?\d+(?:[.,]\d+)*(\S{0,3})", re.IGNORECASE
 )
-_INSENSITIVE: Final = re.compile(r"[A-Za-z]+-?\d[\w-]*|[\w-]+(?:\.[\w-]+)+|\w(?:\+\+|#)?|\.\w+")
+_INSENSITIVE: Final = re.compile(
+    r"[A-Za-z]+-?\d[\w-]*|[\w-]+(?:\.[\w-]+)+|\w(?:\+\+|#)?|\.\w+|0x[0-9A-Fa-f]+"
+)
 """E1021 and e1021, ASP.NET and asp.net, C++ and c++ name one thing."""
+_TYPED_QUOTES: Final = re.compile(
+    r"(?:^|[ (])(?:c|c\+\+|c#|java|kotlin|rust|go|sql|bash|shell|php|ruby|perl)(?=[ ,.?)]|$)",
+    re.IGNORECASE,
+)
+"""Languages in which 'a' and "a" are two things."""
+_TRAILING_COMMA: Final = re.compile(r",(?=[)\]}])")
 
 
 _AS_VOWELS: Final = frozenset("aeiouy")
@@ -104,6 +112,8 @@ class ExactDetails:
     """Identifiers, flags, single letters, code."""
     quotations: tuple[str, ...]
     """In small letters, without the comma or full stop that may stand before the closing mark."""
+    code_marks: tuple[str, ...]
+    """Commas before a closing bracket, and double quotes where they aren't single ones."""
     words: tuple[str, ...]
     """With their case."""
     is_foreign: bool
@@ -136,6 +146,7 @@ def exact_details(text: str) -> ExactDetails:
             "".join(match.groups("")).strip(" \u00a0,.").casefold()
             for match in _QUOTED.finditer(plain)
         ),
+        code_marks=_code_marks(plain),
         words=words,
         is_foreign=foreign,
         is_about_code=is_about_code(plain),
@@ -313,6 +324,11 @@ def _literals(text: str, *, is_foreign: bool) -> tuple[str, ...]:
     )
 
 
+def _code_marks(text: str) -> tuple[str, ...]:
+    commas = _TRAILING_COMMA.findall(text)
+    return (*commas, '"') if '"' in text and _TYPED_QUOTES.search(text) else tuple(commas)
+
+
 def _is_quantity(chunk: str) -> bool:
     match = _ORDINAL_OR_QUANTITY.fullmatch(chunk)
     return match is not None and (not match[1] or match[1] in UNITS or match[1].lower() in SCALES)
@@ -322,7 +338,7 @@ def _forms(words: tuple[str, ...]) -> dict[str, frozenset[str]]:
     """Each word but the first, which may have its capital from its place, in all its cases."""
     forms: dict[str, set[str]] = {}
     for word in words[1:]:
-        forms.setdefault(word.casefold(), set()).add(word)
+        forms.setdefault(word.lower(), set()).add(word)
     return {word: frozenset(cases) for word, cases in forms.items()}
 
 

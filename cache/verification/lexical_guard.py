@@ -16,7 +16,7 @@ Detail: TypeAlias = Literal[
     "number", "negation", "opposite", "name", "modality",
     "sign", "invisible character", "exact number", "identifier", "unit", "letter case", "accent",
     "apostrophe", "order", "person", "exact opposite", "spacing", "punctuation", "qualification",
-    "quotation",
+    "quotation", "gender",
 ]  # fmt: skip
 
 

@@ -12,8 +12,10 @@ from cache.verification.exact_details import is_about_code, is_foreign
 from cache.wording.courtesy import without_courtesy
 from cache.wording.measures import plain_measures
 from cache.wording.numerals import plain_numerals
+from cache.wording.phrase_order import in_plain_order
 from cache.wording.phrases import abbreviated, plain_phrases
-from cache.wording.spelling import plain_letters, plain_spelling, without_emphasis
+from cache.wording.spelling import plain_letters, plain_spelling, without_markup
+from cache.wording.variants import in_american
 
 MAX_PLAIN_CHARS: Final = 500
 """A longer text is read as it is: no two people write it alike but for its wording."""
@@ -27,13 +29,14 @@ def plain_question(text: str) -> str:
     asked = _begun_as(text, without_courtesy(text.strip().replace("\u2019", "'")))
     if ABOUT_WRITING.search(asked) or ABOUT_ENCODING.search(asked):
         return asked
-    if not is_about_code(asked):  # there an asterisk may be anything
-        asked = without_emphasis(asked)
+    if not is_about_code(asked):
+        asked = without_markup(asked)
     asked = _begun_as(text, plain_phrases(plain_letters(asked)))
     if ABOUT_WORDS.search(asked):
         return asked
-    asked = plain_spelling(abbreviated(asked))
-    numerals = plain_numerals(asked, is_foreign=is_foreign(asked))
+    foreign = is_foreign(asked)
+    asked = in_plain_order(plain_spelling(abbreviated(asked), is_foreign=foreign))
+    numerals = plain_numerals(asked if foreign else in_american(asked), is_foreign=foreign)
     return plain_measures(numerals)
 
 

@@ -19,7 +19,8 @@ from cache.verification.detail_vocabulary import (
 from cache.verification.exact_details import is_foreign
 from cache.verification.plain_question import plain_question
 from cache.verification.vocabulary import CONTRACTED, QUESTION_WORDS
-from cache.wording.accents import without_accents
+from cache.wording.accents import with_like_vowel_signs, without_accents
+from cache.wording.genders import gender_differs
 from cache.wording.phrase_order import PREPOSITIONS, is_fronted
 
 Form: TypeAlias = tuple[tuple[str, ...], tuple[str, ...], bool]
@@ -83,10 +84,11 @@ _HOW_WORDS: Final = 3
 
 def is_same_form(a: str, b: str) -> bool:
     """Whether both texts are one question but for their form."""
+    a, b = with_like_vowel_signs(a, b)
     if _is_same_but_for_end(a, b):
         return True
     form, other = question_form(a), question_form(b)
-    if form is None or other is None or form[1:] != other[1:]:
+    if form is None or other is None or form[1:] != other[1:] or gender_differs(a, b):
         return False
     return form[0] == other[0] or is_fronted(form[0], other[0]) or _spelled(a) == _spelled(b)
 

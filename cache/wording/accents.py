@@ -1,5 +1,6 @@
 """Accents: marks of letters, which some writers leave out. Do they tell two words apart?"""
 
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
@@ -16,6 +17,11 @@ _HAMZA: Final = frozenset("\u0623\u0625")
 """Alif with a hamza, which most writers leave out."""
 _POLISH_ENDINGS: Final = ("yć", "ić", "ać", "eć", "ąć", "ują", "ają")
 """Of verbs; no word ends so without the accent."""
+_LONG_VOWEL: Final = re.compile(
+    "^[^\u00e4\u00f6\u00fc]*(?:ei|ie|au|eu|ai|gro|stra|fu|spa|blo|sto|gru)\u00df"
+)
+"""ß, with no other accent: behind a long vowel no word has ss, but Maße and Masse are two."""
+_VOWEL_SIGNS: Final = re.compile("[\u064b-\u0652\u0670]")
 _VOWELS: Final = "aeiou"
 _ONE_OF_ITS_KIND: Final = 7
 """Letters of a word that hardly another one equals but for an accent within."""
@@ -84,7 +90,11 @@ def _is_safe(word: str, names: AbstractSet[str]) -> bool:
     names: words with a capital within a sentence; a German noun has one, too.
     """
     is_name = word in names and _TELLING.isdisjoint(word)
-    is_known = word in _SAFE or word.endswith(_POLISH_ENDINGS)
+    is_known = (
+        word in _SAFE
+        or word.endswith(_POLISH_ENDINGS)
+        or (word not in names and _LONG_VOWEL.search(word) is not None)
+    )
     return is_name or is_known or "\u0451" in word or not _HAMZA.isdisjoint(word)
 
 
@@ -93,6 +103,21 @@ def _is_told_by_accent(word: str) -> bool:
     last = word.rstrip("s")[-1:]
     is_vowel = without_accents(last) != last and without_accents(last) in _VOWELS
     return is_vowel or not _TELLING.isdisjoint(word)
+
+
+def with_like_vowel_signs(a: str, b: str) -> tuple[str, str]:
+    """Both texts; Arabic vowel signs of one are left out where the other has none at all."""
+    if a.isascii() and b.isascii():
+        return a, b
+    signs = [_VOWEL_SIGNS.search(text) is not None for text in (a, b)]
+    if signs[0] == signs[1]:
+        return a, b
+    return _VOWEL_SIGNS.sub("", a), _VOWEL_SIGNS.sub("", b)
+
+
+def vowel_signs_differ(a: str, b: str) -> bool:
+    """Whether two texts with Arabic vowel signs have others."""
+    return not a.isascii() and _VOWEL_SIGNS.findall(a) != _VOWEL_SIGNS.findall(b)
 
 
 def without_accents(word: str) -> str:

@@ -81,6 +81,10 @@ _ONE: Final = (
     "uma",
     "een",
 )
+_CAPITALS: Final = re.compile(
+    r"(?<=\d)(?: ?(?:KMS?|Kms?|KGS?|Kgs?|CM|Cm|LBS?|Lbs?))\b|\b(?:KM|Km|KG|Kg)\b"
+)
+"""Symbols of units whose capitals are no other unit's."""
 _WORD: Final = re.compile(r"(?<![^\W\d_])[^\W\d_]+")
 _ANY_UNIT: Final = "|".join({**_BY_PREFIX, **_BEHIND_NUMBER})
 _ONE_OF: Final = re.compile(
@@ -88,7 +92,7 @@ _ONE_OF: Final = re.compile(
     re.IGNORECASE,
 )
 _MAYBE: Final = re.compile(
-    rf"\d|{'|'.join(prefix for names in _PREFIXES.values() for prefix in names.split())}"
+    rf"\d|\bk[mg]\b|{'|'.join(prefix for names in _PREFIXES.values() for prefix in names.split())}"
     r"|\b(?:one|ein|un|um|een|degree|grad|square|cubic|quadrat|kubik)",
     re.IGNORECASE,
 )
@@ -125,7 +129,8 @@ def plain_measures(text: str) -> str:
     """The text with units as symbols; `one` before a unit as 1."""
     if _MAYBE.search(text) is None:
         return text
-    plain = _WORD.sub(_symbol, _ONE_OF.sub("1 ", text))
+    plain = _CAPITALS.sub(lambda match: match[0].lower(), text)
+    plain = _WORD.sub(_symbol, _ONE_OF.sub("1 ", plain))
     if not text.isascii():
         plain = _UNSPACED_AMOUNT.sub(lambda match: _UNSPACED[match[1]], plain)
     if _MASSES.search(plain):  # else they may be money

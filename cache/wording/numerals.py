@@ -72,7 +72,16 @@ _DIGITS: Final = str.maketrans(
 )
 _IDEOGRAPHS: Final = "\u3007\u4e00\u4e8c\u4e09\u56db\u4e94\u516d\u4e03\u516b\u4e5d"
 _TEN: Final = "\u5341"
-_IDEOGRAPHIC: Final = re.compile(rf"[{_IDEOGRAPHS[2:]}{_TEN}][{_IDEOGRAPHS}{_TEN}]*")
+_IDEOGRAPHIC: Final = re.compile(
+    rf"[{_IDEOGRAPHS[2:]}{_TEN}][{_IDEOGRAPHS}{_TEN}]*|\u4e00[{_IDEOGRAPHS}{_TEN}]+"
+    r"|\u4e00(?=[\u65e5\u6708\u5e74\u53f7\u5143\u5c0f\u516c])"
+)
+"""One alone stands in many words; before a day, a month, an hour it is a number."""
+_ROUNDS: Final = {"\u767e": 100, "\u5343": 1000, "\u4e07": 10_000, "\u842c": 10_000}
+_ROUND: Final = re.compile(
+    rf"(\d{{1,4}}|[{_IDEOGRAPHS[1:]}{_TEN}])([{''.join(_ROUNDS)}])(?![{_IDEOGRAPHS}\d{''.join(_ROUNDS)}])"
+)
+_DECIMAL: Final = re.compile(r"(?<![\d.,])(\d+),(\d+)(?![\d.,]*\d)")
 _ARABIC_DIGITS: Final = re.compile(rf"\b{_ARTICLE}\u0640(?=\d)")
 
 
@@ -82,8 +91,11 @@ def plain_numerals(text: str, *, is_foreign: bool) -> str:
         composed = _COMPOSED.sub(_composed, text)
         return _ORDINAL.sub(_ordinal, composed)
     plain = text if text.isascii() else text.translate(_DIGITS)
+    plain = _DECIMAL.sub(r"\1.\2", plain)
     plain = _WORD.sub(_foreign, _ARABIC_DIGITS.sub("", plain))
-    return plain if plain.isascii() else _IDEOGRAPHIC.sub(_ideographic, plain)
+    if plain.isascii():
+        return plain
+    return _IDEOGRAPHIC.sub(_ideographic, _ROUND.sub(_rounded, plain))
 
 
 def _composed(match: re.Match[str]) -> str:
@@ -114,6 +126,13 @@ def _foreign(match: re.Match[str]) -> str:
     word = match[0].casefold()
     number = _FOREIGN.get(word, _FOREIGN.get(word.removeprefix(_ARTICLE)))
     return match[0] if number is None else str(number)
+
+
+def _rounded(match: re.Match[str]) -> str:
+    """Three thousand, ten thousand: a number of one sign and its power."""
+    first = match[1]
+    times = int(first) if first.isdigit() else 10 if first == _TEN else _IDEOGRAPHS.index(first)
+    return str(times * _ROUNDS[match[2]])
 
 
 def _ideographic(match: re.Match[str]) -> str:

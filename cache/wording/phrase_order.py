@@ -4,6 +4,7 @@ Of texts with the same words. Who does what to whom is told by single words' pla
 languages: only phrases of several words move, and what asks when, where or why.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -36,10 +37,38 @@ _WHICH: Final = frozenset(
         "qual",
     ]
 )
+_BETWEEN: Final = re.compile(
+    r"(\b(?:between|zwischen|entre|tra|fra|tussen|między"
+    r"|(?:multiple|divisor|factor|sum|product|average|mean) of) )([^,.;:?!]{1,40}?)"
+    r"( (?:and|und|et|y|e|en|i) )([^,.;:?!]{1,40}?)(?=[?.!]*$)",
+    re.IGNORECASE,
+)
+_OPTIONS: Final = re.compile(
+    r"([,:] )([^,.;:?!]{2,30}?)( (?:or|oder|ou|o|of|czy) )([^,.;:?!]{2,30}?)(?=\?+$)", re.IGNORECASE
+)
+_ORDERED: Final = re.compile(
+    r"\b(?:ratio|rate|convert|quotient|translat|verhältnis|kurs|rapport|taux|relación|rapporto|tasso"
+    r"|cambio|câmbio|first|second|former|latter|respectively|order)",
+    re.IGNORECASE,
+)
+"""Where the first isn't the second."""
 _LONGEST_ORDER: Final = 16
 """Words; of longer texts no phrase is looked for, which takes a cube of them."""
 _LEAST_TURNED: Final = 5
 """Words: four may be two names, which are what does and what is done to."""
+
+
+def in_plain_order(text: str) -> str:
+    """The text with what may change places in the order of the alphabet: between B and A."""
+    if _ORDERED.search(text) is not None:
+        return text
+    return _OPTIONS.sub(_sorted, _BETWEEN.sub(_sorted, text))
+
+
+def _sorted(match: re.Match[str]) -> str:
+    head, first, conjunction, second = match.groups()
+    first, second = sorted((first, second), key=str.casefold)
+    return f"{head}{first}{conjunction}{second}"
 
 
 def is_fronted(left: Sequence[str], right: Sequence[str]) -> bool:
