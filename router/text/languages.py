@@ -19,6 +19,10 @@ _SCRIPTS: Final = {
     "th": re.compile(r"[\u0e00-\u0e7f]"),
     "el": re.compile(r"[\u0370-\u03ff]"),
 }
+_ANY_SCRIPT: Final = re.compile(
+    r"[\u0370-\u06ff\u0900-\u097f\u0e00-\u0e7f\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]"
+)
+"""What all but Latin texts have: so the nine are looked for in few."""
 _COMMON_WORDS: Final = {
     "en": "the and of to is in that for with what are you this how",
     "de": "der das und ist nicht ein eine mit für wie ich sie den auf",
@@ -40,7 +44,7 @@ _MIN_LETTERS: Final = 5
 def detect_languages(tokenized: TokenizedText) -> tuple[str, ...]:
     """ISO 639-1 codes, the likeliest first; `()` = can't tell."""
     sample = tokenized.text[:_SAMPLE]
-    codes = () if sample.isascii() else _by_script(sample)
+    codes = () if sample.isascii() or not _ANY_SCRIPT.search(sample) else _by_script(sample)
     hits = {code: len(common & tokenized.vocabulary) for code, common in _COMMON.items()}
     best = max(hits, key=hits.__getitem__)
     return (*codes, best) if hits[best] else codes

@@ -10,25 +10,13 @@ from router.text.tokenizer import TokenizedText
 _OPTION: Final = re.compile(
     r"(?:^|\n|\s(?=\())\(?([A-J])[).:]\s+(\S[^\n]{0,500}?)(?=\s\([A-J]\)|\n|$)"
 )
+_LETTERED: Final = re.compile(r"[A-J][).:]\s")
 _MIN_OPTIONS: Final = 2
 _SENTENCE_ENDS: Final = (". ", "? ", "! ", "\n", "\u3002", "\uff01", "\uff1f", "\u0964", "\u061f")
 _QUESTIONS: Final = ("?", "\uff1f", "\u061f")
-_MATH: Final = ("\\", "=", "+", "^", "<", ">", "*", "√", "∑", "∫", "≤", "≥", "≠", "π", "∈")
-_CODE: Final = (
-    "```",
-    "{\n",
-    "};",
-    ";\n",
-    "()",
-    "=>",
-    "==",
-    "):",
-    "</",
-    "&&",
-    "||",
-    "#include",
-    "SELECT ",
-)
+_MATH: Final = ("\\", "=", "+", "^", "<", ">", "*", "√", "∑", "∫", "≤", "≥", "≠", "∈")
+_CODE_MARKS: Final = ("```", "};", "()", "=>", "==", "):", "</", "&&", "||")
+_CODE_BESIDE_MARKS: Final = ("{\n", ";\n", "#include")
 _RELATING: Final = (
     "than more less fewer twice times half third quarter double triple each every per if then as "
     "remaining left rest after before total altogether average ratio percent"
@@ -37,7 +25,8 @@ _RELATIONS: Final = frozenset(_RELATING.split())
 _COUNTING: Final = "two three four five six seven eight nine ten twelve dozen hundred thousand"
 _NUMBER_WORDS: Final = frozenset(_COUNTING.split())
 _STATEMENTS: Final = frozenset(["statement", "statements", "scenario", "scenarios", "claim"])
-_NAME: Final = re.compile(r"(?<=[a-z,;'] )[A-Z][a-z]+")
+_NAME: Final = re.compile(r"[A-Z](?<=[a-z,;'] .)[a-z]+")
+_ANSWER: Final = len("answer")
 _NAMES_WITHIN: Final = 400
 _Option: TypeAlias = tuple[int, str]
 
@@ -80,21 +69,21 @@ class LexicalCounts:
 
 def lexical_counts(tokenized: TokenizedText) -> LexicalCounts:
     """The counts over a tokenized text."""
-    text = tokenized.text
+    text, marks = tokenized.text, tokenized.marks
     options = _options(text)
     return LexicalCounts(
-        pieces=len(tokenized.pieces),
+        pieces=tokenized.pieces,
         words=len(tokenized.words),
         sentences=1 + _count(text.rstrip(), _SENTENCE_ENDS),
-        questions=_count(text, _QUESTIONS),
-        numbers=sum(map(str.isdecimal, tokenized.pieces)) + _among(tokenized, _NUMBER_WORDS),
+        questions=_count(marks, _QUESTIONS),
+        numbers=tokenized.numbers + _among(tokenized, _NUMBER_WORDS),
         relations=_among(tokenized, _RELATIONS),
         statements=_among(tokenized, _STATEMENTS),
-        math=_count(text, _MATH),
-        code=_count(text, _CODE),
+        math=_count(marks, _MATH) + text.count("\u03c0"),
+        code=_count(marks, _CODE_MARKS) + _code_beside(marks, text),
         options=len(options),
         numeric_options=_numeric(options),
-        at_once=text.rstrip(" \n:*").lower().endswith("answer"),
+        at_once=text.rstrip(" \n:*")[-_ANSWER:].lower() == "answer",
         echoed=_echoed(options, text),
         blanks=text.count("__"),
         names=len(_NAME.findall(text, 0, _NAMES_WITHIN)),
@@ -105,6 +94,12 @@ def _count(text: str, marks: Sequence[str]) -> int:
     return sum(map(text.count, marks))
 
 
+def _code_beside(marks: str, text: str) -> int:
+    """Signs of code that are not marks alone; most texts have no such mark."""
+    likely = [sign for sign in _CODE_BESIDE_MARKS if sign[0] in marks]
+    return text.count("SELECT ") + _count(text, likely)
+
+
 def _among(tokenized: TokenizedText, wanted: frozenset[str]) -> int:
     if not tokenized.vocabulary & wanted:
         return 0
@@ -113,6 +108,8 @@ def _among(tokenized: TokenizedText, wanted: frozenset[str]) -> int:
 
 def _options(text: str) -> Sequence[_Option]:
     """(where it starts, its text) of the answers to choose from: lettered, two or more."""
+    if _LETTERED.search(text) is None:
+        return ()
     options = [(match.start(), match[2]) for match in _OPTION.finditer(text)]
     return options if len(options) >= _MIN_OPTIONS else ()
 

@@ -5,6 +5,7 @@ recognised by cue words; one in the opening or closing words of the text, where 
 counts three times one in the middle, which may be the material to work on.
 """
 
+import re
 from typing import Final
 
 from router.text.lexical_counts import LexicalCounts
@@ -16,6 +17,7 @@ __all__ = ["Task", "recognise_task"]
 _TASK_OF: Final[dict[str, Task]] = {
     word: task for task, words in CUES.items() for word in words.split()
 }
+_UNSPACED_CUE: Final = re.compile(f"[{''.join(cue[0] for cue in UNSPACED_CUES)}]")
 _EDGE: Final = 25
 _EDGE_WEIGHT: Final = 3.0
 _MAKE: Final = "write compose create draft tell generate imagine describe act pretend"
@@ -57,7 +59,7 @@ def _votes(tokenized: TokenizedText) -> dict[Task, float]:
     for word in tokenized.vocabulary & _TASK_OF.keys():
         task = _TASK_OF[word]
         votes[task] = votes.get(task, 0) + (_EDGE_WEIGHT if word in edges else 1)
-    for cue, task in () if tokenized.text.isascii() else UNSPACED_CUES.items():
+    for cue, task in UNSPACED_CUES.items() if _UNSPACED_CUE.search(tokenized.text) else ():
         votes[task] = votes.get(task, 0) + _EDGE_WEIGHT * (cue in tokenized.text)
     if tokenized.text.isascii() and not tokenized.vocabulary & _MAKING:
         votes.pop("creative", None)
