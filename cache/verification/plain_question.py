@@ -9,6 +9,8 @@ from typing import Final
 
 from cache.verification.detail_vocabulary import ABOUT_ENCODING, ABOUT_WORDS, ABOUT_WRITING
 from cache.verification.exact_details import is_about_code, is_foreign
+from cache.wording.amounts import plain_amounts
+from cache.wording.clock import plain_times
 from cache.wording.courtesy import without_courtesy
 from cache.wording.measures import plain_measures
 from cache.wording.numerals import plain_numerals
@@ -35,7 +37,8 @@ def plain_question(text: str) -> str:
     if ABOUT_WORDS.search(asked):
         return asked
     foreign = is_foreign(asked)
-    asked = in_plain_order(plain_spelling(abbreviated(asked), is_foreign=foreign))
+    asked = plain_times(plain_spelling(abbreviated(asked)), is_foreign=foreign)
+    asked = in_plain_order(plain_amounts(asked, is_foreign=foreign))
     numerals = plain_numerals(asked if foreign else in_american(asked), is_foreign=foreign)
     return plain_measures(numerals)
 

@@ -26,6 +26,18 @@ _REQUEST: Final = (
     r"|(?:please )?tell me|(?:can|could|would) you (?:please |kindly )?(?:tell me"
     r"|explain(?: to me)?)"
     r"|would you mind (?:telling me|explaining)|do you happen to know|any idea"
+    r"|i(?:'ve got| have) (?:a|one|another) (?:quick |short )?question|one question"
+    r"|sorry to bother you"
+    r"|i(?:'m| am) curious|out of curiosity|just wondering|just curious"
+    r"|ich h(?:abe|ab|ätte) (?:mal )?(?:eine|'ne|ne) (?:kurze )?frage"
+    r"|(?:nur )?(?:eine|'ne) (?:kurze )?frage"
+    r"|entschuldigung|entschuldigen sie|sag mal|mal (?:eine|'ne) frage"
+    r"|j'ai une (?:petite )?question|(?:une |petite )+question|excusez-moi|excuse-moi"
+    r"|tengo una (?:pregunta|duda)|una (?:pregunta|duda)|disculp[ae]|perdon[ae]|oye"
+    r"|ho una (?:domanda|curiosità)|una (?:domanda|curiosità)|scus[ai]"
+    r"|tenho uma (?:pergunta|dúvida)|uma (?:pergunta|dúvida)|desculp[ae]|com licença"
+    r"|ik heb een vraag(?:je)?|(?:een |kort )?vraagje|mam (?:takie )?pytanie|przepraszam"
+    r"|bir sorum var|bir soru|pardon|affedersin(?:iz)?|عندي سؤال|عفوا|سؤال"
     r"|i(?:'d| would) be grateful if you (?:told me|could tell me)|(?:can|could) u tell me"
     r"|explain(?: to me)?(?=,? (?:what|how|why|who|when|where)\b)"
     r"|i(?:'d| would) like to know|i want to know|do you know|quick question|excuse me"
@@ -83,6 +95,20 @@ _FAREWELL: Final = re.compile(
 """Behind a comma some of it may be one thing of a list: Sony, LG."""
 _BRIEFLY: Final = re.compile(r"^(.*\w\w (\w{3,})) (?:thx|pls|plz|tysm)$", re.IGNORECASE)
 """What is written so briefly needs no mark before it."""
+_ASKS: Final = re.compile(
+    r"(?:how|what|why|when|where|who|which|is|are|do|does|did|can|wie|was|warum|wann|wo|wer|welche"
+    r"|comment|pourquoi|quand|où|qui|quel|cómo|qué|por qué|cuándo|dónde|quién|come|perché|quando"
+    r"|dove|chi|quale|como|por que|onde|quem|qual|hoe|wat|waarom|wanneer|waar|wie|jak|dlaczego"
+    r"|kiedy|gdzie|kto|co)\b",
+    re.IGNORECASE,
+)
+_ABOUT_SIGNS: Final = re.compile(
+    r"\b(?:emoji|emoticon|smiley|mean|send|sent|text|repl|answer|say|said|stand|symbol|caption|post"
+    r"|bedeut|heißt|schick|signif|vuol|quiere|betek|znacz|anlam|it|this|that|das|dies)",
+    re.IGNORECASE,
+)
+"""Where a face may be what is asked about."""
+_FACES_BEHIND: Final = re.compile(r"(?<=[\w?!.])\s*[\U0001f600-\U0001f64f\ufe0f]{1,3}$")
 _AT_LAST: Final = re.compile(
     r"^((?:\S+ ){4,}?\S+) (?:please|bitte|s'il (?:te|vous) plaît|alsjeblieft|por favor|per favore"
     r"|lütfen|proszę)[.?!]*$",
@@ -113,7 +139,7 @@ _LONG_ORDER: Final = 4
 """Words of an order to write that names something else than a courtesy: write a poem about rain."""
 _UNSPACED_BEFORE: Final = re.compile(
     r"^(?:(?:你好|您好|嗨|哈喽|大家好|(?:早上|上午|下午|晚上)好|こんにちは|こんばんは|おはようございます"
-    r"|お疲れ様です|お世話になっております|すみません)[,\uff0c。、!\uff01]\s*|(?:请问|(?:请|请你)?告诉我(?!们)|请?解释(?:一下)?)[,\uff0c:\uff1a]?\s*)(?=.{4})"
+    r"|お疲れ様です|お世話になっております|すみません)[,\uff0c。、!\uff01]\s*|(?:请问(?:一下)?|(?:我)?有(?:个|一个)问题|(?:我)?想问(?:一下|问)?|问一下|请教(?:一下)?|質問(?:です|があります)。|ちょっと質問(?:です)?。|(?:请|请你)?告诉我(?!们)|请?解释(?:一下)?)[,\uff0c:\uff1a]?\s*)(?=.{4})"
     r"|^(?:من فضلك|لو سمحت)،?\s+(?=\w{2})"
 )
 _UNSPACED_BEHIND: Final = re.compile(
@@ -132,6 +158,8 @@ def without_courtesy(text: str) -> str:
         text = _FAREWELL.sub("", _SMILE_BEHIND.sub("", text))
         if not _asks_to_say(text):
             text = _BRIEFLY.sub(_without_last, _BEHIND.sub(r"\1", text))
+        if _ASKS.match(text) is not None and _ABOUT_SIGNS.search(text) is None:
+            text = _FACES_BEHIND.sub("", text)
         if _ABOUT_SAYING.search(text) is None:
             text = _AT_LAST.sub(r"\1", text)
         if _QUESTION.match(text) is None:

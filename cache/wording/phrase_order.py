@@ -46,6 +46,17 @@ _BETWEEN: Final = re.compile(
 _OPTIONS: Final = re.compile(
     r"([,:] )([^,.;:?!]{2,30}?)( (?:or|oder|ou|o|of|czy) )([^,.;:?!]{2,30}?)(?=\?+$)", re.IGNORECASE
 )
+_UNSPACED: Final = re.compile(
+    r"(^)([^\s,\uff0c。]{1,10}?)([\u548c\u8ddf\u4e0e\u3068])([^\s,\uff0c。]{1,10}?)"
+    r"(?=\u54ea|\u7684\u533a\u522b|\u6709\u4ec0\u4e48\u533a\u522b|\u306e\u9055\u3044|\u306f?\u3069\u3061\u3089|\u3067\u306f?\u3069\u3061\u3089)"
+)
+_PLUS: Final = "plus|times|mal|fois|m\u00e1s|pi\u00f9|keer"
+_OPERANDS: Final = re.compile(
+    rf"()(?<![\d.,])(\d+(?:\.\d+)?)( ?[+\u00d7] ?| (?:{_PLUS}) )(\d+(?:\.\d+)?)(?![\d.,]*\d)",
+    re.IGNORECASE,
+)
+_OPERATORS: Final = re.compile(rf"[-+*/^\u00d7\u00f7%!]|\b(?:minus|power|{_PLUS})\b", re.IGNORECASE)
+"""Of more than one the order matters."""
 _ORDERED: Final = re.compile(
     r"\b(?:ratio|rate|convert|quotient|translat|verhältnis|kurs|rapport|taux|relación|rapporto|tasso"
     r"|cambio|câmbio|first|second|former|latter|respectively|order)",
@@ -62,7 +73,10 @@ def in_plain_order(text: str) -> str:
     """The text with what may change places in the order of the alphabet: between B and A."""
     if _ORDERED.search(text) is not None:
         return text
-    return _OPTIONS.sub(_sorted, _BETWEEN.sub(_sorted, text))
+    text = _OPTIONS.sub(_sorted, _BETWEEN.sub(_sorted, text))
+    if not text.isascii():
+        text = _UNSPACED.sub(_sorted, text)
+    return _OPERANDS.sub(_sorted, text) if len(_OPERATORS.findall(text)) == 1 else text
 
 
 def _sorted(match: re.Match[str]) -> str:

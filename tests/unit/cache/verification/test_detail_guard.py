@@ -72,7 +72,7 @@ def test_one_word_in_the_place_of_another(a: str, b: str, detail: str) -> None:
         ("How do I cook for sixty?", "How do I cook for seventy?", "exact number"),
         ("How strong is 5 MW?", "How strong is 5 mW?", "unit"),
         ("How tall is 6'?", 'How tall is 6"?', "unit"),
-        ("What is open at 8 am?", "What is open at 8 p.m.?", "unit"),
+        ("What is open at 8 am?", "What is open at 8 p.m.?", "exact number"),
         ("What is 5% of 80?", "What is 5 of 80?", "unit"),
         ("What does rm -d do?", "What does rm -D do?", "identifier"),
         ("What is error E1021?", "What is error E1012?", "identifier"),

@@ -1,0 +1,84 @@
+"""Amounts: numbers and sums in one writing. Are a third, 1/3 and ⅓ one, 2 million and 2,000,000?
+
+Before numbers in words become digits. Rounding never makes two one.
+"""
+
+import re
+from decimal import Decimal
+from typing import Final
+
+_FRACTIONS: Final = {
+    "\u00bd": "1/2", "\u00bc": "1/4", "\u00be": "3/4", "\u2153": "1/3", "\u2154": "2/3",
+    "\u215b": "1/8",
+}  # fmt: skip
+_FRACTION: Final = re.compile(f"(?<![^\\s\\d])([{''.join(_FRACTIONS)}])(?![^\\s.,;:?!)])")
+_GROUPED: Final = re.compile(
+    r"(?<![\d.,])[1-9]\d{0,2}(?:(?:\.\d{3})+|(?:[ \u00a0\u202f]\d{3})+)(?![\d.,]*\d)"
+)
+"""A thousand, 1.000 and 1 000: outside of English a point separates thousands."""
+_MONEY: Final = {"$": r"(?:US )?dollars?|USD", "\u20ac": r"euros?|EUR|\u20ac"}
+_SUMS: Final = [
+    (re.compile(rf"(?<![\w.,$\u20ac])(\d+(?:[.,]\d+)*)\s?(?:{names})(?!\w)", re.IGNORECASE), sign)
+    for sign, names in _MONEY.items()
+]
+
+
+_SUM: Final = re.compile(r"\d\s?(?:US |\u20ac|d|e)", re.IGNORECASE)
+_LASTING: Final = re.compile(
+    r"\b(\d+)-(second|minute|hour|day|week|month|year|metre|meter|mile|foot|inch|pound)\b",
+    re.IGNORECASE,
+)
+_PARTS: Final = {"third": 3, "quarter": 4, "fifth": 5, "tenth": 10}
+_PART: Final = re.compile(
+    r"\b(?:(a|one|two|three) )(third|quarter|fifth|tenth)s?(?= of\b)", re.IGNORECASE
+)
+_COUNTS: Final = {"a": 1, "one": 1, "two": 2, "three": 3}
+_SCALES: Final = {
+    1_000: "thousand tausend mille mil duizend bin tysięcy",
+    1_000_000: """million millions millionen millones millón milioni milhões milhão miljoen milionów
+        milyon""",
+    1_000_000_000: "billion billions milliarde milliarden milliard milliards miliardi miljard",
+}
+_SCALE: Final = {word: value for value, words in _SCALES.items() for word in words.split()}
+_POWER: Final = "|".join(_SCALE)
+_SCALED: Final = {
+    mark: re.compile(
+        rf"(?<![\d.,])(\d{{1,4}}(?:[{mark}]\d{{1,3}})?) ({_POWER})\b(?! (?:{_POWER}))",
+        re.IGNORECASE,
+    )
+    for mark in ".,"
+}
+"""By the mark before decimals."""
+_DOZEN: Final = re.compile(r"\ba dozen\b", re.IGNORECASE)
+
+
+def plain_amounts(text: str, *, is_foreign: bool) -> str:
+    """The text with fractions as 1/3, great numbers in digits, sums as $5.
+
+    is_foreign: in another language than English.
+    """
+    plain = text if text.isascii() else _FRACTION.sub(_in_signs, text)
+    if is_foreign:
+        plain = _GROUPED.sub(lambda match: re.sub(r"\D", "", match[0]), plain)
+    else:
+        plain = _DOZEN.sub("12", _PART.sub(_part, plain))
+        plain = _LASTING.sub(r"\1 \2", plain)
+    plain = _SCALED["," if is_foreign else "."].sub(_scaled, plain)
+    if _SUM.search(plain):
+        for pattern, sign in _SUMS:
+            plain = pattern.sub(rf"{sign}\1", plain)
+    return plain
+
+
+def _in_signs(match: re.Match[str]) -> str:
+    is_mixed = match.string[match.start() - 1 : match.start()].isdigit()
+    return (" " if is_mixed else "") + _FRACTIONS[match[1]]
+
+
+def _part(match: re.Match[str]) -> str:
+    return f"{_COUNTS[match[1].lower()]}/{_PARTS[match[2].lower()]}"
+
+
+def _scaled(match: re.Match[str]) -> str:
+    value = Decimal(match[1].replace(",", ".")) * _SCALE[match[2].lower()]
+    return str(int(value)) if value == int(value) else match[0]
