@@ -56,7 +56,10 @@ def _votes(tokenized: TokenizedText) -> dict[Task, float]:
     """Each cue word counts once a text, at its heaviest place."""
     edges = {*tokenized.words[:_EDGE], *tokenized.words[-_EDGE:]} - FAINT
     votes: dict[Task, float] = {}
-    for word in tokenized.vocabulary & _TASK_OF.keys():
+    cues = tokenized.vocabulary & _TASK_OF.keys()
+    # in the text's order, which decides between equal tasks: a set's differs from run to run
+    in_order = filter(cues.__contains__, tokenized.words) if len(cues) > 1 else cues
+    for word in dict.fromkeys(in_order):
         task = _TASK_OF[word]
         votes[task] = votes.get(task, 0) + (_EDGE_WEIGHT if word in edges else 1)
     for cue, task in UNSPACED_CUES.items() if _UNSPACED_CUE.search(tokenized.text) else ():

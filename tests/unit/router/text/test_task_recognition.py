@@ -1,3 +1,5 @@
+from itertools import permutations
+
 import pytest
 
 from producers.contract import Request
@@ -114,3 +116,19 @@ def test_a_short_turn_is_judged_by_what_it_follows() -> None:
         {"role": "user", "content": "yes"},
     ]
     assert features.extract_features(request(turns)).task == "code"
+
+
+CUE_WORDS = {
+    "translate": "translate",
+    "summarise": "summarise",
+    "rewrite": "rewrite",
+    "extract": "extract",
+    "classify": "classify",
+    "code": "python",
+}
+
+
+@pytest.mark.parametrize(("first", "second"), list(permutations(CUE_WORDS, 2)))
+def test_of_two_tasks_with_as_many_cues_the_first_is_recognised(first: str, second: str) -> None:
+    text = f"please {CUE_WORDS[first]} this for me and then {CUE_WORDS[second]} it"
+    assert features.extract_features(request(text)).task == first
