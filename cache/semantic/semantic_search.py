@@ -8,6 +8,7 @@ import asyncio
 import random
 import time
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, TypeAlias, assert_never
 
 from cache.cross_encoder.pair_classifier import (
@@ -20,13 +21,14 @@ from cache.identity.terms import LookupTerms
 from cache.promise.error_bound import ErrorBound
 from cache.promise.observations import decode_record, posterior_score, sample_chance, shadow_chance
 from cache.results.lookup_result import HitSample, IndexedQuestion
+from cache.semantic.candidates import CandidateQuestion, are_short, is_short, read_candidates
 from cache.semantic.embedder import Embedder
 from cache.semantic.pair_reader import PairReader
 from cache.semantic.vector_index import VectorIndex
 from cache.storage.batched_reads import BatchedReads, Unavailable
 from cache.storage.circuit_breaker import DEPENDENCY_RULES
 from cache.storage.entry import CacheEntry
-from cache.storage.store import EntryStore, decode_read, never_of
+from cache.storage.store import EntryStore
 from cache.storage.time_limit import within_time_limit
 from cache.verification.accept import (
     GUARD_FACTOR,
@@ -34,15 +36,12 @@ from cache.verification.accept import (
     PairRefused,
     PairVerdict,
     accept_pair,
+    take_apart,
     with_form,
 )
 from cache.verification.detail_guard import objections
 from cache.verification.lexical_guard import Difference
-from cache.verification.quantized_embedding import (
-    QuantizedEmbedding,
-    decode_quantized,
-    quantize,
-)
+from cache.verification.quantized_embedding import quantize
 from cache.verification.verifier import EmbeddedText, Verifier
 from observability.tracing.semconv import CACHE_COSINES, CACHE_REASON, CACHE_SCORE, Attributes
 from observability.tracing.tracer import OpenSpan
@@ -53,6 +52,7 @@ from runtime.redis.errors import REDIS_UNAVAILABLE, is_junk_in_a_key
 
 CANDIDATES: Final = 3
 INDEX_WRITE_S: Final = 1.0
+GONE: Final = "gone"
 LEAST_COSINE: Final = 0.6
 """Below it lie 1.3 % of the duplicates of the training data: not worth reading and verifying."""
 LEAST_COSINE_ELSEWHERE: Final = 0.5
@@ -90,22 +90,11 @@ SearchResult: TypeAlias = SemanticMatch | NoMatch
 
 
 @dataclass(frozen=True, slots=True)
-class _Candidate:
-    name: str
-    entry: CacheEntry
-    embedding: QuantizedEmbedding
-    record: str | None
-
-    @property
-    def text(self) -> EmbeddedText:
-        return EmbeddedText(self.entry.text or "", self.embedding)
-
-
-@dataclass(frozen=True, slots=True)
 class _InDoubt:
     """No candidate is sure enough; of one the pair encoder may be."""
 
-    candidate: _Candidate
+    candidate: CandidateQuestion
+    there: EmbeddedText
     differences: tuple[Difference, ...]
     certainty: float
     reason: str
@@ -143,6 +132,7 @@ class SemanticSearch:
         self._index = index
         self._embedder = embedder
         self._verifier = verifier
+        self._point = lru_cache(maxsize=1024)(verifier.operating_point)
         self._budget_s = budget_s
         self._pairs = pairs
         self._breaker = CircuitBreaker(DEPENDENCY_RULES)
@@ -226,6 +216,10 @@ class SemanticSearch:
         names = [candidate.entry for candidate in near]
         if not names:
             return NoMatch("no near question in this scope", here)
+        if is_short(terms.question.text or ""):
+            # in the turn after next: in the next one the command leaves, then Redis is waited for
+            loop = asyncio.get_running_loop()
+            loop.call_soon(loop.call_soon, take_apart, terms.question.text or "")
         with span.span("read candidates"):
             read = await self._candidates(terms, names)
         if isinstance(read, Unavailable):
@@ -234,10 +228,12 @@ class SemanticSearch:
         self._forget(here.space, set(names) - there)
         fresh = [entry for entry in candidates if terms.now_ms < entry.entry.fresh_until_ms]
         if not fresh:
-            return NoMatch("gone", here)
+            return NoMatch(GONE, here)
         with span.span("verify") as verifying:
-            # half a millisecond of numpy and Python: on a thread, the event loop serves others
-            result = await asyncio.to_thread(self._choose, asked, here, fresh)
+            if are_short(terms.question.text or "", fresh):
+                result = self._choose(asked, here, fresh)
+            else:  # milliseconds of Python: in between the event loop serves others
+                result = await asyncio.to_thread(self._choose, asked, here, fresh)
             verifying.attributes = _verdict_attributes(result)
         return result
 
@@ -245,9 +241,9 @@ class SemanticSearch:
         """What the pair encoder makes of the pair that is in doubt; no verdict, no match."""
         with asked.span.span("read together") as reading:
             text = EmbeddedText(asked.terms.question.text or "", doubt.here.quantized)
-            language, there, score = _language(asked, doubt.candidate), doubt.candidate.text, None
+            language, score = _language(asked, doubt.candidate), None
             if self._pairs is not None:
-                score = await self._pairs.score(text, there, doubt.certainty, language)
+                score = await self._pairs.score(text, doubt.there, doubt.certainty, language)
             result: SearchResult = NoMatch(doubt.reason, doubt.here)
             if score is not None:
                 objects = objections_to_reading(doubt.differences, language)
@@ -258,7 +254,7 @@ class SemanticSearch:
 
     async def _candidates(
         self, terms: LookupTerms, names: list[str]
-    ) -> tuple[list[_Candidate], set[str]] | Unavailable:
+    ) -> tuple[list[CandidateQuestion], set[str]] | Unavailable:
         """The entries that can be compared, and the names of all that are there."""
         key, tenant = self._store.key, terms.question.tenant
         entries = (key(tenant, "e", name) for name in names)
@@ -268,39 +264,31 @@ class SemanticSearch:
         if isinstance(values, Unavailable):
             return values
         version, never, *rest = values
-        refused = never_of(never)
-        candidates, there = list[_Candidate](), set[str]()
-        for name, value, record in zip(names, rest, rest[len(names) :], strict=False):
-            entry = decode_read(version, value).entry
-            sketch = decode_quantized(entry.sketch) if entry and entry.sketch else None
-            if entry is None:
-                continue
-            there.add(name)
-            if entry.same_words_only or entry.exact in refused:
-                continue
-            if entry.text is not None and sketch is not None:
-                candidates.append(_Candidate(name, entry, sketch, _text(record)))
-        return candidates, there
+        return read_candidates(names, version, never, rest)
 
     def _choose(
-        self, asked: _Search, here: IndexedQuestion, candidates: list[_Candidate]
+        self, asked: _Search, here: IndexedQuestion, candidates: list[CandidateQuestion]
     ) -> SearchResult | _InDoubt:
-        """The nearest candidate that is good enough, or may be. Runs on a thread."""
+        """The nearest candidate that is good enough, or may be. May run on a thread."""
         text = EmbeddedText(asked.terms.question.text or "", here.quantized)
         refusals, doubts = list[str](), list[_InDoubt]()
         for candidate in candidates:
-            there = candidate.text
+            there = candidate.embedded()
+            if there is None:
+                continue
             verified = float(self._verifier.score([(text, there)])[0])
             differences = objections(text.text, there.text)
             certainty, differences = with_form(verified, text.text, there.text, differences)
             verdict = self._verdict(asked, candidate, certainty, differences)
             language = _language(asked, candidate)
             if self._leaves_doubt(certainty, text, there, differences, language):
-                doubts.append(_InDoubt(candidate, differences, certainty, verdict.reason, here))
+                doubts.append(
+                    _InDoubt(candidate, there, differences, certainty, verdict.reason, here)
+                )
             elif isinstance(verdict, PairAccepted):
                 return self._result(asked, candidate, verdict, here)
             refusals.append(verdict.reason)
-        return doubts[0] if doubts else NoMatch(refusals[0], here)
+        return doubts[0] if doubts else NoMatch(refusals[0] if refusals else GONE, here)
 
     def _leaves_doubt(
         self,
@@ -318,18 +306,21 @@ class SemanticSearch:
     def _verdict(
         self,
         asked: _Search,
-        candidate: _Candidate,
+        candidate: CandidateQuestion,
         certainty: float,
         objects: tuple[Difference, ...],
     ) -> PairVerdict:
         target = asked.bound.target(asked.terms.policy.target_false_hits)
-        bar = self._verifier.operating_point(target)
-        guard_bar = self._verifier.operating_point(target / GUARD_FACTOR)
+        bar, guard_bar = self._point(target), self._point(target / GUARD_FACTOR)
         score = posterior_score(certainty, decode_record(candidate.record))
         return accept_pair(score, bar, guard_bar, objects)
 
     def _result(
-        self, asked: _Search, candidate: _Candidate, verdict: PairVerdict, here: IndexedQuestion
+        self,
+        asked: _Search,
+        candidate: CandidateQuestion,
+        verdict: PairVerdict,
+        here: IndexedQuestion,
     ) -> SearchResult:
         match verdict:
             case PairRefused(reason=reason):
@@ -368,7 +359,7 @@ def least_cosine(language: str | None) -> float:
     return LEAST_COSINE if language == IN_ENGLISH else LEAST_COSINE_ELSEWHERE
 
 
-def _language(asked: _Search, candidate: _Candidate) -> str | None:
+def _language(asked: _Search, candidate: CandidateQuestion) -> str | None:
     return language_of_both(asked.terms.language, candidate.entry.language)
 
 
@@ -387,7 +378,3 @@ def _verdict_attributes(result: SearchResult | _InDoubt) -> Attributes:
             return {CACHE_REASON: reason or ""}
         case _:
             assert_never(result)
-
-
-def _text(value: bytes | None) -> str | None:
-    return None if value is None else value.decode()

@@ -14,6 +14,8 @@ from cache.verification.quantized_embedding import Vector
 
 RERANKED: Final = 64
 """Candidates that the sign bits leave for the 8-bit products, at least."""
+SAMPLED: Final = 4_096
+"""Distances that tell how far off the nearest may lie, at least, where there are as many."""
 INITIAL_CAPACITY: Final = 16
 MAX_ROWS: Final = 200_000
 
@@ -74,7 +76,7 @@ class VectorRows:
             return []
         rows = np.arange(size)
         if size > RERANKED:
-            rows = _least_distant(self._distances(size, _signs(vector)))
+            rows = least_distant(self._distances(size, _signs(vector)))
         cosines = (self._small[rows].astype(np.float32) @ vector) * self._scale[rows]
         best = np.argsort(-cosines)[:count]
         return [NearestVector(self._names[int(rows[at])], float(cosines[at])) for at in best]
@@ -98,12 +100,19 @@ class VectorRows:
         return row
 
 
-def _least_distant(distances: NDArray[np.uint16]) -> NDArray[np.intp]:
+def least_distant(distances: NDArray[np.uint16]) -> NDArray[np.intp]:
     """The rows at the least distances, RERANKED or, where many are equally far, a few more."""
-    # by counting instead of sorting: a distance is one of a few hundred whole numbers
-    up_to = np.bincount(distances).cumsum()
-    rows = np.flatnonzero(distances <= np.searchsorted(up_to, RERANKED))
+    # what RERANKED rows of a sample don't exceed, no fewer of all don't: a few are left to count
+    sample = distances[:: max(1, distances.size // SAMPLED)]
+    rows = np.flatnonzero(distances <= _least_covering(sample))
+    rows = rows[distances[rows] <= _least_covering(distances[rows])]
     return rows[np.argsort(distances[rows], kind="stable")][: 4 * RERANKED]
+
+
+def _least_covering(distances: NDArray[np.uint16]) -> np.intp:
+    """The least distance that RERANKED of the distances, or all, don't exceed."""
+    # by counting instead of sorting: a distance is one of a few hundred whole numbers
+    return np.searchsorted(np.bincount(distances).cumsum(), RERANKED)
 
 
 def _signs(vector: Vector) -> NDArray[np.uint64]:

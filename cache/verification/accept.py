@@ -10,8 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from cache.verification.exact_details import exact_details
 from cache.verification.lexical_guard import Difference
-from cache.verification.question_form import is_same_form
+from cache.verification.plain_question import plain_question
+from cache.verification.question_form import is_same_form, question_form
+from cache.verification.tokenizer import tokenize_question
 from cache.verification.verifier import Verifier
 
 GUARD_FACTOR: Final = 10
@@ -50,6 +53,15 @@ def accept_pair(
     if differences and (differences[0].is_decisive or score < guard_bar):
         return PairRefused(score, f"guard: another {differences[0].detail}")
     return PairAccepted(score, f"score {score:.3f} reaches {bar:.3f}")
+
+
+def take_apart(text: str) -> None:
+    """Reads a text as the comparison with another one will, which then finds it remembered."""
+    tokenize_question(text)
+    plain = plain_question(text)
+    tokenize_question(plain)
+    exact_details(plain)
+    question_form(text)
 
 
 def with_form(

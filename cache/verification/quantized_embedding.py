@@ -61,10 +61,11 @@ def decode_quantized(text: str) -> QuantizedEmbedding | None:
 
 def _small(vectors: Vector) -> NDArray[np.int8]:
     # the largest component becomes 127: rows are of unit length, so no scale need be stored
-    longest = np.abs(vectors).max(axis=-1, keepdims=True, initial=0) + _TINY
+    longest = np.maximum.reduce(np.abs(vectors), axis=-1, keepdims=True, initial=0) + _TINY
     return np.asarray(np.rint(vectors * (127 / longest)), dtype=np.int8)
 
 
 def _float(small: NDArray[np.int8]) -> Vector:
     vectors = small.astype(np.float32)
-    return np.asarray(vectors / (np.linalg.norm(vectors, axis=-1, keepdims=True) + _TINY))
+    lengths = np.sqrt(np.add.reduce(vectors * vectors, axis=-1, keepdims=True))
+    return np.asarray(vectors / (lengths + _TINY))

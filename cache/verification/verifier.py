@@ -80,29 +80,30 @@ class Verifier:
         return float(np.interp(np.log(target), np.log(self.rates), self.points))
 
     @cached_property
-    def _flat(self) -> tuple[Array, Array, Array]:
-        """All trees in one row: features, thresholds, and each node's two children side by side."""
+    def _flat(self) -> tuple[Array, Array, Array, Array]:
+        """All trees in one row: features, thresholds, each node's two children, the roots."""
         trees, width = self.feature.shape
+        # whole words: numpy turns narrower positions into these at every look-up
+        roots = np.arange(trees, dtype=np.intp) * width
         # children become positions in the one flat row, so a step down is a single lookup
-        first = (np.arange(trees, dtype=np.int32) * width)[:, None]
-        children = np.stack([self.right + first, self.left + first], axis=-1)
-        return self.feature.ravel().astype(np.int32), self.threshold.ravel(), children.ravel()
+        children = np.stack([self.left, self.right]).reshape(2, trees, width) + roots[:, None]
+        feature = self.feature.ravel().astype(np.intp)
+        return feature, self.threshold.ravel(), children.reshape(2, -1), roots
 
     def _tree_log_odds(self, seen: Vector) -> Vector:
-        """The trees' log-odds: all trees of all pairs go down one level at a time.
+        """The trees' log-odds, pair by pair.
 
-        A leaf leads to itself, so all trees take the same number of steps.
+        Every node asks its feature, then all trees go down one level at a time. A leaf leads to
+        itself, so all trees take the same number of steps.
         """
-        feature, threshold, children = self._flat
-        trees, width = self.feature.shape
-        values, pairs = np.ascontiguousarray(seen).ravel(), len(seen)
-        pair = np.repeat(np.arange(pairs, dtype=np.int32) * seen.shape[1], trees)
-        node = np.tile(np.arange(trees, dtype=np.int32) * width, pairs)
-        for _ in range(self.depth):
-            # `below` is 0 or 1 and picks the right or the left one of the node's two children
-            below = values.take(pair + feature.take(node)) <= threshold.take(node)
-            node = children.take(2 * node + below)
-        leaves = self.value.ravel().take(node).reshape(pairs, trees)
+        feature, threshold, (left, right), roots = self._flat
+        leaves = np.empty((len(seen), len(roots)), dtype=self.value.dtype)
+        for values, reached in zip(seen, leaves, strict=True):
+            following = np.where(values.take(feature) <= threshold, left, right)
+            node = roots
+            for _ in range(self.depth):
+                node = following.take(node)
+            self.value.take(node, out=reached)
         return np.asarray(leaves.sum(axis=1) + self.offset)
 
     def _network_log_odds(self, seen: Vector, products: Vector) -> Vector:
@@ -119,8 +120,8 @@ def model_inputs(pairs: Sequence[tuple[EmbeddedText, EmbeddedText]]) -> tuple[Ve
     Shapes (pairs, features) and (pairs, 2 x width).
     """
     seen = np.array([pair_features(a, b) for a, b in pairs], dtype=np.float32)
-    left = np.stack([a.embedding.sentence for a, _ in pairs])
-    right = np.stack([b.embedding.sentence for _, b in pairs])
+    left = np.array([a.embedding.sentence for a, _ in pairs])
+    right = np.array([b.embedding.sentence for _, b in pairs])
     width = left.shape[1]
     # a component of a unit vector is about width**-0.5: both are scaled to about PRODUCT_WEIGHT
     products = left * right * np.float32(width * PRODUCT_WEIGHT)

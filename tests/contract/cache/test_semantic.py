@@ -1,6 +1,7 @@
 """The semantic step as a whole, with the real embedder, verifier and Redis."""
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
@@ -79,6 +80,21 @@ async def test_the_same_question_in_other_words(lookup: CacheLookup) -> None:
     assert found.outcome.age_s == 1
     surer = request(SAME, min_confidence=0.99, mode="only-if-cached")
     assert isinstance(await lookup.find(surer, ROUTE, NOW), Miss)
+
+
+async def test_a_kept_question_whose_sketch_is_damaged_is_passed_over(
+    lookup: CacheLookup, redis: Redis
+) -> None:
+    await keep(lookup, request(SAME), "Sing.")
+    asked = request(SAME + " Tell me.", mode="only-if-cached")
+    [name] = [key async for key in redis.scan_iter("*:e:*")]
+    kept = json.loads(await redis.get(name) or "")
+    await redis.set(name, json.dumps({**kept, "sketch": "no.sketch.here"}))
+    found = await lookup.find(asked, ROUTE, NOW)
+    assert isinstance(found, Miss)
+    assert found.outcome.reason == "gone"
+    await keep(lookup, request(ASKED))
+    assert answer_of(await lookup.find(asked, ROUTE, NOW)) == "Practise."
 
 
 @pytest.mark.parametrize(

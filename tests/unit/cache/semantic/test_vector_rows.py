@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cache.semantic.vector_rows import RERANKED, VectorRows
+from cache.semantic.vector_rows import RERANKED, SAMPLED, VectorRows, least_distant
 from cache.verification.quantized_embedding import Vector
 
 WIDTH = 100
@@ -43,3 +43,17 @@ def test_after_any_changes_it_holds_what_a_dictionary_holds(
     assert found == pytest.approx(
         {entry: float(kept @ asked) for entry, kept in model.items()}, abs=0.02
     )
+
+
+@pytest.mark.parametrize("size", [RERANKED + 1, SAMPLED, 3 * SAMPLED + 7])
+@pytest.mark.parametrize("spread", [0, 3, 40])
+@pytest.mark.parametrize("order", [0, 1, -1])
+def test_no_row_that_is_among_the_least_distant_is_missed(
+    size: int, spread: int, order: int
+) -> None:
+    drawn = np.random.default_rng(size + spread).normal(150, spread, size)
+    distances = np.clip(np.sort(drawn)[::order] if order else drawn, 0, 384).astype(np.uint16)
+    found = least_distant(distances)
+    nearest = np.argsort(distances, kind="stable")[: len(found)]
+    assert len(found) >= RERANKED
+    assert list(found) == list(nearest)
