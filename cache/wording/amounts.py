@@ -21,8 +21,6 @@ _SUMS: Final = [
     (re.compile(rf"(?<![\w.,$\u20ac])(\d+(?:[.,]\d+)*)\s?(?:{names})(?!\w)", re.IGNORECASE), sign)
     for sign, names in _MONEY.items()
 ]
-
-
 _SUM: Final = re.compile(r"\d\s?(?:US |\u20ac|d|e)", re.IGNORECASE)
 _LASTING: Final = re.compile(
     r"\b(\d+)-(second|minute|hour|day|week|month|year|metre|meter|mile|foot|inch|pound)\b",
@@ -37,18 +35,18 @@ _SCALES: Final = {
     1_000: "thousand tausend mille mil duizend bin tysięcy",
     1_000_000: """million millions millionen millones millón milioni milhões milhão miljoen milionów
         milyon""",
-    1_000_000_000: "billion billions milliarde milliarden milliard milliards miliardi miljard",
+    1_000_000_000: "milliarde milliarden milliard milliards miliardi miljard milyar",
 }
+"""Without billion, a thousand million in English and a million million in most other languages."""
 _SCALE: Final = {word: value for value, words in _SCALES.items() for word in words.split()}
 _POWER: Final = "|".join(_SCALE)
 _SCALED: Final = {
-    mark: re.compile(
+    is_foreign: re.compile(
         rf"(?<![\d.,])(\d{{1,4}}(?:[{mark}]\d{{1,3}})?) ({_POWER})\b(?! (?:{_POWER}))",
         re.IGNORECASE,
     )
-    for mark in ".,"
+    for is_foreign, mark in ((False, "."), (True, ","))
 }
-"""By the mark before decimals."""
 _DOZEN: Final = re.compile(r"\ba dozen\b", re.IGNORECASE)
 
 
@@ -63,7 +61,7 @@ def plain_amounts(text: str, *, is_foreign: bool) -> str:
     else:
         plain = _DOZEN.sub("12", _PART.sub(_part, plain))
         plain = _LASTING.sub(r"\1 \2", plain)
-    plain = _SCALED["," if is_foreign else "."].sub(_scaled, plain)
+    plain = _SCALED[is_foreign].sub(_scaled, plain)
     if _SUM.search(plain):
         for pattern, sign in _SUMS:
             plain = pattern.sub(rf"{sign}\1", plain)

@@ -36,9 +36,10 @@ _MONTH_FIRST: Final = re.compile(
 _IN_DIGITS: Final = re.compile(r"(?<![\d.])0?(\d{1,2})\.0?(\d{1,2})\.((?:1\d|20)\d\d)(?![\d.]*\d)")
 _SLASHED: Final = re.compile(r"(?<![\d/])0?(\d{1,2})/0?(\d{1,2})/((?:1\d|20)\d\d)(?![\d/])")
 """The day comes first, but not in every text in English."""
-_VERBS: Final = {"may", "march"}
-_ALONE: Final = "|".join(sorted(set(_MONTH) - _VERBS, key=len, reverse=True))
-"""Months without a year beside them."""
+_ALONE: Final = "|".join(
+    name for name, *_ in map(str.split, _MONTHS.split("\n")[1:-1]) if name not in {"march", "may"}
+)
+"""English months without a year beside them; two may be verbs."""
 _DAY: Final = re.compile(
     rf"\b(?:the )?(\d{{1,2}})(?:st|nd|rd|th)?(?: of)? ({_ALONE})\b(?! \d{{4}})",
     re.IGNORECASE,

@@ -44,7 +44,7 @@ _BETWEEN: Final = re.compile(
     re.IGNORECASE,
 )
 _OPTIONS: Final = re.compile(
-    r"([,:] )([^,.;:?!]{2,30}?)( (?:or|oder|ou|o|of|czy) )([^,.;:?!]{2,30}?)(?=\?+$)", re.IGNORECASE
+    r"([,:] )([^,.;:?!]{2,30}?)( (?:or|oder|ou|o|czy) )([^,.;:?!]{2,30}?)(?=\?+$)", re.IGNORECASE
 )
 _UNSPACED: Final = re.compile(
     r"(^)([^\s,\uff0c。]{1,10}?)([\u548c\u8ddf\u4e0e\u3068])([^\s,\uff0c。]{1,10}?)"
@@ -52,9 +52,10 @@ _UNSPACED: Final = re.compile(
 )
 _PLUS: Final = "plus|times|mal|fois|m\u00e1s|pi\u00f9|keer"
 _OPERANDS: Final = re.compile(
-    rf"()(?<![\d.,])(\d+(?:\.\d+)?)( ?[+\u00d7] ?| (?:{_PLUS}) )(\d+(?:\.\d+)?)(?![\d.,]*\d)",
+    rf"()(?<![\d.,])(\d+(?:\.\d+)?)( ?[+\u00d7] ?| (?:{_PLUS}) )(\d+(?:\.\d+)?)(?= ?[=?.!]*$)",
     re.IGNORECASE,
 )
+"""At the end: 2 times 3 pills a day aren't 3 times 2."""
 _OPERATORS: Final = re.compile(rf"[-+*/^\u00d7\u00f7%!]|\b(?:minus|power|{_PLUS})\b", re.IGNORECASE)
 """Of more than one the order matters."""
 _ORDERED: Final = re.compile(

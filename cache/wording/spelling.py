@@ -64,7 +64,7 @@ _VERSUS: Final = re.compile(r"\b(?:versus|vs\.)(?= )", re.IGNORECASE)
 _TITLE: Final = re.compile(r"\b(Dr|Mr|Mrs|Ms|Prof|St)\.(?= [A-Z])")
 _RELEASE: Final = re.compile(r"\bv(?=\d+\.\d)")
 """Before a version: v3.10."""
-_STANDARD: Final = re.compile(r"\b([A-Z]{2,5})-(\d{2,})\b")
+_STANDARD: Final = re.compile(r"\b(?!UTC|GMT)([A-Z]{2,5})-(\d{2,})\b")
 
 
 def plain_letters(text: str) -> str:
