@@ -149,7 +149,8 @@ class ExclusiveLeases:
             holder: bytes | None = await asked
         except REDIS_UNAVAILABLE as error:
             return RedisAway(type(error).__name__)
-        if holder is not None:
+        # our own token: the reply was lost with its connection, and the client asked again
+        if holder is not None and holder != token.encode():
             return HeldElsewhere(holder)
         lease = Lease(key, token)
         self._renewal.start(key, lease)

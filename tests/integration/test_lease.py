@@ -50,11 +50,11 @@ async def make(redis: Redis) -> AsyncIterator[Callable[..., ExclusiveLeases]]:
 async def taken(leases: ExclusiveLeases, key: str = "k") -> Lease:
     """As soon as it is free."""
 
-    async def lease() -> Lease | None:
+    async def taken_one() -> Lease | None:
         attempt = await leases.take(key)
         return attempt if isinstance(attempt, Lease) else None
 
-    return await until(lease, within_s=10)
+    return await until(taken_one, within_s=10)
 
 
 async def lapsed(redis: Redis, key: str = "k") -> None:
@@ -165,6 +165,23 @@ async def test_only_so_many_have_a_place(redis_url: str) -> None:
     await places.release("k", f"h{holder}")
     assert await places.take("k", "late", 3) is True
     await link.redis.aclose()
+
+
+async def test_who_asks_again_since_the_reply_was_lost_has_what_he_took(
+    make: Callable[..., ExclusiveLeases], redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client sends it again when its connection ends: no holder may follow itself."""
+    monkeypatch.setattr("runtime.redis.lease.owner_token", lambda: "ours")
+    await redis.set("k", "ours")
+    ours = make()
+    assert await ours.take("k") == Lease("k", "ours")
+    assert ours.held("k")
+    await redis.set("other", "theirs")
+    assert await ours.take("other") == HeldElsewhere(b"theirs")
+    places = CountingLeases(RedisLink(redis), life_s=60)
+    assert await places.take("few", "ours", 1) is True
+    assert await places.take("few", "ours", 1) is True
+    assert await places.take("few", "theirs", 1) is False
 
 
 async def test_a_dead_holders_place_is_free_after_its_life(redis_url: str) -> None:
