@@ -1,8 +1,8 @@
 r"""The recogniser and its second look on a set of labelled questions: shares refused and in doubt.
 
-    python -m dev.score_recogniser --set seventeenth
+    python -m dev.score_recogniser --set eighteenth
 
-A set is a folder of `dev/recogniser`; `seventeenth` is one that neither has learned from.
+A set is a folder of `dev/recogniser`; `eighteenth` is one that neither has learned from.
 """
 
 import argparse
@@ -23,7 +23,7 @@ _KEPT_FOR_ALL: Final = "kept for all"
 def main() -> None:
     """Prints the table by language, and what was judged otherwise than it is labelled."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--set", default="seventeenth", help="a folder of dev/recogniser")
+    parser.add_argument("--set", default="eighteenth", help="a folder of dev/recogniser")
     parser.add_argument("--embedder", type=Path, default=Path("var/multilingual"))
     options = parser.parse_args()
     recogniser, classifier = load_recogniser(), load_classifier()

@@ -57,7 +57,7 @@ PROMPTS: Final = 600
 PLAIN_WEIGHT: Final = 1.5
 """Of a plain question against all of a template's."""
 PROMPT_WEIGHT: Final = 0.5
-AUTHORS: Final = {"sixteenth": "j"}
+AUTHORS: Final = {"seventeenth": "k"}
 """Series that neither has seen, by their writer. Each costs two minutes of CPU."""
 
 

@@ -91,6 +91,8 @@ LATER_SETS: Final = {
     "fourteenth": "e",
     "fifteenth": "i",
     "sixteenth": "j",
+    "seventeenth": "k",
+    "nineteenth": "l",
 }
 """By folder the series: plain questions that only the second look's classifier learns from."""
 
