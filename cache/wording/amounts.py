@@ -16,6 +16,11 @@ _GROUPED: Final = re.compile(
     r"(?<![\d.,])[1-9]\d{0,2}(?:(?:\.\d{3})+|(?:[ \u00a0\u202f]\d{3})+)(?![\d.,]*\d)"
 )
 """A thousand, 1.000 and 1 000: outside of English a point separates thousands."""
+_NUMBERED: Final = (
+    "version", "versión", "versione", "versão", "versie", "wersja", "sürüm", "release", "kapitel",
+    "chapitre", "capítulo", "capitolo",
+)  # fmt: skip
+"""Before a number whose point is none of thousands."""
 _MONEY: Final = {"$": r"(?:US )?dollars?|USD", "\u20ac": r"euros?|EUR|\u20ac"}
 _SUMS: Final = [
     (re.compile(rf"(?<![\w.,$\u20ac])(\d+(?:[.,]\d+)*)\s?(?:{names})(?!\w)", re.IGNORECASE), sign)
@@ -57,7 +62,7 @@ def plain_amounts(text: str, *, is_foreign: bool) -> str:
     """
     plain = text if text.isascii() else _FRACTION.sub(_in_signs, text)
     if is_foreign:
-        plain = _GROUPED.sub(lambda match: re.sub(r"\D", "", match[0]), plain)
+        plain = _GROUPED.sub(_ungrouped, plain)
     else:
         plain = _DOZEN.sub("12", _PART.sub(_part, plain))
         plain = _LASTING.sub(r"\1 \2", plain)
@@ -66,6 +71,11 @@ def plain_amounts(text: str, *, is_foreign: bool) -> str:
         for pattern, sign in _SUMS:
             plain = pattern.sub(rf"{sign}\1", plain)
     return plain
+
+
+def _ungrouped(match: re.Match[str]) -> str:
+    before = match.string[: match.start()].rstrip().casefold()
+    return match[0] if before.endswith(_NUMBERED) else re.sub(r"\D", "", match[0])
 
 
 def _in_signs(match: re.Match[str]) -> str:

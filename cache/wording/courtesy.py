@@ -108,7 +108,8 @@ _ABOUT_SIGNS: Final = re.compile(
     re.IGNORECASE,
 )
 """Where a face may be what is asked about."""
-_FACES_BEHIND: Final = re.compile(r"(?<=[\w?!.])\s*[\U0001f600-\U0001f64f\ufe0f]{1,3}$")
+_FACES_BEHIND: Final = re.compile(r"(?<=[\w?!.])\s*[😂😅😉😊🙂🙃🤔🤣\ufe0f]{1,3}$")
+"""Laughing and wondering ones, which say how it is asked and not what."""
 _AT_LAST: Final = re.compile(
     r"^((?:\S+ ){4,}?\S+) (?:please|bitte|s'il (?:te|vous) plaît|alsjeblieft|por favor|per favore"
     r"|lütfen|proszę)[.?!]*$",

@@ -19,7 +19,7 @@ _LINE: Final = re.compile(r"(?<=[.!?,;])[ \t]*\n+(?=[^\W\d_]{2})")
 """A new line behind a sentence."""
 _FEW_LINES: Final = 3
 _TICKS: Final = re.compile(r"(?<![`\w])`([^`\n]{1,60})`(?![`\w])")
-_WWW: Final = re.compile(r"\b(?:https?://)?www\.(?=\w)", re.IGNORECASE)
+_WWW: Final = re.compile(r"(?<![/\w])www\.(?=\w)", re.IGNORECASE)
 _SIGNS: Final = str.maketrans(
     {
         "\u2032": "'",

@@ -31,7 +31,7 @@ orthopaedic=orthopedic jewellery=jewelry jeweller=jeweler
 """
 _AMERICAN: Final = dict(pair.split("=") for pair in _WORDS.split())
 _RULES: Final = [
-    (re.compile(rf"\b({'|'.join(stems.split())}){british}", re.IGNORECASE), american)
+    (re.compile(rf"\b({'|'.join(stems.split())}){british}"), american)
     for stems, british, american in (
         (_OUR, r"our(?=s?\b|ed\b|ing|able|ful|ite|less)", r"\1or"),
         (_ISE, r"is(?=e[sdr]?\b|ing\b|ations?\b|able\b)", r"\1iz"),
@@ -41,19 +41,14 @@ _RULES: Final = [
 _ABOUT_ENGLISH: Final = re.compile(
     r"\b(?:british|american|english|noun|verb|adjective|correct|grammar)", re.IGNORECASE
 )
-_ANY: Final = re.compile(rf"\b(?:{'|'.join(_AMERICAN)})\b", re.IGNORECASE)
+_ANY: Final = re.compile(rf"\b(?:{'|'.join(_AMERICAN)})\b")
 
 
 def in_american(text: str) -> str:
-    """The text with one spelling of English words that have two."""
+    """The text with one spelling of English words that have two, not of names: the Labour Party."""
     if _ABOUT_ENGLISH.search(text) is not None:
         return text
-    plain = _ANY.sub(lambda match: _as_written(match[0]), text)
+    plain = _ANY.sub(lambda match: _AMERICAN[match[0]], text)
     for pattern, other in _RULES:
         plain = pattern.sub(other, plain)
     return plain
-
-
-def _as_written(word: str) -> str:
-    american = _AMERICAN[word.lower()]
-    return american.capitalize() if word[0].isupper() else american
