@@ -272,8 +272,8 @@ def _foreign_numbers(text: str) -> tuple[int, ...]:
 
 def _scaled(digits: str, scale: str) -> str:
     plain = digits.replace(",", "") if _THOUSANDS.fullmatch(digits) else digits
-    if not scale or not re.fullmatch(r"\d+(?:\.\d+)?", plain):
-        return plain
+    if scale not in SCALES or not re.fullmatch(r"\d+(?:\.\d+)?", plain):
+        return plain  # millİon ends here, too: without its case it matches
     return f"{float(plain) * SCALES[scale]:.15g}"
 
 

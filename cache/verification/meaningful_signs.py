@@ -81,8 +81,9 @@ def _asks_within(text: str, at: int, before: str, after: str) -> bool:
 
 def _exclaims(text: str, at: int, before: str, after: str) -> bool:
     """A `!` that is a factorial, a negation or a part of a name: it doesn't end a sentence."""
-    if before.isdigit() or before == ")":
-        return True
+    is_letter = before.islower() and not text[at - 2 : at - 1].isalnum()
+    if before.isdigit() or before == ")" or (is_letter and at > 1):
+        return True  # n! as 5!
     if after and not after.isspace() and after not in "!?\"'":
         return True
     # behind the first word it may greet: "Hello! what is"

@@ -6,6 +6,7 @@ verifier alone is not sure of them: "hi", "please" and "how can I" for "how do I
 
 import re
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from functools import lru_cache
 from typing import Final, Literal, TypeAlias
 
@@ -69,6 +70,8 @@ _ASKS_UNSPACED: Final = re.compile(
 """What makes it a question without a mark."""
 End: TypeAlias = Literal["asks", "exclaims", "trails", "states", "open"]
 
+_GOES_ON: Final = re.compile(r"\d(?:\.\.\.|\u2026)")
+"""A decimal that goes on: 0.999..."""
 _END_MARKS: Final = " \u00a0?!.\u2026\uff1f\uff01\u061f\u3002"
 _LEAST_SIGNS: Final = 4
 """Of a text whose end marks are no matter: 5! and 5? are two."""
@@ -76,6 +79,8 @@ _STATES: Final = ("\u3002", ".", "!", "\uff01")
 """Marks behind what may be no question after all: who knows, who knows."""
 _ASKS_HOW: Final = frozenset({"do", "can", "could", "does"})
 _ANYBODY: Final = frozenset({"i", "you", "one", "we", "someone", "somebody"})
+_ONES_OWN: Final = frozenset({"my", "me", "mine", "your", "yours", "our", "us"})
+"""Where who does it isn't anybody: how do you verify my identity."""
 _LEAST_WORDS: Final = 2
 """Of fewer, a greeting may be what is asked."""
 _HOW_WORDS: Final = 3
@@ -85,6 +90,8 @@ _HOW_WORDS: Final = 3
 def is_same_form(a: str, b: str) -> bool:
     """Whether both texts are one question but for their form."""
     a, b = with_like_vowel_signs(a, b)
+    if bool(_GOES_ON.search(a)) != bool(_GOES_ON.search(b)):
+        return False
     if _is_same_but_for_end(a, b):
         return True
     form, other = question_form(a), question_form(b)
@@ -125,25 +132,21 @@ def question_form(text: str) -> Form | None:
     """None: there is too little to tell."""
     plain = plain_question(text)
     asked, thing = _THING.subn("", plain)
-    words = _plain_how([part for word in _WORD.findall(asked) for part in _expand(word.lower())])
-    left_out = _LEFT_OUT | COPULAS if is_foreign(plain) else _LEFT_OUT
-    kept = tuple(
-        without_accents(_plain(word))
-        for at, word in enumerate(words)
-        if word not in left_out or (word == "do" and at == len(words) - 1)
-    )
+    words = _plain_how([part for word in _read(asked) for part in _expand(word)])
+    kept = _kept(words, ARTICLES | COPULAS if is_foreign(plain) else _ENGLISH_ARTICLES)
+    times = {MODALITIES[word] for word in words if word in MODALITIES} - {"present"}
     if thing or _is_phrase(words):
-        return _phrase(kept)
+        return _phrase(kept, times)
     if len(kept) == 1 and _UNSPACED.search(kept[0]):
         asks = not plain.endswith(_STATES)
         return (kept, (), asks) if _ASKS_UNSPACED.search(kept[0]) else None
     if len(words) < _LEAST_WORDS or not kept:
         return None
-    times = {MODALITIES[word] for word in words if word in MODALITIES} - {"present"}
     asks = words[0] in _ASKING or (
         words[0] in PREPOSITIONS and not _QUESTION_WORDS.isdisjoint(words)
     )
-    if words.count("not") == 1 == sum(word in AUXILIARIES for word in words):
+    is_denied = words.count("not") == 1 == sum(word in AUXILIARIES for word in words)
+    if is_denied and words[words.index("not") + 1 :][:1] != ["to"]:
         kept = (*(word for word in kept if word != "not"), "not")
     end = _end(plain)
     return kept, tuple(sorted(times)), end == "asks" or (asks and end != "exclaims")
@@ -156,14 +159,45 @@ def _is_phrase(words: Sequence[str]) -> bool:
     )
 
 
-def _phrase(kept: tuple[str, ...]) -> Form | None:
+def _phrase(kept: tuple[str, ...], times: AbstractSet[str]) -> Form | None:
     words = tuple(word for word in kept if word not in _OF)
-    return (words, ("phrase",), True) if len(words) >= _LEAST_WORDS else None
+    return (words, ("phrase", *sorted(times)), True) if len(words) >= _LEAST_WORDS else None
+
+
+def _read(text: str) -> list[str]:
+    """The words in small letters; LA, El Salvador: what only looks like an article is marked."""
+    words, shouts = _WORD.findall(text), text.isupper()
+    return [
+        f"{word.lower()}\u00b7"
+        if not shouts
+        and word.lower() in _LOOKALIKES
+        and (word[1:].isupper() or (at > 0 and word[0].isupper() and word.lower() in _IN_NAMES))
+        else word.lower()
+        for at, word in enumerate(words)
+    ]
+
+
+def _kept(words: Sequence[str], articles: AbstractSet[str]) -> tuple[str, ...]:
+    """Without articles, and without the auxiliary that asks: what should I be, what should I do."""
+    asking = next((at for at, word in enumerate(words) if word in _DROPPED), -1)
+    last = len(words) - 1
+    return tuple(
+        without_accents(_plain(word))
+        for at, word in enumerate(words)
+        if not (
+            (word in articles and len(word) > 1 and (word, at) != ("ein", last))
+            or (at == asking and (word, at) != ("do", last))
+        )
+    )
 
 
 _QUESTION_WORDS: Final = frozenset(QUESTION_WORDS) | _INTERROGATIVES
 _ASKING: Final = _QUESTION_WORDS | AUXILIARIES
-_LEFT_OUT: Final = frozenset(word for word in ARTICLES if len(word) > 1) | AUXILIARIES
+_DROPPED: Final = AUXILIARIES - {"have", "has", "had"}
+_ENGLISH_ARTICLES: Final = ARTICLES - {"die", "as"}
+"""Without words of English."""
+_IN_NAMES: Final = frozenset({"el", "la", "las", "los", "le", "les", "lo", "il"})
+_LOOKALIKES: Final = ARTICLES | AUXILIARIES
 
 
 def _expand(word: str) -> list[str]:
@@ -182,7 +216,9 @@ def _plain_how(words: list[str]) -> list[str]:
     asked = words[at : at + 3]
     is_asked = asked[:1] == ["how"] and len(words) > at + _HOW_WORDS and asked[1] in _ASKS_HOW
     return (
-        [*words[:at], "how", "to", *words[at + 3 :]] if is_asked and asked[2] in _ANYBODY else words
+        [*words[:at], "how", "to", *words[at + 3 :]]
+        if is_asked and asked[2] in _ANYBODY and _ONES_OWN.isdisjoint(words)
+        else words
     )
 
 

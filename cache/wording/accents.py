@@ -21,6 +21,8 @@ _LONG_VOWEL: Final = re.compile(
     "^[^\u00e4\u00f6\u00fc]*(?:ei|ie|au|eu|ai|gro|stra|fu|spa|blo|sto|gru)\u00df"
 )
 """ß, with no other accent: behind a long vowel no word has ss, but Maße and Masse are two."""
+_MEANING: Final = "معنى"
+"""In a question about a word, which its vowel signs may tell."""
 _VOWEL_SIGNS: Final = re.compile("[\u064b-\u0652\u0670]")
 _VOWELS: Final = "aeiou"
 _ONE_OF_ITS_KIND: Final = 7
@@ -78,8 +80,9 @@ def _leaves_out(a: Sequence[str], b: Sequence[str]) -> bool:
     is_turkish = not _TURKISH.isdisjoint("".join(changed))
     if not is_turkish and any(_is_told_by_accent(word) for word in rest):
         return False
-    if not _UNSAFE.isdisjoint(changed):
+    if not _UNSAFE.isdisjoint({*changed, *(word.rstrip("s") for word in changed)}):
         return False
+    changed = [word for word in changed if len(word) >= _LONG_ENOUGH] or changed[:1]
     least = _LONG_ENOUGH if not rest else _ONE_OF_ITS_KIND
     return len(changed) > 1 or (len(changed[0]) >= least and not (rest and is_turkish))
 
@@ -110,7 +113,7 @@ def with_like_vowel_signs(a: str, b: str) -> tuple[str, str]:
     if a.isascii() and b.isascii():
         return a, b
     signs = [_VOWEL_SIGNS.search(text) is not None for text in (a, b)]
-    if signs[0] == signs[1]:
+    if signs[0] == signs[1] or _MEANING in a or _MEANING in b:
         return a, b
     return _VOWEL_SIGNS.sub("", a), _VOWEL_SIGNS.sub("", b)
 

@@ -13,9 +13,11 @@ _FRACTIONS: Final = {
 }  # fmt: skip
 _FRACTION: Final = re.compile(f"(?<![^\\s\\d])([{''.join(_FRACTIONS)}])(?![^\\s.,;:?!)])")
 _GROUPED: Final = re.compile(
-    r"(?<![\d.,])[1-9]\d{0,2}(?:(?:\.\d{3})+|(?:[ \u00a0\u202f]\d{3})+)(?![\d.,]*\d)"
+    r"(?<![\d.,])[1-9]\d{0,2}(?:(?:\.\d{3})+|(?:[ \u00a0\u202f]000)+)(?![\d.,]*\d)"
 )
-"""A thousand, 1.000 and 1 000: outside of English a point separates thousands."""
+"""A thousand, 1.000 and 1 000: in most languages but English a point separates thousands."""
+_UNSPACED: Final = re.compile("[\u3040-\u30ff\u4e00-\u9fff]")
+"""Chinese and Japanese, which write a point before decimals."""
 _NUMBERED: Final = (
     "version", "versión", "versione", "versão", "versie", "wersja", "sürüm", "release", "kapitel",
     "chapitre", "capítulo", "capitolo",
@@ -47,10 +49,9 @@ _SCALE: Final = {word: value for value, words in _SCALES.items() for word in wor
 _POWER: Final = "|".join(_SCALE)
 _SCALED: Final = {
     is_foreign: re.compile(
-        rf"(?<![\d.,])(\d{{1,4}}(?:[{mark}]\d{{1,3}})?) ({_POWER})\b(?! (?:{_POWER}))",
-        re.IGNORECASE,
+        rf"(?<![\d.,])(\d{{1,4}}(?:[{mark}]\d{{1,3}})?) ({names})\b(?! (?:{names}))", re.IGNORECASE
     )
-    for is_foreign, mark in ((False, "."), (True, ","))
+    for is_foreign, mark, names in ((False, ".", "thousand|millions?"), (True, ",", _POWER))
 }
 _DOZEN: Final = re.compile(r"\ba dozen\b", re.IGNORECASE)
 
@@ -61,9 +62,9 @@ def plain_amounts(text: str, *, is_foreign: bool) -> str:
     is_foreign: in another language than English.
     """
     plain = text if text.isascii() else _FRACTION.sub(_in_signs, text)
-    if is_foreign:
+    if is_foreign and _UNSPACED.search(plain) is None:
         plain = _GROUPED.sub(_ungrouped, plain)
-    else:
+    elif not is_foreign:
         plain = _DOZEN.sub("12", _PART.sub(_part, plain))
         plain = _LASTING.sub(r"\1 \2", plain)
     plain = _SCALED[is_foreign].sub(_scaled, plain)
@@ -84,9 +85,11 @@ def _in_signs(match: re.Match[str]) -> str:
 
 
 def _part(match: re.Match[str]) -> str:
-    return f"{_COUNTS[match[1].lower()]}/{_PARTS[match[2].lower()]}"
+    count, part = _COUNTS.get(match[1].lower()), _PARTS.get(match[2].lower())
+    return match[0] if count is None or part is None else f"{count}/{part}"
 
 
 def _scaled(match: re.Match[str]) -> str:
-    value = Decimal(match[1].replace(",", ".")) * _SCALE[match[2].lower()]
-    return str(int(value)) if value == int(value) else match[0]
+    """The match as it is where its word has letters that only look like another's: MİLYON."""
+    value = Decimal(match[1].replace(",", ".")) * _SCALE.get(match[2].lower(), Decimal("0.1"))
+    return str(int(value)) if value == int(value) and match[2].lower() in _SCALE else match[0]

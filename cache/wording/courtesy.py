@@ -26,18 +26,6 @@ _REQUEST: Final = (
     r"|(?:please )?tell me|(?:can|could|would) you (?:please |kindly )?(?:tell me"
     r"|explain(?: to me)?)"
     r"|would you mind (?:telling me|explaining)|do you happen to know|any idea"
-    r"|i(?:'ve got| have) (?:a|one|another) (?:quick |short )?question|one question"
-    r"|sorry to bother you"
-    r"|i(?:'m| am) curious|out of curiosity|just wondering|just curious"
-    r"|ich h(?:abe|ab|ätte) (?:mal )?(?:eine|'ne|ne) (?:kurze )?frage"
-    r"|(?:nur )?(?:eine|'ne) (?:kurze )?frage"
-    r"|entschuldigung|entschuldigen sie|sag mal|mal (?:eine|'ne) frage"
-    r"|j'ai une (?:petite )?question|(?:une |petite )+question|excusez-moi|excuse-moi"
-    r"|tengo una (?:pregunta|duda)|una (?:pregunta|duda)|disculp[ae]|perdon[ae]|oye"
-    r"|ho una (?:domanda|curiosità)|una (?:domanda|curiosità)|scus[ai]"
-    r"|tenho uma (?:pergunta|dúvida)|uma (?:pergunta|dúvida)|desculp[ae]|com licença"
-    r"|ik heb een vraag(?:je)?|(?:een |kort )?vraagje|mam (?:takie )?pytanie|przepraszam"
-    r"|bir sorum var|bir soru|pardon|affedersin(?:iz)?|عندي سؤال|عفوا|سؤال"
     r"|i(?:'d| would) be grateful if you (?:told me|could tell me)|(?:can|could) u tell me"
     r"|explain(?: to me)?(?=,? (?:what|how|why|who|when|where)\b)"
     r"|i(?:'d| would) like to know|i want to know|do you know|quick question|excuse me"
@@ -54,6 +42,22 @@ _REQUEST: Final = (
     r"|подскажите|скажите|объясни(?:те)?|пожалуйста|من فضلك|لو سمحت"
     r")(?:,? (?:please|bitte|por favor|per favore|s'il vous plaît|alstublieft|proszę|пожалуйста))?"
 )
+_EXCUSE: Final = (
+    r"(?:i(?:'ve got| have) (?:a|one|another) (?:quick |short )?question|one question"
+    r"|sorry to bother you"
+    r"|i(?:'m| am) curious|out of curiosity|just wondering|just curious"
+    r"|ich h(?:abe|ab|ätte) (?:mal )?(?:eine|'ne|ne) (?:kurze )?frage"
+    r"|(?:nur )?(?:eine|'ne) (?:kurze )?frage"
+    r"|entschuldigung|entschuldigen sie|sag mal|mal (?:eine|'ne) frage"
+    r"|j'ai une (?:petite )?question|(?:une |petite )+question|excusez-moi|excuse-moi"
+    r"|tengo una (?:pregunta|duda)|una (?:pregunta|duda)|disculp[ae]|perdon[ae]|oye"
+    r"|ho una (?:domanda|curiosità)|una (?:domanda|curiosità)|scus[ai]"
+    r"|tenho uma (?:pergunta|dúvida)|uma (?:pergunta|dúvida)|desculp[ae]|com licença"
+    r"|ik heb een vraag(?:je)?|(?:een |kort )?vraagje|mam (?:takie )?pytanie|przepraszam"
+    r"|bir sorum var|bir soru|pardon|affedersin(?:iz)?|عندي سؤال|عفوا|سؤال"
+    r")"
+)
+"""What comes before a question, with a mark behind it."""
 _THANKS: Final = (
     r"(?:please|pls|plz|thanks(?: in advance| a lot)?|thank you(?: very much)?"
     r"|thanks (?:a (?:bunch|million|ton)|so much|very much|again|very kindly)|thank you so much"
@@ -70,6 +74,17 @@ _THANKS: Final = (
     r"|(?:çok |şimdiden )?teşekkür(?:ler| ederim)|çok sağ ?ol(?:un)?"
     r"|شكر(?:ا|ًا|اً)(?: (?:جزيلا|جزيلاً|جزيلًا|لك|لكم|مقدما))?|من فضلك|لو سمحت(?:م)?)"
 )
+_ASKING_WORDS: Final = (
+    r"(?:how|what|whats|why|when|where|who|which|is|are|do|does|did|can|could|should|i|explain|tell"
+    r"|wie|was|warum|wieso|wann|wo|wer|welche[rsmn]?|kann|gibt|ist|sind|ich"
+    r"|comment|pourquoi|quand|où|qui|quel(?:le)?s?|est-ce|qu'est-ce|c'est|je"
+    r"|cómo|como|qué|que|por qué|cuándo|cuando|dónde|donde|quién|cuál|cuánto|come|perché|quando"
+    r"|dove|chi|qual[ei]?|cosa|cos'è|che|por que|o que|onde|quem|quanto|hoe|wat|waarom|wanneer|waar"
+    r"|welke|jak|dlaczego|kiedy|gdzie|kto|co|czy|ile|nasıl|neden|niçin|kim|nerede|kaç"
+    r"|как|что|почему|когда|где|кто)"
+)
+_NAMING: Final = r"(?:in|auf|en|em|po|op|na|ne|meaning|bedeut\w*|signific\w*|cosa|co)"
+"""Behind a courtesy that is itself what is asked about: please in Spanish."""
 _SMILES: Final = (
     "\U0001f642\U0001f60a\U0001f64f\U0001f44b\U0001f603\U0001f604\U0001f917\u263a\U0001f914\ufe0f"
 )
@@ -80,10 +95,12 @@ _SMALL: Final = (
 """Of a script with capitals; in another one a greeting without a mark may be what is asked."""
 # a courtesy without a mark beside it goes on in small letters, or it is a name: Please Please Me
 _BEFORE: Final = re.compile(
-    rf"^(?:{_GREETING}\s*[,.!،]+\s*|{_GREETING}\s+(?={_SMALL})|(?i:{_REQUEST})\s*[,:!،]+\s*"
-    rf"|(?i:{_REQUEST})\s+(?={_SMALL}))",
+    rf"^(?:{_GREETING}\s*[,.!،]+\s*|{_GREETING}\s+(?={_ASKING_WORDS}\b)|(?i:{_REQUEST})\s*[,:!،]+\s*"
+    rf"|(?i:{_EXCUSE})\s*[,:!،]+\s*|(?i:{_REQUEST})\s+(?={_SMALL})(?!{_NAMING}\b))",
 )
-_BEFORE_CAPITAL: Final = re.compile(rf"^¿?(?i:{_GREETING})(?:\s*[,.!،]+\s*|\s+(?=[a-z]))")
+_BEFORE_CAPITAL: Final = re.compile(
+    rf"^¿?(?i:{_GREETING})(?:\s*[,.!،]+\s*|\s+(?=(?i:{_ASKING_WORDS})\b))"
+)
 _BEHIND: Final = re.compile(rf"(?<=[\w)\"»”“])\s*([,.!?؟])[.!?؟]*\s*¡?(?i:{_THANKS})\s*[.!?]*$")
 _SMILE_BEHIND: Final = re.compile(rf"(?<=[.!?؟？。！])\s*[{_SMILES}]+$")
 _SMILE_BEFORE: Final = re.compile(rf"^(?:(?i:{_GREETING})|(?i:{_THANKS}))[,.!]?\s*[{_SMILES}]+\s*")
@@ -95,15 +112,9 @@ _FAREWELL: Final = re.compile(
 """Behind a comma some of it may be one thing of a list: Sony, LG."""
 _BRIEFLY: Final = re.compile(r"^(.*\w\w (\w{3,})) (?:thx|pls|plz|tysm)$", re.IGNORECASE)
 """What is written so briefly needs no mark before it."""
-_ASKS: Final = re.compile(
-    r"(?:how|what|why|when|where|who|which|is|are|do|does|did|can|wie|was|warum|wann|wo|wer|welche"
-    r"|comment|pourquoi|quand|où|qui|quel|cómo|qué|por qué|cuándo|dónde|quién|come|perché|quando"
-    r"|dove|chi|quale|como|por que|onde|quem|qual|hoe|wat|waarom|wanneer|waar|wie|jak|dlaczego"
-    r"|kiedy|gdzie|kto|co)\b",
-    re.IGNORECASE,
-)
+_ASKS: Final = re.compile(rf"{_ASKING_WORDS}\b", re.IGNORECASE)
 _ABOUT_SIGNS: Final = re.compile(
-    r"\b(?:emoji|emoticon|smiley|mean|send|sent|text|repl|answer|say|said|stand|symbol|caption|post"
+    r"\b(?:emoji|emoticon|smiley|code|type|typing|name|differ|use|unicode|face|icon|mean|send|sent|text|repl|answer|say|said|stand|symbol|caption|post"
     r"|bedeut|heißt|schick|signif|vuol|quiere|betek|znacz|anlam|it|this|that|das|dies)",
     re.IGNORECASE,
 )
@@ -112,8 +123,7 @@ _FACES_BEHIND: Final = re.compile(r"(?<=[\w?!.])\s*[😂😅😉😊🙂🙃🤔
 """Laughing and wondering ones, which say how it is asked and not what."""
 _AT_LAST: Final = re.compile(
     r"^((?:\S+ ){4,}?\S+) (?:please|bitte|s'il (?:te|vous) plaît|alsjeblieft|por favor|per favore"
-    r"|lütfen|proszę)[.?!]*$",
-    re.IGNORECASE,
+    r"|lütfen|proszę)[.?!]*$"
 )
 """Behind a sentence that isn't about words, where it would be what is asked."""
 _ABOUT_SAYING: Final = re.compile(
@@ -136,6 +146,8 @@ _QUESTION: Final = re.compile(
     re.IGNORECASE,
 )
 _SAYS: Final = re.compile(r"(?:say|reply|write|type|answer|spell)\b", re.IGNORECASE)
+_MOST_ROUNDS: Final = 4
+"""Greeting, request, thanks; whoever strings together a hundred is not understood."""
 _LONG_ORDER: Final = 4
 """Words of an order to write that names something else than a courtesy: write a poem about rain."""
 _UNSPACED_BEFORE: Final = re.compile(
@@ -146,19 +158,19 @@ _UNSPACED_BEFORE: Final = re.compile(
 _UNSPACED_BEHIND: Final = re.compile(
     r"(?<=.{4})(?:(?<=[?\uff1f。!\uff01])\s*(?:谢谢(?:啦|你|您|大家)?|多谢|谢了|感谢|ありがとう(?:ございます)?"
     r"|よろしくお願い(?:いた)?します|どうぞよろしく)"
-    r"|を?(?:教えて|説明して)(?:ください|下さい|いただけますか|くれますか|もらえますか)?)[。.!\uff01?\uff1f]*$"
+    r"|(?<!何)(?<!何を)を?(?:教えて|説明して)(?:ください|下さい|いただけますか|くれますか|もらえますか)?)[。.!\uff01?\uff1f]*$"
 )
 
 
 def without_courtesy(text: str) -> str:
     """The text without what stands around the question."""
-    text, before = text.lstrip("\u00bf\u00a1 "), ""
-    while text != before:
+    text = text.lstrip("\u00bf\u00a1 ")
+    for _ in range(_MOST_ROUNDS):
         before = text
         text = _BEFORE.sub("", _BEFORE_CAPITAL.sub("", _SMILE_BEFORE.sub("", text)))
         text = _FAREWELL.sub("", _SMILE_BEHIND.sub("", text))
         if not _asks_to_say(text):
-            text = _BRIEFLY.sub(_without_last, _BEHIND.sub(r"\1", text))
+            text = _BRIEFLY.sub(_without_last, _BEHIND.sub(_without_thanks, text))
         if _ASKS.match(text) is not None and _ABOUT_SIGNS.search(text) is None:
             text = _FACES_BEHIND.sub("", text)
         if _ABOUT_SAYING.search(text) is None:
@@ -167,7 +179,15 @@ def without_courtesy(text: str) -> str:
             text = _WITHIN.sub(r"\1 ", text)
         if not text.isascii():
             text = _UNSPACED_BEHIND.sub("", _UNSPACED_BEFORE.sub("", text))
+        if text == before:
+            break
     return text
+
+
+def _without_thanks(match: re.Match[str]) -> str:
+    """Behind a comma they may be what is said: how do you say no, thanks?"""
+    is_said = match[1] == "," and _ABOUT_SAYING.search(match.string) is not None
+    return match[0] if is_said else match[1]
 
 
 def _without_last(match: re.Match[str]) -> str:

@@ -30,7 +30,7 @@ _TWO_DIGITS: Final = 100
 
 _FOREIGN_DIGITS: Final = """
 zwei drei vier fünf sechs sieben acht neun zehn elf zwölf
-deux trois quatre cinq six sept huit neuf dix onze douze
+deux trois quatre cinq six sept huit - dix onze douze
 dos tres cuatro cinco seis siete ocho nueve diez - doce
 due tre quattro cinque sei sette otto nove dieci undici dodici
 dois três quatro cinco seis sete oito nove dez onze doze
@@ -106,6 +106,8 @@ def _composed(match: re.Match[str]) -> str:
     total, part, least = 0, 0, _POWERS["thousand"] * 10
     for word in words:
         value = _SMALL.get(word)
+        if value is None and word not in _POWERS:
+            return match[0]
         if value is None:
             part, least = max(part, 1) * _POWERS[word], _POWERS[word]
             if word == "thousand":
@@ -118,8 +120,8 @@ def _composed(match: re.Match[str]) -> str:
 
 
 def _ordinal(match: re.Match[str]) -> str:
-    value = _ORDINALS[match[0].lower()]
-    return f"{value}{_ENDINGS.get(value, 'th')}"
+    value = _ORDINALS.get(match[0].lower())
+    return match[0] if value is None else f"{value}{_ENDINGS.get(value, 'th')}"
 
 
 def _foreign(match: re.Match[str]) -> str:
@@ -138,6 +140,8 @@ def _rounded(match: re.Match[str]) -> str:
 def _ideographic(match: re.Match[str]) -> str:
     """Two digits at most; a row of digits as it is, such as a year."""
     tens, ten, units = match[0].partition(_TEN)
+    if not ten and len(match[0]) == 2:  # noqa: PLR2004
+        return match[0]  # three or four
     if not ten:
         return "".join(str(_IDEOGRAPHS.index(char)) for char in match[0])
     if len(tens) > 1 or len(units) > 1 or _TEN in units:

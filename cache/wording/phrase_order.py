@@ -8,6 +8,8 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from cache.wording.clock import MONTHS, WEEKDAYS
+
 _LEADING: Final = """
 in on at for with within without during since of by under about from to
 im am bei mit seit für von aus en dans sur chez depuis à avec de desde con por di da su per em no na
@@ -20,6 +22,10 @@ why when where warum wieso weshalb wann wo pourquoi quand où dónde cuándo per
 waarom wanneer waar почему когда где dlaczego kiedy gdzie neden nerede kimdir nedir
 """
 ASKING_ADVERBS: Final = frozenset(_ADVERBS.split())
+_TOLD: Final = frozenset(
+    {"tell", "explain", "know", "say", "ask", "matter", "me", "us", "him", "her"}
+)
+"""Before a "why" at the end that is what is told."""
 _CLAUSES: Final = frozenset({"when", "while", "if"})
 """What begins a clause that may stand before or behind the question."""
 _WHICH: Final = frozenset(
@@ -52,7 +58,7 @@ _UNSPACED: Final = re.compile(
 )
 _PLUS: Final = "plus|times|mal|fois|m\u00e1s|pi\u00f9|keer"
 _OPERANDS: Final = re.compile(
-    rf"()(?<![\d.,])(\d+(?:\.\d+)?)( ?[+\u00d7] ?| (?:{_PLUS}) )(\d+(?:\.\d+)?)(?= ?[=?.!]*$)",
+    rf"()(?<![\d.,])(\d+(?:\.\d+)?)( ?\+ ?| \u00d7 | (?:{_PLUS}) )(\d+(?:\.\d+)?)(?= ?[=?.!]*$)",
     re.IGNORECASE,
 )
 """At the end: 2 times 3 pills a day aren't 3 times 2."""
@@ -60,7 +66,8 @@ _OPERATORS: Final = re.compile(rf"[-+*/^\u00d7\u00f7%!]|\b(?:minus|power|{_PLUS}
 """Of more than one the order matters."""
 _ORDERED: Final = re.compile(
     r"\b(?:ratio|rate|convert|quotient|translat|verhältnis|kurs|rapport|taux|relación|rapporto|tasso"
-    r"|cambio|câmbio|first|second|former|latter|respectively|order)",
+    r"|cambio|câmbio|change|cross|increase|decrease|growth|vector|matrix|noon|midnight|first|second"
+    r"|former|latter|respectively|order)",
     re.IGNORECASE,
 )
 """Where the first isn't the second."""
@@ -82,8 +89,16 @@ def in_plain_order(text: str) -> str:
 
 def _sorted(match: re.Match[str]) -> str:
     head, first, conjunction, second = match.groups()
+    if head.strip() and not head.endswith("of ") and (_is_time(first) or _is_time(second)):
+        return match[0]
     first, second = sorted((first, second), key=str.casefold)
     return f"{head}{first}{conjunction}{second}"
+
+
+def _is_time(text: str) -> bool:
+    """Whether a day, a month or a number is named: between March and May goes one way round."""
+    words = text.casefold().split()
+    return any(word in MONTHS or word in WEEKDAYS or word[:1].isdigit() for word in words)
 
 
 def is_fronted(left: Sequence[str], right: Sequence[str]) -> bool:
@@ -97,7 +112,7 @@ def is_fronted(left: Sequence[str], right: Sequence[str]) -> bool:
 def _is_moved(left: Sequence[str], right: Sequence[str]) -> bool:
     if not left or sorted(left) != sorted(right):
         return False
-    if left[0] in ASKING_ADVERBS and [*left[1:], left[0]] == [*right]:
+    if left[0] in ASKING_ADVERBS and [*left[1:], left[0]] == [*right] and left[-1] not in _TOLD:
         return True
     if left[0] not in PREPOSITIONS and left[0] not in _CLAUSES:
         return False

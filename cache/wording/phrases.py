@@ -46,7 +46,7 @@ _FORMS: Final = {
     rf"(?:[이가은는]|란|이란)? ?(?:뭐{_POLITE}|뭔가요|무엇인가요|무엇입니까)[?.]*$": " 무엇",
     r"[을를] 알려 ?(?:주세요|줘|줄래요)[?.]*$": " 무엇",
     r"^(?:什么是|什么叫|何为)(.{2,}?)[?\uff1f]?$": r"\1是什么",
-    r"(?<=.{2})(?<![你您我他她它们])(?:是什么意思|是指什么)[?\uff1f]?$": "是什么",
+    r"(?<=.{2})(?<![你您我他她它们名字])(?:是什么意思|是指什么)[?\uff1f]?$": "是什么",
     r"(?:如何|怎样)(?!的)(?=[\u4e00-\u9fff]{2})": "怎么",
     rf"(?<=.{{2}})(?:とは(?:何|なん){_ASKS}|って(?:何|なに){_ASKS})[?\uff1f。]*$": "とは",
 }
@@ -90,4 +90,4 @@ def plain_phrases(text: str) -> str:
 
 def abbreviated(text: str) -> str:
     """The text with the abbreviation of what is written out."""
-    return _WRITTEN_OUT.sub(lambda match: _LONG[match[0].casefold()], text)
+    return _WRITTEN_OUT.sub(lambda match: _LONG.get(match[0].casefold(), match[0]), text)

@@ -40,6 +40,11 @@ _LOWERED: Final = re.compile(
 """Of a formula of chemistry: H\u2082O, Ca\u00b2\u207a. Behind a digit they may be anything."""
 _POWER: Final = re.compile(r"(?<=[\w)])\^(\d{1,3})(?![\w.^])")
 _RAISED: Final = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+_PROGRAMMING: Final = re.compile(
+    r"(?<!\w)(?:python|java|javascript|typescript|c\+\+|c#|rust|golang|go|ruby|perl|php|sql|matlab|rm"
+    r"|excel|latex|markdown|glob|pointer|kwargs|args)(?!\w)",
+    re.IGNORECASE,
+)
 _COLOUR: Final = re.compile(r"#[0-9A-Fa-f]{6}\b")
 _INITIALS: Final = re.compile(r"\b(?:[A-Z]\.){2,}")
 _EMPHASIS: Final = re.compile(
@@ -89,6 +94,8 @@ def without_markup(text: str) -> str:
 
     Not for a question about programming, where these signs may be anything.
     """
+    if _PROGRAMMING.search(text) is not None:
+        return text
     if "*" in text or text[:1] == "#":
         text = _EMPHASIS.sub(r"\2", _HEADING.sub("", text))
     if text.count("`") == 2 and '"' not in text and "'" not in text:  # noqa: PLR2004
@@ -108,5 +115,5 @@ def plain_spelling(text: str) -> str:
 
 
 def _unhyphenated(word: str) -> str:
-    plain = _HYPHENATED[word.lower()]
+    plain = _HYPHENATED.get(word.lower(), word)
     return plain if word.islower() else plain.capitalize() if word[0].isupper() else plain

@@ -7,7 +7,7 @@ import re
 from typing import Final
 
 _OUR: Final = """
-col fav flav hon lab neighb rum hum harb behavi savi vap arm sav endeav od parl rig splend tum val
+col fav flav hon lab neighb hum harb behavi savi vap arm sav endeav od parl rig splend tum val
 vig discol dishon belab
 """
 _ISE: Final = """
@@ -20,8 +20,8 @@ travel cancel label model level fuel counsel signal quarrel tunnel marvel channe
 """
 _WORDS: Final = """
 centre=center centres=centers theatre=theater theatres=theaters fibre=fiber fibres=fibers
-calibre=caliber lustre=luster grey=gray greyer=grayer tyre=tire tyres=tires aluminium=aluminum
-mum=mom mums=moms pyjamas=pajamas catalogue=catalog catalogues=catalogs analogue=analog plough=plow
+lustre=luster grey=gray greyer=grayer tyre=tire tyres=tires aluminium=aluminum
+pyjamas=pajamas catalogue=catalog catalogues=catalogs analogue=analog plough=plow
 sceptic=skeptic sceptical=skeptical yoghurt=yogurt yoghurts=yogurts defence=defense offence=offense
 licence=license practise=practice moustache=mustache cosy=cozy doughnut=donut doughnuts=donuts
 ageing=aging judgement=judgment enrol=enroll fulfil=fulfill skilful=skillful instalment=installment

@@ -2,9 +2,13 @@
 # ruff: noqa: RUF001 - questions in their own scripts
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cache.verification.accept import FORM_SCORE, with_form
 from cache.verification.detail_guard import objections
+from cache.verification.question_form import is_same_form
+from cache.wording.courtesy import without_courtesy
 
 QUESTIONS = {
     "en": ("How do tides form?", "What is a bridge loan?"),
@@ -150,6 +154,39 @@ OTHER_QUESTIONS = [
     ("What is wrong with her 😭", "What is wrong with her"),
     ("Wann kam die Version 1.200 heraus?", "Wann kam die Version 1200 heraus?"),
     ("Is https://www.example.org safe?", "Is http://www.example.org safe?"),
+    ("hello in spanish", "please in spanish"),
+    ("hola vpn review", "vpn review"),
+    ("good morning america host", "america host"),
+    ("pardon power of the president", "power of the president"),
+    ("What is the minimum wage in LA?", "What is the minimum wage in DE?"),
+    ("Where is El Salvador?", "Where is Salvador?"),
+    ("Does Tony Stark die in Endgame?", "Is Tony Stark in Endgame?"),
+    ("How do I save as a PDF?", "How do I save a PDF?"),
+    ("Is 1 equal to 0.999...?", "Is 1 equal to 0.999?"),
+    ("How do you verify my identity?", "How do I verify my identity?"),
+    ("What should I be for Halloween?", "What should I do for Halloween?"),
+    ("Is Harvard a medical school?", "Does Harvard have a medical school?"),
+    ("Who is the best coach?", "Who has the best coach?"),
+    ("How do you say no, thanks?", "How do you say no?"),
+    ("What is the code for 😂", "What is the code for 😅"),
+    ("How do I resize to 1080×1920?", "How do I resize to 1920×1080?"),
+    ("Can I plant between March and May?", "Can I plant between May and March?"),
+    ("What is the change between 50 and 60?", "What is the change between 60 and 50?"),
+    ("三四个月的宝宝吃什么?", "34个月的宝宝吃什么?"),
+    ("1.609公里是多少英里?", "1609公里是多少英里?"),
+    ("Combien coûte un Pixel neuf ?", "Combien coûte un Pixel 9 ?"),
+    ("Is it rude not to tip?", "Isn't it rude to tip?"),
+    ("How much is 10 mil in rupees?", "How much is 10,000 in rupees?"),
+    ("Was Beyoncé born on 9/4/1981?", "Was Beyoncé born on 9 April 1981?"),
+    ("What are the jobs AI can replace?", "What are the jobs AI will replace?"),
+    ("Why does it have to tell me?", "Does it have to tell me why?"),
+    ("Wie schlafe ich ein?", "Wie schlafe ich?"),
+    ("公司的名字是什么意思?", "公司的名字是什么?"),
+    ("ما معنى مُدَرِّسة؟", "ما معنى مدرسة؟"),
+    ("À quoi servent les forêts ?", "A quoi servent les forets ?"),
+    ("How do I calculate n!?", "How do I calculate n?"),
+    ("What is the Windows 11 October update?", "What is the Windows October 11 update?"),
+    ("What does 2^3 give in Python?", "What does 2³ give in Python?"),
     ("Wer war Weiß?", "Wer war Weiss?"),
     ("Wie schreibt man heiß?", "Wie schreibt man heiss?"),
     ("Wie viel ist 1.000 mal 3?", "Wie viel ist 1,000 mal 3?"),
@@ -200,3 +237,31 @@ def test_what_is_written_in_two_ways_is_one_question(a: str, b: str) -> None:
 @pytest.mark.parametrize(("a", "b"), OTHER_QUESTIONS)
 def test_what_only_looks_like_form_is_another_question(a: str, b: str) -> None:
     assert not _serves(a, b)
+
+
+_LOOKALIKES = {"i": "iİıI", "s": "sſS", "k": "kK\u212a", "a": "aA"}
+_WORDS = """
+nisan haziran kasım milyon million thousand third twentieth hundred six check-in x-ray wi-fi
+united nations kibi kilometres minutes stunden please thanks british colour organise dozen
+"""
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.sampled_from(_WORDS.split()), min_size=1, max_size=8), st.data())
+def test_letters_that_equal_others_without_their_case_raise_nothing(
+    words: list[str], data: st.DataObject
+) -> None:
+    """NİSAN matches nisan where case is ignored, and isn't it in small letters."""
+    plain = " ".join(
+        f"{data.draw(st.sampled_from(['', '1 ', '23 ', '2,5 ']))}{word}" for word in words
+    )
+    text = "".join(data.draw(st.sampled_from(_LOOKALIKES.get(sign, sign))) for sign in plain)
+    objections(text, f"{text} 1920?")
+    is_same_form(text, text.upper())
+
+
+@pytest.mark.parametrize("piece", ["hi, ", "tell me ", "你好，", "告诉我请解释", "hey! "])
+def test_a_hundred_courtesies_are_not_taken_away_one_by_one(piece: str) -> None:
+    """Each round reads the whole text: at most a few are made."""
+    text = f"{piece * 80}what is love?"[:480]
+    assert len(without_courtesy(text)) > len(text) - 10 * len(piece)
