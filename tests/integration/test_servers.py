@@ -85,6 +85,8 @@ def test_redis_has_vector_sets_and_survives_a_kill(redis_server: Server, redis_u
     with redis.Redis.from_url(redis_url) as client:
         assert client.execute_command("VADD", "v", "VALUES", 2, "1", "0", "east") == 1
         client.set("k", "kept")
+        # while an earlier second's file is being synced, a write may wait for two seconds
+        assert client.execute_command("WAITAOF", 1, 0, 30_000)[0] == 1
     redis_server.kill()
     redis_server.restart()
     with redis.Redis.from_url(url_of(redis_server)) as client:
