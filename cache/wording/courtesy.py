@@ -140,11 +140,6 @@ _WITHIN: Final = re.compile(
     re.IGNORECASE,
 )
 """Behind the imperative that begins a text: schreib bitte ein Gedicht."""
-_QUESTION: Final = re.compile(
-    r"(?:wer|was|wie|wo|wann|warum|wieso|weshalb|heißt|ist|sagt|qui|que|quoi|quand|comment|où|cómo"
-    r"|qué|cuándo|dónde|por|es|che|come|cosa|quando|dove|è|como|o|é|wat|hoe|wanneer|waar|is)\b",
-    re.IGNORECASE,
-)
 _SAYS: Final = re.compile(r"(?:say|reply|write|type|answer|spell)\b", re.IGNORECASE)
 _MOST_ROUNDS: Final = 4
 """Greeting, request, thanks; whoever strings together a hundred is not understood."""
@@ -175,7 +170,7 @@ def without_courtesy(text: str) -> str:
             text = _FACES_BEHIND.sub("", text)
         if _ABOUT_SAYING.search(text) is None:
             text = _AT_LAST.sub(r"\1", text)
-        if _QUESTION.match(text) is None:
+        if _ASKS.match(text) is None:
             text = _WITHIN.sub(r"\1 ", text)
         if not text.isascii():
             text = _UNSPACED_BEHIND.sub("", _UNSPACED_BEFORE.sub("", text))
